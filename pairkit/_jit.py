@@ -1,0 +1,23 @@
+"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math.
+
+numba keys its cache on the file that holds a function and does not see a change in another file, so a kernel and all it
+calls live in one module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile `function` on first call; kept on disk, unless no folder for it can be written."""
+    try:
+        compiled: Kernel = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home
+        compiled = numba.njit(nogil=True)(function)
+    return compiled

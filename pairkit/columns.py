@@ -1,0 +1,146 @@
+"""Every table's column names, with unit and meaning; the tables in docs/columns.md are made from this module."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One column: its name, its unit ("" for none) and what it means."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+# --- bars of one leg (docs/semantics.md 1) -------------------------------------------------------------------------
+BAR_COLUMNS = (
+    Column("open", "quote", "First price of the session."),
+    Column("high", "quote", "Highest price of the session."),
+    Column("low", "quote", "Lowest price of the session."),
+    Column("close", "quote", "Last price of the session."),
+    Column("settle", "quote", "Exchange settlement price."),
+    Column("volume", "lots", "Lots traded."),
+    Column("open_interest", "lots", "Lots open at the close."),
+)
+ROLL_COLUMNS = (
+    Column("contract", "", "Contract held today; chosen from what was known at the previous close."),
+    Column("pre_close", "quote", "Previous close of the contract held today."),
+    Column("roll_open", "quote", "Today's open of the contract held yesterday, on a roll day only."),
+    Column("up_limit", "quote", "Upper price limit of the session; NaN where unknown."),
+    Column("down_limit", "quote", "Lower price limit of the session; NaN where unknown."),
+)
+LEG_COLUMNS = BAR_COLUMNS + ROLL_COLUMNS
+LEGS = ("y", "x")
+TRADE_DATE = "trade_date"
+
+# --- one row per bar of a run (docs/semantics.md 2 and 3) ----------------------------------------------------------
+RUN_COLUMNS = (
+    Column("y", "log or quote", "Adjusted series of the regressed leg, anchored at its first bar."),
+    Column("x", "log or quote", "Adjusted series of the regressor leg, anchored at its first bar."),
+    Column("alpha", "log or quote", "Intercept of the hedge, known at this close."),
+    Column("beta", "", "Hedge ratio, known at this close."),
+    Column("alpha_lag", "log or quote", "Intercept of the previous complete bar: the one that is used."),
+    Column("beta_lag", "", "Hedge ratio of the previous complete bar: the one that is used."),
+    Column("spread", "log or quote", "y - alpha_lag - beta_lag x."),
+    Column("z", "sigma", "Spread against its own mean and deviation over z_window."),
+    Column("hedged_return", "log or quote", "Change of y less beta_lag times the change of x."),
+    Column("vol", "per bar", "Deviation of the hedged return over vol_window."),
+    Column("vol_ratio", "", "vol over the same on vol_baseline_window."),
+    Column("beta_jump", "fraction", "Change between the two previous hedge ratios, relative."),
+    Column("adf_pvalue", "", "P-value of the stationarity test over adf_window."),
+    Column("valid", "", "The bar is complete, and z and beta_lag are finite: decisions are allowed."),
+    Column("gate_adf", "", "Stationarity gate: open, shut or off."),
+    Column("gate_beta", "", "Hedge stability gate: open, shut or off."),
+    Column("gate_vol", "", "Volatility gate: open, shut or off."),
+    Column("state", "", "What was decided at this close."),
+    Column("reason", "", "Why it was decided."),
+    Column("position", "", "+1 long spread, -1 short, 0 flat, after the day's fills."),
+    Column("lots_y", "lots", "Lots of y held after the day's fills, signed."),
+    Column("lots_x", "lots", "Lots of x held after the day's fills, signed."),
+    Column("pnl", "CNY", "Profit and loss of the bar before costs."),
+    Column("cost", "CNY", "Fees and slippage of the bar."),
+    Column("equity", "CNY", "Capital plus all P&L less all costs."),
+    Column("drawdown", "fraction", "Fall from the highest equity so far, which starts at capital."),
+    Column("deferred", "", "A waiting order could not fill on this bar."),
+)
+
+# --- one row per round trip ----------------------------------------------------------------------------------------
+TRADE_COLUMNS = (
+    Column("side", "", "long or short the spread."),
+    Column("entry_decided", "", "Date at whose close the entry was decided."),
+    Column("entry_filled", "", "Date on which it filled."),
+    Column("exit_decided", "", "Date at whose close the exit was decided; empty while open."),
+    Column("exit_filled", "", "Date on which it filled; empty while open."),
+    Column("lots_y", "lots", "Lots of y, signed."),
+    Column("lots_x", "lots", "Lots of x, signed."),
+    Column("entry_price_y", "quote", "Fill price of y at entry."),
+    Column("entry_price_x", "quote", "Fill price of x at entry."),
+    Column("exit_price_y", "quote", "Fill price of y at exit."),
+    Column("exit_price_x", "quote", "Fill price of x at exit."),
+    Column("entry_z", "sigma", "z when the entry was decided."),
+    Column("exit_z", "sigma", "z when the exit was decided; NaN where it was not valid."),
+    Column("exit_reason", "", "Why it was closed; open where it is not."),
+    Column("bars_held", "bars", "Bars from fill to fill, or to the last bar while open."),
+    Column("gross", "CNY", "P&L before costs."),
+    Column("costs", "CNY", "Fees and slippage: entry, rolls, exit."),
+    Column("net", "CNY", "gross less costs."),
+    Column("worst_mark", "CNY", "Lowest net P&L at a close, or at the exit."),
+    Column("best_mark", "CNY", "Highest net P&L at a close, or at the exit."),
+)
+
+# --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
+METRICS = (
+    Column("total_return", "fraction", "Last equity over capital, less one."),
+    Column("annual_return", "fraction", "Mean bar return x 252."),
+    Column("annual_vol", "fraction", "Deviation of bar returns x sqrt(252)."),
+    Column("sharpe", "", "Mean over deviation of bar returns x sqrt(252); NaN without variation."),
+    Column("max_drawdown", "fraction", "Largest fall from a peak, the first peak being the capital."),
+    Column("trades", "", "Entries filled."),
+    Column("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none."),
+    Column("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none."),
+    Column("costs", "CNY", "All fees and slippage."),
+    Column("exposure", "fraction", "Share of bars in a position."),
+    Column("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid."),
+    Column("blocked_bars", "bars", "Bars on which a wanted entry was blocked."),
+    Column("deferred_fills", "bars", "Bars on which a waiting order could not fill."),
+    Column("psr", "probability", "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form)."),
+    Column("dsr", "probability", "The same, deflated by the trials made; NaN where fewer than two are known."),
+)
+
+# --- decisions (docs/semantics.md 3) -------------------------------------------------------------------------------
+STATES = {
+    "FLAT": "No position, no order.",
+    "BLOCKED": "z calls for an entry, and a gate or a size rule forbids it.",
+    "COOLDOWN": "No entry so soon after an exit.",
+    "ENTERING": "Entry decided; it fills at the next bar at the earliest.",
+    "LONG": "Holding +y -x.",
+    "SHORT": "Holding -y +x.",
+    "HOLD": "In a position while an indicator is invalid: the lots are kept.",
+    "EXITING": "Exit decided; it waits until it fills.",
+}
+REASONS = {
+    "invalid": "An indicator is not available: nothing may be decided.",
+    "no_signal": "abs(z) is below the entry threshold, or at or beyond the stop.",
+    "cooldown": "Fewer than cooldown_days bars since the last exit filled.",
+    "rearm": "z has not come back below the entry threshold since the last exit on this side.",
+    "size": "The lots round to zero on a leg, or volatility is unknown.",
+    "margin": "The margin of the wanted lots is above equity.",
+    "entry": "abs(z) is between entry and stop, and every gate that is on is open.",
+    "in_position": "Neither target nor stop reached.",
+    "target": "z came back to exit_z.",
+    "stop_z": "z went on to stop_z.",
+    "max_loss": "Net P&L of the trade fell to the loss limit.",
+    "max_holding": "The position reached its longest allowed age.",
+    "margin_call": "The margin of the held lots is above equity.",
+    "stale": "Too many invalid bars in a row.",
+    "adf": "The stationarity gate is shut.",
+    "beta": "The hedge stability gate is shut.",
+    "vol": "The volatility gate is shut.",
+}
+GATES = ("adf", "beta", "vol")
+
+
+def names(table: tuple[Column, ...]) -> list[str]:
+    """The column names of a table, in order."""
+    return [column.name for column in table]

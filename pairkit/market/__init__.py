@@ -1,0 +1,1 @@
+"""Markets: contract specs, sessions, and how contracts join into one series."""

@@ -1,0 +1,231 @@
+"""PairFrame: two legs aligned on the union of their trade dates, with their specs and where they came from.
+
+1. A leg's table is checked: dates unique, ascending, without a time of day; columns numeric.
+2. Contract names are carried forward over all the leg's rows; a leg without names is one contract.
+3. Both legs are laid on the union of their dates between the later first and the earlier last one.
+   A date that a leg lacks is a row of NaN for that leg. Nothing is filled.
+
+(docs/semantics.md 1)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec
+
+FloatArray = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+NO_CONTRACT = -1
+_BARS = names(BAR_COLUMNS)
+_PRICES_OF_ROLLS = ("pre_close", "roll_open", "up_limit", "down_limit")
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """One leg's columns on the pair's dates: (T,) float64 each, NaN where the leg has no figure; read-only.
+
+    `contract` is (T,) int64: the place of the held contract in `contract_names`, NO_CONTRACT before the first known name.
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    settle: FloatArray
+    volume: FloatArray
+    open_interest: FloatArray
+    pre_close: FloatArray
+    roll_open: FloatArray
+    up_limit: FloatArray
+    down_limit: FloatArray
+    contract: NDArray[np.int64]
+    contract_names: tuple[str, ...]
+
+    def rows(self, part: slice) -> Leg:
+        """The same leg on some of its rows."""
+        arrays = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"}
+        return replace(self, **arrays)
+
+    def table(self, index: pd.DatetimeIndex) -> pd.DataFrame:
+        """As a DataFrame with the columns of docs/semantics.md 1, in their order."""
+        columns: dict[str, object] = {name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)}
+        labels = np.array([*self.contract_names, None], dtype=object)  # NO_CONTRACT = -1 picks the last
+        columns["contract"] = pd.array(labels[self.contract], dtype="str")
+        return pd.DataFrame(columns, index=index)[names(LEG_COLUMNS)]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a pair's bars came from, as plain data: what the core passes on and never acts on."""
+
+    snapshot_id: str | None = None
+    snapshot_name: str | None = None
+    simulated: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PairFrame:
+    """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t."""
+
+    trade_date: pd.DatetimeIndex
+    y: Leg
+    x: Leg
+    y_spec: ContractSpec
+    x_spec: ContractSpec
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __len__(self) -> int:
+        return len(self.trade_date)
+
+    def __getitem__(self, part: slice) -> PairFrame:
+        """The pair on consecutive rows: `pair[:n]` is what was known after n sessions."""
+        if not isinstance(part, slice) or part.step not in (None, 1):
+            raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
+        return replace(self, trade_date=self.trade_date[part], y=self.y.rows(part), x=self.x.rows(part))
+
+    def __repr__(self) -> str:
+        span = f"{self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}" if len(self) else "no rows"
+        return f"<PairFrame {self.name}: {len(self)} bars, {span}>"
+
+    @property
+    def name(self) -> str:
+        """`Y-X`, the two codes."""
+        return f"{self.y_spec.code}-{self.x_spec.code}"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of a result must know about the bars."""
+        return self.provenance.findings
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The table of docs/semantics.md 1: columns (leg, field), so `frame["y"]["close"]`; rows by trade date."""
+        return pd.concat({"y": self.y.table(self.trade_date), "x": self.x.table(self.trade_date)}, axis=1, names=["leg", "field"])
+
+
+def pair_from_frames(
+    y_df: pd.DataFrame,
+    x_df: pd.DataFrame,
+    *,
+    y_spec: ContractSpec,
+    x_spec: ContractSpec,
+    provenance: Provenance | None = None,
+) -> PairFrame:
+    """Align two legs' daily bars.
+
+    Parameters
+    ----------
+    y_df, x_df : DataFrame indexed by trade date
+        `open high low close settle volume open_interest`, and optionally `contract pre_close roll_open up_limit
+        down_limit`. Without `contract` the series is one contract; without `pre_close` it is the leg's last finite close
+        (unknown on the day the contract changes).
+    y_spec, x_spec : ContractSpec
+        Terms of each leg.
+    provenance : Provenance, optional
+        Where the bars came from.
+
+    Raises
+    ------
+    DataError
+        A column is missing or not numeric, dates are repeated, out of order or carry a time, or the legs have no days in common.
+    """
+    provenance = provenance or Provenance()
+    findings = list(provenance.findings)
+    legs = {}
+    for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
+        legs[leg] = _checked_leg(table, leg, spec.code)
+        if "contract" not in table.columns and not any(f.kind == "unadjusted_splice" and f.root == spec.code for f in findings):
+            findings.append(Finding(
+                "unadjusted_splice", "warning", root=spec.code,
+                message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
+    first = max(table.index[0] for table in legs.values())
+    last = min(table.index[-1] for table in legs.values())
+    dates = legs["y"].index.union(legs["x"].index)
+    dates = dates[(dates >= first) & (dates <= last)]
+    if len(dates) == 0:
+        spans = "; ".join(f"{leg} runs {t.index[0]:%Y-%m-%d} .. {t.index[-1]:%Y-%m-%d}" for leg, t in legs.items())
+        raise DataError(f"the legs have no days in common: {spans}. Choose two series that overlap.")
+    return PairFrame(
+        trade_date=dates.rename(TRADE_DATE), y=_leg_on(legs["y"], dates), x=_leg_on(legs["x"], dates),
+        y_spec=y_spec, x_spec=x_spec, provenance=replace(provenance, findings=tuple(findings)))
+
+
+def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
+    """The leg's columns as float64 on a checked date index, names carried forward, pre_close known where it can be."""
+    who = f"leg {leg} ({code})"
+    missing = [name for name in _BARS if name not in table.columns]
+    if missing:
+        raise DataError(f"{who} lacks column {', '.join(missing)}; a leg has {', '.join(_BARS)}.")
+    index = _checked_dates(table.index, who)
+    columns = {name: _numbers(table[name], who) for name in _BARS}
+    for name in _PRICES_OF_ROLLS:
+        columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
+    checked = pd.DataFrame(columns, index=index)
+    checked["contract"] = table["contract"].to_numpy(dtype=object) if "contract" in table.columns else code
+    checked["contract"] = checked["contract"].where(checked["contract"].notna(), None).ffill()
+    if "pre_close" not in table.columns:
+        checked["pre_close"] = _last_close_of_same_contract(checked)
+    return checked
+
+
+def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
+    if not isinstance(index, pd.DatetimeIndex):
+        if pd.api.types.is_numeric_dtype(index):
+            raise DataError(f"{who} is indexed by numbers, not by trade date; set a DatetimeIndex.")
+        try:
+            index = pd.DatetimeIndex(pd.to_datetime(index))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{who} is not indexed by trade date: {error}. Set a DatetimeIndex.") from error
+    if len(index) == 0:
+        raise DataError(f"{who} has no rows; a leg needs at least one bar.")
+    if index.hasnans:
+        raise DataError(f"{who} has a row without a date; drop it or date it.")
+    if index.tz is not None or (index != index.normalize()).any():
+        raise DataError(f"{who} has dates with a time or time zone; trade dates are plain days.")
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise DataError(f"{who} has {twice:%Y-%m-%d} more than once; keep one bar a day.")
+    if not index.is_monotonic_increasing:
+        at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
+        raise DataError(f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index.")
+    return index.as_unit("ns")
+
+
+def _numbers(column: pd.Series, who: str) -> FloatArray:
+    try:
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN.") from error
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _last_close_of_same_contract(leg: pd.DataFrame) -> pd.Series:
+    """The leg's last finite close before each row, where the contract of that close is today's."""
+    last_close = leg["close"].ffill().shift(1)
+    last_contract = leg["contract"].where(leg["close"].notna()).ffill().shift(1)
+    return last_close.where((last_contract == leg["contract"]) | last_contract.isna())
+
+
+def _leg_on(leg: pd.DataFrame, dates: pd.DatetimeIndex) -> Leg:
+    aligned = leg.reindex(dates)
+    aligned["contract"] = aligned["contract"].ffill()
+    codes, found = pd.factorize(aligned["contract"])
+    arrays = {name: _frozen(aligned[name].to_numpy(dtype=np.float64)) for name in (*_BARS, *_PRICES_OF_ROLLS)}
+    return Leg(**arrays, contract=_frozen(codes.astype(np.int64)), contract_names=tuple(str(name) for name in found))
+
+
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
