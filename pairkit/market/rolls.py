@@ -114,7 +114,7 @@ class _Grid:
     def of(cls, bars: pd.DataFrame, mapping: pd.DataFrame) -> _Grid:
         """The grid of one root's bars, widened to the days and names of its mapping."""
         if bars["contract"].isna().any():
-            raise DataError(f"{_root(bars)} has bars with a contract and bars without; name the contract of all, or none.")
+            raise DataError(f"{_root(bars)} has bars with a contract and bars without; name all of them, or none.")
         bar_days, mapped_days = _days(bars), _days(mapping)
         named = mapping["contract"].dropna()
         days = bar_days.union(mapped_days).unique().sort_values()
@@ -127,7 +127,7 @@ class _Grid:
         return cls(days, contracts, row_of.reshape(len(days), len(contracts)))
 
     def take(self, values: FloatArray, day: IntArray, contract: IntArray) -> FloatArray:
-        """(n,) figures of the bars at these days and contracts; NaN where either is negative (none) or without a bar."""
+        """(n,) figures of the bars at these days and contracts; NaN where either is negative or has no bar."""
         row = np.where((day >= 0) & (contract >= 0), self.row_of[day, contract], NO_BAR)
         return np.where(row >= 0, values[row], np.nan)
 
