@@ -1,0 +1,301 @@
+"""Seals: canonical JSON, hashes of bytes and of tables, the rules for names in a manifest, and publishing in one step.
+
+To publish a folder:
+
+1. make a `.tmp-*` folder beside the target, so that both are on one filesystem;
+2. write every file, and fsync each;
+3. fsync the `.tmp-*` folder, so that the names in it are durable too;
+4. rename it to the target; fsync the parent.
+
+A kill at any instant leaves the target absent or whole. Leftover `.tmp-*` folders are swept by a later publish.
+This module needs nothing heavy: pyarrow is imported where a table is hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import rfc8785
+
+from pairkit.errors import PairkitError, SnapshotError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_JSON_DEPTH = 20
+STALE_TMP_SECONDS = 3600.0
+TMP_PREFIX = ".tmp-"
+_SAFE_PATH = re.compile(r"[A-Za-z0-9._/-]+")
+_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+_DOS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------
+def canonical_json(value: Any, *, what: str = "this value") -> bytes:
+    """The one RFC 8785 spelling of a JSON value.
+
+    Raises
+    ------
+    SnapshotError
+        It holds NaN, an infinity, an integer beyond 2^53, a key that is not text, or what JSON has no word for.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+        raise SnapshotError(f"{what} has no canonical JSON form: {error}. Use text, true, false, null, lists, tables "
+                            "with text keys, finite numbers, and integers below 2^53.") from error
+
+
+def strict_json(
+    raw: bytes, *, what: str, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH,
+    refuse: type[PairkitError] = SnapshotError,
+) -> Any:
+    """Parse JSON that can be read in one way only.
+
+    Parameters
+    ----------
+    raw : bytes
+        The file's bytes.
+    what : str
+        The file's name, for the message.
+    max_bytes, max_depth : int
+        Anything larger or deeper is refused.
+    refuse : type of PairkitError
+        What to raise: SnapshotError unless the JSON is something else.
+
+    Raises
+    ------
+    PairkitError
+        Of type `refuse`: not UTF-8, not JSON, too large, too deep, a key given twice, or a number that is not finite.
+    """
+    if len(raw) > max_bytes:
+        raise refuse(f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. It was not written by "
+                     "pairkit.")
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise refuse(f"{what} gives the key {twice!r} twice; each key is accepted once. It was edited after it was "
+                         "written.")
+        return table
+
+    def finite(text: str) -> float:
+        number = float(text)
+        if not math.isfinite(number):
+            not_a_number(text)
+        return number
+
+    def not_a_number(text: str) -> NoReturn:
+        raise refuse(f"{what} holds the number {text}; only finite numbers are accepted.")
+
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_float=finite, parse_constant=not_a_number)
+    except RecursionError as error:
+        raise refuse(f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit.") from error
+    except ValueError as error:  # not UTF-8, not JSON, or an integer of thousands of digits
+        raise refuse(f"{what} is not JSON in UTF-8: {error}. Restore it from where it came.") from error
+    if _depth_exceeds(value, max_depth):
+        raise refuse(f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit.")
+    return value
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [child for parent in level if isinstance(parent, dict | list)
+                 for child in (parent.values() if isinstance(parent, dict) else parent)]
+        if not level:
+            return False
+    return True
+
+
+# --- hashes --------------------------------------------------------------------------------------------------------
+def sha256_hex(raw: bytes) -> str:
+    """sha256 of bytes, as 64 lower-case hex digits."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def content_hash(table: pa.Table) -> str:
+    """Hash of a table's decoded columns: the same for the same values, whichever program or version wrote the file.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Columns of text, date32 or float64. A null float counts as NaN, and every NaN as the same one.
+
+    Returns
+    -------
+    str
+        64 hex digits over each column's name, kind, length, values and nulls, in column order.
+
+    Raises
+    ------
+    SnapshotError
+        A column is of another type.
+    """
+    digest = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind, parts = _decoded(name, column)
+        digest.update(canonical_json([name, kind, len(column)]))
+        for part in parts:
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _decoded(name: str, column: pa.ChunkedArray) -> tuple[str, list[bytes]]:
+    """A column's kind and its values as little-endian bytes that do not depend on how they were stored."""
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_float64(column.type):
+        values = column.fill_null(math.nan).to_numpy()
+        return "float64", [np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()]
+    if pa.types.is_date32(column.type):
+        missing = column.is_null().to_numpy().astype("u1").tobytes()
+        return "date", [column.cast(pa.int32()).fill_null(0).to_numpy().astype("<i4").tobytes(), missing]
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        codes = column.cast(pa.string()).combine_chunks().dictionary_encode()  # in order of first appearance
+        labels = canonical_json(codes.dictionary.to_pylist())
+        return "text", [labels, codes.indices.fill_null(-1).to_numpy().astype("<i4").tobytes()]
+    raise SnapshotError(f"column {name} is of type {column.type}; a snapshot's tables hold text, date32 and float64.")
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+def check_slug(name: str) -> str:
+    """The name, if it is safe as a folder's name everywhere; else SnapshotError."""
+    if not _SLUG.fullmatch(name) or ".." in name or name.split(".")[0].casefold() in _DOS_DEVICES:
+        raise SnapshotError(f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, digits, '.', '_' and '-', "
+                            "starting with a letter or digit, not ending in '.', and no device name such as CON. For "
+                            "example: rb-hc-2024.")
+    return name
+
+
+def check_path(path: str) -> str:
+    """The path, if it names one file below its folder in one way only, on every system; else SnapshotError."""
+    fault = _path_fault(path)
+    if fault:
+        raise SnapshotError(f"the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
+                            "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
+                            "restore the snapshot.")
+    return path
+
+
+def _path_fault(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
+        return "is absolute"
+    if ".." in parts:
+        return "climbs out of the snapshot"
+    if unicodedata.normalize("NFC", path) != path:
+        return "is not in Unicode NFC form"
+    if not _SAFE_PATH.fullmatch(path):
+        return "has a character that is not accepted" if path else "is empty"
+    if any(part in ("", ".") or part.endswith(".") for part in parts):
+        return "has an empty part, or one that is or ends in '.'"
+    if any(part.split(".")[0].casefold() in _DOS_DEVICES for part in parts):
+        return "is a device name on Windows"
+    return ""
+
+
+def check_no_twins(paths: Iterable[str], where: str) -> None:
+    """Refuse names that some system would take for one: equal but for case or Unicode form."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        if key in seen:
+            raise SnapshotError(f"{where} has both {seen[key]!r} and {path!r}, which differ in case or Unicode form "
+                                "only, or not at all. On some systems they are one file: one of them was added. "
+                                "Restore the snapshot.")
+        seen[key] = path
+
+
+# --- publishing ----------------------------------------------------------------------------------------------------
+def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
+    """Make `directory` appear with all of `files` in it, or not at all.
+
+    Parameters
+    ----------
+    directory : path
+        Must not exist: what is published is never changed.
+    files : name -> bytes
+        Plain names, without folders.
+
+    Raises
+    ------
+    SnapshotError
+        The directory exists, a name is not accepted, or the disk refuses.
+    """
+    target = Path(directory)
+    check_no_twins(files, "the list of files to write")
+    for name in files:
+        if "/" in check_path(name):
+            raise SnapshotError(f"{name!r} has a folder in it; a published folder is flat.")
+    if os.path.lexists(target):
+        raise SnapshotError(f"{target} exists, and what is published is never changed. Choose another name, or remove "
+                            "it first.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        _write_and_rename(target, files)
+    except OSError as error:
+        raise SnapshotError(f"{target} could not be written: {error}. Nothing was published; free space or choose a "
+                            "folder that can be written.") from error
+    return target
+
+
+def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
+    tmp = target.parent / f"{TMP_PREFIX}{uuid.uuid4().hex}"
+    tmp.mkdir()
+    try:
+        for name, raw in files.items():
+            _write_durably(tmp / name, raw)
+        _fsync_folder(tmp)
+        os.rename(tmp, target)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)  # gone already where the rename was done
+    _fsync_folder(target.parent)
+
+
+def _write_durably(path: Path, raw: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows has no fsync of a folder
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(parent: str | os.PathLike[str], *, older_than_seconds: float = STALE_TMP_SECONDS) -> list[Path]:
+    """Remove what killed writers left in `parent`; the `.tmp-*` folders of writers still at work are younger."""
+    swept = []
+    for leftover in Path(parent).glob(f"{TMP_PREFIX}*"):
+        try:
+            stale = time.time() - leftover.lstat().st_mtime >= older_than_seconds
+        except FileNotFoundError:  # its writer has just renamed it
+            continue
+        if stale and leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+            swept.append(leftover)
+    return swept

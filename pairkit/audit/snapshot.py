@@ -1,0 +1,339 @@
+"""Snapshots: daily bars of futures contracts, with the terms they trade on, sealed against unnoticed change.
+
+A snapshot is a folder that `write_snapshot` publishes in one step and nobody changes again. `open_snapshot` checks
+every byte of it (`pairkit.audit.verify`) and parses the very bytes that were checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import ValidationError
+
+from pairkit.audit import tables
+from pairkit.audit.runtime import describe_runtime
+from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, sha256_hex, strict_json
+from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Sealed, verify_folder
+from pairkit.columns import TRADE_DATE
+from pairkit.errors import DataError, SnapshotError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec
+from pairkit.pair import PairFrame, Provenance, pair_from_frames
+
+UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A verified snapshot. `id` is the sha256 of its manifest and names every byte in it.
+
+    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one.
+    """
+
+    id: str
+    path: Path
+    manifest: dict[str, Any]
+    specs: Mapping[str, ContractSpec]
+    bars: pd.DataFrame
+    mapping: pd.DataFrame
+    calendar: pd.DatetimeIndex
+    findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        scope = self.manifest["data_scope"]
+        made_up = ", simulated" if self.simulated else ""
+        span = f"{scope['start']} .. {scope['end']}"
+        return f"<Snapshot {self.name}: {', '.join(self.roots)}; {span}{made_up}; id {self.id[:12]}>"
+
+    @property
+    def name(self) -> str:
+        """The name it was written under."""
+        return str(self.manifest["name"])
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The contract roots in it, sorted."""
+        return tuple(self.specs)
+
+    @property
+    def simulated(self) -> bool:
+        """True where the bars were made up by a program, and must be labelled so wherever they are shown."""
+        return bool(self.manifest["data_scope"].get("simulated", False))
+
+    def leg(self, root: str) -> pd.DataFrame:
+        """One root's continuous table by trade date, as `pair_from_frames` takes it (docs/semantics.md 1).
+
+        Raises
+        ------
+        SnapshotError
+            The snapshot has no such root.
+        """
+        from pairkit.market.rolls import leg_table
+
+        if root not in self.specs:
+            raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
+        bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
+                         for which, table in (("bars", self.bars), ("mapping", self.mapping)))
+        return leg_table(bars, mapping)
+
+    def pair(self, y_root: str, x_root: str) -> PairFrame:
+        """The two legs aligned: `y_root` is regressed on `x_root`.
+
+        Raises
+        ------
+        SnapshotError
+            The snapshot lacks a root, or both are the same.
+        DataError
+            The two have no trade dates in common.
+        """
+        if y_root == x_root:
+            raise SnapshotError(f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
+                                f"{', '.join(self.roots)}.")
+        concerned = tuple(finding for finding in self.findings if finding.root in ("", y_root, x_root))
+        return pair_from_frames(
+            self.leg(y_root), self.leg(x_root), y_spec=self.specs[y_root], x_spec=self.specs[x_root],
+            provenance=Provenance(self.id, self.name, self.simulated, concerned))
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, slice]]:
+        """The rows of each root, by table; the tables are sorted by root."""
+        return {"bars": _rows_by_root(self.bars), "mapping": _rows_by_root(self.mapping)}
+
+
+def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:
+    codes, roots = pd.factorize(table["root"])
+    bounds = np.searchsorted(codes, np.arange(len(roots) + 1))
+    return {str(root): slice(int(bounds[i]), int(bounds[i + 1])) for i, root in enumerate(roots)}
+
+
+@dataclass(frozen=True)
+class SnapshotSummary:
+    """One line of a listing. `error` says why a folder cannot be opened; then only `name` and `path` are known."""
+
+    name: str
+    path: Path
+    id: str = ""
+    roots: tuple[str, ...] = ()
+    start: str = ""
+    end: str = ""
+    simulated: bool = False
+    rows: int = 0
+    findings: int = 0
+    error: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Every byte was checked and is right."""
+        return not self.error
+
+
+# --- opening -------------------------------------------------------------------------------------------------------
+def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None) -> Snapshot:
+    """Verify a snapshot to the last byte, then parse it.
+
+    Parameters
+    ----------
+    path : path
+        Its folder.
+    expect_id : str, optional
+        Refuse any snapshot but the one with this id; only this notices data and manifest rewritten together.
+
+    Raises
+    ------
+    SnapshotError
+        It is absent, altered, incomplete or of another schema.
+    """
+    folder = Path(path)
+    sealed = verify_folder(folder, expect_id=expect_id)
+    try:
+        bars, mapping, calendar = (_verified_table(sealed, name) for name in TABLES)
+        specs = _parse_specs(sealed)
+        _check_fits_together(sealed, specs, bars, mapping)
+    except SnapshotError as error:
+        raise SnapshotError(f"{folder}: {error}") from error
+    return Snapshot(
+        id=sealed.id, path=folder, manifest=sealed.manifest, specs=specs,
+        bars=tables.to_frame(bars), mapping=tables.to_frame(mapping),
+        calendar=pd.DatetimeIndex(tables.to_frame(calendar)[TRADE_DATE], name=TRADE_DATE),
+        findings=tuple(Finding.from_dict(plain) for plain in sealed.manifest["findings"]))
+
+
+def _verified_table(sealed: Sealed, name: str) -> pa.Table:
+    table, listed = tables.from_parquet(sealed.files[name], name), sealed.resources[name]
+    if table.num_rows != listed.rows or listed.table_schema != tables.describe_schema(tables.SCHEMAS[name]):
+        raise SnapshotError(f"{name}: expected {listed.rows} rows of the listed schema, found {table.num_rows} of "
+                            f"{tables.describe_schema(table.schema)}. The manifest was not written by pairkit: take "
+                            "the snapshot again.")
+    found = content_hash(table)
+    if found != listed.content_hash:
+        raise SnapshotError(f"{name}: expected the content hash {listed.content_hash}, found {found}. The file is the "
+                            "sealed one but decodes to other values: the Parquet reader, or the manifest, is at fault. "
+                            "Take the snapshot again.")
+    fault = tables.table_fault(table, name)
+    if fault:
+        raise SnapshotError(f"{name}: {fault}")
+    return table
+
+
+def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
+    stated = sealed.manifest["contract_specs"]["sha256"]
+    if stated != sealed.resources[SPECS].sha256:
+        raise SnapshotError(f"{SPECS}: contract_specs.sha256 is {stated}, its resource's "
+                            f"{sealed.resources[SPECS].sha256}. The manifest contradicts itself: it was edited. "
+                            "Restore the snapshot.")
+    plain = strict_json(sealed.files[SPECS], what=SPECS)
+    try:
+        listed = [ContractSpec(**terms) for terms in plain["specs"]]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise SnapshotError(f"{SPECS} does not hold contract specs: {error}. Take the snapshot again.") from error
+    return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
+
+
+def _check_fits_together(sealed: Sealed, specs: Mapping[str, ContractSpec], bars: pa.Table, mapping: pa.Table) -> None:
+    with_bars, mapped = (set(table["root"].unique().to_pylist()) for table in (bars, mapping))
+    symbols = set(sealed.manifest["data_scope"]["symbols"])
+    if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
+        raise SnapshotError(f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
+                            f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
+                            "pairkit: take it again.")
+
+
+def list_snapshots(folder: str | os.PathLike[str]) -> list[SnapshotSummary]:
+    """Every snapshot below `folder`, verified, by name; one that cannot be opened is listed with the reason."""
+    parent = Path(folder)
+    if not parent.is_dir():
+        return []
+    return [_summary(path) for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+
+
+def _summary(path: Path) -> SnapshotSummary:
+    try:
+        snapshot = open_snapshot(path)
+    except SnapshotError as error:
+        return SnapshotSummary(name=path.name, path=path, error=str(error))
+    scope = snapshot.manifest["data_scope"]
+    return SnapshotSummary(
+        name=path.name, path=path, id=snapshot.id, roots=snapshot.roots, start=scope["start"], end=scope["end"],
+        simulated=snapshot.simulated, rows=scope["rows"], findings=len(snapshot.findings))
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+def write_snapshot(
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    bars: pd.DataFrame,
+    mapping: pd.DataFrame | None = None,
+    specs: Iterable[ContractSpec],
+    calendar: pd.DatetimeIndex | None = None,
+    data_scope: Mapping[str, Any],
+    findings: Iterable[Finding] = (),
+    notes: str | None = None,
+    created_utc: str | None = None,
+) -> Snapshot:
+    """Seal bars into `folder/name` in one step, and open the result.
+
+    Parameters
+    ----------
+    folder, name
+        Where, and under which name: letters, digits, `.`, `_`, `-`.
+    bars, mapping : DataFrame
+        The tables of `pairkit.audit.tables`; dates as datetime64, text missing where null. Without `mapping` the bars
+        are of roots, not contracts.
+    specs : iterable of ContractSpec
+        Exactly one for each root in `bars`.
+    calendar : DatetimeIndex, optional
+        Trade dates; by default the dates of the bars.
+    data_scope : mapping
+        At least `source`. `symbols`, `start`, `end` and `rows` come from the bars. `simulated=True` marks made-up
+        data; such a snapshot may be committed itself, so it does not name the commit it was made from.
+    findings : iterable of Finding
+        What a reader must know of the data.
+    notes : str, optional
+        Becomes README.md.
+    created_utc : str, optional
+        `YYYY-MM-DDTHH:MM:SSZ`; now, by default. With it given, the same input makes the same id on one machine.
+
+    Raises
+    ------
+    DataError
+        The tables, specs or scope do not fit the format or one another.
+    SnapshotError
+        The name is not accepted or taken, or the disk refuses.
+    """
+    target = Path(folder) / check_slug(name)
+    if os.path.lexists(target):  # publish refuses this too, but only after all the work
+        raise SnapshotError(f"{target} exists, and a snapshot is never changed. Choose another name, or remove it "
+                            "first.")
+    arrow = _arrow_tables(bars, mapping, calendar)
+    by_code = _specs_of_all_roots(specs, arrow["bars.parquet"])
+    files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
+    files[SPECS] = canonical_json({"specs": [by_code[code].to_dict() for code in sorted(by_code)]}, what=SPECS)
+    if notes is not None:
+        files[NOTES] = notes.encode("utf-8")
+    scope = _full_scope(data_scope, arrow["bars.parquet"], sorted(by_code))
+    manifest = {
+        "schema": SCHEMA,
+        "name": name,
+        "created_utc": created_utc or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "data_scope": scope,
+        "contract_specs": _specs_origin(by_code, sha256_hex(files[SPECS])),
+        "resources": [_resource(path, files[path], arrow.get(path)) for path in sorted(files)],
+        "findings": [finding.to_dict() for finding in findings],
+        "runtime": describe_runtime(with_commit=not scope.get("simulated", False)),
+    }
+    publish(target, {**files, MANIFEST: canonical_json(manifest, what=MANIFEST)})
+    return open_snapshot(target)
+
+
+def _arrow_tables(
+    bars: pd.DataFrame, mapping: pd.DataFrame | None, calendar: pd.DatetimeIndex | None
+) -> dict[str, pa.Table]:
+    if bars.empty:
+        raise DataError("there are no bars; a snapshot needs at least one.")
+    if mapping is None:
+        mapping = pd.DataFrame({name: pd.Series(dtype=object) for name in tables.MAPPING.names})
+    days = pd.DatetimeIndex(np.unique(pd.to_datetime(bars[TRADE_DATE]))) if calendar is None else calendar
+    frames = {"bars.parquet": bars, "mapping.parquet": mapping, "calendar.parquet": pd.DataFrame({TRADE_DATE: days})}
+    return {resource: tables.to_arrow(frame, resource) for resource, frame in frames.items()}
+
+
+def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[str, ContractSpec]:
+    given = list(specs)
+    by_code = {spec.code: spec for spec in given}
+    roots = set(bars["root"].unique().to_pylist())
+    if len(by_code) < len(given) or set(by_code) != roots:
+        raise DataError(f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; specs are "
+                        f"given for {', '.join(sorted(spec.code for spec in given)) or 'none'}.")
+    return by_code
+
+
+def _full_scope(data_scope: Mapping[str, Any], bars: pa.Table, symbols: list[str]) -> dict[str, Any]:
+    if not isinstance(data_scope.get("source"), str):
+        raise DataError("data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'.")
+    span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
+    known: dict[str, Any] = {"source_version": "", "api": "", "units": UNITS, "fetched_at": None}
+    start, end = span["min"].isoformat(), span["max"].isoformat()
+    return {**known, **data_scope, "symbols": symbols, "start": start, "end": end, "rows": bars.num_rows}
+
+
+def _specs_origin(specs: Mapping[str, ContractSpec], sha256: str) -> dict[str, str]:
+    sources, versions = ({getattr(spec, part) for spec in specs.values()} for part in ("source", "version"))
+    return {"source": ", ".join(sorted(sources)), "version": ", ".join(sorted(versions)), "sha256": sha256}
+
+
+def _resource(path: str, raw: bytes, table: pa.Table | None) -> dict[str, Any]:
+    entry = {"path": path, "bytes": len(raw), "sha256": sha256_hex(raw)}
+    if table is None:
+        return {**entry, "rows": None, "schema": None, "content_hash": None}
+    schema = tables.describe_schema(table.schema)
+    return {**entry, "rows": table.num_rows, "schema": schema, "content_hash": content_hash(table)}

@@ -1,0 +1,222 @@
+"""Verifying a snapshot: every byte is checked before one is parsed; the bytes checked are the bytes handed on.
+
+1. The folder holds plain files only: no links, no folders, no names that some system takes for one.
+2. `manifest.json` is strict JSON in RFC 8785 form, of a known schema and shape; its sha256 is the snapshot's id.
+3. The paths it lists are safe and unlike one another, and are exactly the other files of the folder.
+4. Each file is opened once, without following links; its size and its sha256 are the listed ones.
+
+There is no way to open a snapshot that fails any of these.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, check_no_twins, check_path, sha256_hex, strict_json
+from pairkit.errors import SnapshotError
+
+SCHEMA = "pairkit.snapshot/1"
+MANIFEST = "manifest.json"
+TABLES = ("bars.parquet", "mapping.parquet", "calendar.parquet")
+SPECS = "specs.json"
+NOTES = "README.md"
+MAX_FILE_BYTES = 2 * 1024**3
+_RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
+_HEX = r"^[0-9a-f]{64}$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Resource(_Strict):
+    """One file of a snapshot. `rows`, `schema` and `content_hash` are None where it is not a table."""
+
+    path: str
+    bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
+    sha256: str = Field(pattern=_HEX)
+    rows: int | None = Field(ge=0)
+    table_schema: dict[str, Any] | None = Field(alias="schema")
+    content_hash: str | None = Field(pattern=_HEX)
+
+
+class _DataScope(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    source: str
+    source_version: str
+    api: str
+    symbols: list[str] = Field(min_length=1)
+    start: str
+    end: str
+    units: dict[str, str]
+    fetched_at: str | None
+    rows: int = Field(ge=1)
+    simulated: bool = False
+
+
+class _ContractSpecs(_Strict):
+    source: str
+    version: str
+    sha256: str = Field(pattern=_HEX)
+
+
+class _Finding(_Strict):
+    kind: str
+    severity: str = Field(pattern="^(info|warning|error)$")
+    message: str
+    root: str
+    count: int
+    dates: list[str]
+
+
+class _Runtime(_Strict):
+    python: str
+    implementation: str
+    platform: str
+    packages: dict[str, str | None]
+    pairkit_version: str
+    git_commit: str | None
+
+
+class _Manifest(_Strict):
+    schema_: str = Field(alias="schema")
+    name: str
+    created_utc: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    data_scope: _DataScope
+    contract_specs: _ContractSpecs
+    resources: list[Resource]
+    findings: list[_Finding]
+    runtime: _Runtime
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A verified snapshot, not yet parsed: its id, its manifest as plain JSON values, and the bytes of each file."""
+
+    id: str
+    manifest: dict[str, Any]
+    resources: Mapping[str, Resource]
+    files: Mapping[str, bytes]
+
+
+def verify_folder(folder: Path, *, expect_id: str | None = None) -> Sealed:
+    """Check a snapshot's folder to the last byte.
+
+    Raises
+    ------
+    SnapshotError
+        Naming the file, what was expected, what was found, the likely cause and what to do.
+    """
+    found = _plain_files(folder)
+    if MANIFEST not in found:
+        _refuse(folder, f"{MANIFEST} is missing; without it nothing says what the files should be. This is not a "
+                "snapshot, or its copy was interrupted.",
+                "Point at a folder made by `pairkit snapshot import`.")
+    raw = _read_once(folder, MANIFEST, limit=MAX_JSON_BYTES)
+    manifest = strict_json(raw, what=f"{folder}: {MANIFEST}")
+    snapshot_id = sha256_hex(raw)
+    resources = _checked_shape(folder, manifest, raw)
+    if expect_id is not None and snapshot_id != expect_id.removeprefix("sha256:"):
+        _refuse(folder, f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, or data "
+                "and manifest were both rewritten.",
+                "Open the snapshot that was pinned, or pin this id if you mean to use it.")
+    _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
+    files = {path: _checked_bytes(folder, resources[path]) for path in sorted(resources)}
+    return Sealed(snapshot_id, manifest, resources, files)
+
+
+def _plain_files(folder: Path) -> list[str]:
+    """The names in the folder, each a regular file with one name; sorted."""
+    if not folder.is_dir():
+        found = "this is a file; a snapshot is a folder." if folder.exists() else "there is no such folder."
+        _refuse(folder, found, "`pairkit snapshot list` shows which snapshots there are.")
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        check_no_twins([entry.name for entry in entries], str(folder))
+        for entry in entries:
+            _check_plain(folder, entry.name, entry.stat(follow_symlinks=False))
+    except OSError as error:
+        _refuse(folder, f"the folder cannot be read: {error}.", "Check its permissions.")
+    return [entry.name for entry in entries]
+
+
+def _check_plain(folder: Path, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        _refuse(folder, f"{name}/ is a folder; a snapshot holds plain files only. It was added later.",
+                "Move it out of the snapshot.")
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "not a plain file"
+        _refuse(folder, f"{name} is {kind}; expected a plain file. It was put in the file's place.", _RESTORE)
+    if status.st_nlink > 1:
+        _refuse(folder, f"{name} has {status.st_nlink} names (hard links); expected 1, or it could change unseen.",
+                "Copy the folder (`cp -r`) and open the copy.")
+
+
+def _checked_shape(folder: Path, manifest: Any, raw: bytes) -> dict[str, Resource]:
+    """The resources by path, once schema, shape, canonical form and paths are right."""
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        _refuse(folder, f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another "
+                "version, or not a snapshot.", "Open it with the pairkit that wrote it, or take the snapshot again.")
+    try:
+        checked = _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        _refuse(folder, f"{MANIFEST}, {where}: {fault['msg']}. It was edited, or not written by pairkit.", _RESTORE)
+    if canonical_json(manifest, what=f"{folder}: {MANIFEST}") != raw:
+        _refuse(folder, f"{MANIFEST} is not in RFC 8785 canonical form. It was edited or reformatted later.", _RESTORE)
+    paths = [check_path(resource.path) for resource in checked.resources]
+    check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
+    lacking = sorted({*TABLES, SPECS} - set(paths))
+    if lacking:
+        _refuse(folder, f"{MANIFEST} does not list {', '.join(lacking)}; every {SCHEMA} does. It was edited.", _RESTORE)
+    return {resource.path: resource for resource in checked.resources}
+
+
+def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:
+    missing, added = sorted(listed - found), sorted(found - listed)
+    if missing:
+        _refuse(folder, f"{', '.join(missing)} expected by {MANIFEST}, found nothing. Deleted, or a copy was "
+                "interrupted.", _RESTORE)
+    if added:
+        _refuse(folder, f"{', '.join(added)} found, but {MANIFEST} does not list it. It was added later.",
+                "Move it out of the snapshot.")
+
+
+def _checked_bytes(folder: Path, resource: Resource) -> bytes:
+    raw = _read_once(folder, resource.path, limit=resource.bytes)
+    if len(raw) != resource.bytes:
+        _refuse(folder, f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. Cut off by an "
+                "interrupted copy or a full disk.", _RESTORE)
+    digest = sha256_hex(raw)
+    if digest != resource.sha256:
+        _refuse(folder, f"{resource.path}: expected sha256 {resource.sha256}, found {digest}, at the right size. "
+                "Edited, or damaged on disk or in transfer (line endings, for one).", _RESTORE)
+    return raw
+
+
+def _read_once(folder: Path, name: str, *, limit: int) -> bytes:
+    """The file's bytes, from one opening that follows no link; refuses a file above `limit` before reading it."""
+    try:
+        handle = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            status = os.fstat(handle)
+            _check_plain(folder, name, status)
+            if status.st_size > limit:
+                _refuse(folder, f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. Appended to or "
+                        "replaced after the snapshot was written.", _RESTORE)
+            return file.read(limit + 1)
+    except OSError as error:
+        _refuse(folder, f"{name} cannot be read: {error}. Its permissions changed, or it was just replaced.", _RESTORE)
+
+
+def _refuse(folder: Path, what: str, remedy: str) -> NoReturn:
+    raise SnapshotError(f"{folder}: {what} {remedy}")
