@@ -1,0 +1,64 @@
+"""pairkit: a workbench for futures pair trading: honest backtests, audited data, runs that rerun.
+
+Names are loaded on first use, so that `import pairkit` and the command line's help stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pairkit._version import __version__
+
+_HOMES = {
+    "StrategyConfig": "pairkit.config",
+    "ContractSpec": "pairkit.market.contracts",
+    "PairFrame": "pairkit.pair",
+    "pair_from_frames": "pairkit.pair",
+    "BacktestRun": "pairkit.run",
+    "run_backtest": "pairkit.run",
+    "Finding": "pairkit.findings",
+    "Snapshot": "pairkit.audit.snapshot",
+    "open_snapshot": "pairkit.audit.snapshot",
+    "run_manifest": "pairkit.audit.manifest",
+    "plot_run": "pairkit.charts",
+    "PairkitError": "pairkit.errors",
+    "ConfigError": "pairkit.errors",
+    "SnapshotError": "pairkit.errors",
+    "DataError": "pairkit.errors",
+    "SourceError": "pairkit.errors",
+    "RunError": "pairkit.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinned by a test
+
+if TYPE_CHECKING:
+    from pairkit.audit.manifest import run_manifest as run_manifest
+    from pairkit.audit.snapshot import Snapshot as Snapshot
+    from pairkit.audit.snapshot import open_snapshot as open_snapshot
+    from pairkit.charts import plot_run as plot_run
+    from pairkit.config import StrategyConfig as StrategyConfig
+    from pairkit.errors import ConfigError as ConfigError
+    from pairkit.errors import DataError as DataError
+    from pairkit.errors import PairkitError as PairkitError
+    from pairkit.errors import RunError as RunError
+    from pairkit.errors import SnapshotError as SnapshotError
+    from pairkit.errors import SourceError as SourceError
+    from pairkit.findings import Finding as Finding
+    from pairkit.market.contracts import ContractSpec as ContractSpec
+    from pairkit.pair import PairFrame as PairFrame
+    from pairkit.pair import pair_from_frames as pair_from_frames
+    from pairkit.run import BacktestRun as BacktestRun
+    from pairkit.run import run_backtest as run_backtest
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pairkit' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,55 @@
+"""Hedge models: one file each, found by its name.
+
+A new model is one new file in this folder. It defines `estimate(y, x, config) -> HedgeRatio`, and its name is then an
+accepted value of `StrategyConfig.hedge_model`, an option on the page and a value to sweep.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairkit.config import StrategyConfig, hedge_model_names
+from pairkit.errors import ConfigError, DataError
+
+FloatArray = NDArray[np.float64]
+
+
+class HedgeRatio(NamedTuple):
+    """`alpha`, `beta`, each (T,): known at the close of each bar; NaN where there is none."""
+
+    alpha: FloatArray
+    beta: FloatArray
+
+
+def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
+    """The hedge ratio by `config.hedge_model`.
+
+    Parameters
+    ----------
+    y, x : (T,) float64, finite
+        Adjusted prices of the two legs on complete bars.
+
+    Raises
+    ------
+    ConfigError
+        There is no model of that name.
+    """
+    if config.hedge_model not in hedge_model_names():
+        raise ConfigError(f"there is no hedge model {config.hedge_model!r}; there are {', '.join(hedge_model_names())}")
+    model = import_module(f"{__name__}.{config.hedge_model}")
+    hedge: HedgeRatio = model.estimate(y, x, config)
+    return hedge
+
+
+def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both legs as contiguous float64, or DataError: they differ in length, or one holds a NaN or infinity."""
+    y, x = np.ascontiguousarray(y, dtype=np.float64), np.ascontiguousarray(x, dtype=np.float64)
+    if y.ndim != 1 or y.shape != x.shape:
+        raise DataError(f"legs of shapes {y.shape} and {x.shape}; give two series of one length")
+    if not (np.isfinite(y).all() and np.isfinite(x).all()):
+        raise DataError("a leg holds a NaN or an infinity; pass complete bars only")
+    return y, x

@@ -1,0 +1,102 @@
+"""An adaptive Kalman filter for (beta, level): scale-free, its noise learnt from its own surprises.
+
+1. The first `window` bars are fitted by least squares on x about its mean; their residual variance R starts the noise.
+2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise updates the state.
+3. R follows the surprises with memory `window`, and never falls below a floor.
+
+A constant drift and noise, the common recipe, fits one price scale only: it is orders of magnitude off for log prices or
+for prices near 4,000 (docs/semantics.md 2).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pairkit._jit import kernel
+from pairkit.config import StrategyConfig
+from pairkit.models.hedges import FloatArray, HedgeRatio, checked_legs
+
+_SMALLEST_DEVIATION = 1e-10
+_FLOOR = 1e-6
+
+
+def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
+    """The filter with `config.hedge_window` and `config.kalman_gamma`."""
+    return kalman(y, x, window=config.hedge_window, gamma=config.kalman_gamma)
+
+
+def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeRatio:
+    """Filtered hedge ratio.
+
+    Parameters
+    ----------
+    y, x : (T,) float64, finite
+        Adjusted prices of the two legs on complete bars.
+    window : int
+        Bars of the starting fit, and memory of the noise estimate; at least 3.
+    gamma : float
+        Drift variance of the state per bar, in noise variances.
+
+    Returns
+    -------
+    HedgeRatio
+        `alpha`, `beta`, each (T,). NaN before bar `window` - 1, and throughout where x is constant or y is fitted
+        exactly on the starting bars.
+
+    Raises
+    ------
+    DataError
+        The legs differ in length or hold a NaN.
+    """
+    y, x = checked_legs(y, x)
+    return HedgeRatio(*_kalman(y, x, window, gamma))
+
+
+@kernel
+def _starting_fit(y, x, window):  # type: ignore[no-untyped-def]
+    """Mean and variance of x, slope, mean of y, residual variance on the first `window` bars, two-pass."""
+    mean_x = x[0] + np.sum(x[:window] - x[0]) / window
+    mean_y = y[0] + np.sum(y[:window] - y[0]) / window
+    sxx = sxy = 0.0
+    for t in range(window):
+        sxx += (x[t] - mean_x) ** 2
+        sxy += (x[t] - mean_x) * (y[t] - mean_y)
+    slope = sxy / sxx if sxx > 0.0 else np.nan
+    rss = 0.0
+    for t in range(window):
+        rss += (y[t] - mean_y - slope * (x[t] - mean_x)) ** 2
+    return mean_x, sxx / window, slope, mean_y, rss / (window - 2)
+
+
+@kernel
+def _kalman(y, x, window, gamma):  # type: ignore[no-untyped-def]
+    bars = x.size
+    alpha = np.full(bars, np.nan)
+    beta = np.full(bars, np.nan)
+    if bars < window or np.max(x[:window]) == np.min(x[:window]):
+        return alpha, beta
+    mean_x, var_x, slope, level, noise = _starting_fit(y, x, window)
+    if math.sqrt(noise) <= _SMALLEST_DEVIATION:
+        return alpha, beta
+    floor = _FLOOR * noise
+    p_slope, p_cross, p_level = noise / (window * var_x), 0.0, noise / window
+    beta[window - 1], alpha[window - 1] = slope, level - slope * mean_x
+    for t in range(window, bars):
+        p_slope += gamma * noise / var_x
+        p_level += gamma * noise
+        h = x[t] - mean_x
+        ph_slope, ph_level = p_slope * h + p_cross, p_cross * h + p_level
+        known = h * ph_slope + ph_level
+        surprise = y[t] - (h * slope + level)
+        total = known + noise
+        gain_slope, gain_level = ph_slope / total, ph_level / total
+        slope += gain_slope * surprise
+        level += gain_level * surprise
+        p_slope -= gain_slope * ph_slope
+        p_cross -= gain_slope * ph_level
+        p_level -= gain_level * ph_level
+        noise = max((1.0 - 1.0 / window) * noise + (surprise * surprise - known) / window, floor)
+        beta[t], alpha[t] = slope, level - slope * mean_x
+    return alpha, beta

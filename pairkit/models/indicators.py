@@ -1,0 +1,90 @@
+"""Everything that is known at a close, bar by bar, from beta to the p-value of the stationarity test.
+
+1. Incomplete bars are left out: windows count complete bars, and "the bar before" is the complete bar before.
+2. The hedge ratio is estimated; all that follows uses the one of the bar before.
+3. Spread, z, hedged return, volatility, beta jump and stationarity follow from it.
+4. The results are laid back on all bars, NaN on the incomplete ones.
+
+(docs/semantics.md 2)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairkit.config import StrategyConfig
+from pairkit.models.adjusted import Adjusted
+from pairkit.models.hedges import estimate_hedge
+from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
+from pairkit.models.windows import rolling_std, rolling_z
+
+FloatArray = NDArray[np.float64]
+_SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
+
+
+class Indicators(NamedTuple):
+    """The indicators of a run, (T,) each; NaN on incomplete bars and until a window is full. `valid` is bool."""
+
+    y: FloatArray
+    x: FloatArray
+    alpha: FloatArray
+    beta: FloatArray
+    alpha_lag: FloatArray
+    beta_lag: FloatArray
+    spread: FloatArray
+    z: FloatArray
+    hedged_return: FloatArray
+    vol: FloatArray
+    vol_ratio: FloatArray
+    beta_jump: FloatArray
+    adf_pvalue: FloatArray
+    valid: NDArray[np.bool_]
+
+
+def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
+    """The indicators of a pair under `config`."""
+    y, x = np.ascontiguousarray(adjusted.series[adjusted.complete].T)
+    hedge = estimate_hedge(y, x, config)
+    alpha_lag, beta_lag = _lagged(hedge.alpha), _lagged(hedge.beta)
+    spread = y - alpha_lag - beta_lag * x
+    hedged_return = _change(y) - beta_lag * _change(x)
+    vol = rolling_std(hedged_return, window=config.vol_window)
+    on_complete = (
+        y, x, hedge.alpha, hedge.beta, alpha_lag, beta_lag, spread,
+        rolling_z(spread, window=config.z_window),
+        hedged_return, vol, vol / rolling_std(hedged_return, window=config.vol_baseline_window),
+        _beta_jump(beta_lag), _adf_pvalue(y, x, spread, config))
+    columns = [_on_all_bars(values, adjusted.complete) for values in on_complete]
+    z, beta_lag_on_all = columns[7], columns[5]
+    return Indicators(*columns, valid=np.isfinite(z) & np.isfinite(beta_lag_on_all))
+
+
+def _lagged(values: FloatArray) -> FloatArray:
+    """The value of the bar before: the only place where an indicator looks back by one bar."""
+    out = np.full_like(values, np.nan)
+    out[1:] = values[:-1]
+    return out
+
+
+def _change(values: FloatArray) -> FloatArray:
+    return values - _lagged(values)
+
+
+def _beta_jump(beta_lag: FloatArray) -> FloatArray:
+    before = _lagged(beta_lag)
+    return np.abs(beta_lag - before) / np.maximum(np.abs(before), _SMALLEST_BETA)
+
+
+def _adf_pvalue(y: FloatArray, x: FloatArray, spread: FloatArray, config: StrategyConfig) -> FloatArray:
+    if config.adf_test == "adf_spread":
+        return rolling_adf(spread, window=config.adf_window, lags=config.adf_lags)
+    return rolling_engle_granger(y, x, window=config.adf_window, lags=config.adf_lags)
+
+
+def _on_all_bars(values: FloatArray, complete: NDArray[np.bool_]) -> FloatArray:
+    out = np.full(complete.size, np.nan)
+    out[complete] = values
+    return out

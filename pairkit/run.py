@@ -1,0 +1,130 @@
+"""A backtest on one screen: adjust -> indicate -> judge -> trade -> measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import GATES, TRADE_COLUMNS, TRADE_DATE, names
+from pairkit.config import StrategyConfig
+from pairkit.metrics import drawdown, measure
+from pairkit.models.adjusted import Adjusted, adjust
+from pairkit.models.indicators import Indicators, indicate
+from pairkit.pair import PairFrame
+from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, Ledger, trade
+from pairkit.trading.gates import VERDICTS, Gates, judge
+
+if TYPE_CHECKING:
+    from pairkit.trading.explain import Trace
+
+
+def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> BacktestRun:
+    """Backtest one pair under one config (docs/semantics.md).
+
+    Parameters
+    ----------
+    pair : PairFrame
+        Two aligned legs and their specs.
+    config : StrategyConfig, optional
+        Every setting; the defaults where not given.
+
+    Returns
+    -------
+    BacktestRun
+        `.frame`, `.trades`, `.metrics`, `.config`, `.explain(date)`.
+    """
+    config = config or StrategyConfig()
+    adjusted = adjust(pair, config.price_transform)
+    indicators = indicate(adjusted, config)
+    gates = judge(indicators, config)
+    ledger = trade(pair, adjusted.market, indicators, gates, config)
+    metrics = measure(ledger, indicators.valid, config.capital)
+    return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics)
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestRun:
+    """One run: its inputs, every stage's result, and the tables made from them on first use. All arrays are read-only."""
+
+    pair: PairFrame
+    config: StrategyConfig
+    adjusted: Adjusted
+    indicators: Indicators
+    gates: Gates
+    ledger: Ledger
+    metrics: dict[str, float]
+
+    def __post_init__(self) -> None:
+        for stage in (self.adjusted.market, self.adjusted[1:], self.indicators, self.gates, self.ledger):
+            for array in stage:
+                array.setflags(write=False)
+
+    def __repr__(self) -> str:
+        return (f"<BacktestRun {self.pair.name}: {len(self.pair)} bars, {self.metrics['trades']} trades, "
+                f"Sharpe {self.metrics['sharpe']:.2f}>")
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per bar by trade date, columns as in `columns.RUN_COLUMNS`."""
+        ledger = self.ledger
+        verdicts = {f"gate_{gate}": _words(VERDICTS, getattr(self.gates, gate)) for gate in GATES}
+        return pd.DataFrame({
+            **self.indicators._asdict(), **verdicts,
+            "state": _words(STATE_NAMES, ledger.state), "reason": _words(REASON_NAMES, ledger.reason),
+            "position": ledger.position, "lots_y": ledger.lots[:, 0], "lots_x": ledger.lots[:, 1],
+            "pnl": ledger.pnl, "cost": ledger.cost, "equity": ledger.equity,
+            "drawdown": drawdown(ledger.equity, self.config.capital), "deferred": ledger.deferred,
+        }, index=self.pair.trade_date)
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """One row per round trip, the open one last, columns as in `columns.TRADE_COLUMNS`."""
+        ledger = self.ledger
+        entry_decided, entry_filled, exit_decided, exit_filled = ledger.trade_bars.T
+        last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)
+        gross, costs, worst, best = ledger.trade_money.T
+        z = np.append(self.indicators.z, np.nan)  # bar -1, no exit yet, picks the NaN
+        reasons = np.where(exit_filled >= 0, np.array(REASON_NAMES, dtype=object)[ledger.trade_reason], "open")
+        table = pd.DataFrame({
+            "side": pd.array(np.where(ledger.trade_lots[:, 0] > 0.0, "long", "short"), dtype="str"),
+            "entry_decided": self._dates(entry_decided), "entry_filled": self._dates(entry_filled),
+            "exit_decided": self._dates(exit_decided), "exit_filled": self._dates(exit_filled),
+            "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
+            "entry_price_y": ledger.entry_price[:, 0], "entry_price_x": ledger.entry_price[:, 1],
+            "exit_price_y": ledger.exit_price[:, 0], "exit_price_x": ledger.exit_price[:, 1],
+            "entry_z": z[entry_decided], "exit_z": z[exit_decided],
+            "exit_reason": pd.array(reasons, dtype="str"), "bars_held": last_bar - entry_filled,
+            "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
+        })
+        return table[names(TRADE_COLUMNS)]
+
+    def explain(self, date: Any) -> Trace:
+        """Why what was decided at the close of `date` was decided, and what came of it.
+
+        Parameters
+        ----------
+        date : date, Timestamp or ISO text
+            A trade date of the run.
+
+        Raises
+        ------
+        RunError
+            The run has no bar on that date; the message names the nearest ones.
+        """
+        from pairkit.trading.explain import explain  # the trace is made on demand only
+
+        return explain(self, date)
+
+    def _dates(self, bars: np.ndarray[Any, np.dtype[np.int64]]) -> pd.DatetimeIndex:
+        """Dates of bar numbers; NaT for -1."""
+        dates = self.pair.trade_date.append(pd.DatetimeIndex([pd.NaT]))
+        return dates.take(bars).rename(TRADE_DATE)
+
+
+def _words(vocabulary: tuple[str, ...], codes: np.ndarray[Any, np.dtype[Any]]) -> pd.api.extensions.ExtensionArray:
+    """A column of words from indices into a vocabulary."""
+    return pd.array(np.array(vocabulary, dtype=object)[codes], dtype="str")
