@@ -1,0 +1,174 @@
+"""Hedge, spread, z, volatility and stationarity, each window summed afresh with exact sums.
+
+Everything is worked out on the sequence of complete bars, where "the bar before" is the previous complete bar, and then
+laid back on the pair's rows, NaN in between.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from math import fsum, isfinite, nan, sqrt
+
+import numpy as np
+from statsmodels.tools.sm_exceptions import CollinearityWarning
+from statsmodels.tsa.stattools import adfuller, coint
+
+from pairkit.config import StrategyConfig
+
+LEAST_DEVIATION = 1e-10
+LEAST_BETA = 0.05
+Values = list[float]
+
+
+def measure(series: dict[str, Values], complete: list[int], config: StrategyConfig) -> dict[str, list[object]]:
+    """Every indicator column of a run, on the pair's rows."""
+    y, x = ([series[leg][row] for row in complete] for leg in ("y", "x"))
+    if config.hedge_model == "ols":
+        alpha, beta = ols(y, x, config.hedge_window)
+    else:
+        alpha, beta = kalman(y, x, config.hedge_window, config.kalman_gamma)
+    alpha_lag, beta_lag = [nan, *alpha[:-1]], [nan, *beta[:-1]]
+    bars = range(len(y))
+    spread = [y[t] - alpha_lag[t] - beta_lag[t] * x[t] for t in bars]
+    hedged_return = [nan if t == 0 else (y[t] - y[t - 1]) - beta_lag[t] * (x[t] - x[t - 1]) for t in bars]
+    vol = deviations(hedged_return, config.vol_window)
+    baseline = deviations(hedged_return, config.vol_baseline_window)
+    z = z_scores(spread, config.z_window)
+    columns: dict[str, Values] = {
+        "y": y, "x": x, "alpha": alpha, "beta": beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag, "spread": spread,
+        "z": z, "hedged_return": hedged_return, "vol": vol, "vol_ratio": [vol[t] / baseline[t] for t in bars],
+        "beta_jump": beta_jumps(beta), "adf_pvalue": pvalues(y, x, spread, config)}
+    laid: dict[str, list[object]] = {name: list(_on_rows(values, complete, len(series["y"]))) for name, values in columns.items()}
+    laid["valid"] = [isfinite(a) and isfinite(b) for a, b in zip(laid["z"], laid["beta_lag"], strict=True)]
+    return laid | gates(laid, config)
+
+
+def _on_rows(values: Values, complete: list[int], rows: int) -> Values:
+    laid = [nan] * rows
+    for row, value in zip(complete, values, strict=True):
+        laid[row] = value
+    return laid
+
+
+def gates(columns: dict[str, list[object]], config: StrategyConfig) -> dict[str, list[str]]:
+    """Open or shut on every valid bar, shut on others, off where the switch is."""
+    verdicts = {"gate_adf": [], "gate_beta": [], "gate_vol": []}
+    names = ("valid", "adf_pvalue", "beta_jump", "beta_lag", "vol_ratio")
+    for valid, pvalue, jump, beta_lag, ratio in zip(*(columns[name] for name in names), strict=True):
+        for gate, switch, passes in (
+            ("gate_adf", config.adf_gate, pvalue <= config.adf_max_pvalue),
+            ("gate_beta", config.beta_gate, jump <= config.max_beta_jump and beta_lag > 0),
+            ("gate_vol", config.vol_gate, ratio <= config.max_vol_ratio),
+        ):
+            verdicts[gate].append("off" if not switch else "open" if valid and passes else "shut")
+    return verdicts
+
+
+def full_window(values: Values, t: int, window: int) -> Values | None:
+    """The last `window` values, or None unless there are that many and all are finite."""
+    part = values[max(0, t + 1 - window):t + 1]
+    return part if len(part) == window and all(map(isfinite, part)) else None
+
+
+def mean_and_deviation(part: Values) -> tuple[float, float]:
+    """Mean, and standard deviation with divisor n-1."""
+    mean = fsum(part) / len(part)
+    return mean, sqrt(fsum((value - mean) ** 2 for value in part) / (len(part) - 1))
+
+
+def deviations(values: Values, window: int) -> Values:
+    """Rolling standard deviation; NaN at or below 1e-10."""
+    out = []
+    for t in range(len(values)):
+        part = full_window(values, t, window)
+        deviation = mean_and_deviation(part)[1] if part else nan
+        out.append(deviation if deviation > LEAST_DEVIATION else nan)
+    return out
+
+
+def z_scores(spread: Values, window: int) -> Values:
+    """Each spread against the mean and deviation of the window that ends with it."""
+    out = []
+    for t in range(len(spread)):
+        part = full_window(spread, t, window)
+        mean, deviation = mean_and_deviation(part) if part else (nan, nan)
+        out.append((spread[t] - mean) / deviation if deviation > LEAST_DEVIATION else nan)
+    return out
+
+
+def beta_jumps(beta: Values) -> Values:
+    """Relative change between the two hedge ratios known before each bar."""
+    return [nan if t < 2 else abs(beta[t - 1] - beta[t - 2]) / max(abs(beta[t - 2]), LEAST_BETA) for t in range(len(beta))]
+
+
+def line(y: Values, x: Values) -> tuple[float, float]:
+    """Intercept and slope of least squares, from centred sums."""
+    x_mean, y_mean = fsum(x) / len(x), fsum(y) / len(y)
+    slope = fsum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True)) / fsum((a - x_mean) ** 2 for a in x)
+    return y_mean - slope * x_mean, slope
+
+
+def ols(y: Values, x: Values, window: int) -> tuple[Values, Values]:
+    """Least squares over the last `window` bars; NaN while x does not move."""
+    alpha, beta = [nan] * len(y), [nan] * len(y)
+    for t in range(window - 1, len(y)):
+        y_part, x_part = y[t + 1 - window:t + 1], x[t + 1 - window:t + 1]
+        if max(x_part) > min(x_part):
+            alpha[t], beta[t] = line(y_part, x_part)
+    return alpha, beta
+
+
+def kalman(y: Values, x: Values, window: int, gamma: float) -> tuple[Values, Values]:
+    """The adaptive filter in matrix form, started by least squares on the first `window` bars."""
+    alpha, beta = [nan] * len(y), [nan] * len(y)
+    if len(y) < window or max(x[:window]) == min(x[:window]):
+        return alpha, beta
+    y0, x0 = np.array(y[:window]), np.array(x[:window])
+    x_mean, x_variance = x0.mean(), x0.var()
+    theta = np.array([line(y[:window], x[:window])[1], y0.mean()])
+    noise = float(np.sum((y0 - theta[1] - theta[0] * (x0 - x_mean)) ** 2)) / (window - 2)
+    if sqrt(noise) <= LEAST_DEVIATION:
+        return alpha, beta
+    covariance = np.diag([noise / (window * x_variance), noise / window])
+    floor = 1e-6 * noise
+    for t in range(window - 1, len(y)):
+        if t >= window:
+            covariance = covariance + gamma * noise * np.diag([1 / x_variance, 1.0])
+            h = np.array([x[t] - x_mean, 1.0])
+            error = y[t] - h @ theta
+            explained = h @ covariance @ h
+            gain = covariance @ h / (explained + noise)
+            theta = theta + gain * error
+            covariance = covariance - np.outer(gain, h @ covariance)
+            noise = max((1 - 1 / window) * noise + (error**2 - explained) / window, floor)
+        alpha[t], beta[t] = theta[1] - theta[0] * x_mean, theta[0]
+    return alpha, beta
+
+
+def pvalues(y: Values, x: Values, spread: Values, config: StrategyConfig) -> Values:
+    """statsmodels' own p-value in every full window."""
+    out = []
+    for t in range(len(y)):
+        parts = [full_window(values, t, config.adf_window) for values in (y, x, spread)]
+        if config.adf_test == "engle_granger":
+            tested, moves = parts[:2], 0.0
+        else:
+            tested, moves = parts[2:], LEAST_DEVIATION
+        if any(part is None or max(part) - min(part) <= moves for part in tested):
+            out.append(nan)
+        else:
+            out.append(_statsmodels_pvalue(*(tuple(part) for part in tested), lags=config.adf_lags))
+    return out
+
+
+@lru_cache(maxsize=100_000)
+def _statsmodels_pvalue(*series: tuple[float, ...], lags: int) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollinearityWarning)  # its answer for such legs, 0, is the rule
+        try:
+            if len(series) == 2:
+                return float(coint(*map(np.array, series), trend="c", maxlag=lags, autolag=None)[1])
+            return float(adfuller(np.array(series[0]), maxlag=lags, regression="c", autolag=None, result_object=False)[1])
+        except ValueError:
+            return nan
