@@ -1,0 +1,346 @@
+"""The trace of a bar: what was known at its close, which rule fired, and what the next bar made of it.
+
+1. What the engine remembered at that close is read back from the run: the open trade, its age and result, the last exit.
+2. The rules of docs/semantics.md 3 are gone through in their order, each with its numbers, to the first that holds.
+3. The order that then waited is followed to the next bar: its fill and costs, or what kept it from filling.
+
+The rules stand here a second time, in words and readable Python; a test holds the two readings against each other on
+every bar of many runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
+from pairkit.config import StrategyConfig
+from pairkit.errors import RunError
+from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, rules_of, size, terms_of
+from pairkit.trading.gates import VERDICTS
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+_SHOWN_INPUTS = ("y", "x", "beta_lag", "spread", "z", "vol", "vol_ratio", "beta_jump", "adf_pvalue", "valid")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Why a bar was decided as it was.
+
+    `state` and `reason` are the run's own; `sentence` says them in words; `sections` are titled tables: Inputs, Gates,
+    Memory, Rules, Order, Next bar.
+    """
+
+    date: pd.Timestamp
+    state: str
+    reason: str
+    sentence: str
+    sections: tuple[tuple[str, pd.DataFrame], ...]
+
+    def section(self, title: str) -> pd.DataFrame:
+        """One table by its title."""
+        return dict(self.sections)[title]
+
+    def __str__(self) -> str:
+        tables = (f"\n{title}\n{table.to_string(index=False)}" for title, table in self.sections)
+        return "\n".join([self.sentence, *tables])
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All that the rules look at, at one close. Money in CNY; `trade_net` and `age` are of the open trade."""
+
+    config: StrategyConfig
+    z: float
+    valid: bool
+    closes_known: bool
+    position: int
+    equity: float
+    waiting: str
+    trade_net: float
+    age: int
+    invalid_run: int
+    held_margin: float
+    bars_since_exit: int | None
+    last_reason: str
+    last_side: int
+    rearmed: bool
+    shut_gates: str
+    wanted_lots: tuple[float, float]
+    wanted_margin: float
+
+    @property
+    def called_side(self) -> int:
+        """The side that z calls for: +1 long spread, -1 short, 0 where abs(z) is not between entry and stop."""
+        if not self.config.entry_z <= abs(self.z) < self.config.stop_z:
+            return 0
+        return -1 if self.z > 0.0 else 1
+
+
+Verdict = tuple[bool, str]
+Rule = tuple[str, str, Callable[[Moment], Verdict]]
+
+
+def _while_held(m: Moment, holds: bool, compared: str) -> Verdict:
+    """A verdict that can only hold in a position."""
+    return (holds, compared) if m.position else (False, "flat")
+
+
+def _waiting(m: Moment) -> Verdict:
+    return bool(m.waiting), f"an exit for {m.waiting} waits" if m.waiting else "no exit waits"
+
+
+def _margin_call(m: Moment) -> Verdict:
+    return _while_held(m, m.closes_known and m.held_margin > m.equity,
+                       f"margin {m.held_margin:,.0f} > equity {m.equity:,.0f}")
+
+
+def _max_loss(m: Moment) -> Verdict:
+    limit = -m.config.max_loss * m.config.capital
+    reached = m.closes_known and m.config.max_loss > 0.0 and m.trade_net <= limit
+    return _while_held(m, reached, f"trade {m.trade_net:,.0f} <= {limit:,.0f}" if m.config.max_loss else "off")
+
+
+def _max_holding(m: Moment) -> Verdict:
+    return _while_held(m, m.closes_known and m.age >= m.config.max_holding_days,
+                       f"age {m.age} >= {m.config.max_holding_days}")
+
+
+def _stale(m: Moment) -> Verdict:
+    return _while_held(m, not m.valid and 0 < m.config.max_invalid_days < m.invalid_run,
+                       f"invalid bar {m.invalid_run} > {m.config.max_invalid_days or 'never'}")
+
+
+def _hold(m: Moment) -> Verdict:
+    return _while_held(m, not m.valid, "valid" if m.valid else "not valid")
+
+
+def _invalid(m: Moment) -> Verdict:
+    return not m.position and not m.valid, "valid" if m.valid else "not valid"
+
+
+def _stop(m: Moment) -> Verdict:
+    against = -m.position * m.z
+    return _while_held(m, against >= m.config.stop_z, f"{against:.3f} >= {m.config.stop_z:g}")
+
+
+def _target(m: Moment) -> Verdict:
+    against = -m.position * m.z
+    return _while_held(m, against <= m.config.exit_z, f"{against:.3f} <= {m.config.exit_z:g}")
+
+
+def _in_position(m: Moment) -> Verdict:
+    return _while_held(m, True, f"position {m.position:+d}")
+
+
+def _cooldown(m: Moment) -> Verdict:
+    if m.bars_since_exit is None:
+        return False, "no exit yet"
+    return m.bars_since_exit < m.config.cooldown_days, f"{m.bars_since_exit} < {m.config.cooldown_days} bars since the exit"
+
+
+def _no_rearm(m: Moment) -> Verdict:
+    same_side = bool(m.called_side) and m.last_side == m.called_side
+    blocked = m.config.rearm and m.last_reason not in ("", "target") and same_side and not m.rearmed
+    came_back = "has" if m.rearmed else "has not"
+    return blocked, (f"last exit {m.last_reason}; abs(z) {came_back} been below {m.config.entry_z:g} since"
+                     if m.last_reason else "no exit yet")
+
+
+def _gate_shut(m: Moment) -> Verdict:
+    return bool(m.called_side) and bool(m.shut_gates), f"shut: {m.shut_gates or 'none'}"
+
+
+def _no_size(m: Moment) -> Verdict:
+    return bool(m.called_side) and m.wanted_lots == (0.0, 0.0), "lots {:g} / {:g}".format(*m.wanted_lots)
+
+
+def _no_margin(m: Moment) -> Verdict:
+    return bool(m.called_side) and m.wanted_margin > m.equity, f"margin {m.wanted_margin:,.0f} > equity {m.equity:,.0f}"
+
+
+def _enter(m: Moment) -> Verdict:
+    return bool(m.called_side), f"{m.config.entry_z:g} <= abs({m.z:.3f}) < {m.config.stop_z:g}"
+
+
+RULES: tuple[Rule, ...] = (
+    ("An exit is waiting", "EXITING", _waiting),
+    ("Margin of the held lots above equity", "EXITING margin_call", _margin_call),
+    ("Loss limit of the trade reached", "EXITING max_loss", _max_loss),
+    ("Longest age reached", "EXITING max_holding", _max_holding),
+    ("Too many invalid bars in a row", "EXITING stale", _stale),
+    ("In a position, not valid", "HOLD invalid", _hold),
+    ("Flat, not valid", "FLAT invalid", _invalid),
+    ("z went on to the stop", "EXITING stop_z", _stop),
+    ("z came back to the target", "EXITING target", _target),
+    ("In a position", "LONG/SHORT in_position", _in_position),
+    ("Cooling down after an exit", "COOLDOWN cooldown", _cooldown),
+    ("Not re-armed on this side", "COOLDOWN rearm", _no_rearm),
+    ("z calls, a gate is shut", "BLOCKED", _gate_shut),
+    ("z calls, no lots", "BLOCKED size", _no_size),
+    ("z calls, margin above equity", "BLOCKED margin", _no_margin),
+    ("z calls for an entry", "ENTERING entry", _enter),
+    ("Nothing to do", "FLAT no_signal", lambda _: (True, "")),
+)
+
+
+def explain(run: BacktestRun, date: Any) -> Trace:
+    """The trace of the bar of `date`, or RunError where the run has none."""
+    t = bar_of(run, date)
+    moment = moment_at(run, t)
+    state, reason = STATE_NAMES[run.ledger.state[t]], REASON_NAMES[run.ledger.reason[t]]
+    return Trace(
+        date=run.pair.trade_date[t], state=state, reason=reason, sentence=_sentence(run, t, state, reason),
+        sections=(("Inputs", _inputs(run, t)), ("Gates", _gates(run, t)), ("Memory", _memory(moment)),
+                  ("Rules", _fired(moment)), ("Order", _order(run, t, moment)), ("Next bar", _next_bar(run, t))))
+
+
+def bar_of(run: BacktestRun, date: Any) -> int:
+    """The row of a trade date."""
+    dates = run.pair.trade_date
+    try:
+        wanted = pd.Timestamp(date)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{date!r} is not a date; give one such as {dates[-1]:%Y-%m-%d}.") from error
+    if wanted in dates:
+        return int(dates.get_loc(wanted))
+    near = dates[max(0, dates.searchsorted(wanted) - 1):][:2]
+    raise RunError(f"the run has no bar on {wanted:%Y-%m-%d}; near it are {', '.join(f'{d:%Y-%m-%d}' for d in near)}.")
+
+
+def first_rule(moment: Moment) -> int:
+    """The place in RULES of the first rule that holds."""
+    return next(place for place, (_, _, holds) in enumerate(RULES) if holds(moment)[0])
+
+
+def moment_at(run: BacktestRun, t: int) -> Moment:
+    """What the rules looked at, at the close of row t."""
+    ledger, config = run.ledger, run.config
+    z, valid = run.indicators.z, run.indicators.valid
+    entered = ledger.trade_bars[:, 1]
+    exits = ledger.trade_bars[:, 3]
+    closed = np.flatnonzero((exits >= 0) & (exits <= t))
+    last = int(closed[-1]) if closed.size else None
+    position = int(ledger.position[t])
+    entry = int(entered[entered <= t][-1]) if position else t
+    still_waits = position != 0 and t > 0 and t > entry and STATE_NAMES[ledger.state[t - 1]] == "EXITING"
+    known = np.flatnonzero(valid[entry:t + 1])
+    closes = run.adjusted.market.close[t]
+    terms, rules = terms_of(run.pair.y_spec, run.pair.x_spec), rules_of(config)
+    wanted = size(rules, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t])) if valid[t] else (0.0, 0.0)
+    shut = int(run.gates.shut_bits()[t])
+    margin_of = np.abs(closes) * terms.multiplier * terms.margin_rate
+    return Moment(
+        config=config, z=float(z[t]), valid=bool(valid[t]), closes_known=bool(np.isfinite(closes).all()),
+        position=position, equity=float(ledger.equity[t]),
+        waiting=REASON_NAMES[ledger.reason[t - 1]] if still_waits else "",
+        trade_net=float(np.sum(ledger.pnl[entry:t + 1]) - np.sum(ledger.cost[entry:t + 1])) if position else 0.0,
+        age=t - entry, invalid_run=t - entry - int(known[-1]) if known.size else t - entry + 1,
+        held_margin=float(np.abs(ledger.lots[t]) @ margin_of),
+        bars_since_exit=t - int(exits[last]) if last is not None else None,
+        last_reason=REASON_NAMES[ledger.trade_reason[last]] if last is not None else "",
+        last_side=int(np.sign(ledger.trade_lots[last, 0])) if last is not None else 0,
+        rearmed=last is not None and bool(np.any(np.abs(z[exits[last]:t + 1]) < config.entry_z)),
+        shut_gates=REASON_NAMES[shut], wanted_lots=wanted, wanted_margin=float(np.abs(wanted) @ margin_of))
+
+
+def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
+    compared = _gates_compared(run, t) if state == "BLOCKED" else {}
+    meanings = [REASONS[part] + (f" Needed: {compared[part]}." if part in compared else "") for part in reason.split("+")]
+    return f"{run.pair.trade_date[t]:%Y-%m-%d}: {state} ({reason}). {STATES[state]} {' '.join(meanings)}"
+
+
+def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
+    meaning = {column.name: column for column in RUN_COLUMNS}
+    rows = [(f"close {spec.code}", _number(leg.close[t]), "quote", "Last price of the session.")
+            for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))]
+    for name in _SHOWN_INPUTS:
+        value = getattr(run.indicators, name)[t]
+        shown = ("yes" if value else "no") if name == "valid" else _number(value)
+        rows.append((name, shown, meaning[name].unit, meaning[name].meaning))
+    return pd.DataFrame(rows, columns=["input", "value", "unit", "meaning"])
+
+
+def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
+    """What each gate needs to be open, with the bar's number in it."""
+    config, seen = run.config, run.indicators
+    return {
+        "adf": f"p-value {_number(seen.adf_pvalue[t])} <= {config.adf_max_pvalue:g}",
+        "beta": f"jump {_number(seen.beta_jump[t])} <= {config.max_beta_jump:g}, beta {_number(seen.beta_lag[t])} > 0",
+        "vol": f"ratio {_number(seen.vol_ratio[t])} <= {config.max_vol_ratio:g}"}
+
+
+def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
+    compared = _gates_compared(run, t)
+    rows = [(gate, compared[gate], VERDICTS[getattr(run.gates, gate)[t]]) for gate in GATES]
+    return pd.DataFrame(rows, columns=["gate", "is open while", "verdict"])
+
+
+def _memory(m: Moment) -> pd.DataFrame:
+    rows = [("position", f"{m.position:+d}" if m.position else "0"), ("equity", f"{m.equity:,.2f} CNY")]
+    if m.position:
+        rows += [("age", f"{m.age} bars"), ("trade so far, net", f"{m.trade_net:,.2f} CNY"),
+                 ("margin held", f"{m.held_margin:,.0f} CNY"), ("invalid bars in a row", str(m.invalid_run))]
+    if m.bars_since_exit is not None:
+        rows.append(("last exit", f"{m.last_reason}, {m.bars_since_exit} bars ago"))
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _fired(m: Moment) -> pd.DataFrame:
+    fired = first_rule(m)
+    rows = [(name, "fires" if place == fired else "no" if place < fired else "not reached",
+             holds(m)[1] if place <= fired else "", decides) for place, (name, decides, holds) in enumerate(RULES)]
+    return pd.DataFrame(rows, columns=["rule", "verdict", "compared", "decides"])
+
+
+def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
+    state = STATE_NAMES[run.ledger.state[t]]
+    codes = (run.pair.y_spec.code, run.pair.x_spec.code)
+    lots: tuple[float, ...] = ()
+    if state == "ENTERING":
+        lots = tuple(m.called_side * lot for lot in m.wanted_lots)
+    elif state == "EXITING":
+        lots = tuple(-float(lot) for lot in run.ledger.lots[t])
+    rows = [(code, "buy" if lot > 0 else "sell", f"{abs(lot):g}", f"next {run.config.fill}")
+            for code, lot in zip(codes, lots, strict=False)]
+    return pd.DataFrame(rows, columns=["leg", "order", "lots", "fills at"])
+
+
+def _next_bar(run: BacktestRun, t: int) -> pd.DataFrame:
+    if t + 1 >= len(run.pair):
+        return pd.DataFrame([("next bar", "none: this is the last")], columns=["what", "value"])
+    n, ledger = t + 1, run.ledger
+    rows = [("date", f"{run.pair.trade_date[n]:%Y-%m-%d}")]
+    if ledger.deferred[n]:
+        rows.append(("fill", f"deferred: {_obstacles(run, n)}"))
+    for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
+        for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
+            rows += [(f"fill {spec.code}", f"{prices[k, leg]:,g}") for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))]
+    rows += [("P&L", f"{ledger.pnl[n]:,.2f} CNY"), ("costs", f"{ledger.cost[n]:,.2f} CNY"),
+             ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
+             ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})")]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _obstacles(run: BacktestRun, n: int) -> str:
+    """What kept an order from filling on row n, per leg."""
+    market, said = run.adjusted.market, []
+    prices = market.open[n] if run.config.fill == "open" else market.close[n]
+    for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):
+        if not (np.isfinite(prices[leg]) and np.isfinite(market.close[n, leg])):
+            said.append(f"{spec.code} has no price")
+        elif not market.volume[n, leg] > 0:
+            said.append(f"{spec.code} did not trade")
+        elif prices[leg] >= market.up_limit[n, leg] or prices[leg] <= market.down_limit[n, leg]:
+            said.append(f"{spec.code} is at its limit ({prices[leg]:,g})")
+    return "; ".join(said)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.6g}" if np.isfinite(value) else "n/a"
