@@ -1,0 +1,5 @@
+"""`python -m pairkit`."""
+
+from pairkit.cli import main
+
+main()

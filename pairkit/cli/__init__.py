@@ -1,0 +1,40 @@
+"""The command line: `python -m pairkit`.
+
+Exit codes: 0 good, 1 a check failed, 2 could not be done. Heavy imports happen inside the commands, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pairkit.cli.run import run_command
+from pairkit.cli.smoke import smoke_command
+from pairkit.cli.snapshot import snapshot_app
+from pairkit.errors import PairkitError
+
+app = typer.Typer(
+    name="pairkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Futures pair trading research: honest backtests on audited data.")
+app.command("run")(run_command)
+app.command("smoke")(smoke_command)
+app.add_typer(snapshot_app, name="snapshot")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        from pairkit._version import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; what pairkit refuses on purpose is told in a sentence, with exit code 2."""
+    try:
+        app(prog_name="python -m pairkit")
+    except PairkitError as error:
+        typer.secho(str(error), fg="red", err=True)
+        sys.exit(2)

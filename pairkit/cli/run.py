@@ -1,0 +1,103 @@
+"""`python -m pairkit run`: one backtest from a snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pairkit.config import StrategyConfig
+    from pairkit.run import BacktestRun
+
+SnapshotFolder = Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")]
+
+
+def run_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
+    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Write the run manifest to this file.")] = None,
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")] = False,
+) -> None:
+    """Backtest the pair Y-X of a snapshot and print its metrics."""
+    config = config_from_text(settings or [])
+    from pairkit.audit.manifest import run_manifest
+    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.run import run_backtest
+
+    run = run_backtest(open_snapshot(snapshot_path(snapshot, directory)).pair(y, x), config)
+    made = run_manifest(run)
+    if manifest is not None:
+        made.save(manifest)
+    if as_json:
+        typer.echo(made.to_json())
+    else:
+        _print(run, made.run_id, manifest)
+
+
+def snapshot_path(name: str, folder: Path) -> Path:
+    """The folder of a snapshot given by name, or by path."""
+    return folder / name if (folder / name).is_dir() or not Path(name).is_dir() else Path(name)
+
+
+def config_from_text(settings: list[str]) -> StrategyConfig:
+    """A config from `field=value` texts; ConfigError names each fault and what is accepted."""
+    from pydantic import ValidationError
+
+    from pairkit.config import StrategyConfig, describe_errors
+    from pairkit.errors import ConfigError
+
+    values: dict[str, Any] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {text}: write it as FIELD=VALUE, e.g. --set entry_z=2.2")
+        values[name.strip()] = _parsed(name.strip(), value.strip())
+    try:
+        return StrategyConfig(**values)
+    except ValidationError as error:
+        raise ConfigError(" ".join(describe_errors(error))) from error
+
+
+def _parsed(name: str, text: str) -> Any:
+    """The value that the text stands for, in the kind of the field; the text itself where it is not one, for the config to refuse."""
+    from pairkit.config import SETTINGS
+
+    kind = SETTINGS[name].kind if name in SETTINGS else "choice"
+    if kind == "bool":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind in ("int", "float"):
+        try:
+            return int(text) if kind == "int" else float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _print(run: BacktestRun, run_id: str, manifest: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from pairkit.columns import METRICS
+
+    console = Console()
+    pair = run.pair
+    console.print(f"[bold]{pair.y_spec.label}  -  {pair.x_spec.label}[/bold]  {len(pair)} bars, "
+                  f"{pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}", highlight=False)
+    if pair.provenance.simulated:
+        console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
+    table = Table("metric", "value", "unit", "meaning")
+    for metric in METRICS:
+        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", metric.unit, metric.meaning)
+    console.print(table)
+    for finding in pair.findings:
+        console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
+    console.print(f"run {run_id}", highlight=False)
+    if manifest is not None:
+        console.print(f"manifest written to {manifest}", highlight=False, markup=False)

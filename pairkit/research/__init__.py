@@ -1,0 +1,1 @@
+"""Research: many runs, and how far a result can be believed."""
