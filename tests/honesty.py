@@ -1,0 +1,100 @@
+"""Two checks that no number knows the future, for any function from (pair, config) to a table of bars.
+
+Prefix: cut the pair after a bar, and every earlier row stays as it was, to the bit.
+Contract: change one row's figures, and nothing before it changes, and what must lag one bar changes only after it.
+Each catches what the other cannot (docs/semantics.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pairkit.config import StrategyConfig
+from pairkit.pair import Leg, PairFrame
+
+Run = Callable[[PairFrame, StrategyConfig], pd.DataFrame]
+LAGGING = ("alpha_lag", "beta_lag", "beta_jump", "gate_beta", "position", "lots_y", "lots_x", "deferred", "contract_y", "contract_x")
+PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A column that changed on a row where it had no right to."""
+
+    column: str
+    row: int
+    touched: int
+
+
+def with_contracts(frame: pd.DataFrame, pair: PairFrame) -> pd.DataFrame:
+    """A run's table and the contract that each leg holds: the choice of contract is checked with the rest."""
+    held = {f"contract_{leg}": pair.frame[leg]["contract"].astype(object).to_numpy() for leg in ("y", "x")}
+    return frame.assign(**held)
+
+
+def first_difference(ours: pd.Series, theirs: pd.Series) -> int | None:
+    """The first row on which two columns differ, NaN being equal to NaN; None where they do not."""
+    a, b = ours.to_numpy(), theirs.to_numpy()
+    if a.dtype.kind == "f":
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        same &= (np.signbit(a) == np.signbit(b)) | np.isnan(a)
+    else:
+        a, b = np.asarray(ours, dtype=object), np.asarray(theirs, dtype=object)
+        same = (a == b) | (pd.isna(a) & pd.isna(b))
+    return None if same.all() else int(np.argmin(same))
+
+
+def prefix_alarms(run: Run, pair: PairFrame, config: StrategyConfig, cuts: Iterable[int]) -> list[Alarm]:
+    """Cut the pair after each of `cuts` rows, and compare with the run on all of it."""
+    whole = run(pair, config)
+    alarms = []
+    for rows in cuts:
+        part = run(pair[:rows], config)
+        assert len(part) == rows
+        for name in whole.columns:
+            row = first_difference(part[name], whole[name].iloc[:rows])
+            if row is not None:
+                alarms.append(Alarm(name, row, rows))
+    return alarms
+
+
+def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
+    """The pair with one row's figures moved: complete, and as tradable as it was.
+
+    All prices of a leg's row move by one factor, limits too, so each stays on its side of the others; volume and open
+    interest move by another.
+    """
+    rng = np.random.default_rng([seed, row])
+
+    def moved(leg: Leg) -> Leg:
+        price_factor, size_factor = 1 + rng.choice([-1, 1]) * rng.uniform(0.005, 0.08), rng.uniform(0.1, 5.0)
+        changes = {}
+        for name in (*PRICES, "volume", "open_interest"):
+            column = getattr(leg, name).copy()
+            column[row] *= price_factor if name in PRICES else size_factor
+            changes[name] = column
+        return replace(leg, **changes)
+
+    return replace(pair, y=moved(pair.y), x=moved(pair.x))
+
+
+def contract_alarms(
+    run: Run, pair: PairFrame, config: StrategyConfig, rows: Iterable[int], seed: int = 0
+) -> tuple[list[Alarm], set[str]]:
+    """Move each of `rows` in turn; the alarms, and the columns that did change on the first row where they may."""
+    before = run(pair, config)
+    alarms, moved = [], set()
+    for touched in rows:
+        after = run(perturbed(pair, touched, seed), config)
+        for name in before.columns:
+            row = first_difference(after[name], before[name])
+            earliest = touched + (name in LAGGING)
+            if row is not None and row < earliest:
+                alarms.append(Alarm(name, row, touched))
+            if row == earliest:
+                moved.add(name)
+    return alarms, moved

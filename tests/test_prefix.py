@@ -1,0 +1,48 @@
+"""No row of a run depends on a later session."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairkit.config import hedge_model_names
+from pairkit.run import run_backtest
+from tests.honesty import prefix_alarms, with_contracts
+from tests.pairs import SEEDS, draw_config, draw_pair
+
+SETTINGS = list(itertools.product(hedge_model_names(), ("log", "level"), ("engle_granger", "adf_spread")))
+
+
+def run(pair, config):
+    return with_contracts(run_backtest(pair, config).frame, pair)
+
+
+@pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)
+@given(seed=SEEDS, data=st.data())
+def test_no_row_depends_on_a_later_session(model, transform, test, seed, data):
+    """Dropping later sessions leaves every earlier row unchanged, to the bit, in every column."""
+    pair = draw_pair(seed, 160)
+    config = draw_config(seed, hedge_model=model, price_transform=transform, adf_test=test)
+    cuts = data.draw(st.lists(st.integers(1, len(pair)), min_size=1, max_size=3))
+    assert prefix_alarms(run, pair, config, cuts) == []
+
+
+@pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)
+def test_every_cut_of_one_pair_is_clean(model, transform, test):
+    """The same after each of a pair's sessions, from the first one on."""
+    pair = draw_pair(7, 150)
+    config = draw_config(7, hedge_model=model, price_transform=transform, adf_test=test)
+    assert prefix_alarms(run, pair, config, range(1, len(pair) + 1)) == []
+
+
+@given(seed=SEEDS, data=st.data())
+def test_closed_trades_stay_as_they_were(seed, data):
+    """A trade that is closed when the data are cut is the same trade in the longer run."""
+    pair, config = draw_pair(seed, 160), draw_config(seed)
+    cut = data.draw(st.integers(1, len(pair)))
+    part, whole = run_backtest(pair[:cut], config).trades, run_backtest(pair, config).trades
+    closed = part[part["exit_filled"].notna()]
+    assert closed.astype(object).equals(whole.iloc[:len(closed)].astype(object))
