@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pairkit.columns import GATES, TRADE_COLUMNS, TRADE_DATE, names
+from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, Ledger, trade
+from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, IntArray, Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
 
 if TYPE_CHECKING:
     from pairkit.trading.explain import Trace
+
+SIDES = ("long", "short")
 
 
 def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> BacktestRun:
@@ -88,19 +91,18 @@ class BacktestRun:
         last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)
         gross, costs, worst, best = ledger.trade_money.T
         z = np.append(self.indicators.z, np.nan)  # bar -1, no exit yet, picks the NaN
-        reasons = np.where(exit_filled >= 0, np.array(REASON_NAMES, dtype=object)[ledger.trade_reason], "open")
-        table = pd.DataFrame({
-            "side": pd.array(np.where(ledger.trade_lots[:, 0] > 0.0, "long", "short"), dtype="str"),
+        return pd.DataFrame({
+            "side": _words(SIDES, (ledger.trade_lots[:, 0] < 0.0) * 1),
             "entry_decided": self._dates(entry_decided), "entry_filled": self._dates(entry_filled),
             "exit_decided": self._dates(exit_decided), "exit_filled": self._dates(exit_filled),
             "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
             "entry_price_y": ledger.entry_price[:, 0], "entry_price_x": ledger.entry_price[:, 1],
             "exit_price_y": ledger.exit_price[:, 0], "exit_price_x": ledger.exit_price[:, 1],
             "entry_z": z[entry_decided], "exit_z": z[exit_decided],
-            "exit_reason": pd.array(reasons, dtype="str"), "bars_held": last_bar - entry_filled,
+            "exit_reason": _words((*REASON_NAMES, "open"), np.where(exit_filled >= 0, ledger.trade_reason, -1)),
+            "bars_held": last_bar - entry_filled,
             "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
         })
-        return table[names(TRADE_COLUMNS)]
 
     def explain(self, date: Any) -> Trace:
         """Why what was decided at the close of `date` was decided, and what came of it.
@@ -119,12 +121,16 @@ class BacktestRun:
 
         return explain(self, date)
 
-    def _dates(self, bars: np.ndarray[Any, np.dtype[np.int64]]) -> pd.DatetimeIndex:
+    def _dates(self, bars: IntArray) -> NDArray[np.datetime64]:
         """Dates of bar numbers; NaT for -1."""
-        dates = self.pair.trade_date.append(pd.DatetimeIndex([pd.NaT]))
-        return dates.take(bars).rename(TRADE_DATE)
+        return np.append(self.pair.trade_date.to_numpy(), np.datetime64("NaT"))[bars]
 
 
-def _words(vocabulary: tuple[str, ...], codes: np.ndarray[Any, np.dtype[Any]]) -> pd.api.extensions.ExtensionArray:
-    """A column of words from indices into a vocabulary."""
-    return pd.array(np.array(vocabulary, dtype=object)[codes], dtype="str")
+@cache
+def _vocabulary(words: tuple[str, ...]) -> pd.api.extensions.ExtensionArray:
+    return pd.array(list(words), dtype="str")
+
+
+def _words(vocabulary: tuple[str, ...], codes: NDArray[Any]) -> pd.api.extensions.ExtensionArray:
+    """A column of words from indices into a vocabulary; -1 is its last word."""
+    return _vocabulary(vocabulary).take(codes)

@@ -23,7 +23,7 @@ from pairkit.config import StrategyConfig
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
-from pairkit.pair import PairFrame
+from pairkit.pair import NO_CONTRACT, PairFrame
 from pairkit.trading.gates import Gates
 
 FloatArray = NDArray[np.float64]
@@ -103,8 +103,8 @@ class Ledger(NamedTuple):
 def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
     """Run the engine over all bars."""
     terms = terms_of(pair.y_spec, pair.x_spec)
-    return Ledger(*_trade(market, terms, rules_of(config), indicators.z, indicators.beta_lag, indicators.vol,
-                          indicators.valid, gates.shut_bits()))
+    return Ledger(*_trade(np.zeros(1, _BOOK), market, terms, rules_of(config), indicators.z, indicators.beta_lag,
+                          indicators.vol, indicators.valid, gates.shut_bits()))
 
 
 def terms_of(y_spec: ContractSpec, x_spec: ContractSpec) -> Terms:
@@ -145,15 +145,6 @@ def size(rules: Rules, terms: Terms, prices: FloatArray, beta_lag: float, vol: f
 
 
 @kernel
-def _trade_cost(rules, terms, leg, lots, price, fee):  # type: ignore[no-untyped-def]
-    """CNY: fee and slippage of one trade of `lots` at `price`."""
-    per_lot = rules.fee_multiplier * fee
-    if terms.fee_is_rate[leg] > 0.0:
-        per_lot = per_lot * abs(price) * terms.multiplier[leg]
-    return abs(lots) * (per_lot + rules.slippage_ticks * terms.tick[leg] * terms.multiplier[leg])
-
-
-@kernel
 def _can_trade(market, t, leg, price, lots):  # type: ignore[no-untyped-def]
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
     if not (np.isfinite(price) and np.isfinite(market.close[t, leg]) and market.volume[t, leg] > 0.0):
@@ -164,10 +155,10 @@ def _can_trade(market, t, leg, price, lots):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _margin(terms, lots_y, lots_x, close):  # type: ignore[no-untyped-def]
+def _margin(terms, lots, close):  # type: ignore[no-untyped-def]
     """CNY margin of the lots at `close`; NaN where a close is missing."""
-    return (abs(lots_y) * abs(close[0]) * terms.multiplier[0] * terms.margin_rate[0]
-            + abs(lots_x) * abs(close[1]) * terms.multiplier[1] * terms.margin_rate[1])
+    return (abs(lots[0]) * abs(close[0]) * terms.multiplier[0] * terms.margin_rate[0]
+            + abs(lots[1]) * abs(close[1]) * terms.multiplier[1] * terms.margin_rate[1])
 
 
 @kernel
@@ -196,8 +187,171 @@ def _size(rules, terms, prices, beta_lag, vol):  # type: ignore[no-untyped-def]
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
+# What the engine remembers from bar to bar. `waiting` is ENTRY, the reason of an exit, or NOTHING.
+_BOOK = np.dtype([
+    ("equity", "f8"), ("lots", "f8", (2,)), ("ordered", "f8", (2,)), ("mark", "f8", (2,)), ("held", "i8", (2,)),
+    ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
+    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("worst", "f8"), ("best", "f8"), ("invalid_run", "i8"),
+    ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
+    ("pnl", "f8"), ("cost", "f8")])  # pnl and cost of this bar
+
+
 @kernel
-def _trade(market, terms, rules, z, beta_lag, vol, valid, shut_bits):  # type: ignore[no-untyped-def]
+def _can_fill(book, market, rules, t):  # type: ignore[no-untyped-def]
+    """Whether the waiting order fills on bar t: both legs can trade, or neither does."""
+    if book.waiting == NOTHING:
+        return False
+    prices = market.open if rules.fill_at_open else market.close
+    for leg in range(2):
+        lots = book.ordered[leg] if book.waiting == ENTRY else -book.lots[leg]
+        if not _can_trade(market, t, leg, prices[t, leg], lots):
+            return False
+    return True
+
+
+@kernel
+def _charge(book, rules, terms, leg, price, fee):  # type: ignore[no-untyped-def]
+    """Charge one trade of the held lots of a leg at `price`."""
+    per_lot = rules.fee_multiplier * fee
+    if terms.fee_is_rate[leg] > 0.0:
+        per_lot = per_lot * abs(price) * terms.multiplier[leg]
+    book.cost += abs(book.lots[leg]) * (per_lot + rules.slippage_ticks * terms.tick[leg] * terms.multiplier[leg])
+
+
+@kernel
+def _move_mark(book, terms, leg, price):  # type: ignore[no-untyped-def]
+    """Book the P&L from the last mark to `price`, which is the mark from now on."""
+    book.pnl += book.lots[leg] * terms.multiplier[leg] * (price - book.mark[leg])
+    book.mark[leg] = price
+
+
+@kernel
+def _must_roll(book, market, t, leg):  # type: ignore[no-untyped-def]
+    """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
+    today = market.contract[t, leg]
+    if book.position == 0 or today == book.held[leg]:
+        return False
+    if book.held[leg] == NO_CONTRACT:
+        book.held[leg] = today
+        return False
+    return np.isfinite(market.close[t, leg])  # a leg without a close rolls when it has one
+
+
+@kernel
+def _known_close(market, t, leg):  # type: ignore[no-untyped-def]
+    """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
+    return market.pre_close[t, leg] if np.isfinite(market.pre_close[t, leg]) else market.close[t, leg]
+
+
+@kernel
+def _roll(book, market, rules, terms, t, leg):  # type: ignore[no-untyped-def]
+    """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
+    sold, bought = market.roll_open[t, leg], market.open[t, leg]
+    if np.isfinite(sold) and np.isfinite(bought):
+        _move_mark(book, terms, leg, sold)
+    else:
+        sold, bought = book.mark[leg], _known_close(market, t, leg)
+    _charge(book, rules, terms, leg, sold, terms.fee_close[leg])
+    _charge(book, rules, terms, leg, bought, terms.fee_open[leg])
+    book.mark[leg] = bought
+    book.held[leg] = market.contract[t, leg]
+
+
+@kernel
+def _enter(book, market, rules, terms, t):  # type: ignore[no-untyped-def]
+    prices = market.open if rules.fill_at_open else market.close
+    for leg in range(2):
+        book.lots[leg], book.mark[leg] = book.ordered[leg], prices[t, leg]
+        book.held[leg] = market.contract[t, leg]
+        _charge(book, rules, terms, leg, prices[t, leg], terms.fee_open[leg])
+    book.position = 1 if book.lots[0] > 0.0 else -1
+    book.gross, book.costs, book.worst, book.best = 0.0, 0.0, np.inf, -np.inf
+    book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
+
+
+@kernel
+def _exit(book, market, rules, terms, t, exit_price):  # type: ignore[no-untyped-def]
+    """Close both legs; one whose contract changed at this very open sells the old one, and does not roll."""
+    prices = market.open if rules.fill_at_open else market.close
+    for leg in range(2):
+        price = prices[t, leg]
+        if rules.fill_at_open and _must_roll(book, market, t, leg):
+            if np.isfinite(market.roll_open[t, leg]):
+                price = market.roll_open[t, leg]
+            else:
+                book.mark[leg] = _known_close(market, t, leg)
+        _move_mark(book, terms, leg, price)
+        _charge(book, rules, terms, leg, price, terms.fee_close[leg])
+        exit_price[leg] = price
+    book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
+    book.position, book.waiting = 0, NOTHING
+    book.lots[:] = 0.0
+
+
+@kernel
+def _exit_reason(book, rules, terms, close, valid, z, age):  # type: ignore[no-untyped-def]
+    """Why the open position must be closed, NOTHING where it need not."""
+    if book.waiting != NOTHING:
+        return book.waiting
+    if np.isfinite(close[0]) and np.isfinite(close[1]):
+        if _margin(terms, book.lots, close) > book.equity:
+            return MARGIN_CALL
+        if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
+            return MAX_LOSS
+        if age >= rules.max_holding_days:
+            return MAX_HOLDING
+    if not valid:
+        return STALE if 0 < rules.max_invalid_days < book.invalid_run else NOTHING
+    if -book.position * z >= rules.stop_z:
+        return STOP_Z
+    return TARGET if -book.position * z <= rules.exit_z else NOTHING
+
+
+@kernel
+def _decide_held(book, rules, terms, t, close, valid, z):  # type: ignore[no-untyped-def]
+    reason = _exit_reason(book, rules, terms, close, valid, z, t - book.entered_on)
+    if reason != NOTHING:
+        if book.waiting == NOTHING:
+            book.waiting, book.decided_on = reason, t
+        return EXITING, reason
+    if not valid:
+        return HOLD, INVALID
+    return (LONG if book.position > 0 else SHORT), IN_POSITION
+
+
+@kernel
+def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):  # type: ignore[no-untyped-def]
+    if not valid:
+        return FLAT, INVALID
+    if book.exited_on >= 0 and t - book.exited_on < rules.cooldown_days:
+        return COOLDOWN, COOLING
+    if not rules.entry_z <= abs(z) < rules.stop_z:
+        return FLAT, NO_SIGNAL
+    side = -1 if z > 0.0 else 1
+    stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
+    if rules.rearm and stopped and book.rearmed == 0:
+        return COOLDOWN, REARM
+    if shut > 0:
+        return BLOCKED, shut
+    wanted = _size(rules, terms, close, beta_lag, vol)
+    if wanted[0] == 0.0:
+        return BLOCKED, SIZE
+    if _margin(terms, wanted, close) > book.equity:
+        return BLOCKED, MARGIN
+    book.waiting, book.decided_on = ENTRY, t
+    book.ordered[0], book.ordered[1] = side * wanted[0], side * wanted[1]
+    return ENTERING, ENTRY
+
+
+@kernel
+def _new_book(book, rules):  # type: ignore[no-untyped-def]
+    book.equity = rules.capital
+    book.decided_on = book.entered_on = book.exited_on = -1
+    book.held[:] = NO_CONTRACT
+
+
+@kernel
+def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):  # type: ignore[no-untyped-def]
     bars = z.size
     state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
@@ -207,144 +361,55 @@ def _trade(market, terms, rules, z, beta_lag, vol, valid, shut_bits):  # type: i
     trade_bars, trade_reason = np.full((room, 4), -1), np.full(room, NOTHING)
     trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
     entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
-
-    equity = rules.capital
-    position, waiting, decided_on = 0, NOTHING, -1  # waiting: ENTRY, an exit's reason, or NOTHING
-    lots, ordered = np.zeros(2), np.zeros(2)
-    mark, held = np.zeros(2), np.full(2, -1)
-    trades, gross, costs, worst, best = 0, 0.0, 0.0, 0.0, 0.0
-    entered_on, invalid_run = -1, 0
-    exited_on, last_side, last_reason, rearmed = -1, 0, NOTHING, False
-    price = np.zeros(2)
+    prices = market.open if rules.fill_at_open else market.close
+    trades = 0
+    book = memory[0]
+    _new_book(book, rules)
 
     for t in range(bars):
-        pnl = cost = 0.0
-        closed = False
-        close = market.close[t]
-        price[:] = market.open[t] if rules.fill_at_open else close
-        direction = ordered if waiting == ENTRY else -lots
-        fills = (waiting != NOTHING and _can_trade(market, t, 0, price[0], direction[0])
-                 and _can_trade(market, t, 1, price[1], direction[1]))
-
-        # 1. roll
+        book.pnl = book.cost = 0.0
+        was_in = book.position != 0
+        fills = _can_fill(book, market, rules, t)
         for leg in range(2):
-            today = market.contract[t, leg]
-            if position == 0 or today == held[leg]:
-                continue
-            if held[leg] == -1:  # the name becomes known: not a roll
-                held[leg] = today
-                continue
-            if not np.isfinite(close[leg]):  # a leg without a close rolls when it has one
-                continue
-            old_open, new_open = market.roll_open[t, leg], market.open[t, leg]
-            value = lots[leg] * terms.multiplier[leg]
-            anchor = market.pre_close[t, leg] if np.isfinite(market.pre_close[t, leg]) else close[leg]
-            if fills and rules.fill_at_open:  # the exit sells the old contract itself, below
-                if np.isfinite(old_open):
-                    price[leg] = old_open
-                else:
-                    mark[leg] = anchor
-            elif np.isfinite(old_open) and np.isfinite(new_open):
-                pnl += value * (old_open - mark[leg])
-                cost += _trade_cost(rules, terms, leg, lots[leg], old_open, terms.fee_close[leg])
-                cost += _trade_cost(rules, terms, leg, lots[leg], new_open, terms.fee_open[leg])
-                mark[leg] = new_open
-            else:
-                cost += _trade_cost(rules, terms, leg, lots[leg], mark[leg], terms.fee_close[leg])
-                cost += _trade_cost(rules, terms, leg, lots[leg], anchor, terms.fee_open[leg])
-                mark[leg] = anchor
-            held[leg] = today
+            if not (fills and rules.fill_at_open) and _must_roll(book, market, t, leg):
+                _roll(book, market, rules, terms, t, leg)
 
-        # 2. fill
-        if waiting != NOTHING and not fills:
-            deferred[t] = True
-            if waiting == ENTRY:
-                waiting = NOTHING
-        elif waiting == ENTRY:
+        if book.waiting == ENTRY and fills:
+            trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
+            _enter(book, market, rules, terms, t)
             for leg in range(2):
-                lots[leg], mark[leg], held[leg] = ordered[leg], price[leg], market.contract[t, leg]
-                cost += _trade_cost(rules, terms, leg, lots[leg], price[leg], terms.fee_open[leg])
-                trade_lots[trades, leg], entry_price[trades, leg] = lots[leg], price[leg]
-            position = 1 if lots[0] > 0.0 else -1
-            trade_bars[trades, 0], trade_bars[trades, 1] = decided_on, t
-            gross, costs, worst, best = 0.0, 0.0, np.inf, -np.inf
-            entered_on, invalid_run, waiting = t, 0, NOTHING
+                trade_lots[trades, leg], entry_price[trades, leg] = book.lots[leg], prices[t, leg]
             trades += 1
-        elif waiting != NOTHING:
-            for leg in range(2):
-                pnl += lots[leg] * terms.multiplier[leg] * (price[leg] - mark[leg])
-                cost += _trade_cost(rules, terms, leg, lots[leg], price[leg], terms.fee_close[leg])
-                exit_price[trades - 1, leg] = price[leg]
-            trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = decided_on, t
-            trade_reason[trades - 1] = waiting
-            exited_on, last_side, last_reason, rearmed = t, position, waiting, False
-            position, waiting, closed = 0, NOTHING, True
-            lots[:] = 0.0
+        elif fills:
+            trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
+            trade_reason[trades - 1] = book.waiting
+            _exit(book, market, rules, terms, t, exit_price[trades - 1])
+        elif book.waiting != NOTHING:
+            deferred[t] = True
+            if book.waiting == ENTRY:
+                book.waiting = NOTHING
 
-        # 3. mark
+        close = market.close[t]
         for leg in range(2):
-            if position != 0 and np.isfinite(close[leg]):
-                pnl += lots[leg] * terms.multiplier[leg] * (close[leg] - mark[leg])
-                mark[leg] = close[leg]
-        equity += pnl - cost
-        if position != 0 or closed:
-            gross, costs = gross + pnl, costs + cost
-            worst, best = min(worst, gross - costs), max(best, gross - costs)
-            trade_money[trades - 1] = (gross, costs, worst, best)
-        position_on[t], lots_on[t], pnl_on[t], cost_on[t], equity_on[t] = position, lots, pnl, cost, equity
+            if book.position != 0 and np.isfinite(close[leg]):
+                _move_mark(book, terms, leg, close[leg])
+        book.equity += book.pnl - book.cost
+        if book.position != 0 or was_in:
+            book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
+            net = book.gross - book.costs
+            book.worst, book.best = min(book.worst, net), max(book.best, net)
+            trade_money[trades - 1] = (book.gross, book.costs, book.worst, book.best)
+        position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
+        lots_on[t, 0], lots_on[t, 1] = book.lots[0], book.lots[1]
 
-        # 4. decide
-        invalid_run = 0 if valid[t] else invalid_run + 1
+        book.invalid_run = 0 if valid[t] else book.invalid_run + 1
         if valid[t] and abs(z[t]) < rules.entry_z:
-            rearmed = True
-        both = np.isfinite(close[0]) and np.isfinite(close[1])
-        called = rules.entry_z <= abs(z[t]) < rules.stop_z
-        side = -1 if z[t] > 0.0 else 1
-        if position != 0:
-            exit_for = waiting
-            if exit_for != NOTHING:
-                pass
-            elif both and _margin(terms, lots[0], lots[1], close) > equity:
-                exit_for = MARGIN_CALL
-            elif both and rules.max_loss > 0.0 and gross - costs <= -rules.max_loss * rules.capital:
-                exit_for = MAX_LOSS
-            elif both and t - entered_on >= rules.max_holding_days:
-                exit_for = MAX_HOLDING
-            elif not valid[t]:
-                if 0 < rules.max_invalid_days < invalid_run:
-                    exit_for = STALE
-            elif -position * z[t] >= rules.stop_z:
-                exit_for = STOP_Z
-            elif -position * z[t] <= rules.exit_z:
-                exit_for = TARGET
-            if exit_for != NOTHING:
-                state[t], reason[t] = EXITING, exit_for
-                if waiting == NOTHING:
-                    waiting, decided_on = exit_for, t
-            elif not valid[t]:
-                state[t], reason[t] = HOLD, INVALID
-            else:
-                state[t], reason[t] = (LONG if position > 0 else SHORT), IN_POSITION
-        elif not valid[t]:
-            state[t], reason[t] = FLAT, INVALID
-        elif exited_on >= 0 and t - exited_on < rules.cooldown_days:
-            state[t], reason[t] = COOLDOWN, COOLING
-        elif not called:
-            state[t], reason[t] = FLAT, NO_SIGNAL
-        elif rules.rearm and exited_on >= 0 and last_reason != TARGET and last_side == side and not rearmed:
-            state[t], reason[t] = COOLDOWN, REARM
-        elif shut_bits[t] > 0:
-            state[t], reason[t] = BLOCKED, shut_bits[t]
+            book.rearmed = 1
+        if book.position != 0:
+            decided = _decide_held(book, rules, terms, t, close, valid[t], z[t])
         else:
-            wanted_y, wanted_x = _size(rules, terms, close, beta_lag[t], vol[t])
-            if wanted_y == 0.0:
-                state[t], reason[t] = BLOCKED, SIZE
-            elif _margin(terms, wanted_y, wanted_x, close) > equity:
-                state[t], reason[t] = BLOCKED, MARGIN
-            else:
-                state[t], reason[t] = ENTERING, ENTRY
-                waiting, decided_on = ENTRY, t
-                ordered[0], ordered[1] = side * wanted_y, side * wanted_x
+            decided = _decide_flat(book, rules, terms, t, close, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
+        state[t], reason[t] = decided
 
     return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
             trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
