@@ -7,7 +7,7 @@ calls live in one module.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -17,7 +17,6 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` on first call; kept on disk, unless no folder for it can be written."""
     try:
-        compiled: Kernel = numba.njit(cache=True, nogil=True)(function)
+        return cast(Kernel, numba.njit(cache=True, nogil=True)(function))
     except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home
-        compiled = numba.njit(nogil=True)(function)
-    return compiled
+        return cast(Kernel, numba.njit(nogil=True)(function))

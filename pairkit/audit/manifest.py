@@ -107,7 +107,7 @@ def _output(table: pd.DataFrame) -> dict[str, Any]:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """The pair's table with one level of column names, `y_open` .. `x_contract`, and its dates as a column."""
-    return frame.set_axis([f"{leg}_{field}" for leg, field in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
+    return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
 
 
 def _hashable(table: pd.DataFrame) -> pa.Table:

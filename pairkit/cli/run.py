@@ -66,7 +66,7 @@ def config_from_text(settings: list[str]) -> StrategyConfig:
 
 
 def _parsed(name: str, text: str) -> Any:
-    """The value that the text stands for, in the kind of the field; the text itself where it is not one, for the config to refuse."""
+    """The value of the text in the kind of the field; the text itself where it is none, for the config to refuse."""
     from pairkit.config import SETTINGS
 
     kind = SETTINGS[name].kind if name in SETTINGS else "choice"

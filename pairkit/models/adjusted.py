@@ -20,6 +20,7 @@ from pairkit._jit import kernel
 from pairkit.pair import Leg, PairFrame
 
 FloatArray = NDArray[np.float64]
+_PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
 class Market(NamedTuple):
@@ -50,21 +51,22 @@ class Adjusted(NamedTuple):
 def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     """The pair's usable prices, adjusted series and complete bars under `transform`."""
     log = transform == "log"
-    market = Market(*(_both(pair, name, log and name != "volume") for name in Market._fields[:-1]),
-                    contract=np.column_stack([pair.y.contract, pair.x.contract]))
-    known = np.isfinite(market.open) & np.isfinite(market.close) & np.isfinite(market.pre_close)
-    known[:1] |= np.isfinite(market.open[:1]) & np.isfinite(market.close[:1])
-    return Adjusted(market, _adjusted(market.close, market.pre_close, log), known.all(axis=1))
+    prices = {name: _both(pair, name, positive=log) for name in _PRICES}
+    market = Market(**prices, volume=_both(pair, "volume"), contract=np.column_stack([pair.y.contract, pair.x.contract]))
+    known = np.isfinite(market.pre_close)
+    known[:1] = True
+    complete: NDArray[np.bool_] = np.all(known & np.isfinite(market.open) & np.isfinite(market.close), axis=1)
+    return Adjusted(market, _adjusted(market.close, market.pre_close, log), complete)
 
 
-def _both(pair: PairFrame, name: str, positive: bool) -> FloatArray:
+def _both(pair: PairFrame, name: str, *, positive: bool = False) -> FloatArray:
     legs: tuple[Leg, Leg] = (pair.y, pair.x)
     values = np.column_stack([getattr(leg, name) for leg in legs])
     return np.where(values > 0.0, values, np.nan) if positive else values
 
 
 @kernel
-def _adjusted(close, pre_close, log):  # type: ignore[no-untyped-def]
+def _adjusted(close, pre_close, log):
     bars, legs = close.shape
     out = np.full((bars, legs), np.nan)
     for leg in range(legs):

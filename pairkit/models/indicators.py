@@ -52,14 +52,13 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     spread = y - alpha_lag - beta_lag * x
     hedged_return = _change(y) - beta_lag * _change(x)
     vol = rolling_std(hedged_return, window=config.vol_window)
-    on_complete = (
-        y, x, hedge.alpha, hedge.beta, alpha_lag, beta_lag, spread,
-        rolling_z(spread, window=config.z_window),
-        hedged_return, vol, vol / rolling_std(hedged_return, window=config.vol_baseline_window),
-        _beta_jump(beta_lag), _adf_pvalue(y, x, spread, config))
-    columns = [_on_all_bars(values, adjusted.complete) for values in on_complete]
-    z, beta_lag_on_all = columns[7], columns[5]
-    return Indicators(*columns, valid=np.isfinite(z) & np.isfinite(beta_lag_on_all))
+    on_complete = {
+        "y": y, "x": x, "alpha": hedge.alpha, "beta": hedge.beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag,
+        "spread": spread, "z": rolling_z(spread, window=config.z_window), "hedged_return": hedged_return, "vol": vol,
+        "vol_ratio": vol / rolling_std(hedged_return, window=config.vol_baseline_window),
+        "beta_jump": _beta_jump(beta_lag), "adf_pvalue": _adf_pvalue(y, x, spread, config)}
+    columns = {name: _on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
+    return Indicators(**columns, valid=np.isfinite(columns["z"]) & np.isfinite(columns["beta_lag"]))
 
 
 def _lagged(values: FloatArray) -> FloatArray:

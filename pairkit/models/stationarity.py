@@ -91,7 +91,7 @@ def _checked_window(window: int, lags: int) -> int:
 
 
 @kernel
-def _pvalue(statistic, legs):  # type: ignore[no-untyped-def]
+def _pvalue(statistic, legs):
     row = legs - 1
     if np.isnan(statistic):
         return np.nan
@@ -109,7 +109,7 @@ def _pvalue(statistic, legs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pvalues(statistics, legs):  # type: ignore[no-untyped-def]
+def _pvalues(statistics, legs):
     out = np.empty(statistics.size)
     for t in range(statistics.size):
         out[t] = _pvalue(statistics[t], legs)
@@ -117,7 +117,7 @@ def _pvalues(statistics, legs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _t_of_level(gram, lags, freedom):  # type: ignore[no-untyped-def]
+def _t_of_level(gram, lags, freedom):
     """t-statistic of the level in target ~ lags + level, from their Gram matrix (order: lags, level, target); destroys it.
 
     Lags are swept out first, then the level: each pivot is a residual sum of squares, which keeps digits.
@@ -140,7 +140,7 @@ def _t_of_level(gram, lags, freedom):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _spans_too_little(values, first, last):  # type: ignore[no-untyped-def]
+def _spans_too_little(values, first, last):
     low = high = values[first]
     for t in range(first + 1, last + 1):
         low, high = min(low, values[t]), max(high, values[t])
@@ -148,7 +148,7 @@ def _spans_too_little(values, first, last):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_adf_row(row, values, t, lags, at):  # type: ignore[no-untyped-def]
+def _fill_adf_row(row, values, t, lags, at):
     """The columns of one regression row: lagged differences, level about `at`, difference."""
     for i in range(lags):
         row[i] = values[t - 1 - i] - values[t - 2 - i]
@@ -157,7 +157,7 @@ def _fill_adf_row(row, values, t, lags, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_products(row, sums):  # type: ignore[no-untyped-def]
+def _add_products(row, sums):
     """Add one row to the running sums: first each column, then each product of two columns, upper triangle."""
     k = row.size
     place = k
@@ -169,7 +169,7 @@ def _add_products(row, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _rolling_adf(values, window, lags):  # type: ignore[no-untyped-def]
+def _rolling_adf(values, window, lags):
     bars = values.size
     statistic = np.full(bars, np.nan)
     rows = window - 1 - lags  # regression rows in a window
@@ -210,7 +210,7 @@ def _rolling_adf(values, window, lags):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_pair_row(row, y, x, t, lags, y0, x0, slope):  # type: ignore[no-untyped-def]
+def _fill_pair_row(row, y, x, t, lags, y0, x0, slope):
     """Columns of one regression row, two by two (y less slope x, then x): lagged differences, level, difference."""
     for i in range(lags):
         dx = x[t - 1 - i] - x[t - 2 - i]
@@ -225,7 +225,7 @@ def _fill_pair_row(row, y, x, t, lags, y0, x0, slope):  # type: ignore[no-untype
 
 
 @kernel
-def _slope_about(y, x, first, last, y0, x0):  # type: ignore[no-untyped-def]
+def _slope_about(y, x, first, last, y0, x0):
     """Least-squares slope of y on (1, x) over bars first..last; 0 where x is constant."""
     n = last - first + 1
     sx = sy = sxx = sxy = 0.0
@@ -237,7 +237,7 @@ def _slope_about(y, x, first, last, y0, x0):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _last_changes(values):  # type: ignore[no-untyped-def]
+def _last_changes(values):
     """For each bar, the latest bar up to it whose value differs from the one before; 0 where there is none."""
     out = np.zeros(values.size, dtype=np.int64)
     for t in range(1, values.size):
@@ -246,7 +246,7 @@ def _last_changes(values):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _first_stage(total, y, x, end, window, lags, y0, x0, slope):  # type: ignore[no-untyped-def]
+def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
     """The window's own fit of (y less slope x) on (1, x): slope, intercept, and 1 - R^2 of y on x.
 
     The level columns already sum the bars `lags` .. `window` - 2 of the window; the few others are added here.
@@ -269,7 +269,7 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):  # type: ignore
 
 
 @kernel
-def _residual_gram(total, gram, rows, lags, tilt, shift):  # type: ignore[no-untyped-def]
+def _residual_gram(total, gram, rows, lags, tilt, shift):
     """Products of the residual's columns, e = u - tilt v - shift in the level and du - tilt dv elsewhere."""
     k = 2 * (lags + 2)
     for i in range(lags + 2):
@@ -296,7 +296,7 @@ def _residual_gram(total, gram, rows, lags, tilt, shift):  # type: ignore[no-unt
 
 
 @kernel
-def _rolling_engle_granger(y, x, window, lags):  # type: ignore[no-untyped-def]
+def _rolling_engle_granger(y, x, window, lags):
     bars = y.size
     statistic = np.full(bars, np.nan)
     rows = window - 1 - lags

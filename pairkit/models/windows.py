@@ -31,7 +31,7 @@ def rolling_z(values: FloatArray, *, window: int) -> FloatArray:
 
 
 @kernel
-def _rolling_moments(values, window):  # type: ignore[no-untyped-def]
+def _rolling_moments(values, window):
     """Distance of each value from its window's mean, and the window's deviation."""
     rows = values.size
     distance = np.full(rows, np.nan)

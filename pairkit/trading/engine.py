@@ -145,7 +145,7 @@ def size(rules: Rules, terms: Terms, prices: FloatArray, beta_lag: float, vol: f
 
 
 @kernel
-def _can_trade(market, t, leg, price, lots):  # type: ignore[no-untyped-def]
+def _can_trade(market, t, leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
     if not (np.isfinite(price) and np.isfinite(market.close[t, leg]) and market.volume[t, leg] > 0.0):
         return False
@@ -155,14 +155,14 @@ def _can_trade(market, t, leg, price, lots):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _margin(terms, lots, close):  # type: ignore[no-untyped-def]
+def _margin(terms, lots, close):
     """CNY margin of the lots at `close`; NaN where a close is missing."""
     return (abs(lots[0]) * abs(close[0]) * terms.multiplier[0] * terms.margin_rate[0]
             + abs(lots[1]) * abs(close[1]) * terms.multiplier[1] * terms.margin_rate[1])
 
 
 @kernel
-def _size(rules, terms, prices, beta_lag, vol):  # type: ignore[no-untyped-def]
+def _size(rules, terms, prices, beta_lag, vol):
     price_y, price_x = abs(prices[0]), abs(prices[1])
     b = abs(beta_lag)
     if price_y == 0.0 or price_x == 0.0:
@@ -197,7 +197,7 @@ _BOOK = np.dtype([
 
 
 @kernel
-def _can_fill(book, market, rules, t):  # type: ignore[no-untyped-def]
+def _can_fill(book, market, rules, t):
     """Whether the waiting order fills on bar t: both legs can trade, or neither does."""
     if book.waiting == NOTHING:
         return False
@@ -210,7 +210,7 @@ def _can_fill(book, market, rules, t):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _charge(book, rules, terms, leg, price, fee):  # type: ignore[no-untyped-def]
+def _charge(book, rules, terms, leg, price, fee):
     """Charge one trade of the held lots of a leg at `price`."""
     per_lot = rules.fee_multiplier * fee
     if terms.fee_is_rate[leg] > 0.0:
@@ -219,14 +219,14 @@ def _charge(book, rules, terms, leg, price, fee):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _move_mark(book, terms, leg, price):  # type: ignore[no-untyped-def]
+def _move_mark(book, terms, leg, price):
     """Book the P&L from the last mark to `price`, which is the mark from now on."""
     book.pnl += book.lots[leg] * terms.multiplier[leg] * (price - book.mark[leg])
     book.mark[leg] = price
 
 
 @kernel
-def _must_roll(book, market, t, leg):  # type: ignore[no-untyped-def]
+def _must_roll(book, market, t, leg):
     """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
     today = market.contract[t, leg]
     if book.position == 0 or today == book.held[leg]:
@@ -238,13 +238,13 @@ def _must_roll(book, market, t, leg):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _known_close(market, t, leg):  # type: ignore[no-untyped-def]
+def _known_close(market, t, leg):
     """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
     return market.pre_close[t, leg] if np.isfinite(market.pre_close[t, leg]) else market.close[t, leg]
 
 
 @kernel
-def _roll(book, market, rules, terms, t, leg):  # type: ignore[no-untyped-def]
+def _roll(book, market, rules, terms, t, leg):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
     sold, bought = market.roll_open[t, leg], market.open[t, leg]
     if np.isfinite(sold) and np.isfinite(bought):
@@ -258,7 +258,7 @@ def _roll(book, market, rules, terms, t, leg):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _enter(book, market, rules, terms, t):  # type: ignore[no-untyped-def]
+def _enter(book, market, rules, terms, t):
     prices = market.open if rules.fill_at_open else market.close
     for leg in range(2):
         book.lots[leg], book.mark[leg] = book.ordered[leg], prices[t, leg]
@@ -270,7 +270,7 @@ def _enter(book, market, rules, terms, t):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _exit(book, market, rules, terms, t, exit_price):  # type: ignore[no-untyped-def]
+def _exit(book, market, rules, terms, t, exit_price):
     """Close both legs; one whose contract changed at this very open sells the old one, and does not roll."""
     prices = market.open if rules.fill_at_open else market.close
     for leg in range(2):
@@ -289,7 +289,7 @@ def _exit(book, market, rules, terms, t, exit_price):  # type: ignore[no-untyped
 
 
 @kernel
-def _exit_reason(book, rules, terms, close, valid, z, age):  # type: ignore[no-untyped-def]
+def _exit_reason(book, rules, terms, close, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
         return book.waiting
@@ -308,7 +308,7 @@ def _exit_reason(book, rules, terms, close, valid, z, age):  # type: ignore[no-u
 
 
 @kernel
-def _decide_held(book, rules, terms, t, close, valid, z):  # type: ignore[no-untyped-def]
+def _decide_held(book, rules, terms, t, close, valid, z):
     reason = _exit_reason(book, rules, terms, close, valid, z, t - book.entered_on)
     if reason != NOTHING:
         if book.waiting == NOTHING:
@@ -320,7 +320,7 @@ def _decide_held(book, rules, terms, t, close, valid, z):  # type: ignore[no-unt
 
 
 @kernel
-def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):  # type: ignore[no-untyped-def]
+def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):
     if not valid:
         return FLAT, INVALID
     if book.exited_on >= 0 and t - book.exited_on < rules.cooldown_days:
@@ -344,14 +344,14 @@ def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):  
 
 
 @kernel
-def _new_book(book, rules):  # type: ignore[no-untyped-def]
+def _new_book(book, rules):
     book.equity = rules.capital
     book.decided_on = book.entered_on = book.exited_on = -1
     book.held[:] = NO_CONTRACT
 
 
 @kernel
-def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):  # type: ignore[no-untyped-def]
+def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
     bars = z.size
     state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))

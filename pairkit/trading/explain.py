@@ -209,7 +209,7 @@ def bar_of(run: BacktestRun, date: Any) -> int:
     except (TypeError, ValueError) as error:
         raise RunError(f"{date!r} is not a date; give one such as {dates[-1]:%Y-%m-%d}.") from error
     if wanted in dates:
-        return int(dates.get_loc(wanted))
+        return int(dates.searchsorted(wanted))
     near = dates[max(0, dates.searchsorted(wanted) - 1):][:2]
     raise RunError(f"the run has no bar on {wanted:%Y-%m-%d}; near it are {', '.join(f'{d:%Y-%m-%d}' for d in near)}.")
 
@@ -233,7 +233,9 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     known = np.flatnonzero(valid[entry:t + 1])
     closes = run.adjusted.market.close[t]
     terms, rules = terms_of(run.pair.y_spec, run.pair.x_spec), rules_of(config)
-    wanted = size(rules, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t])) if valid[t] else (0.0, 0.0)
+    wanted = (0.0, 0.0)
+    if valid[t]:
+        wanted = size(rules, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
     shut = int(run.gates.shut_bits()[t])
     margin_of = np.abs(closes) * terms.multiplier * terms.margin_rate
     return Moment(
@@ -321,7 +323,8 @@ def _next_bar(run: BacktestRun, t: int) -> pd.DataFrame:
         rows.append(("fill", f"deferred: {_obstacles(run, n)}"))
     for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
-            rows += [(f"fill {spec.code}", f"{prices[k, leg]:,g}") for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))]
+            specs = (run.pair.y_spec, run.pair.x_spec)
+            rows += [(f"fill {spec.code}", f"{price:,g}") for spec, price in zip(specs, prices[k], strict=True)]
     rows += [("P&L", f"{ledger.pnl[n]:,.2f} CNY"), ("costs", f"{ledger.cost[n]:,.2f} CNY"),
              ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
              ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})")]

@@ -23,7 +23,9 @@ class Gates(NamedTuple):
 
     def shut_bits(self) -> NDArray[np.int64]:
         """(T,) which gates are shut: 1 for adf, 2 for beta, 4 for vol, added up."""
-        return (self.adf == SHUT) * 1 + (self.beta == SHUT) * 2 + (self.vol == SHUT) * 4
+        shut = np.array([self.adf, self.beta, self.vol]) == SHUT
+        bits: NDArray[np.int64] = np.array([1, 2, 4]) @ shut.astype(np.int64)
+        return bits
 
 
 def judge(indicators: Indicators, config: StrategyConfig) -> Gates:

@@ -55,7 +55,7 @@ def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeR
 
 
 @kernel
-def _starting_fit(y, x, window):  # type: ignore[no-untyped-def]
+def _starting_fit(y, x, window):
     """Mean and variance of x, slope, mean of y, residual variance on the first `window` bars, two-pass."""
     mean_x = x[0] + np.sum(x[:window] - x[0]) / window
     mean_y = y[0] + np.sum(y[:window] - y[0]) / window
@@ -71,7 +71,7 @@ def _starting_fit(y, x, window):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _kalman(y, x, window, gamma):  # type: ignore[no-untyped-def]
+def _kalman(y, x, window, gamma):
     bars = x.size
     alpha = np.full(bars, np.nan)
     beta = np.full(bars, np.nan)

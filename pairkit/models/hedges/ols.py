@@ -45,7 +45,7 @@ def rolling_ols(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
 
 
 @kernel
-def _rolling_ols(y, x, window):  # type: ignore[no-untyped-def]
+def _rolling_ols(y, x, window):
     bars = x.size
     alpha = np.full(bars, np.nan)
     beta = np.full(bars, np.nan)
