@@ -111,7 +111,7 @@ def test_every_small_roll_agrees_with_loops(roll_day, unnamed_day):
     """Over 3 days and 2 contracts, every roll day with every set of absent bars gives the rows of the loops."""
     mapping = mapped(*[FAR if day >= roll_day else NEAR for day in range(3)])
     mapping = mapping.drop(index=[] if unnamed_day is None else [unnamed_day])
-    everything = [bar(NEAR, day, 100.0 + day) for day in range(3)] + [bar(FAR, day, 110.0 + 2 * day) for day in range(3)]
+    everything = [bar(contract, day, base + day) for contract, base in ((NEAR, 100.0), (FAR, 110.0)) for day in range(3)]
     for present in itertools.product([True, False], repeat=6):
         if any(present):
             assert_like_loops(pd.DataFrame(list(itertools.compress(everything, present))), mapping)

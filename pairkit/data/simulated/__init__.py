@@ -27,7 +27,7 @@ from pairkit.market.calendar import trading_days
 from pairkit.market.contracts import ContractSpec, bundled_spec
 from pairkit.market.rolls import dominant_by_open_interest
 
-SEED = 20150105
+SEED = 9
 FIRST_DAY, LAST_DAY = date(2015, 1, 5), date(2024, 12, 31)
 _COLUMNS = ["root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit"]
 
@@ -36,7 +36,7 @@ _COLUMNS = ["root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "do
 class SimulatedMarket:
     """A simulated market, ready for `write_snapshot`, and what is true of it.
 
-    `truth` holds plain JSON values: seed, stories with their parameters, faults with their dates. `notes` says the same in
+    `truth` holds plain values: seed, stories with their parameters, faults with their dates. `notes` says the same in
     Markdown.
     """
 

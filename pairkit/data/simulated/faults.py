@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+BoolArray = NDArray[np.bool_]
 
 PRICES = ["open", "high", "low", "close", "settle"]
 SIZES = ["volume", "open_interest"]
@@ -20,7 +23,7 @@ _SPIKE, _BAD_LOW = 1.12, 0.5
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault on some ISO dates of one root. For `doubled_sizes` the date is the first one that is not doubled."""
+    """One kind of fault on some ISO dates of one root; for `doubled_sizes`, the first date that is not doubled."""
 
     root: str
     kind: str
@@ -28,9 +31,10 @@ class Fault:
 
 
 FAULTS = (
-    Fault("HC", "missing_bar", ("2016-09-21", "2019-07-10", "2021-11-16", "2023-03-22")),
+    Fault("HC", "missing_bar", ("2016-06-15", "2018-09-27", "2018-09-28", "2021-05-11", "2023-06-13")),
+    Fault("HC", "no_trade", ("2019-10-11",)),
     Fault("TA", "missing_bar", ("2015-07-02", "2016-03-08", "2019-04-22", "2019-04-23", "2019-04-24", "2023-05-31")),
-    Fault("MA", "missing_bar", ("2016-08-11", "2017-11-16", "2021-06-30", "2021-07-01")),
+    Fault("MA", "missing_bar", ("2016-08-12", "2017-07-25", "2021-06-30", "2021-07-01", "2021-11-10")),
     Fault("TA", "zero_settle", ("2017-03-14", "2021-09-14", "2023-08-28")),
     Fault("MA", "zero_settle", ("2018-05-22", "2024-03-26")),
     Fault("TA", "ghost_bar", ("2016-10-04", "2019-05-01")),
@@ -39,7 +43,7 @@ FAULTS = (
     Fault("MA", "wrong_contract", ("2021-03-17",)),
     Fault("TA", "doubled_sizes", ("2020-01-02",)),
     Fault("MA", "doubled_sizes", ("2020-01-02",)),
-    Fault("TA", "empty_row", ("2018-10-17", "2022-06-15")),
+    Fault("TA", "empty_row", ("2018-10-17", "2023-09-21")),
     Fault("MA", "empty_row", ("2019-11-06",)),
     Fault("TA", "no_trade", ("2016-05-25", "2021-03-03", "2023-11-15")),
     Fault("MA", "no_trade", ("2017-06-14", "2020-12-16", "2024-08-14")),
@@ -90,14 +94,16 @@ def plant(
     return planted.sort_values(["root", "contract", "trade_date"], ignore_index=True)
 
 
-def _rows(bars: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.Series:
-    return (bars["root"] == root) & (bars["trade_date"] == date)
+def _rows(table: pd.DataFrame, root: str, date: pd.Timestamp) -> BoolArray:
+    found: BoolArray = ((table["root"] == root) & (table["trade_date"] == date)).to_numpy(dtype=np.bool_)
+    return found
 
 
-def _dominant_row(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.Series:
+def _dominant_row(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> BoolArray:
     """Mask of the one bar of the dominant contract on that date."""
     contract = mapping.loc[_rows(mapping, root, date), "contract"].item()
-    return _rows(bars, root, date) & (bars["contract"] == contract)
+    of_contract: BoolArray = (bars["contract"] == contract).to_numpy(dtype=np.bool_)
+    return _rows(bars, root, date) & of_contract
 
 
 def _missing_bar(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
@@ -115,7 +121,7 @@ def _ghost_bar(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Ti
     return pd.concat([bars, ghosts], ignore_index=True)
 
 
-def _wrong_contract(bars: pd.DataFrame, all_bars: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+def _wrong_contract(bars: pd.DataFrame, all_bars: pd.DataFrame, row: BoolArray) -> pd.DataFrame:
     root, date = bars.loc[row, "root"].item(), bars.loc[row, "trade_date"].item()
     far = all_bars[_rows(all_bars, root, date)].iloc[-1]
     columns = [*PRICES, "open_interest", "up_limit", "down_limit"]

@@ -1,8 +1,8 @@
 """Contracts hung on a root's log price path: deliveries, term structure, open interest, volume, limits, daily bars.
 
-1. A delivery month of the root's cycle is listed for about a year and ends in the middle of its month.
-2. Its log price is the path, plus an offset of its own for life (the term structure, slowly changing from one delivery to
-   the next), plus a small basis noise that dies out towards delivery.
+1. A delivery month of the root's cycle is listed up to a year ahead and ends in the middle of its month.
+2. Its log price is the path, plus an offset of its own for life (the term structure, slowly changing from one delivery
+   to the next), plus a small basis noise that dies out towards delivery.
 3. Open interest is a hump over the months to delivery, so that it hands over from one contract to the next.
 4. Session by session, prices are cut at the limits around the contract's last settlement and laid on the tick grid.
 """
@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +20,13 @@ from pairkit.data.simulated.stories import Root, stream
 
 FloatArray = NDArray[np.float64]
 
-LISTED_MONTHS = 12
 LAST_DAY_OF_TRADE = 15
 _OFFSET_SIZE, _OFFSET_MEMORY = 0.022, 0.6
 _BASIS_SIZE, _BASIS_MEMORY = 0.0012, 0.85
 _DAYS_A_MONTH = 30.4
 _LOCKED_TURNOVER = 0.01
 _GAP_SHARE = 0.35  # of the day's move is made before the open; all of it where it is beyond the limit
-_OPEN_NOISE, _REACH, _SETTLE_NOISE = 0.3, 0.5, 0.3
+_OPEN_NOISE, _REACH, _SETTLE_NOISE = 0.3, 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def listings(root: Root, days: pd.DatetimeIndex, seed: int) -> list[Listing]:
         for month in root.months:
             offset = _OFFSET_MEMORY * offset + _OFFSET_SIZE * float(rng.standard_normal())
             last_day = pd.Timestamp(year, month, LAST_DAY_OF_TRADE)
-            first_day = last_day - pd.DateOffset(months=LISTED_MONTHS)
+            first_day = last_day - pd.DateOffset(months=root.listed_months)
             sessions = slice(int(days.searchsorted(first_day, "right")), int(days.searchsorted(last_day, "right")))
             if sessions.stop > sessions.start:
                 months_left = (last_day - days[sessions]).days.to_numpy(dtype=np.float64) / _DAYS_A_MONTH
@@ -91,33 +89,32 @@ def _open_interest(rng: np.random.Generator, root: Root, listing: Listing) -> Fl
     from_peak = (listing.months_left - root.peak_months) / root.hump_months
     noise = np.cumsum(0.015 * rng.standard_normal(len(from_peak)))
     hump = np.exp(-np.minimum(from_peak**2 / 2, 8.0) + noise - noise.mean())
-    return np.round(root.peak_open_interest * hump / 100) * 100
+    whole_lots: FloatArray = np.round(root.peak_open_interest * hump / 100) * 100
+    return whole_lots
 
 
 def _session_prices(rng: np.random.Generator, wanted: FloatArray, root: Root, tick: float) -> dict[str, FloatArray]:
-    """Open, high, low, close, settle and limits of each session, given the close wanted without limits."""
-    gap_noise, settle_noise = _OPEN_NOISE * root.vol * rng.standard_normal((2, len(wanted)))
+    """Open, high, low, close, settle and limits of each session, given the close wanted without limits.
+
+    Counted in whole ticks until the end, so that no platform's last bit of `exp` reaches a price.
+    """
+    gap_noise, settle_noise = root.vol * rng.standard_normal((2, len(wanted)))
     reach = _REACH * root.vol * np.abs(rng.standard_normal((len(wanted), 2)))
     sessions = []
-    last_close = last_settle = float(wanted[0])
-    for bar, close_wanted in enumerate(wanted.tolist()):
-        up = on_grid(last_settle * (1 + root.price_limit), tick, math.floor)
-        down = on_grid(last_settle * (1 - root.price_limit), tick, math.ceil)
+    last_close = last_settle = round(float(wanted[0]) / tick)
+    for bar, close_wanted in enumerate((wanted / tick).tolist()):
+        up = math.floor(round(last_settle * (1 + root.price_limit), 6))
+        down = math.ceil(round(last_settle * (1 - root.price_limit), 6))
         move = math.log(close_wanted / last_close)
-        gap = (1.0 if abs(move) > root.price_limit else _GAP_SHARE) * move + gap_noise[bar]
-        opened = min(max(on_grid(last_close * math.exp(gap), tick), down), up)
-        close = min(max(on_grid(close_wanted, tick), down), up)
+        share = 1.0 if abs(move) > root.price_limit else _GAP_SHARE
+        opened = min(max(round(last_close * math.exp(share * move + _OPEN_NOISE * gap_noise[bar])), down), up)
+        close = min(max(round(close_wanted), down), up)
         above, below = (0.0, 0.0) if opened == close and close in (up, down) else reach[bar]
-        high = min(on_grid(max(opened, close) * (1 + above), tick), up)
-        low = max(on_grid(min(opened, close) * (1 - below), tick), down)
+        high = min(round(max(opened, close) * (1 + above)), up)
+        low = max(round(min(opened, close) * (1 - below)), down)
         middle = (opened + high + low + 2 * close) / 5
-        settle = min(max(on_grid(middle * (1 + _SETTLE_NOISE * settle_noise[bar]), tick), low), high)
+        settle = min(max(round(middle * (1 + _SETTLE_NOISE * settle_noise[bar])), low), high)
         sessions.append((opened, high, low, close, settle, up, down))
         last_close, last_settle = close, settle
     names = ("open", "high", "low", "close", "settle", "up_limit", "down_limit")
-    return dict(zip(names, np.array(sessions).T, strict=True))
-
-
-def on_grid(price: float, tick: float, rounding: Callable[[float], int] = round) -> float:
-    """A price on whole ticks, free of the noise of float products, so that it is the same on every platform."""
-    return round(rounding(round(price / tick, 6)) * tick, 6)
+    return dict(zip(names, np.round(np.array(sessions).T * tick, 6), strict=True))

@@ -9,17 +9,17 @@ from pairkit.data.simulated.stories import Story
 
 _HEAD = """# A simulated market
 
-**None of this was ever traded.** A program made these bars up from seed {seed}; the codes, names and contract terms are
-those of real futures so that the tables look familiar, the prices are not. `python -m pairkit.data.simulated` makes them
-again. What is true of them is known, so that what a method finds can be compared with it:
+**None of this was ever traded.** A program made these bars up from seed {seed}; the codes, names and contract terms
+are those of real futures so that the tables look familiar, the prices are not. `python -m pairkit.data.simulated` makes
+them again. What is true of them is known, so that what a method finds can be compared with it:
 
 | y | x | story | true beta | half-life of the link | until |
 |---|---|---|---|---|---|
 """
 _FAULTS_HEAD = """
 A path is what a holder of the dominant contract earns, rolls included: contracts differ from it by an offset that each
-keeps for life, and by a little noise that dies out towards delivery. Dominant contracts are chosen by the open interest of
-the session before. Bars are kept of each day's dominant contract and of its neighbours in delivery.
+keeps for life, and by a little noise that dies out towards delivery. Dominant contracts are chosen by the open interest
+of the session before. Bars are kept of each day's dominant contract and of its neighbours in delivery.
 
 ## Faults that were planted
 
@@ -31,7 +31,7 @@ the session before. Bars are kept of each day's dominant contract and of its nei
 def describe(seed: int, stories: tuple[Story, ...], faults: tuple[Fault, ...]) -> str:
     """The notes, ending in a newline."""
     lines = [_HEAD.format(seed=seed), *(_story_line(story) for story in stories), "\n"]
-    lines += [f"- **{story.y.code}-{story.x.code}**, {story.title}. {story.told}{_shocks(story)}\n" for story in stories]
+    lines += [f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.told}{_shocks(one)}\n" for one in stories]
     lines += [_FAULTS_HEAD, *(_fault_line(fault) for fault in faults)]
     return "".join(lines)
 

@@ -26,7 +26,11 @@ _SESSIONS_A_YEAR = 243
 
 @dataclass(frozen=True)
 class Root:
-    """What one root's prices are like. `level` is the middle price in quote units, `vol` the deviation of a day's log return."""
+    """What one root is like: `level` is its middle price in quote units, `vol` the deviation of a day's log
+    return.
+
+    `months` are its delivery months; open interest peaks at `peak_months` before delivery, at `peak_open_interest` lots.
+    """
 
     code: str
     level: float
@@ -36,6 +40,7 @@ class Root:
     peak_open_interest: float
     peak_months: float = 3.8  # months to delivery at which open interest is largest
     hump_months: float = 1.3
+    listed_months: int = 12  # before delivery
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,22 @@ class Story:
 STORIES = (
     Story(
         Root("RB", 3500, 0.013, (1, 5, 10), 0.07, 1_800_000), Root("HC", 3700, 0.013, (1, 5, 10), 0.07, 900_000),
-        "cointegrated", "The legs are cointegrated throughout.", 1.0, 1.0, 12, 0.0042),
+        "cointegrated", "The legs are cointegrated throughout.", 1.0, 1.0, 5, 0.005),
     Story(
         Root("M", 3000, 0.011, (1, 5, 9), 0.07, 1_600_000), Root("RM", 2400, 0.013, (1, 5, 9), 0.07, 700_000),
-        "broken link", "Cointegrated until the break; from then on the link is a random walk.", 0.9, 0.9, 12, 0.0042,
+        "broken link", "Cointegrated until the break; from then on the link is a random walk.", 0.9, 0.9, 5, 0.005,
         broken_after="2020-06-30"),
     Story(
         Root("Y", 7000, 0.012, (1, 5, 9), 0.07, 600_000), Root("P", 6500, 0.013, (1, 5, 9), 0.08, 500_000),
-        "drifting beta", "The link holds, but the hedge ratio moves slowly.", 0.8, 1.3, 12, 0.0042),
+        "drifting beta", "The link holds, but the hedge ratio moves slowly.", 0.8, 1.3, 5, 0.005),
     Story(
-        Root("CU", 55000, 0.011, tuple(range(1, 13)), 0.08, 180_000, peak_months=1.9, hump_months=0.8),
+        Root("CU", 55000, 0.011, tuple(range(1, 13)), 0.08, 180_000, peak_months=1.9, hump_months=0.8,
+             listed_months=6),
         Root("AU", 380, 0.009, (6, 12), 0.08, 160_000, peak_months=5.0, hump_months=2.2),
         "placebo", "Never linked: two independent random walks.", 0.0, 0.0, float("inf"), 0.011),
     Story(
         Root("TA", 5000, 0.014, (1, 5, 9), 0.06, 1_200_000), Root("MA", 2500, 0.015, (1, 5, 9), 0.06, 1_000_000),
-        "every pathology", "The legs are cointegrated, and the bars hold every fault listed below.", 0.9, 0.9, 10, 0.0048,
+        "every pathology", "The legs are cointegrated, and the bars hold every fault listed below.", 0.9, 0.9, 5, 0.006,
         shocks={"2018-08-13": 0.135, "2020-02-03": -0.155, "2022-03-08": 0.10}),
 )
 
@@ -153,4 +159,5 @@ def beta_by_bar(story: Story, n_bars: int) -> FloatArray:
 
 
 def _centred(path: FloatArray, level: float) -> FloatArray:
-    return path - path.mean() + np.log(level)
+    centred: FloatArray = path - path.mean() + np.log(level)
+    return centred

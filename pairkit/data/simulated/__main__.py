@@ -1,0 +1,16 @@
+"""`python -m pairkit.data.simulated [FOLDER]` writes the snapshot FOLDER/demo, by default snapshots/demo.
+
+An older one must be removed first: a snapshot is never changed.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pairkit.data.simulated.demo import write_demo
+from pairkit.errors import PairkitError
+
+try:
+    print(write_demo(sys.argv[1] if len(sys.argv) > 1 else "snapshots"))
+except PairkitError as error:
+    sys.exit(str(error))
