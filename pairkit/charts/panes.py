@@ -1,0 +1,100 @@
+"""The panes of a chart, top to bottom, and the traces in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pairkit.charts.canvas import Canvas, Trace
+from pairkit.charts.readout import roll_rows
+from pairkit.charts.signals import beta_title, beta_traces, gate_title, gate_traces, signal_title, signal_traces
+from pairkit.pair import FloatArray
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One pane: its share of the height, what its title says, its traces on the y axis of the given number."""
+
+    name: str
+    share: float
+    title: Callable[[Canvas], str]
+    traces: Callable[[Canvas, int], list[Trace]]
+
+
+def swatch(color: str, words: str, sign: str = "━") -> str:
+    """A coloured sign before words: the legend of a pane, inside its title."""
+    return f'<span style="color:{color}"><b>{sign}</b></span> {words}'
+
+
+# --- prices --------------------------------------------------------------------------------------------------------
+def _price_title(canvas: Canvas) -> str:
+    theme, pair = canvas.theme, canvas.run.pair
+    return (f"<b>Prices</b>, roll-adjusted, first bar = 100   {swatch(theme.leg_y, pair.y_spec.label)}   "
+            f"{swatch(theme.leg_x, pair.x_spec.label)}   {swatch(theme.quiet_text, 'roll', '|')}")
+
+
+def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:
+    pair, traces = canvas.run.pair, []
+    for name, leg, color in (("y", pair.y, canvas.theme.leg_y), ("x", pair.x, canvas.theme.leg_x)):
+        level = _rebased(canvas.frame[name].to_numpy(dtype=np.float64), canvas.config.price_transform).astype(np.float32)
+        traces.append(canvas.line(axis, f"price_{name}", level, color))
+        rows = roll_rows(leg)
+        marker = {"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": color}}
+        traces.append(canvas.marks(axis, f"rolls_{name}", canvas.when[rows], level[rows], marker))
+    return traces
+
+
+def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:
+    """The adjusted series with its first finite value at 100."""
+    finite = np.flatnonzero(np.isfinite(adjusted))
+    if len(finite) == 0:
+        return adjusted
+    first = adjusted[finite[0]]
+    return 100 * np.exp(adjusted - first) if transform == "log" else 100 * adjusted / first
+
+
+# --- position and money --------------------------------------------------------------------------------------------
+def _position_title(canvas: Canvas) -> str:
+    pair, theme = canvas.run.pair, canvas.theme
+    return (f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, pair.y_spec.code)}   "
+            f"{swatch(theme.leg_x, pair.x_spec.code)}")
+
+
+def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:
+    return [
+        canvas.line(axis, f"lots_{name}", canvas.column(f"lots_{name}"), color, shape="hv", width=1.4)
+        for name, color in (("y", canvas.theme.leg_y), ("x", canvas.theme.leg_x))
+    ]
+
+
+def _equity_traces(canvas: Canvas, axis: int) -> list[Trace]:
+    equity = canvas.frame["equity"].to_numpy(dtype=np.float64)
+    return [canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
+
+
+def _drawdown_traces(canvas: Canvas, axis: int) -> list[Trace]:
+    return [canvas.line(axis, "drawdown", -canvas.column("drawdown"), canvas.theme.drawdown,
+                        fill="tozeroy", fillcolor=canvas.theme.drawdown_fill, width=1.0)]
+
+
+def _spread_title(canvas: Canvas) -> str:
+    unit = "log" if canvas.config.price_transform == "log" else "quote units"
+    return f"<b>Spread</b>, y − α − β x with yesterday's α and β, {unit}"
+
+
+def _spread_traces(canvas: Canvas, axis: int) -> list[Trace]:
+    return [canvas.line(axis, "spread", canvas.column("spread"), canvas.theme.line)]
+
+
+PANES = (
+    Pane("prices", 0.17, _price_title, _price_traces),
+    Pane("beta", 0.10, beta_title, beta_traces),
+    Pane("spread", 0.10, _spread_title, _spread_traces),
+    Pane("z", 0.22, signal_title, signal_traces),
+    Pane("gates", 0.10, gate_title, gate_traces),
+    Pane("position", 0.08, _position_title, _position_traces),
+    Pane("equity", 0.14, lambda canvas: "<b>Equity</b>, CNY, after costs", _equity_traces),
+    Pane("drawdown", 0.09, lambda canvas: "<b>Drawdown</b> from the highest equity so far", _drawdown_traces),
+)

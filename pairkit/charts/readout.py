@@ -1,0 +1,114 @@
+"""What hovering tells: all numbers of one bar, and what was decided there, in one box.
+
+One unseen trace over all panes has a point for every bar, so the box can never show a neighbouring bar's number where
+this bar has none: it says NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pairkit.charts.canvas import Canvas, Trace, axis_name
+from pairkit.charts.theme import BLOCKER_WORDS
+from pairkit.charts.words import decision, why_blocked
+from pairkit.columns import GATES
+from pairkit.pair import NO_CONTRACT, Leg
+
+GATE_NUMBERS = {"adf": ("adf_pvalue", "p", "adf_max_pvalue"), "beta": ("beta_jump", "jump", "max_beta_jump"),
+                "vol": ("vol_ratio", "ratio", "max_vol_ratio")}
+_COLUMNS = ("beta_lag", "alpha_lag", "spread", "z", "adf_pvalue", "beta_jump", "vol_ratio", "lots_y", "lots_x",
+            "equity", "drawdown")
+_JUDGED = ("adf_pvalue", "beta_lag", "beta_jump", "vol_ratio")
+
+
+def readout(canvas: Canvas, axis: int) -> Trace:
+    """The unseen trace that carries the hover box, on a y axis of its own that spans all panes."""
+    pair = canvas.run.pair
+    numbers = np.column_stack([pair.y.close.astype(np.float32), pair.x.close.astype(np.float32),
+                               *(canvas.column(name) for name in _COLUMNS)])
+    return {"type": "scatter", "mode": "lines", "name": "readout", "x": canvas.when, "y": np.zeros(len(canvas), np.int8),
+            "xaxis": "x", "yaxis": axis_name(axis), "line": {"width": 0, "color": "rgba(0,0,0,0)"},
+            "text": decisions(canvas), "hovertext": _verdicts(canvas), "customdata": numbers,
+            "hovertemplate": _template(canvas) + "<extra></extra>"}
+
+
+def _template(canvas: Canvas) -> str:
+    theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
+    place = {name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))}
+    limits = "  ".join(f"{BLOCKER_WORDS[gate]} {short} {place[column]}:.3f}} (≤ {getattr(config, limit):g})"
+                       for gate, (column, short, limit) in GATE_NUMBERS.items())
+    legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
+    return "<br>".join([
+        "<b>%{text}</b>",
+        "   ".join(f'<span style="color:{color}">━</span> {spec.code} close {place[close]}:,.6~g}}' for color, spec, close in legs),
+        f"β {place['beta_lag']}:.4f}}   α {place['alpha_lag']}:.4~g}}   spread {place['spread']}:.4~g}}   <b>z {place['z']}:.2f}}</b>",
+        "Gates: %{hovertext}",
+        limits,
+        f"Lots: {pair.y_spec.code} {place['lots_y']}:+,.6~g}}   {pair.x_spec.code} {place['lots_x']}:+,.6~g}}",
+        f"Equity {place['equity']}:,.0f}} CNY   drawdown {place['drawdown']}:.2%}}",
+    ])
+
+
+def decisions(canvas: Canvas) -> list[str]:
+    """What was decided at each bar, and why; for a blocked entry with the numbers, for a trade with its outcome."""
+    known: dict[tuple[str, str], str] = {}
+    pairs = zip(canvas.words["state"], canvas.words["reason"], strict=True)
+    words = [known.get(pair) or known.setdefault(pair, decision(*pair)) for pair in pairs]
+    judged = {name: canvas.frame[name].to_numpy() for name in _JUDGED}
+    for row in np.flatnonzero(canvas.blocked_by != ""):
+        bar = {"reason": canvas.words["reason"][row], **{name: values[row] for name, values in judged.items()}}
+        words[row] = "BLOCKED: " + why_blocked(bar, canvas.config)
+    for row, outcome in _outcomes(canvas).items():
+        words[row] += outcome
+    for row, rolled in _rolls(canvas).items():
+        words[row] += f"   ({rolled})"
+    return words
+
+
+def _outcomes(canvas: Canvas) -> dict[int, str]:
+    """By row: what came of a decision to enter or to leave."""
+    trades, index = canvas.run.trades, canvas.frame.index
+    entered, left = index.get_indexer(trades["entry_decided"]), index.get_indexer(trades["exit_decided"])
+    columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
+    said: dict[int, str] = {}
+    for entry, leave, side, net, bars, reason in zip(entered.tolist(), left.tolist(), *columns, strict=True):
+        said[entry] = f" {side} → net {net:+,.0f} CNY" + (" so far" if reason == "open" else "")
+        if reason != "open":
+            said[leave] = f" → net {net:+,.0f} CNY after {bars:g} bars"
+    return said
+
+
+def _rolls(canvas: Canvas) -> dict[int, str]:
+    """By row: which leg changed its contract there, from what to what."""
+    said: dict[int, str] = {}
+    pair = canvas.run.pair
+    for leg, code in ((pair.y, pair.y_spec.code), (pair.x, pair.x_spec.code)):
+        for row in roll_rows(leg):
+            names = leg.contract_names
+            words = f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}"
+            said[row] = f"{said[row]}, {words}" if row in said else words
+    return said
+
+
+def roll_rows(leg: Leg) -> list[int]:
+    """Rows on which the leg's contract is another than the row before; learning the first name is no roll."""
+    before, after = leg.contract[:-1], leg.contract[1:]
+    rows: list[int] = (np.flatnonzero((before != after) & (before != NO_CONTRACT)) + 1).tolist()
+    return rows
+
+
+def _verdicts(canvas: Canvas) -> list[str]:
+    """What the three gates say at each bar; `no decision` where the bar is not valid."""
+    said = {gate: canvas.words[f"gate_{gate}"] for gate in GATES}
+    known: dict[tuple[str, ...], str] = {}
+    words = []
+    for valid, *verdicts in zip(canvas.valid.tolist(), *said.values(), strict=True):
+        key = tuple(verdicts) if valid else ("no decision",)
+        if key not in known:
+            known[key] = _joined(verdicts) if valid else key[0]
+        words.append(known[key])
+    return words
+
+
+def _joined(verdicts: list[str]) -> str:
+    return "  ".join(f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATES, verdicts, strict=True))

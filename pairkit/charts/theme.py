@@ -1,0 +1,65 @@
+"""The colours and symbols of a chart, for a light and a dark page.
+
+A meaning is never carried by colour alone: sides differ by triangle, gates by symbol, Hold by a band over all panes.
+Every line and mark has a contrast of at least 3:1 on its background, every text 4.5:1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ThemeName = Literal["light", "dark"]
+BLOCKERS = ("adf", "beta", "vol", "size", "margin", "several")
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One set of colours (CSS); `blocker` has one for each of BLOCKERS."""
+
+    background: str
+    text: str
+    quiet_text: str
+    grid: str
+    zero: str
+    leg_y: str
+    leg_x: str
+    line: str
+    long: str
+    short: str
+    equity: str
+    drawdown: str
+    drawdown_fill: str
+    hold: str
+    hold_edge: str
+    gate_open: str
+    gate_off: str
+    gate_unknown: str
+    hover: str
+    blocker: dict[str, str]
+
+
+LIGHT = Theme(
+    background="#ffffff", text="#0f172a", quiet_text="#475569", grid="#e8edf3", zero="#94a3b8",
+    leg_y="#1d4ed8", leg_x="#c2410c", line="#334155", long="#0f766e", short="#a21caf", equity="#0f172a",
+    drawdown="#b91c1c", drawdown_fill="rgba(185,28,28,.16)", hold="rgba(245,158,11,.30)", hold_edge="#b45309",
+    gate_open="#a7d8c9", gate_off="#e2e8f0", gate_unknown="#cbd5e1", hover="#ffffff",
+    blocker={"adf": "#d9480f", "beta": "#7c3aed", "vol": "#0369a1", "size": "#4d7c0f", "margin": "#be185d", "several": "#111827"},
+)
+DARK = Theme(
+    background="#0f172a", text="#f1f5f9", quiet_text="#b6c2d2", grid="#26334a", zero="#64748b",
+    leg_y="#7cb0ff", leg_x="#fdba74", line="#cbd5e1", long="#5eead4", short="#f0abfc", equity="#f1f5f9",
+    drawdown="#fca5a5", drawdown_fill="rgba(252,165,165,.22)", hold="rgba(251,191,36,.26)", hold_edge="#fbbf24",
+    gate_open="#1f6f5c", gate_off="#26334a", gate_unknown="#475569", hover="#1e293b",
+    blocker={"adf": "#ff8a4c", "beta": "#c4b5fd", "vol": "#7dd3fc", "size": "#bef264", "margin": "#f9a8d4", "several": "#ffffff"},
+)
+THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
+
+# Plotly's marker symbol, and the character that stands for it in a pane's title
+BLOCKER_MARKS = {
+    "adf": ("x", "✖"), "beta": ("diamond", "◆"), "vol": ("square", "■"),
+    "size": ("pentagon", "⬟"), "margin": ("hexagon2", "⬢"), "several": ("star", "★"),
+}
+BLOCKER_WORDS = {
+    "adf": "ADF", "beta": "beta", "vol": "vol", "size": "size", "margin": "margin", "several": "several gates",
+}

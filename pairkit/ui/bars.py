@@ -1,0 +1,75 @@
+"""Choosing a bar: by a click on the chart, by its date, or by stepping to the next blocked entry, trade or Hold.
+
+The chosen bar lives in one place, the date field, which is bound to the link; every other way writes that field.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pairkit.run import BacktestRun
+
+KEY = "bar"
+EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
+STEPS = ("bar", "blocked entry", "trade", "Hold")
+
+
+def choose_bar(run: BacktestRun) -> pd.Timestamp | None:
+    """Draw the date field and the buttons; return the chosen bar, or None where none is chosen.
+
+    A date without a bar means the last bar before it, or the first one.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", key="bar_chooser"):
+        chosen = st.date_input("Chosen bar", None, EARLIEST, LATEST, key=KEY, format="YYYY-MM-DD", bind="query-params",
+                               width=170, help="Or click a bar in the chart.")
+        bar = nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
+        for name in STEPS:
+            _step_buttons(name, stops(run, name), bar)
+    return bar
+
+
+def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) -> None:
+    count = f"{len(dates):,} in all" if len(dates) else f"This run has no {name}."
+    slug = name.replace(" ", "_").lower()
+    st.button("‹" if name == "bar" else f"‹ {name}", key=f"previous_{slug}", disabled=not len(dates), on_click=_go,
+              args=(dates, bar, -1), help=f"Previous {name}. {count}")
+    st.button("›" if name == "bar" else f"{name} ›", key=f"next_{slug}", disabled=not len(dates), on_click=_go,
+              args=(dates, bar, 1), help=f"Next {name}. {count}")
+
+
+def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
+    pick(f"{neighbour(dates, bar, way):%Y-%m-%d}")
+
+
+def pick(iso_date: str) -> None:
+    """Choose the bar of this date on the run of the page that follows."""
+    st.session_state[KEY] = date.fromisoformat(iso_date)
+
+
+def stops(run: BacktestRun, name: str) -> pd.DatetimeIndex:
+    """The bars that a pair of buttons steps through; of adjacent ones of a kind, the first."""
+    frame = run.frame
+    if name == "bar":
+        return pd.DatetimeIndex(frame.index)
+    if name == "trade":
+        return pd.DatetimeIndex(run.trades["entry_decided"])
+    on = (frame["state"] == {"blocked entry": "BLOCKED", "Hold": "HOLD"}[name]).to_numpy()
+    return pd.DatetimeIndex(frame.index[on & ~np.concatenate(([False], on[:-1]))])
+
+
+def neighbour(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> pd.Timestamp:
+    """The date after (`way` 1) or before (-1) a bar, round the ends; without a bar the first or the last."""
+    if bar is None:
+        return dates[0 if way > 0 else -1]
+    place = dates.searchsorted(bar, side="right") if way > 0 else dates.searchsorted(bar, side="left") - 1
+    return dates[int(place) % len(dates)]
+
+
+def nearest_bar(index: pd.Index, chosen: date) -> pd.Timestamp:
+    """The bar of this date, else the last one before it, else the first."""
+    dates = pd.DatetimeIndex(index)
+    return dates[max(0, int(dates.searchsorted(pd.Timestamp(chosen), side="right")) - 1)]

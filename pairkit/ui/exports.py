@@ -1,0 +1,57 @@
+"""What a run can be saved as: its tables as CSV, its chart as a page of its own, its manifest as JSON."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.audit.manifest import run_manifest
+from pairkit.charts import plot_run
+from pairkit.run import BacktestRun
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def offer(run: BacktestRun, *, dark: bool) -> None:
+    """Draw the download buttons. What they save is made when they are pressed."""
+    name = f"pairkit-{run.pair.name}"
+    with st.container(horizontal=True, key="exports"):
+        st.download_button("Bars (CSV)", lambda: frame_csv(run), f"{name}-bars.csv", "text/csv", key="save_frame",
+                           on_click="ignore", help="Every column of every bar.")
+        st.download_button("Trades (CSV)", lambda: trades_csv(run), f"{name}-trades.csv", "text/csv", key="save_trades",
+                           on_click="ignore", help="One row per round trip.")
+        st.download_button("Chart (HTML)", lambda: chart_html(run, dark=dark), f"{name}.html", "text/html", key="save_chart",
+                           on_click="ignore", help="Interactive, opens without a network. For a PNG use the camera on the chart.")
+        st.download_button("Run manifest (JSON)", lambda: run_manifest(run).to_json(), f"{name}-run.json", "application/json",
+                           key="save_manifest", on_click="ignore",
+                           help="Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs.")
+
+
+def frame_csv(run: BacktestRun) -> str:
+    """The run's table as CSV, one row per bar by trade date."""
+    return _csv(run.frame.reset_index(names="trade_date"))
+
+
+def trades_csv(run: BacktestRun) -> str:
+    """The round trips as CSV."""
+    return _csv(run.trades)
+
+
+def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
+    """The chart as one HTML file that holds plotly.js itself."""
+    page: str = plot_run(run, dark=dark).to_html(full_html=True, include_plotlyjs=True, config={"displaylogo": False})
+    return page
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """As CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it. Numbers stay numbers."""
+    safe = table.copy()
+    for name in safe.columns:
+        if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_datetime64_any_dtype(safe[name])):
+            safe[name] = safe[name].map(_inert, na_action="ignore")
+    text: str = safe.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    return text
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

@@ -1,0 +1,42 @@
+"""Named starting points for the settings: what each changes from the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What it is for, in a sentence, and the settings that differ from their defaults."""
+
+    help: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+PRESETS: dict[str, Preset] = {
+    "Default": Preset("Every setting at its default."),
+    "Patient": Preset(
+        "Longer windows, wider entry, more time to come back: few trades.",
+        {"hedge_window": 120, "z_window": 120, "adf_window": 250, "entry_z": 2.5, "exit_z": 0.25, "stop_z": 5.0,
+         "max_holding_days": 60, "vol_baseline_window": 250}),
+    "Fast": Preset(
+        "Short windows, early entry, quick exit: many trades, and many costs.",
+        {"hedge_window": 30, "z_window": 20, "adf_window": 60, "entry_z": 1.5, "exit_z": 0.25, "stop_z": 3.0,
+         "max_holding_days": 10, "cooldown_days": 1, "vol_window": 10, "vol_baseline_window": 60}),
+    "Kalman": Preset(
+        "Beta follows the market bar by bar instead of over a window.",
+        {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40}),
+    "No gates": Preset(
+        "Every signal is traded: shows what the gates are worth.",
+        {"adf_gate": False, "beta_gate": False, "vol_gate": False}),
+}
+CUSTOM = "Custom"
+
+
+def preset_of(values: dict[str, Any], defaults: dict[str, Any]) -> str:
+    """The preset that these settings are, or CUSTOM."""
+    for name, preset in PRESETS.items():
+        if values == {**defaults, **preset.changes}:
+            return name
+    return CUSTOM

@@ -1,0 +1,81 @@
+"""What the pages compute, each thing once: kept by snapshot id, pair and config, never by a frame."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from pairkit.audit.snapshot import Snapshot, SnapshotSummary, list_snapshots, open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.pair import PairFrame
+from pairkit.run import BacktestRun, run_backtest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER_VARIABLE = "PAIRKIT_SNAPSHOTS"
+
+
+def snapshot_folder() -> Path:
+    """Where snapshots are looked for: `snapshots/` beside app.py, or what PAIRKIT_SNAPSHOTS names."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / "snapshots")
+
+
+def snapshots() -> list[SnapshotSummary]:
+    """Every snapshot there is, verified; a folder that changed is verified anew."""
+    folder = snapshot_folder()
+    if not folder.is_dir():
+        return []
+    seen = tuple((entry.name, _changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+                 if entry.is_dir())
+    return _summaries(str(folder), seen)
+
+
+def _changed(folder: Path) -> tuple[int, ...]:
+    """What tells that a snapshot's folder was touched: times and sizes of all in it."""
+    stats = [path.stat() for path in sorted(folder.iterdir())]
+    return tuple(value for stat in stats for value in (stat.st_mtime_ns, stat.st_size))
+
+
+@st.cache_data(show_spinner="Verifying snapshots …", max_entries=4)
+def _summaries(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[SnapshotSummary]:
+    return list_snapshots(folder)
+
+
+@st.cache_resource(show_spinner="Opening the snapshot …", max_entries=4)
+def snapshot(path: str, snapshot_id: str) -> Snapshot:
+    """An opened snapshot: the bytes that were verified under this id."""
+    return open_snapshot(path, expect_id=snapshot_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def pair(path: str, snapshot_id: str, y_root: str, x_root: str) -> PairFrame:
+    """Two roots of a snapshot, aligned."""
+    return snapshot(path, snapshot_id).pair(y_root, x_root)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _run(snapshot_id: str, y_root: str, x_root: str, settings: str, _pair: PairFrame, _config: StrategyConfig) -> BacktestRun:
+    return run_backtest(_pair, _config)
+
+
+def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
+    """One backtest, from the cache where the same was run before. Shared between sessions: only read it."""
+    snapshot_id = str(legs.provenance.snapshot_id)
+    return _run(snapshot_id, legs.y_spec.code, legs.x_spec.code, config.model_dump_json(), legs, config)
+
+
+@st.cache_resource(show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds.")
+def warm_up() -> None:
+    """Import what is heavy and compile the kernels, once; then take all of it out of the collector's sight.
+
+    Streamlit collects garbage after every rerun, which takes longer than a backtest while the libraries are scanned too.
+    """
+    import plotly.io  # noqa: F401  the heavy import belongs before the freeze
+
+    from pairkit.ui.sample import sample_pair
+
+    run_backtest(sample_pair())
+    gc.collect()
+    gc.freeze()

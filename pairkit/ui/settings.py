@@ -1,0 +1,176 @@
+"""The settings of a strategy as widgets, drawn from what `pairkit.config` declares; their values live in the URL.
+
+A widget's key is its setting's name, which is also its name in a link. A value at its default is left out of the link.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors
+from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
+
+DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
+LAST_GOOD = "last_good_config"
+OPEN_AT_START = "Signal"
+_ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
+
+
+def choose_config() -> tuple[StrategyConfig, list[str]]:
+    """Draw every setting in the sidebar and return the config they make.
+
+    Where they contradict each other, the last good config is returned instead, and the second part says in sentences why.
+    """
+    with st.sidebar:
+        top = st.container()
+        values = {}
+        for group in GROUPS:
+            with st.expander(group, expanded=group == OPEN_AT_START):
+                values |= {name: _widget(setting) for name, setting in SETTINGS.items() if setting.group == group}
+        config, faults = build_config(values)
+        with top:
+            _presets(values)
+            for fault in faults:
+                st.warning(fault, icon=":material/error:")
+    if config is None:
+        return StrategyConfig(**st.session_state.get(LAST_GOOD, {})), faults
+    st.session_state[LAST_GOOD] = values
+    return config, []
+
+
+def build_config(values: Mapping[str, Any]) -> tuple[StrategyConfig | None, list[str]]:
+    """The config of these values, or None and why not, in sentences."""
+    try:
+        return StrategyConfig(**values), []
+    except ValidationError as error:
+        return None, describe_errors(error)
+
+
+# --- one widget ----------------------------------------------------------------------------------------------------
+def label_of(setting: Setting) -> str:
+    """A setting's name in words, with its unit; a fraction is shown in percent."""
+    words = " ".join(_ACRONYMS.get(word, word) for word in setting.name.split("_"))
+    words = words[0].upper() + words[1:]
+    unit = setting.unit.removeprefix("fraction").strip() if _in_percent(setting) else setting.unit
+    return f"{words} ({unit})" if unit and unit not in words else words
+
+
+def _in_percent(setting: Setting) -> bool:
+    return setting.unit.startswith("fraction")
+
+
+def _widget(setting: Setting) -> Any:
+    """The widget that fits a setting; returns its value in the setting's own kind and unit."""
+    label, help_text = label_of(setting), f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}."
+    if setting.kind == "bool":
+        return st.toggle(label, setting.default, key=setting.name, help=help_text, bind="query-params")
+    if setting.kind == "choice":
+        at = setting.options.index(setting.default)
+        return st.selectbox(label, setting.options, at, key=setting.name, help=help_text, bind="query-params")
+    if setting.scale == "log":
+        return st.select_slider(label, _log_options(setting), setting.default, format_func=short_number,
+                                key=setting.name, help=help_text, bind="query-params")
+    if setting.kind == "int":
+        return st.slider(label, int(setting.low or 0), int(setting.high or 0), setting.default, int(setting.step or 1),
+                         key=setting.name, help=help_text, bind="query-params")
+    return st.slider(label, setting.low, setting.high, setting.default, setting.step, format=_format(setting),
+                     key=setting.name, help=help_text, bind="query-params")
+
+
+def _format(setting: Setting) -> str:
+    """How a slider writes its number: percent, or with the decimals of its step."""
+    if _in_percent(setting):
+        return "percent"
+    decimals = max(1, -math.floor(math.log10(setting.step or 1.0)))
+    return f"%.{decimals}f"
+
+
+def log_grid(setting: Setting) -> list[float]:
+    """1, 2 and 5 of every power of ten within the bounds, and the default."""
+    low, high = float(setting.low or 0.0), float(setting.high or 0.0)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    grid = {float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)}
+    return sorted({value for value in grid if low <= value <= high} | {float(setting.default)})
+
+
+def _log_options(setting: Setting) -> list[float]:
+    """The grid, and whatever other value a link brought, kept for the session so that the widget stays the same one."""
+    brought: dict[str, float] = st.session_state.setdefault("off_grid", {})
+    parsed = parse(setting, st.query_params.get(setting.name, ""))
+    if parsed is not None and parsed not in log_grid(setting):
+        brought.setdefault(setting.name, parsed)
+    extra = {brought[setting.name]} if setting.name in brought else set()
+    return sorted({*log_grid(setting), *extra})
+
+
+def short_number(value: float) -> str:
+    """A number short enough for a slider, and exact: 200k, 5M, 0.001."""
+    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.12g}{suffix}"
+    return f"{value:.12g}"
+
+
+# --- presets -------------------------------------------------------------------------------------------------------
+def apply_preset(name: str) -> None:
+    """Set every setting to a preset's value; the widgets show it on the run that follows."""
+    for setting, value in {**DEFAULTS, **PRESETS[name].changes}.items():
+        st.session_state[setting] = value
+
+
+def _presets(values: dict[str, Any]) -> None:
+    current = preset_of(values, DEFAULTS)
+    changed = sum(values[name] != default for name, default in DEFAULTS.items())
+    st.session_state["preset"] = current
+    options = [*PRESETS, CUSTOM] if current == CUSTOM else list(PRESETS)
+    told = "  \n".join(f"**{name}**: {preset.help}" for name, preset in PRESETS.items())
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left.selectbox("Preset", options, key="preset", on_change=_preset_chosen, help=told)
+    right.button("Reset", key="reset", on_click=apply_preset, args=("Default",), disabled=not changed, width="stretch",
+                 help=f"Set all to default. {changed} of {len(values)} settings differ from it." if changed else
+                 "Every setting is at its default.")
+
+
+def _preset_chosen() -> None:
+    if st.session_state["preset"] in PRESETS:
+        apply_preset(st.session_state["preset"])
+
+
+# --- links ---------------------------------------------------------------------------------------------------------
+def parse(setting: Setting, text: str) -> Any:
+    """The value that a link's text means for a setting, or None where it means none that is accepted."""
+    if setting.kind == "choice":
+        return text if text in setting.options else None
+    if setting.kind == "bool":
+        return {"true": True, "false": False}.get(text.lower())
+    sizes = {"k": 1e3, "M": 1e6, "B": 1e9} if setting.scale == "log" else {}
+    try:
+        number = float(text[:-1]) * sizes[text[-1:]] if text[-1:] in sizes else float(text)
+    except ValueError:
+        return None
+    if setting.kind == "int" and number != int(number):
+        return None
+    inside = float(setting.low or 0.0) <= number <= float(setting.high or 0.0)
+    return (int(number) if setting.kind == "int" else number) if inside else None
+
+
+def faults_of_link(params: Mapping[str, str]) -> list[str]:
+    """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
+    return [f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. The default, {setting.default}, is used."
+            for name, setting in SETTINGS.items() if name in params and parse(setting, params[name]) is None]
+
+
+def link_of(config: StrategyConfig) -> dict[str, str]:
+    """The query parameters that make a page open with this config: its values that are not defaults."""
+    texts = {}
+    for name, setting in SETTINGS.items():
+        value = getattr(config, name)
+        if value != setting.default:
+            text = short_number(value) if setting.scale == "log" else str(value)
+            texts[name] = text.lower() if setting.kind == "bool" else text
+    return texts

@@ -1,0 +1,109 @@
+"""What all pages share: navigation, the first start, and the choice of snapshot and pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pairkit.audit.snapshot import Snapshot, SnapshotSummary
+from pairkit.errors import PairkitError
+from pairkit.pair import PairFrame
+from pairkit.ui import runs, views
+from pairkit.ui.settings import faults_of_link
+
+FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
+FIRST_PAIR = ("RB", "HC")
+STARTED = "app_started"
+LINK_FAULTS = "link_faults"
+HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The snapshot and the pair that a page works on."""
+
+    snapshot: Snapshot
+    pair: PairFrame
+
+
+def pages() -> list[st.Page]:
+    """Every page, in the order of the navigation."""
+    return [st.Page(runs.ROOT / "pages" / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True)]
+
+
+def start() -> None:
+    """What app.py does before any page."""
+    st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
+    runs.warm_up()
+    if STARTED not in st.session_state:
+        st.session_state[STARTED] = True
+        st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
+
+
+def guard() -> None:
+    """The first call of every page.
+
+    In a folder named `pages`, a deep link that is the first request after the server started runs the page without
+    app.py. Declaring the navigation ends that for the whole server; the rerun then comes through app.py.
+    """
+    if STARTED not in st.session_state:
+        st.set_page_config(page_icon=FAVICON)
+        st.navigation(pages(), position="hidden")
+        st.rerun()
+
+
+def choose_pair() -> Choice | None:
+    """Draw the pickers in the sidebar; None, and what to do instead, where there is nothing to choose."""
+    found = runs.snapshots()
+    usable = {one.name: one for one in found if one.verified}
+    with st.sidebar:
+        for broken in (one for one in found if not one.verified):
+            st.error(f"Snapshot {views.escape(broken.name)} cannot be used. {views.escape(broken.error)}",
+                     icon=":material/gpp_bad:")
+        if usable:
+            _tell_link_faults(usable)
+            name = st.selectbox("Snapshot", list(usable), _first_place(list(usable), "demo"), key="snapshot",
+                                bind="query-params", help=_about(usable))
+            return _choose_legs(usable[name])
+    st.info(f"There is no usable snapshot in `{runs.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
+            f"`{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
+    return None
+
+
+def _choose_legs(summary: SnapshotSummary) -> Choice | None:
+    try:
+        snapshot = runs.snapshot(str(summary.path), summary.id)
+        labels = {root: snapshot.specs[root].label for root in snapshot.roots}
+        first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
+        roots = list(labels)
+        y_root = st.selectbox("Leg y (regressed; long spread = long y)", roots, roots.index(first_y), key="y",
+                              format_func=lambda root: labels[root], bind="query-params")
+        x_root = st.selectbox("Leg x (the hedge)", roots, roots.index(first_x), key="x",
+                              format_func=lambda root: labels[root], bind="query-params")
+        st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
+        return Choice(snapshot, runs.pair(str(summary.path), summary.id, y_root, x_root))
+    except PairkitError as error:
+        st.warning(views.escape(str(error)), icon=":material/error:")
+        return None
+
+
+def _swap() -> None:
+    st.session_state["y"], st.session_state["x"] = st.session_state["x"], st.session_state["y"]
+
+
+def _first_place(names: list[str], wanted: str) -> int:
+    return names.index(wanted) if wanted in names else 0
+
+
+def _about(usable: dict[str, SnapshotSummary]) -> str:
+    """A line per snapshot: what is in it."""
+    return "  \n".join(
+        f"**{views.escape(one.name)}**{' (simulated)' if one.simulated else ''}: {len(one.roots)} roots, {one.start} to {one.end}, "
+        f"{one.rows:,} rows, id {one.id[:12]}" for one in usable.values())
+
+
+def _tell_link_faults(usable: dict[str, SnapshotSummary]) -> None:
+    for fault in st.session_state.get(LINK_FAULTS, []):
+        st.warning(views.escape(fault), icon=":material/link_off:")

@@ -1,0 +1,134 @@
+"""A run's numbers on a page: heading, metric tiles, the trace of a bar, trades, and what the data are like."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.charts.words import meaning
+from pairkit.columns import METRICS, TRADE_COLUMNS
+from pairkit.findings import Finding
+from pairkit.run import BacktestRun
+from pairkit.trading.explain import Trace
+
+TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
+         "win_rate": "Win rate", "exposure": "Exposure", "hold_bars": "Hold bars", "blocked_bars": "Blocked bars"}
+WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was closed", "sharpe": "equity never moved",
+           "psr": "equity never moved", "dsr": "fewer than two trials are known", "annual_vol": "fewer than two bars"}
+_UNITS = {metric.name: metric.unit for metric in METRICS}
+_MEANINGS = {metric.name: metric.meaning for metric in METRICS}
+_STYLE = """<style>
+[data-testid="stMetric"] {padding: .35rem .7rem;}
+[data-testid="stMetricValue"] {font-size: 1.3rem; font-variant-numeric: tabular-nums;}
+[data-testid="stMainBlockContainer"] {padding-top: 3.2rem; padding-bottom: 3rem;}
+</style>"""
+
+
+def heading(run: BacktestRun) -> None:
+    """Which pair, from when to when, and, where so, that its data are simulated."""
+    pair, index = run.pair, run.frame.index
+    st.html(_STYLE)
+    with st.container(horizontal=True, vertical_alignment="center", key="heading"):
+        st.markdown(f"### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
+        st.caption(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, {len(index):,} bars", width="content")
+        if pair.provenance.simulated:
+            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
+                     help="Made up by a program, with a known truth. No market ever traded like this.")
+
+
+def tiles(run: BacktestRun) -> None:
+    """The main metrics, and all of them behind a click."""
+    with st.container(horizontal=True, gap="small", key="tiles"):
+        for name, label in TILES.items():
+            shown = shown_metric(name, run.metrics[name])
+            why = f" Not available: {WHY_NOT.get(name, 'it cannot be computed')}." if shown == "n/a" else ""
+            st.metric(label, shown, help=_MEANINGS[name] + why, border=True)
+
+
+def all_metrics(run: BacktestRun) -> None:
+    """Every metric with its meaning."""
+    rows = [{"Metric": name.replace("_", " "), "Value": shown_metric(name, value), "Meaning": _MEANINGS.get(name, "")}
+            for name, value in run.metrics.items()]
+    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run")
+
+
+def shown_metric(name: str, value: float) -> str:
+    """A metric as its tile shows it: percent only here, `n/a` for NaN."""
+    if math.isnan(value):
+        return "n/a"
+    unit = _UNITS.get(name, "")
+    if unit == "fraction":
+        return f"{value:.2%}"
+    if unit in ("CNY", "bars") or name == "trades":
+        return f"{value:,.1f}" if name == "avg_holding_bars" else f"{value:,.0f}"
+    return f"{value:.2f}"
+
+
+def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
+    """One line under the chart's controls: what was decided at the chosen bar, and what that means."""
+    if bar is None:
+        st.caption("Click a bar in the chart, or use the buttons, to see why it was decided as it was. "
+                   "Drag over the chart to zoom, double-click to see all.")
+        return None
+    found = run.explain(bar)
+    with st.container(border=True, key="why"):
+        st.markdown(f"**{bar:%a %Y-%m-%d}** · {escape(found.sentence)}", help=meaning(found.state, found.reason))
+    return found
+
+
+def trace_tables(found: Trace) -> None:
+    """The whole trace of a bar: inputs, gates, rules in order, order and next bar."""
+    st.markdown(f"#### Decision trace of {found.date:%Y-%m-%d}")
+    left, right = st.columns([2, 3])
+    for title, table in found.sections:
+        with right if title in ("Rules", "Order", "Next bar") else left:
+            st.markdown(f"**{escape(title)}**")
+            st.table(table.map(_cell), hide_index=True, border="horizontal", alt=f"{title} of {found.date:%Y-%m-%d}")
+
+
+def _cell(value: object) -> str:
+    """A number short enough to read, and any text as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return escape(str(value))
+
+
+def trades(run: BacktestRun) -> None:
+    """Every round trip, the last first."""
+    if run.trades.empty:
+        st.info("No trade was made. The gate lanes and the blocked entries in the chart show why.")
+        return
+    columns = {column.name: st.column_config.Column(column.name.replace("_", " "), help=_help(column.meaning, column.unit))
+               for column in TRADE_COLUMNS}
+    for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
+        columns[name] = st.column_config.DateColumn(name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"])
+    for name in ("gross", "costs", "net", "worst_mark", "best_mark"):
+        columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="localized", help=columns[name]["help"])
+    for name in ("entry_z", "exit_z"):
+        columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="%.2f", help=columns[name]["help"])
+    shown = run.trades.iloc[::-1].round({"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0})
+    st.dataframe(shown, hide_index=True, column_config=columns, alt="Round trips, the last first", key="trades")
+
+
+def _help(meaning_: str, unit: str) -> str:
+    return f"{meaning_} ({unit})" if unit else meaning_
+
+
+def findings(found: tuple[Finding, ...]) -> None:
+    """How many things a reader must know about the data, and which."""
+    if not found:
+        return
+    count = len(found)
+    with st.expander(f"{count} finding{'s' if count > 1 else ''} about the data of this pair", icon=":material/fact_check:"):
+        rows = [{"Severity": one.severity, "Root": one.root or "all", "Finding": escape(one.message), "Count": one.count,
+                 "First dates": ", ".join(one.dates)} for one in found]
+        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data")
+
+
+def escape(text: str) -> str:
+    """Text from files and links as plain text: what Markdown would read as markup is shown as it is."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~$:" else sign for sign in text)
