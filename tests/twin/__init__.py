@@ -12,6 +12,7 @@ statsmodels for the tests of stationarity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from pairkit.pair import PairFrame
 from tests.twin.engine import Engine
 from tests.twin.indicators import measure
 from tests.twin.metrics import figures
-from tests.twin.series import adjusted, bars_of, complete_rows
+from tests.twin.series import Bar, adjusted, bars_of, complete_rows
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ def twin_run(pair: PairFrame, config: StrategyConfig) -> TwinRun:
     bars = {"y": bars_of(pair.y, log), "x": bars_of(pair.x, log)}
     complete = complete_rows(bars)
     series = {leg: adjusted(bars[leg], log) for leg in bars}
-    indicators = measure(series, complete, config)
+    return play(pair, config, bars, measure(series, complete, config))
+
+
+def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], indicators: dict[str, list[Any]]) -> TwinRun:
+    """Trade on indicators that are already there."""
     engine = Engine(bars, {"y": pair.y_spec, "x": pair.x_spec}, indicators, config)
     rows = [engine.step(row) for row in range(len(pair))]
     frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
