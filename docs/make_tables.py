@@ -1,0 +1,81 @@
+"""Write docs/columns.md from the declarations in the code: `python docs/make_tables.py`.
+
+`python docs/make_tables.py --check` writes nothing, and ends with exit code 1 where the page is out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from pairkit import columns  # noqa: E402  the path is set just above
+from pairkit.config import GROUPS, SETTINGS, Setting  # noqa: E402
+
+PAGE = HERE / "columns.md"
+OPENING = """<!-- Made by docs/make_tables.py from pairkit/columns.py and pairkit/config.py. Do not edit: run it again. -->
+# Columns, words and settings
+
+Every table's columns with unit and meaning, every word a run can say, and every setting. What they mean in full is in
+[semantics.md](semantics.md).
+
+`quote` is the unit that prices are quoted in, such as CNY a ton; `log` its natural logarithm. Fractions are fractions: 0.1 is
+ten percent.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    of_columns = (
+        ("Bars of a leg", "What `pair_from_frames` takes: the first seven are needed, the others optional.", columns.LEG_COLUMNS),
+        ("A run's bars", "`run.frame`: one row per bar, by `trade_date`.", columns.RUN_COLUMNS),
+        ("A run's trades", "`run.trades`: one row per round trip, the open one last.", columns.TRADE_COLUMNS),
+        ("Metrics", "`run.metrics`, over the bars from the first valid one on.", columns.METRICS))
+    of_words = (
+        ("States", "`state`: what was decided at the close.", columns.STATES),
+        ("Reasons", "`reason`: why. Shut gates are joined by `+`, in the order adf, beta, vol.", columns.REASONS))
+    parts = [OPENING]
+    parts += [_section(title, told, ("column", "unit", "meaning"), [(f"`{c.name}`", c.unit, c.meaning) for c in table])
+              for title, told, table in of_columns]
+    parts += [_section(title, told, ("word", "meaning"), [(f"`{word}`", meaning) for word, meaning in words.items()])
+              for title, told, words in of_words]
+    parts.append(_section("Settings", "`StrategyConfig`: bounds are accepted values themselves.",
+                          ("setting", "default", "accepted", "step", "unit", "help"),
+                          [_setting(s) for group in GROUPS for s in SETTINGS.values() if s.group == group]))
+    return "\n".join(parts)
+
+
+def _setting(setting: Setting) -> tuple[str, ...]:
+    step = f"{setting.step:g}" if setting.step is not None else ""
+    on_logs = ", log scale" if setting.scale == "log" else ""
+    if setting.kind == "choice":
+        accepted = ", ".join(setting.options)
+    elif setting.kind == "bool":
+        accepted = "true, false"
+    else:
+        accepted = f"{setting.low:g} .. {setting.high:g}{', whole' if setting.kind == 'int' else ''}{on_logs}"
+    default = f"{setting.default:g}" if setting.kind == "float" else str(setting.default).lower()
+    return f"`{setting.name}`", default, accepted, step, setting.unit, f"{setting.group}: {setting.help}"
+
+
+def _section(title: str, told: str, heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heading = list(heading)
+    lines = [heading, ["---"] * len(heading), *rows]
+    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"## {title}\n{told}\n\n{table}\n"
+
+
+def main() -> int:
+    """Write the page, or with --check compare it."""
+    made = page()
+    if "--check" in sys.argv[1:]:
+        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == made else 1
+    PAGE.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
