@@ -177,7 +177,7 @@ def _decoded(name: str, column: pa.ChunkedArray) -> tuple[str, list[bytes]]:
 # --- names ---------------------------------------------------------------------------------------------------------
 def check_slug(name: str) -> str:
     """The name, if it is safe as a folder's name everywhere; else SnapshotError."""
-    if not _SLUG.fullmatch(name) or ".." in name or name.split(".")[0].casefold() in _DOS_DEVICES:
+    if not _SLUG.fullmatch(name) or ".." in name or name.partition(".")[0].casefold() in _DOS_DEVICES:
         raise SnapshotError(f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, digits, '.', '_' and '-', "
                             "starting with a letter or digit, not ending in '.', and no device name such as CON. For "
                             "example: rb-hc-2024.")
@@ -206,7 +206,7 @@ def _path_fault(path: str) -> str:
         return "has a character that is not accepted" if path else "is empty"
     if any(part in ("", ".") or part.endswith(".") for part in parts):
         return "has an empty part, or one that is or ends in '.'"
-    if any(part.split(".")[0].casefold() in _DOS_DEVICES for part in parts):
+    if any(part.partition(".")[0].casefold() in _DOS_DEVICES for part in parts):
         return "is a device name on Windows"
     return ""
 
@@ -244,9 +244,7 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
     for name in files:
         if "/" in check_path(name):
             raise SnapshotError(f"{name!r} has a folder in it; a published folder is flat.")
-    if os.path.lexists(target):
-        raise SnapshotError(f"{target} exists, and what is published is never changed. Choose another name, or remove "
-                            "it first.")
+    refuse_if_taken(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
@@ -257,6 +255,12 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
     return target
 
 
+def refuse_if_taken(target: Path) -> None:
+    """SnapshotError where something has this name already: what is published is never changed."""
+    if os.path.lexists(target):
+        raise SnapshotError(f"{target} exists, and what is published is never changed. Choose another name, or remove it first.")
+
+
 def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
     tmp = target.parent / f"{TMP_PREFIX}{uuid.uuid4().hex}"
     tmp.mkdir()
@@ -264,14 +268,14 @@ def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
         for name, raw in files.items():
             _write_durably(tmp / name, raw)
         _fsync_folder(tmp)
-        os.rename(tmp, target)
+        tmp.rename(target)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)  # gone already where the rename was done
     _fsync_folder(target.parent)
 
 
 def _write_durably(path: Path, raw: bytes) -> None:
-    with open(path, "xb") as file:
+    with path.open("xb") as file:
         file.write(raw)
         file.flush()
         os.fsync(file.fileno())

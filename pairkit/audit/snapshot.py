@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from pairkit.audit import tables
 from pairkit.audit.runtime import describe_runtime
-from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, sha256_hex, strict_json
+from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, refuse_if_taken, sha256_hex, strict_json
 from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Sealed, verify_folder
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
@@ -212,10 +212,11 @@ def list_snapshots(folder: str | os.PathLike[str]) -> list[SnapshotSummary]:
     parent = Path(folder)
     if not parent.is_dir():
         return []
-    return [_summary(path) for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [summarise(path) for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")]
 
 
-def _summary(path: Path) -> SnapshotSummary:
+def summarise(path: Path) -> SnapshotSummary:
+    """One snapshot's line in a listing: verified, or with the reason why it cannot be opened."""
     try:
         snapshot = open_snapshot(path)
     except SnapshotError as error:

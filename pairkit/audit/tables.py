@@ -67,19 +67,27 @@ def to_arrow(frame: pd.DataFrame, resource: str) -> pa.Table:
 def _to_column(series: pd.Series, field: pa.Field, resource: str) -> pa.Array:
     try:
         if field.type == pa.date32():
-            days = pd.to_datetime(series)
-            if (days.dropna() != days.dropna().dt.normalize()).any():
-                raise ValueError("a date carries a time of day")
-            return pa.Array.from_pandas(days.to_numpy(dtype="datetime64[D]"), type=pa.date32())
+            return pa.Array.from_pandas(_days(series), type=pa.date32())
         if field.type == pa.float64():
-            values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-            if np.isinf(values).any():
-                raise ValueError("an infinite value")
-            return pa.array(values, type=pa.float64())  # NaN stays NaN; there are no nulls among the numbers
+            return pa.array(_finite(series), type=pa.float64())  # NaN stays NaN; there are no nulls among the numbers
         return pa.Array.from_pandas(series.astype(object).where(series.notna(), None), type=pa.string())
     except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         kind = _FIELD_TYPES[field.type]
         raise DataError(f"{resource}, column {field.name}: {error}. It takes {kind} values.") from error
+
+
+def _days(series: pd.Series) -> NDArray[np.datetime64]:
+    days = pd.to_datetime(series)
+    if (days.dropna() != days.dropna().dt.normalize()).any():
+        raise ValueError("a date carries a time of day")
+    return days.to_numpy(dtype="datetime64[D]")
+
+
+def _finite(series: pd.Series) -> NDArray[np.float64]:
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise ValueError("an infinite value")
+    return values
 
 
 def table_fault(table: pa.Table, resource: str) -> str:

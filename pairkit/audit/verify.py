@@ -207,7 +207,7 @@ def _read_once(folder: Path, name: str, *, limit: int) -> bytes:
     """The file's bytes, from one opening that follows no link; refuses a file above `limit` before reading it."""
     try:
         handle = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        with open(handle, "rb") as file:
+        with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             _check_plain(folder, name, status)
             if status.st_size > limit:

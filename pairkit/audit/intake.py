@@ -1,0 +1,47 @@
+"""From files to a snapshot: read, examine, seal. The snapshot records each file's sha256 and every finding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from pairkit.audit.seal import check_slug, refuse_if_taken
+from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.data.files import read_bars
+from pairkit.data.quality import examine
+from pairkit.data.specs_file import read_specs
+
+
+def import_files(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    name: str,
+    folder: str | os.PathLike[str] = "snapshots",
+    specs_file: str | os.PathLike[str] | None = None,
+) -> Snapshot:
+    """Make the snapshot `folder/name` from CSV and Parquet files of daily bars.
+
+    Parameters
+    ----------
+    paths : path or paths
+        Files, or folders of them, as `read_bars` takes.
+    name, folder
+        The snapshot's name, and the folder of snapshots it goes to.
+    specs_file : path, optional
+        Contract specs beside the bundled ones, as `read_specs` takes.
+
+    Raises
+    ------
+    DataError
+        A file or the specs cannot be understood. Nothing is written.
+    SnapshotError
+        The name is not accepted or taken, or the disk refuses.
+    """
+    refuse_if_taken(Path(folder) / check_slug(name))
+    imported = read_bars(paths, specs=None if specs_file is None else read_specs(specs_file))
+    return write_snapshot(
+        folder, name, bars=imported.bars, mapping=imported.mapping, specs=imported.specs,
+        data_scope={"source": "files", "files": [asdict(source) for source in imported.sources]},
+        findings=(*imported.findings, *examine(imported.bars)))

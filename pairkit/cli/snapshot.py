@@ -1,0 +1,186 @@
+"""`pairkit snapshot`: list, verify and import snapshots. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from pairkit.errors import PairkitError
+
+if TYPE_CHECKING:
+    from pairkit.audit.snapshot import Snapshot, SnapshotSummary
+    from pairkit.findings import Finding
+
+GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
+_SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
+
+snapshot_app = typer.Typer(help="List, verify and import snapshots of daily bars.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@snapshot_app.command("list")
+def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> None:
+    """List the snapshots, each verified to the last byte."""
+    from pairkit.audit.snapshot import list_snapshots
+
+    if not folder.is_dir():
+        _give_up(f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.", as_json)
+    summaries = list_snapshots(folder)
+    if as_json:
+        _print_json({"dir": str(folder), "snapshots": [_plain(summary) for summary in summaries]})
+    else:
+        _print_summaries(folder, summaries)
+    raise typer.Exit(CHECK_FAILED if any(summary.error for summary in summaries) else GOOD)
+
+
+@snapshot_app.command("verify")
+def verify_command(
+    snapshots: Annotated[list[str] | None, typer.Argument(help="Names, or paths; all in --dir by default.")] = None,
+    folder: Folder = Path("snapshots"), as_json: Json = False,
+) -> None:
+    """Check every byte of snapshots against their manifests."""
+    from pairkit.audit.snapshot import list_snapshots, summarise
+
+    if snapshots:
+        paths = [_place(name, folder) for name in snapshots]
+        absent = [str(path) for path in paths if not path.exists()]
+        if absent:
+            _give_up(f"there is no snapshot {', '.join(absent)}; `pairkit snapshot list` shows which there are.", as_json)
+        summaries = [summarise(path) for path in paths]
+    else:
+        summaries = list_snapshots(folder)
+        if not summaries:
+            _give_up(f"there is no snapshot in {folder}; name one, or another folder with --dir.", as_json)
+    if as_json:
+        _print_json({"snapshots": [_plain(summary) for summary in summaries]})
+    else:
+        _print_verdicts(summaries)
+    raise typer.Exit(CHECK_FAILED if any(summary.error for summary in summaries) else GOOD)
+
+
+@snapshot_app.command("import")
+def import_command(
+    paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of daily bars, or folders of them.")],
+    name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
+    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs beside the bundled ones, JSON or CSV.")] = None,
+    folder: Folder = Path("snapshots"), as_json: Json = False,
+) -> None:
+    """Make a snapshot from files, and report what was found in them."""
+    from pairkit.audit.intake import import_files
+
+    try:
+        snapshot = import_files(paths, name=name, folder=folder, specs_file=specs)
+    except PairkitError as error:
+        _give_up(str(error), as_json)
+    if as_json:
+        _print_json({
+            "path": str(snapshot.path), "id": snapshot.id, "name": snapshot.name, "roots": list(snapshot.roots),
+            "data_scope": snapshot.manifest["data_scope"], "findings": [finding.to_dict() for finding in snapshot.findings]})
+    else:
+        _print_imported(snapshot)
+
+
+def _place(name: str, folder: Path) -> Path:
+    """The snapshot's folder: a name below `folder`, or else a path."""
+    below = folder / name
+    return below if below.is_dir() else Path(name)
+
+
+def _plain(summary: SnapshotSummary) -> dict[str, Any]:
+    return {
+        "name": summary.name, "path": str(summary.path), "verified": summary.verified, "error": summary.error, "id": summary.id,
+        "roots": list(summary.roots), "start": summary.start, "end": summary.end, "simulated": summary.simulated,
+        "rows": summary.rows, "findings": summary.findings}
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _give_up(message: str, as_json: bool) -> NoReturn:
+    """Say why it could not be done, and exit with code 2."""
+    if as_json:
+        _print_json({"error": message})
+    else:
+        from rich.console import Console
+        from rich.text import Text
+
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    raise typer.Exit(NOT_DONE)
+
+
+def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not summaries:
+        console.print(Text(f"{folder} holds no snapshot."))
+        return
+    table = Table("name", "roots", "from", "to", "bars", "findings", "id", title=f"Snapshots in {folder}")
+    for summary in summaries:
+        if summary.error:
+            table.add_row(Text(summary.name), Text("cannot be opened", "bold red"))
+            continue
+        label = Text(summary.name) + (Text(" simulated", "magenta") if summary.simulated else Text())
+        table.add_row(label, _roots_in_short(summary.roots), summary.start, summary.end, f"{summary.rows:,}",
+                      str(summary.findings), summary.id[:12])
+    console.print(table)
+    for summary in summaries:
+        if summary.error:
+            console.print(Text.assemble((f"{summary.name}: ", "bold red"), summary.error), soft_wrap=True)
+
+
+def _roots_in_short(roots: Sequence[str]) -> str:
+    return " ".join(roots) if len(roots) <= 12 else f"{' '.join(roots[:11])} and {len(roots) - 11} more"
+
+
+def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for summary in summaries:
+        if summary.error:
+            console.print(Text.assemble(("FAILED ", "bold red"), summary.error), soft_wrap=True)
+        else:
+            console.print(Text.assemble(("verified ", "green"), f"{summary.path}  id {summary.id}"), soft_wrap=True)
+
+
+def _print_imported(snapshot: Snapshot) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    scope = snapshot.manifest["data_scope"]
+    console = Console()
+    span = f"{scope['start']} .. {scope['end']}"
+    console.print(Text(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {span}"), soft_wrap=True)
+    console.print(Text(f"id {snapshot.id}"), soft_wrap=True)
+    _print_findings(console, snapshot.findings)
+    if len(snapshot.roots) > 1:
+        console.print(Text(f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"))
+
+
+def _print_findings(console: Any, findings: Sequence[Finding]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not findings:
+        console.print("No findings.")
+        return
+    table = Table("root", "finding", "count", "first days", title=f"{len(findings)} findings")
+    examples: dict[str, str] = {}
+    for finding in sorted(findings, key=lambda finding: (finding.root, finding.kind)):
+        kind = Text(finding.kind, _SEVERITY_STYLES[finding.severity])
+        table.add_row(finding.root, kind, f"{finding.count:,}", " ".join(finding.dates[:3]))
+        examples.setdefault(finding.kind, finding.message)
+    console.print(table)
+    for name, message in sorted(examples.items()):
+        console.print(Text.assemble((f"{name}: ", "bold"), message), soft_wrap=True)

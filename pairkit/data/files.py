@@ -1,0 +1,206 @@
+"""Daily bars from CSV and Parquet files: one file per root, or one long table; root level or contract level.
+
+1. Each file is read as a table of cells; its headings are recognised (`pairkit.data.rows`).
+2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
+3. The root of each row comes from a column, or else from the file's name; its spec from the given or bundled table.
+4. The rows of all files are put in order. A row that repeats another exactly is dropped, and one that contradicts
+   another refuses the import.
+5. Contract-level bars get a mapping: the contract that each day names, or else the one with the most open interest
+   the session before.
+
+Whatever was dropped, put in order, ignored or missing is told in a finding. There are no partial results.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import TRADE_DATE
+from pairkit.data.rows import NUMBERS, read_rows
+from pairkit.data.specs_file import known_specs, spec_of
+from pairkit.data.table_file import SUFFIXES
+from pairkit.errors import DataError
+from pairkit.findings import Finding, Severity
+from pairkit.market.contracts import ContractSpec
+
+_KEY = ["root", "contract", TRADE_DATE]
+_TABLES = (*SUFFIXES, ".xlsx", ".xls")  # a workbook is not read, but refused rather than passed over
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read: its name, size and sha256, for the record."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedBars:
+    """What `read_bars` made of the files.
+
+    `bars` has `root, contract, trade_date`, the bar columns and limits, sorted; `mapping` is None where no root is at
+    contract level; `specs` has one spec a root.
+    """
+
+    bars: pd.DataFrame
+    mapping: pd.DataFrame | None
+    specs: tuple[ContractSpec, ...]
+    findings: tuple[Finding, ...]
+    sources: tuple[SourceFile, ...]
+
+
+def read_bars(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    specs: Mapping[str, ContractSpec] | Iterable[ContractSpec] | None = None,
+) -> ImportedBars:
+    """Read files of daily bars.
+
+    Parameters
+    ----------
+    paths : path or paths
+        CSV or Parquet files, or folders of them. A file holds one root, named by the file (`RB.csv`) or a column, or
+        several.
+    specs : specs, optional
+        Besides the bundled ones, and in place of those with the same code.
+
+    Raises
+    ------
+    DataError
+        Anything in the files has no reading or two, rows contradict one another, or a root has no spec.
+    """
+    files, findings = _files(paths)
+    known = known_specs(specs)
+    roots = {spec.name_zh.casefold(): spec.code for spec in known.values() if spec.name_zh}
+    roots |= {code.casefold(): code for code in known}
+    parts, sources = [], []
+    for path in files:
+        raw = _bytes_of(path)
+        part, told = read_rows(path, raw, roots)
+        sources.append(SourceFile(path.name, len(raw), sha256(raw).hexdigest()))
+        parts.append(part)
+        findings += told
+    rows = pd.concat(parts, ignore_index=True)
+    for root, first in rows.drop_duplicates("root").set_index("root")["file"].items():
+        spec_of(str(root), known, str(first))
+    bars = _in_order(rows, findings)
+    mapping = _mapping(bars, findings)
+    found_specs = tuple(known[root] for root in sorted(bars["root"].unique()))
+    return ImportedBars(bars, mapping, found_specs, tuple(findings), tuple(sources))
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+def _files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[list[Path], list[Finding]]:
+    """The files to read, and a finding for what a folder holds beside them."""
+    given = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
+    files: list[Path] = []
+    ignored: list[str] = []
+    for path in given:
+        if not path.exists():
+            raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.")
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file == path or (file.is_file() and file.suffix.casefold() in _TABLES):
+                files.append(file)
+            else:
+                ignored.append(file.name)
+    if not files:
+        raise DataError(f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
+                        f"{', '.join(SUFFIXES)}.")
+    if ignored:
+        shown = ", ".join(Path(file).name for file in ignored[:_SHOWN])
+        return files, [Finding("ignored_file", "info", f"{len(ignored)} in the folder are no tables and were not read: "
+                                                       f"{shown}.",
+                               count=len(ignored))]
+    return files, []
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+
+
+# --- all rows --------------------------------------------------------------------------------------------------------
+def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """The rows sorted, each key once; appends what was done to `findings`."""
+    for (root, file), of_file in rows.groupby(["root", "file"], sort=True):
+        steps = of_file.groupby("contract", dropna=False)[TRADE_DATE].diff().dt.days
+        late = of_file.loc[steps < 0, TRADE_DATE]
+        if len(late):
+            findings.append(_finding("unsorted_rows", "info", str(root), late,
+                                     f"{file}: {len(late)} rows of {root} are not in order of date; sorted."))
+    ordered = rows.sort_values([*_KEY, "file", "row"], kind="stable", ignore_index=True)
+    same_key = ordered.duplicated(_KEY)
+    repeats = ordered.duplicated([*_KEY, *NUMBERS])
+    if (same_key & ~repeats).any():
+        raise DataError(_contradiction(ordered, int(np.argmax((same_key & ~repeats).to_numpy()))))
+    for root, of_root in ordered[repeats].groupby("root"):
+        findings.append(_finding("duplicate_rows", "warning", str(root), of_root[TRADE_DATE],
+                                 f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
+    bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
+    for root, of_root in bars.groupby("root"):
+        _tell_absent(str(root), of_root, findings)
+    return bars
+
+
+def _contradiction(ordered: pd.DataFrame, second: int) -> str:
+    """Two rows of one bar that differ, in words."""
+    row = ordered.iloc[second]
+    same = (ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "") ==
+            row[_KEY].astype(object).where(row[_KEY].notna(), "")).all(axis=1)
+    other = ordered[same].iloc[0]
+    differing = [name for name in NUMBERS if not np.array_equal(row[name], other[name], equal_nan=True)]
+    values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
+    name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
+    return (f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} ({other['file']} row "
+            f"{other['row']}, {row['file']} row {row['row']}). Keep the right one.")
+
+
+def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
+    """Findings for a column that may be absent, and for missing cells in the others."""
+    for name, use in (("settle", "daily settlement is not known"), ("open_interest", "open positions are not known")):
+        if bars[name].isna().all():
+            findings.append(Finding(f"no_{name}", "info", f"{root} has no {name}: {use}.", root, len(bars)))
+    if bars["contract"].isna().any() and bars["contract"].notna().any():
+        raise DataError(f"{root} has bars with a contract and bars without; name the contract of all of them, or of "
+                        "none.")
+
+
+def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
+    """The dominant contract of each day, for the roots at contract level."""
+    from pairkit.market.rolls import dominant_by_open_interest
+
+    parts = []
+    for root, of_root in bars[bars["contract"].notna()].groupby("root"):
+        if not of_root[TRADE_DATE].duplicated().any() and of_root["contract"].nunique() > 1:
+            parts.append(_as_named(of_root))
+            how = "each day names one contract; that is taken as chosen at the previous close"
+        else:
+            parts.append(dominant_by_open_interest(of_root))
+            how = "the dominant contract is the one with the most open interest at the previous close"
+        findings.append(Finding("mapping_made", "info", root=str(root), message=f"{root}: {how}."))
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _as_named(bars: pd.DataFrame) -> pd.DataFrame:
+    """The mapping of a series that has one bar a day and says of which contract."""
+    in_order = bars.sort_values(TRADE_DATE)
+    known = in_order[TRADE_DATE].shift(1).fillna(in_order[TRADE_DATE] - pd.Timedelta(days=1))
+    columns = in_order[["root", TRADE_DATE, "contract"]]
+    return columns.assign(known_date=known).reset_index(drop=True)
+
+
+def _finding(kind: str, severity: Severity, root: str, dates: pd.Series, message: str) -> Finding:
+    shown = tuple(f"{day:%Y-%m-%d}" for day in sorted(dates)[:_SHOWN])
+    return Finding(kind, severity, message, root, len(dates), shown)

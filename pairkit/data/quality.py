@@ -1,0 +1,272 @@
+"""What is wrong with bars, told as findings; the bars themselves stay as they are.
+
+1. The bars are put in order of (root, contract, date); "previous" and "neighbours" are always of the same series.
+2. Each check marks rows, or days that have none.
+3. The marks are gathered into one finding per root and check.
+
+A day is a trading day where the calendar has it. Without one it is where at least two other roots have a live bar, one
+that is not a repeat, not without volume and not another contract's; it is not one where none of two or more others has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.columns import TRADE_DATE
+from pairkit.findings import Finding, Severity
+
+FloatArray = NDArray[np.float64]
+Marks = NDArray[np.bool_]
+GAP_SIGMAS = 8.0
+_MAD_TO_SIGMA = 1.4826  # for a normal distribution
+_SAME_VOLUME = 1e-3
+_COLLAPSED_VOLUME = 0.01
+_COLLAPSED_OPEN_INTEREST = 0.05
+_OFF_SIGMAS = 5.0
+_EVEN_DAYS = 60
+_STRAY_ODD_SHARE = 0.05
+_ODD_SHARE = 0.25
+_OTHERS = 2
+_SHOWN_DATES = 10
+
+
+class _Bars:
+    """The columns of the bars as arrays (N,), in order, with their series' previous and next rows at hand."""
+
+    def __init__(self, bars: pd.DataFrame) -> None:
+        ordered = bars.sort_values(["root", "contract", TRADE_DATE], kind="stable", ignore_index=True)
+        self.root = ordered["root"].to_numpy(dtype=object)
+        self.has_contract = ordered["contract"].notna().to_numpy()
+        self.day = ordered[TRADE_DATE].to_numpy(dtype="datetime64[D]")
+        self.series = ordered.groupby(["root", "contract"], dropna=False, sort=False).ngroup().to_numpy()
+        for name in ("open", "high", "low", "close", "settle", "volume", "open_interest"):
+            setattr(self, name, ordered[name].to_numpy(dtype=np.float64, na_value=np.nan))
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    settle: FloatArray
+    volume: FloatArray
+    open_interest: FloatArray
+
+    def beside(self, values: FloatArray, step: int) -> FloatArray:
+        """(N,) the value `step` rows before (above 0) or after (below 0) in the same series, else NaN."""
+        moved, series = np.full(len(values), np.nan), np.full(len(values), -1)
+        if step > 0:
+            moved[step:], series[step:] = values[:-step], self.series[:-step]
+        else:
+            moved[:step], series[:step] = values[-step:], self.series[-step:]
+        return np.where(series == self.series, moved, np.nan)
+
+    def around(self, values: FloatArray) -> FloatArray:
+        """(N,) median of the two values before and the two after; NaN where one is missing."""
+        return np.asarray(np.median([self.beside(values, step) for step in (2, 1, -1, -2)], axis=0))
+
+    @cached_property
+    def log_close(self) -> FloatArray:
+        """(N,) log of the close; NaN where there is none, or none above 0."""
+        return np.log(np.where(self.close > 0, self.close, np.nan))
+
+    @cached_property
+    def sigma(self) -> FloatArray:
+        """(N,) robust deviation of the root's daily log returns."""
+        returns = pd.Series(self.log_close - self.beside(self.log_close, 1))
+        distance = (returns - returns.groupby(self.root).transform("median")).abs()
+        return np.asarray(_MAD_TO_SIGMA * distance.groupby(self.root).transform("median"))
+
+
+def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tuple[Finding, ...]:
+    """Every fault found in the bars, by root.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        `root, contract, trade_date` and the bar columns, in any order; `contract` missing in a root-level series.
+    calendar : DatetimeIndex, optional
+        The days on which there should be bars. Without it, the roots are compared with one another.
+    """
+    table = _Bars(bars)
+    findings = []
+    for kind, severity, check, what in _CHECKS:
+        findings += _gathered(kind, severity, what, table.root, table.day, check(table))
+    expected = _expected(table, calendar)
+    findings += _gathered("ghost_bar", "warning", "bars on a day without trading: a repeat of the day before, a "
+                                                  "weekend, New Year's Day, or a day on which no other root traded",
+                          table.root, table.day, _repeats(table) | _closed(table.day) | _unexpected(table, expected))
+    findings += _missing(table, expected)
+    findings += _splices(table)
+    findings += _double_counts(table)
+    return tuple(sorted(findings, key=lambda finding: (finding.root, finding.kind)))
+
+
+def _gathered(
+    kind: str, severity: Severity, what: str, roots: NDArray[np.object_], days: NDArray[np.datetime64], marks: Marks
+) -> list[Finding]:
+    """One finding for each root that has a mark."""
+    findings = []
+    for root in sorted(set(roots[marks])):
+        of_root = days[marks & (roots == root)]
+        findings.append(_finding(kind, severity, f"{root}: {len(of_root)} {what}.", str(root), of_root))
+    return findings
+
+
+def _finding(kind: str, severity: Severity, message: str, root: str, days: NDArray[np.datetime64]) -> Finding:
+    return Finding(kind, severity, message, root, len(days), tuple(str(day) for day in np.unique(days)[:_SHOWN_DATES]))
+
+
+# --- row by row ------------------------------------------------------------------------------------------------------
+def _zero_settle(bars: _Bars) -> Marks:
+    return np.asarray((bars.settle == 0) & np.isfinite(bars.close) & (bars.close != 0))
+
+
+def _contradictory(bars: _Bars) -> Marks:
+    inner = np.array([bars.open, bars.close])
+    with np.errstate(invalid="ignore"):
+        outside = (inner > bars.high).any(axis=0) | (inner < bars.low).any(axis=0) | (bars.high < bars.low)
+    return np.asarray(outside)
+
+
+def _prices(bars: _Bars) -> FloatArray:
+    return np.array([bars.open, bars.high, bars.low, bars.close])
+
+
+def _not_positive(bars: _Bars) -> Marks:
+    return np.asarray((_prices(bars) <= 0).any(axis=0))
+
+
+def _empty(bars: _Bars) -> Marks:
+    return np.asarray(np.isnan(_prices(bars)).all(axis=0))
+
+
+def _incomplete(bars: _Bars) -> Marks:
+    cells = np.array([*_prices(bars), bars.volume])
+    return np.asarray(np.isnan(cells).any(axis=0)) & ~_empty(bars)
+
+
+def _negative_size(bars: _Bars) -> Marks:
+    return (bars.volume < 0) | (bars.open_interest < 0)
+
+
+def _no_trade(bars: _Bars) -> Marks:
+    return np.asarray((bars.volume == 0) & np.isfinite(bars.close) & ~_repeats(bars))
+
+
+def _repeats(bars: _Bars) -> Marks:
+    """Open, high and low of the row before, and its volume too, or none."""
+    same = np.ones(len(bars.day), dtype=bool)
+    for prices in (bars.open, bars.high, bars.low):
+        same &= prices == bars.beside(prices, 1)
+    before = bars.beside(bars.volume, 1)
+    return np.asarray(same & ((bars.volume == 0) | (np.abs(bars.volume - before) <= _SAME_VOLUME * before)))
+
+
+def _wrong_contract(bars: _Bars) -> Marks:
+    """Volume far below the days around, and either open interest too or a price unlike theirs."""
+    thin = bars.volume < _COLLAPSED_VOLUME * bars.around(bars.volume)
+    few = bars.open_interest < _COLLAPSED_OPEN_INTEREST * bars.around(bars.open_interest)
+    off = np.abs(bars.log_close - bars.around(bars.log_close)) > _OFF_SIGMAS * bars.sigma
+    return np.asarray(thin & (few | off))
+
+
+def _gap(bars: _Bars) -> Marks:
+    step = np.abs(bars.log_close - bars.beside(bars.log_close, 1))
+    return (step > GAP_SIGMAS * bars.sigma) & (bars.sigma > 0)
+
+
+_CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
+    ("zero_settle", "warning", _zero_settle, "bars with settle 0 and a valid close"),
+    ("ohlc_contradiction", "warning", _contradictory, "bars whose open or close lies outside low .. high"),
+    ("nonpositive_price", "error", _not_positive, "bars with a price of 0 or below; logs do not exist there"),
+    ("empty_bar", "warning", _empty, "bars without any price"),
+    ("incomplete_bar", "warning", _incomplete, "bars with some price, or the volume, missing"),
+    ("negative_size", "error", _negative_size, "bars with volume or open interest below 0"),
+    ("no_trade", "info", _no_trade, "bars with a close but no volume: nothing fills there"),
+    ("wrong_contract", "warning", _wrong_contract,
+     "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs"),
+    ("large_gap", "warning", _gap, f"steps from close to close above {GAP_SIGMAS:g} robust deviations: a roll, a bad tick, news"),
+)
+
+
+# --- days ------------------------------------------------------------------------------------------------------------
+def _by_day(bars: _Bars, marks: Marks) -> pd.DataFrame:
+    """Days by roots: True where the root has a marked bar."""
+    table = pd.DataFrame({"day": bars.day.astype("datetime64[ns]"), "root": bars.root, "marked": marks})
+    return table.groupby(["day", "root"])["marked"].any().unstack("root", fill_value=False).astype(bool)
+
+
+def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
+    """Days by roots: 1 where the day is a trading day, 0 where it is not, NaN where nothing says so."""
+    live = _by_day(bars, ~_repeats(bars) & ~_wrong_contract(bars) & (bars.volume > 0))
+    if calendar is not None:
+        days = live.index.union(pd.DatetimeIndex(calendar))
+        column = days.isin(calendar).astype(np.float64)
+        return pd.DataFrame(dict.fromkeys(live.columns, column), index=days)
+    present = _by_day(bars, np.ones(len(bars.day), dtype=bool))
+    active = present.cummax() & present[::-1].cummax()[::-1]
+    others_active, others_live = ((-table.astype(int)).add(table.sum(axis=1), axis=0) for table in (active, live))
+    known = (others_active >= _OTHERS) & ((others_live == 0) | (others_live >= _OTHERS))
+    return (others_live > 0).astype(np.float64).where(known)
+
+
+def _closed(days: NDArray[np.datetime64]) -> Marks:
+    """Weekends and New Year's Day, on which no exchange trades."""
+    index = pd.DatetimeIndex(days)
+    return np.asarray((index.dayofweek >= 5) | ((index.month == 1) & (index.day == 1)))
+
+
+def _unexpected(bars: _Bars, expected: pd.DataFrame) -> Marks:
+    row = expected.index.get_indexer(pd.DatetimeIndex(bars.day.astype("datetime64[ns]")))
+    return np.asarray(expected.to_numpy()[row, expected.columns.get_indexer(pd.Index(bars.root))] == 0)
+
+
+def _missing(bars: _Bars, expected: pd.DataFrame) -> list[Finding]:
+    """Days that a series lacks between its first and its last, by root."""
+    days = expected.index.to_numpy().astype("datetime64[D]")
+    lacking: dict[str, list[NDArray[np.datetime64]]] = {}
+    bounds = np.flatnonzero(np.diff(bars.series, prepend=-1, append=-1))
+    for first, end in pairwise(bounds):
+        root = str(bars.root[first])
+        wanted = days[expected[root].to_numpy() == 1]
+        wanted = wanted[(wanted > bars.day[first]) & (wanted < bars.day[end - 1])]
+        lacking.setdefault(root, []).append(np.setdiff1d(wanted, bars.day[first:end], assume_unique=True))
+    findings = []
+    for root, parts in lacking.items():
+        gone = np.concatenate(parts)
+        if len(gone):
+            told = f"{root}: {len(gone)} bars are missing on trading days."
+            findings.append(_finding("missing_bar", "warning", told, root, gone))
+    return findings
+
+
+# --- series ----------------------------------------------------------------------------------------------------------
+def _splices(bars: _Bars) -> list[Finding]:
+    return [
+        Finding("unadjusted_splice", "warning", root=str(root), count=int((bars.root == root).sum()), message=(
+            f"{root} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
+        for root in sorted(set(bars.root[~bars.has_contract]))]
+
+
+def _double_counts(bars: _Bars) -> list[Finding]:
+    """A day before which volume and open interest are even, and from which many are odd: both sides were counted.
+
+    The day is where the running sum of (odd - mean odd) is lowest: the best single change of level.
+    """
+    findings = []
+    for root in sorted(set(bars.root)):
+        of_root = bars.root == root
+        odd = pd.Series((bars.volume[of_root] % 2 == 1) | (bars.open_interest[of_root] % 2 == 1), dtype=np.float64)
+        share = odd.groupby(bars.day[of_root].astype("datetime64[ns]")).mean()
+        at = int(np.argmin((share - share.mean()).cumsum().to_numpy())) + 1
+        if at < _EVEN_DAYS or share[:at].mean() > _STRAY_ODD_SHARE or not share[at:].mean() >= _ODD_SHARE:
+            continue
+        told = (f"{root}: volume and open interest are even on the {at} days before {share.index[at]:%Y-%m-%d} and not "
+                "after: each lot was counted twice until then, so levels halve on that day.")
+        findings.append(Finding("double_counted", "warning", told, str(root), at, (f"{share.index[at]:%Y-%m-%d}",)))
+    return findings

@@ -1,0 +1,187 @@
+"""The rows of one file: headings recognised, every cell read, the root and contract of each row known.
+
+A cell, heading or code that has no reading, or two, refuses the file; the message names the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.spellings import (
+    CODE,
+    INDEX,
+    MISSING,
+    CellError,
+    Code,
+    Number,
+    meaning_of_heading,
+    read_code,
+    read_date,
+    read_number,
+    spellings_of,
+)
+from pairkit.data.table_file import CellTable, read_table
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+
+Reading = TypeVar("Reading")
+NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
+_REQUIRED = ("open", "high", "low", "close", "volume")
+
+def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """The file's rows under our column names, with `file` and `row` for messages, and its findings.
+
+    Parameters
+    ----------
+    path, raw : Path, bytes
+        The file's name and its bytes.
+    roots : dict
+        From a casefolded code or name to the root it stands for.
+
+    Raises
+    ------
+    DataError
+        The file is no table, lacks a column, or a cell has no reading.
+    """
+    table = read_table(path, raw)
+    place, findings = _recognised(table)
+    rows = pd.DataFrame({"file": path.name, "row": list(table.row_numbers)})
+    rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, place[TRADE_DATE], _as_date))).astype("datetime64[ns]")
+    grouped = 0
+    for name in NUMBERS:
+        numbers = _cells(table, place[name], _as_number) if name in place else [Number(np.nan)] * len(table)
+        rows[name] = np.array([number.value for number in numbers], dtype=np.float64)
+        grouped += sum(number.grouped for number in numbers)
+    codes = _codes(table, place, roots)
+    rows["root"] = pd.array([code.root for code in codes], dtype="str")
+    rows["contract"] = pd.array([code.contract for code in codes], dtype="str")
+    if grouped:
+        findings.append(Finding("thousands_separators", "info", count=grouped, message=(
+            f"{path.name}: {grouped} numbers have commas, read as thousands separators.")))
+    return rows, findings
+
+
+def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
+    """Place of each recognised column; refuses one that is missing or given twice."""
+    place: dict[str, int] = {}
+    ignored = []
+    for column, heading in enumerate(table.headings):
+        meaning = meaning_of_heading(heading)
+        if meaning is None:
+            ignored.append(heading)
+        elif meaning in place:
+            raise DataError(f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
+                            f"{meaning}; keep one.")
+        else:
+            place[meaning] = column
+    if TRADE_DATE not in place and INDEX in place:
+        place[TRADE_DATE] = place[INDEX]
+    elif INDEX in place and table.headings[place[INDEX]]:
+        ignored.append(table.headings[place[INDEX]])
+    for name in (TRADE_DATE, *_REQUIRED):
+        if name not in place:
+            why = " Without volume nothing says whether an order could have filled." if name == "volume" else ""
+            found = ", ".join(map(repr, table.headings))
+            raise DataError(f"{table.file}: no column for {name}; its headings are {found}. Accepted are "
+                            f"{spellings_of(name)}.{why}")
+    findings = []
+    if ignored:
+        findings.append(Finding("ignored_columns", "info", count=len(ignored), message=(
+            f"{Path(table.file).name}: not used: {', '.join(ignored)}.")))
+    return place, findings
+
+
+def _cells(table: CellTable, column: int, read: Callable[[Hashable], Reading]) -> list[Reading]:
+    """Every cell of a column, read; each spelling is read once."""
+    cells = table.columns[column]
+    known: dict[Hashable, Reading] = {}
+    for row, cell in enumerate(cells):
+        if cell not in known:
+            try:
+                known[cell] = read(cell)
+            except CellError as error:
+                raise DataError(f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: "
+                                f"{cell!r} {error}.") from None
+    return [known[cell] for cell in cells]
+
+
+def _as_number(cell: Hashable) -> Number:
+    if cell is None:
+        return Number(np.nan)
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+        raise CellError("is not a number")
+    if isinstance(cell, str):
+        return read_number(cell)
+    if np.isinf(value := float(cell)):
+        raise CellError("is infinite; accepted are finite numbers")
+    return Number(value)
+
+
+def _as_date(cell: Hashable) -> date:
+    if isinstance(cell, datetime):
+        if cell.tzinfo is not None or cell != datetime.combine(cell.date(), datetime.min.time()):
+            raise CellError("carries a time of day or a time zone; bars are daily")
+        return cell.date()
+    if isinstance(cell, date):
+        return cell
+    return read_date("" if cell is None else str(cell))
+
+
+def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str]) -> list[Code]:
+    """Root and contract of each row, from its columns or else from the file's name."""
+    if not {"root", "contract", CODE} & set(place):
+        return [_code_of_file(table.file, roots)] * len(table)
+
+    def read(cell: Hashable) -> Code | None:
+        text = "" if cell is None else str(cell).strip()
+        return None if text.casefold() in MISSING else read_code(text, roots)
+
+    columns = {name: _cells(table, place[name], read) for name in ("root", CODE, "contract") if name in place}
+    default = _code_of_file(table.file, roots) if set(columns) == {"contract"} and _all_digits(table, place) else None
+    return [_one_code(table, row, [column[row] for column in columns.values()], default) for row in range(len(table))]
+
+
+def _all_digits(table: CellTable, place: dict[str, int]) -> bool:
+    return all(str(cell).strip().isdigit() for cell in table.columns[place["contract"]] if cell is not None)
+
+
+def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Code | None) -> Code:
+    """What the cells of one row name together; a delivery month alone belongs to the root beside it."""
+    named = [code for code in (default, *codes) if code is not None]
+    where = f"{table.file}, row {table.row_numbers[row]}"
+    if not named:
+        raise DataError(f"{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF.")
+    root = named[0].root
+    contract = None
+    for code in named:
+        if code.root.isdigit():
+            contract = f"{root}{code.root}"
+        elif code.root != root:
+            raise DataError(f"{where}: names both {root} and {code.contract or code.root}; a bar is of one root.")
+        contract = code.contract or contract
+    return Code(root, contract)
+
+
+def _code_of_file(file: str, roots: dict[str, str]) -> Code:
+    """The root, or contract, that a file is named after: `RB.csv`, `rb_daily.csv`, `RB2405.csv`, `螺纹钢.csv`."""
+    stem = Path(file).stem
+    whole = read_code(stem, roots)
+    if whole.root in roots.values() or stem.isalpha():
+        return whole
+    parts = [part for part in re.split(r"[-_. ]+", stem) if part]
+    found = {code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()}
+    if len(found) != 1:
+        shown = " and ".join(sorted(code.root for code in found)) or "none that has a spec"
+        raise DataError(f"{file}: cannot tell which root it holds; its name names {shown}. Name the file after the "
+                        f"root (RB.csv), or give it a column {spellings_of('root')}; a root of your own needs --specs "
+                        "FILE.")
+    return found.pop()

@@ -1,0 +1,150 @@
+"""How vendors spell what we mean: column headings, dates, numbers, missing values and codes, English and Chinese.
+
+What has one reading is read; what could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from datetime import date
+from typing import NamedTuple
+
+INDEX = "index"  # a column without a heading, as a saved DataFrame index is
+CODE = "code"  # names a root or a contract; its cells say which
+_HEADINGS = {
+    "trade_date": "date trade_date trading_date trading_day day datetime time 日期 交易日期 交易日 时间 交易时间",
+    "open": "open open_price 开盘价 开盘 今开盘 今开",
+    "high": "high high_price 最高价 最高",
+    "low": "low low_price 最低价 最低",
+    "close": "close close_price 收盘价 收盘 今收盘 今收",
+    "settle": "settle settlement settle_price settlement_price 结算价 结算 今结算 动态结算价",
+    "volume": "volume vol 成交量 成交手数 总手",
+    "open_interest": "open_interest openinterest open_int oi hold 持仓量 持仓 空盘量",
+    "up_limit": "up_limit limit_up upper_limit 涨停价 涨停 涨停板",
+    "down_limit": "down_limit limit_down lower_limit 跌停价 跌停 跌停板",
+    "root": "root product variety underlying 品种 品种代码 品种名称",
+    "contract": "contract contract_code contract_id instrument instrument_id 合约 合约代码 合约名称 交割月份",
+    CODE: "code symbol ticker ts_code 代码 交易代码 证券代码",
+    INDEX: "index unnamed0 indexlevel0",
+}
+_IN_PLAIN_UNITS = re.compile(r"[(（\[](?:手|lots?|元|元/吨|cny|张)[)）\]]$")
+MISSING = {"", "-", "--", "---", "—", "——", "null", "none", "nan", "na", "n/a", "#n/a", "nil", "<na>", "nat"}
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_INFINITE = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d\d)(\d\d)(?:\.0+)?|(\d{4})年(\d{1,2})月(\d{1,2})日?")
+_MIDNIGHT = re.compile(r"[ T]+0{1,2}:00(?::00(?:\.0+)?)?$")
+_DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
+_EXCHANGE = re.compile(r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE)
+_CONTRACT = re.compile(r"([A-Za-z]{1,3})(\d{3,4}|\d{6})?(?:\.[A-Za-z]{2,5})?")
+_CONTINUOUS = re.compile(r"([A-Za-z]{1,3}?)(?:0|00|88|888|8888|99|999|9999)(?:\.[A-Za-z]{2,5})?")
+
+
+def _heading_key(heading: str) -> str:
+    text = unicodedata.normalize("NFKC", heading).strip("\ufeff \t\r\n\"'").casefold()
+    return re.sub(r"[\s_:.-]+", "", _IN_PLAIN_UNITS.sub("", text))
+
+
+_MEANING = {_heading_key(spelling): name for name, spellings in _HEADINGS.items() for spelling in spellings.split()}
+
+
+def meaning_of_heading(heading: str) -> str | None:
+    """Our name for a column, INDEX for one without a heading, None where the heading is not known."""
+    key = _heading_key(heading)
+    return _MEANING.get(key) if key else INDEX
+
+
+def spellings_of(name: str) -> str:
+    """The headings read as `name`, for a message."""
+    return ", ".join(_HEADINGS[name].split())
+
+
+class CellError(ValueError):
+    """A cell has no reading, or more than one; the message says which are accepted."""
+
+
+class Number(NamedTuple):
+    """A cell's value, NaN where missing, and whether it was written with thousands separators."""
+
+    value: float
+    grouped: bool = False
+
+
+def read_number(text: str) -> Number:
+    """A finite number; NaN where the cell says that it is missing. CellError for anything else."""
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        value = float(text)
+        if math.isfinite(value):
+            return Number(value)
+        raise CellError("is infinite; accepted are finite numbers")
+    if text.casefold() in MISSING:
+        return Number(math.nan)
+    if _GROUPED.fullmatch(text):
+        return Number(float(text.replace(",", "")), grouped=True)
+    if _INFINITE.fullmatch(text):
+        raise CellError("is infinite; accepted are finite numbers")
+    raise CellError("is not a number; accepted are 3500, 3500.5, 3,500.5, and for a missing one an empty cell, --, "
+                    "null or NaN")
+
+
+def read_date(text: str) -> date:
+    """A plain day. CellError where it is missing, carries a time, could be day-first or month-first, or is no date."""
+    day = _MIDNIGHT.sub("", text.strip())
+    found = _DATE.fullmatch(day)
+    if found is None:
+        raise CellError(_why_no_date(day))
+    digits = [int(part) for part in found.groups() if part and part.isdigit()]
+    try:
+        return date(*digits)
+    except ValueError:
+        raise CellError("is not a day of the calendar") from None
+
+
+def _why_no_date(text: str) -> str:
+    accepted = "accepted are 2020-01-02, 2020/1/2, 20200102 and 2020年1月2日"
+    if text.casefold() in MISSING:
+        return f"is a missing date; {accepted}"
+    if _DAY_OR_MONTH_FIRST.fullmatch(text):
+        return f"could be day first or month first; {accepted}"
+    if re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}[ T]", text):
+        return f"carries a time of day or a time zone; bars are daily, {accepted}"
+    return f"is not a date; {accepted}"
+
+
+class Code(NamedTuple):
+    """What a code names: a root, and the contract where it is one."""
+
+    root: str
+    contract: str | None = None
+
+
+def read_code(text: str, roots: dict[str, str]) -> Code:
+    """A code as a root, or a root and its contract.
+
+    Parameters
+    ----------
+    text : str
+        `RB`, `rb2405`, `RB2405.SHF`, `SHFE.rb2405`, `RB.SHF`, `RB0`, `RB888`, `螺纹钢`.
+    roots : dict
+        From a casefolded code or name to the root it stands for: these are recognised before any pattern.
+    """
+    text = text.strip()
+    known = roots.get(text.casefold())
+    if known is not None:
+        return Code(known)
+    text = _EXCHANGE.sub("", text, count=1)
+    continuous = _CONTINUOUS.fullmatch(text)
+    if continuous:
+        return Code(_as_root(continuous[1], roots))
+    found = _CONTRACT.fullmatch(text)
+    if found is None:
+        return Code(text.upper())
+    root = _as_root(found[1], roots)
+    return Code(root, f"{root}{found[2]}" if found[2] else None)
+
+
+def _as_root(letters: str, roots: dict[str, str]) -> str:
+    return roots.get(letters.casefold(), letters.upper())
