@@ -272,9 +272,7 @@ def write_snapshot(
         The name is not accepted or taken, or the disk refuses.
     """
     target = Path(folder) / check_slug(name)
-    if os.path.lexists(target):  # publish refuses this too, but only after all the work
-        raise SnapshotError(f"{target} exists, and a snapshot is never changed. Choose another name, or remove it "
-                            "first.")
+    refuse_if_taken(target)  # publish does too, but only after all the work
     arrow = _arrow_tables(bars, mapping, calendar)
     by_code = _specs_of_all_roots(specs, arrow["bars.parquet"])
     files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
