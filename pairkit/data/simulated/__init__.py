@@ -27,7 +27,7 @@ from pairkit.market.calendar import trading_days
 from pairkit.market.contracts import ContractSpec, bundled_spec
 from pairkit.market.rolls import dominant_by_open_interest
 
-SEED = 9
+SEED = 3
 FIRST_DAY, LAST_DAY = date(2015, 1, 5), date(2024, 12, 31)
 _COLUMNS = ["root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit"]
 

@@ -6,6 +6,7 @@ import os
 
 from pairkit._version import __version__
 from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.data.quality import examine
 from pairkit.data.simulated import SEED, simulate_market
 
 NAME = "demo"
@@ -25,4 +26,4 @@ def write_demo(folder: str | os.PathLike[str]) -> Snapshot:
         folder, NAME, bars=market.bars, mapping=market.mapping, specs=market.specs, calendar=market.calendar,
         data_scope={"source": "simulated", "source_version": __version__, "api": "pairkit.data.simulated",
                     "simulated": True, "seed": SEED},
-        findings=(), notes=market.notes, created_utc=CREATED_UTC)
+        findings=examine(market.bars, market.calendar), notes=market.notes, created_utc=CREATED_UTC)

@@ -24,7 +24,7 @@ LAST_DAY_OF_TRADE = 15
 _OFFSET_SIZE, _OFFSET_MEMORY = 0.022, 0.6
 _BASIS_SIZE, _BASIS_MEMORY = 0.0012, 0.85
 _DAYS_A_MONTH = 30.4
-_LOCKED_TURNOVER = 0.01
+_LOCKED_TURNOVER = 0.05
 _GAP_SHARE = 0.35  # of the day's move is made before the open; all of it where it is beyond the limit
 _OPEN_NOISE, _REACH, _SETTLE_NOISE = 0.3, 0.5, 0.1
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_TAIL_DEGREES = 5  # Student t: kurtosis 9
-_SHOCK_MEMORY, _VOL_MEMORY = 0.07, 0.90  # of a GARCH(1,1) with unit long-run variance
-_STORMS_A_YEAR, _STORM_BARS = 0.7, (15, 35)
+_TAIL_DEGREES = 7  # Student t: kurtosis 5
+_SHOCK_MEMORY, _VOL_MEMORY = 0.06, 0.90  # of a GARCH(1,1) with unit long-run variance
+_STORMS_A_YEAR, _STORM_BARS, _PRICE_STORM = 0.7, (15, 35), 1.5
 _SESSIONS_A_YEAR = 243
 
 
@@ -29,7 +29,7 @@ class Root:
     """What one root is like: `level` is its middle price in quote units, `vol` the deviation of a day's log
     return.
 
-    `months` are its delivery months; open interest peaks at `peak_months` before delivery, at `peak_open_interest` lots.
+    `months` are its delivery months; `peak_open_interest` is in lots, reached `peak_months` before delivery.
     """
 
     code: str
@@ -111,7 +111,7 @@ def stream(seed: int, *words: str) -> np.random.Generator:
 def paths(story: Story, days: pd.DatetimeIndex, seed: int) -> dict[str, FloatArray]:
     """Log price path (T,) of each of a story's two roots; the middle of each path is the log of its level."""
     x_rng, y_rng = stream(seed, story.x.code, "path"), stream(seed, story.y.code, "path")
-    x_returns = story.x.vol * clustered_noise(x_rng, len(days), 1.8)
+    x_returns = story.x.vol * clustered_noise(x_rng, len(days), _PRICE_STORM)
     for day, move in story.shocks.items():
         x_returns[days.get_loc(pd.Timestamp(day))] += move
     x_returns[0] = 0.0
