@@ -49,16 +49,22 @@ def page() -> str:
 
 
 def _setting(setting: Setting) -> tuple[str, ...]:
-    step = f"{setting.step:g}" if setting.step is not None else ""
+    step = _plain(setting.step) if setting.step is not None else ""
     on_logs = ", log scale" if setting.scale == "log" else ""
     if setting.kind == "choice":
         accepted = ", ".join(setting.options)
     elif setting.kind == "bool":
         accepted = "true, false"
     else:
-        accepted = f"{setting.low:g} .. {setting.high:g}{', whole' if setting.kind == 'int' else ''}{on_logs}"
-    default = f"{setting.default:g}" if setting.kind == "float" else str(setting.default).lower()
+        whole = ", whole" if setting.kind == "int" else ""
+        accepted = f"{_plain(setting.low)} .. {_plain(setting.high)}{whole}{on_logs}"
+    default = _plain(setting.default) if setting.kind == "float" else str(setting.default).lower()
     return f"`{setting.name}`", default, accepted, step, setting.unit, f"{setting.group}: {setting.help}"
+
+
+def _plain(number: float | None) -> str:
+    """A number without an exponent, where it has few enough digits."""
+    return f"{number:.11g}"
 
 
 def _section(title: str, told: str, heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

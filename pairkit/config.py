@@ -6,7 +6,6 @@ read them from there.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
@@ -197,16 +196,12 @@ def describe_errors(error: ValidationError) -> list[str]:
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
         if name in SETTINGS:
-            sentences.append(f"{name} = {_shown(fault['input'])}: accepted is {accepted(SETTINGS[name])}.")
+            sentences.append(f"{name} = {fault['input']!r}: accepted is {accepted(SETTINGS[name])}.")
         elif fault["type"] == "extra_forbidden":
             sentences.append(f"There is no setting {name!r}{_did_you_mean(name)}.")
         else:
             sentences.append(fault["msg"].removeprefix("Value error, ") + ".")
     return sentences
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else repr(value)
 
 
 def _did_you_mean(name: str) -> str:

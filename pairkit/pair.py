@@ -184,9 +184,10 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         if pd.api.types.is_numeric_dtype(index):
             raise DataError(f"{who} is indexed by numbers, not by trade date; set a DatetimeIndex.")
         try:
-            index = pd.DatetimeIndex(pd.to_datetime(index))
+            index = pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601"))  # day-first or month-first is no guess to make
         except (TypeError, ValueError) as error:
-            raise DataError(f"{who} is not indexed by trade date: {error}. Set a DatetimeIndex.") from error
+            raise DataError(f"{who} is not indexed by trade date but by values such as {index[0]!r}; set a DatetimeIndex, or "
+                            "ISO dates such as 2020-01-02.") from error
     if len(index) == 0:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
     if index.hasnans:

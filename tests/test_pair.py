@@ -1,0 +1,152 @@
+"""`pair_from_frames`: what it aligns, what it carries, what it derives, what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, names
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+from pairkit.pair import Provenance, pair_from_frames
+from tests.pairs import build_pair, leg_frame, pair_of, spec
+
+NAN = float("nan")
+
+
+def on(days: list[str], close: list[float], **columns) -> pd.DataFrame:
+    """A leg's table on given days."""
+    return leg_frame(close, **columns).set_axis(pd.DatetimeIndex(days), axis=0)
+
+
+def isoformat(index: pd.DatetimeIndex) -> list[str]:
+    return [f"{day:%Y-%m-%d}" for day in index]
+
+
+def test_1_1_rows_are_the_union_between_later_first_and_earlier_last():
+    """Dates of either leg, from the later first to the earlier last; a lacking date is NaN and nothing is filled."""
+    y = on(["2024-01-02", "2024-01-03", "2024-01-05", "2024-01-08"], [1, 2, 3, 4])
+    x = on(["2024-01-03", "2024-01-04", "2024-01-08", "2024-01-09"], [5, 6, 7, 8])
+    pair = pair_of(y, x)
+    assert isoformat(pair.trade_date) == ["2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"]
+    np.testing.assert_array_equal(pair.y.close, [2, NAN, 3, 4])
+    np.testing.assert_array_equal(pair.x.close, [5, 6, NAN, 7])
+    for name in names(BAR_COLUMNS):
+        assert np.isnan(getattr(pair.y, name)[1])
+        assert np.isnan(getattr(pair.x, name)[2])
+
+
+def test_1_2_pre_close_is_the_last_finite_close_of_the_same_contract():
+    """Over a day without a close the one before counts; unknown on the first row and on the day the contract changes."""
+    y = leg_frame([10, NAN, 12, 13, 14], contract=["A", "A", "A", "B", "B"])
+    pair = pair_of(y, leg_frame([1, 2, 3, 4, 5]))
+    np.testing.assert_array_equal(pair.y.pre_close, [NAN, 10, 10, NAN, 13])
+
+
+def test_1_2_a_given_pre_close_is_kept():
+    """What the source knows is not derived again."""
+    y = leg_frame([10, 11, 12], pre_close=[9, 10.5, NAN])
+    np.testing.assert_array_equal(pair_of(y, leg_frame([1, 2, 3])).y.pre_close, [9, 10.5, NAN])
+
+
+def test_1_2_pre_close_looks_before_the_first_common_row():
+    """A leg's own earlier bars count: they were known."""
+    pair = pair_of(leg_frame([10, 11, 12, 13]), leg_frame([1, 2, 3, 4]).iloc[2:])
+    np.testing.assert_array_equal(pair.y.pre_close, [11, 12])
+
+
+def test_1_3_contract_names_are_carried_over_all_rows():
+    """Over unnamed rows, rows without a close and dates the leg lacks; before the first known name there is none."""
+    y = leg_frame([1, 2, NAN, 4, 5, 6], contract=[None, "A", "B", None, np.nan, "C"]).drop(pd.Timestamp("2021-01-08"))
+    pair = pair_of(y, leg_frame([1, 2, 3, 4, 5, 6]))
+    assert [None if pd.isna(name) else name for name in pair.frame["y"]["contract"]] == [None, "A", "B", "B", "B", "C"]
+
+
+def test_a_leg_without_names_is_one_contract_and_says_so():
+    """One finding for each such leg, none for a leg with names, none twice."""
+    given = Provenance("id", "snap", simulated=True, findings=(Finding("unadjusted_splice", "warning", "known", root="X"),))
+    y, x = leg_frame([1, 2]), leg_frame([1, 2])
+    assert [(f.kind, f.root) for f in pair_of(y, x).findings] == [("unadjusted_splice", "Y"), ("unadjusted_splice", "X")]
+    pair = pair_from_frames(y.assign(contract="Y2405"), x, y_spec=spec("Y"), x_spec=spec("X"), provenance=given)
+    assert [f.message for f in pair.findings] == ["known"]
+    assert (pair.provenance.snapshot_id, pair.provenance.simulated) == ("id", True)
+    assert pair.y.contract_names == ("Y2405",)
+
+
+def test_optional_columns_are_nan_where_not_given():
+    """Limits and roll prices are unknown, not zero."""
+    frame = pair_of(leg_frame([1, 2]), leg_frame([1, 2])).frame
+    assert frame["y"][["roll_open", "up_limit", "down_limit"]].isna().all(axis=None)
+    assert list(frame["y"].columns) == list(frame["x"].columns) == names(LEG_COLUMNS)
+
+
+def test_an_infinite_figure_is_missing():
+    """Infinity is no price."""
+    assert np.isnan(pair_of(leg_frame([1, np.inf, 3]), leg_frame([1, 2, 3])).y.close[1])
+
+
+def test_the_given_tables_stay_as_they_were_and_the_legs_are_read_only():
+    """Nothing that was handed in changes, and nothing handed out can be changed."""
+    y, x = leg_frame([1, 2, 3]), leg_frame([4, 5, 6])
+    before = y.copy(deep=True)
+    pair = pair_of(y, x)
+    y.loc[:, "close"] = 99.0
+    np.testing.assert_array_equal(pair.y.close, before["close"])
+    with pytest.raises(ValueError, match="read-only"):
+        pair.y.close[0] = 0.0
+
+
+def test_dates_may_be_written_as_iso_text():
+    """An index of text days is read as days."""
+    text = leg_frame([1, 2]).set_axis(["2021-01-04", "2021-01-05"], axis=0)
+    assert isoformat(pair_of(text, leg_frame([1, 2])).trade_date) == ["2021-01-04", "2021-01-05"]
+
+
+def test_a_slice_is_what_was_known_then():
+    """`pair[:n]` is the first n rows of the table, and of every leg's arrays."""
+    pair = build_pair(3, 120)
+    part = pair[:50]
+    pd.testing.assert_frame_equal(part.frame, pair.frame.iloc[:50])
+    assert len(part) == 50
+    assert (part.y_spec, part.provenance) == (pair.y_spec, pair.provenance)
+    pd.testing.assert_frame_equal(pair[20:50].frame, pair.frame.iloc[20:50])
+    for wrong in (3, slice(None, None, 2)):
+        with pytest.raises(TypeError, match="consecutive rows"):
+            pair[wrong]
+
+
+def test_a_pair_says_what_it_is():
+    """Codes, bars and span."""
+    pair = pair_of(leg_frame([1, 2, 3]), leg_frame([1, 2, 3]))
+    assert repr(pair) == "<PairFrame Y-X: 3 bars, 2021-01-04 .. 2021-01-06>"
+    assert repr(pair[:0]) == "<PairFrame Y-X: 0 bars, no rows>"
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    (lambda leg: leg.drop(columns=["volume", "settle"]), r"leg y \(Y\) lacks column settle, volume"),
+    (lambda leg: leg.assign(close=["1", "two", "3"]), "column close.*numbers"),
+    (lambda leg: leg.reset_index(drop=True), "indexed by numbers"),
+    (lambda leg: leg.set_axis(["one", "two", "three"], axis=0), "not indexed by trade date"),
+    (lambda leg: leg.set_axis(["01/02/2021", "02/02/2021", "03/02/2021"], axis=0), "such as '01/02/2021'.*ISO dates"),
+    (lambda leg: leg.iloc[:0], "has no rows"),
+    (lambda leg: leg.set_axis(pd.DatetimeIndex(["2021-01-04", None, "2021-01-06"]), axis=0), "without a date"),
+    (lambda leg: leg.set_axis(leg.index + pd.Timedelta(hours=15), axis=0), "with a time or time zone"),
+    (lambda leg: leg.set_axis(leg.index.tz_localize("Asia/Shanghai"), axis=0), "with a time or time zone"),
+    (lambda leg: leg.iloc[[0, 1, 1]], "2021-01-05 more than once"),
+    (lambda leg: leg.iloc[[0, 2, 1]], r"not in order of date at 2021-01-05 \(row 2\)"),
+])
+def test_a_leg_that_cannot_be_understood_is_refused(spoil, said):
+    """The message names the leg and the fault; the same for either leg."""
+    good = leg_frame([1, 2, 3])
+    with pytest.raises(DataError, match=said):
+        pair_of(spoil(good), good)
+    with pytest.raises(DataError, match=said.replace("leg y", "leg x").replace("(Y", "(X")):
+        pair_of(good, spoil(good))
+
+
+def test_legs_without_a_common_day_are_refused():
+    """The message shows both spans."""
+    early, late = on(["2020-01-02", "2020-01-03"], [1, 2]), on(["2021-01-04", "2021-01-05"], [1, 2])
+    with pytest.raises(DataError, match=r"no days in common: y runs 2020-01-02 \.\. 2020-01-03; x runs 2021-01-04"):
+        pair_of(early, late)
