@@ -148,7 +148,8 @@ def _axis_of(name: str) -> int:
 
 def _label(text: str, top: float, theme: Theme) -> dict[str, Any]:
     return {"text": text, "xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom",
-            "showarrow": False, "font": {"size": 12, "color": theme.text}, "align": "left"}
+            "showarrow": False, "font": {"size": 12, "color": theme.text}, "align": "left",
+            "bgcolor": theme.background, "borderpad": 0}
 
 
 def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:

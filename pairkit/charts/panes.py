@@ -31,8 +31,10 @@ def swatch(color: str, words: str, sign: str = "━") -> str:
 # --- prices --------------------------------------------------------------------------------------------------------
 def _price_title(canvas: Canvas) -> str:
     theme, pair = canvas.theme, canvas.run.pair
+    held = (canvas.words["state"] == "HOLD").any()
+    hold = "   " + swatch(theme.hold_edge, "Hold: data missing, position kept", "▮") if held else ""
     return (f"<b>Prices</b>, roll-adjusted, first bar = 100   {swatch(theme.leg_y, pair.y_spec.label)}   "
-            f"{swatch(theme.leg_x, pair.x_spec.label)}   {swatch(theme.quiet_text, 'roll', '|')}")
+            f"{swatch(theme.leg_x, pair.x_spec.label)}   {swatch(theme.quiet_text, 'roll', '|')}{hold}")
 
 
 def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:

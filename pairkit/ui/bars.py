@@ -15,7 +15,7 @@ from pairkit.run import BacktestRun
 
 KEY = "bar"
 EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
-STEPS = ("bar", "blocked entry", "trade", "Hold")
+STEPS = {"bar": "", "blocked entry": "blocked", "trade": "trade", "Hold": "Hold"}
 
 
 def choose_bar(run: BacktestRun) -> pd.Timestamp | None:
@@ -25,7 +25,7 @@ def choose_bar(run: BacktestRun) -> pd.Timestamp | None:
     """
     with st.container(horizontal=True, vertical_alignment="bottom", key="bar_chooser"):
         chosen = st.date_input("Chosen bar", None, EARLIEST, LATEST, key=KEY, format="YYYY-MM-DD", bind="query-params",
-                               width=170, help="Or click a bar in the chart.")
+                               width=200, help="Or click a bar in the chart.")
         bar = nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
         for name in STEPS:
             _step_buttons(name, stops(run, name), bar)
@@ -35,9 +35,9 @@ def choose_bar(run: BacktestRun) -> pd.Timestamp | None:
 def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) -> None:
     count = f"{len(dates):,} in all" if len(dates) else f"This run has no {name}."
     slug = name.replace(" ", "_").lower()
-    st.button("‹" if name == "bar" else f"‹ {name}", key=f"previous_{slug}", disabled=not len(dates), on_click=_go,
+    st.button(f"‹ {STEPS[name]}".strip(), key=f"previous_{slug}", disabled=not len(dates), on_click=_go,
               args=(dates, bar, -1), help=f"Previous {name}. {count}")
-    st.button("›" if name == "bar" else f"{name} ›", key=f"next_{slug}", disabled=not len(dates), on_click=_go,
+    st.button(f"{STEPS[name]} ›".strip(), key=f"next_{slug}", disabled=not len(dates), on_click=_go,
               args=(dates, bar, 1), help=f"Next {name}. {count}")
 
 

@@ -3,7 +3,6 @@
 //   2. The visible stretch of time is kept; each pane that follows its data is scaled to what is visible.
 //   3. A click on a bar sends its date back; the chosen bar is shown by a line.
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
-const FOLLOWS_DATA = "pkFollows";
 
 function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed.bdata), (c) => c.charCodeAt(0));
@@ -27,7 +26,7 @@ function milliseconds(value) {
 function visibleTime(el, figure) {
   const axis = el._fullLayout && el._fullLayout.xaxis;
   const same = el._fullLayout && el._fullLayout.uirevision === figure.layout.uirevision;
-  return (same && axis ? axis.range : figure.layout.xaxis.range).map(milliseconds);
+  return same ? axis.range : figure.layout.xaxis.range;
 }
 
 // The range that shows all of a pane's lines between two instants, with a margin; null where there is nothing.
@@ -65,9 +64,9 @@ function pickedLine(picked, color) {
 
 // A chosen bar outside the visible stretch moves that stretch, its length kept.
 function inSight(range, picked, moved) {
-  if (picked === null || !moved || (picked >= range[0] && picked <= range[1])) return range;
-  const half = (range[1] - range[0]) / 2;
-  return [picked - half, picked + half];
+  const [from, to] = range.map(milliseconds);
+  if (picked === null || !moved || (picked >= from && picked <= to)) return range;
+  return [picked - (to - from) / 2, picked + (to - from) / 2];
 }
 
 function listen(el, figure, setTriggerValue) {
@@ -90,17 +89,17 @@ export default async function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const el = parentElement.querySelector(".pk-chart");
   el.dataset.wanted = data.rev;
-  for (let i = 0; i < 1200 && !window.Plotly; i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  while (!window.Plotly && el.isConnected) await new Promise((resolve) => setTimeout(resolve, 25));
   if (el.dataset.wanted !== data.rev) return; // a newer figure came while the library was loading
   const figure = JSON.parse(data.figure);
   unpackTraces(figure);
   const moved = el.dataset.picked !== String(data.picked);
   const range = inSight(visibleTime(el, figure), data.picked, moved);
   figure.layout.xaxis.range = range;
-  applyRanges(figure.layout, fittedRanges(figure, range[0], range[1]));
+  applyRanges(figure.layout, fittedRanges(figure, ...range.map(milliseconds)));
   if (data.picked !== null) figure.layout.shapes.push(pickedLine(data.picked, figure.pickedColor));
   el.style.height = figure.layout.height + "px";
-  const config = { displaylogo: false, responsive: true, displayModeBar: true, modeBarButtonsToRemove: BUTTONS_OUT,
+  const config = { displaylogo: false, showSendToCloud: false, responsive: true, displayModeBar: true, modeBarButtonsToRemove: BUTTONS_OUT,
                    toImageButtonOptions: { format: "png", filename: data.filename, scale: 2 } };
   await window.Plotly.react(el, figure.data, figure.layout, config);
   listen(el, figure, setTriggerValue);

@@ -10,6 +10,7 @@ from pairkit.charts import plot_run
 from pairkit.run import BacktestRun
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+QUIET = {"displaylogo": False, "showSendToCloud": False}  # no button that would upload the chart
 
 
 def offer(run: BacktestRun, *, dark: bool) -> None:
@@ -39,7 +40,7 @@ def trades_csv(run: BacktestRun) -> str:
 
 def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
     """The chart as one HTML file that holds plotly.js itself."""
-    page: str = plot_run(run, dark=dark).to_html(full_html=True, include_plotlyjs=True, config={"displaylogo": False})
+    page: str = plot_run(run, dark=dark).to_html(full_html=True, include_plotlyjs=True, config=QUIET)
     return page
 
 

@@ -19,6 +19,16 @@ STARTED = "app_started"
 LINK_FAULTS = "link_faults"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] {padding: 1.6rem 2rem 3rem;}
+[data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
+[data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
+[data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
+.st-key-bar_chooser {gap: .45rem;}
+.st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
+.st-key-why {padding: .5rem .9rem;}
+</style>"""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -36,6 +46,7 @@ def pages() -> list[st.Page]:
 def start() -> None:
     """What app.py does before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
+    st.html(_STYLE)
     runs.warm_up()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True

@@ -14,24 +14,18 @@ from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 
 TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
-         "win_rate": "Win rate", "exposure": "Exposure", "hold_bars": "Hold bars", "blocked_bars": "Blocked bars"}
+         "win_rate": "Win rate", "hold_bars": "Hold bars", "blocked_bars": "Blocked bars"}
 WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was closed", "sharpe": "equity never moved",
            "psr": "equity never moved", "dsr": "fewer than two trials are known", "annual_vol": "fewer than two bars"}
 _UNITS = {metric.name: metric.unit for metric in METRICS}
 _MEANINGS = {metric.name: metric.meaning for metric in METRICS}
-_STYLE = """<style>
-[data-testid="stMetric"] {padding: .35rem .7rem;}
-[data-testid="stMetricValue"] {font-size: 1.3rem; font-variant-numeric: tabular-nums;}
-[data-testid="stMainBlockContainer"] {padding-top: 3.2rem; padding-bottom: 3rem;}
-</style>"""
 
 
 def heading(run: BacktestRun) -> None:
     """Which pair, from when to when, and, where so, that its data are simulated."""
     pair, index = run.pair, run.frame.index
-    st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
-        st.markdown(f"### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
+        st.markdown(f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
         st.caption(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, {len(index):,} bars", width="content")
         if pair.provenance.simulated:
             st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
@@ -40,11 +34,11 @@ def heading(run: BacktestRun) -> None:
 
 def tiles(run: BacktestRun) -> None:
     """The main metrics, and all of them behind a click."""
-    with st.container(horizontal=True, gap="small", key="tiles"):
+    with st.container(horizontal=True, gap="medium", key="tiles"):
         for name, label in TILES.items():
             shown = shown_metric(name, run.metrics[name])
             why = f" Not available: {WHY_NOT.get(name, 'it cannot be computed')}." if shown == "n/a" else ""
-            st.metric(label, shown, help=_MEANINGS[name] + why, border=True)
+            st.metric(label, shown, help=_MEANINGS[name] + why, width="content")
 
 
 def all_metrics(run: BacktestRun) -> None:
@@ -74,17 +68,20 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
         return None
     found = run.explain(bar)
     with st.container(border=True, key="why"):
-        st.markdown(f"**{bar:%a %Y-%m-%d}** · {escape(found.sentence)}", help=meaning(found.state, found.reason))
+        st.markdown(escape(found.sentence), help=meaning(found.state, found.reason))
     return found
 
 
 def trace_tables(found: Trace) -> None:
     """The whole trace of a bar: inputs, gates, rules in order, order and next bar."""
     st.markdown(f"#### Decision trace of {found.date:%Y-%m-%d}")
-    left, right = st.columns([2, 3])
+    left, right = st.columns([5, 6], gap="large")
     for title, table in found.sections:
         with right if title in ("Rules", "Order", "Next bar") else left:
             st.markdown(f"**{escape(title)}**")
+            if table.empty:
+                st.caption("None.")
+                continue
             st.table(table.map(_cell), hide_index=True, border="horizontal", alt=f"{title} of {found.date:%Y-%m-%d}")
 
 
