@@ -114,13 +114,12 @@ def strict_json(
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit + 1):
-        level = [child for parent in level if isinstance(parent, dict | list)
-                 for child in (parent.values() if isinstance(parent, dict) else parent)]
-        if not level:
-            return False
-    return True
+    """More than `limit` tables or lists lie within one another."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit):
+        children = [child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent)]
+        level = [child for child in children if isinstance(child, dict | list)]
+    return bool(level)
 
 
 # --- hashes --------------------------------------------------------------------------------------------------------

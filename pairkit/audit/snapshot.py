@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from pairkit.audit import tables
 from pairkit.audit.runtime import describe_runtime
 from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, refuse_if_taken, sha256_hex, strict_json
-from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Sealed, verify_folder
+from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Sealed, check_manifest, verify_folder
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
@@ -153,7 +153,11 @@ def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None)
         It is absent, altered, incomplete or of another schema.
     """
     folder = Path(path)
-    sealed = verify_folder(folder, expect_id=expect_id)
+    return _parse(verify_folder(folder, expect_id=expect_id), folder)
+
+
+def _parse(sealed: Sealed, folder: Path) -> Snapshot:
+    """The snapshot in verified bytes."""
     try:
         bars, mapping, calendar = (_verified_table(sealed, name) for name in TABLES)
         specs = _parse_specs(sealed)
@@ -290,7 +294,9 @@ def write_snapshot(
         "findings": [finding.to_dict() for finding in findings],
         "runtime": describe_runtime(with_commit=not scope.get("simulated", False)),
     }
-    publish(target, {**files, MANIFEST: canonical_json(manifest, what=MANIFEST)})
+    raw = canonical_json(manifest, what=MANIFEST)
+    _parse(Sealed(sha256_hex(raw), *check_manifest(target, raw), files), target)  # what could not be opened is not published
+    publish(target, {**files, MANIFEST: raw})
     return open_snapshot(target)
 
 

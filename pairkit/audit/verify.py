@@ -120,9 +120,8 @@ def verify_folder(folder: Path, *, expect_id: str | None = None) -> Sealed:
                 "snapshot, or its copy was interrupted.",
                 "Point at a folder made by `pairkit snapshot import`.")
     raw = _read_once(folder, MANIFEST, limit=MAX_JSON_BYTES)
-    manifest = strict_json(raw, what=f"{folder}: {MANIFEST}")
+    manifest, resources = check_manifest(folder, raw)
     snapshot_id = sha256_hex(raw)
-    resources = _checked_shape(folder, manifest, raw)
     if expect_id is not None and snapshot_id != expect_id.removeprefix("sha256:"):
         _refuse(folder, f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, or data "
                 "and manifest were both rewritten.",
@@ -159,8 +158,9 @@ def _check_plain(folder: Path, name: str, status: os.stat_result) -> None:
                 "Copy the folder (`cp -r`) and open the copy.")
 
 
-def _checked_shape(folder: Path, manifest: Any, raw: bytes) -> dict[str, Resource]:
-    """The resources by path, once schema, shape, canonical form and paths are right."""
+def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, Resource]]:
+    """The manifest in these bytes and its resources by path, once schema, shape, canonical form and paths are right."""
+    manifest = strict_json(raw, what=f"{folder}: {MANIFEST}")
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
         _refuse(folder, f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another "
@@ -178,7 +178,7 @@ def _checked_shape(folder: Path, manifest: Any, raw: bytes) -> dict[str, Resourc
     lacking = sorted({*TABLES, SPECS} - set(paths))
     if lacking:
         _refuse(folder, f"{MANIFEST} does not list {', '.join(lacking)}; every {SCHEMA} does. It was edited.", _RESTORE)
-    return {resource.path: resource for resource in checked.resources}
+    return manifest, {resource.path: resource for resource in checked.resources}
 
 
 def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:

@@ -113,7 +113,7 @@ def _gathered(
     findings = []
     for root in sorted(set(roots[marks])):
         of_root = days[marks & (roots == root)]
-        findings.append(_finding(kind, severity, f"{root}: {len(of_root)} {what}.", str(root), of_root))
+        findings.append(_finding(kind, severity, f"{root}: {what}: {len(of_root)}.", str(root), of_root))
     return findings
 
 
@@ -240,7 +240,7 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> list[Finding]:
     for root, parts in lacking.items():
         gone = np.concatenate(parts)
         if len(gone):
-            told = f"{root}: {len(gone)} bars are missing on trading days."
+            told = f"{root}: bars that are missing on trading days: {len(gone)}."
             findings.append(_finding("missing_bar", "warning", told, root, gone))
     return findings
 

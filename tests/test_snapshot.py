@@ -1,0 +1,218 @@
+"""Snapshots: what is written is what is opened, named by its hash, and pairs come out as the rolls make them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from pairkit.audit.runtime import describe_runtime
+from pairkit.audit.snapshot import list_snapshots, open_snapshot, write_snapshot
+from pairkit.errors import DataError, SnapshotError
+from pairkit.market.contracts import bundled_spec
+from pairkit.market.rolls import leg_table
+from pairkit.pair import pair_from_frames
+from tests.small_market import CREATED, DAYS, FINDINGS, ROLL_DAY, small_market, snapshot_input
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    """The small market, sealed."""
+    return write_snapshot(tmp_path, "small", **snapshot_input())
+
+
+def test_what_is_opened_is_what_was_written(snapshot):
+    """Every cell, spec, finding and day comes back."""
+    market = small_market()
+    opened = open_snapshot(snapshot.path, expect_id=snapshot.id)
+    assert_frame_equal(opened.bars, market.bars.astype({"root": "str", "contract": "str"}))
+    assert_frame_equal(opened.mapping, market.mapping.astype({"root": "str", "contract": "str"}))
+    assert list(opened.calendar) == list(market.calendar)
+    assert list(opened.specs.values()) == market.specs
+    assert opened.findings == FINDINGS
+    assert (opened.name, opened.roots, opened.simulated) == ("small", ("HC", "RB"), True)
+    assert (opened.path / "README.md").read_text() == "# Small\n"
+
+
+def test_the_id_is_the_hash_of_the_manifest(snapshot):
+    """The id is the sha256 of manifest.json, which is its own canonical form."""
+    raw = (snapshot.path / "manifest.json").read_bytes()
+    assert hashlib.sha256(raw).hexdigest() == snapshot.id
+    assert json.loads(raw) == snapshot.manifest
+
+
+def test_the_same_input_makes_the_same_id(tmp_path):
+    """Rows in any order, written twice, are the same bytes."""
+    given = snapshot_input()
+    first = write_snapshot(tmp_path / "a", "small", **given)
+    shuffled = {**given, "bars": given["bars"].sample(frac=1, random_state=3), "specs": given["specs"][::-1]}
+    second = write_snapshot(tmp_path / "b", "small", **shuffled)
+    assert first.id == second.id
+    for path in first.path.iterdir():
+        assert path.read_bytes() == (second.path / path.name).read_bytes()
+
+
+def test_any_other_cell_makes_another_id(tmp_path, snapshot):
+    """One close a tick away changes the id."""
+    given = snapshot_input()
+    given["bars"].loc[17, "close"] += 1
+    assert write_snapshot(tmp_path / "other", "small", **given).id != snapshot.id
+
+
+def test_the_manifest_states_scope_specs_and_runtime(snapshot):
+    """Range, rows and roots come from the bars; a simulated snapshot does not name the commit it is part of."""
+    scope, runtime = snapshot.manifest["data_scope"], snapshot.manifest["runtime"]
+    assert (scope["symbols"], scope["start"], scope["end"]) == (["HC", "RB"], "2024-01-02", f"{DAYS[-1]:%Y-%m-%d}")
+    assert (scope["rows"], scope["source"], scope["fetched_at"]) == (160, "test", None)
+    assert runtime == describe_runtime(with_commit=False)
+    assert snapshot.manifest["contract_specs"]["source"] == "typical"
+    assert snapshot.manifest["created_utc"] == CREATED
+    for resource in snapshot.manifest["resources"]:
+        raw = (snapshot.path / resource["path"]).read_bytes()
+        assert (resource["bytes"], resource["sha256"]) == (len(raw), hashlib.sha256(raw).hexdigest())
+
+
+def test_a_pair_is_made_from_the_rolled_legs(snapshot):
+    """`.pair` is leg_table and pair_from_frames on the snapshot's rows, with the snapshot as provenance."""
+    market = small_market()
+    legs = [leg_table(*(table[table["root"] == root] for table in (market.bars, market.mapping))) for root in ("RB", "HC")]
+    direct = pair_from_frames(*legs, y_spec=bundled_spec("RB"), x_spec=bundled_spec("HC"))
+    pair = snapshot.pair("RB", "HC")
+    assert_frame_equal(pair.frame, direct.frame)
+    assert pair.frame["y"]["contract"].iloc[ROLL_DAY - 1] == "RB2410"
+    assert (pair.provenance.snapshot_id, pair.provenance.snapshot_name, pair.provenance.simulated) == (snapshot.id, "small", True)
+
+
+def test_a_pair_carries_the_findings_of_its_roots(snapshot):
+    """Findings of the two roots and of no root go along; others do not."""
+    assert [finding.kind for finding in snapshot.pair("RB", "HC").findings] == ["large_gap", "ignored_file"]
+
+
+@pytest.mark.parametrize(("roots", "says"), [(("RB", "ZZ"), "'ZZ'; it has HC, RB"), (("rb", "HC"), "'rb'; it has HC, RB"), (("RB", "RB"), "twice")])
+def test_a_pair_that_is_not_there_is_refused(snapshot, roots, says):
+    """The error lists the roots there are."""
+    with pytest.raises(SnapshotError, match=says):
+        snapshot.pair(*roots)
+
+
+def test_root_level_bars_make_legs_without_contracts(tmp_path):
+    """Bars without contracts and mapping seal, open and pair, with roll gaps told."""
+    bars = small_market().bars.query("contract.str.endswith('2405')").assign(contract=None)
+    snapshot = write_snapshot(tmp_path, "roots", **{**snapshot_input(), "bars": bars, "mapping": None, "calendar": None})
+    assert snapshot.mapping.empty
+    assert "contract" not in snapshot.leg("RB")
+    assert {finding.kind for finding in snapshot.pair("RB", "HC").findings} >= {"unadjusted_splice"}
+
+
+def broken(**changes):
+    """The input with something wrong."""
+    return {**snapshot_input(), **changes}
+
+
+def edited(column, row, value):
+    """Bars with one cell set."""
+    bars = small_market().bars.astype({"contract": object})
+    bars.loc[row, column] = value
+    return bars
+
+
+LATE = small_market().mapping.assign(known_date=lambda mapping: mapping["trade_date"])
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (broken(bars=edited("close", 5, np.inf)), "column close: an infinite value"),
+    (broken(bars=edited("trade_date", 5, DAYS[4])), "repeats the row before"),
+    (broken(bars=edited("trade_date", 5, pd.Timestamp("2024-01-09 09:00"))), "time of day"),
+    (broken(bars=edited("trade_date", 5, pd.NaT)), "trade_date has 1 empty"),
+    (broken(bars=small_market().bars.drop(columns="volume")), "missing: volume"),
+    (broken(bars=small_market().bars.assign(amount=1.0)), "not known: amount"),
+    (broken(bars=small_market().bars.iloc[:0]), "no bars"),
+    (broken(mapping=LATE), "known on 2024-01-03"),
+    (broken(specs=small_market().specs[:1]), "bars have HC, RB; specs are given for HC"),
+    (broken(specs=[*small_market().specs, bundled_spec("CU")]), "one spec for each root"),
+    (broken(specs=[*small_market().specs, small_market().specs[0]]), "one spec for each root"),
+    (broken(data_scope={}), "needs `source`"),
+], ids=lambda part: part if isinstance(part, str) else "")
+def test_input_that_does_not_fit_is_refused_and_nothing_written(tmp_path, given, says):
+    """Each fault is named, and no folder appears."""
+    with pytest.raises(DataError, match=says):
+        write_snapshot(tmp_path, "small", **given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", [
+    broken(created_utc="yesterday"), broken(data_scope={"source": "test", "units": 3}), broken(data_scope={"source": "t", "x": np.nan})],
+    ids=["time", "units", "NaN"])
+def test_a_manifest_that_could_not_be_opened_is_not_published(tmp_path, given):
+    """What `open_snapshot` would refuse is refused before it is written."""
+    with pytest.raises(SnapshotError):
+        write_snapshot(tmp_path, "small", **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_taken_is_refused(snapshot):
+    """A snapshot is never written over."""
+    with pytest.raises(SnapshotError, match="never changed"):
+        write_snapshot(snapshot.path.parent, "small", **snapshot_input(seed=8))
+    assert open_snapshot(snapshot.path).id == snapshot.id
+
+
+def test_each_file_is_opened_once(snapshot, monkeypatch):
+    """What is parsed is what was hashed: no file is opened a second time."""
+    opened = []
+    real_open = os.open
+
+    def spy(path, *arguments, **options):
+        opened.append(os.path.basename(path))
+        return real_open(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", spy)
+    open_snapshot(snapshot.path)
+    assert sorted(opened) == ["README.md", "bars.parquet", "calendar.parquet", "manifest.json", "mapping.parquet", "specs.json"]
+
+
+def test_a_listing_shows_good_and_bad_alike(snapshot):
+    """A folder that cannot be opened is listed with its error; files and hidden folders are not listed."""
+    parent = snapshot.path.parent
+    shutil.copytree(snapshot.path, parent / "bad")
+    (parent / "bad" / "bars.parquet").write_bytes(b"")
+    (parent / ".tmp-1").mkdir()
+    (parent / "README.md").touch()
+    bad, good = list_snapshots(parent)
+    assert (bad.name, bad.verified, "bars.parquet" in bad.error) == ("bad", False, True)
+    assert (good.name, good.id, good.roots, good.rows, good.findings, good.simulated, good.verified) == (
+        "small", snapshot.id, ("HC", "RB"), 160, 3, True, True)
+    assert (good.start, good.end) == ("2024-01-02", f"{DAYS[-1]:%Y-%m-%d}")
+    assert list_snapshots(parent / "nowhere") == []
+
+
+def test_opening_needs_no_page_and_no_statistics(snapshot):
+    """Opening a snapshot and making a pair loads neither Streamlit nor statsmodels nor Plotly."""
+    code = ("import sys; from pairkit.audit.snapshot import open_snapshot; open_snapshot(sys.argv[1]).pair('RB', 'HC');"
+            "print(*sorted({'streamlit', 'statsmodels', 'plotly', 'scipy', 'numba'} & set(sys.modules)))")
+    answer = subprocess.run([sys.executable, "-c", code, str(snapshot.path)], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
+
+
+def test_the_commit_is_named_only_where_pairkit_is_a_checkout():
+    """`git_commit` is 40 hex digits, marked where code differs, or None; never another repository's."""
+    commit = describe_runtime()["git_commit"]
+    assert commit is None or len(commit.removesuffix("-dirty")) == 40
+    assert describe_runtime(with_commit=False)["git_commit"] is None
+
+
+def test_specs_keep_every_field(tmp_path):
+    """A spec of one's own comes back with all its terms."""
+    own = replace(bundled_spec("RB"), price_limit=0.06, fee_close_today=None, source="mine", version="7")
+    snapshot = write_snapshot(tmp_path, "own", **broken(specs=[bundled_spec("HC"), own]))
+    assert open_snapshot(snapshot.path).specs["RB"] == own
+    assert snapshot.manifest["contract_specs"]["source"] == "mine, typical"

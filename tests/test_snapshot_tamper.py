@@ -1,0 +1,228 @@
+"""A snapshot that was touched anywhere does not open, and the error says where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+
+from pairkit.audit import snapshot as snapshot_module
+from pairkit.audit.seal import canonical_json
+from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.errors import SnapshotError
+from tests.small_market import snapshot_input
+
+FILES = ("README.md", "bars.parquet", "calendar.parquet", "mapping.parquet", "specs.json")
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    """One good snapshot, copied by each test."""
+    return write_snapshot(tmp_path_factory.mktemp("sealed"), "small", **snapshot_input())
+
+
+@pytest.fixture
+def folder(sealed, tmp_path):
+    """A copy to touch."""
+    return shutil.copytree(sealed.path, tmp_path / "small")
+
+
+@pytest.fixture
+def unparsed(monkeypatch):
+    """Parsing anything but the manifest is a failure: the fault must be noticed before."""
+    def fail(*_arguments, **_options):
+        pytest.fail("a byte was parsed before all were checked")
+
+    monkeypatch.setattr(snapshot_module.tables, "from_parquet", fail)
+    monkeypatch.setattr(snapshot_module, "_parse_specs", fail)
+
+
+def flip(path, place):
+    """One bit of the file, at a fraction of its length."""
+    raw = bytearray(path.read_bytes())
+    raw[int(place * (len(raw) - 1))] ^= 1
+    path.write_bytes(bytes(raw))
+
+
+def reseal(folder, edit):
+    """The manifest edited and written in canonical form again, as one who knows the format would."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    edit(manifest)
+    (folder / "manifest.json").write_bytes(canonical_json(manifest))
+
+
+def resource(manifest, path):
+    """The manifest's entry for a path."""
+    return next(entry for entry in manifest["resources"] if entry["path"] == path)
+
+
+def rewrite(folder, path, raw):
+    """A file and its size and hash in the manifest, replaced together."""
+    (folder / path).write_bytes(raw)
+    reseal(folder, lambda manifest: resource(manifest, path).update(bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest()))
+
+
+@pytest.mark.parametrize("place", [0.0, 0.13, 0.5, 0.77, 1.0])
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_found(folder, unparsed, name, place):
+    """One bit of any file at any place: expected and found hash are shown with the file's name."""
+    flip(folder / name, place)
+    with pytest.raises(SnapshotError, match=rf"{name}: expected sha256 [0-9a-f]{{64}}, found [0-9a-f]{{64}}"):
+        open_snapshot(folder)
+
+
+@pytest.mark.parametrize("place", [number / 40 for number in range(41)])
+def test_a_flipped_bit_of_the_manifest_is_found(folder, sealed, place):
+    """One bit of the manifest: it does not open under its id, and mostly not at all."""
+    flip(folder / "manifest.json", place)
+    with pytest.raises(SnapshotError):
+        open_snapshot(folder, expect_id=sealed.id)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_short_or_grown_is_found(folder, unparsed, name):
+    """Sizes are compared before contents."""
+    raw = (folder / name).read_bytes()
+    (folder / name).write_bytes(raw[:-1])
+    with pytest.raises(SnapshotError, match=f"{name}: expected {len(raw):,} bytes, found {len(raw) - 1:,}"):
+        open_snapshot(folder)
+    (folder / name).write_bytes(raw + b"\0")
+    with pytest.raises(SnapshotError, match=f"{name}: expected at most {len(raw):,} bytes, found {len(raw) + 1:,}"):
+        open_snapshot(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_a_missing_file_is_found(folder, unparsed, name):
+    """Every file that should be there is asked for by name."""
+    (folder / name).unlink()
+    with pytest.raises(SnapshotError, match=name):
+        open_snapshot(folder)
+
+
+def link(folder):
+    shutil.move(folder / "bars.parquet", folder.parent / "elsewhere")
+    (folder / "bars.parquet").symlink_to(folder.parent / "elsewhere")
+
+
+def hard_link(folder):
+    os.link(folder / "bars.parquet", folder.parent / "also")
+
+
+def manifest_link(folder):
+    shutil.move(folder / "manifest.json", folder.parent / "elsewhere")
+    (folder / "manifest.json").symlink_to(folder.parent / "elsewhere")
+
+
+def pretty(folder):
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True))
+
+
+def replaced(old, new):
+    """A tamper that edits the manifest's text."""
+    def tamper(folder):
+        raw = (folder / "manifest.json").read_bytes()
+        assert raw.count(old)
+        (folder / "manifest.json").write_bytes(raw.replace(old, new, 1))
+    return tamper
+
+
+def moved(path, to):
+    """A tamper that lists a file under another path."""
+    return lambda folder: reseal(folder, lambda manifest: resource(manifest, path).update(path=to))
+
+
+def listed_twice(folder):
+    reseal(folder, lambda manifest: manifest["resources"].append(resource(manifest, "README.md")))
+
+
+def entry_and_file_dropped(folder):
+    (folder / "mapping.parquet").unlink()
+    reseal(folder, lambda manifest: manifest["resources"].remove(resource(manifest, "mapping.parquet")))
+
+
+def set_(**changes):
+    """A tamper that sets top-level keys of the manifest."""
+    return lambda folder: reseal(folder, lambda manifest: manifest.update(changes))
+
+
+@pytest.mark.parametrize(("tamper", "says"), [
+    (lambda folder: (folder / "extra.csv").touch(), "extra.csv found, but"),
+    (lambda folder: (folder / ".DS_Store").touch(), ".DS_Store found, but"),
+    (lambda folder: (folder / "sub").mkdir(), "sub/ is a folder"),
+    (lambda folder: (folder / "BARS.parquet").touch(), "'BARS.parquet' and 'bars.parquet'"),
+    (lambda folder: os.mkfifo(folder / "pipe"), "pipe is not a plain file"),
+    (link, "bars.parquet is a link"),
+    (manifest_link, "manifest.json is a link"),
+    (hard_link, "bars.parquet has 2 names"),
+    (pretty, "not in RFC 8785 canonical form"),
+    (replaced(b'"name":', b'"name":"x","name":'), "'name' twice"),
+    (replaced(b'"rows":160', b'"rows":NaN'), "NaN"),
+    (replaced(b'"rows":160', b'"rows":160.0'), "rows"),
+    (replaced(b"{", b"{" + b" " * (4 * 1024 * 1024)), "expected at most 4,194,304 bytes"),
+    (lambda folder: (folder / "manifest.json").write_bytes(b""), "not JSON"),
+    (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "schema None"),
+    (lambda folder: (folder / "manifest.json").write_bytes(b"[]"), "schema None"),
+    (set_(schema="pairkit.snapshot/2"), "'pairkit.snapshot/2'; this pairkit reads 'pairkit.snapshot/1'"),
+    (set_(resources=[]), "does not list bars.parquet"),
+    (set_(note="hello"), "note"),
+    (set_(findings=[{"kind": "x"}]), "findings.0"),
+    (set_(created_utc="2024"), "created_utc"),
+    (moved("README.md", "../README.md"), "climbs"),
+    (moved("README.md", "/etc/passwd"), "absolute"),
+    (moved("README.md", "sub/../README.md"), "climbs"),
+    (moved("README.md", "./README.md"), "empty part"),
+    (moved("README.md", "README.MD"), "README.MD expected"),
+    (moved("README.md", "nul"), "device"),
+    (moved("README.md", "Bars.parquet"), "'Bars.parquet'"),
+    (moved("README.md", "manifest.json"), "'manifest.json'"),
+    (listed_twice, "'README.md' and 'README.md'"),
+    (entry_and_file_dropped, "does not list mapping.parquet"),
+], ids=lambda part: part if isinstance(part, str) else "")
+def test_a_touched_snapshot_is_refused_before_it_is_parsed(folder, unparsed, tamper, says):
+    """Each way of touching it is named, with the folder in front, and no table is parsed."""
+    tamper(folder)
+    with pytest.raises(SnapshotError) as caught:
+        open_snapshot(folder)
+    assert says in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_data_and_hash_rewritten_together_are_found_by_the_pinned_id(folder, sealed):
+    """A forger who rewrites file and manifest makes another snapshot: it opens, but not as the one that was pinned."""
+    rewrite(folder, "README.md", b"# Other\n")
+    assert open_snapshot(folder).id != sealed.id
+    with pytest.raises(SnapshotError, match=f"expected {sealed.id}"):
+        open_snapshot(folder, expect_id=sealed.id)
+
+
+@pytest.mark.parametrize(("tamper", "says"), [
+    (lambda folder: rewrite(folder, "bars.parquet", b"PAR1 not really"), "not a Parquet table"),
+    (lambda folder: rewrite(folder, "bars.parquet", (folder / "mapping.parquet").read_bytes()), "has the columns"),
+    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(rows=161)), "expected 161 rows"),
+    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(content_hash="0" * 64)), "content hash"),
+    (lambda folder: reseal(folder, lambda m: m["contract_specs"].update(sha256="0" * 64)), "contradicts itself"),
+    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(symbols=["RB"])), "name different roots"),
+    (lambda folder: rewrite(folder, "specs.json", b'{"specs":[]}'), "contradicts itself"),
+], ids=lambda part: part if isinstance(part, str) else "")
+def test_a_forged_snapshot_whose_parts_disagree_is_refused(folder, tamper, says):
+    """Hashes that fit do not help where tables, specs and scope contradict one another."""
+    tamper(folder)
+    with pytest.raises(SnapshotError, match=says):
+        open_snapshot(folder)
+
+
+@pytest.mark.parametrize(("path", "says"), [("nowhere", "no such folder"), ("small/specs.json", "this is a file")])
+def test_a_path_that_is_no_snapshot_is_refused(folder, path, says):
+    """The error says what was found there."""
+    with pytest.raises(SnapshotError, match=says):
+        open_snapshot(folder.parent / path)
+
+
+def test_an_untouched_copy_opens(folder, sealed):
+    """A copy elsewhere, under another name, is the same snapshot."""
+    folder.rename(folder.parent / "renamed")
+    assert open_snapshot(folder.parent / "renamed", expect_id=sealed.id).id == sealed.id
