@@ -198,7 +198,7 @@ def explain(run: BacktestRun, date: Any) -> Trace:
     return Trace(
         date=run.pair.trade_date[t], state=state, reason=reason, sentence=_sentence(run, t, state, reason),
         sections=(("Inputs", _inputs(run, t)), ("Gates", _gates(run, t)), ("Memory", _memory(moment)),
-                  ("Rules", _fired(moment)), ("Order", _order(run, t, moment)), ("Next bar", _next_bar(run, t))))
+                  ("Rules", _fired(moment)), ("Order", _order(run, t, moment)), ("Next bar", _next_bar(run, t, moment))))
 
 
 def bar_of(run: BacktestRun, date: Any) -> int:
@@ -301,26 +301,28 @@ def _fired(m: Moment) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rule", "verdict", "compared", "decides"])
 
 
-def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
+def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
+    """Signed lots of y and x that wait at the close of row t; empty where no order does."""
     state = STATE_NAMES[run.ledger.state[t]]
-    codes = (run.pair.y_spec.code, run.pair.x_spec.code)
-    lots: tuple[float, ...] = ()
     if state == "ENTERING":
-        lots = tuple(m.called_side * lot for lot in m.wanted_lots)
-    elif state == "EXITING":
-        lots = tuple(-float(lot) for lot in run.ledger.lots[t])
+        return tuple(m.called_side * lot for lot in m.wanted_lots)
+    return tuple(-float(lot) for lot in run.ledger.lots[t]) if state == "EXITING" else ()
+
+
+def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
+    codes = (run.pair.y_spec.code, run.pair.x_spec.code)
     rows = [(code, "buy" if lot > 0 else "sell", f"{abs(lot):g}", f"next {run.config.fill}")
-            for code, lot in zip(codes, lots, strict=False)]
+            for code, lot in zip(codes, _ordered_lots(run, t, m), strict=False)]
     return pd.DataFrame(rows, columns=["leg", "order", "lots", "fills at"])
 
 
-def _next_bar(run: BacktestRun, t: int) -> pd.DataFrame:
+def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     if t + 1 >= len(run.pair):
         return pd.DataFrame([("next bar", "none: this is the last")], columns=["what", "value"])
     n, ledger = t + 1, run.ledger
     rows = [("date", f"{run.pair.trade_date[n]:%Y-%m-%d}")]
     if ledger.deferred[n]:
-        rows.append(("fill", f"deferred: {_obstacles(run, n)}"))
+        rows.append(("fill", f"deferred: {_obstacles(run, n, _ordered_lots(run, t, m))}"))
     for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
             specs = (run.pair.y_spec, run.pair.x_spec)
@@ -331,8 +333,8 @@ def _next_bar(run: BacktestRun, t: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "value"])
 
 
-def _obstacles(run: BacktestRun, n: int) -> str:
-    """What kept an order from filling on row n, per leg."""
+def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
+    """What kept an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
     market, said = run.adjusted.market, []
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
     for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):
@@ -340,7 +342,7 @@ def _obstacles(run: BacktestRun, n: int) -> str:
             said.append(f"{spec.code} has no price")
         elif not market.volume[n, leg] > 0:
             said.append(f"{spec.code} did not trade")
-        elif prices[leg] >= market.up_limit[n, leg] or prices[leg] <= market.down_limit[n, leg]:
+        elif prices[leg] >= market.up_limit[n, leg] if lots[leg] > 0 else prices[leg] <= market.down_limit[n, leg]:
             said.append(f"{spec.code} is at its limit ({prices[leg]:,g})")
     return "; ".join(said)
 
