@@ -139,9 +139,8 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     has_close = np.isfinite(columns["close"])
     last_close_day = _before(np.maximum.accumulate(np.where(has_close, day, -1)))
     columns["pre_close"] = grid.take(_figures(bars, "close"), last_close_day, held)
-    held_before = _before(held)
-    rolled = (held_before != NO_CONTRACT) & (held_before != held)
-    columns["roll_open"] = np.where(rolled, grid.take(_figures(bars, "open"), day, held_before), np.nan)
+    held_before = _before(held)  # none on the first row, which hence has no roll_open
+    columns["roll_open"] = np.where(held_before != held, grid.take(_figures(bars, "open"), day, held_before), np.nan)
     no_bar = grid.row_of[day, held] == NO_BAR
     for roll_price in ("pre_close", "roll_open"):
         columns[roll_price][no_bar] = np.nan  # a day without a bar has no figures at all

@@ -10,7 +10,8 @@ import sys
 from pairkit.data.simulated.demo import write_demo
 from pairkit.errors import PairkitError
 
+folder = sys.argv[1] if len(sys.argv) > 1 else "snapshots"
 try:
-    print(write_demo(sys.argv[1] if len(sys.argv) > 1 else "snapshots"))
+    sys.stdout.write(f"{write_demo(folder)}\n")
 except PairkitError as error:
     sys.exit(str(error))

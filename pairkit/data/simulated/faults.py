@@ -17,8 +17,9 @@ BoolArray = NDArray[np.bool_]
 
 PRICES = ["open", "high", "low", "close", "settle"]
 SIZES = ["volume", "open_interest"]
+FIGURES = [*PRICES, *SIZES, "up_limit", "down_limit"]
 _WRONG_VOLUME = 120.0
-_SPIKE, _BAD_LOW = 1.12, 0.5
+_SPIKE, _BAD_LOW, _LOW_ABOVE_CLOSE = 1.12, 0.5, 6.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ MEANINGS = {
 def plant(
     bars: pd.DataFrame, mapping: pd.DataFrame, all_bars: pd.DataFrame, faults: tuple[Fault, ...] = FAULTS
 ) -> pd.DataFrame:
-    """The bars with these faults in them, sorted as they came.
+    """The bars with these faults in them, sorted by root, contract and date.
 
     Parameters
     ----------
@@ -87,10 +88,17 @@ def plant(
     planted = bars.copy()
     for fault in faults:
         for date in pd.to_datetime(list(fault.dates)):
+            if fault.kind in _TABLE_FAULTS:
+                planted = _TABLE_FAULTS[fault.kind](planted, fault.root, date)
+                continue
+            rows = _rows(planted, fault.root, date)
+            if fault.kind in _FAULTS_OF_ONE_BAR or fault.kind == "wrong_contract":
+                rows = rows & (planted["contract"] == _dominant(mapping, fault.root, date)).to_numpy()
             if fault.kind == "wrong_contract":
-                planted = _wrong_contract(planted, all_bars, _dominant_row(planted, mapping, fault.root, date))
+                changed = _wrong_contract(planted[rows], all_bars[_rows(all_bars, fault.root, date)])
             else:
-                planted = _KINDS[fault.kind](planted, mapping, fault.root, date)
+                changed = {**_FAULTS_OF_ALL_BARS, **_FAULTS_OF_ONE_BAR}[fault.kind](planted[rows])
+            planted.loc[rows, FIGURES] = changed[FIGURES].to_numpy()
     return planted.sort_values(["root", "contract", "trade_date"], ignore_index=True)
 
 
@@ -99,81 +107,48 @@ def _rows(table: pd.DataFrame, root: str, date: pd.Timestamp) -> BoolArray:
     return found
 
 
-def _dominant_row(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> BoolArray:
-    """Mask of the one bar of the dominant contract on that date."""
-    contract = mapping.loc[_rows(mapping, root, date), "contract"].item()
-    of_contract: BoolArray = (bars["contract"] == contract).to_numpy(dtype=np.bool_)
-    return _rows(bars, root, date) & of_contract
+def _dominant(mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> str:
+    return str(mapping.loc[_rows(mapping, root, date), "contract"].item())
 
 
-def _missing_bar(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    return bars[~_rows(bars, root, date)]
+# --- faults of the table: which bars there are, or what all earlier ones count ---------------------------------------
+def _missing_bar(bars: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
+    return bars[~_rows(bars, root, date)].reset_index(drop=True)
 
 
-def _zero_settle(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    bars.loc[_rows(bars, root, date), "settle"] = 0.0
-    return bars
-
-
-def _ghost_bar(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
+def _ghost_bar(bars: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
     earlier = bars.loc[(bars["root"] == root) & (bars["trade_date"] < date), "trade_date"]
     ghosts = bars[_rows(bars, root, earlier.max())].assign(trade_date=date, volume=0.0)
     return pd.concat([bars, ghosts], ignore_index=True)
 
 
-def _wrong_contract(bars: pd.DataFrame, all_bars: pd.DataFrame, row: BoolArray) -> pd.DataFrame:
-    root, date = bars.loc[row, "root"].item(), bars.loc[row, "trade_date"].item()
-    far = all_bars[_rows(all_bars, root, date)].iloc[-1]
-    columns = [*PRICES, "open_interest", "up_limit", "down_limit"]
-    bars.loc[row, columns] = far[columns].to_numpy(dtype=np.float64)
-    bars.loc[row, "volume"] = min(_WRONG_VOLUME, float(far["volume"]))
-    return bars
-
-
-def _doubled_sizes(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
+def _doubled_sizes(bars: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
     before = (bars["root"] == root) & (bars["trade_date"] < date)
     bars.loc[before, SIZES] *= 2
     return bars
 
 
-def _empty_row(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    rows = _rows(bars, root, date)
-    bars.loc[rows, PRICES] = np.nan
-    bars.loc[rows, "volume"] = 0.0
-    return bars
+# --- faults inside bars ----------------------------------------------------------------------------------------------
+def _wrong_contract(rows: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+    far = listed.iloc[-1]
+    return rows.assign(**{name: far[name] for name in FIGURES}).assign(volume=min(_WRONG_VOLUME, far["volume"]))
 
 
-def _no_trade(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    bars.loc[_rows(bars, root, date), "volume"] = 0.0
-    return bars
+def _spike(rows: pd.DataFrame) -> pd.DataFrame:
+    spiked = (rows["close"] * _SPIKE).round()
+    return rows.assign(close=spiked, high=spiked)
 
 
-def _spike(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    row = _dominant_row(bars, mapping, root, date)
-    spiked = (bars.loc[row, "close"] * _SPIKE).round()
-    bars.loc[row, "close"] = spiked
-    bars.loc[row, "high"] = spiked
-    return bars
-
-
-def _bad_low(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    row = _dominant_row(bars, mapping, root, date)
-    bars.loc[row, "low"] = (bars.loc[row, "low"] * _BAD_LOW).round()
-    return bars
-
-
-def _zero_open(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    bars.loc[_dominant_row(bars, mapping, root, date), "open"] = 0.0
-    return bars
-
-
-def _contradiction(bars: pd.DataFrame, mapping: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.DataFrame:
-    row = _dominant_row(bars, mapping, root, date)
-    bars.loc[row, "low"] = bars.loc[row, "close"] + 6
-    return bars
-
-
-_KINDS: dict[str, Callable[[pd.DataFrame, pd.DataFrame, str, pd.Timestamp], pd.DataFrame]] = {
-    "missing_bar": _missing_bar, "zero_settle": _zero_settle, "ghost_bar": _ghost_bar, "doubled_sizes": _doubled_sizes,
-    "empty_row": _empty_row, "no_trade": _no_trade, "spike": _spike, "bad_low": _bad_low, "zero_open": _zero_open,
-    "contradiction": _contradiction}
+_TABLE_FAULTS: dict[str, Callable[[pd.DataFrame, str, pd.Timestamp], pd.DataFrame]] = {
+    "missing_bar": _missing_bar, "ghost_bar": _ghost_bar, "doubled_sizes": _doubled_sizes}
+_FAULTS_OF_ALL_BARS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "zero_settle": lambda rows: rows.assign(settle=0.0),
+    "empty_row": lambda rows: rows.assign(**dict.fromkeys(PRICES, np.nan), volume=0.0),
+    "no_trade": lambda rows: rows.assign(volume=0.0),
+}
+_FAULTS_OF_ONE_BAR: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "spike": _spike,
+    "bad_low": lambda rows: rows.assign(low=(rows["low"] * _BAD_LOW).round()),
+    "zero_open": lambda rows: rows.assign(open=0.0),
+    "contradiction": lambda rows: rows.assign(low=rows["close"] + _LOW_ABOVE_CLOSE),
+}
