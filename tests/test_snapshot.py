@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,8 @@ def test_a_pair_carries_the_findings_of_its_roots(snapshot):
     assert [finding.kind for finding in snapshot.pair("RB", "HC").findings] == ["large_gap", "ignored_file"]
 
 
-@pytest.mark.parametrize(("roots", "says"), [(("RB", "ZZ"), "'ZZ'; it has HC, RB"), (("rb", "HC"), "'rb'; it has HC, RB"), (("RB", "RB"), "twice")])
+@pytest.mark.parametrize(("roots", "says"), [
+    (("RB", "ZZ"), "'ZZ'; it has HC, RB"), (("rb", "HC"), "'rb'; it has HC, RB"), (("RB", "RB"), "twice")])
 def test_a_pair_that_is_not_there_is_refused(snapshot, roots, says):
     """The error lists the roots there are."""
     with pytest.raises(SnapshotError, match=says):
@@ -150,7 +152,8 @@ def test_input_that_does_not_fit_is_refused_and_nothing_written(tmp_path, given,
 
 
 @pytest.mark.parametrize("given", [
-    broken(created_utc="yesterday"), broken(data_scope={"source": "test", "units": 3}), broken(data_scope={"source": "t", "x": np.nan})],
+    broken(created_utc="yesterday"), broken(data_scope={"source": "test", "units": 3}),
+    broken(data_scope={"source": "test", "x": np.nan})],
     ids=["time", "units", "NaN"])
 def test_a_manifest_that_could_not_be_opened_is_not_published(tmp_path, given):
     """What `open_snapshot` would refuse is refused before it is written."""
@@ -172,7 +175,7 @@ def test_each_file_is_opened_once(snapshot, monkeypatch):
     real_open = os.open
 
     def spy(path, *arguments, **options):
-        opened.append(os.path.basename(path))
+        opened.append(Path(path).name)
         return real_open(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", spy)

@@ -183,11 +183,11 @@ def check_slug(name: str) -> str:
     return name
 
 
-def check_path(path: str) -> str:
-    """The path, if it names one file below its folder in one way only, on every system; else SnapshotError."""
+def check_path(path: str, where: str) -> str:
+    """The path, if it names one file below its folder in one way only, on every system; else SnapshotError naming `where`."""
     fault = _path_fault(path)
     if fault:
-        raise SnapshotError(f"the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
+        raise SnapshotError(f"{where}: the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
                             "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
                             "restore the snapshot.")
     return path
@@ -241,7 +241,7 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
     target = Path(directory)
     check_no_twins(files, "the list of files to write")
     for name in files:
-        if "/" in check_path(name):
+        if "/" in check_path(name, str(target)):
             raise SnapshotError(f"{name!r} has a folder in it; a published folder is flat.")
     refuse_if_taken(target)
     try:

@@ -173,7 +173,7 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         _refuse(folder, f"{MANIFEST}, {where}: {fault['msg']}. It was edited, or not written by pairkit.", _RESTORE)
     if canonical_json(manifest, what=f"{folder}: {MANIFEST}") != raw:
         _refuse(folder, f"{MANIFEST} is not in RFC 8785 canonical form. It was edited or reformatted later.", _RESTORE)
-    paths = [check_path(resource.path) for resource in checked.resources]
+    paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
     check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
     lacking = sorted({*TABLES, SPECS} - set(paths))
     if lacking:
