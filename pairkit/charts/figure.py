@@ -20,7 +20,7 @@ from pairkit.charts.panes import PANES, Pane
 from pairkit.charts.readout import readout
 from pairkit.charts.signals import threshold_shapes, z_reach
 from pairkit.charts.theme import BLOCKER_WORDS, THEMES, Theme, ThemeName
-from pairkit.charts.words import nothing_to_show
+from pairkit.charts.words import nothing_to_show, plain
 from pairkit.columns import GATES
 from pairkit.errors import RunError
 
@@ -180,4 +180,4 @@ def _note(text: str, height: float, theme: Theme) -> dict[str, Any]:
 def _default_title(run: BacktestRun) -> str:
     pair, dates = run.pair, run.frame.index
     label = "   <b>SIMULATED DATA</b>" if pair.provenance.simulated else ""
-    return f"{pair.y_spec.label} against {pair.x_spec.label}, {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}{label}"
+    return f"{plain(pair.y_spec.label)} against {plain(pair.x_spec.label)}, {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}{label}"

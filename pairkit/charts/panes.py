@@ -10,6 +10,7 @@ import numpy as np
 from pairkit.charts.canvas import Canvas, Trace
 from pairkit.charts.readout import roll_rows
 from pairkit.charts.signals import beta_title, beta_traces, gate_title, gate_traces, signal_title, signal_traces
+from pairkit.charts.words import plain
 from pairkit.pair import FloatArray
 
 
@@ -33,8 +34,8 @@ def _price_title(canvas: Canvas) -> str:
     theme, pair = canvas.theme, canvas.run.pair
     held = (canvas.words["state"] == "HOLD").any()
     hold = "   " + swatch(theme.hold_edge, "Hold: data missing, position kept", "▮") if held else ""
-    return (f"<b>Prices</b>, roll-adjusted, first bar = 100   {swatch(theme.leg_y, pair.y_spec.label)}   "
-            f"{swatch(theme.leg_x, pair.x_spec.label)}   {swatch(theme.quiet_text, 'roll', '|')}{hold}")
+    return (f"<b>Prices</b>, roll-adjusted, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
+            f"{swatch(theme.leg_x, plain(pair.x_spec.label))}   {swatch(theme.quiet_text, 'roll', '|')}{hold}")
 
 
 def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:
@@ -60,8 +61,8 @@ def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:
 # --- position and money --------------------------------------------------------------------------------------------
 def _position_title(canvas: Canvas) -> str:
     pair, theme = canvas.run.pair, canvas.theme
-    return (f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, pair.y_spec.code)}   "
-            f"{swatch(theme.leg_x, pair.x_spec.code)}")
+    return (f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
+            f"{swatch(theme.leg_x, plain(pair.x_spec.code))}")
 
 
 def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:

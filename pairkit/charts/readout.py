@@ -10,7 +10,7 @@ import numpy as np
 
 from pairkit.charts.canvas import Canvas, Trace, axis_name
 from pairkit.charts.theme import BLOCKER_WORDS
-from pairkit.charts.words import decision, why_blocked
+from pairkit.charts.words import decision, plain, why_blocked
 from pairkit.columns import GATES
 from pairkit.pair import NO_CONTRACT, Leg
 
@@ -40,11 +40,11 @@ def _template(canvas: Canvas) -> str:
     legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
     return "<br>".join([
         "<b>%{text}</b>",
-        "   ".join(f'<span style="color:{color}">━</span> {spec.code} close {place[close]}:,.6~g}}' for color, spec, close in legs),
+        "   ".join(f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}' for color, spec, close in legs),
         f"β {place['beta_lag']}:.4f}}   α {place['alpha_lag']}:.4~g}}   spread {place['spread']}:.4~g}}   <b>z {place['z']}:.2f}}</b>",
         "Gates: %{hovertext}",
         limits,
-        f"Lots: {pair.y_spec.code} {place['lots_y']}:+,.6~g}}   {pair.x_spec.code} {place['lots_x']}:+,.6~g}}",
+        f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
         f"Equity {place['equity']}:,.0f}} CNY   drawdown {place['drawdown']}:.2%}}",
     ])
 
@@ -85,7 +85,7 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
     for leg, code in ((pair.y, pair.y_spec.code), (pair.x, pair.x_spec.code)):
         for row in roll_rows(leg):
             names = leg.contract_names
-            words = f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}"
+            words = plain(f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}")
             said[row] = f"{said[row]}, {words}" if row in said else words
     return said
 

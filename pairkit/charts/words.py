@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,11 @@ import pandas as pd
 
 from pairkit.columns import REASONS, STATES
 from pairkit.config import StrategyConfig
+
+
+def plain(text: str) -> str:
+    """Text from a file as plotly shows it literally: no tag in a name becomes a link or a style."""
+    return escape(text, quote=False)
 
 
 def blocker_of(reason: str) -> str:
