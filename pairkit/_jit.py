@@ -1,4 +1,5 @@
-"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math.
+"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math, a division by
+zero giving inf or NaN as in numpy.
 
 numba keys its cache on the file that holds a function and does not see a change in another file, so a kernel and all it
 calls live in one module.
@@ -17,6 +18,6 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` on first call; kept on disk, unless no folder for it can be written."""
     try:
-        return cast(Kernel, numba.njit(cache=True, nogil=True)(function))
+        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home
-        return cast(Kernel, numba.njit(nogil=True)(function))
+        return cast("Kernel", numba.njit(nogil=True, error_model="numpy")(function))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from pairkit.trading.engine import BLOCKED, HOLD, Ledger
 
@@ -90,7 +90,8 @@ def probabilistic_sharpe(
     variance = 1.0 - skew * sharpe_per_bar + (kurtosis - 1.0) / 4.0 * sharpe_per_bar**2
     if not (variance > 0.0 and bars > 1):
         return math.nan
-    return float(ndtr((sharpe_per_bar - benchmark) * math.sqrt(bars - 1) / math.sqrt(variance)))
+    deviations = (sharpe_per_bar - benchmark) * math.sqrt(bars - 1) / math.sqrt(variance)
+    return 0.5 * math.erfc(-deviations / math.sqrt(2.0))  # the normal distribution, exact in both tails
 
 
 def expected_best_sharpe(trial_variance: float, trials: int) -> float:
@@ -100,8 +101,9 @@ def expected_best_sharpe(trial_variance: float, trials: int) -> float:
     """
     if trials < 2:
         return math.nan
-    best = (1.0 - EULER_GAMMA) * ndtri(1.0 - 1.0 / trials) + EULER_GAMMA * ndtri(1.0 - 1.0 / (trials * math.e))
-    return float(math.sqrt(trial_variance) * best)
+    quantile = NormalDist().inv_cdf
+    best = (1.0 - EULER_GAMMA) * quantile(1.0 - 1.0 / trials) + EULER_GAMMA * quantile(1.0 - 1.0 / (trials * math.e))
+    return math.sqrt(trial_variance) * best
 
 
 def _best_of(trial_sharpes: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pairkit._version import __version__
 
-PACKAGES = ("numba", "numpy", "pandas", "pyarrow", "pydantic", "rfc8785", "scipy")
+PACKAGES = ("numba", "numpy", "pandas", "pyarrow", "pydantic", "rfc8785")
 _HERE = Path(__file__).resolve().parent
 
 

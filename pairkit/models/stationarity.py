@@ -4,7 +4,8 @@
    for every window by the subtraction-free scheme of models/hedges/ols.py: O(1) a bar, whatever the window.
 2. Engle-Granger regresses y on x first, with a slope that differs from window to window. The residual's products are
    quadratic forms in the products of y and x, so no residual is ever formed. Before that, a slope fitted once per block is
-   taken out of y: what is left is of the residual's own size, and little is lost to cancellation.
+   taken out of y: what is left is of the residual's own size, and little is lost to cancellation. Where that slope does not
+   suit a window (a bad tick bent it), the window is summed anew about its own.
 3. The t-statistic becomes a p-value by MacKinnon's (1994) response surfaces.
 
 Oracles in the tests: `statsmodels.tsa.stattools.coint` and `adfuller`.
@@ -32,6 +33,7 @@ _SMALL_P = np.array([[2.1659, 1.4412, 0.038269], [2.92, 1.5012, 0.039796]])
 _LARGE_P = np.array([[1.7339, 0.93202, -0.12745, -0.010368], [2.1945, 0.64695, -0.29198, -0.042377]])
 
 _SMALLEST_RANGE = 1e-10
+_LEAST_SHARE = 1e-4  # of what the block's slope leaves in y, the window's residual: below this too many digits are lost
 _COLLINEAR = 100.0 * math.sqrt(np.finfo(np.float64).eps)  # 1 - R^2 at or below this: statsmodels.coint's own bound
 
 
@@ -247,7 +249,7 @@ def _last_changes(values):
 
 @kernel
 def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
-    """The window's own fit of (y less slope x) on (1, x): slope, intercept, and 1 - R^2 of y on x.
+    """The window's own fit of (y less slope x) on (1, x): slope, intercept, 1 - R^2 of y on x, residual share of what it fits.
 
     The level columns already sum the bars `lags` .. `window` - 2 of the window; the few others are added here.
     """
@@ -265,7 +267,16 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
     cuu, cuv, cvv = suu - su * su / window, suv - su * sv / window, svv - sv * sv / window
     tilt = cuv / cvv
     left = max(cuu - tilt * cuv, 0.0)
-    return tilt, (su - tilt * sv) / window, left / (cuu + slope * (2.0 * cuv + slope * cvv))
+    return tilt, (su - tilt * sv) / window, left / (cuu + slope * (2.0 * cuv + slope * cvv)), left / cuu
+
+
+@kernel
+def _sum_window(total, row, y, x, end, rows, lags, y0, x0, slope):
+    """One window's sums, taken row by row."""
+    total[:] = 0.0
+    for t in range(end - rows + 1, end + 1):
+        _fill_pair_row(row, y, x, t, lags, y0, x0, slope)
+        _add_products(row, total)
 
 
 @kernel
@@ -329,7 +340,11 @@ def _rolling_engle_granger(y, x, window, lags):
                 continue  # a constant leg has no relation to test
             total = suffix[ahead]
             total += sums
-            tilt, shift, unexplained = _first_stage(total, y, x, end, window, lags, y0, x0, slope)
+            tilt, shift, unexplained, share = _first_stage(total, y, x, end, window, lags, y0, x0, slope)
+            if not share >= _LEAST_SHARE:
+                own = _slope_about(y, x, first, end, y0, x0)
+                _sum_window(total, row, y, x, end, rows, lags, y0, x0, own)
+                tilt, shift, unexplained, _ = _first_stage(total, y, x, end, window, lags, y0, x0, own)
             if unexplained <= _COLLINEAR:
                 statistic[end] = -np.inf
                 continue
