@@ -48,7 +48,7 @@ def product(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]
     """The compiled engine on given z, beta_lag, vol, valid and gates."""
     nothing = np.full(len(pair), np.nan)
     known = {name: np.array(given[name]) for name in ("z", "beta_lag", "vol", "valid")}
-    indicators = Indicators(**{**{name: nothing for name in Indicators._fields}, **known})
+    indicators = Indicators(**{**dict.fromkeys(Indicators._fields, nothing), **known})
     gates = Gates(*(np.array([VERDICTS.index(v) for v in given[f"gate_{gate}"]], dtype=np.int8) for gate in GATES))
     adjusted = adjust(pair, config.price_transform)
     ledger = trade(pair, adjusted.market, indicators, gates, config)

@@ -17,7 +17,8 @@ from pairkit.config import StrategyConfig
 from pairkit.pair import Leg, PairFrame
 
 Run = Callable[[PairFrame, StrategyConfig], pd.DataFrame]
-LAGGING = ("alpha_lag", "beta_lag", "beta_jump", "gate_beta", "position", "lots_y", "lots_x", "deferred", "contract_y", "contract_x")
+LAGGING = (
+    "alpha_lag", "beta_lag", "beta_jump", "gate_beta", "position", "lots_y", "lots_x", "deferred", "contract_y", "contract_x")
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
 
 
@@ -32,31 +33,32 @@ class Alarm:
 
 def with_contracts(frame: pd.DataFrame, pair: PairFrame) -> pd.DataFrame:
     """A run's table and the contract that each leg holds: the choice of contract is checked with the rest."""
-    held = {f"contract_{leg}": pair.frame[leg]["contract"].astype(object).to_numpy() for leg in ("y", "x")}
-    return frame.assign(**held)
+    y, x = (np.array([*leg.contract_names, "none"])[leg.contract] for leg in (pair.y, pair.x))
+    return frame.assign(contract_y=y, contract_x=x)
 
 
-def first_difference(ours: pd.Series, theirs: pd.Series) -> int | None:
-    """The first row on which two columns differ, NaN being equal to NaN; None where they do not."""
-    a, b = ours.to_numpy(), theirs.to_numpy()
-    if a.dtype.kind == "f":
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        same &= (np.signbit(a) == np.signbit(b)) | np.isnan(a)
+def arrays_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """A table's columns as arrays: numbers as they are, words as objects."""
+    return {name: column.to_numpy(dtype=None if column.dtype.kind in "fib" else object) for name, column in frame.items()}
+
+
+def first_difference(ours: np.ndarray, theirs: np.ndarray) -> int | None:
+    """The first row on which two columns differ in any bit, NaN being equal to NaN; None where they do not."""
+    if ours.dtype.kind == "f":
+        same = ((ours == theirs) & (np.signbit(ours) == np.signbit(theirs))) | (np.isnan(ours) & np.isnan(theirs))
     else:
-        a, b = np.asarray(ours, dtype=object), np.asarray(theirs, dtype=object)
-        same = (a == b) | (pd.isna(a) & pd.isna(b))
+        same = ours == theirs
     return None if same.all() else int(np.argmin(same))
 
 
 def prefix_alarms(run: Run, pair: PairFrame, config: StrategyConfig, cuts: Iterable[int]) -> list[Alarm]:
     """Cut the pair after each of `cuts` rows, and compare with the run on all of it."""
-    whole = run(pair, config)
+    whole = arrays_of(run(pair, config))
     alarms = []
     for rows in cuts:
-        part = run(pair[:rows], config)
-        assert len(part) == rows
-        for name in whole.columns:
-            row = first_difference(part[name], whole[name].iloc[:rows])
+        part = arrays_of(run(pair[:rows], config))
+        for name, column in whole.items():
+            row = first_difference(part[name], column[:rows])
             if row is not None:
                 alarms.append(Alarm(name, row, rows))
     return alarms
@@ -86,11 +88,11 @@ def contract_alarms(
     run: Run, pair: PairFrame, config: StrategyConfig, rows: Iterable[int], seed: int = 0
 ) -> tuple[list[Alarm], set[str]]:
     """Move each of `rows` in turn; the alarms, and the columns that did change on the first row where they may."""
-    before = run(pair, config)
+    before = arrays_of(run(pair, config))
     alarms, moved = [], set()
     for touched in rows:
-        after = run(perturbed(pair, touched, seed), config)
-        for name in before.columns:
+        after = arrays_of(run(perturbed(pair, touched, seed), config))
+        for name in before:
             row = first_difference(after[name], before[name])
             earliest = touched + (name in LAGGING)
             if row is not None and row < earliest:

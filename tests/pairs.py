@@ -39,12 +39,16 @@ def leg_frame(close: list[float] | Floats, **columns: Any) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.bdate_range(FIRST_DAY, periods=len(close)))
 
 
-def pair_of(y: pd.DataFrame, x: pd.DataFrame, y_spec: ContractSpec | None = None, x_spec: ContractSpec | None = None) -> PairFrame:
+def pair_of(
+    y: pd.DataFrame, x: pd.DataFrame, y_spec: ContractSpec | None = None, x_spec: ContractSpec | None = None
+) -> PairFrame:
     """A pair from two legs' tables, with plain specs unless given."""
     return pair_from_frames(y, x, y_spec=y_spec or spec("Y"), x_spec=x_spec or spec("X"))
 
 
-def build_pair(seed: int, bars: int = 280, *, kind: str = "ordinary", ills: tuple[str, ...] = ILLS, roll_every: int = 30) -> PairFrame:
+def build_pair(
+    seed: int, bars: int = 280, *, kind: str = "ordinary", ills: tuple[str, ...] = ILLS, roll_every: int = 30
+) -> PairFrame:
     """A pair drawn from a seed.
 
     `kind`: prices in the thousands, around 5 with a fine tick, or crossing zero. `ills`: which faults are put in.
@@ -99,7 +103,8 @@ def _leg(rng: Rng, base: Floats, held: NDArray[np.int64], tick: float, kind: str
         raw = values + 100 * basis[contract] if kind == "through_zero" else values * (1 + basis[contract])
         return np.round(raw / tick) * tick
 
-    opening = np.concatenate([base[:1], base[:-1]]) + (base - np.concatenate([base[:1], base[:-1]])) * rng.uniform(0, 0.8, bars)
+    yesterday = np.concatenate([base[:1], base[:-1]])
+    opening = yesterday + (base - yesterday) * rng.uniform(0, 0.8, bars)
     before = np.maximum(held - np.concatenate([[0], np.diff(held)]), 0)
     table = pd.DataFrame({
         "open": price(opening, held), "close": price(base, held), "volume": rng.integers(1, 5000, bars).astype(float),
@@ -183,9 +188,11 @@ def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
         "adf_window": int(rng.integers(40, 60)), "adf_lags": int(rng.integers(0, 5)),
         "adf_max_pvalue": float(rng.choice([0.05, 0.3, 0.8])),
         "beta_gate": bool(rng.random() < (0.2 if bold else 0.7)), "max_beta_jump": float(rng.choice([0.02, 0.1, 1.0])),
-        "vol_gate": bool(rng.random() < (0.2 if bold else 0.7)), "max_vol_ratio": float(rng.choice([0.8, 1.2, 2.0])), "vol_window": vol_window,
+        "vol_gate": bool(rng.random() < (0.2 if bold else 0.7)), "max_vol_ratio": float(rng.choice([0.8, 1.2, 2.0])),
+        "vol_window": vol_window,
         "vol_baseline_window": int(rng.integers(max(20, vol_window + 1), 50)),
-        "capital": float(10 ** rng.uniform(5 if bold else 4.3, 7.5)), "vol_target": float(rng.choice([0.1, 0.3, 1.0] if bold else [0.0, 0.1, 0.3])),
+        "capital": float(10 ** rng.uniform(5 if bold else 4.3, 7.5)),
+        "vol_target": float(rng.choice([0.1, 0.3, 1.0] if bold else [0.0, 0.1, 0.3])),
         "max_leverage": float(10 ** rng.uniform(0.3 if bold else -0.5, 1.3)), "whole_lots": bool(rng.random() < 0.6),
         "max_loss": float(rng.choice([0.0, 0.0, 0.02, 0.2])), "max_holding_days": int(rng.choice([1, 5, 10, 40])),
         "cooldown_days": int(rng.choice([0, 1, 3, 10])), "rearm": bool(rng.random() < 0.6),

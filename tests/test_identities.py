@@ -16,7 +16,7 @@ from pairkit.run import run_backtest
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 DRAWN = st.builds(lambda seed: (draw_pair(seed, 200), draw_config(seed)), SEEDS)
-many = settings(max_examples=40)
+many = settings(max_examples=30)
 
 
 @many

@@ -26,14 +26,14 @@ def test_no_row_depends_on_a_later_session(model, transform, test, seed, data):
     """Dropping later sessions leaves every earlier row unchanged, to the bit, in every column."""
     pair = draw_pair(seed, 160)
     config = draw_config(seed, hedge_model=model, price_transform=transform, adf_test=test)
-    cuts = data.draw(st.lists(st.integers(1, len(pair)), min_size=1, max_size=3))
+    cuts = data.draw(st.lists(st.integers(1, len(pair)), min_size=1, max_size=4))
     assert prefix_alarms(run, pair, config, cuts) == []
 
 
 @pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)
 def test_every_cut_of_one_pair_is_clean(model, transform, test):
     """The same after each of a pair's sessions, from the first one on."""
-    pair = draw_pair(7, 150)
+    pair = draw_pair(7, 120)
     config = draw_config(7, hedge_model=model, price_transform=transform, adf_test=test)
     assert prefix_alarms(run, pair, config, range(1, len(pair) + 1)) == []
 

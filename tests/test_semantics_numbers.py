@@ -18,7 +18,7 @@ from statsmodels.tsa.stattools import adfuller, coint
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.models.adjusted import adjust
 from pairkit.run import run_backtest
-from tests.pairs import build_pair, leg_frame, pair_of, spec
+from tests.pairs import build_pair, leg_frame, pair_of
 
 NAN = float("nan")
 SHORT = StrategyConfig(
@@ -144,8 +144,8 @@ def test_2_1_kalman_takes_a_step_as_bayes_would():
     x = 50 + np.cumsum(rng.normal(size=130))
     y = 10 + 1.3 * x + rng.normal(size=130)
     window, gamma = 120, 1e-3
-    frame = run_backtest(pair_of(leg_frame(y), leg_frame(x)),
-                         SHORT.replace(hedge_model="kalman", price_transform="level", hedge_window=window, kalman_gamma=gamma)).frame
+    config = SHORT.replace(hedge_model="kalman", price_transform="level", hedge_window=window, kalman_gamma=gamma)
+    frame = run_backtest(pair_of(leg_frame(y), leg_frame(x)), config).frame
     x0, y0 = x[:window], y[:window]
     slope, _ = np.polyfit(x0, y0, 1)
     noise = np.sum((y0 - y0.mean() - slope * (x0 - x0.mean())) ** 2) / (window - 2)
@@ -160,8 +160,8 @@ def test_2_1_kalman_takes_a_step_as_bayes_would():
 def test_2_1_kalman_does_not_care_for_the_unit_of_prices(gappy):
     """Quoted in other units, the same pair has the same z: prices near 4,000 and near 4 are treated alike."""
     config = SHORT.replace(hedge_model="kalman", price_transform="level")
-    scaled = [leg.table(gappy.trade_date).drop(columns="contract") * 1000 for leg in (gappy.y, gappy.x)]
-    scaled = [table.assign(contract=leg.table(gappy.trade_date)["contract"]) for table, leg in zip(scaled, (gappy.y, gappy.x), strict=True)]
+    tables = [leg.table(gappy.trade_date) for leg in (gappy.y, gappy.x)]
+    scaled = [(table.drop(columns="contract") * 1000).assign(contract=table["contract"]) for table in tables]
     np.testing.assert_allclose(
         run_backtest(pair_of(*scaled), config).frame["z"], run_backtest(gappy, config).frame["z"], rtol=1e-7, atol=1e-7)
 
@@ -187,7 +187,8 @@ def test_2_4_z(table):
 def test_2_4_z_is_nan_where_the_spread_does_not_move():
     """y is exactly 2 x: the spread is rounding noise, and noise has no z."""
     x = [50.0 + (t * 7 % 5) for t in range(60)]
-    frame = run_backtest(pair_of(leg_frame([2 * value for value in x]), leg_frame(x)), SHORT.replace(price_transform="level")).frame
+    pair = pair_of(leg_frame([2 * value for value in x]), leg_frame(x))
+    frame = run_backtest(pair, SHORT.replace(price_transform="level")).frame
     assert frame["z"].isna().all()
     assert not frame["valid"].any()
 

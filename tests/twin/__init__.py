@@ -49,7 +49,8 @@ def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], in
     engine = Engine(bars, {"y": pair.y_spec, "x": pair.x_spec}, indicators, config)
     rows = [engine.step(row) for row in range(len(pair))]
     frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
-    return TwinRun(frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), figures(rows, engine.trades, indicators, config), engine.events)
+    metrics = figures(rows, engine.trades, indicators, config)
+    return TwinRun(frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), metrics, engine.events)
 
 
 def _trades(engine: Engine, dates: pd.DatetimeIndex) -> pd.DataFrame:

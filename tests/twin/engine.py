@@ -46,7 +46,8 @@ class Engine:
         self.now = {name: column[row] for name, column in self.indicators.items()}
         self.pnl = self.cost = 0.0
         deferred = self.order is not None and not self._can_fill()
-        self._roll(leaving=self.order is not None and self.order["kind"] == "exit" and not deferred and self.config.fill == "open")
+        exits = self.order is not None and self.order["kind"] == "exit" and not deferred
+        self._roll(leaving=exits and self.config.fill == "open")
         if self.order is not None:
             self._fill_or_drop(deferred)
         self._mark()
@@ -77,7 +78,8 @@ class Engine:
 
     def _margin(self, lots: dict[str, float]) -> float:
         """Margin of lots at today's closes."""
-        return sum(abs(lots[leg] * self.bar[leg]["close"]) * self.specs[leg].multiplier * self.specs[leg].margin_rate for leg in LEGS)
+        notional = {leg: abs(lots[leg] * self.bar[leg]["close"]) * self.specs[leg].multiplier for leg in LEGS}
+        return sum(notional[leg] * self.specs[leg].margin_rate for leg in LEGS)
 
     # --- roll ------------------------------------------------------------------------------------------------------
     def _changed(self, leg: str) -> bool:

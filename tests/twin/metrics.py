@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import fsum, nan, sqrt
+from itertools import pairwise
+from math import fsum, isnan, nan, sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -18,7 +19,7 @@ def figures(
     start = valid.index(True) if True in valid else 0
     measured = rows[start:]
     equity = [config.capital if start == 0 else rows[start - 1]["equity"], *(row["equity"] for row in measured)]
-    returns = [(after - before) / config.capital for before, after in zip(equity, equity[1:], strict=False)]
+    returns = [(after - before) / config.capital for before, after in pairwise(equity)]
     mean, deviation = mean_and_deviation(returns) if len(returns) > 1 else (fsum(returns), nan)
     per_bar = mean / deviation if deviation > 0 else nan
     closed = [trade for trade in trades if trade["exit_filled"] is not None]
@@ -52,7 +53,7 @@ def max_drawdown(equity: list[float], capital: float) -> float:
 
 def probability_of_skill(returns: list[float], mean: float, per_bar: float) -> float:
     """Probabilistic Sharpe ratio against 0, from population moments."""
-    if not per_bar == per_bar:
+    if isnan(per_bar):
         return nan
     bars = len(returns)
     moment = {k: fsum((value - mean) ** k for value in returns) / bars for k in (2, 3, 4)}
