@@ -218,7 +218,7 @@ def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
 def _closed(days: NDArray[np.datetime64]) -> Marks:
     """Weekends and New Year's Day, on which no exchange trades."""
     index = pd.DatetimeIndex(days)
-    return np.asarray((index.dayofweek >= 5) | ((index.month == 1) & (index.day == 1)))
+    return np.asarray((index.day_of_week >= 5) | ((index.month == 1) & (index.day == 1)))
 
 
 def _unexpected(bars: _Bars, expected: pd.DataFrame) -> Marks:

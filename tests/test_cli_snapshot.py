@@ -1,0 +1,142 @@
+"""The snapshot commands: what they print, what they return to a shell, and that help is quick to load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.cli.snapshot import snapshot_app
+from tests.small_market import snapshot_input
+
+PLAIN = """date,open,high,low,close,settle,volume
+2024-01-02,3990,4010,3985,4000,0,1200
+2024-01-03,4001,4020,3990,4015,4010,1300
+"""
+
+
+def run(*arguments):
+    """The command's answer, with a wide terminal."""
+    return CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(snapshot_app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with one snapshot."""
+    write_snapshot(tmp_path / "snapshots", "small", **snapshot_input())
+    return tmp_path / "snapshots"
+
+
+@pytest.fixture
+def damaged(folder):
+    """The same with a second one that lost a byte."""
+    bad = write_snapshot(folder, "bad", **snapshot_input()).path / "bars.parquet"
+    bad.write_bytes(bad.read_bytes()[:-1])
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files of bars."""
+    for root in ("RB", "HC"):
+        (tmp_path / f"{root}.csv").write_text(PLAIN)
+    return [tmp_path / "RB.csv", tmp_path / "HC.csv"]
+
+
+def test_list_shows_each_snapshot(folder):
+    """Name, roots, range, simulated label and id are in the table."""
+    answer = run("list", "--dir", folder)
+    assert answer.exit_code == 0
+    for shown in ("small", "simulated", "HC RB", "2024-01-02", "160", open_snapshot(folder / "small").id[:12]):
+        assert shown in answer.stdout
+
+
+def test_list_shows_what_cannot_be_opened_and_says_so_to_the_shell(damaged):
+    """A damaged one is listed with its reason, and the exit code is 1."""
+    answer = run("list", "--dir", damaged)
+    assert answer.exit_code == 1
+    assert "cannot be opened" in answer.stdout
+    assert "bars.parquet: expected" in answer.stdout
+    plain = json.loads(run("list", "--dir", damaged, "--json").stdout)
+    assert [(entry["name"], entry["verified"]) for entry in plain["snapshots"]] == [("bad", False), ("small", True)]
+
+
+def test_an_empty_folder_lists_nothing_and_an_absent_one_is_an_error(tmp_path):
+    """Nothing to list is fine; nowhere to look is not."""
+    empty = run("list", "--dir", tmp_path)
+    assert (empty.exit_code, "holds no snapshot" in empty.stdout) == (0, True)
+    assert run("list", "--dir", tmp_path / "nowhere").exit_code == 2
+
+
+@pytest.mark.parametrize("by", ["name", "path", "all"])
+def test_verify_prints_the_id(folder, by):
+    """By name in the folder, by path, or all of them."""
+    named = {"name": ["small"], "path": [folder / "small"], "all": []}[by]
+    answer = run("verify", *named, "--dir", folder)
+    assert answer.exit_code == 0
+    assert open_snapshot(folder / "small").id in answer.stdout
+
+
+def test_verify_fails_on_a_damaged_one(damaged):
+    """Exit code 1, the file named; the good one still passes."""
+    answer = run("verify", "--dir", damaged)
+    assert answer.exit_code == 1
+    assert "FAILED" in answer.stdout
+    assert "bars.parquet" in answer.stdout
+    assert "verified" in answer.stdout
+    assert run("verify", "small", "--dir", damaged).exit_code == 0
+    plain = json.loads(run("verify", "bad", "--dir", damaged, "--json").stdout)
+    assert "bars.parquet" in plain["snapshots"][0]["error"]
+
+
+@pytest.mark.parametrize("arguments", [["ghost"], []])
+def test_verify_of_nothing_could_not_be_done(tmp_path, arguments):
+    """A name that is not there, or an empty folder: exit code 2."""
+    assert run("verify", *arguments, "--dir", tmp_path).exit_code == 2
+
+
+def test_import_makes_a_snapshot_and_reports_findings(files, tmp_path):
+    """The id, the range and each finding are printed."""
+    answer = run("import", *files, "--name", "mine", "--dir", tmp_path / "out")
+    assert answer.exit_code == 0, answer.output
+    snapshot = open_snapshot(tmp_path / "out" / "mine")
+    assert f"4 bars of HC RB, 2024-01-02 .. 2024-01-03\nid {snapshot.id}" in answer.stdout
+    for kind in ("zero_settle", "unadjusted_splice", "no_open_interest"):
+        assert kind in answer.stdout
+
+
+def test_import_as_json_gives_id_and_findings(files, tmp_path):
+    """The same for programs."""
+    plain = json.loads(run("import", *files, "--name", "mine", "--dir", tmp_path / "out", "--json").stdout)
+    assert plain["id"] == open_snapshot(tmp_path / "out" / "mine").id
+    assert {finding["kind"] for finding in plain["findings"]} >= {"zero_settle", "unadjusted_splice"}
+
+
+@pytest.mark.parametrize(("edit", "arguments", "says"), [
+    (("4015", "x"), [], "row 3, column 'close': 'x' is not a number"),
+    (None, ["--name", "../up"], "cannot name a snapshot"),
+    (None, ["--specs", "nowhere.json"], "specs file nowhere.json cannot be read"),
+])
+def test_import_that_cannot_be_done_says_why(files, tmp_path, edit, arguments, says):
+    """Exit code 2, the reason on the error stream or as JSON, and no snapshot."""
+    if edit:
+        files[0].write_text(PLAIN.replace(*edit))
+    given = ["import", *files, "--dir", tmp_path / "out", "--name", "mine", *arguments]
+    answer = run(*given)
+    assert answer.exit_code == 2
+    assert says in answer.stderr
+    assert says in json.loads(run(*given, "--json").stdout)["error"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_loads_nothing_heavy():
+    """Asking for help imports neither pandas nor pyarrow nor pydantic nor numba."""
+    code = ("import sys; from pairkit.cli.snapshot import snapshot_app\ntry: snapshot_app(['--help'])\nexcept SystemExit: pass\n"
+            "print('heavy:', *sorted({'pandas', 'numpy', 'pyarrow', 'pydantic', 'numba', 'streamlit'} & set(sys.modules)))")
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "import" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == "heavy:"

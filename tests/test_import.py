@@ -1,0 +1,426 @@
+"""Files of daily bars come in by any usual spelling, whole or not at all, and what was done to them is told."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from pairkit.audit.intake import import_files
+from pairkit.data.files import read_bars
+from pairkit.data.spellings import CellError, meaning_of_heading, read_code, read_date, read_number
+from pairkit.errors import DataError, SnapshotError
+from pairkit.market.contracts import bundled_spec, bundled_specs
+from tests.small_market import small_market
+
+REAL_DATA = os.environ.get("PAIRKIT_REAL_DATA", "")
+PLAIN = """date,open,high,low,close,settle,volume,open_interest
+2024-01-02,3990,4010.5,3985,4000,3999,1200,5000
+2024-01-03,4001,4020,3990,4015,4010,1300,5100
+2024-01-04,4015,4030,4005,,4012,1100,5050
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write text or bytes to a file and return its path."""
+    def write_file(content, name="RB.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return path
+    return write_file
+
+
+@pytest.fixture
+def plain(write):
+    """The bars that every other spelling must give."""
+    return read_bars(write(PLAIN, "RB.csv")).bars
+
+
+def kinds(imported):
+    """The kinds of the findings, sorted."""
+    return sorted(finding.kind for finding in imported.findings)
+
+
+def parquet(frame, **options):
+    """A DataFrame as Parquet bytes."""
+    sink = io.BytesIO()
+    frame.to_parquet(sink, **options)
+    return sink.getvalue()
+
+
+def test_a_plain_file_is_read_as_it_stands(plain):
+    """Each cell is where it was; what is empty is NaN; what the file lacks is NaN."""
+    assert list(plain["root"]) == ["RB"] * 3
+    assert plain["contract"].isna().all()
+    assert list(plain["trade_date"]) == list(pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-04"]))
+    assert list(plain["high"]) == [4010.5, 4020.0, 4030.0]
+    np.testing.assert_array_equal(plain["close"], [4000.0, 4015.0, np.nan])
+    assert plain["up_limit"].isna().all()
+
+
+# --- spellings -------------------------------------------------------------------------------------------------------
+HEADINGS = PLAIN.splitlines()[0]
+CHINESE = PLAIN.replace(HEADINGS, "日期,开盘价,最高价,最低价,收盘价,结算价,成交量,持仓量")
+
+
+@pytest.mark.parametrize(("content", "encoding"), [
+    (CHINESE, "utf-8"), (CHINESE, "utf-8-sig"), (CHINESE, "gb18030"),
+    (CHINESE.replace("日期", "交易日期").replace("成交量", "成交量(手)"), "gb18030"),
+    (PLAIN.replace(HEADINGS, "Trade_Date, OPEN ,High,LOW,Close,Settlement,Vol,OI"), "utf-8"),
+    (PLAIN.replace(",", ";"), "utf-8"), (PLAIN.replace(",", "\t"), "utf-8"), (PLAIN.replace("\n", "\r\n"), "utf-8"),
+    (PLAIN.replace("2024-01-0", "2024/1/"), "utf-8"), (PLAIN.replace("2024-01-0", "2024010"), "utf-8"),
+    (PLAIN.replace("2024-01-02", "2024年1月2日").replace("2024-01-03", "2024年01月03日"), "gb18030"),
+    (PLAIN.replace("2024-01-02", "2024-01-02 00:00:00").replace("2024-01-03", "2024-01-03T00:00"), "utf-8"),
+    (PLAIN.replace("4005,,", "4005,--,"), "utf-8"), (PLAIN.replace("4005,,", "4005,null,"), "utf-8"),
+    (PLAIN.replace("4005,,", "4005,NaN,"), "utf-8"), (PLAIN.replace("4005,,", "4005,-,"), "utf-8"),
+    (PLAIN.replace("3990,4010.5", "3.99e3,4010.50"), "utf-8"), (PLAIN.replace("date", ""), "utf-8"),
+    (PLAIN + "\n\n", "utf-8"),
+], ids=range(19))
+def test_every_usual_spelling_gives_the_same_bars(write, plain, content, encoding):
+    """Headings, separators, encodings, dates, missing cells: the same table."""
+    assert_frame_equal(read_bars(write(content, "RB.csv", encoding)).bars, plain)
+
+
+def typed():
+    """The plain bars with proper types."""
+    return pd.read_csv(io.StringIO(PLAIN), parse_dates=["date"])
+
+
+@pytest.mark.parametrize("content", [
+    parquet(typed(), index=False),
+    parquet(typed().set_index("date")),
+    parquet(typed().set_index("date").rename_axis(None)),
+    parquet(typed().assign(date=lambda bars: bars["date"].dt.strftime("%Y%m%d").astype(int))),
+    parquet(typed().assign(date=lambda bars: bars["date"].dt.date)),
+    parquet(typed().assign(date=lambda bars: bars["date"].astype(str).astype("category"))),
+    parquet(typed().assign(close=["4000", "4,015", "--"])),
+], ids=["column", "index", "nameless index", "int dates", "date objects", "category", "text"])
+def test_parquet_gives_the_same_bars(write, plain, content):
+    """Dates of any type, as a column or as the index."""
+    assert_frame_equal(read_bars(write(content, "RB.parquet")).bars, plain)
+
+
+@pytest.mark.parametrize("name", [
+    "RB.csv", "rb.csv", "rb_daily.csv", "SHFE.rb.csv", "RB0.csv", "RB888.csv", "rb-2014-2024.txt", "螺纹钢.csv", "RB.SHF.csv"])
+def test_the_root_is_the_files_name(write, plain, name):
+    """A file is named after its root, in any case, with what vendors add."""
+    assert_frame_equal(read_bars(write(PLAIN, name)).bars, plain)
+
+
+@pytest.mark.parametrize(("heading", "cell"), [
+    ("symbol", "rb"), ("品种", "螺纹钢"), ("ts_code", "RB.SHF"), ("代码", "RB0"), ("root", "RB"), ("合约", "RB888"),
+    ("Ticker", "SHFE.rb")])
+def test_the_root_may_be_a_column(write, plain, heading, cell):
+    """A column names the root, whatever the file is called."""
+    lines = PLAIN.splitlines()
+    content = "\n".join([f"{lines[0]},{heading}", *(f"{line},{cell}" for line in lines[1:])])
+    assert_frame_equal(read_bars(write(content, "download (3).csv")).bars, plain)
+
+
+@pytest.mark.parametrize(("heading", "meaning"), [
+    ("今收盘", "close"), ("今结算", "settle"), ("涨停价", "up_limit"), ("跌停价", "down_limit"), ("hold", "open_interest"),
+    ("持仓", "open_interest"), ("Open Interest", "open_interest"), ("\ufeffdate", "trade_date"), ("交易日", "trade_date"),
+    ("成交量(万手)", None), ("amount", None), ("pre_close", None), ("change1", None)])
+def test_a_heading_has_one_meaning_or_none(heading, meaning):
+    """A heading in another unit, or of another figure, is not ours."""
+    assert meaning_of_heading(heading) == meaning
+
+
+@pytest.mark.parametrize("text", [
+    "01/02/2024", "2/1/2024", "1-2-24", "2024-02-30", "20241301", "2024-01-02 09:30", "2024-01-02 00:00:00+08:00", "45293",
+    "Jan 2", "", "--", "2024-01/02"])
+def test_a_date_with_two_readings_or_none_is_refused(text):
+    """Day-first and month-first, times of day, serial numbers and days that do not exist have no reading."""
+    with pytest.raises(CellError, match=r"accepted are 2020-01-02|calendar"):
+        read_date(text)
+
+
+@pytest.mark.parametrize("text", [
+    "inf", "-Infinity", "1e999", "3500,5", "1,23", "1_000", "12%", "abc", "3 500", "0x10", "1.2.3", "True"])
+def test_a_number_with_two_readings_or_none_is_refused(text):
+    """Infinite values, decimal commas, percent and other notations have no reading."""
+    with pytest.raises(CellError):
+        read_number(text)
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("rb2405", ("RB", "RB2405")), ("RB2405.SHF", ("RB", "RB2405")), ("TA405", ("TA", "TA405")), ("DCE.m2405", ("M", "M2405")),
+    ("IF1505", ("IF", "IF1505")), ("m8888", ("M", None)), ("MY_LEG", ("MY_LEG", None)), ("mine", ("Mine", None))])
+def test_a_code_is_a_root_or_a_contract(text, code):
+    """Delivery months make a contract; continuous-series numbers and names of one's own do not."""
+    assert read_code(text, {"mine": "Mine"}) == code
+
+
+# --- several roots and contracts -------------------------------------------------------------------------------------
+def test_a_folder_is_one_root_a_file(write, tmp_path):
+    """Every table of a folder is read; other files are named in a finding."""
+    for name in ("RB.csv", "hc.csv", "M.csv"):
+        write(PLAIN, name)
+    write("# notes", "README.md")
+    imported = read_bars(tmp_path)
+    assert [spec.code for spec in imported.specs] == ["HC", "M", "RB"]
+    assert len(imported.bars) == 9
+    assert [source.name for source in imported.sources] == ["M.csv", "RB.csv", "hc.csv"]
+    ignored = next(finding for finding in imported.findings if finding.kind == "ignored_file")
+    assert "README.md" in ignored.message
+
+
+def test_one_long_table_gives_the_same_as_a_file_a_root(write):
+    """Long or wide apart, the bars are the same."""
+    apart = read_bars([write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")])
+    lines = PLAIN.splitlines()
+    content = "\n".join([f"{lines[0]},symbol", *(f"{line},{root}" for line in lines[1:] for root in ("RB", "HC"))])
+    assert_frame_equal(read_bars(write(content, "all.csv")).bars, apart.bars)
+
+
+@pytest.mark.parametrize("by", ["column", "months", "files"])
+def test_contracts_are_kept_and_mapped_by_open_interest(write, tmp_path, by):
+    """A table of contracts keeps them, whoever names them, and gets a mapping that was known a session before."""
+    bars = small_market().bars.query("root == 'RB'")
+    handed_over = (bars["contract"] == "RB2410") & (bars["trade_date"] >= "2024-01-20")
+    bars = bars.assign(open_interest=np.where(handed_over, 9000.0, 5000.0))
+    table = bars.drop(columns=["root", "up_limit", "down_limit"])
+    if by == "files":
+        paths = [write(of_one.drop(columns="contract").to_csv(index=False), f"{name}.csv")
+                 for name, of_one in table.groupby("contract")]
+    elif by == "months":
+        paths = [write(table.assign(contract=table["contract"].str[2:]).to_csv(index=False), "RB.csv")]
+    else:
+        paths = [write(table.to_csv(index=False), "bars.csv")]
+    imported = read_bars(paths)
+    assert_frame_equal(imported.bars, bars.astype({"root": "str", "contract": "str"}).reset_index(drop=True))
+    mapping = imported.mapping.set_index("trade_date")
+    assert mapping["contract"].loc["2024-01-22"] == "RB2405"
+    assert mapping["contract"].loc["2024-01-23"] == "RB2410"
+    assert (mapping["known_date"] < mapping.index).all()
+    assert "mapping_made" in kinds(imported)
+
+
+def test_a_series_that_names_its_contract_each_day_keeps_those_names(write):
+    """One bar a day, each with its contract: that is the mapping."""
+    lines = PLAIN.splitlines()
+    named = [f"{line},{name}" for line, name in zip(lines[1:], ["rb2405", "rb2405", "rb2410"], strict=True)]
+    content = "\n".join([f"{lines[0]},合约", *named])
+    imported = read_bars(write(content, "main.csv"))
+    assert list(imported.mapping["contract"]) == ["RB2405", "RB2405", "RB2410"]
+    assert list(imported.mapping["known_date"].dt.day) == [1, 2, 3]
+
+
+def test_limits_are_read_where_there_are_some(write):
+    """涨停价 and 跌停价 become limits."""
+    lines = PLAIN.splitlines()
+    content = "\n".join([f"{lines[0]},涨停价,跌停价", *(f"{line},4400,3600" for line in lines[1:])])
+    bars = read_bars(write(content)).bars
+    assert (bars["up_limit"] == 4400).all()
+    assert (bars["down_limit"] == 3600).all()
+
+
+# --- what is done is told --------------------------------------------------------------------------------------------
+ROWS = PLAIN.splitlines()
+
+
+@pytest.mark.parametrize(("content", "kind", "count", "dates"), [
+    ("\n".join([*ROWS, ROWS[2]]), "duplicate_rows", 1, ("2024-01-03",)),
+    ("\n".join([*ROWS, ROWS[3], ROWS[3]]), "duplicate_rows", 2, ("2024-01-04", "2024-01-04")),
+    ("\n".join([ROWS[0], ROWS[2], ROWS[1], ROWS[3]]), "unsorted_rows", 1, ("2024-01-02",)),
+    ("\n".join([ROWS[0], *ROWS[:0:-1]]), "unsorted_rows", 2, ("2024-01-02", "2024-01-03")),
+    (PLAIN.replace("1200", '"1,200"'), "thousands_separators", 1, ()),
+], ids=["duplicate", "two duplicates", "unsorted", "newest first", "thousands"])
+def test_what_is_done_to_rows_is_told(write, plain, content, kind, count, dates):
+    """The bars are those of the plain file, and a finding says what was done, how often and on which days."""
+    imported = read_bars(write(content))
+    assert_frame_equal(imported.bars, plain)
+    finding = next(finding for finding in imported.findings if finding.kind == kind)
+    assert (finding.count, finding.dates) == (count, dates)
+
+
+def test_columns_that_are_not_used_are_told(write):
+    """A column without a meaning for us is named, not dropped in silence."""
+    content = "\n".join([f"{ROWS[0]},amount", *(f"{row},1" for row in ROWS[1:])])
+    finding = next(finding for finding in read_bars(write(content)).findings if finding.kind == "ignored_columns")
+    assert "amount" in finding.message
+
+
+@pytest.mark.parametrize("name", ["settle", "open_interest"])
+def test_settle_and_open_interest_may_be_absent(write, name):
+    """They are NaN then, and a finding says so."""
+    imported = read_bars(write(typed().drop(columns=name).to_csv(index=False)))
+    assert imported.bars[name].isna().all()
+    assert f"no_{name}" in kinds(imported)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("content", "says"), [
+    (PLAIN.replace("4010.5", "4o10"), r"row 2, column 'high': '4o10' is not a number"),
+    (PLAIN.replace("4015,4010", "inf,4010"), r"row 3, column 'close': 'inf' is infinite"),
+    (PLAIN.replace("2024-01-03", "03/01/2024"), r"row 3, column 'date': '03/01/2024' could be day first or month first"),
+    (PLAIN.replace("2024-01-04", ""), r"row 4, column 'date': '' is a missing date"),
+    (PLAIN.replace("2024-01-03", "2024-01-03 21:00"), r"row 3, column 'date': .* time of day"),
+    (PLAIN.replace("2024-01-03", "2024-01-02"), r"RB 2024-01-02 is given twice and differs: open 3990 and 4001;.*row 2, .*row 3"),
+    (PLAIN.replace("4001,4020", "4020"), r"row 3: has 7 cells where the headings are 8"),
+    (PLAIN.replace(",volume", ",amount"), r"no column for volume; .* could have filled"),
+    (PLAIN.replace("date", "when"), r"no column for trade_date; its headings are 'when'"),
+    (PLAIN.replace("low", "close"), r"'close' and 'close' both mean close"),
+    (PLAIN.replace("low", "收盘价"), r"'收盘价' and 'close' both mean close"),
+    (PLAIN.replace('4000', '"4000'), r"quote"),
+    (ROWS[0], "no rows"),
+    (b"", "is empty"),
+    (b"  \n\n", "is empty"),
+    (b"hello", "no table"),
+    (b"<html>, <body>\n", "no rows|no column"),
+    (b"PK\x03\x04rest", "Excel workbook; save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0rest", "Excel workbook"),
+    (b"\x1f\x8brest", "gzip"),
+    (b"PAR1 not really", "cut off or damaged"),
+    (PLAIN.encode("utf-16"), "zero bytes"),
+    (b"date,open\n\xff\xff\xff,1\n", "UTF-8 or GB18030"),
+], ids=lambda part: part[:30] if isinstance(part, str) else "")
+def test_what_has_no_reading_refuses_the_file_and_names_the_place(write, content, says):
+    """File, row, column and value are in the message; nothing is imported."""
+    with pytest.raises(DataError, match=says) as caught:
+        read_bars(write(content))
+    assert "RB" in str(caught.value)
+
+
+@pytest.mark.parametrize(("frame", "says"), [
+    (typed().assign(close=[1.0, np.inf, 2.0]), "row 2, column 'close': inf is infinite"),
+    (typed().assign(volume=[True, False, True]), "row 1, column 'volume': True is not a number"),
+    (typed().assign(date=typed()["date"].dt.tz_localize("Asia/Shanghai")), "row 1, column 'date': .* time zone"),
+    (typed().assign(date=typed()["date"] + pd.Timedelta(hours=9)), "row 1, column 'date': .* time of day"),
+    (typed().assign(close=[[1], [2], [3]]), "column close: holds lists"),
+])
+def test_parquet_cells_without_a_reading_are_refused(write, frame, says):
+    """The same rules hold for typed cells."""
+    with pytest.raises(DataError, match=says):
+        read_bars(write(parquet(frame), "RB.parquet"))
+
+
+@pytest.mark.parametrize("name", ["download.1.csv", "p_y.csv", "2024.csv", "daily bars.csv"])
+def test_a_name_that_tells_no_root_is_refused(write, name):
+    """None or two roots in the name: the message says how to name the file."""
+    with pytest.raises(DataError, match=r"cannot tell which root.*\(RB.csv\)"):
+        read_bars(write(PLAIN, name))
+
+
+def test_rows_that_name_two_roots_or_none_are_refused(write):
+    """Root and contract of a row must agree, and one must be there."""
+    content = "\n".join([f"{ROWS[0]},root,contract", f"{ROWS[1]},RB,HC2405"])
+    with pytest.raises(DataError, match="row 2: names both RB and HC2405"):
+        read_bars(write(content))
+    with pytest.raises(DataError, match="row 2: names neither"):
+        read_bars(write(f"{ROWS[0]},root\n{ROWS[1]},--"))
+
+
+def test_a_root_with_and_without_contracts_is_refused(write):
+    """Contract names are for all of a root's bars or for none."""
+    with pytest.raises(DataError, match="RB has bars with a contract and bars without"):
+        read_bars(write(f"{ROWS[0]},contract\n{ROWS[1]},RB2405\n{ROWS[2]},RB"))
+
+
+@pytest.mark.parametrize("paths", [[], ["nowhere.csv"]])
+def test_nothing_to_read_is_refused(tmp_path, paths):
+    """No path, a path that is not there, a folder without tables."""
+    with pytest.raises(DataError):
+        read_bars([tmp_path / path for path in paths])
+    with pytest.raises(DataError, match="no file ending in"):
+        read_bars(tmp_path)
+
+
+def test_a_workbook_in_a_folder_is_refused_not_passed_over(write, tmp_path):
+    """What is probably data in a form we do not read stops the import."""
+    write(PLAIN, "RB.csv")
+    write(b"PK\x03\x04", "HC.xlsx")
+    with pytest.raises(DataError, match=r"HC.xlsx is an Excel workbook"):
+        read_bars(tmp_path)
+
+
+# --- specs -----------------------------------------------------------------------------------------------------------
+OWN = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "lot", "fee_open": 2, "fee_close": 2, "margin_rate": 0.1}'
+OWN_CSV = "code,multiplier,tick,fee_mode,fee_open,fee_close,margin_rate,price_limit\nZZ,10,1,lot,2,2,0.1,\n"
+
+
+def test_a_root_without_a_spec_says_how_to_give_one(write):
+    """The message names --specs and shows a line to copy, with the root filled in."""
+    with pytest.raises(DataError, match=r"no contract spec for root 'ZZ'.*--specs FILE.*\"code\": \"ZZ\""):
+        read_bars(write(PLAIN, "ZZ.csv"))
+
+
+@pytest.mark.parametrize(
+    "content", [f'{{"specs": [{OWN}]}}', f"[{OWN}]", f'{{"ZZ": {OWN}}}', OWN_CSV], ids=["specs", "list", "table", "csv"])
+def test_specs_come_from_a_file(write, tmp_path, content):
+    """JSON of three shapes, or CSV, gives the same spec."""
+    specs_file = write(content, "specs.txt")
+    snapshot = import_files(write(PLAIN, "zz_daily.csv"), name="own", folder=tmp_path / "out", specs_file=specs_file)
+    spec = snapshot.specs["ZZ"]
+    assert (spec.multiplier, spec.fee_mode, spec.fee_open, spec.price_limit, spec.source) == (10.0, "lot", 2.0, None, "user")
+
+
+def test_a_given_spec_wins_over_the_bundled_one(write):
+    """Your own RB is used, not ours."""
+    own = bundled_spec("RB").__class__(**{**bundled_spec("RB").to_dict(), "multiplier": 7.0})
+    assert read_bars(write(PLAIN), specs=[own]).specs == (own,)
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    ("{", "is not JSON"), ("[]", "holds no spec"), ("[3]", "found 3"), (f"[{OWN},{OWN}]", "given twice"),
+    (f"[{OWN.replace('tick', 'ticks')}]", "no field ticks"), (f"[{OWN.replace('10', '-10')}]", "multiplier"),
+    (f"[{OWN.replace('0.1', '3')}]", "margin_rate"), (OWN_CSV.replace(",10,", ",ten,"), "row 2, column multiplier: 'ten'"),
+    (OWN_CSV.replace(",0.1,", ",0.1,0.06,"), "row 2: has more or fewer cells"),
+    (OWN_CSV.replace(",10,", ",,"), "row 2, multiplier")])
+def test_a_specs_file_that_does_not_fit_is_refused(write, tmp_path, content, says):
+    """File, place and field are named."""
+    with pytest.raises(DataError, match=f"(?s)specs.txt.*{says}"):
+        import_files(write(PLAIN, "ZZ.csv"), name="own", folder=tmp_path / "out", specs_file=write(content, "specs.txt"))
+
+
+# --- into a snapshot -------------------------------------------------------------------------------------------------
+def test_an_import_seals_bars_sources_and_findings(write, tmp_path):
+    """The snapshot has the bars, each file's hash, and the findings of reading and of examining."""
+    paths = [write(PLAIN, "RB.csv"), write(PLAIN.replace("3999", "0"), "HC.csv")]
+    snapshot = import_files(paths, name="mine", folder=tmp_path / "out")
+    assert_frame_equal(snapshot.bars, read_bars(paths).bars)
+    assert [source["name"] for source in snapshot.manifest["data_scope"]["files"]] == ["RB.csv", "HC.csv"]
+    found = {(finding.root, finding.kind) for finding in snapshot.findings}
+    assert {("HC", "zero_settle"), ("RB", "incomplete_bar"), ("RB", "unadjusted_splice")} <= found
+    pair = snapshot.pair("RB", "HC")
+    assert len(pair) == 3
+    assert sum(finding.kind == "unadjusted_splice" for finding in pair.findings) == 2
+
+
+def test_a_refused_import_leaves_nothing(write, tmp_path):
+    """One bad cell in one of the files: no snapshot at all."""
+    paths = [write(PLAIN, "RB.csv"), write(PLAIN.replace("4015", "x"), "HC.csv")]
+    with pytest.raises(DataError):
+        import_files(paths, name="mine", folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_taken_name_is_refused_before_reading(tmp_path):
+    """The files are not even looked at."""
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(SnapshotError, match="never changed"):
+        import_files(tmp_path / "nowhere.csv", name="mine", folder=tmp_path)
+
+
+@pytest.mark.skipif(not REAL_DATA, reason="PAIRKIT_REAL_DATA does not name a folder of real bars")
+def test_real_bars_import_and_pair(tmp_path):
+    """Every file of the folder comes in, its known faults are found, and any two roots make a pair."""
+    snapshot = import_files(Path(REAL_DATA), name="real", folder=tmp_path)
+    assert set(snapshot.roots) <= set(bundled_specs())
+    found = {(finding.root, finding.kind): finding for finding in snapshot.findings}
+    assert found["RB", "missing_bar"].dates[:3] == ("2014-01-16", "2014-03-07", "2014-03-13")
+    assert "2015-09-07" in found["RB", "wrong_contract"].dates
+    assert "2023-08-28" in found["RB", "zero_settle"].dates
+    assert found["RB", "double_counted"].dates == ("2020-01-02",)
+    assert "2015-09-03" in found["RB", "ghost_bar"].dates
+    assert found["HC", "ohlc_contradiction"].dates == ("2021-12-30",)
+    for y_root, x_root in zip(snapshot.roots, snapshot.roots[1:], strict=False):
+        assert len(snapshot.pair(y_root, x_root)) > 2000
+    shutil.rmtree(snapshot.path)

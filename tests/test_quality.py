@@ -1,0 +1,209 @@
+"""Every fault that is known from real files is found in a small table that has it, and nowhere in one that has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pairkit.data.quality import examine
+
+DAYS = pd.bdate_range("2024-02-01", periods=80).as_unit("ns")
+ROOTS = ("HC", "M", "RB", "RU")
+
+
+def clean(roots=ROOTS, days=DAYS, contract=None, seed=5):
+    """Root-level bars without a fault, apart from being a splice."""
+    parts = []
+    for place, root in enumerate(roots):
+        rng = np.random.default_rng([seed, place])
+        close = 4000 + rng.integers(-30, 31, len(days)).cumsum() * 1.0
+        start = close - rng.integers(-5, 6, len(days))
+        parts.append(pd.DataFrame({
+            "root": root, "contract": contract, "trade_date": days, "open": start, "high": np.maximum(start, close) + 7,
+            "low": np.minimum(start, close) - 7, "close": close, "settle": close + 1,
+            "volume": rng.integers(100_000, 200_000, len(days)) * 1.0,
+            "open_interest": 500_000 + rng.integers(-9999, 9999, len(days)) * 1.0}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def found(bars, calendar=None):
+    """(root, kind) -> dates, splices apart."""
+    findings = [finding for finding in examine(bars, calendar) if finding.kind != "unadjusted_splice"]
+    return {(finding.root, finding.kind): finding.dates for finding in findings}
+
+
+def at(bars, day, root="RB"):
+    """The row of a root on a day, by its number."""
+    return bars.index[(bars["root"] == root) & (bars["trade_date"] == DAYS[day])][0]
+
+
+def iso(*days):
+    """The days as findings write them."""
+    return tuple(f"{DAYS[day]:%Y-%m-%d}" for day in days)
+
+
+def put(**values):
+    """A fault: some cells of RB's bar on day 40 set."""
+    def fault(bars):
+        bars.loc[at(bars, 40), list(values)] = list(values.values())
+    return fault
+
+
+def repeat(bars):
+    columns = ["open", "high", "low", "close", "settle", "volume", "open_interest"]
+    bars.loc[at(bars, 40), columns] = bars.loc[at(bars, 39), columns].to_numpy()
+
+
+def repeat_without_volume(bars):
+    repeat(bars)
+    bars.loc[at(bars, 40), "volume"] = 0
+
+
+def jump(bars):
+    later = (bars["root"] == "RB") & (bars["trade_date"] >= DAYS[40])
+    bars.loc[later, ["open", "high", "low", "close", "settle"]] *= 1.2
+
+
+@pytest.mark.parametrize(("fault", "kinds"), [
+    (put(settle=0), {"zero_settle"}),
+    (put(high=1), {"ohlc_contradiction"}),
+    (put(low=9999), {"ohlc_contradiction"}),
+    (put(low=0), {"nonpositive_price"}),
+    (put(low=-5), {"nonpositive_price"}),
+    (put(open=np.nan, high=np.nan, low=np.nan, close=np.nan, settle=np.nan, volume=0), {"empty_bar"}),
+    (put(open=np.nan), {"incomplete_bar"}),
+    (put(volume=np.nan), {"incomplete_bar"}),
+    (put(volume=-2), {"negative_size"}),
+    (put(volume=0), {"no_trade"}),
+    (put(volume=120, open_interest=840), {"wrong_contract"}),
+    (repeat, {"ghost_bar"}),
+    (repeat_without_volume, {"ghost_bar"}),
+    (jump, {"large_gap"}),
+], ids=lambda part: "-".join(part) if isinstance(part, set) else "")
+def test_a_planted_fault_is_found_on_its_day_and_no_other(fault, kinds):
+    """One fault in 320 bars: exactly that finding, for that root, on that day."""
+    bars = clean()
+    fault(bars)
+    assert found(bars) == {("RB", kind): iso(40) for kind in kinds}
+
+
+@pytest.mark.parametrize("contract", [None, "X2405"])
+def test_clean_bars_have_no_fault(contract):
+    """No finding but, at root level, that it may be a splice."""
+    findings = examine(clean(contract=contract))
+    assert [finding.root for finding in findings] == ([] if contract else list(ROOTS))
+    assert {finding.kind for finding in findings} <= {"unadjusted_splice"}
+
+
+def test_the_order_of_rows_does_not_matter():
+    """Shuffled bars have the same findings."""
+    bars = clean()
+    repeat(bars)
+    assert examine(bars.sample(frac=1, random_state=1)) == examine(bars)
+
+
+def test_the_bars_stay_as_they_are():
+    """Examining changes no cell."""
+    bars = clean()
+    repeat(bars)
+    before = bars.copy()
+    examine(bars)
+    pd.testing.assert_frame_equal(bars, before)
+
+
+def test_a_thin_bar_at_a_foreign_price_is_another_contracts():
+    """Collapsed volume alone is not enough; a price far from both sides is, even where open interest is not known."""
+    bars = clean().assign(open_interest=np.nan)
+    bars.loc[at(bars, 40), "volume"] = 120
+    assert found(bars) == {}
+    bars.loc[at(bars, 40), ["open", "high", "low", "close"]] *= 1.05
+    assert ("RB", "wrong_contract") in found(bars)
+
+
+def test_a_day_that_two_others_traded_is_missing():
+    """Without a calendar the other roots say which days there were; a day nobody has is not missed."""
+    bars = clean()
+    gone = [at(bars, 30), at(bars, 31), *(at(bars, 50, root) for root in ROOTS)]
+    assert found(bars.drop(gone)) == {("RB", "missing_bar"): iso(30, 31)}
+
+
+def test_days_before_the_first_and_after_the_last_bar_are_not_missing():
+    """A root may begin later and end earlier than others."""
+    bars = clean()
+    inside = (bars["root"] != "RB") | bars["trade_date"].between(DAYS[10], DAYS[70])
+    assert found(bars[inside]) == {}
+
+
+def test_a_day_that_nobody_else_traded_is_a_ghost():
+    """A bar where three other roots have none is a ghost, though it looks alive."""
+    bars = clean()
+    assert found(bars.drop([at(bars, 40, root) for root in ("HC", "M", "RU")])) == {("RB", "ghost_bar"): iso(40)}
+
+
+def test_ghosts_do_not_make_a_day_a_trading_day():
+    """Two repeats on a holiday do not make the others miss it."""
+    bars = clean()
+    for root in ("HC", "M"):
+        columns = ["open", "high", "low", "close"]
+        bars.loc[at(bars, 40, root), columns] = bars.loc[at(bars, 39, root), columns].to_numpy()
+        bars.loc[at(bars, 40, root), "volume"] = 0
+    bars = bars.drop([at(bars, 40, "RB"), at(bars, 40, "RU")])
+    assert found(bars) == {("HC", "ghost_bar"): iso(40), ("M", "ghost_bar"): iso(40)}
+
+
+@pytest.mark.parametrize("day", ["2024-02-03", "2025-01-01"])
+def test_weekends_and_new_year_are_ghosts(day):
+    """No exchange trades then, whatever the others say."""
+    days = DAYS.insert(len(DAYS), pd.Timestamp(day)).sort_values()
+    assert {dates for (_, kind), dates in found(clean(days=days)).items() if kind == "ghost_bar"} == {(day,)}
+
+
+def test_one_root_alone_is_not_told_its_calendar():
+    """With fewer than two others nothing is missing and nothing a ghost by comparison."""
+    bars = clean(roots=("HC", "RB"))
+    assert found(bars.drop(at(bars, 40))) == {}
+
+
+def test_a_given_calendar_decides():
+    """With a calendar, one root is enough for missing bars and ghosts."""
+    bars = clean(roots=("RB",))
+    calendar = DAYS.delete(20)
+    assert found(bars.drop(at(bars, 40)), calendar) == {("RB", "missing_bar"): iso(40), ("RB", "ghost_bar"): iso(20)}
+
+
+def test_each_contract_has_its_own_days_and_steps():
+    """At contract level nothing is compared across contracts: a new contract may begin at another price."""
+    near, far = clean(contract="2405", days=DAYS[:50]), clean(contract="2410", days=DAYS[30:], seed=6)
+    far[["open", "high", "low", "close", "settle"]] *= 2
+    bars = pd.concat([near, far], ignore_index=True)
+    assert found(bars) == {}
+    gone = (bars["root"] == "RB") & (bars["contract"] == "2410") & (bars["trade_date"] == DAYS[40])
+    assert found(bars[~gone]) == {("RB", "missing_bar"): iso(40)}
+
+
+def test_double_counting_is_dated():
+    """Even until a day and then not: that day is found, though a stray odd figure comes before."""
+    days = pd.bdate_range("2020-01-06", periods=200).as_unit("ns")
+    bars = clean(roots=("RB",), days=days)
+    bars.loc[:149, ["volume", "open_interest"]] *= 2
+    bars.loc[90, "volume"] += 1
+    bars.loc[150, "volume"] = 100_001
+    assert found(bars) == {("RB", "double_counted"): (f"{days[150]:%Y-%m-%d}",)}
+
+
+def test_sizes_in_round_lots_are_not_double_counted():
+    """Figures that are even throughout, or odd throughout, have no such day."""
+    days = pd.bdate_range("2020-01-06", periods=200).as_unit("ns")
+    bars = clean(roots=("RB",), days=days)
+    bars[["volume", "open_interest"]] *= 100
+    assert found(bars) == {}
+
+
+def test_findings_count_all_and_show_the_first_days():
+    """The count is of all bars, the dates are the first ten."""
+    bars = clean()
+    bars.loc[bars["root"] == "M", "settle"] = 0
+    finding = next(finding for finding in examine(bars) if finding.kind == "zero_settle")
+    assert (finding.root, finding.count, finding.dates) == ("M", 80, iso(*range(10)))
+    assert "80" in finding.message
