@@ -14,7 +14,7 @@ from pairkit.columns import GATES, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame
 from pairkit.run import run_backtest
-from tests.pairs import draw_config, draw_pair
+from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run
 
 CROSSED = {
@@ -81,6 +81,38 @@ def test_every_metric_agrees_with_the_twin(seed):
     metrics = run_backtest(pair, config).metrics
     assert list(metrics) == names(METRICS)
     assert departures(pd.DataFrame([metrics], dtype=float), pd.DataFrame([twin.metrics], dtype=float)) == []
+
+
+def degenerate_pairs() -> dict[str, PairFrame]:
+    """Pairs with too few bars, without a complete bar, or with legs that have nothing to say to each other."""
+    walk = 100 + np.cumsum(np.random.default_rng(0).normal(size=100))
+    near = 3 + walk + np.random.default_rng(1).normal(size=100)
+    still, none = [50.0] * 100, [np.nan] * 100
+    spiked = walk.copy()
+    spiked[65] *= 10
+    pairs = {f"{bars} bars": draw_pair(3, 120)[:bars] for bars in (1, 2, 3, 21)}
+    return pairs | {
+        "starts late": draw_pair(4)[37:],
+        "no opens": pair_of(leg_frame(walk, open=none), leg_frame(near)),
+        "no closes": pair_of(leg_frame(none), leg_frame(near)),
+        "one leg twice": pair_of(leg_frame(walk), leg_frame(walk)),
+        "one leg the double": pair_of(leg_frame(2 * walk), leg_frame(walk)),
+        "constant x": pair_of(leg_frame(walk), leg_frame(still)),
+        "constant y": pair_of(leg_frame(still), leg_frame(walk)),
+        "a tick ten times too large in x": pair_of(leg_frame(near), leg_frame(spiked)),
+        "a tick ten times too large in y": pair_of(leg_frame(spiked), leg_frame(near))}
+
+
+@pytest.mark.parametrize(("model", "transform"), [("ols", "log"), ("ols", "level"), ("kalman", "level")])
+@pytest.mark.parametrize("name", degenerate_pairs())
+def test_degenerate_pairs_agree_with_the_twin(name, model, transform):
+    """Nothing breaks, warns or departs where there is nothing to compute."""
+    pair = degenerate_pairs()[name]
+    for adf_test in ("engle_granger", "adf_spread"):
+        config = draw_config(3, hedge_model=model, price_transform=transform, adf_test=adf_test)
+        run, twin = run_backtest(pair, config), twin_run(pair, config)
+        assert departures(run.frame, twin.frame) == []
+        assert departures(run.trades.reset_index(drop=True), twin.trades) == []
 
 
 def test_the_cases_show_every_state_reason_and_event():

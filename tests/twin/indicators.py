@@ -28,7 +28,7 @@ def measure(series: dict[str, Values], complete: list[int], config: StrategyConf
         alpha, beta = ols(y, x, config.hedge_window)
     else:
         alpha, beta = kalman(y, x, config.hedge_window, config.kalman_gamma)
-    alpha_lag, beta_lag = [nan, *alpha[:-1]], [nan, *beta[:-1]]
+    alpha_lag, beta_lag = [nan, *alpha][:len(y)], [nan, *beta][:len(y)]
     bars = range(len(y))
     spread = [y[t] - alpha_lag[t] - beta_lag[t] * x[t] for t in bars]
     hedged_return = [nan if t == 0 else (y[t] - y[t - 1]) - beta_lag[t] * (x[t] - x[t - 1]) for t in bars]
