@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from pairkit.audit.intake import import_files
@@ -213,6 +216,12 @@ def test_a_series_that_names_its_contract_each_day_keeps_those_names(write):
     assert list(imported.mapping["known_date"].dt.day) == [1, 2, 3]
 
 
+def test_a_file_of_one_contract_needs_no_open_interest(write):
+    """There is nothing to choose from: the contract is held throughout."""
+    imported = read_bars(write(typed().drop(columns="open_interest").to_csv(index=False), "RB2405.csv"))
+    assert list(imported.mapping["contract"]) == ["RB2405"] * 3
+
+
 def test_limits_are_read_where_there_are_some(write):
     """涨停价 and 跌停价 become limits."""
     lines = PLAIN.splitlines()
@@ -224,6 +233,8 @@ def test_limits_are_read_where_there_are_some(write):
 
 # --- what is done is told --------------------------------------------------------------------------------------------
 ROWS = PLAIN.splitlines()
+SNIPPETS = [b",", b"\n", b'"', b"-", b"1e999", b"nan", b"\r", b"0000-00-00", b"9999", b"RB2405", b",,,,,,,\n",
+            b"\xef\xbb\xbf", b"contract"]
 
 
 @pytest.mark.parametrize(("content", "kind", "count", "dates"), [
@@ -261,6 +272,8 @@ def test_settle_and_open_interest_may_be_absent(write, name):
     (PLAIN.replace("4010.5", "4o10"), r"row 2, column 'high': '4o10' is not a number"),
     (PLAIN.replace("4015,4010", "inf,4010"), r"row 3, column 'close': 'inf' is infinite"),
     (PLAIN.replace("2024-01-03", "03/01/2024"), r"row 3, column 'date': '03/01/2024' could be day first or month first"),
+    (PLAIN.replace("2024-01-03", "9999-01-03"), r"row 3, column 'date': '9999-01-03' is not in the years 1850 to 2150"),
+    (b"\xef\xbb\xbf", "no table"),
     (PLAIN.replace("2024-01-04", ""), r"row 4, column 'date': '' is a missing date"),
     (PLAIN.replace("2024-01-03", "2024-01-03 21:00"), r"row 3, column 'date': .* time of day"),
     (PLAIN.replace("2024-01-03", "2024-01-02"), r"RB 2024-01-02 is given twice and differs: open 3990 and 4001;.*row 2, .*row 3"),
@@ -339,6 +352,25 @@ def test_a_workbook_in_a_folder_is_refused_not_passed_over(write, tmp_path):
     write(b"PK\x03\x04", "HC.xlsx")
     with pytest.raises(DataError, match=r"HC.xlsx is an Excel workbook"):
         read_bars(tmp_path)
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_damaged_text_is_read_or_refused_and_nothing_else(data):
+    """Bytes put in, taken out or changed at will: bars or DataError, never another exception."""
+    raw = bytearray(data.draw(st.sampled_from([PLAIN.encode(), CHINESE.encode("gb18030"), parquet(typed())])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(raw)))
+        raw[start:start + data.draw(st.integers(0, 12))] = data.draw(st.binary(max_size=6) | st.sampled_from(SNIPPETS))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "RB.csv")
+        path.write_bytes(bytes(raw))
+        try:
+            imported = read_bars(path)
+        except DataError:
+            return
+    assert len(imported.bars) >= 1
+    assert np.isfinite(imported.bars[["open", "volume"]].to_numpy(na_value=0)).all()
 
 
 # --- specs -----------------------------------------------------------------------------------------------------------

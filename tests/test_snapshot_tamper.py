@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pairkit.audit import snapshot as snapshot_module
-from pairkit.audit.seal import canonical_json
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit import tables
+from pairkit.audit.seal import canonical_json, content_hash
+from pairkit.audit.snapshot import list_snapshots, open_snapshot, write_snapshot
 from pairkit.errors import SnapshotError
 from tests.small_market import snapshot_input
 
@@ -211,6 +221,44 @@ def test_data_and_hash_rewritten_together_are_found_by_the_pinned_id(folder, sea
 def test_a_forged_snapshot_whose_parts_disagree_is_refused(folder, tamper, says):
     """Hashes that fit do not help where tables, specs and scope contradict one another."""
     tamper(folder)
+    with pytest.raises(SnapshotError, match=says):
+        open_snapshot(folder)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 10**6) | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=5)
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_a_forged_manifest_is_refused_in_our_own_words(sealed, data):
+    """Any value in the manifest replaced by any other: it opens, or SnapshotError, never another exception."""
+    manifest = json.loads((sealed.path / "manifest.json").read_bytes())
+    place, key = manifest, data.draw(st.sampled_from(sorted(manifest)))
+    while isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
+        place = place[key]
+        key = data.draw(st.sampled_from(sorted(place)) if isinstance(place, dict) else st.integers(0, len(place) - 1))
+    place[key] = data.draw(JSON)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = shutil.copytree(sealed.path, Path(parent, "small"))
+        (folder / "manifest.json").write_bytes(canonical_json(manifest))
+        with contextlib.suppress(SnapshotError):
+            assert open_snapshot(folder).bars.equals(sealed.bars)
+        assert [summary.name for summary in list_snapshots(parent)] == ["small"]
+
+
+@pytest.mark.parametrize(("column", "value", "says"), [
+    ("close", np.inf, "infinite"), ("trade_date", "9999-01-01", "out of range"), ("root", None, "empty cells")])
+def test_a_forged_table_is_refused_in_our_own_words(folder, column, value, says):
+    """A cell that `write_snapshot` would not have written, with hashes that fit, is refused."""
+    table = pq.read_table(folder / "bars.parquet")
+    place = table.schema.get_field_index(column)
+    cells = table.column(place).to_pylist()
+    cells[-1] = date.fromisoformat(value) if column == "trade_date" else value
+    table = table.set_column(place, table.schema.field(place), pa.array(cells, table.schema.field(place).type))
+    rewrite(folder, "bars.parquet", tables.to_parquet(table))
+    reseal(folder, lambda manifest: resource(manifest, "bars.parquet").update(content_hash=content_hash(table)))
     with pytest.raises(SnapshotError, match=says):
         open_snapshot(folder)
 

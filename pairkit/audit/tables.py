@@ -95,6 +95,10 @@ def table_fault(table: pa.Table, resource: str) -> str:
     for name in table.column_names:
         if (resource, name) not in _MAY_BE_NULL and table[name].null_count:
             return f"column {name} has {table[name].null_count} empty cells; each row needs one."
+        if table[name].type == _NUMBER and np.isinf(table[name].to_numpy()).any():
+            return f"column {name} has an infinite value; numbers are finite or NaN."
+        if table[name].type == _DATE and not _within_pandas(table[name]):
+            return f"column {name} has a date that is out of range."
     keys = [_key_codes(table[name]) for name in _SORTED_BY[resource]]
     order = _row_order(keys, len(table))
     if (order <= 0).any():
@@ -109,6 +113,11 @@ def table_fault(table: pa.Table, resource: str) -> str:
             return (f"{row_['root']} {row_[TRADE_DATE]}: the dominant contract became known on {row_['known_date']}; "
                     "it must be known before its trade date.")
     return ""
+
+
+def _within_pandas(days: pa.ChunkedArray) -> bool:
+    since_1970 = np.abs(days.cast(pa.int32()).to_numpy())
+    return bool((since_1970 < pd.Timestamp.max.value // 86_400_000_000_000).all())
 
 
 def _key_codes(column: pa.ChunkedArray) -> Codes:

@@ -133,10 +133,10 @@ def verify_folder(folder: Path, *, expect_id: str | None = None) -> Sealed:
 
 def _plain_files(folder: Path) -> list[str]:
     """The names in the folder, each a regular file with one name; sorted."""
-    if not folder.is_dir():
-        found = "this is a file; a snapshot is a folder." if folder.exists() else "there is no such folder."
-        _refuse(folder, found, "`pairkit snapshot list` shows which snapshots there are.")
     try:
+        if not folder.is_dir():
+            found = "this is a file; a snapshot is a folder." if folder.exists() else "there is no such folder."
+            _refuse(folder, found, "`pairkit snapshot list` shows which snapshots there are.")
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:

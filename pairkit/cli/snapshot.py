@@ -124,12 +124,14 @@ def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None
     if not summaries:
         console.print(Text(f"{folder} holds no snapshot."))
         return
-    table = Table("name", "roots", "from", "to", "bars", "findings", "id", title=f"Snapshots in {folder}")
+    table = Table("name", title=f"Snapshots in {folder}")
+    for heading in ("roots", "from", "to", "bars", "findings", "id"):
+        table.add_column(heading, no_wrap=heading != "roots")
     for summary in summaries:
         if summary.error:
             table.add_row(Text(summary.name), Text("cannot be opened", "bold red"))
             continue
-        label = Text(summary.name) + (Text(" simulated", "magenta") if summary.simulated else Text())
+        label = Text(summary.name) + (Text("\nsimulated", "magenta") if summary.simulated else Text())
         table.add_row(label, _roots_in_short(summary.roots), summary.start, summary.end, f"{summary.rows:,}",
                       str(summary.findings), summary.id[:12])
     console.print(table)

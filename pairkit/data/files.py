@@ -183,7 +183,7 @@ def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None
 
     parts = []
     for root, of_root in bars[bars["contract"].notna()].groupby("root"):
-        if not of_root[TRADE_DATE].duplicated().any() and of_root["contract"].nunique() > 1:
+        if not of_root[TRADE_DATE].duplicated().any():
             parts.append(_as_named(of_root))
             how = "each day names one contract; that is taken as chosen at the previous close"
         else:

@@ -24,6 +24,7 @@ from pairkit.data.spellings import (
     Code,
     Number,
     meaning_of_heading,
+    plausible,
     read_code,
     read_date,
     read_number,
@@ -130,9 +131,9 @@ def _as_date(cell: Hashable) -> date:
     if isinstance(cell, datetime):
         if cell.tzinfo is not None or cell != datetime.combine(cell.date(), datetime.min.time()):
             raise CellError("carries a time of day or a time zone; bars are daily")
-        return cell.date()
+        return plausible(cell.date())
     if isinstance(cell, date):
-        return cell
+        return plausible(cell)
     return read_date("" if cell is None else str(cell))
 
 

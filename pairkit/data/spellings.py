@@ -11,6 +11,7 @@ import unicodedata
 from datetime import date
 from typing import NamedTuple
 
+FIRST_YEAR, LAST_YEAR = 1850, 2150
 INDEX = "index"  # a column without a heading, as a saved DataFrame index is
 CODE = "code"  # names a root or a contract; its cells say which
 _HEADINGS = {
@@ -98,9 +99,16 @@ def read_date(text: str) -> date:
         raise CellError(_why_no_date(day))
     digits = [int(part) for part in found.groups() if part and part.isdigit()]
     try:
-        return date(*digits)
-    except ValueError:
-        raise CellError("is not a day of the calendar") from None
+        return plausible(date(*digits))
+    except ValueError as error:
+        raise CellError(str(error) if isinstance(error, CellError) else "is not a day of the calendar") from None
+
+
+def plausible(day: date) -> date:
+    """The day, if futures can have traded on it; else CellError."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise CellError(f"is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def _why_no_date(text: str) -> str:

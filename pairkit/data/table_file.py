@@ -71,7 +71,7 @@ def _from_parquet(path: Path, raw: bytes) -> CellTable:
 
 def _from_csv(path: Path, raw: bytes) -> CellTable:
     text = _decoded(path, raw)
-    heading_line = next(line for line in text.splitlines() if line.strip())
+    heading_line = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=heading_line.count)
     if separator not in heading_line:
         raise DataError(f"{path} is no table: its first line is {heading_line[:60]!r}. Expected headings separated by "
