@@ -7,6 +7,7 @@ from pairkit.ui import bars, chart, exports, runs, settings, shell, views
 shell.guard()
 choice = shell.choose_pair()
 config, faults = settings.choose_config()
+shell.tell_link_faults()
 if choice is None:
     st.stop()
 

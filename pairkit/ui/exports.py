@@ -50,7 +50,8 @@ def _csv(table: pd.DataFrame) -> str:
     for name in safe.columns:
         if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_datetime64_any_dtype(safe[name])):
             safe[name] = safe[name].map(_inert, na_action="ignore")
-    text: str = safe.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    # Lines end as RFC 4180 has them; only then does the csv module quote a lone \r.
+    text: str = safe.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\r\n")
     return text
 
 

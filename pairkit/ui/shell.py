@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from pairkit.audit.snapshot import Snapshot, SnapshotSummary
+from pairkit.columns import LEGS
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
@@ -16,7 +17,7 @@ from pairkit.ui.settings import faults_of_link
 FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
 FIRST_PAIR = ("RB", "HC")
 STARTED = "app_started"
-LINK_FAULTS = "link_faults"
+LINK, LINK_FAULTS = "link", "link_faults"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -50,6 +51,7 @@ def start() -> None:
     runs.warm_up()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
+        st.session_state[LINK] = {name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params}
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
 
 
@@ -74,7 +76,7 @@ def choose_pair() -> Choice | None:
             st.error(f"Snapshot {views.escape(broken.name)} cannot be used. {views.escape(broken.error)}",
                      icon=":material/gpp_bad:")
         if usable:
-            _tell_link_faults(usable)
+            _accept_short("snapshot", {name: name for name in usable})
             name = st.selectbox("Snapshot", list(usable), _first_place(list(usable), "demo"), key="snapshot",
                                 bind="query-params", help=_about(usable))
             return _choose_legs(usable[name])
@@ -89,6 +91,8 @@ def _choose_legs(summary: SnapshotSummary) -> Choice | None:
         labels = {root: snapshot.specs[root].label for root in snapshot.roots}
         first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
         roots = list(labels)
+        for leg in LEGS:
+            _accept_short(leg, labels)
         y_root = st.selectbox("Leg y (regressed; long spread = long y)", roots, roots.index(first_y), key="y",
                               format_func=lambda root: labels[root], bind="query-params")
         x_root = st.selectbox("Leg x (the hedge)", roots, roots.index(first_x), key="x",
@@ -115,6 +119,20 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
         f"{one.rows:,} rows, id {one.id[:12]}" for one in usable.values())
 
 
-def _tell_link_faults(usable: dict[str, SnapshotSummary]) -> None:
-    for fault in st.session_state.get(LINK_FAULTS, []):
+def _accept_short(name: str, labels: dict[str, str]) -> None:
+    """Let a link name a choice by its code as well as by its label, which is what the widget itself writes.
+
+    Only what the link held when the session began counts; a name that is not there is told.
+    """
+    asked = st.session_state[LINK].pop(name, None)
+    if asked in labels:
+        st.session_state[name] = asked
+    elif asked is not None and asked not in labels.values():
+        st.session_state[LINK_FAULTS].append(
+            f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead.")
+
+
+def tell_link_faults() -> None:
+    """Say what of the link that opened this session could not be used."""
+    for fault in st.session_state[LINK_FAULTS]:
         st.warning(views.escape(fault), icon=":material/link_off:")

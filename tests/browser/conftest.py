@@ -1,0 +1,181 @@
+"""The app's own server and a headless Chromium to drive it.
+
+Every page fails its test on an error box, an error in the console, a failed answer or a request that leaves the machine;
+the server fails the session on anything in its log but its greeting.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PATIENCE_MS = 60_000
+STARTED_WITHIN_S = 60
+BAD_IN_LOG = re.compile(r"Traceback|deprecat|will be removed|ERROR|WARNING|Exception|has no effect", re.IGNORECASE)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+def missing(what: str) -> None:
+    """Skip on a user's machine; fail where the tests are to be complete."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is not there, and CI=true asks for the browser tests")
+    pytest.skip(f"{what} is not there; set CHROMIUM to a Chromium or Chrome to run the browser tests")
+
+
+class Server:
+    """`streamlit run app.py` on a free port, its log in a file."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log, self.url = log, f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Server:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port), "--server.fileWatcherType", "none"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PAIRKIT_", "STREAMLIT_"))}
+        self.file = self.log.open("w")
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment)
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while not self._healthy():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError(f"the app did not start: {self.log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        return self
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
+                return answer.read() == b"ok"
+        except OSError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.file.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        missing("a Chromium")
+    playwright = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else __import__(
+        "playwright.sync_api", fromlist=["sync_playwright"])
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser, tmp_path_factory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("app") / "server.log") as running:
+        yield running
+    faults = [line for line in running.log.read_text().splitlines() if BAD_IN_LOG.search(line)]
+    assert not faults, f"the server's log is not clean: {faults[:5]}"
+
+
+class Explore:
+    """The Explore page in a browser tab."""
+
+    def __init__(self, page, server: Server, faults: list[str]) -> None:
+        self.page, self.server, self.faults = page, server, faults
+
+    def open(self, link: str = "/") -> Explore:
+        self.page.goto(self.server.url + link)
+        self.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+        return self.settle()
+
+    def settle(self) -> Explore:
+        """Wait until the script has run and nothing on the page is out of date."""
+        self.page.wait_for_timeout(200)  # a widget waits this long for further input before it asks for a rerun
+        self.page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]",
+                                    state="attached", timeout=PATIENCE_MS)
+        self.page.wait_for_function("document.querySelectorAll('[data-stale=\"true\"]').length === 0", timeout=PATIENCE_MS)
+        return self
+
+    def key(self, name: str):
+        return self.page.locator(f".st-key-{name}")
+
+    @property
+    def rev(self) -> str:
+        """Which chart is drawn: changes with its content."""
+        return self.page.get_attribute(".pk-chart", "data-rev")
+
+    def changing(self, act) -> Explore:
+        """Do something, and wait for the chart that it leads to."""
+        before = self.rev
+        act()
+        self.page.wait_for_function("before => document.querySelector('.pk-chart').dataset.rev !== before", arg=before,
+                                    timeout=PATIENCE_MS)
+        return self.settle()
+
+    def choose(self, name: str, words: str) -> Explore:
+        """Pick an option of a select box by a part of its label."""
+        def act() -> None:
+            self.key(name).locator("input, [role=combobox]").first.click()
+            self.page.get_by_role("option").filter(has_text=words).first.click()
+        return self.changing(act)
+
+    def visible_time(self) -> list[str]:
+        """The two ends of the time axis."""
+        return self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range")
+
+    def zoom(self, low: float = 0.3, high: float = 0.6) -> None:
+        """Drag over a stretch of the chart, given as fractions of its width."""
+        before = self.visible_time()
+        box = self.page.locator(".pk-chart .nsewdrag").last.bounding_box()
+        y = box["y"] + 60
+        self.page.mouse.move(box["x"] + low * box["width"], y)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + high * box["width"], y + 2, steps=6)
+        self.page.mouse.up()
+        self.page.wait_for_function(
+            "before => String(document.querySelector('.pk-chart')._fullLayout.xaxis.range) !== before",
+            arg=",".join(map(str, before)), timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def explore(request, browser, server) -> Iterator[Explore]:
+    """A page on a fresh browser profile; `indirect` parametrisation chooses light or dark."""
+    scheme = getattr(request, "param", "light")
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=scheme, reduced_motion="reduce",
+                                  accept_downloads=True)
+    page, faults = context.new_page(), []
+    home = (f"http://127.0.0.1:{server.port}", f"ws://127.0.0.1:{server.port}", "data:", "blob:")
+    probe = re.compile(r"/[^/]+/_stcore/(health|host-config)$")  # on a deep link the frontend looks below the page first
+    page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+    page.on("console", lambda line: faults.append(f"console: {line.text}")
+            if line.type == "error" and "Failed to load resource" not in line.text else None)
+    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}")
+            if answer.status >= 400 and not probe.search(answer.url) else None)
+    page.on("request", lambda asked: None if asked.url.startswith(home) else faults.append(f"leaves the machine: {asked.url[:90]}"))
+    yield Explore(page, server, faults)
+    boxes = page.get_by_test_id("stException").count()
+    context.close()
+    assert not faults, faults[:5]
+    assert boxes == 0, "an exception is shown on the page"

@@ -1,0 +1,131 @@
+"""The main journeys through the Explore page, as a person makes them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from datetime import date
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pairkit.audit.snapshot import open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.run import run_backtest
+
+DEMO = Path(__file__).resolve().parents[2] / "snapshots" / "demo"
+
+
+def test_a_page_address_as_first_request_gets_the_whole_app(explore):
+    """The very first request to a new server may name a page: it comes through app.py all the same."""
+    explore.open("/explore")
+    assert explore.key("snapshot").count() == 1
+    assert explore.page.get_by_test_id("stMetric").count() == 7
+    # the default page lives at /, which the frontend says in the console
+    explore.faults[:] = [fault for fault in explore.faults if "does not seem to exist" not in fault]
+
+
+def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
+    """Open, switch the pair, zoom, move a slider with the zoom kept, step to a blocked entry, read why, save the files."""
+    page = explore.open().page
+    first = explore.rev
+    explore.choose("y", "TA ").choose("x", "MA ")
+    assert explore.rev != first
+    assert page.get_by_role("heading", name="TA 精对苯二甲酸 PTA").is_visible()
+
+    explore.zoom()
+    zoomed = explore.visible_time()
+    slider = explore.key("entry_z").locator("[role=slider], input[type=range]").first
+    slider.focus()
+    for _ in range(3):
+        explore.changing(lambda: page.keyboard.press("ArrowLeft"))
+    assert explore.visible_time() == zoomed
+    assert parse_qs(urlsplit(page.url).query)["entry_z"] == ["1.85"]
+
+    run = run_backtest(open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.85))
+    assert page.get_by_test_id("stMetric").filter(has_text="Blocked bars").inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+    blocked = run.frame.index[run.frame["state"] == "BLOCKED"][0]
+    explore.changing(lambda: explore.key("next_blocked_entry").get_by_role("button").click())
+    assert f"{blocked:%Y-%m-%d}: BLOCKED" in explore.key("why").inner_text()
+    verdicts = page.locator("table").filter(has_text="verdict").first.inner_text()
+    assert "shut" in verdicts
+
+    saved = {}
+    for name in ("save_frame", "save_trades", "save_chart", "save_manifest"):
+        with page.expect_download() as download:
+            explore.key(name).get_by_role("button").click()
+        saved[name] = Path(download.value.path()).read_text(encoding="utf-8")
+    assert len(list(csv.DictReader(saved["save_frame"].splitlines()))) == len(run.frame)
+    assert len(list(csv.DictReader(saved["save_trades"].splitlines()))) == len(run.trades)
+    assert "PTA against MA 甲醇" in saved["save_chart"]
+    assert json.loads(saved["save_manifest"])
+
+
+def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore):
+    """A click on a bar shows its trace and puts it in the link; the link opens the same chart on the same bar."""
+    page = explore.open("/?entry_z=2.5&max_loss=0.02").page
+    box = page.locator(".pk-chart .nsewdrag").last.bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 120)
+    page.wait_for_selector(".pk-chart .hoverlayer .legend", timeout=10_000)
+    header = page.locator(".pk-chart .hoverlayer .legend").text_content()
+    explore.changing(lambda: page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 120))
+    link = parse_qs(urlsplit(page.url).query)
+    assert link["entry_z"] == ["2.5"]
+    chosen = link["bar"][0]
+    assert f"{date.fromisoformat(chosen):%d %b %Y}" in header
+    assert explore.key("why").inner_text().startswith(chosen)
+
+    there = explore.rev
+    explore.open("/?" + urlsplit(page.url).query)
+    assert explore.rev == there
+
+
+def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):
+    """With a stretch zoomed in, the next Hold outside it moves the stretch there and keeps its length."""
+    page = explore.open("/?y=TA&x=MA").page
+    explore.zoom(0.9, 0.95)
+    explore.changing(lambda: explore.key("next_hold").get_by_role("button").click())
+    low, high = page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range.map(v => +new Date(v))")
+    picked = page.evaluate("() => Number(document.querySelector('.pk-chart').dataset.picked)")
+    assert low < picked < high
+
+
+def test_a_contradiction_is_told_and_the_chart_stays(explore):
+    """Exit above entry is explained in words while the last good chart stays on the page."""
+    page = explore.open("/?entry_z=1.05&exit_z=0.95").page
+    explore.key("exit_z").locator("[role=slider], input[type=range]").first.focus()
+    explore.changing(lambda: page.keyboard.press("ArrowRight"))
+    there = explore.rev
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("need exit_z < entry_z < stop_z").first.wait_for()
+    explore.settle()
+    assert explore.rev == there
+
+
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_both_themes_draw_the_whole_page(explore):
+    """In light and in dark every pane has its title, the page its colour, and nothing sticks out to the side."""
+    page = explore.open("/?y=TA&x=MA&bar=2019-04-24").page
+    titles = page.locator(".pk-chart .annotation").all_text_contents()
+    for words in ("Prices", "Hedge ratio", "Spread", "z", "Gates", "Position", "Equity", "Drawdown"):
+        assert any(title.startswith(words) for title in titles), words
+    overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+    paper = page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.paper_bgcolor")
+    around = page.evaluate("() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    assert around == "rgb({}, {}, {})".format(*(int(paper[at:at + 2], 16) for at in (1, 3, 5)))
+
+
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_the_page_is_accessible(explore):
+    """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js)."""
+    axe = os.environ.get("PAIRKIT_AXE")
+    if not axe:
+        pytest.skip("PAIRKIT_AXE does not name a copy of axe.min.js")
+    page = explore.open("/?y=TA&x=MA&bar=2019-04-24").page
+    page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)["violations"]
+    assert not found, [(one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160]) for one in found]
