@@ -26,7 +26,7 @@ def run(pair, config):
 
 @pytest.mark.parametrize(("model", "transform"), SETTINGS)
 @given(seed=SEEDS, data=st.data())
-def test_a_changed_row_changes_nothing_before_it(model, transform, seed, data):
+def test_6_2_a_changed_row_changes_nothing_before_it(model, transform, seed, data):
     """Nothing before row t moves with row t's figures; beta_lag, position and lots not even on row t."""
     pair, config = draw_pair(seed, 160), draw_config(seed, hedge_model=model, price_transform=transform)
     rows = data.draw(st.lists(st.integers(0, len(pair) - 1), min_size=1, max_size=3))
@@ -34,7 +34,7 @@ def test_a_changed_row_changes_nothing_before_it(model, transform, seed, data):
 
 
 @pytest.mark.parametrize(("model", "transform"), SETTINGS)
-def test_a_changed_row_does_change_what_it_may(model, transform):
+def test_6_2_a_changed_row_does_change_what_it_may(model, transform):
     """Positive control: each column moves on the very first row where it may, for some row: the check above is alive."""
     wanted = set(names(RUN_COLUMNS)) - UNMOVED
     moved = set()

@@ -21,7 +21,7 @@ many = settings(max_examples=30)
 
 @many
 @given(DRAWN)
-def test_equity_is_capital_and_profit_less_costs(drawn):
+def test_6_4_equity_is_capital_and_profit_less_costs(drawn):
     """Equity is the capital plus all P&L less all costs, at every bar."""
     pair, config = drawn
     frame = run_backtest(pair, config).frame
@@ -31,7 +31,7 @@ def test_equity_is_capital_and_profit_less_costs(drawn):
 
 @many
 @given(DRAWN)
-def test_flat_bars_earn_and_cost_nothing(drawn):
+def test_6_4_flat_bars_earn_and_cost_nothing(drawn):
     """Flat at this close and the one before: no P&L, no cost."""
     frame = run_backtest(*drawn).frame
     flat = frame["position"].eq(0) & frame["position"].shift(fill_value=0).eq(0)
@@ -40,7 +40,7 @@ def test_flat_bars_earn_and_cost_nothing(drawn):
 
 @many
 @given(DRAWN)
-def test_lots_change_only_on_a_fill(drawn):
+def test_6_4_lots_change_only_on_a_fill(drawn):
     """Lots differ from the bar before exactly on the bars where a trade was entered or left."""
     run = run_backtest(*drawn)
     changed = run.frame[["lots_y", "lots_x"]].diff().fillna(0).ne(0).any(axis=1)
@@ -50,7 +50,7 @@ def test_lots_change_only_on_a_fill(drawn):
 
 @many
 @given(DRAWN)
-def test_costs_are_never_negative(drawn):
+def test_6_4_costs_are_never_negative(drawn):
     """No bar and no trade has a cost below zero."""
     run = run_backtest(*drawn)
     assert (run.frame["cost"] >= 0).all()
@@ -59,7 +59,7 @@ def test_costs_are_never_negative(drawn):
 
 @many
 @given(DRAWN)
-def test_the_trades_add_up_to_the_equity(drawn):
+def test_6_4_the_trades_add_up_to_the_equity(drawn):
     """The net results of all trades, open ones too, are the change of equity; the worst mark is not above the best."""
     pair, config = drawn
     run = run_backtest(pair, config)
@@ -71,7 +71,7 @@ def test_the_trades_add_up_to_the_equity(drawn):
 
 @many
 @given(DRAWN)
-def test_position_is_the_sign_of_the_lots_of_y(drawn):
+def test_6_4_position_is_the_sign_of_the_lots_of_y(drawn):
     """Both legs are held or neither, and position says which way."""
     frame = run_backtest(*drawn).frame
     assert (np.sign(frame["lots_y"]) == frame["position"]).all()
@@ -82,7 +82,7 @@ def test_position_is_the_sign_of_the_lots_of_y(drawn):
 
 @many
 @given(DRAWN)
-def test_an_order_fills_after_the_bar_that_decided_it(drawn):
+def test_6_4_an_order_fills_after_the_bar_that_decided_it(drawn):
     """Every fill is dated after its decision: nothing is traded at the close that made the choice."""
     trades = run_backtest(*drawn).trades
     closed = trades[trades["exit_filled"].notna()]
@@ -92,7 +92,7 @@ def test_an_order_fills_after_the_bar_that_decided_it(drawn):
 
 
 @given(DRAWN)
-def test_a_run_does_not_touch_its_input(drawn):
+def test_6_5_a_run_does_not_touch_its_input(drawn):
     """The pair's arrays are the same after a run as before it."""
     pair, config = drawn
     before = pair.frame.copy(deep=True)
@@ -107,7 +107,7 @@ def digest(seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process():
+def test_6_5_the_same_input_gives_the_same_bytes_in_another_process():
     """Two interpreters, with other hash seeds, agree on every bit of frame, trades and metrics."""
     seeds = range(4)
     code = f"from tests.test_identities import digest; print(*map(digest, {list(seeds)}))"

@@ -164,32 +164,32 @@ def pair() -> PairFrame:
 
 
 @pytest.mark.parametrize(("leak", "column"), BY_PREFIX.items())
-def test_a_cut_betrays_the_leak(leak, column, pair):
+def test_6_3_a_cut_betrays_the_leak(leak, column, pair):
     """Earlier rows of the leaking column change when later sessions are dropped."""
     assert column in {alarm.column for alarm in prefix_alarms(leak, pair, CONFIG, CHECKED)}
 
 
 @pytest.mark.parametrize(("leak", "column"), BY_CONTRACT.items())
-def test_a_moved_row_betrays_the_leak(leak, column, pair):
+def test_6_3_a_moved_row_betrays_the_leak(leak, column, pair):
     """The leaking column changes on rows that a session's figures may not reach, or not yet."""
     assert column in {alarm.column for alarm in contract_alarms(leak, pair, CONFIG, CHECKED)[0]}
 
 
-def test_the_two_checks_need_each_other():
+def test_6_3_the_two_checks_need_each_other():
     """Some leaks are seen by the cut alone, some by the moved row alone."""
     assert set(BY_PREFIX) - set(BY_CONTRACT)
     assert set(BY_CONTRACT) - set(BY_PREFIX)
 
 
 @pytest.mark.parametrize("leak", [same_bar_beta, unlagged_position, contract_chosen_by_its_own_day])
-def test_a_cut_alone_cannot_see_a_leak_within_one_bar(leak, pair):
+def test_6_3_a_cut_alone_cannot_see_a_leak_within_one_bar(leak, pair):
     """What row t takes from row t itself is the same however the history is cut: why the second check exists."""
     assert prefix_alarms(leak, pair, CONFIG, CHECKED) == []
 
 
 @pytest.mark.parametrize("transform", ["log", "level"])
 @pytest.mark.parametrize("model", ["ols", "kalman"])
-def test_the_clean_backtest_raises_no_alarm(model, transform, pair):
+def test_6_3_the_clean_backtest_raises_no_alarm(model, transform, pair):
     """The same checks on the same rows are silent for the backtest as it is."""
     config = CONFIG.replace(hedge_model=model, price_transform=transform)
     assert prefix_alarms(clean, pair, config, CHECKED) == []

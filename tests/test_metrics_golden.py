@@ -30,20 +30,20 @@ NAN = float("nan")
 
 # --- probabilistic and deflated Sharpe ratio ------------------------------------------------------------------------
 @pytest.mark.parametrize(("skew", "kurtosis", "published"), [(0.0, 3.0, 0.982), (-2.448, 10.164, 0.913)])
-def test_psr_is_that_of_the_2012_paper(skew, kurtosis, published):
+def test_5_psr_is_that_of_the_2012_paper(skew, kurtosis, published):
     """A monthly Sharpe of 0.458 over two years, with normal returns and with skewed ones."""
     assert probabilistic_sharpe(0.458, 24, skew, kurtosis) == pytest.approx(published, abs=5e-4)
 
 
 @pytest.mark.parametrize(("trials", "skew", "kurtosis", "published"), [
     (100, -3.0, 10.0, 0.9004), (46, -3.0, 10.0, 0.9505), (88, 0.0, 3.0, 0.9505)])
-def test_dsr_is_that_of_the_2014_paper(trials, skew, kurtosis, published):
+def test_5_dsr_is_that_of_the_2014_paper(trials, skew, kurtosis, published):
     """An annual Sharpe of 2.5 over 1,250 days of 250 a year, the trials' annual Sharpe varying by one half."""
     best = expected_best_sharpe(0.5 / 250, trials)
     assert probabilistic_sharpe(2.5 / sqrt(250), 1250, skew, kurtosis, benchmark=best) == pytest.approx(published, abs=5e-5)
 
 
-def test_the_best_of_skill_less_trials_is_that_of_the_papers():
+def test_5_the_best_of_skill_less_trials_is_that_of_the_papers():
     """0.1132 a day for the 100 trials of the 2014 paper; 1.575 for ten of unit variance; NaN for one."""
     assert expected_best_sharpe(0.5 / 250, 100) == pytest.approx(0.1132, abs=5e-5)
     assert expected_best_sharpe(1.0, 10) == pytest.approx(1.575, abs=5e-4)
@@ -52,7 +52,7 @@ def test_the_best_of_skill_less_trials_is_that_of_the_papers():
 
 @pytest.mark.parametrize(("sharpe", "bars", "skew", "kurtosis"), [
     (NAN, 100, 0.0, 3.0), (0.1, 1, 0.0, 3.0), (0.1, 100, NAN, 3.0), (2.0, 100, 3.0, 3.0)])
-def test_psr_is_nan_where_it_is_not_defined(sharpe, bars, skew, kurtosis):
+def test_5_psr_is_nan_where_it_is_not_defined(sharpe, bars, skew, kurtosis):
     """No Sharpe, one bar, no skewness, or a variance of the estimate below zero (1 - 6 + 2): no probability."""
     assert isnan(probabilistic_sharpe(sharpe, bars, skew, kurtosis))
 
@@ -73,7 +73,7 @@ RETURNS = np.array([0, 1950, -1050, -1550, -50, 0]) / 100_000  # from the first 
 
 
 @pytest.mark.parametrize("engine", ["product", "twin"])
-def test_metrics_of_a_run_worked_by_hand(engine):
+def test_5_metrics_of_a_run_worked_by_hand(engine):
     """Each figure from the six returns and two trades above."""
     metrics = hand_worked(Desk(engine)).metrics
     mean, std = RETURNS.mean(), RETURNS.std(ddof=1)
@@ -91,7 +91,7 @@ def test_metrics_of_a_run_worked_by_hand(engine):
 
 
 @pytest.mark.parametrize("engine", ["product", "twin"])
-def test_metrics_count_hold_blocked_and_deferred_bars(engine):
+def test_5_metrics_count_hold_blocked_and_deferred_bars(engine):
     """One bar each: a hold, a blocked entry, a deferred exit."""
     desk = Desk(engine)
     pair = market(7, y={"volume": [1000, 1000, 1000, 1000, 0, 1000, 1000]})
@@ -102,7 +102,7 @@ def test_metrics_count_hold_blocked_and_deferred_bars(engine):
 
 @pytest.mark.parametrize("engine", ["product", "twin"])
 @pytest.mark.parametrize("z", [[NAN] * 4, [0.0] * 4])
-def test_metrics_without_a_trade(engine, z):
+def test_5_metrics_without_a_trade(engine, z):
     """Nothing earned, nothing lost; what needs variation or a closed trade is NaN."""
     metrics = Desk(engine).run(z).metrics
     for name in ("sharpe", "win_rate", "avg_holding_bars", "psr", "dsr"):

@@ -22,7 +22,7 @@ def run(pair, config):
 
 @pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)
 @given(seed=SEEDS, data=st.data())
-def test_no_row_depends_on_a_later_session(model, transform, test, seed, data):
+def test_6_1_no_row_depends_on_a_later_session(model, transform, test, seed, data):
     """Dropping later sessions leaves every earlier row unchanged, to the bit, in every column."""
     pair = draw_pair(seed, 160)
     config = draw_config(seed, hedge_model=model, price_transform=transform, adf_test=test)
@@ -31,7 +31,7 @@ def test_no_row_depends_on_a_later_session(model, transform, test, seed, data):
 
 
 @pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)
-def test_every_cut_of_one_pair_is_clean(model, transform, test):
+def test_6_1_every_cut_of_one_pair_is_clean(model, transform, test):
     """The same after each of a pair's sessions, from the first one on."""
     pair = draw_pair(7, 120)
     config = draw_config(7, hedge_model=model, price_transform=transform, adf_test=test)
@@ -39,7 +39,7 @@ def test_every_cut_of_one_pair_is_clean(model, transform, test):
 
 
 @given(seed=SEEDS, data=st.data())
-def test_closed_trades_stay_as_they_were(seed, data):
+def test_6_1_closed_trades_stay_as_they_were(seed, data):
     """A trade that is closed when the data are cut is the same trade in the longer run."""
     pair, config = draw_pair(seed, 160), draw_config(seed)
     cut = data.draw(st.integers(1, len(pair)))

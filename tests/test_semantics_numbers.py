@@ -1,4 +1,4 @@
-"""The rules of the pair frame, the indicators, the gates and the config, one by one.
+"""The rules of the adjusted series, the indicators and the gates, one by one.
 
 The section of docs/semantics.md is in each test's name. What is worked out here comes from numpy and pandas on short
 series, not from the product.
@@ -6,16 +6,14 @@ series, not from the product.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import log
 
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 from statsmodels.tsa.stattools import adfuller, coint
 
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import StrategyConfig
 from pairkit.models.adjusted import adjust
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of
@@ -39,22 +37,6 @@ def table(request, gappy) -> pd.DataFrame:
 
 
 # --- 1: the pair frame ----------------------------------------------------------------------------------------------
-def test_1_1_rows_are_the_union_of_dates_between_later_first_and_earlier_last():
-    """A date that one leg lacks is a row of NaN for that leg, and nothing is filled."""
-    y, x = leg_frame([100, 101, 102, 103, 104, 105]), leg_frame([50, 51, 52, 53, 54, 55])
-    pair = pair_of(y.drop(y.index[3]), x.iloc[1:5].drop(x.index[2]))
-    assert list(pair.trade_date) == list(y.index[1:5])
-    np.testing.assert_array_equal(pair.y.close, [101, 102, NAN, 104])
-    np.testing.assert_array_equal(pair.x.close, [51, NAN, 53, 54])
-
-
-def test_1_3_names_are_carried_over_rows_without_a_close():
-    """A missing name is the last one; before the first there is none."""
-    y = leg_frame([100, 101, NAN, 103, 104], contract=[None, "A", None, "B", None])
-    names = pair_of(y, leg_frame([50] * 5)).frame["y"]["contract"]
-    assert list(names.fillna("none")) == ["none", "A", "A", "B", "B"]
-
-
 def test_1_4_the_adjusted_series_starts_at_its_first_close_and_adds_changes_from_pre_close():
     """A roll from 102 to a contract that closed at 120 adds 126/120, or 6; a missing pre_close adds nothing."""
     y = leg_frame([100, 102, 126, 130, 132], pre_close=[95, 100, 120, NAN, 130])
@@ -278,32 +260,3 @@ def test_3_gates_never_force_an_exit(gappy):
     assert len(same) > 0
     assert (same["exit_reason"] == same["exit_reason_free"]).all()
     assert (same["exit_decided"] == same["exit_decided_free"]).all()
-
-
-# --- 4: the config --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.kind in ("int", "float")])
-def test_4_a_number_out_of_bounds_cannot_be_constructed(name):
-    """Just outside either bound is refused, and the error names the field; the bounds themselves are within."""
-    setting = SETTINGS[name]
-    beyond = 1 if setting.kind == "int" else 1e-9
-    kind = int if setting.kind == "int" else float
-    for value in (setting.low - beyond, setting.high * (1 + 1e-9) if kind is float else setting.high + 1, NAN, "2"):
-        with pytest.raises(ValidationError) as refusal:
-            StrategyConfig(**{name: kind(value) if not isinstance(value, str) and value == value else value})
-        assert name in str(refusal.value)
-
-
-@pytest.mark.parametrize("settings", [
-    {"exit_z": 2.0, "entry_z": 2.0}, {"entry_z": 4.0, "stop_z": 4.0}, {"exit_z": 1.0, "entry_z": 0.5},
-    {"vol_window": 120, "vol_baseline_window": 120}, {"vol_window": 121}])
-def test_4_a_set_that_contradicts_itself_cannot_be_constructed(settings):
-    """exit_z < entry_z < stop_z and vol_window < vol_baseline_window, strictly."""
-    with pytest.raises(ValidationError):
-        StrategyConfig(**settings)
-
-
-def test_4_thresholds_may_be_as_close_as_numbers_are():
-    """The order is strict, not wide."""
-    values = [1.0, np.nextafter(1.0, 2.0), np.nextafter(np.nextafter(1.0, 2.0), 2.0)]
-    assert all(a < b for a, b in pairwise(values))
-    StrategyConfig(**dict(zip(("exit_z", "entry_z", "stop_z"), map(float, values), strict=True)))
