@@ -67,17 +67,19 @@ def prefix_alarms(run: Run, pair: PairFrame, config: StrategyConfig, cuts: Itera
 def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
     """The pair with one row's figures moved: complete, and as tradable as it was.
 
-    All prices of a leg's row move by one factor, limits too, so each stays on its side of the others; volume and open
-    interest move by another.
+    Today's prices of a leg move by one factor, limits too, so each stays on its side of the others; the previous close by
+    another; volume and open interest by a third.
     """
     rng = np.random.default_rng([seed, row])
 
     def moved(leg: Leg) -> Leg:
-        price_factor, size_factor = 1 + rng.choice([-1, 1]) * rng.uniform(0.005, 0.08), rng.uniform(0.1, 5.0)
+        today, before = 1 + rng.choice([-1, 1], 2) * rng.uniform(0.005, 0.08, 2)
+        size = rng.uniform(0.1, 5.0)
+        factors = {**dict.fromkeys(PRICES, today), "pre_close": before, "volume": size, "open_interest": size}
         changes = {}
-        for name in (*PRICES, "volume", "open_interest"):
+        for name, factor in factors.items():
             column = getattr(leg, name).copy()
-            column[row] *= price_factor if name in PRICES else size_factor
+            column[row] *= factor
             changes[name] = column
         return replace(leg, **changes)
 
