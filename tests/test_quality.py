@@ -141,15 +141,20 @@ def test_a_day_that_nobody_else_traded_is_a_ghost():
     assert found(bars.drop([at(bars, 40, root) for root in ("HC", "M", "RU")])) == {("RB", "ghost_bar"): iso(40)}
 
 
-def test_ghosts_do_not_make_a_day_a_trading_day():
-    """Two repeats on a holiday do not make the others miss it."""
+@pytest.mark.parametrize(("dead", "kind"), [
+    (lambda before, bar: before, "ghost_bar"),
+    (lambda before, bar: {**bar, "volume": 0.0}, "no_trade"),
+    (lambda before, bar: {**bar, "volume": 120.0, "open_interest": 840.0}, "wrong_contract"),
+], ids=["repeats", "without volume", "another contract's"])
+def test_dead_bars_do_not_make_a_day_a_trading_day(dead, kind):
+    """Two dead bars on a holiday are ghosts, and do not make the others miss the day."""
     bars = clean()
+    columns = ["open", "high", "low", "close", "settle", "volume", "open_interest"]
     for root in ("HC", "M"):
-        columns = ["open", "high", "low", "close"]
-        bars.loc[at(bars, 40, root), columns] = bars.loc[at(bars, 39, root), columns].to_numpy()
-        bars.loc[at(bars, 40, root), "volume"] = 0
+        before, bar = (bars.loc[at(bars, day, root), columns].to_dict() for day in (39, 40))
+        bars.loc[at(bars, 40, root), columns] = list(dead(before, bar).values())
     bars = bars.drop([at(bars, 40, "RB"), at(bars, 40, "RU")])
-    assert found(bars) == {("HC", "ghost_bar"): iso(40), ("M", "ghost_bar"): iso(40)}
+    assert found(bars) == {(root, told): iso(40) for root in ("HC", "M") for told in {"ghost_bar", kind}}
 
 
 @pytest.mark.parametrize("day", ["2024-02-03", "2025-01-01"])

@@ -124,8 +124,8 @@ def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None
     if not summaries:
         console.print(Text(f"{folder} holds no snapshot."))
         return
-    table = Table("name", title=f"Snapshots in {folder}")
-    for heading in ("roots", "from", "to", "bars", "findings", "id"):
+    table = Table(title=f"Snapshots in {folder}")
+    for heading in ("name", "roots", "from", "to", "bars", "findings", "id"):
         table.add_column(heading, no_wrap=heading != "roots")
     for summary in summaries:
         if summary.error:
