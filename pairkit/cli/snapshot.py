@@ -125,15 +125,15 @@ def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None
         console.print(Text(f"{folder} holds no snapshot."))
         return
     table = Table(title=f"Snapshots in {folder}")
-    for heading in ("name", "roots", "from", "to", "bars", "findings", "id"):
+    for heading in ("name", "roots", "range", "bars", "findings", "id"):
         table.add_column(heading, no_wrap=heading != "roots")
     for summary in summaries:
         if summary.error:
             table.add_row(Text(summary.name), Text("cannot be opened", "bold red"))
             continue
         label = Text(summary.name) + (Text("\nsimulated", "magenta") if summary.simulated else Text())
-        table.add_row(label, _roots_in_short(summary.roots), summary.start, summary.end, f"{summary.rows:,}",
-                      str(summary.findings), summary.id[:12])
+        span = f"{summary.start}\n{summary.end}"
+        table.add_row(label, _roots_in_short(summary.roots), span, f"{summary.rows:,}", str(summary.findings), summary.id[:12])
     console.print(table)
     for summary in summaries:
         if summary.error:
