@@ -1,5 +1,8 @@
 """What a run earned and how far that can be believed: section 5 of docs/semantics.md.
 
+1. The engine keeps a tally while it runs: sums of the bar returns' powers, costs, counts.
+2. The metrics are made of the tally, for one run or for many, by the same arithmetic and so to the same bit.
+
 The probabilistic Sharpe ratio follows Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", in its
 sqrt(T-1) form; the deflated one their (2014) "The deflated Sharpe ratio". Sharpe ratios inside are per bar.
 """
@@ -13,24 +16,22 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit.trading.engine import BLOCKED, HOLD, Ledger
+from pairkit._jit import kernel
+from pairkit.columns import METRICS
 
 FloatArray = NDArray[np.float64]
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
+_COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 
-def measure(
-    ledger: Ledger, valid: NDArray[np.bool_], capital: float, *, trial_sharpes: Sequence[float] = ()
-) -> dict[str, float]:
+def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float] = ()) -> dict[str, float]:
     """The metrics of a run, by name in the order of `columns.METRICS`.
 
     Parameters
     ----------
-    ledger : Ledger
-        What the engine did, T bars.
-    valid : (T,) bool
-        Bars on which decisions were allowed; the metrics start at the first of them, or at the first bar where none is.
+    tally : (len(TALLY),) float64
+        The engine's sums from the first valid bar to the last (from the first bar, where none is valid).
     capital : float
         CNY at the start.
     trial_sharpes : sequence of float
@@ -41,36 +42,29 @@ def measure(
     dict
         Fractions, not percent; counts as int. NaN where a figure is not defined.
     """
-    start = int(np.argmax(valid)) if valid.any() else 0
-    returns = bar_returns(ledger.equity, capital)[start:]
-    mean, std = _mean_and_std(returns)
-    skew, kurtosis = _shape(returns)
-    per_bar = mean / std if std > 0.0 else math.nan
-    closed = ledger.trade_bars[:, 3] >= 0
-    held = (ledger.trade_bars[:, 3] - ledger.trade_bars[:, 1])[closed]
-    net = (ledger.trade_money[:, 0] - ledger.trade_money[:, 1])[closed]
-    return {
-        "total_return": (float(ledger.equity[-1]) - capital) / capital if ledger.equity.size else 0.0,
-        "annual_return": mean * BARS_A_YEAR,
-        "annual_vol": std * math.sqrt(BARS_A_YEAR),
-        "sharpe": per_bar * math.sqrt(BARS_A_YEAR),
-        "max_drawdown": float(np.max(drawdown(ledger.equity, capital)[start:], initial=0.0)),
-        "trades": len(ledger.trade_bars),
-        "win_rate": float(np.mean(net > 0.0)) if net.size else math.nan,
-        "avg_holding_bars": float(np.mean(held)) if held.size else math.nan,
-        "costs": float(np.sum(ledger.cost)),
-        "exposure": float(np.mean(ledger.position[start:] != 0)) if returns.size else 0.0,
-        "hold_bars": int(np.sum(ledger.state[start:] == HOLD)),
-        "blocked_bars": int(np.sum(ledger.state[start:] == BLOCKED)),
-        "deferred_fills": int(np.sum(ledger.deferred[start:])),
-        "psr": probabilistic_sharpe(per_bar, returns.size, skew, kurtosis),
-        "dsr": probabilistic_sharpe(per_bar, returns.size, skew, kurtosis, benchmark=_best_of(trial_sharpes)),
-    }
+    values = measure_many(tally[np.newaxis], np.array([capital]), benchmark=_best_of(trial_sharpes))[0]
+    return {metric.name: int(value) if metric.name in _COUNTS else float(value)
+            for metric, value in zip(METRICS, values, strict=True)}
 
 
-def bar_returns(equity: FloatArray, capital: float) -> FloatArray:
-    """(T,) change of equity on each bar over the starting capital; the first bar's against the capital itself."""
-    return np.diff(equity, prepend=capital) / capital
+def measure_many(tallies: FloatArray, capitals: FloatArray, *, benchmark: float = math.nan) -> FloatArray:
+    """The metrics of K runs.
+
+    Parameters
+    ----------
+    tallies : (K, len(TALLY)) float64
+        One tally a run.
+    capitals : (K,) float64
+        CNY at the start of each.
+    benchmark : float
+        Per-bar Sharpe ratio that `dsr` is held against; NaN where the trials are not known.
+
+    Returns
+    -------
+    (K, len(METRICS)) float64
+        In the order of `columns.METRICS`.
+    """
+    return _measure(np.ascontiguousarray(tallies), np.ascontiguousarray(capitals), benchmark)
 
 
 def drawdown(equity: FloatArray, capital: float) -> FloatArray:
@@ -87,11 +81,7 @@ def probabilistic_sharpe(
     `skew` and `kurtosis` are population moments, `kurtosis` 3 for a normal. NaN where an input is NaN or the variance of the
     estimate is not positive.
     """
-    variance = 1.0 - skew * sharpe_per_bar + (kurtosis - 1.0) / 4.0 * sharpe_per_bar**2
-    if not (variance > 0.0 and bars > 1):
-        return math.nan
-    deviations = (sharpe_per_bar - benchmark) * math.sqrt(bars - 1) / math.sqrt(variance)
-    return 0.5 * math.erfc(-deviations / math.sqrt(2.0))  # the normal distribution, exact in both tails
+    return float(_psr(float(sharpe_per_bar), float(bars), float(skew), float(kurtosis), float(benchmark)))
 
 
 def expected_best_sharpe(trial_variance: float, trials: int) -> float:
@@ -111,15 +101,47 @@ def _best_of(trial_sharpes: Sequence[float]) -> float:
     return expected_best_sharpe(float(np.var(known, ddof=1)), len(known)) if len(known) > 1 else math.nan
 
 
-def _mean_and_std(returns: FloatArray) -> tuple[float, float]:
-    mean = float(np.mean(returns)) if returns.size else math.nan
-    return mean, float(np.std(returns, ddof=1)) if returns.size > 1 else math.nan
+@kernel
+def _psr(sharpe, bars, skew, kurtosis, benchmark):
+    variance = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
+    if not (variance > 0.0 and bars > 1.0):
+        return np.nan
+    deviations = (sharpe - benchmark) * math.sqrt(bars - 1.0) / math.sqrt(variance)
+    return 0.5 * math.erfc(-deviations / math.sqrt(2.0))  # the normal distribution, exact in both tails
 
 
-def _shape(returns: FloatArray) -> tuple[float, float]:
-    """Population skewness and kurtosis (3 for a normal); NaN without variation."""
-    away = returns - np.mean(returns) if returns.size else returns
-    variance = float(np.mean(away**2)) if returns.size else 0.0
-    if variance == 0.0:
-        return math.nan, math.nan
-    return float(np.mean(away**3)) / variance**1.5, float(np.mean(away**4)) / variance**2
+@kernel
+def _moments(bars, r, rr, rrr, rrrr):
+    """Mean, deviation (n-1), population skewness and kurtosis from the sums of the powers of `bars` returns."""
+    mean = r / bars
+    squares = max(rr - r * mean, 0.0)
+    std = math.sqrt(squares / (bars - 1.0)) if bars > 1.0 else np.nan
+    variance = squares / bars
+    third = rrr / bars - 3.0 * mean * rr / bars + 2.0 * mean**3
+    fourth = rrrr / bars - 4.0 * mean * rrr / bars + 6.0 * mean**2 * rr / bars - 3.0 * mean**4
+    return mean, std, third / variance**1.5, fourth / variance**2
+
+
+@kernel
+def _measure(tallies, capitals, benchmark):
+    out = np.empty((tallies.shape[0], 15))
+    year = math.sqrt(float(BARS_A_YEAR))
+    for k in range(tallies.shape[0]):
+        (bars, r, rr, rrr, rrrr, equity, max_drawdown, trades, closed, won, bars_held, costs,
+         exposed, on_hold, blocked, deferred) = tallies[k]
+        mean, std, skew, kurtosis = _moments(bars, r, rr, rrr, rrrr)
+        sharpe = mean / std if std > 0.0 else np.nan
+        out[k, 0] = (equity - capitals[k]) / capitals[k]
+        out[k, 1] = mean * BARS_A_YEAR
+        out[k, 2] = std * year
+        out[k, 3] = sharpe * year
+        out[k, 4] = max_drawdown
+        out[k, 5] = trades
+        out[k, 6] = won / closed if closed > 0.0 else np.nan
+        out[k, 7] = bars_held / closed if closed > 0.0 else np.nan
+        out[k, 8] = costs
+        out[k, 9] = exposed / bars
+        out[k, 10], out[k, 11], out[k, 12] = on_hold, blocked, deferred
+        out[k, 13] = _psr(sharpe, bars, skew, kurtosis, 0.0)
+        out[k, 14] = _psr(sharpe, bars, skew, kurtosis, benchmark)
+    return out

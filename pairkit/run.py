@@ -45,7 +45,7 @@ def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> Backt
     indicators = indicate(adjusted, config)
     gates = judge(indicators, config)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
-    metrics = measure(ledger, indicators.valid, config.capital)
+    metrics = measure(ledger.tally, config.capital)
     return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics)
 
 

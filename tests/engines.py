@@ -52,7 +52,7 @@ def product(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]
     gates = Gates(*(np.array([VERDICTS.index(v) for v in given[f"gate_{gate}"]], dtype=np.int8) for gate in GATES))
     adjusted = adjust(pair, config.price_transform)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
-    return BacktestRun(pair, config, adjusted, indicators, gates, ledger, measure(ledger, indicators.valid, config.capital))
+    return BacktestRun(pair, config, adjusted, indicators, gates, ledger, measure(ledger.tally, config.capital))
 
 
 def plain_twin(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]) -> twin.TwinRun:

@@ -81,7 +81,7 @@ class Ledger(NamedTuple):
     On bars, (T,): `state` and `reason` (indices into STATE_NAMES, REASON_NAMES), `position`, `pnl`, `cost`, `equity` (CNY),
     `deferred`; `lots` (T, 2). On trades, (K, ...): `trade_bars` (entry decided, entry filled, exit decided, exit filled; -1
     while open), `trade_reason`, `trade_lots` (K, 2), `entry_price`, `exit_price` (K, 2), `trade_money` (gross, costs, worst
-    mark, best mark; CNY).
+    mark, best mark; CNY). Over all: `tally`, the sums that the metrics are made of, in the order of TALLY.
     """
 
     state: NDArray[np.int8]
@@ -98,6 +98,7 @@ class Ledger(NamedTuple):
     entry_price: FloatArray
     exit_price: FloatArray
     trade_money: FloatArray
+    tally: FloatArray
 
 
 def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
@@ -187,13 +188,18 @@ def _size(rules, terms, prices, beta_lag, vol):
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
+# Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
+TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
+         "exposed", "on_hold", "blocked", "deferred")
+
 # What the engine remembers from bar to bar. `waiting` is ENTRY, the reason of an exit, or NOTHING.
 _BOOK = np.dtype([
     ("equity", "f8"), ("lots", "f8", (2,)), ("ordered", "f8", (2,)), ("mark", "f8", (2,)), ("held", "i8", (2,)),
     ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
     ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("worst", "f8"), ("best", "f8"), ("invalid_run", "i8"),
     ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
-    ("pnl", "f8"), ("cost", "f8")])  # pnl and cost of this bar
+    ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
+    ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
 
 
 @kernel
@@ -267,6 +273,7 @@ def _enter(book, market, rules, terms, t):
     book.position = 1 if book.lots[0] > 0.0 else -1
     book.gross, book.costs, book.worst, book.best = 0.0, 0.0, np.inf, -np.inf
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
+    book.tally_trades += 1.0
 
 
 @kernel
@@ -315,6 +322,7 @@ def _decide_held(book, rules, terms, t, close, valid, z):
             book.waiting, book.decided_on = reason, t
         return EXITING, reason
     if not valid:
+        book.tally_on_hold += 1.0
         return HOLD, INVALID
     return (LONG if book.position > 0 else SHORT), IN_POSITION
 
@@ -344,8 +352,45 @@ def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):
 
 
 @kernel
+def _close_bar(book, rules):
+    """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
+    net = book.pnl - book.cost
+    r = ((book.equity + net) - book.equity) / rules.capital
+    book.equity += net
+    if book.position != 0 or book.was_in != 0:
+        book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
+        result = book.gross - book.costs
+        book.worst, book.best = min(book.worst, result), max(book.best, result)
+        if book.position == 0:
+            book.tally_closed += 1.0
+            book.tally_won += 1.0 if result > 0.0 else 0.0
+            book.tally_bars_held += book.exited_on - book.entered_on
+    book.tally_r += r
+    book.tally_rr += r * r
+    book.tally_rrr += r * r * r
+    book.tally_rrrr += (r * r) * (r * r)
+    book.tally_costs += book.cost
+    book.peak = max(book.peak, book.equity)
+    book.tally_max_drawdown = max(book.tally_max_drawdown, (book.peak - book.equity) / book.peak)
+    book.tally_exposed += 1.0 if book.position != 0 else 0.0
+
+
+@kernel
+def _tally_of(book, bars, valid, out):
+    """The tally as a row of numbers in the order of TALLY."""
+    first = 0
+    while first < bars and not valid[first]:
+        first += 1
+    book.tally_bars = bars - first if first < bars else bars
+    book.tally_equity = book.equity
+    out[:] = (book.tally_bars, book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_equity,
+              book.tally_max_drawdown, book.tally_trades, book.tally_closed, book.tally_won, book.tally_bars_held,
+              book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
+
+
+@kernel
 def _new_book(book, rules):
-    book.equity = rules.capital
+    book.equity = book.peak = rules.capital
     book.decided_on = book.entered_on = book.exited_on = -1
     book.held[:] = NO_CONTRACT
 
@@ -368,7 +413,7 @@ def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
 
     for t in range(bars):
         book.pnl = book.cost = 0.0
-        was_in = book.position != 0
+        book.was_in = book.position
         fills = _can_fill(book, market, rules, t)
         for leg in range(2):
             if not (fills and rules.fill_at_open) and _must_roll(book, market, t, leg):
@@ -386,6 +431,7 @@ def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
             _exit(book, market, rules, terms, t, exit_price[trades - 1])
         elif book.waiting != NOTHING:
             deferred[t] = True
+            book.tally_deferred += 1.0
             if book.waiting == ENTRY:
                 book.waiting = NOTHING
 
@@ -393,11 +439,8 @@ def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
         for leg in range(2):
             if book.position != 0 and np.isfinite(close[leg]):
                 _move_mark(book, terms, leg, close[leg])
-        book.equity += book.pnl - book.cost
-        if book.position != 0 or was_in:
-            book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
-            net = book.gross - book.costs
-            book.worst, book.best = min(book.worst, net), max(book.best, net)
+        _close_bar(book, rules)
+        if book.position != 0 or book.was_in != 0:
             trade_money[trades - 1] = (book.gross, book.costs, book.worst, book.best)
         position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
         lots_on[t, 0], lots_on[t, 1] = book.lots[0], book.lots[1]
@@ -409,8 +452,11 @@ def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
             decided = _decide_held(book, rules, terms, t, close, valid[t], z[t])
         else:
             decided = _decide_flat(book, rules, terms, t, close, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
+        book.tally_blocked += 1.0 if decided[0] == BLOCKED else 0.0
         state[t], reason[t] = decided
 
+    tally = np.empty(len(TALLY))
+    _tally_of(book, bars, valid, tally)
     return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
             trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
-            trade_money[:trades])
+            trade_money[:trades], tally)
