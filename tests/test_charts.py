@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -198,7 +199,7 @@ def test_panes_do_not_overlap_and_fill_the_height():
     """From top to bottom each pane ends above the next one's title, and the last one at the bottom."""
     layout = figure_spec(a_run(), height=500)["layout"]
     domains = [layout[f"yaxis{axis or ''}"]["domain"] for axis in ["", *range(2, 9)]]
-    assert all(above[0] > below[1] for above, below in zip(domains, domains[1:], strict=False))
+    assert all(above[0] > below[1] for above, below in pairwise(domains))
     assert domains[-1][0] == pytest.approx(0, abs=1e-9)
     assert all(top - low > 0.02 for low, top in domains)
 

@@ -38,7 +38,8 @@ def tiles(page: AppTest) -> dict[str, str]:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(one.value for kind in (page.warning, page.error, page.info, page.markdown, page.caption) for one in kind)
+    kinds = (page.warning, page.error, page.info, page.markdown, page.caption)
+    return "\n".join(one.value for kind in kinds for one in kind)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +126,9 @@ def test_a_link_opens_the_same_view(run):
     assert "2019-05-15" in said(page)
 
 
-@pytest.mark.parametrize("config", [StrategyConfig(), *(StrategyConfig(**preset.changes) for preset in PRESETS.values()),
-                                    StrategyConfig(capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False)])
+@pytest.mark.parametrize("config", [
+    *(StrategyConfig(**preset.changes) for preset in PRESETS.values()),
+    StrategyConfig(capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False)])
 def test_the_link_of_a_config_is_read_back_as_that_config(config):
     """Writing a config as query parameters and reading them gives the config, to the bit."""
     link = settings.link_of(config)
@@ -139,7 +141,8 @@ def test_a_bad_link_is_told_and_the_default_used():
     page = app(entry_z="99", hedge_window="soon", fill="never", snapshot="none", y="ZZ", bar="yesterday")
     assert not page.exception
     assert tiles(page) == tiles(app())
-    for words in ("entry\\_z = 99", "from 0.5 to 5 sigma", "hedge\\_window = soon", "fill = never", "one of open, close", "snapshot = none", "y = ZZ"):
+    for words in ("entry\\_z = 99", "from 0.5 to 5 sigma", "hedge\\_window = soon", "fill = never", "one of open, close",
+                  "snapshot = none", "y = ZZ"):
         assert words in said(page)
 
 

@@ -64,7 +64,8 @@ class Canvas:
     @cached_property
     def words(self) -> dict[str, NDArray[np.object_]]:
         """The columns of words, (T,) each: `state`, `reason`, and `gate_adf` and its like."""
-        return {name: self.frame[name].to_numpy(dtype=object) for name in ("state", "reason", *(f"gate_{gate}" for gate in GATES))}
+        names = ("state", "reason", *(f"gate_{gate}" for gate in GATES))
+        return {name: self.frame[name].to_numpy(dtype=object) for name in names}
 
     @cached_property
     def blocked_by(self) -> NDArray[np.object_]:

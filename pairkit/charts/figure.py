@@ -85,9 +85,9 @@ def _layout(canvas: Canvas, height: int) -> dict[str, Any]:
         "height": height, "margin": dict(MARGIN_PX), "showlegend": False, "dragmode": "zoom",
         "hovermode": "x unified", "hoverdistance": -1,
         "paper_bgcolor": theme.background, "plot_bgcolor": "rgba(0,0,0,0)",  # the unseen trace lies over all panes
-        
         "font": {"color": theme.text, "size": 12, "family": FONT},
-        "hoverlabel": {"bgcolor": theme.hover, "bordercolor": theme.zero, "font": {"size": 12, "color": theme.text}, "align": "left"},
+        "hoverlabel": {"bgcolor": theme.hover, "bordercolor": theme.zero, "align": "left",
+                       "font": {"size": 12, "color": theme.text}},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": theme.quiet_text, "activecolor": theme.text},
         "xaxis": _x_axis(canvas), "annotations": [], "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, _axis_of("z"))],
     }
@@ -174,7 +174,8 @@ def _explanations(canvas: Canvas, domains: list[list[float]]) -> list[dict[str, 
 
 def _note(text: str, height: float, theme: Theme) -> dict[str, Any]:
     return {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": height, "xanchor": "center", "yanchor": "middle",
-            "showarrow": False, "font": {"size": 14, "color": theme.text}, "bgcolor": theme.hover, "bordercolor": theme.zero, "borderpad": 6}
+            "showarrow": False, "font": {"size": 14, "color": theme.text}, "bgcolor": theme.hover, "bordercolor": theme.zero,
+            "borderpad": 6}
 
 
 def _default_title(run: BacktestRun) -> str:

@@ -55,7 +55,8 @@ def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:
     if len(finite) == 0:
         return adjusted
     first = adjusted[finite[0]]
-    return 100 * np.exp(adjusted - first) if transform == "log" else 100 * adjusted / first
+    rebased: FloatArray = 100 * np.exp(adjusted - first) if transform == "log" else 100 * adjusted / first
+    return rebased
 
 
 # --- position and money --------------------------------------------------------------------------------------------
@@ -72,9 +73,17 @@ def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:
     ]
 
 
+def _equity_title(_: Canvas) -> str:
+    return "<b>Equity</b>, CNY, after costs"
+
+
 def _equity_traces(canvas: Canvas, axis: int) -> list[Trace]:
     equity = canvas.frame["equity"].to_numpy(dtype=np.float64)
     return [canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
+
+
+def _drawdown_title(_: Canvas) -> str:
+    return "<b>Drawdown</b> from the highest equity so far"
 
 
 def _drawdown_traces(canvas: Canvas, axis: int) -> list[Trace]:
@@ -98,6 +107,6 @@ PANES = (
     Pane("z", 0.22, signal_title, signal_traces),
     Pane("gates", 0.10, gate_title, gate_traces),
     Pane("position", 0.08, _position_title, _position_traces),
-    Pane("equity", 0.14, lambda canvas: "<b>Equity</b>, CNY, after costs", _equity_traces),
-    Pane("drawdown", 0.09, lambda canvas: "<b>Drawdown</b> from the highest equity so far", _drawdown_traces),
+    Pane("equity", 0.14, _equity_title, _equity_traces),
+    Pane("drawdown", 0.09, _drawdown_title, _drawdown_traces),
 )

@@ -7,6 +7,7 @@ this bar has none: it says NaN.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from pairkit.charts.canvas import Canvas, Trace, axis_name
 from pairkit.charts.theme import BLOCKER_WORDS
@@ -26,8 +27,8 @@ def readout(canvas: Canvas, axis: int) -> Trace:
     pair = canvas.run.pair
     numbers = np.column_stack([pair.y.close.astype(np.float32), pair.x.close.astype(np.float32),
                                *(canvas.column(name) for name in _COLUMNS)])
-    return {"type": "scatter", "mode": "lines", "name": "readout", "x": canvas.when, "y": np.zeros(len(canvas), np.int8),
-            "xaxis": "x", "yaxis": axis_name(axis), "line": {"width": 0, "color": "rgba(0,0,0,0)"},
+    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when, "y": np.zeros(len(canvas), np.int8),
+            "xaxis": "x", "yaxis": axis_name(axis),
             "text": decisions(canvas), "hovertext": _verdicts(canvas), "customdata": numbers,
             "hovertemplate": _template(canvas) + "<extra></extra>"}
 
@@ -40,8 +41,10 @@ def _template(canvas: Canvas) -> str:
     legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
     return "<br>".join([
         "<b>%{text}</b>",
-        "   ".join(f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}' for color, spec, close in legs),
-        f"β {place['beta_lag']}:.4f}}   α {place['alpha_lag']}:.4~g}}   spread {place['spread']}:.4~g}}   <b>z {place['z']}:.2f}}</b>",
+        "   ".join(f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}'
+                   for color, spec, close in legs),
+        "   ".join([f"β {place['beta_lag']}:.4f}}", f"α {place['alpha_lag']}:.4~g}}", f"spread {place['spread']}:.4~g}}",
+                    f"<b>z {place['z']}:.2f}}</b>"]),
         "Gates: %{hovertext}",
         limits,
         f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
@@ -55,7 +58,7 @@ def decisions(canvas: Canvas) -> list[str]:
     pairs = zip(canvas.words["state"], canvas.words["reason"], strict=True)
     words = [known.get(pair) or known.setdefault(pair, decision(*pair)) for pair in pairs]
     judged = {name: canvas.frame[name].to_numpy() for name in _JUDGED}
-    for row in np.flatnonzero(canvas.blocked_by != ""):
+    for row in np.flatnonzero(canvas.blocked_by != "").tolist():
         bar = {"reason": canvas.words["reason"][row], **{name: values[row] for name, values in judged.items()}}
         words[row] = "BLOCKED: " + why_blocked(bar, canvas.config)
     for row, outcome in _outcomes(canvas).items():
@@ -68,7 +71,7 @@ def decisions(canvas: Canvas) -> list[str]:
 def _outcomes(canvas: Canvas) -> dict[int, str]:
     """By row: what came of a decision to enter or to leave."""
     trades, index = canvas.run.trades, canvas.frame.index
-    entered, left = index.get_indexer(trades["entry_decided"]), index.get_indexer(trades["exit_decided"])
+    entered, left = (index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided"))
     columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
     said: dict[int, str] = {}
     for entry, leave, side, net, bars, reason in zip(entered.tolist(), left.tolist(), *columns, strict=True):

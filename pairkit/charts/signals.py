@@ -68,9 +68,10 @@ def signal_traces(canvas: Canvas, axis: int) -> list[Trace]:
 def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:
     """The entry, exit and stop levels of z, both sides."""
     config, theme = canvas.config, canvas.theme
-    styles = ((config.entry_z, theme.leg_y, "solid"), (config.exit_z, theme.quiet_text, "dot"), (config.stop_z, theme.drawdown, "dash"))
-    return [{"type": "line", "xref": "x domain", "yref": axis_name(axis), "x0": 0, "x1": 1, "y0": side * level, "y1": side * level,
-             "line": {"color": color, "width": 1, "dash": dash}, "layer": "below"}
+    styles = ((config.entry_z, theme.leg_y, "solid"), (config.exit_z, theme.quiet_text, "dot"),
+              (config.stop_z, theme.drawdown, "dash"))
+    return [{"type": "line", "xref": "x domain", "yref": axis_name(axis), "x0": 0, "x1": 1,
+             "y0": side * level, "y1": side * level, "line": {"color": color, "width": 1, "dash": dash}, "layer": "below"}
             for level, color, dash in styles for side in (1, -1)]
 
 
@@ -109,7 +110,8 @@ def gate_title(canvas: Canvas) -> str:
     theme = canvas.theme
     shut = "".join(f'<span style="color:{theme.blocker[gate]}">■</span>' for gate in GATES)
     return "   ".join(["<b>Gates</b>", _sign(theme.gate_open, "open", "■"), f"{shut} shut: no entry",
-                       _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"), _sign(theme.quiet_text, "off", "□")])
+                       _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"),
+                       _sign(theme.quiet_text, "off", "□")])
 
 
 def gate_traces(canvas: Canvas, axis: int) -> list[Trace]:

@@ -18,8 +18,9 @@ import streamlit as st
 
 from pairkit.charts import figure_spec
 from pairkit.charts.canvas import milliseconds
-from pairkit.charts.theme import THEMES
+from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.run import BacktestRun
+from pairkit.ui.runs import run_key
 
 KEY = "chart"
 FOLLOWS = ("yaxis", "yaxis2", "yaxis3", "yaxis6", "yaxis7", "yaxis8")  # panes scaled to what is visible; not z, not gates
@@ -42,8 +43,7 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
     """Draw a run; `bar` is the chosen bar's ISO date. A click on another calls `on_pick` with its date, then reruns."""
     loader, chart = _components()
     dark = st.context.theme.type == "dark"
-    provenance, settings = run.pair.provenance, run.config.model_dump_json()
-    packed = _packed(str(provenance.snapshot_id), run.pair.name, settings, dark, run)
+    packed = _packed(run, dark)
     picked = float(milliseconds([bar])[0]) if bar else None
     rev = f"{run.pair.name} {hash(packed) & 0xFFFFFFFF:08x} {bar or ''}".strip()
 
@@ -57,11 +57,12 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
           data={"figure": packed, "picked": picked, "rev": rev, "filename": f"pairkit-{run.pair.name}"})
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _packed(snapshot_id: str, pair: str, settings: str, dark: bool, _run: BacktestRun) -> str:
-    spec = figure_spec(_run, "dark" if dark else "light")
-    spec["layout"]["uirevision"] = f"{snapshot_id} {pair}"
-    return pack(spec, picked_color=THEMES["dark" if dark else "light"].leg_y)
+@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={BacktestRun: run_key})
+def _packed(run: BacktestRun, dark: bool) -> str:
+    theme: ThemeName = "dark" if dark else "light"
+    spec = figure_spec(run, theme)
+    spec["layout"]["uirevision"] = " ".join(map(str, run_key(run)[:3]))  # another pair starts with all its bars in sight
+    return pack(spec, picked_color=THEMES[theme].leg_y)
 
 
 def pack(spec: dict[str, Any], *, picked_color: str) -> str:
@@ -86,5 +87,5 @@ def _pack_value(value: Any) -> Any:
 
 def _pack_array(array: Any) -> dict[str, str]:
     """In plotly's own form of a typed array."""
-    packed = {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(np.ascontiguousarray(array)).decode()}
+    packed = {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(array.tobytes()).decode()}
     return packed if array.ndim == 1 else {**packed, "shape": ", ".join(map(str, array.shape))}

@@ -39,7 +39,7 @@ def _changed(folder: Path) -> tuple[int, ...]:
 
 
 @st.cache_data(show_spinner="Verifying snapshots …", max_entries=4)
-def _summaries(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[SnapshotSummary]:
+def _summaries(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[SnapshotSummary]:  # noqa: ARG001  `seen` is the cache's key
     return list_snapshots(folder)
 
 
@@ -55,15 +55,21 @@ def pair(path: str, snapshot_id: str, y_root: str, x_root: str) -> PairFrame:
     return snapshot(path, snapshot_id).pair(y_root, x_root)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _run(snapshot_id: str, y_root: str, x_root: str, settings: str, _pair: PairFrame, _config: StrategyConfig) -> BacktestRun:
-    return run_backtest(_pair, _config)
+def pair_key(legs: PairFrame) -> tuple[str | None, str, str]:
+    """What tells one pair from another: its snapshot's id and its roots, never its bars."""
+    return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code
 
 
+def run_key(done: BacktestRun) -> tuple[object, ...]:
+    """What tells one run from another: its pair and its settings."""
+    return *pair_key(done.pair), done.config.model_dump_json()
+
+
+@st.cache_resource(show_spinner=False, max_entries=64,
+                   hash_funcs={PairFrame: pair_key, StrategyConfig: StrategyConfig.model_dump_json})
 def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
     """One backtest, from the cache where the same was run before. Shared between sessions: only read it."""
-    snapshot_id = str(legs.provenance.snapshot_id)
-    return _run(snapshot_id, legs.y_spec.code, legs.x_spec.code, config.model_dump_json(), legs, config)
+    return run_backtest(legs, config)
 
 
 @st.cache_resource(show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds.")

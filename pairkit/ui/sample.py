@@ -18,6 +18,6 @@ def sample_pair(bars: int = 320) -> PairFrame:
 
 
 def _bars(close: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pd.DataFrame:
-    prices = {name: close for name in ("open", "high", "low", "close", "settle")}
+    prices = dict.fromkeys(("open", "high", "low", "close", "settle"), close)
     index = pd.bdate_range("2020-01-01", periods=len(close), name="trade_date")
     return pd.DataFrame({**prices, "volume": 1e5, "open_interest": 1e6}, index=index)

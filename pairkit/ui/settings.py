@@ -28,7 +28,7 @@ def choose_config() -> tuple[StrategyConfig, list[str]]:
     """
     with st.sidebar:
         top = st.container()
-        values = {}
+        values: dict[str, Any] = {}
         for group in GROUPS:
             with st.expander(group, expanded=group == OPEN_AT_START):
                 values |= {name: _widget(setting) for name, setting in SETTINGS.items() if setting.group == group}
@@ -161,7 +161,8 @@ def parse(setting: Setting, text: str) -> Any:
 
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
-    return [f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. The default, {setting.default}, is used."
+    return [f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. "
+            f"The default, {setting.default}, is used."
             for name, setting in SETTINGS.items() if name in params and parse(setting, params[name]) is None]
 
 

@@ -50,7 +50,8 @@ class Server:
         self.log, self.url = log, f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Server:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port), "--server.fileWatcherType", "none"]
+        command = [sys.executable, "-m", "streamlit", "run", "app.py",
+                   "--server.port", str(self.port), "--server.fileWatcherType", "none"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PAIRKIT_", "STREAMLIT_"))}
         self.file = self.log.open("w")
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment)
@@ -173,7 +174,8 @@ def explore(request, browser, server) -> Iterator[Explore]:
             if line.type == "error" and "Failed to load resource" not in line.text else None)
     page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}")
             if answer.status >= 400 and not probe.search(answer.url) else None)
-    page.on("request", lambda asked: None if asked.url.startswith(home) else faults.append(f"leaves the machine: {asked.url[:90]}"))
+    page.on("request", lambda asked: None if asked.url.startswith(home)
+            else faults.append(f"leaves the machine: {asked.url[:90]}"))
     yield Explore(page, server, faults)
     boxes = page.get_by_test_id("stException").count()
     context.close()

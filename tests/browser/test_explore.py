@@ -45,7 +45,8 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
     assert parse_qs(urlsplit(page.url).query)["entry_z"] == ["1.85"]
 
     run = run_backtest(open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.85))
-    assert page.get_by_test_id("stMetric").filter(has_text="Blocked bars").inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+    tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
+    assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
     blocked = run.frame.index[run.frame["state"] == "BLOCKED"][0]
     explore.changing(lambda: explore.key("next_blocked_entry").get_by_role("button").click())
     assert f"{blocked:%Y-%m-%d}: BLOCKED" in explore.key("why").inner_text()
