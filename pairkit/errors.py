@@ -5,11 +5,23 @@ PairkitError
 ├── SnapshotError   a snapshot is absent, altered, incomplete or of another schema
 ├── DataError       bars, specs or dates cannot be understood or do not fit together
 ├── SourceError     a data provider could not answer
+│   ├── TokenError             no token, or one the provider does not know
+│   ├── NoPermissionError      the account may not call this interface
+│   ├── RateLimitError         more calls than the account may make in a minute, an hour or a day (`period`)
+│   ├── IpLimitError           too many addresses use the token
+│   ├── TransportError         no whole answer came: network, time-out, HTTP error, a cut body
+│   ├── MalformedAnswerError   an answer came that is not one: not the protocol, or cells that contradict each other
+│   ├── IncompleteAnswerError  an answer lacks rows that must exist
+│   ├── RefusedRequestError    the provider refused for another reason, told in its words
+│   ├── SourceDownError        the provider has failed too often in a row and is left alone for a while
+│   └── CancelledError         the user stopped it; what was downloaded is kept
 └── RunError        a run, rerun or check cannot be carried out
 
 A message says what was found, what is accepted, and what to do. A value of `StrategyConfig` that is out of bounds raises
 pydantic's own `ValidationError`, which `pairkit.config.describe_errors` puts in the same words.
 """
+
+from typing import Literal
 
 
 class PairkitError(Exception):
@@ -30,6 +42,58 @@ class DataError(PairkitError):
 
 class SourceError(PairkitError):
     """A data provider could not answer."""
+
+
+class TokenError(SourceError):
+    """There is no token, or the provider does not know it. Never retried."""
+
+
+class NoPermissionError(SourceError):
+    """The account may not call this interface. Never retried."""
+
+
+class RateLimitError(SourceError):
+    """More calls than the account may make.
+
+    Parameters
+    ----------
+    message : str
+        What happened and what to do.
+    period : {"minute", "hour", "day"}
+        The limit that was met; only the minute's is waited for.
+    """
+
+    def __init__(self, message: str, period: Literal["minute", "hour", "day"]) -> None:
+        super().__init__(message)
+        self.period = period
+
+
+class IpLimitError(SourceError):
+    """The token is in use from more addresses than the account may have. Never retried."""
+
+
+class TransportError(SourceError):
+    """No whole answer came: network, time-out, HTTP error, a cut body."""
+
+
+class MalformedAnswerError(SourceError):
+    """An answer came that is not one: not the protocol, cells that mean nothing or contradict each other."""
+
+
+class IncompleteAnswerError(SourceError):
+    """An answer lacks rows that must exist."""
+
+
+class RefusedRequestError(SourceError):
+    """The provider refused for a reason that pairkit does not know. Never retried."""
+
+
+class SourceDownError(SourceError):
+    """The provider has failed too often in a row and is left alone for a while; nothing usable is cached."""
+
+
+class CancelledError(SourceError):
+    """The user stopped it; what was downloaded is kept, so that doing it again goes on from there."""
 
 
 class RunError(PairkitError):

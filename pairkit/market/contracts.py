@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, field
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
+
+
+def _pairs(given: Any) -> Any:
+    """A table as sorted pairs, which can be hashed."""
+    return tuple(sorted(given.items())) if isinstance(given, Mapping) else given
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -40,6 +46,8 @@ class ContractSpec:
         Where the figures come from, and of when.
     name, name_zh, exchange : str
         For display.
+    field_sources : mapping of str to str, optional
+        Field -> where that figure comes from, for the fields that are not from `source`. Kept as sorted pairs.
     """
 
     code: str = Field(min_length=1)
@@ -57,10 +65,17 @@ class ContractSpec:
     name: str = field(default="", kw_only=True)
     name_zh: str = field(default="", kw_only=True)
     exchange: str = field(default="", kw_only=True)
+    field_sources: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = field(default=(), kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in field order."""
-        return asdict(self)
+        """As plain JSON values, in field order; without `field_sources` where all figures come from one source."""
+        plain = asdict(self)
+        sources = dict(plain.pop("field_sources"))
+        return {**plain, "field_sources": sources} if sources else plain
+
+    def source_of(self, field_name: str) -> str:
+        """Where one figure comes from, with its version."""
+        return dict(self.field_sources).get(field_name, " ".join(part for part in (self.source, self.version) if part))
 
     @property
     def label(self) -> str:

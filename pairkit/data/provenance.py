@@ -1,0 +1,192 @@
+"""A contract's terms with the source of every field: the provider's, else the bundled table's, else the user's own.
+
+1. What the provider says is read: lot size in quote units, tick, fees, margin. A figure that is absent, or that cannot
+   be what it claims, is passed over.
+2. What is still missing comes from the bundled table, or from the user's file where that lacks the root.
+3. Every field is tagged with its source; every fallback, and every figure on which two sources differ, is a finding.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_specs
+
+TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_PER_UNIT = re.compile(r"/\s*(\d+(?:\.\d+)?)?\s*([^\d/()]+?)\s*(?:\(|$)")
+_GRAMS = {"克": 1.0, "g": 1.0, "千克": 1e3, "公斤": 1e3, "kg": 1e3, "吨": 1e6, "公吨": 1e6, "t": 1e6}
+_LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0
+_SAME = 1e-9
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Provided:
+    """What a provider says of one root: field -> value, and why others it was asked for are not among them."""
+
+    source: str
+    version: str
+    terms: Mapping[str, Any]
+    absent: Mapping[str, str]
+
+    @property
+    def tag(self) -> str:
+        """Source and version, as fields are tagged."""
+        return f"{self.source} {self.version}".strip()
+
+
+def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFrame, why_no_terms: str = "") -> Provided:
+    """A provider's terms from its listing of one contract and its daily fees and margins.
+
+    Parameters
+    ----------
+    source, version
+        Who says so, and of when.
+    listing : Series
+        One row of `source.LISTING_COLUMNS`.
+    terms : DataFrame
+        Rows of `source.TERMS_COLUMNS`; the last that says something counts.
+    why_no_terms : str
+        Why there are none, if there are none.
+    """
+    found: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    for name, value, reason in (
+        ("multiplier", lot_in_quote_units(listing), "no lot size in units of the quote"),
+        ("tick", tick_of_text(listing["tick_text"]), "no tick that can be read"),
+        ("margin_rate", _margin(terms), why_no_terms or "no margin"),
+    ):
+        if value is None:
+            absent[name] = reason
+        else:
+            found[name] = value
+    fees = _fees(terms)
+    found.update(fees)
+    if not fees:
+        absent.update(dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee"))
+    return Provided(source, version, found, absent)
+
+
+def combine_terms(
+    code: str, exchange: str, provided: Provided, user_specs: Mapping[str, ContractSpec] | None = None
+) -> tuple[ContractSpec, tuple[Finding, ...]]:
+    """One root's spec, every field with its source, and what a reader must know of it.
+
+    Raises
+    ------
+    DataError
+        Fields that no source has.
+    """
+    local = bundled_specs().get(code) or (user_specs or {}).get(code)
+    if local is None and {"multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate"} - set(provided.terms):
+        raise DataError(f"{code} is not in the bundled table, and {provided.source} does not say its "
+                        f"{', '.join(provided.absent)}. Give its "
+                        "terms in a file of contract specs (--specs).")
+    local_tag = "" if local is None else f"{local.source} {local.version}".strip()
+    base: dict[str, Any] = {"code": code} if local is None else local.to_dict()
+    base.pop("field_sources", None)
+    mode_changes = "fee_mode" in provided.terms and base.get("fee_mode") not in (None, provided.terms["fee_mode"])
+    if mode_changes:
+        base["fee_close_today"] = None  # it is in the unit of the other mode
+    merged = {**base, **provided.terms, "exchange": exchange}
+    tags = {name: provided.tag if name in provided.terms else local_tag for name in TERMS if merged.get(name) is not None}
+    merged.update(source=provided.source if set(tags.values()) == {provided.tag} else f"{provided.source}, "
+                                                                                      f"{local_tag.split(' ')[0]}",
+                  version=provided.version, field_sources=tags)
+    findings = (*_fallbacks(code, provided, local_tag), *_differences(code, provided, local, local_tag))
+    for finding in findings:
+        _log.warning("%s: %s", code, finding.message)
+    return ContractSpec(**merged), findings
+
+
+def _fallbacks(code: str, provided: Provided, local_tag: str) -> list[Finding]:
+    if not provided.absent:
+        return []
+    why = "; ".join(f"{name}: {reason}" for name, reason in provided.absent.items())
+    return [Finding("spec_fallback", "warning", f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} "
+                                                f"({why}); taken from "
+                    f"{local_tag}.", root=code, count=len(provided.absent))]
+
+
+def _differences(code: str, provided: Provided, local: ContractSpec | None, local_tag: str) -> list[Finding]:
+    """Where the provider and the local table differ in what a contract is; fees and margins change by notice."""
+    if local is None:
+        return []
+    differ = [f"{name} {provided.terms[name]:g} against {getattr(local, name):g}" for name in ("multiplier", "tick")
+              if name in provided.terms and not math.isclose(provided.terms[name], getattr(local, name), rel_tol=_SAME)]
+    if not differ:
+        return []
+    return [Finding("spec_differs", "warning", f"{provided.source} and {local_tag} differ on {code}: {'; '.join(differ)}; the "
+                                               "first is used. "
+                    "Check it: P&L is proportional to the multiplier.", root=code, count=len(differ))]
+
+
+# --- reading a provider's figures ----------------------------------------------------------------------------------------
+def lot_in_quote_units(listing: pd.Series) -> float | None:
+    """P&L of one lot for a price change of 1: the lot size, in the unit that the price is for.
+
+    Eggs trade in lots of 5 tonnes and are quoted in CNY per 500 kg: 10. An index has a multiplier of its own.
+    """
+    for name in ("index_multiplier", "lot_size"):
+        size = listing[name]
+        if pd.notna(size) and size > 0:
+            break
+    else:
+        return None
+    if name == "index_multiplier":
+        return float(size)
+    quoted = _PER_UNIT.search(_plain(listing["quote_unit"]))
+    if quoted is None:
+        return float(size)
+    count, unit = float(quoted[1] or 1), quoted[2].strip()
+    lot_unit = _lot_unit(listing["lot_unit"])
+    if unit in _GRAMS and lot_unit in _GRAMS:
+        return round(float(size) * _GRAMS[lot_unit] / (count * _GRAMS[unit]), 9)
+    if unit in _GRAMS or lot_unit in _GRAMS:
+        return None if lot_unit and unit not in _plain(listing["lot_unit"]) else float(size) / count
+    return float(size) / count
+
+
+def _lot_unit(text: Any) -> str:
+    """The unit in `10吨/手` or `吨`."""
+    return re.sub(r"[\d.\s]", "", _plain(text)).partition("/")[0]
+
+
+def tick_of_text(text: Any) -> float | None:
+    """The price step in a text such as `1元/吨`, `0.2点`, `人民币0.1元/桶`."""
+    found = _NUMBER.search(_plain(text))
+    return float(found[0]) if found and float(found[0]) > 0 else None
+
+
+def _plain(text: Any) -> str:
+    return unicodedata.normalize("NFKC", text).replace(",", "").lower() if isinstance(text, str) else ""
+
+
+def _fees(terms: pd.DataFrame) -> dict[str, Any]:
+    """The last row's fee: a rate if it has one, else CNY per lot."""
+    for column, mode, largest in (("fee_rate", "rate", _LARGEST_FEE_RATE), ("fee_cny", "lot", math.inf)):
+        stated = terms[column].dropna()
+        if len(stated) and 0 < stated.iloc[-1] <= largest:
+            fee = round(float(stated.iloc[-1]), 12)
+            return {"fee_mode": mode, "fee_open": fee, "fee_close": fee}
+    return {}
+
+
+def _margin(terms: pd.DataFrame) -> float | None:
+    """The larger of the two sides' last margins; given as a fraction or in percent."""
+    stated = terms[["long_margin_rate", "short_margin_rate"]].max(axis=1).dropna()
+    if not len(stated) or not 0 < stated.iloc[-1] < _PERCENT_BELOW:
+        return None
+    rate = float(stated.iloc[-1])
+    return round(rate if rate < 1 else rate / 100, 12)

@@ -1,0 +1,101 @@
+"""What a provider of futures data is to pairkit: six questions, each answered with a table and what was found in it.
+
+Vendor words and units end here: a table holds pairkit's names, prices in the contract's quote unit, sizes in lots, money
+in CNY, fractions for rates, dates as datetime64. Contracts go by their plain name (`RB2405`), roots by theirs (`RB`), and
+an exchange by the code of its own (`SHFE`, `CZCE`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import pandas as pd
+
+from pairkit.findings import Finding
+
+LISTING_COLUMNS = (
+    "contract", "root", "exchange", "name", "list_date", "last_trade_date", "lot_size", "lot_unit", "index_multiplier",
+    "quote_unit", "tick_text")
+BAR_COLUMNS = ("contract", "trade_date", "open", "high", "low", "close", "settle", "volume", "open_interest", "amount_cny")
+MAPPING_COLUMNS = ("trade_date", "contract")
+TERMS_COLUMNS = ("contract", "trade_date", "fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate")
+LIMIT_COLUMNS = ("contract", "trade_date", "up_limit", "down_limit", "margin_rate")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One answered question.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its rows, sorted by their key.
+    findings : tuple of Finding
+        What a reader must know of them.
+    fetched_utc : str
+        When the oldest part of it left the provider, `YYYY-MM-DDTHH:MM:SSZ`.
+    calls : int
+        Requests it took; 0 where all of it was in the cache.
+    stale : bool
+        The provider was down, and this is an older answer than would be taken otherwise.
+    """
+
+    table: pd.DataFrame
+    findings: tuple[Finding, ...] = ()
+    fetched_utc: str = ""
+    calls: int = 0
+    stale: bool = False
+
+
+class Source(Protocol):
+    """A provider of contract-level daily data. Each method raises a SourceError where it cannot answer rightly.
+
+    `sessions` are the days on which rows are due: a provider that lacks some is asked again, and what stays missing is
+    told in a finding. No row of another day is handed out.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, for the record: `tushare`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of what speaks to the provider."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """Host that is asked, without any secret."""
+        ...
+
+    def today(self) -> date:
+        """The exchange's date now: no row of a later day can exist."""
+        ...
+
+    def calendar(self, exchange: str, start: date, end: date) -> Answer:
+        """Sessions: `trade_date`. Every day of the range is known to be one or not."""
+        ...
+
+    def contracts(self, exchange: str, roots: Collection[str]) -> Answer:
+        """Every dated contract of these roots that was ever listed: `LISTING_COLUMNS`."""
+        ...
+
+    def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Daily bars of one contract: `BAR_COLUMNS`."""
+        ...
+
+    def mapping(self, root: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """The contract that the provider calls dominant on each day: `MAPPING_COLUMNS`."""
+        ...
+
+    def terms(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Fees and margins of one contract by day: `TERMS_COLUMNS`."""
+        ...
+
+    def limits(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Price limits of one contract by day: `LIMIT_COLUMNS`."""
+        ...

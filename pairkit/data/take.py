@@ -1,0 +1,340 @@
+"""Take a market from a provider: contract-level bars, dominant contracts, terms and calendar, checked to be whole.
+
+1. The calendar says which days are sessions, the listing which contracts there were.
+2. The dominant contract of each session: the provider's mapping of the session before, so that it was known, or open
+   interest where the provider has no mapping.
+3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
+4. Contract terms, each field with its source.
+5. Every session of a dominant contract has a bar, or a finding says which has not.
+
+The provider keeps its answers, so a taking that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.provenance import combine_terms, read_terms
+from pairkit.data.source import TERMS_COLUMNS, Answer, Source
+from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.rolls import dominant_by_open_interest
+
+Rule = Literal["mapping", "open_interest"]
+BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
+MAPPING = ("root", TRADE_DATE, "contract", "known_date")
+_DAYS_BEFORE = 30  # no closure of the exchanges is as long, so a session before the first is among them
+_SESSIONS_OF_TERMS = 5
+_SHOWN_DATES = 10
+Steps = Callable[["Step"], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a taking is: `done` of `total` questions, and the one that is next."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class TakenMarket:
+    """What was taken, ready for `write_snapshot`.
+
+    `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
+    """
+
+    bars: pd.DataFrame
+    mapping: pd.DataFrame
+    specs: tuple[ContractSpec, ...]
+    calendar: pd.DatetimeIndex
+    data_scope: dict[str, Any]
+    findings: tuple[Finding, ...]
+    calls: int
+    stale: bool
+
+
+def take(
+    source: Source,
+    roots: Sequence[str],
+    start: date,
+    end: date,
+    *,
+    rule: Rule = "mapping",
+    user_specs: Mapping[str, ContractSpec] | None = None,
+    progress: Steps = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> TakenMarket:
+    """Everything a snapshot of these roots needs, from `start` to `end`.
+
+    Parameters
+    ----------
+    source : Source
+        Who is asked.
+    roots : sequence of str
+        `RB`, or with its exchange `RB.SHFE`, which a root needs that the bundled table lacks.
+    start, end : date
+        Both included; an end after today is today.
+    rule : {"mapping", "open_interest"}
+        Where dominant contracts come from.
+    user_specs : mapping, optional
+        Terms of roots that the bundled table lacks.
+    progress : callable, optional
+        Told a `Step` before each question.
+    cancelled : callable, optional
+        Asked before each question; True ends it with CancelledError.
+
+    Raises
+    ------
+    SourceError
+        The provider cannot answer, or what it has cannot be whole.
+    DataError
+        A root is unknown or the range holds no session.
+    """
+    last = min(end, source.today())
+    return _Taking(source, _exchanges(roots), start, last, rule, dict(user_specs or {}), progress, cancelled).run()
+
+
+def _exchanges(roots: Sequence[str]) -> dict[str, str]:
+    """Root -> exchange, in the order given."""
+    found: dict[str, str] = {}
+    for given in roots:
+        root, _, exchange = given.strip().upper().partition(".")
+        bundled = bundled_specs().get(root)
+        if not exchange and bundled is None:
+            raise DataError(f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
+                            f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
+                            ".CFFEX, .INE or .GFEX.")
+        found[root] = exchange or (bundled.exchange if bundled else "")
+    if not found:
+        raise DataError("no root was named; give at least one, such as RB.")
+    return found
+
+
+class _Taking:
+    """One taking: what was asked for, and what came so far."""
+
+    def __init__(self, source: Source, exchanges: dict[str, str], start: date, end: date, rule: Rule,
+                 user_specs: dict[str, ContractSpec], progress: Steps, cancelled: Callable[[], bool]) -> None:
+        if start > end:
+            raise DataError(f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today.")
+        self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
+        self.rule, self.user_specs, self.progress, self.cancelled = rule, user_specs, progress, cancelled
+        self.findings: list[Finding] = []
+        self.fetched: list[str] = []
+        self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
+        self.stale, self.limits_allowed = False, True
+
+    def run(self) -> TakenMarket:
+        """The steps of the module, in order."""
+        days = {exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))}
+        parts = [self.root(root, exchange, days[exchange]) for root, exchange in self.exchanges.items()]
+        calendar = pd.DatetimeIndex(np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE)
+        bars = pd.concat([of_root for of_root, _, _ in parts], ignore_index=True)
+        mapping = pd.concat([of_root for _, of_root, _ in parts], ignore_index=True)
+        return TakenMarket(
+            bars=bars, mapping=mapping, specs=tuple(spec for _, _, spec in parts), calendar=calendar,
+            data_scope=self.scope(), findings=folded(self.findings),
+            calls=self.calls, stale=self.stale)
+
+    def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
+        """One question's table; its findings, cost and age are noted."""
+        if self.cancelled():
+            raise CancelledError(f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
+                                 "goes on from there.")
+        self.progress(Step(self.done, max(self.total, self.done + 1), what))
+        answer = question()
+        self.done += 1
+        self.calls += answer.calls
+        self.stale |= answer.stale
+        self.fetched.append(answer.fetched_utc)
+        self.findings.extend(replace(finding, root=root) for finding in answer.findings)
+        return answer.table
+
+    # --- calendar and listing ---------------------------------------------------------------------------------------
+    def sessions(self, exchange: str) -> pd.DatetimeIndex:
+        """The sessions of the range, and some before it."""
+        first = self.start - timedelta(days=_DAYS_BEFORE)
+        table = self.asked(f"calendar of {exchange}", lambda: self.source.calendar(exchange, first, self.end))
+        days = pd.DatetimeIndex(table[TRADE_DATE])
+        if not len(self.wanted(days)):
+            raise DataError(f"{exchange} has no session in {self.start} .. {self.end}; give a longer range.")
+        return days
+
+    def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Of these days, those in the range."""
+        return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
+
+    def root(self, root: str, exchange: str, days: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
+        """One root's bars, mapping and spec."""
+        listing = self.asked(f"contracts of {root}", lambda: self.source.contracts(exchange, [root]), root)
+        window = self.wanted(days)
+        before = days[days < window[0]][-1:]
+        with_before = pd.DatetimeIndex(before.append(window))
+        listed = listing[(listing["list_date"] <= window[-1]) & (listing["last_trade_date"] >= window[0])].reset_index(drop=True)
+        if listed.empty:
+            raise IncompleteAnswerError(f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
+                                        f"{self.end}. Check the root "
+                                        "and its exchange, or ask for a later range.")
+        mapping = self.provider_mapping(root, exchange, with_before, listed) if self.rule == "mapping" else None
+        if mapping is None:
+            bars = self.bars(root, exchange, listed, with_before)
+            mapping = dominant_by_open_interest(bars)[list(MAPPING)]
+            mapping = mapping[mapping[TRADE_DATE] >= window[0]].reset_index(drop=True)
+            near = with_neighbours(mapping["contract"], listed)
+            bars = bars[bars["contract"].isin(near["contract"]) & (bars[TRADE_DATE] >= window[0])].reset_index(drop=True)
+        else:
+            bars = self.bars(root, exchange, with_neighbours(mapping["contract"], listed), window)
+        if mapping.empty:
+            raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
+                                        "longer range.")
+        self.check_dominant(root, bars, mapping, listed, window)
+        return bars, mapping, self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
+
+    # --- dominant contracts -------------------------------------------------------------------------------------------
+    def provider_mapping(self, root: str, exchange: str, days: pd.DatetimeIndex, listed: pd.DataFrame) -> pd.DataFrame | None:
+        """Each session's contract is the provider's of the session before: whatever it was made from, it was known by then."""
+        alive = days[days >= listed["list_date"].min()]
+        try:
+            table = self.asked(f"mapping of {root}", lambda: self.source.mapping(root, exchange, alive), root)
+        except NoPermissionError as error:
+            self.note_fallback(root, f"the mapping may not be asked for ({error})")
+            return None
+        if table.empty:
+            self.note_fallback(root, "the provider's mapping is empty")
+            return None
+        unknown = sorted(set(table["contract"]) - set(listed["contract"]))
+        if unknown:
+            raise IncompleteAnswerError(f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, which it does not list in "
+                                        "this range: one of the "
+                                        "answers is not whole. Try again later, or take open interest as the rule.")
+        place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
+        known = (place >= 0) & (place < len(days) - 1)
+        return pd.DataFrame({"root": root, TRADE_DATE: days[place[known] + 1], "contract": table["contract"].to_numpy()[known],
+                             "known_date": days[place[known]]}).astype({"contract": "str"})
+
+    def note_fallback(self, root: str, why: str) -> None:
+        """Tell that open interest decides."""
+        self.findings.append(Finding("dominant_by_open_interest", "warning", f"{root}: {why}; dominant contracts are chosen by "
+                                                                             "the open interest of "
+                                     "the session before.", root=root))
+
+    # --- bars ---------------------------------------------------------------------------------------------------------
+    def bars(self, root: str, exchange: str, contracts: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
+        """Bars of these contracts on these days, with limits."""
+        self.total += len(contracts) * (1 + self.limits_allowed)
+        parts = [self.contract_bars(root, exchange, row, days) for row in contracts.itertuples()]
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            raise IncompleteAnswerError(f"{self.source.name} has no bar of any contract of {root} in {self.start} .. "
+                                        f"{self.end}, though there were "
+                                        "sessions. Try again later.")
+        return pd.concat(parts, ignore_index=True)
+
+    def contract_bars(self, root: str, exchange: str, listed: Any, days: pd.DatetimeIndex) -> pd.DataFrame:
+        """Bars of one contract, on the sessions of its life."""
+        life = days[(days >= listed.list_date) & (days <= listed.last_trade_date)]
+        contract = str(listed.contract)
+        if not len(life):
+            return pd.DataFrame(columns=list(BARS))
+        bars = self.asked(f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root)
+        bars = bars.merge(self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left")
+        bars.insert(0, "root", root)
+        return bars[list(BARS)]
+
+    def contract_limits(self, root: str, exchange: str, contract: str, life: pd.DatetimeIndex) -> pd.DataFrame:
+        """Limits by date; no row where the account may not ask."""
+        columns = [TRADE_DATE, "up_limit", "down_limit"]
+        none = pd.DataFrame({TRADE_DATE: pd.DatetimeIndex([]).as_unit("ns"), "up_limit": np.zeros(0), "down_limit": np.zeros(0)})
+        if not self.limits_allowed:
+            return none
+        try:
+            table = self.asked(f"limits of {contract}", lambda: self.source.limits(contract, exchange, life), root)
+        except NoPermissionError as error:
+            self.limits_allowed = False
+            self.findings.append(Finding("no_price_limits", "warning", f"price limits are not known, so none stops a fill: "
+                                                                       f"{error}"))
+            return none
+        limits = table[columns].copy()
+        for name in ("up_limit", "down_limit"):
+            limits[name] = limits[name].where(limits[name] > 0)
+        return limits
+
+    def check_dominant(
+        self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, listed: pd.DataFrame, window: pd.DatetimeIndex
+    ) -> None:
+        """Every session after the first mapped one has a bar of its contract, or is told; a contract without any is refused."""
+        held = mapping.set_index(TRADE_DATE)["contract"].reindex(window).ffill().dropna()
+        ends = listed.set_index("contract")["last_trade_date"]
+        alive = (held.map(ends) >= held.index).to_numpy()
+        due = pd.MultiIndex.from_arrays([held.to_numpy(), held.index])[alive]
+        closes = bars.dropna(subset=["close"])
+        without = due.difference(pd.MultiIndex.from_frame(closes[["contract", TRADE_DATE]]))
+        empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
+        if empty:
+            raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
+                                        f"of {self.start} .. "
+                                        f"{self.end}. Try again later, or ask for another range.")
+        if len(without):
+            dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:_SHOWN_DATES])
+            self.findings.append(Finding("missing_dominant_bar", "warning", f"{root}: {len(without)} sessions have no close of "
+                                                                            "the dominant contract.",
+                                         root=root, count=len(without), dates=dates))
+
+    # --- terms ----------------------------------------------------------------------------------------------------------
+    def spec(
+        self, root: str, exchange: str, contract: str, listing: pd.DataFrame, window: pd.DatetimeIndex
+    ) -> ContractSpec:
+        """The terms of the contract that was dominant last, every field with its source."""
+        row = listing[listing["contract"] == contract].iloc[0]
+        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])][-_SESSIONS_OF_TERMS:]
+        why, terms = "", pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]})
+        try:
+            terms = self.asked(f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root)
+        except NoPermissionError:
+            why = "the account may not ask for fees and margins"
+        provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
+        spec, findings = combine_terms(root, exchange, provided, self.user_specs)
+        self.findings.extend(findings)
+        return spec
+
+    def scope(self) -> dict[str, Any]:
+        """What was asked of whom, for the manifest."""
+        by_interest = sorted({finding.root for finding in self.findings if finding.kind == "dominant_by_open_interest"})
+        return {
+            "source": self.source.name, "source_version": self.source.version, "endpoint": self.source.endpoint,
+            "api": "fut_basic, trade_cal, fut_daily, fut_mapping, fut_settle, ft_limit" if self.source.name == "tushare" else "",
+            "asked": {"roots": list(self.exchanges), "start": self.start.isoformat(), "end": self.end.isoformat()},
+            "dominant": {"rule": self.rule, "known": "at the close of the session before", "open_interest_for": by_interest},
+            "fetched_at": min(filter(None, self.fetched), default=None), "stale": self.stale}
+
+
+def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
+    """The listed contracts that were dominant or come just before or after one in delivery."""
+    ordered = listed.sort_values(["last_trade_date", "contract"], ignore_index=True)
+    places = np.flatnonzero(ordered["contract"].isin(set(dominant)))
+    near = np.unique(np.concatenate([places - 1, places, places + 1])) if len(places) else places
+    return ordered.iloc[near[(near >= 0) & (near < len(ordered))]].reset_index(drop=True)
+
+
+def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings of one kind and root as one: counts added, the first dates, the first message."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.root, finding.kind), []).append(finding)
+    told = []
+    for group in groups.values():
+        first, more = group[0], len(group) - 1
+        message = f"{first.message} And {more} more of this kind." if more else first.message
+        dates = tuple(sorted({day for finding in group for day in finding.dates})[:_SHOWN_DATES])
+        told.append(replace(first, message=message, count=sum(finding.count for finding in group), dates=dates))
+    return tuple(told)

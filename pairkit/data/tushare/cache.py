@@ -1,0 +1,159 @@
+"""Answers on disk, found by the hash of their question: a table as Parquet, and beside it a note that seals it.
+
+The question is the endpoint's host, the interface, its parameters and fields; the token is no part of it. Each file is
+written under another name and renamed, the note last, so that a kill leaves no half answer. An entry whose bytes are not
+those its note names is dropped and asked for again. The folder can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import rfc8785
+
+from pairkit.data.tushare.interfaces import Interface
+from pairkit.findings import Finding
+
+FORMAT = "pairkit.tushare/1"  # of the tables: raise it when cells are read otherwise
+_log = logging.getLogger(__name__)
+_ARROW = {"name": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"), "day or none": pa.timestamp("ns"),
+          "number": pa.float64(), "flag": pa.float64()}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked of which endpoint."""
+
+    endpoint: str
+    interface: Interface
+    params: Mapping[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON values: the whole of what the key is made of."""
+        return {"format": FORMAT, "endpoint": self.endpoint, "api": self.interface.name, "params": dict(self.params),
+                "fields": list(self.interface.columns)}
+
+    @property
+    def key(self) -> str:
+        """sha256 of the canonical JSON."""
+        return hashlib.sha256(rfc8785.dumps(self.plain())).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One kept answer. `final`: it will not change any more; else it is good until `expires_epoch`."""
+
+    table: pd.DataFrame
+    findings: tuple[Finding, ...]
+    fetched_utc: str
+    final: bool
+    expires_epoch: float
+
+
+class AnswerCache:
+    """Answers below one folder; None turns it off. A disk that refuses turns it off too, with a warning in the log."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def get(self, question: Question) -> Entry | None:
+        """The kept answer, whatever its age; None where there is none that is whole."""
+        if self._folder is None:
+            return None
+        table_file, note_file = _files(self._folder, question)
+        try:
+            note_bytes, table_bytes = note_file.read_bytes(), table_file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._turn_off(error)
+            return None
+        try:
+            return _opened(question, note_bytes, table_bytes)
+        except (ValueError, KeyError, TypeError, pa.ArrowException, OSError) as error:
+            _log.warning("dropped a damaged entry of the cache, %s: %s", note_file.name, error)
+            for file in (note_file, table_file):
+                file.unlink(missing_ok=True)
+            return None
+
+    def put(self, question: Question, entry: Entry) -> None:
+        """Keep an answer in place of an older one."""
+        if self._folder is None:
+            return
+        table_file, note_file = _files(self._folder, question)
+        sink = pa.BufferOutputStream()
+        pq.write_table(_to_arrow(entry.table, question.interface), sink, compression="zstd")
+        table_bytes = sink.getvalue().to_pybytes()
+        note: dict[str, Any] = {
+            "question": question.plain(), "sha256": hashlib.sha256(table_bytes).hexdigest(), "fetched_utc": entry.fetched_utc,
+            "final": entry.final, "expires_epoch": entry.expires_epoch,
+            "findings": [finding.to_dict() for finding in entry.findings]}
+        try:
+            table_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _replace(table_file, table_bytes)
+            _replace(note_file, rfc8785.dumps({**note, "seal": _seal(note)}))
+        except OSError as error:
+            self._turn_off(error)
+
+    def _turn_off(self, error: OSError) -> None:
+        _log.warning("answers are not kept from now on: %s; set PAIRKIT_CACHE to a folder that can be written", error)
+        self._folder = None
+
+
+def _files(folder: Path, question: Question) -> tuple[Path, Path]:
+    place = folder / "tushare" / question.key[:2] / question.key
+    return place.with_suffix(".parquet"), place.with_suffix(".json")
+
+
+def _opened(question: Question, note_bytes: bytes, table_bytes: bytes) -> Entry:
+    note = json.loads(note_bytes)
+    seal = note.pop("seal")
+    if seal != _seal(note) or note["question"] != question.plain():
+        raise ValueError("its note was altered, or is of another question")
+    if note["sha256"] != hashlib.sha256(table_bytes).hexdigest():
+        raise ValueError("its table is not the one that was kept")
+    arrow = pq.read_table(pa.BufferReader(table_bytes))
+    findings = tuple(Finding.from_dict(plain) for plain in note["findings"])
+    table = _to_frame(arrow, question.interface)
+    return Entry(table, findings, note["fetched_utc"], bool(note["final"]), float(note["expires_epoch"]))
+
+
+def _seal(note: Mapping[str, Any]) -> str:
+    return hashlib.sha256(rfc8785.dumps(dict(note))).hexdigest()
+
+
+def _replace(file: Path, raw: bytes) -> None:
+    passing = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        passing.write_bytes(raw)
+        os.replace(passing, file)  # noqa: PTH105  Path.replace is the same call, without its promise of atomicity in the name
+    finally:
+        passing.unlink(missing_ok=True)
+
+
+def _to_arrow(table: pd.DataFrame, interface: Interface) -> pa.Table:
+    schema = pa.schema([(field, _ARROW[kind]) for field, kind in interface.columns.items()])
+    return pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(None)
+
+
+def _to_frame(arrow: pa.Table, interface: Interface) -> pd.DataFrame:
+    if arrow.schema != pa.schema([(field, _ARROW[kind]) for field, kind in interface.columns.items()]):
+        raise ValueError("its table has other columns")
+    frame: pd.DataFrame = arrow.to_pandas()
+    for field, kind in interface.columns.items():
+        if _ARROW[kind] == pa.string():
+            frame[field] = frame[field].astype("str")
+        elif _ARROW[kind] == pa.float64():
+            frame[field] = frame[field].astype("float64")
+    return frame

@@ -1,0 +1,198 @@
+"""From the rows of an answer to a typed table: every cell is understood or the answer is refused.
+
+1. The fields that were asked for are there; others are left out.
+2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.
+   An empty cell, `--` and the like are missing, not 0.
+3. Rows that were not asked for are dropped, and told.
+4. A row given twice is kept once, and told; two rows of one key that differ are refused.
+5. Rows are sorted by their key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.data.tushare.interfaces import Interface, Kind
+from pairkit.errors import MalformedAnswerError
+from pairkit.findings import Finding
+
+_MISSING = {"", "--", "-", "—", "nan", "null", "none", "nat"}
+_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d{1,3})?|[+-]?\.\d+")
+_DAY = re.compile(r"(\d{8})(\.0+)?")
+_SHOWN_DATES = 10
+
+
+def typed(frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    """The table of an answer and what was found in it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As the SDK hands it out.
+    interface, params
+        What was asked.
+
+    Returns
+    -------
+    table, findings
+        Text as `str`, days as datetime64[ns], numbers and flags as float64; missing cells NaN or NaT.
+
+    Raises
+    ------
+    MalformedAnswerError
+        A field is absent or given twice, a cell means nothing, or two rows contradict each other.
+    """
+    fields = list(interface.columns)
+    given = [str(name) for name in frame.columns]
+    if any(given.count(field) != 1 for field in fields):
+        wrong = [field for field in fields if given.count(field) != 1]
+        raise MalformedAnswerError(f"TuShare's answer to {interface.name} needs the fields {', '.join(fields)} once each; "
+                                   f"absent or repeated: {', '.join(wrong)}. Try again later; if it persists, report it.")
+    frame = frame.set_axis(given, axis=1)
+    table = pd.DataFrame({field: _column(frame[field], kind, interface.name) for field, kind in interface.columns.items()})
+    table, unasked = _only_asked(table, interface, params)
+    table, repeated = _once_each(table, interface)
+    return table.sort_values(list(interface.key), ignore_index=True), (*unasked, *repeated)
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
+    read, dtype = _READERS[kind]
+    if kind == "number" and cells.dtype in (np.dtype("float64"), np.dtype("int64")) and not np.isinf(cells.to_numpy()).any():
+        return cells.astype("float64")
+    values = []
+    for cell in cells.tolist():
+        try:
+            values.append(read(None if _is_missing(cell) else cell))
+        except (ValueError, OverflowError) as error:
+            shown = repr(cell)[:60]
+            raise MalformedAnswerError(f"TuShare's answer to {api} has {shown} in {cells.name}, which takes a {kind} ({error}). "
+                                       "Try again later; if it persists, report it with this text.") from None
+    return pd.Series(values, dtype=dtype, name=cells.name)
+
+
+def _is_missing(cell: Any) -> bool:
+    if cell is None or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell)):
+        return True
+    return isinstance(cell, str) and cell.strip().lower() in _MISSING
+
+
+def _text(cell: Any) -> Any:
+    if cell is None:
+        return None
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+        raise ValueError("not a text")  # noqa: TRY004  a fault of the answer, not of the caller
+    whole = isinstance(cell, float) and cell.is_integer()
+    return str(int(cell) if whole else cell).strip()
+
+
+def _name(cell: Any) -> str:
+    text = _text(cell)
+    if text is None:
+        raise ValueError("it must not be empty")
+    return str(text)
+
+
+def _day(cell: Any) -> Any:
+    if cell is None:
+        return pd.NaT
+    if isinstance(cell, bool):
+        raise ValueError("days are written YYYYMMDD")  # noqa: TRY004  a fault of the answer, not of the caller
+    return _day_of_text(str(cell).strip())
+
+
+@lru_cache(maxsize=20_000)
+def _day_of_text(text: str) -> pd.Timestamp:
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise ValueError("days are written YYYYMMDD")
+    return pd.Timestamp(datetime.strptime(found[1], "%Y%m%d"))  # noqa: DTZ007  a day has no time zone
+
+
+def _sure_day(cell: Any) -> Any:
+    if cell is None:
+        raise ValueError("it must not be empty")
+    return _day(cell)
+
+
+def _number(cell: Any) -> float:
+    if cell is None:
+        return math.nan
+    if isinstance(cell, bool) or not isinstance(cell, int | float | str):
+        raise ValueError("not a number")  # noqa: TRY004  a fault of the answer, not of the caller
+    if isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip()):
+        raise ValueError("not a number")
+    value = float(cell.strip().replace(",", "")) if isinstance(cell, str) else float(cell)
+    if math.isinf(value):
+        raise ValueError("not finite")
+    return value
+
+
+def _flag(cell: Any) -> float:
+    value = _number(cell)
+    if value not in (0.0, 1.0):
+        raise ValueError("flags are 0 or 1")
+    return value
+
+
+_READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
+    "name": (_name, "str"), "text": (_text, "str"), "day": (_sure_day, "datetime64[ns]"),
+    "day or none": (_day, "datetime64[ns]"), "number": (_number, "float64"), "flag": (_flag, "float64")}
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+def _only_asked(table: pd.DataFrame, interface: Interface, params: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    asked = np.ones(len(table), dtype=bool)
+    for field in ("ts_code", "exchange"):
+        if field in params and field in table:
+            asked &= (table[field].str.upper() == params[field].upper()).to_numpy()
+    if interface.day and "start_date" in params:
+        asked &= table[interface.day].between(pd.Timestamp(params["start_date"]), pd.Timestamp(params["end_date"])).to_numpy()
+    if asked.all():
+        return table, ()
+    other = int((~asked).sum())
+    return table[asked], (Finding("unasked_rows", "warning", f"{interface.name} for {subject(params)}: {other} rows were not "
+                                                             "asked for "
+                                  "and were left out.", count=other),)
+
+
+def _once_each(table: pd.DataFrame, interface: Interface) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    once = table.drop_duplicates()
+    refuse_contradictions(once, interface)
+    if len(once) == len(table):
+        return table, ()
+    again = table[table.duplicated()]
+    of = ", ".join(sorted(set(again[interface.key[0]]))[:3])
+    days = tuple(f"{day:%Y-%m-%d}" for day in sorted(set(again[interface.day]))[:_SHOWN_DATES]) if interface.day else ()
+    return once, (Finding("duplicate_rows", "info", f"{interface.name}: {len(again)} rows of {of} came twice, cell for cell; "
+                                                    "each is kept "
+                          "once.", count=len(again), dates=days),)
+
+
+def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
+    """MalformedAnswerError where two rows have one key."""
+    twice = table.duplicated(list(interface.key), keep=False)
+    if not twice.any():
+        return
+    first, second = (table[twice].sort_values(list(interface.key), kind="stable").iloc[at] for at in (0, 1))
+    name = " ".join(f"{part:%Y-%m-%d}" if isinstance(part, date) else str(part) for part in first[list(interface.key)])
+    differ = ", ".join(f"{field} {first[field]} and "
+                       f"{second[field]}" for field in table.columns if first[field] is not second[field]
+                       and first[field] != second[field])
+    raise MalformedAnswerError(f"TuShare gives {interface.name} of {name} twice, with {differ}; one of them is wrong and "
+                               "nothing says which. "
+                               "Try again later; if it persists, report it.")
+
+
+def subject(params: Mapping[str, str]) -> str:
+    """What a question was about, for messages: `RB2405.SHF 20240102..20240510`."""
+    about = next((params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all")
+    return f"{about} {params['start_date']}..{params['end_date']}" if "start_date" in params else about

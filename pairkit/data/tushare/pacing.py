@@ -1,0 +1,46 @@
+"""Pacing: no more calls a minute of one interface than a share of what the account may, whichever thread makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+
+from pyrate_limiter import Duration, InMemoryBucket, Rate, RateItem
+
+from pairkit.data.tushare.clock import Clock
+
+
+class Pacer:
+    """A sliding window of one minute for each interface; safe to share between threads."""
+
+    def __init__(self, calls_per_minute: int, clock: Clock) -> None:
+        self.calls_per_minute = max(1, calls_per_minute)
+        self._clock = clock
+        self._buckets: dict[str, InMemoryBucket] = {}
+        self._lock = Lock()
+
+    def wait(self, api: str, look_up: Callable[[], None]) -> None:
+        """Wait until a call of `api` may be made, and count it; `look_up` as in `Clock.wait`."""
+        while True:
+            seconds = self._seconds_to_wait(api)
+            if seconds <= 0:
+                return
+            self._clock.wait(seconds, look_up)
+
+    def _seconds_to_wait(self, api: str) -> float:
+        """0 where the call is counted as made now."""
+        now = int(self._clock.monotonic() * 1000)
+        with self._lock:
+            bucket = self._buckets.setdefault(api, InMemoryBucket([Rate(self.calls_per_minute, Duration.MINUTE)]))
+            bucket.leak(now)
+            item = RateItem(api, now)
+            if bucket.put(item):
+                return 0.0
+            return max(int(bucket.waiting(item)), 1) / 1000  # type: ignore[arg-type]  # this bucket never answers later
+
+
+@cache
+def shared_pacer(endpoint: str, calls_per_minute: int) -> Pacer:  # noqa: ARG001  it is part of the key
+    """The pacer of this process for one endpoint: every session and thread draws on the same account."""
+    return Pacer(calls_per_minute, Clock())

@@ -1,0 +1,231 @@
+"""Chinese futures from TuShare Pro, as a `Source`. Vendor words and units end here."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from pairkit.data.source import (
+    BAR_COLUMNS,
+    LIMIT_COLUMNS,
+    LISTING_COLUMNS,
+    MAPPING_COLUMNS,
+    TERMS_COLUMNS,
+    Answer,
+)
+from pairkit.data.tushare.cache import AnswerCache
+from pairkit.data.tushare.cells import refuse_contradictions
+from pairkit.data.tushare.client import TushareClient
+from pairkit.data.tushare.clock import Clock
+from pairkit.data.tushare.interfaces import (
+    FT_LIMIT,
+    FUT_BASIC,
+    FUT_DAILY,
+    FUT_MAPPING,
+    FUT_SETTLE,
+    SUFFIXES,
+    TRADE_CAL,
+    Interface,
+    plain_name,
+    ts_code,
+)
+from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.settings import TushareSettings, read_settings
+from pairkit.errors import IncompleteAnswerError, SourceError
+from pairkit.findings import Finding
+
+CNY_PER_AMOUNT = 10_000.0  # TuShare counts turnover in 10,000 CNY
+PER_MILLE = 1e-3  # its fee rates; not documented, read off its own sample and checked against the bundled table
+PERCENT = 1e-2
+_log = logging.getLogger(__name__)
+_YEARS_PER_QUESTION = 2
+_CALENDAR_OF_ALL = "SHFE"
+_RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
+
+
+class TushareSource:
+    """The `Source` that asks TuShare.
+
+    Parameters
+    ----------
+    settings : TushareSettings, optional
+        By default those of this folder and environment.
+    clock, cache, cancelled
+        As `TushareClient` takes them.
+
+    Raises
+    ------
+    SourceError
+        The settings cannot be used. A token that is missing is told at the first question that needs it.
+    """
+
+    name = "tushare"
+
+    def __init__(
+        self, settings: TushareSettings | None = None, *, clock: Clock | None = None, cache: AnswerCache | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client = TushareClient(settings or read_settings(), clock=clock, cache=cache, cancelled=cancelled)
+
+    @property
+    def version(self) -> str:
+        """Version of TuShare's SDK."""
+        return Seam.sdk_version()
+
+    @property
+    def endpoint(self) -> str:
+        """Host that is asked."""
+        return self._client.settings.endpoint
+
+    def today(self) -> date:
+        """The exchange's date."""
+        return self._client.clock.today()
+
+    def calendar(self, exchange: str, start: date, end: date) -> Answer:
+        """Sessions; IncompleteAnswerError where a day of the range is neither open nor closed."""
+        whole = _one_answer([self._days(_known(exchange), first, last) for first, last in _blocks(start, end)])
+        told: tuple[Finding, ...] = ()
+        if whole.table.empty and exchange != _CALENDAR_OF_ALL:
+            whole = _one_answer([self._days(_CALENDAR_OF_ALL, first, last) for first, last in _blocks(start, end)])
+            told = (Finding("calendar_of_another_exchange", "warning", f"TuShare has no calendar of {exchange}; that of "
+                                                                       f"{_CALENDAR_OF_ALL} is "
+                            "used, as the exchanges keep the same days."),)
+        missing = pd.date_range(start, end).difference(pd.DatetimeIndex(whole.table["cal_date"]))
+        if len(missing):
+            raise IncompleteAnswerError(f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} and {end}, "
+                                        "the first "
+                                        f"{missing[0]:%Y-%m-%d}, so no gap in the bars could be told. Try again later, or ask "
+                                        "for a later start.")
+        sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(["trade_date"], axis=1)
+        return _with_table(whole, sessions.reset_index(drop=True), told)
+
+    def _days(self, exchange: str, first: date, last: date) -> Answer:
+        every_day = pd.date_range(first, last)
+        return self._client.ask(TRADE_CAL, every_day, exchange=exchange, **_range(every_day))
+
+    def contracts(self, exchange: str, roots: Collection[str]) -> Answer:
+        """Every dated contract of these roots, by root and last trade day.
+
+        Nothing says how many there are, so they are asked for root by root and all at once, and what either lacks comes
+        from the other.
+        """
+        answers = [self._client.ask(FUT_BASIC, exchange=_known(exchange), fut_type="1", fut_code=root) for root in sorted(roots)]
+        by_root = _of_roots(_one_answer(answers).table, roots)
+        try:
+            answers.append(self._client.ask(FUT_BASIC, exchange=exchange, fut_type="1"))
+        except IncompleteAnswerError:  # more contracts than one answer holds; those of a root are far fewer
+            _log.info("the listing of %s is longer than one answer; that of each root is used alone", exchange)
+        whole = _one_answer(answers)
+        listed = _of_roots(whole.table, roots).drop_duplicates(ignore_index=True)
+        refuse_contradictions(listed, FUT_BASIC)
+        told = [*_fewer_than(listed, by_root)]
+        undated = listed["list_date"].isna() | listed["delist_date"].isna()
+        if undated.any():
+            names = ", ".join(listed.loc[undated, "ts_code"].head(5))
+            told.append(Finding("undated_contracts", "warning", f"{int(undated.sum())} contracts are listed without dates and "
+                                                                f"left out: {names}.",
+                                count=int(undated.sum())))
+        return _with_table(whole, _listing(listed[~undated], exchange), tuple(told))
+
+    def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Daily bars; prices as quoted, sizes in lots, turnover in CNY."""
+        answer = self._by_session(FUT_DAILY, ts_code(contract, _known(exchange)), sessions)
+        bars = answer.table.rename(columns=_RENAMED)
+        bars["contract"] = contract
+        bars["amount_cny"] = bars["amount"] * CNY_PER_AMOUNT
+        return _with_table(answer, bars[list(BAR_COLUMNS)])
+
+    def mapping(self, root: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """The main contract of each day, as TuShare has it."""
+        answer = self._by_session(FUT_MAPPING, ts_code(root, _known(exchange)), sessions)
+        table = answer.table.dropna(subset=["mapping_ts_code"])
+        contract = table["mapping_ts_code"].map(plain_name).astype("str")
+        return _with_table(answer, pd.DataFrame({"trade_date": table["trade_date"], "contract": contract})[list(MAPPING_COLUMNS)])
+
+    def terms(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Fees and margins; fractions, and CNY per lot."""
+        answer = self._by_session(FUT_SETTLE, ts_code(contract, _known(exchange)), sessions)
+        table = answer.table
+        return _with_table(answer, pd.DataFrame({
+            "contract": contract, "trade_date": table["trade_date"], "fee_rate": table["trading_fee_rate"] * PER_MILLE,
+            "fee_cny": table["trading_fee"], "long_margin_rate": table["long_margin_rate"],
+            "short_margin_rate": table["short_margin_rate"]})[list(TERMS_COLUMNS)])
+
+    def limits(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
+        """Price limits as quoted, margin as a fraction."""
+        answer = self._by_session(FT_LIMIT, ts_code(contract, _known(exchange)), sessions)
+        table = answer.table.rename(columns=_RENAMED)
+        table["contract"] = contract
+        table["margin_rate"] = table["m_ratio"] * PERCENT
+        return _with_table(answer, table[list(LIMIT_COLUMNS)])
+
+    def _by_session(self, interface: Interface, code: str, sessions: pd.DatetimeIndex) -> Answer:
+        """The rows of one code on these sessions; rows of days without a session are dropped and told."""
+        answer = self._client.ask(interface, sessions, ts_code=code, **_range(sessions))
+        on_session = answer.table[interface.day].isin(sessions)
+        if on_session.all():
+            return answer
+        days = answer.table.loc[~on_session, interface.day]
+        found = Finding("rows_without_session", "warning", f"{interface.name} of {code} has {len(days)} rows on days when the "
+                                                           "exchange was "
+                        "closed; they were left out.", count=len(days), dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]))
+        return _with_table(answer, answer.table[on_session].reset_index(drop=True), (found,))
+
+
+def _known(exchange: str) -> str:
+    if exchange not in SUFFIXES:
+        raise SourceError(f"TuShare has no exchange {exchange!r}; it has {', '.join(SUFFIXES)}.")
+    return exchange
+
+
+def _range(days: pd.DatetimeIndex) -> Mapping[str, str]:
+    return {"start_date": f"{days[0]:%Y%m%d}", "end_date": f"{days[-1]:%Y%m%d}"}
+
+
+def _blocks(start: date, end: date) -> list[tuple[date, date]]:
+    """The range in blocks of whole years, so that a later range asks again for its last block alone."""
+    firsts = range(start.year - start.year % _YEARS_PER_QUESTION, end.year + 1, _YEARS_PER_QUESTION)
+    return [(max(start, date(year, 1, 1)), min(end, date(year + _YEARS_PER_QUESTION - 1, 12, 31))) for year in firsts]
+
+
+def _of_roots(table: pd.DataFrame, roots: Collection[str]) -> pd.DataFrame:
+    """The rows of dated contracts of these roots: a name is its root and a delivery month."""
+    month = r"\d{3,4}"
+    ours = [any(re.fullmatch(root + month, plain_name(code)) for root in roots) for code in table["ts_code"]]
+    return table[np.array(ours, dtype=bool)]
+
+
+def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
+    """Told where the answer by root lacked contracts."""
+    lacked = sorted(set(listed["ts_code"]) - set(by_root["ts_code"]))
+    if not lacked or by_root.empty:  # empty: the parameter is not understood
+        return []
+    return [Finding("listings_differ", "info", f"TuShare's listing by root lacked {len(lacked)} contracts that its listing by "
+                                               "exchange has, the "
+                    f"first {plain_name(lacked[0])}; they are in.", count=len(lacked))]
+
+
+def _listing(table: pd.DataFrame, exchange: str) -> pd.DataFrame:
+    listing = pd.DataFrame({
+        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["fut_code"].str.upper(), "exchange": exchange,
+        "name": table["name"], "list_date": table["list_date"], "last_trade_date": table["delist_date"],
+        "lot_size": table["per_unit"], "lot_unit": table["trade_unit"], "index_multiplier": table["multiplier"],
+        "quote_unit": table["quote_unit"],
+        "tick_text": table["quote_unit_desc"]})
+    return listing[list(LISTING_COLUMNS)].sort_values(["root", "last_trade_date"], ignore_index=True)
+
+
+def _one_answer(parts: list[Answer]) -> Answer:
+    tables = [part.table for part in parts if len(part.table)] or [parts[0].table]
+    return Answer(
+        pd.concat(tables, ignore_index=True), tuple(finding for part in parts for finding in part.findings),
+        min(part.fetched_utc for part in parts), sum(part.calls for part in parts), any(part.stale for part in parts))
+
+
+def _with_table(answer: Answer, table: pd.DataFrame, findings: tuple[Finding, ...] = ()) -> Answer:
+    return Answer(table, (*answer.findings, *findings), answer.fetched_utc, answer.calls, answer.stale)

@@ -1,0 +1,77 @@
+"""One request through the real SDK: an answer that is one, or a typed error. Nothing else in pairkit calls the SDK.
+
+What the SDK does not tell apart is told apart here: an HTTP error, which it turns into a frame without columns; a body
+that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pairkit.data.tushare.settings import TushareSettings, require_token
+from pairkit.data.tushare.words import error_of
+from pairkit.errors import MalformedAnswerError, SourceError, TransportError
+
+_TRY_AGAIN = "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."
+
+
+class Seam:
+    """Requests to one endpoint with one token. Holds no connection and no SDK object; safe to share between threads."""
+
+    def __init__(self, settings: TushareSettings) -> None:
+        self._settings = settings
+
+    @staticmethod
+    def sdk_version() -> str:
+        """Version of the installed SDK."""
+        from importlib.metadata import version
+
+        return version("tushare")
+
+    def ask(self, api: str, params: Mapping[str, str], fields: Sequence[str]) -> pd.DataFrame:
+        """The rows as the SDK hands them out: vendor names, vendor types, in any order.
+
+        Raises
+        ------
+        SourceError
+            Of the type that says why there is no answer. It carries neither the token nor the SDK's own error, whose
+            frames would hold it.
+        """
+        require_token(self._settings)
+        fault: SourceError
+        try:
+            frame = self._client().query(api, fields=",".join(fields), **params)
+        except Exception as problem:  # noqa: BLE001  the SDK raises bare Exception, and whatever it stumbles over
+            fault = self._typed(problem, api)
+        else:
+            if isinstance(frame, pd.DataFrame) and len(frame.columns):
+                return frame
+            fault = TransportError(f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}")
+        raise fault
+
+    def _client(self) -> Any:
+        """A fresh SDK object; it answers to every name, so it must never be kept where something copies or probes it."""
+        from pandas.errors import Pandas4Warning
+        from tushare.pro.client import DataApi
+
+        # A row shorter than the header is padded with a warning; that is no answer, so the warning is made an error.
+        warnings.filterwarnings("error", category=Pandas4Warning, module=r"tushare\.pro")
+        client = DataApi(self._settings.token.get_secret_value(), timeout=self._settings.timeout_seconds)
+        client._DataApi__http_url = self._settings.url  # noqa: SLF001  the SDK has no other way to set it
+        return client
+
+    def _typed(self, problem: Exception, api: str) -> SourceError:
+        from requests import RequestException
+
+        if type(problem) is Exception:
+            token = self._settings.token.get_secret_value()
+            return error_of(str(problem).replace(token, "***"), api)
+        kind = type(problem).__name__
+        if isinstance(problem, RequestException | OSError):
+            return TransportError(f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}")
+        return MalformedAnswerError(f"TuShare, asked for {api}, sent what is not an answer of its protocol ({kind} while "
+                                    f"reading it). {_TRY_AGAIN}")

@@ -1,0 +1,114 @@
+"""How to reach TuShare: token, endpoint, limits, from the environment, `.env` or Streamlit's secrets, in that order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pairkit.errors import SourceError, TokenError
+
+DEFAULT_URL = "http://api.waditu.com/dataapi"
+SECRETS_FILE = Path(".streamlit/secrets.toml")
+HOW_TO_REGISTER = (
+    "Register at https://tushare.pro, copy the token from your account page, and put TUSHARE_TOKEN=... into a file named .env "
+    "in this folder (see .env.example), into the environment, or TUSHARE_TOKEN = \"...\" into .streamlit/secrets.toml. Futures "
+    "need an account of 2,000 points.")
+
+
+class TushareSettings(BaseSettings):
+    """Token, endpoint and limits. Each is also an environment variable: `TUSHARE_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="TUSHARE_", env_file=".env", env_file_encoding="utf-8-sig", extra="ignore",
+                                      env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+
+    token: SecretStr = Field(default=SecretStr(""), description="Access token of the account.")
+    url: str = Field(default=DEFAULT_URL, description="Endpoint; TuShare's own speaks plain HTTP.")
+    timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Give up on an answer after this long without a byte.")
+    calls_per_minute: int = Field(default=200, ge=1, le=100_000, description="What the account may call one interface in a "
+                                                                             "minute.")
+    pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
+    cache_dir: Path | None = Field(default=None, description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
+                                                             "cache folder.")
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _token_without_blanks(cls, token: object) -> object:
+        return token.strip() if isinstance(token, str) else token
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_http(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"TUSHARE_URL must be an http or https address such as {DEFAULT_URL}")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("TUSHARE_URL must not carry a user, a password or a query")
+        return url.strip().rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes all of them
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, `.env`, then Streamlit's secrets."""
+        return init_settings, env_settings, dotenv_settings, StreamlitSecrets(settings_cls)
+
+    @property
+    def endpoint(self) -> str:
+        """Host and port that are asked."""
+        return urlsplit(self.url).netloc
+
+
+class StreamlitSecrets(TomlConfigSettingsSource):
+    """`.streamlit/secrets.toml` as plain TOML: TUSHARE_TOKEN and the like, at the top of the file."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls, SECRETS_FILE)
+        prefix = str(settings_cls.model_config["env_prefix"])
+        fields = {f"{prefix}{field}".upper(): field for field in settings_cls.model_fields}
+        self.init_kwargs = {fields[key.upper()]: value for key, value in self.toml_data.items() if key.upper() in fields}
+
+
+def read_settings() -> TushareSettings:
+    """The settings of this folder and environment.
+
+    Raises
+    ------
+    SourceError
+        One of them is out of bounds, or a file cannot be read.
+    """
+    try:
+        return TushareSettings()
+    except ValidationError as error:
+        faults = "; ".join(f"TUSHARE_{'.'.join(map(str, fault['loc'])).upper()}: "
+                           f"{fault['msg']}" for fault in error.errors(include_input=False))
+    except (OSError, ValueError) as error:
+        faults = f"{type(error).__name__} while reading .env or {SECRETS_FILE}"  # its text could quote the file
+    raise SourceError(f"the TuShare settings cannot be used: {faults}. Correct them in the environment, .env or {SECRETS_FILE}.")
+
+
+def require_token(settings: TushareSettings) -> SecretStr:
+    """The token, or TokenError that says how to get one."""
+    if not settings.token.get_secret_value():
+        raise TokenError(f"there is no TuShare token. {HOW_TO_REGISTER}")
+    return settings.token
+
+
+def cache_folder(settings: TushareSettings) -> Path:
+    """Where answers are kept: the setting, `PAIRKIT_CACHE`, or `pairkit` in the user's cache folder of this system."""
+    if settings.cache_dir is not None:
+        return settings.cache_dir
+    named = os.environ.get("PAIRKIT_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "pairkit"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "pairkit" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pairkit"
