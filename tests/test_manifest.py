@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rfc8785
 
-from pairkit.audit import manifest as module
+from pairkit.audit import runtime
 from pairkit.audit.manifest import run_manifest
 from pairkit.columns import METRICS, RUN_COLUMNS, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
@@ -81,12 +81,12 @@ def test_the_inputs_name_everything_that_went_in(run):
 def test_the_run_id_does_not_depend_on_who_runs_it_or_what_comes_out(run, monkeypatch):
     """Another machine, other findings and other results leave the id alone; the rest of the manifest tells."""
     before = run_manifest(run)
-    monkeypatch.setattr(module, "describe_runtime", lambda: {"python": "9.9"})
+    monkeypatch.setattr(runtime, "__version__", "99.0")
     other = replace(run, metrics={**run.metrics, "sharpe": 99.0}, pair=replace(run.pair, provenance=replace(
         run.pair.provenance, findings=())))
     after = run_manifest(other)
     assert after.run_id == before.run_id
-    assert after.content["runtime"] == {"python": "9.9"}
+    assert after.content["runtime"] == {**before.content["runtime"], "pairkit_version": "99.0"}
     assert after.content["metrics"]["sharpe"] == 99.0
     assert (after.content["findings"], before.content["findings"]) == ([], [FOUND.to_dict()])
 
@@ -104,6 +104,7 @@ def test_the_run_id_depends_on_each_input():
     variants = {
         "as it is": (pair, config),
         "close": (with_y("close", last, pair.y.close[last] * (1 + 1e-15) if np.isfinite(pair.y.close[last]) else 1.0), config),
+        "the other leg": (replace(pair, x=replace(pair.x, volume=pair.x.volume + 1.0)), config),
         "a figure no rule reads": (with_y("high", 7, 12345.0), config),
         "volume": (with_y("volume", last, 123456.0), config),
         "now missing": (with_y("settle", 9, math.nan), config),
@@ -190,6 +191,14 @@ def test_a_folder_that_is_not_there_is_told(run, tmp_path):
     with pytest.raises(RunError, match=r"nowhere.*could not be written.*Choose a folder"):
         run_manifest(run).save(tmp_path / "nowhere" / "run.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_save_leaves_nothing_behind(run, tmp_path):
+    """Where a folder stands in the way, it stays as it is, without a draft beside it."""
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(RunError, match="could not be written"):
+        run_manifest(run).save(tmp_path / "run.json")
+    assert [path.name for path in tmp_path.rglob("*")] == ["run.json"]
 
 
 def test_no_time_of_day_is_in_a_manifest(run):
