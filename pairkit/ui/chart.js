@@ -1,7 +1,8 @@
 // Draws one run's chart with Plotly.react, so that the same chart lives on through every change and its zoom with it.
 //   1. Packed arrays become typed arrays; the shared time axis is unpacked once.
 //   2. The visible stretch of time is kept; each pane that follows its data is scaled to what is visible.
-//   3. A click on a bar sends its date back; the chosen bar is shown by a line.
+//   3. A change of the page's theme asks for the chart in its colours.
+//   4. A click on a bar sends its date back; the chosen bar is shown by a line.
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
 function unpack(packed) {
@@ -85,6 +86,14 @@ function listen(el, figure, setTriggerValue) {
   });
 }
 
+// The menu changes the page's theme without a rerun; ask for one, so that the chart follows. Once for each colour.
+function followTheme(el, figure, setTriggerValue) {
+  const page = getComputedStyle(el).getPropertyValue("--st-background-color").trim().toLowerCase();
+  if (!page || page === figure.layout.paper_bgcolor.toLowerCase() || page === el.dataset.asked) return;
+  el.dataset.asked = page;
+  setTriggerValue("theme", page);
+}
+
 export default async function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const el = parentElement.querySelector(".pk-chart");
@@ -105,4 +114,5 @@ export default async function (component) {
   listen(el, figure, setTriggerValue);
   el.dataset.picked = String(data.picked);
   el.dataset.rev = data.rev;
+  followTheme(el, figure, setTriggerValue);
 }

@@ -53,7 +53,7 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
             on_pick(date)
 
     loader(key="plotly")
-    chart(key=KEY, on_picked_change=picked_in_browser,
+    chart(key=KEY, on_picked_change=picked_in_browser, on_theme_change=lambda: None,
           data={"figure": packed, "picked": picked, "rev": rev, "filename": f"pairkit-{run.pair.name}"})
 
 

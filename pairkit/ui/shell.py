@@ -21,7 +21,8 @@ LINK, LINK_FAULTS = "link", "link_faults"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
-[data-testid="stMainBlockContainer"] {padding: 1.6rem 2rem 3rem;}
+[data-testid="stMainBlockContainer"] {padding: 3.1rem 2rem 3rem;}
+[data-testid="stHeader"] {height: 2.75rem; min-height: 2.75rem;}
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
 [data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}

@@ -146,6 +146,17 @@ class Explore:
         """The two ends of the time axis."""
         return self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range")
 
+    @property
+    def chart_color(self) -> str:
+        """What the chart is drawn on, as the browser writes colours."""
+        paper = self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.paper_bgcolor")
+        return "rgb({}, {}, {})".format(*(int(paper[at:at + 2], 16) for at in (1, 3, 5)))
+
+    @property
+    def page_color(self) -> str:
+        """What the page is drawn on."""
+        return self.page.evaluate("() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+
     def zoom(self, low: float = 0.3, high: float = 0.6) -> None:
         """Drag over a stretch of the chart, given as fractions of its width."""
         before = self.visible_time()

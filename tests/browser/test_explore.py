@@ -114,9 +114,19 @@ def test_both_themes_draw_the_whole_page(explore):
         assert any(title.startswith(words) for title in titles), words
     overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0
-    paper = page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.paper_bgcolor")
-    around = page.evaluate("() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-    assert around == "rgb({}, {}, {})".format(*(int(paper[at:at + 2], 16) for at in (1, 3, 5)))
+    assert explore.chart_color == explore.page_color
+
+
+def test_the_menu_turns_page_and_chart_dark(explore):
+    """Choosing the dark theme in the menu redraws the chart in the page's new colour, zoom kept."""
+    page = explore.open().page
+    explore.zoom()
+    light, zoomed = explore.page_color, explore.visible_time()
+    page.get_by_test_id("stMainMenu").click()
+    explore.changing(lambda: page.get_by_test_id("stMainMenuItem-theme-Dark").click())
+    assert explore.page_color != light
+    assert explore.chart_color == explore.page_color
+    assert explore.visible_time() == zoomed
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
