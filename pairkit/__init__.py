@@ -21,6 +21,8 @@ _HOMES = {
     "Snapshot": "pairkit.audit.snapshot",
     "open_snapshot": "pairkit.audit.snapshot",
     "run_manifest": "pairkit.audit.manifest",
+    "save_run": "pairkit.audit.manifest",
+    "rerun": "pairkit.audit.rerun",
     "plot_run": "pairkit.charts",
     "PairkitError": "pairkit.errors",
     "ConfigError": "pairkit.errors",
@@ -34,6 +36,8 @@ __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinne
 
 if TYPE_CHECKING:
     from pairkit.audit.manifest import run_manifest as run_manifest
+    from pairkit.audit.manifest import save_run as save_run
+    from pairkit.audit.rerun import rerun as rerun
     from pairkit.audit.snapshot import Snapshot as Snapshot
     from pairkit.audit.snapshot import open_snapshot as open_snapshot
     from pairkit.charts import plot_run as plot_run

@@ -76,7 +76,10 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class PairFrame:
-    """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t."""
+    """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t.
+
+    `cut` says that rows were taken away: the pair is a slice of a longer one.
+    """
 
     trade_date: pd.DatetimeIndex
     y: Leg
@@ -84,6 +87,7 @@ class PairFrame:
     y_spec: ContractSpec
     x_spec: ContractSpec
     provenance: Provenance = field(default_factory=Provenance)
+    cut: bool = False
 
     def __len__(self) -> int:
         return len(self.trade_date)
@@ -92,7 +96,27 @@ class PairFrame:
         """The pair on consecutive rows: `pair[:n]` is what was known after n sessions."""
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
-        return replace(self, trade_date=self.trade_date[part], y=self.y.rows(part), x=self.x.rows(part))
+        dates = self.trade_date[part]
+        return replace(self, trade_date=dates, y=self.y.rows(part), x=self.x.rows(part), cut=self.cut or len(dates) < len(self))
+
+    def between(self, first: str | None = None, last: str | None = None) -> PairFrame:
+        """The pair from one date to another, both included; None leaves that end open.
+
+        Raises
+        ------
+        DataError
+            A text is not a date, or no row is left.
+        """
+        try:
+            ends = [None if day is None else pd.Timestamp(day) for day in (first, last)]
+            start = 0 if ends[0] is None else int(self.trade_date.searchsorted(ends[0], side="left"))
+            stop = len(self) if ends[1] is None else int(self.trade_date.searchsorted(ends[1], side="right"))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{first!r} to {last!r} are not two dates ({error}); write them as 2020-01-31.") from error
+        if start >= stop:
+            raise DataError(f"{self.name} has no bar from {first} to {last}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
+                            f"{self.trade_date[-1]:%Y-%m-%d}.")
+        return self[start:stop]
 
     def __repr__(self) -> str:
         span = f"{self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}" if len(self) else "no rows"

@@ -6,14 +6,22 @@ import hashlib
 import json
 import math
 import re
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import rfc8785
 
+from pairkit.audit import manifest as module
 from pairkit.audit import runtime
-from pairkit.audit.manifest import run_manifest
+from pairkit.audit.manifest import checked_manifest, run_manifest
+from pairkit.audit.run_shape import schema_text
+from pairkit.audit.run_tables import tables_of
+from pairkit.audit.runtime import describe_run_runtime
+from pairkit.audit.seal import content_hash
 from pairkit.columns import METRICS, RUN_COLUMNS, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
@@ -23,6 +31,7 @@ from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 
 PARTS = {"schema", "run_id", "inputs", "config_sha256", "runtime", "outputs", "metrics", "findings", "rerun_command"}
+SCHEMA_FILE = Path(module.__file__).with_name("run_schema.json")
 FOUND = Finding("zero_settle", "warning", "Y has 2 zero settlements.", "Y", 2, ("2021-02-01", "2021-02-02"))
 
 
@@ -211,3 +220,96 @@ def test_specs_enter_with_their_source(run):
     named = replace(run, pair=replace(run.pair, y_spec=spec("Y", source="broker", version="2024-05")))
     first = run_manifest(named).content["inputs"]["contract_specs"][0]
     assert (first["source"], first["version"]) == ("broker", "2024-05")
+
+
+# --- schema, cut, code -----------------------------------------------------------------------------------------------
+def test_the_shipped_schema_is_the_one_that_is_checked():
+    """`run_schema.json` is made from the shape in the code, and is a valid JSON Schema itself."""
+    shipped = SCHEMA_FILE.read_text(encoding="utf-8")
+    assert shipped == schema_text(), "run `python docs/make_run_schema.py`"
+    jsonschema.Draft202012Validator.check_schema(json.loads(shipped))
+
+
+@pytest.mark.parametrize("pair", [sealed_pair(), sealed_pair()[20:90], pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30))],
+                         ids=["sealed", "cut", "own frames"])
+def test_manifests_are_valid_under_the_shipped_schema(pair):
+    """Whatever a run is made of."""
+    plain = json.loads(run_manifest(run_backtest(pair)).to_json())
+    jsonschema.validate(plain, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("change", [
+    lambda plain: plain.pop("metrics"), lambda plain: plain.update(note="x"), lambda plain: plain.update(run_id="XYZ"),
+    lambda plain: plain["metrics"].update(sharpe="high"), lambda plain: plain["inputs"].update(contract_specs=[]),
+    lambda plain: plain["outputs"]["frame"].update(rows=-1), lambda plain: plain["runtime"].update(git_dirty="no"),
+    lambda plain: plain["findings"][0].update(severity="bad"), lambda plain: plain.update(schema="pairkit.run/2")])
+def test_the_schema_and_the_reader_refuse_the_same(run, change):
+    """What the shipped schema does not allow, `checked_manifest` does not read."""
+    plain = json.loads(run_manifest(run).to_json())
+    change(plain)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(plain, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    with pytest.raises(RunError):
+        checked_manifest(plain, what="run.json")
+
+
+def test_a_cut_is_told(run):
+    """A slice of a pair says which rows were kept, has an id of its own, and a command that cuts; a whole pair says null."""
+    part = run_manifest(run_backtest(run.pair[20:90], run.config))
+    dates = run.pair.trade_date
+    first, last = f"{dates[20]:%Y-%m-%d}", f"{dates[89]:%Y-%m-%d}"
+    assert part.content["inputs"]["cut"] == {"first": first, "last": last}
+    assert f" --first {first} --last {last}" in part.content["rerun_command"]
+    assert part.run_id != run_manifest(run).run_id
+    assert run_manifest(run_backtest(run.pair[:], run.config)).content["inputs"]["cut"] is None
+
+
+def test_each_column_has_its_hash(run):
+    """The hash of a table of that column alone; one changed cell changes one of them."""
+    values = run.ledger.pnl.copy()
+    values[-1] += 1.0
+    ours = run_manifest(run).content["outputs"]["frame"]["column_hashes"]
+    theirs = run_manifest(replace(run, ledger=run.ledger._replace(pnl=values))).content["outputs"]["frame"]["column_hashes"]
+    assert ours == {name: content_hash(tables_of(run)["frame"].select([name])) for name in ["trade_date", *names(RUN_COLUMNS)]}
+    assert [name for name in ours if ours[name] != theirs[name]] == ["pnl"]
+
+
+def test_the_runtime_says_which_code():
+    """Commit, whether the code departs from it and how, and a hash of the sources that does not need git."""
+    told = describe_run_runtime()
+    assert re.fullmatch("[0-9a-f]{64}", told["code_sha256"])
+    assert told["git_dirty"] == (told["diff_sha256"] is not None)
+    assert told["git_commit"] is None or re.fullmatch("[0-9a-f]{40}", told["git_commit"])
+    assert set(told["threads"]) == {"numba", "processors"}
+    assert {"numpy", "pandas", "numba", "llvmlite", "pyarrow", "pydantic", "rfc8785"} <= set(told["packages"])
+
+
+def test_the_hash_of_the_difference_notices_each_change(tmp_path, monkeypatch):
+    """In a checkout of its own: none when clean; another for an edit, for another edit, and for a file that git does not know."""
+    def git(*words: str) -> None:
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        subprocess.run(command, check=True, capture_output=True)
+
+    code = tmp_path / "pairkit" / "audit"
+    code.mkdir(parents=True)
+    (code / "runtime.py").write_text("a = 1\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "x")
+    cached = (runtime._commit, runtime._difference, runtime._code_hash)
+    monkeypatch.setattr(runtime, "_HERE", code)
+    monkeypatch.setattr(runtime, "_CODE", code.parent)
+
+    def now() -> tuple[str | None, str]:
+        for function in cached:
+            function.cache_clear()
+        return runtime._difference(), runtime._code_hash()
+
+    seen = [now()]
+    assert seen[0][0] is None
+    for name, source in (("runtime.py", "a = 2\n"), ("runtime.py", "a = 3\n"), ("new.py", ""), ("new.py", "b = 1\n")):
+        (code / name).write_text(source)
+        seen.append(now())
+    for function in cached:
+        function.cache_clear()
+    assert len(set(seen)) == len(seen) == len({code_hash for _, code_hash in seen})

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
+from pydantic import ValidationError
 
-from pairkit.audit.runtime import describe_runtime
-from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
+from pairkit.audit.run_shape import SCHEMA, Manifest
+from pairkit.audit.run_tables import describe, hashable, table_file, tables_of, to_parquet
+from pairkit.audit.runtime import describe_run_runtime
+from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, content_hash, sha256_hex, strict_json
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import RunError
 
 if TYPE_CHECKING:
+    from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
-
-SCHEMA = "pairkit.run/1"
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,7 @@ class RunManifest:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it to `path`, whole or not at all."""
-        target = Path(path)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            draft.write_text(self.to_json(), encoding="utf-8")
-            draft.replace(target)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise RunError(f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
-                           "written to.") from error
-        return target
+        return _write(Path(path), self.to_json().encode("utf-8"))
 
 
 def run_manifest(run: BacktestRun) -> RunManifest:
@@ -62,47 +55,113 @@ def run_manifest(run: BacktestRun) -> RunManifest:
     Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
     it: `rerun_command` is null too.
     """
-    inputs = _inputs(run)
+    inputs = inputs_of(run)
     return RunManifest({
         "schema": SCHEMA,
-        "run_id": sha256_hex(canonical_json(inputs, what="the inputs of this run")),
+        "run_id": hash_of(inputs),
         "inputs": inputs,
-        "config_sha256": sha256_hex(canonical_json(inputs["config"], what="this config")),
-        "runtime": describe_runtime(),
-        "outputs": {"frame": _output(run.frame.reset_index()), "trades": _output(run.trades)},
+        "config_sha256": hash_of(inputs["config"]),
+        "runtime": describe_run_runtime(),
+        "outputs": {name: describe(table) for name, table in tables_of(run).items()},
         "metrics": {name: None if math.isnan(value) else value for name, value in run.metrics.items()},
         "findings": [finding.to_dict() for finding in run.pair.findings],
         "rerun_command": _rerun_command(run),
     })
 
 
-def _inputs(run: BacktestRun) -> dict[str, Any]:
+def save_run(run: BacktestRun, path: str | os.PathLike[str]) -> RunManifest:
+    """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
+
+    Raises
+    ------
+    RunError
+        The folder is not there or cannot be written.
+    """
+    made, target = run_manifest(run), Path(path)
+    for name, table in tables_of(run).items():
+        _write(table_file(target, name), to_parquet(table))
+    made.save(target)
+    return made
+
+
+def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
+    """A run manifest from a file, once it is strict JSON of the right shape and its hashes are those of its content.
+
+    Raises
+    ------
+    RunError
+        It cannot be read, is not a run manifest, or was altered.
+    """
+    source = Path(path)
+    try:
+        with source.open("rb") as file:
+            raw = file.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        raise RunError(f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
+                       "`pairkit run ... --manifest run.json` writes it.") from error
+    return checked_manifest(strict_json(raw, what=str(source), refuse=RunError), what=str(source))
+
+
+def checked_manifest(content: Any, *, what: str) -> RunManifest:
+    """The manifest in parsed JSON, or RunError that names what is wrong with it; `what` is its name in the message."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise RunError(f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another version, or not a run "
+                       "manifest.")
+    try:
+        Manifest.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise RunError(f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit.") from error
+    for name, part in (("config_sha256", content["inputs"]["config"]), ("run_id", content["inputs"])):
+        if hash_of(part) != content[name]:
+            raise RunError(f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
+                           "after it was written, or lies about its inputs: get it again from where it came.")
+    return RunManifest(content)
+
+
+def hash_of(plain: Any) -> str:
+    """sha256 of plain JSON values in canonical form."""
+    return sha256_hex(canonical_json(plain, what="a part of this run manifest"))
+
+
+def inputs_of(run: BacktestRun) -> dict[str, Any]:
+    """What the run was made of, as plain JSON values."""
     pair, origin = run.pair, run.pair.provenance
-    dates = pair.trade_date
+    bars = bars_of(pair)
     return {
         "snapshot": {"id": origin.snapshot_id, "name": origin.snapshot_name, "simulated": origin.simulated}
         if origin.snapshot_id else None,
         "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
-        "bars": {"rows": len(pair), "first": f"{dates[0]:%Y-%m-%d}" if len(pair) else None,
-                 "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None,
-                 "content_hash": content_hash(_hashable(_flat(pair.frame)))},
+        "bars": bars,
+        "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
         "contract_specs": [pair.y_spec.to_dict(), pair.x_spec.to_dict()],
         "config": run.config.model_dump(mode="json"),
     }
 
 
+def bars_of(pair: PairFrame) -> dict[str, Any]:
+    """Which bars went in: how many, from when to when, and the hash of their content."""
+    dates = pair.trade_date
+    return {"rows": len(pair), "first": f"{dates[0]:%Y-%m-%d}" if len(pair) else None,
+            "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None, "content_hash": content_hash(hashable(_flat(pair.frame)))}
+
+
 def _rerun_command(run: BacktestRun) -> str | None:
-    name = run.pair.provenance.snapshot_name
-    if not name:
+    pair = run.pair
+    if not pair.provenance.snapshot_name or not len(pair):
         return None
-    defaults = type(run.config)()
-    changed = [f"--set {field}={value}" for field, value in run.config.model_dump(mode="json").items()
-               if value != getattr(defaults, field)]
-    return " ".join(["python -m pairkit run", name, run.pair.y_spec.code, run.pair.x_spec.code, *changed])
+    cut = [f"--first {pair.trade_date[0]:%Y-%m-%d}", f"--last {pair.trade_date[-1]:%Y-%m-%d}"] if pair.cut else []
+    return " ".join(["python -m pairkit run", pair.provenance.snapshot_name, pair.y_spec.code, pair.x_spec.code, *cut,
+                     *(f"--set {name}={value}" for name, value in changed_settings(run.config.model_dump(mode="json")).items())])
 
 
-def _output(table: pd.DataFrame) -> dict[str, Any]:
-    return {"rows": len(table), "columns": [str(name) for name in table.columns], "content_hash": content_hash(_hashable(table))}
+def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a config, as plain values, that are not at their defaults."""
+    from pairkit.config import SETTINGS
+
+    return {name: value for name, value in config.items() if name not in SETTINGS or value != SETTINGS[name].default}
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,15 +169,17 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
 
 
-def _hashable(table: pd.DataFrame) -> pa.Table:
-    """The table in the kinds that a content hash knows: text, dates, and float64 for every number and flag."""
-    columns = {}
-    for name in table.columns:
-        values = table[name]
-        if pd.api.types.is_datetime64_any_dtype(values):
-            columns[str(name)] = pa.array(values, type=pa.timestamp("s"), from_pandas=True, safe=False).cast(pa.date32())
-        elif pd.api.types.is_numeric_dtype(values):
-            columns[str(name)] = pa.array(values.astype("float64"), type=pa.float64(), from_pandas=False)
-        else:
-            columns[str(name)] = pa.array(values, type=pa.string(), from_pandas=True)
-    return pa.table(columns)
+def _write(target: Path, raw: bytes) -> Path:
+    """The bytes under this name, whole or not at all."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise RunError(f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
+                       "written to.") from error
+    return target

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from pairkit._version import __version__
 
 PACKAGES = ("numba", "numpy", "pandas", "pyarrow", "pydantic", "rfc8785")
 _HERE = Path(__file__).resolve().parent
+_CODE = _HERE.parent
+_SHOWS_OR_FETCHES = {"charts", "cli", "data", "report", "ui"}  # parts of pairkit that change no run
 
 
 def describe_runtime(*, with_commit: bool = True) -> dict[str, Any]:
@@ -33,6 +37,62 @@ def describe_runtime(*, with_commit: bool = True) -> dict[str, Any]:
         "pairkit_version": __version__,
         "git_commit": _git_commit() if with_commit else None,
     }
+
+
+def describe_run_runtime() -> dict[str, Any]:
+    """`describe_runtime` and all else that the bits of a run may hang on.
+
+    `code_sha256` covers those sources of pairkit that a run depends on, as they are on disk, so it is there without git
+    too; `git_dirty` and `diff_sha256` say whether, and by which change, the code departs from `git_commit`. `processor` is
+    the one that kernels are compiled for. `threads` are those that numba may use; a run itself uses one.
+    """
+    import llvmlite.binding
+    import numba
+
+    plain = describe_runtime()
+    return {
+        **plain, "packages": {**plain["packages"], "llvmlite": _installed("llvmlite")},
+        "libc": " ".join(platform.libc_ver()).strip(), "processor": llvmlite.binding.get_host_cpu_name(),
+        "threads": {"numba": numba.get_num_threads(), "processors": os.cpu_count()},
+        "git_commit": _commit(), "git_dirty": _difference() is not None, "diff_sha256": _difference(),
+        "code_sha256": _code_hash(),
+    }
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the checkout that holds this file, whether or not the code differs from it."""
+    return None if _git("ls-files", "--error-unmatch", "runtime.py") is None else _git("rev-parse", "HEAD")
+
+
+@cache
+def _difference() -> str | None:
+    """sha256 of how pairkit's code differs from its commit, files that git does not know included; None where it does not."""
+    if _commit() is None:
+        return None
+    exact = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", "-U3",
+             "--src-prefix=a/", "--dst-prefix=b/")
+    changed = _git("diff", *exact, "HEAD", "--", str(_CODE)) or ""
+    unknown = (_git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(_CODE)) or "").strip("\0")
+    if not changed and not unknown:
+        return None
+    digest = hashlib.sha256(changed.encode("utf-8", "surrogateescape"))
+    top = Path(_git("rev-parse", "--show-toplevel") or ".")
+    for name in sorted(unknown.split("\0")) if unknown else ():
+        digest.update(f"\0{name}\0{hashlib.sha256((top / name).read_bytes()).hexdigest()}".encode())
+    return digest.hexdigest()
+
+
+@cache
+def _code_hash() -> str:
+    """sha256 over the Python sources that a run depends on, by name, with line ends as on Unix."""
+    digest = hashlib.sha256()
+    for path in sorted(_CODE.rglob("*.py")):
+        name = path.relative_to(_CODE)
+        if name.parts[0] not in _SHOWS_OR_FETCHES:
+            source = path.read_bytes().replace(b"\r\n", b"\n")
+            digest.update(f"{name.as_posix()} {hashlib.sha256(source).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def _installed(package: str) -> str | None:
@@ -55,7 +115,7 @@ def _git_commit() -> str | None:
 def _git(*arguments: str) -> str | None:
     try:
         command = ["git", "-C", str(_HERE), *arguments]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):  # no git, no repository, or not tracked
         return None
     return answer.stdout.strip()

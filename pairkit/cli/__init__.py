@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
 from pairkit.cli.smoke import smoke_command
 from pairkit.cli.snapshot import snapshot_app
@@ -18,6 +19,7 @@ app = typer.Typer(
     name="pairkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Futures pair trading research: honest backtests on audited data.")
 app.command("run")(run_command)
+app.command("rerun")(rerun_command)
 app.command("smoke")(smoke_command)
 app.add_typer(snapshot_app, name="snapshot")
 

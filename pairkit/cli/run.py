@@ -21,20 +21,22 @@ def run_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated.")
     ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="Write the run manifest to this file.")] = None,
+    first: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")] = None,
+    last: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write the run manifest to this file, and the run's tables beside it.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")] = False,
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
-    from pairkit.audit.manifest import run_manifest
+    from pairkit.audit.manifest import run_manifest, save_run
     from pairkit.audit.snapshot import open_snapshot
     from pairkit.run import run_backtest
 
-    run = run_backtest(open_snapshot(snapshot_path(snapshot, directory)).pair(y, x), config)
-    made = run_manifest(run)
-    if manifest is not None:
-        made.save(manifest)
+    pair = open_snapshot(snapshot_path(snapshot, directory)).pair(y, x)
+    run = run_backtest(pair if first is last is None else pair.between(first, last), config)
+    made = run_manifest(run) if manifest is None else save_run(run, manifest)
     if as_json:
         typer.echo(made.to_json())
     else:
@@ -100,4 +102,5 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None) -> None:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:
-        console.print(f"manifest written to {manifest}", highlight=False, markup=False)
+        console.print(f"manifest written to {manifest}, tables beside it; again: python -m pairkit rerun {manifest}",
+                      highlight=False, markup=False, soft_wrap=True)

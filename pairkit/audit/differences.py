@@ -1,0 +1,160 @@
+"""Two results of one run compared: hashes first, then the values of every column whose hash is another.
+
+Numbers may differ by a tolerance, relative to the larger of the two or to the column's usual size, whichever is larger; text
+and dates may not differ. Where a recorded table is not at hand, only its hashes and the metrics can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pairkit.audit.seal import canonical_json
+
+TOLERANCE = 1e-12
+Verdict = Literal["same", "within_tolerance", "differs", "cannot_tell"]
+Tables = Mapping[str, pa.Table]
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that came out otherwise. `row` is a trade date or a trade's number; values are None where not known."""
+
+    where: str
+    column: str
+    row: str = ""
+    recorded: Any = None
+    rerun: Any = None
+
+    def __str__(self) -> str:
+        known = not (self.recorded is None and self.rerun is None)
+        values = f": recorded {self.recorded!r}, rerun {self.rerun!r}" if known else " (the recorded values are not here)"
+        return f"{self.where}, column {self.column}{', row ' + self.row if self.row else ''}{values}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"where": self.where, "column": self.column, "row": self.row, "recorded": self.recorded, "rerun": self.rerun}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A verdict, the differences beyond the tolerance, and the columns of which nothing could be told."""
+
+    verdict: Verdict
+    differences: tuple[Difference, ...]
+    undecided: tuple[str, ...]
+
+
+def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tolerance: float) -> Comparison:
+    """Compare two manifests' results.
+
+    Parameters
+    ----------
+    then, now : mapping
+        The recorded manifest and the new one.
+    recorded, made : mapping of str to pyarrow.Table
+        The tables of each, by name; `recorded` as far as they are known.
+    tolerance : float
+        Relative; 0 where every bit must be the same.
+    """
+    differences: list[Difference] = []
+    undecided: list[str] = []
+    for name, table in made.items():
+        outputs = then["outputs"][name], now["outputs"][name]
+        found, unknown = _compare_table(name, *outputs, recorded.get(name), table, tolerance)
+        differences += found
+        undecided += [f"{name}.{column}" for column in unknown]
+    differences += _metrics(then["metrics"], now["metrics"], tolerance)
+    differences += [Difference("manifest", part, "", then[part], now[part]) for part in ("findings", "rerun_command")
+                    if canonical_json(then[part]) != canonical_json(now[part])]
+    if differences:
+        return Comparison("differs", tuple(differences), tuple(undecided))
+    if undecided:
+        return Comparison("cannot_tell", (), tuple(undecided))
+    same = then["outputs"] == now["outputs"]
+    return Comparison("same" if same else "within_tolerance", (), ())
+
+
+def _compare_table(
+    name: str, then: Content, now: Content, recorded: pa.Table | None, made: pa.Table, tolerance: float
+) -> tuple[list[Difference], list[str]]:
+    """The differences of one table, and the columns that cannot be decided without its recorded values."""
+    if then == now:
+        return [], []
+    found: list[Difference] = []
+    unknown: list[str] = []
+    if then["columns"] != now["columns"]:
+        return [Difference(name, "(names of columns)", "", then["columns"], now["columns"])], []
+    changed = [column for column in now["columns"] if then["column_hashes"].get(column) != now["column_hashes"][column]]
+    for column in changed:
+        if recorded is not None:
+            found += _first_difference(name, column, recorded[column], made[column], _labels(made, recorded), tolerance)
+        elif tolerance > 0.0 and pa.types.is_float64(made.schema.field(column).type) and then["rows"] == now["rows"]:
+            unknown.append(column)
+        else:
+            found.append(Difference(name, column))
+    if then["rows"] != now["rows"]:
+        found.append(Difference(name, "(number of rows)", "", then["rows"], now["rows"]))
+    if not changed and then["rows"] == now["rows"]:  # each column is right, the whole is not: these were never of one table
+        found.append(Difference(name, "(content hash of the table)", "", then["content_hash"], now["content_hash"]))
+    return found, unknown
+
+
+def _labels(made: pa.Table, recorded: pa.Table) -> list[str]:
+    """What to call each row: its trade date, or its number from 1."""
+    longer = made if len(made) >= len(recorded) else recorded
+    if "trade_date" in longer.column_names:
+        return [str(day) for day in longer["trade_date"].to_pylist()]
+    return [str(number) for number in range(1, len(longer) + 1)]
+
+
+def _first_difference(
+    name: str, column: str, recorded: pa.ChunkedArray, made: pa.ChunkedArray, labels: list[str], tolerance: float
+) -> list[Difference]:
+    rows = min(len(recorded), len(made))
+    before, after = recorded.slice(0, rows), made.slice(0, rows)
+    if pa.types.is_float64(made.type):
+        apart = numbers_apart(before.to_numpy(), after.to_numpy(), tolerance)
+    else:
+        apart = np.array([left != right for left, right in zip(before.to_pylist(), after.to_pylist(), strict=True)], dtype=bool)
+    if not apart.any():
+        return []
+    row = int(np.argmax(apart))
+    return [Difference(name, column, labels[row], _plain(before[row].as_py()), _plain(after[row].as_py()))]
+
+
+def numbers_apart(recorded: NDArray[np.float64], made: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
+    """(T,) where two columns differ by more than the tolerance. NaN equals NaN alone, an infinity itself alone.
+
+    The column's usual size is the median of its recorded absolute values that are neither 0 nor missing.
+    """
+    size = np.abs(recorded[np.isfinite(recorded) & (recorded != 0.0)])
+    usual = float(np.median(size)) if size.size else 0.0
+    same = (recorded == made) | (np.isnan(recorded) & np.isnan(made))
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = np.abs(recorded - made) <= tolerance * np.maximum(np.maximum(np.abs(recorded), np.abs(made)), usual)
+    apart: NDArray[np.bool_] = ~(same | (near & np.isfinite(recorded) & np.isfinite(made)))
+    return apart
+
+
+def _metrics(then: Content, now: Content, tolerance: float) -> list[Difference]:
+    found = []
+    for name in dict.fromkeys([*then, *now]):
+        before, after = then.get(name), now.get(name)
+        left, right = (np.array([np.nan if value is None else float(value)]) for value in (before, after))
+        if name not in then or name not in now or numbers_apart(left, right, tolerance)[0]:
+            found.append(Difference("metrics", name, "", before, after))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A cell as a JSON value."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else str(value)
+    return value if value is None else str(value)

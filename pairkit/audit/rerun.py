@@ -1,0 +1,205 @@
+"""Making a run again from its manifest, and comparing what came out then with what comes out now.
+
+1. The manifest is read strictly; its run id and config hash must be those of its content.
+2. The snapshot that it cites is opened, every byte checked, and no other one is taken in its place.
+3. The pair, the cut and the config are rebuilt; the bars must hash to what the manifest says went in.
+4. The run is made, and every output, metric and finding compared. Same code, packages and machine: same hashes. Else
+   numbers may differ by 1e-12, decisions not at all (docs/decisions/004-two-runs-are-compared-by-value.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pairkit.audit.differences import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
+from pairkit.audit.manifest import RunManifest, bars_of, hash_of, read_manifest, run_manifest
+from pairkit.audit.run_tables import read_tables, tables_of
+from pairkit.audit.seal import MAX_JSON_BYTES, sha256_hex
+from pairkit.audit.snapshot import Snapshot, open_snapshot
+from pairkit.audit.verify import MANIFEST
+from pairkit.config import StrategyConfig, describe_errors
+from pairkit.errors import RunError, SnapshotError
+from pairkit.market.contracts import ContractSpec
+from pairkit.pair import PairFrame
+from pairkit.run import BacktestRun, run_backtest
+
+NOT_DECISIVE = ("threads", "git_commit", "git_dirty", "diff_sha256")  # a run uses one thread; the code itself is hashed
+EXIT_CODES: dict[Verdict, int] = {"same": 0, "within_tolerance": 0, "differs": 1, "cannot_tell": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """What a rerun found. `runtime` lists what differs as (what, then, now); `notes` what else a reader should know."""
+
+    verdict: Verdict
+    sentence: str
+    recorded: RunManifest
+    made: RunManifest
+    run: BacktestRun
+    differences: tuple[Difference, ...]
+    runtime: tuple[tuple[str, Any, Any], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 the same, 1 differs, 2 cannot be told."""
+        return EXIT_CODES[self.verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "verdict": self.verdict, "sentence": self.sentence, "run_id": self.recorded.run_id,
+            "differences": [difference.to_dict() for difference in self.differences],
+            "runtime": [{"what": what, "recorded": then, "now": now} for what, then, now in self.runtime],
+            "notes": list(self.notes)}
+
+
+def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapshots") -> Rerun:
+    """Make the run of a manifest file again and compare.
+
+    Parameters
+    ----------
+    path : path
+        The manifest. The tables that `run --manifest` wrote beside it are used where they are there.
+    folder : path
+        Where snapshots are; the cited one is found by its id, under whatever name.
+
+    Raises
+    ------
+    RunError
+        The manifest is altered, of another version, or of bars that nobody else has; or its inputs cannot be rebuilt.
+    SnapshotError
+        The cited snapshot is not there, or was altered.
+    """
+    source = Path(path)
+    recorded = read_manifest(source)
+    tables, notes = read_tables(source, recorded.content["outputs"])
+    return rerun_manifest(recorded, folder, tables=tables, notes=notes)
+
+
+def rerun_manifest(
+    recorded: RunManifest, folder: str | os.PathLike[str] = "snapshots", *, tables: Tables | None = None,
+    notes: list[str] | None = None,
+) -> Rerun:
+    """The same for a manifest in hand; `tables` are its own, by name, as far as they are known."""
+    pair, config, of_specs = rebuild(recorded, Path(folder))
+    run = run_backtest(pair, config)
+    made = run_manifest(run)
+    if made.run_id != recorded.run_id:
+        then, now = recorded.content["inputs"], made.content["inputs"]
+        parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
+        raise RunError(f"the inputs that the manifest states cannot be had from snapshot {pair.provenance.snapshot_name!r}: "
+                       f"{parts} came out otherwise. The manifest was altered.")
+    runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
+    alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
+    found = compare(recorded.content, made.content, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
+    return Rerun(found.verdict, _sentence(found, alike), recorded, made, run, found.differences, runtime,
+                 (*(notes or []), *of_specs))
+
+
+def _sentence(found: Comparison, alike: bool) -> str:
+    if found.verdict == "same":
+        return "The same: every hash, metric and finding is the recorded one."
+    if found.verdict == "within_tolerance":
+        return (f"Within tolerance: every decision is the recorded one, every number to {TOLERANCE:g} relative. Code, packages "
+                "or machine are not those of the manifest, so the bits need not be the same.")
+    if found.verdict == "cannot_tell":
+        return (f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, packages or another machine, "
+                "and the recorded values are not here to say by how much. Put the .parquet files that were written beside the "
+                "manifest next to it.")
+    where = "code, packages and kind of machine are those of the manifest" if alike else f"by more than {TOLERANCE:g} relative"
+    return f"Differs: {where}, first in {found.differences[0]}."
+
+
+def runtime_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """What of two runtimes differs, as (what, then, now)."""
+    before, after = ({**{k: v for k, v in plain.items() if k != "packages"}, **plain["packages"]} for plain in (then, now))
+    return tuple((what, before.get(what), after.get(what)) for what in dict.fromkeys([*before, *after])
+                 if before.get(what) != after.get(what))
+
+
+# --- from the manifest to a run ------------------------------------------------------------------------------------
+def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyConfig, list[str]]:
+    """The pair and the config of a manifest, and a note for each leg whose terms are not the snapshot's."""
+    inputs = recorded.content["inputs"]
+    if inputs["snapshot"] is None:
+        raise RunError(
+            "this run was made from own frames, not from a snapshot: the manifest has the bars' hash "
+            f"({inputs['bars']['content_hash'][:12]}…), not the bars, so nobody else can make it again. Whoever has the bars can "
+            "seal them with `pairkit snapshot import` and run from there; that run can be rerun by anyone.")
+    config = _config(inputs["config"])
+    snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
+    pair, notes = _with_specs(snapshot.pair(inputs["pair"]["y"], inputs["pair"]["x"]), inputs["contract_specs"])
+    if inputs["cut"] is not None:
+        pair = pair.between(inputs["cut"]["first"], inputs["cut"]["last"])
+    if (found := bars_of(pair)) != inputs["bars"]:
+        raise RunError(f"the manifest says that the run was made of the bars {inputs['bars']}, but snapshot {snapshot.name!r} "
+                       f"gives {found}. The manifest lies about its bars, or this pairkit builds pairs in another way than "
+                       f"{recorded.content['runtime']['pairkit_version']}.")
+    return pair, config, notes
+
+
+def _config(plain: dict[str, Any]) -> StrategyConfig:
+    try:
+        config = StrategyConfig(**plain)
+    except ValidationError as error:
+        raise RunError(f"the manifest's config is not one: {' '.join(describe_errors(error))} It was written by another version, "
+                       "or by hand.") from error
+    full = config.model_dump(mode="json")
+    if hash_of(full) != hash_of(plain):
+        absent = [name for name in full if name not in plain]
+        raise RunError(f"the manifest's config lacks {', '.join(absent) or 'the exact values'}; a manifest holds every setting. "
+                       "It was written by another version, or by hand.")
+    return config
+
+
+def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
+    """The snapshot with this id in a folder, verified, whatever it is called there.
+
+    Raises
+    ------
+    SnapshotError
+        It is not there, or is not what it was.
+    """
+    below = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in below:
+        if path.is_dir() and _id_of(path) == snapshot_id:
+            return open_snapshot(path, expect_id=snapshot_id)
+    if name in {path.name for path in below}:
+        return open_snapshot(folder / name, expect_id=snapshot_id)  # tells in which way it is another one
+    there = ", ".join(path.name for path in below if path.is_dir() and not path.name.startswith(".")) or "none"
+    raise SnapshotError(f"the run was made from snapshot {name!r} with the id {snapshot_id}, which is not in {folder} "
+                        f"(there: {there}). Get that folder from whoever made the run, put it there, or name its "
+                        "parent with --dir.")
+
+
+def _id_of(folder: Path) -> str:
+    """The id that a snapshot's folder claims, unchecked; "" where it has none."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            return sha256_hex(file.read(MAX_JSON_BYTES))
+    except OSError:
+        return ""
+
+
+def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFrame, list[str]]:
+    """The pair under the manifest's contract terms, which are the user's own where they are not the snapshot's."""
+    notes, specs = [], []
+    for spec, plain in zip((pair.y_spec, pair.x_spec), stated, strict=True):
+        try:
+            given = ContractSpec(**plain)
+        except (TypeError, ValidationError) as error:
+            raise RunError(f"the manifest's contract terms of {spec.code} are not such: {error}.") from error
+        if given.code != spec.code:
+            raise RunError(f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered.")
+        if given != spec:
+            changed = [name for name, value in given.to_dict().items() if value != getattr(spec, name, None)]
+            notes.append(f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source}).")
+        specs.append(given)
+    return replace(pair, y_spec=specs[0], x_spec=specs[1]), notes

@@ -1,0 +1,110 @@
+"""A run's tables apart from the run: hashed by content, column by column, and carried along as Parquet files.
+
+A manifest holds the hashes alone. The files `NAME.frame.parquet` and `NAME.trades.parquet` beside `NAME.json` hold the values;
+they are believed only where their content has the manifest's hash.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairkit.audit.seal import content_hash
+from pairkit.errors import RunError
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+TABLES = ("frame", "trades")
+MAX_TABLE_BYTES = 512 * 1024**2
+
+
+def tables_of(run: BacktestRun) -> dict[str, pa.Table]:
+    """The frame and the trades of a run, in the kinds that a content hash knows."""
+    return {"frame": hashable(run.frame.reset_index()), "trades": hashable(run.trades)}
+
+
+def hashable(table: pd.DataFrame) -> pa.Table:
+    """The table with text as text, dates as days, and float64 for every number and flag."""
+    columns = {}
+    for name in table.columns:
+        values = table[name]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            columns[str(name)] = pa.array(values, type=pa.timestamp("s"), from_pandas=True, safe=False).cast(pa.date32())
+        elif pd.api.types.is_numeric_dtype(values):
+            columns[str(name)] = pa.array(values.astype("float64"), type=pa.float64(), from_pandas=False)
+        else:
+            columns[str(name)] = pa.array(values, type=pa.string(), from_pandas=True)
+    return pa.table(columns)
+
+
+def describe(table: pa.Table) -> dict[str, Any]:
+    """What a manifest says of a table: rows, columns, the content hash of the whole and of each column."""
+    return {"rows": len(table), "columns": table.column_names, "content_hash": content_hash(table),
+            "column_hashes": {name: content_hash(table.select([name])) for name in table.column_names}}
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+def table_file(manifest: Path, name: str) -> Path:
+    """Where a table lies that belongs to the manifest of this path."""
+    return manifest.with_name(f"{manifest.name.removesuffix('.json')}.{name}.parquet")
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """The table as Parquet bytes."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def read_tables(manifest: Path, outputs: Mapping[str, Any]) -> tuple[dict[str, pa.Table], list[str]]:
+    """The tables beside a manifest that are the ones it speaks of, and a sentence for each that is not.
+
+    A table that is not there is left out without a word.
+    """
+    tables, notes = {}, []
+    for name in TABLES:
+        path = table_file(manifest, name)
+        if not path.is_file():
+            continue
+        try:
+            tables[name] = checked_table(path, outputs[name])
+        except RunError as error:
+            notes.append(str(error))
+    return tables, notes
+
+
+def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
+    """The table in a file, or RunError where its content is not the one expected."""
+    try:
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            raise RunError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_TABLE_BYTES:,} are read. It was not written "
+                           "by pairkit.")
+        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        found = content_hash(table)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise RunError(f"{path} cannot be read as a table: {error}. Copy it again from where it came.") from error
+    if found != expected["content_hash"]:
+        raise RunError(f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: it belongs to "
+                       "another run, or one of the two was altered. It is not used.")
+    return table
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A table of a run as a DataFrame: dates as datetime64, text as pandas' `str`, numbers and flags as float64."""
+    columns = {}
+    for field in table.schema:
+        values = table[field.name]
+        if pa.types.is_date32(field.type):
+            columns[field.name] = pd.Series(values.to_numpy(), dtype="datetime64[s]").astype("datetime64[ns]")
+        elif pa.types.is_float64(field.type):
+            columns[field.name] = pd.Series(values.to_numpy(), dtype="float64")
+        else:
+            columns[field.name] = pd.Series(values.to_pylist(), dtype="str")
+    return pd.DataFrame(columns)

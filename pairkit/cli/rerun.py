@@ -1,0 +1,50 @@
+"""`python -m pairkit rerun`: make a run again from its manifest, and compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pairkit.audit.rerun import Rerun
+
+MOST_SHOWN = 10
+
+
+def rerun_command(
+    manifest: Annotated[Path, typer.Argument(help="A run manifest, as `run --manifest` writes it.")],
+    directory: Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")] = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
+) -> None:
+    """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or told."""
+    from pairkit.audit.rerun import rerun
+    from pairkit.errors import PairkitError
+
+    try:
+        found = rerun(manifest, directory)
+    except PairkitError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"verdict": "cannot", "sentence": str(error)}))
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        _print(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _print(found: Rerun) -> None:
+    typer.secho(found.sentence, fg=("green", "red", "red")[found.exit_code], bold=True)
+    for difference in found.differences[:MOST_SHOWN]:
+        typer.echo(f"  {difference}")
+    if len(found.differences) > MOST_SHOWN:
+        typer.echo(f"  and {len(found.differences) - MOST_SHOWN} more; --json lists all")
+    for what, then, now in found.runtime:
+        typer.echo(f"runtime, {what}: recorded {then}, now {now}")
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"run {found.recorded.run_id}")
