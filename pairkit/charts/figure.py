@@ -122,7 +122,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
         labels = [BLOCKER_WORDS[gate] for gate in reversed(GATES)]
         axis |= {"range": [-0.5, len(GATES) - 0.5], "tickvals": list(range(len(GATES))), "ticktext": labels, "showgrid": False}
     elif pane.name == "drawdown":
-        axis |= {"tickformat": ".0%" if canvas.frame["drawdown"].max() >= 0.03 else ".1%", "rangemode": "tozero", "nticks": 4}
+        axis |= {"tickformat": ".2~%", "rangemode": "tozero", "nticks": 4}
     elif pane.name == "equity":
         axis["tickformat"] = ",.0f" if canvas.frame["equity"].max() < 1e7 else ".4~s"
     return axis

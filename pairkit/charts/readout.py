@@ -17,6 +17,7 @@ from pairkit.pair import NO_CONTRACT, Leg
 
 GATE_NUMBERS = {"adf": ("adf_pvalue", "p", "adf_max_pvalue"), "beta": ("beta_jump", "jump", "max_beta_jump"),
                 "vol": ("vol_ratio", "ratio", "max_vol_ratio")}
+BOX_HEIGHT = -0.62  # where the box stands between the bottom (-1) and the top (1) of all panes: below z and the gates
 _COLUMNS = ("beta_lag", "alpha_lag", "spread", "z", "adf_pvalue", "beta_jump", "vol_ratio", "lots_y", "lots_x",
             "equity", "drawdown")
 _JUDGED = ("adf_pvalue", "beta_lag", "beta_jump", "vol_ratio")
@@ -27,7 +28,7 @@ def readout(canvas: Canvas, axis: int) -> Trace:
     pair = canvas.run.pair
     numbers = np.column_stack([pair.y.close.astype(np.float32), pair.x.close.astype(np.float32),
                                *(canvas.column(name) for name in _COLUMNS)])
-    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when, "y": np.zeros(len(canvas), np.int8),
+    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when, "y": np.full(len(canvas), BOX_HEIGHT, np.float32),
             "xaxis": "x", "yaxis": axis_name(axis),
             "text": decisions(canvas), "hovertext": _verdicts(canvas), "customdata": numbers,
             "hovertemplate": _template(canvas) + "<extra></extra>"}

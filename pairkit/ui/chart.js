@@ -7,7 +7,7 @@ const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
 function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed.bdata), (c) => c.charCodeAt(0));
-  const kind = { f8: Float64Array, f4: Float32Array, i1: Int8Array }[packed.dtype];
+  const kind = { f8: Float64Array, f4: Float32Array }[packed.dtype];
   return new kind(bytes.buffer);
 }
 
@@ -63,11 +63,13 @@ function pickedLine(picked, color) {
            line: { color, width: 1.5 } };
 }
 
-// A chosen bar outside the visible stretch moves that stretch, its length kept.
-function inSight(range, picked, moved) {
+// A chosen bar outside the visible stretch moves that stretch there, its length kept, and no further than there are bars.
+function inSight(range, whole, picked, moved) {
   const [from, to] = range.map(milliseconds);
   if (picked === null || !moved || (picked >= from && picked <= to)) return range;
-  return [picked - (to - from) / 2, picked + (to - from) / 2];
+  const length = Math.min(to - from, whole[1] - whole[0]);
+  const start = Math.min(Math.max(picked - length / 2, whole[0]), whole[1] - length);
+  return [start, start + length];
 }
 
 function listen(el, figure, setTriggerValue) {
@@ -103,12 +105,12 @@ export default async function (component) {
   const figure = JSON.parse(data.figure);
   unpackTraces(figure);
   const moved = el.dataset.picked !== String(data.picked);
-  const range = inSight(visibleTime(el, figure), data.picked, moved);
+  const range = inSight(visibleTime(el, figure), figure.layout.xaxis.range, data.picked, moved);
   figure.layout.xaxis.range = range;
   applyRanges(figure.layout, fittedRanges(figure, ...range.map(milliseconds)));
   if (data.picked !== null) figure.layout.shapes.push(pickedLine(data.picked, figure.pickedColor));
   el.style.height = figure.layout.height + "px";
-  const config = { displaylogo: false, showSendToCloud: false, responsive: true, displayModeBar: true, modeBarButtonsToRemove: BUTTONS_OUT,
+  const config = { displaylogo: false, showSendToCloud: false, showTips: false, responsive: true, displayModeBar: true, modeBarButtonsToRemove: BUTTONS_OUT,
                    toImageButtonOptions: { format: "png", filename: data.filename, scale: 2 } };
   await window.Plotly.react(el, figure.data, figure.layout, config);
   listen(el, figure, setTriggerValue);

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pairkit.audit.snapshot import Snapshot, SnapshotSummary, list_snapshots, open_snapshot
+from pairkit.audit.listing import SnapshotSummary, list_snapshots
+from pairkit.audit.snapshot import Snapshot, open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pairkit.audit.snapshot import Snapshot, SnapshotSummary
+from pairkit.audit.listing import SnapshotSummary
+from pairkit.audit.snapshot import Snapshot
 from pairkit.columns import LEGS
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
