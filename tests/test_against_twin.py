@@ -21,7 +21,7 @@ CROSSED = {
     "hedge_model": ("ols", "kalman"), "price_transform": ("log", "level"), "adf_test": ("engle_granger", "adf_spread"),
     "fill": ("open", "close"), "whole_lots": (True, False)}
 COMBINATIONS = [dict(zip(CROSSED, values, strict=True)) for values in itertools.product(*CROSSED.values())]
-CASES = range(int(os.environ.get("PAIRKIT_TWIN_CASES", 2 * len(COMBINATIONS))))
+CASES = range(max(2 * len(COMBINATIONS), int(os.environ.get("PAIRKIT_TWIN_CASES", "0"))))  # more on demand
 EVENTS = {"entry filled", "entry deferred", "exit filled", "exit deferred", "rolls at known open", "rolls at unknown open",
           "leaves at known open", "leaves at unknown open"}
 
