@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
 from pairkit.cli.smoke import smoke_command
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run_command)
 app.command("rerun")(rerun_command)
 app.command("smoke")(smoke_command)
+app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")
 
 

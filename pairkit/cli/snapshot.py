@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
 _SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
 snapshot_app = typer.Typer(help="List, verify and import snapshots of daily bars.", no_args_is_help=True)
+snapshot_app.command("take")(take_command)
 Folder = Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

@@ -1,0 +1,69 @@
+"""From a provider to a snapshot: take, examine, seal. The manifest records what was asked of whom, and every finding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pairkit.audit.seal import check_slug, refuse_if_taken
+from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.data.quality import examine
+from pairkit.data.source import Source
+from pairkit.data.take import Rule, Step, TakenMarket, take
+from pairkit.market.contracts import ContractSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A snapshot that was taken, what it cost, and whether part of it is from a cache past its time."""
+
+    snapshot: Snapshot
+    calls: int
+    stale: bool
+
+
+def take_snapshot(
+    source: Source,
+    roots: Sequence[str],
+    start: date,
+    end: date,
+    *,
+    name: str,
+    folder: str | os.PathLike[str] = "snapshots",
+    rule: Rule = "mapping",
+    user_specs: Mapping[str, ContractSpec] | None = None,
+    progress: Callable[[Step], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Taken:
+    """Make the snapshot `folder/name` from a provider.
+
+    Parameters
+    ----------
+    source, roots, start, end, rule, user_specs, progress, cancelled
+        As `pairkit.data.take.take` has them.
+    name, folder
+        The snapshot's name, and the folder of snapshots it goes to.
+
+    Raises
+    ------
+    SourceError
+        The provider cannot answer, or the user stopped it. Nothing is written; what was downloaded stays in the cache, so
+        that taking again goes on from there.
+    DataError
+        A root is unknown, or the range holds no session.
+    SnapshotError
+        The name is not accepted or taken, or the disk refuses.
+    """
+    refuse_if_taken(Path(folder) / check_slug(name))
+    market = take(source, roots, start, end, rule=rule, user_specs=user_specs, progress=progress, cancelled=cancelled)
+    return Taken(seal_market(market, name=name, folder=folder), market.calls, market.stale)
+
+
+def seal_market(market: TakenMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
+    """A market that was taken, examined and sealed as `folder/name`."""
+    return write_snapshot(
+        folder, name, bars=market.bars, mapping=market.mapping, specs=market.specs, calendar=market.calendar,
+        data_scope=market.data_scope, findings=(*market.findings, *examine(market.bars, market.calendar)))

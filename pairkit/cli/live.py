@@ -1,0 +1,193 @@
+"""`python -m pairkit live`: does the way from the provider to a backtest work, with this token, now?
+
+1. There is a token, and TuShare's calendar can be read with it.
+2. Contract specs: each field from the provider, or told that it fell back.
+3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
+4. A backtest runs on it.
+
+Exit codes: 0 all of it is fresh and good; 1 a check failed, or a part fell back to the cache, to the bundled table or to
+another rule; 2 it could not be done.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pairkit.cli.take import roots_of, showing_progress
+
+if TYPE_CHECKING:
+    from pairkit.audit.snapshot import Snapshot
+    from pairkit.data.take import TakenMarket
+    from pairkit.data.tushare import TushareSource
+    from pairkit.findings import Finding
+
+DAYS = 730
+FALLBACKS = ("stale_answer", "spec_fallback", "dominant_by_open_interest", "calendar_of_another_exchange")
+CHECK_FAILED, NOT_DONE = 1, 2
+_FORMATS = ["%Y-%m-%d", "%Y%m%d"]
+
+
+def live_command(
+    roots: Annotated[str, typer.Option("--roots", help="The two roots to try it with.")] = "RB,HC",
+    start: Annotated[datetime | None, typer.Option("--start", formats=_FORMATS, help="First day; two years before the last by "
+                                                                                     "default.")] = None,
+    end: Annotated[datetime | None, typer.Option("--end", formats=_FORMATS, help="Last day; yesterday by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")] = False,
+) -> None:
+    """Check the way from TuShare to a backtest, step by step.
+
+    Exit codes: 0 all fresh and good, 1 a check failed or something fell back, 2 it could not be done.
+    """
+    with tempfile.TemporaryDirectory(prefix="pairkit-live-") as folder:
+        check = LiveCheck(roots_of(roots), start and start.date(), end and end.date(), Path(folder), quiet=as_json)
+        steps = _walk(check, as_json)
+    code = _exit_code(steps, check.fallbacks)
+    if as_json:
+        typer.echo(json.dumps({"exit_code": code, "steps": steps, "fell_back": [found.to_dict() for found in check.fallbacks]},
+                              ensure_ascii=False, indent=2))
+    else:
+        _close(code, check.fallbacks)
+    raise typer.Exit(code)
+
+
+def _walk(check: LiveCheck, as_json: bool) -> Sequence[dict[str, Any]]:
+    """Take the steps until one fails; each as name, outcome, words and seconds."""
+    taken: list[dict[str, Any]] = []
+    for name, step in check.steps():
+        began = time.perf_counter()
+        outcome, said = _tried(step)
+        taken.append({"step": name, "outcome": outcome, "said": said, "seconds": round(time.perf_counter() - began, 3)})
+        if not as_json:
+            typer.secho(f"{outcome:6}  {name}: {said} ({taken[-1]['seconds']} s)", fg=None if outcome == "ok" else "red")
+        if outcome != "ok":
+            break
+    return taken
+
+
+def _tried(step: Callable[[], str]) -> tuple[str, str]:
+    from pairkit.errors import DataError, PairkitError, SourceError
+
+    try:
+        return "ok", step()
+    except (SourceError, DataError) as error:
+        return "stuck", str(error)
+    except PairkitError as error:
+        return "failed", str(error)
+    except KeyboardInterrupt:
+        return "stuck", "stopped; what was downloaded is kept. Run it again to go on from there."
+
+
+def _exit_code(steps: Sequence[dict[str, Any]], fallbacks: Sequence[Finding]) -> int:
+    outcomes = {step["outcome"] for step in steps}
+    if "stuck" in outcomes:
+        return NOT_DONE
+    return CHECK_FAILED if "failed" in outcomes or fallbacks else 0
+
+
+def _close(code: int, fallbacks: Sequence[Finding]) -> None:
+    for found in fallbacks:
+        typer.secho(f"fell back: {found.root or 'all'} {found.kind}: {found.message}", fg="yellow")
+    words = {0: "All of it is fresh and good.", CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
+             NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
+                       "there: "
+                       "python -m pairkit smoke."}
+    typer.echo(words[code], file=sys.stderr if code == NOT_DONE else sys.stdout)
+
+
+class LiveCheck:
+    """The steps of the check; each returns what it saw, or raises a PairkitError. `fallbacks` gathers what was not fresh."""
+
+    def __init__(self, roots: list[str], start: date | None, end: date | None, folder: Path, *, quiet: bool) -> None:
+        self.roots, self.folder, self.quiet = roots, folder, quiet
+        self._start, self._end = start, end
+        self._source: TushareSource | None = None
+        self._market: TakenMarket | None = None
+        self._snapshot: Snapshot | None = None
+        self.fallbacks: list[Finding] = []
+
+    def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
+        """Name and action of each step, in order; a later one uses what an earlier one found."""
+        return (("token", self.token), ("calendar", self.calendar), ("specs and bars", self.bars), ("snapshot", self.seals),
+                ("verify", self.verifies), ("backtest", self.runs))
+
+    @property
+    def source(self) -> TushareSource:
+        """The provider, made once."""
+        from pairkit.data.tushare import TushareSource
+
+        if self._source is None:
+            self._source = TushareSource()
+        return self._source
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """First and last day to take."""
+        end = self._end or self.source.today() - timedelta(days=1)
+        return self._start or end - timedelta(days=DAYS), end
+
+    def token(self) -> str:
+        """There is a token; it is not shown."""
+        from pairkit.data.tushare import read_settings, require_token
+
+        require_token(read_settings())
+        return f"there is one, for {self.source.endpoint} with the SDK {self.source.version}"
+
+    def calendar(self) -> str:
+        """The provider answers, and knows the token."""
+        answer = self.source.calendar("SHFE", *self.days)
+        return f"{len(answer.table)} sessions {self.days[0]} .. {self.days[1]}, {_origin(answer.calls, answer.stale)}"
+
+    def bars(self) -> str:
+        """Specs, mapping and bars of the two roots."""
+        from pairkit.data.take import take
+
+        with showing_progress(quiet=self.quiet) as progress:
+            self._market = take(self.source, self.roots, *self.days, progress=progress)
+        self.fallbacks = [finding for finding in self._market.findings if finding.kind in FALLBACKS]
+        sources = {source for spec in self._market.specs for _, source in spec.field_sources}
+        return (f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
+                f"{', '.join(sorted(sources))}, "
+                f"{_origin(self._market.calls, self._market.stale)}")
+
+    def seals(self) -> str:
+        """The market is examined and sealed."""
+        from pairkit.audit.take import seal_market
+        from pairkit.errors import RunError
+
+        if self._market is None:
+            raise RunError("there is no market to seal; the step before it was not taken.")
+        self._snapshot = seal_market(self._market, name="live", folder=self.folder)
+        return f"id {self._snapshot.id[:12]}, {len(self._snapshot.findings)} findings"
+
+    def verifies(self) -> str:
+        """Every byte of it is checked again, from disk."""
+        from pairkit.audit.snapshot import open_snapshot
+
+        self._snapshot = open_snapshot(self.folder / "live")
+        return f"{len(self._snapshot.roots)} roots, every byte as sealed"
+
+    def runs(self) -> str:
+        """A backtest of the pair."""
+        from pairkit.errors import RunError
+        from pairkit.run import run_backtest
+
+        if self._snapshot is None or len(self._snapshot.roots) < 2:
+            raise RunError("a backtest needs two roots; give two with --roots.")
+        y, x = (root.partition(".")[0].upper() for root in self.roots[:2])
+        run = run_backtest(self._snapshot.pair(y, x))
+        return f"{y}-{x}: {len(run.frame)} bars, {run.metrics['trades']} trades"
+
+
+def _origin(calls: int, stale: bool) -> str:
+    if stale:
+        return "from the cache, past its time: TuShare is down"
+    return f"{calls} calls" if calls else "from the cache"

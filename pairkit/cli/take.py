@@ -1,0 +1,110 @@
+"""`pairkit snapshot take`: download a market from a provider into a snapshot, with progress; stop it, and it goes on later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from pairkit.audit.take import Taken
+    from pairkit.data.take import Step
+
+CHECK_FAILED, NOT_DONE = 1, 2
+_DAYS = ["%Y-%m-%d", "%Y%m%d"]
+
+
+def take_command(
+    roots: Annotated[str, typer.Option("--roots", help="Contract roots, e.g. RB,HC; with an exchange, e.g. RB.SHFE, where it is "
+                                                       "not known.")],
+    start: Annotated[datetime, typer.Option("--start", formats=_DAYS, help="First day.")],
+    end: Annotated[datetime, typer.Option("--end", formats=_DAYS, help="Last day; not after today.")],
+    name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
+    source: Annotated[str, typer.Option("--source", help="The provider: tushare.")] = "tushare",
+    dominant: Annotated[str, typer.Option("--dominant", help="Where dominant contracts come from: mapping or "
+                                                             "open_interest.")] = "mapping",
+    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that the bundled table lacks, JSON or "
+                                                               "CSV.")] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it goes on where it was.
+
+    Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken.
+    """
+    from pairkit.audit.take import take_snapshot
+    from pairkit.data.specs_file import read_specs
+    from pairkit.data.tushare import TushareSource, read_settings, require_token
+    from pairkit.errors import PairkitError
+
+    if source != "tushare" or dominant not in ("mapping", "open_interest"):
+        _give_up(f"--source is tushare, --dominant is mapping or open_interest; got {source!r} and {dominant!r}.", as_json)
+    try:
+        settings = read_settings()
+        require_token(settings)
+        with showing_progress(quiet=as_json) as progress:
+            taken = take_snapshot(
+                TushareSource(settings), roots_of(roots), day_of(start), day_of(end), name=name, folder=folder,
+                rule="mapping" if dominant == "mapping" else "open_interest",
+                user_specs=None if specs is None else read_specs(specs), progress=progress)
+    except PairkitError as error:
+        _give_up(str(error), as_json)
+    except KeyboardInterrupt:
+        _give_up("stopped; what was downloaded is kept. Run the same command again to go on from there.", as_json)
+    _report(taken, as_json)
+    raise typer.Exit(CHECK_FAILED if taken.stale else 0)
+
+
+def roots_of(text: str) -> list[str]:
+    """`RB, HC` as a list."""
+    return [part.strip() for part in text.replace(" ", ",").split(",") if part.strip()]
+
+
+def day_of(moment: datetime) -> date:
+    """The day of an option; typer hands out midnights."""
+    return moment.date()
+
+
+@contextmanager
+def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
+    """A bar on the terminal that follows the steps of a taking; nothing where `quiet`."""
+    if quiet:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("asking", total=None)
+        yield lambda step: bar.update(task, description=step.what, completed=step.done, total=step.total)
+
+
+def _report(taken: Taken, as_json: bool) -> None:
+    snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
+    if as_json:
+        typer.echo(json.dumps({
+            "path": str(snapshot.path), "id": snapshot.id, "name": snapshot.name, "roots": list(snapshot.roots),
+            "calls": taken.calls, "stale": taken.stale, "data_scope": scope,
+            "findings": [finding.to_dict() for finding in snapshot.findings]}, ensure_ascii=False, indent=2))
+        return
+    typer.echo(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {scope['start']} .. {scope['end']}; "
+               f"{taken.calls} calls")
+    typer.echo(f"id {snapshot.id}")
+    for finding in sorted(snapshot.findings, key=lambda finding: (finding.root, finding.kind)):
+        typer.echo(f"{finding.severity}: {finding.root or 'all'} {finding.kind}: {finding.message}")
+    if len(snapshot.roots) > 1:
+        typer.echo(f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}")
+
+
+def _give_up(message: str, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+    else:
+        typer.secho(f"error: {message}", fg="red", err=True)
+    raise typer.Exit(NOT_DONE)
