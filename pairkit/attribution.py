@@ -1,0 +1,121 @@
+"""Where a run's money came from: the price moves of each leg, and what trading and rolling cost.
+
+The engine books one figure a bar; here each trade is walked through once more, roll by roll and mark by mark, with its fills
+taken from the run, and every amount is put where it belongs. Nothing is decided here. What is found adds up to the run's own
+`pnl` and `cost` on every bar; a test holds that to 1e-9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pairkit.columns import Column, names
+from pairkit.pair import NO_CONTRACT
+from pairkit.trading.engine import FloatArray, terms_of
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+PARTS = (
+    Column("price_y", "CNY", "P&L of leg y before costs."),
+    Column("price_x", "CNY", "P&L of leg x before costs."),
+    Column("fees", "CNY", "Fees of entries and exits, negative."),
+    Column("slippage", "CNY", "Slippage of entries and exits, negative."),
+    Column("roll_fees", "CNY", "Fees of rolling held lots into the next contract, negative."),
+    Column("roll_slippage", "CNY", "Slippage of the same, negative."),
+)
+
+
+def attribute(run: BacktestRun) -> pd.DataFrame:
+    """The parts of each bar's result.
+
+    Returns
+    -------
+    DataFrame
+        One row per bar by trade date, columns as in `PARTS`: CNY, costs negative. `price_y + price_x` is the bar's `pnl`, the
+        other four are minus its `cost`, and all together the change of equity.
+    """
+    parts = {name: np.zeros(len(run.pair)) for name in names(PARTS)}
+    for trade in range(len(run.ledger.trade_bars)):
+        for leg in range(2):
+            _LegOfTrade(run, parts, trade, leg).walk()
+    return pd.DataFrame(parts, index=run.pair.trade_date)
+
+
+def by_year(parts: pd.DataFrame) -> pd.DataFrame:
+    """The parts summed over each calendar year, and over all in the last row; `total` is their sum."""
+    yearly = parts.groupby(pd.DatetimeIndex(parts.index).year.astype(str)).sum()
+    yearly.loc["all"] = parts.sum()
+    yearly["total"] = yearly.sum(axis=1)
+    return yearly.rename_axis("year")
+
+
+class _LegOfTrade:
+    """One leg of one trade, walked from its entry to its exit or to the last bar."""
+
+    def __init__(self, run: BacktestRun, parts: dict[str, FloatArray], trade: int, leg: int) -> None:
+        ledger = run.ledger
+        self.parts, self.market, self.leg = parts, run.adjusted.market, leg
+        self.terms, self.config = terms_of(run.pair.y_spec, run.pair.x_spec), run.config
+        self.at_open = run.config.fill == "open"
+        self.lots = float(ledger.trade_lots[trade, leg])
+        self.entered, self.exited = int(ledger.trade_bars[trade, 1]), int(ledger.trade_bars[trade, 3])
+        self.last = self.exited if self.exited >= 0 else len(run.pair) - 1
+        self.entry_price, self.exit_price = float(ledger.entry_price[trade, leg]), float(ledger.exit_price[trade, leg])
+        self.mark, self.held = self.entry_price, int(self.market.contract[self.entered, leg])
+
+    def walk(self) -> None:
+        """Roll, fill, mark, in the order of the engine."""
+        self._charge(self.entered, self.entry_price, float(self.terms.fee_open[self.leg]), "")
+        for t in range(self.entered, self.last + 1):
+            rolls = self._must_roll(t)
+            if rolls and not (t == self.exited and self.at_open):
+                self._roll(t)
+            if t == self.exited:
+                self._exit(t, rolls)
+            elif np.isfinite(self.market.close[t, self.leg]):
+                self._move_mark(t, self.market.close[t, self.leg])
+
+    def _must_roll(self, t: int) -> bool:
+        today = int(self.market.contract[t, self.leg])
+        if today == self.held:
+            return False
+        if self.held == NO_CONTRACT:
+            self.held = today
+            return False
+        return bool(np.isfinite(self.market.close[t, self.leg]))
+
+    def _roll(self, t: int) -> None:
+        sold, bought = self.market.roll_open[t, self.leg], self.market.open[t, self.leg]
+        if np.isfinite(sold) and np.isfinite(bought):
+            self._move_mark(t, sold)
+        else:
+            sold, bought = self.mark, self._known_close(t)
+        self._charge(t, sold, float(self.terms.fee_close[self.leg]), "roll_")
+        self._charge(t, bought, float(self.terms.fee_open[self.leg]), "roll_")
+        self.mark, self.held = bought, int(self.market.contract[t, self.leg])
+
+    def _exit(self, t: int, rolls: bool) -> None:
+        if rolls and self.at_open and not np.isfinite(self.market.roll_open[t, self.leg]):
+            self.mark = self._known_close(t)
+        self._move_mark(t, self.exit_price)
+        self._charge(t, self.exit_price, float(self.terms.fee_close[self.leg]), "")
+
+    def _known_close(self, t: int) -> float:
+        before = self.market.pre_close[t, self.leg]
+        return float(before if np.isfinite(before) else self.market.close[t, self.leg])
+
+    def _move_mark(self, t: int, price: float) -> None:
+        self.parts[("price_y", "price_x")[self.leg]][t] += self.lots * self.terms.multiplier[self.leg] * (price - self.mark)
+        self.mark = float(price)
+
+    def _charge(self, t: int, price: float, fee: float, kind: str) -> None:
+        per_lot = self.config.fee_multiplier * fee
+        if self.terms.fee_is_rate[self.leg] > 0.0:
+            per_lot *= abs(price) * self.terms.multiplier[self.leg]
+        conceded = self.config.slippage_ticks * self.terms.tick[self.leg] * self.terms.multiplier[self.leg]
+        self.parts[f"{kind}fees"][t] -= abs(self.lots) * per_lot
+        self.parts[f"{kind}slippage"][t] -= abs(self.lots) * conceded
