@@ -28,8 +28,8 @@ def readout(canvas: Canvas, axis: int) -> Trace:
     pair = canvas.run.pair
     numbers = np.column_stack([pair.y.close.astype(np.float32), pair.x.close.astype(np.float32),
                                *(canvas.column(name) for name in _COLUMNS)])
-    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when, "y": np.full(len(canvas), BOX_HEIGHT, np.float32),
-            "xaxis": "x", "yaxis": axis_name(axis),
+    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when,
+            "y": np.full(len(canvas), BOX_HEIGHT, np.float32), "xaxis": "x", "yaxis": axis_name(axis),
             "text": decisions(canvas), "hovertext": _verdicts(canvas), "customdata": numbers,
             "hovertemplate": _template(canvas) + "<extra></extra>"}
 
