@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from pairkit.audit.listing import list_snapshots
 from pairkit.audit.runtime import describe_runtime
-from pairkit.audit.snapshot import list_snapshots, open_snapshot, write_snapshot
+from pairkit.audit.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec
 from pairkit.market.rolls import leg_table

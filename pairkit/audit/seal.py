@@ -24,7 +24,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import rfc8785
 
@@ -251,6 +251,7 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
     except OSError as error:
         raise SnapshotError(f"{target} could not be written: {error}. Nothing was published; free space or choose a "
                             "folder that can be written.") from error
+    _make_name_durable(target)
     return target
 
 
@@ -270,14 +271,25 @@ def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
         tmp.rename(target)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)  # gone already where the rename was done
-    _fsync_folder(target.parent)
+
+
+def _make_name_durable(target: Path) -> None:
+    try:
+        _fsync_folder(target.parent)
+    except OSError as error:
+        raise SnapshotError(f"{target} was published and is whole, but the disk could not confirm its name: {error}. It may "
+                            "be gone after a power cut: check the disk, then verify it.") from error
 
 
 def _write_durably(path: Path, raw: bytes) -> None:
     with path.open("xb") as file:
-        file.write(raw)
-        file.flush()
+        _write_all(file, raw)
         os.fsync(file.fileno())
+
+
+def _write_all(file: BinaryIO, raw: bytes) -> None:
+    file.write(raw)
+    file.flush()
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -115,27 +115,6 @@ def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:
     return {str(root): slice(int(bounds[i]), int(bounds[i + 1])) for i, root in enumerate(roots)}
 
 
-@dataclass(frozen=True)
-class SnapshotSummary:
-    """One line of a listing. `error` says why a folder cannot be opened; then only `name` and `path` are known."""
-
-    name: str
-    path: Path
-    id: str = ""
-    roots: tuple[str, ...] = ()
-    start: str = ""
-    end: str = ""
-    simulated: bool = False
-    rows: int = 0
-    findings: int = 0
-    error: str = ""
-
-    @property
-    def verified(self) -> bool:
-        """Every byte was checked and is right."""
-        return not self.error
-
-
 # --- opening -------------------------------------------------------------------------------------------------------
 def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None) -> Snapshot:
     """Verify a snapshot to the last byte, then parse it.
@@ -209,26 +188,6 @@ def _check_fits_together(sealed: Sealed, specs: Mapping[str, ContractSpec], bars
         raise SnapshotError(f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
                             f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
                             "pairkit: take it again.")
-
-
-def list_snapshots(folder: str | os.PathLike[str]) -> list[SnapshotSummary]:
-    """Every snapshot below `folder`, verified, by name; one that cannot be opened is listed with the reason."""
-    parent = Path(folder)
-    if not parent.is_dir():
-        return []
-    return [summarise(path) for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-
-
-def summarise(path: Path) -> SnapshotSummary:
-    """One snapshot's line in a listing: verified, or with the reason why it cannot be opened."""
-    try:
-        snapshot = open_snapshot(path)
-    except SnapshotError as error:
-        return SnapshotSummary(name=path.name, path=path, error=str(error))
-    scope = snapshot.manifest["data_scope"]
-    return SnapshotSummary(
-        name=path.name, path=path, id=snapshot.id, roots=snapshot.roots, start=scope["start"], end=scope["end"],
-        simulated=snapshot.simulated, rows=scope["rows"], findings=len(snapshot.findings))
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

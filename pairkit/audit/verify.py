@@ -136,7 +136,7 @@ def _plain_files(folder: Path) -> list[str]:
     try:
         if not folder.is_dir():
             found = "this is a file; a snapshot is a folder." if folder.exists() else "there is no such folder."
-            _refuse(folder, found, "`pairkit snapshot list` shows which snapshots there are.")
+            _refuse(folder, found, "`python -m pairkit snapshot list` shows which snapshots there are.")
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:

@@ -1,4 +1,4 @@
-"""`pairkit snapshot`: list, verify and import snapshots. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
+"""`pairkit snapshot`: list, verify, compare, import, take. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pairkit.cli.diff import diff_command
 from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot, SnapshotSummary
+    from pairkit.audit.listing import SnapshotSummary
+    from pairkit.audit.snapshot import Snapshot
     from pairkit.findings import Finding
 
 GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
 _SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
-snapshot_app = typer.Typer(help="List, verify and import snapshots of daily bars.", no_args_is_help=True)
+snapshot_app = typer.Typer(help="List, verify, compare, import and take snapshots of daily bars.", no_args_is_help=True)
 snapshot_app.command("take")(take_command)
+snapshot_app.command("diff")(diff_command)
 Folder = Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -28,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 @snapshot_app.command("list")
 def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> None:
     """List the snapshots, each verified to the last byte."""
-    from pairkit.audit.snapshot import list_snapshots
+    from pairkit.audit.listing import list_snapshots
 
     if not folder.is_dir():
         _give_up(f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.", as_json)
@@ -46,13 +49,14 @@ def verify_command(
     folder: Folder = Path("snapshots"), as_json: Json = False,
 ) -> None:
     """Check every byte of snapshots against their manifests."""
-    from pairkit.audit.snapshot import list_snapshots, summarise
+    from pairkit.audit.listing import list_snapshots, summarise
 
     if snapshots:
         paths = [_place(name, folder) for name in snapshots]
         absent = [str(path) for path in paths if not path.exists()]
         if absent:
-            _give_up(f"there is no snapshot {', '.join(absent)}; `pairkit snapshot list` shows which there are.", as_json)
+            _give_up(f"there is no snapshot {', '.join(absent)}; `python -m pairkit snapshot list` shows which there are.",
+                     as_json)
         summaries = [summarise(path) for path in paths]
     else:
         summaries = list_snapshots(folder)
