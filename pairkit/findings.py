@@ -23,7 +23,7 @@ class Finding:
     root : str
         Contract root it concerns; empty where it concerns all.
     count : int
-        How many bars or cells.
+        How many days, bars or cells.
     dates : tuple of str
         The first few ISO dates, oldest first.
     """

@@ -12,6 +12,7 @@ from pairkit.audit.seal import content_hash
 from pairkit.audit.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.data.simulated import simulate_market
+from pairkit.data.simulated.demo import write_demo
 from pairkit.run import run_backtest
 
 FOLDER = Path(__file__).parent.parent / "snapshots" / "demo"
@@ -39,6 +40,14 @@ def test_simulating_again_gives_the_committed_tables(demo):
         assert content_hash(tables.to_arrow(frame, path)) == listed[path]["content_hash"], path
     assert {spec.code: spec for spec in market.specs} == demo.specs
     assert market.notes == (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_sealing_again_gives_the_committed_findings_and_id(demo, tmp_path):
+    """The findings are those that `examine` tells today; with the same versions the id is the committed one."""
+    again = write_demo(tmp_path)
+    assert again.findings == demo.findings
+    if again.manifest["runtime"] == demo.manifest["runtime"]:
+        assert again.id == demo.id
 
 
 def test_the_demo_says_that_it_is_simulated(demo):

@@ -205,8 +205,27 @@ def test_sizes_in_round_lots_are_not_double_counted():
     assert found(bars) == {}
 
 
+def test_a_few_bars_say_nothing_of_large_gaps():
+    """With fewer than thirty returns no step is called large, however it compares; with a few more it is."""
+    bars = clean(roots=("RB",), days=DAYS[:45])
+    jump(bars)
+    few = bars[bars["trade_date"] >= DAYS[20]]
+    assert found(few) == {}
+    assert set(found(bars)) == {("RB", "large_gap")}
+    assert found(pd.DataFrame(bars.iloc[[0, 1, 40]])) == {}
+
+
+def test_a_day_of_several_contracts_counts_once():
+    """Three contracts without settlement on two days: two days in the count, six bars in words."""
+    bars = pd.concat([clean(roots=("RB",), contract=f"RB24{month}", seed=month) for month in (10, 11, 12)], ignore_index=True)
+    bars.loc[bars["trade_date"].isin(DAYS[[40, 41]]), "settle"] = 0
+    (finding,) = examine(bars)
+    assert (finding.kind, finding.count, finding.dates) == ("zero_settle", 2, iso(40, 41))
+    assert "2 days (6 bars, of several contracts)" in finding.message
+
+
 def test_findings_count_all_and_show_the_first_days():
-    """The count is of all bars, the dates are the first ten."""
+    """The count is of all days, the dates are the first ten."""
     bars = clean()
     bars.loc[bars["root"] == "M", "settle"] = 0
     finding = next(finding for finding in examine(bars) if finding.kind == "zero_settle")

@@ -155,6 +155,11 @@ def entry_and_file_dropped(folder):
     reseal(folder, lambda manifest: manifest["resources"].remove(resource(manifest, "mapping.parquet")))
 
 
+def deep(levels):
+    """A list within a list within ..."""
+    return [] if levels == 0 else [deep(levels - 1)]
+
+
 def set_(**changes):
     """A tamper that sets top-level keys of the manifest."""
     return lambda folder: reseal(folder, lambda manifest: manifest.update(changes))
@@ -188,6 +193,15 @@ def set_(**changes):
     (moved("README.md", "./README.md"), "empty part"),
     (moved("README.md", "README.MD"), "README.MD expected"),
     (moved("README.md", "nul"), "device"),
+    (moved("README.md", "C:README.md"), "absolute"),
+    (moved("README.md", "//host/share"), "absolute"),
+    (moved("README.md", "sub\\README.md"), "character"),
+    (moved("README.md", "README.md\0"), "character"),
+    (moved("README.md", "\u00e9.md"), "character"),
+    (moved("README.md", "e\u0301.md"), "NFC"),
+    (lambda folder: [(folder / name).touch() for name in ("\u00e9.md", "e\u0301.md")], "differ in case or Unicode form"),
+    (lambda folder: reseal(folder, lambda m: m.update(findings=deep(25))), "deeper than 20"),
+    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(bytes=2**40)), "bytes"),
     (moved("README.md", "Bars.parquet"), "'Bars.parquet'"),
     (moved("README.md", "manifest.json"), "'manifest.json'"),
     (listed_twice, "'README.md' and 'README.md'"),
@@ -200,6 +214,25 @@ def test_a_touched_snapshot_is_refused_before_it_is_parsed(folder, unparsed, tam
         open_snapshot(folder)
     assert says in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def test_the_bytes_that_are_parsed_are_those_that_were_checked(folder, monkeypatch):
+    """Each file is opened once; one that is replaced right after its check changes nothing of what is read."""
+    opened = []
+    real_open = os.open
+
+    def open_then_replace(path, *arguments, **options):
+        handle = real_open(path, *arguments, **options)
+        if Path(path).parent == folder:
+            opened.append(Path(path).name)
+            Path(path).unlink()
+            Path(path).write_bytes(b"something else")
+        return handle
+
+    before = open_snapshot(folder).bars
+    monkeypatch.setattr(os, "open", open_then_replace)
+    assert open_snapshot(folder).bars.equals(before)
+    assert sorted(opened) == sorted([*FILES, "manifest.json"])
 
 
 def test_data_and_hash_rewritten_together_are_found_by_the_pinned_id(folder, sealed):

@@ -2,7 +2,8 @@
 
 1. The bars are put in order of (root, contract, date); "previous" and "neighbours" are always of the same series.
 2. Each check marks rows, or days that have none.
-3. The marks are gathered into one finding per root and check.
+3. The marks are gathered into one finding per root and check, which counts days: a day on which several contracts of a root
+   have the fault counts once.
 
 A day is a trading day where the calendar has it. Without one it is where at least two other roots have a live bar, one
 that is not a repeat, not without volume and not another contract's; it is not one where none of two or more others has.
@@ -24,6 +25,7 @@ from pairkit.findings import Finding, Severity
 FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
+_MIN_RETURNS = 30  # fewer say nothing of how far a price usually moves
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
 _SAME_VOLUME = 1e-3
 _COLLAPSED_VOLUME = 0.01
@@ -76,8 +78,9 @@ class _Bars:
 
     @cached_property
     def sigma(self) -> FloatArray:
-        """(N,) robust deviation of the root's daily log returns."""
+        """(N,) robust deviation of the root's daily log returns; NaN where the root has too few of them."""
         returns = pd.Series(self.log_close - self.beside(self.log_close, 1))
+        returns = returns.where(returns.groupby(self.root).transform("count") >= _MIN_RETURNS)
         distance = (returns - returns.groupby(self.root).transform("median")).abs()
         return np.asarray(_MAD_TO_SIGMA * distance.groupby(self.root).transform("median"))
 
@@ -113,12 +116,15 @@ def _gathered(
     findings = []
     for root in sorted(set(roots[marks])):
         of_root = days[marks & (roots == root)]
-        findings.append(_finding(kind, severity, f"{root}: {what}: {len(of_root)}.", str(root), of_root))
+        findings.append(_finding(kind, severity, what, str(root), of_root))
     return findings
 
 
-def _finding(kind: str, severity: Severity, message: str, root: str, days: NDArray[np.datetime64]) -> Finding:
-    return Finding(kind, severity, message, root, len(days), tuple(str(day) for day in np.unique(days)[:_SHOWN_DATES]))
+def _finding(kind: str, severity: Severity, what: str, root: str, bar_days: NDArray[np.datetime64]) -> Finding:
+    """A finding of one root, given the day of each of its marked bars."""
+    days, bars = np.unique(bar_days), len(bar_days)
+    many = f" day{'s' if len(days) > 1 else ''} ({bars} bars, of several contracts)" if bars > len(days) else ""
+    return Finding(kind, severity, f"{root}: {what}: {len(days)}{many}.", root, len(days), tuple(map(str, days[:_SHOWN_DATES])))
 
 
 # --- row by row ------------------------------------------------------------------------------------------------------
@@ -240,8 +246,7 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> list[Finding]:
     for root, parts in lacking.items():
         gone = np.concatenate(parts)
         if len(gone):
-            told = f"{root}: bars that are missing on trading days: {len(gone)}."
-            findings.append(_finding("missing_bar", "warning", told, root, gone))
+            findings.append(_finding("missing_bar", "warning", "bars that are missing on trading days", root, gone))
     return findings
 
 
