@@ -19,11 +19,5 @@ views.tiles(run)
 bar = bars.choose_bar(run)
 trace = views.trace(run, bar)
 chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
-if trace is not None:
-    views.trace_tables(trace)
-st.markdown("#### Trades")
-views.trades(run)
 exports.offer(run, dark=st.context.theme.type == "dark")
-with st.expander("All metrics", icon=":material/table_rows:"):
-    views.all_metrics(run)
-views.findings(choice.pair.findings)
+views.details(run, trace)

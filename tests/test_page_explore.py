@@ -248,12 +248,13 @@ def test_a_snapshot_altered_while_the_app_runs_is_noticed(snapshots):
     assert "extra.txt" in page.error[0].value
 
 
-def test_findings_of_the_pair_are_counted():
-    """A pair with faults says how many findings there are."""
-    page = app(y="TA", x="MA")
-    count = len(open_snapshot(DEMO).pair("TA", "MA").findings)
-    assert count
-    assert any(f"{count} finding" in one.label for one in page.expander)
+def test_findings_of_the_pair_are_counted_and_listed():
+    """A pair with faults says how many findings there are beside its name, and lists each in its tab."""
+    found = open_snapshot(DEMO).pair("TA", "MA").findings
+    page = app(y="TA", x="MA", details="Data findings")
+    assert found
+    assert f"{len(found)} data findings" in said(page)
+    assert list(page.table[0].value["Root"]) == [one.root or "all" for one in found]
 
 
 # --- exports -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.run import BacktestRun
+from pairkit.ui.views import DETAILS, TRACE_TAB
 
 KEY = "bar"
 EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
@@ -46,7 +47,8 @@ def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
 
 
 def pick(iso_date: str) -> None:
-    """Choose the bar of this date on the run of the page that follows."""
+    """Choose the bar of this date, and open its trace, on the run of the page that follows."""
+    st.session_state[DETAILS] = TRACE_TAB
     st.session_state[KEY] = date.fromisoformat(iso_date)
 
 

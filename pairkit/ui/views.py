@@ -15,6 +15,8 @@ from pairkit.trading.explain import Trace
 
 TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
          "win_rate": "Win rate", "hold_bars": "Hold bars", "blocked_bars": "Blocked bars"}
+DETAILS, TRACE_TAB = "details", "Decision trace"
+TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
 WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was closed", "sharpe": "equity never moved",
            "psr": "equity never moved", "dsr": "fewer than two trials are known", "annual_vol": "fewer than two bars"}
 _UNITS = {metric.name: metric.unit for metric in METRICS}
@@ -26,7 +28,8 @@ def heading(run: BacktestRun) -> None:
     pair, index = run.pair, run.frame.index
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
-        st.caption(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, {len(index):,} bars", width="content")
+        told = f", {len(pair.findings)} data findings" if pair.findings else ""
+        st.caption(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}", width="content")
         if pair.provenance.simulated:
             st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
                      help="Made up by a program, with a known truth. No market ever traded like this.")
@@ -72,9 +75,11 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
     return found
 
 
-def trace_tables(found: Trace) -> None:
+def trace_tables(found: Trace | None) -> None:
     """The whole trace of a bar: inputs, gates, rules in order, order and next bar."""
-    st.markdown(f"#### Decision trace of {found.date:%Y-%m-%d}")
+    if found is None:
+        st.caption("No bar is chosen. Click one in the chart, or use the buttons above it.")
+        return
     left, right = st.columns([5, 6], gap="large")
     for title, table in found.sections:
         with right if title in ("Rules", "Order", "Next bar") else left:
@@ -116,14 +121,28 @@ def _help(meaning_: str, unit: str) -> str:
 
 
 def findings(found: tuple[Finding, ...]) -> None:
-    """How many things a reader must know about the data, and which."""
+    """What a reader must know about the data."""
     if not found:
+        st.caption("Nothing was found about the data of this pair.")
         return
-    count = len(found)
-    with st.expander(f"{count} finding{'s' if count > 1 else ''} about the data of this pair", icon=":material/fact_check:"):
-        rows = [{"Severity": one.severity, "Root": one.root or "all", "Finding": escape(one.message), "Count": one.count,
-                 "First dates": ", ".join(one.dates)} for one in found]
-        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data")
+    rows = [{"Severity": one.severity, "Root": one.root or "all", "Finding": escape(one.message), "Count": one.count,
+             "First dates": ", ".join(one.dates)} for one in found]
+    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data")
+
+
+def details(run: BacktestRun, found: Trace | None) -> None:
+    """What is below the chart, in tabs; only the one in sight is made, so that a slider does not wait for the others."""
+    opened = dict(zip(TABS, st.tabs(TABS, default=TABS[1], key=DETAILS, on_change="rerun", bind="query-params"), strict=True))
+    shown = next((name for name, tab in opened.items() if tab.open), TABS[1])
+    with opened[shown]:
+        if shown == TRACE_TAB:
+            trace_tables(found)
+        elif shown == "Trades":
+            trades(run)
+        elif shown == "All metrics":
+            all_metrics(run)
+        else:
+            findings(run.pair.findings)
 
 
 def escape(text: str) -> str:
