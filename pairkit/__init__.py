@@ -23,6 +23,7 @@ _HOMES = {
     "run_manifest": "pairkit.audit.manifest",
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
+    "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
     "PairkitError": "pairkit.errors",
     "ConfigError": "pairkit.errors",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from pairkit.market.contracts import ContractSpec as ContractSpec
     from pairkit.pair import PairFrame as PairFrame
     from pairkit.pair import pair_from_frames as pair_from_frames
+    from pairkit.report.page import write_report as write_report
     from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest
 

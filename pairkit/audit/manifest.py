@@ -46,7 +46,7 @@ class RunManifest:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it to `path`, whole or not at all."""
-        return _write(Path(path), self.to_json().encode("utf-8"))
+        return write_whole(Path(path), self.to_json().encode("utf-8"))
 
 
 def run_manifest(run: BacktestRun) -> RunManifest:
@@ -79,7 +79,7 @@ def save_run(run: BacktestRun, path: str | os.PathLike[str]) -> RunManifest:
     """
     made, target = run_manifest(run), Path(path)
     for name, table in tables_of(run).items():
-        _write(table_file(target, name), to_parquet(table))
+        write_whole(table_file(target, name), to_parquet(table))
     made.save(target)
     return made
 
@@ -169,8 +169,8 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
 
 
-def _write(target: Path, raw: bytes) -> Path:
-    """The bytes under this name, whole or not at all."""
+def write_whole(target: Path, raw: bytes) -> Path:
+    """The bytes in a file of this name, whole or not at all; RunError where they cannot be written."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as file:

@@ -1,0 +1,79 @@
+"""The report's charts as plotly figures, in the light theme of the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.charts import plot_run
+from pairkit.charts.figure import FONT
+from pairkit.charts.theme import LIGHT
+from pairkit.report.figures import rolling_sharpe
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from pairkit.run import BacktestRun
+
+QUIET = {"displaylogo": False, "showSendToCloud": False, "responsive": True}  # no button that would upload the chart
+
+
+def div(figure: Figure, name: str) -> str:
+    """A figure as HTML that finds plotly.js on the page; `name` is its id, so that a page is the same each time."""
+    inner: str = figure.to_html(full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}")
+    return f'<div class="chart">{inner}</div>'
+
+
+def whole_run(run: BacktestRun) -> Figure:
+    """All panes on one time axis: prices to equity and drawdown."""
+    return plot_run(run, title="")
+
+
+def sharpe(run: BacktestRun) -> Figure:
+    """The rolling Sharpe ratio."""
+    values, window = rolling_sharpe(run)
+    trace = {"type": "scatter", "mode": "lines", "x": _days(values.index), "y": values.to_numpy(),
+             "line": {"color": LIGHT.line, "width": 1.5}, "hovertemplate": "%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>"}
+    return _figure([trace], f"Sharpe ratio of the last {window} bars", {"zerolinecolor": LIGHT.zero})
+
+
+def distribution(run: BacktestRun) -> Figure:
+    """Net result of the closed trades."""
+    closed = run.trades[run.trades["exit_reason"] != "open"]
+    traces = []
+    for side, color in (("long", LIGHT.long), ("short", LIGHT.short)):
+        net = closed.loc[closed["side"] == side, "net"].to_numpy(dtype=float)
+        traces.append({"type": "histogram", "x": net, "name": f"{side} spread ({len(net)})", "marker": {"color": color},
+                       "nbinsx": 40, "bingroup": 1})
+    figure = _figure(traces, "Closed trades by net result (CNY)", {"title": {"text": "trades"}}, dates=False)
+    figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
+    return figure
+
+
+def attribution(parts: pd.DataFrame, labels: dict[str, str]) -> Figure:
+    """Each part of the result, added up over time."""
+    colors = (LIGHT.leg_y, LIGHT.leg_x, LIGHT.drawdown, LIGHT.hold_edge, LIGHT.blocker["beta"], LIGHT.blocker["margin"])
+    dashes = ("solid", "solid", "dash", "dot", "dash", "dot")
+    traces = [{"type": "scatter", "mode": "lines", "name": labels[name], "x": _days(parts.index),
+               "y": parts[name].cumsum().to_numpy(), "line": {"color": color, "dash": dash, "width": 1.6}}
+              for name, color, dash in zip(parts.columns, colors, dashes, strict=True)]
+    figure = _figure(traces, "Where the result came from, added up (CNY)", {"zerolinecolor": LIGHT.zero, "tickformat": ",.0f"})
+    figure.update_layout(showlegend=True, hovermode="x unified", legend={"orientation": "h", "y": -0.18})
+    return figure
+
+
+def _figure(traces: list[dict[str, Any]], title: str, y_axis: dict[str, Any], *, dates: bool = True) -> Figure:
+    from plotly.graph_objects import Figure
+
+    return Figure({"data": traces, "layout": {
+        "height": 300, "margin": {"l": 70, "r": 14, "t": 40, "b": 40}, "title": {"text": title, "font": {"size": 14}, "x": 0.005},
+        "font": {"family": FONT, "size": 12, "color": LIGHT.text},
+        "paper_bgcolor": LIGHT.background, "plot_bgcolor": LIGHT.background, "showlegend": False,
+        "xaxis": {"type": "date" if dates else "linear", "gridcolor": LIGHT.grid},
+        "yaxis": {"gridcolor": LIGHT.grid, **y_axis}}})
+
+
+def _days(index: pd.Index) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    return np.asarray(index, dtype="datetime64[ms]")

@@ -1,0 +1,215 @@
+"""The report: one HTML file with everything in it, plotly.js included, that opens without a network and prints.
+
+A Content-Security-Policy in the page forbids it to load anything. The same run makes the same file, byte for byte: it holds no
+time stamp.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from pairkit.attribution import PARTS, attribute, by_year
+from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, write_whole
+from pairkit.columns import METRICS, REASONS
+from pairkit.config import SETTINGS
+from pairkit.errors import RunError
+from pairkit.report import charts, html
+from pairkit.report.checks import checks as honesty_checks
+from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
+from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+HEAD = f"""<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">"""
+TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
+         "win_rate": "Win rate", "costs": "Costs (CNY)", "exposure": "Exposure", "hold_bars": "Hold bars",
+         "blocked_bars": "Blocked bars"}
+TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate", "currency")
+PART_NAMES = {"price_y": "Leg y price", "price_x": "Leg x price", "fees": "Fees", "slippage": "Slippage",
+              "roll_fees": "Roll fees", "roll_slippage": "Roll slippage"}
+IN_CNY = ("net", "gross", "costs", "difference", "worst_mark", "best_mark", "total", *PART_NAMES.values())
+MONEY = dict.fromkeys(IN_CNY, html.money)
+
+
+def write_report(run: BacktestRun, path: str | os.PathLike[str], *, checks: bool = True) -> Path:
+    """Write the report of a run to `path`, whole or not at all; some 5 MB, most of it plotly.js.
+
+    Parameters
+    ----------
+    run : BacktestRun
+        What to report.
+    path : path
+        The HTML file; replaced where it exists.
+    checks : bool
+        Make the honesty checks that are quick. Without, the report says that they were not made.
+
+    Raises
+    ------
+    RunError
+        The run has no bar, or the file cannot be written.
+    """
+    return write_whole(Path(path), report_html(run, checks=checks).encode("utf-8"))
+
+
+def report_html(run: BacktestRun, *, checks: bool = True) -> str:
+    """The report's text; RunError for a run without bars."""
+    if len(run.pair) == 0:
+        raise RunError("the run has no bar to report; choose legs whose dates overlap.")
+    made = run_manifest(run)
+    sections = {
+        "summary": ("Summary", _summary(run)),
+        "chart": ("The run, bar by bar", charts.div(charts.whole_run(run), "run")),
+        "months": ("Returns by month", _months(run)),
+        "sharpe": ("Rolling Sharpe ratio", charts.div(charts.sharpe(run), "sharpe")),
+        "attribution": ("Where the result came from", _attribution(run)),
+        "trades": ("Trades", _trades(run)),
+        "hold": ("Time in Hold", _hold(run)),
+        "gates": ("What the gates blocked", _gates(run)),
+        "findings": ("What was found in the data", _findings(run)),
+        "honesty": ("Honesty checks", html.table(honesty_checks(run, make=checks))),
+        "settings": ("Settings and contract terms", _settings(run)),
+        "manifest": ("Run manifest", _manifest(made)),
+    }
+    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in sections.items())
+    body = "".join(html.section(name, title, [inner]) for name, (title, inner) in sections.items())
+    return (f'<!DOCTYPE html><html lang="en"><head>{HEAD}'
+            f"<title>{escape(run.pair.name)} pairkit report</title><style>{html.STYLE}</style>"
+            f'<script>{get_plotlyjs()}</script></head><body>{_heading(run, made)}<nav aria-label="Sections">{links}</nav>'
+            f"<main>{body}</main></body></html>\n")
+
+
+def _heading(run: BacktestRun, made: RunManifest) -> str:
+    pair, dates = run.pair, run.pair.trade_date
+    origin = f"snapshot {pair.provenance.snapshot_name}" if pair.provenance.snapshot_id else "own frames, no snapshot"
+    badge = '<p class="badge">SIMULATED DATA: no market traded these prices</p>' if pair.provenance.simulated else ""
+    changed = ", ".join(f"{name} = {value}" for name, value in changed_settings(run.config.model_dump(mode="json")).items())
+    return (f"<header><h1>{escape(pair.y_spec.label)} against {escape(pair.x_spec.label)}</h1>{badge}"
+            f"<p>{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(pair):,} bars; {escape(origin)}; "
+            f"run <code>{made.run_id[:16]}</code></p>"
+            f'<p class="quiet">Settings other than default: {escape(changed) or "none"}.</p></header>')
+
+
+# --- sections --------------------------------------------------------------------------------------------------------
+def _summary(run: BacktestRun) -> str:
+    units = {metric.name: metric.unit for metric in METRICS}
+    tiles = "".join(f"<div><dt>{escape(label)}</dt><dd>{_metric(run.metrics[name], units[name])}</dd></div>"
+                    for name, label in TILES.items())
+    rows = "".join(
+        f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
+        f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'
+        f"<td>{escape('percent' if metric.unit == 'fraction' else metric.unit)}</td><td>{escape(metric.meaning)}</td></tr>"
+        for metric in METRICS)
+    return (f'<dl class="tiles">{tiles}</dl><div class="scroll"><table><thead><tr><th scope="col">metric</th>'
+            '<th scope="col" class="n">value</th><th scope="col">unit</th><th scope="col">meaning</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>")
+
+
+def _metric(value: float, unit: str) -> str:
+    """A metric as shown: fractions in percent, money and counts whole, the rest to two decimals."""
+    if math.isnan(value):
+        return "n/a"
+    if unit == "fraction":
+        return html.percent(value)
+    return html.money(value) if unit == "CNY" else html.number(value)
+
+
+def _months(run: BacktestRun) -> str:
+    returns = monthly_returns(run)
+    shown = {column: (lambda value: "" if math.isnan(value) else f"{value:.2%}") for column in returns.columns}
+    rows = returns.set_index(returns.index.astype(str)).reset_index()
+    return (html.paragraphs("Sums of bar returns, in percent of the capital: all years together are the total return.")
+            + html.table(rows, shown=shown, name="monthly"))
+
+
+def _attribution(run: BacktestRun) -> str:
+    parts = attribute(run)
+    yearly = by_year(parts).rename(columns=PART_NAMES).reset_index()
+    meaning = " ".join(f"{PART_NAMES[part.name]}: {part.meaning}" for part in PARTS)
+    return (html.paragraphs("Every amount of the result, put where it arose. The parts add up to the change of equity. "
+                            "A roll itself earns nothing: held lots go from one contract to the next at two prices of the same "
+                            "moment, and only its costs remain.")
+            + charts.div(charts.attribution(parts, PART_NAMES), "attribution")
+            + html.table(yearly, shown=MONEY, name="attribution-table")
+            + html.paragraphs(meaning))
+
+
+def _trades(run: BacktestRun) -> str:
+    if run.trades.empty:
+        return html.paragraphs("No trade was made.")
+    summary = "".join(f'<tr><th scope="row">{escape(name)}</th>{html.cell(value, html.money if unit == "CNY" else html.number)}'
+                      f"<td>{escape(unit)}</td></tr>" for name, value, unit in trade_summary(run))
+    listed = html.table(run.trades, shown=MONEY, name="trade-list", caption="Every round trip, the first first")
+    return (charts.div(charts.distribution(run), "distribution")
+            + f'<div class="scroll"><table><tbody>{summary}</tbody></table></div>'
+            + "<h3>By exit reason</h3>" + html.table(by_exit_reason(run), shown=MONEY) + f"<h3>All trades</h3>{listed}")
+
+
+def _hold(run: BacktestRun) -> str:
+    spells = hold_spells(run)
+    words = (f"{run.metrics['hold_bars']:,.0f} bars on Hold in {len(spells):,} stretches: a position was kept while an "
+             "indicator was not available, because bad data is no reason to trade. Loss limit, margin and age "
+             "guarded the capital meanwhile.")
+    return html.paragraphs(words) + html.table(spells, shown=MONEY, empty="The run was never on Hold.", name="hold-spells")
+
+
+def _gates(run: BacktestRun) -> str:
+    followed = blocked_trades(run)
+    off = gates_off(run)
+    shown = {**MONEY, "max_drawdown": html.percent}
+    return (
+        html.paragraphs(
+            f"{run.metrics['blocked_bars']:,.0f} bars wanted an entry and were blocked.",
+            "What the strategy would have made: the whole run again with a gate off. Entries, cooldowns and everything after "
+            "them move, so this is what the gate was worth to this run, in hindsight.")
+        + html.table(off, shown=shown, name="gates-off", caption="The run with gates off (CNY)")
+        + html.paragraphs(
+            "What each blocked trade would have made: the order of the blocked close, with its lots, is filled, held and closed "
+            "by the same rules on a book of its own that starts with the capital. While it is open, further blocked bars belong "
+            "to it. The real run may have entered a little later in the same excursion, so these do not add up to the table "
+            "above.")
+        + html.table(by_reason(run, followed), shown=MONEY, name="gate-ledger",
+                     caption="Blocked trades by what blocked them (CNY)", empty="Nothing was blocked.")
+        + html.paragraphs(" ".join(f"{gate}: {REASONS[gate]}" for gate in ("adf", "beta", "vol", "size", "margin")))
+        + "<h3>Each of them</h3>" + html.table(followed, shown=MONEY, name="blocked-trades", empty="Nothing was blocked."))
+
+
+def _findings(run: BacktestRun) -> str:
+    rows = [{"severity": one.severity, "root": one.root or "all", "finding": one.message, "count": one.count,
+             "first dates": ", ".join(one.dates)} for one in run.pair.findings]
+    return html.table(pd.DataFrame(rows), empty="Nothing was found in the data of this pair.", name="data-findings")
+
+
+def _settings(run: BacktestRun) -> str:
+    config = run.config.model_dump(mode="json")
+    rows = pd.DataFrame([{"setting": name, "value": str(value), "default": str(SETTINGS[name].default),
+                          "unit": SETTINGS[name].unit, "meaning": SETTINGS[name].help} for name, value in config.items()])
+    specs = (run.pair.y_spec, run.pair.x_spec)
+    terms = pd.DataFrame([{
+        "term": name, **{f"{leg} {spec.code}": str(getattr(spec, name)) for leg, spec in zip("yx", specs, strict=True)},
+        "source": " / ".join(dict.fromkeys(spec.source_of(name) for spec in specs))} for name in TERMS])
+    return html.table(rows, name="settings-table") + "<h3>Contract terms</h3>" + html.table(terms)
+
+
+def _manifest(made: RunManifest) -> str:
+    text = made.to_json()
+    if made.content["inputs"]["snapshot"] is None:
+        words = ("This run was made from own frames, so nobody else can make it again: the manifest has the hash of the bars, "
+                 "not the bars.")
+    else:
+        words = ("Whoever has the snapshot can make this run again: save the manifest as run.json, then "
+                 "python -m pairkit rerun run.json.")
+    data = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    return (html.paragraphs(words, f"Run {made.run_id}")
+            + f'<p><a download="run.json" href="data:application/json;base64,{data}">Save the manifest</a></p>'
+            f'<pre id="run-manifest">{escape(text)}</pre>')
