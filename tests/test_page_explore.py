@@ -253,7 +253,7 @@ def test_findings_of_the_pair_are_counted_and_listed():
     found = open_snapshot(DEMO).pair("TA", "MA").findings
     page = app(y="TA", x="MA", details="Data findings")
     assert found
-    assert f"{len(found)} data findings" in said(page)
+    assert f"{len(found)} findings" in said(page)
     assert list(page.table[0].value["Root"]) == [one.root or "all" for one in found]
 
 

@@ -28,8 +28,8 @@ def heading(run: BacktestRun) -> None:
     pair, index = run.pair, run.frame.index
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
-        told = f", {len(pair.findings)} data findings" if pair.findings else ""
-        st.caption(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}", width="content")
+        told = f", {len(pair.findings)} findings" if pair.findings else ""
+        st.caption(f"{index[0]:%Y-%m-%d} – {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}", width="content")
         if pair.provenance.simulated:
             st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
                      help="Made up by a program, with a known truth. No market ever traded like this.")
