@@ -1,12 +1,27 @@
-"""The universe: pairs of contract roots that have a reason to move together."""
+"""The universe: pairs of contract roots that have a reason to move together.
+
+The list that ships with pairkit is `universe.json` beside this file. Another takes its place, whole, where the environment
+variable PAIRKIT_UNIVERSE names a file, or the working folder has a `universe.json`.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
-from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pairkit.errors import DataError
+
+VARIABLE, FILE_NAME = "PAIRKIT_UNIVERSE", "universe.json"
+MAX_BYTES = 1024 * 1024
+_EXAMPLE = '{"pairs": [{"y": "RB", "x": "HC", "sector": "Ferrous", "reason": "Two steel products of the same mills."}]}'
+_Root = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
+_Words = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class UniversePair(NamedTuple):
@@ -18,13 +33,75 @@ class UniversePair(NamedTuple):
     reason: str
 
 
-@cache
+class _Row(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    y: _Root
+    x: _Root
+    sector: _Words
+    reason: _Words
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    note: str = ""
+    pairs: list[_Row] = Field(min_length=1)
+
+
 def universe() -> tuple[UniversePair, ...]:
-    """The list that ships with pairkit, `universe.json`, in its order."""
-    table = json.loads(files("pairkit.market").joinpath("universe.json").read_text(encoding="utf-8"))
-    return tuple(UniversePair(**row) for row in table["pairs"])
+    """The pairs in force, in the order of their file.
+
+    Raises
+    ------
+    DataError
+        The user's file cannot be read, or is not a list of pairs.
+    """
+    path = own_file()
+    if path is None:
+        return _parsed(files("pairkit.market").joinpath(FILE_NAME).read_bytes(), "the bundled universe")
+    try:
+        with path.open("rb") as file:
+            return _parsed(file.read(MAX_BYTES + 1), str(path))
+    except OSError as error:
+        raise DataError(f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
+                        "list.") from error
+
+
+def own_file() -> Path | None:
+    """The user's list: what PAIRKIT_UNIVERSE names, else `universe.json` in the working folder, else None."""
+    named = os.environ.get(VARIABLE)
+    here = Path(FILE_NAME)
+    return Path(named) if named else here if here.is_file() else None
+
+
+def universe_roots() -> tuple[str, ...]:
+    """Every root of the universe, in order of first mention."""
+    return tuple(dict.fromkeys(root for pair in universe() for root in (pair.y, pair.x)))
 
 
 def pairs_among(roots: Collection[str]) -> tuple[UniversePair, ...]:
     """The pairs of the universe whose both roots are among `roots`."""
     return tuple(pair for pair in universe() if pair.y in roots and pair.x in roots)
+
+
+def _parsed(raw: bytes, where: str) -> tuple[UniversePair, ...]:
+    if len(raw) > MAX_BYTES:
+        raise DataError(f"{where} has more than {MAX_BYTES:,} bytes; that is no list of pairs.")
+    try:
+        rows = _File.model_validate(json.loads(raw.decode("utf-8-sig"))).pairs
+    except (ValueError, RecursionError) as error:
+        fault = _in_words(error) if isinstance(error, ValidationError) else f"it is not JSON in UTF-8 ({error})"
+        raise DataError(f"{where}: {fault}. Accepted is a file such as {_EXAMPLE}") from error
+    seen: set[frozenset[str]] = set()
+    for row in rows:
+        legs = frozenset((row.y, row.x))
+        if len(legs) < 2 or legs in seen:
+            fault = "has the same root twice" if len(legs) < 2 else "is listed twice"
+            raise DataError(f"{where}: the pair {row.y}-{row.x} {fault}; a pair is two roots, and is listed once.")
+        seen.add(legs)
+    return tuple(UniversePair(row.y, row.x, row.sector, row.reason) for row in rows)
+
+
+def _in_words(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg']}" if where else str(fault["msg"])
