@@ -12,7 +12,8 @@ from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshot import Snapshot, write_snapshot
 from pairkit.data.quality import examine
 from pairkit.data.source import Source
-from pairkit.data.take import Rule, Step, TakenMarket, take
+from pairkit.data.take import Rule, take
+from pairkit.data.taken import Step, TakenMarket
 from pairkit.market.contracts import ContractSpec
 
 

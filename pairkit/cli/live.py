@@ -26,7 +26,7 @@ from pairkit.cli.take import roots_of, showing_progress
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshot import Snapshot
-    from pairkit.data.take import TakenMarket
+    from pairkit.data.taken import TakenMarket
     from pairkit.data.tushare import TushareSource
     from pairkit.findings import Finding
 

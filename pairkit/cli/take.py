@@ -13,18 +13,20 @@ import typer
 
 if TYPE_CHECKING:
     from pairkit.audit.take import Taken
-    from pairkit.data.take import Step
+    from pairkit.data.taken import Step
 
 CHECK_FAILED, NOT_DONE = 1, 2
 _DAYS = ["%Y-%m-%d", "%Y%m%d"]
 
 
 def take_command(
-    roots: Annotated[str, typer.Option("--roots", help="Contract roots, e.g. RB,HC; with an exchange, e.g. RB.SHFE, where it is "
-                                                       "not known.")],
     start: Annotated[datetime, typer.Option("--start", formats=_DAYS, help="First day.")],
     end: Annotated[datetime, typer.Option("--end", formats=_DAYS, help="Last day; not after today.")],
     name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
+    roots: Annotated[
+        str, typer.Option("--roots", help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. All of the "
+                                          "universe by default.")
+    ] = "",
     source: Annotated[str, typer.Option("--source", help="The provider: tushare.")] = "tushare",
     dominant: Annotated[str, typer.Option("--dominant", help="Where dominant contracts come from: mapping or "
                                                              "open_interest.")] = "mapping",
@@ -41,6 +43,7 @@ def take_command(
     from pairkit.data.specs_file import read_specs
     from pairkit.data.tushare import TushareSource, read_settings, require_token
     from pairkit.errors import PairkitError
+    from pairkit.market.universe import universe_roots
 
     if source != "tushare" or dominant not in ("mapping", "open_interest"):
         _give_up(f"--source is tushare, --dominant is mapping or open_interest; got {source!r} and {dominant!r}.", as_json)
@@ -49,7 +52,8 @@ def take_command(
         require_token(settings)
         with showing_progress(quiet=as_json) as progress:
             taken = take_snapshot(
-                TushareSource(settings), roots_of(roots), day_of(start), day_of(end), name=name, folder=folder,
+                TushareSource(settings), roots_of(roots) or universe_roots(), day_of(start), day_of(end), name=name,
+                folder=folder,
                 rule="mapping" if dominant == "mapping" else "open_interest",
                 user_specs=None if specs is None else read_specs(specs), progress=progress)
     except PairkitError as error:

@@ -21,6 +21,7 @@ import pandas as pd
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.spec_history import spec_for
 
 TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -79,16 +80,17 @@ def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFram
 
 
 def combine_terms(
-    code: str, exchange: str, provided: Provided, user_specs: Mapping[str, ContractSpec] | None = None
+    code: str, exchange: str, provided: Provided, user_specs: Mapping[str, ContractSpec] | None = None, *, contract: str = ""
 ) -> tuple[ContractSpec, tuple[Finding, ...]]:
-    """One root's spec, every field with its source, and what a reader must know of it.
+    """One root's spec, as `contract` has it, every field with its source, and what a reader must know of it.
 
     Raises
     ------
     DataError
         Fields that no source has.
     """
-    local = bundled_specs().get(code) or (user_specs or {}).get(code)
+    known = bundled_specs().get(code) or (user_specs or {}).get(code)
+    local = known and spec_for(known, contract)
     if local is None and {"multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate"} - set(provided.terms):
         raise DataError(f"{code} is not in the bundled table, and {provided.source} does not say its "
                         f"{', '.join(provided.absent)}. Give its "

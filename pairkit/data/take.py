@@ -13,7 +13,7 @@ The provider keeps its answers, so a taking that was stopped goes on where it wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -23,44 +23,19 @@ import pandas as pd
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.provenance import combine_terms, read_terms
 from pairkit.data.source import TERMS_COLUMNS, Answer, Source
+from pairkit.data.taken import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import dominant_by_open_interest
+from pairkit.market.spec_history import changes_among
 
 Rule = Literal["mapping", "open_interest"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
 MAPPING = ("root", TRADE_DATE, "contract", "known_date")
 _DAYS_BEFORE = 30  # no closure of the exchanges is as long, so a session before the first is among them
 _SESSIONS_OF_TERMS = 5
-_SHOWN_DATES = 10
-Steps = Callable[["Step"], None]
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a taking is: `done` of `total` questions, and the one that is next."""
-
-    done: int
-    total: int
-    what: str
-
-
-@dataclass(frozen=True, eq=False)
-class TakenMarket:
-    """What was taken, ready for `write_snapshot`.
-
-    `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
-    """
-
-    bars: pd.DataFrame
-    mapping: pd.DataFrame
-    specs: tuple[ContractSpec, ...]
-    calendar: pd.DatetimeIndex
-    data_scope: dict[str, Any]
-    findings: tuple[Finding, ...]
-    calls: int
-    stale: bool
+Steps = Callable[[Step], None]
 
 
 def take(
@@ -101,23 +76,7 @@ def take(
         A root is unknown or the range holds no session.
     """
     last = min(end, source.today())
-    return _Taking(source, _exchanges(roots), start, last, rule, dict(user_specs or {}), progress, cancelled).run()
-
-
-def _exchanges(roots: Sequence[str]) -> dict[str, str]:
-    """Root -> exchange, in the order given."""
-    found: dict[str, str] = {}
-    for given in roots:
-        root, _, exchange = given.strip().upper().partition(".")
-        bundled = bundled_specs().get(root)
-        if not exchange and bundled is None:
-            raise DataError(f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
-                            f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
-                            ".CFFEX, .INE or .GFEX.")
-        found[root] = exchange or (bundled.exchange if bundled else "")
-    if not found:
-        raise DataError("no root was named; give at least one, such as RB.")
-    return found
+    return _Taking(source, exchanges_of(roots), start, last, rule, dict(user_specs or {}), progress, cancelled).run()
 
 
 class _Taking:
@@ -198,6 +157,7 @@ class _Taking:
             raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
                                         "longer range.")
         self.check_dominant(root, bars, mapping, listed, window)
+        self.findings.extend(changes_among(root, mapping["contract"].unique()))
         return bars, mapping, self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
 
     # --- dominant contracts -------------------------------------------------------------------------------------------
@@ -246,7 +206,11 @@ class _Taking:
         contract = str(listed.contract)
         if not len(life):
             return pd.DataFrame(columns=list(BARS))
-        bars = self.asked(f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root)
+        try:
+            bars = self.asked(f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root)
+        except IncompleteAnswerError as error:  # no bar at all; refused later if the contract was dominant
+            self.findings.append(Finding("no_bars", "warning", str(error), root=root))
+            return pd.DataFrame(columns=list(BARS))
         bars = bars.merge(self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left")
         bars.insert(0, "root", root)
         return bars[list(BARS)]
@@ -285,7 +249,7 @@ class _Taking:
                                         f"of {self.start} .. "
                                         f"{self.end}. Try again later, or ask for another range.")
         if len(without):
-            dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:_SHOWN_DATES])
+            dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:SHOWN_DATES])
             self.findings.append(Finding("missing_dominant_bar", "warning", f"{root}: {len(without)} sessions have no close of "
                                                                             "the dominant contract.",
                                          root=root, count=len(without), dates=dates))
@@ -303,7 +267,7 @@ class _Taking:
         except NoPermissionError:
             why = "the account may not ask for fees and margins"
         provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
-        spec, findings = combine_terms(root, exchange, provided, self.user_specs)
+        spec, findings = combine_terms(root, exchange, provided, self.user_specs, contract=contract)
         self.findings.extend(findings)
         return spec
 
@@ -316,25 +280,3 @@ class _Taking:
             "asked": {"roots": list(self.exchanges), "start": self.start.isoformat(), "end": self.end.isoformat()},
             "dominant": {"rule": self.rule, "known": "at the close of the session before", "open_interest_for": by_interest},
             "fetched_at": min(filter(None, self.fetched), default=None), "stale": self.stale}
-
-
-def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
-    """The listed contracts that were dominant or come just before or after one in delivery."""
-    ordered = listed.sort_values(["last_trade_date", "contract"], ignore_index=True)
-    places = np.flatnonzero(ordered["contract"].isin(set(dominant)))
-    near = np.unique(np.concatenate([places - 1, places, places + 1])) if len(places) else places
-    return ordered.iloc[near[(near >= 0) & (near < len(ordered))]].reset_index(drop=True)
-
-
-def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings of one kind and root as one: counts added, the first dates, the first message."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.root, finding.kind), []).append(finding)
-    told = []
-    for group in groups.values():
-        first, more = group[0], len(group) - 1
-        message = f"{first.message} And {more} more of this kind." if more else first.message
-        dates = tuple(sorted({day for finding in group for day in finding.dates})[:_SHOWN_DATES])
-        told.append(replace(first, message=message, count=sum(finding.count for finding in group), dates=dates))
-    return tuple(told)

@@ -269,6 +269,20 @@ def test_days_that_are_not_over_are_asked_for_again(server: FaultServer, tmp_pat
         assert len(server.asked) == calls
 
 
+def test_what_lacks_rows_is_asked_for_again_later(server: FaultServer, tmp_path: Path):
+    """An answer with gaps is not kept for good: once the provider has filled them, so has the next answer."""
+    clock = FakeClock()
+    due = pd.DatetimeIndex(market().sessions[market().sessions.slice_indexer("2024-01-02", "2024-01-31")])
+    server.reset(lambda _number, _api: "missing days")
+    client = client_for(server, tmp_path, clock)
+    lacking = client.ask(FUT_DAILY, due, **WINDOW)
+    server.reset()
+    clock.now += 3600
+    whole = client.ask(FUT_DAILY, due, **WINDOW)
+    assert len(whole.table) == len(due) >= len(lacking.table)
+    assert not whole.findings
+
+
 @pytest.mark.parametrize("damage", ["flip a bit", "cut", "empty note", "other note", "no table"])
 def test_a_damaged_entry_is_dropped_and_asked_for_again(server: FaultServer, tmp_path: Path, damage: str):
     """Whatever happened to the cache on disk, the answer is the provider's."""

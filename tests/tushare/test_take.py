@@ -11,7 +11,8 @@ import pytest
 
 from pairkit.audit.snapshot import open_snapshot
 from pairkit.audit.take import take_snapshot
-from pairkit.data.take import TakenMarket, take, with_neighbours
+from pairkit.data.take import take
+from pairkit.data.taken import TakenMarket, with_neighbours
 from pairkit.data.tushare import TushareSource
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, SnapshotError, TransportError
 from pairkit.market.rolls import leg_table

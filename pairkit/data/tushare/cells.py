@@ -192,6 +192,15 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
                                "Try again later; if it persists, report it.")
 
 
+def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd.DataFrame:
+    """Two answers about the same as one: what either lacks comes from the other; MalformedAnswerError where they contradict."""
+    key = list(interface.key)
+    ours, theirs = (part.set_index(key) for part in (table, again))
+    both, both_theirs_first = (one.combine_first(other)[ours.columns] for one, other in ((ours, theirs), (theirs, ours)))
+    refuse_contradictions(pd.concat([both, both_theirs_first]).reset_index().drop_duplicates(), interface)
+    return both.reset_index()[list(table.columns)].astype(table.dtypes.to_dict())
+
+
 def subject(params: Mapping[str, str]) -> str:
     """What a question was about, for messages: `RB2405.SHF 20240102..20240510`."""
     about = next((params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all")

@@ -5,7 +5,7 @@
 3. Else the question is asked, paced, and asked again after failures that can heal: up to six times in two minutes.
 4. An answer at the row cap is one that was cut: the range is halved until each part is below it.
 5. An answer that lacks rows or cells that are due is asked for again, until no more comes; the answers are joined.
-6. What came is kept. It is final if its days are over, else good for a few minutes.
+6. What came is kept. It is final if its days are over and nothing lacks, else good for a few minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import tenacity
 from pairkit.data.source import Answer
 from pairkit.data.tushare.breaker import Breaker
 from pairkit.data.tushare.cache import AnswerCache, Entry, Question
-from pairkit.data.tushare.cells import refuse_contradictions, subject, typed
+from pairkit.data.tushare.cells import joined, subject, typed
 from pairkit.data.tushare.clock import Clock
 from pairkit.data.tushare.interfaces import Interface
 from pairkit.data.tushare.pacing import Pacer, shared_pacer
@@ -44,7 +44,7 @@ DEADLINE_SECONDS = 120.0
 LONGEST_PAUSE_SECONDS = 60.0
 FRESH_SECONDS = 600.0
 ASK_AGAIN = 3
-STALE = "stale_answer"
+STALE, NO_ROWS, NO_CELLS = "stale_answer", "missing_rows", "missing_cells"
 _FEWEST_ROWS_OF_A_CUT, _SHARE_OF_A_CUT = 100, 0.1
 _DAY_FORMAT = "%Y%m%d"
 _log = logging.getLogger(__name__)
@@ -139,7 +139,8 @@ class TushareClient:
             table, told = self._until_no_more_comes(question, table, due)
             findings = (*findings, *told)
         last_day = question.params.get("end_date")
-        final = last_day is not None and last_day < self.clock.today().strftime(_DAY_FORMAT)
+        lacking = any(finding.kind in (NO_ROWS, NO_CELLS) for finding in findings)  # it may come yet
+        final = last_day is not None and last_day < self.clock.today().strftime(_DAY_FORMAT) and not lacking
         return Entry(table, findings, fetched_utc, final, self.clock.epoch() + FRESH_SECONDS)
 
     def _in_halves(self, question: Question, due: pd.DatetimeIndex | None) -> tuple[pd.DataFrame, tuple[Finding, ...], str]:
@@ -159,7 +160,7 @@ class TushareClient:
                 break
             again, _, _ = self._with_retries(question)
             rows = len(table)
-            table = _joined(table, again, interface)
+            table = joined(table, again, interface)
             still = frozenset() if due is None else _gaps(table, interface, due)
             if still == gaps if due is not None else rows == len(again) == len(table):
                 break
@@ -263,16 +264,6 @@ def _gaps(table: pd.DataFrame, interface: Interface, due: pd.DatetimeIndex) -> G
     return frozenset(gaps)
 
 
-def _joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd.DataFrame:
-    """Two answers to one question as one: what either lacks comes from the other; a contradiction is refused."""
-    key = list(interface.key)
-    ours, theirs = (part.set_index(key) for part in (table, again))
-    both = ours.combine_first(theirs)[ours.columns]
-    theirs_full = theirs.combine_first(ours)[ours.columns]
-    refuse_contradictions(pd.concat([both, theirs_full]).reset_index().drop_duplicates(), interface)
-    return both.reset_index()[list(table.columns)].astype(table.dtypes.to_dict())
-
-
 def _told(gaps: Gaps, question: Question) -> list[Finding]:
     about, told = f"{question.interface.name} for {subject(question.params)}", []
     by_field: dict[str, list[Any]] = {}
@@ -280,7 +271,7 @@ def _told(gaps: Gaps, question: Question) -> list[Finding]:
         by_field.setdefault(field, []).append(day)
     for field, days in by_field.items():
         what = f"no {field} on" if field else "no row on"
-        kind = "missing_cells" if field else "missing_rows"
+        kind = NO_CELLS if field else NO_ROWS
         told.append(Finding(kind, "warning", f"{about}: {what} {len(days)} sessions, asked for twice.", count=len(days),
                             dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10])))
     return told

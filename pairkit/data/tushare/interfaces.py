@@ -74,5 +74,5 @@ def ts_code(name: str, exchange: str) -> str:
 
 
 def plain_name(code: str) -> str:
-    """A contract's name without TuShare's suffix."""
-    return code.partition(".")[0]
+    """A contract's name without TuShare's suffix, in capitals."""
+    return code.partition(".")[0].upper()

@@ -19,7 +19,7 @@ from pairkit.data.source import (
     Answer,
 )
 from pairkit.data.tushare.cache import AnswerCache
-from pairkit.data.tushare.cells import refuse_contradictions
+from pairkit.data.tushare.cells import joined
 from pairkit.data.tushare.client import TushareClient
 from pairkit.data.tushare.clock import Clock
 from pairkit.data.tushare.interfaces import (
@@ -42,6 +42,7 @@ from pairkit.findings import Finding
 CNY_PER_AMOUNT = 10_000.0  # TuShare counts turnover in 10,000 CNY
 PER_MILLE = 1e-3  # its fee rates; not documented, read off its own sample and checked against the bundled table
 PERCENT = 1e-2
+_DATED = re.compile(r"([A-Z]+)\d{3,4}")
 _log = logging.getLogger(__name__)
 _YEARS_PER_QUESTION = 2
 _CALENDAR_OF_ALL = "SHFE"
@@ -115,14 +116,14 @@ class TushareSource:
         from the other.
         """
         answers = [self._client.ask(FUT_BASIC, exchange=_known(exchange), fut_type="1", fut_code=root) for root in sorted(roots)]
-        by_root = _of_roots(_one_answer(answers).table, roots)
+        by_root = listed = _of_roots(_one_answer(answers).table, roots).drop_duplicates(FUT_BASIC.key)
         try:
             answers.append(self._client.ask(FUT_BASIC, exchange=exchange, fut_type="1"))
+            listed = joined(by_root, _of_roots(answers[-1].table, roots), FUT_BASIC)
         except IncompleteAnswerError:  # more contracts than one answer holds; those of a root are far fewer
             _log.info("the listing of %s is longer than one answer; that of each root is used alone", exchange)
-        whole = _one_answer(answers)
-        listed = _of_roots(whole.table, roots).drop_duplicates(ignore_index=True)
-        refuse_contradictions(listed, FUT_BASIC)
+        for root in sorted(set(roots) - set(listed["ts_code"].map(_root_of))):
+            raise IncompleteAnswerError(f"TuShare lists no contract of {root} on {exchange}. Check the root and its exchange.")
         told = [*_fewer_than(listed, by_root)]
         undated = listed["list_date"].isna() | listed["delist_date"].isna()
         if undated.any():
@@ -130,11 +131,15 @@ class TushareSource:
             told.append(Finding("undated_contracts", "warning", f"{int(undated.sum())} contracts are listed without dates and "
                                                                 f"left out: {names}.",
                                 count=int(undated.sum())))
-        return _with_table(whole, _listing(listed[~undated], exchange), tuple(told))
+        return _with_table(_one_answer(answers), _listing(listed[~undated], exchange), tuple(told))
 
     def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """Daily bars; prices as quoted, sizes in lots, turnover in CNY."""
         answer = self._by_session(FUT_DAILY, ts_code(contract, _known(exchange)), sessions)
+        if answer.table.empty:
+            raise IncompleteAnswerError(f"TuShare has no bar of {contract} from {sessions[0]:%Y-%m-%d} to "
+                                        f"{sessions[-1]:%Y-%m-%d}, though these "
+                                        f"are {len(sessions)} sessions of its life. Try again later, or ask for another range.")
         bars = answer.table.rename(columns=_RENAMED)
         bars["contract"] = contract
         bars["amount_cny"] = bars["amount"] * CNY_PER_AMOUNT
@@ -194,10 +199,14 @@ def _blocks(start: date, end: date) -> list[tuple[date, date]]:
 
 
 def _of_roots(table: pd.DataFrame, roots: Collection[str]) -> pd.DataFrame:
-    """The rows of dated contracts of these roots: a name is its root and a delivery month."""
-    month = r"\d{3,4}"
-    ours = [any(re.fullmatch(root + month, plain_name(code)) for root in roots) for code in table["ts_code"]]
-    return table[np.array(ours, dtype=bool)]
+    """The rows of dated contracts of these roots."""
+    return table[np.array([_root_of(code) in roots for code in table["ts_code"]], dtype=bool)]
+
+
+def _root_of(code: str) -> str:
+    """The root of a dated contract's code: its name without the delivery month; "" where it has none."""
+    dated = _DATED.fullmatch(plain_name(code))
+    return dated[1] if dated else ""
 
 
 def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
@@ -212,7 +221,7 @@ def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
 
 def _listing(table: pd.DataFrame, exchange: str) -> pd.DataFrame:
     listing = pd.DataFrame({
-        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["fut_code"].str.upper(), "exchange": exchange,
+        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["ts_code"].map(_root_of).astype("str"), "exchange": exchange,
         "name": table["name"], "list_date": table["list_date"], "last_trade_date": table["delist_date"],
         "lot_size": table["per_unit"], "lot_unit": table["trade_unit"], "index_multiplier": table["multiplier"],
         "quote_unit": table["quote_unit"],

@@ -1,0 +1,80 @@
+"""Parts of a taking: what it asks for, what it has to show, and how findings of one kind are told as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_specs
+
+SHOWN_DATES = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a taking is: `done` of `total` questions, and the one that is next."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class TakenMarket:
+    """What was taken, ready for `write_snapshot`.
+
+    `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
+    """
+
+    bars: pd.DataFrame
+    mapping: pd.DataFrame
+    specs: tuple[ContractSpec, ...]
+    calendar: pd.DatetimeIndex
+    data_scope: dict[str, Any]
+    findings: tuple[Finding, ...]
+    calls: int
+    stale: bool
+
+
+def exchanges_of(roots: Sequence[str]) -> dict[str, str]:
+    """Root -> exchange, in the order given."""
+    found: dict[str, str] = {}
+    for given in roots:
+        root, _, exchange = given.strip().upper().partition(".")
+        bundled = bundled_specs().get(root)
+        if not exchange and bundled is None:
+            raise DataError(f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
+                            f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
+                            ".CFFEX, .INE or .GFEX.")
+        found[root] = exchange or (bundled.exchange if bundled else "")
+    if not found:
+        raise DataError("no root was named; give at least one, such as RB.")
+    return found
+
+
+def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
+    """The listed contracts that were dominant or come just before or after one in delivery."""
+    ordered = listed.sort_values(["last_trade_date", "contract"], ignore_index=True)
+    places = np.flatnonzero(ordered["contract"].isin(set(dominant)))
+    near = np.unique(np.concatenate([places - 1, places, places + 1])) if len(places) else places
+    return ordered.iloc[near[(near >= 0) & (near < len(ordered))]].reset_index(drop=True)
+
+
+def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings of one kind and root as one: counts added, the first dates, the first message."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.root, finding.kind), []).append(finding)
+    told = []
+    for group in groups.values():
+        first, more = group[0], len(group) - 1
+        message = f"{first.message} And {more} more of this kind." if more else first.message
+        dates = tuple(sorted({day for finding in group for day in finding.dates})[:SHOWN_DATES])
+        told.append(replace(first, message=message, count=sum(finding.count for finding in group), dates=dates))
+    return tuple(told)
