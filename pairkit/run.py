@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
+from pairkit.display import Metrics, run_summary
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
@@ -45,7 +46,7 @@ def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> Backt
     indicators = indicate(adjusted, config)
     gates = judge(indicators, config)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
-    metrics = measure(ledger.tally, config.capital)
+    metrics = Metrics(measure(ledger.tally, config.capital))
     return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics)
 
 
@@ -69,6 +70,9 @@ class BacktestRun:
     def __repr__(self) -> str:
         return (f"<BacktestRun {self.pair.name}: {len(self.pair)} bars, {self.metrics['trades']} trades, "
                 f"Sharpe {self.metrics['sharpe']:.2f}>")
+
+    def _repr_html_(self) -> str:
+        return run_summary(self)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import math
 import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -266,3 +268,26 @@ def test_it_opens_in_a_browser_and_prints(text, tmp_path):
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert overflow <= 0
     assert printed.startswith(b"%PDF")
+
+
+# --- in a notebook -----------------------------------------------------------------------------------------------------
+def test_a_run_shows_itself_in_a_notebook(run):
+    """Heading and every metric; names from files are text; the metrics are still a plain dict to whoever wants one."""
+    shown = run._repr_html_()
+    assert "SIMULATED DATA" in shown
+    for metric in METRICS:
+        assert f">{metric.name}</th>" in shown
+        assert f">{metric.name}</th>" in run.metrics._repr_html_()
+    assert f"{run.metrics['total_return']:.2%}" in shown
+    assert isinstance(run.metrics, dict)
+    nasty = replace(run, pair=replace(run.pair, y_spec=spec("Y", name=NASTY)))
+    assert "<script" not in nasty._repr_html_()
+    assert "no dates" in run_backtest(run.pair[:0])._repr_html_()
+
+
+def test_the_worked_example_runs():
+    """From the project's folder, warnings being errors; its last line says that the rerun is the same."""
+    answer = subprocess.run([sys.executable, "-W", "error", "-m", "docs.worked_example"], cwd=PROJECT, capture_output=True,
+                            text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.rstrip().splitlines()[-1].startswith("The same")

@@ -1,0 +1,55 @@
+"""How a run and its metrics show themselves in a notebook: small tables of HTML, escaped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING
+
+from pairkit.columns import METRICS
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+_COLUMNS = {metric.name: metric for metric in METRICS}
+
+
+class Metrics(dict[str, float]):
+    """The metrics of a run by name: a dict that a notebook shows as a table with units and meanings."""
+
+    def _repr_html_(self) -> str:
+        return metrics_table(self)
+
+
+def metrics_table(metrics: Mapping[str, float]) -> str:
+    """A table of metrics: name, value (fractions in percent, n/a for NaN), unit, meaning."""
+    rows = []
+    for name, value in metrics.items():
+        unit, meaning = (_COLUMNS[name].unit, _COLUMNS[name].meaning) if name in _COLUMNS else ("", "")
+        shown = _shown(value, unit)
+        rows.append(f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:right'>{shown}</td>"
+                    f"<td style='text-align:left'>{escape('' if unit == 'fraction' else unit)}</td>"
+                    f"<td style='text-align:left'>{escape(meaning)}</td></tr>")
+    return (f"<table><thead><tr><th style='text-align:left'>metric</th><th>value</th><th style='text-align:left'>unit</th>"
+            f"<th style='text-align:left'>meaning</th></tr></thead><tbody>{''.join(rows)}</tbody></table>")
+
+
+def run_summary(run: BacktestRun) -> str:
+    """A run's heading, where its data come from, and its metrics."""
+    pair, origin = run.pair, run.pair.provenance
+    dates = pair.trade_date
+    span = f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(pair) else "no dates"
+    simulated = " <b>SIMULATED DATA</b>" if origin.simulated else ""
+    source = f"snapshot {escape(str(origin.snapshot_name))}" if origin.snapshot_id else "own frames"
+    found = f"; {len(pair.findings)} findings about the data" if pair.findings else ""
+    return (f"<div><p><b>{escape(pair.y_spec.label)} against {escape(pair.x_spec.label)}</b>{simulated}<br>"
+            f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics)}</div>")
+
+
+def _shown(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "n/a"
+    if unit == "fraction":
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if float(value).is_integer() or unit == "CNY" else f"{value:,.3f}"
