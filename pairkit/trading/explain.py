@@ -20,7 +20,7 @@ import pandas as pd
 from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
-from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, rules_of, size, terms_of
+from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, size, terms_of
 from pairkit.trading.gates import VERDICTS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _waiting(m: Moment) -> Verdict:
 
 def _margin_call(m: Moment) -> Verdict:
     return _while_held(m, m.closes_known and m.held_margin > m.equity,
-                       f"margin {m.held_margin:,.0f} > equity {m.equity:,.0f}")
+                       f"margin {_money(m.held_margin)} > equity {_money(m.equity)}")
 
 
 def _max_loss(m: Moment) -> Verdict:
@@ -232,10 +232,10 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     still_waits = position != 0 and t > 0 and t > entry and STATE_NAMES[ledger.state[t - 1]] == "EXITING"
     known = np.flatnonzero(valid[entry:t + 1])
     closes = run.adjusted.market.close[t]
-    terms, rules = terms_of(run.pair.y_spec, run.pair.x_spec), rules_of(config)
+    terms = terms_of(run.pair.y_spec, run.pair.x_spec)
     wanted = (0.0, 0.0)
     if valid[t]:
-        wanted = size(rules, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
+        wanted = size(config, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
     shut = int(run.gates.shut_bits()[t])
     margin_of = np.abs(closes) * terms.multiplier * terms.margin_rate
     return Moment(
@@ -255,7 +255,22 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
 def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
     compared = _gates_compared(run, t) if state == "BLOCKED" else {}
     meanings = [REASONS[part] + (f" Needed: {compared[part]}." if part in compared else "") for part in reason.split("+")]
+    if not run.indicators.valid[t]:
+        meanings.append(_why_not_valid(run, t))
     return f"{run.pair.trade_date[t]:%Y-%m-%d}: {state} ({reason}). {STATES[state]} {' '.join(meanings)}"
+
+
+def _why_not_valid(run: BacktestRun, t: int) -> str:
+    """What a bar lacks: a leg's price, or enough bars before it."""
+    market, config = run.adjusted.market, run.config
+    if not run.adjusted.complete[t]:
+        needed = {"open": market.open, "close": market.close, "previous close": market.pre_close}
+        lacks = [f"{spec.code} has no {name}" for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))
+                 for name, prices in needed.items() if not np.isfinite(prices[t, leg])]
+        return f"{'; '.join(lacks)}."
+    if not np.isfinite(run.indicators.beta_lag[t]):
+        return f"No hedge ratio yet: it needs {config.hedge_window} complete bars before this one, and prices that move."
+    return f"No z yet: it needs {config.z_window} spreads, and a spread that moves."
 
 
 def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
@@ -288,7 +303,7 @@ def _memory(m: Moment) -> pd.DataFrame:
     rows = [("position", f"{m.position:+d}" if m.position else "0"), ("equity", f"{m.equity:,.2f} CNY")]
     if m.position:
         rows += [("age", f"{m.age} bars"), ("trade so far, net", f"{m.trade_net:,.2f} CNY"),
-                 ("margin held", f"{m.held_margin:,.0f} CNY"), ("invalid bars in a row", str(m.invalid_run))]
+                 ("margin held", f"{_money(m.held_margin)} CNY"), ("invalid bars in a row", str(m.invalid_run))]
     if m.bars_since_exit is not None:
         rows.append(("last exit", f"{m.last_reason}, {m.bars_since_exit} bars ago"))
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -345,6 +360,11 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
         elif prices[leg] >= market.up_limit[n, leg] if lots[leg] > 0 else prices[leg] <= market.down_limit[n, leg]:
             said.append(f"{spec.code} is at its limit ({prices[leg]:,g})")
     return "; ".join(said)
+
+
+def _money(value: float) -> str:
+    """Whole CNY; n/a where a close that it needs is missing."""
+    return f"{value:,.0f}" if np.isfinite(value) else "n/a"
 
 
 def _number(value: float) -> str:
