@@ -42,7 +42,7 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
     dict
         Fractions, not percent; counts as int. NaN where a figure is not defined.
     """
-    values = measure_many(tally[np.newaxis], np.array([capital]), benchmark=_best_of(trial_sharpes))[0]
+    values = measure_many(tally[np.newaxis], np.array([capital]), benchmark=best_sharpe_of(trial_sharpes))[0]
     return {metric.name: int(value) if metric.name in _COUNTS else float(value)
             for metric, value in zip(METRICS, values, strict=True)}
 
@@ -96,8 +96,10 @@ def expected_best_sharpe(trial_variance: float, trials: int) -> float:
     return math.sqrt(trial_variance) * best
 
 
-def _best_of(trial_sharpes: Sequence[float]) -> float:
-    known = np.array([sharpe for sharpe in trial_sharpes if math.isfinite(sharpe)])
+def best_sharpe_of(trial_sharpes: Sequence[float] | FloatArray) -> float:
+    """`expected_best_sharpe` of the trials whose per-bar Sharpe ratios these are; those without one are left out."""
+    sharpes = np.asarray(trial_sharpes, dtype=np.float64)
+    known = sharpes[np.isfinite(sharpes)]
     return expected_best_sharpe(float(np.var(known, ddof=1)), len(known)) if len(known) > 1 else math.nan
 
 

@@ -44,21 +44,60 @@ class Indicators(NamedTuple):
     valid: NDArray[np.bool_]
 
 
+class Hedged(NamedTuple):
+    """The pair under a hedge, on complete bars only: (T,) each."""
+
+    y: FloatArray
+    x: FloatArray
+    alpha: FloatArray
+    beta: FloatArray
+    alpha_lag: FloatArray
+    beta_lag: FloatArray
+    spread: FloatArray
+    hedged_return: FloatArray
+    beta_jump: FloatArray
+
+
 def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     """The indicators of a pair under `config`."""
-    y, x = np.ascontiguousarray(adjusted.series[adjusted.complete].T)
-    hedge = estimate_hedge(y, x, config)
-    alpha_lag, beta_lag = _lagged(hedge.alpha), _lagged(hedge.beta)
-    spread = y - alpha_lag - beta_lag * x
-    hedged_return = _change(y) - beta_lag * _change(x)
-    vol = rolling_std(hedged_return, window=config.vol_window)
+    hedged = hedge(adjusted, config)
+    vol = rolling_std(hedged.hedged_return, window=config.vol_window)
     on_complete = {
-        "y": y, "x": x, "alpha": hedge.alpha, "beta": hedge.beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag,
-        "spread": spread, "z": rolling_z(spread, window=config.z_window), "hedged_return": hedged_return, "vol": vol,
-        "vol_ratio": vol / rolling_std(hedged_return, window=config.vol_baseline_window),
-        "beta_jump": _beta_jump(beta_lag), "adf_pvalue": _adf_pvalue(y, x, spread, config)}
-    columns = {name: _on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
-    return Indicators(**columns, valid=np.isfinite(columns["z"]) & np.isfinite(columns["beta_lag"]))
+        **hedged._asdict(), "z": rolling_z(hedged.spread, window=config.z_window), "vol": vol,
+        "vol_ratio": vol / rolling_std(hedged.hedged_return, window=config.vol_baseline_window),
+        "adf_pvalue": adf_pvalue(hedged, config)}
+    columns = {name: on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
+    return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
+
+
+def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
+    """The hedge ratio and what follows from it alone; depends on the settings of the group Hedge only."""
+    y, x = np.ascontiguousarray(adjusted.series[adjusted.complete].T)
+    alpha, beta = estimate_hedge(y, x, config)
+    alpha_lag, beta_lag = _lagged(alpha), _lagged(beta)
+    return Hedged(
+        y=y, x=x, alpha=alpha, beta=beta, alpha_lag=alpha_lag, beta_lag=beta_lag, spread=y - alpha_lag - beta_lag * x,
+        hedged_return=_change(y) - beta_lag * _change(x), beta_jump=_beta_jump(beta_lag))
+
+
+def adf_pvalue(hedged: Hedged, config: StrategyConfig) -> FloatArray:
+    """P-values of the stationarity test: of the legs, or of the spread, as `config.adf_test` says."""
+    if config.adf_test == "adf_spread":
+        return rolling_adf(hedged.spread, window=config.adf_window, lags=config.adf_lags)
+    return rolling_engle_granger(hedged.y, hedged.x, window=config.adf_window, lags=config.adf_lags)
+
+
+def is_valid(z: FloatArray, beta_lag: FloatArray) -> NDArray[np.bool_]:
+    """Where decisions are allowed."""
+    valid: NDArray[np.bool_] = np.isfinite(z) & np.isfinite(beta_lag)
+    return valid
+
+
+def on_all_bars(values: FloatArray, complete: NDArray[np.bool_]) -> FloatArray:
+    """Values of the complete bars laid on all bars, NaN on the others."""
+    out = np.full(complete.size, np.nan)
+    out[complete] = values
+    return out
 
 
 def _lagged(values: FloatArray) -> FloatArray:
@@ -75,15 +114,3 @@ def _change(values: FloatArray) -> FloatArray:
 def _beta_jump(beta_lag: FloatArray) -> FloatArray:
     before = _lagged(beta_lag)
     return np.abs(beta_lag - before) / np.maximum(np.abs(before), _SMALLEST_BETA)
-
-
-def _adf_pvalue(y: FloatArray, x: FloatArray, spread: FloatArray, config: StrategyConfig) -> FloatArray:
-    if config.adf_test == "adf_spread":
-        return rolling_adf(spread, window=config.adf_window, lags=config.adf_lags)
-    return rolling_engle_granger(y, x, window=config.adf_window, lags=config.adf_lags)
-
-
-def _on_all_bars(values: FloatArray, complete: NDArray[np.bool_]) -> FloatArray:
-    out = np.full(complete.size, np.nan)
-    out[complete] = values
-    return out

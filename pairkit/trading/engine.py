@@ -6,19 +6,23 @@ Each bar, in this order:
 3. Mark. Held lots are marked to the close.
 4. Decide. The first rule that holds decides the state, the reason, and what waits for the next bar.
 
+`trade` writes down every bar of one run. `tally_many` plays many configs by the same steps and keeps only their tallies; flat
+and with nothing waiting, it jumps to the next bar whose z calls for an entry, because a bar in between changes no sum.
+
 (docs/semantics.md 3; the readable twin that this is held against is in the tests)
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
-from pairkit.columns import GATES, STATES
+from pairkit.columns import GATES, LEGS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import Market
@@ -54,25 +58,26 @@ class Terms(NamedTuple):
     margin_rate: FloatArray
 
 
-class Rules(NamedTuple):
-    """The numbers of a `StrategyConfig` that the engine uses, as plain scalars."""
+# The settings that the engine reads, one record a run. The indicators behind z and the gates are not its business.
+RULES = np.dtype([
+    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("rearm", "?"), ("adf_gate", "?"), ("beta_gate", "?"),
+    ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
+    ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
+    ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
+    ("cooldown_days", "i8"), ("max_invalid_days", "i8")])
+_SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  # a choice of two, as a switch
 
-    log: bool
-    fill_at_open: bool
-    whole_lots: bool
-    rearm: bool
-    entry_z: float
-    exit_z: float
-    stop_z: float
-    capital: float
-    vol_target: float
-    max_leverage: float
-    max_loss: float
-    slippage_ticks: float
-    fee_multiplier: float
-    max_holding_days: int
-    cooldown_days: int
-    max_invalid_days: int
+
+class Signals(NamedTuple):
+    """The indicators that decisions are made of, (T,) each; `valid` is bool."""
+
+    z: FloatArray
+    beta_lag: FloatArray
+    vol: FloatArray
+    valid: NDArray[np.bool_]
+    adf_pvalue: FloatArray
+    beta_jump: FloatArray
+    vol_ratio: FloatArray
 
 
 class Ledger(NamedTuple):
@@ -104,8 +109,8 @@ class Ledger(NamedTuple):
 def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
     """Run the engine over all bars."""
     terms = terms_of(pair.y_spec, pair.x_spec)
-    return Ledger(*_trade(np.zeros(1, _BOOK), market, terms, rules_of(config), indicators.z, indicators.beta_lag,
-                          indicators.vol, indicators.valid, gates.shut_bits()))
+    return Ledger(*_trade(np.zeros(1, _BOOK), tape_of(market), _recorded(terms), rules_of(config), indicators.z,
+                          indicators.beta_lag, indicators.vol, indicators.valid, gates.shut_bits()))
 
 
 def terms_of(y_spec: ContractSpec, x_spec: ContractSpec) -> Terms:
@@ -118,18 +123,51 @@ def terms_of(y_spec: ContractSpec, x_spec: ContractSpec) -> Terms:
         margin_rate=np.array([s.margin_rate for s in specs]))
 
 
-def rules_of(config: StrategyConfig) -> Rules:
-    """A config as the scalars that the engine reads."""
-    return Rules(
-        log=config.price_transform == "log", fill_at_open=config.fill == "open", whole_lots=config.whole_lots,
-        rearm=config.rearm, entry_z=config.entry_z, exit_z=config.exit_z, stop_z=config.stop_z, capital=config.capital,
-        vol_target=config.vol_target, max_leverage=config.max_leverage, max_loss=config.max_loss,
-        slippage_ticks=config.slippage_ticks, fee_multiplier=config.fee_multiplier,
-        max_holding_days=config.max_holding_days, cooldown_days=config.cooldown_days,
-        max_invalid_days=config.max_invalid_days)
+def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
+    """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
+    rules, changes = np.zeros(runs, RULES), changes or {}
+    for name in RULES.names or ():
+        field, as_true = _SPELT.get(name, (name, None))
+        value = changes.get(field, getattr(config, field))
+        rules[name] = value if as_true is None else value == as_true
+    return rules
 
 
-def size(rules: Rules, terms: Terms, prices: FloatArray, beta_lag: float, vol: float) -> tuple[float, float]:
+def tape_of(market: Market) -> NDArray[np.void]:
+    """A market as (T,) records, one a bar: what the engine reads lies together."""
+    tape = np.empty(len(market.close), _BAR)
+    for name in Market._fields:
+        for column, leg in enumerate(LEGS):
+            tape[leg][name] = getattr(market, name)[:, column]
+    return tape
+
+
+def _recorded(terms: Terms) -> NDArray[np.void]:
+    return np.array([tuple(zip(*terms, strict=True))], _TERMS)
+
+
+def tally_many(tape: NDArray[np.void], terms: Terms, signals: Signals, rules: NDArray[np.void]) -> FloatArray:
+    """The tallies of K runs that share their indicators.
+
+    Parameters
+    ----------
+    tape : (T,) records
+        The market, as `tape_of` lays it out.
+    terms, signals
+        The contract terms and the indicators.
+    rules : (K,) records
+        One a run, as `rules_of` makes them; `log` the same in all.
+
+    Returns
+    -------
+    (K, len(TALLY)) float64
+        To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
+    """
+    tallies: FloatArray = _tally_many(np.zeros(1, _BOOK), tape, _recorded(terms), signals, rules)
+    return tallies
+
+
+def size(config: StrategyConfig, terms: Terms, prices: FloatArray, beta_lag: float, vol: float) -> tuple[float, float]:
     """Lots of y and x for a long spread, signed; (0, 0) where there are none.
 
     Parameters
@@ -141,30 +179,52 @@ def size(rules: Rules, terms: Terms, prices: FloatArray, beta_lag: float, vol: f
     vol : float
         Per-bar deviation of the hedged return; NaN gives no lots, unless vol_target is 0.
     """
-    lots: tuple[float, float] = _size(rules, terms, prices, beta_lag, vol)
+    lots: tuple[float, float] = _size(rules_of(config)[0], _recorded(terms)[0], prices[0], prices[1], beta_lag, vol)
     return lots
 
 
+# Legs are records inside records, `.y` and `.x`: numba passes a record as a bare pointer, and an array with a reference count.
+def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
+    return [("y", leg), ("x", leg)]
+
+
+_TERMS = np.dtype(_of_both(np.dtype([(name, "f8") for name in Terms._fields])))
+_BAR = np.dtype(_of_both(np.dtype([(name, "i8" if name == "contract" else "f8") for name in Market._fields])))
+
+# Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
+TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
+         "exposed", "on_hold", "blocked", "deferred")
+
+# What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
+_HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("filled_at", "f8")])
+_BOOK = np.dtype([
+    *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
+    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("worst", "f8"), ("best", "f8"), ("invalid_run", "i8"),
+    ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
+    ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
+    ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
+
+
 @kernel
-def _can_trade(market, t, leg, price, lots):
+def _can_trade(leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
-    if not (np.isfinite(price) and np.isfinite(market.close[t, leg]) and market.volume[t, leg] > 0.0):
+    if not (np.isfinite(price) and np.isfinite(leg.close) and leg.volume > 0.0):
         return False
     if lots > 0.0:
-        return not price >= market.up_limit[t, leg]
-    return not price <= market.down_limit[t, leg]
+        return not price >= leg.up_limit
+    return not price <= leg.down_limit
 
 
 @kernel
-def _margin(terms, lots, close):
-    """CNY margin of the lots at `close`; NaN where a close is missing."""
-    return (abs(lots[0]) * abs(close[0]) * terms.multiplier[0] * terms.margin_rate[0]
-            + abs(lots[1]) * abs(close[1]) * terms.multiplier[1] * terms.margin_rate[1])
+def _margin(terms, lots_y, lots_x, bar):
+    """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
+    return (abs(lots_y) * abs(bar.y.close) * terms.y.multiplier * terms.y.margin_rate
+            + abs(lots_x) * abs(bar.x.close) * terms.x.multiplier * terms.x.margin_rate)
 
 
 @kernel
-def _size(rules, terms, prices, beta_lag, vol):
-    price_y, price_x = abs(prices[0]), abs(prices[1])
+def _size(rules, terms, close_y, close_x, beta_lag, vol):
+    price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
     if price_y == 0.0 or price_x == 0.0:
         return 0.0, 0.0
@@ -176,11 +236,11 @@ def _size(rules, terms, prices, beta_lag, vol):
         relative = vol if rules.log else vol / price_y
         wanted = rules.vol_target / (relative * math.sqrt(_TRADING_DAYS))
     notional = rules.capital * min(rules.max_leverage / gross, wanted)
-    unit_y, unit_x = price_y * terms.multiplier[0], price_x * terms.multiplier[1]
+    unit_y, unit_x = price_y * terms.y.multiplier, price_x * terms.x.multiplier
     lots_y = notional / unit_y
     if rules.whole_lots:
         lots_y = math.floor(lots_y + 0.5)
-    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms.multiplier[0] / terms.multiplier[1]
+    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms.y.multiplier / terms.x.multiplier
     if rules.whole_lots:
         lots_x = math.floor(lots_x + 0.5)
     if lots_y == 0.0 or lots_x == 0.0:
@@ -188,120 +248,116 @@ def _size(rules, terms, prices, beta_lag, vol):
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
-# Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
-TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
-         "exposed", "on_hold", "blocked", "deferred")
-
-# What the engine remembers from bar to bar. `waiting` is ENTRY, the reason of an exit, or NOTHING.
-_BOOK = np.dtype([
-    ("equity", "f8"), ("lots", "f8", (2,)), ("ordered", "f8", (2,)), ("mark", "f8", (2,)), ("held", "i8", (2,)),
-    ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
-    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("worst", "f8"), ("best", "f8"), ("invalid_run", "i8"),
-    ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
-    ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
-    ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
+@kernel
+def _fill_price(leg, rules):
+    return leg.open if rules.fill_at_open else leg.close
 
 
 @kernel
-def _can_fill(book, market, rules, t):
-    """Whether the waiting order fills on bar t: both legs can trade, or neither does."""
+def _can_fill(book, bar, rules):
+    """Whether the waiting order fills on this bar: both legs can trade, or neither does."""
     if book.waiting == NOTHING:
         return False
-    prices = market.open if rules.fill_at_open else market.close
-    for leg in range(2):
-        lots = book.ordered[leg] if book.waiting == ENTRY else -book.lots[leg]
-        if not _can_trade(market, t, leg, prices[t, leg], lots):
-            return False
-    return True
+    entering = book.waiting == ENTRY
+    return (_can_trade(bar.y, _fill_price(bar.y, rules), book.y.ordered if entering else -book.y.lots)
+            and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots))
 
 
 @kernel
-def _charge(book, rules, terms, leg, price, fee):
-    """Charge one trade of the held lots of a leg at `price`."""
+def _charge(book, held, rules, terms, price, fee):
+    """Charge one trade of a leg's held lots at `price`."""
     per_lot = rules.fee_multiplier * fee
-    if terms.fee_is_rate[leg] > 0.0:
-        per_lot = per_lot * abs(price) * terms.multiplier[leg]
-    book.cost += abs(book.lots[leg]) * (per_lot + rules.slippage_ticks * terms.tick[leg] * terms.multiplier[leg])
+    if terms.fee_is_rate > 0.0:
+        per_lot = per_lot * abs(price) * terms.multiplier
+    book.cost += abs(held.lots) * (per_lot + rules.slippage_ticks * terms.tick * terms.multiplier)
 
 
 @kernel
-def _move_mark(book, terms, leg, price):
+def _move_mark(book, held, terms, price):
     """Book the P&L from the last mark to `price`, which is the mark from now on."""
-    book.pnl += book.lots[leg] * terms.multiplier[leg] * (price - book.mark[leg])
-    book.mark[leg] = price
+    book.pnl += held.lots * terms.multiplier * (price - held.mark)
+    held.mark = price
 
 
 @kernel
-def _must_roll(book, market, t, leg):
+def _must_roll(book, held, leg):
     """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
-    today = market.contract[t, leg]
-    if book.position == 0 or today == book.held[leg]:
+    if book.position == 0 or leg.contract == held.contract:
         return False
-    if book.held[leg] == NO_CONTRACT:
-        book.held[leg] = today
+    if held.contract == NO_CONTRACT:
+        held.contract = leg.contract
         return False
-    return np.isfinite(market.close[t, leg])  # a leg without a close rolls when it has one
+    return np.isfinite(leg.close)  # a leg without a close rolls when it has one
 
 
 @kernel
-def _known_close(market, t, leg):
+def _known_close(leg):
     """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
-    return market.pre_close[t, leg] if np.isfinite(market.pre_close[t, leg]) else market.close[t, leg]
+    return leg.pre_close if np.isfinite(leg.pre_close) else leg.close
 
 
 @kernel
-def _roll(book, market, rules, terms, t, leg):
+def _roll(book, held, leg, rules, terms):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
-    sold, bought = market.roll_open[t, leg], market.open[t, leg]
+    sold, bought = leg.roll_open, leg.open
     if np.isfinite(sold) and np.isfinite(bought):
-        _move_mark(book, terms, leg, sold)
+        _move_mark(book, held, terms, sold)
     else:
-        sold, bought = book.mark[leg], _known_close(market, t, leg)
-    _charge(book, rules, terms, leg, sold, terms.fee_close[leg])
-    _charge(book, rules, terms, leg, bought, terms.fee_open[leg])
-    book.mark[leg] = bought
-    book.held[leg] = market.contract[t, leg]
+        sold, bought = held.mark, _known_close(leg)
+    _charge(book, held, rules, terms, sold, terms.fee_close)
+    _charge(book, held, rules, terms, bought, terms.fee_open)
+    held.mark = bought
+    held.contract = leg.contract
 
 
 @kernel
-def _enter(book, market, rules, terms, t):
-    prices = market.open if rules.fill_at_open else market.close
-    for leg in range(2):
-        book.lots[leg], book.mark[leg] = book.ordered[leg], prices[t, leg]
-        book.held[leg] = market.contract[t, leg]
-        _charge(book, rules, terms, leg, prices[t, leg], terms.fee_open[leg])
-    book.position = 1 if book.lots[0] > 0.0 else -1
+def _enter_leg(book, held, leg, rules, terms):
+    price = _fill_price(leg, rules)
+    held.lots, held.mark, held.filled_at = held.ordered, price, price
+    held.contract = leg.contract
+    _charge(book, held, rules, terms, price, terms.fee_open)
+
+
+@kernel
+def _enter(book, bar, rules, terms, t):
+    _enter_leg(book, book.y, bar.y, rules, terms.y)
+    _enter_leg(book, book.x, bar.x, rules, terms.x)
+    book.position = 1 if book.y.lots > 0.0 else -1
     book.gross, book.costs, book.worst, book.best = 0.0, 0.0, np.inf, -np.inf
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
     book.tally_trades += 1.0
 
 
 @kernel
-def _exit(book, market, rules, terms, t, exit_price):
-    """Close both legs; one whose contract changed at this very open sells the old one, and does not roll."""
-    prices = market.open if rules.fill_at_open else market.close
-    for leg in range(2):
-        price = prices[t, leg]
-        if rules.fill_at_open and _must_roll(book, market, t, leg):
-            if np.isfinite(market.roll_open[t, leg]):
-                price = market.roll_open[t, leg]
-            else:
-                book.mark[leg] = _known_close(market, t, leg)
-        _move_mark(book, terms, leg, price)
-        _charge(book, rules, terms, leg, price, terms.fee_close[leg])
-        exit_price[leg] = price
-    book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
-    book.position, book.waiting = 0, NOTHING
-    book.lots[:] = 0.0
+def _exit_leg(book, held, leg, rules, terms):
+    """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll."""
+    price = _fill_price(leg, rules)
+    if rules.fill_at_open and _must_roll(book, held, leg):
+        if np.isfinite(leg.roll_open):
+            price = leg.roll_open
+        else:
+            held.mark = _known_close(leg)
+    _move_mark(book, held, terms, price)
+    _charge(book, held, rules, terms, price, terms.fee_close)
+    held.filled_at = price
 
 
 @kernel
-def _exit_reason(book, rules, terms, close, valid, z, age):
+def _exit(book, bar, rules, terms, t):
+    _exit_leg(book, book.y, bar.y, rules, terms.y)
+    _exit_leg(book, book.x, bar.x, rules, terms.x)
+    book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
+    book.position, book.waiting = 0, NOTHING
+    book.y.lots, book.x.lots = 0.0, 0.0
+
+
+@kernel
+def _exit_reason(book, bar, rules, terms, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
         return book.waiting
-    if np.isfinite(close[0]) and np.isfinite(close[1]):
-        if _margin(terms, book.lots, close) > book.equity:
+    if np.isfinite(bar.y.close) and np.isfinite(bar.x.close):
+        if _margin(terms, book.y.lots, book.x.lots, bar) > book.equity:
             return MARGIN_CALL
         if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
             return MAX_LOSS
@@ -315,8 +371,8 @@ def _exit_reason(book, rules, terms, close, valid, z, age):
 
 
 @kernel
-def _decide_held(book, rules, terms, t, close, valid, z):
-    reason = _exit_reason(book, rules, terms, close, valid, z, t - book.entered_on)
+def _decide_held(book, bar, rules, terms, t, valid, z):
+    reason = _exit_reason(book, bar, rules, terms, valid, z, t - book.entered_on)
     if reason != NOTHING:
         if book.waiting == NOTHING:
             book.waiting, book.decided_on = reason, t
@@ -328,7 +384,7 @@ def _decide_held(book, rules, terms, t, close, valid, z):
 
 
 @kernel
-def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):
+def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     if not valid:
         return FLAT, INVALID
     if book.exited_on >= 0 and t - book.exited_on < rules.cooldown_days:
@@ -339,15 +395,17 @@ def _decide_flat(book, rules, terms, t, close, valid, z, beta_lag, vol, shut):
     stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
     if rules.rearm and stopped and book.rearmed == 0:
         return COOLDOWN, REARM
+    book.tally_blocked += 1.0  # until it is known that nothing forbids it
     if shut > 0:
         return BLOCKED, shut
-    wanted = _size(rules, terms, close, beta_lag, vol)
-    if wanted[0] == 0.0:
+    wanted_y, wanted_x = _size(rules, terms, bar.y.close, bar.x.close, beta_lag, vol)
+    if wanted_y == 0.0:
         return BLOCKED, SIZE
-    if _margin(terms, wanted, close) > book.equity:
+    if _margin(terms, wanted_y, wanted_x, bar) > book.equity:
         return BLOCKED, MARGIN
+    book.tally_blocked -= 1.0
     book.waiting, book.decided_on = ENTRY, t
-    book.ordered[0], book.ordered[1] = side * wanted[0], side * wanted[1]
+    book.y.ordered, book.x.ordered = side * wanted_y, side * wanted_x
     return ENTERING, ENTRY
 
 
@@ -376,27 +434,78 @@ def _close_bar(book, rules):
 
 
 @kernel
-def _tally_of(book, bars, valid, out):
-    """The tally as a row of numbers in the order of TALLY."""
+def _counted_bars(valid):
+    """Bars from the first valid one to the last; all of them where none is valid."""
     first = 0
-    while first < bars and not valid[first]:
+    while first < valid.size and not valid[first]:
         first += 1
-    book.tally_bars = bars - first if first < bars else bars
-    book.tally_equity = book.equity
-    out[:] = (book.tally_bars, book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_equity,
+    return valid.size - first if first < valid.size else valid.size
+
+
+@kernel
+def _tally_of(book, counted_bars, out):
+    """The tally as a row of numbers in the order of TALLY."""
+    out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.equity,
               book.tally_max_drawdown, book.tally_trades, book.tally_closed, book.tally_won, book.tally_bars_held,
               book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
 
 
 @kernel
-def _new_book(book, rules):
+def _open_book(memory, rules):
+    """A book at the start of a run; `memory` is one record of zeros, or of the run before."""
+    memory[:] = np.zeros(1, _BOOK)
+    book = memory[0]
     book.equity = book.peak = rules.capital
     book.decided_on = book.entered_on = book.exited_on = -1
-    book.held[:] = NO_CONTRACT
+    book.y.contract = book.x.contract = NO_CONTRACT
+    return book
+
+
+_STOOD, _ENTERED, _EXITED, _DEFERRED = range(4)  # what came of the order that waited
 
 
 @kernel
-def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
+def _move(book, bar, rules, terms, t):
+    """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
+    book.pnl = book.cost = 0.0
+    book.was_in = book.position
+    fills = _can_fill(book, bar, rules)
+    if not (fills and rules.fill_at_open):
+        if _must_roll(book, book.y, bar.y):
+            _roll(book, book.y, bar.y, rules, terms.y)
+        if _must_roll(book, book.x, bar.x):
+            _roll(book, book.x, bar.x, rules, terms.x)
+    event = _STOOD
+    if book.waiting == ENTRY and fills:
+        _enter(book, bar, rules, terms, t)
+        event = _ENTERED
+    elif fills:
+        _exit(book, bar, rules, terms, t)
+        event = _EXITED
+    elif book.waiting != NOTHING:
+        book.tally_deferred += 1.0
+        if book.waiting == ENTRY:
+            book.waiting = NOTHING
+        event = _DEFERRED
+    if book.position != 0:
+        if np.isfinite(bar.y.close):
+            _move_mark(book, book.y, terms.y, bar.y.close)
+        if np.isfinite(bar.x.close):
+            _move_mark(book, book.x, terms.x, bar.x.close)
+    _close_bar(book, rules)
+    return event
+
+
+@kernel
+def _look(book, rules, valid, z):
+    """Take note of a bar's z before deciding: how long there was none, and whether it came back inside the threshold."""
+    book.invalid_run = 0 if valid else book.invalid_run + 1
+    if valid and abs(z) < rules.entry_z:
+        book.rearmed = 1
+
+
+@kernel
+def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits):
     bars = z.size
     state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
@@ -406,57 +515,112 @@ def _trade(memory, market, terms, rules, z, beta_lag, vol, valid, shut_bits):
     trade_bars, trade_reason = np.full((room, 4), -1), np.full(room, NOTHING)
     trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
     entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
-    prices = market.open if rules.fill_at_open else market.close
     trades = 0
-    book = memory[0]
-    _new_book(book, rules)
+    terms, rules = terms_of_legs[0], rules_of_run[0]
+    book = _open_book(memory, rules)
 
     for t in range(bars):
-        book.pnl = book.cost = 0.0
-        book.was_in = book.position
-        fills = _can_fill(book, market, rules, t)
-        for leg in range(2):
-            if not (fills and rules.fill_at_open) and _must_roll(book, market, t, leg):
-                _roll(book, market, rules, terms, t, leg)
-
-        if book.waiting == ENTRY and fills:
+        bar = tape[t]
+        event = _move(book, bar, rules, terms, t)
+        if event == _ENTERED:
             trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
-            _enter(book, market, rules, terms, t)
-            for leg in range(2):
-                trade_lots[trades, leg], entry_price[trades, leg] = book.lots[leg], prices[t, leg]
+            trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
+            entry_price[trades, 0], entry_price[trades, 1] = book.y.filled_at, book.x.filled_at
             trades += 1
-        elif fills:
+        elif event == _EXITED:
             trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
-            trade_reason[trades - 1] = book.waiting
-            _exit(book, market, rules, terms, t, exit_price[trades - 1])
-        elif book.waiting != NOTHING:
-            deferred[t] = True
-            book.tally_deferred += 1.0
-            if book.waiting == ENTRY:
-                book.waiting = NOTHING
-
-        close = market.close[t]
-        for leg in range(2):
-            if book.position != 0 and np.isfinite(close[leg]):
-                _move_mark(book, terms, leg, close[leg])
-        _close_bar(book, rules)
+            trade_reason[trades - 1] = book.last_reason
+            exit_price[trades - 1, 0], exit_price[trades - 1, 1] = book.y.filled_at, book.x.filled_at
+        deferred[t] = event == _DEFERRED
         if book.position != 0 or book.was_in != 0:
             trade_money[trades - 1] = (book.gross, book.costs, book.worst, book.best)
         position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
-        lots_on[t, 0], lots_on[t, 1] = book.lots[0], book.lots[1]
+        lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
 
-        book.invalid_run = 0 if valid[t] else book.invalid_run + 1
-        if valid[t] and abs(z[t]) < rules.entry_z:
-            book.rearmed = 1
+        _look(book, rules, valid[t], z[t])
         if book.position != 0:
-            decided = _decide_held(book, rules, terms, t, close, valid[t], z[t])
+            decided = _decide_held(book, bar, rules, terms, t, valid[t], z[t])
         else:
-            decided = _decide_flat(book, rules, terms, t, close, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
-        book.tally_blocked += 1.0 if decided[0] == BLOCKED else 0.0
+            decided = _decide_flat(book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
         state[t], reason[t] = decided
 
     tally = np.empty(len(TALLY))
-    _tally_of(book, bars, valid, tally)
+    _tally_of(book, _counted_bars(valid), tally)
     return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
             trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
             trade_money[:trades], tally)
+
+
+@kernel
+def _shut(rules, adf_pvalue, beta_jump, beta_lag, vol_ratio):
+    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
+    shut = 0
+    if rules.adf_gate and not adf_pvalue <= rules.adf_max_pvalue:
+        shut += 1
+    if rules.beta_gate and not (beta_jump <= rules.max_beta_jump and beta_lag > 0.0):
+        shut += 2
+    if rules.vol_gate and not vol_ratio <= rules.max_vol_ratio:
+        shut += 4
+    return shut
+
+
+@kernel
+def _callers(signals, lowest_entry):
+    """The valid bars with abs(z) at or above `lowest_entry`; for each bar, the first of them from it on; valid bars so far."""
+    bars = signals.z.size
+    callers, seen = np.empty(bars, np.int64), np.empty(bars, np.int64)
+    first_from = np.empty(bars + 1, np.int64)
+    count = valid = 0
+    for t in range(bars):
+        first_from[t] = count
+        if signals.valid[t]:
+            valid += 1
+            if abs(signals.z[t]) >= lowest_entry:
+                callers[count] = t
+                count += 1
+        seen[t] = valid
+    first_from[bars] = count
+    return callers[:count], first_from, seen
+
+
+@kernel
+def _play(book, tape, terms, rules, signals, callers, first_from, seen):
+    """One run: flat and with nothing waiting, from call to call; else bar by bar."""
+    z, valid, beta_lag, vol = signals.z, signals.valid, signals.beta_lag, signals.vol
+    adf_pvalue, beta_jump, vol_ratio = signals.adf_pvalue, signals.beta_jump, signals.vol_ratio
+    t = 0
+    while t < tape.size:
+        if book.position == 0 and book.waiting == NOTHING:
+            last, place = t - 1, first_from[t]
+            while place < callers.size:
+                t = callers[place]
+                height = abs(z[t])
+                if height < rules.entry_z or (last >= 0 and seen[t] - seen[last] > 1):
+                    book.rearmed = 1  # here, or on a valid bar since `last`, which is below every entry threshold
+                if rules.entry_z <= height < rules.stop_z:
+                    break
+                last, place = t, place + 1
+            if place == callers.size:
+                break
+        else:
+            _move(book, tape[t], rules, terms, t)
+            _look(book, rules, valid[t], z[t])
+        if book.position != 0:
+            _decide_held(book, tape[t], rules, terms, t, valid[t], z[t])
+        else:
+            shut = _shut(rules, adf_pvalue[t], beta_jump[t], beta_lag[t], vol_ratio[t])
+            _decide_flat(book, tape[t], rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut)
+        t += 1
+
+
+@kernel
+def _tally_many(memory, tape, terms_of_legs, signals, rules_of_runs):
+    tallies = np.empty((rules_of_runs.size, len(TALLY)))
+    callers, first_from, seen = _callers(signals, np.min(rules_of_runs.entry_z))
+    counted_bars = _counted_bars(signals.valid)
+    for k in range(rules_of_runs.size):
+        rules = rules_of_runs[k]
+        book = _open_book(memory, rules)
+        _play(book, tape, terms_of_legs[0], rules, signals, callers, first_from, seen)
+        _tally_of(book, counted_bars, tallies[k])
+    return tallies
