@@ -1,0 +1,206 @@
+"""The run store: runs kept on this machine, each in a folder of its own with its manifest and its tables.
+
+    RUNS/20240601-101530-ab12cd34-5e6f/
+        run.json             the manifest, as `run --manifest` writes it; `rerun` reads it
+        run.frame.parquet    the bars' table
+        run.trades.parquet   the trades
+        label.json           name, note, when it was saved, and the sha256 of the other three
+
+A folder is published in one step and then never changed, so that a crash leaves a run saved or not saved. Name, note and time
+are outside of everything that a run's id covers. RUNS is what PAIRKIT_RUNS names, else `pairkit/runs` in the user's data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pairkit.audit.manifest import RunManifest, checked_manifest, run_manifest
+from pairkit.audit.run_tables import TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
+from pairkit.audit.seal import TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
+from pairkit.errors import PairkitError, RunError, SnapshotError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pairkit.run import BacktestRun
+
+SCHEMA = "pairkit.saved_run/1"
+FOLDER_VARIABLE = "PAIRKIT_RUNS"
+MANIFEST, LABEL = "run.json", "label.json"
+FILES = (MANIFEST, *(f"run.{name}.parquet" for name in TABLES))
+MAX_NAME, MAX_NOTE = 100, 4000
+
+
+class _Label(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    schema_: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
+    name: str = Field(min_length=1, max_length=MAX_NAME)
+    note: str = Field(max_length=MAX_NOTE)
+    saved_at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """One run of the store. Where `error` says why it cannot be used, only `id` and `path` are known."""
+
+    id: str
+    path: Path
+    name: str = ""
+    note: str = ""
+    saved_at: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def manifest(self) -> RunManifest:
+        """Its manifest."""
+        return RunManifest(dict(self.content))
+
+    @property
+    def manifest_file(self) -> Path:
+        """Where its manifest lies, for `rerun`."""
+        return self.path / MANIFEST
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Its `frame` or `trades`, or RunError where the file is not the one that was saved."""
+        return to_frame(checked_table(table_file(self.manifest_file, name), self.content["outputs"][name]))
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: PAIRKIT_RUNS, else the platform's folder for a user's data."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data / "pairkit" / "runs"
+
+
+def save(run: BacktestRun, name: str, note: str = "", *, folder: Path | None = None) -> SavedRun:
+    """Keep a run under a name.
+
+    Parameters
+    ----------
+    run : BacktestRun
+        What to keep.
+    name, note : str
+        Up to 100 and 4,000 characters. Several runs may have one name.
+    folder : Path, optional
+        The store; `runs_folder()` unless given.
+
+    Raises
+    ------
+    RunError
+        The name or note is not accepted, or the disk refuses; then nothing is saved.
+    """
+    name, note = name.strip(), note.strip()
+    if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
+        raise RunError(f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
+                       f"{len(name)} and {len(note):,}.")
+    made, now = run_manifest(run), datetime.now(UTC)
+    files = {MANIFEST: made.to_json().encode("utf-8"),
+             **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()}}
+    label = {"schema": SCHEMA, "name": name, "note": note, "saved_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+             "files": {path: sha256_hex(raw) for path, raw in files.items()}}
+    entry = f"{now:%Y%m%d-%H%M%S}-{made.run_id[:8]}-{uuid.uuid4().hex[:6]}"
+    store = folder or runs_folder()
+    try:
+        publish(store / entry, {**files, LABEL: canonical_json(label, what="the label of this run")})
+    except SnapshotError as error:
+        raise RunError(f"the run could not be saved: {error}") from error
+    return load(entry, folder=store)
+
+
+def list_runs(folder: Path | None = None) -> list[SavedRun]:
+    """Every run of the store, the last saved first; one that is damaged is listed with the reason."""
+    store = folder or runs_folder()
+    if not store.is_dir():
+        return []
+    found = []
+    for path in sorted(store.iterdir(), reverse=True):
+        if path.is_dir() and not path.name.startswith("."):
+            try:
+                found.append(load(path.name, folder=store))
+            except PairkitError as error:
+                found.append(SavedRun(path.name, path, error=str(error)))
+    return found
+
+
+def load(entry: str, *, folder: Path | None = None) -> SavedRun:
+    """One run of the store, every byte checked against its label.
+
+    Raises
+    ------
+    RunError
+        There is none of this id, or it is damaged; the message names the file.
+    """
+    path = _folder_of(entry, folder or runs_folder())
+    label = _label(path)
+    for name in FILES:
+        if sha256_hex(_bytes(path / name)) != label.files.get(name):
+            raise RunError(f"{path / name} is not the file that was saved: its sha256 is another. It was edited or damaged; "
+                           "delete this run, or restore its folder from a backup.")
+    content = strict_json(_bytes(path / MANIFEST), what=str(path / MANIFEST), refuse=RunError)
+    checked_manifest(content, what=str(path / MANIFEST))
+    return SavedRun(entry, path, label.name, label.note, label.saved_at, content)
+
+
+def delete(entry: str, *, folder: Path | None = None) -> None:
+    """Remove a run, damaged or not, for good: it disappears in one step.
+
+    Raises
+    ------
+    RunError
+        There is none of this id, or the disk refuses.
+    """
+    path = _folder_of(entry, folder or runs_folder())
+    hidden = path.with_name(f"{TMP_PREFIX}{uuid.uuid4().hex}")  # what a crash leaves of it is swept by a later save
+    try:
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+    except OSError as error:
+        raise RunError(f"{path} could not be deleted: {error}. Check its permissions.") from error
+
+
+def _folder_of(entry: str, store: Path) -> Path:
+    try:
+        path = store / check_slug(entry)
+    except SnapshotError as error:
+        raise RunError(f"{entry!r} cannot be the id of a saved run.") from error
+    if path.is_symlink() or not path.is_dir():
+        raise RunError(f"there is no saved run {entry!r} in {store}.")
+    return path
+
+
+def _label(path: Path) -> _Label:
+    plain = strict_json(_bytes(path / LABEL), what=str(path / LABEL), refuse=RunError)
+    try:
+        return _Label.model_validate(plain)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise RunError(f"{path / LABEL}, {where}: {fault['msg']}. It was edited, or written by another version.") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
+                       "backup.") from error

@@ -1,0 +1,204 @@
+"""The run store: what is saved comes back, a crash leaves all or nothing, and damage is told without hiding the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pairkit.audit import seal, store
+from pairkit.audit.manifest import run_manifest
+from pairkit.audit.rerun import rerun
+from pairkit.audit.snapshot import open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.errors import RunError
+from pairkit.research.compare import first_difference, input_differences, metric_table, why
+from pairkit.run import BacktestRun, run_backtest
+from tests.test_cli import PROJECT
+
+DEMO = PROJECT / "snapshots"
+
+
+@pytest.fixture(scope="module")
+def run() -> BacktestRun:
+    return run_backtest(open_snapshot(DEMO / "demo").pair("TA", "MA"))
+
+
+@pytest.fixture(scope="module")
+def other() -> BacktestRun:
+    return run_backtest(open_snapshot(DEMO / "demo").pair("TA", "MA"), StrategyConfig(entry_z=1.8, adf_gate=False))
+
+
+def test_what_is_saved_comes_back(run, tmp_path):
+    """Name, note, manifest and both tables; the manifest in the store is the run's own, to the byte."""
+    saved = store.save(run, "  a first try 甲 ", "with *markup* & <b>", folder=tmp_path)
+    found = store.list_runs(tmp_path)
+    assert [one.id for one in found] == [saved.id]
+    assert (found[0].name, found[0].note, found[0].error) == ("a first try 甲", "with *markup* & <b>", "")
+    assert found[0].manifest_file.read_text(encoding="utf-8") == run_manifest(run).to_json()
+    frame = found[0].table("frame").set_index("trade_date")
+    assert frame["equity"].to_list() == run.frame["equity"].to_list()
+    assert frame["state"].to_list() == run.frame["state"].to_list()
+    assert len(found[0].table("trades")) == len(run.trades)
+
+
+def test_a_saved_run_reruns(run, tmp_path):
+    """Its manifest file is one that `rerun` takes, tables and all."""
+    found = rerun(store.save(run, "x", folder=tmp_path).manifest_file, DEMO)
+    assert (found.verdict, found.notes) == ("same", ())
+
+
+def test_name_note_and_time_are_not_part_of_the_run(run, tmp_path):
+    """Saved twice under two names: two entries of one run id."""
+    first, second = store.save(run, "one", folder=tmp_path), store.save(run, "two", "note", folder=tmp_path)
+    assert first.manifest.run_id == second.manifest.run_id
+    assert first.id != second.id
+    assert len(store.list_runs(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(("name", "note"), [("", ""), ("   ", ""), ("x" * 101, ""), ("x", "y" * 4001)])
+def test_a_name_is_needed_and_has_bounds(run, tmp_path, name, note):
+    """Said with what is accepted, and nothing is written."""
+    with pytest.raises(RunError, match="1 to 100 characters"):
+        store.save(run, name, note, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [
+    lambda path: (path / "run.json").write_text("{}"),
+    lambda path: (path / "run.json").unlink(),
+    lambda path: (path / "run.frame.parquet").write_bytes((path / "run.frame.parquet").read_bytes()[:-1]),
+    lambda path: (path / "run.trades.parquet").unlink(),
+    lambda path: (path / "label.json").write_text("not JSON"),
+    lambda path: (path / "label.json").unlink(),
+    lambda path: (path / "label.json").write_text(json.dumps({**json.loads((path / "label.json").read_text()), "name": 7})),
+    lambda path: (path / "label.json").write_text((path / "label.json").read_text().replace("saved_run/1", "saved_run/2")),
+], ids=range(8))
+def test_damage_is_told_and_hides_nothing(run, tmp_path, damage):
+    """The damaged run is listed with the reason, naming a file; the others as ever; and it can be deleted."""
+    good, bad = store.save(run, "good", folder=tmp_path), store.save(run, "bad", folder=tmp_path)
+    damage(bad.path)
+    (tmp_path / "stray-folder").mkdir()
+    (tmp_path / "stray.txt").write_text("x")
+    found = {one.id: one for one in store.list_runs(tmp_path)}
+    assert set(found) == {good.id, bad.id, "stray-folder"}
+    assert found[good.id].error == ""
+    assert str(bad.path) in found[bad.id].error
+    with pytest.raises(RunError):
+        store.load(bad.id, folder=tmp_path)
+    store.delete(bad.id, folder=tmp_path)
+    assert {one.id for one in store.list_runs(tmp_path)} == {good.id, "stray-folder"}
+
+
+@pytest.mark.parametrize("entry", ["", "..", "../x", "a/b", ".hidden", "nothing-there", "C:x"])
+def test_only_runs_of_the_store_are_loaded_and_deleted(tmp_path, entry):
+    """No id leads out of the store."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / "store" / ".hidden").mkdir(parents=True)
+    for act in (store.load, store.delete):
+        with pytest.raises(RunError, match=r"cannot be the id|no saved run"):
+            act(entry, folder=tmp_path / "store")
+    assert (tmp_path / "x").is_dir()
+
+
+def test_a_link_is_not_followed_on_delete(run, tmp_path):
+    """A symbolic link in the store is no run of it."""
+    saved = store.save(run, "x", folder=tmp_path / "elsewhere")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "link").symlink_to(saved.path)
+    with pytest.raises(RunError, match="no saved run"):
+        store.delete("link", folder=tmp_path / "store")
+    assert saved.path.is_dir()
+
+
+def test_a_crash_while_saving_leaves_nothing_listed(run, tmp_path, monkeypatch):
+    """Stopped before the last step: the store lists what it listed before."""
+    store.save(run, "before", folder=tmp_path)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seal, "_fsync_folder", crash)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(run, "during", folder=tmp_path)
+    monkeypatch.undo()
+    assert [one.name for one in store.list_runs(tmp_path)] == ["before"]
+
+
+def test_a_kill_while_saving_loses_nothing(tmp_path):
+    """A process that saves run after run is killed: every run that is listed is whole."""
+    script = ("import sys; from pathlib import Path; from pairkit.audit import store; from pairkit.run import run_backtest\n"
+              "from tests.pairs import build_pair\n"
+              "run = run_backtest(build_pair(1, 200)); print('ready', flush=True)\n"
+              f"while True: store.save(run, 'again', folder=Path({str(tmp_path)!r})); print('saved', flush=True)")
+    with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        saved = 0
+        while saved < 5:
+            saved += process.stdout.readline().startswith("saved")
+        process.kill()
+    found = store.list_runs(tmp_path)
+    assert [one.error for one in found if one.error] == []
+    assert len(found) >= 5
+
+
+def test_a_store_that_cannot_be_written_says_so(run, tmp_path):
+    """In a sentence; there is no traceback of the disk's."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match="could not be saved"):
+        store.save(run, "x", folder=tmp_path / "file" / "runs")
+    assert store.list_runs(tmp_path / "absent") == []
+
+
+def test_where_runs_are_kept(monkeypatch):
+    """PAIRKIT_RUNS, else the platform's folder."""
+    monkeypatch.setenv("PAIRKIT_RUNS", os.sep + "somewhere")
+    assert store.runs_folder() == Path(os.sep + "somewhere")
+    monkeypatch.delenv("PAIRKIT_RUNS")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert store.runs_folder() == Path("/data/pairkit/runs")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert store.runs_folder().parts[-4:] == ("Library", "Application Support", "pairkit", "runs")
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    assert store.runs_folder() == Path("/local/pairkit/runs")
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------------
+def test_only_what_differs_is_listed(run, other):
+    """Two settings and nothing else; the same run against itself gives an empty table."""
+    inputs = {name: run_manifest(one).content["inputs"] for name, one in (("a", run), ("b", other))}
+    table = input_differences(inputs)
+    assert table.to_dict("records") == [
+        {"what": "entry_z", "a": "2.0", "b": "1.8"}, {"what": "adf_gate", "a": "True", "b": "False"}]
+    assert input_differences({"a": inputs["a"], "c": inputs["a"]}).empty
+    pair = run_manifest(run_backtest(open_snapshot(DEMO / "demo").pair("RB", "HC"))).content["inputs"]
+    assert {"pair", "bars", "y code", "x code"} <= set(input_differences({"a": inputs["a"], "d": pair})["what"])
+
+
+def test_metrics_stand_side_by_side(run, other):
+    """Each run's own numbers in its column, NaN where null."""
+    metrics = {name: run_manifest(one).content["metrics"] for name, one in (("a", run), ("b", other))}
+    table = metric_table(metrics).set_index("metric")
+    assert table.loc["sharpe"].to_dict() == {"a": run.metrics["sharpe"], "b": other.metrics["sharpe"]}
+    assert table.loc["dsr"].isna().all()
+
+
+def test_the_first_day_on_which_decisions_differ_is_found_and_explained(run, other):
+    """By a plain loop over the days; the traces show the threshold or the gate that made the difference."""
+    day = first_difference(run.frame, other.frame)
+    by_hand = next(date for date in run.frame.index if any(
+        run.frame.loc[date, name] != other.frame.loc[date, name] for name in ("state", "reason", "lots_y", "lots_x")))
+    assert day == by_hand
+    table = why(run, other, day).set_index("what")
+    assert table.loc["decision", "first"] == run.explain(day).sentence
+    assert table.loc["decision", "second"] == other.explain(day).sentence
+    assert table.loc["rule", "first"] != table.loc["rule", "second"]
+    assert first_difference(run.frame, run.frame) is None
+    assert first_difference(run.frame.iloc[:5], run.frame.iloc[5:]) is None
+    assert isinstance(day, pd.Timestamp)
