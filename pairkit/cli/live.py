@@ -1,6 +1,6 @@
 """`python -m pairkit live`: does the way from the provider to a backtest work, with this token, now?
 
-1. There is a token, and TuShare's calendar can be read with it.
+1. There is a token, and TuShare's calendar can be read with it, past the cache.
 2. Contract specs: each field from the provider, or told that it fell back.
 3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
 4. A backtest runs on it.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pairkit.findings import Finding
 
 DAYS = 730
+_DAYS_PAST_THE_CACHE = 30
 FALLBACKS = ("stale_answer", "spec_fallback", "dominant_by_open_interest", "calendar_of_another_exchange")
 CHECK_FAILED, NOT_DONE = 1, 2
 _FORMATS = ["%Y-%m-%d", "%Y%m%d"]
@@ -142,8 +143,18 @@ class LiveCheck:
         return f"there is one, for {self.source.endpoint} with the SDK {self.source.version}"
 
     def calendar(self) -> str:
-        """The provider answers, and knows the token."""
-        answer = self.source.calendar("SHFE", *self.days)
+        """The provider answers, and knows the token; where it does not answer, the cache may."""
+        from pairkit.data.tushare import TushareSource
+        from pairkit.data.tushare.cache import AnswerCache
+        from pairkit.errors import MalformedAnswerError, TransportError
+        from pairkit.findings import Finding
+
+        start, end = self.days
+        try:
+            TushareSource(cache=AnswerCache(None)).calendar("SHFE", max(start, end - timedelta(days=_DAYS_PAST_THE_CACHE)), end)
+        except (TransportError, MalformedAnswerError) as error:
+            self.fallbacks.append(Finding("provider_down", "warning", f"{error} The rest comes from the cache, if it has it."))
+        answer = self.source.calendar("SHFE", start, end)
         return f"{len(answer.table)} sessions {self.days[0]} .. {self.days[1]}, {_origin(answer.calls, answer.stale)}"
 
     def bars(self) -> str:
@@ -152,7 +163,7 @@ class LiveCheck:
 
         with showing_progress(quiet=self.quiet) as progress:
             self._market = take(self.source, self.roots, *self.days, progress=progress)
-        self.fallbacks = [finding for finding in self._market.findings if finding.kind in FALLBACKS]
+        self.fallbacks += [finding for finding in self._market.findings if finding.kind in FALLBACKS]
         sources = {source for spec in self._market.specs for _, source in spec.field_sources}
         return (f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
                 f"{', '.join(sorted(sources))}, "

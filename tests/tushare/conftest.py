@@ -65,14 +65,14 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def settings_for(server: FaultServer, token: str = GOOD_TOKEN, **more: Any) -> TushareSettings:
-    return TushareSettings(token=token, url=server.url, timeout_seconds=0.15, **more)
+def settings_for(server: FaultServer, token: str = GOOD_TOKEN, timeout: float = 5.0) -> TushareSettings:
+    return TushareSettings(token=token, url=server.url, timeout_seconds=timeout)
 
 
 def source_for(
-    server: FaultServer, *, cache: Path | None = None, clock: Clock | None = None, token: str = GOOD_TOKEN, **more: Any
+    server: FaultServer, *, cache: Path | None = None, clock: Clock | None = None, token: str = GOOD_TOKEN, timeout: float = 5.0
 ) -> TushareSource:
-    return TushareSource(settings_for(server, token), clock=clock or FakeClock(), cache=AnswerCache(cache), **more)
+    return TushareSource(settings_for(server, token, timeout), clock=clock or FakeClock(), cache=AnswerCache(cache))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pairkit.data.source import Answer
 from pairkit.data.tushare import TushareSource
 from pairkit.errors import SourceError
 from pairkit.findings import Finding
-from tests.tushare.conftest import FakeClock, source_for
+from tests.tushare.conftest import source_for
 from tests.tushare.market import market
 from tests.tushare.server import DRIFTS, FAULTS, PROTOCOL_FAULTS, REFUSALS, ROW_FAULTS, TRANSPORT_FAULTS, FaultServer, seeded
 
@@ -21,6 +21,7 @@ BARS = ["open", "high", "low", "close", "settle", "volume", "open_interest"]
 EXCHANGES = {"RB": "SHFE", "HC": "SHFE", "TA": "CZCE"}
 HEALING = (*(fault for fault in FAULTS if fault not in REFUSALS and fault != "time-out"), "minute")
 SEEDS = range(8)
+TIMEOUT = 0.15  # seconds; the server hangs for longer
 FAULTS_PER_SEED = 130  # more than 1,000 in all
 
 
@@ -34,7 +35,7 @@ def test_what_comes_out_is_right_or_told_or_a_typed_error(server: FaultServer, s
     while injected < FAULTS_PER_SEED:
         number += 1
         server.injected.clear()
-        outcome = ask_one(source_for(server, clock=FakeClock()), rng)
+        outcome = ask_one(source_for(server, timeout=TIMEOUT), rng)
         if not server.injected:
             assert outcome == "right", f"seed {seed}, question {number}: an honest answer was not taken as it is"
         outcomes[outcome] += 1
@@ -162,7 +163,7 @@ def test_a_passing_fault_leaves_no_trace_in_the_bars(server: FaultServer, fault:
     plan: Any = lambda number, _api: fault if number == 0 else None  # noqa: E731  a plan is one line
     rng = random.Random(5)
     server.reset(plan, seed=5)
-    assert bars_are_true(source_for(server), "RB", rng) == "right"
+    assert bars_are_true(source_for(server, timeout=TIMEOUT), "RB", rng) == "right"
     assert server.injected == [fault]
 
 

@@ -8,7 +8,6 @@ import traceback
 import uuid
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,9 +15,10 @@ from typer.testing import CliRunner
 from pairkit.audit.take import take_snapshot
 from pairkit.cli import app
 from pairkit.data.tushare import TushareSource, read_settings, require_token
+from pairkit.data.tushare.clock import Clock
 from pairkit.data.tushare.settings import cache_folder
 from pairkit.errors import SourceError, TokenError
-from tests.tushare.conftest import FakeClock, source_for
+from tests.tushare.conftest import source_for
 from tests.tushare.server import PROTOCOL_FAULTS, REFUSALS, FaultServer
 
 RANGE = ["--start", "2023-06-01", "--end", "2023-12-29"]
@@ -124,8 +124,7 @@ def _on_the_command_line(folder: Path) -> str:
 def _failing(server: FaultServer, fault: str) -> str:
     """All that an error says, its traceback with the values of pairkit's frames included."""
     server.reset(lambda _number, _api: fault)
-    settings = read_settings().model_copy(update={"timeout_seconds": 0.1})
-    source: Any = source_for(server, token=settings.token.get_secret_value(), clock=FakeClock())
+    source = source_for(server, token=read_settings().token.get_secret_value(), timeout=0.1)
     error: SourceError | None = None
     try:
         source.contracts("SHFE", ["RB"])
@@ -159,6 +158,35 @@ def test_the_exit_code_of_live_says_what_happened(canary: str, server: FaultServ
     result = CliRunner().invoke(app, ["live", *RANGE])
     assert result.exit_code == code, result.output
     assert word in result.output
+
+
+def test_live_says_that_a_provider_is_down_though_the_cache_has_it_all(
+    canary: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+):
+    """After a good check, the same with every answer a 503: it runs from the cache, and the exit code is 1, not 0."""
+    monkeypatch.setattr(Clock, "wait", lambda _clock, _seconds, look_up: look_up())
+    assert CliRunner().invoke(app, ["live", *RANGE]).exit_code == 0
+    server.reset(lambda _number, _api: "http 503")
+    result = CliRunner().invoke(app, ["live", *RANGE])
+    assert result.exit_code == 1, result.output
+    assert "provider_down" in result.output
+
+
+def test_ctrl_c_on_the_command_line_says_how_to_go_on(canary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Stopped in the middle: exit code 2, no traceback, nothing half-made, and the word to run it again."""
+    left = iter(range(6))
+
+    def stop(*_args: object) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("pairkit.data.tushare.client.TushareClient._look_up", stop)
+    result = CliRunner().invoke(
+        app, ["snapshot", "take", "--roots", "RB", *RANGE, "--name", "half", "--dir", str(tmp_path / "s")]
+    )
+    assert result.exit_code == 2
+    assert "again" in result.output
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_token_error_names_the_page(server: FaultServer):

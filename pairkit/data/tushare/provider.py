@@ -221,8 +221,8 @@ def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
 
 def _listing(table: pd.DataFrame, exchange: str) -> pd.DataFrame:
     listing = pd.DataFrame({
-        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["ts_code"].map(_root_of).astype("str"), "exchange": exchange,
-        "name": table["name"], "list_date": table["list_date"], "last_trade_date": table["delist_date"],
+        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["ts_code"].map(_root_of).astype("str"),
+        "exchange": exchange, "name": table["name"], "list_date": table["list_date"], "last_trade_date": table["delist_date"],
         "lot_size": table["per_unit"], "lot_unit": table["trade_unit"], "index_multiplier": table["multiplier"],
         "quote_unit": table["quote_unit"],
         "tick_text": table["quote_unit_desc"]})
