@@ -1,0 +1,237 @@
+"""A sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
+
+1. The trials are rows of codes (research/space.py), sorted so that those that share indicators lie together.
+2. Each set of indicators is made once; within it, the compiled engine plays config after config and keeps their tallies.
+3. The metrics are made of all tallies at once, by the arithmetic of a single run; then the deflated Sharpe ratio, which needs
+   the Sharpe ratios of all trials.
+
+Nothing is kept per bar and config: memory is a few hundred bytes a trial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.columns import METRICS
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.errors import ConfigError
+from pairkit.metrics import BARS_A_YEAR, best_sharpe_of, measure_many
+from pairkit.models.adjusted import Adjusted, adjust
+from pairkit.models.indicators import Hedged, adf_pvalue, hedge, is_valid, on_all_bars
+from pairkit.models.windows import rolling_std, rolling_z
+from pairkit.pair import PairFrame
+from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.space import Method, Trials, make_trials
+from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of
+
+FloatArray = NDArray[np.float64]
+_HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
+_ADF_FIELDS = ("adf_test", "adf_window", "adf_lags")
+# Settings that indicators depend on, what is dearest to make first: trials are sorted by them in this order.
+INDICATOR_FIELDS = (*_HEDGE_FIELDS, *_ADF_FIELDS, "vol_baseline_window", "vol_window", "z_window")
+_KEPT_VALUES = 200_000  # of each stage's results, per slice of work
+_COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
+
+
+def sweep(
+    pairs: PairFrame | Sequence[PairFrame],
+    config: StrategyConfig | None,
+    space: Mapping[str, Any],
+    *,
+    n: int | None = None,
+    method: Method | None = None,
+    seed: int = 0,
+    executor: Any = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> pd.DataFrame:
+    """Backtest many configs.
+
+    Parameters
+    ----------
+    pairs : PairFrame, or several
+        Each is run under every config.
+    config : StrategyConfig or None
+        The fields that do not vary; the defaults where None.
+    space : mapping
+        Field of StrategyConfig -> list or array of values, or a range (low, high) or (low, high, step), ends included.
+    n, method, seed
+        The whole grid by default; with `n`, a Latin hypercube of n draws, or "random" ones.
+    executor : optional
+        None for this machine's cores, a number of threads, or a `dask.distributed.Client`; the results are the same.
+    progress : callable, optional
+        Called with (trials done, trials in all).
+    cancelled : callable, optional
+        Asked every tenth of a second or so; once True, the trials done so far are returned.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair and config: `pair`, the varied fields, then `columns.METRICS`. `dsr` is deflated by all of its rows.
+        `.attrs`: `trials` (rows), `left_out` (combinations that contradict themselves, a pair), `repeated` (draws), `config`
+        (the base, as a dict), `varied`, `method`, `n`, `seed`, `snapshots` (their ids, by pair), `cancelled`.
+
+    Raises
+    ------
+    ConfigError
+        The space cannot be used; the message says which field, what was found and what is accepted.
+    """
+    listed = [pairs] if isinstance(pairs, PairFrame) else list(pairs)
+    if not listed or not all(isinstance(pair, PairFrame) for pair in listed):
+        raise ConfigError("a sweep needs a PairFrame, or a list of at least one.")
+    trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
+    order = _by_indicators(trials)
+    tallies, done = [], []
+    for place, pair in enumerate(listed):
+        step = _shifted(progress, place * len(trials), len(listed) * len(trials))
+        tally, made = done_in_slices(tally_rows, (pair, trials), order, len(TALLY),
+                                     executor=executor, progress=step, cancelled=cancelled)
+        tallies.append(tally[made])
+        done.append(np.flatnonzero(made))
+        if not made.all():
+            break
+    frame = _table(listed, trials, tallies, done)
+    frame.attrs = {
+        "trials": len(frame), "left_out": trials.left_out, "repeated": trials.repeated, "config": trials.base.model_dump(),
+        "varied": list(trials.values), "method": method or ("grid" if n is None else "latin_hypercube"), "n": n, "seed": seed,
+        "snapshots": {pair.name: pair.provenance.snapshot_id for pair in listed},
+        "cancelled": len(frame) < len(listed) * len(trials)}
+    return frame
+
+
+def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
+    """The config of the `row`-th row of a sweep's table, sorted or filtered as it may be."""
+    varied = {name: table[name].iloc[row] for name in table.attrs["varied"]}
+    return StrategyConfig(**{**table.attrs["config"], **varied})
+
+
+def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64]) -> FloatArray:
+    """The tallies of some trials: what one slice of a sweep does, wherever it is done.
+
+    `rows` are places in the trials; those that share indicators should lie together. Returns (len(rows), len(TALLY)).
+    """
+    pair, trials = shared
+    stages, terms = _Stages(pair), terms_of(pair.y_spec, pair.x_spec)
+    tallies = np.empty((len(rows), len(TALLY)))
+    for first, last in _runs_of_equal(trials.codes[rows][:, _indicator_places(trials)]):
+        group = rows[first:last]
+        config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
+        changes = trials.columns(group)
+        with_adf = bool(np.any(changes.get("adf_gate", config.adf_gate)))
+        signals = stages.signals(config, with_adf=with_adf)
+        tallies[first:last] = tally_many(stages.tape(config.price_transform), terms, signals,
+                                         rules_of(config, len(group), changes))
+    return tallies
+
+
+class _Transformed(NamedTuple):
+    adjusted: Adjusted
+    tape: NDArray[np.void]
+
+
+class _Stages:
+    """A pair's indicators, stage by stage, each made once for the settings that it depends on."""
+
+    def __init__(self, pair: PairFrame) -> None:
+        self.pair = pair
+        self._kept: dict[str, dict[Any, Any]] = {}
+
+    def tape(self, transform: Any) -> NDArray[np.void]:
+        """The market as the engine reads it."""
+        return self._transformed(transform).tape
+
+    def signals(self, config: StrategyConfig, *, with_adf: bool) -> Signals:
+        """What decisions are made of; without `with_adf`, p-values of NaN in place of those that nobody asks for."""
+        adjusted = self._transformed(config.price_transform).adjusted
+        hedging = tuple(getattr(config, name) for name in _HEDGE_FIELDS)
+        hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
+
+        def std(window: int) -> FloatArray:
+            return rolling_std(hedged.hedged_return, window=window)
+
+        def laid(name: str, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
+            array: FloatArray = self._once(name, key, lambda: on_all_bars(make(), adjusted.complete))
+            return array
+
+        beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
+        vol_key, base_key = (hedging, config.vol_window), (hedging, config.vol_baseline_window)
+        vol = self._once("vol", vol_key, lambda: std(config.vol_window))
+        base = self._once("base", base_key, lambda: std(config.vol_baseline_window))
+        z = laid("z", (hedging, config.z_window), lambda: rolling_z(hedged.spread, window=config.z_window))
+        # the legs' test knows no hedge, so it outlives a change of it
+        tested = config.price_transform if config.adf_test == "engle_granger" else hedging
+        adf_key = (tested, *(getattr(config, name) for name in _ADF_FIELDS))
+        return Signals(
+            z=z, beta_lag=beta_lag, vol=laid("vol_all", vol_key, lambda: vol), valid=is_valid(z, beta_lag),
+            adf_pvalue=laid("adf", adf_key, lambda: adf_pvalue(hedged, config)) if with_adf else np.full(z.size, np.nan),
+            beta_jump=laid("beta_jump", hedging, lambda: hedged.beta_jump),
+            vol_ratio=laid("vol_ratio", (vol_key, base_key), lambda: vol / base))
+
+    def _transformed(self, transform: Any) -> _Transformed:
+        def make() -> _Transformed:
+            adjusted = adjust(self.pair, transform)
+            return _Transformed(adjusted, tape_of(adjusted.market))
+
+        made: _Transformed = self._once("transform", transform, make)
+        return made
+
+    def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
+        """The stage's result for `key`; its latest ones are kept, so many that memory stays flat."""
+        kept = self._kept.setdefault(stage, {})
+        if key not in kept:
+            if len(kept) >= max(_KEPT_VALUES // max(len(self.pair), 1), 1):
+                del kept[next(iter(kept))]
+            kept[key] = make()
+        return kept[key]
+
+
+def _indicator_places(trials: Trials) -> list[int]:
+    """The varied fields that indicators depend on: their places in the codes, in the order of INDICATOR_FIELDS."""
+    names = list(trials.values)
+    return [names.index(name) for name in INDICATOR_FIELDS if name in trials.values]
+
+
+def _by_indicators(trials: Trials) -> NDArray[np.int64]:
+    """The trials' places, sorted by their indicators."""
+    keys = [trials.codes[:, place] for place in reversed(_indicator_places(trials))]
+    return np.lexsort(keys) if keys else np.arange(len(trials))
+
+
+def _runs_of_equal(codes: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """First and one-past-last place of each run of equal rows."""
+    starts = np.flatnonzero(np.any(codes[1:] != codes[:-1], axis=1)) + 1
+    bounds = [0, *starts.tolist(), len(codes)]
+    return list(pairwise(bounds))
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    return None if progress is None else lambda done, _: progress(before + done, total)
+
+
+def _table(
+    pairs: list[PairFrame], trials: Trials, tallies: list[FloatArray], done: list[NDArray[np.int64]]
+) -> pd.DataFrame:
+    rows = np.concatenate(done)
+    varied = trials.columns(rows)
+    capitals = np.broadcast_to(np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows))
+    every = np.concatenate(tallies)
+    sharpes = measure_many(every, capitals)[:, _place("sharpe")] / math.sqrt(BARS_A_YEAR)
+    values = measure_many(every, capitals, benchmark=best_sharpe_of(sharpes))
+    names = [pair.name for pair in pairs]
+    of_pair = np.repeat(np.arange(len(done)), [len(each) for each in done])
+    columns: dict[str, Any] = {"pair": pd.Categorical(np.array(names, dtype=object)[of_pair], list(dict.fromkeys(names)))}
+    columns |= {name: pd.array(column, dtype="str") if column.dtype == object else column for name, column in varied.items()}
+    columns |= {metric.name: values[:, i].astype(np.int64) if metric.name in _COUNTS else values[:, i]
+                for i, metric in enumerate(METRICS)}
+    return pd.DataFrame(columns)
+
+
+def _place(metric: str) -> int:
+    return [each.name for each in METRICS].index(metric)

@@ -1,0 +1,152 @@
+"""The sweep: the same numbers as single runs, to the bit, whatever is varied and wherever it is done."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from pairkit.columns import METRICS, names
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.errors import ConfigError
+from pairkit.metrics import BARS_A_YEAR, measure
+from pairkit.research.sweep import config_of, sweep
+from pairkit.run import run_backtest
+from tests.pairs import SEEDS, draw_config, draw_pair
+
+FIGURES = [name for name in names(METRICS) if name != "dsr"]
+CHOICES = {name: list(setting.options) for name, setting in SETTINGS.items() if setting.kind == "choice"}
+SWITCHES = {name: [True, False] for name, setting in SETTINGS.items() if setting.kind == "bool"}
+
+
+def single_run(pair, table: pd.DataFrame, row: int) -> dict[str, float]:
+    """What `run_backtest` says of one row's config, deflated by all the rows."""
+    run = run_backtest(pair, config_of(table, row))
+    return measure(run.ledger.tally, run.config.capital, trial_sharpes=table["sharpe"].to_numpy() / math.sqrt(BARS_A_YEAR))
+
+
+def assert_same(pair, table: pd.DataFrame, rows) -> None:
+    for row in rows:
+        expected = single_run(pair, table, row)
+        found = table[names(METRICS)].iloc[row].to_dict()
+        assert np.array_equal(list(found.values()), list(expected.values()), equal_nan=True), (row, found, expected)
+
+
+@settings(max_examples=60)
+@given(seed=SEEDS)
+def test_each_row_is_the_single_run_to_the_bit(seed):
+    """Whatever fields are drawn, on pairs with every ill, a row's metrics are those of run_backtest for its config."""
+    rng = np.random.default_rng(seed)
+    pair = draw_pair(seed, 200)
+    configs = [draw_config(seed + k) for k in range(3)]
+    drawn = {name: list(dict.fromkeys(getattr(config, name) for config in configs)) for name in SETTINGS}
+    varied = rng.choice(list(SETTINGS), 4, replace=False)
+    try:
+        table = sweep(pair, configs[0], {name: drawn[name] for name in varied}, executor=1)
+    except ConfigError as error:
+        if "contradicts itself" not in str(error):
+            raise
+        return
+    assert_same(pair, table, range(0, len(table), 5))
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_every_field_can_be_varied_alone(name):
+    """Each setting is accepted in a space, and its rows are the single runs, in the order given."""
+    pair = draw_pair(5, 200)
+    base = draw_config(5, adf_gate=True, beta_gate=True, vol_gate=True, hedge_model="kalman")
+    others = [getattr(draw_config(k), name) for k in range(40)]
+    wanted = list(dict.fromkeys([getattr(base, name), *others]))[:4]
+    table = sweep(pair, base, {name: wanted}, executor=1)
+    assert list(table[name]) == [value for value in wanted if value in set(table[name])]
+    assert len(table) + table.attrs["left_out"] == len(wanted)
+    assert_same(pair, table, range(len(table)))
+
+
+def test_long_grids_of_gates_and_thresholds():
+    """Many trials that share their indicators: gates at many thresholds, rearming, stops, timers."""
+    for seed in range(6):
+        pair = draw_pair(seed, 400)
+        base = draw_config(seed, adf_gate=True, vol_gate=True, vol_target=0.1, whole_lots=False, stop_z=3.0)
+        table = sweep(pair, base, {
+            "entry_z": [0.6, 1.0, 1.5], "exit_z": [0.0, 0.4], "stop_z": [1.6, 4.0], "adf_max_pvalue": [0.05, 0.5],
+            "max_vol_ratio": [0.9, 3.0], "rearm": [True, False], "cooldown_days": [0, 4], "max_holding_days": [3, 30]})
+        assert table["trades"].max() > 0
+        assert table["blocked_bars"].max() > 0
+        assert_same(pair, table, range(0, len(table), 17))
+
+
+def test_thread_count_changes_no_bit():
+    """One thread, three, and the machine's own count give the same table, rows in the same order."""
+    pair = draw_pair(3, 300)
+    space = {"hedge_window": [20, 30, 40], "z_window": (10, 30, 2), "entry_z": (0.6, 2.0, 0.1), "exit_z": [0.0, 0.3]}
+    tables = [sweep(pair, draw_config(3, stop_z=4.0), space, executor=executor) for executor in (1, 3, None)]
+    for other in tables[1:]:
+        pd.testing.assert_frame_equal(tables[0], other, check_exact=True)
+
+
+def test_several_pairs_are_several_sweeps():
+    """Rows of two pairs are the rows of each by itself, but for dsr, which all trials deflate."""
+    pairs = [draw_pair(seed, 250) for seed in (1, 2)]
+    base, space = draw_config(1, stop_z=4.0), {"entry_z": [0.7, 1.0, 1.4]}
+    both = sweep(pairs, base, space)
+    alone = pd.concat([sweep(pair, base, space) for pair in pairs], ignore_index=True)
+    assert both.attrs["trials"] == 6
+    pd.testing.assert_frame_equal(both[["entry_z", *FIGURES]], alone[["entry_z", *FIGURES]], check_exact=True)
+
+
+def test_draws_are_seeded_and_their_rows_are_single_runs():
+    """A Latin hypercube over ranges: the same seed the same table, another seed another one; every row a single run."""
+    pair, base = draw_pair(8, 250), draw_config(8)
+    space = {"entry_z": (0.6, 2.0), "stop_z": (1.0, 4.0), "hedge_window": (20, 60), "kalman_gamma": (1e-6, 1e-1), **CHOICES,
+             **SWITCHES}
+    one, again, other = (sweep(pair, base, space, n=40, seed=seed) for seed in (4, 4, 5))
+    pd.testing.assert_frame_equal(one, again, check_exact=True)
+    assert not one["entry_z"].equals(other["entry_z"])
+    assert len(one) + one.attrs["left_out"] + one.attrs["repeated"] == 40
+    assert_same(pair, one, range(len(one)))
+
+
+def test_cancelling_returns_what_is_done():
+    """A cancel after the first slice keeps its trials, which are those of the whole sweep, and says so."""
+    pair, base = draw_pair(3, 200), draw_config(3, stop_z=5.0)
+    space = {"entry_z": (0.6, 1.5, 0.01), "exit_z": (0.0, 0.5, 0.05)}
+    seen: list[tuple[int, int]] = []
+    part = sweep(pair, base, space, progress=lambda *at: seen.append(at), cancelled=lambda: True)
+    whole = sweep(pair, base, space, progress=lambda *at: seen.append(at))
+    assert 0 < len(part) < len(whole)
+    assert part.attrs["cancelled"]
+    assert not whole.attrs["cancelled"]
+    assert part.attrs["trials"] == len(part) == seen[0][0]
+    assert seen[-1] == (len(whole), len(whole))
+    keys = ["entry_z", "exit_z"]
+    matched = part[[*keys, *FIGURES]].merge(whole[[*keys, *FIGURES]], on=keys, suffixes=("", "_whole"))
+    assert len(matched) == len(part)
+    assert all(matched[name].equals(matched[f"{name}_whole"].rename(name)) for name in FIGURES)
+
+
+def test_left_out_combinations_are_counted():
+    """What StrategyConfig would refuse is left out and counted, and nothing else is."""
+    table = sweep(draw_pair(1, 120), StrategyConfig(), {"entry_z": [1.0, 2.0, 4.5], "stop_z": [1.0, 3.0, 5.0]})
+    assert table[["entry_z", "stop_z"]].to_numpy().tolist() == [[1.0, 3.0], [1.0, 5.0], [2.0, 3.0], [2.0, 5.0], [4.5, 5.0]]
+    assert table.attrs["left_out"] == 4
+
+
+@pytest.mark.parametrize("bars", [1, 2, 30])
+def test_short_pairs_give_rows_without_trades(bars):
+    """A pair too short for any window has rows, as a single run has: no trades, Sharpe unknown."""
+    pair = draw_pair(0, 120)[:bars]
+    table = sweep(pair, None, {"entry_z": [1.5, 2.0]})
+    assert list(table["trades"]) == [0, 0]
+    assert_same(pair, table, range(2))
+
+
+def test_refusals_speak():
+    """No pair, or an executor that is none, is refused in words."""
+    with pytest.raises(ConfigError, match="needs a PairFrame"):
+        sweep([], None, {"entry_z": [1.5]})
+    with pytest.raises(ConfigError, match="number of threads"):
+        sweep(draw_pair(1, 120), None, {"entry_z": [1.5]}, executor="cluster")
