@@ -38,7 +38,7 @@ def knob(
     default: float, low: float, high: float, step: float, unit: str, group: str, help: str, *, scale: str = "linear"
 ) -> Any:
     """Declare a number that carries its own bounds, step, unit, group and help."""
-    extra = {"unit": unit, "step": step, "group": group, "scale": scale}
+    extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
     return Field(default, ge=low, le=high, allow_inf_nan=False if isinstance(default, float) else None,
                  description=help, json_schema_extra=extra)
 
