@@ -259,3 +259,14 @@ def test_gates_differ_by_more_than_colour():
     run = a_run(2, adf_max_pvalue=0.001, adf_lags=10)
     title = next(note["text"] for note in figure_spec(run)["layout"]["annotations"] if note["text"].startswith("<b>z</b>"))
     assert re.search(r"blocked by</b> .*✖</span> ADF", title)
+
+
+def test_a_price_title_says_whether_roll_gaps_are_inside():
+    """Legs without contract names are called what they are; legs that were joined at their rolls are called adjusted."""
+    spliced = run_backtest(pair_of(leg_frame([100.0 + t % 7 for t in range(200)]), leg_frame([50.0 + t % 5 for t in range(200)])))
+    titles = " ".join(note["text"] for note in figure_spec(spliced)["layout"]["annotations"])
+    assert "roll gaps inside Y and X" in titles
+    assert "roll-adjusted" not in titles
+    named = leg_frame([100.0 + t % 7 for t in range(200)], contract=["A"] * 200)
+    adjusted = run_backtest(pair_of(named, named))
+    assert "roll-adjusted" in " ".join(note["text"] for note in figure_spec(adjusted)["layout"]["annotations"])

@@ -34,8 +34,11 @@ def _price_title(canvas: Canvas) -> str:
     theme, pair = canvas.theme, canvas.run.pair
     held = (canvas.words["state"] == "HOLD").any()
     hold = "   " + swatch(theme.hold_edge, "Hold: data missing, position kept", "▮") if held else ""
-    return (f"<b>Prices</b>, roll-adjusted, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
-            f"{swatch(theme.leg_x, plain(pair.x_spec.label))}   {swatch(theme.quiet_text, 'roll', '|')}{hold}")
+    spliced = [finding.root for finding in pair.findings if finding.kind == "unadjusted_splice"]
+    rolls = f"roll gaps inside {' and '.join(map(plain, spliced))}" if spliced else "roll-adjusted"
+    tick = "   " + swatch(theme.quiet_text, "roll", "|") if roll_rows(pair.y) or roll_rows(pair.x) else ""
+    return (f"<b>Prices</b>, {rolls}, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
+            f"{swatch(theme.leg_x, plain(pair.x_spec.label))}{tick}{hold}")
 
 
 def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:
