@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pairkit.ui import bars, chart, exports, runs, settings, shell, views
+from pairkit.ui import bars, chart, exports, runs, runs_save, settings, shell, views
 
 shell.guard()
 choice = shell.choose_pair()
@@ -20,4 +20,5 @@ bar = bars.choose_bar(run)
 trace = views.trace(run, bar)
 chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
 exports.offer(run, dark=st.context.theme.type == "dark")
+runs_save.offer(run)
 views.details(run, trace)

@@ -158,10 +158,11 @@ def _rerun_command(run: BacktestRun) -> str | None:
 
 
 def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a config, as plain values, that are not at their defaults."""
+    """The settings of a config, as plain values, that are not at their defaults, in their own order."""
     from pairkit.config import SETTINGS
 
-    return {name: value for name, value in config.items() if name not in SETTINGS or value != SETTINGS[name].default}
+    known = {name: config[name] for name in SETTINGS if name in config and config[name] != SETTINGS[name].default}
+    return {**known, **{name: value for name, value in config.items() if name not in SETTINGS}}
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pairkit import columns
+
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
     from pairkit.trading.explain import Trace
@@ -48,7 +50,9 @@ def _flat(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 def metric_table(metrics: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
     """One row per metric, one column of floats per run; NaN where a metric is not defined."""
-    names = dict.fromkeys(name for values in metrics.values() for name in values)
+    found = {name for values in metrics.values() for name in values}
+    names = [name for name in columns.names(columns.METRICS) if name in found]  # in JSON they are in order of the alphabet
+    names += sorted(found.difference(names))
     rows = {name: {run: np.nan if (value := values.get(name)) is None else float(value) for run, values in metrics.items()}
             for name in names}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(metrics)).rename_axis("metric").reset_index()

@@ -28,15 +28,20 @@ def snapshots() -> list[SnapshotSummary]:
     folder = snapshot_folder()
     if not folder.is_dir():
         return []
-    seen = tuple((entry.name, _changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+    seen = tuple((entry.name, changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
                  if entry.is_dir())
     return _summaries(str(folder), seen)
 
 
-def _changed(folder: Path) -> tuple[int, ...]:
+def changed(folder: Path) -> tuple[int, ...]:
     """What tells that a snapshot's folder was touched: times and sizes of all in it."""
     stats = [path.stat() for path in sorted(folder.iterdir())]
     return tuple(value for stat in stats for value in (stat.st_mtime_ns, stat.st_size))
+
+
+def forget_snapshots() -> None:
+    """Verify every snapshot anew when they are next asked for, whether or not anything seems to have changed."""
+    _summaries.clear()
 
 
 @st.cache_data(show_spinner="Verifying snapshots …", max_entries=4)

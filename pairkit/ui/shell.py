@@ -43,7 +43,9 @@ class Choice:
 
 def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
-    return [st.Page(runs.ROOT / "pages" / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True)]
+    folder = runs.ROOT / "pages"
+    return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
+            st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
 
 
 def start() -> None:

@@ -1,0 +1,100 @@
+"""Chosen runs side by side: inputs that differ, metrics, equity, and the first day on which decisions part, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.audit.rerun import rebuild
+from pairkit.audit.store import SavedRun
+from pairkit.charts.words import plain
+from pairkit.errors import PairkitError
+from pairkit.research.compare import first_difference, input_differences, metric_table, why
+from pairkit.run import BacktestRun, run_backtest
+from pairkit.ui import runs, views
+from pairkit.ui.exports import QUIET
+from pairkit.ui.runs_page import label, pair_name
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+def show(chosen: list[SavedRun]) -> None:
+    """Draw the comparison of two or more runs; the first is what the others are held against."""
+    named = {label(one): one for one in chosen}
+    st.markdown("#### What differs in their inputs")
+    table = input_differences({name: one.content["inputs"] for name, one in named.items()})
+    if table.empty:
+        st.caption("Nothing: these are the same run.")
+    else:
+        st.table(_escaped(table), hide_index=True, border="horizontal", alt="Inputs that differ")
+    st.markdown("#### Metrics")
+    metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
+    st.table(_escaped(shown_metrics(metrics)), hide_index=True, border="horizontal", alt="Metrics of the chosen runs")
+    frames = _frames(named)
+    st.markdown("#### Equity")
+    st.plotly_chart(equity_figure({name: frame["equity"] for name, frame in frames.items()}), key="equity_chart", config=QUIET,
+                    alt="Equity of the chosen runs")
+    st.markdown("#### Where their decisions part")
+    first, *others = frames
+    for other in others:
+        _decisions(named[first], named[other], frames[first], frames[other])
+
+
+def _frames(named: dict[str, SavedRun]) -> dict[str, pd.DataFrame]:
+    return {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
+
+
+def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of metrics as text, each as its tile shows it."""
+    texts = {column: [views.shown_metric(name, value) for name, value in zip(table["metric"], table[column], strict=True)]
+             for column in table.columns[1:]}
+    return pd.DataFrame({"metric": table["metric"].str.replace("_", " "), **texts})
+
+
+def equity_figure(equity: dict[str, pd.Series]) -> Figure:
+    """The equity curves on one time axis; told apart by dash as well as by colour."""
+    from plotly.graph_objects import Figure
+
+    traces = [{"type": "scatter", "mode": "lines", "name": plain(name), "x": values.index.to_numpy(dtype="datetime64[ms]"),
+               "y": values.to_numpy(), "line": {"dash": DASHES[place % len(DASHES)], "width": 1.8}}
+              for place, (name, values) in enumerate(equity.items())]
+    return Figure({"data": traces, "layout": {
+        "height": 380, "margin": {"l": 70, "r": 14, "t": 10, "b": 40}, "hovermode": "x unified", "showlegend": True,
+        "legend": {"orientation": "h", "y": -0.15}, "yaxis": {"tickformat": ",.0f", "title": {"text": "CNY"}}}})
+
+
+def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:
+    names = f"**{views.escape(label(first))}** and **{views.escape(label(other))}**"
+    if pair_name(first) != pair_name(other):
+        st.markdown(f"{names} are of different pairs, so their decisions are not compared.")
+        return
+    day, common = first_difference(one, two), len(one.index.intersection(two.index))
+    if day is None:
+        st.markdown(f"{names} decide the same on all of the {common:,} days that they have in common.")
+        return
+    st.markdown(f"{names} first differ on **{day:%Y-%m-%d}**, of {common:,} days in common:")
+    try:
+        traced = why(_made_again(first.id, first), _made_again(other.id, other), day)
+    except PairkitError as error:
+        st.caption(f"Their traces are not to be had: {views.escape(str(error))}")
+        traced = pd.DataFrame([(column, str(one.loc[day, column]), str(two.loc[day, column])) for column in ("state", "reason")],
+                              columns=["what", "first", "second"])
+    traced.columns = pd.Index(["what", label(first), label(other)])
+    st.table(_escaped(traced), hide_index=True, border="horizontal", alt=f"Why decisions differ on {day:%Y-%m-%d}")
+
+
+@st.cache_resource(show_spinner="Running again …", max_entries=16)
+def _made_again(entry: str, _saved: SavedRun) -> BacktestRun:  # noqa: ARG001  the key of the cache
+    """The run itself, from its manifest and the snapshot."""
+    pair, config, _ = rebuild(_saved.manifest, Path(runs.snapshot_folder()))
+    return run_backtest(pair, config)
+
+
+def _escaped(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(lambda cell: views.escape(str(cell))).rename(columns=lambda name: views.escape(str(name)))

@@ -1,0 +1,228 @@
+"""The Runs page: saved runs to filter, sort, choose, open, rerun, and delete. What is compared is in `runs_compare`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.audit import store
+from pairkit.audit.manifest import changed_settings
+from pairkit.audit.rerun import rerun
+from pairkit.audit.store import SavedRun
+from pairkit.columns import LEGS
+from pairkit.config import StrategyConfig
+from pairkit.errors import PairkitError
+from pairkit.ui import runs, shell, views
+from pairkit.ui.settings import link_of
+
+CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
+TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
+SORTS = {"Saved, newest first": ("saved", False), "Name": ("name", True), "Pair": ("pair", True),
+         "Sharpe ratio, best first": ("sharpe", False), "Total return, best first": ("total_return", False),
+         "Max drawdown, smallest first": ("max_drawdown", True)}
+SHOWN_METRICS = ("total_return", "sharpe", "max_drawdown", "trades")
+
+
+# --- what there is -----------------------------------------------------------------------------------------------------
+def saved() -> list[SavedRun]:
+    """Every run of the store, the last saved first; checked anew where a file changed."""
+    folder = store.runs_folder()
+    if not folder.is_dir():
+        return []
+    seen = tuple((entry.name, runs.changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+                 if entry.is_dir())
+    return _listed(str(folder), seen)
+
+
+@st.cache_data(show_spinner="Checking the saved runs …", max_entries=4)
+def _listed(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[SavedRun]:  # noqa: ARG001  the key of the cache
+    return store.list_runs(Path(folder))
+
+
+def label(one: SavedRun) -> str:
+    """A run's name with what tells it from another of the same name."""
+    return f"{one.name} ({pair_name(one)}, {one.saved_at[:10]} #{one.id[-6:]})"
+
+
+def pair_name(one: SavedRun) -> str:
+    """`Y-X`."""
+    return "-".join(one.content["inputs"]["pair"][leg] for leg in LEGS)
+
+
+def as_table(found: list[SavedRun]) -> pd.DataFrame:
+    """One row per run, by id."""
+    rows = []
+    for one in found:
+        inputs, metrics = one.content["inputs"], one.content["metrics"]
+        changed = ", ".join(f"{name}={value}" for name, value in changed_settings(inputs["config"]).items())
+        rows.append({"id": one.id, "name": one.name, "pair": pair_name(one),
+                     "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else "own frames",
+                     "first": inputs["bars"]["first"], "last": inputs["bars"]["last"],
+                     **{name: metrics.get(name) for name in SHOWN_METRICS}, "settings": changed, "note": one.note,
+                     "saved": one.saved_at})
+    columns = ["id", "name", "pair", "snapshot", "first", "last", *SHOWN_METRICS, "settings", "note", "saved"]
+    table = pd.DataFrame(rows, columns=columns)
+    table[list(SHOWN_METRICS)] = table[list(SHOWN_METRICS)].astype("float64")
+    return table.set_index("id")
+
+
+def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
+    """The rows that hold every word of `words` in some text of theirs, sorted as `SORTS` says."""
+    texts = table[["name", "pair", "snapshot", "settings", "note"]].agg(" ".join, axis=1).str.casefold() if len(table) else None
+    for word in words.casefold().split():
+        if texts is not None:
+            table = table[texts.loc[table.index].str.contains(word, regex=False)]
+    column, ascending = SORTS[sort]
+    return table.sort_values(column, ascending=ascending, kind="stable",
+                             key=lambda values: values.str.casefold() if values.dtype == "str" else values)
+
+
+# --- drawing -----------------------------------------------------------------------------------------------------------
+def tell_damaged(found: list[SavedRun]) -> None:
+    """An error for each run that cannot be used, with a button to delete it."""
+    for broken in (one for one in found if one.error):
+        st.error(f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}", icon=":material/gpp_bad:")
+        st.button("Delete it", key=f"delete_{broken.id}", on_click=_ask_to_delete, args=([(broken.id, broken.id)],))
+
+
+def choose(found: list[SavedRun]) -> list[SavedRun]:
+    """Draw filter, sort order, table and chooser; the runs chosen, in the order of choosing."""
+    usable = {one.id: one for one in found if not one.error}
+    if not usable:
+        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in `{store.runs_folder()}`.",
+                icon=":material/bookmarks:")
+        return []
+    left, right = st.columns([3, 1])
+    words = left.text_input("Filter", key="runs_filter", bind="query-params",
+                            placeholder="Words in name, note, pair, snapshot, settings")
+    sort = right.selectbox("Sort by", list(SORTS), key="runs_sort", bind="query-params")
+    shown = filtered(as_table(list(usable.values())), words, sort)
+    st.dataframe(shown, key=TABLE, hide_index=True, column_config=_columns(), on_select=lambda: _rows_chosen(list(shown.index)),
+                 selection_mode="multi-row", alt="Saved runs")
+    if shown.empty:
+        st.caption("No saved run has these words.")
+    by_label = {label(one): one for one in usable.values()}
+    if CHOSEN in st.session_state:  # a run may have been deleted since
+        st.session_state[CHOSEN] = [text for text in st.session_state[CHOSEN] if text in by_label]
+    chosen = st.multiselect("Chosen runs", list(by_label), key=CHOSEN, bind="query-params",
+                            placeholder="Choose one to open or rerun it, two or more to compare",
+                            help="Or tick rows in the table.")
+    return [by_label[text] for text in chosen]
+
+
+def _columns() -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "total_return": config.NumberColumn("total return", format="percent"),
+        "sharpe": config.NumberColumn("Sharpe", format="%.2f"),
+        "max_drawdown": config.NumberColumn("max drawdown", format="percent"),
+        "trades": config.NumberColumn("trades", format="%d"),
+        "settings": config.TextColumn("settings not at default"),
+        "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm")}
+
+
+def _rows_chosen(ids: list[str]) -> None:
+    rows = st.session_state[TABLE].selection.rows
+    by_id = {one.id: label(one) for one in saved() if not one.error}
+    st.session_state[CHOSEN] = [by_id[ids[row]] for row in rows if row < len(ids) and ids[row] in by_id]
+
+
+def act(chosen: list[SavedRun]) -> None:
+    """Draw what can be done with the chosen runs, and the verdicts of those that were rerun."""
+    if not chosen:
+        return
+    with st.container(horizontal=True, key="run_actions"):
+        verify = st.button("Rerun and verify", key="verify_runs", icon=":material/verified:",
+                           help="Make it again from its manifest and compare every output with what was saved.")
+        if len(chosen) == 1:
+            _open_button(chosen[0])
+            st.download_button("Manifest (JSON)", chosen[0].manifest.to_json(), "run.json", "application/json",
+                               key="saved_manifest", on_click="ignore")
+        st.button("Delete", key="delete_runs", icon=":material/delete:", on_click=_ask_to_delete,
+                  args=([(one.id, label(one)) for one in chosen],))
+    if verify:
+        _verify(chosen)
+    for one in chosen:
+        if one.note:
+            st.caption(f"{views.escape(one.name)}: {views.escape(one.note)}")
+        _tell_verdict(one)
+
+
+# --- open --------------------------------------------------------------------------------------------------------------
+def _open_button(one: SavedRun) -> None:
+    inputs = one.content["inputs"]
+    there = {summary.id: summary.name for summary in runs.snapshots() if summary.verified}
+    name = there.get(inputs["snapshot"]["id"]) if inputs["snapshot"] else None
+    why_not = ""
+    if name is None:
+        why_not = f"Snapshot {inputs['snapshot']['name']} is not here." if inputs["snapshot"] else "Its bars are in no snapshot."
+    if st.button("Open in Explore", key="open_run", icon=":material/monitoring:", disabled=bool(why_not),
+                 help=why_not or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None)):
+        st.session_state[shell.LINK] = {"snapshot": name, **inputs["pair"]}
+        st.switch_page(shell.pages()[0], query_params=link_of(StrategyConfig(**inputs["config"])))
+
+
+# --- verify ------------------------------------------------------------------------------------------------------------
+def _verify(chosen: list[SavedRun]) -> None:
+    verdicts: dict[str, dict[str, Any]] = st.session_state.setdefault(VERDICTS, {})
+    progress = st.progress(0.0)
+    for done, one in enumerate(chosen):
+        progress.progress(done / len(chosen), f"Rerunning {views.escape(one.name)} …")
+        try:
+            verdicts[one.id] = rerun(one.manifest_file, runs.snapshot_folder()).to_dict()
+        except PairkitError as error:
+            verdicts[one.id] = {"verdict": "cannot", "sentence": str(error), "differences": [], "runtime": [], "notes": []}
+    progress.empty()
+
+
+def _tell_verdict(one: SavedRun) -> None:
+    found = st.session_state.get(VERDICTS, {}).get(one.id)
+    if found is None:
+        return
+    good = found["verdict"] in ("same", "within_tolerance")
+    (st.success if good else st.error)(f"**{views.escape(label(one))}**: {views.escape(found['sentence'])}",
+                                       icon=":material/verified:" if good else ":material/gpp_bad:")
+    for title, rows in (("Differences", found["differences"]), ("Runtime", found["runtime"])):
+        if rows:
+            with st.expander(f"{title}: {len(rows)}"):
+                st.table(pd.DataFrame(rows).map(lambda cell: views.escape(str(cell))), hide_index=True, border="horizontal")
+    for note in found["notes"]:
+        st.caption(views.escape(note))
+
+
+# --- delete ------------------------------------------------------------------------------------------------------------
+def _ask_to_delete(entries: list[tuple[str, str]]) -> None:
+    st.session_state[TO_DELETE] = entries
+
+
+def confirm_delete() -> None:
+    """Ask before anything is deleted; say so where it could not be."""
+    if NOT_DELETED in st.session_state:
+        st.error(views.escape(st.session_state.pop(NOT_DELETED)))
+    entries = st.session_state.pop(TO_DELETE, None)
+    if entries:
+        _dialog(entries)
+
+
+@st.dialog("Delete for good?")
+def _dialog(entries: list[tuple[str, str]]) -> None:
+    for _, name in entries:
+        st.markdown(f"- {views.escape(name)}")
+    st.caption("The run's manifest and tables are removed from this machine. The snapshot stays.")
+    with st.container(horizontal=True):
+        if st.button("Delete", key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)):
+            st.rerun()
+        if st.button("Keep", key="keep_runs"):
+            st.rerun()
+
+
+def _delete(entries: list[tuple[str, str]]) -> None:
+    try:
+        for entry, _ in entries:
+            store.delete(entry)
+    except PairkitError as error:
+        st.session_state[NOT_DELETED] = str(error)

@@ -1,0 +1,60 @@
+"""Keeping a run from the Explore page: in the store under a name, as a report, or as files for a colleague."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import streamlit as st
+
+from pairkit.audit import store
+from pairkit.audit.manifest import run_manifest
+from pairkit.audit.run_tables import tables_of, to_parquet
+from pairkit.errors import RunError
+from pairkit.report import report_html
+from pairkit.run import BacktestRun
+from pairkit.ui import views
+
+SAVED = "just_saved"
+
+
+def offer(run: BacktestRun) -> None:
+    """Draw the buttons: save, report, files. What they save is made when they are pressed."""
+    name = f"pairkit-{run.pair.name}"
+    with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
+        with st.popover("Save run", icon=":material/bookmark_add:", key="save_run"):
+            _form(run)
+        st.download_button("Report (HTML)", lambda: report_html(run), f"{name}-report.html", "text/html", key="save_report",
+                           on_click="ignore", icon=":material/description:",
+                           help="Everything about this run in one file that opens without a network and prints.")
+        st.download_button("Run with tables (ZIP)", lambda: bundle(run), f"{name}-run.zip", "application/zip", key="save_bundle",
+                           on_click="ignore", icon=":material/folder_zip:",
+                           help="Manifest and tables: what a colleague needs, beside the snapshot, to make this run again.")
+
+
+def _form(run: BacktestRun) -> None:
+    name = st.text_input("Name", run.pair.name, max_chars=store.MAX_NAME, key="save_run_name")
+    note = st.text_area("Note", max_chars=store.MAX_NOTE, key="save_run_note", placeholder="What was tried, and why")
+    st.button("Save", key="save_run_now", type="primary", on_click=_save, args=(run, name, note), disabled=not name.strip())
+    told = st.session_state.pop(SAVED, None)
+    if told is not None:
+        (st.success if told[0] else st.error)(views.escape(told[1]))
+
+
+def _save(run: BacktestRun, name: str, note: str) -> None:
+    try:
+        saved = store.save(run, name, note)
+        st.session_state[SAVED] = (True, f"Saved as {saved.name}. The Runs page has it.")
+    except RunError as error:
+        st.session_state[SAVED] = (False, str(error))
+
+
+def bundle(run: BacktestRun) -> bytes:
+    """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
+    files = {"run.json": run_manifest(run).to_json().encode("utf-8"),
+             **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()}}
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in files.items():
+            archive.writestr(zipfile.ZipInfo(name), raw)
+    return sink.getvalue()

@@ -1,0 +1,78 @@
+"""The Runs page in a real browser: save, find, prove, compare, open, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from tests.browser.conftest import PATIENCE_MS
+
+
+def test_a_person_saves_proves_compares_opens_and_deletes(explore):
+    """Two runs saved on Explore; both rerun to the bit; compared; one opened again with its settings; both deleted."""
+    page = explore.open("/?y=TA&x=MA").page
+    _save(explore, "base")
+    explore.open("/?y=TA&x=MA&entry_z=1.8&adf_gate=false")
+    tile = page.get_by_test_id("stMetric").first.inner_text()
+    _save(explore, "low <b>")
+
+    page.get_by_test_id("stTopNavLink").filter(has_text="Runs").or_(page.get_by_role("link", name="Runs")).first.click()
+    page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    for name in ("base", "low"):
+        explore.key("runs").locator("input").first.click()
+        page.get_by_role("option").filter(has_text=f"{name}").first.click()
+        page.keyboard.press("Escape")
+        explore.settle()
+    explore.key("verify_runs").get_by_role("button").click()
+    page.get_by_text("The same: every hash").nth(1).wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_text("first differ on").is_visible()
+    assert page.get_by_test_id("stAlert").filter(has_text="low <b>").is_visible()
+    page.wait_for_selector(".st-key-equity_chart .main-svg", timeout=PATIENCE_MS)
+
+    link = page.url
+    page.goto(link)
+    page.get_by_text("first differ on").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+
+    explore.key("delete_runs").get_by_role("button").click()
+    page.get_by_role("dialog").wait_for()
+    explore.key("keep_runs").get_by_role("button").click()
+    explore.settle()
+    low = next(value for value in parse_qs(urlsplit(link).query)["runs"] if value.startswith("low"))
+    page.goto(f"{explore.server.url}/runs?{urlencode({'runs': low})}")
+    explore.key("open_run").get_by_role("button").click()
+    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+    explore.settle()
+    assert page.get_by_test_id("stMetric").first.inner_text() == tile
+    assert "entry_z=1.8" in page.url
+
+    page.goto(link)
+    page.get_by_text("first differ on").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    explore.key("delete_runs").get_by_role("button").click()
+    explore.key("delete_runs_now").get_by_role("button").click()
+    page.get_by_text("No run is saved yet").wait_for(timeout=PATIENCE_MS)
+
+
+def _save(explore, name: str) -> None:
+    explore.key("save_run").get_by_role("button").first.click()
+    field = explore.key("save_run_name").locator("input")
+    field.fill(name)
+    field.press("Enter")
+    explore.settle()
+    explore.key("save_run_now").get_by_role("button").click()
+    explore.page.get_by_text("Saved as").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+
+
+@pytest.mark.parametrize("button", ["save_report", "save_bundle"])
+def test_the_files_of_a_run_can_be_saved(explore, button):
+    """The report and the bundle come down whole."""
+    page = explore.open("/?y=TA&x=MA").page
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key(button).get_by_role("button").click()
+    start = Path(download.value.path()).read_bytes()[:15]
+    assert start.startswith(b"<!DOCTYPE html>" if button == "save_report" else b"PK")
