@@ -33,7 +33,9 @@ def page() -> str:
         ("Bars of a leg", "What `pair_from_frames` takes: the first seven are needed, the others optional.", columns.LEG_COLUMNS),
         ("A run's bars", "`run.frame`: one row per bar, by `trade_date`.", columns.RUN_COLUMNS),
         ("A run's trades", "`run.trades`: one row per round trip, the open one last.", columns.TRADE_COLUMNS),
-        ("Metrics", "`run.metrics`, over the bars from the first valid one on.", columns.METRICS))
+        ("Metrics", "`run.metrics`, over the bars from the first valid one on; and the last columns of a sweep's table.",
+         columns.METRICS),
+        ("A scan's pairs", "`scan(snapshot)`: one row per pair, the smallest p-value first.", columns.SCAN_COLUMNS))
     of_words = (
         ("States", "`state`: what was decided at the close.", columns.STATES),
         ("Reasons", "`reason`: why. Shut gates are joined by `+`, in the order adf, beta, vol.", columns.REASONS))

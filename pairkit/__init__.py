@@ -23,6 +23,8 @@ _HOMES = {
     "run_manifest": "pairkit.audit.manifest",
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
+    "sweep": "pairkit.research.sweep",
+    "scan": "pairkit.research.scan",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
     "PairkitError": "pairkit.errors",
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
     from pairkit.run import BacktestRun as BacktestRun
+    from pairkit.research.scan import scan as scan
+    from pairkit.research.sweep import sweep as sweep
     from pairkit.run import run_backtest as run_backtest
 
 

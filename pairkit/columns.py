@@ -108,6 +108,30 @@ METRICS = (
     Column("dsr", "probability", "The same, deflated by the trials made; NaN where fewer than two are known."),
 )
 
+# --- one row per pair of a scan (research/scan.py) -----------------------------------------------------------------
+SCAN_COLUMNS = (
+    Column("y", "", "Root of the regressed leg, in the direction with the smaller p-value."),
+    Column("x", "", "Root of the other leg."),
+    Column("bars", "bars", "Bars that are complete for both legs."),
+    Column("beta", "", "Slope of y on (1, x) over all of them."),
+    Column("eg_statistic", "", "Engle-Granger t-statistic of y on x; -inf where the legs are collinear."),
+    Column("eg_lags", "lags", "Lagged differences in that test."),
+    Column("eg_pvalue", "", "Its p-value (MacKinnon, two series)."),
+    Column("eg_pvalue_reverse", "", "The same with the legs exchanged."),
+    Column("pvalue", "", "Twice the smaller of the two, at most 1: the direction was chosen."),
+    Column("bh_pvalue", "", "pvalue adjusted for all pairs scanned, Benjamini-Hochberg."),
+    Column("by_pvalue", "", "The same, Benjamini-Yekutieli: valid whatever the dependence."),
+    Column("johansen_trace", "", "Johansen's trace statistic for no relation, constant, same lags."),
+    Column("johansen_rank", "", "Relations by that test at 5 %: 0, 1, or 2 where both series look stationary."),
+    Column("half_life", "bars", "Of the residual, by an AR(1); inf where nothing pulls it back."),
+    Column("hurst", "", "Of the residual, by mean square changes over 1 .. 64 bars: 0.5 for a walk."),
+    Column("zero_crossings", "", "Times the residual changed sign."),
+    Column("correlation", "", "Of the legs' bar-to-bar changes."),
+    Column("beta_spread", "fraction", "Deviation of the slopes of 250-bar stretches, over the size of beta."),
+    Column("sigma", "log or quote", "Deviation of the residual."),
+    Column("cost_sigmas", "sigma", "Fees and slippage of a round trip at the last prices, in deviations of the residual."),
+)
+
 # --- decisions (docs/semantics.md 3) -------------------------------------------------------------------------------
 STATES = {
     "FLAT": "No position, no order.",

@@ -34,8 +34,9 @@ def accepted_by_config(name, value) -> bool:
 
 
 @given(name=st.sampled_from(list(SETTINGS)), value=st.one_of(
-    st.integers(-5, 800), st.floats(-1, 30), st.sampled_from([0.5, 1.0, 10.0, 1e6, np.nan, np.inf]), st.booleans(), st.none(),
-    st.sampled_from(["log", "ols", "open", "adf_spread", ""]), st.integers(1, 500).map(np.int64), st.floats(0, 5).map(np.float64)))
+    st.integers(-5, 800), st.floats(-1, 30), st.sampled_from([0.5, 1.0, 10.0, 1e6, np.nan, np.inf]), st.booleans(),
+    st.none(), st.sampled_from(["log", "ols", "open", "adf_spread", ""]), st.integers(1, 500).map(np.int64),
+    st.floats(0, 5).map(np.float64)))
 def test_a_value_is_taken_where_the_config_takes_it(name, value):
     """A space accepts and refuses single values as StrategyConfig does."""
     base = BASE.replace(entry_z=1.0, exit_z=0.0, stop_z=9.0)

@@ -12,8 +12,10 @@ import typer
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
+from pairkit.cli.scan import scan_command
 from pairkit.cli.smoke import smoke_command
 from pairkit.cli.snapshot import snapshot_app
+from pairkit.cli.sweep import sweep_command
 from pairkit.errors import PairkitError
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
     help="Futures pair trading research: honest backtests on audited data.")
 app.command("run")(run_command)
 app.command("rerun")(rerun_command)
+app.command("sweep")(sweep_command)
+app.command("scan")(scan_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")

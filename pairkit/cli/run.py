@@ -60,14 +60,14 @@ def config_from_text(settings: list[str]) -> StrategyConfig:
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--set {text}: write it as FIELD=VALUE, e.g. --set entry_z=2.2")
-        values[name.strip()] = _parsed(name.strip(), value.strip())
+        values[name.strip()] = parsed_value(name.strip(), value.strip())
     try:
         return StrategyConfig(**values)
     except ValidationError as error:
         raise ConfigError(" ".join(describe_errors(error))) from error
 
 
-def _parsed(name: str, text: str) -> Any:
+def parsed_value(name: str, text: str) -> Any:
     """The value of the text in the kind of the field; the text itself where it is none, for the config to refuse."""
     from pairkit.config import SETTINGS
 

@@ -141,7 +141,7 @@ class Cluster:
         futures = [self.client.submit(timed, work, held, rows, pure=False, retries=3) for rows in slices]
         places = {future.key: place for place, future in enumerate(futures)}
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures):  # type: ignore[no-untyped-call]
                 seconds, result = future.result()
                 yield places[future.key], seconds, result
         finally:

@@ -1,0 +1,70 @@
+"""What `sweep` and `scan` share on the command line: a progress bar, a stop that loses nothing, a table out."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_DONE = 2
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], bool]]]:
+    """(progress, cancelled) for long work: a bar on stderr, and Ctrl-C asks for a stop at the next slice."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    stopped: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+    bar = Bar(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+              console=Console(stderr=True), disable=quiet, transient=True)
+    try:
+        with bar:
+            task = bar.add_task(what, total=None)
+            yield (lambda done, total: bar.update(task, completed=done, total=total)), lambda: bool(stopped)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def hand_out(table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]) -> None:
+    """Write the table where it is wanted, and exit with code 2 where it is not the whole."""
+    from pairkit.errors import RunError
+
+    if csv is not None:
+        try:
+            table.to_csv(csv, index=False)
+        except OSError as error:
+            raise RunError(f"{csv} cannot be written ({error}); name another file with --csv.") from error
+    if as_json:
+        typer.echo(json.dumps({**_plain(table.attrs), "rows": json.loads(table.to_json(orient="records", double_precision=15))}))
+    else:
+        show()
+        if csv is not None:
+            typer.echo(f"{len(table):,} rows written to {csv}")
+    if table.attrs["cancelled"]:
+        typer.secho(f"stopped early: {len(table):,} rows were done.", fg="yellow", err=True)
+        raise typer.Exit(NOT_DONE)
+
+
+def print_rows(table: pd.DataFrame, columns: list[str], rows: int, title: str) -> None:
+    """The first rows of a table, in whole words and numbers however narrow the terminal."""
+    typer.secho(title, bold=True)
+    if len(table):
+        typer.echo(table[columns].head(rows).to_string(index=False, float_format="{:.4g}".format))
+    if len(table) > rows:
+        typer.echo(f"... and {len(table) - rows:,} more; --csv writes all.")
+
+
+def _plain(attrs: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in attrs.items()}

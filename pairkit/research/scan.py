@@ -1,0 +1,243 @@
+"""A scan: every pair of a market tested for a relation, with the false discoveries counted in.
+
+1. Each root's series is adjusted once; two are laid on the bars that are complete for both (docs/semantics.md 1).
+2. Each pair is tested in both directions. The better one names the regressed leg, and its p-value is doubled, for it was chosen.
+3. The p-values are adjusted for the number of pairs: by Benjamini and Hochberg (1995), "Controlling the false discovery rate",
+   and by Benjamini and Yekutieli (2001), "The control of the false discovery rate in multiple testing under dependency".
+
+Pairs that share a leg are not independent, which the first does not allow for in general and the second does, at a price in
+power. Neither says that a relation will last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.columns import SCAN_COLUMNS, names
+from pairkit.errors import ConfigError
+from pairkit.market.contracts import ContractSpec
+from pairkit.models.adjusted import adjust
+from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, johansen_trace, lag_rule, relate
+from pairkit.models.stationarity import mackinnon_pvalue
+from pairkit.pair import PairFrame, pair_from_frames
+from pairkit.research.executors import Progress, done_in_slices
+
+if TYPE_CHECKING:
+    from pairkit.audit.snapshot import Snapshot
+
+FloatArray = NDArray[np.float64]
+CAVEAT = ("Pairs that share a leg are not independent. bh_pvalue allows for that only where the dependence is positive; "
+          "by_pvalue always does, and finds less. Neither says that a relation will last.")
+
+_FIGURES = names(SCAN_COLUMNS)[2:]
+
+
+class Series(NamedTuple):
+    """One root: the days (int64) of its complete bars, its adjusted series there, its last price and its terms."""
+
+    days: NDArray[np.int64]
+    values: FloatArray
+    price: float
+    spec: ContractSpec
+
+
+class Market(NamedTuple):
+    """What a slice of a scan needs: the roots, the pairs as places in them, and the settings."""
+
+    series: tuple[Series, ...]
+    pairs: NDArray[np.int64]
+    lags: LagRule
+    log: bool
+    slippage_ticks: float
+    least_bars: int
+
+
+def scan(
+    market: Snapshot | Iterable[PairFrame],
+    *,
+    roots: Sequence[str] | None = None,
+    lags: LagRule = 1,
+    transform: Literal["log", "level"] = "log",
+    slippage_ticks: float = 1.0,
+    least_bars: int = 250,
+    executor: Any = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> pd.DataFrame:
+    """Test every pair of a market for a relation.
+
+    Parameters
+    ----------
+    market : Snapshot, or PairFrames
+        All pairs of the snapshot's roots, or just the pairs given.
+    roots : sequence of str, optional
+        Of a snapshot, only these.
+    lags : int, "aic" or "bic"
+        Lagged differences in each test, or the criterion that chooses them for each pair and direction.
+    transform : {"log", "level"}
+        What the tests are made on, as in StrategyConfig.price_transform.
+    slippage_ticks : float
+        Price conceded on each lot, for `cost_sigmas`.
+    least_bars : int
+        Pairs with fewer common bars are left out; at least 30.
+    executor, progress, cancelled
+        As in `sweep`.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first. `.attrs`: `pairs` (tested), `left_out` (pair ->
+        why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
+
+    Raises
+    ------
+    ConfigError
+        A root is unknown, there are fewer than two, or a setting is not one that is accepted.
+    DataError
+        The lag rule is none.
+    """
+    _check(lags, transform, slippage_ticks, least_bars)
+    if hasattr(market, "roots"):
+        series, places, snapshot = _all_pairs(market, roots, transform)
+    else:
+        series, places, snapshot = _given_pairs(list(market), roots, transform)
+    work = Market(series, places, lags, transform == "log", float(slippage_ticks), least_bars)
+    figures, done = done_in_slices(scan_rows, work, np.arange(len(places)), len(_FIGURES) + 1,
+                                   executor=executor, progress=progress, cancelled=cancelled)
+    table, left_out = _table(work, figures, done)
+    table.attrs = {"pairs": len(table), "left_out": left_out, "lag_rule": str(lags), "transform": transform,
+                   "slippage_ticks": float(slippage_ticks), "snapshot": snapshot, "caveat": CAVEAT,
+                   "cancelled": not bool(done.all())}
+    return table
+
+
+def adjusted_pvalues(pvalues: Sequence[float] | FloatArray, *, method: Literal["bh", "by"]) -> FloatArray:
+    """P-values adjusted for their number: the smallest false discovery rate at which each would be a discovery.
+
+    (K,) in, (K,) out; "bh" Benjamini-Hochberg, "by" Benjamini-Yekutieli. A NaN stays one, and counts as no test.
+    """
+    if method not in ("bh", "by"):
+        raise ConfigError(f"method = {method!r}: accepted is 'bh' or 'by'.")
+    given = np.asarray(pvalues, dtype=np.float64)
+    adjusted = np.full(given.shape, np.nan)
+    tested = np.flatnonzero(np.isfinite(given))
+    if not len(tested):
+        return adjusted
+    order = tested[np.argsort(given[tested], kind="stable")]
+    ranks = np.arange(1, len(order) + 1)
+    scaled = given[order] * len(order) / ranks
+    if method == "by":
+        scaled *= np.sum(1.0 / ranks)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted
+
+
+def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
+    """The figures of some pairs: what one slice of a scan does, wherever it is done.
+
+    (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
+    of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.
+    """
+    return np.array([_figures(market, int(row)) for row in rows])
+
+
+def _figures(market: Market, row: int) -> list[float]:
+    first, second = (market.series[place] for place in market.pairs[row])
+    _, at_first, at_second = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
+    if len(at_first) < market.least_bars:
+        return [0.0, float(len(at_first))] + [np.nan] * (len(_FIGURES) - 1)
+    legs = (first.values[at_first], second.values[at_second])
+    relations = [relate(legs[k], legs[1 - k], lags=market.lags) for k in range(2)]
+    pvalues = [mackinnon_pvalue(relation.statistic, 2) for relation in relations]
+    chosen = int(pvalues[1] < pvalues[0])
+    r, y, x = relations[chosen], (first, second)[chosen], (first, second)[1 - chosen]
+    none, at_most_one = johansen_trace(legs[0], legs[1], lags=int(r.lags))
+    rank = np.nan if np.isnan(none) else float(none > JOHANSEN_95[0]) * (1.0 + float(at_most_one > JOHANSEN_95[1]))
+    cost = _round_trip(y, x, r.slope, market)
+    return [float(chosen), float(len(at_first)), r.slope, r.statistic, r.lags, pvalues[chosen], pvalues[1 - chosen],
+            min(1.0, 2.0 * pvalues[chosen]), np.nan, np.nan, none, rank, r.half_life, r.hurst, r.crossings, r.correlation,
+            r.slope_spread, r.residual_std, cost / r.residual_std if r.residual_std > 0.0 else np.nan]
+
+
+def _round_trip(y: Series, x: Series, slope: float, market: Market) -> float:
+    """Cost of entering and leaving one unit of the spread, in the spread's unit: log, or quote of y."""
+    def share(leg: Series) -> float:
+        """Of a leg's notional."""
+        spec, unit = leg.spec, abs(leg.price) * leg.spec.multiplier
+        fees = spec.fee_open + spec.fee_close
+        return (fees if spec.fee_mode == "rate" else fees / unit) + 2.0 * market.slippage_ticks * spec.tick / abs(leg.price)
+
+    if market.log:
+        return share(y) + abs(slope) * share(x)
+    return share(y) * abs(y.price) + abs(slope) * share(x) * abs(x.price)
+
+
+def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int) -> None:
+    lag_rule(lags)
+    if transform not in ("log", "level"):
+        raise ConfigError(f"transform = {transform!r}: accepted is 'log' or 'level'.")
+    if not 0.0 <= slippage_ticks <= 100.0:
+        raise ConfigError(f"slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100.")
+    needed = max(LEAST_BARS, 3 * lags + 8 if isinstance(lags, int) else 0)
+    if not isinstance(least_bars, int) or least_bars < needed:
+        raise ConfigError(f"least_bars = {least_bars!r}: accepted is a whole number from {needed}.")
+
+
+def _all_pairs(
+    market: Any, roots: Sequence[str] | None, transform: Literal["log", "level"]
+) -> tuple[tuple[Series, ...], NDArray[np.int64], str | None]:
+    wanted = list(dict.fromkeys(market.roots if roots is None else roots))
+    unknown = [root for root in wanted if root not in market.roots]
+    if unknown or len(wanted) < 2:
+        raise ConfigError(f"roots = {', '.join(wanted) or 'none'}: accepted are at least two of {', '.join(market.roots)}.")
+    series = []
+    for root in wanted:
+        leg, spec = market.leg(root), market.specs[root]
+        series.append(_series(pair_from_frames(leg, leg, y_spec=spec, x_spec=spec), 0, transform))
+    return tuple(series), np.array(list(combinations(range(len(series)), 2))), market.id
+
+
+def _given_pairs(
+    pairs: list[PairFrame], roots: Sequence[str] | None, transform: Literal["log", "level"]
+) -> tuple[tuple[Series, ...], NDArray[np.int64], str | None]:
+    if roots is not None:
+        raise ConfigError("roots chooses among a snapshot's; give only the pairs that you want.")
+    if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
+        raise ConfigError("a scan needs a snapshot, or a list of at least one PairFrame.")
+    series = [_series(pair, leg, transform) for pair in pairs for leg in range(2)]
+    ids = {pair.provenance.snapshot_id for pair in pairs}
+    return tuple(series), np.arange(2 * len(pairs)).reshape(-1, 2), ids.pop() if len(ids) == 1 else None
+
+
+def _series(pair: PairFrame, leg: int, transform: Literal["log", "level"]) -> Series:
+    """One leg of a pair on the pair's complete bars."""
+    adjusted = adjust(pair, transform)
+    closes = adjusted.market.close[:, leg]
+    known = closes[np.isfinite(closes)]
+    return Series(days=pair.trade_date.asi8[adjusted.complete], values=adjusted.series[adjusted.complete, leg],
+                  price=float(known[-1]) if len(known) else np.nan, spec=(pair.y_spec, pair.x_spec)[leg])
+
+
+def _table(market: Market, figures: FloatArray, done: NDArray[np.bool_]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The ranked table, and the pairs left out with the reason."""
+    codes = [series.spec.code for series in market.series]
+    ends = market.pairs[done]
+    swapped, values = figures[done, 0] > 0.0, figures[done, 1:]
+    enough = values[:, 0] >= market.least_bars
+    left_out = {f"{codes[a]}-{codes[b]}": f"{int(bars)} common bars, fewer than {market.least_bars}"
+                for (a, b), bars in zip(ends[~enough], values[~enough, 0], strict=True)}
+    ends = np.where(swapped[:, np.newaxis], ends[:, ::-1], ends)[enough]
+    labels = np.array(codes, dtype=object)
+    columns: dict[str, Any] = {"y": pd.array(labels[ends[:, 0]], dtype="str"), "x": pd.array(labels[ends[:, 1]], dtype="str")}
+    columns |= {name: values[enough, i] for i, name in enumerate(_FIGURES)}
+    table = pd.DataFrame(columns)
+    table["bars"] = table["bars"].astype(np.int64)
+    for method in ("bh", "by"):
+        table[f"{method}_pvalue"] = adjusted_pvalues(table["pvalue"].to_numpy(), method=method)
+    return table.sort_values(["pvalue", "eg_statistic", "y", "x"], ignore_index=True), left_out

@@ -1,0 +1,233 @@
+"""The scan: each figure against statsmodels or plain numpy, the adjusted p-values against published ones."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.stattools import coint
+from statsmodels.tsa.vector_ar.vecm import coint_johansen
+
+from pairkit.audit.snapshot import write_snapshot
+from pairkit.columns import SCAN_COLUMNS, names
+from pairkit.errors import ConfigError, DataError
+from pairkit.models.adjusted import adjust
+from pairkit.models.cointegration import johansen_trace, relate
+from pairkit.research.scan import adjusted_pvalues, scan
+from tests.pairs import draw_pair, leg_frame, pair_of, spec
+
+# Benjamini and Hochberg (1995), section 4.1: fifteen p-values of a trial of thrombolysis.
+PUBLISHED = [.0001, .0004, .0019, .0095, .0201, .0278, .0298, .0344, .0459, .3240, .4262, .5719, .6528, .7590, 1.0]
+
+
+def two_series(seed: int, bars: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """A walk and a series that follows it, more or less."""
+    rng = np.random.default_rng(seed)
+    x = 8 + np.cumsum(rng.normal(0, 0.01, bars))
+    noise = np.zeros(bars)
+    for t in range(1, bars):
+        noise[t] = rng.uniform(0.8, 1.0) * noise[t - 1] + rng.normal(0, 0.01)
+    return 1.0 + rng.uniform(-1, 2) * x + noise, x
+
+
+def statsmodels_coint(y, x, lags):
+    """statsmodels.coint by our rule: (statistic, p-value)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fixed = isinstance(lags, int)
+        answer = coint(y, x, trend="c", maxlag=lags if fixed else None, autolag=None if fixed else lags)
+        return float(answer[0]), float(answer[1])
+
+
+@pytest.mark.parametrize("lags", [0, 1, 2, 5, "aic", "bic"])
+def test_engle_granger_is_statsmodels(lags):
+    """The statistic is that of statsmodels.coint at the same lags, fixed or chosen by AIC or BIC."""
+    for seed in range(6):
+        y, x = two_series(seed)
+        assert relate(y, x, lags=lags).statistic == pytest.approx(statsmodels_coint(y, x, lags)[0], rel=1e-8)
+
+
+def test_engle_granger_at_a_high_level():
+    """A level of 1e5 costs no digits: the statistic is the one without the level."""
+    y, x = two_series(1)
+    assert relate(y + 1e5, x + 1e5).statistic == pytest.approx(relate(y, x).statistic, rel=1e-7)
+
+
+@pytest.mark.parametrize("lags", [1, 2, 4])
+def test_johansen_is_statsmodels(lags):
+    """Both trace statistics are those of coint_johansen with a constant."""
+    for seed in range(6):
+        y, x = two_series(seed)
+        expected = coint_johansen(np.column_stack([y, x]), 0, lags).lr1
+        assert johansen_trace(y, x, lags=lags) == pytest.approx(tuple(expected), rel=1e-7)
+
+
+def test_figures_of_the_residual_are_plain_ones():
+    """Slope, deviation, half-life, crossings and correlation by numpy, on one pair."""
+    y, x = two_series(3)
+    found = relate(y, x)
+    slope, intercept = np.polyfit(x, y, 1)
+    e = y - intercept - slope * x
+    assert found.slope == pytest.approx(slope, rel=1e-9)
+    assert found.residual_std == pytest.approx(np.std(e, ddof=1), rel=1e-9)
+    assert found.half_life == pytest.approx(-math.log(2) / math.log1p(np.polyfit(e[:-1], np.diff(e), 1)[0]), rel=1e-7)
+    assert found.crossings == np.sum(np.sign(e[1:]) != np.sign(e[:-1]))
+    assert found.correlation == pytest.approx(np.corrcoef(np.diff(y), np.diff(x))[0, 1], rel=1e-9)
+
+
+def test_slope_spread_compares_stretches_of_a_year():
+    """Deviation of the slopes of the last whole 250-bar stretches over the whole sample's; NaN with fewer than two."""
+    y, x = two_series(4, 800)
+    slopes = [np.polyfit(x[first:first + 250], y[first:first + 250], 1)[0] for first in (50, 300, 550)]
+    found = relate(y, x)
+    assert found.slope_spread == pytest.approx(np.std(slopes, ddof=1) / abs(found.slope), rel=1e-8)
+    assert math.isnan(relate(y[:499], x[:499]).slope_spread)
+
+
+def test_hurst_tells_a_walk_from_noise():
+    """Near one half for a residual that is a walk, near nought for noise, by numpy's own fit of the same line."""
+    rng = np.random.default_rng(5)
+    x = np.cumsum(rng.normal(size=20_000))
+    walk, noise = np.cumsum(rng.normal(size=20_000)), rng.normal(size=20_000)
+    assert relate(x + walk, x).hurst == pytest.approx(0.5, abs=0.06)
+    assert relate(x + noise, x).hurst == pytest.approx(0.0, abs=0.02)
+    found = relate(x + walk, x)
+    e = (x + walk) - np.polyval(np.polyfit(x, x + walk, 1), x)
+    lags = 2 ** np.arange(7)
+    line = np.polyfit(np.log(lags), np.log([np.mean((e[k:] - e[:-k]) ** 2) for k in lags]), 1)
+    assert found.hurst == pytest.approx(line[0] / 2, rel=1e-9)
+
+
+def test_degenerate_pairs_say_so():
+    """Collinear legs give -inf as statsmodels does, a constant leg NaN, and what nothing pulls back an infinite half-life."""
+    y, x = two_series(2)
+    assert relate(2 * x + 3, x).statistic == -math.inf
+    assert math.isnan(relate(np.full_like(x, 3.0), x).statistic)
+    assert math.isnan(relate(y, np.full_like(x, 3.0)).statistic)
+    assert math.isnan(johansen_trace(x, x)[0])
+    t = np.arange(400.0)
+    assert relate(1.01 ** t, np.sin(t)).half_life == math.inf
+
+
+def test_adjusted_pvalues_of_the_published_trial():
+    """At 5 %, Benjamini-Hochberg makes four discoveries and Benjamini-Yekutieli three; the fourth is adjusted to .035625."""
+    bh, by = (adjusted_pvalues(PUBLISHED, method=method) for method in ("bh", "by"))
+    assert bh[3] == pytest.approx(0.035625, rel=1e-12)
+    assert (bh <= 0.05).sum() == 4
+    assert (by <= 0.05).sum() == 3
+    assert by == pytest.approx(np.minimum(bh * np.sum(1 / np.arange(1, 16)), 1.0)[:9].tolist() + [1.0] * 6)
+
+
+def test_adjusted_pvalues_know_no_order_and_skip_nan():
+    """A shuffle shuffles the answer; a NaN is no test; nothing gives nothing."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(15)
+    shuffled = adjusted_pvalues(np.array(PUBLISHED)[order], method="by")
+    assert np.array_equal(shuffled, adjusted_pvalues(PUBLISHED, method="by")[order])
+    with_gap = adjusted_pvalues([*PUBLISHED, np.nan], method="bh")
+    assert np.array_equal(with_gap[:15], adjusted_pvalues(PUBLISHED, method="bh"))
+    assert np.isnan(with_gap[15])
+    assert len(adjusted_pvalues([], method="bh")) == 0
+    with pytest.raises(ConfigError, match="'bh' or 'by'"):
+        adjusted_pvalues(PUBLISHED, method="holm")
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    """Four roots: B follows A, C and D go their own ways, and D is listed late."""
+    rng = np.random.default_rng(2)
+    bars, days = 400, pd.bdate_range("2020-01-01", periods=400)
+    a, b = two_series(8)
+    walks = {"A": np.exp(a), "B": np.exp(b), "C": 50 * np.exp(np.cumsum(rng.normal(0, 0.01, bars))),
+             "D": 90 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))}
+    rows = []
+    for root, close in walks.items():
+        table = leg_frame(np.round(close, 2)).assign(root=root, contract=None, trade_date=days)
+        rows.append(table[rng.random(bars) > 0.02] if root != "D" else table.iloc[300:])
+    table = pd.concat(rows, ignore_index=True).assign(up_limit=np.nan, down_limit=np.nan)
+    return write_snapshot(tmp_path_factory.mktemp("scan"), "four", bars=table, data_scope={"source": "test"},
+                          specs=[spec(root, fee_open=3.0, fee_close=4.0, tick=0.01) for root in walks])
+
+
+def test_a_row_is_its_pair(snapshot):
+    """Each pair of roots once, ranked; its figures are those of the pair's own complete bars, in the better direction."""
+    table = scan(snapshot, least_bars=60)
+    assert list(table) == names(SCAN_COLUMNS)
+    assert {frozenset(pair) for pair in zip(table["y"], table["x"], strict=True)} == {
+        frozenset(pair) for pair in ("AB", "AC", "AD", "BC", "BD", "CD")}
+    assert table["pvalue"].is_monotonic_increasing
+    for row in table.itertuples():
+        pair = snapshot.pair(row.y, row.x)
+        adjusted = adjust(pair, "log")
+        y, x = adjusted.series[adjusted.complete].T
+        forward, backward = statsmodels_coint(y, x, 1), statsmodels_coint(x, y, 1)
+        assert row.bars == adjusted.complete.sum()
+        assert row.eg_statistic == pytest.approx(forward[0], rel=1e-7)
+        assert (row.eg_pvalue, row.eg_pvalue_reverse) == pytest.approx((forward[1], backward[1]), rel=1e-6)
+        assert row.pvalue == min(1.0, 2 * row.eg_pvalue)
+        assert row.eg_pvalue <= row.eg_pvalue_reverse
+    assert np.array_equal(table["bh_pvalue"], adjusted_pvalues(table["pvalue"], method="bh"))
+    assert table.attrs["lag_rule"] == "1"
+    assert "share a leg" in table.attrs["caveat"]
+
+
+def test_the_cost_of_a_round_trip_is_counted_in_deviations(snapshot):
+    """Fees and ticks of both legs, in and out, at the last closes, against the residual's deviation."""
+    row = scan(snapshot, roots=["A", "B"], slippage_ticks=2.0).iloc[0]
+    pair = snapshot.pair(row["y"], row["x"])
+    share = {leg: (7.0 + 2 * 2.0 * 0.01 * 10) / (10 * getattr(pair, leg).close[np.isfinite(getattr(pair, leg).close)][-1])
+             for leg in "yx"}
+    assert row["cost_sigmas"] == pytest.approx((share["y"] + abs(row["beta"]) * share["x"]) / row["sigma"], rel=1e-9)
+
+
+def test_pairs_with_too_few_common_bars_are_left_out_and_told(snapshot):
+    """A late listing leaves its pairs out, each with the reason, and the correction counts the others only."""
+    table = scan(snapshot)
+    assert set(table.attrs["left_out"]) == {"A-D", "B-D", "C-D"}
+    assert "fewer than 250" in table.attrs["left_out"]["A-D"]
+    assert len(table) == table.attrs["pairs"] == 3
+    empty = scan(snapshot, roots=["A", "D"])
+    assert len(empty) == 0
+    assert list(empty) == names(SCAN_COLUMNS)
+
+
+def test_given_pairs_are_scanned_as_they_are():
+    """A list of PairFrames: each is one row, and the thread count changes no bit."""
+    pairs = [draw_pair(seed, 300) for seed in range(5)]
+    one, many = (scan(pairs, transform="level", least_bars=100, executor=executor) for executor in (1, 3))
+    assert len(one) + len(one.attrs["left_out"]) == 5
+    pd.testing.assert_frame_equal(one, many, check_exact=True)
+
+
+def test_a_cancelled_scan_keeps_what_is_done():
+    """A cancel after the first slice keeps its pairs and says so."""
+    y, x = two_series(1)
+    pair = pair_of(leg_frame(np.exp(y)), leg_frame(np.exp(x)))
+    table = scan([pair] * 70, cancelled=lambda: True)
+    assert table.attrs["cancelled"]
+    assert 0 < len(table) < 70
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"roots": ["A", "Z"]}, "at least two of A, B, C, D"), ({"roots": ["A"]}, "at least two"),
+    ({"transform": "sqrt"}, "'log' or 'level'"),
+    ({"least_bars": 5}, "a whole number from 30"), ({"slippage_ticks": -1.0}, "from 0 to 100")])
+def test_settings_that_cannot_be_used_are_refused(snapshot, settings, words):
+    """The message says what is accepted."""
+    with pytest.raises(ConfigError, match=words):
+        scan(snapshot, **settings)
+
+
+def test_other_refusals_speak(snapshot):
+    """A lag rule that is none, no pairs, roots of a list, and series too short."""
+    with pytest.raises(DataError, match="'aic' or 'bic'"):
+        scan(snapshot, lags="hqic")
+    with pytest.raises(ConfigError, match="at least one PairFrame"):
+        scan([])
+    with pytest.raises(ConfigError, match="snapshot's"):
+        scan([draw_pair(1, 120)], roots=["A"])
+    with pytest.raises(DataError, match="too few"):
+        relate(np.arange(20.0), np.arange(20.0) ** 2)
