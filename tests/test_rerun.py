@@ -369,3 +369,40 @@ def test_when_two_numbers_agree(recorded, made, apart):
 def test_reading_a_manifest_back_gives_its_text(run, saved):
     """Nothing is lost between the file and the manifest."""
     assert read_manifest(saved).to_json() == run_manifest(run).to_json()
+
+
+def _places(plain: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in nested JSON."""
+    below = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    return [path, *(place for key, value in below for place in _places(value, (*path, key)))]
+
+
+ODD = [None, True, 0, -1, 2**60, 1.5, 1e308, "", "x", "../..", "\ud800", "2022-02-30", "9999-12-31", [], {}, ["x"], {"x": 1}]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_in_a_manifest_the_answer_is_a_verdict_or_a_sentence(saved, folder, seed):
+    """Any value put in any place, hashes made right again or not: never an error that is not pairkit's own."""
+    rng = np.random.default_rng(seed)
+    text = saved.read_text(encoding="utf-8")
+    places = [place for place in _places(json.loads(text)) if place]
+    parts = [place for place in places if place[0] == "inputs"]
+    verdicts = set()
+    for turn in range(60):
+        content = json.loads(text)
+        *above, last = (parts if turn % 2 else places)[rng.integers(len(parts if turn % 2 else places))]
+        inner = content
+        for key in above:
+            inner = inner[key]
+        inner[last] = ODD[rng.integers(len(ODD))]
+        try:
+            content["config_sha256"], content["run_id"] = hash_of(content["inputs"]["config"]), hash_of(content["inputs"])
+            saved.write_bytes(rfc8785.dumps(content))
+        except (PairkitError, TypeError, KeyError, rfc8785.CanonicalizationError, UnicodeEncodeError):
+            saved.write_text(json.dumps(content), encoding="utf-8")
+        try:
+            verdicts.add(rerun(saved, folder).verdict)
+        except PairkitError as error:
+            verdicts.add("refused")
+            assert str(error)
+    assert "refused" in verdicts
