@@ -1,0 +1,113 @@
+"""Where work is done makes no difference to what comes out: threads, a cluster, a cluster that loses a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pairkit.errors import ConfigError
+from pairkit.research import executors
+from pairkit.research.executors import Threads, done_in_slices, executor_of
+from pairkit.research.scan import scan
+from pairkit.research.sweep import sweep
+from tests.pairs import draw_config, draw_pair
+
+SPACE = {"hedge_window": [20, 30], "entry_z": (0.6, 2.0, 0.05), "exit_z": (0.0, 0.5, 0.1)}
+
+
+def squares(offset: float, rows: np.ndarray) -> np.ndarray:
+    """Work whose result for a row is known."""
+    return np.column_stack([rows * rows + offset, -rows])
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A local cluster of two workers."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, \
+            distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_lie_at_their_rows(workers):
+    """Whatever the order of the work and the number of threads, each row's result is its own."""
+    order = np.random.default_rng(1).permutation(1000)
+    seen = []
+    results, done = done_in_slices(squares, 0.5, order, 2, executor=workers, progress=lambda *at: seen.append(at))
+    assert done.all()
+    assert np.array_equal(results, squares(0.5, np.arange(1000)))
+    assert [at[0] for at in seen] == sorted({at[0] for at in seen})
+    assert seen[-1] == (1000, 1000)
+
+
+def test_an_error_in_the_work_is_the_callers():
+    """What a slice raises reaches the caller, and no thread is left behind."""
+    def broken(shared, rows):
+        raise ValueError(f"{len(rows)} rows")
+
+    with pytest.raises(ValueError, match="rows"):
+        done_in_slices(broken, None, np.arange(10), 1, executor=2)
+
+
+def test_nothing_to_do_is_done():
+    """No rows, no results, no complaint."""
+    results, done = done_in_slices(squares, 0.0, np.arange(0), 2)
+    assert results.shape == (0, 2)
+    assert done.shape == (0,)
+
+
+@pytest.mark.parametrize("given", ["threads", 0, -1, True, 2.5, object()])
+def test_what_is_no_executor_is_refused(given):
+    """The message says what is accepted."""
+    with pytest.raises(ConfigError, match=r"number of threads from 1, or a dask\.distributed\.Client"):
+        executor_of(given)
+
+
+def test_the_default_is_every_core_that_this_process_may_use():
+    """None means threads, as many as the process has cores."""
+    hands = executor_of(None)
+    assert isinstance(hands, Threads)
+    assert hands.workers >= 1
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_bits(client):
+    """A sweep and a scan on two workers are those of this process, to the bit."""
+    pair, base = draw_pair(3, 300), draw_config(3, stop_z=4.0)
+    pd.testing.assert_frame_equal(sweep(pair, base, SPACE, executor=client), sweep(pair, base, SPACE), check_exact=True)
+    pairs = [draw_pair(seed, 300) for seed in range(4)]
+    here, there = (scan(pairs, transform="level", least_bars=60, executor=executor) for executor in (None, client))
+    pd.testing.assert_frame_equal(here, there, check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_loses_nothing(client, monkeypatch):
+    """One of two workers is killed while slices are under way: the table is whole and the same, to the bit."""
+    monkeypatch.setattr(executors.Cluster, "slice_seconds", 0.0)  # one row a slice: most are still to come
+    pair, base = draw_pair(4, 300), draw_config(4, stop_z=4.0)
+    processes = list(client.run(os.getpid).values())
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done > executors._FIRST_SLICE and not killed:
+            os.kill(processes[0], signal.SIGKILL)
+            killed.append(done)
+
+    there = sweep(pair, base, SPACE, executor=client, progress=kill_one)
+    assert 0 < killed[0] < len(there)
+    assert not there.attrs["cancelled"]
+    pd.testing.assert_frame_equal(there, sweep(pair, base, SPACE), check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_cancel_leaves_the_cluster_free(client):
+    """After a cancel the client holds no more tasks of the sweep."""
+    pair, base = draw_pair(5, 300), draw_config(5, stop_z=4.0)
+    part = sweep(pair, base, SPACE, executor=client, cancelled=lambda: True)
+    assert part.attrs["cancelled"]
+    assert not client.futures
