@@ -273,7 +273,7 @@ def test_saved_tables_hold_the_run(run):
 def test_text_that_a_spreadsheet_would_run_is_made_inert(cell):
     """A text cell that starts like a formula gets an apostrophe; a negative number stays a number."""
     table = pd.DataFrame({"words": [cell, "plain"], "number": [-1.5, 2.0], "when": pd.to_datetime(["2020-01-02", None])})
-    rows = list(csv.reader(io.StringIO(exports._csv(table), newline="")))
+    rows = list(csv.reader(io.StringIO(exports.csv_text(table), newline="")))
     assert rows[1] == ["'" + cell, "-1.5", "2020-01-02"]
     assert rows[2] == ["plain", "2.0", ""]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.data.quality import examine
+from pairkit.data.quality import examine, faulty_days
 
 DAYS = pd.bdate_range("2024-02-01", periods=80).as_unit("ns")
 ROOTS = ("HC", "M", "RB", "RU")
@@ -222,6 +222,19 @@ def test_a_day_of_several_contracts_counts_once():
     (finding,) = examine(bars)
     assert (finding.kind, finding.count, finding.dates) == ("zero_settle", 2, iso(40, 41))
     assert "2 days (6 bars, of several contracts)" in finding.message
+
+
+def test_faulty_days_are_those_that_the_findings_count():
+    """Each root and kind has as many days as its finding says, and the finding shows the first ten of them."""
+    bars = clean()
+    bars.loc[bars["root"] == "M", "settle"] = 0
+    repeat(bars)
+    bars = bars.drop(at(bars, 60, "HC"))
+    days = faulty_days(bars).groupby(["root", "kind"])["trade_date"].apply(lambda of: tuple(f"{day:%Y-%m-%d}" for day in of))
+    told = {(one.root, one.kind): one for one in examine(bars) if one.kind != "unadjusted_splice"}
+    assert set(days.index) == set(told) == {("M", "zero_settle"), ("RB", "ghost_bar"), ("HC", "missing_bar")}
+    for key, finding in told.items():
+        assert (len(days[key]), days[key][:10]) == (finding.count, finding.dates)
 
 
 def test_findings_count_all_and_show_the_first_days():

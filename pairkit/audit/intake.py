@@ -1,4 +1,4 @@
-"""From files to a snapshot: read, examine, seal. The snapshot records each file's sha256 and every finding."""
+"""From files or uploads to a snapshot: read, examine, seal. The snapshot records each file's sha256 and every finding."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshot import Snapshot, write_snapshot
-from pairkit.data.files import read_bars
+from pairkit.data.files import Given, read_bars
 from pairkit.data.quality import examine
 from pairkit.data.specs_file import read_specs
 
 
 def import_files(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: Given | Iterable[Given],
     *,
     name: str,
     folder: str | os.PathLike[str] = "snapshots",
-    specs_file: str | os.PathLike[str] | None = None,
+    specs_file: Given | None = None,
 ) -> Snapshot:
     """Make the snapshot `folder/name` from CSV and Parquet files of daily bars.
 
     Parameters
     ----------
-    paths : path or paths
+    paths : path, Upload, or several
         Files, or folders of them, as `read_bars` takes.
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
-    specs_file : path, optional
+    specs_file : path or Upload, optional
         Contract specs beside the bundled ones, as `read_specs` takes.
 
     Raises

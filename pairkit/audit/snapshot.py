@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from pairkit.audit import tables
 from pairkit.audit.runtime import describe_runtime
 from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, refuse_if_taken, sha256_hex, strict_json
-from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Sealed, check_manifest, verify_folder
+from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Progress, Sealed, check_manifest, verify_folder
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
@@ -116,7 +116,9 @@ def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:
 
 
 # --- opening -------------------------------------------------------------------------------------------------------
-def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None) -> Snapshot:
+def open_snapshot(
+    path: str | os.PathLike[str], *, expect_id: str | None = None, progress: Progress = lambda _name, _share: None
+) -> Snapshot:
     """Verify a snapshot to the last byte, then parse it.
 
     Parameters
@@ -125,6 +127,8 @@ def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None)
         Its folder.
     expect_id : str, optional
         Refuse any snapshot but the one with this id; only this notices data and manifest rewritten together.
+    progress : callable, optional
+        Told each file before it is checked, and the share of the bytes that was by then.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def open_snapshot(path: str | os.PathLike[str], *, expect_id: str | None = None)
         It is absent, altered, incomplete or of another schema.
     """
     folder = Path(path)
-    return _parse(verify_folder(folder, expect_id=expect_id), folder)
+    return _parse(verify_folder(folder, expect_id=expect_id, progress=progress), folder)
 
 
 def _parse(sealed: Sealed, folder: Path) -> Snapshot:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,6 +30,7 @@ NOTES = "README.md"
 MAX_FILE_BYTES = 2 * 1024**3
 _RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
 _HEX = r"^[0-9a-f]{64}$"
+Progress = Callable[[str, float], None]
 
 
 class _Strict(BaseModel):
@@ -106,8 +107,10 @@ class Sealed:
     files: Mapping[str, bytes]
 
 
-def verify_folder(folder: Path, *, expect_id: str | None = None) -> Sealed:
+def verify_folder(folder: Path, *, expect_id: str | None = None, progress: Progress = lambda _name, _share: None) -> Sealed:
     """Check a snapshot's folder to the last byte.
+
+    `progress` is told each file before it is read, and the share of the bytes that was checked by then.
 
     Raises
     ------
@@ -127,7 +130,11 @@ def verify_folder(folder: Path, *, expect_id: str | None = None) -> Sealed:
                 "and manifest were both rewritten.",
                 "Open the snapshot that was pinned, or pin this id if you mean to use it.")
     _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
-    files = {path: _checked_bytes(folder, resources[path]) for path in sorted(resources)}
+    total, done, files = sum(one.bytes for one in resources.values()), 0, {}
+    for path in sorted(resources):
+        progress(path, done / max(total, 1))
+        files[path] = _checked_bytes(folder, resources[path])
+        done += resources[path].bytes
     return Sealed(snapshot_id, manifest, resources, files)
 
 

@@ -9,6 +9,7 @@
    the session before.
 
 Whatever was dropped, put in order, ignored or missing is told in a finding. There are no partial results.
+A file may also be given as its name and bytes, as an upload is; nothing of it is written to disk.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pairkit.columns import TRADE_DATE
 from pairkit.data.rows import NUMBERS, read_rows
 from pairkit.data.specs_file import known_specs, spec_of
 from pairkit.data.table_file import SUFFIXES
+from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec
@@ -33,6 +35,7 @@ from pairkit.market.contracts import ContractSpec
 _KEY = ["root", "contract", TRADE_DATE]
 _TABLES = (*SUFFIXES, ".xlsx", ".xls")  # a workbook is not read, but refused rather than passed over
 _SHOWN = 5
+Given = str | os.PathLike[str] | Upload
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class ImportedBars:
 
 
 def read_bars(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: Given | Iterable[Given],
     *,
     specs: Mapping[str, ContractSpec] | Iterable[ContractSpec] | None = None,
 ) -> ImportedBars:
@@ -68,7 +71,7 @@ def read_bars(
 
     Parameters
     ----------
-    paths : path or paths
+    paths : path, Upload, or several
         CSV or Parquet files, or folders of them. A file holds one root, named by the file (`RB.csv`) or a column, or
         several.
     specs : specs, optional
@@ -84,8 +87,8 @@ def read_bars(
     roots = {spec.name_zh.casefold(): spec.code for spec in known.values() if spec.name_zh}
     roots |= {code.casefold(): code for code in known}
     parts, sources = [], []
-    for path in files:
-        raw = _bytes_of(path)
+    for file in files:
+        path, raw = (Path(file.name), file.content) if isinstance(file, Upload) else (file, _bytes_of(file))
         part, told = read_rows(path, raw, roots)
         sources.append(SourceFile(path.name, len(raw), sha256(raw).hexdigest()))
         parts.append(part)
@@ -100,12 +103,16 @@ def read_bars(
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
-def _files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[list[Path], list[Finding]]:
+def _files(paths: Given | Iterable[Given]) -> tuple[list[Path | Upload], list[Finding]]:
     """The files to read, and a finding for what a folder holds beside them."""
-    given = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
-    files: list[Path] = []
+    given = [paths] if isinstance(paths, str | os.PathLike | Upload) else list(paths)
+    files: list[Path | Upload] = []
     ignored: list[str] = []
-    for path in given:
+    for one in given:
+        if isinstance(one, Upload):
+            files.append(one)
+            continue
+        path = Path(one)
         if not path.exists():
             raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.")
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:

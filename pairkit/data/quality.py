@@ -12,6 +12,7 @@ that is not a repeat, not without volume and not another contract's; it is not o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -85,6 +86,17 @@ class _Bars:
         return np.asarray(_MAD_TO_SIGMA * distance.groupby(self.root).transform("median"))
 
 
+@dataclass(frozen=True, eq=False)
+class _Marked:
+    """One check's marks, wherever it found any: (M,) the root and the day of each bar, or of each day without one."""
+
+    kind: str
+    severity: Severity
+    what: str
+    roots: NDArray[np.object_]
+    days: NDArray[np.datetime64]
+
+
 def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tuple[Finding, ...]:
     """Every fault found in the bars, by root.
 
@@ -96,28 +108,43 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
         The days on which there should be bars. Without it, the roots are compared with one another.
     """
     table = _Bars(bars)
-    findings = []
-    for kind, severity, check, what in _CHECKS:
-        findings += _gathered(kind, severity, what, table.root, table.day, check(table))
-    expected = _expected(table, calendar)
-    findings += _gathered("ghost_bar", "warning", "bars on a day without trading: a repeat of the day before, a "
-                                                  "weekend, New Year's Day, or a day on which no other root traded",
-                          table.root, table.day, _repeats(table) | _closed(table.day) | _unexpected(table, expected))
-    findings += _missing(table, expected)
+    findings = [finding for marked in _all_marks(table, calendar) for finding in _gathered(marked)]
     findings += _splices(table)
     findings += _double_counts(table)
     return tuple(sorted(findings, key=lambda finding: (finding.root, finding.kind)))
 
 
-def _gathered(
-    kind: str, severity: Severity, what: str, roots: NDArray[np.object_], days: NDArray[np.datetime64], marks: Marks
-) -> list[Finding]:
+def faulty_days(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> pd.DataFrame:
+    """Every day that a finding of `examine` counts, where a finding shows the first ten: `root, trade_date, kind`, sorted.
+
+    Parameters
+    ----------
+    bars, calendar
+        As `examine` takes them.
+    """
+    parts = [pd.DataFrame({"root": marked.roots, TRADE_DATE: marked.days.astype("datetime64[ns]"), "kind": marked.kind})
+             for marked in _all_marks(_Bars(bars), calendar)]
+    every = pd.concat(parts, ignore_index=True).drop_duplicates()
+    return every.sort_values(["root", TRADE_DATE, "kind"], ignore_index=True)
+
+
+def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]:
+    found = [_marked(kind, severity, what, table, check(table)) for kind, severity, check, what in _CHECKS]
+    expected = _expected(table, calendar)
+    ghosts = _repeats(table) | _closed(table.day) | _unexpected(table, expected)
+    found.append(_marked("ghost_bar", "warning", "bars on a day without trading: a repeat of the day before, a weekend, "
+                                                 "New Year's Day, or a day on which no other root traded", table, ghosts))
+    return [*found, _missing(table, expected)]
+
+
+def _marked(kind: str, severity: Severity, what: str, table: _Bars, marks: Marks) -> _Marked:
+    return _Marked(kind, severity, what, table.root[marks], table.day[marks])
+
+
+def _gathered(marked: _Marked) -> list[Finding]:
     """One finding for each root that has a mark."""
-    findings = []
-    for root in sorted(set(roots[marks])):
-        of_root = days[marks & (roots == root)]
-        findings.append(_finding(kind, severity, what, str(root), of_root))
-    return findings
+    roots = sorted(set(marked.roots))
+    return [_finding(marked.kind, marked.severity, marked.what, str(root), marked.days[marked.roots == root]) for root in roots]
 
 
 def _finding(kind: str, severity: Severity, what: str, root: str, bar_days: NDArray[np.datetime64]) -> Finding:
@@ -232,22 +259,20 @@ def _unexpected(bars: _Bars, expected: pd.DataFrame) -> Marks:
     return np.asarray(expected.to_numpy()[row, expected.columns.get_indexer(pd.Index(bars.root))] == 0)
 
 
-def _missing(bars: _Bars, expected: pd.DataFrame) -> list[Finding]:
-    """Days that a series lacks between its first and its last, by root."""
+def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
+    """Days that a series lacks between its first and its last."""
     days = expected.index.to_numpy().astype("datetime64[D]")
-    lacking: dict[str, list[NDArray[np.datetime64]]] = {}
+    roots: list[NDArray[np.object_]] = []
+    lacking: list[NDArray[np.datetime64]] = []
     bounds = np.flatnonzero(np.diff(bars.series, prepend=-1, append=-1))
     for first, end in pairwise(bounds):
         root = str(bars.root[first])
         wanted = days[expected[root].to_numpy() == 1]
         wanted = wanted[(wanted > bars.day[first]) & (wanted < bars.day[end - 1])]
-        lacking.setdefault(root, []).append(np.setdiff1d(wanted, bars.day[first:end], assume_unique=True))
-    findings = []
-    for root, parts in lacking.items():
-        gone = np.concatenate(parts)
-        if len(gone):
-            findings.append(_finding("missing_bar", "warning", "bars that are missing on trading days", root, gone))
-    return findings
+        lacking.append(np.setdiff1d(wanted, bars.day[first:end], assume_unique=True))
+        roots.append(np.full(len(lacking[-1]), root, dtype=object))
+    return _Marked("missing_bar", "warning", "bars that are missing on trading days",
+                   np.concatenate(roots), np.concatenate(lacking))
 
 
 # --- series ----------------------------------------------------------------------------------------------------------

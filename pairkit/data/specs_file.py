@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, bundled_specs
 
@@ -22,12 +23,12 @@ _FIELDS = [field.name for field in fields(ContractSpec)]
 _TEXTS = {"code", "fee_mode", "currency", "source", "version", "name", "name_zh", "exchange"}
 
 
-def read_specs(path: str | os.PathLike[str]) -> dict[str, ContractSpec]:
+def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, ContractSpec]:
     """The specs in a file, by code.
 
     Parameters
     ----------
-    path : path
+    path : path or Upload
         JSON: `{"specs": [{...}]}`, a list of specs, or a table from code to spec. CSV: a column per spec field.
 
     Raises
@@ -35,9 +36,9 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, ContractSpec]:
     DataError
         The file cannot be read, a field is unknown, missing or out of bounds, or a code is given twice.
     """
-    file = Path(path)
+    file = Path(path.name if isinstance(path, Upload) else path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = (path.content if isinstance(path, Upload) else file.read_bytes()).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"specs file {file} cannot be read: {error}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
     rows = _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
@@ -55,7 +56,7 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, ContractSpec]:
 def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         plain = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"specs file {file} is not JSON: {error}. An example: {EXAMPLE}") from error
     if isinstance(plain, dict) and isinstance(plain.get("specs"), list):
         plain = plain["specs"]
@@ -111,5 +112,5 @@ def spec_of(root: str, specs: Mapping[str, ContractSpec], where: str) -> Contrac
     if root not in specs:
         example = EXAMPLE.replace("ZZ", root)
         raise DataError(f"{where}: there is no contract spec for root {root!r}. Known are {', '.join(sorted(specs))}. "
-                        f"Give one with --specs FILE, a file such as {example}")
+                        f"Give one in a file of contract terms (--specs FILE), such as {example}")
     return specs[root]

@@ -1,4 +1,8 @@
-"""A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted."""
+"""A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted.
+
+A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes is checked before a cell is
+decoded, and text is decoded as a dictionary, so that a long text said to be in every row is held once and refused.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,21 @@ import io
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pairkit.errors import DataError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 2_000_000, 500, 40_000_000
+MAX_UNPACKED_BYTES = 1024**3
+MAX_TEXT_BYTES = 1000  # of one cell of a Parquet column
+_THRIFT_BYTES = 16 * 1024**2
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 _SEPARATORS = (",", ";", "\t")
 _ENCODINGS = ("utf-8-sig", "gb18030")
-_EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that"
+_EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
 _FOREIGN = {
     b"PK\x03\x04": _EXCEL,
     b"\xd0\xcf\x11\xe0": _EXCEL,
@@ -58,15 +70,54 @@ def _from_parquet(path: Path, raw: bytes) -> CellTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    options = {"thrift_string_size_limit": _THRIFT_BYTES, "thrift_container_size_limit": _THRIFT_BYTES}
     try:
-        table = pq.read_table(pa.BufferReader(raw))
+        stated = pq.ParquetFile(pa.BufferReader(raw), **options)
+        texts = _texts_of_flat(path, stated.schema_arrow)
+        groups = [stated.metadata.row_group(place) for place in range(stated.metadata.num_row_groups)]
+        unpacked = sum(group.total_byte_size for group in groups)
+        _refuse_huge(path, stated.metadata.num_rows, stated.metadata.num_columns, unpacked)
+        table = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts, **options).read(use_threads=False)
+        _refuse_huge(path, table.num_rows, table.num_columns, table.nbytes)
+        _refuse_long_texts(path, table)
         columns = tuple(column.to_pylist() for column in table.columns)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.") from error
-    for heading, column in zip(table.column_names, columns, strict=True):
-        if any(isinstance(cell, list | dict) for cell in column):
-            raise DataError(f"{path}, column {heading}: holds lists or tables; expected one value a cell.")
     return _checked(CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1)))
+
+
+def _texts_of_flat(path: Path, schema: pa.Schema) -> list[str]:
+    """The columns of text; refuses a column whose cells are more than one value."""
+    import pyarrow as pa
+
+    for field in schema:
+        of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_nested(of) or pa.types.is_fixed_size_binary(of) or isinstance(of, pa.BaseExtensionType):
+            raise DataError(f"{path}, column {field.name}: holds lists or tables ({of}); expected one value a cell.")
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
+
+
+def _refuse_long_texts(path: Path, table: pa.Table) -> None:
+    import pyarrow as pa
+
+    for heading, column in zip(table.column_names, table.columns, strict=True):
+        for chunk in column.chunks:
+            texts = chunk.dictionary if pa.types.is_dictionary(column.type) else chunk
+            if pa.types.is_primitive(texts.type) or not len(texts):
+                continue
+            longest = pa.compute.max(pa.compute.binary_length(texts)).as_py()
+            if longest is not None and longest > MAX_TEXT_BYTES:
+                raise DataError(f"{path}, column {heading}: holds a text of {longest:,} bytes; at most {MAX_TEXT_BYTES:,} are "
+                                "accepted. It is no column of bars.")
+
+
+def _refuse_huge(path: Path, rows: int, columns: int, unpacked_bytes: int) -> None:
+    for found, most, what in ((rows, MAX_ROWS, "rows"), (columns, MAX_COLUMNS, "columns"), (rows * columns, MAX_CELLS, "cells"),
+                              (unpacked_bytes, MAX_UNPACKED_BYTES, "bytes when unpacked")):
+        if found > most:
+            raise DataError(f"{path} has {found:,} {what}; at most {most:,} are accepted. Split the file, or leave out what is "
+                            "no daily bar.")
 
 
 def _from_csv(path: Path, raw: bytes) -> CellTable:
@@ -77,6 +128,7 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
         raise DataError(f"{path} is no table: its first line is {heading_line[:60]!r}. Expected headings separated by "
                         "a comma, a semicolon or a tab.")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    _refuse_huge(path, text.count("\n"), heading_line.count(separator) + 1, 0)
     rows, row_numbers = [], []
     try:
         for row in reader:

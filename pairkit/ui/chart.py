@@ -25,23 +25,38 @@ from pairkit.ui.runs import run_key
 KEY = "chart"
 FOLLOWS = ("yaxis", "yaxis2", "yaxis3", "yaxis6", "yaxis7", "yaxis8")  # panes scaled to what is visible; not z, not gates
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-_HTML = '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:400px"></div>'
+_HTML = '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
 _LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
 
 
 @st.cache_resource(show_spinner=False)
-def _components() -> tuple[Any, Any]:
-    """The loader of plotly.js, and the chart; registered once."""
+def _loader() -> Any:
+    """The component that brings plotly.js to the page; registered once."""
     library = _PLOTLY.read_text(encoding="utf-8") + "\nexport default function () {}\n"
+    return st.components.v2.component("pairkit_plotly", html="<span></span>", js=library, isolate_styles=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _chart(name: str, label: str, height: int) -> Any:
+    """One of the page's charts; registered once."""
     drawing = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
-    register = st.components.v2.component
-    return (register("pairkit_plotly", html="<span></span>", js=library, isolate_styles=False),
-            register("pairkit_chart", html=_HTML.format(label=_LABEL), js=drawing, isolate_styles=False))
+    html = _HTML.format(label=label, height=height)
+    return st.components.v2.component(f"pairkit_{name}", html=html, js=drawing, isolate_styles=False)
+
+
+def load_plotly() -> None:
+    """What a page calls once, before its charts."""
+    _loader()(key="plotly")
+
+
+def show(packed: str, *, name: str, label: str, rev: str, filename: str, height: int = 400) -> None:
+    """Draw a packed figure in which nothing can be chosen, as the chart `name`; `label` is what a screen reader says of it."""
+    _chart(name, label, height)(key=name, on_picked_change=lambda: None, on_theme_change=lambda: None,
+                                data={"figure": packed, "picked": None, "rev": rev, "filename": filename})
 
 
 def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> None:
     """Draw a run; `bar` is the chosen bar's ISO date. A click on another calls `on_pick` with its date, then reruns."""
-    loader, chart = _components()
     dark = st.context.theme.type == "dark"
     packed = _packed(run, dark)
     picked = float(milliseconds([bar])[0]) if bar else None
@@ -52,8 +67,8 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
         if isinstance(date, str):
             on_pick(date)
 
-    loader(key="plotly")
-    chart(key=KEY, on_picked_change=picked_in_browser, on_theme_change=lambda: None,
+    load_plotly()
+    _chart("chart", _LABEL, 400)(key=KEY, on_picked_change=picked_in_browser, on_theme_change=lambda: None,
           data={"figure": packed, "picked": picked, "rev": rev, "filename": f"pairkit-{run.pair.name}"})
 
 

@@ -30,12 +30,12 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
 
 def frame_csv(run: BacktestRun) -> str:
     """The run's table as CSV, one row per bar by trade date."""
-    return _csv(run.frame.reset_index(names="trade_date"))
+    return csv_text(run.frame.reset_index(names="trade_date"))
 
 
 def trades_csv(run: BacktestRun) -> str:
     """The round trips as CSV."""
-    return _csv(run.trades)
+    return csv_text(run.trades)
 
 
 def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
@@ -44,7 +44,7 @@ def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
     return page
 
 
-def _csv(table: pd.DataFrame) -> str:
+def csv_text(table: pd.DataFrame) -> str:
     """As CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it. Numbers stay numbers."""
     safe = table.copy()
     for name in safe.columns:

@@ -45,6 +45,7 @@ def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
     folder = runs.ROOT / "pages"
     return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
+            st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
             st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
 
 

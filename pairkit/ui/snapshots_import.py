@@ -1,0 +1,81 @@
+"""Import by upload: files from the browser become a snapshot, or one sentence says why not and nothing is left behind.
+
+Nothing of an upload is written to disk but the snapshot itself: files are read in memory, checked here whatever the browser
+has checked, and parsed as CSV or Parquet alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pairkit.audit.intake import import_files
+from pairkit.audit.seal import check_slug
+from pairkit.audit.snapshot import Snapshot
+from pairkit.data.table_file import SUFFIXES
+from pairkit.data.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
+from pairkit.errors import DataError, PairkitError
+from pairkit.ui import runs
+from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
+from pairkit.ui.views import escape
+
+SPEC_SUFFIXES = (".json", ".csv")
+_UPLOADS = "uploads"
+
+
+def draw() -> None:
+    """The form, and what came of it."""
+    st.caption(f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
+               f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired in silence: what is odd is "
+               "told in findings, and a cell that cannot be understood refuses the import.")
+    round_ = st.session_state.setdefault("import_round", 0)  # a new key empties the form after a success
+    with st.form("import", border=True):
+        files = st.file_uploader("Files of bars", type=[suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True,
+                                 key=f"{_UPLOADS}_{round_}")
+        left, right = st.columns(2)
+        name = left.text_input("Name of the snapshot", key=f"import_name_{round_}", max_chars=64, placeholder="rb-hc-2024",
+                               help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.")
+        specs = right.file_uploader("Contract terms, for roots that are not bundled", type=["json", "csv"],
+                                    key=f"import_specs_{round_}")
+        asked = st.form_submit_button("Import", icon=":material/upload_file:", type="primary", key="import_now")
+    if asked:
+        _import(files or [], name.strip(), specs)
+
+
+def _import(files: Sequence[Any], name: str, specs: Any) -> None:
+    try:
+        with st.spinner("Reading and sealing …"):
+            snapshot = import_uploads(
+                [Upload(file.name, file.getvalue()) for file in files], name,
+                specs=None if specs is None else Upload(specs.name, specs.getvalue()))
+    except PairkitError as error:
+        st.error(f"Nothing was imported. {escape(str(error))}", icon=":material/error:")
+        return
+    scope = snapshot.manifest["data_scope"]
+    st.session_state[NOTICE] = (
+        f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, {scope['start']} to "
+        f"{scope['end']}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`.")
+    st.session_state[SHOW_NEXT] = snapshot.name
+    st.session_state["import_round"] += 1
+    st.rerun()
+
+
+def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None = None) -> Snapshot:
+    """The snapshot `name` from uploads, in the folder of the app.
+
+    Raises
+    ------
+    DataError
+        No file, too many or too large, named oddly, or not understood. Nothing is written.
+    SnapshotError
+        The name is not accepted or taken, or the disk refuses.
+    """
+    check_slug(name)
+    if not uploads:
+        raise DataError("no file was given; choose CSV or Parquet files of daily bars.")
+    check_uploads(uploads)
+    if specs is not None:
+        check_uploads([specs], SPEC_SUFFIXES)
+    return import_files(uploads, name=name, folder=runs.snapshot_folder(), specs_file=specs)

@@ -1,0 +1,167 @@
+"""Take a market from TuShare: the form, a download in a thread of its own, its progress, and a button that stops it.
+
+The thread outlives a rerun of the page, so another page may be looked at meanwhile. Stopping loses nothing: the answers that
+came are kept, and taking again goes on from there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import streamlit as st
+
+from pairkit.audit.seal import check_slug, refuse_if_taken
+from pairkit.data.take import Rule
+from pairkit.data.taken import Step, exchanges_of
+from pairkit.errors import DataError, PairkitError
+from pairkit.market.contracts import bundled_specs
+from pairkit.market.universe import universe_roots
+from pairkit.ui import runs
+from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
+from pairkit.ui.views import escape
+
+JOB = "take_job"
+EARLIEST = date(1995, 1, 1)
+_YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
+_RULES: dict[str, Rule] = {
+    "The provider's mapping of the day before": "mapping", "Open interest of the day before": "open_interest"}
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+@dataclass(eq=False)
+class TakeJob:
+    """A taking in a thread. `error` says why it ended without a snapshot; "" where it has one, or still runs."""
+
+    roots: Sequence[str]
+    start: date
+    end: date
+    name: str
+    rule: Rule
+    folder: Path
+    step: Step | None = None
+    error: str = ""
+    summary: str = ""
+    stale: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self) -> TakeJob:
+        """Start the thread."""
+        threading.Thread(target=self._run, name=f"take {self.name}", daemon=True).start()
+        return self
+
+    def _run(self) -> None:
+        from pairkit.audit.take import take_snapshot
+        from pairkit.data.tushare import TushareSource, read_settings
+
+        self.error = "It ended for a reason that the server's log tells."  # until it is known better
+        try:
+            source = TushareSource(read_settings(), cancelled=self.stop.is_set)
+            taken = take_snapshot(source, self.roots, self.start, self.end, name=self.name, folder=self.folder, rule=self.rule,
+                                  progress=self._note, cancelled=self.stop.is_set)
+            snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
+            self.summary = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
+                            f"{scope['start']} to {scope['end']}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
+            self.error, self.stale = "", taken.stale
+        except PairkitError as error:
+            self.error = str(error)
+        finally:
+            self.ended.set()
+
+    def _note(self, step: Step) -> None:
+        self.step = step
+
+
+def draw() -> None:
+    """The form, or the progress of a taking under way, or how to get a token."""
+    job: TakeJob | None = st.session_state.get(JOB)
+    if job is not None and not job.ended.is_set():
+        _progress()
+        return
+    if job is not None:
+        _tell(job)
+    if _has_token():
+        _form()
+
+
+def _has_token() -> bool:
+    from pairkit.data.tushare import read_settings, require_token
+
+    try:
+        require_token(read_settings())
+    except PairkitError as error:
+        st.info(f"Nothing can be taken yet: {escape(str(error))}", icon=":material/key:")
+        st.caption("Then reload this page. The token is never shown, logged or written into a snapshot. "
+                   "Without one, import files, or use the bundled simulated market.")
+        return False
+    return True
+
+
+def _form() -> None:
+    try:
+        suggested = universe_roots()
+    except DataError as error:
+        st.warning(escape(str(error)), icon=":material/error:")
+        suggested = _FIRST_ROOTS
+    known = bundled_specs()
+    options = list(dict.fromkeys([*suggested, *known]))
+    with st.form("take", border=True):
+        roots = st.multiselect("Roots", options, [root for root in _FIRST_ROOTS if root in options], key="take_roots",
+                               format_func=lambda root: known[root].label if root in known else root, accept_new_options=True,
+                               help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE")
+        left, middle, right = st.columns(3)
+        today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
+        first = today - timedelta(days=365 * _YEARS)
+        start = left.date_input("From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD")
+        end = middle.date_input("To", today, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
+        name = right.text_input("Name of the snapshot", key="take_name", max_chars=64, placeholder=f"tushare-{today:%Y-%m-%d}",
+                                help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.")
+        rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
+        asked = st.form_submit_button("Take", icon=":material/download:", type="primary", key="take_now")
+    if asked:
+        _begin(roots, start, end, name.strip() or f"tushare-{today:%Y-%m-%d}", _RULES[rule])
+
+
+def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Rule) -> None:
+    """Refuse what cannot succeed; else start the thread."""
+    folder = runs.snapshot_folder()
+    try:
+        if not isinstance(start, date) or not isinstance(end, date) or start > end:
+            raise DataError("the first day must not be after the last; choose two days.")
+        exchanges_of(roots)
+        refuse_if_taken(folder / check_slug(name))
+    except PairkitError as error:
+        st.error(f"Nothing was taken. {escape(str(error))}", icon=":material/error:")
+        return
+    st.session_state[JOB] = TakeJob(list(roots), start, end, name, rule, folder).begin()
+    st.rerun()
+
+
+@st.fragment(run_every=_LOOK_AGAIN_SECONDS)
+def _progress() -> None:
+    """How far it is, looked at again and again without running the rest of the page."""
+    job: TakeJob = st.session_state[JOB]
+    if job.ended.is_set():
+        st.rerun()
+    step = job.step
+    share = 0.0 if step is None else min(step.done / max(step.total, 1), 1.0)
+    what = "Asking …" if step is None else f"{escape(step.what)}, {step.done} of about {step.total}"
+    st.progress(share, text=f"Stopping after this question: {what}" if job.stop.is_set() else what)
+    st.button("Stop", key="take_stop", icon=":material/stop_circle:", on_click=job.stop.set, disabled=job.stop.is_set(),
+              help="What was downloaded is kept; taking again goes on from there.")
+
+
+def _tell(job: TakeJob) -> None:
+    """What came of it, once."""
+    del st.session_state[JOB]
+    if job.error:
+        st.error(f"Nothing was taken. {escape(job.error)}", icon=":material/error:")
+        return
+    st.session_state[NOTICE], st.session_state[SHOW_NEXT] = job.summary, job.name
+    if job.stale:
+        st.session_state[NOTICE] += " The provider was down: part of it is older answers from the cache. The snapshot says so."
+    st.rerun()
