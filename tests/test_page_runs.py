@@ -77,6 +77,14 @@ def test_explore_saves_the_run_on_the_page(folder, made):
     assert any("Saved as" in one.value for one in page.success)
 
 
+def test_a_run_without_a_name_is_called_by_its_pair(folder):
+    """The pair on the page when it is saved, not the one it opened with."""
+    page = app()
+    page.selectbox(key="y").select("TA").run()
+    page.button(key="save_run_now").click().run()
+    assert [one.name for one in store.list_runs()] == ["TA-HC"]
+
+
 def test_a_store_that_cannot_be_written_is_told_on_the_page(tmp_path, monkeypatch):
     """In a sentence, and the page goes on."""
     (tmp_path / "file").write_text("")

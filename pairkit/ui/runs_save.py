@@ -33,9 +33,10 @@ def offer(run: BacktestRun) -> None:
 
 
 def _form(run: BacktestRun) -> None:
-    name = st.text_input("Name", run.pair.name, max_chars=store.MAX_NAME, key="save_run_name")
+    typed = st.text_input("Name", max_chars=store.MAX_NAME, key="save_run_name", placeholder=run.pair.name)
+    name = typed.strip() or run.pair.name  # a default would stay when the pair changes
     note = st.text_area("Note", max_chars=store.MAX_NOTE, key="save_run_note", placeholder="What was tried, and why")
-    st.button("Save", key="save_run_now", type="primary", on_click=_save, args=(run, name, note), disabled=not name.strip())
+    st.button("Save", key="save_run_now", type="primary", on_click=_save, args=(run, name, note))
     told = st.session_state.pop(SAVED, None)
     if told is not None:
         (st.success if told[0] else st.error)(views.escape(told[1]))
