@@ -167,7 +167,7 @@ def _status_boxes(days: pd.Series, status: str, color: str) -> Trace:
     index = pd.DatetimeIndex(days.index[days == status])
     x = _in_leap_year(index)
     joined = np.zeros(len(index), dtype=bool)
-    joined[1:] = (np.diff(index.to_numpy()) == np.timedelta64(1, "D")) & (np.diff(index.year) == 0)
+    joined[1:] = (np.diff(x) == DAY_MS) & (np.diff(index.year) == 0)
     starts = np.flatnonzero(~joined)
     stops = np.append(starts[1:], len(index)) - 1 if len(starts) else starts
     left, right, year = x[starts] - DAY_MS / 2, x[stops] + DAY_MS / 2, np.asarray(index.year, dtype=np.float64)[starts]

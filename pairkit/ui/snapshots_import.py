@@ -32,14 +32,14 @@ def draw() -> None:
                "told in findings, and a cell that cannot be understood refuses the import.")
     round_ = st.session_state.setdefault("import_round", 0)  # a new key empties the form after a success
     with st.form("import", border=True):
-        files = st.file_uploader("Files of bars", type=[suffix[1:] for suffix in SUFFIXES], accept_multiple_files=True,
-                                 key=f"{_UPLOADS}_{round_}")
+        # No `type`: given one, Streamlit answers a file of another kind with an exception, not with what to do about it.
+        files = st.file_uploader(f"Files of bars ({', '.join(SUFFIXES)})", accept_multiple_files=True, key=f"{_UPLOADS}_{round_}")
         left, right = st.columns(2)
         name = left.text_input("Name of the snapshot", key=f"import_name_{round_}", max_chars=64, placeholder="rb-hc-2024",
                                help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.")
-        specs = right.file_uploader("Contract terms, for roots that are not bundled", type=["json", "csv"],
+        specs = right.file_uploader(f"Contract terms, for roots that are not bundled ({', '.join(SPEC_SUFFIXES)})",
                                     key=f"import_specs_{round_}")
-        asked = st.form_submit_button("Import", icon=":material/upload_file:", type="primary", key="import_now")
+        asked = st.form_submit_button("Import", icon=":material/upload_file:", key="import_now")
     if asked:
         _import(files or [], name.strip(), specs)
 

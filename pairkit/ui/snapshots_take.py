@@ -121,7 +121,7 @@ def _form() -> None:
         name = right.text_input("Name of the snapshot", key="take_name", max_chars=64, placeholder=f"tushare-{today:%Y-%m-%d}",
                                 help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.")
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
-        asked = st.form_submit_button("Take", icon=":material/download:", type="primary", key="take_now")
+        asked = st.form_submit_button("Take", icon=":material/download:", key="take_now")
     if asked:
         _begin(roots, start, end, name.strip() or f"tushare-{today:%Y-%m-%d}", _RULES[rule])
 

@@ -43,7 +43,8 @@ def missing(what: str) -> None:
 class Server:
     """`streamlit run app.py` on a free port, its log in a file."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, **environment: str) -> None:
+        self.environment = environment
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -53,6 +54,7 @@ class Server:
         command = [sys.executable, "-m", "streamlit", "run", "app.py",
                    "--server.port", str(self.port), "--server.fileWatcherType", "none"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PAIRKIT_", "STREAMLIT_"))}
+        environment |= self.environment
         environment["PAIRKIT_RUNS"] = str(self.log.parent / "runs")
         self.file = self.log.open("w")
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment)

@@ -1,0 +1,136 @@
+"""The main journeys through the Snapshots page, as a person makes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pairkit.audit.snapshot import open_snapshot
+from tests.browser.conftest import PATIENCE_MS, ROOT, Explore, Server
+
+BARS = "date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,{close},1300\n"
+
+
+class Snapshots(Explore):
+    """The Snapshots page in a browser tab."""
+
+    def open(self, link: str = "/snapshots") -> Snapshots:
+        self.page.goto(self.server.url + link)
+        self.page.get_by_role("heading", name="Snapshots").wait_for(timeout=PATIENCE_MS)
+        return self.settle()
+
+    def part(self, name: str) -> Snapshots:
+        self.page.get_by_role("tab", name=name).click()
+        self.page.wait_for_timeout(300)
+        return self.settle()
+
+    def drawn(self) -> Snapshots:
+        """Wait for both charts."""
+        for name in ("quality_price", "quality_calendar"):
+            self.key(name).locator(".pk-chart[data-rev] .main-svg").first.wait_for(timeout=PATIENCE_MS)
+        return self.settle()
+
+    def upload(self, *files: Path) -> None:
+        self.key("import_now").wait_for(timeout=PATIENCE_MS)
+        self.page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files([str(file) for file in files])
+        for file in files:
+            self.page.locator("[data-testid=stFileChip]").filter(has_text=file.name).first.wait_for(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder of snapshots of its own, with a copy of the demo."""
+    made = tmp_path_factory.mktemp("snapshots")
+    shutil.copytree(ROOT / "snapshots" / "demo", made / "demo")
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(browser, folder, tmp_path_factory) -> Iterator[Server]:
+    """A server of its own on that folder."""
+    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder), TUSHARE_TOKEN="") as running:
+        yield running
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture
+def snapshots(explore, server) -> Snapshots:
+    """The page of `explore`, which fails on errors of console and network, on this module's server."""
+    return Snapshots(explore.page, server, explore.faults)
+
+
+def test_a_person_looks_at_the_quality_of_a_root_and_verifies(snapshots):
+    """The link opens the root's charts with its faults; the button verifies with the time in the table."""
+    page = snapshots.open("/snapshots?root=TA").drawn().page
+    words = " ".join(snapshots.key("quality_price").locator(".annotation").all_text_contents())
+    assert "30 rolls" in words
+    lanes = snapshots.key("quality_price").locator(".yaxislayer-above .ytick, .y4tick").all_text_contents()
+    assert "zero settle" in " ".join(lanes)
+    assert "no bar: 8" in " ".join(snapshots.key("quality_calendar").locator(".annotation").all_text_contents())
+    snapshots.key("verify").get_by_role("button").click()
+    page.get_by_text("Every byte of").wait_for(timeout=PATIENCE_MS)
+    assert re.search(r"verified, again \d\d:\d\d:\d\d UTC", page.locator("table").first.inner_text())
+
+
+def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_path):
+    """A bad file is told and leaves nothing; good ones become a snapshot that is chosen; a revised one is compared with it."""
+    bad, good = tmp_path / "bad", tmp_path / "good"
+    for place, closes in ((bad, ("x", "4015")), (good, ("4015", "4016"))):
+        place.mkdir()
+        for root, close in zip(("RB", "HC"), closes, strict=True):
+            (place / f"{root}.csv").write_text(BARS.format(close=close))
+    page = snapshots.open().part("Import files").page
+    before = sorted(path.name for path in folder.iterdir())
+    snapshots.upload(bad / "RB.csv", bad / "HC.csv")
+    page.get_by_label("Name of the snapshot", exact=True).fill("mine")
+    snapshots.key("import_now").get_by_role("button").click()
+    page.get_by_text("Nothing was imported.").wait_for(timeout=PATIENCE_MS)
+    assert "'x' is not a number" in page.get_by_test_id("stAlert").inner_text()
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+    for name, files in (("mine", (good / "RB.csv",)), ("mine-2", (good / "RB.csv", good / "HC.csv"))):
+        snapshots.open().part("Import files").upload(*files)
+        page.get_by_label("Name of the snapshot", exact=True).fill(name)
+        snapshots.key("import_now").get_by_role("button").click()
+        page.get_by_text(f"Imported {name}:").wait_for(timeout=PATIENCE_MS)
+        snapshots.settle()
+    assert open_snapshot(folder / "mine-2").roots == ("HC", "RB")
+    snapshots.part("Compare")
+    snapshots.key("older").locator("input, [role=combobox]").first.click()
+    page.get_by_role("option", name="mine", exact=True).click()
+    tile = page.get_by_test_id("stMetric").filter(has_text="Bars added")
+    tile.filter(has_text="2").wait_for(timeout=PATIENCE_MS)
+
+
+def test_without_a_token_the_page_says_how_to_get_one(snapshots):
+    """In words, without an error box."""
+    page = snapshots.open().part("Take from TuShare").page
+    page.get_by_text("there is no TuShare token").wait_for(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_both_themes_draw_charts_in_the_pages_colour(snapshots):
+    """Charts stand on the page's own background, and nothing sticks out to the side."""
+    page = snapshots.open("/snapshots?root=TA&shown=demo").drawn().page
+    assert snapshots.chart_color == snapshots.page_color
+    overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+
+
+@pytest.mark.parametrize("part", ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"])
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_every_part_is_accessible(snapshots, part):
+    """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js)."""
+    axe = os.environ.get("PAIRKIT_AXE")
+    if not axe:
+        pytest.skip("PAIRKIT_AXE does not name a copy of axe.min.js")
+    page = snapshots.open("/snapshots?root=TA&shown=demo").part(part).page
+    page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)["violations"]
+    assert not found, [(one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160]) for one in found]
