@@ -37,17 +37,22 @@ def _form(run: BacktestRun) -> None:
     name = typed.strip() or run.pair.name  # a default would stay when the pair changes
     note = st.text_area("Note", max_chars=store.MAX_NOTE, key="save_run_note", placeholder="What was tried, and why")
     st.button("Save", key="save_run_now", type="primary", on_click=_save, args=(run, name, note))
-    told = st.session_state.pop(SAVED, None)
-    if told is not None:
-        (st.success if told[0] else st.error)(views.escape(told[1]))
+    of_run, good, told = st.session_state.get(SAVED, ("", False, ""))
+    if of_run == _identity(run):
+        (st.success if good else st.error)(views.escape(told))
 
 
 def _save(run: BacktestRun, name: str, note: str) -> None:
     try:
         saved = store.save(run, name, note)
-        st.session_state[SAVED] = (True, f"Saved as {saved.name}. The Runs page has it.")
+        st.session_state[SAVED] = (_identity(run), True, f"Saved as {saved.name}. The Runs page has it.")
     except RunError as error:
-        st.session_state[SAVED] = (False, str(error))
+        st.session_state[SAVED] = (_identity(run), False, str(error))
+
+
+def _identity(run: BacktestRun) -> str:
+    """What tells this run from another on the page: the message of a save is shown beside the run that was saved."""
+    return f"{run.pair.provenance.snapshot_id} {run.pair.name} {run.config.model_dump_json()}"
 
 
 def bundle(run: BacktestRun) -> bytes:

@@ -28,7 +28,8 @@ def test_a_person_saves_proves_compares_opens_and_deletes(explore):
         explore.settle()
     explore.key("verify_runs").get_by_role("button").click()
     page.get_by_text("The same: every hash").nth(1).wait_for(timeout=PATIENCE_MS)
-    assert page.get_by_text("first differ on").is_visible()
+    page.get_by_text("first differ on").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
     assert page.get_by_test_id("stAlert").filter(has_text="low <b>").is_visible()
     page.wait_for_selector(".st-key-equity_chart .main-svg", timeout=PATIENCE_MS)
 
@@ -66,6 +67,23 @@ def _save(explore, name: str) -> None:
     explore.key("save_run_now").get_by_role("button").click()
     explore.page.get_by_text("Saved as").wait_for(timeout=PATIENCE_MS)
     explore.settle()
+
+
+def test_a_ticked_row_is_chosen(explore):
+    """A tick in the table puts the run among those chosen, and in the link; the run is deleted again."""
+    page = explore.open("/?y=RB&x=HC").page
+    _save(explore, "steel")
+    page.goto(f"{explore.server.url}/runs")
+    page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    explore.key("verify_runs").get_by_role("button").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert "steel" in page.url
+    explore.key("delete_runs").get_by_role("button").click()
+    explore.key("delete_runs_now").get_by_role("button").click()
+    explore.key("delete_runs").wait_for(state="detached", timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("button", ["save_report", "save_bundle"])
