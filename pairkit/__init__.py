@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame as PairFrame
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
-    from pairkit.run import BacktestRun as BacktestRun
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
+    from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest
 
 

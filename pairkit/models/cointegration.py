@@ -69,11 +69,17 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
     DataError
         The series differ in length, hold a NaN, or are shorter than 30 bars or too short for the lags.
     """
-    y, x = checked_legs(y, x)
-    fixed, rule = lag_rule(lags)
-    if y.size < max(LEAST_BARS, 3 * fixed + 8):
-        raise DataError(f"{y.size} bars are too few for a test with {lags} lags; use at least {max(LEAST_BARS, 3 * fixed + 8)}.")
-    return Relation(*_relate(y, x, fixed, rule))
+    return Relation(*_relate(*_checked(y, x, lags)))
+
+
+def engle_granger(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> tuple[float, float, int, int]:
+    """Engle-Granger of y on (1, x) and of x on (1, y): the two statistics, and the lags of each.
+
+    As in `relate`, of which it is the dear part; what the two directions share is done once.
+    """
+    y, x, fixed, rule = _checked(y, x, lags)
+    forward, backward, lags_forward, lags_backward = _both_ways(y, x, fixed, rule)
+    return float(forward), float(backward), int(lags_forward), int(lags_backward)
 
 
 def johansen_trace(y: FloatArray, x: FloatArray, *, lags: int = 1) -> tuple[float, float]:
@@ -86,6 +92,14 @@ def johansen_trace(y: FloatArray, x: FloatArray, *, lags: int = 1) -> tuple[floa
     return float(none), float(at_most_one)
 
 
+def _checked(y: FloatArray, x: FloatArray, lags: LagRule) -> tuple[FloatArray, FloatArray, int, int]:
+    y, x = checked_legs(y, x)
+    fixed, rule = lag_rule(lags)
+    if y.size < max(LEAST_BARS, 3 * fixed + 8):
+        raise DataError(f"{y.size} bars are too few for a test with {lags} lags; use at least {max(LEAST_BARS, 3 * fixed + 8)}.")
+    return y, x, fixed, rule
+
+
 def lag_rule(lags: LagRule) -> tuple[int, int]:
     """A rule as (lags, code) for the kernels, or DataError."""
     if isinstance(lags, str) and lags in ("aic", "bic"):
@@ -96,18 +110,39 @@ def lag_rule(lags: LagRule) -> tuple[int, int]:
 
 
 @kernel
-def _slope_and_means(y, x, first, last):
-    """Least-squares slope of y on (1, x) over first <= t < last, the two means and sums of squares, about the first bar."""
+def _means(y, x, first, last):
+    """Means over first <= t < last, about the first bar; four sums of each, so that none waits for the one before."""
+    y0, x0 = y[first], x[first]
+    a = b = c = d = e = f = g = h = 0.0
+    t = first
+    while t + 4 <= last:
+        a, b, c, d = a + (y[t] - y0), b + (y[t + 1] - y0), c + (y[t + 2] - y0), d + (y[t + 3] - y0)
+        e, f, g, h = e + (x[t] - x0), f + (x[t + 1] - x0), g + (x[t + 2] - x0), h + (x[t + 3] - x0)
+        t += 4
+    while t < last:
+        a, e = a + (y[t] - y0), e + (x[t] - x0)
+        t += 1
     n = last - first
-    sy = sx = 0.0
-    for t in range(first, last):
-        sy, sx = sy + (y[t] - y[first]), sx + (x[t] - x[first])
-    mean_y, mean_x = y[first] + sy / n, x[first] + sx / n
-    syy = sxy = sxx = 0.0
-    for t in range(first, last):
+    return y0 + ((a + b) + (c + d)) / n, x0 + ((e + f) + (g + h)) / n
+
+
+@kernel
+def _slope_and_means(y, x, first, last):
+    """Least-squares slope of y on (1, x) over first <= t < last, the two means and sums of squares and of products."""
+    mean_y, mean_x = _means(y, x, first, last)
+    syy = sxy = sxx = tyy = txy = txx = 0.0
+    t = first
+    while t + 2 <= last:
+        v, u = y[t] - mean_y, x[t] - mean_x
+        w, z = y[t + 1] - mean_y, x[t + 1] - mean_x
+        syy, sxy, sxx = syy + v * v, sxy + u * v, sxx + u * u
+        tyy, txy, txx = tyy + w * w, txy + z * w, txx + z * z
+        t += 2
+    if t < last:
         v, u = y[t] - mean_y, x[t] - mean_x
         syy, sxy, sxx = syy + v * v, sxy + u * v, sxx + u * u
-    return (sxy / sxx if sxx > 0.0 else np.nan), mean_y, mean_x, syy, sxx
+    syy, sxy, sxx = syy + tyy, sxy + txy, sxx + txx
+    return (sxy / sxx if sxx > 0.0 else np.nan), mean_y, mean_x, syy, sxx, sxy
 
 
 @kernel
@@ -131,24 +166,9 @@ def _add_row(gram, row):
 
 
 @kernel
-def _gram_one_lag(e, gram):
-    """`_residual_gram` with one lag before the level, in registers: the case of every scan."""
-    qq = ql = qd = ll = ld = dd = 0.0
-    for t in range(2, e.size):
-        q, d = e[t - 1] - e[t - 2], e[t] - e[t - 1]
-        level = e[t - 1]
-        qq, ql, qd = qq + q * q, ql + q * level, qd + q * d
-        ll, ld, dd = ll + level * level, ld + level * d, dd + d * d
-    gram[0, 0], gram[0, 1], gram[0, 2], gram[1, 1], gram[1, 2], gram[2, 2] = qq, ql, qd, ll, ld, dd
-
-
-@kernel
 def _residual_gram(e, lags, first, level_first):
     """Products of the residual's columns on rows t >= first: `lags` lagged changes, level, change; the level may come first."""
     gram = np.zeros((lags + 2, lags + 2))
-    if lags == 1 and first == 2 and not level_first:
-        _gram_one_lag(e, gram)
-        return gram
     row = np.empty(lags + 2)
     level_at, lag_at = (0, 1) if level_first else (lags, 0)
     for t in range(first, e.size):
@@ -195,6 +215,28 @@ def _unit_root_statistic(e, lags):
 
 
 @kernel
+def _one_lag_statistic(y, x, slope, mean_y, mean_x):
+    """`_unit_root_statistic` at one lag, the case of every scan, in registers: the residual is never stored."""
+    qq = ql = qd = ll = ld = dd = 0.0
+    e1 = (y[0] - mean_y) - slope * (x[0] - mean_x)
+    e2 = (y[1] - mean_y) - slope * (x[1] - mean_x)
+    q = e2 - e1
+    for t in range(2, y.size):
+        e3 = (y[t] - mean_y) - slope * (x[t] - mean_x)
+        d = e3 - e2
+        qq, ql, qd = qq + q * q, ql + q * e2, qd + q * d
+        ll, ld, dd = ll + e2 * e2, ld + e2 * d, dd + d * d
+        e2, q = e3, d
+    if not qq > 0.0:
+        return np.nan
+    level, pull, rest = ll - ql / qq * ql, ld - ql / qq * qd, dd - qd / qq * qd
+    if not level > 0.0:
+        return np.nan
+    rss = rest - pull / level * pull
+    return pull / level / math.sqrt(rss / (y.size - 4) / level) if rss > 0.0 else np.nan
+
+
+@kernel
 def _half_life(e):
     n = e.size - 1
     mean = np.sum(e[:n]) / n
@@ -238,7 +280,7 @@ def _crossings(e):
 @kernel
 def _correlation_of_changes(y, x):
     dy, dx = y[1:] - y[:-1], x[1:] - x[:-1]
-    slope, _, _, syy, sxx = _slope_and_means(dy, dx, 0, dy.size)
+    slope, _, _, syy, sxx, _ = _slope_and_means(dy, dx, 0, dy.size)
     return slope * math.sqrt(sxx / syy) if syy > 0.0 else np.nan
 
 
@@ -255,20 +297,40 @@ def _slope_spread(y, x, slope):
 
 
 @kernel
-def _relate(y, x, lags, rule):
-    slope, mean_y, mean_x, syy, sxx = _slope_and_means(y, x, 0, y.size)
+def _test(y, x, slope, mean_y, mean_x, syy, sxx, sxy, lags, rule):
+    """Engle-Granger of y on x from their moments: the statistic and its lags."""
     if not (sxx > 0.0 and syy > 0.0):
-        return slope, np.nan, float(lags), np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
+        return np.nan, lags
+    if (syy - slope * sxy) <= 10.0 * _COLLINEAR * syy:  # so close to collinear that only the residual itself can tell
+        e = (y - mean_y) - slope * (x - mean_x)
+        if np.sum(e * e) <= _COLLINEAR * syy:
+            return -np.inf, lags
+    if lags == 1 and rule == _FIXED:
+        return _one_lag_statistic(y, x, slope, mean_y, mean_x), lags
     e = (y - mean_y) - slope * (x - mean_x)
-    rss = np.sum(e * e)
-    if rss <= _COLLINEAR * syy:
-        statistic = -np.inf
-    else:
-        if rule != _FIXED:
-            lags = _choose_lags(e, rule)
-        statistic = _unit_root_statistic(e, lags)
-    return (slope, statistic, float(lags), math.sqrt(rss / (y.size - 1)), _half_life(e), _hurst(e), float(_crossings(e)),
-            _correlation_of_changes(y, x), _slope_spread(y, x, slope))
+    if rule != _FIXED:
+        lags = _choose_lags(e, rule)
+    return _unit_root_statistic(e, lags), lags
+
+
+@kernel
+def _both_ways(y, x, lags, rule):
+    slope, mean_y, mean_x, syy, sxx, sxy = _slope_and_means(y, x, 0, y.size)
+    forward = _test(y, x, slope, mean_y, mean_x, syy, sxx, sxy, lags, rule)
+    reverse = sxy / syy if syy > 0.0 else np.nan
+    backward = _test(x, y, reverse, mean_x, mean_y, sxx, syy, sxy, lags, rule)
+    return forward[0], backward[0], forward[1], backward[1]
+
+
+@kernel
+def _relate(y, x, lags, rule):
+    slope, mean_y, mean_x, syy, sxx, sxy = _slope_and_means(y, x, 0, y.size)
+    statistic, lags = _test(y, x, slope, mean_y, mean_x, syy, sxx, sxy, lags, rule)
+    if not (sxx > 0.0 and syy > 0.0):
+        return slope, statistic, float(lags), np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
+    e = (y - mean_y) - slope * (x - mean_x)
+    return (slope, statistic, float(lags), math.sqrt(np.sum(e * e) / (y.size - 1)), _half_life(e), _hurst(e),
+            float(_crossings(e)), _correlation_of_changes(y, x), _slope_spread(y, x, slope))
 
 
 @kernel

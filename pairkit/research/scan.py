@@ -23,7 +23,7 @@ from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
-from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, johansen_trace, lag_rule, relate
+from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, engle_granger, johansen_trace, lag_rule, relate
 from pairkit.models.stationarity import mackinnon_pvalue
 from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.research.executors import Progress, done_in_slices
@@ -153,10 +153,11 @@ def _figures(market: Market, row: int) -> list[float]:
     if len(at_first) < market.least_bars:
         return [0.0, float(len(at_first))] + [np.nan] * (len(_FIGURES) - 1)
     legs = (first.values[at_first], second.values[at_second])
-    relations = [relate(legs[k], legs[1 - k], lags=market.lags) for k in range(2)]
-    pvalues = [mackinnon_pvalue(relation.statistic, 2) for relation in relations]
+    *statistics, _, _ = engle_granger(legs[0], legs[1], lags=market.lags)
+    pvalues = [mackinnon_pvalue(statistic, 2) for statistic in statistics]
     chosen = int(pvalues[1] < pvalues[0])
-    r, y, x = relations[chosen], (first, second)[chosen], (first, second)[1 - chosen]
+    y, x = (first, second)[chosen], (first, second)[1 - chosen]
+    r = relate(legs[chosen], legs[1 - chosen], lags=market.lags)
     none, at_most_one = johansen_trace(legs[0], legs[1], lags=int(r.lags))
     rank = np.nan if np.isnan(none) else float(none > JOHANSEN_95[0]) * (1.0 + float(at_most_one > JOHANSEN_95[1]))
     cost = _round_trip(y, x, r.slope, market)

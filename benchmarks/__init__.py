@@ -1,0 +1,1 @@
+"""How fast pairkit is beside what a user would otherwise use: `python -m benchmarks`."""

@@ -1,0 +1,47 @@
+"""Measure everything, print it, and write docs/benchmarks.md: `python -m benchmarks`.
+
+`--only NAME` times one case and writes nothing; `--no-page` times all and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+
+from benchmarks import growth
+from benchmarks.cases import CASES, SIZES, Row
+from benchmarks.page import PAGE, duration, page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=[case.__name__ for case in CASES])
+    parser.add_argument("--no-page", action="store_true")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")  # statsmodels announces changes of its own
+    rows: list[Row] = []
+    for case in CASES:
+        if asked.only in (None, case.__name__):
+            for bars in SIZES:
+                made = case(bars)
+                rows += made
+                for r in made:
+                    took = f"{duration(r.seconds):>9} a {r.unit:7} x{r.ratio:<9,.3g}"
+                    print(f"{r.work:44} {r.bars:>7,} {r.who:26} {took} {r.error}", flush=True)
+    if asked.only:
+        return
+    grown = {"Growth with configs": growth.by_configs(), "Growth with bars": growth.by_bars(),
+             "Growth with pairs": growth.by_pairs(), "Starting": growth.start_up()}
+    memory = growth.peak_memory()
+    for title, measured in grown.items():
+        print(title, *(f"  {what:42} {duration(took)}" for what, took in measured), sep="\n")
+    for what, before, after in memory:
+        print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
+    if not asked.no_page:
+        PAGE.write_text(page(rows, grown, memory, os.getloadavg()[0]), encoding="utf-8")
+        print(f"written to {PAGE}")
+
+
+if __name__ == "__main__":
+    main()

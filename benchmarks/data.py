@@ -1,0 +1,36 @@
+"""The series that everything is timed on: seeded, and the same for every contender."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+import pairkit as pk
+from pairkit.pair import PairFrame
+
+
+def legs(bars: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Log prices of a pair that is cointegrated, with a half-life of about fourteen bars."""
+    rng = np.random.default_rng(seed)
+    x = 8.0 + np.cumsum(rng.normal(0.0, 0.01, bars))
+    gap = np.zeros(bars)
+    shocks = rng.normal(0.0, 0.006, bars)
+    for t in range(1, bars):
+        gap[t] = 0.95 * gap[t - 1] + shocks[t]
+    return 0.5 + 0.95 * x + gap, x
+
+
+def pair(bars: int, seed: int = 1) -> PairFrame:
+    """The same as two futures with whole lots, fees, ticks and a roll every sixty bars."""
+    days = pd.bdate_range("1700-01-03", periods=bars)
+    tables = []
+    for leg, log_price in enumerate(legs(bars, seed)):
+        close = np.round(np.exp(log_price))
+        before = np.concatenate([close[:1], close[:-1]])
+        contract = np.array([f"C{k}" for k in (np.arange(bars) + 20 * leg) // 60], dtype=object)
+        tables.append(pd.DataFrame({
+            "open": before, "high": np.maximum(before, close), "low": np.minimum(before, close), "close": close,
+            "settle": close, "volume": 1000.0, "open_interest": 5000.0, "contract": contract, "pre_close": before,
+            "roll_open": before}, index=days))
+    terms = {"multiplier": 10.0, "tick": 1.0, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}
+    return pk.pair_from_frames(*tables, y_spec=pk.ContractSpec(code="Y", **terms), x_spec=pk.ContractSpec(code="X", **terms))

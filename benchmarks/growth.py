@@ -1,0 +1,96 @@
+"""How time and memory grow, and what starting costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import pairkit as pk
+from benchmarks import data
+from benchmarks.timing import spent
+
+ROOT = Path(__file__).resolve().parents[1]
+_PEAK = """
+import re, sys
+from pathlib import Path
+import numpy as np
+import pairkit as pk
+from benchmarks import data
+def peak():  # of this process alone: getrusage counts in what the parent held when it was started
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+pair = data.pair(2500)
+pk.sweep(pair, None, {"entry_z": [2.0, 2.5]})
+before = peak()
+count = int(sys.argv[1])
+side = int(count ** 0.5)
+pk.sweep(pair, None, {"entry_z": np.linspace(1.5, 3.0, side), "exit_z": np.linspace(0.0, 1.0, side)})
+print(before / 1024, peak() / 1024)
+"""
+_FIRST_RUN = """
+import pairkit as pk
+pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+pk.run_backtest(pair).frame
+"""
+
+
+def by_configs() -> list[tuple[str, float]]:
+    """Seconds of a sweep of thresholds at 2,500 bars, by configs."""
+    pair = data.pair(2_500)
+    return [(f"{count:,} configs", spent(lambda count=count: pk.sweep(
+        pair, None, {"entry_z": np.linspace(1.5, 3.0, 50), "exit_z": np.linspace(0.0, 1.0, count // 50)})))
+        for count in (2_500, 5_000, 10_000, 20_000, 40_000)]
+
+
+def by_bars() -> list[tuple[str, float]]:
+    """Seconds of a run and its tables, by bars."""
+    rows = []
+    for bars in (2_500, 5_000, 10_000, 20_000, 40_000):
+        pair = data.pair(bars)
+        rows.append((f"{bars:,} bars", spent(lambda pair=pair: pk.run_backtest(pair).frame)))
+    return rows
+
+
+def by_pairs() -> list[tuple[str, float]]:
+    """Seconds of a scan at 2,500 bars, by pairs."""
+    pairs = [data.pair(2_500, seed) for seed in range(10)]
+    return [(f"{count:,} pairs", spent(lambda count=count: pk.scan((pairs * 100)[:count]))) for count in (50, 100, 200, 400)]
+
+
+def peak_memory() -> list[tuple[str, float, float]]:
+    """MB at the peak before and after a sweep of so many configs, each in a process of its own; only Linux tells."""
+    rows: list[tuple[str, float, float]] = []
+    if not Path("/proc/self/status").exists():
+        return rows
+    for count in (10_000, 40_000, 90_000):
+        said = subprocess.run([sys.executable, "-c", _PEAK, str(count)], cwd=ROOT, capture_output=True, text=True, check=True)
+        before, after = map(float, said.stdout.split())
+        rows.append((f"{count:,} configs", before, after))
+    return rows
+
+
+def start_up() -> list[tuple[str, float]]:
+    """Seconds from nothing, each in a new process: medians of five, of one where nothing is compiled yet."""
+    with tempfile.TemporaryDirectory() as empty:
+        cold = _process(["-c", _FIRST_RUN], {"NUMBA_CACHE_DIR": empty})
+    return [("bare Python", _median(["-c", "pass"])), ("import pairkit", _median(["-c", "import pairkit"])),
+            ("python -m pairkit --help", _median(["-m", "pairkit", "--help"])),
+            ("open the demo, first run, its table", _median(["-c", _FIRST_RUN])),
+            ("the same, the kernels not compiled yet", cold)]
+
+
+def _median(arguments: list[str]) -> float:
+    _process(arguments, {})
+    return statistics.median(_process(arguments, {}) for _ in range(5))
+
+
+def _process(arguments: list[str], environment: dict[str, str]) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True, env={**os.environ, **environment})
+    return time.perf_counter() - began

@@ -1,0 +1,69 @@
+"""The measurements as docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.cases import Row
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+_PACKAGES = ("numpy", "numba", "pandas", "statsmodels", "pykalman", "vectorbt", "backtesting")
+_OPENING = """<!-- Made by `python -m benchmarks`. Do not edit: run it again. -->
+# Benchmarks
+
+`pip install -r benchmarks/requirements.txt`, then `python -m benchmarks`, measures all of this anew and rewrites this page.
+All contenders of a table run in one process, in turn, round after round; times are medians. Ratios travel from machine to
+machine better than times do. The data are made from a seed (`benchmarks/data.py`).
+
+Measured on {machine}; {versions}. Load average while measuring: {load:.1f}; other work was running where that is well above 1.
+
+## Beside others
+
+Time a unit of work, and how many times as long as pairkit takes. An error is the largest against an independent answer: extended
+precision for least squares, statsmodels for the tests.
+
+| work | bars | unit | who | time a unit | x pairkit | error | what it does |
+|---|---|---|---|---|---|---|---|"""
+
+
+def machine() -> str:
+    """Cores, memory, and how busy the machine was: never its name."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GB" if hasattr(os, "sysconf") else ""
+    return f"{cores} cores{memory}, Python {platform.python_version()}"
+
+
+def versions() -> str:
+    """The packages that were timed."""
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} not installed, so not timed")
+    return ", ".join(found)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that reads best."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def page(rows: list[Row], growth: dict[str, list[tuple[str, float]]], memory: list[tuple[str, float, float]], load: float) -> str:
+    """The whole page."""
+    parts = [_OPENING.format(machine=machine(), versions=versions(), load=load)]
+    parts += [f"| {r.work} | {r.bars:,} | {r.unit} | {r.who} | {duration(r.seconds)} | {r.ratio:,.3g} | {r.error} | {r.note} |"
+              for r in rows]
+    for title, measured in growth.items():
+        parts += ["", f"## {title}", "", "| | time |", "|---|---|"]
+        parts += [f"| {what} | {duration(took)} |" for what, took in measured]
+    parts += ["", "## Peak memory of a sweep", "", "Of the whole process, imports and compiled kernels included.", "",
+              "| | before | at the peak |", "|---|---|---|",
+              *(f"| {what} | {before:.0f} MB | {after:.0f} MB |" for what, before, after in memory)]
+    return "\n".join(parts) + "\n"
