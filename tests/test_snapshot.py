@@ -220,3 +220,14 @@ def test_specs_keep_every_field(tmp_path):
     snapshot = write_snapshot(tmp_path, "own", **broken(specs=[bundled_spec("HC"), own]))
     assert open_snapshot(snapshot.path).specs["RB"] == own
     assert snapshot.manifest["contract_specs"]["source"] == "mine, typical"
+
+
+def test_opening_tells_how_far_it_is(tmp_path):
+    """Each file is named before it is checked, with the share of the bytes done: from 0, rising, below 1."""
+    folder = write_snapshot(tmp_path, "small", **snapshot_input()).path
+    told = []
+    open_snapshot(folder, progress=lambda name, share: told.append((name, share)))
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != "manifest.json"}
+    assert [name for name, _ in told] == list(sizes)
+    done = np.cumsum([0, *sizes.values()])
+    np.testing.assert_allclose([share for _, share in told], done[:-1] / done[-1])

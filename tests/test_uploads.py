@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import zipfile
 from datetime import date, timedelta
 
@@ -117,6 +118,45 @@ def test_each_limit_of_a_table_is_kept(monkeypatch, limit, says):
     monkeypatch.setattr(table_file, limit, 1)
     with pytest.raises(DataError, match=says):
         read_bars([Upload("RB.parquet", parquet(date=DAYS, close=[1.0] * 4))])
+
+
+def spoiled(raw: bytes, rng: random.Random) -> bytes:
+    """The bytes with one to three of them set to others."""
+    changed = bytearray(raw)
+    for _ in range(rng.randint(1, 3)):
+        changed[rng.randrange(len(raw))] = rng.randrange(256)
+    return bytes(changed)
+
+
+WHOLE = {"date": [date(2020, 1, 1) + timedelta(days=day) for day in range(60)], "contract": ["RB2005"] * 60,
+         **{name: [100.0 + day for day in range(60)] for name in ("open", "high", "low", "close", "volume", "open_interest")}}
+
+
+@pytest.mark.parametrize(("name", "raw"), [("RB.parquet", parquet(**WHOLE)), ("RB.csv", BARS)], ids=["parquet", "csv"])
+def test_a_damaged_file_is_read_or_refused_in_our_own_words(name, raw):
+    """Four hundred copies with some bytes changed: bars come out, or DataError, never another exception."""
+    rng = random.Random(7)
+    refused = 0
+    for _ in range(400):
+        try:
+            read_bars([Upload(name, spoiled(raw, rng))])
+        except DataError:
+            refused += 1
+    assert 40 < refused < 400
+
+
+@pytest.mark.parametrize("cells", [
+    pa.array([2**31 - 1] * 4, pa.int32()).cast(pa.date32()), pa.array([2**62] * 4).cast(pa.duration("s")),
+    pa.array([2**61] * 4).cast(pa.timestamp("us")), pa.array([True] * 4), pa.nulls(4)], ids=lambda cells: str(cells.type))
+@pytest.mark.parametrize("column", ["date", "close"])
+def test_values_that_cannot_be_are_refused_by_column(column, cells):
+    """Dates beyond the calendar, times, truth values: DataError with the column's name."""
+    bars = {"date": DAYS, **dict.fromkeys(("open", "high", "low", "close", "volume"), [1.0] * 4), column: cells}
+    if column == "close" and cells.null_count:
+        assert read_bars([Upload("RB.parquet", parquet(**bars))]).bars["close"].isna().all()
+    else:
+        with pytest.raises(DataError, match=column):
+            read_bars([Upload("RB.parquet", parquet(**bars))])
 
 
 def test_a_csv_with_too_many_rows_is_refused(monkeypatch):

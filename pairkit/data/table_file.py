@@ -80,10 +80,19 @@ def _from_parquet(path: Path, raw: bytes) -> CellTable:
         table = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts, **options).read(use_threads=False)
         _refuse_huge(path, table.num_rows, table.num_columns, table.nbytes)
         _refuse_long_texts(path, table)
-        columns = tuple(column.to_pylist() for column in table.columns)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.") from error
+    columns = tuple(_cells(path, *named) for named in zip(table.column_names, table.columns, strict=True))
     return _checked(CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1)))
+
+
+def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
+    try:
+        cells: list[Hashable] = column.to_pylist()
+    except (ValueError, OverflowError) as error:  # a date after the year 9999, or text that is none
+        raise DataError(f"{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
+                        "The column is damaged, or of another kind.") from error
+    return cells
 
 
 def _texts_of_flat(path: Path, schema: pa.Schema) -> list[str]:
@@ -94,19 +103,24 @@ def _texts_of_flat(path: Path, schema: pa.Schema) -> list[str]:
         of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if pa.types.is_nested(of) or pa.types.is_fixed_size_binary(of) or isinstance(of, pa.BaseExtensionType):
             raise DataError(f"{path}, column {field.name}: holds lists or tables ({of}); expected one value a cell.")
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
+    return [field.name for field in schema if _is_text(field.type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    of_kind = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(is_kind(kind) for is_kind in of_kind)
 
 
 def _refuse_long_texts(path: Path, table: pa.Table) -> None:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     for heading, column in zip(table.column_names, table.columns, strict=True):
         for chunk in column.chunks:
             texts = chunk.dictionary if pa.types.is_dictionary(column.type) else chunk
-            if pa.types.is_primitive(texts.type) or not len(texts):
-                continue
-            longest = pa.compute.max(pa.compute.binary_length(texts)).as_py()
+            longest = pc.max(pc.binary_length(texts)).as_py() if _is_text(texts.type) else None
             if longest is not None and longest > MAX_TEXT_BYTES:
                 raise DataError(f"{path}, column {heading}: holds a text of {longest:,} bytes; at most {MAX_TEXT_BYTES:,} are "
                                 "accepted. It is no column of bars.")
