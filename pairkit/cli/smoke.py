@@ -3,7 +3,7 @@
 1. The bundled snapshot opens: every byte is what its manifest says.
 2. Each of its bundled pairs runs under both hedge models, and its chart and report tables can be made.
 3. No row of a run depends on a later session.
-4. A second run, and a run in another process, give the same bytes.
+4. Another process makes a run again from its manifest, to the byte.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -121,14 +122,16 @@ class Check:
         return f"{len(cuts)} cuts, {len(hedge_model_names())} hedge models, every column the same"
 
     def reruns(self) -> str:
-        """The same command in a new process gives the same manifest, byte for byte."""
+        """A new process makes the first pair's run again from its manifest, to the byte."""
+        from pairkit.audit.manifest import save_run
         from pairkit.errors import RunError
+        from pairkit.run import run_backtest
 
-        y, x = self.pairs[0]
-        command = [sys.executable, "-m", "pairkit", "run", str(self.path), y, x, "--json"]
-        first, second = (subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(2))
-        if first.returncode:
-            raise RunError(f"`run` ended with exit code {first.returncode}: {first.stderr.strip()}")
-        if first.stdout != second.stdout:
-            raise RunError("two runs of one snapshot and config gave different manifests; do other programs write to it?")
-        return f"run {json.loads(first.stdout)['run_id'][:12]} twice, the same bytes"
+        with tempfile.TemporaryDirectory(prefix="pairkit-smoke-") as folder:
+            manifest = Path(folder) / "run.json"
+            made = save_run(run_backtest(self.snapshot.pair(*self.pairs[0])), manifest)
+            command = [sys.executable, "-m", "pairkit", "rerun", str(manifest), "--dir", str(self.path.parent)]
+            answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise RunError(f"`rerun` ended with exit code {answer.returncode}: {(answer.stdout + answer.stderr).strip()}")
+        return f"run {made.run_id[:12]} made again in another process, the same bytes"
