@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pairkit.errors import DataError
 from pairkit.market.contracts import bundled_specs
@@ -65,3 +67,28 @@ def test_a_list_that_is_named_but_not_there_is_an_error(here, monkeypatch):
     monkeypatch.setenv("PAIRKIT_UNIVERSE", str(here / "nowhere.json"))
     with pytest.raises(DataError, match=r"nowhere\.json cannot be read"):
         universe()
+
+
+# --- on the page -----------------------------------------------------------------------------------------------------
+def explore() -> AppTest:
+    return AppTest.from_file(str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=120).run()
+
+
+def test_the_page_suggests_the_pairs_that_its_snapshot_holds(here):
+    """Each pair of the universe within the demo is one click away, and no other."""
+    page = explore()
+    suggested = {button.key for button in page.button if (button.key or "").startswith("pair_")}
+    demo = ("AU", "CU", "HC", "M", "MA", "P", "RB", "RM", "TA", "Y")
+    assert suggested == {f"pair_{pair.y}_{pair.x}" for pair in universe() if pair.y in demo and pair.x in demo} != set()
+    page.button(key="pair_M_RM").click().run()
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("M", "RM")
+    assert not page.exception
+
+
+def test_the_page_says_what_is_wrong_with_a_users_list_and_goes_on(here):
+    """A warning in words; the pickers and the run are there all the same."""
+    (here / "universe.json").write_text("{}")
+    page = explore()
+    assert not page.exception
+    assert "universe" in page.warning[0].value
+    assert page.metric

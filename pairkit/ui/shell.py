@@ -10,7 +10,8 @@ import streamlit as st
 from pairkit.audit.listing import SnapshotSummary
 from pairkit.audit.snapshot import Snapshot
 from pairkit.columns import LEGS
-from pairkit.errors import PairkitError
+from pairkit.errors import DataError, PairkitError
+from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
 from pairkit.ui.settings import faults_of_link
@@ -102,11 +103,32 @@ def _choose_legs(summary: SnapshotSummary) -> Choice | None:
                               format_func=lambda root: labels[root], bind="query-params")
         x_root = st.selectbox("Leg x (the hedge)", roots, roots.index(first_x), key="x",
                               format_func=lambda root: labels[root], bind="query-params")
+        _suggest(roots)
         st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
         return Choice(snapshot, runs.pair(str(summary.path), summary.id, y_root, x_root))
     except PairkitError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
         return None
+
+
+def _suggest(roots: list[str]) -> None:
+    """The universe's pairs among these roots, each with its reason and one click away."""
+    try:
+        pairs = pairs_among(roots)
+    except DataError as error:  # the user's own list
+        st.warning(views.escape(str(error)), icon=":material/error:")
+        return
+    if not pairs:
+        return
+    with st.popover("Pairs with a reason", icon=":material/lightbulb:", width="stretch"):
+        for pair in pairs:
+            st.button(f"{pair.y} – {pair.x}", key=f"pair_{pair.y}_{pair.x}", on_click=_choose, args=(pair.y, pair.x),
+                      width="stretch")
+            st.caption(f"{views.escape(pair.sector)}: {views.escape(pair.reason)}")
+
+
+def _choose(y_root: str, x_root: str) -> None:
+    st.session_state["y"], st.session_state["x"] = y_root, x_root
 
 
 def _swap() -> None:
