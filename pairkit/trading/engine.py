@@ -199,7 +199,7 @@ TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "
 _HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("filled_at", "f8")])
 _BOOK = np.dtype([
     *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
-    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("worst", "f8"), ("best", "f8"), ("invalid_run", "i8"),
+    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("invalid_run", "i8"),
     ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
     ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
     ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
@@ -323,7 +323,7 @@ def _enter(book, bar, rules, terms, t):
     _enter_leg(book, book.y, bar.y, rules, terms.y)
     _enter_leg(book, book.x, bar.x, rules, terms.x)
     book.position = 1 if book.y.lots > 0.0 else -1
-    book.gross, book.costs, book.worst, book.best = 0.0, 0.0, np.inf, -np.inf
+    book.gross, book.costs = 0.0, 0.0
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
     book.tally_trades += 1.0
 
@@ -417,11 +417,9 @@ def _close_bar(book, rules):
     book.equity += net
     if book.position != 0 or book.was_in != 0:
         book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
-        result = book.gross - book.costs
-        book.worst, book.best = min(book.worst, result), max(book.best, result)
         if book.position == 0:
             book.tally_closed += 1.0
-            book.tally_won += 1.0 if result > 0.0 else 0.0
+            book.tally_won += 1.0 if book.gross - book.costs > 0.0 else 0.0
             book.tally_bars_held += book.exited_on - book.entered_on
     book.tally_r += r
     book.tally_rr += r * r
@@ -515,7 +513,7 @@ def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, s
     trade_bars, trade_reason = np.full((room, 4), -1), np.full(room, NOTHING)
     trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
     entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
-    trades = 0
+    trades, worst, best = 0, np.inf, -np.inf
     terms, rules = terms_of_legs[0], rules_of_run[0]
     book = _open_book(memory, rules)
 
@@ -526,6 +524,7 @@ def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, s
             trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
             trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
             entry_price[trades, 0], entry_price[trades, 1] = book.y.filled_at, book.x.filled_at
+            worst, best = np.inf, -np.inf
             trades += 1
         elif event == _EXITED:
             trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
@@ -533,7 +532,9 @@ def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, s
             exit_price[trades - 1, 0], exit_price[trades - 1, 1] = book.y.filled_at, book.x.filled_at
         deferred[t] = event == _DEFERRED
         if book.position != 0 or book.was_in != 0:
-            trade_money[trades - 1] = (book.gross, book.costs, book.worst, book.best)
+            result = book.gross - book.costs
+            worst, best = min(worst, result), max(best, result)
+            trade_money[trades - 1] = (book.gross, book.costs, worst, best)
         position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
         lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
 
