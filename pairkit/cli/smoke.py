@@ -1,9 +1,10 @@
 """`python -m pairkit smoke`: is this installation whole? Offline, in seconds, answered by the exit code.
 
 1. The bundled snapshot opens: every byte is what its manifest says.
-2. Each of its bundled pairs runs under both hedge models, and its chart and report tables can be made.
-3. No row of a run depends on a later session.
-4. Another process makes a run again from its manifest, to the byte.
+2. Each of its pairs runs under every hedge model; chart, trace, report and manifest of a run can be made.
+3. A sweep's row is the single run, to the bit; a scan ranks the market.
+4. No row of a run depends on a later session.
+5. Another process makes a run again from its manifest, to the byte.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +66,8 @@ class Check:
 
     def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """Name and action of each step, in order; a later one may use what an earlier one found."""
-        return (("bundled snapshot", self.opens), ("backtests", self.runs), ("charts", self.draws),
-                ("no look-ahead", self.proves), ("rerun", self.reruns))
+        return (("bundled snapshot", self.opens), ("backtests", self.runs), ("charts and report", self.draws),
+                ("sweep and scan", self.searches), ("no look-ahead", self.proves), ("rerun", self.reruns))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -97,15 +99,37 @@ class Check:
         return f"{len(runs)} runs, {sum(run.metrics['trades'] for run in runs)} trades"
 
     def draws(self) -> str:
-        """The chart, a trace and the manifest of a run."""
+        """The chart, a trace, the report and the manifest of a run."""
         from pairkit.audit.manifest import run_manifest
         from pairkit.charts import plot_run
+        from pairkit.report import write_report
         from pairkit.run import run_backtest
 
         run = run_backtest(self.snapshot.pair(*self.pairs[0]))
         figure = plot_run(run)
         trace = run.explain(run.pair.trade_date[-1])
+        with tempfile.TemporaryDirectory(prefix="pairkit-smoke-") as folder:
+            write_report(run, Path(folder) / "run.html", checks=False)
         return f"{len(figure.data)} traces, last bar {trace.state}, run {run_manifest(run).run_id[:12]}"
+
+    def searches(self) -> str:
+        """A small sweep, whose every row must be the single run, and a scan of all roots."""
+        from pairkit.columns import METRICS, names
+        from pairkit.config import StrategyConfig
+        from pairkit.errors import RunError
+        from pairkit.research.scan import scan
+        from pairkit.research.sweep import sweep
+        from pairkit.run import run_backtest
+
+        pair = self.snapshot.pair(*self.pairs[0])
+        grid = sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0, 2.5], "hedge_window": [40, 60]})
+        alone = [name for name in names(METRICS) if name != "dsr"]  # the sweep's own trials enter its dsr
+        for row in grid.to_dict("records"):
+            run = run_backtest(pair, StrategyConfig(entry_z=row["entry_z"], hedge_window=row["hedge_window"]))
+            differing = [name for name in alone if not (row[name] == run.metrics[name] or isnan(row[name]))]
+            if differing:
+                raise RunError(f"a sweep's {differing[0]} differs from the single run's at entry_z {row['entry_z']:g}.")
+        return f"{len(grid)} configs as the single runs, to the bit; {len(scan(self.snapshot))} pairs scanned"
 
     def proves(self) -> str:
         """Cutting the data changes no earlier row, to the bit."""
