@@ -182,7 +182,7 @@ def test_a_series_without_contracts_or_faults_is_drawn():
     days = pd.bdate_range("2024-01-02", periods=30, name="trade_date")
     leg = pd.DataFrame({"close": np.arange(30.0) + 100}, index=days)
     quality = RootQuality("RB", leg, pd.DataFrame({"trade_date": days[:0], "kind": []}), days)
-    assert [trace["name"] for trace in price_spec(quality)["data"]] == ["close"]
+    assert [trace["name"] for trace in price_spec(quality)["data"]] == ["bars", "close"]  # so few are dots too
     assert "rolls are not known" in price_spec(quality)["layout"]["annotations"][0]["text"]
     assert set(quality.days) == {WHOLE}
     assert len(quality.rolls) == 0
@@ -256,7 +256,7 @@ def test_a_bad_upload_is_told_and_leaves_nothing(folder, name, files, says):
         page.text_input(key="import_name_0").input(name)
         page.button(key="import_now").click().run()
     assert not page.exception
-    assert "Nothing was imported." in said(page)
+    assert "Nothing was imported:" in said(page)
     assert says in said(page)
     assert names(folder) == before
     assert names(folder.parent) == ["snapshots"]
@@ -320,7 +320,7 @@ def test_a_taking_can_be_stopped_and_nothing_is_left(provider, folder):
     page.button(key="take_stop").click().run()
     page = finished(page)
     assert not page.exception
-    assert "Nothing was taken." in said(page)
+    assert "Nothing was taken:" in said(page)
     assert names(folder) == ["small"]
     provider.reset()
     assert "Took taken:" in said(finished(taking(page, "taken")))
@@ -342,6 +342,6 @@ def test_a_wrong_token_is_told_without_showing_it(provider, folder, monkeypatch)
     monkeypatch.setenv("TUSHARE_TOKEN", "wrong-token-wrong-token")
     page = finished(taking(app("take"), "taken"))
     assert not page.exception
-    assert "Nothing was taken." in said(page)
+    assert "Nothing was taken:" in said(page)
     assert "wrong-token" not in said(page)
     assert names(folder) == ["small"]

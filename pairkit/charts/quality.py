@@ -24,6 +24,7 @@ NO_BAR, FAULTY, WHOLE, STRAY = "no bar", "bar with a finding", "whole bar", "bar
 STATUSES = (WHOLE, FAULTY, NO_BAR, STRAY)
 _LEAP_YEAR = 2000  # every day of any year has its place in it
 _MARGIN = {"l": 150, "r": 14, "t": 26, "b": 28}
+_FEW_BARS = 60
 _ABSENT = ("missing_bar", "empty_bar")
 
 
@@ -77,7 +78,7 @@ def price_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str, An
     height = PRICE_PX + LANE_PX * max(len(kinds), 1) + _MARGIN["t"] + _MARGIN["b"]
     lanes_top = LANE_PX * max(len(kinds), 1) / (height - _MARGIN["t"] - _MARGIN["b"])
     data = [_rolls(quality, colors), *(_lane(quality, kind, row, colors) for row, kind in enumerate(kinds)),
-            _faults_on_price(quality, colors), _price(quality, colors)]
+            _faults_on_price(quality, colors), _few_bars(quality, colors), _price(quality, colors)]
     gap = 12 / height
     layout = _layout(colors, height, f"{quality.root}-price") | {
         "xaxis": _time_axis(colors) | {"anchor": "y4", "range": _reach(quality.leg.index)},
@@ -122,6 +123,13 @@ def _price(quality: RootQuality, colors: Theme) -> Trace:
              for day, price, name in zip(days, close, quality.contract.reindex(days), strict=True)]
     return {"type": "scatter", "mode": "lines", "name": "close", "x": milliseconds(days), "y": close,
             "xaxis": "x", "yaxis": "y", "line": {"width": 1.3, "color": colors.leg_y}, "hoverinfo": "text", "hovertext": words}
+
+
+def _few_bars(quality: RootQuality, colors: Theme) -> Trace:
+    """A dot on each bar where there are so few that a line alone would hardly be seen; nothing where there are more."""
+    close = quality.leg["close"].dropna() if len(quality.leg) <= _FEW_BARS else quality.leg["close"].iloc[:0]
+    return {"type": "scatter", "mode": "markers", "name": "bars", "x": milliseconds(close.index), "y": close.to_numpy(np.float64),
+            "xaxis": "x", "yaxis": "y", "hoverinfo": "skip", "marker": {"size": 5, "color": colors.leg_y}}
 
 
 def _rolls(quality: RootQuality, colors: Theme) -> Trace:

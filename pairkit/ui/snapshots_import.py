@@ -51,7 +51,7 @@ def _import(files: Sequence[Any], name: str, specs: Any) -> None:
                 [Upload(file.name, file.getvalue()) for file in files], name,
                 specs=None if specs is None else Upload(specs.name, specs.getvalue()))
     except PairkitError as error:
-        st.error(f"Nothing was imported. {escape(str(error))}", icon=":material/error:")
+        st.error(f"Nothing was imported: {escape(str(error))}", icon=":material/error:")
         return
     scope = snapshot.manifest["data_scope"]
     st.session_state[NOTICE] = (

@@ -135,7 +135,7 @@ def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Ru
         exchanges_of(roots)
         refuse_if_taken(folder / check_slug(name))
     except PairkitError as error:
-        st.error(f"Nothing was taken. {escape(str(error))}", icon=":material/error:")
+        st.error(f"Nothing was taken: {escape(str(error))}", icon=":material/error:")
         return
     st.session_state[JOB] = TakeJob(list(roots), start, end, name, rule, folder).begin()
     st.rerun()
@@ -159,7 +159,8 @@ def _tell(job: TakeJob) -> None:
     """What came of it, once."""
     del st.session_state[JOB]
     if job.error:
-        st.error(f"Nothing was taken. {escape(job.error)}", icon=":material/error:")
+        told, icon = (st.info, ":material/stop_circle:") if job.stop.is_set() else (st.error, ":material/error:")
+        told(f"Nothing was taken: {escape(job.error)}", icon=icon)
         return
     st.session_state[NOTICE], st.session_state[SHOW_NEXT] = job.summary, job.name
     if job.stale:

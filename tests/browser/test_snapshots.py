@@ -89,7 +89,7 @@ def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_pa
     snapshots.upload(bad / "RB.csv", bad / "HC.csv")
     page.get_by_label("Name of the snapshot", exact=True).fill("mine")
     snapshots.key("import_now").get_by_role("button").click()
-    page.get_by_text("Nothing was imported.").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("Nothing was imported:").wait_for(timeout=PATIENCE_MS)
     assert "'x' is not a number" in page.get_by_test_id("stAlert").inner_text()
     assert sorted(path.name for path in folder.iterdir()) == before
 
