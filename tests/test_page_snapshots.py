@@ -95,6 +95,16 @@ def test_verify_reads_every_byte_again(folder):
     assert "bars.parquet: expected sha256" in said(page)
 
 
+def test_what_killed_writers_left_is_swept(folder):
+    """A leftover of hours ago goes, one of a writer that may still be at work stays, and neither is listed."""
+    for name in (".tmp-old", ".tmp-young"):
+        (folder / name).mkdir()
+    os.utime(folder / ".tmp-old", (time.time() - 7200,) * 2)
+    page = app()
+    assert names(folder) == [".tmp-young", "small"]
+    assert page.selectbox(key="shown").options == ["small"]
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path, monkeypatch):
     """Without a snapshot every part of the page still stands, and says what can be done."""
     monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path / "none"))

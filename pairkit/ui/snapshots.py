@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.audit.listing import SnapshotSummary, snapshot_paths
-from pairkit.audit.seal import canonical_json
+from pairkit.audit.seal import canonical_json, sweep
 from pairkit.audit.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
 from pairkit.market.contracts import ContractSpec
@@ -26,7 +26,8 @@ _SPANS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_60
 
 
 def listed() -> list[SnapshotSummary]:
-    """Every snapshot of the folder, verified; one that changed is verified anew."""
+    """Every snapshot of the folder, verified; one that changed is verified anew. What killed writers left is swept."""
+    sweep(runs.snapshot_folder())
     return runs.snapshots()
 
 
