@@ -10,16 +10,17 @@ import streamlit as st
 from pairkit.audit.listing import SnapshotSummary
 from pairkit.audit.snapshot import Snapshot
 from pairkit.columns import LEGS
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
-from pairkit.ui.settings import faults_of_link
+from pairkit.ui.settings import faults_of_link, log_grid
 
 FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
 FIRST_PAIR = ("RB", "HC")
 STARTED = "app_started"
-LINK, LINK_FAULTS = "link", "link_faults"
+LINK, LINK_FAULTS, CONFIG_TO_OPEN = "link", "link_faults", "config_to_open"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -46,6 +47,8 @@ def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
     folder = runs.ROOT / "pages"
     return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
+            st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
+            st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
             st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
             st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
 
@@ -75,6 +78,39 @@ def guard() -> None:
 
 def choose_pair() -> Choice | None:
     """Draw the pickers in the sidebar; None, and what to do instead, where there is nothing to choose."""
+    _take_config()
+    summary = _choose_summary()
+    if summary is None:
+        return None
+    with st.sidebar:
+        return _choose_legs(summary)
+
+
+def choose_snapshot() -> Snapshot | None:
+    """Draw the picker of the snapshot alone; None as in `choose_pair`."""
+    summary = _choose_summary()
+    return None if summary is None else runs.snapshot(str(summary.path), summary.id)
+
+
+def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None) -> None:
+    """Leave for Explore with this pair and this config."""
+    st.session_state[LINK] = {"snapshot": snapshot, "y": y_root, "x": x_root}
+    st.session_state[CONFIG_TO_OPEN] = config.model_dump() if config else {}
+    st.switch_page(pages()[0], query_params={})  # none at all would be refused, for this page's widgets own some
+
+
+def _take_config() -> None:
+    """Give the settings the values that another page brought, before their widgets are drawn.
+
+    They cannot come as query parameters from a page that has the same settings: there they are bound to its own widgets.
+    """
+    for name, value in st.session_state.pop(CONFIG_TO_OPEN, {}).items():
+        st.session_state[name] = value
+        if SETTINGS[name].scale == "log" and value not in log_grid(SETTINGS[name]):
+            st.session_state.setdefault("off_grid", {})[name] = value
+
+
+def _choose_summary() -> SnapshotSummary | None:
     found = runs.snapshots()
     usable = {one.name: one for one in found if one.verified}
     with st.sidebar:
@@ -85,7 +121,7 @@ def choose_pair() -> Choice | None:
             _accept_short("snapshot", {name: name for name in usable})
             name = st.selectbox("Snapshot", list(usable), _first_place(list(usable), "demo"), key="snapshot",
                                 bind="query-params", help=_about(usable))
-            return _choose_legs(usable[name])
+            return usable[name]
     st.info(f"There is no usable snapshot in `{runs.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
             f"`{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
     return None

@@ -1,0 +1,18 @@
+"""Sweep: the landscape of a strategy's settings on one pair, plateau beside peak."""
+
+import streamlit as st
+
+from pairkit.ui import settings, shell, sweep
+
+shell.guard()
+st.markdown("#### Sweep")
+choice = shell.choose_pair()
+config, faults = settings.choose_config()
+shell.tell_link_faults()
+if choice is None:
+    st.stop()
+
+if faults:
+    st.warning(f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used.")
+sweep.start(choice.pair, config)
+sweep.show()

@@ -1,0 +1,15 @@
+"""Scan: every pair of a snapshot tested for a relation, ranked, with the false discoveries counted in."""
+
+import streamlit as st
+
+from pairkit.ui import scan, shell
+
+shell.guard()
+st.markdown("#### Scan")
+snapshot = shell.choose_snapshot()
+shell.tell_link_faults()
+if snapshot is None:
+    st.stop()
+
+scan.start(snapshot)
+scan.show()

@@ -1,0 +1,250 @@
+"""A sweep on a page: started, shown while it runs, and what came of it: landscape, best trials, every trial in a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pairkit.charts.sweep import MARKS, landscape, small_charts
+from pairkit.charts.theme import ThemeName
+from pairkit.columns import METRICS
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.errors import PairkitError
+from pairkit.metrics import BARS_A_YEAR, measure
+from pairkit.pair import PairFrame
+from pairkit.research import plateau
+from pairkit.research.filters import rows_where
+from pairkit.research.plateau import Neighbourhood
+from pairkit.research.sweep import config_of, sweep
+from pairkit.ui import runs, shell, views
+from pairkit.ui.exports import QUIET, csv_text
+from pairkit.ui.jobs import Job, ended_job, running
+from pairkit.ui.sweep_space import Plan, choose_plan, in_words, tell_count, trials_of
+
+JOB, CHOSEN, TABLE, CHART, MADE = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart", "sweep_made"
+LOW_IS_GOOD = ("annual_vol", "max_drawdown", "costs", "hold_bars", "blocked_bars", "deferred_fills")
+MOST_ROWS = 1000
+_FEW_BARS = 30
+
+
+def start(legs: PairFrame, config: StrategyConfig) -> None:
+    """The choice of the space, what it amounts to, and the button that begins; or why it cannot."""
+    plan = choose_plan()
+    if len(legs) < _FEW_BARS:
+        st.warning(f"{views.escape(legs.name)} has {len(legs)} bars in common, too few for any trial to trade. "
+                   "Choose another pair, or a longer snapshot.", icon=":material/error:")
+        return
+    try:
+        trials = trials_of(config, plan)
+    except PairkitError as error:
+        st.warning(views.escape(str(error)), icon=":material/error:")
+        return
+    seconds = tell_count(legs, trials)
+    if st.button("Sweep", key="sweep_start", type="primary", icon=":material/play_arrow:", disabled=running(JOB)):
+        _begin(legs, config, plan, seconds)
+
+
+def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) -> None:
+    def work(progress: Any, cancelled: Any) -> pd.DataFrame:
+        return sweep(legs, config, plan.space, n=plan.n, method=plan.method, seed=plan.seed,
+                     progress=progress, cancelled=cancelled)
+
+    key = f"{config.model_dump_json()} {plan}"
+    st.session_state[JOB] = Job(work, "trials", {"legs": legs, "estimate": seconds, "key": key}).begin()
+    st.session_state.pop(CHOSEN, None)
+    st.rerun()
+
+
+def show() -> None:
+    """The progress of a sweep, or all that is known of the one that ended."""
+    job = ended_job(JOB)
+    if job is None or job.table is None:
+        return
+    table, legs = job.table, job.about["legs"]
+    if table.empty:
+        st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
+        return
+    _remember(job, table)
+    _heading(job, table, legs)
+    figure = st.selectbox("Metric", [metric.name for metric in METRICS], [metric.name for metric in METRICS].index("sharpe"),
+                          key="sweep_metric", bind="query-params", format_func=lambda name: name.replace("_", " "), width=260)
+    low = figure in LOW_IS_GOOD
+    around = plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low)
+    figures = table[figure].to_numpy(np.float64)
+    peak = plateau.best_row(figures, low_is_good=low)
+    if peak is None:
+        st.info(f"No trial has a value for {figure.replace('_', ' ')}: {views.WHY_NOT.get(figure, 'it cannot be computed')}.",
+                icon=":material/info:")
+    else:
+        rows = {"peak": peak}
+        flat = plateau.best_plateau(around, low_is_good=low) if around is not None else None
+        if flat is not None:
+            rows["plateau"] = flat
+        _tell_peak(table, figure, around, rows)
+        _charts(table, figure, around, rows, low_is_good=low)
+        _chosen(table, legs, rows)
+    _every_trial(table, legs, figure, around, low_is_good=low)
+
+
+def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
+    stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
+    st.markdown(f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}")
+    left_out = f" {table.attrs['left_out']:,} combinations contradicted themselves." if table.attrs["left_out"] else ""
+    st.caption(f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}.{left_out}")
+
+
+# --- trials made, deflation --------------------------------------------------------------------------------------------
+def _remember(job: Job, table: pd.DataFrame) -> None:
+    """Keep the Sharpe ratios of this sweep among those made on the pair in this session; the same sweep counts once."""
+    made = st.session_state.setdefault(MADE, {}).setdefault(runs.pair_key(job.about["legs"]), {})
+    made[job.about["key"]] = table["sharpe"].to_numpy(np.float64) / np.sqrt(BARS_A_YEAR)
+
+
+def _deflated(legs: PairFrame, config: StrategyConfig) -> tuple[int, float]:
+    """Trials made on the pair in this session, and the config's Sharpe ratio deflated by all of them."""
+    sharpes = np.concatenate(list(st.session_state[MADE][runs.pair_key(legs)].values()))
+    run = runs.run(legs, config)
+    return len(sharpes), measure(run.ledger.tally, config.capital, trial_sharpes=list(sharpes))["dsr"]
+
+
+# --- peak and plateau --------------------------------------------------------------------------------------------------
+def _tell_peak(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
+    """In a sentence: does the best trial stand on a plateau or alone."""
+    if around is None:
+        st.caption("Peak and plateau are told apart where every combination was tried; draws lie too thin for neighbours.")
+        return
+    kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
+    words = figure.replace("_", " ")
+    if np.isnan(kept):
+        st.caption(f"Every trial has the same {words}.")
+    elif kept < 0.5:
+        st.warning(f"A lonely peak: of its lead over the median trial in {words}, its neighbourhood keeps {max(kept, 0):.0%}. "
+                   "Settings a step away do much worse, so expect luck rather than skill.", icon=":material/landscape:")
+    else:
+        st.success(f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
+                   f"{words}.", icon=":material/landscape:")
+
+
+def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
+    """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
+    names, made = table.attrs["varied"], 0
+    what = ["Trial", *(name.replace("_", " ") for name in names), figure.replace("_", " ")]
+    what += ["Neighbourhood mean", "Neighbourhood worst"] if around is not None else []
+    shown: dict[str, list[str]] = {
+        "What": [*what, "Trades", "Deflated Sharpe, this sweep's trials", "Deflated Sharpe, all trials on this pair"]}
+    for key, row in rows.items():
+        cells = [f"{row:,}", *(_plain(table[name].iloc[row]) for name in names),
+                 views.shown_metric(figure, float(table[figure].iloc[row]))]
+        if around is not None:
+            cells += [views.shown_metric(figure, float(values[row])) for values in (around.mean, around.worst)]
+        made, dsr = _deflated(legs, config_of(table, row))
+        shown[MARKS[key][1]] = [*cells, f"{table['trades'].iloc[row]:,}",
+                                *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr))]
+    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt="Peak and plateau")
+    st.caption(f"{made:,} trials were made on this pair in this session. The more are tried, the better the best looks by luck "
+               "alone; the deflated Sharpe ratio is the probability that it is better than that. Below 95 %, take it for luck.")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "on" if value else "off"
+    return f"{value:,.6g}" if isinstance(value, (int, float, np.number)) else views.escape(str(value))
+
+
+# --- charts ------------------------------------------------------------------------------------------------------------
+def _charts(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int], *, low_is_good: bool) -> None:
+    from plotly.graph_objects import Figure
+
+    fields = table.attrs["varied"]
+    theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
+    smooth = False
+    if len(fields) == 2 and around is not None:
+        smooth = st.toggle("Show the mean of each neighbourhood", key="sweep_smooth", bind="query-params",
+                           help="A plateau stays bright; a lonely peak fades.")
+    chosen = st.session_state.get(CHOSEN)
+    marked = dict(rows)
+    if isinstance(chosen, int) and chosen < len(table) and chosen not in rows.values():
+        marked["chosen"] = chosen
+    spec = landscape(table, fields, figure, around, rows=marked, smooth=smooth, low_is_good=low_is_good, theme=theme)
+    st.plotly_chart(Figure(spec, skip_invalid=False), key=CHART, theme=None, on_select=_point_picked, selection_mode="points",
+                    config=QUIET, alt=f"{figure.replace('_', ' ')} by {', '.join(name.replace('_', ' ') for name in fields)}")
+    if len(fields) > 2:
+        st.markdown("##### Each setting by itself: the median trial, and eight in ten of them")
+        st.plotly_chart(Figure(small_charts(table, fields, figure, theme=theme)), key="sweep_small", theme=None, config=QUIET,
+                        alt=f"{figure.replace('_', ' ')} by each setting")
+
+
+def _point_picked() -> None:
+    points = st.session_state[CHART].selection.points
+    if points:
+        picked = points[-1].get("customdata")
+        st.session_state[CHOSEN] = int(picked[0] if isinstance(picked, (list, tuple)) else picked)
+
+
+# --- one trial, every trial --------------------------------------------------------------------------------------------
+def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
+    if not isinstance(st.session_state.get(CHOSEN), int) or st.session_state[CHOSEN] >= len(table):
+        st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
+    with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
+        row = st.number_input("Trial", 0, len(table) - 1, key=CHOSEN, width=180,
+                              help="Click a point of the chart or tick a row of the table, or write its number.")
+        clicked = st.button("Open in Explore", key="sweep_open", icon=":material/monitoring:", type="primary",
+                            disabled=legs.provenance.snapshot_name is None)
+        settings = ", ".join(f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"])
+        st.markdown(f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
+                    f"{int(table['trades'].iloc[row]):,} trades")
+    if clicked:
+        shell.open_in_explore(str(legs.provenance.snapshot_name), legs.y_spec.code, legs.x_spec.code, config_of(table, row))
+
+
+def _every_trial(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbourhood | None, *, low_is_good: bool) -> None:
+    peak = plateau.best_row(table[figure].to_numpy(np.float64), low_is_good=low_is_good)
+    if peak is not None:
+        rows = {"peak": peak}
+        flat = plateau.best_plateau(around, low_is_good=low_is_good) if around is not None else None
+        _beside(table, legs, figure, around, rows | ({"plateau": flat} if flat is not None else {})
+                | ({"chosen": st.session_state[CHOSEN]} if st.session_state[CHOSEN] not in (peak, flat) else {}))
+    st.markdown("#### Every trial")
+    words = st.text_input("Filter", key="sweep_filter", bind="query-params", placeholder="sharpe > 1, trades >= 20",
+                          help="Conditions on columns, separated by commas.")
+    whole = table.rename_axis("trial").reset_index()
+    if around is not None:
+        at = list(whole.columns).index(figure)
+        whole.insert(at + 1, "neighbourhood_mean", around.mean)
+        whole.insert(at + 2, "neighbourhood_worst", around.worst)
+    try:
+        kept = rows_where(whole, words).sort_values(figure, ascending=low_is_good, kind="stable", na_position="last")
+    except PairkitError as error:
+        st.warning(views.escape(str(error)), icon=":material/error:")
+        return
+    if kept.empty:
+        st.info("No trial meets this filter.", icon=":material/filter_alt_off:")
+        return
+    shown = kept.head(MOST_ROWS)
+    numbers = shown["trial"].to_list()
+    st.dataframe(shown, key=TABLE, hide_index=True, height=380, column_config=_columns(shown), selection_mode="single-row",
+                 on_select=lambda: _row_picked(numbers), alt="Trials, the best first")
+    cut = f" The table shows the best {MOST_ROWS:,}; the file has all." if len(kept) > MOST_ROWS else ""
+    st.caption(f"{len(kept):,} of {len(table):,} trials.{cut}")
+    st.download_button("Trials (CSV)", lambda: csv_text(kept), f"pairkit-{legs.name}-sweep.csv", "text/csv", key="save_trials",
+                       on_click="ignore")
+
+
+def _row_picked(numbers: list[int]) -> None:
+    picked = st.session_state[TABLE].selection.rows
+    if picked and picked[0] < len(numbers):
+        st.session_state[CHOSEN] = int(numbers[picked[0]])
+
+
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    config = st.column_config
+    made: dict[str, Any] = {name: config.Column(name.replace("_", " "), help=SETTINGS[name].help)
+                            for name in table.columns if name in SETTINGS}
+    for name, unit, meaning in METRICS:
+        style = "percent" if unit == "fraction" else "%d" if table[name].dtype == np.int64 else "%.3f"
+        made[name] = config.NumberColumn(name.replace("_", " "), help=meaning, format="localized" if unit == "CNY" else style)
+    return made | {name: config.NumberColumn(name.replace("_", " "), format="%.3f") for name in table.columns
+                   if name.startswith("neighbourhood")}
