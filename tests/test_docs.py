@@ -31,7 +31,9 @@ TABLES = {
 RULES = ("1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8",
          "6.1", "6.2", "6.3", "6.4", "6.5")
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
-FINDING = re.compile(r"""(?:[Ff]inding|_marked|_Marked)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""", re.MULTILINE)
+FINDING = re.compile(
+    r"""(?:[Ff]inding|_marked|_Marked)\(\s*"([a-z_]+)""""
+    r"""|^    \("([a-z_]+)", "(?:info|warning|error)\"""", re.MULTILINE)
 
 
 def text(name: str) -> str:

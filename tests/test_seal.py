@@ -30,7 +30,8 @@ def test_canonical_json_is_that_of_rfc_8785():
     assert seal.sha256_hex(canonical_json(RFC_8785_SAMPLE)) == "2d5e01a318d0f0879ab568c4be289c8b1f64ef8921a53c6277d5e069978baacb"
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, 2**53, {1: "a"}, {"a": {1, 2}}, "\ud800", object()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, 2**53, {1: "a"}, {"a": {1, 2}}, "\ud800", object()], ids=lambda value: type(value).__name__)
 def test_what_json_has_no_word_for_is_refused(value):
     """A value without a canonical form is an error of ours, never a lossy spelling."""
     with pytest.raises(SnapshotError, match="no canonical JSON form"):

@@ -1,7 +1,8 @@
 """Hedge models: one file each, found by its name.
 
 A new model is one new file in this folder. It defines `estimate(y, x, config) -> HedgeRatio`, and its name is then an
-accepted value of `StrategyConfig.hedge_model`, an option on the page and a value to sweep.
+accepted value of `StrategyConfig.hedge_model`, an option on the page and a value to sweep. It may read settings of the
+group Hedge only: a sweep estimates once for all trials that agree in these.
 """
 
 from __future__ import annotations
