@@ -47,7 +47,7 @@ def by_loop(table: pd.DataFrame, space: dict, *, low_is_good: bool) -> list[tupl
 
 
 @pytest.mark.parametrize("low_is_good", [False, True])
-@pytest.mark.parametrize("fields", [["entry_z"], ["entry_z", "z_window"], list(GRID), ["hedge_model"]])
+@pytest.mark.parametrize("fields", [["entry_z"], ["entry_z", "z_window"], list(GRID), ["hedge_model", "z_window"]])
 def test_neighbourhoods_are_those_of_a_plain_loop(fields, low_is_good):
     """Mean, worst and known share, with holes, missing figures and an unordered field."""
     space = {name: GRID[name] for name in fields}
@@ -86,6 +86,7 @@ def test_there_is_no_best_where_there_is_no_figure():
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"entry_z": rng.random(200), "exit_z": rng.random(200), "sharpe": 1.0})
     assert neighbourhood(table, ["entry_z", "exit_z"], "sharpe") is None
+    assert neighbourhood(pd.DataFrame({"hedge_model": ["ols", "kalman"], "sharpe": 1.0}), ["hedge_model"], "sharpe") is None
 
 
 def test_filters_mean_what_they_say():

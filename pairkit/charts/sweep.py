@@ -60,7 +60,7 @@ def landscape(
 def small_charts(table: pd.DataFrame, fields: Sequence[str], figure: str, *, theme: ThemeName = "light") -> Spec:
     """For each field, by its value: the median trial and the stretch from the tenth to the ninetieth of a hundred."""
     colors, data, down = THEMES[theme], [], -(-len(fields) // _ACROSS)
-    layout = _layout(colors, 60 + 190 * down)
+    layout = _layout(colors, 60 + 230 * down)
     for place, name in enumerate(fields):
         row, column = divmod(place, _ACROSS)
         end = "" if place == 0 else str(place + 1)
@@ -76,7 +76,7 @@ def small_charts(table: pd.DataFrame, fields: Sequence[str], figure: str, *, the
         layout[f"xaxis{end}"] = {**_axis(colors, _words(name)), "anchor": f"y{end}", "nticks": 6,
                                  "domain": [column * width + 0.03, (column + 1) * width - 0.03]}
         layout[f"yaxis{end}"] = {**_axis(colors, ""), "anchor": f"x{end}", "nticks": 5,
-                                 "domain": [1 - (row + 1) * height + 0.14 / down + 0.05, 1 - row * height]}
+                                 "domain": [1 - (row + 0.72) * height, 1 - row * height]}
     return {"data": data, "layout": layout}
 
 

@@ -48,18 +48,18 @@ def neighbourhood(table: pd.DataFrame, fields: Sequence[str], figure: str, *, lo
     Returns
     -------
     Neighbourhood or None
-        In the order of the rows; None where the trials lie too thin for neighbours, as draws do.
+        In the order of the rows; None where no field is numeric, or the trials lie too thin for neighbours, as draws do.
     """
     places, sizes = zip(*(_places(table[name]) for name in fields), strict=True)
     cells = int(np.prod([float(size) for size in sizes]))
-    if not len(table) or cells > min(MOST_CELLS, 64 * len(table)):
+    axes = [axis for axis, name in enumerate(fields) if SETTINGS[name].kind in ("int", "float")]
+    if not len(table) or not axes or cells > min(MOST_CELLS, 64 * len(table)):
         return None
     at = tuple(places)
     values = np.full(sizes, np.nan)
     tried = np.zeros(sizes)
     values[at], tried[at] = table[figure].to_numpy(np.float64), 1.0
     has = np.isfinite(values)
-    axes = [axis for axis, name in enumerate(fields) if SETTINGS[name].kind in ("int", "float")]
     number = _over_boxes(has.astype(np.float64), axes, np.add, 0.0)[at]
     total = _over_boxes(np.where(has, values, 0.0), axes, np.add, 0.0)[at]
     in_all = _over_boxes(tried, axes, np.add, 0.0)[at]

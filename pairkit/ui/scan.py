@@ -45,7 +45,7 @@ def start(snapshot: Snapshot) -> None:
         st.warning("A pair needs two roots. Choose at least one more, or none for all." if roots else
                    f"Snapshot {views.escape(snapshot.name)} has one root only; a pair needs two.", icon=":material/error:")
         return
-    if st.button(f"Scan {number * (number - 1) // 2:,} pairs", key="scan_start", type="primary", icon=":material/play_arrow:",
+    if st.button(f"Scan {number * (number - 1) // 2:,} pairs", key="scan_start", icon=":material/play_arrow:",
                  disabled=running(JOB)):
         def work(progress: Any, cancelled: Any) -> pd.DataFrame:
             return scan(snapshot, roots=roots or None, lags=LAGS[lags], slippage_ticks=float(ticks), least_bars=int(bars),
@@ -172,7 +172,7 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="scan_pick"):
         number = st.selectbox("Pair, by rank", numbers, key=CHOSEN, width=320, help="Or click a cell, or tick a row.",
                               format_func=lambda at: f"{at + 1}. {kept.loc[at, 'y']} on {kept.loc[at, 'x']}")
-        clicked = st.button("Open in Explore", key="scan_open", type="primary", icon=":material/monitoring:")
+        clicked = st.button("Open in Explore", key="scan_open", icon=":material/monitoring:")
     if clicked:
         row = kept.loc[number]
         shell.open_in_explore(job.about["snapshot"], str(row["y"]), str(row["x"]))

@@ -31,6 +31,7 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
 .st-key-bar_chooser {gap: .45rem;}
 .st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
+[data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
 .st-key-why {padding: .5rem .9rem;}
 </style>"""
 

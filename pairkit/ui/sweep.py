@@ -43,7 +43,7 @@ def start(legs: PairFrame, config: StrategyConfig) -> None:
         st.warning(views.escape(str(error)), icon=":material/error:")
         return
     seconds = tell_count(legs, trials)
-    if st.button("Sweep", key="sweep_start", type="primary", icon=":material/play_arrow:", disabled=running(JOB)):
+    if st.button("Sweep", key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)):
         _begin(legs, config, plan, seconds)
 
 
@@ -72,7 +72,8 @@ def show() -> None:
     figure = st.selectbox("Metric", [metric.name for metric in METRICS], [metric.name for metric in METRICS].index("sharpe"),
                           key="sweep_metric", bind="query-params", format_func=lambda name: name.replace("_", " "), width=260)
     low = figure in LOW_IS_GOOD
-    around = plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low)
+    on_grid = table.attrs["method"] == "grid"
+    around = plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low) if on_grid else None
     figures = table[figure].to_numpy(np.float64)
     peak = plateau.best_row(figures, low_is_good=low)
     if peak is None:
@@ -91,7 +92,11 @@ def show() -> None:
 
 def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
     stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
-    st.markdown(f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}", width="content")
+        if legs.provenance.simulated:
+            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
+                     help="Made up by a program, with a known truth. No market ever traded like this.")
     left_out = f" {table.attrs['left_out']:,} combinations contradicted themselves." if table.attrs["left_out"] else ""
     st.caption(f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}.{left_out}")
 
@@ -114,7 +119,8 @@ def _deflated(legs: PairFrame, config: StrategyConfig) -> tuple[int, float]:
 def _tell_peak(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
     """In a sentence: does the best trial stand on a plateau or alone."""
     if around is None:
-        st.caption("Peak and plateau are told apart where every combination was tried; draws lie too thin for neighbours.")
+        st.caption("Peak and plateau are told apart where every combination of some numbers was tried; draws lie too thin for "
+                   "neighbours.")
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
     words = figure.replace("_", " ")
@@ -191,7 +197,7 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
         row = st.number_input("Trial", 0, len(table) - 1, key=CHOSEN, width=180,
                               help="Click a point of the chart or tick a row of the table, or write its number.")
-        clicked = st.button("Open in Explore", key="sweep_open", icon=":material/monitoring:", type="primary",
+        clicked = st.button("Open in Explore", key="sweep_open", icon=":material/monitoring:",
                             disabled=legs.provenance.snapshot_name is None)
         settings = ", ".join(f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"])
         st.markdown(f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
