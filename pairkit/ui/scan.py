@@ -124,8 +124,8 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     here = sorted(name for name, roots in known.items() if len(roots & present) > 1)
     chosen = one.multiselect("Sectors", here, key="scan_sectors", bind="query-params", placeholder="Any",
                              help="Pairs whose legs are both in one of these sectors, by the list of pairs in force.")
-    least = two.number_input("Least median volume (lots)", 0, 100_000_000, 0, 1000, key="scan_volume",
-                             bind="query-params", help="Of the less traded leg.")
+    least = two.number_input("Least volume (lots)", 0, 100_000_000, 0, 1000, key="scan_volume",
+                             bind="query-params", help="Median over the bars of the less traded leg.")
     words = three.text_input("Filter", key="scan_filter", bind="query-params", placeholder="by_pvalue < 0.05, half_life < 20")
     kept = with_volume(table, volumes)
     if chosen:

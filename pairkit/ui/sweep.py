@@ -119,8 +119,8 @@ def _deflated(legs: PairFrame, config: StrategyConfig) -> tuple[int, float]:
 def _tell_peak(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
     """In a sentence: does the best trial stand on a plateau or alone."""
     if around is None:
-        st.caption("Peak and plateau are told apart where every combination of some numbers was tried; draws lie too thin for "
-                   "neighbours.")
+        st.caption("Whether the peak stands on a plateau is told where every combination of some number was tried; draws lie "
+                   "too thin to have neighbours.")
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
     words = figure.replace("_", " ")
