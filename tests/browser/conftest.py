@@ -145,6 +145,16 @@ class Explore:
             self.page.get_by_role("option").filter(has_text=words).first.click()
         return self.changing(act)
 
+    def check_accessible(self) -> None:
+        """Hold the page against WCAG 2 A and AA by axe; skipped where PAIRKIT_AXE names no copy of axe.min.js."""
+        axe = os.environ.get("PAIRKIT_AXE")
+        if not axe:
+            pytest.skip("PAIRKIT_AXE does not name a copy of axe.min.js")
+        self.page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+        found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)["violations"]
+        assert not found, [(one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160]) for one in found]
+
     def visible_time(self) -> list[str]:
         """The two ends of the time axis."""
         return self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range")

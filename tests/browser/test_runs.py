@@ -94,3 +94,13 @@ def test_the_files_of_a_run_can_be_saved(explore, button):
         explore.key(button).get_by_role("button").click()
     start = Path(download.value.path()).read_bytes()[:15]
     assert start.startswith(b"<!DOCTYPE html>" if button == "save_report" else b"PK")
+
+
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_the_page_is_accessible(explore):
+    """axe finds no violation on the list of saved runs."""
+    explore.open("/?y=TA&x=MA")
+    _save(explore, "seen")
+    explore.page.goto(explore.server.url + "/runs")
+    explore.page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
+    explore.settle().check_accessible()
