@@ -13,9 +13,9 @@ PairkitError
 │   ├── MalformedAnswerError   an answer came that is not one: not the protocol, or cells that contradict each other
 │   ├── IncompleteAnswerError  an answer lacks rows that must exist
 │   ├── RefusedRequestError    the provider refused for another reason, told in its words
-│   ├── SourceDownError        the provider has failed too often in a row and is left alone for a while
-│   └── CancelledError         the user stopped it; what was downloaded is kept
-└── RunError        a run, rerun or check cannot be carried out
+│   └── SourceDownError        the provider has failed too often in a row and is left alone for a while
+├── RunError        a run, rerun or check cannot be carried out
+└── CancelledError  the user stopped it
 
 A message says what was found, what is accepted, and what to do. A value of `StrategyConfig` that is out of bounds raises
 pydantic's own `ValidationError`, which `pairkit.config.describe_errors` puts in the same words.
@@ -92,9 +92,9 @@ class SourceDownError(SourceError):
     """The provider has failed too often in a row and is left alone for a while; nothing usable is cached."""
 
 
-class CancelledError(SourceError):
-    """The user stopped it; what was downloaded is kept, so that doing it again goes on from there."""
-
-
 class RunError(PairkitError):
     """A run, rerun or check cannot be carried out."""
+
+
+class CancelledError(PairkitError):
+    """The user stopped it. What was downloaded until then is kept."""

@@ -8,11 +8,11 @@ import pytest
 
 from pairkit import errors
 
-KINDS = {"ConfigError", "SnapshotError", "DataError", "SourceError", "RunError"}
+KINDS = {"ConfigError", "SnapshotError", "DataError", "SourceError", "RunError", "CancelledError"}
 DEFINED = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__}
 
 
-def test_the_tree_is_one_base_and_five_kinds():
+def test_the_tree_is_one_base_and_six_kinds():
     """`except PairkitError` catches all that is raised on purpose; a narrower error belongs to exactly one of the kinds."""
     assert errors.PairkitError.__bases__ == (Exception,)
     assert {cls.__name__ for cls in DEFINED.values() if errors.PairkitError in cls.__bases__} == KINDS

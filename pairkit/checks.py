@@ -1,0 +1,60 @@
+"""What a check of a run's honesty found, in one shape for pages, commands, manifests and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["passed", "failed", "noted"]
+
+# Every check there is, in the order in which they are shown, and what it asks.
+CHECKS: Mapping[str, str] = {
+    "lookahead": "Does any number know the future?",
+    "calibration": "Does the stationarity gate keep its promised error rate under these settings?",
+    "placebo": "Do the same rules make as much on pairs without a link?",
+    "realism": "What is left of the paper result once every step to the real one is taken?",
+    "overfitting": "How far can the result be the luck of many trials?",
+    "walk_forward": "Do settings chosen on the past earn on the bars that follow?",
+    "glitches": "Does holding through bad data cost less than being forced flat?",
+    "warm_up": "Does the result depend on where the data begin?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The outcome of one check.
+
+    Parameters
+    ----------
+    check : str
+        A key of CHECKS.
+    verdict : {"passed", "failed", "noted"}
+        `noted` where the check measures and judges nothing.
+    sentence : str
+        What was found, in one sentence with its numbers.
+    figures : mapping of str to int, float, str, bool or None
+        The numbers behind it; None where undefined, never NaN.
+    settings : mapping of str to int, float, str, bool or None
+        What it was asked with: draws, seed, windows.
+    """
+
+    check: str
+    verdict: Verdict
+    sentence: str
+    figures: Mapping[str, int | float | str | bool | None] = field(default_factory=dict)
+    settings: Mapping[str, int | float | str | bool | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.check not in CHECKS:
+            raise ValueError(f"check = {self.check!r}: accepted is {', '.join(CHECKS)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values, in the field order above."""
+        return {"check": self.check, "verdict": self.verdict, "sentence": self.sentence, "figures": dict(self.figures),
+                "settings": dict(self.settings)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> CheckResult:
+        """The result that `to_dict` wrote."""
+        return cls(**plain)
