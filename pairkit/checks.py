@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+CheckName = Literal["lookahead", "calibration", "placebo", "realism", "overfitting", "walk_forward", "glitches", "warm_up"]
 Verdict = Literal["passed", "failed", "noted"]
 
 # Every check there is, in the order in which they are shown, and what it asks.
-CHECKS: Mapping[str, str] = {
+CHECKS: Mapping[CheckName, str] = {
     "lookahead": "Does any number know the future?",
     "calibration": "Does the stationarity gate keep its promised error rate under these settings?",
     "placebo": "Do the same rules make as much on pairs without a link?",
@@ -39,7 +40,7 @@ class CheckResult:
         What it was asked with: draws, seed, windows.
     """
 
-    check: str
+    check: CheckName
     verdict: Verdict
     sentence: str
     figures: Mapping[str, int | float | str | bool | None] = field(default_factory=dict)

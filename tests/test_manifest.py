@@ -30,7 +30,7 @@ from pairkit.pair import PairFrame, Provenance
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 
-PARTS = {"schema", "run_id", "inputs", "config_sha256", "runtime", "outputs", "metrics", "findings", "rerun_command"}
+PARTS = {"schema", "run_id", "inputs", "config_sha256", "runtime", "outputs", "metrics", "findings", "checks", "rerun_command"}
 SCHEMA_FILE = Path(module.__file__).with_name("run_schema.json")
 FOUND = Finding("zero_settle", "warning", "Y has 2 zero settlements.", "Y", 2, ("2021-02-01", "2021-02-02"))
 
@@ -296,14 +296,14 @@ def test_the_hash_of_the_difference_notices_each_change(tmp_path, monkeypatch):
     git("init", "-q")
     git("add", ".")
     git("commit", "-q", "-m", "x")
-    cached = (runtime._commit, runtime._difference, runtime._code_hash)
+    cached = (runtime._commit, runtime._difference, runtime.code_hash)
     monkeypatch.setattr(runtime, "_HERE", code)
     monkeypatch.setattr(runtime, "_CODE", code.parent)
 
     def now() -> tuple[str | None, str]:
         for function in cached:
             function.cache_clear()
-        return runtime._difference(), runtime._code_hash()
+        return runtime._difference(), runtime.code_hash()
 
     seen = [now()]
     assert seen[0][0] is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from pairkit.columns import TRADE_DATE
 from pairkit.errors import RunError
 
 if TYPE_CHECKING:
+    from pairkit.checks import CheckResult
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
@@ -49,11 +50,11 @@ class RunManifest:
         return write_whole(Path(path), self.to_json().encode("utf-8"))
 
 
-def run_manifest(run: BacktestRun) -> RunManifest:
+def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = ()) -> RunManifest:
     """The manifest of a run.
 
     Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
-    it: `rerun_command` is null too.
+    it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run.
     """
     inputs = inputs_of(run)
     return RunManifest({
@@ -65,11 +66,12 @@ def run_manifest(run: BacktestRun) -> RunManifest:
         "outputs": {name: describe(table) for name, table in tables_of(run).items()},
         "metrics": {name: None if math.isnan(value) else value for name, value in run.metrics.items()},
         "findings": [finding.to_dict() for finding in run.pair.findings],
+        "checks": [check.to_dict() for check in checks],
         "rerun_command": _rerun_command(run),
     })
 
 
-def save_run(run: BacktestRun, path: str | os.PathLike[str]) -> RunManifest:
+def save_run(run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = ()) -> RunManifest:
     """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
 
     Raises
@@ -77,7 +79,7 @@ def save_run(run: BacktestRun, path: str | os.PathLike[str]) -> RunManifest:
     RunError
         The folder is not there or cannot be written.
     """
-    made, target = run_manifest(run), Path(path)
+    made, target = run_manifest(run, checks=checks), Path(path)
     for name, table in tables_of(run).items():
         write_whole(table_file(target, name), to_parquet(table))
     made.save(target)

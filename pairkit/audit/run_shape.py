@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from pairkit.checks import CheckName, Verdict
+
 SCHEMA = "pairkit.run/1"
 _HEX = r"^[0-9a-f]{64}$"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -109,6 +111,16 @@ class FoundInData(_Strict):
     dates: list[str]
 
 
+class CheckMade(_Strict):
+    """An honesty check that was made of this very run, and what it found. Not part of the id."""
+
+    check: CheckName
+    verdict: Verdict
+    sentence: str
+    figures: dict[str, bool | int | float | str | None]
+    settings: dict[str, bool | int | float | str | None]
+
+
 class Manifest(_Strict):
     """A run manifest."""
 
@@ -120,6 +132,7 @@ class Manifest(_Strict):
     outputs: Outputs
     metrics: dict[str, int | float | None]
     findings: list[FoundInData]
+    checks: list[CheckMade] = Field(default=[], description="Absent before there were checks; a check not listed was not made.")
     rerun_command: str | None
 
 

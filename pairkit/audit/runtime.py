@@ -55,7 +55,7 @@ def describe_run_runtime() -> dict[str, Any]:
         "libc": " ".join(platform.libc_ver()).strip(), "processor": llvmlite.binding.get_host_cpu_name(),
         "threads": {"numba": numba.get_num_threads(), "processors": os.cpu_count()},
         "git_commit": _commit(), "git_dirty": _difference() is not None, "diff_sha256": _difference(),
-        "code_sha256": _code_hash(),
+        "code_sha256": code_hash(),
     }
 
 
@@ -84,7 +84,7 @@ def _difference() -> str | None:
 
 
 @cache
-def _code_hash() -> str:
+def code_hash() -> str:
     """sha256 over the Python sources that a run depends on, by name, with line ends as on Unix."""
     digest = hashlib.sha256()
     for path in sorted(_CODE.rglob("*.py")):

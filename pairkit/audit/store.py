@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from pairkit.errors import PairkitError, RunError, SnapshotError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 
 SCHEMA = "pairkit.saved_run/1"
@@ -92,7 +93,9 @@ def runs_folder() -> Path:
     return data / "pairkit" / "runs"
 
 
-def save(run: BacktestRun, name: str, note: str = "", *, folder: Path | None = None) -> SavedRun:
+def save(
+    run: BacktestRun, name: str, note: str = "", *, checks: Iterable[CheckResult] = (), folder: Path | None = None
+) -> SavedRun:
     """Keep a run under a name.
 
     Parameters
@@ -101,6 +104,8 @@ def save(run: BacktestRun, name: str, note: str = "", *, folder: Path | None = N
         What to keep.
     name, note : str
         Up to 100 and 4,000 characters. Several runs may have one name.
+    checks : iterable of CheckResult
+        The honesty checks that were made of this run; its manifest carries them.
     folder : Path, optional
         The store; `runs_folder()` unless given.
 
@@ -113,7 +118,7 @@ def save(run: BacktestRun, name: str, note: str = "", *, folder: Path | None = N
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
         raise RunError(f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
                        f"{len(name)} and {len(note):,}.")
-    made, now = run_manifest(run), datetime.now(UTC)
+    made, now = run_manifest(run, checks=checks), datetime.now(UTC)
     files = {MANIFEST: made.to_json().encode("utf-8"),
              **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()}}
     label = {"schema": SCHEMA, "name": name, "note": note, "saved_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,0 +1,79 @@
+"""The book of checks: which honesty checks this machine has made of which run, and what they found.
+
+One small file a run, named by the hash of what the run is made of: snapshot, roots, rows, config, and the code that computes. A
+changed line of that code makes every older result one of another run. The latest result of a check replaces the one before.
+
+The book lies beside the saved runs. It proves nothing to others: who doubts a result makes the check again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from pairkit.audit.manifest import hash_of, write_whole
+from pairkit.audit.run_shape import CheckMade
+from pairkit.audit.runtime import code_hash
+from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json
+from pairkit.audit.store import runs_folder
+from pairkit.checks import CHECKS, CheckName, CheckResult
+from pairkit.errors import RunError
+
+if TYPE_CHECKING:
+    from pairkit.config import StrategyConfig
+    from pairkit.pair import PairFrame
+
+FOLDER = ".checks"
+_PAGE = TypeAdapter(list[CheckMade])
+
+
+def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckResult], *, folder: Path | None = None) -> None:
+    """Write results down for the run of `config` on `pair`.
+
+    Raises
+    ------
+    RunError
+        The pair comes from no snapshot, so that nothing names its bars, or the disk refuses.
+    """
+    page = _page(pair, config, folder)
+    if page is None:
+        raise RunError("checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which.")
+    known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{page.parent} cannot be made: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
+                       "folder.") from error
+    write_whole(page, canonical_json([one.to_dict() for one in in_order(known)], what="the book of checks"))
+
+
+def recall(pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None) -> tuple[CheckResult, ...]:
+    """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
+    page = _page(pair, config, folder)
+    if page is None or not page.is_file() or page.stat().st_size > MAX_JSON_BYTES:
+        return ()
+    try:
+        plain = strict_json(page.read_bytes(), what=str(page), refuse=RunError)
+        _PAGE.validate_python(plain)
+        return tuple(CheckResult.from_dict(one) for one in plain)
+    except (OSError, RunError, ValidationError):  # a check that cannot be read was not made: it is made again in seconds
+        return ()
+
+
+def in_order(known: Mapping[CheckName, CheckResult]) -> list[CheckResult]:
+    """Results by check, in the order of CHECKS."""
+    return [known[check] for check in CHECKS if check in known]
+
+
+def _page(pair: PairFrame, config: StrategyConfig, folder: Path | None) -> Path | None:
+    """The file for this run; None for a pair that no snapshot names."""
+    snapshot_id = pair.provenance.snapshot_id
+    if not snapshot_id or not len(pair):
+        return None
+    dates = pair.trade_date
+    run = {"snapshot": snapshot_id, "y": pair.y_spec.code, "x": pair.x_spec.code, "code": code_hash(), "rows": len(pair),
+           "first": f"{dates[0]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "config": config.model_dump(mode="json")}
+    return (folder or runs_folder()) / FOLDER / f"{hash_of(run)}.json"

@@ -1,0 +1,93 @@
+"""The book of checks: a result is known for the run it was made of, and for no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pairkit.audit import check_book, store
+from pairkit.audit.check_book import recall, remember
+from pairkit.audit.manifest import checked_manifest, read_manifest, run_manifest
+from pairkit.checks import CheckResult
+from pairkit.config import StrategyConfig
+from pairkit.errors import RunError
+from pairkit.pair import Provenance
+from pairkit.run import run_backtest
+from tests.pairs import build_pair
+
+CONFIG = StrategyConfig()
+PASSED = CheckResult("lookahead", "passed", "No value changed over 64 cuts.", {"cuts": 64}, {"seed": 0})
+FAILED = CheckResult("placebo", "failed", "41 % of the surrogates made more.", {"p_value": 0.41, "sharpe": None}, {"seed": 3})
+
+
+def sealed(number: int = 5):
+    return replace(build_pair(number, 120), provenance=Provenance("ab" * 32, "small"))
+
+
+def test_what_is_remembered_is_recalled_in_the_order_of_the_checks(tmp_path):
+    """Results come back equal, whatever the order they were made in; a later one of a check replaces the one before."""
+    remember(sealed(), CONFIG, [FAILED], folder=tmp_path)
+    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    assert recall(sealed(), CONFIG, folder=tmp_path) == (PASSED, FAILED)
+    better = replace(FAILED, verdict="passed")
+    remember(sealed(), CONFIG, [better], folder=tmp_path)
+    assert recall(sealed(), CONFIG, folder=tmp_path) == (PASSED, better)
+
+
+def test_another_run_knows_nothing_of_it(tmp_path, monkeypatch):
+    """Another setting, other rows, another snapshot, other legs, or other code: no check was made of that run."""
+    pair = sealed()
+    remember(pair, CONFIG, [PASSED], folder=tmp_path)
+    assert recall(pair, CONFIG.replace(entry_z=2.1), folder=tmp_path) == ()
+    assert recall(pair[:100], CONFIG, folder=tmp_path) == ()
+    assert recall(replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path) == ()
+    assert recall(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path) == ()
+    monkeypatch.setattr(check_book, "code_hash", lambda: "0" * 64)
+    assert recall(pair, CONFIG, folder=tmp_path) == ()
+
+
+def test_a_pair_of_no_snapshot_is_not_kept(tmp_path):
+    """Nothing names its bars: remembering is refused with the reason, recalling finds nothing."""
+    with pytest.raises(RunError, match="pairs of a snapshot"):
+        remember(build_pair(5, 120), CONFIG, [PASSED], folder=tmp_path)
+    assert recall(build_pair(5, 120), CONFIG, folder=tmp_path) == ()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[{}]", b"not JSON", b'[{"check":"lookahead","verdict":"great"}]'])
+def test_a_damaged_page_counts_as_no_check(tmp_path, damage):
+    """It never turns into a passed check, breaks nothing, and the next result is written over it."""
+    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    page, = (tmp_path / check_book.FOLDER).iterdir()
+    page.write_bytes(damage)
+    assert recall(sealed(), CONFIG, folder=tmp_path) == ()
+    remember(sealed(), CONFIG, [FAILED], folder=tmp_path)
+    assert recall(sealed(), CONFIG, folder=tmp_path) == (FAILED,)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    """The message names the folder and the way to another."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="PAIRKIT_RUNS"):
+        remember(sealed(), CONFIG, [PASSED], folder=tmp_path / "file")
+
+
+def test_the_manifest_carries_the_checks_and_keeps_its_id(tmp_path):
+    """Saved and read back they are equal; the run's id does not hang on them; a manifest from before there were any is read."""
+    run = run_backtest(sealed(), CONFIG)
+    plain, checked = run_manifest(run), run_manifest(run, checks=[PASSED, FAILED])
+    assert checked.run_id == plain.run_id
+    checked.save(tmp_path / "run.json")
+    assert [CheckResult.from_dict(one) for one in read_manifest(tmp_path / "run.json").content["checks"]] == [PASSED, FAILED]
+    older = {name: value for name, value in plain.content.items() if name != "checks"}
+    assert checked_manifest(older, what="run.json").run_id == plain.run_id
+
+
+def test_the_book_is_no_saved_run(tmp_path):
+    """Runs saved in the same folder are listed without it, and carry the checks they were saved with."""
+    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    checks = recall(sealed(), CONFIG, folder=tmp_path)
+    saved = store.save(run_backtest(sealed(), CONFIG), "checked", checks=checks, folder=tmp_path)
+    found, = store.list_runs(tmp_path)
+    assert found.id == saved.id
+    assert [one["check"] for one in found.content["checks"]] == ["lookahead"]
