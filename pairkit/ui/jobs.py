@@ -6,27 +6,35 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-import pandas as pd
 import streamlit as st
 
-from pairkit.errors import PairkitError
+from pairkit.errors import CancelledError, PairkitError
 from pairkit.ui.views import escape
 
 LOOK_AGAIN_SECONDS = 0.3
-Work = Callable[[Callable[[int, int], None], Callable[[], bool]], pd.DataFrame]
+
+
+class Note(Protocol):
+    """Tells how far the work is; `unit` says what is counted, where that changes on the way."""
+
+    def __call__(self, done: int, total: int, unit: str = "") -> None: ...  # noqa: D102
+
+
+Work = Callable[[Note, Callable[[], bool]], Any]
 
 
 @dataclass(eq=False)
 class Job:
-    """A table in the making. `work` takes `progress` and `cancelled`; `about` is what the page needs to show the table."""
+    """Something in the making. `work` takes `progress` and `cancelled`; `about` is what the page needs to show what was made."""
 
     work: Work
     unit: str
     about: dict[str, Any]
-    table: pd.DataFrame | None = None
+    made: Any = None
     error: str = ""
+    cancelled: bool = False
     done: int = 0
     total: int = 0
     seconds: float = 0.0
@@ -42,16 +50,18 @@ class Job:
         began = time.perf_counter()
         self.error = "It ended for a reason that the server's log tells."  # until it is known better
         try:
-            self.table = self.work(self._note, self.stop.is_set)
+            self.made = self.work(self._note, self.stop.is_set)
             self.error = ""
+        except CancelledError:
+            self.error, self.cancelled = "", True
         except PairkitError as error:
             self.error = str(error)
         finally:
             self.seconds = time.perf_counter() - began
             self.ended.set()
 
-    def _note(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
+    def _note(self, done: int, total: int, unit: str = "") -> None:
+        self.done, self.total, self.unit = done, total, unit or self.unit
 
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
@@ -68,7 +78,7 @@ def show_progress(key: str) -> None:
 
 
 def ended_job(key: str) -> Job | None:
-    """The job under `key` once it has ended well; draws its progress or its error otherwise."""
+    """The job under `key` once it has ended well; draws its progress, its error, or that it was stopped, otherwise."""
     job: Job | None = st.session_state.get(key)
     if job is None:
         return None
@@ -77,6 +87,9 @@ def ended_job(key: str) -> Job | None:
         return None
     if job.error:
         st.error(escape(job.error), icon=":material/error:")
+        return None
+    if job.cancelled:
+        st.info("It was stopped before it was done.", icon=":material/stop_circle:")
         return None
     return job
 

@@ -71,9 +71,9 @@ def _volumes(snapshot: Snapshot) -> dict[str, float]:
 def show() -> None:
     """The progress of a scan, or what it found."""
     job = ended_job(JOB)
-    if job is None or job.table is None:
+    if job is None or job.made is None:
         return
-    table = job.table
+    table = job.made
     _heading(job, table)
     if table.empty:
         st.info("No pair could be tested: " + ("the scan was stopped." if table.attrs["cancelled"] else

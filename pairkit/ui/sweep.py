@@ -61,9 +61,9 @@ def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) 
 def show() -> None:
     """The progress of a sweep, or all that is known of the one that ended."""
     job = ended_job(JOB)
-    if job is None or job.table is None:
+    if job is None or job.made is None:
         return
-    table, legs = job.table, job.about["legs"]
+    table, legs = job.made, job.about["legs"]
     if table.empty:
         st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
         return
