@@ -20,6 +20,7 @@ _HOMES = {
     "Finding": "pairkit.findings",
     "Snapshot": "pairkit.audit.snapshot",
     "open_snapshot": "pairkit.audit.snapshot",
+    "diff_snapshots": "pairkit.audit.diff",
     "run_manifest": "pairkit.audit.manifest",
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
@@ -38,6 +39,7 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinned by a test
 
 if TYPE_CHECKING:
+    from pairkit.audit.diff import diff_snapshots as diff_snapshots
     from pairkit.audit.manifest import run_manifest as run_manifest
     from pairkit.audit.manifest import save_run as save_run
     from pairkit.audit.rerun import rerun as rerun

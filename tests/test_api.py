@@ -12,7 +12,7 @@ import pairkit
 
 NAMES = {
     "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError", "RunError",
-    "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "open_snapshot", "pair_from_frames", "plot_run",
+    "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "diff_snapshots", "open_snapshot", "pair_from_frames", "plot_run",
     "rerun", "run_backtest", "run_manifest", "save_run", "scan", "sweep", "write_report"}
 
 

@@ -65,8 +65,10 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def settings_for(server: FaultServer, token: str = GOOD_TOKEN, timeout: float = 5.0) -> TushareSettings:
-    return TushareSettings(token=token, url=server.url, timeout_seconds=timeout)
+def settings_for(
+    server: FaultServer, token: str = GOOD_TOKEN, timeout: float = 5.0, answer_seconds: float = 60.0
+) -> TushareSettings:
+    return TushareSettings(token=token, url=server.url, timeout_seconds=timeout, answer_seconds=answer_seconds)
 
 
 def source_for(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.tushare.market import market
 
@@ -43,6 +44,7 @@ REFUSALS = {
 }
 ROW_FAULTS = ("twice", "shuffled", "missing days", "null cells", "dashes", "contradiction", "other rows", "cut rows")
 DRIFTS = ("text numbers", "float days", "int days", "float flags")
+DRIPS = ("drip headers", "drip body", "drip without length")  # each costs the client its whole patience, so not in FAULTS
 FAULTS = (*TRANSPORT_FAULTS, *PROTOCOL_FAULTS, *REFUSALS, *ROW_FAULTS, *DRIFTS)
 CAPS = {
     "fut_basic": 10_000,
@@ -171,7 +173,7 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             api, params, fields = asked["api_name"], asked["params"], asked["fields"].split(",")
-            assert self.path == f"/dataapi/{api}"
+            assert urlsplit(self.path).path == f"/dataapi/{api}"  # a proxy is sent the whole address
             server.asked.append((api, params))
             fault = server.plan(len(server.asked) - 1, api)
             if asked["token"] != GOOD_TOKEN and not asked["token"].startswith("CANARY-"):
@@ -188,6 +190,8 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
             elif fault == "time-out":
                 time.sleep(server.hang_seconds)
                 self.close_connection = True
+            elif fault in DRIPS:
+                self.drip(fault)
             elif fault in REFUSALS:
                 self.send_json({"code": 40203, "msg": REFUSALS[fault], "data": None})
             else:
@@ -195,6 +199,16 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
                 self.protocol(
                     fault, {"request_id": "1", "code": 0, "msg": "", "data": {"fields": fields, "items": rows, "has_more": False}}
                 )
+
+        def drip(self, fault: str) -> None:
+            """A byte now and then, each well within the client's time-out, for as long as it listens."""
+            self.close_connection = True
+            rest = {"drip headers": b"X-Slow: ", "drip body": b"Content-Length: 99999\r\n\r\n", "drip without length": b"\r\n"}
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n" + rest[fault])
+                for _ in range(2000):
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
 
         def protocol(self, fault: str | None, whole: dict[str, Any]) -> None:
             data = whole["data"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from pairkit import errors
 from pairkit.data.tushare.breaker import Breaker
-from pairkit.data.tushare.cache import AnswerCache, Entry, Question
+from pairkit.data.tushare.cache import STALE_TMP_SECONDS, AnswerCache, Entry, Question
 from pairkit.data.tushare.cells import typed
 from pairkit.data.tushare.client import ATTEMPTS, DEADLINE_SECONDS, TushareClient
 from pairkit.data.tushare.interfaces import FUT_DAILY, FUT_MAPPING
@@ -309,6 +311,18 @@ def test_a_disk_that_refuses_costs_only_the_cache(server: FaultServer, tmp_path:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     assert len(client_for(server, blocked).ask(FUT_DAILY, **WINDOW).table)
+
+
+def test_what_a_killed_writer_left_is_swept(server: FaultServer, tmp_path: Path):
+    """Two writers killed before the rename: the next start removes the file of an hour ago, not that of a moment ago."""
+    client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
+    (table_file,) = tmp_path.rglob("*.parquet")
+    old, fresh = (table_file.with_name(f"{table_file.name}.{name}.tmp") for name in ("old", "fresh"))
+    for leftover in (old, fresh):
+        leftover.write_bytes(b"PAR1")
+    os.utime(old, (0, time.time() - STALE_TMP_SECONDS - 1))
+    again = client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
+    assert (old.exists(), fresh.exists(), again.calls) == (False, True, 0)
 
 
 def test_the_cache_gives_back_what_was_put(tmp_path: Path):

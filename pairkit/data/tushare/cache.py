@@ -1,8 +1,9 @@
 """Answers on disk, found by the hash of their question: a table as Parquet, and beside it a note that seals it.
 
 The question is the endpoint's host, the interface, its parameters and fields; the token is no part of it. Each file is
-written under another name and renamed, the note last, so that a kill leaves no half answer. An entry whose bytes are not
-those its note names is dropped and asked for again. The folder can be deleted at any time.
+written under another name and renamed, the note last, so that a kill leaves no half answer; what a killed writer leaves is
+swept by the next one. An entry whose bytes are not those its note names is dropped and asked for again. The folder can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from pairkit.data.tushare.interfaces import Interface
 from pairkit.findings import Finding
 
 FORMAT = "pairkit.tushare/1"  # of the tables: raise it when cells are read otherwise
+STALE_TMP_SECONDS = 3600.0  # a writer still at work is done in far less
 _log = logging.getLogger(__name__)
 _ARROW = {"name": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"), "day or none": pa.timestamp("ns"),
           "number": pa.float64(), "flag": pa.float64()}
@@ -66,6 +69,8 @@ class AnswerCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        if folder is not None:
+            _sweep(folder)
 
     def get(self, question: Question) -> Entry | None:
         """The kept answer, whatever its age; None where there is none that is whole."""
@@ -140,6 +145,16 @@ def _replace(file: Path, raw: bytes) -> None:
         os.replace(passing, file)  # noqa: PTH105  Path.replace is the same call, without its promise of atomicity in the name
     finally:
         passing.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left; a disk that refuses is told when an answer is put."""
+    try:
+        for leftover in folder.glob("tushare/*/*.tmp"):
+            if time.time() - leftover.lstat().st_mtime >= STALE_TMP_SECONDS:
+                leftover.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("leftovers in the cache could not be swept: %s", error)
 
 
 def _to_arrow(table: pd.DataFrame, interface: Interface) -> pa.Table:

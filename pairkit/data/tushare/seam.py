@@ -1,13 +1,15 @@
 """One request through the real SDK: an answer that is one, or a typed error. Nothing else in pairkit calls the SDK.
 
 What the SDK does not tell apart is told apart here: an HTTP error, which it turns into a frame without columns; a body
-that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`.
+that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`. Its
+request goes through `transport`, which bounds the time and the size of the whole answer.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import pandas as pd
@@ -44,7 +46,7 @@ class Seam:
         require_token(self._settings)
         fault: SourceError
         try:
-            frame = self._client().query(api, fields=",".join(fields), **params)
+            frame = self._query()(self._client(), api, fields=",".join(fields), **params)
         except Exception as problem:  # noqa: BLE001  the SDK raises bare Exception, and whatever it stumbles over
             fault = self._typed(problem, api)
         else:
@@ -64,12 +66,26 @@ class Seam:
         client._DataApi__http_url = self._settings.url  # noqa: SLF001  the SDK has no other way to set it
         return client
 
+    def _query(self) -> Callable[..., Any]:
+        """The SDK's own function, with bounded requests where it says `requests`; the module itself is left as it is."""
+        from tushare.pro.client import DataApi
+
+        from pairkit.data.tushare.transport import BoundedRequests
+
+        query = DataApi.query
+        names = {**query.__globals__, "requests": BoundedRequests(self._settings.answer_seconds)}
+        return FunctionType(query.__code__, names, query.__name__, query.__defaults__, query.__closure__)
+
     def _typed(self, problem: Exception, api: str) -> SourceError:
         from requests import RequestException
+
+        from pairkit.data.tushare.transport import BoundExceededError
 
         if type(problem) is Exception:
             token = self._settings.token.get_secret_value()
             return error_of(str(problem).replace(token, "***"), api)
+        if isinstance(problem, BoundExceededError):
+            return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
         kind = type(problem).__name__
         if isinstance(problem, RequestException | OSError):
             return TransportError(f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}")

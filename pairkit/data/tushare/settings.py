@@ -29,6 +29,8 @@ class TushareSettings(BaseSettings):
     token: SecretStr = Field(default=SecretStr(""), description="Access token of the account.")
     url: str = Field(default=DEFAULT_URL, description="Endpoint; TuShare's own speaks plain HTTP.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Give up on an answer after this long without a byte.")
+    answer_seconds: float = Field(default=60.0, gt=0, le=3600, description="Give up on an answer that is not whole after this "
+                                                                           "long.")
     calls_per_minute: int = Field(default=200, ge=1, le=100_000, description="What the account may call one interface in a "
                                                                              "minute.")
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
