@@ -19,6 +19,7 @@ import pytest
 from pairkit.attribution import attribute, by_year
 from pairkit.audit.manifest import run_manifest
 from pairkit.audit.snapshot import open_snapshot
+from pairkit.checks import CHECKS, CheckResult
 from pairkit.columns import METRICS, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
@@ -230,8 +231,12 @@ def test_checks_say_what_was_made(run, monkeypatch):
     told = checks(run, make=True).set_index("check")
     assert told.loc["No look-ahead (prefix)", "result"].startswith("passed")
     assert told.loc["The result adds up", "result"].startswith("passed")
-    assert told.loc["Placebo", "made"] == "not made"
+    assert told.loc[CHECKS["placebo"], "made"] == "not made"
     assert set(checks(run, make=False)["made"]) == {"made", "not made"}
+    placebo = CheckResult("placebo", "failed", "41 % of the surrogates made more.")
+    told = checks(run, [placebo], make=True).set_index("check")
+    assert told.loc[CHECKS["placebo"], "result"] == "FAILED: 41 % of the surrogates made more."
+    assert set(told.loc[[CHECKS["realism"], CHECKS["walk_forward"]], "made"]) == {"not made"}
     from pairkit.report import checks as module
 
     leak = module.find_prefix_leaks(

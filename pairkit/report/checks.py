@@ -1,32 +1,41 @@
-"""Which honesty checks stand behind a report: made just now, with their result, or not made, with how to make them."""
+"""Which honesty checks stand behind a report: made, with what was found, or not made, with how to make them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pairkit.attribution import attribute
+from pairkit.checks import CHECKS, CheckResult
 from pairkit.research.lookahead import find_prefix_leaks
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 CUTS = 8
-NOT_OF_ONE_RUN = (
-    ("Deflated Sharpe ratio", "one run knows nothing of how many others were tried before it was chosen"),
-    ("Placebo", "would be the same rules on pairs that cannot have an edge"),
-    ("Walk-forward, overfitting", "the settings may have been chosen on these very bars; one run cannot tell"),
-)
+HOW_TO = "make it on the Honesty page, or by python -m pairkit audit"
 
 
-def checks(run: BacktestRun, *, make: bool) -> pd.DataFrame:
-    """One row per check: `check`, `made`, `result`. With `make` the quick ones are made now, some tenths of a second."""
+def checks(run: BacktestRun, known: Iterable[CheckResult] = (), *, make: bool) -> pd.DataFrame:
+    """One row per check: `check`, `made`, `result`.
+
+    `known` are the results of the laboratory's checks of this very run. With `make` the quick checks are made now, some tenths
+    of a second.
+    """
+    by_name = {one.check: one for one in known}
     rows = [_prefix(run) if make else ("No look-ahead (prefix)", "not made", "the report was asked for without checks"),
             _adds_up(run) if make else ("The result adds up", "not made", "the report was asked for without checks"),
             _sealed(run)]
-    rows += [(name, "not made", why) for name, why in NOT_OF_ONE_RUN]
+    for name, question in CHECKS.items():
+        found = by_name.get(name)
+        rows.append((question, "made", f"{_word(found)}: {found.sentence}") if found else (question, "not made", HOW_TO))
     return pd.DataFrame(rows, columns=["check", "made", "result"])
+
+
+def _word(found: CheckResult) -> str:
+    return "FAILED" if found.verdict == "failed" else found.verdict
 
 
 def _prefix(run: BacktestRun) -> tuple[str, str, str]:

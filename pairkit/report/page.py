@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns,
 from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
 
 if TYPE_CHECKING:
+    from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
@@ -42,7 +44,9 @@ IN_CNY = ("net", "gross", "costs", "difference", "worst_mark", "best_mark", "tot
 MONEY = dict.fromkeys(IN_CNY, html.money)
 
 
-def write_report(run: BacktestRun, path: str | os.PathLike[str], *, checks: bool = True) -> Path:
+def write_report(
+    run: BacktestRun, path: str | os.PathLike[str], *, checks: bool = True, known: Iterable[CheckResult] = ()
+) -> Path:
     """Write the report of a run to `path`, whole or not at all; some 5 MB, most of it plotly.js.
 
     Parameters
@@ -53,20 +57,23 @@ def write_report(run: BacktestRun, path: str | os.PathLike[str], *, checks: bool
         The HTML file; replaced where it exists.
     checks : bool
         Make the honesty checks that are quick. Without, the report says that they were not made.
+    known : iterable of CheckResult
+        What the honesty laboratory found of this very run; the report and the manifest in it carry it.
 
     Raises
     ------
     RunError
         The run has no bar, or the file cannot be written.
     """
-    return write_whole(Path(path), report_html(run, checks=checks).encode("utf-8"))
+    return write_whole(Path(path), report_html(run, checks=checks, known=known).encode("utf-8"))
 
 
-def report_html(run: BacktestRun, *, checks: bool = True) -> str:
+def report_html(run: BacktestRun, *, checks: bool = True, known: Iterable[CheckResult] = ()) -> str:
     """The report's text; RunError for a run without bars."""
     if len(run.pair) == 0:
         raise RunError("the run has no bar to report; choose legs whose dates overlap.")
-    made = run_manifest(run)
+    known = tuple(known)
+    made = run_manifest(run, checks=known)
     sections = {
         "summary": ("Summary", _summary(run)),
         "chart": ("The run, bar by bar", charts.div(charts.whole_run(run), "run")),
@@ -77,7 +84,7 @@ def report_html(run: BacktestRun, *, checks: bool = True) -> str:
         "hold": ("Time in Hold", _hold(run)),
         "gates": ("What the gates blocked", _gates(run)),
         "findings": ("What was found in the data", _findings(run)),
-        "honesty": ("Honesty checks", html.table(honesty_checks(run, make=checks))),
+        "honesty": ("Honesty checks", html.table(honesty_checks(run, known, make=checks))),
         "settings": ("Settings and contract terms", _settings(run)),
         "manifest": ("Run manifest", _manifest(made)),
     }
