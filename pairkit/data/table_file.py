@@ -1,7 +1,8 @@
 """A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted.
 
-A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes is checked before a cell is
-decoded, and text is decoded as a dictionary, so that a long text said to be in every row is held once and refused.
+A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes, in its footer and in the
+header of every page, is checked before a cell is decoded, and text is decoded as a dictionary, so that a long text said to be
+in every row is held once and refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pairkit.data.parquet_pages import unpacked_bytes
 from pairkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def _from_parquet(path: Path, raw: bytes) -> CellTable:
         groups = [stated.metadata.row_group(place) for place in range(stated.metadata.num_row_groups)]
         unpacked = sum(group.total_byte_size for group in groups)
         _refuse_huge(path, stated.metadata.num_rows, stated.metadata.num_columns, unpacked)
+        _refuse_huge(path, 0, 0, unpacked_bytes(raw))
         table = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts, **options).read(use_threads=False)
         _refuse_huge(path, table.num_rows, table.num_columns, table.nbytes)
         _refuse_long_texts(path, table)
