@@ -15,6 +15,7 @@ import pytest
 
 import pairkit
 from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.trials import tried
 from pairkit.cli import main
 from pairkit.cli.run import config_from_text
 from pairkit.columns import METRICS
@@ -115,10 +116,10 @@ def test_run_prints_every_metric(cli, folder, monkeypatch):
 
 
 def test_run_json_is_the_manifest_of_the_run(cli, folder):
-    """Nothing else is printed, and the core called from Python gives the same text."""
+    """Nothing else is printed, and the core called from Python gives the same text, the count of trials included."""
     answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", "entry_z=1.8", "--json")
     run = run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(entry_z=1.8))
-    assert answer.out.rstrip("\n") == pairkit.run_manifest(run).to_json()
+    assert answer.out.rstrip("\n") == pairkit.run_manifest(run, trials=tried(run.pair)).to_json()
 
 
 def test_run_writes_the_manifest(cli, folder, tmp_path):

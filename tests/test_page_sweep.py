@@ -89,14 +89,15 @@ def test_the_chosen_trial_opens_in_explore():
     assert tiles(page)["Total return"] == f"{run.metrics['total_return']:.2%}"
 
 
-def test_trials_of_all_sweeps_deflate_the_best(pair):
-    """A second sweep adds to the trials made on the pair; the same one again does not."""
+def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
+    """A second sweep adds its new configs to the trials made on the pair; the same one again adds none."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
     assert "9 trials were made" in said(page)
     assert "9 trials were made" in said(swept(page))
-    page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.25))
-    assert "14 trials were made" in said(page)
-    one, two = (sweep(pair, None, {"entry_z": (1.0, high, 0.25)}) for high in (3.0, 2.0))
+    page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
+    assert "13 trials were made" in said(page)
+    one, two = sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}), sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)})
     sharpes = [*one["sharpe"] / np.sqrt(252), *two["sharpe"] / np.sqrt(252)]
     config = config_of(two, int(two["sharpe"].idxmax()))
     dsr = measure(run_backtest(pair, config).ledger.tally, config.capital, trial_sharpes=sharpes)["dsr"]

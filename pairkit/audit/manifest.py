@@ -24,6 +24,7 @@ from pairkit.columns import TRADE_DATE
 from pairkit.errors import RunError
 
 if TYPE_CHECKING:
+    from pairkit.audit.trials import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
@@ -50,11 +51,12 @@ class RunManifest:
         return write_whole(Path(path), self.to_json().encode("utf-8"))
 
 
-def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = ()) -> RunManifest:
+def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None) -> RunManifest:
     """The manifest of a run.
 
     Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
-    it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run.
+    it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run,
+    `trials` what the trial ledger counts on its pair.
     """
     inputs = inputs_of(run)
     return RunManifest({
@@ -67,11 +69,14 @@ def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = ()) -> Run
         "metrics": {name: None if math.isnan(value) else value for name, value in run.metrics.items()},
         "findings": [finding.to_dict() for finding in run.pair.findings],
         "checks": [check.to_dict() for check in checks],
+        "trials": trials.to_dict() if trials else None,
         "rerun_command": _rerun_command(run),
     })
 
 
-def save_run(run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = ()) -> RunManifest:
+def save_run(
+    run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None
+) -> RunManifest:
     """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
 
     Raises
@@ -79,7 +84,7 @@ def save_run(run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable
     RunError
         The folder is not there or cannot be written.
     """
-    made, target = run_manifest(run, checks=checks), Path(path)
+    made, target = run_manifest(run, checks=checks, trials=trials), Path(path)
     for name, table in tables_of(run).items():
         write_whole(table_file(target, name), to_parquet(table))
     made.save(target)

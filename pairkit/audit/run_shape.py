@@ -121,6 +121,21 @@ class CheckMade(_Strict):
     settings: dict[str, bool | int | float | str | None]
 
 
+class TrialsForgotten(_Strict):
+    """A reset of the count of trials."""
+
+    at: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")
+    forgotten: int = Field(ge=0)
+
+
+class TrialsMade(_Strict):
+    """The configs that the author's ledger counts on this pair. Not part of the id."""
+
+    n_configs: int = Field(ge=0)
+    sharpe_variance: float | None = Field(description="Of the trials' Sharpe ratios per bar, divisor n-1.")
+    resets: list[TrialsForgotten]
+
+
 class Manifest(_Strict):
     """A run manifest."""
 
@@ -133,6 +148,7 @@ class Manifest(_Strict):
     metrics: dict[str, int | float | None]
     findings: list[FoundInData]
     checks: list[CheckMade] = Field(default=[], description="Absent before there were checks; a check not listed was not made.")
+    trials: TrialsMade | None = Field(default=None, description="Null where no ledger was kept or it could not be read.")
     rerun_command: str | None
 
 

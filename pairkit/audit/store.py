@@ -32,6 +32,7 @@ from pairkit.errors import PairkitError, RunError, SnapshotError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pairkit.audit.trials import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 
@@ -94,7 +95,8 @@ def runs_folder() -> Path:
 
 
 def save(
-    run: BacktestRun, name: str, note: str = "", *, checks: Iterable[CheckResult] = (), folder: Path | None = None
+    run: BacktestRun, name: str, note: str = "", *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None,
+    folder: Path | None = None,
 ) -> SavedRun:
     """Keep a run under a name.
 
@@ -106,6 +108,8 @@ def save(
         Up to 100 and 4,000 characters. Several runs may have one name.
     checks : iterable of CheckResult
         The honesty checks that were made of this run; its manifest carries them.
+    trials : TrialCount, optional
+        What the trial ledger counts on the pair; its manifest carries it.
     folder : Path, optional
         The store; `runs_folder()` unless given.
 
@@ -118,7 +122,7 @@ def save(
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
         raise RunError(f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
                        f"{len(name)} and {len(note):,}.")
-    made, now = run_manifest(run, checks=checks), datetime.now(UTC)
+    made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
     files = {MANIFEST: made.to_json().encode("utf-8"),
              **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()}}
     label = {"schema": SCHEMA, "name": name, "note": note, "saved_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",

@@ -16,6 +16,7 @@ from pairkit.cli.scan import scan_command
 from pairkit.cli.smoke import smoke_command
 from pairkit.cli.snapshot import snapshot_app
 from pairkit.cli.sweep import sweep_command
+from pairkit.cli.trials import trials_app
 from pairkit.errors import PairkitError
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command("scan")(scan_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(trials_app, name="trials")
 
 
 @app.callback(invoke_without_command=True)

@@ -32,15 +32,24 @@ def run_command(
     config = config_from_text(settings or [])
     from pairkit.audit.manifest import run_manifest, save_run
     from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.trials import note_run, tried
     from pairkit.run import run_backtest
 
     pair = open_snapshot(snapshot_path(snapshot, directory)).pair(y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
-    made = run_manifest(run) if manifest is None else save_run(run, manifest)
+    tell_uncounted(note_run(run, "run"))
+    trials = tried(run.pair)
+    made = run_manifest(run, trials=trials) if manifest is None else save_run(run, manifest, trials=trials)
     if as_json:
         typer.echo(made.to_json())
     else:
         _print(run, made.run_id, manifest)
+
+
+def tell_uncounted(warning: str) -> None:
+    """Say on standard error that trials could not be counted."""
+    if warning:
+        typer.secho(warning, fg="yellow", err=True)
 
 
 def snapshot_path(name: str, folder: Path) -> Path:

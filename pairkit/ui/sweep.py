@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pairkit.audit.trials import TrialCount, note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRICS
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import PairkitError
-from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.pair import PairFrame
 from pairkit.research import plateau
 from pairkit.research.filters import rows_where
@@ -24,7 +24,7 @@ from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running
 from pairkit.ui.sweep_space import Plan, choose_plan, in_words, tell_count, trials_of
 
-JOB, CHOSEN, TABLE, CHART, MADE = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart", "sweep_made"
+JOB, CHOSEN, TABLE, CHART = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart"
 LOW_IS_GOOD = ("annual_vol", "max_drawdown", "costs", "hold_bars", "blocked_bars", "deferred_fills")
 MOST_ROWS = 1000
 _FEW_BARS = 30
@@ -49,11 +49,12 @@ def start(legs: PairFrame, config: StrategyConfig) -> None:
 
 def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) -> None:
     def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-        return sweep(legs, config, plan.space, n=plan.n, method=plan.method, seed=plan.seed,
+        made = sweep(legs, config, plan.space, n=plan.n, method=plan.method, seed=plan.seed,
                      progress=progress, cancelled=cancelled)
+        note_sweep(legs, made)  # where it cannot, the count is told to be unknown
+        return made
 
-    key = f"{config.model_dump_json()} {plan}"
-    st.session_state[JOB] = Job(work, "trials", {"legs": legs, "estimate": seconds, "key": key}).begin()
+    st.session_state[JOB] = Job(work, "trials", {"legs": legs, "estimate": seconds}).begin()
     st.session_state.pop(CHOSEN, None)
     st.rerun()
 
@@ -67,7 +68,6 @@ def show() -> None:
     if table.empty:
         st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
         return
-    _remember(job, table)
     _heading(job, table, legs)
     figure = st.selectbox("Metric", [metric.name for metric in METRICS], [metric.name for metric in METRICS].index("sharpe"),
                           key="sweep_metric", bind="query-params", format_func=lambda name: name.replace("_", " "), width=260)
@@ -102,17 +102,15 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
 
 
 # --- trials made, deflation --------------------------------------------------------------------------------------------
-def _remember(job: Job, table: pd.DataFrame) -> None:
-    """Keep the Sharpe ratios of this sweep among those made on the pair in this session; the same sweep counts once."""
-    made = st.session_state.setdefault(MADE, {}).setdefault(runs.pair_key(job.about["legs"]), {})
-    made[job.about["key"]] = table["sharpe"].to_numpy(np.float64) / np.sqrt(BARS_A_YEAR)
-
-
-def _deflated(legs: PairFrame, config: StrategyConfig) -> tuple[int, float]:
-    """Trials made on the pair in this session, and the config's Sharpe ratio deflated by all of them."""
-    sharpes = np.concatenate(list(st.session_state[MADE][runs.pair_key(legs)].values()))
-    run = runs.run(legs, config)
-    return len(sharpes), measure(run.ledger.tally, config.capital, trial_sharpes=list(sharpes))["dsr"]
+def _tell_made(count: TrialCount) -> None:
+    """How many trials the deflation allows for, or why that is not known."""
+    if count.n_configs is None:
+        st.warning(views.escape(count.warning), icon=":material/error:")
+        return
+    again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
+    st.caption(f"{count.n_configs:,} trials were made on this pair, by pages and commands.{again} The more are tried, the better "
+               "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
+               "95 %, take it for luck.")
 
 
 # --- peak and plateau --------------------------------------------------------------------------------------------------
@@ -136,7 +134,7 @@ def _tell_peak(table: pd.DataFrame, figure: str, around: Neighbourhood | None, r
 
 def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
     """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
-    names, made = table.attrs["varied"], 0
+    names, count = table.attrs["varied"], tried(legs)
     what = ["Trial", *(name.replace("_", " ") for name in names), figure.replace("_", " ")]
     what += ["Neighbourhood mean", "Neighbourhood worst"] if around is not None else []
     shown: dict[str, list[str]] = {
@@ -146,12 +144,11 @@ def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbour
                  views.shown_metric(figure, float(table[figure].iloc[row]))]
         if around is not None:
             cells += [views.shown_metric(figure, float(values[row])) for values in (around.mean, around.worst)]
-        made, dsr = _deflated(legs, config_of(table, row))
+        dsr = count.deflated_sharpe(runs.run(legs, config_of(table, row)))
         shown[MARKS[key][1]] = [*cells, f"{table['trades'].iloc[row]:,}",
                                 *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr))]
     st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt="Peak and plateau")
-    st.caption(f"{made:,} trials were made on this pair in this session. The more are tried, the better the best looks by luck "
-               "alone; the deflated Sharpe ratio is the probability that it is better than that. Below 95 %, take it for luck.")
+    _tell_made(count)
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,312 @@
+"""The trial ledger: which configs were tried on a pair, so that the best of many is not mistaken for the only one.
+
+1. A pair is named by its snapshot's id and its roots. Bars of no snapshot are named by the hash of their content, and their
+   trials are counted in memory, until the process ends.
+2. A trial is a config on some rows of the pair, under a digest of both. Made again, by a slider, a sweep or a command, it
+   counts once.
+3. Kept of each: its Sharpe ratio per bar, how many bars it saw, when it was first made and by what.
+4. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good.
+
+The ledger is one SQLite file beside the saved runs. Each write is one transaction, so several processes may write. A ledger
+that is damaged, or cannot be written, stops no run and no page: writing answers with a sentence, and the count is unknown.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import orjson
+
+from pairkit.audit.manifest import bars_of
+from pairkit.audit.store import runs_folder
+from pairkit.columns import METRICS
+from pairkit.errors import RunError
+from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe, measure_many
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pairkit.pair import PairFrame
+    from pairkit.run import BacktestRun
+
+MadeBy = Literal["explore", "sweep", "run", "check"]
+FILE = "trials.sqlite3"
+_LAYOUT = 1
+_PATIENCE_SECONDS = 10.0  # for another process to finish its write
+_TABLES = f"""
+CREATE TABLE pairs (id INTEGER PRIMARY KEY, source TEXT NOT NULL, y TEXT NOT NULL, x TEXT NOT NULL, name TEXT NOT NULL,
+                    UNIQUE (source, y, x));
+CREATE TABLE batches (id INTEGER PRIMARY KEY, made_at TEXT NOT NULL, made_by TEXT NOT NULL, bars INTEGER NOT NULL);
+CREATE TABLE trials (pair INTEGER NOT NULL, digest BLOB NOT NULL, sharpe REAL, batch INTEGER NOT NULL,
+                     PRIMARY KEY (pair, digest)) WITHOUT ROWID;
+CREATE TABLE resets (pair INTEGER NOT NULL, reset_at TEXT NOT NULL, forgotten INTEGER NOT NULL);
+PRAGMA user_version = {_LAYOUT};
+"""
+
+
+class Reset(NamedTuple):
+    """A reset of a pair's count: when (UTC, ISO), and how many trials were forgotten."""
+
+    at: str
+    forgotten: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCount:
+    """The trials made on a pair.
+
+    Parameters
+    ----------
+    n_configs : int or None
+        How many; None where the ledger cannot be read, and `warning` says why.
+    with_sharpe : int
+        How many of them have a Sharpe ratio: those that traded.
+    sharpe_variance : float or None
+        Variance (divisor n-1) of their Sharpe ratios per bar; None for fewer than two.
+    resets : tuple of Reset
+        The oldest first.
+    made_by : tuple of (str, int)
+        How many were first made by each of MadeBy.
+    snapshot, y, x : str
+        The pair: name of its snapshot (empty for bars of none), and its roots.
+    warning : str
+        Why the count is unknown; empty where it is known.
+    """
+
+    n_configs: int | None
+    with_sharpe: int = 0
+    sharpe_variance: float | None = None
+    resets: tuple[Reset, ...] = ()
+    made_by: tuple[tuple[str, int], ...] = ()
+    snapshot: str = ""
+    y: str = ""
+    x: str = ""
+    warning: str = ""
+
+    @property
+    def best_by_luck(self) -> float:
+        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show; NaN for fewer than two."""
+        return math.nan if self.sharpe_variance is None else expected_best_sharpe(self.sharpe_variance, self.with_sharpe)
+
+    def deflated_sharpe(self, run: BacktestRun) -> float:
+        """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where that is."""
+        values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]), benchmark=self.best_by_luck)
+        return float(values[0, [metric.name for metric in METRICS].index("dsr")])
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """What a run manifest says of it; None where the count is unknown."""
+        if self.n_configs is None:
+            return None
+        return {"n_configs": self.n_configs, "sharpe_variance": self.sharpe_variance,
+                "resets": [reset._asdict() for reset in self.resets]}
+
+
+def note_run(run: BacktestRun, made_by: MadeBy, *, folder: Path | None = None) -> str:
+    """Count a run; a sentence where it could not be counted, else ""."""
+    trial = (_digest(run.config.model_dump(), _rows(run.pair)), _per_bar(run.metrics["sharpe"]))
+    return _note(run.pair, [trial], made_by, folder)
+
+
+def note_sweep(pair: PairFrame, table: pd.DataFrame, made_by: MadeBy = "sweep", *, folder: Path | None = None) -> str:
+    """Count the rows of a sweep's table that are of this pair; a sentence where they could not be counted, else ""."""
+    mine = table[table["pair"] == pair.name]
+    base, rows, varied = table.attrs["config"], _rows(pair), table.attrs["varied"]
+    values = zip(*(mine[name].tolist() for name in varied), strict=True)
+    digests = (_digest({**base, **dict(zip(varied, each, strict=True))}, rows) for each in values)
+    sharpes = (_per_bar(sharpe) for sharpe in mine["sharpe"].tolist())
+    return _note(pair, zip(digests, sharpes, strict=True), made_by, folder)
+
+
+def tried(pair: PairFrame, *, folder: Path | None = None) -> TrialCount:
+    """The trials made on a pair."""
+    source, y, x = _key(pair)
+    none = TrialCount(0, snapshot=pair.provenance.snapshot_name or "", y=y, x=x)
+    if pair.provenance.snapshot_id and not _path(folder).exists():
+        return none
+    try:
+        with _opened(pair, folder) as ledger:
+            found = ledger.execute("SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", (source, y, x)).fetchone()
+            return _count(ledger, found[0], none) if found else none
+    except (sqlite3.Error, OSError) as error:
+        return replace(none, n_configs=None, warning=_cannot("read", error, folder))
+
+
+def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
+    """The trials of every pair of a snapshot on which some were made, or reset, by name.
+
+    Raises
+    ------
+    RunError
+        The ledger cannot be read.
+    """
+    path = _path(folder)
+    if not path.exists():
+        return []
+    try:
+        with _file(path) as ledger:
+            pairs = ledger.execute("SELECT id, name, y, x FROM pairs ORDER BY name, y, x").fetchall()
+            return [_count(ledger, key, TrialCount(0, snapshot=name, y=y, x=x)) for key, name, y, x in pairs]
+    except (sqlite3.Error, OSError) as error:
+        raise RunError(_cannot("read", error, folder)) from error
+
+
+def reset(pair: PairFrame, *, folder: Path | None = None) -> Reset:
+    """Forget the trials of a pair, and remember that.
+
+    Raises
+    ------
+    RunError
+        The ledger cannot be written; nothing is forgotten.
+    """
+    try:
+        with _opened(pair, folder) as ledger:
+            key = _pair_id(ledger, pair)
+            forgotten = ledger.execute("DELETE FROM trials WHERE pair = ?", (key,)).rowcount
+            done = Reset(_now(), forgotten)
+            ledger.execute("INSERT INTO resets VALUES (?, ?, ?)", (key, *done))
+            return done
+    except (sqlite3.Error, OSError) as error:
+        raise RunError(_cannot("written", error, folder)) from error
+
+
+# --- what a trial is -----------------------------------------------------------------------------------------------
+def _digest(config: dict[str, Any], rows: bytes) -> bytes:
+    """16 bytes that name a config on some rows, the same for a single run and for the row of a sweep."""
+    return blake2b(orjson.dumps(config, option=orjson.OPT_SORT_KEYS) + rows, digest_size=16).digest()
+
+
+def _rows(pair: PairFrame) -> bytes:
+    """Which rows of the pair were run, where not all."""
+    return f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode() if pair.cut and len(pair) else b""
+
+
+def _per_bar(sharpe: float) -> float | None:
+    """A Sharpe ratio a year as one per bar; None where there is none."""
+    return sharpe / math.sqrt(BARS_A_YEAR) if math.isfinite(sharpe) else None
+
+
+def _key(pair: PairFrame) -> tuple[str, str, str]:
+    source = pair.provenance.snapshot_id or str(bars_of(pair)["content_hash"])
+    return source, pair.y_spec.code, pair.x_spec.code
+
+
+# --- the store -----------------------------------------------------------------------------------------------------
+def _note(pair: PairFrame, trials: Iterable[tuple[bytes, float | None]], made_by: MadeBy, folder: Path | None) -> str:
+    try:
+        with _opened(pair, folder) as ledger:
+            key = _pair_id(ledger, pair)
+            batch = ledger.execute("INSERT INTO batches (made_at, made_by, bars) VALUES (?, ?, ?)",
+                                   (_now(), made_by, len(pair))).lastrowid
+            in_order = sorted(trials, key=itemgetter(0))  # as the table is kept: faster by far
+            written = ledger.executemany("INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?)",
+                                         ((key, digest, sharpe, batch) for digest, sharpe in in_order)).rowcount
+            if not written:
+                ledger.execute("DELETE FROM batches WHERE id = ?", (batch,))
+    except (sqlite3.Error, OSError) as error:
+        return _cannot("written", error, folder)
+    return ""
+
+
+def _pair_id(ledger: sqlite3.Connection, pair: PairFrame) -> int:
+    key = _key(pair)
+    ledger.execute("INSERT OR IGNORE INTO pairs (source, y, x, name) VALUES (?, ?, ?, ?)",
+                   (*key, pair.provenance.snapshot_name or ""))
+    found: int = ledger.execute("SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", key).fetchone()[0]
+    return found
+
+
+def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount:
+    """`none` with the figures of the pair of this key."""
+    configs, known, mean = ledger.execute("SELECT count(*), count(sharpe), avg(sharpe) FROM trials WHERE pair = ?",
+                                          (key,)).fetchone()
+    variance = None
+    if known > 1:
+        squares = ledger.execute("SELECT sum((sharpe - ?) * (sharpe - ?)) FROM trials WHERE pair = ?", (mean, mean, key))
+        variance = squares.fetchone()[0] / (known - 1)
+    resets = ledger.execute("SELECT reset_at, forgotten FROM resets WHERE pair = ? ORDER BY rowid", (key,)).fetchall()
+    by = ledger.execute("SELECT made_by, count(*) FROM trials JOIN batches ON batches.id = batch WHERE pair = ? "
+                        "GROUP BY made_by ORDER BY made_by", (key,)).fetchall()
+    return replace(none, n_configs=configs, with_sharpe=known, sharpe_variance=variance,
+                   resets=tuple(Reset(*each) for each in resets), made_by=tuple(by))
+
+
+def _path(folder: Path | None) -> Path:
+    return (folder or runs_folder()) / FILE
+
+
+@contextmanager
+def _opened(pair: PairFrame, folder: Path | None) -> Iterator[sqlite3.Connection]:
+    """The ledger that a pair is counted in, inside one transaction: all of it is written, or nothing."""
+    if pair.provenance.snapshot_id:
+        path = _path(folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _file(path) as ledger:
+            yield ledger
+    else:
+        with _IN_MEMORY.lock, _transaction(_IN_MEMORY.ledger) as ledger:
+            yield ledger
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[sqlite3.Connection]:
+    ledger = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None)
+    try:
+        ledger.execute("PRAGMA journal_mode = WAL")  # a commit need not wait for the disk
+        ledger.execute("PRAGMA synchronous = NORMAL")
+        with _transaction(ledger):
+            yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _transaction(ledger: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    ledger.execute("BEGIN IMMEDIATE")
+    try:
+        _lay_out(ledger)
+        yield ledger
+    except BaseException:
+        ledger.rollback()
+        raise
+    ledger.commit()
+
+
+def _lay_out(ledger: sqlite3.Connection) -> None:
+    """Make the tables where there are none; refuse those of another version."""
+    layout = ledger.execute("PRAGMA user_version").fetchone()[0]
+    if layout == 0:
+        for statement in _TABLES.split(";"):
+            ledger.execute(statement)
+    elif layout != _LAYOUT:
+        raise sqlite3.DatabaseError(f"its layout is {layout}, this pairkit reads {_LAYOUT}")
+
+
+class _Memory:
+    """The ledger of bars that no snapshot names; one of this process, used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ledger = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
+_IN_MEMORY = _Memory()
+
+
+def _cannot(be: str, error: Exception, folder: Path | None) -> str:
+    return (f"The trial ledger {_path(folder)} cannot be {be} ({error}), so how many configs were tried is unknown. If it is "
+            "damaged, move it away and a new one is begun; if its folder cannot be written, name another with PAIRKIT_RUNS.")
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,53 @@
+"""`python -m pairkit trials ...`: see and reset how many configs were tried on a pair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pairkit.cli.run import SnapshotFolder, snapshot_path
+
+trials_app = typer.Typer(no_args_is_help=True, help="How many configs were tried on each pair.")
+
+
+@trials_app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON and nothing else.")] = False,
+) -> None:
+    """Count the configs tried on each pair, by pages and commands."""
+    from pairkit.audit.trials import tried_pairs
+
+    found = tried_pairs()
+    if as_json:
+        typer.echo(json.dumps([{"snapshot": one.snapshot, "y": one.y, "x": one.x, "made_by": dict(one.made_by),
+                                **(one.to_dict() or {})} for one in found]))
+        return
+    if not found:
+        typer.echo("No trial has been counted yet.")
+    for one in found:
+        by = ", ".join(f"{count:,} by {name}" for name, count in one.made_by)
+        typer.echo(f"{one.snapshot} {one.y}-{one.x}: {one.n_configs:,} configs tried{f' ({by})' if by else ''}")
+        for reset in one.resets:
+            typer.echo(f"    reset on {reset.at}: {reset.forgotten:,} trials were forgotten")
+
+
+@trials_app.command("reset")
+def reset_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
+    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")] = False,
+) -> None:
+    """Forget the trials of a pair; that they were forgotten stays on record."""
+    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.trials import reset
+
+    done = reset(open_snapshot(snapshot_path(snapshot, directory)).pair(y, x))
+    if as_json:
+        typer.echo(json.dumps(done._asdict()))
+    else:
+        typer.echo(f"{done.forgotten:,} trials on {y}-{x} are forgotten. Manifests of this pair will say so.")
