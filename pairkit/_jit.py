@@ -17,7 +17,16 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` on first call; kept on disk, unless no folder for it can be written."""
+    return _compiled(function, forceinline=False)
+
+
+def step(function: Kernel) -> Kernel:
+    """A kernel that is written into each of its callers, so that what it works on can stay in the processor's registers."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Kernel, **options: bool) -> Kernel:
     try:
-        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
     except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home
-        return cast("Kernel", numba.njit(nogil=True, error_model="numpy")(function))
+        return cast("Kernel", numba.njit(nogil=True, error_model="numpy", **options)(function))

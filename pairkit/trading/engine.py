@@ -7,7 +7,8 @@ Each bar, in this order:
 4. Decide. The first rule that holds decides the state, the reason, and what waits for the next bar.
 
 `trade` writes down every bar of one run. `tally_many` plays many configs by the same steps and keeps only their tallies; flat
-and with nothing waiting, it jumps to the next bar whose z calls for an entry, because a bar in between changes no sum.
+and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in between
+no sum knows more than whether it was blocked.
 
 (docs/semantics.md 3; the readable twin that this is held against is in the tests)
 """
@@ -18,10 +19,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel
+from pairkit._jit import kernel, step
 from pairkit.columns import GATES, LEGS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.market.contracts import ContractSpec
@@ -109,8 +113,8 @@ class Ledger(NamedTuple):
 def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
     """Run the engine over all bars."""
     terms = terms_of(pair.y_spec, pair.x_spec)
-    return Ledger(*_trade(np.zeros(1, _BOOK), tape_of(market), _recorded(terms), rules_of(config), indicators.z,
-                          indicators.beta_lag, indicators.vol, indicators.valid, gates.shut_bits()))
+    return Ledger(*_trade(tape_of(market), _recorded(terms), rules_of(config), indicators.z, indicators.beta_lag,
+                          indicators.vol, indicators.valid, gates.shut_bits()))
 
 
 def terms_of(y_spec: ContractSpec, x_spec: ContractSpec) -> Terms:
@@ -163,7 +167,7 @@ def tally_many(tape: NDArray[np.void], terms: Terms, signals: Signals, rules: ND
     (K, len(TALLY)) float64
         To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
-    tallies: FloatArray = _tally_many(np.zeros(1, _BOOK), tape, _recorded(terms), signals, rules)
+    tallies: FloatArray = _tally_many(tape, _recorded(terms), signals, rules)
     return tallies
 
 
@@ -205,7 +209,20 @@ _BOOK = np.dtype([
     ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
 
 
-@kernel
+@intrinsic
+def _blank_book(_typing):  # type: ignore[no-untyped-def]
+    """A record of zeros on the stack: nobody outside a kernel sees it, so its fields can live in registers."""
+    record = numba.from_dtype(_BOOK)
+
+    def code(context, builder, _signature, _arguments):  # type: ignore[no-untyped-def]
+        memory = cgutils.alloca_once(builder, context.get_data_type(record))
+        cgutils.memset(builder, memory, context.get_constant(types.intp, _BOOK.itemsize), 0)
+        return memory
+
+    return record(), code
+
+
+@step
 def _can_trade(leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
     if not (np.isfinite(price) and np.isfinite(leg.close) and leg.volume > 0.0):
@@ -215,14 +232,14 @@ def _can_trade(leg, price, lots):
     return not price <= leg.down_limit
 
 
-@kernel
+@step
 def _margin(terms, lots_y, lots_x, bar):
     """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
     return (abs(lots_y) * abs(bar.y.close) * terms.y.multiplier * terms.y.margin_rate
             + abs(lots_x) * abs(bar.x.close) * terms.x.multiplier * terms.x.margin_rate)
 
 
-@kernel
+@step
 def _size(rules, terms, close_y, close_x, beta_lag, vol):
     price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
@@ -248,12 +265,12 @@ def _size(rules, terms, close_y, close_x, beta_lag, vol):
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
-@kernel
+@step
 def _fill_price(leg, rules):
     return leg.open if rules.fill_at_open else leg.close
 
 
-@kernel
+@step
 def _can_fill(book, bar, rules):
     """Whether the waiting order fills on this bar: both legs can trade, or neither does."""
     if book.waiting == NOTHING:
@@ -263,7 +280,7 @@ def _can_fill(book, bar, rules):
             and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots))
 
 
-@kernel
+@step
 def _charge(book, held, rules, terms, price, fee):
     """Charge one trade of a leg's held lots at `price`."""
     per_lot = rules.fee_multiplier * fee
@@ -272,14 +289,14 @@ def _charge(book, held, rules, terms, price, fee):
     book.cost += abs(held.lots) * (per_lot + rules.slippage_ticks * terms.tick * terms.multiplier)
 
 
-@kernel
+@step
 def _move_mark(book, held, terms, price):
     """Book the P&L from the last mark to `price`, which is the mark from now on."""
     book.pnl += held.lots * terms.multiplier * (price - held.mark)
     held.mark = price
 
 
-@kernel
+@step
 def _must_roll(book, held, leg):
     """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
     if book.position == 0 or leg.contract == held.contract:
@@ -290,13 +307,13 @@ def _must_roll(book, held, leg):
     return np.isfinite(leg.close)  # a leg without a close rolls when it has one
 
 
-@kernel
+@step
 def _known_close(leg):
     """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
     return leg.pre_close if np.isfinite(leg.pre_close) else leg.close
 
 
-@kernel
+@step
 def _roll(book, held, leg, rules, terms):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
     sold, bought = leg.roll_open, leg.open
@@ -310,7 +327,7 @@ def _roll(book, held, leg, rules, terms):
     held.contract = leg.contract
 
 
-@kernel
+@step
 def _enter_leg(book, held, leg, rules, terms):
     price = _fill_price(leg, rules)
     held.lots, held.mark, held.filled_at = held.ordered, price, price
@@ -318,7 +335,7 @@ def _enter_leg(book, held, leg, rules, terms):
     _charge(book, held, rules, terms, price, terms.fee_open)
 
 
-@kernel
+@step
 def _enter(book, bar, rules, terms, t):
     _enter_leg(book, book.y, bar.y, rules, terms.y)
     _enter_leg(book, book.x, bar.x, rules, terms.x)
@@ -328,7 +345,7 @@ def _enter(book, bar, rules, terms, t):
     book.tally_trades += 1.0
 
 
-@kernel
+@step
 def _exit_leg(book, held, leg, rules, terms):
     """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll."""
     price = _fill_price(leg, rules)
@@ -342,7 +359,7 @@ def _exit_leg(book, held, leg, rules, terms):
     held.filled_at = price
 
 
-@kernel
+@step
 def _exit(book, bar, rules, terms, t):
     _exit_leg(book, book.y, bar.y, rules, terms.y)
     _exit_leg(book, book.x, bar.x, rules, terms.x)
@@ -351,7 +368,7 @@ def _exit(book, bar, rules, terms, t):
     book.y.lots, book.x.lots = 0.0, 0.0
 
 
-@kernel
+@step
 def _exit_reason(book, bar, rules, terms, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
@@ -370,7 +387,7 @@ def _exit_reason(book, bar, rules, terms, valid, z, age):
     return TARGET if -book.position * z <= rules.exit_z else NOTHING
 
 
-@kernel
+@step
 def _decide_held(book, bar, rules, terms, t, valid, z):
     reason = _exit_reason(book, bar, rules, terms, valid, z, t - book.entered_on)
     if reason != NOTHING:
@@ -383,7 +400,7 @@ def _decide_held(book, bar, rules, terms, t, valid, z):
     return (LONG if book.position > 0 else SHORT), IN_POSITION
 
 
-@kernel
+@step
 def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     if not valid:
         return FLAT, INVALID
@@ -409,7 +426,7 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     return ENTERING, ENTRY
 
 
-@kernel
+@step
 def _close_bar(book, rules):
     """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
     net = book.pnl - book.cost
@@ -431,7 +448,7 @@ def _close_bar(book, rules):
     book.tally_exposed += 1.0 if book.position != 0 else 0.0
 
 
-@kernel
+@step
 def _counted_bars(valid):
     """Bars from the first valid one to the last; all of them where none is valid."""
     first = 0
@@ -440,7 +457,7 @@ def _counted_bars(valid):
     return valid.size - first if first < valid.size else valid.size
 
 
-@kernel
+@step
 def _tally_of(book, counted_bars, out):
     """The tally as a row of numbers in the order of TALLY."""
     out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.equity,
@@ -448,25 +465,36 @@ def _tally_of(book, counted_bars, out):
               book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
 
 
-@kernel
-def _open_book(memory, rules):
-    """A book at the start of a run; `memory` is one record of zeros, or of the run before."""
-    memory[:] = np.zeros(1, _BOOK)
-    book = memory[0]
+@step
+def _open_book(book, rules):
+    """Fill in a blank book at the start of a run."""
     book.equity = book.peak = rules.capital
     book.decided_on = book.entered_on = book.exited_on = -1
     book.y.contract = book.x.contract = NO_CONTRACT
-    return book
 
 
 _STOOD, _ENTERED, _EXITED, _DEFERRED = range(4)  # what came of the order that waited
 
 
-@kernel
-def _move(book, bar, rules, terms, t):
-    """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
+@step
+def _begin_bar(book):
     book.pnl = book.cost = 0.0
     book.was_in = book.position
+
+
+@step
+def _mark(book, bar, terms):
+    """Mark what is held to the closes that there are."""
+    if np.isfinite(bar.y.close):
+        _move_mark(book, book.y, terms.y, bar.y.close)
+    if np.isfinite(bar.x.close):
+        _move_mark(book, book.x, terms.x, bar.x.close)
+
+
+@step
+def _move(book, bar, rules, terms, t):
+    """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
+    _begin_bar(book)
     fills = _can_fill(book, bar, rules)
     if not (fills and rules.fill_at_open):
         if _must_roll(book, book.y, bar.y):
@@ -486,15 +514,20 @@ def _move(book, bar, rules, terms, t):
             book.waiting = NOTHING
         event = _DEFERRED
     if book.position != 0:
-        if np.isfinite(bar.y.close):
-            _move_mark(book, book.y, terms.y, bar.y.close)
-        if np.isfinite(bar.x.close):
-            _move_mark(book, book.x, terms.x, bar.x.close)
+        _mark(book, bar, terms)
     _close_bar(book, rules)
     return event
 
 
-@kernel
+@step
+def _rest(book, bar, rules, terms):
+    """What `_move` comes to in a position on a quiet bar with no order waiting."""
+    _begin_bar(book)
+    _mark(book, bar, terms)
+    _close_bar(book, rules)
+
+
+@step
 def _look(book, rules, valid, z):
     """Take note of a bar's z before deciding: how long there was none, and whether it came back inside the threshold."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
@@ -503,7 +536,7 @@ def _look(book, rules, valid, z):
 
 
 @kernel
-def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits):
+def _trade(tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits):
     bars = z.size
     state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
@@ -515,7 +548,8 @@ def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, s
     entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
     trades, worst, best = 0, np.inf, -np.inf
     terms, rules = terms_of_legs[0], rules_of_run[0]
-    book = _open_book(memory, rules)
+    book = _blank_book()
+    _open_book(book, rules)
 
     for t in range(bars):
         bar = tape[t]
@@ -552,7 +586,7 @@ def _trade(memory, tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, s
             trade_money[:trades], tally)
 
 
-@kernel
+@step
 def _shut(rules, adf_pvalue, beta_jump, beta_lag, vol_ratio):
     """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
     shut = 0
@@ -565,63 +599,156 @@ def _shut(rules, adf_pvalue, beta_jump, beta_lag, vol_ratio):
     return shut
 
 
-@kernel
-def _callers(signals, lowest_entry):
-    """The valid bars with abs(z) at or above `lowest_entry`; for each bar, the first of them from it on; valid bars so far."""
+class _Calls(NamedTuple):
+    """The candidates for an entry: n valid bars with abs(z) at or above the lowest entry threshold of all runs.
+
+    For all runs: `bars` (n,); by bar, (T+1,), `first_from`, the place of the first candidate from that bar on, and
+    `valid_before`, how many bars before it are valid. For runs alike in thresholds and gates, by place, (n+1,): the place of the
+    next candidate that calls (`next_call`), of the next one that calls with no gate shut (`next_open`), and how many before it
+    call with a gate shut (`shut_before`) or have an abs(z) at or above the entry threshold (`high_before`).
+    """
+
+    bars: IntArray
+    first_from: IntArray
+    valid_before: IntArray
+    next_call: IntArray
+    next_open: IntArray
+    shut_before: IntArray
+    high_before: IntArray
+
+
+@step
+def _find_candidates(signals, lowest_entry):
     bars = signals.z.size
-    callers, seen = np.empty(bars, np.int64), np.empty(bars, np.int64)
-    first_from = np.empty(bars + 1, np.int64)
-    count = valid = 0
+    candidates, first_from, valid_before = np.empty(bars, np.int64), np.empty(bars + 1, np.int64), np.zeros(bars + 1, np.int64)
+    count = 0
     for t in range(bars):
         first_from[t] = count
-        if signals.valid[t]:
-            valid += 1
-            if abs(signals.z[t]) >= lowest_entry:
-                callers[count] = t
-                count += 1
-        seen[t] = valid
+        valid_before[t + 1] = valid_before[t] + signals.valid[t]
+        if signals.valid[t] and abs(signals.z[t]) >= lowest_entry:
+            candidates[count] = t
+            count += 1
     first_from[bars] = count
-    return callers[:count], first_from, seen
+    room = count + 1
+    return _Calls(candidates[:count], first_from, valid_before, np.empty(room, np.int64), np.empty(room, np.int64),
+                  np.empty(room, np.int64), np.empty(room, np.int64))
 
 
-@kernel
-def _play(book, tape, terms, rules, signals, callers, first_from, seen):
+@step
+def _call_alike(a, b):
+    """Whether two runs' rules make the same candidates call, with the same gates shut."""
+    return (a.entry_z == b.entry_z and a.stop_z == b.stop_z
+            and a.adf_gate == b.adf_gate and a.adf_max_pvalue == b.adf_max_pvalue
+            and a.beta_gate == b.beta_gate and a.max_beta_jump == b.max_beta_jump
+            and a.vol_gate == b.vol_gate and a.max_vol_ratio == b.max_vol_ratio)
+
+
+@step
+def _shut_at(signals, rules, t):
+    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
+    shut = 0
+    if rules.adf_gate and not signals.adf_pvalue[t] <= rules.adf_max_pvalue:
+        shut += 1
+    if rules.beta_gate and not (signals.beta_jump[t] <= rules.max_beta_jump and signals.beta_lag[t] > 0.0):
+        shut += 2
+    if rules.vol_gate and not signals.vol_ratio[t] <= rules.max_vol_ratio:
+        shut += 4
+    return shut
+
+
+@step
+def _judge_candidates(calls, signals, rules):
+    """Fill in what the candidates are under these rules."""
+    last = calls.bars.size
+    calls.shut_before[0] = calls.high_before[0] = 0
+    for place in range(last):
+        height = abs(signals.z[calls.bars[place]])
+        is_call = rules.entry_z <= height < rules.stop_z
+        is_shut = is_call and _shut_at(signals, rules, calls.bars[place]) > 0
+        calls.high_before[place + 1] = calls.high_before[place] + (height >= rules.entry_z)
+        calls.shut_before[place + 1] = calls.shut_before[place] + is_shut
+        calls.next_call[place], calls.next_open[place] = is_call, is_call and not is_shut
+    calls.next_call[last] = calls.next_open[last] = last
+    for place in range(last - 1, -1, -1):
+        calls.next_call[place] = place if calls.next_call[place] > 0 else calls.next_call[place + 1]
+        calls.next_open[place] = place if calls.next_open[place] > 0 else calls.next_open[place + 1]
+
+
+@step
+def _came_back(calls, since, place):
+    """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
+    valid = calls.valid_before[calls.bars[place] + 1] - calls.valid_before[since]
+    return valid > calls.high_before[place + 1] - calls.high_before[calls.first_from[since]]
+
+
+@step
+def _next_entry(book, calls, rules, z, t):
+    """The first bar from t on that calls for an entry with no gate shut, or one past the last; flat, with nothing waiting.
+
+    Bars blocked by a gate on the way are counted.
+    """
+    if book.exited_on >= 0:
+        t = min(max(t, book.exited_on + rules.cooldown_days), z.size)
+    place, last = calls.next_call[calls.first_from[t]], calls.bars.size
+    if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
+        while place < last and not _came_back(calls, book.exited_on, place):
+            if book.last_side != (-1 if z[calls.bars[place]] > 0.0 else 1):  # the other side needs no rearming
+                if calls.next_open[place] == place:
+                    return calls.bars[place]
+                book.tally_blocked += 1.0
+            place = calls.next_call[place + 1]
+        book.rearmed = 1
+    entry = calls.next_open[place]
+    book.tally_blocked += calls.shut_before[entry] - calls.shut_before[place]
+    return calls.bars[entry] if entry < last else z.size
+
+
+@step
+def _quiet(tape):
+    """(T,) bool: both legs have a close, here and the bar before, and the contracts of the bar before."""
+    quiet = np.zeros(tape.size, np.bool_)
+    for t in range(1, tape.size):
+        bar, before = tape[t], tape[t - 1]
+        quiet[t] = (bar.y.contract == before.y.contract and bar.x.contract == before.x.contract
+                    and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close))
+    return quiet
+
+
+@step
+def _play(book, tape, terms, rules, signals, calls, quiet):
     """One run: flat and with nothing waiting, from call to call; else bar by bar."""
-    z, valid, beta_lag, vol = signals.z, signals.valid, signals.beta_lag, signals.vol
-    adf_pvalue, beta_jump, vol_ratio = signals.adf_pvalue, signals.beta_jump, signals.vol_ratio
+    z, valid = signals.z, signals.valid
     t = 0
     while t < tape.size:
         if book.position == 0 and book.waiting == NOTHING:
-            last, place = t - 1, first_from[t]
-            while place < callers.size:
-                t = callers[place]
-                height = abs(z[t])
-                if height < rules.entry_z or (last >= 0 and seen[t] - seen[last] > 1):
-                    book.rearmed = 1  # here, or on a valid bar since `last`, which is below every entry threshold
-                if rules.entry_z <= height < rules.stop_z:
-                    break
-                last, place = t, place + 1
-            if place == callers.size:
+            t = _next_entry(book, calls, rules, z, t)
+            if t == tape.size:
                 break
+        elif book.waiting == NOTHING and quiet[t]:
+            _rest(book, tape[t], rules, terms)
+            _look(book, rules, valid[t], z[t])
         else:
             _move(book, tape[t], rules, terms, t)
             _look(book, rules, valid[t], z[t])
         if book.position != 0:
             _decide_held(book, tape[t], rules, terms, t, valid[t], z[t])
         else:
-            shut = _shut(rules, adf_pvalue[t], beta_jump[t], beta_lag[t], vol_ratio[t])
-            _decide_flat(book, tape[t], rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut)
+            _decide_flat(book, tape[t], rules, terms, t, valid[t], z[t], signals.beta_lag[t], signals.vol[t],
+                         _shut_at(signals, rules, t))
         t += 1
 
 
 @kernel
-def _tally_many(memory, tape, terms_of_legs, signals, rules_of_runs):
+def _tally_many(tape, terms_of_legs, signals, rules_of_runs):
     tallies = np.empty((rules_of_runs.size, len(TALLY)))
-    callers, first_from, seen = _callers(signals, np.min(rules_of_runs.entry_z))
+    calls, quiet = _find_candidates(signals, np.min(rules_of_runs.entry_z)), _quiet(tape)
     counted_bars = _counted_bars(signals.valid)
     for k in range(rules_of_runs.size):
         rules = rules_of_runs[k]
-        book = _open_book(memory, rules)
-        _play(book, tape, terms_of_legs[0], rules, signals, callers, first_from, seen)
+        if k == 0 or not _call_alike(rules, rules_of_runs[k - 1]):
+            _judge_candidates(calls, signals, rules)
+        book = _blank_book()
+        _open_book(book, rules)
+        _play(book, tape, terms_of_legs[0], rules, signals, calls, quiet)
         _tally_of(book, counted_bars, tallies[k])
     return tallies
