@@ -15,7 +15,10 @@ from pairkit.audit.snapshot import write_snapshot
 from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError, DataError
 from pairkit.models.adjusted import adjust
-from pairkit.models.cointegration import johansen_trace, relate
+from pairkit.models.cointegration import engle_granger, engle_granger_many, johansen_many, johansen_trace
+from pairkit.models.panel import align, panel_of
+from pairkit.models.relation import relate, relate_many
+from pairkit.models.stationarity import mackinnon_pvalue
 from pairkit.research.scan import adjusted_pvalues, scan
 from tests.pairs import draw_pair, leg_frame, pair_of, spec
 
@@ -48,6 +51,69 @@ def test_engle_granger_is_statsmodels(lags):
     for seed in range(6):
         y, x = two_series(seed)
         assert relate(y, x, lags=lags).statistic == pytest.approx(statsmodels_coint(y, x, lags)[0], rel=1e-8)
+
+
+def test_both_directions_are_statsmodels_within_1e9_of_p():
+    """One lag, by lanes and quadratic forms: any length, either direction, loose pairs and pairs as good as collinear."""
+    rng = np.random.default_rng(7)
+    for bars in (30, 34, 35, 36, 66, 67, 68, 131, 400):
+        for scatter in (1e-2, 1e-4, 1e-6):
+            x = 8 + np.cumsum(rng.normal(0, 0.01, bars))
+            y = 1 + rng.uniform(0.5, 2) * x + scatter * (np.cumsum(rng.normal(0, 0.3, bars)) + rng.normal(0, 1, bars))
+            *ours, _, _ = engle_granger(y, x, lags=1)
+            for statistic, theirs in zip(ours, (statsmodels_coint(y, x, 1), statsmodels_coint(x, y, 1)), strict=True):
+                assert mackinnon_pvalue(statistic, 2) == pytest.approx(theirs[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 200, 397, 398, 399])
+def test_engle_granger_with_a_bad_tick(place):
+    """A price a thousand times too large, at either end or inside, costs no digits that matter."""
+    y, x = two_series(9)
+    y[place] *= 1e3
+    *ours, _, _ = engle_granger(y, x, lags=1)
+    assert ours == pytest.approx([statsmodels_coint(y, x, 1)[0], statsmodels_coint(x, y, 1)[0]], rel=1e-8)
+
+
+@pytest.mark.parametrize("lags", [2, 3, 5])
+def test_lagged_changes_that_repeat_each_other_are_left_out(lags):
+    """Where one lagged change is a combination of others the statistic is that of statsmodels, which uses a pseudo-inverse."""
+    t = np.arange(120)
+    x = np.array([0.0, 2.0, 1.0, 3.0])[t % 4] + 1.0 * (t == 119)
+    y = np.array([1.0, 0.0, 0.0, 5.0])[t % 4]
+    theirs = statsmodels_coint(y, x, lags)[0]
+    assert np.isfinite(theirs)
+    assert engle_granger(y, x, lags=lags)[0] == pytest.approx(theirs, rel=1e-6)
+
+
+def test_many_pairs_are_each_as_alone():
+    """Tests and figures of many pairs at once are, bit for bit, those of each by itself; too short a pair has no test."""
+    y, x = np.full((4, 400), np.nan), np.full((4, 400), np.nan)
+    bars = np.array([400, 301, 77, 20])
+    for k, count in enumerate(bars):
+        y[k, :count], x[k, :count] = two_series(k, int(count))
+    tests, traces = engle_granger_many(y, x, bars, lags=1), johansen_many(y, x, bars, np.array([1, 2, 0, 1]))
+    for k, count in enumerate(bars[:3]):
+        legs = y[k, :count], x[k, :count]
+        assert tuple(tests[k]) == engle_granger(*legs, lags=1)
+        assert tuple(traces[k]) == johansen_trace(*legs, lags=[1, 2, 0][k])
+        alone = relate(*legs)._asdict()
+        del alone["statistic"], alone["lags"]
+        np.testing.assert_array_equal(relate_many(y, x, bars[:3])[k], list(alone.values()))
+    assert np.isnan(tests[3]).all()
+
+
+def test_pairs_are_laid_on_their_common_bars():
+    """The days that both series have, as numpy.intersect1d finds them; none where they never meet."""
+    rng = np.random.default_rng(3)
+    days = [np.sort(rng.choice(60, size, replace=False)) + shift for size, shift in ((40, 0), (25, 10), (60, 5), (30, 500))]
+    values = [day * (r + 1.0) for r, day in enumerate(days)]
+    pairs = np.array([(0, 1), (1, 0), (1, 2), (0, 3)])
+    y, x, bars = align(panel_of(days, values), pairs)
+    for k, (a, b) in enumerate(pairs):
+        common = np.intersect1d(days[a], days[b])
+        assert bars[k] == len(common)
+        assert np.array_equal(y[k, :bars[k]], common * (a + 1.0))
+        assert np.array_equal(x[k, :bars[k]], common * (b + 1.0))
 
 
 def test_engle_granger_at_a_high_level():

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
-from pairkit.pair import Leg, PairFrame
+from pairkit.pair import PairFrame
 
 FloatArray = NDArray[np.float64]
 _PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
@@ -51,29 +51,39 @@ class Adjusted(NamedTuple):
 def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     """The pair's usable prices, adjusted series and complete bars under `transform`."""
     log = transform == "log"
-    prices = {name: _both(pair, name, positive=log) for name in _PRICES}
-    market = Market(**prices, volume=_both(pair, "volume"), contract=np.column_stack([pair.y.contract, pair.x.contract]))
-    known = np.isfinite(market.pre_close)
-    known[:1] = True
-    complete: NDArray[np.bool_] = np.all(known & np.isfinite(market.open) & np.isfinite(market.close), axis=1)
-    return Adjusted(market, _adjusted(market.close, market.pre_close, log), complete)
-
-
-def _both(pair: PairFrame, name: str, *, positive: bool = False) -> FloatArray:
-    legs: tuple[Leg, Leg] = (pair.y, pair.x)
-    values = np.column_stack([getattr(leg, name) for leg in legs])
-    return np.where(values > 0.0, values, np.nan) if positive else values
+    prices = {name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES}
+    market = Market(**prices, volume=_side_by_side(pair.y.volume, pair.x.volume, False),
+                    contract=_side_by_side(pair.y.contract, pair.x.contract, False))
+    series, complete = _adjusted(market.open, market.close, market.pre_close, log)
+    return Adjusted(market, series, complete)
 
 
 @kernel
-def _adjusted(close, pre_close, log):
+def _side_by_side(y, x, positive):
+    """Two (T,) columns as (T, 2); where they must be positive, what is not is missing."""
+    out = np.empty((y.size, 2), y.dtype)
+    for t in range(y.size):
+        out[t, 0], out[t, 1] = y[t], x[t]
+    if positive:
+        for t in range(y.size):
+            for leg in range(2):
+                if not out[t, leg] > 0:
+                    out[t, leg] = np.nan
+    return out
+
+
+@kernel
+def _adjusted(opened, close, pre_close, log):
+    """The adjusted series, and which bars are complete."""
     bars, legs = close.shape
     out = np.full((bars, legs), np.nan)
+    complete = np.ones(bars, np.bool_)
     for leg in range(legs):
         started = False
         level = 0.0
         for t in range(bars):
             price, before = close[t, leg], pre_close[t, leg]
+            complete[t] &= np.isfinite(opened[t, leg]) and np.isfinite(price) and (t == 0 or np.isfinite(before))
             if not np.isfinite(price):
                 continue
             if not started:
@@ -82,4 +92,4 @@ def _adjusted(close, pre_close, log):
             elif np.isfinite(before):
                 level += math.log(price / before) if log else price - before
             out[t, leg] = level
-    return out
+    return out, complete

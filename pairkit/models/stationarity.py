@@ -14,6 +14,7 @@ Oracles in the tests: `statsmodels.tsa.stattools.coint` and `adfuller`.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,14 @@ def mackinnon_pvalue(statistic: float, legs: int) -> float:
     legs : {1, 2}
         1 for a plain series, 2 for the residual of an estimated two-leg relation (Engle-Granger).
     """
+    return float(mackinnon_pvalues(np.array([statistic], dtype=np.float64), legs)[0])
+
+
+def mackinnon_pvalues(statistics: FloatArray, legs: int) -> FloatArray:
+    """The same for (T,) statistics."""
     if legs not in (1, 2):
         raise DataError(f"legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2")
-    return float(_pvalue(float(statistic), legs))
+    return cast("FloatArray", _pvalues(statistics, legs))
 
 
 def rolling_engle_granger(y: FloatArray, x: FloatArray, *, window: int, lags: int) -> FloatArray:
@@ -72,8 +78,13 @@ def rolling_engle_granger(y: FloatArray, x: FloatArray, *, window: int, lags: in
     DataError
         The legs differ in length or hold a NaN, or the window is too short for the lags.
     """
+    return _pvalues(engle_granger_statistic(y, x, window=window, lags=lags), 2)
+
+
+def engle_granger_statistic(y: FloatArray, x: FloatArray, *, window: int, lags: int) -> FloatArray:
+    """The t-statistics behind `rolling_engle_granger`, which says the rest; -inf where the legs are collinear."""
     y, x = checked_legs(y, x)
-    return _pvalues(_rolling_engle_granger(y, x, _checked_window(window, lags), lags), 2)
+    return cast("FloatArray", _rolling_engle_granger(y, x, _checked_window(window, lags), lags))
 
 
 def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:
@@ -82,8 +93,13 @@ def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     (T,) in, NaN allowed, (T,) out: NaN where the window is not full, holds a NaN, or spans 1e-10 or less. On a spread
     made with an estimated hedge the p-values are too small (docs/semantics.md 2).
     """
+    return _pvalues(adf_statistic(values, window=window, lags=lags), 1)
+
+
+def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
+    """The t-statistics behind `rolling_adf`, which says the rest."""
     values = np.ascontiguousarray(values, dtype=np.float64)
-    return _pvalues(_rolling_adf(values, _checked_window(window, lags), lags), 1)
+    return cast("FloatArray", _rolling_adf(values, _checked_window(window, lags), lags))
 
 
 def _checked_window(window: int, lags: int) -> int:

@@ -23,8 +23,10 @@ from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
-from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, engle_granger, johansen_trace, lag_rule, relate
-from pairkit.models.stationarity import mackinnon_pvalue
+from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, engle_granger_many, johansen_many, lag_rule
+from pairkit.models.panel import Panel, align, panel_of
+from pairkit.models.relation import relate_many
+from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.research.executors import Progress, done_in_slices
 
@@ -36,6 +38,7 @@ CAVEAT = ("Pairs that share a leg are not independent. bh_pvalue allows for that
           "by_pvalue always does, and finds less. Neither says that a relation will last.")
 
 _FIGURES = names(SCAN_COLUMNS)[2:]
+_AT_ONCE = 64  # pairs whose legs lie side by side: a few megabytes
 
 
 class Series(NamedTuple):
@@ -47,14 +50,21 @@ class Series(NamedTuple):
     spec: ContractSpec
 
 
-class Market(NamedTuple):
-    """What a slice of a scan needs: the roots, the pairs as places in them, and the settings."""
+class Terms(NamedTuple):
+    """What trading each root costs, (R,) each: its last price, and a round trip as a share of its notional."""
 
-    series: tuple[Series, ...]
+    price: FloatArray
+    share: FloatArray
+
+
+class Market(NamedTuple):
+    """What a slice of a scan needs: the roots' series and terms, the pairs as places in them, and the settings."""
+
+    panel: Panel
+    terms: Terms
     pairs: NDArray[np.int64]
     lags: LagRule
     log: bool
-    slippage_ticks: float
     least_bars: int
 
 
@@ -107,10 +117,11 @@ def scan(
         series, places, snapshot = _all_pairs(market, roots, transform)
     else:
         series, places, snapshot = _given_pairs(list(market), roots, transform)
-    work = Market(series, places, lags, transform == "log", float(slippage_ticks), least_bars)
+    panel = panel_of([each.days for each in series], [each.values for each in series])
+    work = Market(panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars)
     figures, done = done_in_slices(scan_rows, work, np.arange(len(places)), len(_FIGURES) + 1,
                                    executor=executor, progress=progress, cancelled=cancelled)
-    table, left_out = _table(work, figures, done)
+    table, left_out = _table(work, [each.spec.code for each in series], figures, done)
     table.attrs = {"pairs": len(table), "left_out": left_out, "lag_rule": str(lags), "transform": transform,
                    "slippage_ticks": float(slippage_ticks), "snapshot": snapshot, "caveat": CAVEAT,
                    "cancelled": not bool(done.all())}
@@ -144,39 +155,60 @@ def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
     of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.
     """
-    return np.array([_figures(market, int(row)) for row in rows])
+    parts = [_figures(market, rows[start:start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
+    return np.concatenate(parts) if parts else np.empty((0, len(_FIGURES) + 1))
 
 
-def _figures(market: Market, row: int) -> list[float]:
-    first, second = (market.series[place] for place in market.pairs[row])
-    _, at_first, at_second = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
-    if len(at_first) < market.least_bars:
-        return [0.0, float(len(at_first))] + [np.nan] * (len(_FIGURES) - 1)
-    legs = (first.values[at_first], second.values[at_second])
-    *statistics, _, _ = engle_granger(legs[0], legs[1], lags=market.lags)
-    pvalues = [mackinnon_pvalue(statistic, 2) for statistic in statistics]
-    chosen = int(pvalues[1] < pvalues[0])
-    y, x = (first, second)[chosen], (first, second)[1 - chosen]
-    r = relate(legs[chosen], legs[1 - chosen], lags=market.lags)
-    none, at_most_one = johansen_trace(legs[0], legs[1], lags=int(r.lags))
-    rank = np.nan if np.isnan(none) else float(none > JOHANSEN_95[0]) * (1.0 + float(at_most_one > JOHANSEN_95[1]))
-    cost = _round_trip(y, x, r.slope, market)
-    return [float(chosen), float(len(at_first)), r.slope, r.statistic, r.lags, pvalues[chosen], pvalues[1 - chosen],
-            min(1.0, 2.0 * pvalues[chosen]), np.nan, np.nan, none, rank, r.half_life, r.hurst, r.crossings, r.correlation,
-            r.slope_spread, r.residual_std, cost / r.residual_std if r.residual_std > 0.0 else np.nan]
+def _figures(market: Market, rows: NDArray[np.int64]) -> FloatArray:
+    """As `scan_rows`, for so few pairs that their legs fit side by side in memory."""
+    figures = np.full((len(rows), len(_FIGURES) + 1), np.nan)
+    first, second, bars = align(market.panel, market.pairs[rows])
+    figures[:, 0], figures[:, 1] = 0.0, bars
+    enough = bars >= market.least_bars
+    if not enough.any():
+        return figures
+    ends, first, second, bars = market.pairs[rows][enough], first[enough], second[enough], bars[enough]
+    tests = engle_granger_many(first, second, bars, lags=market.lags)
+    pvalues = mackinnon_pvalues(tests[:, :2].ravel(), 2).reshape(-1, 2)
+    swapped = pvalues[:, 1] < pvalues[:, 0]
+    chosen, other = swapped.astype(np.int64), 1 - swapped
+    each = np.arange(len(ends))
+    best, lags = pvalues[each, chosen], tests[each, 2 + chosen]
+    none, at_most_one = johansen_many(first, second, bars, lags.astype(np.int64)).T
+    found, more = none > JOHANSEN_95[0], at_most_one > JOHANSEN_95[1]
+    first[swapped], second[swapped] = second[swapped], first[swapped]
+    slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(first, second, bars).T
+    cost = _round_trip(market, ends[each, chosen], ends[each, other], slope)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cost_sigmas = np.where(residual_std > 0.0, cost / residual_std, np.nan)
+    known = {
+        "bars": bars, "beta": slope, "eg_statistic": tests[each, chosen], "eg_lags": lags, "eg_pvalue": best,
+        "eg_pvalue_reverse": pvalues[each, other], "pvalue": np.minimum(1.0, 2.0 * best), "johansen_trace": none,
+        "johansen_rank": np.where(np.isnan(none), np.nan, found * (1.0 + more)), "half_life": half_life, "hurst": hurst,
+        "zero_crossings": crossings, "correlation": correlation, "beta_spread": slope_spread, "sigma": residual_std,
+        "cost_sigmas": cost_sigmas}
+    figures[enough, 0] = swapped
+    for name, values in known.items():
+        figures[enough, 1 + _FIGURES.index(name)] = values
+    return figures
 
 
-def _round_trip(y: Series, x: Series, slope: float, market: Market) -> float:
-    """Cost of entering and leaving one unit of the spread, in the spread's unit: log, or quote of y."""
-    def share(leg: Series) -> float:
-        """Of a leg's notional."""
+def _round_trip(market: Market, y: NDArray[np.int64], x: NDArray[np.int64], slope: FloatArray) -> FloatArray:
+    """Cost of entering and leaving one unit of each spread, in the spread's unit: log, or quote of y."""
+    price, share = market.terms
+    cost: FloatArray = share[y] + np.abs(slope) * share[x]
+    if not market.log:
+        cost = share[y] * np.abs(price[y]) + np.abs(slope) * share[x] * np.abs(price[x])
+    return cost
+
+
+def _terms(series: Sequence[Series], slippage_ticks: float) -> Terms:
+    shares = []
+    for leg in series:
         spec, unit = leg.spec, abs(leg.price) * leg.spec.multiplier
         fees = spec.fee_open + spec.fee_close
-        return (fees if spec.fee_mode == "rate" else fees / unit) + 2.0 * market.slippage_ticks * spec.tick / abs(leg.price)
-
-    if market.log:
-        return share(y) + abs(slope) * share(x)
-    return share(y) * abs(y.price) + abs(slope) * share(x) * abs(x.price)
+        shares.append((fees if spec.fee_mode == "rate" else fees / unit) + 2.0 * slippage_ticks * spec.tick / abs(leg.price))
+    return Terms(np.array([leg.price for leg in series]), np.array(shares))
 
 
 def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int) -> None:
@@ -200,7 +232,7 @@ def _all_pairs(
     series = []
     for root in wanted:
         leg, spec = market.leg(root), market.specs[root]
-        series.append(_series(pair_from_frames(leg, leg, y_spec=spec, x_spec=spec), 0, transform))
+        series.append(_series(pair_from_frames(leg, leg, y_spec=spec, x_spec=spec), transform)[0])
     return tuple(series), np.array(list(combinations(range(len(series)), 2))), market.id
 
 
@@ -211,23 +243,28 @@ def _given_pairs(
         raise ConfigError("roots chooses among a snapshot's; give only the pairs that you want.")
     if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
         raise ConfigError("a scan needs a snapshot, or a list of at least one PairFrame.")
-    series = [_series(pair, leg, transform) for pair in pairs for leg in range(2)]
+    series = [leg for pair in pairs for leg in _series(pair, transform)]
     ids = {pair.provenance.snapshot_id for pair in pairs}
     return tuple(series), np.arange(2 * len(pairs)).reshape(-1, 2), ids.pop() if len(ids) == 1 else None
 
 
-def _series(pair: PairFrame, leg: int, transform: Literal["log", "level"]) -> Series:
-    """One leg of a pair on the pair's complete bars."""
+def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series, Series]:
+    """Both legs of a pair on the pair's complete bars."""
     adjusted = adjust(pair, transform)
-    closes = adjusted.market.close[:, leg]
+    days, values = pair.trade_date.asi8[adjusted.complete], adjusted.series[adjusted.complete]
+    return (Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec),
+            Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec))
+
+
+def _last_known(closes: FloatArray) -> float:
     known = closes[np.isfinite(closes)]
-    return Series(days=pair.trade_date.asi8[adjusted.complete], values=adjusted.series[adjusted.complete, leg],
-                  price=float(known[-1]) if len(known) else np.nan, spec=(pair.y_spec, pair.x_spec)[leg])
+    return float(known[-1]) if len(known) else np.nan
 
 
-def _table(market: Market, figures: FloatArray, done: NDArray[np.bool_]) -> tuple[pd.DataFrame, dict[str, str]]:
+def _table(
+    market: Market, codes: list[str], figures: FloatArray, done: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """The ranked table, and the pairs left out with the reason."""
-    codes = [series.spec.code for series in market.series]
     ends = market.pairs[done]
     swapped, values = figures[done, 0] > 0.0, figures[done, 1:]
     enough = values[:, 0] >= market.least_bars
