@@ -82,7 +82,10 @@ class StrategyConfig(BaseModel):
     adf_gate: Switch = choice(True, "Gates", "Block entries while the stationarity test does not pass.")
     adf_test: Literal["engle_granger", "adf_spread"] = choice(
         "engle_granger", "Gates",
-        "engle_granger tests the legs in the window; adf_spread tests the traded spread, and its p-value is uncalibrated.")
+        "engle_granger tests the legs in the window; adf_spread the traded spread, and is uncalibrated under mackinnon.")
+    adf_null: Literal["mackinnon", "calibrated"] = choice(
+        "mackinnon", "Gates",
+        "Where p-values come from: MacKinnon's published table, or unrelated walks simulated under the same settings.")
     adf_window: Count = knob(120, 40, 750, 1, "bars", "Gates", "Bars in each stationarity test.")
     adf_lags: Count = knob(1, 0, 10, 1, "lags", "Gates", "Lagged differences in the test, fixed.")
     adf_max_pvalue: Number = knob(0.10, 0.001, 1.0, 0.005, "p-value", "Gates", "The gate is open at or below this p-value.")
@@ -177,6 +180,9 @@ def _setting(name: str) -> Setting:
 
 
 SETTINGS: dict[str, Setting] = {name: _setting(name) for name in StrategyConfig.model_fields}
+
+# Settings younger than the first run manifests, each with the value that does what runs did before it was there.
+LATER_SETTINGS: dict[str, Any] = {"adf_null": "mackinnon"}
 
 
 def accepted(setting: Setting) -> str:

@@ -23,7 +23,7 @@ from pairkit.audit.run_tables import read_tables, tables_of
 from pairkit.audit.seal import MAX_JSON_BYTES, sha256_hex
 from pairkit.audit.snapshot import Snapshot, open_snapshot
 from pairkit.audit.verify import MANIFEST
-from pairkit.config import StrategyConfig, describe_errors
+from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
 from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
@@ -91,8 +91,10 @@ def rerun_manifest(
     pair, config, of_specs = rebuild(recorded, Path(folder))
     run = run_backtest(pair, config)
     made = run_manifest(run)
-    if made.run_id != recorded.run_id:
-        then, now = recorded.content["inputs"], made.content["inputs"]
+    then, now = recorded.content["inputs"], made.content["inputs"]
+    younger = [name for name in LATER_SETTINGS if name not in then["config"]]
+    now = {**now, "config": {name: value for name, value in now["config"].items() if name not in younger}}
+    if hash_of(now) != recorded.run_id:
         parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
         raise RunError(f"the inputs that the manifest states cannot be had from snapshot {pair.provenance.snapshot_name!r}: "
                        f"{parts} came out otherwise. The manifest was altered.")
@@ -100,7 +102,12 @@ def rerun_manifest(
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
     found = compare(recorded.content, made.content, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
     return Rerun(found.verdict, _sentence(found, alike), recorded, made, run, found.differences, runtime,
-                 (*(notes or []), *of_specs))
+                 (*(notes or []), *of_specs, *(_younger(name) for name in younger)))
+
+
+def _younger(setting: str) -> str:
+    return (f"The manifest was written before there was a setting {setting}; the run is made with {LATER_SETTINGS[setting]}, "
+            "which is what runs did then.")
 
 
 def _sentence(found: Comparison, alike: bool) -> str:
@@ -146,6 +153,7 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
 
 
 def _config(plain: dict[str, Any]) -> StrategyConfig:
+    plain = {**{name: value for name, value in LATER_SETTINGS.items() if name not in plain}, **plain}
     try:
         config = StrategyConfig(**plain)
     except ValidationError as error:

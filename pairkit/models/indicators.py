@@ -5,24 +5,33 @@
 3. Spread, z, hedged return, volatility, beta jump and stationarity follow from it.
 4. The results are laid back on all bars, NaN on the incomplete ones.
 
+A p-value under `adf_null = calibrated` needs the null distribution of its statistic: `null_of` simulates it through the very
+functions of this module, once a process for each set of settings that it depends on.
+
 (docs/semantics.md 2)
 """
 
 from __future__ import annotations
 
+from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit.config import StrategyConfig
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.models.adjusted import Adjusted
 from pairkit.models.hedges import estimate_hedge
-from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
+from pairkit.models.null import NullTable, pvalues_under, simulate_null
+from pairkit.models.stationarity import adf_statistic, engle_granger_statistic, mackinnon_pvalues
 from pairkit.models.windows import rolling_std, rolling_z
 
 FloatArray = NDArray[np.float64]
 _SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
+_FORGETFUL = ("ols",)  # models whose beta rests on the last hedge_window bars alone; any other may remember its first bar
+_TEST_FIELDS = ("adf_test", "adf_window", "adf_lags")
+_HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 
 
 class Indicators(NamedTuple):
@@ -73,6 +82,11 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
 def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
     """The hedge ratio and what follows from it alone; depends on the settings of the group Hedge only."""
     y, x = np.ascontiguousarray(adjusted.series[adjusted.complete].T)
+    return hedge_legs(y, x, config)
+
+
+def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:
+    """The same of two series without gaps."""
     alpha, beta = estimate_hedge(y, x, config)
     alpha_lag, beta_lag = _lagged(alpha), _lagged(beta)
     return Hedged(
@@ -81,10 +95,68 @@ def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
 
 
 def adf_pvalue(hedged: Hedged, config: StrategyConfig) -> FloatArray:
-    """P-values of the stationarity test: of the legs, or of the spread, as `config.adf_test` says."""
+    """P-values of the stationarity test: of the legs or of the spread, as `adf_test` says, by the table that `adf_null` names."""
+    statistic = _statistic(hedged, config)
+    if config.adf_null == "calibrated":
+        return pvalues_under(null_of(config), statistic)
+    return mackinnon_pvalues(statistic, 2 if config.adf_test == "engle_granger" else 1)
+
+
+def stationarity_statistic(y: FloatArray, x: FloatArray, config: StrategyConfig) -> FloatArray:
+    """(T,) t-statistics of the stationarity test on two series without gaps: what a run makes its p-values of.
+
+    Raises
+    ------
+    DataError
+        The legs differ in length or hold a NaN.
+    """
+    if config.adf_test == "engle_granger":
+        return engle_granger_statistic(y, x, window=config.adf_window, lags=config.adf_lags)
+    return _statistic(hedge_legs(y, x, config), config)
+
+
+def _statistic(hedged: Hedged, config: StrategyConfig) -> FloatArray:
     if config.adf_test == "adf_spread":
-        return rolling_adf(hedged.spread, window=config.adf_window, lags=config.adf_lags)
-    return rolling_engle_granger(hedged.y, hedged.x, window=config.adf_window, lags=config.adf_lags)
+        return adf_statistic(hedged.spread, window=config.adf_window, lags=config.adf_lags)
+    return engle_granger_statistic(hedged.y, hedged.x, window=config.adf_window, lags=config.adf_lags)
+
+
+def first_tested_bar(config: StrategyConfig) -> int:
+    """The first complete bar, counted from 0, that has a statistic."""
+    return config.adf_window - 1 + (config.hedge_window if config.adf_test == "adf_spread" else 0)
+
+
+def null_of(config: StrategyConfig) -> NullTable:
+    """The distribution of the test's statistic on unrelated pairs, under these settings.
+
+    A pure function of the settings of the test, and for `adf_spread` of the hedge: the walks have a fixed seed. Takes half a
+    second, seconds for long windows or a model that remembers, and nothing from the second time on.
+    """
+    names = _TEST_FIELDS if config.adf_test == "engle_granger" else (*_TEST_FIELDS, *_HEDGE_FIELDS)
+    return _once(StrategyConfig(**{name: getattr(config, name) for name in names})).table()
+
+
+class _Null:
+    """A null that is simulated when first asked for, by one thread while others wait."""
+
+    def __init__(self, config: StrategyConfig) -> None:
+        self._config, self._lock = config, Lock()
+        self._table: NullTable | None = None
+
+    def table(self) -> NullTable:
+        with self._lock:
+            if self._table is None:
+                config = self._config
+                self._table = simulate_null(
+                    lambda y, x: stationarity_statistic(y, x, config), warm_up=first_tested_bar(config),
+                    window=config.adf_window,
+                    remembers=config.adf_test == "adf_spread" and config.hedge_model not in _FORGETFUL)
+            return self._table
+
+
+@cache
+def _once(config: StrategyConfig) -> _Null:
+    return _Null(config)
 
 
 def is_valid(z: FloatArray, beta_lag: FloatArray) -> NDArray[np.bool_]:

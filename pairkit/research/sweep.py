@@ -33,7 +33,7 @@ from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of
 
 FloatArray = NDArray[np.float64]
 _HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
-_ADF_FIELDS = ("adf_test", "adf_window", "adf_lags")
+_ADF_FIELDS = ("adf_test", "adf_null", "adf_window", "adf_lags")
 # Settings that indicators depend on, what is dearest to make first: trials are sorted by them in this order.
 INDICATOR_FIELDS = (*_HEDGE_FIELDS, *_ADF_FIELDS, "vol_baseline_window", "vol_window", "z_window")
 _KEPT_VALUES = 200_000  # of each stage's results, per slice of work

@@ -1,5 +1,7 @@
 """Hedge, spread, z, volatility and stationarity, each window summed afresh with exact sums.
 
+The simulated tables of `adf_null = calibrated` are the one thing taken from the package; reading them is done here anew.
+
 Everything is worked out on the sequence of complete bars, where "the bar before" is the previous complete bar, and then
 laid back on the pair's rows, NaN in between.
 """
@@ -7,14 +9,17 @@ laid back on the pair's rows, NaN in between.
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_right
 from functools import lru_cache
-from math import fsum, isfinite, nan, sqrt
+from math import fsum, inf, isfinite, log, nan, sqrt
 
 import numpy as np
 from statsmodels.tools.sm_exceptions import CollinearityWarning
 from statsmodels.tsa.stattools import adfuller, coint
 
 from pairkit.config import StrategyConfig
+from pairkit.models.indicators import null_of
+from pairkit.models.null import PROBABILITIES, NullTable
 
 LEAST_DEVIATION = 1e-10
 LEAST_BETA = 0.05
@@ -158,17 +163,40 @@ def pvalues(y: Values, x: Values, spread: Values, config: StrategyConfig) -> Val
         if any(part is None or max(part) - min(part) <= moves for part in tested):
             out.append(nan)
         else:
-            out.append(_statsmodels_pvalue(*(tuple(part) for part in tested), lags=config.adf_lags))
+            statistic, pvalue = _statsmodels_test(*(tuple(part) for part in tested), lags=config.adf_lags)
+            out.append(under(null_of(config), t, statistic) if config.adf_null == "calibrated" else pvalue)
     return out
 
 
+def under(table: NullTable, bar: int, statistic: float) -> float:
+    """The p-value of a statistic by a table of quantiles, at the bar's age."""
+    if not statistic > -inf:
+        return 0.0 if statistic == -inf else nan
+    ages = [log(age) for age in table.ages]
+    age = min(max(log(max(bar, 1)), ages[0]), ages[-1])
+    by_age = [_between(list(row), list(PROBABILITIES), statistic) for row in table.quantiles]
+    return _between(ages, by_age, age)
+
+
+def _between(places: Values, values: Values, at: float) -> float:
+    """On the line between the two values about a place; the outermost ones beyond."""
+    above = bisect_right(places, at)
+    if above == 0 or above == len(places):
+        return float(values[min(above, len(values) - 1)])
+    share = (at - places[above - 1]) / (places[above] - places[above - 1])
+    return float(values[above - 1] + share * (values[above] - values[above - 1]))
+
+
 @lru_cache(maxsize=100_000)
-def _statsmodels_pvalue(*series: tuple[float, ...], lags: int) -> float:
+def _statsmodels_test(*series: tuple[float, ...], lags: int) -> tuple[float, float]:
+    """Its statistic and p-value."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollinearityWarning)  # its answer for such legs, 0, is the rule
         try:
             if len(series) == 2:
-                return float(coint(*map(np.array, series), trend="c", maxlag=lags, autolag=None)[1])
-            return float(adfuller(np.array(series[0]), maxlag=lags, regression="c", autolag=None, result_object=False)[1])
+                found = coint(*map(np.array, series), trend="c", maxlag=lags, autolag=None)
+            else:
+                found = adfuller(np.array(series[0]), maxlag=lags, regression="c", autolag=None, result_object=False)
+            return float(found[0]), float(found[1])
         except ValueError:
-            return nan
+            return nan, nan
