@@ -17,6 +17,7 @@ from pandas.testing import assert_frame_equal
 
 from pairkit.audit.intake import import_files
 from pairkit.data.files import read_bars
+from pairkit.data.specs_file import OwnSpec
 from pairkit.data.spellings import CellError, meaning_of_heading, read_code, read_date, read_number
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec, bundled_specs
@@ -394,10 +395,16 @@ def test_specs_come_from_a_file(write, tmp_path, content):
     assert (spec.multiplier, spec.fee_mode, spec.fee_open, spec.price_limit, spec.source) == (10.0, "lot", 2.0, None, "user")
 
 
-def test_a_given_spec_wins_over_the_bundled_one(write):
-    """Your own RB is used, not ours."""
-    own = bundled_spec("RB").__class__(**{**bundled_spec("RB").to_dict(), "multiplier": 7.0})
-    assert read_bars(write(PLAIN), specs=[own]).specs == (own,)
+def test_a_given_spec_wins_over_the_bundled_one_where_it_says_so(write):
+    """Your own RB is used where your file says override; else ours is, and a finding shows both."""
+    own = bundled_spec("RB").__class__(**{**bundled_spec("RB").to_dict(), "multiplier": 7.0, "source": "user"})
+    imported = read_bars(write(PLAIN), specs=[own])
+    assert imported.specs == (bundled_spec("RB"),)
+    assert any(finding.kind == "spec_not_used" and "multiplier 7" in finding.message for finding in imported.findings)
+    imported = read_bars(write(PLAIN), specs=[OwnSpec(own, override=frozenset({"multiplier"}))])
+    (spec,) = imported.specs
+    assert (spec.multiplier, spec.source_of("multiplier"), spec.tick) == (7.0, "user 2026-11", bundled_spec("RB").tick)
+    assert any(finding.kind == "spec_override" and "multiplier 7" in finding.message for finding in imported.findings)
 
 
 @pytest.mark.parametrize(("content", "says"), [

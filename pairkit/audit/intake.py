@@ -30,7 +30,7 @@ def import_files(
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
     specs_file : path or Upload, optional
-        Contract specs beside the bundled ones, as `read_specs` takes.
+        Contract specs of roots that are not bundled, or with overrides, as `read_specs` takes.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshot import Snapshot, write_snapshot
 from pairkit.data.quality import examine
 from pairkit.data.source import Source
+from pairkit.data.specs_file import OwnSpec
 from pairkit.data.take import Rule, take
 from pairkit.data.taken import Step, TakenMarket
-from pairkit.market.contracts import ContractSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ def take_snapshot(
     name: str,
     folder: str | os.PathLike[str] = "snapshots",
     rule: Rule = "mapping",
-    user_specs: Mapping[str, ContractSpec] | None = None,
+    user_specs: Mapping[str, OwnSpec] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Taken:

@@ -73,7 +73,8 @@ def verify_command(
 def import_command(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of daily bars, or folders of them.")],
     name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
-    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs beside the bundled ones, JSON or CSV.")] = None,
+    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that are not bundled, or of rows marked "
+                                                               "override, JSON or CSV.")] = None,
     folder: Folder = Path("snapshots"), as_json: Json = False,
 ) -> None:
     """Make a snapshot from files, and report what was found in them."""

@@ -30,8 +30,8 @@ def take_command(
     source: Annotated[str, typer.Option("--source", help="The provider: tushare.")] = "tushare",
     dominant: Annotated[str, typer.Option("--dominant", help="Where dominant contracts come from: mapping or "
                                                              "open_interest.")] = "mapping",
-    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that the bundled table lacks, JSON or "
-                                                               "CSV.")] = None,
+    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that the bundled table lacks, or of "
+                                                               "rows marked override, JSON or CSV.")] = None,
     folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:

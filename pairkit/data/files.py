@@ -2,7 +2,8 @@
 
 1. Each file is read as a table of cells; its headings are recognised (`pairkit.data.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
-3. The root of each row comes from a column, or else from the file's name; its spec from the given or bundled table.
+3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
+   (`pairkit.data.terms`).
 4. The rows of all files are put in order. A row that repeats another exactly is dropped, and one that contradicts
    another refuses the import.
 5. Contract-level bars get a mapping: the contract that each day names, or else the one with the most open interest
@@ -25,12 +26,13 @@ import pandas as pd
 
 from pairkit.columns import TRADE_DATE
 from pairkit.data.rows import NUMBERS, read_rows
-from pairkit.data.specs_file import known_specs, spec_of
+from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
 from pairkit.data.table_file import SUFFIXES
+from pairkit.data.terms import combine_terms
 from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
-from pairkit.market.contracts import ContractSpec
+from pairkit.market.contracts import ContractSpec, bundled_specs
 
 _KEY = ["root", "contract", TRADE_DATE]
 _TABLES = (*SUFFIXES, ".xlsx", ".xls")  # a workbook is not read, but refused rather than passed over
@@ -65,7 +67,7 @@ class ImportedBars:
 def read_bars(
     paths: Given | Iterable[Given],
     *,
-    specs: Mapping[str, ContractSpec] | Iterable[ContractSpec] | None = None,
+    specs: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None = None,
 ) -> ImportedBars:
     """Read files of daily bars.
 
@@ -75,7 +77,7 @@ def read_bars(
         CSV or Parquet files, or folders of them. A file holds one root, named by the file (`RB.csv`) or a column, or
         several.
     specs : specs, optional
-        Besides the bundled ones, and in place of those with the same code.
+        Of roots that the bundled table lacks; an `OwnSpec` may also override figures of the table.
 
     Raises
     ------
@@ -83,7 +85,8 @@ def read_bars(
         Anything in the files has no reading or two, rows contradict one another, or a root has no spec.
     """
     files, findings = _files(paths)
-    known = known_specs(specs)
+    own = own_specs(specs)
+    known = {**bundled_specs(), **{code: one.spec for code, one in own.items()}}
     roots = {spec.name_zh.casefold(): spec.code for spec in known.values() if spec.name_zh}
     roots |= {code.casefold(): code for code in known}
     parts, sources = [], []
@@ -95,11 +98,12 @@ def read_bars(
         findings += told
     rows = pd.concat(parts, ignore_index=True)
     for root, first in rows.drop_duplicates("root").set_index("root")["file"].items():
-        spec_of(str(root), known, str(first))
+        refuse_unknown(str(root), own, str(first))
     bars = _in_order(rows, findings)
     mapping = _mapping(bars, findings)
-    found_specs = tuple(known[root] for root in sorted(bars["root"].unique()))
-    return ImportedBars(bars, mapping, found_specs, tuple(findings), tuple(sources))
+    terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
+    findings += [finding for _, told in terms for finding in told]
+    return ImportedBars(bars, mapping, tuple(spec for spec, _ in terms), tuple(findings), tuple(sources))
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -1,14 +1,11 @@
-"""A contract's terms with the source of every field: the provider's, else the bundled table's, else the user's own.
+"""What a provider says of a contract's terms, read from its words: lot size in quote units, tick, fees, margin.
 
-1. What the provider says is read: lot size in quote units, tick, fees, margin. A figure that is absent, or that cannot
-   be what it claims, is passed over.
-2. What is still missing comes from the bundled table, or from the user's file where that lacks the root.
-3. Every field is tagged with its source; every fallback, and every figure on which two sources differ, is a finding.
+A figure that is absent, or that cannot be what it claims, is passed over, and the reason is kept. What then comes from
+elsewhere is decided in `pairkit.data.terms`.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import unicodedata
@@ -18,18 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from pairkit.errors import DataError
-from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec, bundled_specs
-from pairkit.market.spec_history import spec_for
-
-TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PER_UNIT = re.compile(r"/\s*(\d+(?:\.\d+)?)?\s*([^\d/()]+?)\s*(?:\(|$)")
 _GRAMS = {"克": 1.0, "g": 1.0, "千克": 1e3, "公斤": 1e3, "kg": 1e3, "吨": 1e6, "公吨": 1e6, "t": 1e6}
 _LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0
-_SAME = 1e-9
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,61 +66,6 @@ def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFram
     if not fees:
         absent.update(dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee"))
     return Provided(source, version, found, absent)
-
-
-def combine_terms(
-    code: str, exchange: str, provided: Provided, user_specs: Mapping[str, ContractSpec] | None = None, *, contract: str = ""
-) -> tuple[ContractSpec, tuple[Finding, ...]]:
-    """One root's spec, as `contract` has it, every field with its source, and what a reader must know of it.
-
-    Raises
-    ------
-    DataError
-        Fields that no source has.
-    """
-    known = bundled_specs().get(code) or (user_specs or {}).get(code)
-    local = known and spec_for(known, contract)
-    if local is None and {"multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate"} - set(provided.terms):
-        raise DataError(f"{code} is not in the bundled table, and {provided.source} does not say its "
-                        f"{', '.join(provided.absent)}. Give its "
-                        "terms in a file of contract specs (--specs).")
-    local_tag = "" if local is None else f"{local.source} {local.version}".strip()
-    base: dict[str, Any] = {"code": code} if local is None else local.to_dict()
-    base.pop("field_sources", None)
-    mode_changes = "fee_mode" in provided.terms and base.get("fee_mode") not in (None, provided.terms["fee_mode"])
-    if mode_changes:
-        base["fee_close_today"] = None  # it is in the unit of the other mode
-    merged = {**base, **provided.terms, "exchange": exchange}
-    tags = {name: provided.tag if name in provided.terms else local_tag for name in TERMS if merged.get(name) is not None}
-    merged.update(source=provided.source if set(tags.values()) == {provided.tag} else f"{provided.source}, "
-                                                                                      f"{local_tag.split(' ')[0]}",
-                  version=provided.version, field_sources=tags)
-    findings = (*_fallbacks(code, provided, local_tag), *_differences(code, provided, local, local_tag))
-    for finding in findings:
-        _log.warning("%s: %s", code, finding.message)
-    return ContractSpec(**merged), findings
-
-
-def _fallbacks(code: str, provided: Provided, local_tag: str) -> list[Finding]:
-    if not provided.absent:
-        return []
-    why = "; ".join(f"{name}: {reason}" for name, reason in provided.absent.items())
-    return [Finding("spec_fallback", "warning", f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} "
-                                                f"({why}); taken from "
-                    f"{local_tag}.", root=code, count=len(provided.absent))]
-
-
-def _differences(code: str, provided: Provided, local: ContractSpec | None, local_tag: str) -> list[Finding]:
-    """Where the provider and the local table differ in what a contract is; fees and margins change by notice."""
-    if local is None:
-        return []
-    differ = [f"{name} {provided.terms[name]:g} against {getattr(local, name):g}" for name in ("multiplier", "tick")
-              if name in provided.terms and not math.isclose(provided.terms[name], getattr(local, name), rel_tol=_SAME)]
-    if not differ:
-        return []
-    return [Finding("spec_differs", "warning", f"{provided.source} and {local_tag} differ on {code}: {'; '.join(differ)}; the "
-                                               "first is used. "
-                    "Check it: P&L is proportional to the multiplier.", root=code, count=len(differ))]
 
 
 # --- reading a provider's figures ----------------------------------------------------------------------------------------

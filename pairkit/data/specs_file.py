@@ -1,4 +1,4 @@
-"""Contract specs from a user's file, JSON or CSV, beside the bundled table."""
+"""Contract specs from a user's file, JSON or CSV, and which of their figures override those of other sources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,39 @@ from pairkit.market.contracts import ContractSpec, bundled_specs
 _ZZ = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}'
 EXAMPLE = f'{{"specs": [{_ZZ}]}}'
 _FIELDS = [field.name for field in fields(ContractSpec)]
+TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
+FEES = ("fee_mode", "fee_open", "fee_close", "fee_close_today")  # in one unit, so of one source
+OVERRIDE = "override"
 _TEXTS = {"code", "fee_mode", "currency", "source", "version", "name", "name_zh", "exchange"}
 
 
-def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, ContractSpec]:
+@dataclass(frozen=True)
+class OwnSpec:
+    """A spec of the user's.
+
+    Parameters
+    ----------
+    spec : ContractSpec
+        Its figures.
+    override : frozenset of str
+        Those of `TERMS` that come before every other source. Fees are overridden together or not at all.
+    given : frozenset of str
+        Those of `TERMS` that the user wrote; the rest is the bundled table's.
+    """
+
+    spec: ContractSpec
+    override: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset(TERMS)
+
+
+def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, OwnSpec]:
     """The specs in a file, by code.
 
     Parameters
     ----------
     path : path or Upload
-        JSON: `{"specs": [{...}]}`, a list of specs, or a table from code to spec. CSV: a column per spec field.
+        JSON: `{"specs": [{...}]}`, a list of specs, or a table from code to spec. CSV: a column per spec field. Besides a
+        spec's fields a row may have `override`: true for all figures of the row, or the names of some.
 
     Raises
     ------
@@ -42,12 +65,12 @@ def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, ContractSpec]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"specs file {file} cannot be read: {error}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
     rows = _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
-    specs: dict[str, ContractSpec] = {}
+    specs: dict[str, OwnSpec] = {}
     for where, row in rows:
-        spec = _spec(f"specs file {file}, {where}", row)
-        if spec.code in specs:
-            raise DataError(f"specs file {file}, {where}: {spec.code} is given twice; keep one.")
-        specs[spec.code] = spec
+        own = _own(f"specs file {file}, {where}", row)
+        if own.spec.code in specs:
+            raise DataError(f"specs file {file}, {where}: {own.spec.code} is given twice; keep one.")
+        specs[own.spec.code] = own
     if not specs:
         raise DataError(f"specs file {file} holds no spec; give one for each root, such as {EXAMPLE}")
     return specs
@@ -89,10 +112,39 @@ def _cell(file: Path, where: str, name: str, text: str) -> str | float:
         raise DataError(f"specs file {file}, {where}, column {name}: {text!r} is not a number.") from None
 
 
-def _spec(where: str, row: dict[str, Any]) -> ContractSpec:
-    unknown = sorted(set(row) - set(_FIELDS))
+def _own(where: str, row: dict[str, Any]) -> OwnSpec:
+    unknown = sorted(set(row) - {*_FIELDS, OVERRIDE})
     if unknown:
-        raise DataError(f"{where}: no field {', '.join(unknown)}; a spec has {', '.join(_FIELDS)}.")
+        raise DataError(f"{where}: no field {', '.join(unknown)}; a spec has {', '.join(_FIELDS)}, and may have {OVERRIDE}.")
+    said = {name: value for name, value in row.items() if name != OVERRIDE}
+    given = frozenset(name for name in TERMS if said.get(name) is not None)
+    override = _override(where, row.get(OVERRIDE), given)
+    bundled = bundled_specs().get(str(said.get("code")))
+    if override and bundled is not None:  # the row need not be whole
+        if given & set(FEES) and not {"fee_mode", "fee_open", "fee_close"} <= given:
+            raise DataError(f"{where}: an override of fees needs fee_mode, fee_open and fee_close together, since a rate and an "
+                            f"amount do not mix; found {', '.join(sorted(given & set(FEES)))}.")
+        rest = {**bundled.to_dict(), "source": "user", "version": ""}
+        said = {**{name: value for name, value in rest.items() if name not in FEES or not given & set(FEES)}, **said}
+    return OwnSpec(_spec(where, said), override, given)
+
+
+def _override(where: str, said: Any, given: frozenset[str]) -> frozenset[str]:
+    """The figures that a row says are overrides: `true`, a list of names, or in a CSV names separated by blanks."""
+    if isinstance(said, str):
+        words = said.split()
+        said = words[0].casefold() == "true" if [word.casefold() for word in words] in (["true"], ["false"]) else words
+    if said is None or isinstance(said, bool):
+        names = set(given) if said else set()
+    elif isinstance(said, list) and set(map(str, said)) <= given:
+        names = set(said)
+    else:
+        raise DataError(f"{where}, {OVERRIDE}: found {said!r}; it takes true, or names of figures in the row: "
+                        f"{', '.join(sorted(given))}.")
+    return frozenset(names | (set(FEES) & given if names & set(FEES) else set()))
+
+
+def _spec(where: str, row: dict[str, Any]) -> ContractSpec:
     try:
         return ContractSpec(**row)
     except ValidationError as error:
@@ -101,16 +153,17 @@ def _spec(where: str, row: dict[str, Any]) -> ContractSpec:
         raise DataError(f"{where}, {name}: {fault['msg']} (found {fault['input']!r}). An example: {EXAMPLE}") from error
 
 
-def known_specs(given: Mapping[str, ContractSpec] | Iterable[ContractSpec] | None) -> dict[str, ContractSpec]:
-    """The bundled specs, with the given ones in place of their own."""
-    own = given.values() if isinstance(given, Mapping) else given or ()
-    return {**bundled_specs(), **{spec.code: spec for spec in own}}
+def own_specs(given: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None) -> dict[str, OwnSpec]:
+    """By code; a plain ContractSpec overrides nothing."""
+    each = given.values() if isinstance(given, Mapping) else given or ()
+    owned = [one if isinstance(one, OwnSpec) else OwnSpec(one) for one in each]
+    return {one.spec.code: one for one in owned}
 
 
-def spec_of(root: str, specs: Mapping[str, ContractSpec], where: str) -> ContractSpec:
-    """The root's spec, or DataError that says how to give one."""
-    if root not in specs:
+def refuse_unknown(root: str, own: Mapping[str, OwnSpec], where: str) -> None:
+    """DataError for a root that neither the bundled table nor the user has terms of; it says how to give them."""
+    known = {*bundled_specs(), *own}
+    if root not in known:
         example = EXAMPLE.replace("ZZ", root)
-        raise DataError(f"{where}: there is no contract spec for root {root!r}. Known are {', '.join(sorted(specs))}. "
+        raise DataError(f"{where}: there is no contract spec for root {root!r}. Known are {', '.join(sorted(known))}. "
                         f"Give one in a file of contract terms (--specs FILE), such as {example}")
-    return specs[root]

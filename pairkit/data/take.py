@@ -21,9 +21,11 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
-from pairkit.data.provenance import combine_terms, read_terms
+from pairkit.data.provenance import read_terms
 from pairkit.data.source import TERMS_COLUMNS, Answer, Source
+from pairkit.data.specs_file import OwnSpec
 from pairkit.data.taken import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
+from pairkit.data.terms import combine_terms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
@@ -45,7 +47,7 @@ def take(
     end: date,
     *,
     rule: Rule = "mapping",
-    user_specs: Mapping[str, ContractSpec] | None = None,
+    user_specs: Mapping[str, OwnSpec] | None = None,
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> TakenMarket:
@@ -62,7 +64,8 @@ def take(
     rule : {"mapping", "open_interest"}
         Where dominant contracts come from.
     user_specs : mapping, optional
-        Terms of roots that the bundled table lacks.
+        The user's own terms, as `read_specs` gives them: they fill what provider and bundled table lack, and override where
+        they say so.
     progress : callable, optional
         Told a `Step` before each question.
     cancelled : callable, optional
@@ -83,7 +86,7 @@ class _Taking:
     """One taking: what was asked for, and what came so far."""
 
     def __init__(self, source: Source, exchanges: dict[str, str], start: date, end: date, rule: Rule,
-                 user_specs: dict[str, ContractSpec], progress: Steps, cancelled: Callable[[], bool]) -> None:
+                 user_specs: dict[str, OwnSpec], progress: Steps, cancelled: Callable[[], bool]) -> None:
         if start > end:
             raise DataError(f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today.")
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
@@ -267,7 +270,8 @@ class _Taking:
         except NoPermissionError:
             why = "the account may not ask for fees and margins"
         provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
-        spec, findings = combine_terms(root, exchange, provided, self.user_specs, contract=contract)
+        spec, findings = combine_terms(
+            root, provided=provided, own=self.user_specs.get(root), exchange=exchange, contract=contract)
         self.findings.extend(findings)
         return spec
 

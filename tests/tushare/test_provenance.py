@@ -1,4 +1,4 @@
-"""Contract terms: read from the provider's words, else from the table, else from the user; every field with its source."""
+"""Contract terms, read from the provider's words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from pairkit.data.provenance import Provided, combine_terms, lot_in_quote_units, read_terms, tick_of_text
-from pairkit.errors import DataError
-from pairkit.market.contracts import ContractSpec, bundled_spec
+from pairkit.data.provenance import lot_in_quote_units, read_terms, tick_of_text
 
 
 def listing(
@@ -89,35 +87,3 @@ def test_fees_are_a_rate_or_an_amount(rows: list, expected: tuple[str, float] | 
 def test_margins_are_fractions_or_percents(stated: float, margin: float | None):
     """Below 1 it is a fraction, from 1 a percentage; 0 and 100 are neither."""
     assert read_terms("p", "v", listing(10, tick="1元/吨"), terms((1e-4, 0, stated, stated))).terms.get("margin_rate") == margin
-
-
-def test_every_field_says_where_it_comes_from():
-    """Provider first, then the bundled table; the fallback is one finding that names the fields."""
-    provided = Provided(
-        "tushare", "2024-05-31", {"multiplier": 10.0, "tick": 1.0}, {"fee_mode": "no fee", "margin_rate": "no margin"}
-    )
-    spec, findings = combine_terms("RB", "SHFE", provided)
-    assert spec.source_of("multiplier") == "tushare 2024-05-31"
-    assert spec.source_of("margin_rate") == "typical 2026-11"
-    assert spec.margin_rate == bundled_spec("RB").margin_rate
-    assert [finding.kind for finding in findings] == ["spec_fallback"]
-    assert "margin_rate" in findings[0].message
-    assert ContractSpec(**spec.to_dict()) == spec
-    assert hash(spec) == hash(ContractSpec(**spec.to_dict()))
-
-
-def test_a_difference_in_what_a_contract_is_is_told():
-    """A multiplier other than the bundled one is used, and told with both figures."""
-    spec, findings = combine_terms("RB", "SHFE", Provided("tushare", "v", {"multiplier": 20.0, "tick": 1.0}, {}))
-    assert spec.multiplier == 20
-    assert "20 against 10" in next(finding.message for finding in findings if finding.kind == "spec_differs")
-
-
-def test_a_root_that_nobody_knows_takes_the_users_terms_or_is_refused():
-    """Not bundled and not whole from the provider: DataError that asks for a file; with the file, its figures fill in."""
-    provided = Provided("tushare", "v", {"multiplier": 4.0}, {"tick": "no tick that can be read"})
-    with pytest.raises(DataError, match="--specs"):
-        combine_terms("QQ", "SHFE", provided)
-    users = ContractSpec("QQ", 5, 0.5, fee_mode="lot", fee_open=2, fee_close=2, margin_rate=0.1, source="user", version="mine")
-    spec, _ = combine_terms("QQ", "SHFE", provided, {"QQ": users})
-    assert (spec.multiplier, spec.tick, spec.source_of("tick")) == (4, 0.5, "user mine")

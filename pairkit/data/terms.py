@@ -1,0 +1,180 @@
+"""One root's terms from up to three sources, field by field, by one rule for imports and for takings alike.
+
+1. The provider's figure, else the bundled table's, else the user's own file's.
+2. A figure that the user's file says is an override comes before all of them.
+3. Fees are taken from one source together, since a rate and an amount do not mix.
+4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
+
+Why in this order: docs/decisions/005-one-order-of-sources-for-contract-terms.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pairkit.data.provenance import Provided
+from pairkit.data.specs_file import FEES, TERMS, OwnSpec
+from pairkit.errors import DataError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.spec_history import spec_for
+
+_NEEDED = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate")
+_SAME = 1e-9
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """What one source says: field -> figure, without those it does not know. `mine`: it is the user's file."""
+
+    name: str
+    version: str
+    terms: Mapping[str, Any]
+    mine: bool = False
+
+    @property
+    def tag(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
+def combine_terms(
+    code: str, *, provided: Provided | None = None, own: OwnSpec | None = None, exchange: str = "", contract: str = ""
+) -> tuple[ContractSpec, tuple[Finding, ...]]:
+    """One root's spec, every field with its source, and what a reader must know of it.
+
+    Parameters
+    ----------
+    code : str
+        The root.
+    provided : Provided, optional
+        What the provider says; None where there is none, as with files.
+    own : OwnSpec, optional
+        What the user's file says.
+    exchange : str
+        By its code; empty where only the table or the user says it.
+    contract : str
+        The contract whose rules count, where the bundled table knows of a change; empty for today's.
+
+    Raises
+    ------
+    DataError
+        Fields that no source has.
+    """
+    listed = bundled_specs().get(code)
+    bundled = None if listed is None else spec_for(listed, contract)
+    sources = _in_order(provided, bundled, own)
+    chosen = _chosen(sources)
+    absent = [name for name in _NEEDED if name not in chosen]
+    if absent:
+        raise DataError(f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
+                        f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs).")
+    findings = (*_fallbacks(code, provided, chosen), *_differences(code, provided, bundled))
+    if own is not None:
+        findings = (*findings, *_of_own(code, own, chosen, sources))
+    for finding in findings:
+        _log.warning("%s: %s", code, finding.message)
+    local = own.spec if bundled is None and own is not None else bundled
+    if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
+        return local, findings  # all of it from there, with the tag it has
+    return _merged(code, exchange, provided, chosen, local), findings
+
+
+def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None) -> list[_Source]:
+    """The sources, the one that wins first; the user's file stands first with its overrides, and last with all it has."""
+    sources = []
+    if own is not None and own.override:
+        sources.append(_of_spec(own.spec, own.override, mine=True))
+    if provided is not None:
+        sources.append(_Source(provided.source, provided.version, provided.terms))
+    if bundled is not None:
+        sources.append(_of_spec(bundled))
+    if own is not None:
+        sources.append(_of_spec(own.spec, own.given, mine=True))
+    return sources
+
+
+def _of_spec(spec: ContractSpec, terms: Collection[str] = TERMS, *, mine: bool = False) -> _Source:
+    known = {name: getattr(spec, name) for name in TERMS if name in terms and getattr(spec, name) is not None}
+    return _Source(spec.source, spec.version, known, mine)
+
+
+def _chosen(sources: list[_Source]) -> dict[str, _Source]:
+    """Field -> the source that it is taken from."""
+    chosen = {name: source for source in reversed(sources) for name in source.terms if name not in FEES}
+    fees = next((source for source in sources if "fee_mode" in source.terms), None)
+    if fees is not None:
+        chosen.update({name: fees for name in FEES if name in fees.terms})
+        same_unit = [source for source in sources if source.terms.get("fee_mode") == fees.terms["fee_mode"]]
+        chosen.update({name: source for source in reversed(same_unit) for name in source.terms if name == "fee_close_today"})
+    return {name: chosen[name] for name in TERMS if name in chosen}
+
+
+def _merged(
+    code: str, exchange: str, provided: Provided | None, chosen: Mapping[str, _Source], local: ContractSpec | None
+) -> ContractSpec:
+    about = {} if local is None else {name: getattr(local, name) for name in ("currency", "name", "name_zh", "exchange")}
+    if exchange:
+        about["exchange"] = exchange
+    sources = list(dict.fromkeys(chosen.values()))
+    return ContractSpec(
+        code=code, **{name: source.terms[name] for name, source in chosen.items()}, **about,
+        source=", ".join(dict.fromkeys(source.name for source in sources)),
+        version=provided.version if provided else sources[0].version,
+        field_sources=tuple(sorted((name, source.tag) for name, source in chosen.items())))
+
+
+# --- what a reader must know ---------------------------------------------------------------------------------------------
+def _fallbacks(code: str, provided: Provided | None, chosen: Mapping[str, _Source]) -> list[Finding]:
+    if provided is None or not provided.absent:
+        return []
+    why = "; ".join(f"{name}: {reason}" for name, reason in provided.absent.items())
+    used = " and ".join(dict.fromkeys(chosen[name].tag for name in provided.absent if name in chosen))
+    told = f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} ({why}); taken from {used}."
+    return [Finding("spec_fallback", "warning", told, root=code, count=len(provided.absent))]
+
+
+def _differences(code: str, provided: Provided | None, bundled: ContractSpec | None) -> list[Finding]:
+    """Where the provider and the bundled table differ in what a contract is; fees and margins change by notice."""
+    if provided is None or bundled is None:
+        return []
+    differ = [f"{name} {provided.terms[name]:g} against {getattr(bundled, name):g}" for name in ("multiplier", "tick")
+              if name in provided.terms and not _same(provided.terms[name], getattr(bundled, name))]
+    if not differ:
+        return []
+    told = (f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
+            "Check it: P&L is proportional to the multiplier.")
+    return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
+
+
+def _of_own(code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: list[_Source]) -> list[Finding]:
+    """What the user's file changed, and what of it was left out."""
+    mine = _of_spec(own.spec, own.given, mine=True)
+    otherwise = _chosen([source for source in sources if not source.mine])
+    changed = [f"{name} {_shown(mine, name)} in place of {_shown(otherwise[name], name)} ({otherwise[name].tag})"
+               for name in mine.terms if name in chosen and chosen[name].mine and name in otherwise]
+    left_out = [f"{name} {_shown(mine, name)}, against {_shown(chosen[name], name)} ({chosen[name].tag})"
+                for name in mine.terms if name in chosen and not chosen[name].mine
+                and not _same(mine.terms[name], chosen[name].terms[name])]
+    told = []
+    if changed:
+        told.append(Finding("spec_override", "warning", f"{code}: your file overrides {'; '.join(changed)}.", root=code,
+                            count=len(changed)))
+    if left_out:
+        told.append(Finding("spec_not_used", "warning", f"{code}: of your file is not used {'; '.join(left_out)}, since that "
+                                                        'source comes first. To use yours, write "override": true in its row.',
+                            root=code, count=len(left_out)))
+    return told
+
+
+def _shown(source: _Source, name: str) -> str:
+    value = source.terms[name]
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) if isinstance(one, str) or isinstance(other, str) else math.isclose(one, other, rel_tol=_SAME)

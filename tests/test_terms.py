@@ -1,0 +1,120 @@
+"""One order of sources for contract terms: an override, the provider, the bundled table, the user's file; every field tagged."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+
+import pytest
+
+from pairkit.data.provenance import Provided
+from pairkit.data.specs_file import FEES, TERMS, OwnSpec, read_specs
+from pairkit.data.terms import combine_terms
+from pairkit.data.uploads import Upload
+from pairkit.errors import DataError
+from pairkit.market.contracts import ContractSpec, bundled_spec
+
+TYPICAL = f"{bundled_spec('RB').source} {bundled_spec('RB').version}"
+
+
+def own(*override: str, code: str = "RB", **terms) -> OwnSpec:
+    figures = {"multiplier": 5, "tick": 0.5, "fee_mode": "lot", "fee_open": 2, "fee_close": 3, "margin_rate": 0.2, **terms}
+    return OwnSpec(ContractSpec(code=code, **figures, version="mine"), frozenset(override))
+
+
+def specs(text: str) -> dict[str, OwnSpec]:
+    return read_specs(Upload("specs.txt", text.encode()))
+
+
+def test_every_field_says_where_it_comes_from():
+    """Provider first, then the bundled table; the fallback is one finding that names the fields."""
+    absent = {"fee_mode": "no fee", "margin_rate": "no margin"}
+    provided = Provided("tushare", "2024-05-31", {"multiplier": 10.0, "tick": 1.0}, absent)
+    spec, findings = combine_terms("RB", provided=provided, exchange="SHFE")
+    assert spec.source_of("multiplier") == "tushare 2024-05-31"
+    assert spec.source_of("margin_rate") == TYPICAL
+    assert spec.margin_rate == bundled_spec("RB").margin_rate
+    assert [finding.kind for finding in findings] == ["spec_fallback"]
+    assert "margin_rate" in findings[0].message
+    assert ContractSpec(**spec.to_dict()) == spec
+    assert hash(spec) == hash(ContractSpec(**spec.to_dict()))
+
+
+def test_a_difference_in_what_a_contract_is_is_told():
+    """A multiplier other than the bundled one is used, and told with both figures."""
+    spec, findings = combine_terms("RB", provided=Provided("tushare", "v", {"multiplier": 20.0, "tick": 1.0}, {}))
+    assert spec.multiplier == 20
+    assert "20 against 10" in next(finding.message for finding in findings if finding.kind == "spec_differs")
+
+
+def test_a_root_that_nobody_knows_takes_the_users_terms_or_is_refused():
+    """Not bundled and not whole from the provider: DataError that asks for a file; with the file, its figures fill in."""
+    provided = Provided("tushare", "v", {"multiplier": 4.0}, {"tick": "no tick that can be read"})
+    with pytest.raises(DataError, match=r"tick.*--specs"):
+        combine_terms("QQ", provided=provided, exchange="SHFE")
+    spec, _ = combine_terms("QQ", provided=provided, own=own(code="QQ"), exchange="SHFE")
+    assert (spec.multiplier, spec.tick, spec.source_of("tick")) == (4, 0.5, "user mine")
+
+
+@pytest.mark.parametrize(("given_by_provider", "bundled", "override"), list(product([True, False], repeat=3)))
+def test_the_order_is_override_provider_table_user(given_by_provider, bundled, override):
+    """In all eight cases a field comes from the first source in that order that has it, whether or not a provider was asked."""
+    code = "RB" if bundled else "QQ"
+    provided = Provided("tushare", "v", {"margin_rate": 0.3}, {}) if given_by_provider else None
+    spec, findings = combine_terms(code, provided=provided, own=own(*(("margin_rate",) if override else ()), code=code))
+    table = (bundled_spec("RB").margin_rate, TYPICAL) if bundled else (0.2, "user mine")
+    expected = (0.2, "user mine") if override else (0.3, "tushare v") if given_by_provider else table
+    assert (spec.margin_rate, spec.source_of("margin_rate")) == expected
+    kinds = {finding.kind for finding in findings}
+    assert ("spec_override" in kinds) == (override and (bundled or given_by_provider))
+    assert ("spec_not_used" in kinds) == (bundled or (given_by_provider and not override))
+
+
+def test_what_is_left_out_of_the_users_file_is_told_with_both_figures(caplog):
+    """Without the word, the user's multiplier of a bundled root is not used: finding and log show both, and how to use it."""
+    spec, (finding,) = combine_terms("RB", own=own())
+    assert spec is bundled_spec("RB")
+    assert "multiplier 5, against 10 (" in finding.message
+    assert '"override": true' in finding.message
+    assert finding.message in caplog.text
+
+
+def test_fees_are_of_one_source():
+    """The provider's rate does not meet the table's fee for the same day, which is in another unit."""
+    provided = Provided("tushare", "v", {"fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4}, {})
+    spec, _ = combine_terms("QQ", provided=provided, own=own(code="QQ", fee_close_today=1.5))
+    assert [getattr(spec, name) for name in FEES] == ["rate", 1e-4, 1e-4, None]
+    spec, _ = combine_terms("QQ", provided=provided, own=own(*FEES, code="QQ", fee_close_today=1.5))
+    assert [getattr(spec, name) for name in FEES] == ["lot", 2, 3, 1.5]
+
+
+@pytest.mark.parametrize(("row", "override"), [
+    ({"margin_rate": 0.2, "override": True}, {"margin_rate"}), ({"margin_rate": 0.2, "tick": 2, "override": ["tick"]}, {"tick"}),
+    ({"fee_mode": "lot", "fee_open": 2, "fee_close": 3, "override": ["fee_open"]}, {"fee_mode", "fee_open", "fee_close"})],
+    ids=["true", "names", "fees together"])
+@pytest.mark.parametrize("shape", ["json", "csv"])
+def test_a_row_with_an_override_need_not_be_whole(row, override, shape):
+    """JSON and CSV: the figures named are the user's, the others stay the table's, and each has its tag."""
+    row = {"code": "RB", **row}
+    cells = {name: " ".join(cell) if isinstance(cell, list) else str(cell) for name, cell in row.items()}
+    text = json.dumps([row]) if shape == "json" else f"{','.join(cells)}\n{','.join(cells.values())}\n"
+    found = specs(text)["RB"]
+    assert found.override == override
+    spec, findings = combine_terms("RB", own=found)
+    for name in TERMS:
+        mine = name in override
+        if getattr(spec, name) is not None:
+            assert getattr(spec, name) == (row[name] if mine else getattr(bundled_spec("RB"), name))
+            assert spec.source_of(name) == ("user" if mine else TYPICAL)
+    assert findings[0].kind == "spec_override"
+
+
+@pytest.mark.parametrize(("row", "says"), [
+    ('{"code": "RB", "margin_rate": 0.2, "override": ["tick"]}', r"override: found \['tick'\].*margin_rate"),
+    ('{"code": "RB", "margin_rate": 0.2, "override": 3}', "override: found 3"),
+    ('{"code": "RB", "fee_open": 0.2, "override": true}', "fee_mode, fee_open and fee_close together"),
+    ('{"code": "RB", "margin_rate": 0.2}', "multiplier"), ('{"code": "ZZ", "margin_rate": 0.2, "override": true}', "multiplier")])
+def test_an_override_that_does_not_fit_is_refused(row, says):
+    """Names that the row lacks, half a set of fees, a row that is not whole and overrides nothing, or has nothing to override."""
+    with pytest.raises(DataError, match=f"(?s)specs.txt.*{says}"):
+        specs(f"[{row}]")
