@@ -1,0 +1,299 @@
+"""How far a result can be the luck of many trials.
+
+1. The trials are the rows of a sweep, or a grid around the config; of more than `most_trials`, as many are drawn.
+2. Each is run again for its returns, bar by bar. What is compared across trials uses the bars from which all have indicators.
+3. Of the config alone: probabilistic Sharpe ratio, bootstrap interval, the least track record.
+4. For having been chosen among many: deflated Sharpe ratio and least backtest length over the trials really made; PBO and
+   Hansen's SPA test over the trials of the sweep.
+
+Each figure's convention is in CONVENTIONS, and stands beside it in `Overfitting.table`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.random import SeedSequence, default_rng
+from numpy.typing import NDArray
+
+from pairkit.audit.trials import TrialCount
+from pairkit.checks import CheckResult, Verdict
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
+from pairkit.pair import PairFrame
+from pairkit.research.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
+from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.neighbours import space_around
+from pairkit.research.pbo import Pbo, pbo
+from pairkit.research.space import make_trials
+from pairkit.research.sweep import config_of
+from pairkit.run import BacktestRun, run_backtest
+
+FloatArray = NDArray[np.float64]
+MOST_PBO, LEAST_DSR, LUCK_DSR = 0.5, 0.95, 0.5
+
+# Figure -> unit and convention.
+CONVENTIONS: Mapping[str, tuple[str, str]] = {
+    "sharpe": ("a year", "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252"),
+    "sharpe_low": ("a year", "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White"),
+    "sharpe_high": ("a year", "upper end of the same"),
+    "psr": ("probability", "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1"),
+    "min_track_years": ("years", "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012"),
+    "years": ("years", "that the returns cover, at 252 bars a year"),
+    "trials": ("count", "configs tried on this pair that traded: by the trial ledger, else of this sweep"),
+    "best_by_luck": ("a year", "expected highest Sharpe ratio of so many skill-less trials of the same variance"),
+    "dsr": ("probability", "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
+    "min_backtest_years": ("years", "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"),
+    "pbo": ("probability", "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"),
+    "pbo_loss": ("share", "of the same splits where the best in sample loses money out of sample"),
+    "spa": ("p-value", "that no trial of the sweep earns anything: Hansen 2005, consistent, studentised, benchmark 0"),
+    "spa_lower": ("p-value", "Hansen's lower bound"),
+    "spa_upper": ("p-value", "Hansen's upper bound, which is White's reality check"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Overfitting:
+    """How far the result of a config can be luck.
+
+    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (research/pbo.py); `swept` one row
+    a trial: what varied, and its Sharpe ratio a year on the common bars. `settings` are what it was asked with.
+    """
+
+    name: str
+    figures: dict[str, float]
+    splits: pd.DataFrame
+    swept: pd.DataFrame
+    counted_by: str
+    settings: dict[str, Any]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a figure: `figure`, `value`, `unit`, `convention`."""
+        return pd.DataFrame([{"figure": name, "value": self.figures[name], "unit": unit, "convention": words}
+                             for name, (unit, words) in CONVENTIONS.items()])
+
+    @property
+    def verdict(self) -> Verdict:
+        """Failed where luck is the likelier reading: PBO above 50 %, or DSR below 50 %. Passed where PBO is at most 50 % and DSR
+        at least 95 %. Noted in between, and for a config that never traded, or with too few trials for a DSR."""
+        dsr, chance = self.figures["dsr"], self.figures["pbo"]
+        if math.isnan(dsr):
+            return "noted"
+        if chance > MOST_PBO or dsr < LUCK_DSR:
+            return "failed"
+        return "passed" if dsr >= LEAST_DSR else "noted"
+
+    def result(self) -> CheckResult:
+        """The outcome in the shape of all checks."""
+        return CheckResult("overfitting", self.verdict, self._sentence(),
+                           {name: _plain(self.figures[name]) for name in CONVENTIONS} | {"counted_by": self.counted_by},
+                           self.settings)
+
+    def _sentence(self) -> str:
+        its = self.figures
+        if math.isnan(its["sharpe"]):
+            return f"{self.name} never traded under this config, so there is no result that could be luck."
+        reading = {"failed": "luck is the likelier reading", "passed": "more than the luck of many trials",
+                   "noted": "these data do not decide between skill and luck"}[self.verdict]
+        trials = f"{its['trials']:,.0f} trials" + (" made on the pair" if self.counted_by == "ledger" else " of this sweep")
+        if math.isnan(its["dsr"]):
+            return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
+        return (f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
+                f"luck (DSR {its['dsr']:.0%}); the best in sample is no better than the median out of sample in "
+                f"{its['pbo']:.0%} of splits (PBO): {reading}.")
+
+
+def overfitting(
+    pair: PairFrame, config: StrategyConfig, space: Mapping[str, Any] | pd.DataFrame | None = None, *,
+    ledger: TrialCount | None = None, blocks: int = 16, draws: int = 1000, confidence: float = 0.95, most_trials: int = 400,
+    seed: int = 0, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+) -> Overfitting:
+    """Hold the result of a config against the luck of the trials around it.
+
+    Parameters
+    ----------
+    pair, config
+        The result in question is that of `run_backtest(pair, config)`.
+    space : mapping, DataFrame or None
+        The trials: a space as `sweep` takes it, whole; the table of a sweep of this pair; None for a grid around the config.
+    ledger : TrialCount, optional
+        The trials really made on the pair. Where it counts fewer than two that traded, or none is given, the trials of the
+        sweep stand in for them in `trials`, `best_by_luck`, `dsr` and `min_backtest_years`.
+    blocks, draws, confidence
+        Blocks of CSCV, resampled series of both bootstraps, and the confidence of interval and least track record.
+    most_trials : int
+        Of more trials, so many are drawn at random: memory is one return per bar and trial.
+    seed : int
+        Same seed, same bits.
+    executor, progress, cancelled
+        As in `sweep`; progress counts trials, then three steps.
+
+    Raises
+    ------
+    ConfigError
+        The space cannot be used.
+    RunError
+        Fewer than two trials ever have indicators, or the data are too short for the blocks.
+    CancelledError
+        It was stopped.
+    """
+    configs, varied = _trials(config, space, most_trials, seed)
+    returns = _returns(pair, configs, executor, _longer(progress, 3), cancelled)
+    shown = np.isfinite(returns).any(axis=1)
+    common = np.isfinite(returns[shown]).all(axis=0)
+    matrix = np.ascontiguousarray(returns[shown][:, common].T)
+    steps = _Steps(progress, cancelled, len(configs))
+    found = steps.done(pbo(matrix, blocks=blocks))
+    interval_seed, spa_seed = SeedSequence(seed).spawn(2)
+    run = run_backtest(pair, config)
+    own = _returns_of(run)
+    interval = steps.done(sharpe_interval(own, draws=draws, confidence=confidence, seed=interval_seed))
+    test = steps.done(superiority(matrix, draws=draws, seed=spa_seed))
+    sharpes = _sharpes(matrix)
+    count = _count(ledger, sharpes)
+    swept = varied[shown].assign(sharpe=sharpes * math.sqrt(BARS_A_YEAR)).reset_index(drop=True)
+    return Overfitting(
+        pair.name, _figures(run, count, found, interval, test, confidence), found.splits, swept,
+        "sweep" if count is not ledger else "ledger",
+        {"trials": len(configs), "bars": len(matrix), "blocks": blocks, "draws": draws, "confidence": confidence, "seed": seed})
+
+
+def min_track_record(sharpe: float, skew: float, kurtosis: float, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
+    """Bars that a track record needs for its PSR to reach `confidence`; infinite where the Sharpe ratio is not above `benchmark`.
+
+    Sharpe ratios per bar, population moments, kurtosis 3 for a normal; NaN for NaN. Bailey and Lopez de Prado 2012.
+    """
+    if not sharpe > benchmark:
+        return math.nan if math.isnan(sharpe) else math.inf
+    variance = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
+    return 1.0 + variance * (NormalDist().inv_cdf(confidence) / (sharpe - benchmark)) ** 2
+
+
+def min_backtest_length(trials: int, sharpe: float) -> float:
+    """Years within which the best of `trials` independent skill-less trials is expected to show the Sharpe ratio a year.
+
+    A backtest should be longer. NaN for fewer than two trials, or a Sharpe ratio that is not above 0. Bailey et al. 2014.
+    """
+    return (expected_best_sharpe(1.0, trials) / sharpe) ** 2 if sharpe > 0.0 else math.nan
+
+
+# --- the trials ----------------------------------------------------------------------------------------------------
+def _trials(config: StrategyConfig, space: Any, most: int, seed: int) -> tuple[list[StrategyConfig], pd.DataFrame]:
+    """The configs of the trials, and what varies among them."""
+    make: Callable[[int], StrategyConfig]
+    if isinstance(space, pd.DataFrame):
+        names, make, total = space.attrs["varied"], partial(config_of, space), len(space)
+    else:
+        trials = make_trials(config, space or space_around(config))
+        names, make, total = list(trials.values), trials.config, len(trials)
+    if total < 2:
+        raise ConfigError(f"{total} trial cannot be held against others; vary a setting over at least two values.")
+    rows = np.arange(total) if total <= most else np.sort(default_rng(SeedSequence(seed)).choice(total, most, replace=False))
+    configs = [make(int(row)) for row in rows]
+    return configs, pd.DataFrame({name: [getattr(one, name) for one in configs] for name in names})
+
+
+def _returns(pair: PairFrame, configs: list[StrategyConfig], executor: Any, progress: Progress | None,
+             cancelled: Callable[[], bool] | None) -> FloatArray:
+    """(N, T) each trial's return on capital on each bar, NaN before its first valid bar."""
+    found, done = done_in_slices(return_rows, (pair, configs), np.arange(len(configs)), len(pair), executor=executor,
+                                 progress=progress, cancelled=cancelled)
+    if not done.all():
+        raise CancelledError(f"the overfitting check was stopped after {int(done.sum()):,} of {len(configs):,} trials.")
+    if np.isfinite(found).any(axis=1).sum() < 2:
+        raise RunError(f"fewer than two of the {len(configs):,} trials ever have indicators: {pair.name} has {len(pair):,} bars. "
+                       "Choose longer data, or shorter windows.")
+    return found
+
+
+def return_rows(shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]) -> FloatArray:
+    """What one slice of the work does: (len(rows), T) returns of the trials of these places."""
+    pair, configs = shared
+    out = np.full((len(rows), len(pair)), np.nan)
+    for place, row in enumerate(rows):
+        own = _returns_of(run_backtest(pair, configs[row]))
+        if len(own):
+            out[place, -len(own):] = own
+    return out
+
+
+def _returns_of(run: BacktestRun) -> FloatArray:
+    """Returns on capital from the first valid bar on, as the metrics count them; empty where no bar is valid."""
+    valid = run.indicators.valid
+    if not valid.any():
+        return np.empty(0)
+    equity = np.append(run.config.capital, run.ledger.equity)
+    returns: FloatArray = np.diff(equity)[int(np.argmax(valid)):] / run.config.capital
+    return returns
+
+
+def _sharpes(matrix: FloatArray) -> FloatArray:
+    """(N,) Sharpe ratio per bar of each column; NaN where it never moves."""
+    moves = np.ptp(matrix, axis=0) > 0.0
+    deviation = np.where(moves, np.std(matrix, axis=0, ddof=1), np.nan)
+    ratios: FloatArray = np.mean(matrix, axis=0) / deviation
+    return ratios
+
+
+def _count(ledger: TrialCount | None, sharpes: FloatArray) -> TrialCount:
+    """The ledger's count where it is one of trials, else the count of these."""
+    if ledger is not None and ledger.sharpe_variance is not None:
+        return ledger
+    known = sharpes[np.isfinite(sharpes)]
+    return TrialCount(len(sharpes), len(known), float(np.var(known, ddof=1)) if len(known) > 1 else None)
+
+
+# --- the figures ---------------------------------------------------------------------------------------------------
+def _figures(run: BacktestRun, count: TrialCount, found: Pbo, interval: SharpeInterval, test: Superiority, confidence: float
+             ) -> dict[str, float]:
+    returns, sharpe = _returns_of(run), run.metrics["sharpe"]
+    bars_needed = min_track_record(sharpe / math.sqrt(BARS_A_YEAR), *_moments(returns), confidence=confidence)
+    return {
+        "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "psr": run.metrics["psr"],
+        "min_track_years": bars_needed / BARS_A_YEAR, "years": len(returns) / BARS_A_YEAR,
+        "trials": float(count.with_sharpe), "best_by_luck": count.best_by_luck * math.sqrt(BARS_A_YEAR),
+        "dsr": count.deflated_sharpe(run), "min_backtest_years": min_backtest_length(count.with_sharpe, sharpe),
+        "pbo": found.pbo, "pbo_loss": found.loss_share,
+        "spa": test.consistent, "spa_lower": test.lower, "spa_upper": test.upper}
+
+
+def _moments(returns: FloatArray) -> tuple[float, float]:
+    """Population skewness and kurtosis; NaN where the returns do not move."""
+    if not len(returns) or not np.ptp(returns) > 0.0:
+        return math.nan, math.nan
+    scaled = (returns - np.mean(returns)) / np.std(returns)
+    return float(np.mean(scaled**3)), float(np.mean(scaled**4))
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+# --- progress ------------------------------------------------------------------------------------------------------
+def _longer(progress: Progress | None, steps: int) -> Progress | None:
+    return None if progress is None else lambda done, total: progress(done, total + steps)
+
+
+class _Steps:
+    """The steps after the trials: each tells that it is done, and asks whether to go on."""
+
+    def __init__(self, progress: Progress | None, cancelled: Callable[[], bool] | None, trials: int) -> None:
+        self.progress, self.cancelled, self.trials, self.made = progress, cancelled, trials, 0
+
+    def done(self, what: Any) -> Any:
+        """What was made, or CancelledError."""
+        self.made += 1
+        if self.progress:
+            self.progress(self.trials + self.made, self.trials + 3)
+        if self.cancelled and self.cancelled():
+            raise CancelledError(f"the overfitting check was stopped after step {self.made} of 3.")
+        return what
