@@ -295,7 +295,8 @@ def _full_scope(data_scope: Mapping[str, Any], bars: pa.Table, symbols: list[str
 
 
 def _specs_origin(specs: Mapping[str, ContractSpec], sha256: str) -> dict[str, str]:
-    sources, versions = ({getattr(spec, part) for spec in specs.values()} for part in ("source", "version"))
+    sources, versions = ({one for spec in specs.values() for one in getattr(spec, part).split(", ")}
+                         for part in ("source", "version"))
     return {"source": ", ".join(sorted(sources)), "version": ", ".join(sorted(versions)), "sha256": sha256}
 
 

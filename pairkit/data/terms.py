@@ -77,7 +77,7 @@ def combine_terms(
     if own is not None:
         findings = (*findings, *_of_own(code, own, chosen, sources))
     for finding in findings:
-        _log.warning("%s: %s", code, finding.message)
+        _log.warning("%s", finding.message)
     local = own.spec if bundled is None and own is not None else bundled
     if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
         return local, findings  # all of it from there, with the tag it has
@@ -165,8 +165,8 @@ def _of_own(code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: lis
         told.append(Finding("spec_override", "warning", f"{code}: your file overrides {'; '.join(changed)}.", root=code,
                             count=len(changed)))
     if left_out:
-        told.append(Finding("spec_not_used", "warning", f"{code}: of your file is not used {'; '.join(left_out)}, since that "
-                                                        'source comes first. To use yours, write "override": true in its row.',
+        told.append(Finding("spec_not_used", "warning", f"{code}: of your file is not used: {'; '.join(left_out)}. Their "
+                                                        'sources come first; to use yours, write "override": true in its row.',
                             root=code, count=len(left_out)))
     return told
 
