@@ -281,14 +281,17 @@ def _choose_lags(e, rule):
 
 @kernel
 def _t_of_level(gram, lags, rows):
-    """t-statistic of the level in change ~ lagged changes + level, without a constant, from the products; destroys them."""
+    """t-statistic of the level in change ~ lagged changes + level, without a constant, from the products; destroys them.
+
+    NaN where some lags repeat each other and they leave nothing of the level.
+    """
     freedom = rows - lags - 1
-    whole = np.diag(gram).copy()
+    whole, least_level = np.diag(gram).copy(), 0.0
+    level, target = lags, lags + 1
     for pivot in range(lags):
         if not _sweep_out(gram, pivot, whole[pivot]):
-            freedom += 1
-    level, target = lags, lags + 1
-    if not gram[level, level] > 0.0:
+            freedom, least_level = freedom + 1, _NOTHING_LEFT * whole[level]
+    if not gram[level, level] > least_level:
         return np.nan
     slope = gram[level, target] / gram[level, level]
     rss = gram[target, target] - slope * gram[level, target]
