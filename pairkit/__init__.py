@@ -24,6 +24,7 @@ _HOMES = {
     "run_manifest": "pairkit.audit.manifest",
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
+    "calibrate": "pairkit.research.calibrate",
     "sweep": "pairkit.research.sweep",
     "scan": "pairkit.research.scan",
     "write_report": "pairkit.report.page",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame as PairFrame
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
+    from pairkit.research.calibrate import calibrate as calibrate
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
     from pairkit.run import BacktestRun as BacktestRun

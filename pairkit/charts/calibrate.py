@@ -1,0 +1,61 @@
+"""A calibration, drawn: actual size against nominal, and power against half-life. Figures as plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pairkit.charts.small import Spec, layout, upright
+from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.research.calibrate import BAND, Calibration
+
+_NAMES = {"mackinnon": "MacKinnon", "calibrated": "Calibrated"}
+_MARKS = {"mackinnon": ("dash", "square"), "calibrated": ("solid", "circle")}
+
+
+def figures(found: Calibration, theme: ThemeName = "light") -> tuple[Spec, Spec]:
+    """(size, power): shares in percent.
+
+    The band of the first is what keeps the promise; a line marks the gate's own `adf_max_pvalue`, where it lies within.
+    """
+    return _size(found, THEMES[theme]), _power(found, THEMES[theme])
+
+
+def _size(found: Calibration, colors: Theme) -> Spec:
+    nominal = _percent(found.curve["nominal"])
+    low, high = ([share * factor for share in nominal] for factor in (1 - BAND, 1 + BAND))
+    data = [
+        {"type": "scatter", "x": nominal + nominal[::-1], "y": high + low[::-1], "mode": "lines", "fill": "toself",
+         "name": "Promise, within a fifth", "line": {"width": 0}, "fillcolor": colors.hold, "hoverinfo": "skip"},
+        *({"type": "scatter", "x": nominal, "y": _percent(found.curve[name]), "mode": "lines+markers", "name": told,
+           "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
+           "marker": {"size": 5, "symbol": _MARKS[name][1]},
+           "hovertemplate": f"{told}: a nominal %{{x:.0f}} % is %{{y:.2f}} %<extra></extra>"}
+          for name, told in _NAMES.items())]
+    spec: Spec = {"data": data, "layout": layout(colors, "nominal p-value (%)", "unrelated pairs that pass (%)")}
+    if found.config.adf_max_pvalue <= found.curve["nominal"].max():
+        line, words = upright(colors, 100.0 * found.config.adf_max_pvalue, "adf_max_pvalue", dash="dot")
+        spec["layout"] |= {"shapes": [line], "annotations": [words]}
+    return spec
+
+
+def _power(found: Calibration, colors: Theme) -> Spec:
+    half_lives = [f"{value:g}" for value in found.power["half_life"]]
+    data = [
+        {"type": "scatter", "x": half_lives, "y": _percent(found.power[name]), "mode": "lines+markers", "name": told,
+         "error_y": {"array": _percent(2 * found.power[f"{name}_error"]), "thickness": 1.2},
+         "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
+         "marker": {"size": 7, "symbol": _MARKS[name][1]},
+         "hovertemplate": f"{told}: open on %{{y:.1f}} % of days<extra></extra>"}
+        for name, told in _NAMES.items()]
+    spec: Spec = {"data": data, "layout": layout(colors, "half-life of the link (bars)", "days on which the gate is open (%)")}
+    spec["layout"]["xaxis"]["type"] = "category"
+    spec["layout"]["yaxis"]["rangemode"] = "tozero"
+    return spec
+
+
+def _color(name: str, colors: Theme) -> str:
+    return colors.leg_x if name == "mackinnon" else colors.leg_y
+
+
+def _percent(shares: Iterable[float]) -> list[float]:
+    return [100.0 * share for share in shares]

@@ -1,0 +1,311 @@
+"""Does the stationarity gate keep its word? Its statistic on pairs of known truth, under the very settings of a run.
+
+1. Pairs of unrelated walks are drawn, and linked pairs whose spread has a given half-life.
+2. The run's own code takes the gate's statistic on every bar of each, and both tables turn it into p-values.
+3. On unrelated pairs: how often a p-value is as low as it says (size), and the values that would hold. On linked ones: how often
+   the gate is open (power). On both: how often it is open on some day within a year.
+
+Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those that the
+calibrated table of the core is made of: its size is found on data that it has not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.checks import CheckResult, Verdict
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError
+from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
+from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
+from pairkit.models.stationarity import mackinnon_pvalues
+from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.kept_calibrations import recall, remember
+
+FloatArray = NDArray[np.float64]
+NOMINAL = (0.01, 0.05, 0.10)
+BAND = 0.2  # a size within this share of the nominal one keeps the promise: 4 to 6 % at a nominal 5 %
+STRETCH = 250  # bars in which "some day" is looked for: about a year
+MOST_VALUES = 60_000_000
+TABLES = ("table", "power", "some_day", "curve", "null")
+_CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What is true of the gate under `config`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        By `nominal` p-value (1, 5, 10 % and the gate's own): `critical_value` of the statistic with its `critical_error`; the
+        share of unrelated pairs' bars with so low a p-value, as `mackinnon_size` and `calibrated_size`, with their errors.
+    power : DataFrame
+        By `half_life` in bars: the share of linked pairs' bars on which the gate is open at its own `adf_max_pvalue`, as
+        `mackinnon`, `calibrated`, with errors; `some_day`, that it is open some day of a stretch under the config's table.
+    some_day : DataFrame
+        By `nominal`: the share of stretches of `stretch` bars in which some day of an unrelated pair shows so low a p-value.
+    curve : DataFrame
+        `nominal` from 1 to 30 %, and both sizes.
+    null : DataFrame
+        `probability`, the `statistic` at or below which so many bars of unrelated pairs lie, and the `error` of the probability.
+    """
+
+    config: StrategyConfig
+    bars: int
+    draws: int
+    seed: int
+    stretch: int
+    table: pd.DataFrame
+    power: pd.DataFrame
+    some_day: pd.DataFrame
+    curve: pd.DataFrame
+    null: pd.DataFrame
+
+    @property
+    def size(self) -> float:
+        """The share of unrelated pairs' bars that the gate lets pass under the config's own table and `adf_max_pvalue`."""
+        return float(self._own()[f"{self.config.adf_null}_size"])
+
+    @property
+    def size_error(self) -> float:
+        """Its Monte-Carlo standard error."""
+        return float(self._own()[f"{self.config.adf_null}_error"])
+
+    def pvalue(self, statistic: float) -> tuple[float, float]:
+        """The share of unrelated pairs' bars with so low a statistic, and its Monte-Carlo standard error."""
+        places = self.null["statistic"].to_numpy()
+        return (float(np.interp(statistic, places, self.null["probability"])),
+                float(np.interp(statistic, places, self.null["error"])))
+
+    def _own(self) -> pd.Series:
+        return self.table[self.table["nominal"] == self.config.adf_max_pvalue].iloc[0]
+
+    def result(self) -> CheckResult:
+        """The outcome as a check.
+
+        Passed where the gate's size lies within a fifth of its `adf_max_pvalue`; failed where it does not; noted where the
+        gate is off, or twice the error is wider than that fifth, so that the draws cannot tell.
+        """
+        nominal = self.config.adf_max_pvalue
+        holds = abs(self.size - nominal) <= BAND * nominal
+        told = not 2.0 * self.size_error > BAND * nominal
+        verdict: Verdict = "noted" if not (self.config.adf_gate and told) else "passed" if holds else "failed"
+        figures: dict[str, int | float | str | bool | None] = {}
+        figures |= {"nominal": nominal, "size": self.size, "size_error": self.size_error}
+        figures |= {f"{name}_size_at_5": _at(self.table, 0.05, f"{name}_size") for name in ("mackinnon", "calibrated")}
+        figures |= {"critical_value_at_5": _at(self.table, 0.05, "critical_value"),
+                    "some_day_at_5": _at(self.some_day, 0.05, self.config.adf_null), "stretch": self.stretch}
+        figures |= {f"power_at_half_life_{row.half_life:g}": float(getattr(row, self.config.adf_null))
+                    for row in self.power.itertuples()}
+        return CheckResult("calibration", verdict, self._sentence(holds, told), figures,
+                           {"bars": self.bars, "draws": self.draws, "seed": self.seed, "adf_test": self.config.adf_test,
+                            "adf_null": self.config.adf_null})
+
+    def _sentence(self, holds: bool, told: bool) -> str:
+        nominal = self.config.adf_max_pvalue
+        found = (f"At a nominal {_percent(nominal)} the gate passes {_percent(self.size)} (± {100 * self.size_error:.2g}) of the "
+                 "bars of unrelated pairs")
+        band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
+        if not self.config.adf_gate:
+            return f"{found}, but it is off in this run."
+        if not told:
+            return f"{found}; too few draws to tell whether that is within {band}."
+        if holds:
+            return f"{found}, within {band}: it keeps its promise."
+        remedy = "; adf_null = calibrated corrects that" if self.config.adf_null == "mackinnon" else ""
+        return f"{found}, outside {band}: it does not keep its promise{remedy}."
+
+
+def calibrate(
+    config: StrategyConfig | None = None, bars: int = 1500, *, draws: int = 1000, half_lives: Sequence[float] = (5, 10, 20, 40),
+    seed: int = 0, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    cache: bool = True,
+) -> Calibration:
+    """Measure the stationarity gate of a config on simulated pairs.
+
+    Parameters
+    ----------
+    config : StrategyConfig, optional
+        Whose gate; the defaults where not given.
+    bars : int
+        Complete bars of each simulated pair, its warm-up among them.
+    draws : int
+        Unrelated pairs, from 20; of linked ones a quarter as many for each half-life.
+    half_lives : sequence of float
+        In bars, for the power.
+    seed : int
+        Of the pairs, from 0.
+    executor : optional
+        As in `sweep`. The results are the same bits.
+    progress, cancelled : callable, optional
+        Told (pairs done, pairs in all); asked whether to stop.
+    cache : bool
+        Take what was found before under the same settings by the same code, and keep what is found now, in the user's cache
+        folder (`PAIRKIT_CACHE`).
+
+    Raises
+    ------
+    ConfigError
+        A number is not usable; the message says what is accepted.
+    CancelledError
+        It was stopped.
+    """
+    config = config or StrategyConfig()
+    half_lives = tuple(float(each) for each in half_lives)
+    _check(config, bars, draws, half_lives, seed)
+    asked = {"bars": bars, "draws": draws, "half_lives": list(half_lives), "seed": seed}
+    stretch = min(STRETCH, bars - first_tested_bar(config))
+    tables = recall(config, asked) if cache else None
+    if tables is None or set(tables) != set(TABLES):
+        job = _Job(config, bars, draws, half_lives, seed)
+        found, done = done_in_slices(take_statistics, job, np.arange(job.pairs), bars - first_tested_bar(config),
+                                     executor=executor, progress=progress, cancelled=cancelled)
+        if not done.all():
+            raise CancelledError(f"the calibration was stopped after {int(done.sum())} of {job.pairs} pairs; nothing is kept.")
+        tables = _tables(job, found, stretch)
+        if cache:
+            remember(config, asked, tables)
+    elif progress:
+        progress(draws, draws)
+    return Calibration(config, bars, draws, seed, stretch, **tables)
+
+
+def _check(config: StrategyConfig, bars: int, draws: int, half_lives: tuple[float, ...], seed: int) -> None:
+    least = first_tested_bar(config) + 20
+    if not least <= bars <= 20_000:
+        raise ConfigError(f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
+                          f"{first_tested_bar(config) + 1}.")
+    if draws < 20 or seed < 0:
+        raise ConfigError(f"draws = {draws}, seed = {seed}: accepted are at least 20 draws, and a seed from 0.")
+    if not all(0.1 <= each <= 10_000 for each in half_lives):
+        raise ConfigError(f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars.")
+    values = (draws + len(half_lives) * _linked(draws)) * bars
+    if values > MOST_VALUES:
+        raise ConfigError(f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
+                          "once. Use fewer draws or bars.")
+
+
+def _linked(draws: int) -> int:
+    """Pairs for each half-life."""
+    return max(draws // 4, 20)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Which pairs to draw: `draws` unrelated ones, then as many linked ones for each half-life as `_linked` says."""
+
+    config: StrategyConfig
+    bars: int
+    draws: int
+    half_lives: tuple[float, ...]
+    seed: int
+
+    @property
+    def pairs(self) -> int:
+        return self.draws + len(self.half_lives) * _linked(self.draws)
+
+    def legs(self, place: int) -> tuple[FloatArray, FloatArray]:
+        seed = self.seed + 1  # 0 is the core's own
+        if place < self.draws:
+            return unrelated_walks(self.bars, seed=seed, walk=place)
+        half_life = self.half_lives[(place - self.draws) // _linked(self.draws)]
+        return linked_walks(self.bars, half_life=half_life, seed=seed, walk=place)
+
+
+def take_statistics(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
+    """The statistics of some of a job's pairs, from the first tested bar on: what one slice of the work does."""
+    first = first_tested_bar(job.config)
+    return np.array([stationarity_statistic(*job.legs(int(row)), job.config)[first:] for row in rows])
+
+
+# --- from statistics to tables -----------------------------------------------------------------------------------------
+def _tables(job: _Job, found: FloatArray, stretch: int) -> dict[str, pd.DataFrame]:
+    by_null = {"mackinnon": _by_mackinnon(job.config, found), "calibrated": _by_simulation(job.config, found)}
+    unrelated = {name: values[:job.draws] for name, values in by_null.items()}
+    levels = sorted({*NOMINAL, job.config.adf_max_pvalue})
+    null = _null(found[:job.draws])
+    return {
+        "table": pd.DataFrame([_size_row(level, unrelated, null) for level in levels]),
+        "power": _power(job, by_null, stretch),
+        "some_day": pd.DataFrame([_some_day_row(level, unrelated, stretch) for level in levels]),
+        "curve": pd.DataFrame({"nominal": _CURVE, **{name: [float(np.mean(values <= level)) for level in _CURVE]
+                                                     for name, values in unrelated.items()}}),
+        "null": null}
+
+
+def _by_mackinnon(config: StrategyConfig, found: FloatArray) -> FloatArray:
+    legs = 2 if config.adf_test == "engle_granger" else 1
+    return np.array([mackinnon_pvalues(np.ascontiguousarray(row), legs) for row in found])
+
+
+def _by_simulation(config: StrategyConfig, found: FloatArray) -> FloatArray:
+    table, before = null_of(config), np.full(first_tested_bar(config), np.nan)
+    return np.array([pvalues_under(table, np.concatenate([before, row]))[before.size:] for row in found])
+
+
+def _null(found: FloatArray) -> pd.DataFrame:
+    """Quantiles over all bars of all unrelated pairs, each with the error of its probability."""
+    quantiles = np.quantile(found, PROBABILITIES)
+    shares = np.array([np.searchsorted(np.sort(row), quantiles, side="right") / row.size for row in found])
+    return pd.DataFrame({"probability": PROBABILITIES, "statistic": quantiles,
+                         "error": shares.std(axis=0, ddof=1) / math.sqrt(len(shares))})
+
+
+def _size_row(level: float, unrelated: dict[str, FloatArray], null: pd.DataFrame) -> dict[str, float]:
+    row = {"nominal": level, "critical_value": float(np.interp(level, null["probability"], null["statistic"]))}
+    error = float(np.interp(level, null["probability"], null["error"]))
+    slope = float(np.interp(level, null["probability"], np.gradient(null["statistic"], null["probability"])))
+    row["critical_error"] = error * slope
+    for name, values in unrelated.items():
+        row[f"{name}_size"], row[f"{name}_error"] = _mean_over_pairs(values <= level)
+    return row
+
+
+def _some_day_row(level: float, unrelated: dict[str, FloatArray], stretch: int) -> dict[str, float]:
+    row = {"nominal": level, "stretch": float(stretch)}
+    for name, values in unrelated.items():
+        row[name], row[f"{name}_error"] = _mean_over_pairs(_some_day(values <= level, stretch))
+    return row
+
+
+def _power(job: _Job, by_null: dict[str, FloatArray], stretch: int) -> pd.DataFrame:
+    rows, level = [], job.config.adf_max_pvalue
+    for place, half_life in enumerate(job.half_lives):
+        first = job.draws + place * _linked(job.draws)
+        row = {"half_life": half_life}
+        for name, values in by_null.items():
+            row[name], row[f"{name}_error"] = _mean_over_pairs(values[first:first + _linked(job.draws)] <= level)
+        own = by_null[job.config.adf_null][first:first + _linked(job.draws)] <= level
+        row["some_day"], row["some_day_error"] = _mean_over_pairs(_some_day(own, stretch))
+        rows.append(row)
+    columns = ("mackinnon", "mackinnon_error", "calibrated", "calibrated_error", "some_day", "some_day_error")
+    return pd.DataFrame(rows, columns=["half_life", *columns], dtype=np.float64)
+
+
+def _some_day(low: NDArray[np.bool_], stretch: int) -> NDArray[np.bool_]:
+    """(pairs, stretches) whether some bar of each stretch is low; stretches follow each other from the first tested bar on."""
+    count = low.shape[1] // stretch
+    some: NDArray[np.bool_] = np.any(low[:, :count * stretch].reshape(len(low), count, stretch), axis=2)
+    return some
+
+
+def _mean_over_pairs(hits: NDArray[np.bool_]) -> tuple[float, float]:
+    """The share of hits, and its standard error, pairs being independent and their bars not."""
+    shares = hits.mean(axis=1)
+    return float(shares.mean()), float(shares.std(ddof=1) / math.sqrt(len(shares)))
+
+
+def _at(table: pd.DataFrame, nominal: float, column: str) -> float:
+    return float(table.loc[table["nominal"] == nominal, column].iloc[0])
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.3g} %"

@@ -1,0 +1,83 @@
+"""Calibrations on disk: one JSON file for each set of settings and version of the code, named by their hash.
+
+1. The key holds everything that the tables depend on: the settings of the test and its hedge, how the pairs were drawn, the hash
+   of pairkit's sources and the packages that compute.
+2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is as good as none:
+   the calibration is made anew, and the file written over.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.audit.manifest import hash_of, write_whole
+from pairkit.audit.runtime import code_hash, describe_runtime
+from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.errors import RunError
+
+SCHEMA = "pairkit.calibration/1"
+FOLDER_VARIABLE = "PAIRKIT_CACHE"
+_READ = ("adf_test", "adf_null", "adf_window", "adf_lags", "adf_max_pvalue")
+_OF_SPREAD = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
+_OF_RUNTIME = ("python", "platform", "packages")
+
+Tables = dict[str, pd.DataFrame]
+
+
+def calibrations_folder() -> Path:
+    """Where they are kept: `calibrations` below PAIRKIT_CACHE, else below the platform's folder for a user's cache."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named) / "calibrations"
+    if sys.platform == "win32":
+        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "pairkit" / "Cache"
+    elif sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches" / "pairkit"
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pairkit"
+    return cache / "calibrations"
+
+
+def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
+    """The tables that were found under these settings by this code, or None."""
+    key = _key(config, asked)
+    path = calibrations_folder() / f"{hash_of(key)}.json"
+    try:
+        with path.open("rb") as file:
+            content = strict_json(file.read(MAX_JSON_BYTES + 1), what=str(path), refuse=RunError)
+    except (OSError, RunError):
+        return None  # nothing there, or nothing that can be believed: it is made anew
+    if not isinstance(content, dict) or set(content) != {"key", "tables", "tables_sha256"}:
+        return None
+    if content["key"] != key or hash_of(content["tables"]) != content["tables_sha256"]:
+        return None
+    return {name: pd.DataFrame(table["rows"], columns=table["columns"], dtype=np.float64)
+            for name, table in content["tables"].items()}
+
+
+def remember(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
+    """Keep the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
+    key = _key(config, asked)
+    plain = {name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()} for name, table in tables.items()}
+    raw = canonical_json({"key": key, "tables": plain, "tables_sha256": hash_of(plain)}, what="a calibration")
+    folder = calibrations_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / f"{hash_of(key)}.json", raw)
+    except (OSError, RunError):
+        return
+
+
+def _key(config: StrategyConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
+    names = _READ if config.adf_test == "engle_granger" else (*_READ, *_OF_SPREAD)
+    runtime = describe_runtime(with_commit=False)
+    return {"schema": SCHEMA, "code_sha256": code_hash(), "runtime": {name: runtime[name] for name in _OF_RUNTIME},
+            "config": {name: getattr(config, name) for name in names}, "asked": dict(asked)}

@@ -1,0 +1,35 @@
+"""The calibration panel: actual size against nominal, power against half-life, and the values behind them."""
+
+from __future__ import annotations
+
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from pairkit.charts.calibrate import figures
+from pairkit.charts.theme import ThemeName
+from pairkit.research.calibrate import Calibration
+from pairkit.ui.exports import QUIET
+
+_TABLE = {"nominal": "Nominal p-value", "critical_value": "Critical value", "critical_error": "its error",
+          "mackinnon_size": "MacKinnon passes", "mackinnon_error": "its error ", "calibrated_size": "Calibrated passes",
+          "calibrated_error": "its error  "}
+_SHARES = ("nominal", "mackinnon_size", "mackinnon_error", "calibrated_size", "calibrated_error")
+
+
+def draw(found: Calibration, theme: ThemeName) -> None:
+    """Both figures side by side, then the table; the way a green light on one day misleads, in words."""
+    if found.config.adf_test == "adf_spread" and found.config.adf_null == "mackinnon":
+        st.warning("MacKinnon's table does not hold for a spread that is made with an estimated, moving hedge: its p-values are "
+                   "too small. Set ADF null to calibrated.", icon=":material/warning:")
+    size, power = figures(found, theme)
+    left, right = st.columns(2)
+    left.plotly_chart(Figure(size), key="calibration_size", theme=None, config=QUIET)
+    right.plotly_chart(Figure(power), key="calibration_power", theme=None, config=QUIET)
+    day = found.some_day.set_index("nominal")[found.config.adf_null]
+    st.markdown(f"A green light on one day means little: within {found.stretch} bars, **{day.loc[0.05]:.0%}** of unrelated pairs "
+                f"show some day with p ≤ 5 %, and **{day.loc[found.config.adf_max_pvalue]:.0%}** one on which this gate is open.")
+    shown = found.table[list(_TABLE)].copy()
+    shown[list(_SHARES)] = shown[list(_SHARES)].map(lambda share: f"{100 * share:.3g} %")
+    st.dataframe(shown.rename(columns=_TABLE), hide_index=True, key="calibration_table")
+    st.caption(f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for each "
+               f"half-life; seed {found.seed}. Errors are Monte-Carlo standard errors; the right figure shows twice that.")
