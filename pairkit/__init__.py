@@ -26,6 +26,7 @@ _HOMES = {
     "rerun": "pairkit.audit.rerun",
     "calibrate": "pairkit.research.calibrate",
     "sweep": "pairkit.research.sweep",
+    "audit_lookahead": "pairkit.research.lookahead",
     "scan": "pairkit.research.scan",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
     from pairkit.research.calibrate import calibrate as calibrate
+    from pairkit.research.lookahead import audit_lookahead as audit_lookahead
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
     from pairkit.run import BacktestRun as BacktestRun

@@ -11,9 +11,10 @@ import pytest
 import pairkit
 
 NAMES = {
-    "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError", "RunError",
-    "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "diff_snapshots", "open_snapshot", "pair_from_frames", "plot_run",
-    "calibrate", "rerun", "run_backtest", "run_manifest", "save_run", "scan", "sweep", "write_report"}
+    "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError",
+    "RunError", "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "audit_lookahead", "calibrate",
+    "diff_snapshots", "open_snapshot", "pair_from_frames", "plot_run", "rerun", "run_backtest", "run_manifest", "save_run",
+    "scan", "sweep", "write_report"}
 
 
 def test_the_public_names_are_pinned():

@@ -25,10 +25,12 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.findings import Finding
 from pairkit.metrics import BARS_A_YEAR
+from pairkit.report import checks as module
 from pairkit.report import report_html, write_report
 from pairkit.report.checks import checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, rolling_sharpe, trade_summary
 from pairkit.research.gate_ledger import blocked_trades, gates_off
+from pairkit.research.lookahead import audit_lookahead
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 from tests.test_cli import PROJECT
@@ -229,7 +231,7 @@ def test_trades_are_summed_up(run):
 def test_checks_say_what_was_made(run, monkeypatch):
     """Passed where nothing leaks; FAILED where something does; not made where not asked for."""
     told = checks(run, make=True).set_index("check")
-    assert told.loc["No look-ahead (prefix)", "result"].startswith("passed")
+    assert told.loc[module.BRIEF_PROOF, "result"].startswith("passed")
     assert told.loc["The result adds up", "result"].startswith("passed")
     assert told.loc[CHECKS["placebo"], "made"] == "not made"
     assert set(checks(run, make=False)["made"]) == {"made", "not made"}
@@ -237,11 +239,12 @@ def test_checks_say_what_was_made(run, monkeypatch):
     told = checks(run, [placebo], make=True).set_index("check")
     assert told.loc[CHECKS["placebo"], "result"] == "FAILED: 41 % of the surrogates made more."
     assert set(told.loc[[CHECKS["realism"], CHECKS["walk_forward"]], "made"]) == {"not made"}
-    from pairkit.report import checks as module
 
-    leak = module.find_prefix_leaks(
-        run.pair, run.config, [500], make_frame=lambda pair, _: run.frame.iloc[:len(pair)].assign(z=float(len(pair))))
-    monkeypatch.setattr(module, "find_prefix_leaks", lambda *_: leak)
+    def knowing(pair, config, **asked):
+        return audit_lookahead(
+            pair, config, lambda pair, _: run.frame.iloc[:len(pair)].assign(z=float(len(pair))), **asked)
+
+    monkeypatch.setattr(module, "audit_lookahead", knowing)
     assert checks(run, make=True)["result"].iloc[0].startswith("FAILED: z on")
 
 

@@ -132,18 +132,17 @@ class Check:
         return f"{len(grid)} configs as the single runs, to the bit; {len(scan(self.snapshot))} pairs scanned"
 
     def proves(self) -> str:
-        """Cutting the data changes no earlier row, to the bit."""
+        """Cutting or moving later sessions changes no earlier row, to the bit."""
         from pairkit.config import StrategyConfig, hedge_model_names
         from pairkit.errors import RunError
-        from pairkit.research.lookahead import find_prefix_leaks
+        from pairkit.research.lookahead import audit_lookahead
 
         pair = self.snapshot.pair(*self.pairs[0])
-        cuts = [len(pair) * k // 16 for k in range(1, 16)]
-        for model in hedge_model_names():
-            leaks = find_prefix_leaks(pair, StrategyConfig(hedge_model=model), cuts)
-            if leaks:
-                raise RunError(f"{model}: {leaks[0].column} on {leaks[0].date:%Y-%m-%d} depends on later sessions.")
-        return f"{len(cuts)} cuts, {len(hedge_model_names())} hedge models, every column the same"
+        proofs = {model: audit_lookahead(pair, StrategyConfig(hedge_model=model), cuts=8) for model in hedge_model_names()}
+        for model, proof in proofs.items():
+            if not proof.passed:
+                raise RunError(f"{model}: {proof.result().sentence}")
+        return f"{sum(proof.boundaries for proof in proofs.values())} cuts and moves, {len(proofs)} hedge models"
 
     def reruns(self) -> str:
         """A new process makes the first pair's run again from its manifest, to the byte."""

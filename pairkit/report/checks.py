@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -9,25 +10,29 @@ import pandas as pd
 
 from pairkit.attribution import attribute
 from pairkit.checks import CHECKS, CheckResult
-from pairkit.research.lookahead import find_prefix_leaks
+from pairkit.research.lookahead import audit_lookahead
 
 if TYPE_CHECKING:
+    from pairkit.audit.trials import TrialCount
     from pairkit.run import BacktestRun
 
-CUTS = 8
+CUTS = 4
+BRIEF_PROOF = "No look-ahead, a brief proof"
 HOW_TO = "make it on the Honesty page, or by python -m pairkit audit"
 
 
-def checks(run: BacktestRun, known: Iterable[CheckResult] = (), *, make: bool) -> pd.DataFrame:
+def checks(
+    run: BacktestRun, known: Iterable[CheckResult] = (), trials: TrialCount | None = None, *, make: bool
+) -> pd.DataFrame:
     """One row per check: `check`, `made`, `result`.
 
-    `known` are the results of the laboratory's checks of this very run. With `make` the quick checks are made now, some tenths
-    of a second.
+    `known` are the results of the laboratory's checks of this very run, `trials` what was tried on its pair. With `make` the
+    quick checks are made now, some tenths of a second.
     """
     by_name = {one.check: one for one in known}
-    rows = [_prefix(run) if make else ("No look-ahead (prefix)", "not made", "the report was asked for without checks"),
+    rows = [_looks_ahead(run) if make else (BRIEF_PROOF, "not made", "the report was asked for without checks"),
             _adds_up(run) if make else ("The result adds up", "not made", "the report was asked for without checks"),
-            _sealed(run)]
+            _sealed(run), _trials(run, trials)]
     for name, question in CHECKS.items():
         found = by_name.get(name)
         rows.append((question, "made", f"{_word(found)}: {found.sentence}") if found else (question, "not made", HOW_TO))
@@ -38,13 +43,9 @@ def _word(found: CheckResult) -> str:
     return "FAILED" if found.verdict == "failed" else found.verdict
 
 
-def _prefix(run: BacktestRun) -> tuple[str, str, str]:
-    cuts = sorted({len(run.pair) * k // (CUTS + 1) for k in range(1, CUTS + 1)})
-    leaks = find_prefix_leaks(run.pair, run.config, cuts)
-    if leaks:
-        return "No look-ahead (prefix)", "made", f"FAILED: {leaks[0].column} on {leaks[0].date:%Y-%m-%d} depends on later bars"
-    return ("No look-ahead (prefix)", "made",
-            f"passed: cut after {len(cuts)} different bars, no earlier value of any column changed, to the bit")
+def _looks_ahead(run: BacktestRun) -> tuple[str, str, str]:
+    found = audit_lookahead(run.pair, run.config, cuts=CUTS).result()
+    return BRIEF_PROOF, "made", f"{_word(found)}: {found.sentence}"
 
 
 def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
@@ -59,3 +60,15 @@ def _sealed(run: BacktestRun) -> tuple[str, str, str]:
         return ("Data sealed", "made",
                 f"every byte of snapshot {origin.snapshot_name} was checked when it was opened: {origin.snapshot_id}")
     return "Data sealed", "not made", "the bars are the author's own, in no snapshot: nobody else can check or rerun this"
+
+
+def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]:
+    name = "Trials counted"
+    if trials is None or trials.n_configs is None:
+        return name, "not made", trials.warning if trials else "one run knows nothing of how many others were tried before it"
+    forgotten = sum(reset.forgotten for reset in trials.resets)
+    told = f"{trials.n_configs:,} configs were tried on this pair on this machine"
+    told += f" since {forgotten:,} were forgotten in {len(trials.resets)} resets" if trials.resets else ""
+    deflated = trials.deflated_sharpe(run)
+    told += "" if math.isnan(deflated) else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
+    return name, "made", told

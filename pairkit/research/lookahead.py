@@ -1,72 +1,159 @@
-"""Proof that no row of a run depends on a later session: the run on the cut data equals the first rows of the whole run.
+"""Proof that no number of a run knows the future, for pairkit's own backtest or for any function from (pair, config).
 
-Equal to the bit, in every column: a tolerance would hide a leak that is small today.
+1. Repeat: the function is called twice on the same input. One that differs from itself cannot be tested further.
+2. Prefix: the data are cut at a boundary. What was made of the rows before it must be, to the bit, what was made of them in the
+   whole; a tolerance would hide a leak that is small today.
+3. Contract: one session's figures are moved (research/perturb.py). Nothing before it may change, and a column that lags a bar
+   may change only on the session after it.
+4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
+5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (research/data_path.py).
+
+Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
+research/boundaries.py. (docs/lookahead.md)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.pair import PairFrame
-from pairkit.run import run_backtest
+from pairkit.research.boundaries import boundaries
+from pairkit.research.data_path import trace_data_path
+from pairkit.research.evidence import Evidence, in_order
+from pairkit.research.observed import Observed, observe
+from pairkit.research.perturb import perturbed
+from pairkit.run import BacktestRun, run_backtest
+
+if TYPE_CHECKING:
+    from pairkit.audit.snapshot import Snapshot
+
+Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
+Progress = Callable[[int, int], None]
 
 
-class Leak(NamedTuple):
-    """A value that changed when later sessions were taken away."""
+@dataclass(frozen=True, eq=False)
+class LookaheadProof:
+    """What was found. `table` has one row per check and column, as in `evidence.PROOF_COLUMNS`, failures first."""
 
-    cut: int
-    column: str
-    date: pd.Timestamp
-    with_later: object
-    without: object
+    table: pd.DataFrame
+    boundaries: int
+    settings: dict[str, int | float | str | bool | None]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed, the control included."""
+        return not bool((self.table["verdict"] == "failed").any())
+
+    def __repr__(self) -> str:
+        return f"<LookaheadProof {'passed' if self.passed else 'FAILED'}: {self.result().sentence}>"
+
+    def result(self) -> CheckResult:
+        """Passed where no check of any column failed; failed otherwise, with the first offender."""
+        bad = self.table[self.table["verdict"] == "failed"]
+        first = bad.iloc[0] if len(bad) else None
+        told: dict[str, int | float | str | bool | None] = {
+            "boundaries": self.boundaries, "columns": int(self.table["column"].nunique()), "failed": len(bad),
+            "first_column": None if first is None else str(first["column"]),
+            "first_date": None if first is None or pd.isna(first["date"]) else f"{first['date']:%Y-%m-%d}"}
+        verdict: Verdict = "passed" if first is None else "failed"
+        return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
+
+    def _sentence(self, bad: pd.DataFrame) -> str:
+        if not len(bad):
+            return (f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
+                    f"{self.table['column'].nunique()} columns changed, to the bit.")
+        first = bad.iloc[0]
+        more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""
+        if first["check"] == "repeat":
+            return f"{first['column']} differs between two calls on the same input, so nothing can be proved{more}."
+        if first["check"] == "control":
+            return f"A moved session never changed {first['column']}, so the check is blind to it{more}."
+        ahead = "its own session, before it may" if first["bars_ahead"] == 0 else f"{int(first['bars_ahead'])} bars ahead or more"
+        return f"{first['column']} on {first['date']:%Y-%m-%d} knows a session that is {ahead}{more}."
 
 
-def frame_of(pair: PairFrame, config: StrategyConfig) -> pd.DataFrame:
-    """The frame of pairkit's own run."""
-    return run_backtest(pair, config).frame
-
-
-def find_prefix_leaks(
-    pair: PairFrame,
-    config: StrategyConfig,
-    cuts: Sequence[int],
-    *,
-    make_frame: Callable[[PairFrame, StrategyConfig], pd.DataFrame] = frame_of,
-) -> list[Leak]:
-    """The first changed value of each column, for each number of sessions kept.
+def audit_lookahead(
+    pair: PairFrame, config: StrategyConfig | None = None, run: Run = run_backtest, *, cuts: int = 64, seed: int = 0,
+    shortest: int = 1, snapshot: Snapshot | None = None, progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> LookaheadProof:
+    """Prove that no row depends on a later session, nor, where it must lag, on its own.
 
     Parameters
     ----------
     pair, config
-        What to run.
-    cuts : sequence of int
-        How many sessions to keep, each from 0 to len(pair).
-    make_frame : callable
-        Any function of (pair, config) that returns one row per session.
+        What to run; the default config where None.
+    run : callable
+        Any function of (pair, config) that returns a BacktestRun, or a DataFrame with one row per session under the dates
+        of the pair. Columns named as in a run keep their lag; others may use their own session and nothing later.
+    cuts : int
+        How many boundaries are drawn, from 1. With the runs in a row and the events about five times as many are tested, each
+        by two calls of `run`; no less than `len(pair)` tests every session.
+    seed : int
+        Draws the boundaries and the moves.
+    shortest : int
+        Sessions that are kept at the least: for a `run` that cannot do with fewer.
+    snapshot : Snapshot, optional
+        What the pair was made from: the way from its bars to the pair is then proved too, at a few sessions.
+    progress, cancelled : callable, optional
+        Told (boundaries done, in all); asked whether to stop.
 
     Returns
     -------
-    list of Leak
-        Empty where nothing looks ahead.
+    LookaheadProof
+        `.passed`, `.table`, `.result()`.
+
+    Raises
+    ------
+    ConfigError
+        `cuts` or `shortest` is not usable.
+    RunError
+        `run` failed, or returned something else; the message says on what.
+    CancelledError
+        `cancelled` said so.
     """
-    whole = make_frame(pair, config)
-    leaks = []
-    for cut in cuts:
-        part = make_frame(pair[:cut], config)
-        for column in whole.columns:
-            row = _first_difference(whole[column].iloc[:cut], part[column])
-            if row is not None:
-                leaks.append(Leak(cut, str(column), whole.index[row], whole[column].iloc[row], part[column].iloc[row]))
-    return leaks
+    if cuts < 1 or not 1 <= shortest < max(len(pair), 2):
+        raise ConfigError(f"cuts = {cuts}, shortest = {shortest}: accepted are cuts from 1, and shortest from 1 to less than "
+                          f"the {len(pair)} sessions of the pair.")
+    make = _Maker(run, config or StrategyConfig())
+    whole = make(pair, f"all {len(pair)} sessions")
+    evidence = Evidence(whole, pair.trade_date.to_numpy())
+    chosen = [row for row in boundaries(pair, whole, cuts, seed).tolist() if row >= shortest or shortest == 1]
+    if not evidence.repeated(make(pair, f"all {len(pair)} sessions, again")):
+        chosen = []  # whatever differs from itself differs at every boundary
+    for done, row in enumerate(chosen):
+        if cancelled and cancelled():
+            raise CancelledError("the look-ahead proof was stopped.")
+        if row:
+            evidence.cut(row, make(pair[:row], f"the first {row} of {len(pair)} sessions"))
+        evidence.moved(row, make(perturbed(pair, row, seed), f"the pair with {pair.trade_date[row]:%Y-%m-%d} moved"))
+        if progress:
+            progress(done + 1, len(chosen))
+    table = evidence.table()
+    if snapshot is not None:
+        path = trace_data_path(snapshot, pair, cuts=-(-cuts // 16), seed=seed, progress=progress, cancelled=cancelled)
+        table = in_order(pd.concat([table, path], ignore_index=True))
+    return LookaheadProof(table, len(chosen), {"cuts": cuts, "seed": seed, "shortest": shortest})
 
 
-def _first_difference(whole: pd.Series, part: pd.Series) -> int | None:
-    """The first row whose bits differ; NaN equals NaN."""
-    left, right = whole.to_numpy(), part.to_numpy()
-    same = (left == right) | (pd.isna(left) & pd.isna(right))
-    return None if same.all() else int(np.argmin(same))
+class _Maker:
+    """Calls the function under test and says, where it fails, on what."""
+
+    def __init__(self, run: Run, config: StrategyConfig) -> None:
+        self.run, self.config = run, config
+
+    def __call__(self, pair: PairFrame, what: str) -> Observed:
+        try:
+            return observe(self.run(pair, self.config))
+        except CancelledError:
+            raise
+        except Exception as error:  # a user's own function may raise anything
+            name = getattr(self.run, "__name__", type(self.run).__name__)
+            raise RunError(f"{name} failed on {what}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,121 @@
+"""What a function from (pair, config) made, as arrays whose every bit can be compared.
+
+A run gives its columns, the contract that each leg holds, and its trades; a DataFrame gives its columns. A trade's figures are
+known from the bar of its entry's fill or of its exit's fill on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.errors import RunError
+from pairkit.metrics import drawdown
+from pairkit.pair import Leg
+from pairkit.run import BacktestRun
+from pairkit.trading.engine import REASON_NAMES, STATE_NAMES
+from pairkit.trading.gates import VERDICTS
+
+Array = NDArray[Any]
+_REASONS = np.array(REASON_NAMES, dtype=object)
+_STATES = np.array(STATE_NAMES, dtype=object)
+_VERDICTS = np.array(VERDICTS, dtype=object)
+
+
+class Known(NamedTuple):
+    """A column of the table of trades: (K,) its values, and the date from which each is known (NaT: not yet)."""
+
+    since: NDArray[np.datetime64]
+    values: Array
+
+
+class Observed(NamedTuple):
+    """A made table: its dates (n,), its columns (n,) by name, and its trades' columns by name."""
+
+    dates: NDArray[np.datetime64]
+    columns: dict[str, Array]
+    trades: dict[str, Known]
+
+
+def observe(made: object) -> Observed:
+    """A run or a frame as arrays.
+
+    Raises
+    ------
+    RunError
+        It is neither, its rows are not in order of trade date, or two columns share a name.
+    """
+    if isinstance(made, BacktestRun):
+        return Observed(made.pair.trade_date.to_numpy(), _run_columns(made), _run_trades(made))
+    if not isinstance(made, pd.DataFrame):
+        raise RunError(f"the function returned a {type(made).__name__}; accepted is a BacktestRun, or a DataFrame with one row "
+                       "per session, indexed by trade date.")
+    index = made.index
+    if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
+        raise RunError(f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
+                       "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date.")
+    if not made.columns.is_unique:
+        raise RunError(f"the function returned two columns named {made.columns[made.columns.duplicated()][0]!r}; name each once.")
+    columns = {str(name): column.to_numpy() if column.dtype.kind in "fib" else words_of(column) for name, column in made.items()}
+    return Observed(index.as_unit("ns").to_numpy(), columns, {})
+
+
+def words_of(column: pd.Series) -> Array:
+    """A column of anything but numbers as objects; what is missing as None, which equals itself."""
+    words: Array = column.to_numpy(dtype=object)
+    missing = pd.isna(words)
+    return np.where(missing, np.array(None, dtype=object), words) if missing.any() else words
+
+
+def _run_columns(run: BacktestRun) -> dict[str, Array]:
+    """The columns of `run.frame`, without the cost of making it, and the contracts."""
+    ledger, gates = run.ledger, run.gates
+    return {
+        **run.indicators._asdict(), "gate_adf": _VERDICTS[gates.adf], "gate_beta": _VERDICTS[gates.beta],
+        "gate_vol": _VERDICTS[gates.vol], "state": _STATES[ledger.state], "reason": _REASONS[ledger.reason],
+        "position": ledger.position, "lots_y": ledger.lots[:, 0], "lots_x": ledger.lots[:, 1], "pnl": ledger.pnl,
+        "cost": ledger.cost, "equity": ledger.equity, "drawdown": drawdown(ledger.equity, run.config.capital),
+        "deferred": ledger.deferred, "contract_y": _contracts(run.pair.y), "contract_x": _contracts(run.pair.x)}
+
+
+def _contracts(leg: Leg) -> Array:
+    names: Array = np.array([*leg.contract_names, "none"], dtype=object)[leg.contract]  # NO_CONTRACT = -1 picks the last
+    return names
+
+
+def _run_trades(run: BacktestRun) -> dict[str, Known]:
+    """Each trade's figures with the date from which they are known."""
+    ledger = run.ledger
+    dates = np.append(run.pair.trade_date.to_numpy(), np.datetime64("NaT"))  # bar -1, not yet, picks the last
+    entered, closed = dates[ledger.trade_bars[:, 1]], dates[ledger.trade_bars[:, 3]]
+    at_entry = {"entry_decided": ledger.trade_bars[:, 0], "entry_filled": ledger.trade_bars[:, 1],
+                "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
+                "entry_price_y": ledger.entry_price[:, 0], "entry_price_x": ledger.entry_price[:, 1]}
+    at_exit = {"exit_decided": ledger.trade_bars[:, 2], "exit_filled": ledger.trade_bars[:, 3],
+               "exit_reason": _REASONS[ledger.trade_reason], "exit_price_y": ledger.exit_price[:, 0],
+               "exit_price_x": ledger.exit_price[:, 1], "gross": ledger.trade_money[:, 0], "costs": ledger.trade_money[:, 1],
+               "worst_mark": ledger.trade_money[:, 2], "best_mark": ledger.trade_money[:, 3]}
+    return {**{name: Known(entered, values) for name, values in at_entry.items()},
+            **{name: Known(closed, values) for name, values in at_exit.items()}}
+
+
+def first_difference(ours: Array, theirs: Array) -> int | None:
+    """The first place at which two arrays of one length differ in any bit, NaN being equal to NaN; None where they do not."""
+    if ours.dtype == theirs.dtype == np.float64 and (ours.view(np.int64) == theirs.view(np.int64)).all():
+        return None
+    same = np.asarray(ours == theirs, dtype=bool)
+    if ours.dtype.kind == theirs.dtype.kind == "f":
+        same = (same & (np.signbit(ours) == np.signbit(theirs))) | (np.isnan(ours) & np.isnan(theirs))
+    elif not same.all():
+        same |= np.asarray(pd.isna(ours) & pd.isna(theirs), dtype=bool)
+    return None if same.all() else int(np.argmin(same))
+
+
+def distance(ours: object, theirs: object) -> float:
+    """By how much two values differ; NaN for words, and where one is missing."""
+    if isinstance(ours, (int, float, np.number)) and isinstance(theirs, (int, float, np.number)):
+        return float(abs(float(ours) - float(theirs)))
+    return float("nan")

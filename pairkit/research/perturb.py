@@ -1,0 +1,57 @@
+"""A pair with one session's figures moved: as complete as it was, and as tradable.
+
+1. All of a leg's prices of the session move by one factor, its limits too, so that each stays on its side of the limits.
+2. Within that, open and close move towards each other, high, low and settle by factors of their own: a rule that reads only a
+   ratio of the session's prices is moved as well. Open and close stay where they are if either is at a limit, or not above 0.
+3. The previous close moves by another factor, volume and open interest by a third.
+
+Contract names stay: they were chosen the session before (docs/semantics.md 1.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pairkit.pair import FloatArray, Leg, PairFrame
+
+PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
+
+
+def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
+    """The pair with the figures of session `row` moved, drawn from `seed` and `row`; missing figures stay missing."""
+    rng = np.random.default_rng([seed, row])
+    return replace(pair, y=_moved(pair.y, row, rng), x=_moved(pair.x, row, rng))
+
+
+def _moved(leg: Leg, row: int, rng: np.random.Generator) -> Leg:
+    today, before = 1.0 + rng.choice([-1.0, 1.0], 2) * rng.uniform(0.005, 0.08, 2)
+    size = rng.uniform(0.1, 5.0)
+    inside, apart = rng.uniform(0.1, 0.4, 2), rng.uniform(0.995, 1.005, 3)
+    values = {name: float(getattr(leg, name)[row]) for name in PRICES}
+    if _free(values):
+        middle = values["close"] - values["open"]
+        values["open"] += inside[0] * middle
+        values["close"] -= inside[1] * middle
+    for name, factor in zip(("high", "low", "settle"), apart, strict=True):
+        values[name] *= factor
+    changed = {name: value * today for name, value in values.items()}
+    changed |= {"pre_close": leg.pre_close[row] * before, "volume": leg.volume[row] * size,
+                "open_interest": leg.open_interest[row] * size}
+    columns: dict[str, Any] = {name: _with(getattr(leg, name), row, value) for name, value in changed.items()}
+    return replace(leg, **columns)
+
+
+def _free(values: dict[str, float]) -> bool:
+    """Whether open and close are positive and strictly inside whatever limits are known."""
+    ends = (values["open"], values["close"])
+    return min(ends) > 0.0 and not (max(ends) >= values["up_limit"] or min(ends) <= values["down_limit"])
+
+
+def _with(column: FloatArray, row: int, value: float) -> FloatArray:
+    changed = column.copy()
+    changed[row] = value
+    changed.setflags(write=False)
+    return changed
