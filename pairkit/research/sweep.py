@@ -87,7 +87,7 @@ def sweep(
     if not listed or not all(isinstance(pair, PairFrame) for pair in listed):
         raise ConfigError("a sweep needs a PairFrame, or a list of at least one.")
     trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
-    order = _by_indicators(trials)
+    order = by_indicators(trials)
     tallies, done = [], []
     for place, pair in enumerate(listed):
         step = _shifted(progress, place * len(trials), len(listed) * len(trials))
@@ -112,10 +112,11 @@ def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
     return StrategyConfig(**{**table.attrs["config"], **varied})
 
 
-def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64]) -> FloatArray:
+def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64], *, first_bar: int = 0) -> FloatArray:
     """The tallies of some trials: what one slice of a sweep does, wherever it is done.
 
-    `rows` are places in the trials; those that share indicators should lie together. Returns (len(rows), len(TALLY)).
+    `rows` are places in the trials; those that share indicators should lie together. Trading begins, flat, on `first_bar`; the
+    bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
     """
     pair, trials = shared
     stages, terms = _Stages(pair), terms_of(pair.y_spec, pair.x_spec)
@@ -125,8 +126,8 @@ def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64]) -> Flo
         config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
         changes = trials.columns(group)
         with_adf = bool(np.any(changes.get("adf_gate", config.adf_gate)))
-        signals = stages.signals(config, with_adf=with_adf)
-        tallies[first:last] = tally_many(stages.tape(config.price_transform), terms, signals,
+        signals = Signals._make(values[first_bar:] for values in stages.signals(config, with_adf=with_adf))
+        tallies[first:last] = tally_many(stages.tape(config.price_transform)[first_bar:], terms, signals,
                                          rules_of(config, len(group), changes))
     return tallies
 
@@ -198,8 +199,8 @@ def _indicator_places(trials: Trials) -> list[int]:
     return [names.index(name) for name in INDICATOR_FIELDS if name in trials.values]
 
 
-def _by_indicators(trials: Trials) -> NDArray[np.int64]:
-    """The trials' places, sorted by their indicators."""
+def by_indicators(trials: Trials) -> NDArray[np.int64]:
+    """The trials' places, sorted by their indicators: the order in which `tally_rows` is quick."""
     keys = [trials.codes[:, place] for place in reversed(_indicator_places(trials))]
     return np.lexsort(keys) if keys else np.arange(len(trials))
 
