@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from pairkit.cli.audit import audit_command
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
@@ -26,6 +27,7 @@ app.command("run")(run_command)
 app.command("rerun")(rerun_command)
 app.command("sweep")(sweep_command)
 app.command("scan")(scan_command)
+app.command("audit")(audit_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")

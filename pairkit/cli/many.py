@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_DONE = 2
-Progress = Callable[[int, int], None]
+
+
+class Progress(Protocol):
+    """Moves the bar; `what` renames it."""
+
+    def __call__(self, done: int, total: int, what: str = "") -> None: ...  # noqa: D102
 
 
 @contextmanager
@@ -27,12 +32,16 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
 
     stopped: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    bar = Bar(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
               console=Console(stderr=True), disable=quiet, transient=True)
     try:
         with bar:
             task = bar.add_task(what, total=None)
-            yield (lambda done, total: bar.update(task, completed=done, total=total)), lambda: bool(stopped)
+
+            def show(done: int, total: int, what: str = "") -> None:
+                bar.update(task, completed=done, total=total, description=what or None)
+
+            yield show, lambda: bool(stopped)
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -28,6 +28,7 @@ from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns,
 from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
 
 if TYPE_CHECKING:
+    from pairkit.audit.trials import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 
@@ -45,7 +46,8 @@ MONEY = dict.fromkeys(IN_CNY, html.money)
 
 
 def write_report(
-    run: BacktestRun, path: str | os.PathLike[str], *, checks: bool = True, known: Iterable[CheckResult] = ()
+    run: BacktestRun, path: str | os.PathLike[str], *, checks: bool = True, known: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
 ) -> Path:
     """Write the report of a run to `path`, whole or not at all; some 5 MB, most of it plotly.js.
 
@@ -59,21 +61,25 @@ def write_report(
         Make the honesty checks that are quick. Without, the report says that they were not made.
     known : iterable of CheckResult
         What the honesty laboratory found of this very run; the report and the manifest in it carry it.
+    trials : TrialCount, optional
+        What the trial ledger counts on the pair: how many configs were tried before this one was chosen.
 
     Raises
     ------
     RunError
         The run has no bar, or the file cannot be written.
     """
-    return write_whole(Path(path), report_html(run, checks=checks, known=known).encode("utf-8"))
+    return write_whole(Path(path), report_html(run, checks=checks, known=known, trials=trials).encode("utf-8"))
 
 
-def report_html(run: BacktestRun, *, checks: bool = True, known: Iterable[CheckResult] = ()) -> str:
+def report_html(
+    run: BacktestRun, *, checks: bool = True, known: Iterable[CheckResult] = (), trials: TrialCount | None = None
+) -> str:
     """The report's text; RunError for a run without bars."""
     if len(run.pair) == 0:
         raise RunError("the run has no bar to report; choose legs whose dates overlap.")
     known = tuple(known)
-    made = run_manifest(run, checks=known)
+    made = run_manifest(run, checks=known, trials=trials)
     sections = {
         "summary": ("Summary", _summary(run)),
         "chart": ("The run, bar by bar", charts.div(charts.whole_run(run), "run")),
@@ -84,7 +90,7 @@ def report_html(run: BacktestRun, *, checks: bool = True, known: Iterable[CheckR
         "hold": ("Time in Hold", _hold(run)),
         "gates": ("What the gates blocked", _gates(run)),
         "findings": ("What was found in the data", _findings(run)),
-        "honesty": ("Honesty checks", html.table(honesty_checks(run, known, make=checks))),
+        "honesty": ("Honesty checks", html.table(honesty_checks(run, known, trials, make=checks))),
         "settings": ("Settings and contract terms", _settings(run)),
         "manifest": ("Run manifest", _manifest(made)),
     }

@@ -7,91 +7,75 @@ record, with its tables; its `result()` is the outcome in the shape that all che
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
 
-from pairkit.checks import CheckName, CheckResult
-from pairkit.config import StrategyConfig
+from pairkit.checks import CheckName
 from pairkit.errors import ConfigError
-from pairkit.pair import PairFrame
+from pairkit.research.experiment import Cancelled, Case, Checked, Experiment, Option, Progress, Settings
 
-if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
-
-Progress = Callable[[int, int], None]
-Cancelled = Callable[[], bool]
-Value = int | float | str | bool
+SEED = Option("seed", 0, "Same seed, same result.", 0, 2**31 - 1, 1)
 
 
-class Checked(Protocol):
-    """What a check found, in its own words and tables."""
+# --- how each check is asked: heavy imports wait until it is --------------------------------------------------------------
+def _lookahead(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.lookahead import audit_lookahead
 
-    def result(self) -> CheckResult:
-        """The outcome in the shape of all checks."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the checks are asked of."""
-
-    pair: PairFrame
-    config: StrategyConfig
-    snapshot: Snapshot | None = None
+    return audit_lookahead(case.pair, case.config, **given, snapshot=case.snapshot, progress=progress, cancelled=cancelled)
 
 
-@dataclass(frozen=True)
-class Option:
-    """One setting of a check, declared once: it validates, draws the widget, and is what the command line takes.
+def _calibration(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.calibrate import calibrate
 
-    A number has bounds and a step; a word has `choices`.
-    """
-
-    name: str
-    default: Value
-    help: str
-    low: float = 0
-    high: float = 0
-    step: float = 1
-    choices: tuple[str, ...] = ()
-
-    def read(self, given: Any) -> Value:
-        """The value that is meant, of the default's kind, or ConfigError that says what is accepted."""
-        if self.choices:
-            if given in self.choices:
-                return str(given)
-            raise ConfigError(f"{self.name} = {given!r}: accepted is {', '.join(self.choices)}.")
-        kind = int if isinstance(self.default, int) else float
-        try:
-            value = kind(given)
-        except (TypeError, ValueError):
-            value = None
-        if value is None or not self.low <= value <= self.high:
-            what = "a whole number" if kind is int else "a number"
-            raise ConfigError(f"{self.name} = {given!r}: accepted is {what} from {self.low:g} to {self.high:g}.")
-        return value
+    return calibrate(case.config, **given, progress=progress, cancelled=cancelled)
 
 
-Settings = Mapping[str, Any]
-Ask = Callable[[Case, Settings, Progress | None, Cancelled | None], Checked]
+def _overfitting(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.audit.trials import tried
+    from pairkit.research.overfitting import overfitting
+
+    return overfitting(case.pair, case.config, **given, ledger=tried(case.pair), progress=progress, cancelled=cancelled)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A check as it is offered.
+def _walk_forward(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.walk_forward import walk_forward
 
-    `meaning` says in a sentence what is done, `alarm` in another what would be alarming; `unit` is what its progress counts.
-    """
-
-    check: CheckName
-    title: str
-    meaning: str
-    alarm: str
-    unit: str
-    options: tuple[Option, ...]
-    ask: Ask
+    settings = {**given, "anchored": given["anchored"] == "yes"}
+    return walk_forward(case.pair, case.config, **settings, progress=progress, cancelled=cancelled)
 
 
-EXPERIMENTS: dict[CheckName, Experiment] = {}
+_ALL = (
+    Experiment(
+        "lookahead", "Look-ahead", ask=_lookahead, unit="boundaries",
+        meaning="The data are cut after a session, or changed on one, and the whole backtest is made again: no earlier value of "
+        "any column may change, not in its last bit.",
+        alarm="a single value that differs: some number knows a session that had not happened.",
+        options=(Option("cuts", 64, "Sessions drawn at random, beside rolls, gaps, entries and exits.", 1, 2000, 8), SEED)),
+    Experiment(
+        "calibration", "Gate calibration", ask=_calibration, unit="simulated pairs",
+        meaning="Pairs of unrelated random walks are sent through this very gate, with these windows and lags: how often it "
+        "opens for them is its true error rate, and how often it opens for linked pairs its power.",
+        alarm="a gate that opens far more often than its p-value promises, or hardly more often for linked pairs.",
+        options=(Option("bars", 1500, "Bars of each simulated pair.", 300, 20_000, 100),
+                 Option("draws", 1000, "Unrelated pairs; more make the figures finer.", 20, 20_000, 100), SEED)),
+    Experiment(
+        "overfitting", "Overfitting", ask=_overfitting, unit="trials",
+        meaning="The result is held against the luck of all trials made on this pair, and the best of the settings around it "
+        "is followed from one part of the data to the other.",
+        alarm="a deflated Sharpe ratio below 95 %, or settings that are best in one half and below the median in the other "
+        "in more than half of the splits.",
+        options=(Option("blocks", 16, "Parts of the data, even; half of them choose, the others judge.", 4, 20, 2),
+                 Option("draws", 1000, "Resampled series of the bootstraps.", 100, 20_000, 100), SEED)),
+    Experiment(
+        "walk_forward", "Walk-forward", ask=_walk_forward, unit="runs",
+        meaning="Settings are chosen on a stretch of bars, and earn on the bars that follow a gap; then both move on, and the "
+        "test stretches together make one curve.",
+        alarm="a curve that loses while train stretches look good, settings that jump from fold to fold, and no relation between "
+        "train and test.",
+        options=(Option("train", 504, "Bars to choose on.", 100, 5000, 21), Option("test", 126, "Bars to earn on.", 20, 2500, 21),
+                 Option("anchored", "no", "Train on all bars from the first on.", choices=("no", "yes")),
+                 Option("choose", "sharpe", "The best trial in train, or the one whose neighbours do best.",
+                        choices=("sharpe", "plateau")))),
+)
+EXPERIMENTS: dict[CheckName, Experiment] = {one.check: one for one in _ALL}
 
 
 def examine(
@@ -121,7 +105,7 @@ def examine(
         It was stopped.
     """
     asked = [experiment_of(name) for name in (EXPERIMENTS if checks is None else checks)]
-    given = {one.check: read_settings(one, (settings or {}).get(one.check, {})) for one in asked}
+    given = {one.check: one.settings((settings or {}).get(one.check, {})) for one in asked}
 
     def telling(unit: str) -> Progress | None:
         return (lambda done, total: progress(done, total, unit)) if progress else None
@@ -135,13 +119,3 @@ def experiment_of(name: str) -> Experiment:
         if check == name:
             return experiment
     raise ConfigError(f"there is no check {name!r}; there are {', '.join(EXPERIMENTS)}.")
-
-
-def read_settings(experiment: Experiment, given: Settings) -> dict[str, Value]:
-    """Every option's value, given or default; ConfigError for an option that is not there."""
-    known = {option.name: option for option in experiment.options}
-    for name in given:
-        if name not in known:
-            there_are = ", ".join(known) or "none"
-            raise ConfigError(f"{experiment.check} has no setting {name!r}; there are {there_are}.")
-    return {name: option.read(given.get(name, option.default)) for name, option in known.items()}

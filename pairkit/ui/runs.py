@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import streamlit as st
 
+from pairkit.audit.check_book import recall
 from pairkit.audit.listing import SnapshotSummary, list_snapshots
+from pairkit.audit.manifest import RunManifest, run_manifest
 from pairkit.audit.snapshot import Snapshot, open_snapshot
+from pairkit.audit.trials import TrialCount, note_run, reset, tried
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER_VARIABLE = "PAIRKIT_SNAPSHOTS"
+COUNTED = "counted_trials"
+_LEDGER = ThreadPoolExecutor(1, "trial ledger")  # one writer: what is asked of the ledger is done in order
 
 
 def snapshot_folder() -> Path:
@@ -71,11 +77,40 @@ def run_key(done: BacktestRun) -> tuple[object, ...]:
     return *pair_key(done.pair), done.config.model_dump_json()
 
 
+def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
+    """One backtest, from the cache where the same was run before. Shared between sessions: only read it.
+
+    It is counted as a trial on its pair, by a thread of its own: the ledger's disk must not hold up a slider.
+    """
+    done = _run(legs, config)
+    counted: set[tuple[object, ...]] = st.session_state.setdefault(COUNTED, set())
+    if run_key(done) not in counted:
+        counted.add(run_key(done))
+        _LEDGER.submit(note_run, done, "explore")
+    return done
+
+
 @st.cache_resource(show_spinner=False, max_entries=64,
                    hash_funcs={PairFrame: pair_key, StrategyConfig: StrategyConfig.model_dump_json})
-def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
-    """One backtest, from the cache where the same was run before. Shared between sessions: only read it."""
+def _run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
     return run_backtest(legs, config)
+
+
+def trials(legs: PairFrame) -> TrialCount:
+    """The trials made on a pair, those of this very moment included."""
+    _LEDGER.submit(len, ()).result()  # what stands before it in the queue is written by then
+    return tried(legs)
+
+
+def forget_trials(legs: PairFrame) -> None:
+    """Reset the count of a pair; what is run from now on counts anew. RunError where the ledger cannot be written."""
+    _LEDGER.submit(reset, legs).result()
+    st.session_state.pop(COUNTED, None)
+
+
+def manifest(done: BacktestRun) -> RunManifest:
+    """The manifest of a run, with the checks that were made of it and the trials on its pair."""
+    return run_manifest(done, checks=recall(done.pair, done.config), trials=trials(done.pair))
 
 
 @st.cache_resource(show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds.")

@@ -8,12 +8,12 @@ import zipfile
 import streamlit as st
 
 from pairkit.audit import store
-from pairkit.audit.manifest import run_manifest
+from pairkit.audit.check_book import recall
 from pairkit.audit.run_tables import tables_of, to_parquet
 from pairkit.errors import RunError
 from pairkit.report import report_html
 from pairkit.run import BacktestRun
-from pairkit.ui import views
+from pairkit.ui import runs, views
 
 SAVED = "just_saved"
 
@@ -24,7 +24,7 @@ def offer(run: BacktestRun) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
         with st.popover("Save run", icon=":material/bookmark_add:", key="save_run"):
             _form(run)
-        st.download_button("Report (HTML)", lambda: report_html(run), f"{name}-report.html", "text/html", key="save_report",
+        st.download_button("Report (HTML)", lambda: report(run), f"{name}-report.html", "text/html", key="save_report",
                            on_click="ignore", icon=":material/description:",
                            help="Everything about this run in one file that opens without a network and prints.")
         st.download_button("Run with tables (ZIP)", lambda: bundle(run), f"{name}-run.zip", "application/zip", key="save_bundle",
@@ -44,7 +44,7 @@ def _form(run: BacktestRun) -> None:
 
 def _save(run: BacktestRun, name: str, note: str) -> None:
     try:
-        saved = store.save(run, name, note)
+        saved = store.save(run, name, note, checks=recall(run.pair, run.config), trials=runs.trials(run.pair))
         st.session_state[SAVED] = (_identity(run), True, f"Saved as {saved.name}. The Runs page has it.")
     except RunError as error:
         st.session_state[SAVED] = (_identity(run), False, str(error))
@@ -55,9 +55,14 @@ def _identity(run: BacktestRun) -> str:
     return f"{run.pair.provenance.snapshot_id} {run.pair.name} {run.config.model_dump_json()}"
 
 
+def report(run: BacktestRun) -> str:
+    """The report of a run, with the checks that were made of it and the trials on its pair."""
+    return report_html(run, known=recall(run.pair, run.config), trials=runs.trials(run.pair))
+
+
 def bundle(run: BacktestRun) -> bytes:
     """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
-    files = {"run.json": run_manifest(run).to_json().encode("utf-8"),
+    files = {"run.json": runs.manifest(run).to_json().encode("utf-8"),
              **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()}}
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:

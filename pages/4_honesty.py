@@ -1,0 +1,18 @@
+"""Honesty: how far a result can be believed, checked on the very pair and settings."""
+
+import streamlit as st
+
+from pairkit.research.experiment import Case
+from pairkit.ui import settings, shell
+from pairkit.ui.honesty import page
+
+shell.guard()
+choice = shell.choose_pair()
+config, faults = settings.choose_config()
+shell.tell_link_faults()
+if choice is None:
+    st.stop()
+
+if faults:
+    st.warning(f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used.")
+page.show(Case(choice.pair, config, choice.snapshot))

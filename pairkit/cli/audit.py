@@ -1,0 +1,102 @@
+"""`python -m pairkit audit`: the honesty checks of one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pairkit.cli.many import NOT_DONE, watched
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_path
+
+if TYPE_CHECKING:
+    from pairkit.checks import CheckResult
+    from pairkit.research.experiment import Case
+
+FAILED = 1
+_COLORS = {"passed": "green", "failed": "red", "noted": "blue"}
+
+
+def audit_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
+    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated.")
+    ] = None,
+    checks: Annotated[
+        list[str] | None, typer.Option("--check", metavar="CHECK", help="Make this check only; may be repeated. All by default.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="CHECK.OPTION=VALUE", help="A check's setting, e.g. placebo.draws=500; may be repeated."),
+    ] = None,
+    first: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")] = None,
+    last: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")] = None,
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON and nothing else.")] = False,
+) -> None:
+    """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
+    config, given = config_from_text(settings or []), options_from_text(options or [])
+    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.research.experiment import Case
+    from pairkit.research.laboratory import EXPERIMENTS, experiment_of
+
+    asked = list(dict.fromkeys(experiment_of(name).check for name in (checks or EXPERIMENTS)))
+    for name, values in given.items():
+        experiment_of(name).settings(values)
+    opened = open_snapshot(snapshot_path(snapshot, directory))
+    pair = opened.pair(y, x)
+    case = Case(pair if first is last is None else pair.between(first, last), config, opened)
+    results, whole = _made(case, asked, given, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps({"snapshot": opened.id, "y": y, "x": x, "config": config.model_dump(mode="json"),
+                               "checks": [one.to_dict() for one in results], "cancelled": not whole}))
+    else:
+        _print(results, simulated=pair.provenance.simulated)
+    if not whole:
+        typer.secho(f"stopped early: {len(results)} of {len(asked)} checks were made and are kept.", fg="yellow", err=True)
+        raise typer.Exit(NOT_DONE)
+    if any(one.verdict == "failed" for one in results):
+        raise typer.Exit(FAILED)
+
+
+def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
+    """Settings of checks from `check.option=value` texts; what is wrong with a name or value, the laboratory says."""
+    from pairkit.errors import ConfigError
+
+    given: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        check, dot, option = name.partition(".")
+        if not (equals and dot and option and value):
+            raise ConfigError(f"--with {text}: write it as CHECK.OPTION=VALUE, e.g. --with placebo.draws=500")
+        given.setdefault(check, {})[option] = value
+    return given
+
+
+def _made(case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool) -> tuple[list[CheckResult], bool]:
+    """The results of the checks that were made, each kept in the book at once, and whether these are all."""
+    from pairkit.audit.check_book import remember
+    from pairkit.errors import CancelledError
+    from pairkit.research.laboratory import examine
+
+    results: list[CheckResult] = []
+    with watched("audit", quiet=quiet) as (progress, cancelled):
+        for check in asked:
+            try:
+                found = examine(case, [check], given, progress=progress, cancelled=cancelled)[check].result()
+            except CancelledError:
+                return results, False
+            results.append(found)
+            remember(case.pair, case.config, [found])
+    return results, True
+
+
+def _print(results: list[CheckResult], *, simulated: bool) -> None:
+    for one in results:
+        typer.echo(f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {one.sentence}")
+    if simulated:
+        typer.echo("SIMULATED DATA: no market traded these prices.")

@@ -1,0 +1,35 @@
+"""Which checks a run has passed, failed, or not been given, in one badge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import streamlit as st
+
+from pairkit.audit.check_book import recall
+from pairkit.checks import CHECKS, CheckResult, Verdict
+from pairkit.run import BacktestRun
+
+MARKS: Mapping[Verdict | None, str] = {"passed": ":green[✓ passed]", "failed": ":red[✗ failed]", "noted": ":blue[ℹ noted]",
+                                       None: ":gray[not made]"}
+
+
+def tally(known: Iterable[CheckResult]) -> str:
+    """In words: how many of the checks were passed, failed, noted, not made."""
+    counts = Counter(one.verdict for one in known)
+    made = [f"{counts[verdict]} {verdict}" for verdict in ("passed", "failed", "noted") if counts[verdict]]
+    left = len(CHECKS) - counts.total()
+    return ", ".join(made + ([f"{left} not made"] if left else [])) if made else f"none of {len(CHECKS)} checks made"
+
+
+def draw(run: BacktestRun) -> None:
+    """The badge of a run; its help lists every check."""
+    known = {one.check: one for one in recall(run.pair, run.config)}
+    failed = any(one.verdict == "failed" for one in known.values())
+    whole = len(known) == len(CHECKS)
+    color, icon = ("red", ":material/gpp_maybe:") if failed else ("green", ":material/verified_user:") if whole else (
+        "gray", ":material/shield_question:")
+    lines = [f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}" for check in CHECKS]
+    st.badge(f"Honesty: {tally(known.values())}", icon=icon, color=color,  # type: ignore[arg-type]
+             help="  \n".join([*lines, "", "Made on the Honesty page, of this very pair, data and config."]))

@@ -1,0 +1,103 @@
+"""The laboratory: what is asked reaches the check, and what cannot be asked is refused in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from pairkit.checks import CHECKS, CheckResult
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError
+from pairkit.research import laboratory
+from pairkit.research.experiment import Case, Experiment, Option
+from pairkit.research.laboratory import EXPERIMENTS, examine
+from tests.pairs import build_pair
+
+OPTIONS = (Option("draws", 300, "How many.", 10, 1000, 10), Option("share", 0.5, "Of what.", 0, 1, 0.1),
+           Option("method", "shift", "Which.", choices=("shift", "shuffle")))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A check that tells what it was asked."""
+
+    asked: dict[str, object] = field(default_factory=dict)
+    check: str = "placebo"
+
+    def result(self) -> CheckResult:
+        return CheckResult(self.check, "passed", "Asked.", {}, self.asked)
+
+
+def fake(check: str = "placebo", **changes) -> Experiment:
+    def ask(case, settings, progress, cancelled):
+        if cancelled and cancelled():
+            raise CancelledError("stopped")
+        if progress:
+            progress(1, 2)
+        return Found(dict(settings), check)
+
+    return Experiment(check, check.title(), "It asks.", "No answer.", "answers", changes.get("options", OPTIONS), ask)
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    made = {name: fake(name) for name in ("placebo", "realism")}
+    monkeypatch.setattr(laboratory, "EXPERIMENTS", made)
+    return made
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case(build_pair(5, 120), StrategyConfig())
+
+
+def test_every_check_is_offered_in_the_order_of_the_checks():
+    """The laboratory has each check once, under its name, with a meaning and an alarm in whole sentences."""
+    assert list(EXPERIMENTS) == list(CHECKS)
+    for name, one in EXPERIMENTS.items():
+        assert one.check == name
+        assert one.meaning.endswith(".")
+        assert one.alarm.endswith(".")
+
+
+@pytest.mark.parametrize("option", [option for one in EXPERIMENTS.values() for option in one.options],
+                         ids=lambda option: option.name)
+def test_every_default_is_accepted(option):
+    """Each option takes its own default, as a value and as text, and keeps its kind."""
+    assert option.read(option.default) == option.default
+    assert option.read(str(option.default)) == option.default
+    assert type(option.read(str(option.default))) is type(option.default)
+
+
+def test_what_is_given_reaches_the_check_and_the_rest_is_default(fakes, case):
+    """Text becomes the option's kind; checks are made in the order asked for; progress says what is counted."""
+    told = []
+    found = examine(case, ["realism", "placebo"], {"placebo": {"draws": "500"}}, progress=lambda *now: told.append(now))
+    assert list(found) == ["realism", "placebo"]
+    assert found["placebo"].result().settings == {"draws": 500, "share": 0.5, "method": "shift"}
+    assert found["realism"].result().settings == {"draws": 300, "share": 0.5, "method": "shift"}
+    assert told == [(1, 2, "answers (Realism)"), (1, 2, "answers (Placebo)")]
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    ({"draws": 9}, "whole number from 10 to 1000"), ({"draws": "ten"}, "whole number"), ({"share": 1.5}, "number from 0 to 1"),
+    ({"share": "nan"}, "number from 0 to 1"), ({"method": "other"}, "shift, shuffle"), ({"speed": 1}, "draws, share, method")])
+def test_what_is_not_accepted_is_told(given, told):
+    """Bounds, kinds, words and names are refused with what is accepted."""
+    with pytest.raises(ConfigError, match=told):
+        fake().settings(given)
+
+
+def test_an_unknown_check_is_told_before_any_is_made(fakes, case):
+    """A misspelt name costs no waiting: the message lists the checks there are."""
+    told = []
+    with pytest.raises(ConfigError, match="placebo, realism"):
+        examine(case, ["placebo", "luck"], progress=lambda *now: told.append(now))
+    assert told == []
+
+
+def test_a_stop_ends_it(fakes, case):
+    """Cancelled work raises, and gives no half result."""
+    with pytest.raises(CancelledError):
+        examine(case, cancelled=lambda: True)
