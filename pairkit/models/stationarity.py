@@ -85,7 +85,9 @@ def engle_granger_statistic(y: FloatArray, x: FloatArray, *, window: int, lags: 
     """The t-statistics behind `rolling_engle_granger`, which says the rest; -inf where the legs are collinear."""
     y, x = checked_legs(y, x)
     window = _checked_window(window, lags)
-    return cast("FloatArray", _engle_granger_at_one_lag(y, x, window) if lags == 1 else _rolling_engle_granger(y, x, window, lags))
+    if lags == 1:
+        return cast("FloatArray", _engle_granger_at_one_lag(y, x, window))
+    return cast("FloatArray", _rolling_engle_granger(y, x, window, lags))
 
 
 def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:

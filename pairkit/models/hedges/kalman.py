@@ -81,22 +81,23 @@ def _kalman(y, x, window, gamma):
     if math.sqrt(noise) <= _SMALLEST_DEVIATION:
         return alpha, beta
     floor = _FLOOR * noise
+    drift, share = gamma / var_x, 1.0 / window  # made once: a bar waits for the one before, and for divisions longest
     p_slope, p_cross, p_level = noise / (window * var_x), 0.0, noise / window
     beta[window - 1], alpha[window - 1] = slope, level - slope * mean_x
     for t in range(window, bars):
-        p_slope += gamma * noise / var_x
+        p_slope += drift * noise
         p_level += gamma * noise
         h = x[t] - mean_x
         ph_slope, ph_level = p_slope * h + p_cross, p_cross * h + p_level
         known = h * ph_slope + ph_level
         surprise = y[t] - (h * slope + level)
-        total = known + noise
-        gain_slope, gain_level = ph_slope / total, ph_level / total
+        trust = 1.0 / (known + noise)
+        gain_slope, gain_level = ph_slope * trust, ph_level * trust
         slope += gain_slope * surprise
         level += gain_level * surprise
         p_slope -= gain_slope * ph_slope
         p_cross -= gain_slope * ph_level
         p_level -= gain_level * ph_level
-        noise = max((1.0 - 1.0 / window) * noise + (surprise * surprise - known) / window, floor)
+        noise = max((1.0 - share) * noise + (surprise * surprise - known) * share, floor)
         beta[t], alpha[t] = slope, level - slope * mean_x
     return alpha, beta

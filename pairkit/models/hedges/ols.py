@@ -47,11 +47,11 @@ def rolling_ols(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
 @kernel
 def _rolling_ols(y, x, window):
     bars = x.size
-    alpha = np.full(bars, np.nan)
-    beta = np.full(bars, np.nan)
+    alpha, beta = np.empty(bars), np.empty(bars)
+    alpha[:window - 1], beta[:window - 1] = np.nan, np.nan
     sums = np.empty((4, window))  # of x, y, xx, xy about the origin; column m serves the window that ends at origin + m
-    start = 0
-    while start + window <= bars:
+    share = 1.0 / window
+    for start in range(0, bars - window + 1, window):
         origin = start + window - 1
         served = min(window, bars - origin)
         x0, y0 = x[origin], y[origin]
@@ -69,12 +69,12 @@ def _rolling_ols(y, x, window):
             sums[1, ahead] += sy
             sums[2, ahead] += sxx
             sums[3, ahead] += sxy
-        for ahead in range(served):
-            mean_x, mean_y = sums[0, ahead] / window, sums[1, ahead] / window
+        intercepts, slopes = alpha[origin:origin + served], beta[origin:origin + served]
+        for ahead in range(served):  # without a branch, so that a processor can take several windows at a time
+            mean_x, mean_y = sums[0, ahead] * share, sums[1, ahead] * share
             spread_x = sums[2, ahead] - sums[0, ahead] * mean_x
-            if spread_x > 0.0:  # exactly 0 where x is constant: every difference from the origin is 0
-                slope = (sums[3, ahead] - sums[0, ahead] * mean_y) / spread_x
-                beta[origin + ahead] = slope
-                alpha[origin + ahead] = (y0 + mean_y) - slope * (x0 + mean_x)
-        start += window
+            # spread_x is exactly 0 where x is constant: every difference from the origin is 0
+            slope = (sums[3, ahead] - sums[0, ahead] * mean_y) / spread_x if spread_x > 0.0 else np.nan
+            slopes[ahead] = slope
+            intercepts[ahead] = (y0 + mean_y) - slope * (x0 + mean_x)
     return alpha, beta
