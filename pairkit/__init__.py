@@ -25,6 +25,7 @@ _HOMES = {
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
     "calibrate": "pairkit.research.calibrate",
+    "placebo": "pairkit.research.placebo",
     "sweep": "pairkit.research.sweep",
     "audit_lookahead": "pairkit.research.lookahead",
     "scan": "pairkit.research.scan",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
     from pairkit.research.calibrate import calibrate as calibrate
+    from pairkit.research.placebo import placebo as placebo
     from pairkit.research.lookahead import audit_lookahead as audit_lookahead
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep

@@ -13,7 +13,7 @@ import pairkit
 NAMES = {
     "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError",
     "RunError", "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "audit_lookahead", "calibrate",
-    "diff_snapshots", "open_snapshot", "pair_from_frames", "plot_run", "rerun", "run_backtest", "run_manifest", "save_run",
+    "diff_snapshots", "open_snapshot", "pair_from_frames", "placebo", "plot_run", "rerun", "run_backtest", "run_manifest", "save_run",
     "scan", "sweep", "write_report"}
 
 

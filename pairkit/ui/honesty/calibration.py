@@ -31,5 +31,5 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     shown = found.table[list(_TABLE)].copy()
     shown[list(_SHARES)] = shown[list(_SHARES)].map(lambda share: f"{100 * share:.3g} %")
     st.dataframe(shown.rename(columns=_TABLE), hide_index=True, key="calibration_table")
-    st.caption(f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for each "
-               f"half-life; seed {found.seed}. Errors are Monte-Carlo standard errors; the right figure shows twice that.")
+    st.caption(f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for "
+               f"each half-life; seed {found.seed}. Errors are Monte-Carlo standard errors; the right figure shows twice that.")

@@ -1,0 +1,226 @@
+"""The placebo: the same rules on pairs that have no link. Where does the real result stand among theirs?
+
+1. Surrogates of the pair are made (research/surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
+   nobody would pair.
+2. Each is run under the very config.
+3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).
+
+What the rules earn from a leg's own moves, from costs and from luck, they earn on a surrogate too. Only the link is missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.checks import CheckResult, Verdict
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError
+from pairkit.pair import PairFrame
+from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.surrogates import reordered, shifted, shifts, shuffled
+from pairkit.run import run_backtest
+
+FloatArray = NDArray[np.float64]
+PlaceboMethod = Literal["block_shuffle", "shift", "mismatch"]
+FIGURES = ("sharpe", "total_return", "trades")
+LEVEL = 0.05
+FEWEST = 19  # with fewer surrogates no p-value can be as low as LEVEL
+_MOST = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Placebo:
+    """The real run among its surrogates.
+
+    Attributes
+    ----------
+    real : dict
+        `sharpe`, `total_return` and `trades` of the real run; a Sharpe ratio without any trade is NaN.
+    table : DataFrame
+        The same of each surrogate, one a row; `pair` names it.
+    """
+
+    pair: str
+    method: PlaceboMethod
+    block: int
+    seed: int
+    real: dict[str, float]
+    table: pd.DataFrame
+
+    @property
+    def draws(self) -> int:
+        """How many surrogates were run."""
+        return len(self.table)
+
+    @property
+    def pvalue(self) -> float:
+        """The share of pairs, the real one among them, whose Sharpe ratio is the real one or more; no trade counts as 0."""
+        return self._pvalue("sharpe")
+
+    @property
+    def pvalue_of_return(self) -> float:
+        """The same of the total return."""
+        return self._pvalue("total_return")
+
+    @property
+    def pvalue_error(self) -> float:
+        """Monte-Carlo standard error of `pvalue`."""
+        return math.sqrt(self.pvalue * (1.0 - self.pvalue) / (self.draws + 1))
+
+    @property
+    def percentile(self) -> float:
+        """The share of surrogates, in percent, whose Sharpe ratio is below the real one."""
+        return 100.0 * float(np.mean(np.nan_to_num(self.table["sharpe"]) < self._real("sharpe")))
+
+    @property
+    def without_trades(self) -> float:
+        """The share of surrogates on which the rules never traded."""
+        return float(np.mean(self.table["trades"] == 0.0))
+
+    def _real(self, figure: str) -> float:
+        return float(np.nan_to_num(self.real[figure]))
+
+    def _pvalue(self, figure: str) -> float:
+        as_good = int(np.sum(np.nan_to_num(self.table[figure]) >= self._real(figure)))
+        return (1 + as_good) / (1 + self.draws)
+
+    def result(self) -> CheckResult:
+        """The outcome as a check.
+
+        Passed where `pvalue` is at most 0.05, failed where it is above; noted where the rules never traded on the real pair, or
+        fewer than 19 surrogates could be had.
+        """
+        idle, few = self.real["trades"] == 0, self.draws < FEWEST
+        verdict: Verdict = "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
+        found = (f"Sharpe {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
+                 f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
+                 f"of the total return {self.pvalue_of_return:.3f})")
+        if idle:
+            sentence = f"The rules never traded on {self.pair}, so there is nothing to hold against a placebo."
+        elif few:
+            sentence = f"{found}; too few to tell, at least {FEWEST} are needed."
+        elif verdict == "passed":
+            sentence = f"{found}: without the link the rules seldom make as much."
+        else:
+            sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
+        figures = {
+            "sharpe": _plain(self.real["sharpe"]), "total_return": _plain(self.real["total_return"]),
+            "trades": int(self.real["trades"]), "pvalue": self.pvalue, "pvalue_error": self.pvalue_error,
+            "percentile": self.percentile, "pvalue_of_return": self.pvalue_of_return,
+            "median_sharpe": _plain(float(np.median(np.nan_to_num(self.table["sharpe"])))), "without_trades": self.without_trades}
+        return CheckResult("placebo", verdict, sentence, figures,
+                           {"method": self.method, "draws": self.draws, "seed": self.seed, "block": self.block})
+
+    def _how(self) -> str:
+        return {"block_shuffle": f"one leg in shuffled blocks of {self.block} bars", "shift": "one leg shifted in a circle",
+                "mismatch": "roots of different sectors"}[self.method]
+
+
+def placebo(
+    pair: PairFrame, config: StrategyConfig | None = None, *, draws: int = 300, method: PlaceboMethod = "block_shuffle",
+    block: int = 20, seed: int = 0, others: Iterable[PairFrame] | None = None, executor: Any = None,
+    progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+) -> Placebo:
+    """Run the same rules on surrogates of a pair.
+
+    Parameters
+    ----------
+    pair : PairFrame
+        The real one.
+    config : StrategyConfig, optional
+        The rules; the defaults where not given.
+    draws : int
+        How many surrogates, from 1; with "mismatch", at most so many of `others`.
+    method : {"block_shuffle", "shift", "mismatch"}
+        How the link is broken: the bars of leg x shuffled in blocks, or shifted in a circle by 60 bars or more; or other pairs.
+    block : int
+        Bars in each block that is shuffled, from 1.
+    seed : int
+        Of the order, from 0. Same seed, same bits, whatever the executor.
+    others : iterable of PairFrame, optional
+        For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, y, x)` gives them.
+    executor : optional
+        As in `sweep`.
+    progress, cancelled : callable, optional
+        Told (pairs done, pairs in all); asked whether to stop.
+
+    Raises
+    ------
+    ConfigError
+        A number is not usable, or `others` and the method do not go together.
+    CancelledError
+        It was stopped.
+    """
+    config = config or StrategyConfig()
+    _check(len(pair), draws, method, block, seed, others)
+    strangers = tuple(islice(others, draws)) if others is not None else ()
+    job = _Job(pair, config, method, block, seed, strangers,
+               shifts(len(pair), draws, seed=seed) if method == "shift" else np.empty(0, np.int64))
+    count = len(strangers) if method == "mismatch" else draws
+    if count == 0:
+        raise ConfigError("there is no pair to compare with: `others` is empty. Take more roots, or method 'block_shuffle'.")
+    figures, done = done_in_slices(run_surrogates, job, np.arange(count), len(FIGURES), executor=executor, progress=progress,
+                                   cancelled=cancelled)
+    if not done.all():
+        raise CancelledError(f"the placebo was stopped after {int(done.sum())} of {count} pairs; nothing is kept.")
+    real = run_backtest(pair, config).metrics
+    table = pd.DataFrame(figures, columns=list(FIGURES))
+    table.insert(0, "pair", [job.name(place) for place in range(count)])
+    return Placebo(pair.name, method, block, seed, {name: float(real[name]) for name in FIGURES}, table)
+
+
+def _check(
+    bars: int, draws: int, method: str, block: int, seed: int, others: Iterable[PairFrame] | None
+) -> None:
+    if method not in get_args(PlaceboMethod):
+        raise ConfigError(f"method = {method!r}: accepted is {', '.join(get_args(PlaceboMethod))}.")
+    if not 1 <= draws <= _MOST or seed < 0:
+        raise ConfigError(f"draws = {draws}, seed = {seed}: accepted are 1 to {_MOST:,} draws, and a seed from 0.")
+    if method == "block_shuffle" and not 1 <= block <= bars // 4:
+        raise ConfigError(f"block = {block}: accepted is 1 to a quarter of the pair's {bars} bars.")
+    if (others is not None) != (method == "mismatch"):
+        raise ConfigError("`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What the surrogates are made of."""
+
+    pair: PairFrame
+    config: StrategyConfig
+    method: PlaceboMethod
+    block: int
+    seed: int
+    others: tuple[PairFrame, ...]
+    shifts: NDArray[np.int64]
+
+    def surrogate(self, draw: int) -> PairFrame:
+        if self.method == "mismatch":
+            return self.others[draw]
+        rows = len(self.pair)
+        order = (shifted(rows, by=int(self.shifts[draw])) if self.method == "shift" else
+                 shuffled(rows, block=self.block, seed=self.seed, draw=draw))
+        return reordered(self.pair, order, self.config.price_transform)
+
+    def name(self, draw: int) -> str:
+        if self.method == "mismatch":
+            return self.others[draw].name
+        return f"{self.pair.name} by {self.shifts[draw]} bars" if self.method == "shift" else f"{self.pair.name} shuffle {draw}"
+
+
+def run_surrogates(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
+    """(len(rows), len(FIGURES)) the figures of some surrogates: what one slice of the work does."""
+    runs = (run_backtest(job.surrogate(int(row)), job.config).metrics for row in rows)
+    return np.array([[float(metrics[name]) for name in FIGURES] for metrics in runs])
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
