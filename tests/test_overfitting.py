@@ -271,3 +271,26 @@ def test_the_placebo_is_called_luck_and_the_true_pair_is_not(demo):
     assert outcome["CU-AU"].verdict == "failed"
     assert outcome["RB-HC"].verdict != "failed"
     assert outcome["RB-HC"].figures["spa"] < 0.05 < outcome["CU-AU"].figures["spa"]
+
+
+def test_the_figures_drawn_are_those_found(pair):
+    """The bars left of 0 hold the share that is PBO, all bars hold all splits; the table shows every figure in words."""
+    from plotly.graph_objects import Figure
+
+    from pairkit.charts.overfitting import figures
+    from pairkit.ui.honesty.overfitting import shown
+
+    found = overfitting(pair, BASE, SPACE, **QUICK)
+    for theme in ("light", "dark"):
+        ranks, degradation = figures(found, theme)
+        bad, good = (sum(bars["y"]) for bars in ranks["data"])
+        assert bad == pytest.approx(100 * found.figures["pbo"])
+        assert bad + good == pytest.approx(100)
+        assert len(degradation["data"][0]["x"]) == len(found.splits)
+        assert all(Figure(spec).to_json() for spec in (ranks, degradation))
+    table = shown(found).set_index("Figure")["Value"]
+    assert table["Probability of overfitting (PBO)"] == f"{found.figures['pbo']:.1%}"
+    assert len(table) == len(CONVENTIONS)
+    never = overfitting(pair, BASE.replace(entry_z=3.9), {"stop_z": [4.0, 4.1, 4.2]}, **QUICK)
+    assert all(Figure(spec).to_json() for spec in figures(never))
+    assert "n/a" in shown(never)["Value"].to_list()

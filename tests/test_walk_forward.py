@@ -262,3 +262,22 @@ def test_the_demo_pairs_look_like_what_they_are():
     assert broken.verdict == "failed"
     assert walk_forward(demo.pair("CU", "AU"), StrategyConfig()).verdict == "failed"
     assert walk_forward(demo.pair("RB", "HC"), StrategyConfig()).verdict != "failed"
+
+
+def test_the_figures_drawn_are_those_found(pair, found):
+    """Both equities on the test dates; a point for each trial that traded in both; each fold's choice, written out."""
+    from plotly.graph_objects import Figure
+
+    from pairkit.charts.walk_forward import figures
+
+    for theme in ("light", "dark"):
+        curve, scatter, choices = figures(found, theme)
+        assert curve["data"][0]["y"] == found.curve["equity"].to_list()
+        assert curve["data"][1]["y"] == found.curve["fixed_equity"].to_list()
+        assert len(scatter["data"][0]["x"]) == len(found.scatter.dropna())
+        assert scatter["data"][1]["y"] == found.folds["test_sharpe"].to_list()
+        assert [len(row["text"]) for row in choices["data"]] == [len(found.folds)] * 2
+        assert choices["data"][1]["text"] == [str(value) for value in found.folds["z_window"]]
+        assert all(Figure(spec).to_json() for spec in (curve, scatter, choices))
+    none = walk_forward(pair, BASE.replace(entry_z=5.0, stop_z=6.0), {"max_holding_days": [5, 9]}, **LENGTHS)
+    assert all(Figure(spec).to_json() for spec in figures(none))
