@@ -17,15 +17,20 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` on first call; kept on disk, unless no folder for it can be written."""
-    return _compiled(function, forceinline=False)
+    return _compiled(function, {})
 
 
 def step(function: Kernel) -> Kernel:
-    """A kernel that is written into each of its callers, so that what it works on can stay in the processor's registers."""
-    return _compiled(function, forceinline=True)
+    """A kernel that is written into its callers, so that what it works on can stay in the processor's registers."""
+    return _compiled(function, {"forceinline": True})
 
 
-def _compiled(function: Kernel, **options: bool) -> Kernel:
+def lean_step(function: Kernel) -> Kernel:
+    """A step that reads and writes arrays but makes none, nor keeps one: so no references to them are counted, which costs."""
+    return _compiled(function, {"forceinline": True, "_nrt": False})
+
+
+def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
     try:
         return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
     except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home

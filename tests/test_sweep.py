@@ -15,6 +15,8 @@ from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
+from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of, trade
+from pairkit.trading.gates import judge
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 FIGURES = [name for name in names(METRICS) if name != "dsr"]
@@ -77,6 +79,28 @@ def test_long_grids_of_gates_and_thresholds():
         assert table["trades"].max() > 0
         assert table["blocked_bars"].max() > 0
         assert_same(pair, table, range(0, len(table), 17))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tallies_of_a_wild_z_are_the_single_runs(seed):
+    """A z that leaps from side to side, calls turned down by gates, rearming, size or margin: each tally is that of `trade`."""
+    rng = np.random.default_rng(seed)
+    pair, base = draw_pair(seed, 300), draw_config(seed, entry_z=0.6, exit_z=0.1, stop_z=2.5, rearm=True, vol_gate=True)
+    run = run_backtest(pair, base)
+    bars = len(pair)
+    wild = run.indicators._replace(
+        z=rng.normal(0.0, 2.0, bars), beta_lag=rng.normal(1.0, 0.6, bars), vol=rng.lognormal(-4.5, 1.5, bars),
+        vol_ratio=rng.lognormal(0.0, 0.5, bars), beta_jump=np.abs(rng.normal(0.0, 0.2, bars)), adf_pvalue=rng.random(bars),
+        valid=rng.random(bars) < 0.9)
+    changes = {"entry_z": rng.uniform(0.5, 1.2, 40), "capital": rng.choice([2e4, 1e5, 1e6], 40),
+               "cooldown_days": rng.integers(0, 4, 40), "max_vol_ratio": np.sort(rng.choice([1.0, 2.0, 9.0], 40)),
+               "max_holding_days": rng.integers(1, 9, 40)}
+    signals = Signals(*(getattr(wild, name) for name in Signals._fields))
+    tallies = tally_many(tape_of(run.adjusted.market), terms_of(pair.y_spec, pair.x_spec), signals, rules_of(base, 40, changes))
+    for k, tally in enumerate(tallies):
+        config = base.replace(**{name: values[k].item() for name, values in changes.items()})
+        alone = trade(pair, run.adjusted.market, wild, judge(wild, config), config).tally
+        assert tally.tobytes() == alone.tobytes(), dict(zip(TALLY, zip(tally, alone, strict=True), strict=True))
 
 
 def test_thread_count_changes_no_bit():

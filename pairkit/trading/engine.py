@@ -25,7 +25,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel, step
+from pairkit._jit import kernel, lean_step
 from pairkit.columns import GATES, LEGS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.market.contracts import ContractSpec
@@ -209,12 +209,11 @@ _BOOK = np.dtype([
     ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
 
 
-@intrinsic
-def _blank_book(_typing):  # type: ignore[no-untyped-def]
+def _on_stack(_typing: Any) -> Any:
     """A record of zeros on the stack: nobody outside a kernel sees it, so its fields can live in registers."""
     record = numba.from_dtype(_BOOK)
 
-    def code(context, builder, _signature, _arguments):  # type: ignore[no-untyped-def]
+    def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         memory = cgutils.alloca_once(builder, context.get_data_type(record))
         cgutils.memset(builder, memory, context.get_constant(types.intp, _BOOK.itemsize), 0)
         return memory
@@ -222,7 +221,10 @@ def _blank_book(_typing):  # type: ignore[no-untyped-def]
     return record(), code
 
 
-@step
+_blank_book: Any = intrinsic(_on_stack)
+
+
+@lean_step
 def _can_trade(leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
     if not (np.isfinite(price) and np.isfinite(leg.close) and leg.volume > 0.0):
@@ -232,14 +234,14 @@ def _can_trade(leg, price, lots):
     return not price <= leg.down_limit
 
 
-@step
+@lean_step
 def _margin(terms, lots_y, lots_x, bar):
     """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
     return (abs(lots_y) * abs(bar.y.close) * terms.y.multiplier * terms.y.margin_rate
             + abs(lots_x) * abs(bar.x.close) * terms.x.multiplier * terms.x.margin_rate)
 
 
-@step
+@lean_step
 def _size(rules, terms, close_y, close_x, beta_lag, vol):
     price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
@@ -265,12 +267,12 @@ def _size(rules, terms, close_y, close_x, beta_lag, vol):
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
-@step
+@lean_step
 def _fill_price(leg, rules):
     return leg.open if rules.fill_at_open else leg.close
 
 
-@step
+@lean_step
 def _can_fill(book, bar, rules):
     """Whether the waiting order fills on this bar: both legs can trade, or neither does."""
     if book.waiting == NOTHING:
@@ -280,7 +282,7 @@ def _can_fill(book, bar, rules):
             and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots))
 
 
-@step
+@lean_step
 def _charge(book, held, rules, terms, price, fee):
     """Charge one trade of a leg's held lots at `price`."""
     per_lot = rules.fee_multiplier * fee
@@ -289,14 +291,14 @@ def _charge(book, held, rules, terms, price, fee):
     book.cost += abs(held.lots) * (per_lot + rules.slippage_ticks * terms.tick * terms.multiplier)
 
 
-@step
+@lean_step
 def _move_mark(book, held, terms, price):
     """Book the P&L from the last mark to `price`, which is the mark from now on."""
     book.pnl += held.lots * terms.multiplier * (price - held.mark)
     held.mark = price
 
 
-@step
+@lean_step
 def _must_roll(book, held, leg):
     """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
     if book.position == 0 or leg.contract == held.contract:
@@ -307,13 +309,13 @@ def _must_roll(book, held, leg):
     return np.isfinite(leg.close)  # a leg without a close rolls when it has one
 
 
-@step
+@lean_step
 def _known_close(leg):
     """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
     return leg.pre_close if np.isfinite(leg.pre_close) else leg.close
 
 
-@step
+@lean_step
 def _roll(book, held, leg, rules, terms):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
     sold, bought = leg.roll_open, leg.open
@@ -327,7 +329,7 @@ def _roll(book, held, leg, rules, terms):
     held.contract = leg.contract
 
 
-@step
+@lean_step
 def _enter_leg(book, held, leg, rules, terms):
     price = _fill_price(leg, rules)
     held.lots, held.mark, held.filled_at = held.ordered, price, price
@@ -335,7 +337,7 @@ def _enter_leg(book, held, leg, rules, terms):
     _charge(book, held, rules, terms, price, terms.fee_open)
 
 
-@step
+@lean_step
 def _enter(book, bar, rules, terms, t):
     _enter_leg(book, book.y, bar.y, rules, terms.y)
     _enter_leg(book, book.x, bar.x, rules, terms.x)
@@ -345,7 +347,7 @@ def _enter(book, bar, rules, terms, t):
     book.tally_trades += 1.0
 
 
-@step
+@lean_step
 def _exit_leg(book, held, leg, rules, terms):
     """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll."""
     price = _fill_price(leg, rules)
@@ -359,7 +361,7 @@ def _exit_leg(book, held, leg, rules, terms):
     held.filled_at = price
 
 
-@step
+@lean_step
 def _exit(book, bar, rules, terms, t):
     _exit_leg(book, book.y, bar.y, rules, terms.y)
     _exit_leg(book, book.x, bar.x, rules, terms.x)
@@ -368,7 +370,13 @@ def _exit(book, bar, rules, terms, t):
     book.y.lots, book.x.lots = 0.0, 0.0
 
 
-@step
+@lean_step
+def _called_side(z):
+    """The side that z calls for, which is against it."""
+    return -1 if z > 0.0 else 1
+
+
+@lean_step
 def _exit_reason(book, bar, rules, terms, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
@@ -387,7 +395,7 @@ def _exit_reason(book, bar, rules, terms, valid, z, age):
     return TARGET if -book.position * z <= rules.exit_z else NOTHING
 
 
-@step
+@lean_step
 def _decide_held(book, bar, rules, terms, t, valid, z):
     reason = _exit_reason(book, bar, rules, terms, valid, z, t - book.entered_on)
     if reason != NOTHING:
@@ -400,7 +408,7 @@ def _decide_held(book, bar, rules, terms, t, valid, z):
     return (LONG if book.position > 0 else SHORT), IN_POSITION
 
 
-@step
+@lean_step
 def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     if not valid:
         return FLAT, INVALID
@@ -408,7 +416,7 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
         return COOLDOWN, COOLING
     if not rules.entry_z <= abs(z) < rules.stop_z:
         return FLAT, NO_SIGNAL
-    side = -1 if z > 0.0 else 1
+    side = _called_side(z)
     stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
     if rules.rearm and stopped and book.rearmed == 0:
         return COOLDOWN, REARM
@@ -426,7 +434,7 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     return ENTERING, ENTRY
 
 
-@step
+@lean_step
 def _close_bar(book, rules):
     """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
     net = book.pnl - book.cost
@@ -448,7 +456,7 @@ def _close_bar(book, rules):
     book.tally_exposed += 1.0 if book.position != 0 else 0.0
 
 
-@step
+@lean_step
 def _counted_bars(valid):
     """Bars from the first valid one to the last; all of them where none is valid."""
     first = 0
@@ -457,7 +465,7 @@ def _counted_bars(valid):
     return valid.size - first if first < valid.size else valid.size
 
 
-@step
+@lean_step
 def _tally_of(book, counted_bars, out):
     """The tally as a row of numbers in the order of TALLY."""
     out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.equity,
@@ -465,7 +473,7 @@ def _tally_of(book, counted_bars, out):
               book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
 
 
-@step
+@lean_step
 def _open_book(book, rules):
     """Fill in a blank book at the start of a run."""
     book.equity = book.peak = rules.capital
@@ -476,13 +484,13 @@ def _open_book(book, rules):
 _STOOD, _ENTERED, _EXITED, _DEFERRED = range(4)  # what came of the order that waited
 
 
-@step
+@lean_step
 def _begin_bar(book):
     book.pnl = book.cost = 0.0
     book.was_in = book.position
 
 
-@step
+@lean_step
 def _mark(book, bar, terms):
     """Mark what is held to the closes that there are."""
     if np.isfinite(bar.y.close):
@@ -491,7 +499,7 @@ def _mark(book, bar, terms):
         _move_mark(book, book.x, terms.x, bar.x.close)
 
 
-@step
+@lean_step
 def _move(book, bar, rules, terms, t):
     """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
     _begin_bar(book)
@@ -519,7 +527,7 @@ def _move(book, bar, rules, terms, t):
     return event
 
 
-@step
+@lean_step
 def _rest(book, bar, rules, terms):
     """What `_move` comes to in a position on a quiet bar with no order waiting."""
     _begin_bar(book)
@@ -527,7 +535,7 @@ def _rest(book, bar, rules, terms):
     _close_bar(book, rules)
 
 
-@step
+@lean_step
 def _look(book, rules, valid, z):
     """Take note of a bar's z before deciding: how long there was none, and whether it came back inside the threshold."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
@@ -586,55 +594,33 @@ def _trade(tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits
             trade_money[:trades], tally)
 
 
-@step
-def _shut(rules, adf_pvalue, beta_jump, beta_lag, vol_ratio):
-    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
-    shut = 0
-    if rules.adf_gate and not adf_pvalue <= rules.adf_max_pvalue:
-        shut += 1
-    if rules.beta_gate and not (beta_jump <= rules.max_beta_jump and beta_lag > 0.0):
-        shut += 2
-    if rules.vol_gate and not vol_ratio <= rules.max_vol_ratio:
-        shut += 4
-    return shut
+# The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
+# bar; its side; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
+# shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold.
+_CANDIDATE = np.dtype([(name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")])
+# Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
+_ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 
-class _Calls(NamedTuple):
-    """The candidates for an entry: n valid bars with abs(z) at or above the lowest entry threshold of all runs.
-
-    For all runs: `bars` (n,); by bar, (T+1,), `first_from`, the place of the first candidate from that bar on, and
-    `valid_before`, how many bars before it are valid. For runs alike in thresholds and gates, by place, (n+1,): the place of the
-    next candidate that calls (`next_call`), of the next one that calls with no gate shut (`next_open`), and how many before it
-    call with a gate shut (`shut_before`) or have an abs(z) at or above the entry threshold (`high_before`).
-    """
-
-    bars: IntArray
-    first_from: IntArray
-    valid_before: IntArray
-    next_call: IntArray
-    next_open: IntArray
-    shut_before: IntArray
-    high_before: IntArray
-
-
-@step
+@kernel
 def _find_candidates(signals, lowest_entry):
+    """The candidates and, for each bar, how to find them; what they are under the rules of a run is left open."""
     bars = signals.z.size
-    candidates, first_from, valid_before = np.empty(bars, np.int64), np.empty(bars + 1, np.int64), np.zeros(bars + 1, np.int64)
-    count = 0
+    onward, candidates = np.zeros(bars + 1, _ONWARD), np.zeros(bars + 1, _CANDIDATE)
+    count = valid = 0
     for t in range(bars):
-        first_from[t] = count
-        valid_before[t + 1] = valid_before[t] + signals.valid[t]
-        if signals.valid[t] and abs(signals.z[t]) >= lowest_entry:
-            candidates[count] = t
-            count += 1
-    first_from[bars] = count
-    room = count + 1
-    return _Calls(candidates[:count], first_from, valid_before, np.empty(room, np.int64), np.empty(room, np.int64),
-                  np.empty(room, np.int64), np.empty(room, np.int64))
+        onward[t].candidate, onward[t].valid_before = count, valid
+        if signals.valid[t]:
+            valid += 1
+            if abs(signals.z[t]) >= lowest_entry:
+                candidates[count].bar, candidates[count].side = t, _called_side(signals.z[t])
+                count += 1
+    onward[bars].candidate, onward[bars].valid_before = count, valid
+    candidates[count].bar = bars
+    return onward, candidates[:count + 1]
 
 
-@step
+@lean_step
 def _call_alike(a, b):
     """Whether two runs' rules make the same candidates call, with the same gates shut."""
     return (a.entry_z == b.entry_z and a.stop_z == b.stop_z
@@ -643,7 +629,7 @@ def _call_alike(a, b):
             and a.vol_gate == b.vol_gate and a.max_vol_ratio == b.max_vol_ratio)
 
 
-@step
+@lean_step
 def _shut_at(signals, rules, t):
     """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
     shut = 0
@@ -656,56 +642,57 @@ def _shut_at(signals, rules, t):
     return shut
 
 
-@step
-def _judge_candidates(calls, signals, rules):
+@lean_step
+def _judge_candidates(candidates, signals, rules):
     """Fill in what the candidates are under these rules."""
-    last = calls.bars.size
-    calls.shut_before[0] = calls.high_before[0] = 0
+    last = candidates.size - 1
     for place in range(last):
-        height = abs(signals.z[calls.bars[place]])
-        is_call = rules.entry_z <= height < rules.stop_z
-        is_shut = is_call and _shut_at(signals, rules, calls.bars[place]) > 0
-        calls.high_before[place + 1] = calls.high_before[place] + (height >= rules.entry_z)
-        calls.shut_before[place + 1] = calls.shut_before[place] + is_shut
-        calls.next_call[place], calls.next_open[place] = is_call, is_call and not is_shut
-    calls.next_call[last] = calls.next_open[last] = last
+        here, after = candidates[place], candidates[place + 1]
+        height = abs(signals.z[here.bar])
+        calls = rules.entry_z <= height < rules.stop_z
+        shut = calls and _shut_at(signals, rules, here.bar) > 0
+        here.next_call = place if calls else last
+        here.next_open = place if calls and not shut else last
+        after.shut_before, after.high_before = here.shut_before + shut, here.high_before + (height >= rules.entry_z)
+    candidates[last].next_call = candidates[last].next_open = last
     for place in range(last - 1, -1, -1):
-        calls.next_call[place] = place if calls.next_call[place] > 0 else calls.next_call[place + 1]
-        calls.next_open[place] = place if calls.next_open[place] > 0 else calls.next_open[place + 1]
+        here, after = candidates[place], candidates[place + 1]
+        here.next_call, here.next_open = min(here.next_call, after.next_call), min(here.next_open, after.next_open)
 
 
-@step
-def _came_back(calls, since, place):
+@lean_step
+def _came_back(onward, candidates, since, place):
     """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
-    valid = calls.valid_before[calls.bars[place] + 1] - calls.valid_before[since]
-    return valid > calls.high_before[place + 1] - calls.high_before[calls.first_from[since]]
+    valid = onward[candidates[place].bar + 1].valid_before - onward[since].valid_before
+    return valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
 
 
-@step
-def _next_entry(book, calls, rules, z, t):
+@lean_step
+def _next_entry(book, onward, candidates, rules, t):
     """The first bar from t on that calls for an entry with no gate shut, or one past the last; flat, with nothing waiting.
 
     Bars blocked by a gate on the way are counted.
     """
+    last = candidates.size - 1
     if book.exited_on >= 0:
-        t = min(max(t, book.exited_on + rules.cooldown_days), z.size)
-    place, last = calls.next_call[calls.first_from[t]], calls.bars.size
+        t = min(max(t, book.exited_on + rules.cooldown_days), onward.size - 1)
+    place = candidates[onward[t].candidate].next_call
     if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
-        while place < last and not _came_back(calls, book.exited_on, place):
-            if book.last_side != (-1 if z[calls.bars[place]] > 0.0 else 1):  # the other side needs no rearming
-                if calls.next_open[place] == place:
-                    return calls.bars[place]
+        while place < last and not _came_back(onward, candidates, book.exited_on, place):
+            if candidates[place].side != book.last_side:  # needs no rearming
+                if candidates[place].next_open == place:
+                    return candidates[place].bar
                 book.tally_blocked += 1.0
-            place = calls.next_call[place + 1]
+            place = candidates[place + 1].next_call
         book.rearmed = 1
-    entry = calls.next_open[place]
-    book.tally_blocked += calls.shut_before[entry] - calls.shut_before[place]
-    return calls.bars[entry] if entry < last else z.size
+    entry = candidates[place].next_open
+    book.tally_blocked += candidates[entry].shut_before - candidates[place].shut_before
+    return candidates[entry].bar
 
 
-@step
+@kernel
 def _quiet(tape):
-    """(T,) bool: both legs have a close, here and the bar before, and the contracts of the bar before."""
+    """(T,) bool: both legs have a close and the contract of the bar before, which has a close too: no held leg rolls."""
     quiet = np.zeros(tape.size, np.bool_)
     for t in range(1, tape.size):
         bar, before = tape[t], tape[t - 1]
@@ -714,19 +701,30 @@ def _quiet(tape):
     return quiet
 
 
-@step
-def _play(book, tape, terms, rules, signals, calls, quiet):
+@lean_step
+def _hold(book, tape, terms, rules, z, valid, quiet, t):
+    """Play quiet bars until an order waits; the first bar that is not played."""
+    while t < tape.size and quiet[t] and book.waiting == NOTHING:
+        _rest(book, tape[t], rules, terms)
+        _look(book, rules, valid[t], z[t])
+        _decide_held(book, tape[t], rules, terms, t, valid[t], z[t])
+        t += 1
+    return t
+
+
+@lean_step
+def _play(book, tape, terms, rules, signals, onward, candidates, quiet):
     """One run: flat and with nothing waiting, from call to call; else bar by bar."""
     z, valid = signals.z, signals.valid
     t = 0
     while t < tape.size:
         if book.position == 0 and book.waiting == NOTHING:
-            t = _next_entry(book, calls, rules, z, t)
+            t = _next_entry(book, onward, candidates, rules, t)
             if t == tape.size:
                 break
         elif book.waiting == NOTHING and quiet[t]:
-            _rest(book, tape[t], rules, terms)
-            _look(book, rules, valid[t], z[t])
+            t = _hold(book, tape, terms, rules, z, valid, quiet, t)
+            continue
         else:
             _move(book, tape[t], rules, terms, t)
             _look(book, rules, valid[t], z[t])
@@ -741,14 +739,15 @@ def _play(book, tape, terms, rules, signals, calls, quiet):
 @kernel
 def _tally_many(tape, terms_of_legs, signals, rules_of_runs):
     tallies = np.empty((rules_of_runs.size, len(TALLY)))
-    calls, quiet = _find_candidates(signals, np.min(rules_of_runs.entry_z)), _quiet(tape)
+    onward, candidates = _find_candidates(signals, np.min(rules_of_runs.entry_z))
+    quiet = _quiet(tape)
     counted_bars = _counted_bars(signals.valid)
     for k in range(rules_of_runs.size):
         rules = rules_of_runs[k]
         if k == 0 or not _call_alike(rules, rules_of_runs[k - 1]):
-            _judge_candidates(calls, signals, rules)
+            _judge_candidates(candidates, signals, rules)
         book = _blank_book()
         _open_book(book, rules)
-        _play(book, tape, terms_of_legs[0], rules, signals, calls, quiet)
+        _play(book, tape, terms_of_legs[0], rules, signals, onward, candidates, quiet)
         _tally_of(book, counted_bars, tallies[k])
     return tallies
