@@ -25,9 +25,12 @@ _HOMES = {
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
     "calibrate": "pairkit.research.calibrate",
+    "overfitting": "pairkit.research.overfitting",
     "placebo": "pairkit.research.placebo",
     "sweep": "pairkit.research.sweep",
     "audit_lookahead": "pairkit.research.lookahead",
+    "walk_forward": "pairkit.research.walk_forward",
+    "realism_ladder": "pairkit.research.realism",
     "scan": "pairkit.research.scan",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
@@ -62,10 +65,13 @@ if TYPE_CHECKING:
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
     from pairkit.research.calibrate import calibrate as calibrate
-    from pairkit.research.placebo import placebo as placebo
     from pairkit.research.lookahead import audit_lookahead as audit_lookahead
+    from pairkit.research.overfitting import overfitting as overfitting
+    from pairkit.research.placebo import placebo as placebo
+    from pairkit.research.realism import realism_ladder as realism_ladder
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
+    from pairkit.research.walk_forward import walk_forward as walk_forward
     from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from plotly.graph_objects import Figure
 
 from pairkit.audit.snapshot import open_snapshot
+from pairkit.charts.lookahead import figure
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
@@ -273,3 +275,23 @@ def test_a_contract_settled_too_late_is_caught(demo):
     assert list(bad["check"]) == ["data known"]
     assert list(bad["column"]) == ["contract_x"]
     assert bad["date"].iloc[0] == late.loc[row, "trade_date"]
+
+
+# --- drawn -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_row_of_a_proof_is_drawn(theme, pair):
+    """One mark a row, its symbol the verdict; a cross tells day, distance and both values."""
+    def leaky(pair, config):
+        frame = run_backtest(pair, config).frame
+        return frame.assign(z=frame["z"].shift(-1))
+
+    proof = audit_lookahead(pair, CONFIG, leaky, cuts=8)
+    spec = figure(proof, theme)
+    drawn = {trace["name"]: trace for trace in spec["data"]}
+    assert {name: len(trace["x"]) for name, trace in drawn.items()} == {
+        verdict: int((proof.table["verdict"] == verdict).sum()) for verdict in ("passed", "noted", "failed")}
+    assert len({trace["marker"]["symbol"] for trace in spec["data"]}) == 3
+    first = proof.table.iloc[0]
+    assert drawn["failed"]["hovertext"][0] == (
+        f"first on {first['date']:%Y-%m-%d}, 1 bars ahead or more: {first['whole']} became {first['other']}")
+    Figure(spec)

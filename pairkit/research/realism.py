@@ -1,0 +1,257 @@
+"""The ladder from paper to real: what a config makes under a paper trader's assumptions, and what each step to the real takes.
+
+On paper, the spread and its hedge know the close they are traded at; orders fill at the close that decided them, in fractions of
+a lot, at no cost, every time; rolls are free; no gate forbids anything. Each rung gives up one of these, in the order of RUNGS,
+and keeps what was given up before. The last rung is `run_backtest`, to the bit.
+
+One engine plays all of them. What differs is what it is given: unlagged hedges in place of lagged ones, a market whose next
+open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. None of this can
+be asked for by a StrategyConfig.
+
+A roll without opens is marked from close to close and earns nothing (docs/semantics.md 3 Roll), but is charged; so until rolls
+are a step of their own, their fees and slippage are handed back, bar by bar. Loss limit and margin have counted them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pairkit.attribution import attribute
+from pairkit.checks import CheckResult, Verdict
+from pairkit.columns import Column, names
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError
+from pairkit.metrics import measure
+from pairkit.models.adjusted import Adjusted, Market, adjust
+from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
+from pairkit.models.windows import rolling_std, rolling_z
+from pairkit.pair import FloatArray, PairFrame
+from pairkit.run import BacktestRun
+from pairkit.trading.engine import TALLY, Ledger, trade
+from pairkit.trading.gates import judge
+
+Progress = Callable[[int, int], None]
+
+
+class Rung(NamedTuple):
+    """A step towards the real: its name, how it is called, and what holds from it on."""
+
+    name: str
+    title: str
+    meaning: str
+
+
+RUNGS = (
+    Rung("paper", "Paper", "Hedge and fill of the close that decides, fractional lots, no costs, no gates, every order fills."),
+    Rung("lagged_beta", "Lagged hedge", "The hedge is the one known a bar before."),
+    Rung("next_bar", "Next-bar fill", "Orders fill on the bar after the decision, at the price that `fill` names."),
+    Rung("whole_lots", "Whole lots", "Lots are rounded, if the config says so."),
+    Rung("slippage", "Slippage", "Entries and exits concede `slippage_ticks`."),
+    Rung("fees", "Fees", "Entries and exits pay the contract's fees times `fee_multiplier`."),
+    Rung("rolls", "Rolls", "Held lots are rolled at the opens of both contracts, with fees and slippage."),
+    Rung("tradability", "Limits and gaps", "No fill without a bar or volume, or against a limit: exits wait, entries lapse."),
+    Rung("gates", "Gates", "The gates that the config turns on forbid entries."),
+)
+LADDER_COLUMNS = (
+    Column("step", "", "Name of the rung."),
+    Column("total_return", "fraction", "As in a run's metrics, at this rung."),
+    Column("sharpe", "", "The same; NaN where nothing was traded."),
+    Column("max_drawdown", "fraction", "The same."),
+    Column("trades", "", "The same."),
+    Column("costs", "CNY", "The same; without those of rolls until they are a step."),
+    Column("takes_return", "fraction", "What the step takes from the total return of the rung before; negative where it gives."),
+    Column("takes_sharpe", "", "The same of the Sharpe ratio, one of NaN counting as 0."),
+    Column("takes_trades", "", "The same of the trades."),
+    Column("adds_costs", "CNY", "What the step adds to the costs."),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RealismLadder:
+    """What was found: `table`, one row per rung as in LADDER_COLUMNS, and the `ledgers` by name of the rung."""
+
+    table: pd.DataFrame
+    ledgers: Mapping[str, Ledger]
+    trade_date: pd.DatetimeIndex
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """(T, rungs) CNY at each close, by trade date."""
+        return pd.DataFrame({name: ledger.equity for name, ledger in self.ledgers.items()}, index=self.trade_date)
+
+    def result(self) -> CheckResult:
+        """Failed where the Sharpe ratio is above 0 on paper and not so in the end; passed where it is at both ends; noted where
+        there is nothing to lose even on paper."""
+        sharpe = self.table.set_index("step")["sharpe"]
+        paper, real = float(sharpe.iloc[0]), float(sharpe.iloc[-1])
+        verdict: Verdict = "noted" if not paper > 0.0 else "passed" if real > 0.0 else "failed"
+        returns = self.table["total_return"]
+        figures: dict[str, Any] = {
+            "paper_sharpe": paper, "real_sharpe": real, "share_left": real / paper if verdict == "passed" else None,
+            "paper_return": float(returns.iloc[0]), "real_return": float(returns.iloc[-1]), "dearest_step": self._dearest().title}
+        figures |= {f"{rung.name}_takes_sharpe": float(taken)
+                    for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)}
+        known = {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in figures.items()}
+        return CheckResult("realism", verdict, self._sentence(verdict, paper, real), known)
+
+    def _dearest(self) -> Rung:
+        return RUNGS[int(np.argmax(self.table["takes_sharpe"].iloc[1:].to_numpy())) + 1]
+
+    def _sentence(self, verdict: Verdict, paper: float, real: float) -> str:
+        if verdict == "noted":
+            told = "nothing was traded" if np.isnan(paper) else f"the Sharpe ratio is {paper:.2f}"
+            return f"Even on paper {told}: there is nothing that reality could take."
+        left = f"{real / paper:.0%} of it is left" if verdict == "passed" else "nothing of it is left"
+        end = "no trade" if np.isnan(real) else f"{real:.2f}"
+        dearest = self._dearest()
+        taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
+        return f"A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. {dearest.title} took the most, {taken:.2f}."
+
+
+def realism_ladder(
+    pair: PairFrame, config: StrategyConfig | None = None, *, progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> RealismLadder:
+    """Play one config from paper to real, one step at a time.
+
+    Parameters
+    ----------
+    pair, config
+        What to run; the default config where None.
+    progress, cancelled : callable, optional
+        Told (rungs done, in all); asked whether to stop.
+
+    Returns
+    -------
+    RealismLadder
+        `.table`, `.equity`, `.result()`.
+
+    Raises
+    ------
+    CancelledError
+        `cancelled` said so.
+    """
+    ladder = _Ladder(pair, config or StrategyConfig())
+    ledgers = {}
+    for done, rung in enumerate(RUNGS, 1):
+        if cancelled and cancelled():
+            raise CancelledError(f"the ladder was stopped before {rung.title}.")
+        ledgers[rung.name] = ladder.play(frozenset(step.name for step in RUNGS[:done]))
+        if progress:
+            progress(done, len(RUNGS))
+    return RealismLadder(_table(ledgers, ladder.config.capital), ledgers, pair.trade_date)
+
+
+class _Ladder:
+    """A pair and a config, to be played with any set of steps taken."""
+
+    def __init__(self, pair: PairFrame, config: StrategyConfig) -> None:
+        self.pair, self.config = pair, config
+        self.adjusted = adjust(pair, config.price_transform)
+        self.lagged = indicate(self.adjusted, config)
+        self.unlagged = _with_the_hedge_of_the_day(self.lagged, self.adjusted, config)
+
+    def play(self, taken: frozenset[str]) -> Ledger:
+        """The engine's ledger with these steps taken; all of them make `run_backtest`."""
+        config, market = self._config(taken), self.adjusted.market
+        if "tradability" not in taken:
+            market = _always_tradable(market)
+        if "rolls" not in taken:
+            market = market._replace(roll_open=np.full_like(market.roll_open, np.nan))
+        if "next_bar" not in taken:
+            market = _opening_at_the_last_close(market)
+        indicators = self.lagged if "lagged_beta" in taken else self.unlagged
+        gates = judge(indicators, config)
+        ledger = trade(self.pair, market, indicators, gates, config)
+        if "rolls" in taken:
+            return ledger
+        parts = attribute(BacktestRun(self.pair, config, self.adjusted._replace(market=market), indicators, gates, ledger, {}))
+        return _without_roll_costs(ledger, parts, config.capital)
+
+    def _config(self, taken: frozenset[str]) -> StrategyConfig:
+        paper: dict[str, dict[str, Any]] = {
+            "next_bar": {"fill": "open"}, "whole_lots": {"whole_lots": False}, "slippage": {"slippage_ticks": 0.0},
+            "fees": {"fee_multiplier": 0.0}, "gates": {"adf_gate": False, "beta_gate": False, "vol_gate": False}}
+        changes: dict[str, Any] = {}
+        for step, fields in paper.items():
+            changes |= fields if step not in taken else {}
+        return self.config.replace(**changes)
+
+
+# --- what the engine is given on paper -------------------------------------------------------------------------------
+def _with_the_hedge_of_the_day(indicators: Indicators, adjusted: Adjusted, config: StrategyConfig) -> Indicators:
+    """The indicators with the hedge that is estimated from the very close it is applied to."""
+    on = adjusted.complete
+    y, x, alpha, beta = (values[on] for values in (indicators.y, indicators.x, indicators.alpha, indicators.beta))
+    spread = y - alpha - beta * x
+    hedged_return = np.full_like(y, np.nan)
+    hedged_return[1:] = np.diff(y) - beta[1:] * np.diff(x)
+    z = on_all_bars(rolling_z(spread, window=config.z_window), on)
+    return indicators._replace(
+        alpha_lag=indicators.alpha, beta_lag=indicators.beta, spread=on_all_bars(spread, on), z=z,
+        hedged_return=on_all_bars(hedged_return, on), vol=on_all_bars(rolling_std(hedged_return, window=config.vol_window), on),
+        valid=is_valid(z, indicators.beta))
+
+
+def _always_tradable(market: Market) -> Market:
+    """Every bar of a leg, from its first close on, with a price and volume and no limit; a missing bar repeats the last close.
+
+    On such a bar the leg keeps its contract: it rolls when it has a price, as ever.
+    """
+    there = np.isfinite(market.close)
+    last = np.maximum.accumulate(np.where(there, np.arange(len(there))[:, np.newaxis], -1), axis=0)
+    started, place = last >= 0, np.maximum(last, 0)
+    close = np.where(started, np.take_along_axis(market.close, place, axis=0), np.nan)
+    contract = np.where(started, np.take_along_axis(market.contract, place, axis=0), market.contract)
+    unlimited = np.full_like(close, np.nan)
+    return market._replace(
+        open=np.where(np.isfinite(market.open) & there, market.open, _before(close)), close=close, contract=contract,
+        volume=np.ones_like(close), up_limit=unlimited, down_limit=unlimited)
+
+
+def _opening_at_the_last_close(market: Market) -> Market:
+    """Each open put to the close before it, of the contract held today: what that close decides fills at that very price."""
+    rolled = np.zeros(market.contract.shape, bool)
+    rolled[1:] = np.diff(market.contract, axis=0) != 0
+    known = np.where(np.isfinite(market.pre_close), market.pre_close, market.close)
+    return market._replace(open=np.where(rolled, known, _before(market.close)))
+
+
+def _before(prices: FloatArray) -> FloatArray:
+    """Each row's prices of the row before; NaN on the first."""
+    return np.concatenate([np.full((1, prices.shape[1]), np.nan), prices[:-1]])[:len(prices)]
+
+
+def _without_roll_costs(ledger: Ledger, parts: pd.DataFrame, capital: float) -> Ledger:
+    """The ledger with the costs of rolls not charged; `parts` are those of `attribute`. Equity, sums and trades follow."""
+    if not parts[["roll_fees", "roll_slippage"]].to_numpy().any():
+        return ledger
+    cost = -(parts["fees"] + parts["slippage"]).to_numpy() + 0.0  # no -0.0
+    returned = ledger.cost - cost
+    so_far = np.cumsum(returned)
+    equity, money = ledger.equity + so_far, ledger.trade_money.copy()
+    entered, exited = ledger.trade_bars[:, 1], ledger.trade_bars[:, 3]
+    money[:, 1] -= np.where(exited >= 0, so_far[exited], so_far[-1]) - so_far[entered]
+    r = np.diff(equity, prepend=capital) / capital
+    peak = np.maximum(np.maximum.accumulate(equity), capital)
+    sums = dict(zip(TALLY, ledger.tally, strict=True))
+    sums |= {"r": r.sum(), "rr": (r**2).sum(), "rrr": (r**3).sum(), "rrrr": (r**4).sum(), "equity": equity[-1],
+             "max_drawdown": ((peak - equity) / peak).max(), "costs": sums["costs"] - so_far[-1],
+             "won": float(((money[:, 0] > money[:, 1]) & (exited >= 0)).sum())}
+    return ledger._replace(cost=cost, equity=equity, trade_money=money, tally=np.array(list(sums.values())))
+
+
+def _table(ledgers: Mapping[str, Ledger], capital: float) -> pd.DataFrame:
+    shown = ["total_return", "sharpe", "max_drawdown", "trades", "costs"]
+    table = pd.DataFrame([measure(ledger.tally, capital) for ledger in ledgers.values()])[shown]
+    table.insert(0, "step", list(ledgers))
+    for figure in ("total_return", "sharpe", "trades"):
+        known = table[figure].fillna(0.0)
+        table[f"takes_{figure.removeprefix('total_')}"] = known.shift() - known
+    table["adds_costs"] = table["costs"].diff()
+    return table[names(LADDER_COLUMNS)]
