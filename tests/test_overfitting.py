@@ -197,7 +197,7 @@ def test_the_figures_are_those_of_run_and_sweep(pair):
     assert found.swept["sharpe"].to_numpy() == pytest.approx(table["sharpe"].to_numpy(), rel=1e-9, nan_ok=True)
     expected = measure(run.ledger.tally, config.capital, trial_sharpes=list(table["sharpe"] / math.sqrt(252)))["dsr"]
     assert found.figures["dsr"] == pytest.approx(expected, rel=1e-9)
-    assert found.counted_by == "sweep"
+    assert found.counted_by == "check"
     assert list(found.table["figure"]) == list(CONVENTIONS) == list(found.figures)
 
 
@@ -206,7 +206,7 @@ def test_the_ledger_counts_where_it_can(pair):
     found = overfitting(pair, BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK)
     assert (found.counted_by, found.figures["trials"]) == ("ledger", 480)
     assert found.figures["best_by_luck"] == pytest.approx(expected_best_sharpe(0.0009, 480) * math.sqrt(252))
-    assert overfitting(pair, BASE, SPACE, ledger=TrialCount(1, 1), **QUICK).counted_by == "sweep"
+    assert overfitting(pair, BASE, SPACE, ledger=TrialCount(1, 1), **QUICK).counted_by == "check"
 
 
 def test_the_same_seed_gives_the_same_bits(pair):

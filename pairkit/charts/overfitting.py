@@ -38,6 +38,7 @@ def _ranks(found: Overfitting, colors: Theme) -> Spec:
                                            ("better", ~bad, colors.long, ""))]
     line, words = upright(colors, 0.0, f"PBO {found.figures['pbo']:.0%}", dash="dash")
     made = layout(colors, "logit of the rank out of sample of the best in sample", "splits (%)")
+    made["yaxis"]["range"] = [0.0, 1.15 * float(np.max(counts)) / len(logits) * 100.0]  # room for the words above the bars
     return {"data": data, "layout": made | {"shapes": [line], "annotations": [words]}}
 
 

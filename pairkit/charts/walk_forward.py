@@ -57,7 +57,7 @@ def _scatter(found: WalkForward, colors: Theme) -> Spec:
 def _choices(found: WalkForward, colors: Theme) -> Spec:
     folds = found.folds[found.folds["chosen"] >= 0]
     data = [{"type": "scatter", "mode": "markers+text", "name": name, "x": folds["fold"].tolist(),
-             "y": [name.replace("_", " ")] * len(folds), "text": [_short(value) for value in folds[name]], "hoverinfo": "skip",
+             "y": [name.replace("_", " ")] * len(folds), "text": [written(value) for value in folds[name]], "hoverinfo": "skip",
              "textfont": {"size": 11, "color": colors.text}, "textposition": "top center",
              "marker": {"size": 12, "symbol": "square", "color": _heights(folds[name]).tolist(), "cmin": 0, "cmax": 1,
                         "colorscale": "Viridis", "line": {"width": 1, "color": colors.text}}}
@@ -76,7 +76,10 @@ def _heights(values: pd.Series) -> NDArray[np.float64]:
     return heights
 
 
-def _short(value: object) -> str:
+def written(value: object) -> str:
+    """A setting's value as a reader writes it; a dash for none."""
+    if value is None:
+        return "–"
     if isinstance(value, (bool, np.bool_)):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)

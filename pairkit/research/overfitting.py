@@ -48,13 +48,13 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
     "psr": ("probability", "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1"),
     "min_track_years": ("years", "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012"),
     "years": ("years", "that the returns cover, at 252 bars a year"),
-    "trials": ("count", "configs tried on this pair that traded: by the trial ledger, else of this sweep"),
+    "trials": ("count", "configs tried on this pair that traded: by the trial ledger, else of this check"),
     "best_by_luck": ("a year", "expected highest Sharpe ratio of so many skill-less trials of the same variance"),
     "dsr": ("probability", "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
     "min_backtest_years": ("years", "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"),
     "pbo": ("probability", "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"),
     "pbo_loss": ("share", "of the same splits where the best in sample loses money out of sample"),
-    "spa": ("p-value", "that no trial of the sweep earns anything: Hansen 2005, consistent, studentised, benchmark 0"),
+    "spa": ("p-value", "that no trial of this check earns anything: Hansen 2005, consistent, studentised, benchmark 0"),
     "spa_lower": ("p-value", "Hansen's lower bound"),
     "spa_upper": ("p-value", "Hansen's upper bound, which is White's reality check"),
 }
@@ -65,7 +65,8 @@ class Overfitting:
     """How far the result of a config can be luck.
 
     `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (research/pbo.py); `swept` one row
-    a trial: what varied, and its Sharpe ratio a year on the common bars. `settings` are what it was asked with.
+    a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
+    those of the `ledger` or of the `check`. `settings` are what it was asked with.
     """
 
     name: str
@@ -104,7 +105,7 @@ class Overfitting:
             return f"{self.name} never traded under this config, so there is no result that could be luck."
         reading = {"failed": "luck is the likelier reading", "passed": "more than the luck of many trials",
                    "noted": "these data do not decide between skill and luck"}[self.verdict]
-        trials = f"{its['trials']:,.0f} trials" + (" made on the pair" if self.counted_by == "ledger" else " of this sweep")
+        trials = f"{its['trials']:,.0f} trials" + (" made on the pair" if self.counted_by == "ledger" else " of this check")
         if math.isnan(its["dsr"]):
             return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
         return (f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
@@ -163,7 +164,7 @@ def overfitting(
     swept = varied[shown].assign(sharpe=sharpes * math.sqrt(BARS_A_YEAR)).reset_index(drop=True)
     return Overfitting(
         pair.name, _figures(run, count, found, interval, test, confidence), found.splits, swept,
-        "sweep" if count is not ledger else "ledger",
+        "check" if count is not ledger else "ledger",
         {"trials": len(configs), "bars": len(matrix), "blocks": blocks, "draws": draws, "confidence": confidence, "seed": seed})
 
 

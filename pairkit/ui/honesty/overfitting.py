@@ -34,23 +34,25 @@ def draw(found: Overfitting, theme: ThemeName) -> None:
     right.plotly_chart(Figure(degradation), key="overfitting_degradation", theme=None, config=QUIET)
     st.table(shown(found), hide_index=True, border="horizontal", alt="Every figure with its convention")
     st.caption("Failed: PBO above 50 %, or DSR below 50 %. Passed: PBO at most 50 % and DSR at least 95 %. In between, the data "
-               f"do not decide. {found.settings['draws']:,} resampled series; a p-value of 0 is less than one in so many.")
+               f"do not decide. {found.settings['draws']:,} resampled series.")
 
 
 def shown(found: Overfitting) -> pd.DataFrame:
     """The table in words."""
-    table = found.table
+    table, draws = found.table, found.settings["draws"]
     return pd.DataFrame({
         "Figure": [_NAMES[name] for name in table["figure"]],
-        "Value": [_value(value, unit) for value, unit in zip(table["value"], table["unit"], strict=True)],
+        "Value": [_value(value, unit, draws) for value, unit in zip(table["value"], table["unit"], strict=True)],
         "Convention": table["convention"]})
 
 
-def _value(value: float, unit: str) -> str:
+def _value(value: float, unit: str, draws: int) -> str:
     if math.isnan(value):
         return "n/a"
     if math.isinf(value):
         return "no length is enough"
+    if unit == "p-value" and value == 0.0:
+        return f"< {1 / draws:g}"
     if unit in ("probability", "share"):
         return f"{value:.1%}"
     return {"count": f"{value:,.0f}", "years": f"{value:,.1f} years", "p-value": f"{value:.3f}"}.get(unit, f"{value:.2f}")

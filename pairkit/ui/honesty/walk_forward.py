@@ -10,7 +10,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from pairkit.charts.theme import ThemeName
-from pairkit.charts.walk_forward import figures
+from pairkit.charts.walk_forward import figures, written
 from pairkit.research.walk_forward import WalkForward
 from pairkit.ui.exports import QUIET
 
@@ -40,7 +40,7 @@ def _stability(found: WalkForward) -> pd.DataFrame:
     return pd.DataFrame({
         "Setting": [name.replace("_", " ") for name in table["setting"]], "Values chosen": table["distinct"].astype(str),
         "Changed from fold to fold": [_plain(share, share=True) for share in table["changed"]],
-        "Chosen most": ["–" if value is None else str(value) for value in table["most_chosen"]],
+        "Chosen most": [written(value) for value in table["most_chosen"]],
         "in": [_plain(share, share=True) for share in table["most_chosen_share"]]})
 
 
