@@ -131,6 +131,11 @@ class StrategyConfig(BaseModel):
                 f"vol_baseline_window={self.vol_baseline_window}")
         return self
 
+    @property
+    def adf_calibrated(self) -> bool:
+        """Whether the p-values are what they say: MacKinnon's table does not hold for a spread with an estimated hedge."""
+        return self.adf_test == "engle_granger" or self.adf_null == "calibrated"
+
     def replace(self, **changes: Any) -> StrategyConfig:
         """This config with some fields changed, checked as a whole (pydantic's own `model_copy` checks nothing)."""
         return StrategyConfig(**{**self.model_dump(), **changes})

@@ -16,6 +16,8 @@ from statsmodels.tsa.adfvalues import mackinnoncrit
 from pairkit.audit.manifest import hash_of, save_run
 from pairkit.audit.rerun import rerun
 from pairkit.audit.snapshot import open_snapshot
+from pairkit.charts.figure import figure_spec
+from pairkit.charts.words import why_blocked
 from pairkit.config import StrategyConfig
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, NullTable, linked_walks, pvalues_under, unrelated_walks
@@ -32,7 +34,8 @@ LEGS = StrategyConfig(adf_null="calibrated")
 SPREAD = LEGS.replace(adf_test="adf_spread")
 KALMAN = SPREAD.replace(hedge_model="kalman", kalman_gamma=1e-5)
 # A fixed choice of windows for the tests that run a backtest again and again: each null is made once.
-SHORT = {"adf_null": "calibrated", "adf_window": 40, "adf_lags": 1, "hedge_window": 30, "kalman_gamma": 1e-4}
+SHORT = {"adf_null": "calibrated", "adf_window": 40, "adf_lags": 1, "hedge_window": 30, "kalman_gamma": 1e-4,
+         "price_transform": "log"}
 CROSSED = [(model, test) for model in ("ols", "kalman") for test in ("engle_granger", "adf_spread")]
 
 
@@ -55,7 +58,7 @@ def run(pair, config):
 
 
 @pytest.mark.parametrize("config", [
-    StrategyConfig(), StrategyConfig(adf_window=250), LEGS, LEGS.replace(adf_lags=8), LEGS.replace(adf_window=60), SPREAD,
+    StrategyConfig(), StrategyConfig(adf_window=250), LEGS, LEGS.replace(adf_lags=5), LEGS.replace(adf_window=60), SPREAD,
     SPREAD.replace(adf_window=60), SPREAD.replace(adf_window=250), KALMAN],
     ids=lambda c: f"{c.adf_null}-{c.adf_test}-{c.adf_window}")
 def test_2_7_a_nominal_five_percent_is_four_to_six(config):
@@ -156,10 +159,23 @@ def test_a_calibrated_p_value_looks_at_no_later_bar(model, test):
 
 def test_mackinnon_is_the_default_and_knows_no_simulation():
     """Without the setting a run is what it was: the same bits as with mackinnon named."""
-    pair, config = draw_pair(5), draw_config(5)
+    pair, config = draw_pair(5), draw_config(5, **{**SHORT, "adf_null": "mackinnon"})
     named = run_backtest(pair, config.replace(adf_null="mackinnon"))
-    assert named.frame.equals(run_backtest(pair, config).frame)
+    plain = StrategyConfig(**{name: value for name, value in config.model_dump().items() if name != "adf_null"})
+    assert named.frame.equals(run_backtest(pair, plain).frame)
     assert not named.frame["adf_pvalue"].equals(run_backtest(pair, config.replace(adf_null="calibrated")).frame["adf_pvalue"])
+
+
+@pytest.mark.parametrize("config", [StrategyConfig(), LEGS, SPREAD, SPREAD.replace(adf_null="mackinnon")],
+                         ids=lambda c: f"{c.adf_test}-{c.adf_null}")
+def test_a_p_value_that_does_not_hold_is_called_uncalibrated(config):
+    """The spread's under MacKinnon's table and no other: in the trace of a bar, in the chart's box, and where it blocks."""
+    holds = not (config.adf_test == "adf_spread" and config.adf_null == "mackinnon")
+    made = run_backtest(draw_pair(3, 260), config.replace(adf_window=40, adf_lags=1, hedge_window=30, z_window=20, entry_z=1.0))
+    assert made.config.adf_calibrated is holds
+    said = [str(made.explain(made.frame.index[-1])), why_blocked({"reason": "adf", "adf_pvalue": 0.5}, made.config),
+            next(trace["hovertemplate"] for trace in figure_spec(made)["data"] if trace.get("name") == "readout")]
+    assert ["uncalibrated" in words for words in said] == [not holds] * 3
 
 
 @pytest.mark.parametrize("threads", [1, 2])

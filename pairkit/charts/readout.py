@@ -37,7 +37,8 @@ def readout(canvas: Canvas, axis: int) -> Trace:
 def _template(canvas: Canvas) -> str:
     theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
     place = {name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))}
-    limits = "  ".join(f"{BLOCKER_WORDS[gate]} {short} {place[column]}:.3f}} (≤ {getattr(config, limit):g})"
+    doubt = {} if config.adf_calibrated else {"adf": " uncalibrated"}
+    limits = "  ".join(f"{BLOCKER_WORDS[gate]} {short}{doubt.get(gate, '')} {place[column]}:.3f}} (≤ {getattr(config, limit):g})"
                        for gate, (column, short, limit) in GATE_NUMBERS.items())
     legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
     return "<br>".join([

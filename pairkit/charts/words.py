@@ -30,7 +30,7 @@ def why_blocked(bar: Mapping[str, Any], config: StrategyConfig) -> str:
 
 def _why(part: str, bar: Mapping[str, Any], config: StrategyConfig) -> str:
     if part == "adf":
-        return _above("ADF p", bar["adf_pvalue"], config.adf_max_pvalue)
+        return _above("ADF p" if config.adf_calibrated else "ADF p uncalibrated", bar["adf_pvalue"], config.adf_max_pvalue)
     if part == "beta":
         if np.isfinite(bar["beta_lag"]) and bar["beta_lag"] <= 0:
             return f"beta {bar['beta_lag']:.3g} is not above 0"

@@ -288,9 +288,13 @@ def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
     """What each gate needs to be open, with the bar's number in it."""
     config, seen = run.config, run.indicators
     return {
-        "adf": f"p-value {_number(seen.adf_pvalue[t])} <= {config.adf_max_pvalue:g}",
+        "adf": f"{_pvalue_of(config)} {_number(seen.adf_pvalue[t])} <= {config.adf_max_pvalue:g}",
         "beta": f"jump {_number(seen.beta_jump[t])} <= {config.max_beta_jump:g}, beta {_number(seen.beta_lag[t])} > 0",
         "vol": f"ratio {_number(seen.vol_ratio[t])} <= {config.max_vol_ratio:g}"}
+
+
+def _pvalue_of(config: StrategyConfig) -> str:
+    return "p-value" if config.adf_calibrated else "uncalibrated p-value"
 
 
 def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
