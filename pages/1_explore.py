@@ -2,23 +2,13 @@
 
 import streamlit as st
 
-from pairkit.ui import bars, chart, exports, runs, runs_save, settings, shell, views
+from pairkit.ui import explore, settings, shell
 
 shell.guard()
+explore.begin()
 choice = shell.choose_pair()
-config, faults = settings.choose_config()
+settings.choose_config(explore.redraw)
 shell.tell_link_faults()
 if choice is None:
     st.stop()
-
-run = runs.run(choice.pair, config)
-views.heading(run)
-if faults:
-    st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
-views.tiles(run)
-bar = bars.choose_bar(run)
-trace = views.trace(run, bar)
-chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
-exports.offer(run, dark=st.context.theme.type == "dark")
-runs_save.offer(run)
-views.details(run, trace)
+explore.show(choice.pair)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -30,6 +29,11 @@ def app(**link: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     for name, value in link.items():
         page.query_params[name] = value
+    return page.run()
+
+
+def whole(page: AppTest) -> AppTest:
+    """The page drawn anew: after a change of a setting, AppTest knows only the parts that were drawn again."""
     return page.run()
 
 
@@ -75,6 +79,17 @@ def test_a_slider_changes_the_run_to_that_of_its_config(run):
     assert tiles(page)["Total return"] != f"{run.metrics['total_return']:.2%}"
 
 
+def test_a_setting_draws_only_what_depends_on_it():
+    """The answer to a slider holds chart, metrics and presets, and none of the sidebar's sliders; the whole page agrees."""
+    page = app()
+    page.slider(key="entry_z").set_value(2.5).run()
+    alone = tiles(page)
+    assert len(page.slider) == 0
+    assert page.selectbox(key="preset").value == "Custom"
+    assert tiles(whole(page)) == alone
+    assert page.slider(key="entry_z").value == 2.5
+
+
 def test_every_setting_has_a_widget_with_its_bounds_and_unit():
     """The sidebar has one control per setting, at its default, within its bounds, with unit and help."""
     page = app()
@@ -98,10 +113,11 @@ def test_a_contradiction_is_explained_and_the_last_good_run_stays():
     page = app()
     page.slider(key="entry_z").set_value(2.5).run()
     before = tiles(page)
-    page.slider(key="exit_z").set_value(2.8).run()
+    whole(page).slider(key="exit_z").set_value(2.8).run()
     assert not page.exception
     assert "need exit_z < entry_z < stop_z, got exit_z=2.8, entry_z=2.5" in said(page)
     assert tiles(page) == before
+    assert tiles(whole(page)) == before
     page.slider(key="exit_z").set_value(0.3).run()
     assert not page.warning
     assert tiles(page) != before
@@ -287,21 +303,24 @@ def test_the_saved_chart_is_whole(run):
 
 
 def test_the_packed_chart_unpacks_to_the_figure(run):
-    """What is sent to the browser is the figure: same traces, same numbers, words in place."""
+    """What is sent to the browser is the figure: same traces, same numbers, words in place, arrays where a browser takes them."""
     spec = figure_spec(run)
-    packed = json.loads(pack(spec, picked_color="#000000"))
-    kinds = {"f8": np.float64, "f4": np.float32}
+    raw = pack(spec, picked_color="#000000")
+    arrays_at = 4 + int.from_bytes(raw[:4], "little")
+    packed = json.loads(raw[4:arrays_at])
+    assert arrays_at % 8 == 0
 
-    def unpack(value):
-        flat = np.frombuffer(base64.b64decode(value["bdata"]), kinds[value["dtype"]])
-        return flat.reshape([int(n) for n in value["shape"].split(",")]) if "shape" in value else flat
+    def unpack(place):
+        assert place["at"] % 8 == 0
+        flat = np.frombuffer(raw, "<" + place["dtype"], place["length"], arrays_at + place["at"])
+        return flat.reshape(-1, place["width"]) if "width" in place else flat
 
     for sent, trace in zip(packed["data"], spec["data"], strict=True):
         x = unpack(packed["when"] if sent["x"] == "when" else sent["x"])
         np.testing.assert_array_equal(x, trace["x"])
         np.testing.assert_array_equal(unpack(sent["y"]), trace["y"])
     words = packed["data"][-1]["text"]
-    assert [words["words"][place] for place in words["places"]] == spec["data"][-1]["text"]
+    assert [words["words"][place] for place in unpack(words["places"])] == spec["data"][-1]["text"]
     np.testing.assert_array_equal(unpack(packed["data"][-1]["customdata"]), spec["data"][-1]["customdata"])
 
 

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.run import BacktestRun
 from pairkit.ui.views import DETAILS, TRACE_TAB
@@ -19,18 +20,26 @@ EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
 STEPS = {"bar": "", "blocked entry": "blocked", "trade": "trade", "Hold": "Hold"}
 
 
-def choose_bar(run: BacktestRun) -> pd.Timestamp | None:
-    """Draw the date field and the buttons; return the chosen bar, or None where none is chosen.
+def row() -> DeltaGenerator:
+    """Where the date field and the buttons stand."""
+    return st.container(horizontal=True, vertical_alignment="bottom", key="bar_chooser")
+
+
+def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
+    """Draw the date field; return the chosen bar, or None where none is chosen.
 
     A date without a bar means the last bar before it, or the first one.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom", key="bar_chooser"):
-        chosen = st.date_input("Chosen bar", None, EARLIEST, LATEST, key=KEY, format="YYYY-MM-DD", bind="query-params",
-                               width=200, help="Or click a bar in the chart.")
-        bar = nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
+    chosen = place.date_input("Chosen bar", None, EARLIEST, LATEST, key=KEY, format="YYYY-MM-DD", bind="query-params",
+                              width=200, help="Or click a bar in the chart.")
+    return nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
+
+
+def offer_steps(place: DeltaGenerator, run: BacktestRun, bar: pd.Timestamp | None) -> None:
+    """Draw the buttons that step from the chosen bar to the next of a kind."""
+    with place:
         for name in STEPS:
             _step_buttons(name, stops(run, name), bar)
-    return bar
 
 
 def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) -> None:

@@ -1,23 +1,42 @@
 // Draws one run's chart with Plotly.react, so that the same chart lives on through every change and its zoom with it.
-//   1. Packed arrays become typed arrays; the shared time axis is unpacked once.
+//   1. The bytes that come are read as text and typed arrays. A figure that is drawn already is not drawn again.
 //   2. The visible stretch of time is kept; each pane that follows its data is scaled to what is visible.
 //   3. A change of the page's theme asks for the chart in its colours.
 //   4. A click on a bar sends its date back; the chosen bar is shown by a line.
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
-function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed.bdata), (c) => c.charCodeAt(0));
-  const kind = { f8: Float64Array, f4: Float32Array }[packed.dtype];
-  return new kind(bytes.buffer);
+const KINDS = { f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
+                u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+const decoder = new TextDecoder();
+
+// A part that begins with its length: its text, and where it ends.
+function sizedText(bytes, start) {
+  const end = start + 4 + new DataView(bytes.buffer, bytes.byteOffset + start, 4).getUint32(0, true);
+  return [JSON.parse(decoder.decode(bytes.subarray(start + 4, end))), end];
 }
 
-function unpackTraces(figure) {
+// What pairkit/ui/chart.py sends: see there.
+function unpackMessage(bytes) {
+  const [about, begin] = sizedText(bytes, 0);
+  return { about, body: bytes.slice(begin) }; // a copy of its own, so that arrays lie at multiples of 8
+}
+
+function unpackFigure(body) {
+  const [figure, arraysAt] = sizedText(body, 0);
+  const unpack = (packed) => {
+    const flat = new KINDS[packed.dtype](body.buffer, arraysAt + packed.at, packed.length);
+    if (!packed.width) return flat;
+    return Array.from({ length: packed.length / packed.width }, (_, i) => flat.subarray(i * packed.width, (i + 1) * packed.width));
+  };
   const when = unpack(figure.when);
   for (const trace of figure.data) {
-    trace.x = trace.x === "when" ? when : unpack(trace.x);
-    trace.y = unpack(trace.y);
-    for (const name of ["text", "hovertext"]) if (trace[name]) trace[name] = trace[name].places.map((i) => trace[name].words[i]);
+    for (const [name, value] of Object.entries(trace)) {
+      if (value === "when") trace[name] = when;
+      else if (value && value.dtype) trace[name] = unpack(value);
+      else if (value && value.words) trace[name] = Array.from(unpack(value.places), (place) => value.words[place]);
+    }
   }
+  return figure;
 }
 
 function milliseconds(value) {
@@ -99,22 +118,29 @@ function followTheme(el, figure, setTriggerValue) {
 export default async function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const el = parentElement.querySelector(".pk-chart");
-  el.dataset.wanted = data.rev;
+  const { about, body } = unpackMessage(data);
+  el.dataset.wanted = about.rev;
   while (!window.Plotly && el.isConnected) await new Promise((resolve) => setTimeout(resolve, 25));
-  if (el.dataset.wanted !== data.rev) return; // a newer figure came while the library was loading
-  const figure = JSON.parse(data.figure);
-  unpackTraces(figure);
-  const moved = el.dataset.picked !== String(data.picked);
-  const range = inSight(visibleTime(el, figure), figure.layout.xaxis.range, data.picked, moved);
+  if (el.dataset.wanted !== about.rev) return; // a newer figure came while the library was loading
+  if (el.pairkitRev !== about.rev) await draw(el, about, body);
+  listen(el, el.pairkitFigure, setTriggerValue);
+  followTheme(el, el.pairkitFigure, setTriggerValue);
+}
+
+async function draw(el, about, body) {
+  const figure = unpackFigure(body);
+  const moved = el.dataset.picked !== String(about.picked);
+  const range = inSight(visibleTime(el, figure), figure.layout.xaxis.range, about.picked, moved);
   figure.layout.xaxis.range = range;
   applyRanges(figure.layout, fittedRanges(figure, ...range.map(milliseconds)));
-  if (data.picked !== null) figure.layout.shapes.push(pickedLine(data.picked, figure.pickedColor));
+  if (about.picked !== null) figure.layout.shapes.push(pickedLine(about.picked, figure.pickedColor));
   el.style.height = figure.layout.height + "px";
-  const config = { displaylogo: false, showSendToCloud: false, showTips: false, responsive: true, displayModeBar: true, modeBarButtonsToRemove: BUTTONS_OUT,
-                   toImageButtonOptions: { format: "png", filename: data.filename, scale: 2 } };
+  const config = { displaylogo: false, showSendToCloud: false, showTips: false, responsive: true, displayModeBar: true,
+                   modeBarButtonsToRemove: BUTTONS_OUT,
+                   toImageButtonOptions: { format: "png", filename: about.filename, scale: 2 } };
+  el.pairkitFigure = figure;
+  el.pairkitRev = about.rev; // what is being drawn; data-rev is what is drawn
   await window.Plotly.react(el, figure.data, figure.layout, config);
-  listen(el, figure, setTriggerValue);
-  el.dataset.picked = String(data.picked);
-  el.dataset.rev = data.rev;
-  followTheme(el, figure, setTriggerValue);
+  el.dataset.picked = String(about.picked);
+  el.dataset.rev = about.rev;
 }

@@ -1,12 +1,18 @@
 """The chart on a page: one `Plotly.react` for every change, so that zoom survives it.
 
-`st.plotly_chart` mounts a new chart whenever its data change, and the zoom is gone. This component keeps one chart and
-sends it arrays packed as bytes, the shared time axis once. plotly.js comes from the installed plotly: nothing is fetched.
+`st.plotly_chart` mounts a new chart whenever its data change, and the zoom is gone. This component keeps one chart.
+plotly.js comes from the installed plotly: nothing is fetched. What is sent is one block of bytes, which a browser reads
+without parsing its numbers:
+
+1. the length of the next part, 4 bytes, little-endian;
+2. JSON: which chart it is (`rev`), the chosen bar, the name of a saved picture;
+3. the packed figure: the length of its JSON, 4 bytes; that JSON, with spaces up to a multiple of 8; the arrays, each from a
+   multiple of 8, in the machine's byte order. In the JSON an array is its place, its length, its type and, if it has rows,
+   their width. The shared time axis is there once, and repeated words once.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,14 +55,17 @@ def load_plotly() -> None:
     _loader()(key="plotly")
 
 
-def show(packed: str, *, name: str, label: str, rev: str, filename: str, height: int = 400) -> None:
+def show(packed: bytes, *, name: str, label: str, rev: str, filename: str, height: int = 400) -> None:
     """Draw a packed figure in which nothing can be chosen, as the chart `name`; `label` is what a screen reader says of it."""
     _chart(name, label, height)(key=name, on_picked_change=lambda: None, on_theme_change=lambda: None,
-                                data={"figure": packed, "picked": None, "rev": rev, "filename": filename})
+                                data=_message(packed, rev=rev, picked=None, filename=filename))
 
 
 def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> None:
-    """Draw a run; `bar` is the chosen bar's ISO date. A click on another calls `on_pick` with its date, then reruns."""
+    """Draw a run; `bar` is the chosen bar's ISO date. A click on another calls `on_pick` with its date, then reruns.
+
+    `load_plotly` comes first, outside any fragment: the library is sent once.
+    """
     dark = st.context.theme.type == "dark"
     packed = _packed(run, dark)
     picked = float(milliseconds([bar])[0]) if bar else None
@@ -67,40 +76,59 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
         if isinstance(date, str):
             on_pick(date)
 
-    load_plotly()
     _chart("chart", _LABEL, 400)(key=KEY, on_picked_change=picked_in_browser, on_theme_change=lambda: None,
-          data={"figure": packed, "picked": picked, "rev": rev, "filename": f"pairkit-{run.pair.name}"})
+                                 data=_message(packed, rev=rev, picked=picked, filename=f"pairkit-{run.pair.name}"))
 
 
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={BacktestRun: run_key})
-def _packed(run: BacktestRun, dark: bool) -> str:
+def _packed(run: BacktestRun, dark: bool) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
     spec = figure_spec(run, theme)
     spec["layout"]["uirevision"] = " ".join(map(str, run_key(run)[:3]))  # another pair starts with all its bars in sight
     return pack(spec, picked_color=THEMES[theme].leg_y)
 
 
-def pack(spec: dict[str, Any], *, picked_color: str) -> str:
-    """A figure as JSON that chart.js unpacks: arrays as bytes in base64, the time axis once, repeated words once."""
-    when = spec["data"][-1]["x"]
-    traces = [{name: "when" if value is when else _pack_value(value) for name, value in trace.items()}
+# --- packing ---------------------------------------------------------------------------------------------------------
+def _message(packed: bytes, **about: Any) -> bytes:
+    return _sized(orjson.dumps(about)) + packed
+
+
+def _sized(text: bytes) -> bytes:
+    return len(text).to_bytes(4, "little") + text
+
+
+def pack(spec: dict[str, Any], *, picked_color: str) -> bytes:
+    """A figure as the bytes that chart.js unpacks: see the module's docstring, part 3."""
+    when, arrays = spec["data"][-1]["x"], _Arrays()
+    traces = [{name: "when" if value is when else _pack_value(value, arrays) for name, value in trace.items()}
               for trace in spec["data"]]
-    figure = {"data": traces, "layout": spec["layout"], "when": _pack_array(when), "follows": FOLLOWS,
+    figure = {"data": traces, "layout": spec["layout"], "when": arrays.add(when), "follows": FOLLOWS,
               "pickedColor": picked_color}
-    return orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    text = orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY)
+    return _sized(text + b" " * (-(4 + len(text)) % 8)) + b"".join(arrays.parts)
 
 
-def _pack_value(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _pack_array(value)
+class _Arrays:
+    """Arrays one behind the other, each from a multiple of 8 bytes."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.length = 0
+
+    def add(self, array: Any) -> dict[str, Any]:
+        """Append an array; returns where it lies and what it is. A table is told by the width of its rows."""
+        raw = np.ascontiguousarray(array).tobytes()
+        place = {"at": self.length, "length": array.size, "dtype": array.dtype.str[1:]}
+        self.parts.append(raw + bytes(-len(raw) % 8))
+        self.length += len(self.parts[-1])
+        return place if array.ndim == 1 else {**place, "width": array.shape[1]}
+
+
+def _pack_value(value: Any, arrays: _Arrays) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+        return arrays.add(value)
     if isinstance(value, list) and value and isinstance(value[0], str):
         words: dict[str, int] = {}
-        places = [words.setdefault(word, len(words)) for word in value]
-        return {"words": list(words), "places": places}
+        places = np.array([words.setdefault(word, len(words)) for word in value])
+        return {"words": list(words), "places": arrays.add(places.astype(np.min_scalar_type(len(words))))}
     return value
-
-
-def _pack_array(array: Any) -> dict[str, str]:
-    """In plotly's own form of a typed array."""
-    packed = {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(array.tobytes()).decode()}
-    return packed if array.ndim == 1 else {**packed, "shape": ", ".join(map(str, array.shape))}

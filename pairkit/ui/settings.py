@@ -1,12 +1,13 @@
 """The settings of a strategy as widgets, drawn from what `pairkit.config` declares; their values live in the URL.
 
 A widget's key is its setting's name, which is also its name in a link. A value at its default is left out of the link.
+Where a page names a `redraw`, a change runs only what it redraws: the widgets themselves are not drawn again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -17,30 +18,44 @@ from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"
+PRESETS_PART = "presets"
+Redraw = Callable[[], None]
 OPEN_AT_START = "Signal"
 _ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
 
 
-def choose_config() -> tuple[StrategyConfig, list[str]]:
-    """Draw every setting in the sidebar and return the config they make.
+def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[str]]:
+    """Draw every setting in the sidebar and return the config they make, as `config_in_force` does.
 
-    Where they contradict each other, the last good config is returned instead, and the second part says in sentences why.
+    `redraw` is called on a change of a setting; without it, the page runs anew.
     """
     with st.sidebar:
         top = st.container()
-        values: dict[str, Any] = {}
         for group in GROUPS:
             with st.expander(group, expanded=group == OPEN_AT_START):
-                values |= {name: _widget(setting) for name, setting in SETTINGS.items() if setting.group == group}
-        config, faults = build_config(values)
+                for setting in SETTINGS.values():
+                    if setting.group == group:
+                        _widget(setting, redraw)
         with top:
-            _presets(values)
-            for fault in faults:
-                st.warning(fault, icon=":material/error:")
+            _presets()
+    return config_in_force()
+
+
+def config_in_force() -> tuple[StrategyConfig, list[str]]:
+    """The config that the widgets make.
+
+    Where they contradict each other, the last good config is returned instead, and the second part says in sentences why.
+    """
+    values = _values()
+    config, faults = build_config(values)
     if config is None:
         return StrategyConfig(**st.session_state.get(LAST_GOOD, {})), faults
     st.session_state[LAST_GOOD] = values
     return config, []
+
+
+def _values() -> dict[str, Any]:
+    return {name: st.session_state[name] for name in SETTINGS}
 
 
 def build_config(values: Mapping[str, Any]) -> tuple[StrategyConfig | None, list[str]]:
@@ -64,22 +79,22 @@ def _in_percent(setting: Setting) -> bool:
     return setting.unit.startswith("fraction")
 
 
-def _widget(setting: Setting) -> Any:
-    """The widget that fits a setting; returns its value in the setting's own kind and unit."""
-    label, help_text = label_of(setting), f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}."
+def _widget(setting: Setting, redraw: Redraw | None) -> None:
+    """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
+    label = label_of(setting)
+    more: dict[str, Any] = {
+        "key": setting.name, "bind": "query-params", "on_change": redraw,
+        "help": f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}."}
     if setting.kind == "bool":
-        return st.toggle(label, setting.default, key=setting.name, help=help_text, bind="query-params")
-    if setting.kind == "choice":
-        at = setting.options.index(setting.default)
-        return st.selectbox(label, setting.options, at, key=setting.name, help=help_text, bind="query-params")
-    if setting.scale == "log":
-        return st.select_slider(label, _log_options(setting), setting.default, format_func=short_number,
-                                key=setting.name, help=help_text, bind="query-params")
-    if setting.kind == "int":
-        return st.slider(label, int(setting.low or 0), int(setting.high or 0), setting.default, int(setting.step or 1),
-                         key=setting.name, help=help_text, bind="query-params")
-    return st.slider(label, setting.low, setting.high, setting.default, setting.step, format=_format(setting),
-                     key=setting.name, help=help_text, bind="query-params")
+        st.toggle(label, setting.default, **more)
+    elif setting.kind == "choice":
+        st.selectbox(label, setting.options, setting.options.index(setting.default), **more)
+    elif setting.scale == "log":
+        st.select_slider(label, _log_options(setting), setting.default, format_func=short_number, **more)
+    elif setting.kind == "int":
+        st.slider(label, int(setting.low or 0), int(setting.high or 0), setting.default, int(setting.step or 1), **more)
+    else:
+        st.slider(label, setting.low, setting.high, setting.default, setting.step, format=_format(setting), **more)
 
 
 def _format(setting: Setting) -> str:
@@ -123,7 +138,10 @@ def apply_preset(name: str) -> None:
         st.session_state[setting] = value
 
 
-def _presets(values: dict[str, Any]) -> None:
+@st.fragment(key=PRESETS_PART)
+def _presets() -> None:
+    """Which preset the settings are, the way back to the defaults, and why they cannot be used, where so."""
+    values = _values()
     current = preset_of(values, DEFAULTS)
     changed = sum(values[name] != default for name, default in DEFAULTS.items())
     st.session_state["preset"] = current
@@ -131,14 +149,21 @@ def _presets(values: dict[str, Any]) -> None:
     told = "  \n".join(f"**{name}**: {preset.help}" for name, preset in PRESETS.items())
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     left.selectbox("Preset", options, key="preset", on_change=_preset_chosen, help=told)
-    right.button("Reset", key="reset", on_click=apply_preset, args=("Default",), disabled=not changed, width="stretch",
+    right.button("Reset", key="reset", on_click=_set_all, args=("Default",), disabled=not changed, width="stretch",
                  help=f"Set all to default. {changed} of {len(values)} settings differ from it." if changed else
                  "Every setting is at its default.")
+    for fault in build_config(values)[1]:
+        st.warning(fault, icon=":material/error:")
 
 
 def _preset_chosen() -> None:
     if st.session_state["preset"] in PRESETS:
-        apply_preset(st.session_state["preset"])
+        _set_all(st.session_state["preset"])
+
+
+def _set_all(name: str) -> None:
+    apply_preset(name)
+    st.rerun()  # the whole page: this part alone would leave the sliders where they were
 
 
 # --- links ---------------------------------------------------------------------------------------------------------

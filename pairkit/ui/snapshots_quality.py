@@ -69,7 +69,7 @@ def root_quality(snapshot: Snapshot, root: str) -> RootQuality:
 
 
 @st.cache_data(show_spinner=False, max_entries=64, hash_funcs={Snapshot: _snapshot_key})
-def _packed(snapshot: Snapshot, root: str, name: str, dark: bool) -> str:
+def _packed(snapshot: Snapshot, root: str, name: str, dark: bool) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
     make = price_spec if name == "quality_price" else calendar_spec
     return chart.pack(make(root_quality(snapshot, root), theme), picked_color=THEMES[theme].leg_y)

@@ -10,6 +10,7 @@ import streamlit as st
 from pairkit.charts.words import meaning
 from pairkit.columns import METRICS, TRADE_COLUMNS
 from pairkit.findings import Finding
+from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 
@@ -23,9 +24,9 @@ _UNITS = {metric.name: metric.unit for metric in METRICS}
 _MEANINGS = {metric.name: metric.meaning for metric in METRICS}
 
 
-def heading(run: BacktestRun) -> None:
+def heading(pair: PairFrame) -> None:
     """Which pair, from when to when, and, where so, that its data are simulated."""
-    pair, index = run.pair, run.frame.index
+    index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
         told = f", {len(pair.findings)} findings" if pair.findings else ""
@@ -132,8 +133,8 @@ def findings(found: tuple[Finding, ...]) -> None:
 
 def details(run: BacktestRun, found: Trace | None) -> None:
     """What is below the chart, in tabs; only the one in sight is made, so that a slider does not wait for the others."""
-    opened = dict(zip(TABS, st.tabs(TABS, default=TABS[1], key=DETAILS, on_change="rerun", bind="query-params"), strict=True))
-    shown = next((name for name, tab in opened.items() if tab.open), TABS[1])
+    opened = dict(zip(TABS, st.tabs(TABS, default=TABS[0], key=DETAILS, on_change="rerun", bind="query-params"), strict=True))
+    shown = next((name for name, tab in opened.items() if tab.open), TABS[0])
     with opened[shown]:
         if shown == TRACE_TAB:
             trace_tables(found)

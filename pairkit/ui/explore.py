@@ -1,0 +1,57 @@
+"""Explore below its pickers: metrics, chart, chosen bar, files, tables, drawn again by themselves when a setting changes.
+
+A slider's move is answered in this order:
+
+1. `redraw` asks for the parts that settings reach: what is here, and the presets. The sidebar's widgets stay as they are.
+2. The run, then what a reader looks at: metrics and chart are sent before anything below them is made.
+3. The rest of the page.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pairkit.pair import PairFrame
+from pairkit.ui import bars, chart, exports, runs, runs_save, settings, views
+
+PART, COMPLETE = "explore", "explore_complete"
+
+
+def begin() -> None:
+    """What the page calls first: until `show` has ended, a change of a setting runs the whole page.
+
+    A part of a page that was interrupted would be that of the run before, perhaps of another pair.
+    """
+    st.session_state[COMPLETE] = False
+
+
+def redraw() -> None:
+    """Answer a change of a setting: draw the parts of a complete page anew, the whole of one that is not."""
+    if st.session_state[COMPLETE]:
+        st.rerun([PART, settings.PRESETS_PART])
+
+
+def show(legs: PairFrame) -> None:
+    """Draw the pair under the settings in force."""
+    views.heading(legs)
+    chart.load_plotly()
+    _results(legs)
+    st.session_state[COMPLETE] = True
+
+
+@st.fragment(key=PART)
+def _results(legs: PairFrame) -> None:
+    config, faults = settings.config_in_force()
+    run = runs.run(legs, config)
+    if faults:
+        st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
+    views.tiles(run)
+    row, why = bars.row(), st.container()
+    bar = bars.choose_date(row, run)
+    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
+    bars.offer_steps(row, run, bar)
+    with why:
+        trace = views.trace(run, bar)
+    exports.offer(run, dark=st.context.theme.type == "dark")
+    runs_save.offer(run)
+    views.details(run, trace)
