@@ -152,7 +152,7 @@ def test_the_true_pair_stands_out_and_the_placebo_does_not(seed, method):
 
 def test_other_pairs_of_the_snapshot_are_a_placebo_too():
     """RB-HC stands out among pairs of other sectors; none of them shares a sector, or is the pair itself."""
-    others = list(mismatched_pairs(demo(), "RB", "HC"))
+    others = list(mismatched_pairs(demo(), demo().pair("RB", "HC")))
     names = [pair.name for pair in others]
     assert len(set(names)) == len(names) >= 30
     assert {"RB-HC", "M-RM", "P-Y", "CU-AU"} & {*names, *("-".join(reversed(name.split("-"))) for name in names)} <= {"CU-AU"}
@@ -161,6 +161,11 @@ def test_other_pairs_of_the_snapshot_are_a_placebo_too():
     assert found.draws == len(others)
     assert found.result().verdict == "passed"
     assert list(found.table["pair"]) == names
+    part = demo().pair("RB", "HC").between("2018-01-01", "2019-06-30")
+    for pair in mismatched_pairs(demo(), part):
+        assert part.trade_date[0] <= pair.trade_date[0]
+        assert pair.trade_date[-1] <= part.trade_date[-1]
+        assert len(pair) > 300
     few = placebo(demo().pair("RB", "HC"), method="mismatch", others=others, draws=10)
     assert few.result().verdict == "noted"
     assert "too few to tell" in few.result().sentence

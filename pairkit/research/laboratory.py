@@ -28,6 +28,16 @@ def _calibration(case: Case, given: Settings, progress: Progress | None, cancell
     return calibrate(case.config, **given, progress=progress, cancelled=cancelled)
 
 
+def _placebo(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.placebo import placebo
+    from pairkit.research.surrogates import mismatched_pairs
+
+    strangers = None
+    if given["method"] == "mismatch":
+        strangers = mismatched_pairs(case.snapshot, case.pair) if case.snapshot is not None else ()
+    return placebo(case.pair, case.config, **given, others=strangers, progress=progress, cancelled=cancelled)
+
+
 def _overfitting(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
     from pairkit.audit.trials import tried
     from pairkit.research.overfitting import overfitting
@@ -56,6 +66,15 @@ _ALL = (
         alarm="a gate that opens far more often than its p-value promises, or hardly more often for linked pairs.",
         options=(Option("bars", 1500, "Bars of each simulated pair.", 300, 20_000, 100),
                  Option("draws", 1000, "Unrelated pairs; more make the figures finer.", 20, 20_000, 100), SEED)),
+    Experiment(
+        "placebo", "Placebo", ask=_placebo, unit="surrogates",
+        meaning="The same rules are run on hundreds of pairs made of the same bars with the link taken out: the bars of one leg "
+        "shuffled in blocks, or shifted against the other's; or on roots of the snapshot that nobody would pair.",
+        alarm="a real result that lies among theirs: the link did not earn it.",
+        options=(Option("draws", 300, "Surrogates.", 20, 20_000, 100),
+                 Option("method", "block_shuffle", "How the link is taken out; mismatch runs other pairs of the snapshot.",
+                        choices=("block_shuffle", "shift", "mismatch")),
+                 Option("block", 20, "Bars in each block that is shuffled.", 1, 500, 5), SEED)),
     Experiment(
         "overfitting", "Overfitting", ask=_overfitting, unit="trials",
         meaning="The result is held against the luck of all trials made on this pair, and the best of the settings around it "

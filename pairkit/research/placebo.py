@@ -146,7 +146,7 @@ def placebo(
     seed : int
         Of the order, from 0. Same seed, same bits, whatever the executor.
     others : iterable of PairFrame, optional
-        For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, y, x)` gives them.
+        For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, pair)` gives them.
     executor : optional
         As in `sweep`.
     progress, cancelled : callable, optional

@@ -97,8 +97,12 @@ def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
     return made
 
 
-def mismatched_pairs(snapshot: Snapshot, y: str, x: str) -> Iterator[PairFrame]:
-    """Pairs of roots of a snapshot that share no sector of the universe in force; those with y or x in its place come first."""
+def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]:
+    """Pairs of roots of a snapshot that share no sector of the universe in force, on the dates of `pair`.
+
+    Those with a leg of `pair` in its place come first; pairs without a bar on those dates are left out.
+    """
+    y, x, dates = pair.y_spec.code, pair.x_spec.code, pair.trade_date
     sectors: dict[str, set[str]] = {root: set() for root in snapshot.roots}
     for listed in universe():
         for root in {listed.y, listed.x} & sectors.keys():
@@ -106,7 +110,10 @@ def mismatched_pairs(snapshot: Snapshot, y: str, x: str) -> Iterator[PairFrame]:
     others = [root for root in snapshot.roots if root not in (y, x)]
     for one, other in (*((y, root) for root in others), *((root, x) for root in others), *combinations(others, 2)):
         if not sectors[one] & sectors[other]:
-            yield snapshot.pair(one, other)
+            stranger = snapshot.pair(one, other)
+            shared = (stranger.trade_date >= dates[0]) & (stranger.trade_date <= dates[-1])
+            if shared.any():
+                yield stranger[slice(int(shared.argmax()), len(shared) - int(shared[::-1].argmax()))]
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------
