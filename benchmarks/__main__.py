@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/benchmarks.md: `python -m benchmarks`.
 
-`--only NAME` times one case and writes nothing; `--no-page` times all and writes nothing.
+`--only NAME` times one case, or the browser, and writes nothing; `--no-page` times all and writes nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import os
 import warnings
 
 from benchmarks import growth
+from benchmarks.browser import in_browser
 from benchmarks.cases import CASES, SIZES, Row
 from benchmarks.page import PAGE, duration, page
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=[case.__name__ for case in CASES])
+    parser.add_argument("--only", choices=[*(case.__name__ for case in CASES), "browser"])
     parser.add_argument("--no-page", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # statsmodels announces changes of its own
@@ -29,6 +30,9 @@ def main() -> None:
                 for r in made:
                     took = f"{duration(r.seconds):>9} a {r.unit:7} x{r.ratio:<9,.3g}"
                     print(f"{r.work:44} {r.bars:>7,} {r.who:26} {took} {r.error}", flush=True)
+    seen = in_browser() if asked.only in (None, "browser") else []
+    for s in seen:
+        print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
     if asked.only:
         return
     grown = {"Growth with configs": growth.by_configs(), "Growth with bars": growth.by_bars(),
@@ -39,7 +43,7 @@ def main() -> None:
     for what, before, after in memory:
         print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
     if not asked.no_page:
-        PAGE.write_text(page(rows, grown, memory, os.getloadavg()[0]), encoding="utf-8")
+        PAGE.write_text(page(rows, grown, memory, seen, os.getloadavg()[0]), encoding="utf-8")
         print(f"written to {PAGE}")
 
 

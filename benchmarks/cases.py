@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +20,10 @@ import pandas as pd
 import pairkit as pk
 from benchmarks import data
 from benchmarks.timing import Contender, Timed, beside
-from pairkit.models.cointegration import engle_granger
+from pairkit.models.cointegration import engle_granger, engle_granger_many
 from pairkit.models.hedges.kalman import kalman
 from pairkit.models.hedges.ols import rolling_ols
+from pairkit.models.panel import align, panel_of
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
 
 SIZES = (2_500, 100_000)
@@ -166,7 +168,31 @@ def scans(bars: int) -> list[Row]:
         Contender("statsmodels coint",
                   lambda: [coint(*both, trend="c", maxlag=1, autolag=None)[0] for both in directions], 1)])
     error = max(abs(a - b) for a, b in zip(timed[0].result, timed[1].result, strict=True))
-    return rows_of("Engle-Granger of a pair, both directions", bars, "pair", timed, {"pairkit": f"{error:.0e} of the statistic"})
+    rows = rows_of("Engle-Granger of a pair, both directions", bars, "pair", timed, {"pairkit": f"{error:.0e} of the statistic"})
+    return rows + _many_pairs(50 if bars <= SIZES[0] else 10, bars)
+
+
+def _many_pairs(roots: int, bars: int) -> list[Row]:
+    from statsmodels.tsa.stattools import coint
+
+    days = np.arange(bars)
+    values = [leg for seed in range(roots // 2) for leg in data.legs(bars, seed)]
+    panel, pairs = panel_of([days] * roots, values), np.array(list(combinations(range(roots), 2)))
+    part = pairs[:: len(pairs) // 5]
+
+    def own() -> np.ndarray:
+        slices = (align(panel, pairs[start:start + 64]) for start in range(0, len(pairs), 64))
+        return np.concatenate([engle_granger_many(*legs, lags=1)[:, :2] for legs in slices])
+
+    def peer() -> np.ndarray:
+        return np.array([[coint(values[a], values[b], trend="c", maxlag=1, autolag=None)[0] for a, b in (pair, pair[::-1])]
+                         for pair in part])
+
+    timed = beside([Contender("pairkit", own, len(pairs), "pairs laid on common days and tested, on one core"),
+                    Contender("statsmodels coint", peer, len(part), f"timed on {len(part)} of the pairs")], 3)
+    error = np.max(np.abs(timed[0].result[:: len(pairs) // 5] - timed[1].result))
+    return rows_of(f"Engle-Granger of {len(pairs):,} pairs, both directions", bars, "pair", timed,
+                   {"pairkit": f"{error:.0e} of the statistic"})
 
 
 def _spread_as_price(bars: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,6 +38,7 @@ import pairkit as pk
 pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
 pk.run_backtest(pair).frame
 """
+_IMPORTS = "import numpy, pandas, numba, pyarrow.parquet, pydantic"
 
 
 def by_configs() -> list[tuple[str, float]]:
@@ -80,6 +81,7 @@ def start_up() -> list[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as empty:
         cold = _process(["-c", _FIRST_RUN], {"NUMBA_CACHE_DIR": empty})
     return [("bare Python", _median(["-c", "pass"])), ("import pairkit", _median(["-c", "import pairkit"])),
+            ("import numpy, pandas, numba, pyarrow, pydantic, which a run needs", _median(["-c", _IMPORTS])),
             ("python -m pairkit --help", _median(["-m", "pairkit", "--help"])),
             ("open the demo, first run, its table", _median(["-c", _FIRST_RUN])),
             ("the same, the kernels not compiled yet", cold)]

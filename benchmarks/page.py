@@ -7,16 +7,24 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.browser import Seen
 from benchmarks.cases import Row
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-_PACKAGES = ("numpy", "numba", "pandas", "statsmodels", "pykalman", "vectorbt", "backtesting")
+_BROWSER = """In a headless Chromium on the same machine, which draws without a graphics card. The bare page
+(`benchmarks/bare_page.py`) has the same imports, one slider, and the very figure of the dashboard, read from a file and drawn
+anew by `Plotly.react` with other numbers at every move; it runs no backtest. Start: a new server and a new browser profile each
+time. Slider: from the key press to the frame after the chart was drawn; how long Streamlit's slider waits for further presses is
+in both."""
+_NO_BROWSER = "Not measured: there is no Chromium, or playwright is not installed."
+_PACKAGES = ("numpy", "numba", "pandas", "statsmodels", "pykalman", "vectorbt", "backtesting", "streamlit")
 _OPENING = """<!-- Made by `python -m benchmarks`. Do not edit: run it again. -->
 # Benchmarks
 
 `pip install -r benchmarks/requirements.txt`, then `python -m benchmarks`, measures all of this anew and rewrites this page.
-All contenders of a table run in one process, in turn, round after round; times are medians. Ratios travel from machine to
-machine better than times do. The data are made from a seed (`benchmarks/data.py`).
+All contenders of a table run in one process, in turn, round after round; times are medians. A call shorter than 20 ms is made
+again and again until a round lasts so long. Ratios travel from machine to machine better than times do. The data are made from a
+seed (`benchmarks/data.py`).
 
 Measured on {machine}; {versions}. Load average while measuring: {load:.1f}; other work was running where that is well above 1.
 
@@ -55,7 +63,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def page(rows: list[Row], growth: dict[str, list[tuple[str, float]]], memory: list[tuple[str, float, float]], load: float) -> str:
+def page(rows: list[Row], growth: dict[str, list[tuple[str, float]]], memory: list[tuple[str, float, float]],
+         browser: list[Seen], load: float) -> str:
     """The whole page."""
     parts = [_OPENING.format(machine=machine(), versions=versions(), load=load)]
     parts += [f"| {r.work} | {r.bars:,} | {r.unit} | {r.who} | {duration(r.seconds)} | {r.ratio:,.3g} | {r.error} | {r.note} |"
@@ -63,6 +72,9 @@ def page(rows: list[Row], growth: dict[str, list[tuple[str, float]]], memory: li
     for title, measured in growth.items():
         parts += ["", f"## {title}", "", "| | time |", "|---|---|"]
         parts += [f"| {what} | {duration(took)} |" for what, took in measured]
+    parts += ["", "## In the browser", "", _BROWSER if browser else _NO_BROWSER]
+    parts += ["", "| | who | time | x bare page |", "|---|---|---|---|"] if browser else []
+    parts += [f"| {s.what} | {s.who} | {duration(s.seconds)} | {s.ratio:.2f} |" for s in browser]
     parts += ["", "## Peak memory of a sweep", "", "Of the whole process, imports and compiled kernels included.", "",
               "| | before | at the peak |", "|---|---|---|",
               *(f"| {what} | {before:.0f} MB | {after:.0f} MB |" for what, before, after in memory)]

@@ -26,18 +26,34 @@ class Timed(NamedTuple):
     note: str
 
 
-def beside(contenders: list[Contender], rounds: int = 5) -> list[Timed]:
-    """Each contender once a round, in turn; every one is called once before, to compile and to warm up."""
-    results = {contender.name: contender.call() for contender in contenders}
+def beside(contenders: list[Contender], rounds: int = 5, round_seconds: float = 0.02) -> list[Timed]:
+    """Each contender once a round, in turn; every one is called once before, to compile and to warm up.
+
+    A call shorter than `round_seconds` is made again and again until a round lasts about so long, at most 1,000 times: what is
+    timed is then the work, and not the first touch of memory that the others have used.
+    """
+    results: dict[str, Any] = {}
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    calls: dict[str, int] = {}
+    for contender in contenders:
+        contender.call()
+        results[contender.name], seconds = _called(contender, 1)
+        calls[contender.name] = min(max(int(round_seconds / max(seconds, 1e-9)), 1), 1_000)
     for _ in range(rounds):
         for contender in contenders:
-            began = time.perf_counter()
-            results[contender.name] = contender.call()
-            times[contender.name].append((time.perf_counter() - began) / contender.units)
+            results[contender.name], seconds = _called(contender, calls[contender.name])
+            times[contender.name].append(seconds / contender.units)
     return [Timed(c.name, statistics.median(times[c.name]), results[c.name], c.note) for c in contenders]
 
 
+def _called(contender: Contender, times: int) -> tuple[Any, float]:
+    """What the last of so many calls returned, and the seconds of one."""
+    began = time.perf_counter()
+    for _ in range(times):
+        result = contender.call()
+    return result, (time.perf_counter() - began) / times
+
+
 def spent(call: Callable[[], Any], rounds: int = 3) -> float:
-    """Median seconds of a call, after one to warm up."""
+    """Median seconds of a call, after some to warm up."""
     return beside([Contender("", call, 1)], rounds)[0].seconds

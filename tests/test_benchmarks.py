@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import warnings
+from itertools import groupby
 
 import pytest
 
-from benchmarks import cases, page
+from benchmarks import browser, cases, page
 from benchmarks.timing import Contender, beside
 
 
 def test_contenders_take_turns():
-    """Each is warmed up once, then called once a round, in turn; the time is a unit's."""
+    """Each is warmed up, then called once a round, in turn; the time is a unit's."""
     calls = []
-    timed = beside([Contender(name, lambda name=name: calls.append(name), 10) for name in "ab"], rounds=3)
-    assert calls == ["a", "b"] * 4
+    timed = beside([Contender(name, lambda name=name: calls.append(name), 10) for name in "ab"], rounds=3, round_seconds=0.0)
+    assert calls == ["a", "a", "b", "b", *["a", "b"] * 3]
     assert [each.name for each in timed] == ["a", "b"]
     assert all(each.seconds >= 0.0 for each in timed)
+
+
+def test_a_short_call_is_repeated_within_its_turn():
+    """A call far shorter than a round is made many times before the other has its turn, but no more than a thousand times."""
+    calls = []
+    beside([Contender(name, lambda name=name: calls.append(name), 1) for name in "ab"], rounds=2, round_seconds=100.0)
+    assert [len(list(turn)) for _, turn in groupby(calls)] == [2, 2, 1_000, 1_000, 1_000, 1_000]
+
+
+def test_the_bare_page_draws_the_figure_of_the_app(tmp_path):
+    """Run by Streamlit's own test harness on the demo's figure: one slider, no exception."""
+    pytest.importorskip("streamlit")
+    from streamlit.testing.v1 import AppTest
+
+    assert browser.write_figure(tmp_path / "figure.json") > 2_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["bare_page.py", str(tmp_path / "figure.json")])
+        app = AppTest.from_file(str(browser.ROOT / "benchmarks" / "bare_page.py"), default_timeout=30).run()
+        app.slider(key="entry_z").set_value(2.5).run()
+    assert not app.exception
+
+
+def test_the_browsers_times_are_held_against_the_bare_page():
+    """A median each, and its ratio to the bare page's."""
+    seen = browser.beside_bare("start", {"a bare page": [1.0, 2.0, 9.0], "pairkit": [3.0, 3.0, 1.0]})
+    assert seen == [("start", "a bare page", 2.0, 1.0), ("start", "pairkit", 3.0, 1.5)]
 
 
 @pytest.mark.parametrize("case", [cases.rolling_least_squares, cases.rolling_tests, cases.scans])
@@ -34,7 +61,10 @@ def test_the_peers_give_the_same_answer(case):
 def test_the_page_names_no_machine():
     """Cores and memory, and each row in the table."""
     row = cases.Row("work", 2_500, "bar", "pairkit", 3.2e-9, 1.0, "1e-15", "")
-    made = page.page([row], {"Growth": [("10 bars", 0.002)]}, [("10 configs", 200.0, 210.0)], 0.5)
+    made = page.page([row], {"Growth": [("10 bars", 0.002)]}, [("10 configs", 200.0, 210.0)],
+                     [browser.Seen("start", "pairkit", 3.0, 1.5)], 0.5)
     assert "| work | 2,500 | bar | pairkit | 3.2 ns | 1 | 1e-15 |  |" in made
     assert "| 10 bars | 2 ms |" in made
+    assert "| start | pairkit | 3 s | 1.50 |" in made
+    assert "Not measured" in page.page([row], {}, [], [], 0.5)
     assert "cores" in page.machine()
