@@ -1,4 +1,4 @@
-"""What every test shares: seeded hypothesis without deadlines, and a folder of its own for saved runs and counted trials."""
+"""What every test shares: seeded hypothesis without deadlines, and folders of its own for what pairkit keeps."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ settings.load_profile("seeded")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def runs_folder_of_the_tests(tmp_path_factory) -> Iterator[None]:
-    """Runs are saved, and trials counted, where no user's are."""
-    before = os.environ.get("PAIRKIT_RUNS")
-    os.environ["PAIRKIT_RUNS"] = str(tmp_path_factory.mktemp("runs"))
+def folders_of_the_tests(tmp_path_factory) -> Iterator[None]:
+    """Runs are saved, trials counted and calibrations kept where no user's are."""
+    before = {name: os.environ.get(name) for name in ("PAIRKIT_RUNS", "PAIRKIT_CACHE")}
+    for name in before:
+        os.environ[name] = str(tmp_path_factory.mktemp(name.removeprefix("PAIRKIT_").lower()))
     yield
-    if before is None:
-        del os.environ["PAIRKIT_RUNS"]
-    else:
-        os.environ["PAIRKIT_RUNS"] = before
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
 from pairkit.charts.calibrate import figures
@@ -187,6 +188,29 @@ def test_what_cannot_be_simulated_is_refused(asked, says):
 def test_its_names_are_those_of_the_package():
     """`pk.calibrate` is it."""
     assert pk.calibrate is module.calibrate
+
+
+def panel() -> None:
+    from tests.test_calibrate import shown_by_panel
+
+    shown_by_panel()
+
+
+def shown_by_panel() -> None:
+    from pairkit.ui.honesty.calibration import draw
+
+    draw(calibrate(SPREAD, **SMALL), "light")
+
+
+def test_the_panel_warns_where_the_table_does_not_hold():
+    """Under MacKinnon's table for a spread it says so; the chance of a green light some day is told either way."""
+    page = AppTest.from_function(panel, default_timeout=60).run()
+    assert not page.exception
+    assert "MacKinnon's table does not hold" in page.warning[0].value
+    found = calibrate(SPREAD, **SMALL)
+    day = found.some_day.set_index("nominal").loc[0.05, "mackinnon"]
+    assert f"**{day:.0%}** of unrelated pairs" in page.markdown[0].value
+    assert page.dataframe[0].value["Nominal p-value"].to_list() == ["1 %", "5 %", "10 %"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

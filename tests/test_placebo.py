@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
 from pairkit.charts.placebo import figure
@@ -186,8 +188,6 @@ def test_each_row_is_the_single_run_whatever_the_threads():
 
 
 def hand_made(sharpes: list[float], real: float, trades: int = 5) -> Placebo:
-    import pandas as pd
-
     table = pd.DataFrame({"pair": "s", "sharpe": sharpes, "total_return": np.nan_to_num(sharpes) / 10,
                           "trades": [0.0 if math.isnan(value) else 3.0 for value in sharpes]})
     return Placebo("Y-X", "block_shuffle", 20, 0, {"sharpe": real, "total_return": real / 10, "trades": float(trades)}, table)
@@ -268,6 +268,26 @@ def test_a_surrogate_is_marked_as_made_up():
 def test_its_name_is_that_of_the_package():
     """`pk.placebo` is it."""
     assert pk.placebo is placebo
+
+
+def panel() -> None:
+    from tests.test_placebo import shown_by_panel
+
+    shown_by_panel()
+
+
+def shown_by_panel() -> None:
+    from pairkit.ui.honesty.placebo import draw
+
+    draw(hand_made([0.1, 0.2, 0.5, math.nan, -0.3] * 4, 0.5), "light")
+
+
+def test_the_panel_shows_the_numbers():
+    """p-value with its error, the share below, and how many surrogates never traded."""
+    page = AppTest.from_function(panel, default_timeout=60).run()
+    assert not page.exception
+    assert [(tile.value, tile.delta) for tile in page.metric] == [("0.238", "± 0.093"), ("80 %", ""), ("0.238", "")]
+    assert "On 20% of the surrogates they never traded" in page.caption[0].value
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

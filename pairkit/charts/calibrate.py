@@ -31,7 +31,7 @@ def _size(found: Calibration, colors: Theme) -> Spec:
            "marker": {"size": 5, "symbol": _MARKS[name][1]},
            "hovertemplate": f"{told}: a nominal %{{x:.0f}} % is %{{y:.2f}} %<extra></extra>"}
           for name, told in _NAMES.items())]
-    spec: Spec = {"data": data, "layout": layout(colors, "nominal p-value (%)", "unrelated pairs that pass (%)")}
+    spec: Spec = {"data": data, "layout": layout(colors, "nominal p-value (%)", "bars of unrelated pairs (%)")}
     if found.config.adf_max_pvalue <= found.curve["nominal"].max():
         line, words = upright(colors, 100.0 * found.config.adf_max_pvalue, "adf_max_pvalue", dash="dot")
         spec["layout"] |= {"shapes": [line], "annotations": [words]}
