@@ -13,6 +13,7 @@ import streamlit as st
 
 from pairkit.pair import PairFrame
 from pairkit.ui import bars, chart, exports, runs, runs_save, settings, views
+from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
 
@@ -45,7 +46,8 @@ def _results(legs: PairFrame) -> None:
     run = runs.run(legs, config)
     if faults:
         st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
-    views.tiles(run)
+    with views.tiles(run):
+        badge.draw(run)
     row, why = bars.row(), st.container()
     bar = bars.choose_date(row, run)
     chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)

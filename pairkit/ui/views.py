@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.words import meaning
 from pairkit.columns import METRICS, TRADE_COLUMNS
@@ -36,13 +37,15 @@ def heading(pair: PairFrame) -> None:
                      help="Made up by a program, with a known truth. No market ever traded like this.")
 
 
-def tiles(run: BacktestRun) -> None:
-    """The main metrics, and all of them behind a click."""
-    with st.container(horizontal=True, gap="medium", key="tiles"):
+def tiles(run: BacktestRun) -> DeltaGenerator:
+    """The main metrics in a row; the row, for what else belongs beside them."""
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="tiles")
+    with row:
         for name, label in TILES.items():
             shown = shown_metric(name, run.metrics[name])
             why = f" Not available: {WHY_NOT.get(name, 'it cannot be computed')}." if shown == "n/a" else ""
             st.metric(label, shown, help=_MEANINGS[name] + why, width="content")
+    return row
 
 
 def all_metrics(run: BacktestRun) -> None:
