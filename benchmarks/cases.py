@@ -132,10 +132,10 @@ def one_run(bars: int) -> list[Row]:
     spread, z = _spread_as_price(bars)
     if _has("vectorbt"):
         contenders.append(Contender("vectorbt", lambda: _vectorbt_metrics(spread, z[:, np.newaxis], np.array([2.0])), bars,
-                                    "the spread as one asset; no lots, rolls, limits, gates or costs"))
+                                    "the spread as one asset; no lots, rolls, limits, gates or costs; z not counted"))
     if _has("backtesting") and bars <= SIZES[0]:
         contenders.append(Contender("backtesting.py", _backtesting(spread, z), bars,
-                                    "the spread as one asset, for it knows no pairs; no rolls or gates"))
+                                    "the spread as one asset, for it knows no pairs; no rolls or gates; z not counted"))
     return rows_of("one backtest", bars, "bar", beside(contenders), {})
 
 

@@ -81,7 +81,7 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
 
 def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
     """The hedge ratio and what follows from it alone; depends on the settings of the group Hedge only."""
-    y, x = np.ascontiguousarray(adjusted.series[adjusted.complete].T)
+    y, x = (adjusted.series[:, leg][adjusted.complete] for leg in range(2))
     return hedge_legs(y, x, config)
 
 
