@@ -164,11 +164,11 @@ def test_the_interval_widens_where_returns_follow_each_other():
 
 def test_spa_of_one_trial_is_the_test_of_a_mean():
     """Independent returns whose mean lies one, or two and a half, deviations above 0: on average the normal's upper tail."""
-    noise = np.random.default_rng(9).normal(0.0, 0.01, (1600, 16))
+    noise = np.random.default_rng(9).normal(0.0, 0.01, (1600, 12))
     noise -= noise.mean(axis=0)
     for deviations, tail in ((1.0, 0.159), (2.5, 0.006)):
         returns = noise + deviations * noise.std(axis=0) / 40.0
-        found = [superiority(one[:, np.newaxis], draws=500, seed=3).consistent for one in returns.T]
+        found = [superiority(one[:, np.newaxis], draws=300, seed=3).consistent for one in returns.T]
         assert np.mean(found) == pytest.approx(tail, abs=0.015)
 
 

@@ -6,7 +6,10 @@ import json
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,7 +56,7 @@ def test_a_sweep_is_counted_with_its_variance(pair, table, tmp_path):
     assert dict(count.made_by) == {"sweep": len(table)}
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=SEEDS)
 def test_a_run_and_a_row_of_a_sweep_are_one_trial(seed):
     """Whatever fields vary, the config of a row has the digest of the row."""
@@ -181,25 +184,38 @@ def test_a_write_that_fails_in_the_middle_writes_nothing(pair, table, tmp_path, 
     assert tried(pair, folder=tmp_path).n_configs == 1
 
 
-def test_several_processes_may_count_at_once(tmp_path):
-    """Three processes, each with configs of its own and some of all: none is lost, none counted twice."""
-    program = (
-        "import sys; from pathlib import Path; from types import SimpleNamespace as S\n"
-        "from pairkit.audit.trials import note_run; from pairkit.config import StrategyConfig\n"
-        "class Pair(S):\n"
-        "    __len__ = lambda self: 10\n"
-        "origin = S(snapshot_id='a' * 64, snapshot_name='drawn')\n"
-        "pair = Pair(provenance=origin, y_spec=S(code='Y'), x_spec=S(code='X'), cut=False)\n"
-        "me = int(sys.argv[2])\n"
-        "for k in range(40):\n"
-        "    config = StrategyConfig(cooldown_days=me, max_holding_days=1 + k, slippage_ticks=float(k % 2))\n"
-        "    config = config if k % 2 else config.replace(cooldown_days=9)\n"
-        "    said = note_run(S(pair=pair, config=config, metrics={'sharpe': float(k)}), 'run', folder=Path(sys.argv[1]))\n"
-        "    assert said == '', said\n")
-    workers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(me)], cwd=PROJECT, stderr=subprocess.PIPE)
-               for me in range(3)]
-    assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [(b"", 0)] * 3
-    assert [one.n_configs for one in tried_pairs(folder=tmp_path)] == [20 + 3 * 20]
+class Sized(SimpleNamespace):
+    """Ten bars long."""
+
+    def __len__(self) -> int:
+        return 10
+
+
+def count_some(me: int, folder: str) -> None:
+    """Forty runs of a pair, half of them of configs that others make too."""
+    origin = SimpleNamespace(snapshot_id="a" * 64, snapshot_name="drawn")
+    legs = {"y_spec": SimpleNamespace(code="Y"), "x_spec": SimpleNamespace(code="X")}
+    for k in range(40):
+        config = StrategyConfig(cooldown_days=me if k % 2 else 9, max_holding_days=1 + k)
+        pair = Sized(provenance=origin, **legs, cut=False)
+        run = SimpleNamespace(pair=pair, config=config, metrics={"sharpe": float(k)})
+        assert note_run(run, "run", folder=Path(folder)) == ""
+
+
+def test_processes_and_threads_may_count_at_once(tmp_path):
+    """Another process and three threads of this one, half of their configs shared: none is lost, none counted twice."""
+    program = ("import sys; from tests.test_trials import count_some\n"
+               "print('ready', flush=True); sys.stdin.readline(); count_some(0, sys.argv[1])")
+    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=PROJECT, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "ready\n"
+    other.stdin.write("go\n")
+    other.stdin.flush()
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(count_some, range(1, 4), [str(tmp_path)] * 3)) == [None] * 3
+    _, complaints = other.communicate()
+    assert (other.returncode, complaints) == (0, "")
+    assert [one.n_configs for one in tried_pairs(folder=tmp_path)] == [20 + 4 * 20]
 
 
 def test_a_manifest_carries_the_count_and_an_old_one_still_reads(pair, table, tmp_path):
