@@ -23,12 +23,17 @@ from tests.pairs import build_pair, draw_config, draw_pair
 CONFIG = StrategyConfig(
     hedge_window=30, z_window=15, entry_z=1.0, exit_z=0.3, stop_z=3.5, adf_gate=False, adf_window=40, beta_gate=False,
     vol_gate=False, vol_window=5, vol_baseline_window=20, cooldown_days=0, rearm=False)
-BARS = 160
+BARS = 130
+MADE: dict[tuple, pd.DataFrame] = {}
 
 
 def clean(pair: PairFrame, config: StrategyConfig) -> pd.DataFrame:
-    """The backtest as it is, and the contracts it holds; made of its arrays, to be quick."""
-    return pd.DataFrame(observe(run_backtest(pair, config)).columns, index=pair.trade_date)
+    """The backtest as it is, and the contracts it holds; most leaks ask for it on the same cuts, so it is kept by its bars."""
+    legs = [getattr(leg, name).tobytes() for leg in (pair.y, pair.x) for name in ("open", "close", "pre_close", "contract")]
+    key = (config, *legs)
+    if key not in MADE:
+        MADE[key] = pd.DataFrame(observe(run_backtest(pair, config)).columns, index=pair.trade_date)
+    return MADE[key].copy()
 
 
 def with_legs(pair: PairFrame, change) -> PairFrame:
@@ -323,7 +328,7 @@ def roll_calendar_of_the_future(pair, config):
 def columns_that_later_bars_bring(pair, config):
     """A column that exists once there is enough history, and fills the past."""
     frame = clean(pair, config)
-    return frame.assign(regime=1.0) if len(frame) > 120 else frame
+    return frame.assign(regime=1.0) if len(frame) > 100 else frame
 
 
 # Each leak, the instrument that must see it, and the column it must be seen in.
