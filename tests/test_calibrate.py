@@ -17,8 +17,10 @@ from pairkit.models.indicators import adf_pvalue, first_tested_bar, hedge_legs
 from pairkit.models.null import linked_walks, unrelated_walks
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
 from pairkit.research import calibrate as module
+from pairkit.research import kept_calibrations
 from pairkit.research.calibrate import TABLES, calibrate
 from pairkit.research.kept_calibrations import calibrations_folder
+from tests.test_page_explore import app, said
 
 LEGS = StrategyConfig(adf_window=60, adf_max_pvalue=0.05)
 SPREAD = LEGS.replace(adf_test="adf_spread", hedge_window=30)
@@ -161,6 +163,18 @@ def test_a_damaged_file_is_made_anew(folder, harm):
     assert path.read_bytes() == whole
 
 
+def test_the_oldest_files_go(folder, monkeypatch):
+    """No more than MOST_KEPT stay, the latest among them."""
+    monkeypatch.setattr(kept_calibrations, "MOST_KEPT", 2)
+    tiny = {"bars": 100, "draws": 20, "half_lives": ()}
+    for seed in range(4):
+        calibrate(LEGS, **tiny, seed=seed)
+    assert len(list(folder.iterdir())) == 2
+    told: list[int] = []
+    calibrate(LEGS, **tiny, seed=3, progress=lambda done, total: told.append(done))
+    assert told == [20]
+
+
 def test_a_folder_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypatch):
     """Where a file stands in the place of the folder, the result is there all the same."""
     (tmp_path / "taken").write_text("not a folder")
@@ -211,6 +225,15 @@ def test_the_panel_warns_where_the_table_does_not_hold():
     day = found.some_day.set_index("nominal").loc[0.05, "mackinnon"]
     assert f"**{day:.0%}** of unrelated pairs" in page.markdown[0].value
     assert page.dataframe[0].value["Nominal p-value"].to_list() == ["1 %", "5 %", "10 %"]
+
+
+def test_explore_says_where_the_p_value_is_uncalibrated():
+    """A badge under the settings for which the published table does not hold, gone once the table is simulated."""
+    assert "uncalibrated" not in said(app())
+    assert "ADF p-value uncalibrated" in said(app(adf_test="adf_spread"))
+    page = app(adf_test="adf_spread", adf_null="calibrated")
+    assert not page.exception
+    assert "uncalibrated" not in said(page)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

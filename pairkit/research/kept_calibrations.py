@@ -4,6 +4,7 @@
    of pairkit's sources and the packages that compute.
 2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is as good as none:
    the calibration is made anew, and the file written over.
+3. The latest MOST_KEPT files stay.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pairkit.errors import RunError
 
 SCHEMA = "pairkit.calibration/1"
 FOLDER_VARIABLE = "PAIRKIT_CACHE"
+MOST_KEPT = 200
 _READ = ("adf_test", "adf_null", "adf_window", "adf_lags", "adf_max_pvalue")
 _OF_SPREAD = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 _OF_RUNTIME = ("python", "platform", "packages")
@@ -72,6 +74,8 @@ def remember(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / f"{hash_of(key)}.json", raw)
+        for old in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-MOST_KEPT]:
+            old.unlink(missing_ok=True)
     except (OSError, RunError):
         return
 

@@ -48,6 +48,10 @@ def _results(legs: PairFrame) -> None:
         st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
     with views.tiles(run):
         badge.draw(run)
+        if not config.adf_calibrated:
+            st.badge("ADF p-value uncalibrated", icon=":material/warning:", color="orange",
+                     help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
+                     "too small. Set ADF null to calibrated, or test the legs.")
     row, why = bars.row(), st.container()
     bar = bars.choose_date(row, run)
     chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
