@@ -10,6 +10,7 @@ a task: what a dead worker held, the scheduler makes anew.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -88,8 +89,10 @@ def done_in_slices(
 
 
 def _cut(rows: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
-    """Slices of about `slice_seconds`, but no fewer than the workers."""
-    length = min(max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1), -(-len(rows) // hands.workers))
+    """Slices of at most about `slice_seconds`, as many for each worker as for the next."""
+    longest = max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1)
+    rounds = math.ceil(len(rows) / (longest * hands.workers))
+    length = math.ceil(len(rows) / (rounds * hands.workers))
     return [rows[start:start + length] for start in range(0, len(rows), length)]
 
 

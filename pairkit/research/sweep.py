@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pairkit.columns import METRICS
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
-from pairkit.metrics import BARS_A_YEAR, best_sharpe_of, measure_many
+from pairkit.metrics import BARS_A_YEAR, best_sharpe_of, measure_many, sharpe_many
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Hedged, adf_pvalue, hedge, is_valid, on_all_bars
 from pairkit.models.windows import rolling_std, rolling_z
@@ -223,16 +223,11 @@ def _table(
     varied = trials.columns(rows)
     capitals = np.broadcast_to(np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows))
     every = np.concatenate(tallies)
-    sharpes = measure_many(every, capitals)[:, _place("sharpe")] / math.sqrt(BARS_A_YEAR)
-    values = measure_many(every, capitals, benchmark=best_sharpe_of(sharpes))
-    names = [pair.name for pair in pairs]
-    of_pair = np.repeat(np.arange(len(done)), [len(each) for each in done])
-    columns: dict[str, Any] = {"pair": pd.Categorical(np.array(names, dtype=object)[of_pair], list(dict.fromkeys(names)))}
+    values = measure_many(every, capitals, benchmark=best_sharpe_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR)))
+    names = list(dict.fromkeys(pair.name for pair in pairs))
+    of_pair: NDArray[np.int64] = np.repeat([names.index(pair.name) for pair in pairs[:len(done)]], [len(each) for each in done])
+    columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(of_pair, pd.Index(names))}
     columns |= {name: pd.array(column, dtype="str") if column.dtype == object else column for name, column in varied.items()}
     columns |= {metric.name: values[:, i].astype(np.int64) if metric.name in _COUNTS else values[:, i]
                 for i, metric in enumerate(METRICS)}
     return pd.DataFrame(columns)
-
-
-def _place(metric: str) -> int:
-    return [each.name for each in METRICS].index(metric)
