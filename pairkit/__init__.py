@@ -32,6 +32,8 @@ _HOMES = {
     "walk_forward": "pairkit.research.walk_forward",
     "realism_ladder": "pairkit.research.realism",
     "scan": "pairkit.research.scan",
+    "glitch_stress": "pairkit.research.glitches",
+    "warm_up_sensitivity": "pairkit.research.warm_up",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
     "PairkitError": "pairkit.errors",
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
     from pairkit.research.calibrate import calibrate as calibrate
+    from pairkit.research.glitches import glitch_stress as glitch_stress
     from pairkit.research.lookahead import audit_lookahead as audit_lookahead
     from pairkit.research.overfitting import overfitting as overfitting
     from pairkit.research.placebo import placebo as placebo
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
     from pairkit.research.walk_forward import walk_forward as walk_forward
+    from pairkit.research.warm_up import warm_up_sensitivity as warm_up_sensitivity
     from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest
 

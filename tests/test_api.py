@@ -13,8 +13,9 @@ import pairkit
 NAMES = {
     "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError",
     "RunError", "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "audit_lookahead", "calibrate",
-    "diff_snapshots", "open_snapshot", "overfitting", "pair_from_frames", "placebo", "plot_run", "realism_ladder", "rerun",
-    "run_backtest", "run_manifest", "save_run", "scan", "sweep", "walk_forward", "write_report"}
+    "diff_snapshots", "glitch_stress", "open_snapshot", "overfitting", "pair_from_frames", "placebo", "plot_run",
+    "realism_ladder", "rerun", "run_backtest", "run_manifest", "save_run", "scan", "sweep", "walk_forward",
+    "warm_up_sensitivity", "write_report"}
 
 
 def test_the_public_names_are_pinned():

@@ -62,13 +62,14 @@ class Terms(NamedTuple):
     margin_rate: FloatArray
 
 
-# The settings that the engine reads, one record a run. The indicators behind z and the gates are not its business.
+# The settings that the engine reads, one record a run. The indicators behind z and the gates are not its business. A fraction of
+# `max_invalid_days` means from the first invalid bar on; no config can hold one (research/glitches.py asks for it).
 RULES = np.dtype([
     ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("rearm", "?"), ("adf_gate", "?"), ("beta_gate", "?"),
     ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
     ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
     ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
-    ("cooldown_days", "i8"), ("max_invalid_days", "i8")])
+    ("cooldown_days", "i8"), ("max_invalid_days", "f8")])
 _SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  # a choice of two, as a switch
 
 

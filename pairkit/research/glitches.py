@@ -1,0 +1,220 @@
+"""Glitches put into a pair's bars on purpose, and what they cost: Hold against being forced flat.
+
+1. A draw has, for every bar, a number between 0 and 1, a kind, a leg and a size. At a rate r the bars whose number is below r
+   are spoiled, so a higher rate adds glitches to those of a lower one.
+2. On the spoiled bars the run is made twice with one set of indicators: with Hold, as the config has it, and forced flat, where
+   the first invalid bar in a position orders its exit. Entries follow the config's own rules in both.
+3. Both are tallied, and the paired differences averaged over the draws.
+
+Forced flat is what many programs do. It can never be a config: it is made here, of the engine's own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.checks import CheckResult, Verdict
+from pairkit.config import StrategyConfig
+from pairkit.errors import CancelledError, ConfigError
+from pairkit.models.adjusted import adjust
+from pairkit.models.indicators import indicate
+from pairkit.pair import PairFrame
+from pairkit.research.executors import Rows, done_in_slices
+from pairkit.research.spoiled_bars import KINDS, check_glitches, draw_glitches, spoil
+from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of
+
+FloatArray = NDArray[np.float64]
+
+MIXED = "mixed"  # every glitch of a kind of its own
+RATES = (0.0025, 0.005, 0.01, 0.02, 0.04)
+_FIRST_BAR = 0.5  # as max_invalid_days: an exit is due at more invalid bars than that, hence at the first; no config can say so
+_FIGURES = ("trades", "costs", "net", "hold_bars")
+_VARIANTS = ("hold", "flat")
+_COLUMNS = ("injected", *(f"{figure}_{variant}" for variant in _VARIANTS for figure in _FIGURES))
+_ERRORS_TO_JUDGE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class GlitchStress:
+    """What glitches cost with Hold and forced flat. Money in CNY.
+
+    `runs` has a row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
+    slippage), `net` (result after costs) and `hold_bars`. `table` has a row for each kind and rate: their means over the draws,
+    and of the paired differences `extra_trades` and `extra_costs` (forced flat less Hold) and `saved` (net of Hold less net
+    forced flat) the mean, its standard error (`_error`) and the deviation over draws (`_spread`). `unspoiled` is such a row for
+    the bars as they are, whose own faults cost something too; it has no errors.
+    """
+
+    config: StrategyConfig
+    runs: pd.DataFrame
+    table: pd.DataFrame
+    unspoiled: pd.Series
+    settings: dict[str, int | float | str | bool | None]
+
+    def result(self) -> CheckResult:
+        """Judged by what is left after costs, over all rates with every kind mixed.
+
+        Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
+        noted where the draws cannot tell. Fees and slippage are told in any case.
+        """
+        judged = self.runs[self.runs["kind"] == _judged_kind(self.runs)].groupby("draw")[list(_COLUMNS)].mean()
+        apart = {name: _mean_and_error(values) for name, values in _differences(judged).items()}
+        saved, error = apart["saved"]
+        sure = abs(saved) > _ERRORS_TO_JUDGE * error
+        verdict: Verdict = "noted" if not sure else "passed" if saved > 0 else "failed"
+        figures: dict[str, int | float | str | bool | None] = {
+            "saved": saved, "saved_error": error, "extra_trades": apart["extra_trades"][0],
+            "extra_costs": apart["extra_costs"][0], "extra_costs_error": apart["extra_costs"][1],
+            "injected": float(judged["injected"].mean()), "saved_unspoiled": float(self.unspoiled["saved"])}
+        return CheckResult("glitches", verdict, self._sentence(apart, figures, sure=sure), figures, self.settings)
+
+    def _sentence(self, apart: dict[str, tuple[float, float]], figures: Mapping[str, Any], *, sure: bool) -> str:
+        saved, error = apart["saved"]
+        costs, costs_error = apart["extra_costs"]
+        trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
+        doubt = "" if sure else ", so the draws cannot tell"
+        return (f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {_more(saved, 'CNY')} after costs than "
+                f"being forced flat (± {error:,.0f}{doubt}) and pays {_more(-costs, 'CNY')} in fees and slippage "
+                f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
+                f"On the bars as they are Hold leaves {_more(as_is, 'CNY')}.")
+
+
+def glitch_stress(
+    pair: PairFrame, config: StrategyConfig | None = None, *, rates: Sequence[float] = RATES, kinds: Sequence[str] = tuple(KINDS),
+    draws: int = 20, seed: int = 0, executor: Any = None, progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> GlitchStress:
+    """Measure what bad bars cost a run with Hold, and one that is forced flat by them.
+
+    Parameters
+    ----------
+    pair, config
+        Of the run; the default config where not given.
+    rates : sequence of float
+        Shares of the bars to spoil, each above 0 and at most 0.5.
+    kinds : sequence of str
+        Keys of KINDS. Each is tried alone; several also mixed.
+    draws : int
+        Times that other bars are drawn, at least 2.
+    seed : int
+        The same seed gives the same bits, whatever the executor.
+    executor, progress, cancelled
+        As in `pairkit.research.executors.done_in_slices`; rows are runs of both variants.
+
+    Raises
+    ------
+    ConfigError
+        A rate or kind is not accepted, or there are too few draws.
+    CancelledError
+        It was stopped.
+    """
+    _check(rates, kinds, draws)
+    stress = _Stress(pair, config or StrategyConfig(), tuple(rates), tuple(kinds), draws, seed)
+    order = np.arange(len(stress.scenarios) * len(rates) * draws)
+    figures, done = done_in_slices(
+        _made, stress, order, len(_COLUMNS), executor=executor, progress=progress, cancelled=cancelled)
+    if not done.all():
+        raise CancelledError(f"stopped after {int(done.sum()):,} of {len(order):,} runs; nothing is kept of this check.")
+    scenario, rate, draw = np.unravel_index(order, stress.shape)
+    names = np.array(list(stress.scenarios), dtype=object)
+    runs = pd.DataFrame({"kind": pd.array(names[scenario], dtype="str"), "rate": np.asarray(rates, dtype=np.float64)[rate],
+                         "draw": draw, **dict(zip(_COLUMNS, figures.T, strict=True))})
+    as_is = pd.Series(_figures_of(pair, stress.config, 0), index=list(_COLUMNS))
+    unspoiled = pd.concat([as_is, pd.Series(_differences(as_is))])
+    settings: dict[str, int | float | str | bool | None] = {
+        "draws": draws, "seed": seed, "kinds": " ".join(kinds), "rates": " ".join(f"{value:g}" for value in rates)}
+    return GlitchStress(stress.config, runs, _table(runs), unspoiled, settings)
+
+
+def _check(rates: Sequence[float], kinds: Sequence[str], draws: int) -> None:
+    if not rates or len(set(rates)) < len(rates):
+        raise ConfigError(f"rates = {tuple(rates)}: accepted are one or more, each once.")
+    for rate in rates:
+        check_glitches(rate, kinds)
+    if draws < 2:
+        raise ConfigError(f"draws = {draws}: at least 2 are needed for a standard error.")
+
+
+# --- runs ----------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class _Stress:
+    """What the runs share; a run is a scenario, a rate and a draw."""
+
+    pair: PairFrame
+    config: StrategyConfig
+    rates: tuple[float, ...]
+    kinds: tuple[str, ...]
+    draws: int
+    seed: int
+
+    @property
+    def scenarios(self) -> dict[str, tuple[str, ...]]:
+        """Name -> the kinds that occur in it."""
+        alone: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in self.kinds}
+        return alone if len(alone) == 1 else {MIXED: self.kinds, **alone}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Scenarios, rates, draws."""
+        return len(self.scenarios), len(self.rates), self.draws
+
+
+def _made(stress: _Stress, rows: Rows) -> FloatArray:
+    """(len(rows), len(_COLUMNS)) figures of these runs."""
+    kinds_of = list(stress.scenarios.values())
+    figures = np.empty((len(rows), len(_COLUMNS)))
+    for place, row in enumerate(rows):
+        scenario, rate, draw = (int(index) for index in np.unravel_index(int(row), stress.shape))
+        drawn = draw_glitches(len(stress.pair), stress.seed, draw)
+        spoiled, injected = spoil(stress.pair, drawn, kinds_of[scenario], stress.rates[rate])
+        figures[place] = _figures_of(spoiled, stress.config, injected)
+    return figures
+
+
+def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> FloatArray:
+    """The figures of both variants, in the order of _COLUMNS."""
+    adjusted = adjust(pair, config.price_transform)
+    indicators = indicate(adjusted, config)
+    signals = Signals(**{name: getattr(indicators, name) for name in Signals._fields})
+    rules = rules_of(config, len(_VARIANTS))
+    rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
+    tallies = tally_many(tape_of(adjusted.market), terms_of(pair.y_spec, pair.x_spec), signals, rules)
+    figures = tallies[:, [TALLY.index(name) for name in ("trades", "costs", "equity", "on_hold")]]
+    figures[:, _FIGURES.index("net")] -= config.capital
+    return np.append(np.float64(injected), figures)
+
+
+# --- tables and words ----------------------------------------------------------------------------------------------------
+def _differences(runs: Any) -> dict[str, Any]:
+    """Of a table of figures, or of one row of it."""
+    return {"extra_trades": runs["trades_flat"] - runs["trades_hold"], "extra_costs": runs["costs_flat"] - runs["costs_hold"],
+            "saved": runs["net_hold"] - runs["net_flat"]}
+
+
+def _table(runs: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for (kind, rate), group in runs.groupby(["kind", "rate"], sort=False):
+        row: dict[str, Any] = {"kind": kind, "rate": rate, **{name: float(group[name].mean()) for name in _COLUMNS}}
+        for name, values in _differences(group).items():
+            row[name], row[f"{name}_error"] = _mean_and_error(values)
+            row[f"{name}_spread"] = float(values.std())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _mean_and_error(values: pd.Series) -> tuple[float, float]:
+    return float(values.mean()), float(values.std() / np.sqrt(len(values)))
+
+
+def _judged_kind(runs: pd.DataFrame) -> str:
+    return str(runs["kind"].iloc[0])  # the mixed one where there are several
+
+
+def _more(amount: float, unit: str, digits: int = 0) -> str:
+    return f"{abs(amount):,.{digits}f} {unit} {'more' if amount >= 0 else 'less' if unit == 'CNY' else 'fewer'}"

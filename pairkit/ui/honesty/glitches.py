@@ -1,0 +1,47 @@
+"""The glitches panel: what Hold and being forced flat leave as more bars are spoiled, and the figures of each kind."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from pairkit.charts.glitches import figures
+from pairkit.charts.theme import ThemeName
+from pairkit.research.glitches import GlitchStress
+from pairkit.research.spoiled_bars import KINDS
+from pairkit.ui.exports import QUIET
+
+_MONEY = {"net_hold": "Left with Hold", "net_flat": "Left forced flat", "saved": "Hold is better by", "saved_error": "its error",
+          "extra_costs": "of it fees and slippage", "extra_costs_error": "its error "}
+_COUNTS = {"injected": "Bars spoiled", "hold_bars_hold": "Bars on Hold", "trades_hold": "Round trips with Hold",
+           "trades_flat": "Round trips forced flat"}
+
+
+def draw(found: GlitchStress, theme: ThemeName) -> None:
+    """Both figures side by side, what each kind does, and the table; money in CNY."""
+    result, difference = figures(found, theme)
+    left, right = st.columns(2)
+    left.plotly_chart(Figure(result), key="glitches_result", theme=None, config=QUIET)
+    right.plotly_chart(Figure(difference), key="glitches_difference", theme=None, config=QUIET)
+    st.badge("SPOILED ON PURPOSE", icon=":material/science:", color="orange",
+             help="Only this check sees the spoiled bars. Your data, runs and results are as they were.")
+    st.dataframe(_shown(found), hide_index=True, key="glitches_table")
+    present = set(found.table["kind"])
+    kinds = "; ".join(f"{name.replace('_', ' ')}: {meaning}" for name, meaning in KINDS.items() if name in present)
+    asked = found.settings
+    st.caption(
+        f"{kinds}. Means over {asked['draws']} draws, seed {asked['seed']}; money in CNY, errors are standard errors. Forced "
+        "flat orders an exit at the first invalid bar; entries follow the config's rules in both. Passed: Hold leaves more by "
+        "over two standard errors. Failed: less by as much.")
+
+
+def _shown(found: GlitchStress) -> pd.DataFrame:
+    as_is = pd.DataFrame([{"kind": "as they are", "rate": 0.0, **found.unspoiled.to_dict()}])
+    every = pd.concat([as_is, found.table], ignore_index=True)
+    shares = [f"{100 * rate:g} %" for rate in every["rate"]]
+    shown = pd.DataFrame({"Glitch": every["kind"].str.replace("_", " "), "Share": shares})
+    for name, told in {**_COUNTS, **_MONEY}.items():
+        digits = 1 if name in _COUNTS else 0
+        shown[told] = [f"{value:,.{digits}f}" if pd.notna(value) else "" for value in every[name]]
+    return shown
