@@ -234,7 +234,7 @@ def test_a_manifest_carries_the_count_and_an_old_one_still_reads(pair, table, tm
 
 
 def test_the_commands_count_list_and_reset(cli, tmp_path, monkeypatch):  # noqa: F811  the fixture
-    """A run and a sweep are counted, `list` tells, `reset` forgets, and the next manifest says so."""
+    """A run, a sweep and an audit are counted, `list` tells, `reset` forgets, and the next manifest says so."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     snapshots = PROJECT / "snapshots"
     assert "No trial" in cli("trials", "list").out
@@ -249,6 +249,10 @@ def test_the_commands_count_list_and_reset(cli, tmp_path, monkeypatch):  # noqa:
     assert "3 trials were forgotten" in cli("trials", "list").out
     after = json.loads(cli("run", "demo", "RB", "HC", "--dir", snapshots, "--json").out)["trials"]
     assert (after["n_configs"], [one["forgotten"] for one in after["resets"]]) == (1, [3])
+    audit = ("audit", "demo", "M", "RM", "--dir", snapshots, "--check", "walk_forward", "--set", "entry_z=2.2", "--json")
+    assert json.loads(cli(*audit).out)["checks"][0]["check"] == "walk_forward"
+    listed = {one["y"]: one["made_by"] for one in json.loads(cli("trials", "list", "--json").out)}
+    assert listed == {"RB": {"run": 1}, "M": {"check": 1}}
 
 
 def test_a_command_goes_on_without_a_ledger(cli, tmp_path, monkeypatch):  # noqa: F811  the fixture

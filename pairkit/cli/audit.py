@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import NOT_DONE, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_path
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_path, tell_uncounted
 
 if TYPE_CHECKING:
     from pairkit.checks import CheckResult
@@ -41,8 +41,10 @@ def audit_command(
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
     from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.trials import note_run
     from pairkit.research.experiment import Case
     from pairkit.research.laboratory import EXPERIMENTS, experiment_of
+    from pairkit.run import run_backtest
 
     asked = list(dict.fromkeys(experiment_of(name).check for name in (checks or EXPERIMENTS)))
     for name, values in given.items():
@@ -50,6 +52,7 @@ def audit_command(
     opened = open_snapshot(snapshot_path(snapshot, directory))
     pair = opened.pair(y, x)
     case = Case(pair if first is last is None else pair.between(first, last), config, opened)
+    tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
     results, whole = _made(case, asked, given, quiet=as_json)
     if as_json:
         typer.echo(json.dumps({"snapshot": opened.id, "y": y, "x": x, "config": config.model_dump(mode="json"),
