@@ -337,6 +337,8 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     e = _residual(y, x, slope, mean_y, mean_x)
     if rule != _FIXED:
         lags = _choose_lags(e, rule)
+    if lags == 1:
+        return _t_of_level(_residual_gram(_gram_at_one_lag(e, e, 0.0, 0.0), 1, 0, 0.0), 1, y.size - 2), lags
     return _t_of_level(_residual_columns(e, lags, lags + 1, False), lags, y.size - 1 - lags), lags
 
 
