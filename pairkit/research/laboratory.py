@@ -38,6 +38,12 @@ def _placebo(case: Case, given: Settings, progress: Progress | None, cancelled: 
     return placebo(case.pair, case.config, **given, others=strangers, progress=progress, cancelled=cancelled)
 
 
+def _realism(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.realism import realism_ladder
+
+    return realism_ladder(case.pair, case.config, **given, progress=progress, cancelled=cancelled)
+
+
 def _overfitting(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
     from pairkit.audit.trials import tried
     from pairkit.research.overfitting import overfitting
@@ -50,6 +56,23 @@ def _walk_forward(case: Case, given: Settings, progress: Progress | None, cancel
 
     settings = {**given, "anchored": given["anchored"] == "yes"}
     return walk_forward(case.pair, case.config, **settings, progress=progress, cancelled=cancelled)
+
+
+def _glitches(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.glitches import RATES, glitch_stress
+    from pairkit.research.spoiled_bars import KINDS
+
+    rates = [rate * given["most"] / max(RATES) for rate in RATES]
+    kinds = tuple(KINDS) if given["kind"] == "all" else (given["kind"],)
+    return glitch_stress(case.pair, case.config, rates=rates, kinds=kinds, draws=given["draws"], seed=given["seed"],
+                         progress=progress, cancelled=cancelled)
+
+
+def _warm_up(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
+    from pairkit.research.warm_up import warm_up_sensitivity
+
+    steps = [2**power for power in range(given["starts"])]
+    return warm_up_sensitivity(case.pair, case.config, steps=steps, progress=progress, cancelled=cancelled)
 
 
 _ALL = (
@@ -76,6 +99,12 @@ _ALL = (
                         choices=("block_shuffle", "shift", "mismatch")),
                  Option("block", 20, "Bars in each block that is shuffled.", 1, 500, 5), SEED)),
     Experiment(
+        "realism", "Realism", ask=_realism, unit="rungs",
+        meaning="The same config is played first as on paper, with the hedge of the same bar, filled at the close that decides, "
+        "in fractions of a lot and for free; then one step at a time as it would really have gone.",
+        alarm="a paper result that is gone on the last rung: it was made by what nobody can trade.",
+        options=()),
+    Experiment(
         "overfitting", "Overfitting", ask=_overfitting, unit="trials",
         meaning="The result is held against the luck of all trials made on this pair, and the best of the settings around it "
         "is followed from one part of the data to the other.",
@@ -93,6 +122,23 @@ _ALL = (
                  Option("anchored", "no", "Train on all bars from the first on.", choices=("no", "yes")),
                  Option("choose", "sharpe", "The best trial in train, or the one whose neighbours do best.",
                         choices=("sharpe", "plateau")))),
+    Experiment(
+        "glitches", "Bad data", ask=_glitches, unit="runs",
+        meaning="Bars are spoiled on purpose, and the run is made with Hold and again with an exit at the first invalid bar, as "
+        "many programs do; the difference is what holding is worth.",
+        alarm="Hold leaves less than being forced flat by more than chance, or a result that falls apart at a share of bad bars "
+        "that your data have.",
+        options=(Option("most", 0.04, "Largest share of bars to spoil; a half, a quarter ... of it too.", 0.002, 0.5, 0.01),
+                 Option("kind", "all", "Every kind alone and all mixed, or one alone.",
+                        choices=("all", "missing_bar", "late_leg", "spike", "zero_settle")),
+                 Option("draws", 20, "Times that other bars are drawn.", 2, 1000, 10), SEED)),
+    Experiment(
+        "warm_up", "Warm-up", ask=_warm_up, unit="starts",
+        meaning="The data are begun later, by one longest window, two, four and so on, and every column is compared on the bars "
+        "that both runs have, after the warm-up.",
+        alarm="a column over a window that differs at all, or a recursive one that never comes together: the result depends on "
+        "the first day.",
+        options=(Option("starts", 4, "How many later starts: after 1, 2, 4, 8 ... windows.", 1, 8, 1),)),
 )
 EXPERIMENTS: dict[CheckName, Experiment] = {one.check: one for one in _ALL}
 
