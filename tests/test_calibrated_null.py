@@ -22,6 +22,7 @@ from pairkit.config import StrategyConfig
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, NullTable, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
+from pairkit.research.compare import input_differences
 from pairkit.research.sweep import sweep
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
@@ -235,3 +236,4 @@ def test_a_manifest_older_than_the_setting_can_still_be_rerun(tmp_path):
     assert again.verdict == "same"
     assert again.run.config.adf_null == "mackinnon"
     assert any("before there was a setting adf_null" in note for note in again.notes)
+    assert input_differences({"then": again.recorded.content["inputs"], "now": again.made.content["inputs"]}).empty

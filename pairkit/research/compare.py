@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit import columns
+from pairkit.config import LATER_SETTINGS
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -45,7 +46,7 @@ def _flat(inputs: Mapping[str, Any]) -> dict[str, str]:
             "pair": f"{inputs['pair']['y']}-{inputs['pair']['x']}",
             "bars": f"{bars['rows']:,}, {bars['first']} to {bars['last']} ({bars['content_hash'][:12]})"}
     flat |= {f"{leg} {term}": str(value) for leg, spec in zip("yx", specs, strict=True) for term, value in spec.items()}
-    return {**flat, **{name: str(value) for name, value in inputs["config"].items()}}
+    return {**flat, **{name: str(value) for name, value in {**LATER_SETTINGS, **inputs["config"]}.items()}}
 
 
 def metric_table(metrics: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
