@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshot import open_snapshot
 from pairkit.audit.trials import TrialCount
@@ -294,3 +295,20 @@ def test_the_figures_drawn_are_those_found(pair):
     never = overfitting(pair, BASE.replace(entry_z=3.9), {"stop_z": [4.0, 4.1, 4.2]}, **QUICK)
     assert all(Figure(spec).to_json() for spec in figures(never))
     assert "n/a" in shown(never)["Value"].to_list()
+
+
+def test_the_panel_says_whose_trials_were_counted():
+    """Figures, both charts and the table are drawn, in either theme, with the trials' source in words."""
+    def panel() -> None:
+        from pairkit.audit.trials import TrialCount
+        from pairkit.research.overfitting import overfitting
+        from pairkit.ui.honesty.overfitting import draw
+        from tests.test_overfitting import BASE, QUICK, SPACE, build_pair
+
+        draw(overfitting(build_pair(3, 400), BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK), "dark")
+
+    page = AppTest.from_function(panel, default_timeout=120).run()
+    assert not page.exception
+    assert "**480** trials: the trials really made on this pair" in page.markdown[0].value
+    assert len(page.get("plotly_chart")) == 2
+    assert page.table[0].value["Figure"].iloc[0] == "Sharpe ratio"

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
@@ -281,3 +282,21 @@ def test_the_figures_drawn_are_those_found(pair, found):
         assert all(Figure(spec).to_json() for spec in (curve, scatter, choices))
     none = walk_forward(pair, BASE.replace(entry_z=5.0, stop_z=6.0), {"max_holding_days": [5, 9]}, **LENGTHS)
     assert all(Figure(spec).to_json() for spec in figures(none))
+
+
+@pytest.mark.parametrize("entry", [1.2, 5.0])
+def test_the_panel_draws_what_was_found(entry):
+    """Three charts, how stable the choices were, and the folds; also where no fold ever traded."""
+    def panel(entry: float) -> None:
+        from pairkit.research.walk_forward import walk_forward
+        from pairkit.ui.honesty.walk_forward import draw
+        from tests.test_walk_forward import BASE, LENGTHS, linked
+
+        config = BASE.replace(entry_z=entry, stop_z=6.0)
+        draw(walk_forward(linked(), config, {"max_holding_days": [5, 9]}, **LENGTHS), "light")
+
+    page = AppTest.from_function(panel, args=(entry,), default_timeout=120).run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 3
+    assert page.table[0].value["Setting"].to_list() == ["max holding days"]
+    assert ("beats n/a" in page.markdown[0].value) == (entry == 5.0)
