@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from pairkit.audit.check_book import recall
+from pairkit.audit.trials import tried
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.pair import Provenance
 from pairkit.research import laboratory
 from pairkit.research.experiment import Case, Experiment, Option
-from pairkit.research.laboratory import EXPERIMENTS, examine
+from pairkit.research.laboratory import EXPERIMENTS, examine, examine_and_keep
 from tests.pairs import build_pair
 
 OPTIONS = (Option("draws", 300, "How many.", 10, 1000, 10), Option("share", 0.5, "Of what.", 0, 1, 0.1),
@@ -101,3 +104,19 @@ def test_a_stop_ends_it(fakes, case):
     """Cancelled work raises, and gives no half result."""
     with pytest.raises(CancelledError):
         examine(case, cancelled=lambda: True)
+
+
+def test_what_is_made_before_a_stop_is_kept(fakes, tmp_path, monkeypatch):
+    """Each result is in the book as soon as it is made; the run counts as a trial once all are."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    pair = replace(build_pair(5, 120), provenance=Provenance("ab" * 32, "small"))
+    case, stop = Case(pair, StrategyConfig()), []
+    made = examine_and_keep(case, ["placebo", "realism"], cancelled=lambda: bool(stop))
+    stop.append(next(made))
+    with pytest.raises(CancelledError):
+        next(made)
+    assert [one.check for one in recall(pair, case.config)] == ["placebo"]
+    assert tried(pair).n_configs == 0
+    assert [check for check, _ in examine_and_keep(case, ["placebo", "realism"])] == ["placebo", "realism"]
+    assert [one.check for one in recall(pair, case.config)] == ["placebo", "realism"]
+    assert dict(tried(pair).made_by) == {"check": 1}

@@ -50,7 +50,7 @@ def test_nothing_is_claimed_before_it_is_made():
     """Every check is listed with its question and stands as not made."""
     page = honesty()
     assert verdicts(page) == ["made"] * len(CHECKS)
-    assert page.table[0].value["Question"].to_list() == list(CHECKS.values())
+    assert page.table[0].value["What was found"].to_list() == [f":gray[{question}]" for question in CHECKS.values()]
     assert "none of 8 checks made" in said(page)
 
 

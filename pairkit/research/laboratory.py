@@ -6,11 +6,14 @@ record, with its tables; its `result()` is the outcome in the shape that all che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from pairkit.audit.check_book import remember
+from pairkit.audit.trials import note_run, tried
 from pairkit.checks import CheckName
 from pairkit.errors import ConfigError
 from pairkit.research.experiment import Cancelled, Case, Checked, Experiment, Option, Progress, Settings
+from pairkit.run import run_backtest
 
 SEED = Option("seed", 0, "Same seed, same result.", 0, 2**31 - 1, 1)
 
@@ -45,7 +48,6 @@ def _realism(case: Case, given: Settings, progress: Progress | None, cancelled: 
 
 
 def _overfitting(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.audit.trials import tried
     from pairkit.research.overfitting import overfitting
 
     return overfitting(case.pair, case.config, **given, ledger=tried(case.pair), progress=progress, cancelled=cancelled)
@@ -176,6 +178,28 @@ def examine(
         return (lambda done, total: progress(done, total, unit)) if progress else None
 
     return {one.check: one.ask(case, given[one.check], telling(f"{one.unit} ({one.title})"), cancelled) for one in asked}
+
+
+def examine_and_keep(
+    case: Case, checks: Iterable[str], settings: Mapping[str, Settings] | None = None, *,
+    progress: Callable[..., None] | None = None, cancelled: Cancelled | None = None,
+) -> Iterator[tuple[CheckName, Checked]]:
+    """As `examine`, one check after the other; each goes into the book of checks as soon as it is made.
+
+    The run itself is counted as a trial on its pair. The configs that a check tries around it are not: nobody chooses among them,
+    and a check must not make the next one harsher.
+
+    Raises
+    ------
+    RunError
+        The book cannot be written; the check it was made for has been handed over by then.
+    """
+    for check in [experiment_of(name).check for name in checks]:
+        found = examine(case, [check], settings, progress=progress, cancelled=cancelled)[check]
+        yield check, found
+        if case.pair.provenance.snapshot_id:
+            remember(case.pair, case.config, [found.result()])
+    note_run(run_backtest(case.pair, case.config), "check")
 
 
 def experiment_of(name: str) -> Experiment:

@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.check_book import recall, remember
+from pairkit.audit.check_book import recall
 from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckName, CheckResult
 from pairkit.research.experiment import Case, Checked, Experiment, Option
-from pairkit.research.laboratory import EXPERIMENTS, examine
+from pairkit.research.laboratory import EXPERIMENTS, examine_and_keep
 from pairkit.ui import runs, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
@@ -62,9 +62,8 @@ def _overview(known: Mapping[CheckName, CheckResult]) -> None:
     rows = []
     for check, question in CHECKS.items():
         found = known.get(check)
-        rows.append({"Check": EXPERIMENTS[check].title if check in EXPERIMENTS else check, "Question": question,
-                     "Verdict": MARKS[found.verdict if found else None],
-                     "What was found": views.escape(found.sentence) if found else "–"})
+        rows.append({"Check": EXPERIMENTS[check].title, "Verdict": MARKS[found.verdict if found else None],
+                     "What was found": views.escape(found.sentence) if found else f":gray[{views.escape(question)}]"})
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every check, and what it found of this run")
 
 
@@ -120,20 +119,17 @@ def _drawing(check: CheckName) -> Callable[[Checked, ThemeName], None]:
 
 
 # --- making checks -----------------------------------------------------------------------------------------------------
-def _begin(case: Case, settings: dict[CheckName, dict[str, Any]]) -> None:
+def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
     """Start the checks in a thread; each is kept as soon as it is made, so that a stop loses only the one under way."""
     kept: dict[Any, Checked] = st.session_state.setdefault(FOUND, {})
     run = _run_key(case)
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> int:
-        for check, given in settings.items():
-            found = examine(case, [check], {check: given}, progress=progress, cancelled=cancelled)[check]
+        for check, found in examine_and_keep(case, settings, settings, progress=progress, cancelled=cancelled):
             kept.pop((*run, check), None)
             kept[*run, check] = found
             for oldest in list(kept)[:-_MOST_KEPT]:
                 del kept[oldest]
-            if case.pair.provenance.snapshot_id:
-                remember(case.pair, case.config, [found.result()])
         return len(settings)
 
     st.session_state[JOB] = Job(work, "steps", {"told": False}).begin()
