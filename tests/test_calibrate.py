@@ -109,7 +109,7 @@ def test_the_verdict_is_the_rule_that_is_stated(config, verdict, says):
     result = found.result()
     assert (result.check, result.verdict) == ("calibration", verdict)
     assert says in result.sentence
-    assert f"{100 * found.size:.3g} %" in result.sentence
+    assert f"{100 * found.size:.3g} ± " in result.sentence
     assert result.figures["size"] == found.size
     assert (result.settings["draws"], result.settings["seed"]) == (150, 0)
     json.dumps(result.to_dict(), allow_nan=False)

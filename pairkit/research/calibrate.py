@@ -111,7 +111,7 @@ class Calibration:
 
     def _sentence(self, holds: bool, told: bool) -> str:
         nominal = self.config.adf_max_pvalue
-        found = (f"At a nominal {_percent(nominal)} the gate passes {_percent(self.size)} (± {100 * self.size_error:.2g}) of the "
+        found = (f"At a nominal {_percent(nominal)} the gate passes {100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the "
                  "bars of unrelated pairs")
         band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
         if not self.config.adf_gate:
