@@ -110,15 +110,16 @@ def _sum_of_lanes(lanes):
 
 
 @kernel
-def _mean(values):
-    """About the first value."""
-    lanes, blocks = np.zeros(_LANES), values.size // _LANES
+def _means(y, x):
+    """Each about its first value."""
+    lanes, blocks = np.zeros((2, _LANES)), y.size // _LANES
     for block in range(blocks):
         for lane in range(_LANES):
-            lanes[lane] += values[block * _LANES + lane] - values[0]
-    for t in range(blocks * _LANES, values.size):
-        lanes[0] += values[t] - values[0]
-    return values[0] + _sum_of_lanes(lanes) / values.size
+            lanes[0, lane] += y[block * _LANES + lane] - y[0]
+            lanes[1, lane] += x[block * _LANES + lane] - x[0]
+    for t in range(blocks * _LANES, y.size):
+        lanes[0, 0], lanes[1, 0] = lanes[0, 0] + (y[t] - y[0]), lanes[1, 0] + (x[t] - x[0])
+    return y[0] + _sum_of_lanes(lanes[0]) / y.size, x[0] + _sum_of_lanes(lanes[1]) / y.size
 
 
 @kernel
@@ -344,9 +345,13 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
 
 @kernel
 def _both_ways(y, x, lags, rule):
-    mean_y, mean_x = _mean(y), _mean(x)
-    syy, sxx, sxy = _squares(y, x, mean_y, mean_x)
+    mean_y, mean_x = _means(y, x)
     gram = _gram(y, x, lags, mean_y, mean_x) if rule == _FIXED else np.empty((0, 0))
+    if rule == _FIXED and lags == 1:  # whose levels are those of all bars but the first and the last
+        v, u, w, z = y[0] - mean_y, x[0] - mean_x, y[y.size - 1] - mean_y, x[x.size - 1] - mean_x
+        syy, sxx, sxy = gram[4, 4] + v * v + w * w, gram[5, 5] + u * u + z * z, gram[4, 5] + v * u + w * z
+    else:
+        syy, sxx, sxy = _squares(y, x, mean_y, mean_x)
     forward = _one_way(y, x, mean_y, mean_x, (syy, sxx, sxy), gram, 0, lags, rule)
     backward = _one_way(x, y, mean_x, mean_y, (sxx, syy, sxy), gram, 1, lags, rule)
     return forward[0], backward[0], forward[1], backward[1]
@@ -363,14 +368,15 @@ def _both_ways_many(y, x, bars, lags, rule):
 
 @kernel
 def _johansen(y, x, lags):
-    mean_y, mean_x = _mean(y), _mean(x)
+    mean_y, mean_x = _means(y, x)
     gram = _gram(y, x, lags, mean_y, mean_x)
     size, rows, last = 2 * lags + 4, y.size - 1 - lags, y.size - 1
     sums = np.empty(size)
     for i in range(lags + 1):  # of changes: where they end, less where they begin; the change itself is the last of them
         back = i + 1 if i < lags else 0
         sums[2 * i], sums[2 * i + 1] = y[last - back] - y[lags - back], x[last - back] - x[lags - back]
-    sums[size - 2], sums[size - 1] = rows * (_mean(y[lags:last]) - mean_y), rows * (_mean(x[lags:last]) - mean_x)
+    level_y, level_x = _means(y[lags:last], x[lags:last])
+    sums[size - 2], sums[size - 1] = rows * (level_y - mean_y), rows * (level_x - mean_x)
     for i in range(size):
         for j in range(size):
             gram[i, j] -= sums[i] / rows * sums[j]

@@ -47,17 +47,38 @@ def align(panel: Panel, pairs: IntArray) -> Aligned:
 
 
 @kernel
+def _are_same(a, b):
+    """Counted, not stopped at the first that differs: without a branch the loop takes many at a time."""
+    same = 0
+    for k in range(a.size):
+        same += a[k] == b[k]
+    return same == a.size
+
+
+@kernel
+def _copy(values, out):
+    for k in range(values.size):
+        out[k] = values[k]
+
+
+@kernel
 def _align(days, values, starts, pairs, y, x, bars):
     for k in range(bars.size):
         i, j = starts[pairs[k, 0]], starts[pairs[k, 1]]
         end_i, end_j = starts[pairs[k, 0] + 1], starts[pairs[k, 1] + 1]
-        n = 0
+        n, untried = 0, True
         while i < end_i and j < end_j:
-            if days[i] == days[j]:
+            rest = min(end_i - i, end_j - j)
+            if days[i] < days[j]:
+                i += 1
+            elif days[i] > days[j]:
+                j += 1
+            elif untried and _are_same(days[i:i + rest], days[j:j + rest]):  # so it is with most pairs of one market
+                _copy(values[i:i + rest], y[k, n:n + rest])
+                _copy(values[j:j + rest], x[k, n:n + rest])
+                n, i, j = n + rest, i + rest, j + rest
+            else:
+                untried = False
                 y[k, n], x[k, n] = values[i], values[j]
                 n, i, j = n + 1, i + 1, j + 1
-            elif days[i] < days[j]:
-                i += 1
-            else:
-                j += 1
         bars[k] = n
