@@ -208,6 +208,11 @@ def lots_at_the_deciding_close(pair, config):
     return frame.assign(lots_y=frame["lots_y"].mask(frame["state"] == "ENTERING", lots))
 
 
+def side_of_the_days_own_move(pair, config):
+    """Long on days that rise, from their open on: only the ratio of the day's own prices is read."""
+    return clean(pair, config).assign(position=np.sign(np.round(pair.y.close / pair.y.open - 1.0, 6)))
+
+
 def tomorrows_reason(pair, config):
     """Right in every number, and a reason that is told a bar early."""
     frame = clean(pair, config)
@@ -342,6 +347,7 @@ LEAKS = {
     whole_sample_clip: (BOTH, "y"), weeks_last_value: (BOTH, "z"), every_fiftieth_bar: (BOTH, "z"),
     only_the_last_bar: (PREFIX, "z"), unlagged_position: (CONTRACT, "position"), position_a_bar_early: (BOTH, "position"),
     flat_on_the_last_bar: (PREFIX, "position"), lots_at_the_deciding_close: (CONTRACT, "lots_y"),
+    side_of_the_days_own_move: (CONTRACT, "position"),
     tomorrows_reason: (BOTH, "reason"), stop_at_tomorrows_low: (BOTH, "state"), cost_at_tomorrows_close: (BOTH, "cost"),
     marked_to_tomorrows_settle: (BOTH, "pnl"), lots_by_later_volatility: (BOTH, "lots_y"), normalised_equity: (BOTH, "equity"),
     best_mark_of_later_days: (BOTH, "trades.best_mark"), trades_that_ended_well: (BOTH, "trades.entry_filled"),

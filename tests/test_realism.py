@@ -18,6 +18,7 @@ from pairkit.errors import CancelledError
 from pairkit.research.observed import first_difference
 from pairkit.research.realism import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
 from pairkit.run import run_backtest
+from pairkit.trading.engine import TALLY
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of, spec
 
 STEPS = [rung.name for rung in RUNGS]
@@ -55,7 +56,7 @@ def test_the_last_rung_is_the_run(seed):
 def paper_equity(pair, config):
     """A paper trader in plain Python: today's regression, traded at today's close, any fraction of a lot, free of charge."""
     y, x = np.log(pair.y.close), np.log(pair.x.close)
-    spread, slopes = [], []
+    spread, hedged = [], [np.nan]
     equity, out, lots, side = config.capital, [], np.zeros(2), 0
     for t in range(len(pair)):
         if t:
@@ -63,7 +64,8 @@ def paper_equity(pair, config):
         out.append(equity)
         past = slice(t - config.hedge_window + 1, t + 1)
         slope, intercept = np.polyfit(x[past], y[past], 1) if past.start >= 0 else (np.nan, np.nan)
-        slopes.append(slope)
+        if t:
+            hedged.append(y[t] - y[t - 1] - slope * (x[t] - x[t - 1]))
         spread.append(y[t] - intercept - slope * x[t])
         recent = np.array(spread[-config.z_window:])
         z = (recent[-1] - recent.mean()) / recent.std(ddof=1) if len(recent) == config.z_window else np.nan
@@ -73,14 +75,17 @@ def paper_equity(pair, config):
             side, lots = 0, np.zeros(2)
         elif not side and config.entry_z <= abs(z) < config.stop_z:
             side = -1 if z > 0 else 1
-            lots_y = config.capital * min(config.max_leverage / (1 + abs(slope)), 1.0) / (10 * pair.y.close[t])
+            vol = np.std(hedged[-config.vol_window:], ddof=1) * math.sqrt(252)
+            share = min(config.max_leverage / (1 + abs(slope)), config.vol_target / vol if config.vol_target else 1.0)
+            lots_y = config.capital * share / (10 * pair.y.close[t])
             lots = side * np.array([lots_y, -slope * lots_y * pair.y.close[t] / pair.x.close[t]])
     return np.array(out)
 
 
-def test_the_first_rung_is_what_a_paper_trader_books():
+@pytest.mark.parametrize("vol_target", [0.0, 0.05])
+def test_the_first_rung_is_what_a_paper_trader_books(vol_target):
     """Against a loop in plain Python with numpy's own regression: equity on every bar."""
-    pair, config = coming_back(), CONFIG.replace(vol_target=0.0, rearm=False)
+    pair, config = coming_back(), CONFIG.replace(vol_target=vol_target, rearm=False)
     ladder = realism_ladder(pair, config)
     expected = paper_equity(pair, config)
     assert ladder.table["trades"].iloc[0] > 10
@@ -191,6 +196,8 @@ def test_the_figures_are_those_of_the_equity(seed):
         assert told["total_return"] == pytest.approx(ledger.equity[-1] / config.capital - 1, abs=1e-12)
         assert told["max_drawdown"] == pytest.approx((1 - equity / equity.cummax()).max(), abs=1e-12)
         assert told["costs"] == pytest.approx(ledger.cost.sum())
+        gross, costs = ledger.trade_money[ledger.trade_bars[:, 3] >= 0, :2].T
+        assert ledger.tally[TALLY.index("won")] == (gross > costs).sum()
         if rung:
             assert told["takes_return"] == ladder.table["total_return"].iloc[rung - 1] - told["total_return"]
 

@@ -31,7 +31,7 @@ PROOF_COLUMNS = (
     Column("check", "", "repeat, prefix, contract or control; data ... for the way from the snapshot to the pair."),
     Column("column", "", "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves."),
     Column("verdict", "", "passed, failed, or noted where nothing could be seen."),
-    Column("date", "", "First offending row: the earliest session whose value knew something later."),
+    Column("date", "", "First offending row: the earliest session found whose value knew something later."),
     Column("bars_ahead", "bars", "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar."),
     Column("by", "", "By how much the value changed; NaN for words, and where one of the two is missing."),
     Column("whole", "", "The value in the whole."),

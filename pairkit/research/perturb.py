@@ -1,8 +1,9 @@
 """A pair with one session's figures moved: as complete as it was, and as tradable.
 
 1. All of a leg's prices of the session move by one factor, its limits too, so that each stays on its side of the limits.
-2. Within that, open and close move towards each other, high, low and settle by factors of their own: a rule that reads only a
-   ratio of the session's prices is moved as well. Open and close stay where they are if either is at a limit, or not above 0.
+2. Within that, open and close move towards each other and, every other time, past each other; high, low and settle by factors
+   of their own: a rule that reads only a ratio of the session's prices is moved as well. Open and close stay where they are if
+   either is at a limit, or not above 0.
 3. The previous close moves by another factor, volume and open interest by a third.
 
 Contract names stay: they were chosen the session before (docs/semantics.md 1.3).
@@ -29,7 +30,7 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
 def _moved(leg: Leg, row: int, rng: np.random.Generator) -> Leg:
     today, before = 1.0 + rng.choice([-1.0, 1.0], 2) * rng.uniform(0.005, 0.08, 2)
     size = rng.uniform(0.1, 5.0)
-    inside, apart = rng.uniform(0.1, 0.4, 2), rng.uniform(0.995, 1.005, 3)
+    inside, apart = rng.uniform(0.1, 0.9, 2), rng.uniform(0.995, 1.005, 3)
     values = {name: float(getattr(leg, name)[row]) for name in PRICES}
     if _free(values):
         middle = values["close"] - values["open"]
