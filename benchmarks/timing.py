@@ -30,17 +30,18 @@ def beside(contenders: list[Contender], rounds: int = 5, round_seconds: float = 
     """Each contender once a round, in turn; every one is called once before, to compile and to warm up.
 
     A call shorter than `round_seconds` is made again and again until a round lasts about so long, at most 1,000 times: what is
-    timed is then the work, and not the first touch of memory that the others have used.
+    timed is then the work, and not the first touch of memory that the others have used. One above a second has three rounds.
     """
     results: dict[str, Any] = {}
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
-    calls: dict[str, int] = {}
+    calls, turns = {}, {}
     for contender in contenders:
         contender.call()
         results[contender.name], seconds = _called(contender, 1)
         calls[contender.name] = min(max(int(round_seconds / max(seconds, 1e-9)), 1), 1_000)
-    for _ in range(rounds):
-        for contender in contenders:
+        turns[contender.name] = rounds if seconds < 1.0 else min(rounds, 3)
+    for turn in range(rounds):
+        for contender in (c for c in contenders if turn < turns[c.name]):
             results[contender.name], seconds = _called(contender, calls[contender.name])
             times[contender.name].append(seconds / contender.units)
     return [Timed(c.name, statistics.median(times[c.name]), results[c.name], c.note) for c in contenders]
