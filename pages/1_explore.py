@@ -4,7 +4,7 @@ import streamlit as st
 
 from pairkit.ui import explore, settings, shell
 
-shell.guard()
+shell.guard(__file__)
 explore.begin()
 choice = shell.choose_pair()
 settings.choose_config(explore.redraw)

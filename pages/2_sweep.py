@@ -4,7 +4,7 @@ import streamlit as st
 
 from pairkit.ui import settings, shell, sweep
 
-shell.guard()
+shell.guard(__file__)
 st.markdown("#### Sweep")
 choice = shell.choose_pair()
 config, faults = settings.choose_config()

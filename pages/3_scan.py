@@ -4,7 +4,7 @@ import streamlit as st
 
 from pairkit.ui import scan, shell
 
-shell.guard()
+shell.guard(__file__)
 st.markdown("#### Scan")
 snapshot = shell.choose_snapshot()
 shell.tell_link_faults()

@@ -6,7 +6,7 @@ from pairkit.research.experiment import Case
 from pairkit.ui import settings, shell
 from pairkit.ui.honesty import page
 
-shell.guard()
+shell.guard(__file__)
 choice = shell.choose_pair()
 config, faults = settings.choose_config()
 shell.tell_link_faults()

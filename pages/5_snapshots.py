@@ -4,7 +4,7 @@ import streamlit as st
 
 from pairkit.ui import chart, shell, snapshots, snapshots_compare, snapshots_import, snapshots_quality, snapshots_take
 
-shell.guard()
+shell.guard(__file__)
 chart.load_plotly()
 found = snapshots.listed()
 snapshots.heading(found)

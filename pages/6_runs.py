@@ -4,7 +4,7 @@ import streamlit as st
 
 from pairkit.ui import runs_compare, runs_page, shell
 
-shell.guard()
+shell.guard(__file__)
 st.markdown("#### Saved runs")
 found = runs_page.saved()
 runs_page.tell_damaged(found)

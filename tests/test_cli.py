@@ -138,6 +138,13 @@ def test_the_rerun_command_of_a_manifest_makes_the_same_manifest(cli, folder):
     assert cli(*words[3:], "--dir", folder, "--json").out == first
 
 
+def test_roots_may_be_typed_in_small_letters(cli, folder):
+    """The manifest names them as the snapshot does."""
+    small = cli("run", "small", "rb", "Hc", "--dir", folder, "--json")
+    assert small.code == 0
+    assert small.out == cli("run", "small", "RB", "HC", "--dir", folder, "--json").out
+
+
 def test_a_snapshot_may_be_named_by_its_path(cli, folder):
     """Where no snapshot of that name is in the folder."""
     by_path = cli("run", folder / "small", "RB", "HC", "--json")

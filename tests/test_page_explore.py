@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshot import open_snapshot
-from pairkit.charts import figure_spec
+from pairkit.charts import figure_spec, plot_run
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
 from pairkit.ui import bars, exports, settings, views
@@ -162,6 +162,49 @@ def test_a_bad_link_is_told_and_the_default_used():
         assert words in said(page)
 
 
+def test_a_notice_about_a_link_can_be_dismissed():
+    """What is told of a bad link goes at the press of a button, for good."""
+    page = app(entry_z="99")
+    assert page.warning
+    page.button(key="dismiss_link_faults").click().run()
+    assert not page.warning
+    assert not page.run().warning
+
+
+def test_a_notice_about_a_link_goes_with_the_page():
+    """What was told on the first page is not told again on the next."""
+    page = app(entry_z="99")
+    assert page.warning
+    page.switch_page("pages/2_sweep.py").run()
+    assert not page.warning
+
+
+def test_a_link_may_name_its_legs_in_small_letters():
+    """y=ta and x=ma open TA and MA without a notice."""
+    page = app(y="ta", x="ma")
+    assert not page.warning
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "MA")
+
+
+def test_pair_and_settings_go_along_to_another_page_and_back():
+    """What is set on Explore is set on Sweep, and what is then set there is set on Explore."""
+    page = app()
+    page.selectbox(key="y").select("TA").run()
+    page.selectbox(key="x").select("MA").run()
+    page.slider(key="entry_z").set_value(2.5).run()
+    page.switch_page("pages/2_sweep.py").run()
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "MA")
+    assert page.slider(key="entry_z").value == 2.5
+    page.slider(key="exit_z").set_value(0.3).run()
+    page.selectbox(key="x").select("HC").run()
+    page.switch_page("pages/1_explore.py").run()
+    assert (page.slider(key="entry_z").value, page.slider(key="exit_z").value) == (2.5, 0.3)
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "HC")
+    assert not page.exception
+    expected = run_backtest(open_snapshot(DEMO).pair("TA", "HC"), StrategyConfig(entry_z=2.5, exit_z=0.3))
+    assert tiles(page)["Total return"] == f"{expected.metrics['total_return']:.2%}"
+
+
 def test_presets_set_all_settings_and_reset_takes_them_back():
     """A preset gives the run of its config; reset gives the defaults, from wherever."""
     page = app()
@@ -300,6 +343,11 @@ def test_the_saved_chart_is_whole(run):
     assert "plotly.js v" in page
     assert '<script src="http' not in page
     assert '"showSendToCloud": false' in page
+
+
+def test_a_chart_in_a_notebook_offers_no_upload(run):
+    """plot_run takes the button that would send the chart to plotly's servers out of the chart itself."""
+    assert plot_run(run).layout.modebar.remove == ("sendChartToCloud",)
 
 
 def test_the_packed_chart_unpacks_to_the_figure(run):

@@ -61,6 +61,7 @@ def plot_run(run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, t
     if words:
         spec["layout"]["title"] = {"text": words, "x": 0.005, "y": 0.995, "yanchor": "top", "font": {"size": 15}}
         spec["layout"]["margin"]["t"] = 34
+    spec["layout"]["modebar"]["remove"] = ["sendChartToCloud"]  # shown by a notebook, it would upload the chart
     return Figure(spec)
 
 

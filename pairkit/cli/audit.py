@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import NOT_DONE, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_path, tell_uncounted
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, tell_uncounted
 
 if TYPE_CHECKING:
     from pairkit.checks import CheckResult
@@ -40,7 +40,6 @@ def audit_command(
 ) -> None:
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
-    from pairkit.audit.snapshot import open_snapshot
     from pairkit.audit.trials import note_run
     from pairkit.research.experiment import Case
     from pairkit.research.laboratory import EXPERIMENTS, experiment_of
@@ -49,13 +48,13 @@ def audit_command(
     asked = list(dict.fromkeys(experiment_of(name).check for name in (checks or EXPERIMENTS)))
     for name, values in given.items():
         experiment_of(name).settings(values)
-    opened = open_snapshot(snapshot_path(snapshot, directory))
-    pair = opened.pair(y, x)
+    opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     case = Case(pair if first is last is None else pair.between(first, last), config, opened)
     tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
     results, whole = _made(case, asked, given, quiet=as_json)
     if as_json:
-        typer.echo(json.dumps({"snapshot": opened.id, "y": y, "x": x, "config": config.model_dump(mode="json"),
+        typer.echo(json.dumps({"snapshot": opened.id, "y": pair.y_spec.code, "x": pair.x_spec.code,
+                               "config": config.model_dump(mode="json"),
                                "checks": [one.to_dict() for one in results], "cancelled": not whole}))
     else:
         _print(results, simulated=pair.provenance.simulated)
@@ -82,19 +81,16 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
 
 def _made(case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool) -> tuple[list[CheckResult], bool]:
     """The results of the checks that were made, each kept in the book at once, and whether these are all."""
-    from pairkit.audit.check_book import remember
     from pairkit.errors import CancelledError
-    from pairkit.research.laboratory import examine
+    from pairkit.research.laboratory import examine_and_keep
 
     results: list[CheckResult] = []
     with watched("audit", quiet=quiet) as (progress, cancelled):
-        for check in asked:
-            try:
-                found = examine(case, [check], given, progress=progress, cancelled=cancelled)[check].result()
-            except CancelledError:
-                return results, False
-            results.append(found)
-            remember(case.pair, case.config, [found])
+        try:
+            for _, found in examine_and_keep(case, asked, given, progress=progress, cancelled=cancelled):
+                results.append(found.result())
+        except CancelledError:
+            return results, False
     return results, True
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from pairkit.audit.snapshot import Snapshot
     from pairkit.config import StrategyConfig
+    from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
 SnapshotFolder = Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")]
@@ -31,11 +33,10 @@ def run_command(
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
     from pairkit.audit.manifest import run_manifest, save_run
-    from pairkit.audit.snapshot import open_snapshot
     from pairkit.audit.trials import note_run, tried
     from pairkit.run import run_backtest
 
-    pair = open_snapshot(snapshot_path(snapshot, directory)).pair(y, x)
+    _, pair = snapshot_and_pair(snapshot, directory, y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
     tell_uncounted(note_run(run, "run"))
     trials = tried(run.pair)
@@ -55,6 +56,15 @@ def tell_uncounted(warning: str) -> None:
 def snapshot_path(name: str, folder: Path) -> Path:
     """The folder of a snapshot given by name, or by path."""
     return folder / name if (folder / name).is_dir() or not Path(name).is_dir() else Path(name)
+
+
+def snapshot_and_pair(name: str, folder: Path, y: str, x: str) -> tuple[Snapshot, PairFrame]:
+    """A snapshot given by name or path, and two of its roots aligned; roots may be typed in small letters."""
+    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.market.contracts import same_code
+
+    opened = open_snapshot(snapshot_path(name, folder))
+    return opened, opened.pair(same_code(y, opened.roots), same_code(x, opened.roots))
 
 
 def config_from_text(settings: list[str]) -> StrategyConfig:

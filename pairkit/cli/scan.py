@@ -30,12 +30,13 @@ def scan_command(
 ) -> None:
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
     from pairkit.audit.snapshot import open_snapshot
+    from pairkit.market.contracts import same_code
     from pairkit.research.scan import scan
 
     opened = open_snapshot(snapshot_path(snapshot, directory))
     lags_: Any = int(lags) if lags.isdecimal() else lags  # wrong ones are refused in words
     transform_: Any = transform
-    wanted = None if roots is None else [root.strip() for root in roots.split(",")]
+    wanted = None if roots is None else [same_code(root.strip(), opened.roots) for root in roots.split(",")]
     with watched(f"scan {opened.name}", quiet=as_json) as (progress, cancelled):
         table = scan(opened, roots=wanted, lags=lags_, transform=transform_, least_bars=least_bars,
                      progress=progress, cancelled=cancelled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import hand_out, print_rows, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, parsed_value, snapshot_path, tell_uncounted
+from pairkit.cli.run import SnapshotFolder, config_from_text, parsed_value, snapshot_and_pair, tell_uncounted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +35,13 @@ def sweep_command(
 ) -> None:
     """Backtest many configs of the pair Y-X. Ctrl-C stops early and keeps what is done (exit code 2)."""
     config, space = config_from_text(settings or []), space_from_text(vary)
-    from pairkit.audit.snapshot import open_snapshot
     from pairkit.audit.trials import note_sweep
     from pairkit.errors import ConfigError
     from pairkit.research.sweep import sweep
 
-    pair = open_snapshot(snapshot_path(snapshot, directory)).pair(y, x)
+    _, pair = snapshot_and_pair(snapshot, directory, y, x)
     method_: Any = method  # a wrong one is refused in words
-    with watched(f"sweep {y}-{x}", quiet=as_json) as (progress, cancelled):
+    with watched(f"sweep {pair.name}", quiet=as_json) as (progress, cancelled):
         table = sweep(pair, config, space, n=n, method=method_, seed=seed, progress=progress, cancelled=cancelled)
     tell_uncounted(note_sweep(pair, table))
     if sort not in table.columns:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pairkit.cli.run import SnapshotFolder, snapshot_path
+from pairkit.cli.run import SnapshotFolder, snapshot_and_pair
 
 trials_app = typer.Typer(no_args_is_help=True, help="How many configs were tried on each pair.")
 
@@ -43,10 +43,9 @@ def reset_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")] = False,
 ) -> None:
     """Forget the trials of a pair; that they were forgotten stays on record."""
-    from pairkit.audit.snapshot import open_snapshot
     from pairkit.audit.trials import reset
 
-    done = reset(open_snapshot(snapshot_path(snapshot, directory)).pair(y, x))
+    done = reset(snapshot_and_pair(snapshot, directory, y, x)[1])
     if as_json:
         typer.echo(json.dumps(done._asdict()))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from functools import cache
 from importlib.resources import files
@@ -98,3 +98,10 @@ def bundled_spec(code: str) -> ContractSpec:
     except KeyError:
         raise DataError(f"no bundled contract spec for {code!r}; there are specs for {', '.join(sorted(bundled_specs()))}. "
                         "Give your own ContractSpec.") from None
+
+
+def same_code(typed: str, codes: Iterable[str]) -> str:
+    """The one of these codes that was meant: as it is typed, else the one that differs by capitals alone; else what was typed."""
+    known = list(codes)
+    meant = [code for code in known if code.casefold() == typed.casefold()]
+    return meant[0] if typed not in known and len(meant) == 1 else typed

@@ -17,7 +17,6 @@ from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.ui import runs, shell, views
-from pairkit.ui.settings import link_of
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
@@ -162,8 +161,7 @@ def _open_button(one: SavedRun) -> None:
         why_not = f"Snapshot {inputs['snapshot']['name']} is not here." if inputs["snapshot"] else "Its bars are in no snapshot."
     if st.button("Open in Explore", key="open_run", icon=":material/monitoring:", disabled=bool(why_not),
                  help=why_not or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None)):
-        st.session_state[shell.LINK] = {"snapshot": name, **inputs["pair"]}
-        st.switch_page(shell.pages()[0], query_params=link_of(StrategyConfig(**inputs["config"])))
+        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"]))
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------

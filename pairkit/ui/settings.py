@@ -14,6 +14,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors
+from pairkit.ui.kept import keep
 from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
@@ -47,6 +48,7 @@ def config_in_force() -> tuple[StrategyConfig, list[str]]:
     Where they contradict each other, the last good config is returned instead, and the second part says in sentences why.
     """
     values = _values()
+    keep(SETTINGS)
     config, faults = build_config(values)
     if config is None:
         return StrategyConfig(**st.session_state.get(LAST_GOOD, {})), faults

@@ -12,14 +12,16 @@ from pairkit.audit.snapshot import Snapshot
 from pairkit.columns import LEGS
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import DataError, PairkitError
+from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
+from pairkit.ui.kept import SNAPSHOT, keep, recall
 from pairkit.ui.settings import faults_of_link, log_grid
 
 FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
 FIRST_PAIR = ("RB", "HC")
-STARTED = "app_started"
+STARTED, SHOWN = "app_started", "page_shown"
 LINK, LINK_FAULTS, CONFIG_TO_OPEN = "link", "link_faults", "config_to_open"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
@@ -32,6 +34,8 @@ _STYLE = """<style>
 .st-key-bar_chooser {gap: .45rem;}
 .st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
 [data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
+[data-testid^="stBaseButton-primary"] {background-color: #1d4ed8; border-color: #1d4ed8; color: #ffffff;}
+[data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-why {padding: .5rem .9rem;}
 </style>"""
 
@@ -50,6 +54,7 @@ def pages() -> list[st.Page]:
     return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
             st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
             st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
+            st.Page(folder / "4_honesty.py", title="Honesty", icon=":material/fact_check:"),
             st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
             st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
 
@@ -65,16 +70,22 @@ def start() -> None:
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
 
 
-def guard() -> None:
-    """The first call of every page.
+def guard(page: str) -> None:
+    """The first call of every page, with its own file's name.
 
     In a folder named `pages`, a deep link that is the first request after the server started runs the page without
     app.py. Declaring the navigation ends that for the whole server; the rerun then comes through app.py.
+    On another page than before, what was chosen stays chosen, and what was to be told of the session's link has been told.
     """
     if STARTED not in st.session_state:
         st.set_page_config(page_icon=FAVICON)
         st.navigation(pages(), position="hidden")
         st.rerun()
+    before = st.session_state.get(SHOWN)
+    if before not in (None, page):
+        recall()
+        st.session_state[LINK_FAULTS].clear()
+    st.session_state[SHOWN] = page
 
 
 def choose_pair() -> Choice | None:
@@ -84,12 +95,15 @@ def choose_pair() -> Choice | None:
     if summary is None:
         return None
     with st.sidebar:
-        return _choose_legs(summary)
+        choice = _choose_legs(summary)
+    keep((SNAPSHOT, *LEGS))
+    return choice
 
 
 def choose_snapshot() -> Snapshot | None:
     """Draw the picker of the snapshot alone; None as in `choose_pair`."""
     summary = _choose_summary()
+    keep((SNAPSHOT,))
     return None if summary is None else runs.snapshot(str(summary.path), summary.id)
 
 
@@ -184,19 +198,23 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
 
 
 def _accept_short(name: str, labels: dict[str, str]) -> None:
-    """Let a link name a choice by its code as well as by its label, which is what the widget itself writes.
+    """Let a link name a choice by its code, in capitals or not, as well as by its label, which is what the widget itself writes.
 
     Only what the link held when the session began counts; a name that is not there is told.
     """
     asked = st.session_state[LINK].pop(name, None)
-    if asked in labels:
-        st.session_state[name] = asked
+    code = same_code(asked or "", labels)
+    if code in labels:
+        st.session_state[name] = code
     elif asked is not None and asked not in labels.values():
         st.session_state[LINK_FAULTS].append(
             f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead.")
 
 
 def tell_link_faults() -> None:
-    """Say what of the link that opened this session could not be used."""
-    for fault in st.session_state[LINK_FAULTS]:
+    """Say what of the link that opened this session could not be used, until the reader has done with it."""
+    faults: list[str] = st.session_state[LINK_FAULTS]
+    for fault in faults:
         st.warning(views.escape(fault), icon=":material/link_off:")
+    if faults:
+        st.button("Dismiss", key="dismiss_link_faults", icon=":material/close:", on_click=faults.clear)

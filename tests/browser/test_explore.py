@@ -13,6 +13,7 @@ import pytest
 from pairkit.audit.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.run import run_backtest
+from tests.browser.conftest import PATIENCE_MS
 
 DEMO = Path(__file__).resolve().parents[2] / "snapshots" / "demo"
 
@@ -80,6 +81,29 @@ def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore
     there = explore.rev
     explore.open("/?" + urlsplit(page.url).query)
     assert explore.rev == there
+
+
+def test_pair_and_settings_go_along_through_the_navigation(explore):
+    """Opened by a link, tuned, then Sweep, tuned there, then Runs and Explore again: pair and settings are as they were left."""
+    page = explore.open("/?y=TA&x=MA&entry_z=2.5").page
+    explore.key("exit_z").locator("[role=slider], input[type=range]").first.focus()
+    explore.changing(lambda: page.keyboard.press("ArrowRight"))
+    page.get_by_role("link", name="Sweep").click()
+    explore.key("sweep_start").get_by_role("button").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert "TA-MA" in page.locator("[data-testid=stMain]").inner_text()
+    explore.key("stop_z").locator("[role=slider], input[type=range]").first.focus()
+    page.keyboard.press("ArrowRight")
+    explore.settle()
+    page.get_by_role("link", name="Runs").click()
+    page.get_by_text("Saved runs").or_(page.get_by_text("No run is saved yet")).first.wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+    explore.settle()
+    assert explore.rev.startswith("TA-MA")
+    link = parse_qs(urlsplit(page.url).query)
+    assert (link["entry_z"], link["exit_z"], link["stop_z"]) == (["2.5"], ["0.55"], ["4.05"])
 
 
 def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from tests.browser.conftest import PATIENCE_MS
@@ -31,6 +34,17 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     explore.settle()
     assert "TA-MA" in explore.rev
+
+
+def test_the_pairs_of_a_scan_come_down_as_csv(explore):
+    """Its rows are the pairs of the ten roots, the smallest p-value first."""
+    page = scanned(explore)
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_scan").get_by_role("button").click()
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 45
+    assert [float(row["pvalue"]) for row in rows] == sorted(float(row["pvalue"]) for row in rows)
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
+from pathlib import Path
+from urllib.parse import urlencode
+
 import pytest
 
+from pairkit.config import SETTINGS
+from pairkit.ui.settings import label_of
 from tests.browser.conftest import PATIENCE_MS
 
 LINK = "/sweep?y=TA&x=MA&sweep_entry_z_from=1.0&sweep_entry_z_to=3.0&sweep_entry_z_step=0.5"
@@ -42,6 +49,33 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
     assert "TA-MA" in explore.rev
     assert "entry_z=1" in page.url
     assert "z_window=39" in page.url
+
+
+def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
+    """A sweep of many thousand trials is stopped in its midst; the page shows those that were done, the file holds them all."""
+    page = explore.page
+    fields = [label_of(SETTINGS[name]) for name in ("hedge_window", "adf_window", "vol_window")]
+    link = {"y": "TA", "x": "MA", "sweep_fields": fields, "sweep_how": "Random draws", "sweep_n": "400000"}
+    page.goto(f"{explore.server.url}/sweep?{urlencode(link, doseq=True)}")
+    start = explore.key("sweep_start").get_by_role("button")
+    start.wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    start.click()
+    stop = explore.key("sweep_job_stop").get_by_role("button")
+    stop.wait_for(timeout=PATIENCE_MS)
+    page.wait_for_function(r"() => /[1-9][\d,]* of [\d,]+ trials/.test(document.body.innerText)", timeout=PATIENCE_MS)
+    stop.click()
+    heading = page.get_by_role("heading", name="stopped before the end")
+    heading.wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    done = int(heading.inner_text().split()[0].replace(",", ""))
+    assert 0 < done < 400_000
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_trials").get_by_role("button").click()
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == done
+    assert all(float(one["sharpe"]) >= float(two["sharpe"]) for one, two in itertools.pairwise(rows[:50]))
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
