@@ -107,29 +107,35 @@ def test_a_paper_fill_is_the_close_that_decided():
         assert (ledger.exit_price[closed, 0] == price[exits[closed] + later]).all()
 
 
-def test_a_paper_roll_earns_the_new_contract_s_own_move():
-    """A roll into a contract 50 points higher earns nothing and, before its own rung, costs nothing; then two trades' worth."""
+@pytest.mark.parametrize("bars_after_entry", [0, 1])
+def test_a_paper_roll_earns_the_new_contract_s_own_move(bars_after_entry):
+    """A roll into a contract 50 points higher earns nothing and costs nothing, also where an entry fills on it; on its own rung
+    a held leg gains what the old contract opened higher, here 7 points, and pays two trades."""
     pair = coming_back()
     config = CONFIG.replace(price_transform="level", vol_target=0.0, whole_lots=False)
-    entered, left = realism_ladder(pair, config).ledgers["fees"].trade_bars[:, [1, 3]].T
+    flat = realism_ladder(pair, config).ledgers
+    entered, left = flat["fees"].trade_bars[:, [1, 3]].T
     longest = int(np.argmax(left - entered))
-    at, left = int(entered[longest]) + 1, int(left[longest])
-    assert at < left
-    contract = np.where(np.arange(len(pair)) >= at, 1, 0)
-    gap = np.where(contract == 1, 50.0, 0.0)
-    shifted = {name: getattr(pair.y, name) + gap for name in ("open", "high", "low", "close", "settle")}
-    before = pair.y.pre_close.copy()
-    before[at:] += 50.0
-    rolled = replace(pair, y=replace(pair.y, **shifted, pre_close=before, contract=contract, contract_names=("A", "B")))
-    flat, with_roll = realism_ladder(pair, config), realism_ladder(rolled, config)
-    for step in ("paper", "next_bar", "slippage"):
-        ours, theirs = with_roll.ledgers[step], flat.ledgers[step]
+    at, left = int(entered[longest]) + bars_after_entry, int(left[longest])
+    assert at + 1 < left
+    with_roll = realism_ladder(replace(pair, y=rolled(pair.y, at)), config).ledgers
+    for step in ("lagged_beta", "next_bar", "slippage", "fees"):
+        ours, theirs = with_roll[step], flat[step]
         assert (ours.trade_bars[:longest + 1] == theirs.trade_bars[:longest + 1]).all()
         assert ours.pnl[:left + 1] == pytest.approx(theirs.pnl[:left + 1])
         assert ours.cost[:left + 1] == pytest.approx(theirs.cost[:left + 1])
-    real, paid = with_roll.ledgers["rolls"], with_roll.ledgers["fees"]
-    lots = abs(real.lots[at - 1, 0])
-    assert real.cost[at] == pytest.approx(paid.cost[at] + lots * (3.0 + 3.0 + 2 * 10.0))  # two fees, two ticks of 10 CNY
+    real, paid, lots = with_roll["rolls"], with_roll["fees"], with_roll["rolls"].lots[at - 1, 0]
+    assert bool(lots) == bool(bars_after_entry)
+    assert real.pnl[at] == pytest.approx(paid.pnl[at] + lots * 10.0 * 7.0)
+    assert real.cost[at] == pytest.approx(paid.cost[at] + abs(lots) * (3.0 + 3.0 + 2 * 10.0))  # two fees, two ticks of 10 CNY
+
+
+def rolled(leg, at):
+    """The leg with a contract that stands 50 points higher from row `at` on, where the old one opens 7 points above itself."""
+    new = np.arange(len(leg.close)) >= at
+    higher = {name: getattr(leg, name) + 50.0 * new for name in ("open", "high", "low", "close", "settle", "pre_close")}
+    roll_open = np.where(np.arange(len(new)) == at, leg.open + 7.0, np.nan)
+    return replace(leg, **higher, roll_open=roll_open, contract=new.astype(np.int64), contract_names=("A", "B"))
 
 
 # --- each rung alone ---------------------------------------------------------------------------------------------------
