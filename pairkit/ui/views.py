@@ -39,7 +39,7 @@ def heading(pair: PairFrame) -> None:
 
 def tiles(run: BacktestRun) -> DeltaGenerator:
     """The main metrics in a row; the row, for what else belongs beside them."""
-    row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="tiles")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="tiles")
     with row:
         for name, label in TILES.items():
             shown = shown_metric(name, run.metrics[name])

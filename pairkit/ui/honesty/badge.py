@@ -15,12 +15,14 @@ MARKS: Mapping[Verdict | None, str] = {"passed": ":green[✓ passed]", "failed":
                                        None: ":gray[not made]"}
 
 
-def tally(known: Iterable[CheckResult]) -> str:
-    """In words: how many of the checks were passed, failed, noted, not made."""
+def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
+    """In words: how many of the checks were passed, failed, noted; unless `brief`, how many were not made."""
     counts = Counter(one.verdict for one in known)
     made = [f"{counts[verdict]} {verdict}" for verdict in ("passed", "failed", "noted") if counts[verdict]]
+    if not made:
+        return "No checks made" if brief else f"none of {len(CHECKS)} checks made"
     left = len(CHECKS) - counts.total()
-    return ", ".join(made + ([f"{left} not made"] if left else [])) if made else f"none of {len(CHECKS)} checks made"
+    return ", ".join(made + ([f"{left} not made"] if left and not brief else []))
 
 
 def draw(run: BacktestRun) -> None:
@@ -31,5 +33,5 @@ def draw(run: BacktestRun) -> None:
     color, icon = ("red", ":material/gpp_maybe:") if failed else ("green", ":material/verified_user:") if whole else (
         "gray", ":material/shield_question:")
     lines = [f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}" for check in CHECKS]
-    st.badge(f"Honesty: {tally(known.values())}", icon=icon, color=color,  # type: ignore[arg-type]
-             help="  \n".join([*lines, "", "Made on the Honesty page, of this very pair, data and config."]))
+    st.badge(tally(known.values(), brief=True), icon=icon, color=color,  # type: ignore[arg-type]
+             help="  \n".join([*lines, "", "Honesty checks of this very pair, data and config; the Honesty page makes them."]))
