@@ -59,17 +59,18 @@ class _LegOfTrade:
     def __init__(self, run: BacktestRun, parts: dict[str, FloatArray], trade: int, leg: int) -> None:
         ledger = run.ledger
         self.parts, self.market, self.leg = parts, run.adjusted.market, leg
-        self.terms, self.config = terms_of(run.pair.y_spec, run.pair.x_spec), run.config
+        self.table, self.config = terms_of(run.pair), run.config
         self.at_open = run.config.fill == "open"
         self.lots = float(ledger.trade_lots[trade, leg])
         self.entered, self.exited = int(ledger.trade_bars[trade, 1]), int(ledger.trade_bars[trade, 3])
         self.last = self.exited if self.exited >= 0 else len(run.pair) - 1
         self.entry_price, self.exit_price = float(ledger.entry_price[trade, leg]), float(ledger.exit_price[trade, leg])
         self.mark, self.held = self.entry_price, int(self.market.contract[self.entered, leg])
+        self.terms = self._terms_on(self.entered)
 
     def walk(self) -> None:
         """Roll, fill, mark, in the order of the engine."""
-        self._charge(self.entered, self.entry_price, float(self.terms.fee_open[self.leg]), "")
+        self._charge(self.entered, self.entry_price, "fee_open", "")
         for t in range(self.entered, self.last + 1):
             rolls = self._must_roll(t)
             if rolls and not (t == self.exited and self.at_open):
@@ -84,7 +85,7 @@ class _LegOfTrade:
         if today == self.held:
             return False
         if self.held == NO_CONTRACT:
-            self.held = today
+            self.held, self.terms = today, self._terms_on(t)
             return False
         return bool(np.isfinite(self.market.close[t, self.leg]))
 
@@ -94,28 +95,35 @@ class _LegOfTrade:
             self._move_mark(t, sold)
         else:
             sold, bought = self.mark, self._known_close(t)
-        self._charge(t, sold, float(self.terms.fee_close[self.leg]), "roll_")
-        self._charge(t, bought, float(self.terms.fee_open[self.leg]), "roll_")
+        self._charge(t, sold, "fee_close", "roll_")
+        self.terms = self._terms_on(t)
+        self._charge(t, bought, "fee_open", "roll_")
         self.mark, self.held = bought, int(self.market.contract[t, self.leg])
 
     def _exit(self, t: int, rolls: bool) -> None:
         if rolls and self.at_open and not np.isfinite(self.market.roll_open[t, self.leg]):
-            self.mark = self._known_close(t)
+            self.mark, self.terms = self._known_close(t), self._terms_on(t)
         self._move_mark(t, self.exit_price)
-        self._charge(t, self.exit_price, float(self.terms.fee_close[self.leg]), "")
+        self._charge(t, self.exit_price, "fee_close", "")
+
+    def _terms_on(self, t: int) -> np.void:
+        """The terms of the contract of row t."""
+        terms: np.void = self.table[self.market.terms[t, self.leg]]
+        return terms
 
     def _known_close(self, t: int) -> float:
         before = self.market.pre_close[t, self.leg]
         return float(before if np.isfinite(before) else self.market.close[t, self.leg])
 
     def _move_mark(self, t: int, price: float) -> None:
-        self.parts[("price_y", "price_x")[self.leg]][t] += self.lots * self.terms.multiplier[self.leg] * (price - self.mark)
+        self.parts[("price_y", "price_x")[self.leg]][t] += self.lots * float(self.terms["multiplier"]) * (price - self.mark)
         self.mark = float(price)
 
-    def _charge(self, t: int, price: float, fee: float, kind: str) -> None:
-        per_lot = self.config.fee_multiplier * fee
-        if self.terms.fee_is_rate[self.leg] > 0.0:
-            per_lot *= abs(price) * self.terms.multiplier[self.leg]
-        conceded = self.config.slippage_ticks * self.terms.tick[self.leg] * self.terms.multiplier[self.leg]
+    def _charge(self, t: int, price: float, fee: str, kind: str) -> None:
+        terms = {name: float(self.terms[name]) for name in ("multiplier", "tick", fee)}
+        per_lot = self.config.fee_multiplier * terms[fee]
+        if self.terms["fee_is_rate"] > 0.0:
+            per_lot *= abs(price) * terms["multiplier"]
+        conceded = self.config.slippage_ticks * terms["tick"] * terms["multiplier"]
         self.parts[f"{kind}fees"][t] -= abs(self.lots) * per_lot
         self.parts[f"{kind}slippage"][t] -= abs(self.lots) * conceded

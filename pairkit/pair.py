@@ -22,6 +22,7 @@ from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import InForce, specs_in_force
 
 FloatArray = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -51,6 +52,12 @@ class Leg:
     contract: NDArray[np.int64]
     contract_names: tuple[str, ...]
 
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """The names of the contracts on these rows, in their order."""
+        codes, firsts = np.unique(self.contract, return_index=True)
+        return tuple(self.contract_names[code] for code in codes[np.argsort(firsts)] if code != NO_CONTRACT)
+
     def rows(self, part: slice) -> Leg:
         """The same leg on some of its rows."""
         arrays = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"}
@@ -78,7 +85,7 @@ class Provenance:
 class PairFrame:
     """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t.
 
-    `cut` says that rows were taken away: the pair is a slice of a longer one.
+    `y_spec` and `x_spec` hold today's terms; a contract that was listed under older rules trades on those (`y_in_force`). `cut` says that rows were taken away: the pair is a slice of a longer one.
     """
 
     trade_date: pd.DatetimeIndex
@@ -131,6 +138,16 @@ class PairFrame:
     def findings(self) -> tuple[Finding, ...]:
         """What a reader of a result must know about the bars."""
         return self.provenance.findings
+
+    @cached_property
+    def y_in_force(self) -> InForce:
+        """Leg y's terms on each row: those of the row's contract."""
+        return specs_in_force(self.y_spec, self.y.contract, self.y.contract_names)
+
+    @cached_property
+    def x_in_force(self) -> InForce:
+        """Leg x's terms on each row: those of the row's contract."""
+        return specs_in_force(self.x_spec, self.x.contract, self.x.contract_names)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

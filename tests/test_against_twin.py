@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from pairkit.columns import GATES, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame
+from pairkit.research.sweep import sweep
 from pairkit.run import run_backtest
 from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run
@@ -125,3 +127,34 @@ def test_the_cases_show_every_state_reason_and_event():
     assert set.union(*(run.events for run in runs)) == EVENTS
     verdicts = {run.frame[f"gate_{gate}"].iloc[row] for run in runs for gate in GATES for row in (0, -1)}
     assert verdicts == {"open", "shut", "off"}
+
+
+@cache
+def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
+    """Plywood against gold, the first half of each leg's contracts on the rules before December 2019."""
+    pair = draw_pair(seed, 260)
+    y, x = (replace(leg, contract_names=tuple(f"{root}{1912 + k - len(leg.contract_names) // 2}"
+                                              for k in range(len(leg.contract_names))))
+            for leg, root in ((pair.y, "FB"), (pair.x, "AU")))
+    pair = replace(pair, y=y, x=x, y_spec=replace(pair.y_spec, code="FB", multiplier=10, tick=0.5),
+                   x_spec=replace(pair.x_spec, code="AU", tick=0.02))
+    config = draw_config(seed, capital=1e8, vol_target=0.0, max_leverage=5.0, adf_gate=False, vol_gate=False, beta_gate=False,
+                         adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0,
+                         slippage_ticks=2.0, fill=("open", "close")[seed % 2])
+    return pair, config, twin_run(pair, config)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_contracts_on_different_rules_agree_with_the_twin(seed):
+    """Multiplier and tick change within the legs: marks, fees, slippage, margin and size agree with the twin, and a sweep too."""
+    pair, config, twin = case_of_two_rules(seed)
+    run = run_backtest(pair, config)
+    assert departures(run.frame, twin.frame) == []
+    assert departures(run.trades, twin.trades) == []
+    swept = sweep(pair, config, {"exit_z": [config.exit_z]}, executor=1)
+    assert swept["costs"].item() == run.metrics["costs"]
+
+
+def test_positions_are_rolled_from_one_rule_to_the_other():
+    """In the cases above lots are carried over the change, so the comparison says something."""
+    assert sum("rolls to other terms" in case_of_two_rules(seed)[2].events for seed in range(10)) >= 3

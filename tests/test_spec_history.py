@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from pairkit.attribution import attribute
+from pairkit.audit.manifest import run_manifest
 from pairkit.market.contracts import bundled_spec
-from pairkit.market.spec_history import CHANGES, changes_among, spec_for
+from pairkit.market.spec_history import CHANGES, changes_among, older_terms, spec_for, specs_in_force
+from pairkit.report.page import report_html
+from pairkit.run import run_backtest
+from tests.engines import ENGINES, Desk, product
+from tests.pairs import leg_frame, pair_of, spec
+
+
+@pytest.fixture(params=ENGINES)
+def desk(request) -> Desk:
+    """Each engine in turn."""
+    return Desk(request.param)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +51,71 @@ def test_the_bundled_table_has_todays_rules(change):
 
     spec = bundled_specs().get(change.code)
     assert spec is None or getattr(spec, change.field) == change.after
+
+
+def test_each_bar_has_the_terms_of_its_contract():
+    """Two rules in one leg: two specs, and each row's place in them; a row without a name has the spec as it is."""
+    today = bundled_spec("AU")
+    found = specs_in_force(today, np.array([-1, 0, 0, 2, 1]), ("AU1906", "AU2006", "AU1912"))
+    assert [found.specs[place].tick for place in found.place] == [0.02, 0.05, 0.05, 0.02, 0.02]
+    assert len(found.specs) == 2
+    assert specs_in_force(bundled_spec("RB"), np.array([0, 0]), ("RB1905",)) == ((bundled_spec("RB"),), pytest.approx([0, 0]))
+
+
+def rolled(desk, code: str, before: str, after: str, fill: str = "open", **terms):
+    """Leg y bought at 100 on bar 1, rolled on bar 3 at 101 against 120, marked at 121, sold by age on bar 5."""
+    pair = pair_of(changing(before, after), leg_frame([50.0] * 6), y_spec=spec(code, **terms))
+    return desk.run([-2.5, -1, -1, -1, -1, -1], pair, fill=fill, max_holding_days=3, slippage_ticks=1.0)
+
+
+def changing(before: str, after: str):
+    """Six bars of a leg whose contract changes on bar 3."""
+    return leg_frame([100.0, 100.0, 100.0, 121.0, 121.0, 121.0], contract=[before] * 3 + [after] * 3,
+                     open=[100.0, 100.0, 100.0, 120.0, 121.0, 121.0], pre_close=[100.0, 100.0, 100.0, 119.0, 121.0, 121.0],
+                     roll_open=[np.nan] * 3 + [101.0, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_a_tick_that_changes_with_the_contract_is_paid_on_each_side(desk, fill):
+    """Gold 1906 to 1912: entry and the sale at the roll concede a tick of 0.05 a lot, the purchase and the exit one of 0.02."""
+    run = rolled(desk, "AU", "AU1906", "AU1912", fill, tick=0.02, multiplier=10.0)
+    lots = run.frame["lots_y"].iloc[2]
+    x_cost = 10.0 * run.frame["lots_x"].abs().iloc[2]  # leg x concedes its tick of 1 at both ends
+    assert lots > 0
+    assert run.frame["cost"].tolist() == pytest.approx(
+        [0, lots * 10 * 0.05 + x_cost, 0, lots * 10 * (0.05 + 0.02), 0, lots * 10 * 0.02 + x_cost], rel=1e-12)
+
+
+def test_a_multiplier_that_changes_with_the_contract_marks_its_own_lots(desk):
+    """Plywood 1911 to 1912, 500 to 10: the lots stay; what 101 earns over 100 is 500 a lot, what 121 earns over 120 is 10."""
+    run = rolled(desk, "FB", "FB1911", "FB1912", multiplier=10.0, tick=0.5, fee_mode="rate", fee_open=1e-4, fee_close=2e-4)
+    lots = run.frame["lots_y"].tolist()
+    size = lots[2]
+    assert lots == [0, size, size, size, size, 0]
+    assert size > 0
+    assert run.frame["pnl"].tolist() == pytest.approx([0, 0, 0, size * (500 * 1 + 10 * 1), 0, 0], rel=1e-12)
+    fees = size * (2e-4 * 101 * 500 + 1e-4 * 120 * 10)
+    assert run.frame["cost"].iloc[3] == pytest.approx(fees + size * (0.05 * 500 + 0.5 * 10), rel=1e-12)
+    if desk.engine is not product:
+        return
+    parts = attribute(run)
+    assert parts["price_y"].iloc[3] == pytest.approx(run.frame["pnl"].iloc[3], rel=1e-12)
+    assert parts["roll_fees"].iloc[3] == pytest.approx(-fees, rel=1e-12)
+
+
+def test_an_entry_is_sized_by_the_contract_of_its_bar(desk):
+    """The same prices and figures in FB1911, of 500 a lot, and in FB1912, of 10: a fiftieth of the lots."""
+    old, new = (desk.run([-2.5, -1, -1], pair_of(leg_frame([100.0] * 3, contract=name), leg_frame([50.0] * 3),
+                                                 y_spec=spec("FB", multiplier=10.0)), whole_lots=False).frame["lots_y"].iloc[1]
+                for name in ("FB1911", "FB1912"))
+    assert new == pytest.approx(50 * old, rel=1e-12)
+
+
+def test_manifest_and_report_tell_which_contracts_were_on_older_terms():
+    """`by_contract` has the older contracts' figures, the report says them beside the term; a leg without such is as ever."""
+    run = run_backtest(pair_of(changing("AU1906", "AU1912"), leg_frame([50.0] * 6), y_spec=spec("AU", tick=0.02)))
+    y, x = run_manifest(run).content["inputs"]["contract_specs"]
+    assert y["by_contract"] == {"AU1906": {"tick": 0.05}} == older_terms(run.pair.y_spec, run.pair.y.contracts)
+    assert x == run.pair.x_spec.to_dict()
+    assert "0.02 (0.05 in AU1906)" in report_html(run, checks=False)
+    assert "by_contract" not in run_manifest(run_backtest(run.pair[3:])).content["inputs"]["contract_specs"][0]

@@ -22,6 +22,9 @@ from pairkit.audit.runtime import describe_run_runtime
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, content_hash, sha256_hex, strict_json
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import RunError
+from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import older_terms
+from pairkit.pair import Leg
 
 if TYPE_CHECKING:
     from pairkit.audit.trials import TrialCount
@@ -143,9 +146,15 @@ def inputs_of(run: BacktestRun) -> dict[str, Any]:
         "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
         "bars": bars,
         "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
-        "contract_specs": [pair.y_spec.to_dict(), pair.x_spec.to_dict()],
+        "contract_specs": [_terms(pair.y_spec, pair.y), _terms(pair.x_spec, pair.x)],
         "config": run.config.model_dump(mode="json"),
     }
+
+
+def _terms(spec: ContractSpec, leg: Leg) -> dict[str, Any]:
+    """A leg's terms, and under `by_contract` the figures of the contracts that trade on older ones, where there are such."""
+    older = older_terms(spec, leg.contracts)
+    return {**spec.to_dict(), "by_contract": older} if older else spec.to_dict()
 
 
 def bars_of(pair: PairFrame) -> dict[str, Any]:

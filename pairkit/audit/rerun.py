@@ -201,7 +201,7 @@ def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFram
     notes, specs = [], []
     for spec, plain in zip((pair.y_spec, pair.x_spec), stated, strict=True):
         try:
-            given = ContractSpec(**plain)
+            given = ContractSpec(**{name: value for name, value in plain.items() if name != "by_contract"})  # follows from it
         except (TypeError, ValidationError) as error:
             raise RunError(f"the manifest's contract terms of {spec.code} are not such: {error}.") from error
         if given.code != spec.code:

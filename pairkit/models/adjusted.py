@@ -24,7 +24,10 @@ _PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
 class Market(NamedTuple):
-    """What can be traded and at which price: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable."""
+    """What can be traded and at which price: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
+
+    `terms` is the place of each contract's terms among the pair's distinct ones, those of y and then those of x.
+    """
 
     open: FloatArray
     close: FloatArray
@@ -34,6 +37,7 @@ class Market(NamedTuple):
     up_limit: FloatArray
     down_limit: FloatArray
     contract: NDArray[np.int64]
+    terms: NDArray[np.int64]
 
 
 class Adjusted(NamedTuple):
@@ -53,7 +57,8 @@ def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     log = transform == "log"
     prices = {name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES}
     market = Market(**prices, volume=_side_by_side(pair.y.volume, pair.x.volume, False),
-                    contract=_side_by_side(pair.y.contract, pair.x.contract, False))
+                    contract=_side_by_side(pair.y.contract, pair.x.contract, False),
+                    terms=_side_by_side(pair.y_in_force.place, pair.x_in_force.place + len(pair.y_in_force.specs), False))
     series, complete = _adjusted(market.open, market.close, market.pre_close, log)
     return Adjusted(market, series, complete)
 

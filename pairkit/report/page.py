@@ -22,6 +22,9 @@ from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, 
 from pairkit.columns import METRICS, REASONS
 from pairkit.config import SETTINGS
 from pairkit.errors import RunError
+from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import older_terms
+from pairkit.pair import Leg
 from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
@@ -209,9 +212,20 @@ def _settings(run: BacktestRun) -> str:
                           "unit": SETTINGS[name].unit, "meaning": SETTINGS[name].help} for name, value in config.items()])
     specs = (run.pair.y_spec, run.pair.x_spec)
     terms = pd.DataFrame([{
-        "term": name, **{f"{leg} {spec.code}": str(getattr(spec, name)) for leg, spec in zip("yx", specs, strict=True)},
+        "term": name, **{f"{leg} {spec.code}": _figure(spec, getattr(run.pair, leg), name)
+                         for leg, spec in zip("yx", specs, strict=True)},
         "source": " / ".join(dict.fromkeys(spec.source_of(name) for spec in specs))} for name in TERMS])
     return html.table(rows, name="settings-table") + "<h3>Contract terms</h3>" + html.table(terms)
+
+
+def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
+    """One of a leg's terms, and what it is in its contracts that trade on older ones."""
+    told = str(getattr(spec, name))
+    older = {contract: terms[name] for contract, terms in older_terms(spec, leg.contracts).items() if name in terms}
+    for figure in dict.fromkeys(older.values()):
+        its = [contract for contract, value in older.items() if value == figure]
+        told += f" ({figure:g} in {its[0]}{f' to {its[-1]}' if len(its) > 1 else ''})"
+    return told
 
 
 def _manifest(made: RunManifest) -> str:

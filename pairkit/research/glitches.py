@@ -184,7 +184,7 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
     signals = Signals(**{name: getattr(indicators, name) for name in Signals._fields})
     rules = rules_of(config, len(_VARIANTS))
     rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
-    tallies = tally_many(tape_of(adjusted.market), terms_of(pair.y_spec, pair.x_spec), signals, rules)
+    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals, rules)
     figures = tallies[:, [TALLY.index(name) for name in ("trades", "costs", "equity", "on_hold")]]
     figures[:, _FIGURES.index("net")] -= config.capital
     return np.append(np.float64(injected), figures)

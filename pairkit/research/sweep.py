@@ -119,7 +119,7 @@ def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64], *, fir
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
     """
     pair, trials = shared
-    stages, terms = _Stages(pair), terms_of(pair.y_spec, pair.x_spec)
+    stages, terms = _Stages(pair), terms_of(pair)
     tallies = np.empty((len(rows), len(TALLY)))
     for first, last in _runs_of_equal(trials.codes[rows][:, _indicator_places(trials)]):
         group = rows[first:last]

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from pairkit._jit import kernel, lean_step
 from pairkit.columns import GATES, LEGS, STATES
 from pairkit.config import StrategyConfig
-from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import NO_CONTRACT, PairFrame
@@ -51,16 +50,8 @@ NOTHING = 0  # no order waits; 0 is no reason of its own
 _TRADING_DAYS = 252
 
 
-class Terms(NamedTuple):
-    """Both legs' contract terms: (2,) float64 each, y first; `fee_is_rate` 1 where fees are a fraction of notional."""
-
-    multiplier: FloatArray
-    tick: FloatArray
-    fee_is_rate: FloatArray
-    fee_open: FloatArray
-    fee_close: FloatArray
-    margin_rate: FloatArray
-
+# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional. A bar's and a held leg's `terms` is a place in a table.
+TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "margin_rate")])
 
 # The settings that the engine reads, one record a run. The indicators behind z and the gates are not its business. A fraction of
 # `max_invalid_days` means from the first invalid bar on; no config can hold one (research/glitches.py asks for it).
@@ -113,19 +104,15 @@ class Ledger(NamedTuple):
 
 def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
     """Run the engine over all bars."""
-    terms = terms_of(pair.y_spec, pair.x_spec)
-    return Ledger(*_trade(tape_of(market), _recorded(terms), rules_of(config), indicators.z, indicators.beta_lag,
+    return Ledger(*_trade(tape_of(market), terms_of(pair), rules_of(config), indicators.z, indicators.beta_lag,
                           indicators.vol, indicators.valid, gates.shut_bits()))
 
 
-def terms_of(y_spec: ContractSpec, x_spec: ContractSpec) -> Terms:
-    """Two contract specs as the arrays that the engine reads."""
-    specs = (y_spec, x_spec)
-    return Terms(
-        multiplier=np.array([s.multiplier for s in specs]), tick=np.array([s.tick for s in specs]),
-        fee_is_rate=np.array([float(s.fee_mode == "rate") for s in specs]),
-        fee_open=np.array([s.fee_open for s in specs]), fee_close=np.array([s.fee_close for s in specs]),
-        margin_rate=np.array([s.margin_rate for s in specs]))
+def terms_of(pair: PairFrame) -> NDArray[np.void]:
+    """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: the table that `Market.terms` points into."""
+    specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
+    return np.array([(spec.multiplier, spec.tick, float(spec.fee_mode == "rate"), spec.fee_open, spec.fee_close,
+                      spec.margin_rate) for spec in specs], TERMS)
 
 
 def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
@@ -147,19 +134,17 @@ def tape_of(market: Market) -> NDArray[np.void]:
     return tape
 
 
-def _recorded(terms: Terms) -> NDArray[np.void]:
-    return np.array([tuple(zip(*terms, strict=True))], _TERMS)
-
-
-def tally_many(tape: NDArray[np.void], terms: Terms, signals: Signals, rules: NDArray[np.void]) -> FloatArray:
+def tally_many(tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals, rules: NDArray[np.void]) -> FloatArray:
     """The tallies of K runs that share their indicators.
 
     Parameters
     ----------
     tape : (T,) records
         The market, as `tape_of` lays it out.
-    terms, signals
-        The contract terms and the indicators.
+    terms : (n,) records
+        The contract terms, as `terms_of` lays them out.
+    signals
+        The indicators.
     rules : (K,) records
         One a run, as `rules_of` makes them; `log` the same in all.
 
@@ -168,23 +153,27 @@ def tally_many(tape: NDArray[np.void], terms: Terms, signals: Signals, rules: ND
     (K, len(TALLY)) float64
         To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
-    tallies: FloatArray = _tally_many(tape, _recorded(terms), signals, rules)
+    tallies: FloatArray = _tally_many(tape, terms, signals, rules)
     return tallies
 
 
-def size(config: StrategyConfig, terms: Terms, prices: FloatArray, beta_lag: float, vol: float) -> tuple[float, float]:
+def size(
+    config: StrategyConfig, terms: NDArray[np.void], prices: FloatArray, beta_lag: float, vol: float
+) -> tuple[float, float]:
     """Lots of y and x for a long spread, signed; (0, 0) where there are none.
 
     Parameters
     ----------
+    terms : (2,) records
+        The terms of the decision bar's contracts, y first.
     prices : (2,) float64
-        Raw closes of the decision bar.
+        Raw closes of that bar.
     beta_lag : float
         The hedge ratio in use.
     vol : float
         Per-bar deviation of the hedged return; NaN gives no lots, unless vol_target is 0.
     """
-    lots: tuple[float, float] = _size(rules_of(config)[0], _recorded(terms)[0], prices[0], prices[1], beta_lag, vol)
+    lots: tuple[float, float] = _size(rules_of(config)[0], terms[0], terms[1], prices[0], prices[1], beta_lag, vol)
     return lots
 
 
@@ -193,15 +182,15 @@ def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
     return [("y", leg), ("x", leg)]
 
 
-_TERMS = np.dtype(_of_both(np.dtype([(name, "f8") for name in Terms._fields])))
-_BAR = np.dtype(_of_both(np.dtype([(name, "i8" if name == "contract" else "f8") for name in Market._fields])))
+_BAR = np.dtype(_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in Market._fields])))
 
 # Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
 TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
          "exposed", "on_hold", "blocked", "deferred")
 
 # What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
-_HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("filled_at", "f8")])
+_HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("terms", "i8"),
+                  ("filled_at", "f8")])
 _BOOK = np.dtype([
     *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
     ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("invalid_run", "i8"),
@@ -236,14 +225,14 @@ def _can_trade(leg, price, lots):
 
 
 @lean_step
-def _margin(terms, lots_y, lots_x, bar):
+def _margin(terms_y, terms_x, lots_y, lots_x, bar):
     """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
-    return (abs(lots_y) * abs(bar.y.close) * terms.y.multiplier * terms.y.margin_rate
-            + abs(lots_x) * abs(bar.x.close) * terms.x.multiplier * terms.x.margin_rate)
+    return (abs(lots_y) * abs(bar.y.close) * terms_y.multiplier * terms_y.margin_rate
+            + abs(lots_x) * abs(bar.x.close) * terms_x.multiplier * terms_x.margin_rate)
 
 
 @lean_step
-def _size(rules, terms, close_y, close_x, beta_lag, vol):
+def _size(rules, terms_y, terms_x, close_y, close_x, beta_lag, vol):
     price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
     if price_y == 0.0 or price_x == 0.0:
@@ -256,11 +245,11 @@ def _size(rules, terms, close_y, close_x, beta_lag, vol):
         relative = vol if rules.log else vol / price_y
         wanted = rules.vol_target / (relative * math.sqrt(_TRADING_DAYS))
     notional = rules.capital * min(rules.max_leverage / gross, wanted)
-    unit_y, unit_x = price_y * terms.y.multiplier, price_x * terms.x.multiplier
+    unit_y, unit_x = price_y * terms_y.multiplier, price_x * terms_x.multiplier
     lots_y = notional / unit_y
     if rules.whole_lots:
         lots_y = math.floor(lots_y + 0.5)
-    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms.y.multiplier / terms.x.multiplier
+    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms_y.multiplier / terms_x.multiplier
     if rules.whole_lots:
         lots_x = math.floor(lots_x + 0.5)
     if lots_y == 0.0 or lots_x == 0.0:
@@ -285,7 +274,7 @@ def _can_fill(book, bar, rules):
 
 @lean_step
 def _charge(book, held, rules, terms, price, fee):
-    """Charge one trade of a leg's held lots at `price`."""
+    """Charge one trade of a leg's held lots at `price`, on these terms."""
     per_lot = rules.fee_multiplier * fee
     if terms.fee_is_rate > 0.0:
         per_lot = per_lot * abs(price) * terms.multiplier
@@ -295,7 +284,7 @@ def _charge(book, held, rules, terms, price, fee):
 @lean_step
 def _move_mark(book, held, terms, price):
     """Book the P&L from the last mark to `price`, which is the mark from now on."""
-    book.pnl += held.lots * terms.multiplier * (price - held.mark)
+    book.pnl += held.lots * terms[held.terms].multiplier * (price - held.mark)
     held.mark = price
 
 
@@ -305,7 +294,7 @@ def _must_roll(book, held, leg):
     if book.position == 0 or leg.contract == held.contract:
         return False
     if held.contract == NO_CONTRACT:
-        held.contract = leg.contract
+        held.contract, held.terms = leg.contract, leg.terms
         return False
     return np.isfinite(leg.close)  # a leg without a close rolls when it has one
 
@@ -324,24 +313,24 @@ def _roll(book, held, leg, rules, terms):
         _move_mark(book, held, terms, sold)
     else:
         sold, bought = held.mark, _known_close(leg)
-    _charge(book, held, rules, terms, sold, terms.fee_close)
-    _charge(book, held, rules, terms, bought, terms.fee_open)
+    _charge(book, held, rules, terms[held.terms], sold, terms[held.terms].fee_close)
+    _charge(book, held, rules, terms[leg.terms], bought, terms[leg.terms].fee_open)
     held.mark = bought
-    held.contract = leg.contract
+    held.contract, held.terms = leg.contract, leg.terms
 
 
 @lean_step
 def _enter_leg(book, held, leg, rules, terms):
     price = _fill_price(leg, rules)
     held.lots, held.mark, held.filled_at = held.ordered, price, price
-    held.contract = leg.contract
-    _charge(book, held, rules, terms, price, terms.fee_open)
+    held.contract, held.terms = leg.contract, leg.terms
+    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_open)
 
 
 @lean_step
 def _enter(book, bar, rules, terms, t):
-    _enter_leg(book, book.y, bar.y, rules, terms.y)
-    _enter_leg(book, book.x, bar.x, rules, terms.x)
+    _enter_leg(book, book.y, bar.y, rules, terms)
+    _enter_leg(book, book.x, bar.x, rules, terms)
     book.position = 1 if book.y.lots > 0.0 else -1
     book.gross, book.costs = 0.0, 0.0
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
@@ -356,16 +345,16 @@ def _exit_leg(book, held, leg, rules, terms):
         if np.isfinite(leg.roll_open):
             price = leg.roll_open
         else:
-            held.mark = _known_close(leg)
+            held.mark, held.terms = _known_close(leg), leg.terms
     _move_mark(book, held, terms, price)
-    _charge(book, held, rules, terms, price, terms.fee_close)
+    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_close)
     held.filled_at = price
 
 
 @lean_step
 def _exit(book, bar, rules, terms, t):
-    _exit_leg(book, book.y, bar.y, rules, terms.y)
-    _exit_leg(book, book.x, bar.x, rules, terms.x)
+    _exit_leg(book, book.y, bar.y, rules, terms)
+    _exit_leg(book, book.x, bar.x, rules, terms)
     book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
     book.position, book.waiting = 0, NOTHING
     book.y.lots, book.x.lots = 0.0, 0.0
@@ -383,7 +372,7 @@ def _exit_reason(book, bar, rules, terms, valid, z, age):
     if book.waiting != NOTHING:
         return book.waiting
     if np.isfinite(bar.y.close) and np.isfinite(bar.x.close):
-        if _margin(terms, book.y.lots, book.x.lots, bar) > book.equity:
+        if _margin(terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar) > book.equity:
             return MARGIN_CALL
         if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
             return MAX_LOSS
@@ -424,10 +413,11 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     book.tally_blocked += 1.0  # until it is known that nothing forbids it
     if shut > 0:
         return BLOCKED, shut
-    wanted_y, wanted_x = _size(rules, terms, bar.y.close, bar.x.close, beta_lag, vol)
+    terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
+    wanted_y, wanted_x = _size(rules, terms_y, terms_x, bar.y.close, bar.x.close, beta_lag, vol)
     if wanted_y == 0.0:
         return BLOCKED, SIZE
-    if _margin(terms, wanted_y, wanted_x, bar) > book.equity:
+    if _margin(terms_y, terms_x, wanted_y, wanted_x, bar) > book.equity:
         return BLOCKED, MARGIN
     book.tally_blocked -= 1.0
     book.waiting, book.decided_on = ENTRY, t
@@ -495,9 +485,9 @@ def _begin_bar(book):
 def _mark(book, bar, terms):
     """Mark what is held to the closes that there are."""
     if np.isfinite(bar.y.close):
-        _move_mark(book, book.y, terms.y, bar.y.close)
+        _move_mark(book, book.y, terms, bar.y.close)
     if np.isfinite(bar.x.close):
-        _move_mark(book, book.x, terms.x, bar.x.close)
+        _move_mark(book, book.x, terms, bar.x.close)
 
 
 @lean_step
@@ -507,9 +497,9 @@ def _move(book, bar, rules, terms, t):
     fills = _can_fill(book, bar, rules)
     if not (fills and rules.fill_at_open):
         if _must_roll(book, book.y, bar.y):
-            _roll(book, book.y, bar.y, rules, terms.y)
+            _roll(book, book.y, bar.y, rules, terms)
         if _must_roll(book, book.x, bar.x):
-            _roll(book, book.x, bar.x, rules, terms.x)
+            _roll(book, book.x, bar.x, rules, terms)
     event = _STOOD
     if book.waiting == ENTRY and fills:
         _enter(book, bar, rules, terms, t)
@@ -545,7 +535,7 @@ def _look(book, rules, valid, z):
 
 
 @kernel
-def _trade(tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits):
+def _trade(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
     bars = z.size
     state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
@@ -556,7 +546,7 @@ def _trade(tape, terms_of_legs, rules_of_run, z, beta_lag, vol, valid, shut_bits
     trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
     entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
     trades, worst, best = 0, np.inf, -np.inf
-    terms, rules = terms_of_legs[0], rules_of_run[0]
+    rules = rules_of_run[0]
     book = _blank_book()
     _open_book(book, rules)
 
@@ -738,7 +728,7 @@ def _play(book, tape, terms, rules, signals, onward, candidates, quiet):
 
 
 @kernel
-def _tally_many(tape, terms_of_legs, signals, rules_of_runs):
+def _tally_many(tape, terms, signals, rules_of_runs):
     tallies = np.empty((rules_of_runs.size, len(TALLY)))
     onward, candidates = _find_candidates(signals, np.min(rules_of_runs.entry_z))
     quiet = _quiet(tape)
@@ -749,6 +739,6 @@ def _tally_many(tape, terms_of_legs, signals, rules_of_runs):
             _judge_candidates(candidates, signals, rules)
         book = _blank_book()
         _open_book(book, rules)
-        _play(book, tape, terms_of_legs[0], rules, signals, onward, candidates, quiet)
+        _play(book, tape, terms, rules, signals, onward, candidates, quiet)
         _tally_of(book, counted_bars, tallies[k])
     return tallies

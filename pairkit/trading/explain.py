@@ -232,12 +232,12 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     still_waits = position != 0 and t > 0 and t > entry and STATE_NAMES[ledger.state[t - 1]] == "EXITING"
     known = np.flatnonzero(valid[entry:t + 1])
     closes = run.adjusted.market.close[t]
-    terms = terms_of(run.pair.y_spec, run.pair.x_spec)
+    terms = terms_of(run.pair)[run.adjusted.market.terms[t]]
     wanted = (0.0, 0.0)
     if valid[t]:
         wanted = size(config, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
     shut = int(run.gates.shut_bits()[t])
-    margin_of = np.abs(closes) * terms.multiplier * terms.margin_rate
+    margin_of = np.abs(closes) * terms["multiplier"] * terms["margin_rate"]
     return Moment(
         config=config, z=float(z[t]), valid=bool(valid[t]), closes_known=bool(np.isfinite(closes).all()),
         position=position, equity=float(ledger.equity[t]),

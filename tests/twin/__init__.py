@@ -7,6 +7,7 @@ statsmodels for the tests of stationarity.
 2. `indicators`: hedge, spread, z, volatility, stationarity, on complete bars.
 3. `engine`: roll, fill, mark, decide, one bar at a time.
 4. `metrics`: the figures of a run.
+5. `terms`: what a contract's terms are, by its name.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 from pairkit.config import StrategyConfig
 from pairkit.market.contracts import ContractSpec
 from tests.twin.series import Bar
+from tests.twin.terms import terms_of_contract
 
 LEGS = ("y", "x")
 SIDE = {1: "long", -1: "short"}
@@ -33,6 +34,7 @@ class Engine:
         self.lots = {"y": 0.0, "x": 0.0}
         self.mark = {"y": nan, "x": nan}
         self.held: dict[str, str | None] = {"y": None, "x": None}
+        self.held_terms = dict(specs)  # of the held contracts; `terms` are those of today's
         self.order: dict[str, Any] | None = None
         self.invalid_bars = 0
         self.last_exit: dict[str, Any] | None = None
@@ -43,6 +45,7 @@ class Engine:
         """One bar: what the run's table says of it."""
         self.row = row
         self.bar = {leg: self.bars[leg][row] for leg in LEGS}
+        self.terms = {leg: terms_of_contract(self.specs[leg], self.bar[leg]["contract"]) for leg in LEGS}
         self.now = {name: column[row] for name, column in self.indicators.items()}
         self.pnl = self.cost = 0.0
         deferred = self.order is not None and not self._can_fill()
@@ -61,14 +64,14 @@ class Engine:
     # --- money -----------------------------------------------------------------------------------------------------
     def _book(self, leg: str, price: float) -> None:
         """Book the profit of a leg from its mark to a price, which becomes its mark."""
-        gained = self.lots[leg] * self.specs[leg].multiplier * (price - self.mark[leg])
+        gained = self.lots[leg] * self.held_terms[leg].multiplier * (price - self.mark[leg])
         self.pnl += gained
         self.trades[-1]["gross"] += gained
         self.mark[leg] = price
 
     def _charge(self, leg: str, lots: float, price: float, which: str) -> None:
-        """Charge one trade's fee ("fee_open" or "fee_close") and slippage."""
-        spec, config = self.specs[leg], self.config
+        """Charge one trade of the held contract: its fee ("fee_open" or "fee_close") and slippage."""
+        spec, config = self.held_terms[leg], self.config
         fee = getattr(spec, which)
         if spec.fee_mode == "rate":
             fee *= abs(price) * spec.multiplier
@@ -76,10 +79,10 @@ class Engine:
         self.cost += cost
         self.trades[-1]["costs"] += cost
 
-    def _margin(self, lots: dict[str, float]) -> float:
+    def _margin(self, lots: dict[str, float], terms: dict[str, ContractSpec]) -> float:
         """Margin of lots at today's closes."""
-        notional = {leg: abs(lots[leg] * self.bar[leg]["close"]) * self.specs[leg].multiplier for leg in LEGS}
-        return sum(notional[leg] * self.specs[leg].margin_rate for leg in LEGS)
+        notional = {leg: abs(lots[leg] * self.bar[leg]["close"]) * terms[leg].multiplier for leg in LEGS}
+        return sum(notional[leg] * terms[leg].margin_rate for leg in LEGS)
 
     # --- roll ------------------------------------------------------------------------------------------------------
     def _changed(self, leg: str) -> bool:
@@ -88,7 +91,7 @@ class Engine:
             return False
         today = self.bar[leg]["contract"]
         if self.held[leg] is None:
-            self.held[leg] = today  # learning a first name is not a roll
+            self.held[leg], self.held_terms[leg] = today, self.terms[leg]  # learning a first name is not a roll
         return today != self.held[leg]
 
     def _roll(self, leaving: bool) -> None:
@@ -104,17 +107,23 @@ class Engine:
             if leaving and known:
                 self.left_at[leg] = bar["roll_open"]
             elif leaving:
-                self.mark[leg] = new_mark
+                self.mark[leg], self.held_terms[leg] = new_mark, self.terms[leg]
             elif known:
                 self._charge(leg, self.lots[leg], bar["roll_open"], "fee_close")
-                self._charge(leg, self.lots[leg], bar["open"], "fee_open")
                 self._book(leg, bar["roll_open"])
-                self.mark[leg] = bar["open"]
+                self._buy_anew(leg, bar["open"])
             else:
                 self._charge(leg, self.lots[leg], self.mark[leg], "fee_close")
-                self._charge(leg, self.lots[leg], new_mark, "fee_open")
-                self.mark[leg] = new_mark
+                self._buy_anew(leg, new_mark)
             self.held[leg] = bar["contract"]
+
+    def _buy_anew(self, leg: str, price: float) -> None:
+        """The same lots of today's contract, on its terms."""
+        if self.terms[leg] != self.held_terms[leg]:
+            self.events.add("rolls to other terms")
+        self.held_terms[leg] = self.terms[leg]
+        self._charge(leg, self.lots[leg], price, "fee_open")
+        self.mark[leg] = price
 
     # --- fill ------------------------------------------------------------------------------------------------------
     def _can_fill(self) -> bool:
@@ -154,7 +163,7 @@ class Engine:
         for leg in LEGS:
             price = self.bar[leg][self.config.fill]
             self.trades[-1][f"entry_price_{leg}"] = self.mark[leg] = price
-            self.held[leg] = self.bar[leg]["contract"]
+            self.held[leg], self.held_terms[leg] = self.bar[leg]["contract"], self.terms[leg]
             self._charge(leg, self.lots[leg], price, "fee_open")
 
     def _leave(self, order: dict[str, Any]) -> None:
@@ -203,7 +212,7 @@ class Engine:
     def _decide_held(self, z: float, valid: bool) -> tuple[str, str]:
         config = self.config
         if all(isfinite(self.bar[leg]["close"]) for leg in LEGS):
-            if self._margin(self.lots) > self.equity:
+            if self._margin(self.lots, self.held_terms) > self.equity:
                 return self._exit("margin_call")
             if config.max_loss > 0 and self.trades[-1]["net"] <= -config.max_loss * config.capital:
                 return self._exit("max_loss")
@@ -239,7 +248,7 @@ class Engine:
         lots = self._size(side)
         if lots["y"] == 0 or lots["x"] == 0:
             return "BLOCKED", "size"
-        if self._margin(lots) > self.equity:
+        if self._margin(lots, self.terms) > self.equity:
             return "BLOCKED", "margin"
         self.order = {"kind": "entry", "position": side, "lots": lots, "decided": self.row, "z": z}
         return "ENTERING", "entry"
@@ -250,7 +259,7 @@ class Engine:
         log = config.price_transform == "log"
         none = {"y": 0.0, "x": 0.0}
         price_y, price_x = (abs(self.bar[leg]["close"]) for leg in LEGS)
-        m_y, m_x = (self.specs[leg].multiplier for leg in LEGS)
+        m_y, m_x = (self.terms[leg].multiplier for leg in LEGS)
         if price_y == 0 or price_x == 0:
             return none
         gross = 1 + abs(beta) * (1 if log else price_x / price_y)
