@@ -23,7 +23,7 @@ from benchmarks.timing import Contender, Timed, beside
 from pairkit.models.cointegration import engle_granger, engle_granger_many
 from pairkit.models.hedges.kalman import kalman
 from pairkit.models.hedges.ols import rolling_ols
-from pairkit.models.panel import align, panel_of
+from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
 
 SIZES = (2_500, 100_000)
@@ -181,7 +181,8 @@ def _many_pairs(roots: int, bars: int) -> list[Row]:
     part = pairs[:: len(pairs) // 5]
 
     def own() -> np.ndarray:
-        slices = (align(panel, pairs[start:start + 64]) for start in range(0, len(pairs), 64))
+        room = room_for(panel, pairs, at_once=64)
+        slices = (align(panel, pairs[start:start + 64], room) for start in range(0, len(pairs), 64))
         return np.concatenate([engle_granger_many(*legs, lags=1)[:, :2] for legs in slices])
 
     def peer() -> np.ndarray:

@@ -23,8 +23,8 @@ _OPENING = """<!-- Made by `python -m benchmarks`. Do not edit: run it again. --
 
 `pip install -r benchmarks/requirements.txt`, then `python -m benchmarks`, measures all of this anew and rewrites this page.
 All contenders of a table run in one process, in turn, for five rounds; times are medians. A call shorter than 20 ms is made
-again and again until a round lasts so long, one above a second has three rounds. Ratios travel from machine to machine better than times do. The data are made from a
-seed (`benchmarks/data.py`).
+again and again until a round lasts so long, and one above a second has three rounds. Ratios travel from machine to machine better
+than times do. The data are made from a seed (`benchmarks/data.py`).
 
 Measured on {machine}; {versions}. Load average while measuring: {load:.1f}; other work was running where that is well above 1.
 

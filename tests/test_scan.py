@@ -16,7 +16,7 @@ from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError, DataError
 from pairkit.models.adjusted import adjust
 from pairkit.models.cointegration import engle_granger, engle_granger_many, johansen_many, johansen_trace
-from pairkit.models.panel import align, panel_of
+from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.relation import relate, relate_many
 from pairkit.models.stationarity import mackinnon_pvalue
 from pairkit.research.scan import adjusted_pvalues, scan
@@ -92,14 +92,17 @@ def test_many_pairs_are_each_as_alone():
     for k, count in enumerate(bars):
         y[k, :count], x[k, :count] = two_series(k, int(count))
     tests, traces = engle_granger_many(y, x, bars, lags=1), johansen_many(y, x, bars, np.array([1, 2, 0, 1]))
+    figures, turned = (relate_many(y, x, bars, np.full(4, swapped)) for swapped in (False, True))
     for k, count in enumerate(bars[:3]):
         legs = y[k, :count], x[k, :count]
         assert tuple(tests[k]) == engle_granger(*legs, lags=1)
         assert tuple(traces[k]) == johansen_trace(*legs, lags=[1, 2, 0][k])
         alone = relate(*legs)._asdict()
         del alone["statistic"], alone["lags"]
-        np.testing.assert_array_equal(relate_many(y, x, bars[:3])[k], list(alone.values()))
+        np.testing.assert_array_equal(figures[k], list(alone.values()))
+        assert turned[k, 0] == relate(*legs[::-1]).slope
     assert np.isnan(tests[3]).all()
+    assert np.isnan(figures[3]).all()
 
 
 def test_pairs_are_laid_on_their_common_bars():
@@ -108,7 +111,9 @@ def test_pairs_are_laid_on_their_common_bars():
     days = [np.sort(rng.choice(60, size, replace=False)) + shift for size, shift in ((40, 0), (25, 10), (60, 5), (30, 500))]
     values = [day * (r + 1.0) for r, day in enumerate(days)]
     pairs = np.array([(0, 1), (1, 0), (1, 2), (0, 3)])
-    y, x, bars = align(panel_of(days, values), pairs)
+    panel = panel_of(days, values)
+    y, x, bars = align(panel, pairs, room_for(panel, pairs, at_once=9))
+    assert len(bars) == len(pairs)
     for k, (a, b) in enumerate(pairs):
         common = np.intersect1d(days[a], days[b])
         assert bars[k] == len(common)

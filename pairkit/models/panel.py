@@ -38,12 +38,17 @@ def panel_of(days: list[IntArray], values: list[FloatArray]) -> Panel:
     return Panel(np.concatenate(days), np.concatenate(values), starts)
 
 
-def align(panel: Panel, pairs: IntArray) -> Aligned:
-    """The (K, 2) pairs of places of series, each on its common bars."""
+def room_for(panel: Panel, pairs: IntArray, *, at_once: int) -> Aligned:
+    """Arrays for `at_once` of these pairs at a time, made once: memory that is touched for the first time is slow."""
     longest = int(np.min(np.diff(panel.starts)[pairs], axis=1).max(initial=0))
-    y, x, bars = np.empty((len(pairs), longest)), np.empty((len(pairs), longest)), np.zeros(len(pairs), np.int64)
-    _align(*panel, pairs, y, x, bars)
-    return Aligned(y, x, bars)
+    return Aligned(np.empty((at_once, longest)), np.empty((at_once, longest)), np.zeros(at_once, np.int64))
+
+
+def align(panel: Panel, pairs: IntArray, room: Aligned) -> Aligned:
+    """The (K, 2) pairs of places of series, each on its common bars; written into `room`, whose rows are returned."""
+    rows = Aligned(room.y[:len(pairs)], room.x[:len(pairs)], room.bars[:len(pairs)])
+    _align(*panel, pairs, *rows)
+    return rows
 
 
 @kernel

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
-from pairkit.models.cointegration import LagRule, engle_granger
+from pairkit.models.cointegration import LEAST_BARS, LagRule, engle_granger
 from pairkit.models.hedges import checked_legs
 
 FloatArray = NDArray[np.float64]
@@ -66,12 +66,13 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
     return Relation(slope, statistic, float(used), *figures)
 
 
-def relate_many(y: FloatArray, x: FloatArray, bars: IntArray) -> FloatArray:
+def relate_many(y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]) -> FloatArray:
     """The figures of many pairs, the GIL free meanwhile: those of `Relation` but the test's, (K, 7), in its order.
 
-    `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row, at least 30 of them.
+    `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row; where `swapped` (K,), it is x
+    that is fitted on y. NaN for a pair of fewer than 30 bars.
     """
-    figures: FloatArray = _figures_many(y, x, bars)
+    figures: FloatArray = _figures_many(y, x, bars, swapped)
     return figures
 
 
@@ -196,8 +197,12 @@ def _figures(y, x):
 
 
 @kernel
-def _figures_many(y, x, bars):
-    out = np.empty((bars.size, 7))
+def _figures_many(y, x, bars, swapped):
+    out = np.full((bars.size, 7), np.nan)
     for k in range(bars.size):
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(y[k, :bars[k]], x[k, :bars[k]])
+        if bars[k] >= LEAST_BARS:
+            a, b = y[k, :bars[k]], x[k, :bars[k]]
+            if swapped[k]:
+                a, b = b, a
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(a, b)
     return out

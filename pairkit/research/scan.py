@@ -24,7 +24,7 @@ from pairkit.errors import ConfigError
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
 from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, engle_granger_many, johansen_many, lag_rule
-from pairkit.models.panel import Panel, align, panel_of
+from pairkit.models.panel import Aligned, Panel, align, panel_of, room_for
 from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.pair import PairFrame, pair_from_frames
@@ -155,29 +155,25 @@ def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
     of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.
     """
-    parts = [_figures(market, rows[start:start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
-    return np.concatenate(parts) if parts else np.empty((0, len(_FIGURES) + 1))
+    figures, ends = np.empty((len(rows), len(_FIGURES) + 1)), market.pairs[rows]
+    room = room_for(market.panel, ends, at_once=_AT_ONCE)
+    for start in range(0, len(rows), _AT_ONCE):
+        figures[start:start + _AT_ONCE] = _figures(market, ends[start:start + _AT_ONCE], room)
+    return figures
 
 
-def _figures(market: Market, rows: NDArray[np.int64]) -> FloatArray:
-    """As `scan_rows`, for so few pairs that their legs fit side by side in memory."""
-    figures = np.full((len(rows), len(_FIGURES) + 1), np.nan)
-    first, second, bars = align(market.panel, market.pairs[rows])
-    figures[:, 0], figures[:, 1] = 0.0, bars
-    enough = bars >= market.least_bars
-    if not enough.any():
-        return figures
-    ends, first, second, bars = market.pairs[rows][enough], first[enough], second[enough], bars[enough]
+def _figures(market: Market, ends: NDArray[np.int64], room: Aligned) -> FloatArray:
+    """As `scan_rows`, for so few pairs that `room` holds their legs side by side."""
+    first, second, bars = align(market.panel, ends, room)
     tests = engle_granger_many(first, second, bars, lags=market.lags)
     pvalues = mackinnon_pvalues(tests[:, :2].ravel(), 2).reshape(-1, 2)
     swapped = pvalues[:, 1] < pvalues[:, 0]
     chosen, other = swapped.astype(np.int64), 1 - swapped
     each = np.arange(len(ends))
     best, lags = pvalues[each, chosen], tests[each, 2 + chosen]
-    none, at_most_one = johansen_many(first, second, bars, lags.astype(np.int64)).T
+    none, at_most_one = johansen_many(first, second, bars, np.nan_to_num(lags).astype(np.int64)).T
     found, more = none > JOHANSEN_95[0], at_most_one > JOHANSEN_95[1]
-    first[swapped], second[swapped] = second[swapped], first[swapped]
-    slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(first, second, bars).T
+    slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(first, second, bars, swapped).T
     cost = _round_trip(market, ends[each, chosen], ends[each, other], slope)
     with np.errstate(divide="ignore", invalid="ignore"):
         cost_sigmas = np.where(residual_std > 0.0, cost / residual_std, np.nan)
@@ -187,9 +183,12 @@ def _figures(market: Market, rows: NDArray[np.int64]) -> FloatArray:
         "johansen_rank": np.where(np.isnan(none), np.nan, found * (1.0 + more)), "half_life": half_life, "hurst": hurst,
         "zero_crossings": crossings, "correlation": correlation, "beta_spread": slope_spread, "sigma": residual_std,
         "cost_sigmas": cost_sigmas}
-    figures[enough, 0] = swapped
+    figures = np.full((len(ends), len(_FIGURES) + 1), np.nan)
     for name, values in known.items():
-        figures[enough, 1 + _FIGURES.index(name)] = values
+        figures[:, 1 + _FIGURES.index(name)] = values
+    too_few = bars < market.least_bars
+    figures[too_few, 2:] = np.nan
+    figures[:, 0] = swapped & ~too_few
     return figures
 
 
