@@ -104,3 +104,24 @@ def test_the_page_is_accessible(explore):
     explore.page.goto(explore.server.url + "/runs")
     explore.page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
     explore.settle().check_accessible()
+
+
+@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
+def test_what_opens_on_a_click_is_accessible(explore):
+    """axe finds no violation on the form that saves a run, nor on the question before runs are deleted."""
+    page = explore.open("/?y=TA&x=MA").page
+    explore.key("save_run").get_by_role("button").first.click()
+    explore.key("save_run_now").wait_for(timeout=PATIENCE_MS)
+    explore.check_accessible()
+    page.keyboard.press("Escape")
+    _save(explore, "asked")
+    page.goto(explore.server.url + "/runs")
+    page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    explore.key("delete_runs").get_by_role("button").click(timeout=PATIENCE_MS)
+    page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
+    explore.settle().check_accessible()
+    explore.key("delete_runs_now").get_by_role("button").click()
+    explore.key("delete_runs").wait_for(state="detached", timeout=PATIENCE_MS)

@@ -11,6 +11,7 @@ import pytest
 
 from pairkit.audit.snapshot import open_snapshot
 from tests.browser.conftest import PATIENCE_MS, ROOT, Explore, Server
+from tests.tushare.server import FaultServer, running
 
 BARS = "date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,{close},1300\n"
 
@@ -111,6 +112,47 @@ def test_without_a_token_the_page_says_how_to_get_one(snapshots):
     """In words, without an error box."""
     page = snapshots.open().part("Take from TuShare").page
     page.get_by_text("there is no TuShare token").wait_for(timeout=PATIENCE_MS)
+
+
+TOKEN = "CANARY-7f3e91c2a5"
+
+
+@pytest.fixture(scope="module")
+def taking(browser, folder, tmp_path_factory) -> Iterator[tuple[Server, FaultServer]]:
+    """The app, and the market on this machine that it takes from, with a token that can be told wherever it turns up."""
+    made = tmp_path_factory.mktemp("taking")
+    with running() as market, Server(
+            made / "server.log", PAIRKIT_SNAPSHOTS=str(folder), PAIRKIT_CACHE=str(made / "cache"), NO_PROXY="127.0.0.1",
+            TUSHARE_TOKEN=TOKEN, TUSHARE_URL=market.url) as app:
+        yield app, market
+    log = (made / "server.log").read_text()
+    assert "Traceback" not in log
+    assert TOKEN not in log
+
+
+def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
+    """Two months of two roots are taken, listed, chosen and verified; the token is nowhere in the page nor in the snapshot."""
+    app, market = taking
+    snapshots = Snapshots(explore.page, app, explore.faults)
+    page = snapshots.open().part("Take from TuShare").page
+    for key, day in (("take_start", "2024-07-01"), ("take_end", "2024-08-30")):
+        field = snapshots.key(key).locator("input").first
+        field.fill(day)
+        field.press("Escape")
+    page.get_by_label("Name of the snapshot", exact=True).first.fill("taken")
+    snapshots.key("take_now").get_by_role("button").click()
+    page.get_by_text("Took taken:").wait_for(timeout=PATIENCE_MS)
+    snapshots.settle()
+    assert open_snapshot(folder / "taken").roots == ("HC", "RB")
+    assert market.asked
+    snapshots.key("verify").get_by_role("button").click()
+    page.get_by_text("Every byte of").wait_for(timeout=PATIENCE_MS)
+    verified = page.locator("table").first.locator("tr").filter(has_text="taken")
+    verified.filter(has_text="verified, again").wait_for(timeout=PATIENCE_MS)
+    assert TOKEN not in page.content()
+    assert not [path for path in (folder / "taken").iterdir() if TOKEN.encode() in path.read_bytes()]
+    explore.faults[:] = [fault for fault in explore.faults if not fault.startswith(f"leaves the machine: {app.url}")
+                         and not fault.startswith(f"leaves the machine: ws://127.0.0.1:{app.port}")]
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
