@@ -24,11 +24,13 @@ def figures(found: WarmUpSensitivity, theme: ThemeName = "light") -> tuple[Spec,
 def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
     numbers = found.table.dropna(subset=["relative"])
     largest = numbers.groupby("column", sort=False)["relative"].max()
-    failed = set(found.table.loc[found.table["verdict"] == "failed", "column"])
+    verdicts = found.table.groupby("column")["verdict"].agg(set)
+    failed, noted = ({name for name in largest.index if verdict in verdicts[name]} for verdict in ("failed", "noted"))
     spec: Spec = {"data": [], "layout": layout(colors, "", "largest difference, of its size")}
     for told, color, symbol, names in (
-        ("agrees", colors.leg_y, "circle", [name for name in largest.index if name not in failed]),
+        ("agrees", colors.leg_y, "circle", [name for name in largest.index if name not in failed | noted]),
         ("depends on the start", colors.leg_x, "x", [name for name in largest.index if name in failed]),
+        ("not judged", colors.quiet_text, "diamond-open", [name for name in largest.index if name in noted - failed]),
     ):
         if names:
             spec["data"].append({

@@ -9,7 +9,7 @@ A spoiled pair says so: it counts as simulated, belongs to no snapshot, and carr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,10 +112,11 @@ class _Figures:
 
     @classmethod
     def of(cls, leg: Leg) -> _Figures:
-        names = [name for name in Leg.__dataclass_fields__ if name not in ("contract", "contract_names")]
+        columns = {field.name: getattr(leg, field.name) for field in fields(leg)}
+        figures = {name: column.copy() for name, column in columns.items() if getattr(column, "dtype", None) == np.float64}
         rows = np.where(np.isfinite(leg.close), np.arange(len(leg.close)), len(leg.close))
         later = np.append(np.minimum.accumulate(rows[::-1])[::-1], len(leg.close))[1:]
-        return cls(leg, {name: getattr(leg, name).copy() for name in names}, np.where(later < len(leg.close), later, -1))
+        return cls(leg, figures, np.where(later < len(leg.close), later, -1))
 
     def remove(self, t: int) -> None:
         """No bar on row t: the next one's previous close is then the one before it."""
