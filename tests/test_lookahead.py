@@ -23,7 +23,7 @@ from pairkit.research.lookahead import audit_lookahead
 from pairkit.research.observed import first_difference, observe
 from pairkit.research.perturb import PRICES, perturbed
 from pairkit.run import run_backtest
-from tests.pairs import build_pair, draw_config, draw_pair
+from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 from tests.test_cli import PROJECT
 
 CONFIG = StrategyConfig(
@@ -183,6 +183,15 @@ def test_a_dead_test_does_not_pass(pair):
     proof = audit_lookahead(pair, CONFIG, deaf, cuts=8)
     assert list(proof.table.query("verdict == 'failed'")["column"]) == ["z"]
     assert proof.table.iloc[0]["check"] == "control"
+
+
+def test_a_bar_that_becomes_valid_is_judged_by_all_gates():
+    """Collinear legs have no z; a moved session makes its own bar valid, and the beta gate speaks: that is no leak."""
+    x = np.round(3000 + np.cumsum(np.random.default_rng(2).normal(0, 8, 120)))
+    config = CONFIG.replace(price_transform="level", beta_gate=True)
+    proof = audit_lookahead(pair_of(leg_frame(2 * x), leg_frame(x)), config, cuts=8)
+    assert proof.passed, proof
+    assert set(proof.table.query("check == 'control' and verdict == 'passed'")["column"]) >= {"spread", "valid"}
 
 
 def test_a_model_of_ones_own_is_proved(pair):

@@ -130,6 +130,27 @@ def test_a_paper_roll_earns_the_new_contract_s_own_move(bars_after_entry):
     assert real.cost[at] == pytest.approx(paid.cost[at] + abs(lots) * (3.0 + 3.0 + 2 * 10.0))  # two fees, two ticks of 10 CNY
 
 
+def test_a_paper_roll_waits_for_a_bar():
+    """Where the day of the roll has no bar, the leg rolls on the next one: still nothing earned by the gap."""
+    pair = coming_back()
+    config = CONFIG.replace(price_transform="level", vol_target=0.0, whole_lots=False)
+    entered, left = realism_ladder(pair, config).ledgers["fees"].trade_bars[:, [1, 3]].T
+    at = int(entered[np.argmax(left - entered)]) + 1
+    flat, rolling = (replace(pair, y=without_bar(leg, at)) for leg in (pair.y, rolled(pair.y, at)))
+    for step in ("lagged_beta", "slippage"):
+        ours, theirs = (realism_ladder(one, config).ledgers[step] for one in (rolling, flat))
+        assert theirs.lots[at + 1, 0] == theirs.lots[at - 1, 0] != 0
+        assert ours.pnl[:at + 2] == pytest.approx(theirs.pnl[:at + 2])
+
+
+def without_bar(leg, row):
+    """The leg without prices and volume on one row; its contract is known, and the next row's close before is an earlier one."""
+    names = ("open", "high", "low", "close", "settle", "volume", "open_interest", "pre_close", "roll_open")
+    gone = {name: np.where(np.arange(len(leg.close)) == row, np.nan, getattr(leg, name)) for name in names}
+    gone["pre_close"][row + 1] = leg.pre_close[row]
+    return replace(leg, **gone)
+
+
 def rolled(leg, at):
     """The leg with a contract that stands 50 points higher from row `at` on, where the old one opens 7 points above itself."""
     new = np.arange(len(leg.close)) >= at
