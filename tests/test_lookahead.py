@@ -235,8 +235,9 @@ def test_progress_is_told_and_a_stop_obeyed(pair):
 # --- from a snapshot to a pair -----------------------------------------------------------------------------------------
 def test_the_way_from_a_snapshot_is_proved(demo):
     """Contracts, roll prices and adjusted series of a pair with every fault; its rows join those of the proof."""
-    pair = demo.pair("TA", "MA")
-    proof = audit_lookahead(pair, cuts=2, snapshot=demo)
+    pair, told = demo.pair("TA", "MA"), []
+    proof = audit_lookahead(pair, cuts=2, snapshot=demo, progress=lambda *now: told.append(now))
+    assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))
     assert proof.passed, proof
     path = proof.table[proof.table["check"].str.startswith("data ")]
     assert {"contract_y", "chosen_x", "roll_open_y", "adjusted_log_x", "adjusted_level_y"} <= set(path["column"])

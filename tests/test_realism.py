@@ -246,6 +246,7 @@ def test_the_verdict_is_that_of_both_ends(sharpes, verdict, told):
     result = ladder_of(*sharpes).result()
     assert (result.check, result.verdict) == ("realism", verdict)
     assert told in result.sentence
+    assert told in repr(ladder_of(*sharpes))
 
 
 def test_a_config_that_never_trades_is_told():

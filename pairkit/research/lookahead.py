@@ -138,9 +138,15 @@ def audit_lookahead(
             progress(done + 1, len(chosen))
     table = evidence.table()
     if snapshot is not None:
-        path = trace_data_path(snapshot, pair, cuts=-(-cuts // 16), seed=seed, progress=progress, cancelled=cancelled)
+        path = trace_data_path(snapshot, pair, cuts=-(-cuts // 16), seed=seed, cancelled=cancelled,
+                               progress=_going_on(progress, len(chosen)))
         table = in_order(pd.concat([table, path], ignore_index=True))
     return LookaheadProof(table, len(chosen), {"cuts": cuts, "seed": seed, "shortest": shortest})
+
+
+def _going_on(progress: Progress | None, before: int) -> Progress | None:
+    """Progress that counts on from `before`."""
+    return (lambda done, total: progress(before + done, before + total)) if progress else None
 
 
 class _Maker:

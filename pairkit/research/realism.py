@@ -79,6 +79,9 @@ class RealismLadder:
     ledgers: Mapping[str, Ledger]
     trade_date: pd.DatetimeIndex
 
+    def __repr__(self) -> str:
+        return f"<RealismLadder {self.result().verdict}: {self.result().sentence}>"
+
     @property
     def equity(self) -> pd.DataFrame:
         """(T, rungs) CNY at each close, by trade date."""
