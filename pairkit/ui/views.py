@@ -84,14 +84,21 @@ def trace_tables(found: Trace | None) -> None:
     if found is None:
         st.caption("No bar is chosen. Click one in the chart, or use the buttons above it.")
         return
-    left, right = st.columns([5, 6], gap="large")
+    places = _trace_places()
     for title, table in found.sections:
-        with right if title in ("Rules", "Order", "Next bar") else left:
+        with places[title]:
             st.markdown(f"**{escape(title)}**")
             if table.empty:
                 st.caption("None.")
                 continue
             st.table(table.map(_cell), hide_index=True, border="horizontal", alt=f"{title} of {found.date:%Y-%m-%d}")
+
+
+def _trace_places() -> dict[str, DeltaGenerator]:
+    """Where each section of a trace stands: the two tables that are read line by line have the whole width."""
+    inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
+    rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
+    return {"Inputs": inputs, "Gates": gates, "Memory": memory, "Rules": rules, "Order": order, "Next bar": next_bar}
 
 
 def _cell(value: object) -> str:
