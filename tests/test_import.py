@@ -407,6 +407,13 @@ def test_a_given_spec_wins_over_the_bundled_one_where_it_says_so(write):
     assert any(finding.kind == "spec_override" and "multiplier 7" in finding.message for finding in imported.findings)
 
 
+def test_a_change_of_rules_within_the_bars_is_told(write):
+    """Gold contracts of both sides of its new price step: a finding; of one side only, none."""
+    rows = "date,contract,open,high,low,close,volume\n2019-06-03,AU1910,1,1,1,1,9\n2019-06-04,AU2002,1,1,1,1,9\n"
+    for text, told in ((rows, True), (rows.replace("1910", "1912"), False)):
+        assert any(finding.kind == "spec_changed" for finding in read_bars(write(text, "AU.csv")).findings) == told
+
+
 @pytest.mark.parametrize(("content", "says"), [
     ("{", "is not JSON"), ("[]", "holds no spec"), ("[3]", "found 3"), (f"[{OWN},{OWN}]", "given twice"),
     (f"[{OWN.replace('tick', 'ticks')}]", "no field ticks"), (f"[{OWN.replace('10', '-10')}]", "multiplier"),

@@ -33,6 +33,7 @@ from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.spec_history import changes_among
 
 _KEY = ["root", "contract", TRADE_DATE]
 _TABLES = (*SUFFIXES, ".xlsx", ".xls")  # a workbook is not read, but refused rather than passed over
@@ -103,6 +104,8 @@ def read_bars(
     mapping = _mapping(bars, findings)
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
+    for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
+        findings += changes_among(str(root), contracts.unique())
     return ImportedBars(bars, mapping, tuple(spec for spec, _ in terms), tuple(findings), tuple(sources))
 
 
