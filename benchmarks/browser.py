@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 STARTS, PRESSES = 3, 15
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 _DRAWN = ".pk-chart[data-rev] .main-svg"
 _AT_REST = ("[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
             ":not(:has([data-stale=true]))")

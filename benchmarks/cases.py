@@ -181,8 +181,8 @@ def _many_pairs(roots: int, bars: int) -> list[Row]:
     part = pairs[:: len(pairs) // 5]
 
     def own() -> np.ndarray:
-        room = room_for(panel, pairs, at_once=64)
-        slices = (align(panel, pairs[start:start + 64], room) for start in range(0, len(pairs), 64))
+        room = room_for(panel, pairs)
+        slices = (align(panel, pairs[start:start + len(room.bars)], room) for start in range(0, len(pairs), len(room.bars)))
         return np.concatenate([engle_granger_many(*legs, lags=1)[:, :2] for legs in slices])
 
     def peer() -> np.ndarray:

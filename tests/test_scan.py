@@ -112,13 +112,22 @@ def test_pairs_are_laid_on_their_common_bars():
     values = [day * (r + 1.0) for r, day in enumerate(days)]
     pairs = np.array([(0, 1), (1, 0), (1, 2), (0, 3)])
     panel = panel_of(days, values)
-    y, x, bars = align(panel, pairs, room_for(panel, pairs, at_once=9))
+    y, x, bars = align(panel, pairs, room_for(panel, pairs))
     assert len(bars) == len(pairs)
     for k, (a, b) in enumerate(pairs):
         common = np.intersect1d(days[a], days[b])
         assert bars[k] == len(common)
         assert np.array_equal(y[k, :bars[k]], common * (a + 1.0))
         assert np.array_equal(x[k, :bars[k]], common * (b + 1.0))
+
+
+def test_the_room_for_pairs_is_bounded():
+    """As many pairs as there are where they are short, one where they are longer than what fits."""
+    for bars, rows in ((10, 3), (100_000, 1), (200_000, 1)):
+        panel = panel_of([np.arange(bars)] * 3, [np.zeros(bars)] * 3)
+        room = room_for(panel, np.array([(0, 1), (0, 2), (1, 2)]))
+        assert room.y.shape == room.x.shape == (rows, bars)
+        assert len(room.bars) == rows
 
 
 def test_engle_granger_at_a_high_level():

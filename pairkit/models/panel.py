@@ -14,6 +14,7 @@ from pairkit._jit import kernel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+_VALUES_AT_ONCE = 160_000  # of each leg: 64 pairs of 2,500 bars
 
 
 class Panel(NamedTuple):
@@ -38,14 +39,17 @@ def panel_of(days: list[IntArray], values: list[FloatArray]) -> Panel:
     return Panel(np.concatenate(days), np.concatenate(values), starts)
 
 
-def room_for(panel: Panel, pairs: IntArray, *, at_once: int) -> Aligned:
-    """Arrays for `at_once` of these pairs at a time, made once: memory that is touched for the first time is slow."""
+def room_for(panel: Panel, pairs: IntArray) -> Aligned:
+    """Arrays for as many of these pairs at a time as fit in some megabytes, at least one; made once, for memory that is touched
+    for the first time is slow.
+    """
     longest = int(np.min(np.diff(panel.starts)[pairs], axis=1).max(initial=0))
-    return Aligned(np.empty((at_once, longest)), np.empty((at_once, longest)), np.zeros(at_once, np.int64))
+    rows = min(max(_VALUES_AT_ONCE // max(longest, 1), 1), len(pairs))
+    return Aligned(np.empty((rows, longest)), np.empty((rows, longest)), np.zeros(rows, np.int64))
 
 
 def align(panel: Panel, pairs: IntArray, room: Aligned) -> Aligned:
-    """The (K, 2) pairs of places of series, each on its common bars; written into `room`, whose rows are returned."""
+    """The (K, 2) pairs of places of series, each on its common bars; written into `room`, whose first K rows are returned."""
     rows = Aligned(room.y[:len(pairs)], room.x[:len(pairs)], room.bars[:len(pairs)])
     _align(*panel, pairs, *rows)
     return rows

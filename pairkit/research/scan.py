@@ -38,7 +38,6 @@ CAVEAT = ("Pairs that share a leg are not independent. bh_pvalue allows for that
           "by_pvalue always does, and finds less. Neither says that a relation will last.")
 
 _FIGURES = names(SCAN_COLUMNS)[2:]
-_AT_ONCE = 64  # pairs whose legs lie side by side: a few megabytes
 
 
 class Series(NamedTuple):
@@ -156,9 +155,10 @@ def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
     of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.
     """
     figures, ends = np.empty((len(rows), len(_FIGURES) + 1)), market.pairs[rows]
-    room = room_for(market.panel, ends, at_once=_AT_ONCE)
-    for start in range(0, len(rows), _AT_ONCE):
-        figures[start:start + _AT_ONCE] = _figures(market, ends[start:start + _AT_ONCE], room)
+    room = room_for(market.panel, ends)
+    at_once = max(len(room.bars), 1)
+    for start in range(0, len(rows), at_once):
+        figures[start:start + at_once] = _figures(market, ends[start:start + at_once], room)
     return figures
 
 
