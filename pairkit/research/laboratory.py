@@ -83,7 +83,7 @@ _ALL = (
         meaning="The data are cut after a session, or changed on one, and the whole backtest is made again: no earlier value of "
         "any column may change, not in its last bit.",
         alarm="a single value that differs: some number knows a session that had not happened.",
-        options=(Option("cuts", 64, "Sessions drawn at random, beside rolls, gaps, entries and exits.", 1, 2000, 8), SEED)),
+        options=(Option("cuts", 64, "Sessions drawn, beside rolls, gaps, trades; of all sessions, all.", 1, 100_000, 8), SEED)),
     Experiment(
         "calibration", "Gate calibration", ask=_calibration, unit="simulated pairs",
         meaning="Pairs of unrelated random walks are sent through this very gate, with these windows and lags: how often it "
