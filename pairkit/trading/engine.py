@@ -50,7 +50,8 @@ NOTHING = 0  # no order waits; 0 is no reason of its own
 _TRADING_DAYS = 252
 
 
-# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional. A bar's and a held leg's `terms` is a place in a table.
+# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional. The `terms` of a bar or of a held leg is a place in a
+# table of these.
 TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "margin_rate")])
 
 # The settings that the engine reads, one record a run. The indicators behind z and the gates are not its business. A fraction of
@@ -109,7 +110,7 @@ def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates,
 
 
 def terms_of(pair: PairFrame) -> NDArray[np.void]:
-    """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: the table that `Market.terms` points into."""
+    """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
     specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
     return np.array([(spec.multiplier, spec.tick, float(spec.fee_mode == "rate"), spec.fee_open, spec.fee_close,
                       spec.margin_rate) for spec in specs], TERMS)
