@@ -85,7 +85,8 @@ class Provenance:
 class PairFrame:
     """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t.
 
-    `y_spec` and `x_spec` hold today's terms; a contract that was listed under older rules trades on those (`y_in_force`). `cut` says that rows were taken away: the pair is a slice of a longer one.
+    A contract that was listed under other rules trades on those, as its spec's `older` says (`y_in_force`). `cut` says that rows
+    were taken away: the pair is a slice of a longer one.
     """
 
     trade_date: pd.DatetimeIndex

@@ -13,6 +13,7 @@ import pytest
 
 from pairkit.columns import GATES, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
+from pairkit.market.spec_history import with_history
 from pairkit.pair import PairFrame
 from pairkit.research.sweep import sweep
 from pairkit.run import run_backtest
@@ -136,8 +137,8 @@ def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
     y, x = (replace(leg, contract_names=tuple(f"{root}{1912 + k - len(leg.contract_names) // 2}"
                                               for k in range(len(leg.contract_names))))
             for leg, root in ((pair.y, "FB"), (pair.x, "AU")))
-    pair = replace(pair, y=y, x=x, y_spec=replace(pair.y_spec, code="FB", multiplier=10, tick=0.5),
-                   x_spec=replace(pair.x_spec, code="AU", tick=0.02))
+    pair = replace(pair, y=y, x=x, y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
+                   x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02)))
     config = draw_config(seed, capital=1e8, vol_target=0.0, max_leverage=5.0, adf_gate=False, vol_gate=False, beta_gate=False,
                          adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0,
                          slippage_ticks=2.0, fill=("open", "close")[seed % 2])

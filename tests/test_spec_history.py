@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import orjson
 import pytest
+from pydantic import ValidationError
 
 from pairkit.attribution import attribute
 from pairkit.audit.manifest import run_manifest
-from pairkit.market.contracts import bundled_spec
-from pairkit.market.spec_history import CHANGES, changes_among, older_terms, spec_for, specs_in_force
+from pairkit.market.contracts import ContractSpec, OlderTerm, bundled_spec
+from pairkit.market.spec_history import CHANGES, changes_among, older_terms, spec_for, specs_in_force, with_history
 from pairkit.report.page import report_html
 from pairkit.run import run_backtest
 from tests.engines import ENGINES, Desk, product
 from tests.pairs import leg_frame, pair_of, spec
+
+GOLD = with_history(bundled_spec("AU"))
 
 
 @pytest.fixture(params=ENGINES)
@@ -29,19 +33,47 @@ def desk(request) -> Desk:
 )
 def test_a_contract_keeps_the_rules_it_was_listed_with(contract: str, tick: float):
     """Gold moved from steps of 0.05 to 0.02 with the December 2019 contract."""
-    assert spec_for(bundled_spec("AU"), contract).tick == tick
+    assert spec_for(GOLD, contract).tick == tick
 
 
 def test_the_users_own_figure_stays():
-    """A tick that no rule made is left alone."""
-    assert spec_for(replace(bundled_spec("AU"), tick=0.5), "AU1906").tick == 0.5
+    """A tick that no rule made, or that the user set, has no history: it holds for every contract."""
+    assert with_history(replace(bundled_spec("AU"), tick=0.5)).older == ()
+    assert with_history(bundled_spec("AU"), but=["tick"]).older == ()
+
+
+def test_a_spec_without_history_holds_for_every_contract():
+    """What a caller gives, or an older snapshot has, is not changed by what pairkit knows of the root."""
+    assert spec_for(bundled_spec("AU"), "AU1906") == bundled_spec("AU")
+
+
+def test_of_two_changes_the_first_after_the_delivery_counts():
+    """Ticks of 0.1 before 1806, 0.05 before 1912, 0.02 from then on; what is left of `older` is what still was otherwise."""
+    spec = replace(bundled_spec("AU"), older=(OlderTerm("tick", "1806", 0.1), OlderTerm("tick", "1912", 0.05)))
+    assert [spec_for(spec, name).tick for name in ("AU1805", "AU1806", "AU1911", "AU1912")] == [0.1, 0.05, 0.05, 0.02]
+    assert [len(spec_for(spec, name).older) for name in ("AU1805", "AU1806", "AU1912")] == [0, 1, 2]
+
+
+def test_older_terms_survive_json():
+    """A spec with a history comes back equal from what a snapshot keeps of it; one without says nothing of it."""
+    assert ContractSpec(**orjson.loads(orjson.dumps(GOLD.to_dict()))) == GOLD
+    assert "older" not in bundled_spec("AU").to_dict()
+
+
+@pytest.mark.parametrize("term", [{"field": "fee_open", "before_delivery": "1912", "value": 1.0},
+                                  {"field": "tick", "before_delivery": "1913", "value": 1.0},
+                                  {"field": "tick", "before_delivery": "1912", "value": 0.0}])
+def test_an_older_term_that_is_none_is_refused(term):
+    """An unknown figure, a month that does not exist, a tick of nothing."""
+    with pytest.raises(ValidationError):
+        ContractSpec(**bundled_spec("AU").to_dict(), older=[term])
 
 
 def test_a_range_over_a_change_is_told():
     """Contracts of both rules: one finding; of one rule, or of a root without changes: none."""
-    assert [finding.kind for finding in changes_among("AU", ["AU1910", "AU1912"])] == ["spec_changed"]
-    assert changes_among("AU", ["AU1912", "AU2006"]) == ()
-    assert changes_among("RB", ["RB1910", "RB2001"]) == ()
+    assert [finding.kind for finding in changes_among(GOLD, ["AU1910", "AU1912"])] == ["spec_changed"]
+    assert changes_among(GOLD, ["AU1912", "AU2006"]) == ()
+    assert changes_among(with_history(bundled_spec("RB")), ["RB1910", "RB2001"]) == ()
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change.code} {change.field}")
@@ -55,8 +87,7 @@ def test_the_bundled_table_has_todays_rules(change):
 
 def test_each_bar_has_the_terms_of_its_contract():
     """Two rules in one leg: two specs, and each row's place in them; a row without a name has the spec as it is."""
-    today = bundled_spec("AU")
-    found = specs_in_force(today, np.array([-1, 0, 0, 2, 1]), ("AU1906", "AU2006", "AU1912"))
+    found = specs_in_force(GOLD, np.array([-1, 0, 0, 2, 1]), ("AU1906", "AU2006", "AU1912"))
     assert [found.specs[place].tick for place in found.place] == [0.02, 0.05, 0.05, 0.02, 0.02]
     assert len(found.specs) == 2
     assert specs_in_force(bundled_spec("RB"), np.array([0, 0]), ("RB1905",)) == ((bundled_spec("RB"),), pytest.approx([0, 0]))
@@ -64,7 +95,7 @@ def test_each_bar_has_the_terms_of_its_contract():
 
 def rolled(desk, code: str, before: str, after: str, fill: str = "open", **terms):
     """Leg y bought at 100 on bar 1, rolled on bar 3 at 101 against 120, marked at 121, sold by age on bar 5."""
-    pair = pair_of(changing(before, after), leg_frame([50.0] * 6), y_spec=spec(code, **terms))
+    pair = pair_of(changing(before, after), leg_frame([50.0] * 6), y_spec=with_history(spec(code, **terms)))
     return desk.run([-2.5, -1, -1, -1, -1, -1], pair, fill=fill, max_holding_days=3, slippage_ticks=1.0)
 
 
@@ -105,17 +136,18 @@ def test_a_multiplier_that_changes_with_the_contract_marks_its_own_lots(desk):
 
 def test_an_entry_is_sized_by_the_contract_of_its_bar(desk):
     """The same prices and figures in FB1911, of 500 a lot, and in FB1912, of 10: a fiftieth of the lots."""
-    old, new = (desk.run([-2.5, -1, -1], pair_of(leg_frame([100.0] * 3, contract=name), leg_frame([50.0] * 3),
-                                                 y_spec=spec("FB", multiplier=10.0)), whole_lots=False).frame["lots_y"].iloc[1]
-                for name in ("FB1911", "FB1912"))
+    plywood = with_history(spec("FB", multiplier=10.0))
+    old, new = (desk.run([-2.5, -1, -1], pair_of(leg_frame([100.0] * 3, contract=name), leg_frame([50.0] * 3), y_spec=plywood),
+                         whole_lots=False).frame["lots_y"].iloc[1] for name in ("FB1911", "FB1912"))
     assert new == pytest.approx(50 * old, rel=1e-12)
 
 
 def test_manifest_and_report_tell_which_contracts_were_on_older_terms():
     """`by_contract` has the older contracts' figures, the report says them beside the term; a leg without such is as ever."""
-    run = run_backtest(pair_of(changing("AU1906", "AU1912"), leg_frame([50.0] * 6), y_spec=spec("AU", tick=0.02)))
+    run = run_backtest(pair_of(changing("AU1906", "AU1912"), leg_frame([50.0] * 6), y_spec=with_history(spec("AU", tick=0.02))))
     y, x = run_manifest(run).content["inputs"]["contract_specs"]
     assert y["by_contract"] == {"AU1906": {"tick": 0.05}} == older_terms(run.pair.y_spec, run.pair.y.contracts)
+    assert y["older"] == [{"field": "tick", "before_delivery": "1912", "value": 0.05}]
     assert x == run.pair.x_spec.to_dict()
     assert "0.02 (0.05 in AU1906)" in report_html(run, checks=False)
     assert "by_contract" not in run_manifest(run_backtest(run.pair[3:])).content["inputs"]["contract_specs"][0]

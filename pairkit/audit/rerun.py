@@ -207,7 +207,8 @@ def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFram
         if given.code != spec.code:
             raise RunError(f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered.")
         if given != spec:
-            changed = [name for name, value in given.to_dict().items() if value != getattr(spec, name, None)]
+            own = spec.to_dict()
+            changed = [name for name, value in given.to_dict().items() if value != own.get(name)]
             notes.append(f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source}).")
         specs.append(given)
     return replace(pair, y_spec=specs[0], x_spec=specs[1]), notes

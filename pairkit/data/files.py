@@ -104,9 +104,10 @@ def read_bars(
     mapping = _mapping(bars, findings)
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
+    specs = {spec.code: spec for spec, _ in terms}
     for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
-        findings += changes_among(str(root), contracts.unique())
-    return ImportedBars(bars, mapping, tuple(spec for spec, _ in terms), tuple(findings), tuple(sources))
+        findings += changes_among(specs[str(root)], contracts.unique())
+    return ImportedBars(bars, mapping, tuple(specs.values()), tuple(findings), tuple(sources))
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

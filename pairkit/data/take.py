@@ -160,8 +160,9 @@ class _Taking:
             raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
                                         "longer range.")
         self.check_dominant(root, bars, mapping, listed, window)
-        self.findings.extend(changes_among(root, mapping["contract"].unique()))
-        return bars, mapping, self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
+        spec = self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
+        self.findings.extend(changes_among(spec, mapping["contract"].unique()))
+        return bars, mapping, spec
 
     # --- dominant contracts -------------------------------------------------------------------------------------------
     def provider_mapping(self, root: str, exchange: str, days: pd.DatetimeIndex, listed: pd.DataFrame) -> pd.DataFrame | None:

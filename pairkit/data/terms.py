@@ -21,7 +21,7 @@ from pairkit.data.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs
-from pairkit.market.spec_history import spec_for
+from pairkit.market.spec_history import spec_for, with_history
 
 _NEEDED = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate")
 _SAME = 1e-9
@@ -66,7 +66,7 @@ def combine_terms(
         Fields that no source has.
     """
     listed = bundled_specs().get(code)
-    bundled = None if listed is None else spec_for(listed, contract)
+    bundled = None if listed is None else spec_for(with_history(listed), contract)
     sources = _in_order(provided, bundled, own)
     chosen = _chosen(sources)
     absent = [name for name in _NEEDED if name not in chosen]
@@ -81,7 +81,8 @@ def combine_terms(
     local = own.spec if bundled is None and own is not None else bundled
     if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
         return local, findings  # all of it from there, with the tag it has
-    return _merged(code, exchange, provided, chosen, local), findings
+    merged = _merged(code, exchange, provided, chosen, local)
+    return with_history(merged, but=[name for name, source in chosen.items() if source.mine]), findings
 
 
 def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None) -> list[_Source]:

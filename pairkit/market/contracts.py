@@ -21,6 +21,18 @@ def _pairs(given: Any) -> Any:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class OlderTerm:
+    """One figure as it is for the contracts of a root that are delivered before a month, which keep the rules of their listing.
+
+    `before_delivery` is that month, YYMM.
+    """
+
+    field: Literal["multiplier", "tick"]
+    before_delivery: str = Field(pattern=r"^\d\d(0[1-9]|1[0-2])$")
+    value: float = Field(gt=0)
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class ContractSpec:
     """One contract root's terms.
 
@@ -48,6 +60,8 @@ class ContractSpec:
         For display.
     field_sources : mapping of str to str, optional
         Field -> where that figure comes from, for the fields that are not from `source`. Kept as sorted pairs.
+    older : sequence of OlderTerm, optional
+        What was otherwise for contracts of earlier delivery months, the earliest month first; without it, all trade on one spec.
     """
 
     code: str = Field(min_length=1)
@@ -66,12 +80,13 @@ class ContractSpec:
     name_zh: str = field(default="", kw_only=True)
     exchange: str = field(default="", kw_only=True)
     field_sources: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = field(default=(), kw_only=True)
+    older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in field order; without `field_sources` where all figures come from one source."""
+        """As plain JSON values, in field order; `field_sources` and `older` only where there are such."""
         plain = asdict(self)
-        sources = dict(plain.pop("field_sources"))
-        return {**plain, "field_sources": sources} if sources else plain
+        sources, older = dict(plain.pop("field_sources")), list(plain.pop("older"))
+        return {**plain, **({"field_sources": sources} if sources else {}), **({"older": older} if older else {})}
 
     def source_of(self, field_name: str) -> str:
         """Where one figure comes from, with its version."""

@@ -1,32 +1,32 @@
-"""Contract rules that changed: the spec that a contract trades on.
+"""Contract rules that changed: the terms that each contract of a root trades on.
 
-Exchanges change rules from a delivery month on: a contract keeps the terms it was listed with. The bundled table has the
-rules of today; each change here says what held before, so that an older contract's spec is today's with changes undone.
+Exchanges change rules from a delivery month on: a contract keeps the terms it was listed with. A spec has the newest rules, and
+in `older` what was otherwise before. The changes known here are written into a spec when a snapshot is made, and stay with it:
+a run never depends on what a later pairkit has learnt of the past.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec
+from pairkit.market.contracts import ContractSpec, OlderTerm
 
 _DELIVERY = re.compile(r"[A-Za-z]+(?:20)?(\d{4})$")
 
 
-@dataclass(frozen=True)
-class RuleChange:
+class RuleChange(NamedTuple):
     """One figure of one root: what it was up to a delivery month (YYMM), and what it is from it on."""
 
     code: str
     first_delivery: str
-    field: str
+    field: Literal["multiplier", "tick"]
     before: float
     after: float
 
@@ -38,18 +38,33 @@ CHANGES = (
 )
 
 
+def with_history(spec: ContractSpec, *, but: Collection[str] = ()) -> ContractSpec:
+    """The spec with the known changes of its root in `older`.
+
+    Parameters
+    ----------
+    spec : ContractSpec
+        Of today's rules. A figure that is not what the last change made it is somebody's own, and has no history.
+    but : collection of str
+        Fields that the user has set, whose figures hold for every contract.
+    """
+    older = tuple(OlderTerm(change.field, change.first_delivery, change.before) for change in CHANGES
+                  if change.code == spec.code and change.field not in but and getattr(spec, change.field) == change.after)
+    return replace(spec, older=older) if older else spec
+
+
 def spec_for(spec: ContractSpec, contract: str) -> ContractSpec:
     """The spec that one contract trades on.
 
     Parameters
     ----------
     spec : ContractSpec
-        Of today's rules. A figure that is not what the last change made it is the user's own, and stays.
+        Of the newest rules, with `older`.
     contract : str
-        Its name, such as AU1906; one without a delivery month of four digits has today's rules.
+        Its name, such as AU1906; one without a delivery month of four digits has the newest rules.
     """
     undone: dict[str, Any] = _undone(spec, contract)
-    return replace(spec, **undone) if undone else spec
+    return replace(spec, **undone, older=tuple(term for term in spec.older if not _before(contract, term))) if undone else spec
 
 
 def older_terms(spec: ContractSpec, contracts: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -70,13 +85,13 @@ def specs_in_force(spec: ContractSpec, contract: NDArray[np.int64], contract_nam
     Parameters
     ----------
     spec : ContractSpec
-        Of today's rules, as for `spec_for`.
+        Of the newest rules, with `older`.
     contract : (T,) int64
         Each bar's place in `contract_names`; -1 where the name is not known, and `spec` itself holds.
     contract_names : sequence of str
         The contracts' names.
     """
-    if not any(change.code == spec.code for change in CHANGES):
+    if not spec.older:
         return InForce((spec,), np.zeros(len(contract), np.int64))
     of_each = [*(spec_for(spec, name) for name in contract_names), spec]
     specs = tuple(dict.fromkeys(of_each[code] for code in np.unique(contract))) or (spec,)
@@ -84,23 +99,24 @@ def specs_in_force(spec: ContractSpec, contract: NDArray[np.int64], contract_nam
     return InForce(specs, places[contract])
 
 
-def changes_among(code: str, contracts: Iterable[str]) -> tuple[Finding, ...]:
+def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding, ...]:
     """A finding for each rule on which these contracts of a root differ."""
     names = list(contracts)
     return tuple(
-        Finding("spec_changed", "warning", root=code, message=(
-            f"{code}: {change.field} is {change.before:g} up to and {change.after:g} from the delivery month "
-            f"{change.first_delivery} on, and the range has both. Each contract trades on its own terms; at the roll from one to "
-            "the other the number of lots stays."))
-        for change in CHANGES
-        if change.code == code and len({_before(name, change) for name in names}) == 2)
+        Finding("spec_changed", "warning", root=spec.code, message=(
+            f"{spec.code}: {term.field} is {term.value:g} before the delivery month {term.before_delivery} and "
+            f"{getattr(spec, term.field):g} in the newest contracts, and the range has both. Each contract trades on its own "
+            "terms; at the roll from one to the other the number of lots stays."))
+        for term in spec.older
+        if len({_before(name, term) for name in names}) == 2)
 
 
 def _undone(spec: ContractSpec, contract: str) -> dict[str, float]:
-    return {change.field: change.before for change in CHANGES
-            if change.code == spec.code and _before(contract, change) and getattr(spec, change.field) == change.after}
+    """Field -> the contract's own figure; of several changes of a field the first after its delivery counts."""
+    terms = sorted(spec.older, key=lambda term: term.before_delivery, reverse=True)
+    return {term.field: term.value for term in terms if _before(contract, term)}
 
 
-def _before(contract: str, change: RuleChange) -> bool:
+def _before(contract: str, term: OlderTerm) -> bool:
     delivery = _DELIVERY.fullmatch(contract)
-    return delivery is not None and delivery[1] < change.first_delivery
+    return delivery is not None and delivery[1] < term.before_delivery

@@ -20,7 +20,7 @@ from pairkit.ui.views import findings as show_findings
 
 SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_notice"
 ROOT = "root"
-_NOT_TERMS = ("code", "currency", "source", "version", "name", "name_zh", "exchange", "field_sources")
+_NOT_TERMS = ("code", "currency", "source", "version", "name", "name_zh", "exchange", "field_sources", "older")
 _SCOPE_FIRST = ("source", "source_version", "symbols", "start", "end", "rows", "made", "fetched_at")
 _SPANS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 

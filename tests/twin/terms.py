@@ -1,4 +1,4 @@
-"""The terms of a contract, from its name: a plain table of what exchanges changed, written anew."""
+"""The terms of a contract, from its name and what its root's spec says of older ones: written anew, in plain words."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import Any
 
 from pairkit.market.contracts import ContractSpec
 
-# root -> field -> (first delivery month on the new rules, YYMM; old figure; new figure)
-CHANGED: dict[str, dict[str, tuple[int, float, float]]] = {
-    "AU": {"tick": (1912, 0.05, 0.02)},
-    "FB": {"multiplier": (1912, 500, 10), "tick": (1912, 0.05, 0.5)},
-}
 
-
-def terms_of_contract(today: ContractSpec, name: str | None) -> ContractSpec:
-    """`today`'s terms with the old figures of a contract from before a change; figures of the user's own stay."""
-    old: dict[str, Any] = {}
+def terms_of_contract(newest: ContractSpec, name: str | None) -> ContractSpec:
+    """`newest`'s terms with the old figures of a contract from before a change."""
     month = (name or "")[-4:]
-    if month.isdigit():
-        for field, (first, before, after) in CHANGED.get(today.code, {}).items():
-            if int(month) < first and getattr(today, field) == after:
-                old[field] = before
-    return replace(today, **old) if old else today
+    if not month.isdigit():
+        return newest
+    own: dict[str, Any] = {}
+    for figure in ("multiplier", "tick"):
+        changes = [(int(term.before_delivery), term.value) for term in newest.older if term.field == figure]
+        later = [change for change in changes if int(month) < change[0]]
+        if later:
+            own[figure] = min(later)[1]
+    return replace(newest, **own) if own else newest
