@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pairkit.audit.snapshot import open_snapshot, write_snapshot
 from pairkit.charts.canvas import milliseconds
 from pairkit.charts.quality import FAULTY, NO_BAR, STATUSES, STRAY, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.data.quality import faulty_days
+from pairkit.market.contracts import OlderTerm
 from pairkit.ui.snapshots import age, roots_in_short
 from tests.small_market import snapshot_input
 from tests.tushare.server import GOOD_TOKEN, running
@@ -209,6 +211,19 @@ def test_contents_show_scope_and_the_source_of_every_term(folder):
     spec = open_snapshot(folder / "small").specs["RB"]
     row = terms.set_index("Term").loc["multiplier"]
     assert (float(row["Value"]), row["Source"].replace("\\", "")) == (spec.multiplier, spec.source_of("multiplier"))
+
+
+def test_contents_show_what_was_otherwise_for_older_contracts(folder):
+    """Below the newest terms, each figure of earlier delivery months."""
+    given = snapshot_input()
+    specs = [replace(spec, older=(OlderTerm(field="tick", before_delivery="2410", value=5.0),)) if spec.code == "RB" else spec
+             for spec in given["specs"]]
+    write_snapshot(folder, "dated", **{**given, "specs": specs})
+    page = app("contents", shown="dated", root="RB")
+    assert not page.exception
+    terms = page.table[2].value.set_index("Term")["Value"]
+    assert terms["tick, contracts before 2410"] == "5"
+    assert float(terms["tick"]) == 1.0
 
 
 def test_two_snapshots_are_compared(folder):

@@ -160,8 +160,10 @@ def contents(chosen: Snapshot | None) -> None:
 def _terms(spec: ContractSpec) -> list[dict[str, str]]:
     names = [one.name for one in fields(spec) if one.name not in _NOT_TERMS]
     values = {name: getattr(spec, name) for name in names}
-    return [{"Term": name.replace("_", " "), "Value": "not known" if value is None else escape(_plain(value)),
+    rows = [{"Term": name.replace("_", " "), "Value": "not known" if value is None else escape(_plain(value)),
              "Source": escape(spec.source_of(name))} for name, value in values.items()]
+    return rows + [{"Term": f"{term.field}, contracts before {term.before_delivery}", "Value": _plain(term.value),
+                    "Source": "rule changes known to pairkit"} for term in spec.older]
 
 
 def _plain(value: Any) -> str:
