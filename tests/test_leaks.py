@@ -336,6 +336,19 @@ def columns_that_later_bars_bring(pair, config):
     return frame.assign(regime=1.0) if len(frame) > 100 else frame
 
 
+def names_of_later_contracts(pair, config):
+    """How many contracts there will be, from the list of their names."""
+    frame = clean(pair, config)
+    return frame.assign(z=frame["z"] * len(pair.y.contract_names))
+
+
+def filled_in_place(pair, config):
+    """Missing bars filled with the next ones, in the very pair that was handed over."""
+    for name in ("y", "x"):
+        object.__setattr__(pair, name, _filled(getattr(pair, name), lambda column: column.bfill()))
+    return clean(pair, config)
+
+
 # Each leak, the instrument that must see it, and the column it must be seen in.
 PREFIX, CONTRACT, BOTH = ("prefix",), ("contract",), ("prefix", "contract")
 LEAKS = {
@@ -354,7 +367,8 @@ LEAKS = {
     filled_from_the_future: (BOTH, "y"), interpolated: (BOTH, "y"), filled_with_the_mean: (BOTH, "y"),
     survivors: (PREFIX, "trade_date"), contract_chosen_by_its_own_day: (CONTRACT, "contract_y"),
     contract_a_day_early: (PREFIX, "contract_y"), roll_calendar_of_the_future: (PREFIX, "contract_y"),
-    back_adjusted_levels_under_log: (PREFIX, "y"), columns_that_later_bars_bring: (PREFIX, "regime")}
+    back_adjusted_levels_under_log: (PREFIX, "y"), columns_that_later_bars_bring: (PREFIX, "regime"),
+    names_of_later_contracts: (PREFIX, "z"), filled_in_place: (BOTH, "y")}
 
 
 @pytest.fixture(scope="module")
@@ -385,6 +399,20 @@ def test_6_3_a_rare_leak_in_a_long_history_is_met(seed):
     """One bar of fifty leaks, in 1,000: whatever the seed, the cuts in a row meet it."""
     pair = build_pair(seed, 1000, ills=(), roll_every=40)
     assert failing(audit_lookahead(pair, CONFIG, every_fiftieth_bar, cuts=52, seed=seed), "prefix") == {"z"}
+
+
+@pytest.mark.parametrize("reason", ["stop_z", "margin_call"])
+def test_6_3_a_leak_under_one_reason_is_met(reason):
+    """Tomorrow's spread wherever a rare reason is told, in ten years: each word's beginnings are looked at."""
+    pair = build_pair(3, 2500, ills=(), roll_every=40)
+
+    def leaky(pair, config):
+        frame = run_backtest(pair, config).frame[["reason", "spread"]]
+        return frame.assign(spread=frame["spread"].where(frame["reason"] != reason, frame["spread"].shift(-1)))
+
+    config = CONFIG.replace(cooldown_days=3, max_loss=0.02, stop_z=2.9)
+    assert (run_backtest(pair, config).frame["reason"] == reason).sum() in (1, 2, 3)
+    assert "spread" in failing(audit_lookahead(pair, config, leaky, cuts=32), "prefix")
 
 
 def test_6_3_the_two_instruments_need_each_other():

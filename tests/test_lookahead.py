@@ -74,7 +74,9 @@ def test_trades_are_observed_from_the_day_they_are_known(pair):
 @pytest.mark.parametrize(("made", "told"), [
     ({"z": [1.0]}, "returned a dict; accepted is a BacktestRun"), (pd.DataFrame({"z": [1.0]}), "under a DatetimeIndex"),
     (pd.DataFrame({"z": [1.0, 2.0]}, index=pd.to_datetime(["2020-01-02", "2020-01-01"])), "sessions in order"),
-    (pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=pd.to_datetime(["2020-01-02"])), "two columns named 'z'")])
+    (pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=pd.to_datetime(["2020-01-02"])), "two columns named 'z'"),
+    (pd.DataFrame([[1.0, 2.0]], columns=[1, "1"], index=pd.to_datetime(["2020-01-02"])), "two columns named '1'"),
+    (pd.DataFrame({"z": [1.0]}, index=pd.to_datetime(["2020-01-02"]).tz_localize("Asia/Shanghai")), "have a time zone")])
 def test_what_cannot_be_observed_is_refused(made, told, pair):
     """The error says what came back and what is accepted."""
     with pytest.raises(RunError, match=told):
@@ -194,6 +196,41 @@ def test_a_bar_that_becomes_valid_is_judged_by_all_gates():
     assert set(proof.table.query("check == 'control' and verdict == 'passed'")["column"]) >= {"spread", "valid"}
 
 
+@pytest.mark.parametrize("several", [list, tuple, np.array])
+def test_a_column_may_hold_several_values_a_row(several, pair):
+    """Each row's are compared one by one, NaN being equal to NaN; a later one among them is found."""
+    def made(pair, config, last=0):
+        rows = [several([price, last, float("nan")]) for price in pair.y.close]
+        return pd.DataFrame({"both": pd.Series(rows, pair.trade_date, dtype=object)})
+
+    assert audit_lookahead(pair, CONFIG, made, cuts=4).passed
+    leaky = audit_lookahead(pair, CONFIG, lambda pair, config: made(pair, config, pair.x.volume[-1]), cuts=4)
+    assert set(leaky.table.query("verdict == 'failed'")["column"]) == {"both"}
+
+
+@pytest.mark.parametrize("sessions", [0, 1, 3])
+def test_a_few_sessions_prove_nothing(sessions, pair):
+    """Nothing failed where nothing could move, and nothing was proved."""
+    proof = audit_lookahead(pair[:sessions], CONFIG, lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date))
+    assert proof.passed
+    assert (proof.result().verdict, proof.boundaries) == ("noted", sessions)
+    assert "too few to prove anything" in proof.result().sentence
+
+
+def test_the_function_cannot_change_the_pair(pair):
+    """It is handed a pair of its own, whose arrays cannot be written to."""
+    def greedy(given, config):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            given.y.close.setflags(write=True)
+        made = prices(given, config)
+        object.__setattr__(given, "y", given.x)
+        return made
+
+    before = pair.y
+    assert audit_lookahead(pair, CONFIG, greedy, cuts=4).passed
+    assert pair.y is before
+
+
 def test_a_model_of_ones_own_is_proved(pair):
     """A table with unknown columns: its own session may move it, nothing later; a known name keeps its lag."""
     assert audit_lookahead(pair, CONFIG, prices, cuts=8).passed
@@ -220,6 +257,13 @@ def test_a_failing_function_is_told_with_its_input(pair):
 def test_what_cannot_be_asked_is_refused(asked, pair):
     """Bounds are told."""
     with pytest.raises(ConfigError, match="accepted are cuts from 1, and shortest from 1 to less than the 150"):
+        audit_lookahead(pair, CONFIG, **asked)
+
+
+@pytest.mark.parametrize("asked", [{"cuts": 2.5}, {"cuts": "9"}, {"cuts": True}, {"seed": -1}, {"seed": None}, {"shortest": 1.5}])
+def test_what_is_no_count_is_refused(asked, pair):
+    """Whole numbers alone are accepted."""
+    with pytest.raises(ConfigError, match="accepted are whole numbers, and a seed from 0"):
         audit_lookahead(pair, CONFIG, **asked)
 
 

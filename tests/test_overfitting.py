@@ -140,6 +140,8 @@ def test_too_little_for_pbo_is_refused():
     for shape in ((100, 1), (31, 3)):
         with pytest.raises(RunError, match="PBO needs"):
             pbo(np.ones(shape))
+    with pytest.raises(RunError, match="every return of every trial"):
+        pbo(np.full((64, 3), np.nan))
 
 
 # --- resampling ------------------------------------------------------------------------------------------------------

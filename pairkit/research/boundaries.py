@@ -5,8 +5,9 @@ A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 1. `cuts` boundaries drawn by the seed from all of them;
 2. `cuts` in a row up to the end, and `cuts` in a row at a place drawn by the seed: what leaks on every n-th bar only, n up to
    `cuts`, is met in a row and may be missed by a draw;
-3. the boundaries on both sides of what happens: the end of each column's warm-up, rolls, missing bars, and every change of a
-   word, a count or a switch, which are decisions and fills; of each column `cuts`/8 drawn by the seed, at least two.
+3. the boundaries on both sides of what happens: the end of each column's warm-up; of rolls, missing bars, turns of months and
+   years, and, column by column, changes of a word, a count or a switch, which are decisions and fills, `cuts`/8 each drawn by
+   the seed, at least two; of the beginnings of each single word `cuts`/32, at least two, for a stop is rare among the reasons.
 
 With `cuts` no less than the number of sessions: all of them.
 """
@@ -20,6 +21,7 @@ from pairkit.pair import PairFrame
 from pairkit.research.observed import Array, Observed
 
 IntArray = NDArray[np.int64]
+_FEW_WORDS = 32  # a run has 22 reasons; contracts are many more, and none is rarer than another
 
 
 def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArray:
@@ -31,27 +33,45 @@ def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArr
     first = int(rng.integers(0, sessions - cuts + 1))
     chosen = [rng.choice(sessions, cuts, replace=False), np.arange(sessions - cuts, sessions), np.arange(first, first + cuts)]
     place = pair.trade_date.to_numpy().searchsorted(whole.dates)
-    for rows in _events(pair, whole, place):
-        drawn = rng.choice(rows, min(len(rows), max(cuts // 8, 2)), replace=False)
-        chosen += [drawn, drawn + 1]
+    for share, events in ((1, [_starts(whole, place)]), (8, _events(pair, whole, place)), (32, _beginnings(whole, place))):
+        for rows in events:
+            drawn = rng.choice(rows, min(len(rows), max(cuts // share, 2)), replace=False)
+            chosen += [drawn, drawn + 1]
     found = np.unique(np.concatenate(chosen)).astype(np.int64)
     return found[found < sessions]
 
 
 def _events(pair: PairFrame, whole: Observed, place: IntArray) -> list[IntArray]:
     """Rows of the pair on which something happens, one array a kind; `place` maps rows of the table to rows of the pair."""
-    gaps, begun = np.zeros(len(place), bool), set[int]()
-    kinds = [_changes(leg.contract) for leg in (pair.y, pair.x)]
+    gaps = np.zeros(len(place), bool)
+    turns = (pair.trade_date.year.to_numpy(), pair.trade_date.month.to_numpy())
+    kinds = [_changes(each) for each in (pair.y.contract, pair.x.contract, *turns)]
     for column in whole.columns.values():
         if column.dtype.kind != "f":
             kinds.append(place[_changes(column)])
             continue
         known = np.isfinite(column)
         gaps[1:] |= known[1:] != known[:-1]
-        if known.any():
-            begun.add(int(place[np.argmax(known)]))
-    kinds += [place[gaps], np.array(sorted(begun), dtype=np.int64)]
+    kinds.append(place[gaps])
     return [rows for rows in kinds if len(rows)]
+
+
+def _starts(whole: Observed, place: IntArray) -> IntArray:
+    """Rows of the pair on which a column's warm-up ends."""
+    known = [np.isfinite(column) for column in whole.columns.values() if column.dtype.kind == "f"]
+    return np.unique(np.array([place[np.argmax(each)] for each in known if each.any()], dtype=np.int64))
+
+
+def _beginnings(whole: Observed, place: IntArray) -> list[IntArray]:
+    """Rows of the pair on which a word begins, one array for each word of a column of few words."""
+    kinds = []
+    for column in whole.columns.values():
+        if column.dtype.kind == "O":
+            changes = _changes(column)
+            words = {word for word in column[changes] if isinstance(word, str)}
+            if len(words) <= _FEW_WORDS:
+                kinds += [place[changes[column[changes] == word]] for word in sorted(words)]
+    return kinds
 
 
 def _changes(column: Array) -> IntArray:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pairkit.checks import CheckResult, Verdict
@@ -28,7 +29,7 @@ from pairkit.research.boundaries import boundaries
 from pairkit.research.data_path import trace_data_path
 from pairkit.research.evidence import Evidence, in_order
 from pairkit.research.observed import Observed, observe
-from pairkit.research.perturb import perturbed
+from pairkit.research.perturb import as_known, perturbed
 from pairkit.run import BacktestRun, run_backtest
 
 if TYPE_CHECKING:
@@ -55,17 +56,24 @@ class LookaheadProof:
         return f"<LookaheadProof {'passed' if self.passed else 'FAILED'}: {self.result().sentence}>"
 
     def result(self) -> CheckResult:
-        """Passed where no check of any column failed; failed otherwise, with the first offender."""
+        """Passed where no check of any column failed; failed otherwise, with the first offender; noted where the sessions are too
+        few for any column to move."""
         bad = self.table[self.table["verdict"] == "failed"]
         first = bad.iloc[0] if len(bad) else None
         told: dict[str, int | float | str | bool | None] = {
             "boundaries": self.boundaries, "columns": int(self.table["column"].nunique()), "failed": len(bad),
             "first_column": None if first is None else str(first["column"]),
             "first_date": None if first is None or pd.isna(first["date"]) else f"{first['date']:%Y-%m-%d}"}
-        verdict: Verdict = "passed" if first is None else "failed"
+        verdict: Verdict = "failed" if first is not None else "passed" if self._moved() else "noted"
         return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
 
+    def _moved(self) -> bool:
+        """Whether a moved session changed any column at all."""
+        return bool(((self.table["check"] == "control") & (self.table["verdict"] == "passed")).any())
+
     def _sentence(self, bad: pd.DataFrame) -> str:
+        if not len(bad) and not self._moved():
+            return f"{self.boundaries} sessions were moved and no column changed: too few to prove anything."
         if not len(bad):
             return (f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
                     f"{self.table['column'].nunique()} columns changed, to the bit.")
@@ -113,12 +121,15 @@ def audit_lookahead(
     Raises
     ------
     ConfigError
-        `cuts` or `shortest` is not usable.
+        `cuts`, `seed` or `shortest` is not usable.
     RunError
         `run` failed, or returned something else; the message says on what.
     CancelledError
         `cancelled` said so.
     """
+    if any(isinstance(asked, bool) or not isinstance(asked, (int, np.integer)) for asked in (cuts, seed, shortest)) or seed < 0:
+        raise ConfigError(f"cuts = {cuts!r}, seed = {seed!r}, shortest = {shortest!r}: accepted are whole numbers, and a seed "
+                          "from 0.")
     if cuts < 1 or not 1 <= shortest < max(len(pair), 2):
         raise ConfigError(f"cuts = {cuts}, shortest = {shortest}: accepted are cuts from 1, and shortest from 1 to less than "
                           f"the {len(pair)} sessions of the pair.")
@@ -157,7 +168,7 @@ class _Maker:
 
     def __call__(self, pair: PairFrame, what: str) -> Observed:
         try:
-            return observe(self.run(pair, self.config))
+            return observe(self.run(as_known(pair), self.config))
         except CancelledError:
             raise
         except Exception as error:  # a user's own function may raise anything

@@ -20,6 +20,7 @@ from pairkit.trading.engine import REASON_NAMES, STATE_NAMES
 from pairkit.trading.gates import VERDICTS
 
 Array = NDArray[Any]
+_SEVERAL = (tuple, list, dict, set, frozenset, np.ndarray, pd.Series)
 _REASONS = np.array(REASON_NAMES, dtype=object)
 _STATES = np.array(STATE_NAMES, dtype=object)
 _VERDICTS = np.array(VERDICTS, dtype=object)
@@ -57,15 +58,23 @@ def observe(made: object) -> Observed:
     if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
         raise RunError(f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
                        "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date.")
-    if not made.columns.is_unique:
-        raise RunError(f"the function returned two columns named {made.columns[made.columns.duplicated()][0]!r}; name each once.")
+    if index.tz is not None:
+        raise RunError(f"the function returned a DataFrame whose dates have a time zone ({index.tz}); trade dates are plain "
+                       "days: keep the index of pair.trade_date.")
+    labels = made.columns.map(str)
+    if not labels.is_unique:
+        raise RunError(f"the function returned two columns named {labels[labels.duplicated()][0]!r}; name each once.")
     columns = {str(name): column.to_numpy() if column.dtype.kind in "fib" else words_of(column) for name, column in made.items()}
     return Observed(index.as_unit("ns").to_numpy(), columns, {})
 
 
 def words_of(column: pd.Series) -> Array:
-    """A column of anything but numbers as objects; what is missing as None, which equals itself."""
+    """A column of anything but numbers as objects; what is missing as None, which equals itself, and what holds several values
+    as text, for NaN in it does not."""
     words: Array = column.to_numpy(dtype=object)
+    if any(isinstance(word, _SEVERAL) for word in words):
+        plain = [word.tolist() if isinstance(word, np.ndarray) else word for word in words]
+        words = np.array([repr(word) if isinstance(word, _SEVERAL) else word for word in plain], dtype=object)
     missing = pd.isna(words)
     return np.where(missing, np.array(None, dtype=object), words) if missing.any() else words
 

@@ -74,7 +74,7 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
     ConfigError
         `blocks` is not accepted.
     RunError
-        There are fewer than 2 trials, or fewer than 2 bars a block.
+        There are fewer than 2 trials, or fewer than 2 bars a block, or a return is missing.
     """
     if blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
         raise ConfigError(f"blocks = {blocks}: accepted is an even number from 2 to {MOST_BLOCKS}.")
@@ -82,6 +82,8 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
     if trials < 2 or bars < 2 * blocks:
         raise RunError(f"PBO needs at least 2 trials and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on "
                        f"{bars} bars. Vary more settings, choose longer data, or fewer blocks.")
+    if not np.isfinite(returns).all():
+        raise RunError("PBO needs every return of every trial; some are missing or infinite. Take bars that all trials share.")
     length = bars // blocks
     cut = returns[bars - blocks * length:].reshape(blocks, length, trials)
     sums, squares = cut.sum(axis=1), (cut * cut).sum(axis=1)

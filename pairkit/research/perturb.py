@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pairkit.pair import FloatArray, Leg, PairFrame
+from pairkit.pair import NO_CONTRACT, FloatArray, Leg, PairFrame
 
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
 
@@ -25,6 +25,17 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
     """The pair with the figures of session `row` moved, drawn from `seed` and `row`; missing figures stay missing."""
     rng = np.random.default_rng([seed, row])
     return replace(pair, y=_moved(pair.y, row, rng), x=_moved(pair.x, row, rng))
+
+
+def as_known(pair: PairFrame) -> PairFrame:
+    """The pair as a function under test may see it: without the names of contracts that are held on none of its rows or only
+    later, and of its own, so that what the function does to it stays without effect on others."""
+    return replace(pair[:], y=_as_known(pair.y), x=_as_known(pair.x))
+
+
+def _as_known(leg: Leg) -> Leg:
+    """The leg with views of its arrays and the contract names up to the last one held; names are in order of their first day."""
+    return replace(leg.rows(slice(None)), contract_names=leg.contract_names[:int(leg.contract.max(initial=NO_CONTRACT)) + 1])
 
 
 def _moved(leg: Leg, row: int, rng: np.random.Generator) -> Leg:
