@@ -239,6 +239,8 @@ def test_progress_is_told_and_a_stop_is_obeyed(pair):
     ({"space": {"capital": [1e5, 1e6]}}, ConfigError, "capital cannot vary"),
     ({"choose": "luck"}, ConfigError, "accepted is one of sharpe, plateau"),
     ({"choose": "plateau", "space": {"rearm": [True, False]}}, ConfigError, "needs neighbours"),
+    *[({"choose": lambda table, row=row: row}, ConfigError, "accepted is a row of the train table, 0 to")
+      for row in (999, -1, "0", 1.0, True)],
     ({"gap": 3}, ConfigError, "or more"), ({"test": 5}, ConfigError, "test = 5"), ({"train": 3000}, RunError, "no room")])
 def test_what_cannot_be_done_is_refused(pair, wrong, error, words):
     """In a sentence that says what is accepted."""

@@ -141,12 +141,15 @@ def overfitting(
     Raises
     ------
     ConfigError
-        The space cannot be used.
+        The space, `draws`, `confidence` or `seed` cannot be used.
     RunError
         Fewer than two trials ever have indicators, or the data are too short for the blocks.
     CancelledError
         It was stopped.
     """
+    if draws < 1 or not 0.0 < confidence < 1.0 or seed < 0:
+        raise ConfigError(f"draws = {draws}, confidence = {confidence}, seed = {seed}: accepted are draws from 1, a confidence "
+                          "between 0 and 1, and a seed from 0.")
     configs, varied = _trials(config, space, most_trials, seed)
     returns = _returns(pair, configs, executor, _longer(progress, 3), cancelled)
     shown = np.isfinite(returns).any(axis=1)

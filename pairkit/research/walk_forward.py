@@ -151,7 +151,7 @@ def walk_forward(
     rows, curves, scatters = [], [], []
     for number, fold in enumerate(folds):
         before = work.tally(fold.train_first, fold.train_stop)
-        chosen = rule(before)
+        chosen = _chosen(rule(before.copy()), len(trials))
         after = work.tally(fold.test_first, fold.test_stop)
         scatter = pd.DataFrame({"fold": number, "trial": np.arange(len(trials)), "train_sharpe": before["sharpe"],
                                 "test_sharpe": after["sharpe"]})
@@ -186,6 +186,15 @@ def _best_neighbourhood(table: pd.DataFrame, fields: list[str]) -> int | None:
     if around is None:
         raise ConfigError("choose = 'plateau' needs neighbours: vary a number over a grid of values, or choose by sharpe.")
     return plateau.best_plateau(around)
+
+
+def _chosen(row: object, trials: int) -> int | None:
+    """What a rule returned, where it is a row of the train table or None."""
+    if row is None:
+        return None
+    if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < trials:
+        raise ConfigError(f"choose returned {row!r}: accepted is a row of the train table, 0 to {trials - 1}, or None for cash.")
+    return int(row)
 
 
 def _name(choose: str | Rule) -> str:
