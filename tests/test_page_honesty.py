@@ -74,9 +74,9 @@ def test_explore_tells_which_checks_a_run_has_passed():
     page.number_input(key="lookahead_cuts").set_value(8).run()
     made(page, "lookahead_start")
     page.switch_page("pages/1_explore.py").run()
-    assert "1 passed]" in said(page)
+    assert "Checks: 1 passed]" in said(page)
     page.slider(key="entry_z").set_value(2.1).run().run()
-    assert "No checks made" in said(page)
+    assert "Checks: none made" in said(page)
 
 
 def test_trials_are_counted_shown_and_forgotten_on_record():

@@ -36,6 +36,7 @@ _STYLE = """<style>
 [data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
 [data-testid^="stBaseButton-primary"] {background-color: #1d4ed8; border-color: #1d4ed8; color: #ffffff;}
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
+.st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
 .st-key-why {padding: .5rem .9rem;}
 </style>"""
 

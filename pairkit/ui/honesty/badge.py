@@ -20,7 +20,7 @@ def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
     counts = Counter(one.verdict for one in known)
     made = [f"{counts[verdict]} {verdict}" for verdict in ("passed", "failed", "noted") if counts[verdict]]
     if not made:
-        return "No checks made" if brief else f"none of {len(CHECKS)} checks made"
+        return "none made" if brief else f"none of {len(CHECKS)} checks made"
     left = len(CHECKS) - counts.total()
     return ", ".join(made + ([f"{left} not made"] if left and not brief else []))
 
@@ -33,5 +33,5 @@ def draw(run: BacktestRun) -> None:
     color, icon = ("red", ":material/gpp_maybe:") if failed else ("green", ":material/verified_user:") if whole else (
         "gray", ":material/shield_question:")
     lines = [f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}" for check in CHECKS]
-    st.badge(tally(known.values(), brief=True), icon=icon, color=color,  # type: ignore[arg-type]
+    st.badge(f"Checks: {tally(known.values(), brief=True)}", icon=icon, color=color,  # type: ignore[arg-type]
              help="  \n".join([*lines, "", "Honesty checks of this very pair, data and config; the Honesty page makes them."]))

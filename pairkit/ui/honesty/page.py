@@ -64,7 +64,8 @@ def _overview(known: Mapping[CheckName, CheckResult]) -> None:
         found = known.get(check)
         rows.append({"Check": EXPERIMENTS[check].title, "Verdict": MARKS[found.verdict if found else None],
                      "What was found": views.escape(found.sentence) if found else f":gray[{views.escape(question)}]"})
-    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every check, and what it found of this run")
+    with st.container(key="overview"):
+        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every check, and what it found of this run")
 
 
 # --- one check ---------------------------------------------------------------------------------------------------------
