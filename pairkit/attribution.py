@@ -83,6 +83,7 @@ class _LegOfTrade:
     def _must_roll(self, t: int) -> bool:
         today = int(self.market.contract[t, self.leg])
         if today == self.held:
+            self.terms = self._terms_on(t)
             return False
         if self.held == NO_CONTRACT:
             self.held, self.terms = today, self._terms_on(t)
@@ -107,7 +108,7 @@ class _LegOfTrade:
         self._charge(t, self.exit_price, "fee_close", "")
 
     def _terms_on(self, t: int) -> np.void:
-        """The terms of the contract of row t."""
+        """The terms in force on row t."""
         terms: np.void = self.table[self.market.terms[t, self.leg]]
         return terms
 

@@ -85,8 +85,8 @@ class Provenance:
 class PairFrame:
     """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t.
 
-    A contract that was listed under other rules trades on those, as its spec's `older` says (`y_in_force`). `cut` says that rows
-    were taken away: the pair is a slice of a longer one.
+    A contract that was listed under other rules trades on those, and a day before a change on what held then, as the spec's
+    `older` says (`y_in_force`, `x_in_force`). `cut` says that rows were taken away: the pair is a slice of a longer one.
     """
 
     trade_date: pd.DatetimeIndex
@@ -142,13 +142,13 @@ class PairFrame:
 
     @cached_property
     def y_in_force(self) -> InForce:
-        """Leg y's terms on each row: those of the row's contract."""
-        return specs_in_force(self.y_spec, self.y.contract, self.y.contract_names)
+        """Leg y's terms on each row: those of the row's contract on that day."""
+        return specs_in_force(self.y_spec, self.y.contract, self.y.contract_names, self.trade_date)
 
     @cached_property
     def x_in_force(self) -> InForce:
-        """Leg x's terms on each row: those of the row's contract."""
-        return specs_in_force(self.x_spec, self.x.contract, self.x.contract_names)
+        """Leg x's terms on each row: those of the row's contract on that day."""
+        return specs_in_force(self.x_spec, self.x.contract, self.x.contract_names, self.trade_date)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pytest
 
 from pairkit.columns import GATES, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
+from pairkit.market.contracts import OlderTerm
 from pairkit.market.spec_history import with_history
 from pairkit.pair import PairFrame
 from pairkit.research.sweep import sweep
@@ -132,13 +133,17 @@ def test_the_cases_show_every_state_reason_and_event():
 
 @cache
 def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
-    """Plywood against gold, the first half of each leg's contracts on the rules before December 2019."""
+    """Plywood against gold, the first half of each leg's contracts on the rules before December 2019; gold's terms dated too."""
     pair = draw_pair(seed, 260)
     y, x = (replace(leg, contract_names=tuple(f"{root}{1912 + k - len(leg.contract_names) // 2}"
                                               for k in range(len(leg.contract_names))))
             for leg, root in ((pair.y, "FB"), (pair.x, "AU")))
+    dated = [OlderTerm(name, value, before_date=f"{pair.trade_date[row]:%Y-%m-%d}") for name, value, row in (
+        ("fee_close", 3e-4, 220), ("margin_rate", 0.01, 180), ("fee_open", 2e-4, 160), ("tick", 2.0, 140),
+        ("margin_rate", 0.03, 120), ("fee_close", 1e-4, 100), ("multiplier", 7.0, 90), ("tick", 1.0, 80))] if seed % 3 else []
+    dated.append(OlderTerm("fee_open", 3e-4, before_delivery="1912"))
     pair = replace(pair, y=y, x=x, y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
-                   x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02)))
+                   x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02, older=tuple(dated))))
     config = draw_config(seed, capital=1e8, vol_target=0.0, max_leverage=5.0, adf_gate=False, vol_gate=False, beta_gate=False,
                          adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0,
                          slippage_ticks=2.0, fill=("open", "close")[seed % 2])
@@ -147,15 +152,17 @@ def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_contracts_on_different_rules_agree_with_the_twin(seed):
-    """Multiplier and tick change within the legs: marks, fees, slippage, margin and size agree with the twin, and a sweep too."""
+    """Terms change with contract and day: marks, fees, slippage, margin and size agree with the twin, and a sweep too."""
     pair, config, twin = case_of_two_rules(seed)
     run = run_backtest(pair, config)
     assert departures(run.frame, twin.frame) == []
     assert departures(run.trades, twin.trades) == []
     swept = sweep(pair, config, {"exit_z": [config.exit_z]}, executor=1)
-    assert swept["costs"].item() == run.metrics["costs"]
+    for name in ("total_return", "max_drawdown", "trades", "costs"):
+        assert swept[name].item() == run.metrics[name], name
 
 
 def test_positions_are_rolled_from_one_rule_to_the_other():
-    """In the cases above lots are carried over the change, so the comparison says something."""
-    assert sum("rolls to other terms" in case_of_two_rules(seed)[2].events for seed in range(10)) >= 3
+    """In the cases above lots are carried over the changes, so the comparison says something."""
+    for event in ("rolls to other terms", "held over a change of terms"):
+        assert sum(event in case_of_two_rules(seed)[2].events for seed in range(10)) >= 3

@@ -214,15 +214,16 @@ def test_contents_show_scope_and_the_source_of_every_term(folder):
 
 
 def test_contents_show_what_was_otherwise_for_older_contracts(folder):
-    """Below the newest terms, each figure of earlier delivery months."""
+    """Below the newest terms, each figure of earlier delivery months, and of earlier days."""
     given = snapshot_input()
-    specs = [replace(spec, older=(OlderTerm(field="tick", before_delivery="2410", value=5.0),)) if spec.code == "RB" else spec
-             for spec in given["specs"]]
+    older = (OlderTerm("tick", 5.0, before_delivery="2410"), OlderTerm("margin_rate", 0.25, before_date="2024-01-04"))
+    specs = [replace(spec, older=older) if spec.code == "RB" else spec for spec in given["specs"]]
     write_snapshot(folder, "dated", **{**given, "specs": specs})
     page = app("contents", shown="dated", root="RB")
     assert not page.exception
     terms = page.table[2].value.set_index("Term")["Value"]
     assert terms["tick, contracts before 2410"] == "5"
+    assert terms["margin rate, before 2024-01-04"] == "0.25"
     assert float(terms["tick"]) == 1.0
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
+from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
@@ -20,16 +21,47 @@ def _pairs(given: Any) -> Any:
     return tuple(sorted(given.items())) if isinstance(given, Mapping) else given
 
 
+def _iso_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise ValueError(f"{error}; write the day as 2020-01-31") from None
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class OlderTerm:
-    """One figure as it is for the contracts of a root that are delivered before a month, which keep the rules of their listing.
+    """One figure as it was before a rule changed: for the contracts delivered before a month, or for all before a day.
 
-    `before_delivery` is that month, YYMM.
+    Parameters
+    ----------
+    field : {"multiplier", "tick", "fee_open", "fee_close", "margin_rate"}
+        Whose figure. A fee is in the unit of the spec's `fee_mode`.
+    value : float
+        The figure, bounded as the spec's own.
+    before_delivery : str, optional
+        A month, YYMM: contracts delivered before it keep the rules of their listing.
+    before_date : str, optional
+        A day, YYYY-MM-DD: on trade dates before it the figure holds for every contract. Exactly one of the two is given.
     """
 
-    field: Literal["multiplier", "tick"]
-    before_delivery: str = Field(pattern=r"^\d\d(0[1-9]|1[0-2])$")
-    value: float = Field(gt=0)
+    field: Literal["multiplier", "tick", "fee_open", "fee_close", "margin_rate"]
+    value: float
+    before_delivery: str | None = Field(default=None, pattern=r"^\d\d(0[1-9]|1[0-2])$", kw_only=True)
+    before_date: Annotated[str, AfterValidator(_iso_date)] | None = Field(default=None, kw_only=True)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if (self.before_delivery is None) == (self.before_date is None):
+            raise ValueError("give exactly one of before_delivery (YYMM) and before_date (YYYY-MM-DD)")
+        if self.value < 0 or (self.value == 0 and self.field in ("multiplier", "tick")):
+            raise ValueError(f"{self.field} was {self.value:g}; fees and margins are 0 or more, multipliers and ticks above 0")
+        if self.field == "margin_rate" and self.value > 1:
+            raise ValueError(f"margin_rate was {self.value:g}; it is a fraction of notional, 1 at the most")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values, without the one of `before_delivery` and `before_date` that is not given."""
+        return {name: part for name, part in asdict(self).items() if part is not None}
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -61,7 +93,8 @@ class ContractSpec:
     field_sources : mapping of str to str, optional
         Field -> where that figure comes from, for the fields that are not from `source`. Kept as sorted pairs.
     older : sequence of OlderTerm, optional
-        What was otherwise for contracts of earlier delivery months, the earliest month first; without it, all trade on one spec.
+        What was otherwise for contracts of earlier delivery months, and on earlier days; without it, one spec holds for all. Of
+        several changes of one field the nearest that is still to come counts; a day's figure goes over the contract's own.
     """
 
     code: str = Field(min_length=1)
@@ -85,7 +118,8 @@ class ContractSpec:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, in field order; `field_sources` and `older` only where there are such."""
         plain = asdict(self)
-        sources, older = dict(plain.pop("field_sources")), list(plain.pop("older"))
+        del plain["older"]
+        sources, older = dict(plain.pop("field_sources")), [term.to_dict() for term in self.older]
         return {**plain, **({"field_sources": sources} if sources else {}), **({"older": older} if older else {})}
 
     def source_of(self, field_name: str) -> str:

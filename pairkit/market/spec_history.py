@@ -1,8 +1,9 @@
-"""Contract rules that changed: the terms that each contract of a root trades on.
+"""Contract rules that changed: the terms that each contract of a root trades on, day by day.
 
-Exchanges change rules from a delivery month on: a contract keeps the terms it was listed with. A spec has the newest rules, and
-in `older` what was otherwise before. The changes known here are written into a spec when a snapshot is made, and stay with it:
-a run never depends on what a later pairkit has learnt of the past.
+Exchanges change some rules from a delivery month on: a contract keeps the terms it was listed with. Others, such as fees and
+margins, change on a day for all contracts. A spec has the newest rules, and in `older` what was otherwise before. The changes
+known here are written into a spec when a snapshot is made, and stay with it: a run never depends on what a later pairkit has
+learnt of the past.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.findings import Finding
@@ -39,7 +41,7 @@ CHANGES = (
 
 
 def with_history(spec: ContractSpec, *, but: Collection[str] = ()) -> ContractSpec:
-    """The spec with the known changes of its root in `older`.
+    """The spec with the known changes of its root in `older`, behind those it has.
 
     Parameters
     ----------
@@ -48,13 +50,14 @@ def with_history(spec: ContractSpec, *, but: Collection[str] = ()) -> ContractSp
     but : collection of str
         Fields that the user has set, whose figures hold for every contract.
     """
-    older = tuple(OlderTerm(change.field, change.first_delivery, change.before) for change in CHANGES
-                  if change.code == spec.code and change.field not in but and getattr(spec, change.field) == change.after)
+    known = (OlderTerm(change.field, change.before, before_delivery=change.first_delivery) for change in CHANGES
+             if change.code == spec.code and change.field not in but and getattr(spec, change.field) == change.after)
+    older = tuple(dict.fromkeys((*spec.older, *known)))
     return replace(spec, older=older) if older else spec
 
 
 def spec_for(spec: ContractSpec, contract: str) -> ContractSpec:
-    """The spec that one contract trades on.
+    """The spec that one contract trades on, save for what was otherwise on a day, which stays in `older`.
 
     Parameters
     ----------
@@ -68,35 +71,47 @@ def spec_for(spec: ContractSpec, contract: str) -> ContractSpec:
 
 
 def older_terms(spec: ContractSpec, contracts: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Contract -> field -> figure, for those of the contracts that trade on other terms than `spec`."""
+    """Contract -> field -> figure, for those of the contracts that were listed on other terms than `spec`."""
     return {contract: undone for contract in contracts if (undone := _undone(spec, contract))}
 
 
 class InForce(NamedTuple):
-    """The terms in force on each bar of a leg: `specs`, distinct ones, and (T,) int64 `place`, where each bar's is in them."""
+    """The terms in force on each bar of a leg.
+
+    `specs` are distinct ones, without `older` where it has been applied; (T,) int64 `place` is where each bar's is in them.
+    """
 
     specs: tuple[ContractSpec, ...]
     place: NDArray[np.int64]
 
 
-def specs_in_force(spec: ContractSpec, contract: NDArray[np.int64], contract_names: Sequence[str]) -> InForce:
-    """The terms of each bar's contract.
+def specs_in_force(
+    spec: ContractSpec, contract: NDArray[np.int64], contract_names: Sequence[str], trade_date: pd.DatetimeIndex
+) -> InForce:
+    """The terms of each bar's contract on its day: those it was listed with, and over them what was otherwise on that day.
 
     Parameters
     ----------
     spec : ContractSpec
         Of the newest rules, with `older`.
     contract : (T,) int64
-        Each bar's place in `contract_names`; -1 where the name is not known, and `spec` itself holds.
+        Each bar's place in `contract_names`; -1 where the name is not known, and no contract's own terms hold.
     contract_names : sequence of str
         The contracts' names.
+    trade_date : (T,) DatetimeIndex
+        The bars' days.
     """
     if not spec.older:
         return InForce((spec,), np.zeros(len(contract), np.int64))
-    of_each = [*(spec_for(spec, name) for name in contract_names), spec]
-    specs = tuple(dict.fromkeys(of_each[code] for code in np.unique(contract))) or (spec,)
-    places = np.array([specs.index(each) if each in specs else 0 for each in of_each])
-    return InForce(specs, places[contract])
+    listed = [*(_undone(spec, name) for name in contract_names), {}]
+    days = sorted({term.before_date for term in spec.older if term.before_date is not None})
+    dated = [_undone_before(spec, day) for day in [*days, None]]
+    period = pd.DatetimeIndex(days).searchsorted(trade_date, side="right")
+    met, which = np.unique((contract + 1) * len(dated) + period, return_inverse=True)  # each contract in each period
+    of_met = [replace(spec, older=(), **{**listed[code - 1], **dated[place]})
+              for code, place in (divmod(each, len(dated)) for each in met.tolist())]
+    specs = tuple(dict.fromkeys(of_met)) or (spec,)
+    return InForce(specs, np.array([specs.index(each) for each in of_met], np.int64)[which])
 
 
 def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding, ...]:
@@ -113,10 +128,18 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
 
 def _undone(spec: ContractSpec, contract: str) -> dict[str, float]:
     """Field -> the contract's own figure; of several changes of a field the first after its delivery counts."""
-    terms = sorted(spec.older, key=lambda term: term.before_delivery, reverse=True)
-    return {term.field: term.value for term in terms if _before(contract, term)}
+    terms = [term for term in spec.older if _before(contract, term)]
+    return {term.field: term.value for term in sorted(terms, key=lambda term: term.before_delivery or "", reverse=True)}
+
+
+def _undone_before(spec: ContractSpec, day: str | None) -> dict[str, Any]:
+    """Field -> its figure on the last trade dates before `day`, which is one of the spec's dates; None is past them all."""
+    if day is None:
+        return {}
+    later = [(term.before_date, term) for term in spec.older if term.before_date is not None and term.before_date >= day]
+    return {term.field: term.value for _, term in sorted(later, key=lambda each: each[0], reverse=True)}
 
 
 def _before(contract: str, term: OlderTerm) -> bool:
     delivery = _DELIVERY.fullmatch(contract)
-    return delivery is not None and delivery[1] < term.before_delivery
+    return delivery is not None and term.before_delivery is not None and delivery[1] < term.before_delivery

@@ -219,13 +219,14 @@ def _settings(run: BacktestRun) -> str:
 
 
 def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
-    """One of a leg's terms, and what it is in its contracts that trade on older ones."""
+    """One of a leg's terms, what it is in its contracts that trade on older ones, and what it was before a day."""
     told = str(getattr(spec, name))
     older = {contract: terms[name] for contract, terms in older_terms(spec, leg.contracts).items() if name in terms}
     for figure in dict.fromkeys(older.values()):
         its = [contract for contract, value in older.items() if value == figure]
         told += f" ({figure:g} in {its[0]}{f' to {its[-1]}' if len(its) > 1 else ''})"
-    return told
+    dated = sorted((term.before_date, term.value) for term in spec.older if term.field == name and term.before_date is not None)
+    return told + "".join(f" ({figure:g} before {day})" for day, figure in dated)
 
 
 def _manifest(made: RunManifest) -> str:

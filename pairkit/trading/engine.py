@@ -301,6 +301,13 @@ def _must_roll(book, held, leg):
 
 
 @lean_step
+def _take_terms(held, leg):
+    """A held contract is on the terms of the day, where the bar is its own."""
+    if leg.contract == held.contract:
+        held.terms = leg.terms
+
+
+@lean_step
 def _known_close(leg):
     """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
     return leg.pre_close if np.isfinite(leg.pre_close) else leg.close
@@ -495,6 +502,8 @@ def _mark(book, bar, terms):
 def _move(book, bar, rules, terms, t):
     """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
     _begin_bar(book)
+    _take_terms(book.y, bar.y)
+    _take_terms(book.x, bar.x)
     fills = _can_fill(book, bar, rules)
     if not (fills and rules.fill_at_open):
         if _must_roll(book, book.y, bar.y):
@@ -684,11 +693,12 @@ def _next_entry(book, onward, candidates, rules, t):
 
 @kernel
 def _quiet(tape):
-    """(T,) bool: both legs have a close and the contract of the bar before, which has a close too: no held leg rolls."""
+    """(T,) bool: both legs have a close, and the contract and terms of the bar before, which has a close too: no leg rolls."""
     quiet = np.zeros(tape.size, np.bool_)
     for t in range(1, tape.size):
         bar, before = tape[t], tape[t - 1]
         quiet[t] = (bar.y.contract == before.y.contract and bar.x.contract == before.x.contract
+                    and bar.y.terms == before.y.terms and bar.x.terms == before.x.terms
                     and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close))
     return quiet
 

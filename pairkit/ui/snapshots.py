@@ -162,8 +162,12 @@ def _terms(spec: ContractSpec) -> list[dict[str, str]]:
     values = {name: getattr(spec, name) for name in names}
     rows = [{"Term": name.replace("_", " "), "Value": "not known" if value is None else escape(_plain(value)),
              "Source": escape(spec.source_of(name))} for name, value in values.items()]
-    return rows + [{"Term": f"{term.field}, contracts before {term.before_delivery}", "Value": _plain(term.value),
-                    "Source": "rule changes known to pairkit"} for term in spec.older]
+    known = "rule changes known to pairkit"
+    return rows + [
+        {"Term": f"{term.field.replace('_', ' ')}, "
+                 + (f"before {term.before_date}" if term.before_date else f"contracts before {term.before_delivery}"),
+         "Value": _plain(term.value), "Source": escape(spec.source_of(term.field)) if term.before_date else known}
+        for term in spec.older]
 
 
 def _plain(value: Any) -> str:

@@ -7,7 +7,7 @@ statsmodels for the tests of stationarity.
 2. `indicators`: hedge, spread, z, volatility, stationarity, on complete bars.
 3. `engine`: roll, fill, mark, decide, one bar at a time.
 4. `metrics`: the figures of a run.
-5. `terms`: what a contract's terms are, by its name.
+5. `terms`: what a contract's terms are, by its name and the day.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def twin_run(pair: PairFrame, config: StrategyConfig) -> TwinRun:
 
 def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], indicators: dict[str, list[Any]]) -> TwinRun:
     """Trade on indicators that are already there."""
-    engine = Engine(bars, {"y": pair.y_spec, "x": pair.x_spec}, indicators, config)
+    engine = Engine(bars, {"y": pair.y_spec, "x": pair.x_spec}, indicators, config,
+                    [f"{day:%Y-%m-%d}" for day in pair.trade_date])
     rows = [engine.step(row) for row in range(len(pair))]
     frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
     metrics = figures(rows, engine.trades, indicators, config)

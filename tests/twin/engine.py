@@ -27,8 +27,8 @@ class Engine:
     """A book that holds at most one spread."""
 
     def __init__(self, bars: dict[str, list[Bar]], specs: dict[str, ContractSpec], indicators: dict[str, list[Any]],
-                 config: StrategyConfig) -> None:
-        self.bars, self.specs, self.indicators, self.config = bars, specs, indicators, config
+                 config: StrategyConfig, days: list[str]) -> None:
+        self.bars, self.specs, self.indicators, self.config, self.days = bars, specs, indicators, config, days
         self.equity = self.peak = config.capital
         self.position = 0
         self.lots = {"y": 0.0, "x": 0.0}
@@ -45,7 +45,11 @@ class Engine:
         """One bar: what the run's table says of it."""
         self.row = row
         self.bar = {leg: self.bars[leg][row] for leg in LEGS}
-        self.terms = {leg: terms_of_contract(self.specs[leg], self.bar[leg]["contract"]) for leg in LEGS}
+        self.terms = {leg: terms_of_contract(self.specs[leg], self.bar[leg]["contract"], self.days[row]) for leg in LEGS}
+        for leg in LEGS:
+            if self.position != 0 and self.held[leg] == self.bar[leg]["contract"] and self.held_terms[leg] != self.terms[leg]:
+                self.events.add("held over a change of terms")
+                self.held_terms[leg] = self.terms[leg]
         self.now = {name: column[row] for name, column in self.indicators.items()}
         self.pnl = self.cost = 0.0
         deferred = self.order is not None and not self._can_fill()

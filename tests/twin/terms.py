@@ -1,4 +1,4 @@
-"""The terms of a contract, from its name and what its root's spec says of older ones: written anew, in plain words."""
+"""The terms of a contract on a day, from its root's spec and what that says of before: written anew, in plain words."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from pairkit.market.contracts import ContractSpec
 
 
-def terms_of_contract(newest: ContractSpec, name: str | None) -> ContractSpec:
-    """`newest`'s terms with the old figures of a contract from before a change."""
+def terms_of_contract(newest: ContractSpec, name: str | None, day: str) -> ContractSpec:
+    """`newest`'s terms with the figures from before a change: the day's where it has one, else the contract's of old."""
     month = (name or "")[-4:]
-    if not month.isdigit():
-        return newest
     own: dict[str, Any] = {}
-    for figure in ("multiplier", "tick"):
-        changes = [(int(term.before_delivery), term.value) for term in newest.older if term.field == figure]
-        later = [change for change in changes if int(month) < change[0]]
-        if later:
-            own[figure] = min(later)[1]
+    for figure in ("multiplier", "tick", "fee_open", "fee_close", "margin_rate"):
+        changes = [term for term in newest.older if term.field == figure]
+        of_contract = [(int(term.before_delivery), term.value) for term in changes
+                       if term.before_delivery and month.isdigit() and int(month) < int(term.before_delivery)]
+        of_day = [(term.before_date, term.value) for term in changes if term.before_date and day < term.before_date]
+        if of_day or of_contract:
+            own[figure] = min(of_day or of_contract)[1]
     return replace(newest, **own) if own else newest
