@@ -17,7 +17,7 @@ from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
 from pairkit.ui.kept import SNAPSHOT, keep, recall
-from pairkit.ui.settings import faults_of_link, log_grid
+from pairkit.ui.settings import faults_of_link, link_of, log_grid
 
 FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
 FIRST_PAIR = ("RB", "HC")
@@ -108,11 +108,14 @@ def choose_snapshot() -> Snapshot | None:
     return None if summary is None else runs.snapshot(str(summary.path), summary.id)
 
 
-def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None) -> None:
-    """Leave for Explore with this pair and this config."""
+def open_in_explore(
+    snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None, *, in_link: bool = False
+) -> None:
+    """Leave for Explore with this pair and this config; `in_link` from a page without settings, whose link they may enter."""
     st.session_state[LINK] = {"snapshot": snapshot, "y": y_root, "x": x_root}
     st.session_state[CONFIG_TO_OPEN] = config.model_dump() if config else {}
-    st.switch_page(pages()[0], query_params={})  # none at all would be refused, for this page's widgets own some
+    # None at all would be refused, for a page's widgets own some.
+    st.switch_page(pages()[0], query_params=link_of(config) if in_link and config else {})
 
 
 def _take_config() -> None:
