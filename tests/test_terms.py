@@ -40,6 +40,16 @@ def test_every_field_says_where_it_comes_from():
     assert hash(spec) == hash(ContractSpec(**spec.to_dict()))
 
 
+def test_what_was_otherwise_comes_with_the_figure_that_is_used():
+    """An override's dated figure is kept; that of a figure which another source beats is not."""
+    older = [{"field": "margin_rate", "before_date": "2020-01-02", "value": 0.08}]
+    margin = own("margin_rate", older=older)
+    spec, _ = combine_terms("RB", own=margin)
+    assert (spec.margin_rate, [term.value for term in spec.older]) == (0.2, [0.08])
+    spec, _ = combine_terms("RB", own=own("tick", older=older))
+    assert (spec.margin_rate, spec.older) == (bundled_spec("RB").margin_rate, ())
+
+
 def test_a_difference_in_what_a_contract_is_is_told():
     """A multiplier other than the bundled one is used, and told with both figures."""
     spec, findings = combine_terms("RB", provided=Provided("tushare", "v", {"multiplier": 20.0, "tick": 1.0}, {}))

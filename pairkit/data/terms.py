@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pairkit.data.provenance import Provided
@@ -81,8 +81,9 @@ def combine_terms(
     local = own.spec if bundled is None and own is not None else bundled
     if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
         return local, findings  # all of it from there, with the tag it has
-    merged = _merged(code, exchange, provided, chosen, local)
-    return with_history(merged, but=[name for name, source in chosen.items() if source.mine]), findings
+    mine = {name for name, source in chosen.items() if source.mine}
+    older = tuple(term for term in own.spec.older if term.field in mine) if own is not None else ()
+    return with_history(replace(_merged(code, exchange, provided, chosen, local), older=older), but=mine), findings
 
 
 def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None) -> list[_Source]:
