@@ -150,6 +150,8 @@ class Explore:
         axe = os.environ.get("PAIRKIT_AXE")
         if not axe:
             pytest.skip("PAIRKIT_AXE does not name a copy of axe.min.js")
+        fading = "a => a.playState === 'running' && a.effect.getComputedTiming().iterations !== Infinity"
+        self.page.wait_for_function(f"!document.getAnimations().some({fading})", timeout=PATIENCE_MS)
         self.page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
         found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)["violations"]
