@@ -122,6 +122,16 @@ def test_run_json_is_the_manifest_of_the_run(cli, folder):
     assert answer.out.rstrip("\n") == pairkit.run_manifest(run, trials=tried(run.pair)).to_json()
 
 
+def test_run_json_carries_the_checks_that_were_made(cli, folder):
+    """What `audit` found of a run stands in the manifest of that run, and not in that of another config."""
+    audited = cli("audit", "small", "RB", "HC", "--dir", folder, "--set", "entry_z=1.7", "--check", "realism", "--json")
+    found = json.loads(audited.out)["checks"]
+    assert [one["check"] for one in found] == ["realism"]
+    for entry_z, expected in (("1.7", found), ("1.6", [])):
+        answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", f"entry_z={entry_z}", "--json")
+        assert json.loads(answer.out)["checks"] == expected
+
+
 def test_run_writes_the_manifest(cli, folder, tmp_path):
     """To the file named."""
     file = tmp_path / "run.json"

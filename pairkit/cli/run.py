@@ -32,6 +32,7 @@ def run_command(
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
+    from pairkit.audit.check_book import recall
     from pairkit.audit.manifest import run_manifest, save_run
     from pairkit.audit.trials import note_run, tried
     from pairkit.run import run_backtest
@@ -39,8 +40,9 @@ def run_command(
     _, pair = snapshot_and_pair(snapshot, directory, y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
     tell_uncounted(note_run(run, "run"))
-    trials = tried(run.pair)
-    made = run_manifest(run, trials=trials) if manifest is None else save_run(run, manifest, trials=trials)
+    trials, known = tried(run.pair), recall(run.pair, config)
+    made = (run_manifest(run, checks=known, trials=trials) if manifest is None
+            else save_run(run, manifest, checks=known, trials=trials))
     if as_json:
         typer.echo(made.to_json())
     else:
