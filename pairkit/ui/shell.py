@@ -34,7 +34,8 @@ _STYLE = """<style>
 .st-key-bar_chooser {gap: .45rem;}
 .st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
 [data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
-[data-testid^="stBaseButton-primary"] {background-color: #1d4ed8; border-color: #1d4ed8; color: #ffffff;}
+[data-testid^="stBaseButton-primary"]:not(:disabled), [data-testid^="stBaseButton-primary"]:not(:disabled) p
+  {background-color: #1d4ed8 !important; border-color: #1d4ed8 !important; color: #ffffff !important;}
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
 .st-key-why {padding: .5rem .9rem;}

@@ -112,6 +112,7 @@ def test_what_opens_on_a_click_is_accessible(explore):
     page = explore.open("/?y=TA&x=MA").page
     explore.key("save_run").get_by_role("button").first.click()
     explore.key("save_run_now").wait_for(timeout=PATIENCE_MS)
+    explore.key("save_run_now").get_by_role("button").hover()
     explore.settle().check_accessible()
     page.keyboard.press("Escape")
     _save(explore, "asked")
