@@ -118,6 +118,9 @@ class Threads:
 
     def results(self, work: Work, shared: Any, slices: list[Rows]) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
         """As in Executor."""
+        if len(slices) == 1:
+            yield 0, *timed(work, shared, slices[0])
+            return
         pool = ThreadPoolExecutor(self.workers)
         try:
             places = {pool.submit(timed, work, shared, rows): place for place, rows in enumerate(slices)}

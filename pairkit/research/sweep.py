@@ -1,6 +1,6 @@
 """A sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
 
-1. The trials are rows of codes (research/space.py), sorted so that those that share indicators lie together.
+1. The trials are rows of codes (research/space.py), sorted so that those that share work lie together.
 2. Each set of indicators is made once; within it, the compiled engine plays config after config and keeps their tallies.
 3. The metrics are made of all tallies at once, by the arithmetic of a single run; then the deflated Sharpe ratio, which needs
    the Sharpe ratios of all trials.
@@ -13,30 +13,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.columns import METRICS
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, best_sharpe_of, measure_many, sharpe_many
-from pairkit.models.adjusted import Adjusted, adjust
-from pairkit.models.indicators import Hedged, adf_pvalue, hedge, is_valid, on_all_bars
-from pairkit.models.windows import rolling_std, rolling_z
 from pairkit.pair import PairFrame
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.space import Method, Trials, make_trials
-from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of
+from pairkit.research.stages import INDICATOR_FIELDS, Stages
+from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, terms_of
 
 FloatArray = NDArray[np.float64]
-_HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
-_ADF_FIELDS = ("adf_test", "adf_null", "adf_window", "adf_lags")
-# Settings that indicators depend on, what is dearest to make first: trials are sorted by them in this order.
-INDICATOR_FIELDS = (*_HEDGE_FIELDS, *_ADF_FIELDS, "vol_baseline_window", "vol_window", "z_window")
-_KEPT_VALUES = 200_000  # of each stage's results, per slice of work
+# Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
+_CALL_FIELDS = ("adf_gate", "adf_max_pvalue", "beta_gate", "max_beta_jump", "vol_gate", "max_vol_ratio", "stop_z", "entry_z")
 _COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 
@@ -87,13 +82,13 @@ def sweep(
     if not listed or not all(isinstance(pair, PairFrame) for pair in listed):
         raise ConfigError("a sweep needs a PairFrame, or a list of at least one.")
     trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
-    order = by_indicators(trials)
+    order = by_shared_work(trials)
     tallies, done = [], []
     for place, pair in enumerate(listed):
         step = _shifted(progress, place * len(trials), len(listed) * len(trials))
-        tally, made = done_in_slices(tally_rows, (pair, trials), order, len(TALLY),
+        tally, made = done_in_slices(tally_rows, (Stages(pair), trials), order, len(TALLY),
                                      executor=executor, progress=step, cancelled=cancelled)
-        tallies.append(tally[made])
+        tallies.append(tally if made.all() else tally[made])
         done.append(np.flatnonzero(made))
         if not made.all():
             break
@@ -112,16 +107,16 @@ def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
     return StrategyConfig(**{**table.attrs["config"], **varied})
 
 
-def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64], *, first_bar: int = 0) -> FloatArray:
+def tally_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_bar: int = 0) -> FloatArray:
     """The tallies of some trials: what one slice of a sweep does, wherever it is done.
 
     `rows` are places in the trials; those that share indicators should lie together. Trading begins, flat, on `first_bar`; the
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
     """
-    pair, trials = shared
-    stages, terms = _Stages(pair), terms_of(pair)
+    stages, trials = shared
+    terms = terms_of(stages.pair)
     tallies = np.empty((len(rows), len(TALLY)))
-    for first, last in _runs_of_equal(trials.codes[rows][:, _indicator_places(trials)]):
+    for first, last in _runs_of_equal(trials.codes[rows][:, _places(trials, INDICATOR_FIELDS)]):
         group = rows[first:last]
         config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
         changes = trials.columns(group)
@@ -132,76 +127,15 @@ def tally_rows(shared: tuple[PairFrame, Trials], rows: NDArray[np.int64], *, fir
     return tallies
 
 
-class _Transformed(NamedTuple):
-    adjusted: Adjusted
-    tape: NDArray[np.void]
-
-
-class _Stages:
-    """A pair's indicators, stage by stage, each made once for the settings that it depends on."""
-
-    def __init__(self, pair: PairFrame) -> None:
-        self.pair = pair
-        self._kept: dict[str, dict[Any, Any]] = {}
-
-    def tape(self, transform: Any) -> NDArray[np.void]:
-        """The market as the engine reads it."""
-        return self._transformed(transform).tape
-
-    def signals(self, config: StrategyConfig, *, with_adf: bool) -> Signals:
-        """What decisions are made of; without `with_adf`, p-values of NaN in place of those that nobody asks for."""
-        adjusted = self._transformed(config.price_transform).adjusted
-        hedging = tuple(getattr(config, name) for name in _HEDGE_FIELDS)
-        hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
-
-        def std(window: int) -> FloatArray:
-            return rolling_std(hedged.hedged_return, window=window)
-
-        def laid(name: str, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
-            array: FloatArray = self._once(name, key, lambda: on_all_bars(make(), adjusted.complete))
-            return array
-
-        beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
-        vol_key, base_key = (hedging, config.vol_window), (hedging, config.vol_baseline_window)
-        vol = self._once("vol", vol_key, lambda: std(config.vol_window))
-        base = self._once("base", base_key, lambda: std(config.vol_baseline_window))
-        z = laid("z", (hedging, config.z_window), lambda: rolling_z(hedged.spread, window=config.z_window))
-        # the legs' test knows no hedge, so it outlives a change of it
-        tested = config.price_transform if config.adf_test == "engle_granger" else hedging
-        adf_key = (tested, *(getattr(config, name) for name in _ADF_FIELDS))
-        return Signals(
-            z=z, beta_lag=beta_lag, vol=laid("vol_all", vol_key, lambda: vol), valid=is_valid(z, beta_lag),
-            adf_pvalue=laid("adf", adf_key, lambda: adf_pvalue(hedged, config)) if with_adf else np.full(z.size, np.nan),
-            beta_jump=laid("beta_jump", hedging, lambda: hedged.beta_jump),
-            vol_ratio=laid("vol_ratio", (vol_key, base_key), lambda: vol / base))
-
-    def _transformed(self, transform: Any) -> _Transformed:
-        def make() -> _Transformed:
-            adjusted = adjust(self.pair, transform)
-            return _Transformed(adjusted, tape_of(adjusted.market))
-
-        made: _Transformed = self._once("transform", transform, make)
-        return made
-
-    def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
-        """The stage's result for `key`; its latest ones are kept, so many that memory stays flat."""
-        kept = self._kept.setdefault(stage, {})
-        if key not in kept:
-            if len(kept) >= max(_KEPT_VALUES // max(len(self.pair), 1), 1):
-                del kept[next(iter(kept))]
-            kept[key] = make()
-        return kept[key]
-
-
-def _indicator_places(trials: Trials) -> list[int]:
-    """The varied fields that indicators depend on: their places in the codes, in the order of INDICATOR_FIELDS."""
+def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
+    """Those of the fields that vary: their places in the codes, in the order given."""
     names = list(trials.values)
-    return [names.index(name) for name in INDICATOR_FIELDS if name in trials.values]
+    return [names.index(name) for name in fields if name in trials.values]
 
 
-def by_indicators(trials: Trials) -> NDArray[np.int64]:
-    """The trials' places, sorted by their indicators: the order in which `tally_rows` is quick."""
-    keys = [trials.codes[:, place] for place in reversed(_indicator_places(trials))]
+def by_shared_work(trials: Trials) -> NDArray[np.int64]:
+    """The trials' places, sorted so that those that share work lie together: the order in which `tally_rows` is quick."""
+    keys = [trials.codes[:, place] for place in reversed(_places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)))]
     return np.lexsort(keys) if keys else np.arange(len(trials))
 
 
@@ -222,7 +156,7 @@ def _table(
     rows = np.concatenate(done)
     varied = trials.columns(rows)
     capitals = np.broadcast_to(np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows))
-    every = np.concatenate(tallies)
+    every = np.concatenate(tallies) if len(tallies) > 1 else tallies[0]
     values = measure_many(every, capitals, benchmark=best_sharpe_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR)))
     names = list(dict.fromkeys(pair.name for pair in pairs))
     of_pair: NDArray[np.int64] = np.repeat([names.index(pair.name) for pair in pairs[:len(done)]], [len(each) for each in done])
@@ -230,4 +164,4 @@ def _table(
     columns |= {name: pd.array(column, dtype="str") if column.dtype == object else column for name, column in varied.items()}
     columns |= {metric.name: values[:, i].astype(np.int64) if metric.name in _COUNTS else values[:, i]
                 for i, metric in enumerate(METRICS)}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds

@@ -34,8 +34,9 @@ from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.neighbours import space_around
 from pairkit.research.space import Method, Trials, make_trials
+from pairkit.research.stages import Stages
 from pairkit.research.stretch import OnRows, run_rows
-from pairkit.research.sweep import by_indicators, tally_rows
+from pairkit.research.sweep import by_shared_work, tally_rows
 from pairkit.trading.engine import TALLY
 
 FloatArray = NDArray[np.float64]
@@ -212,9 +213,10 @@ class _Work:
 
     def tally(self, first: int, stop: int) -> pd.DataFrame:
         """One row a trial: the varied settings, and the metrics of trading from `first` up to `stop`."""
-        order = by_indicators(self.trials)
-        tallies, done = done_in_slices(partial(tally_rows, first_bar=first), (self.pair[:stop], self.trials), order, len(TALLY),
-                                       executor=self.executor, progress=self._tell, cancelled=self.cancelled)
+        order = by_shared_work(self.trials)
+        shared = (Stages(self.pair[:stop]), self.trials)
+        tallies, done = done_in_slices(partial(tally_rows, first_bar=first), shared, order, len(TALLY), executor=self.executor,
+                                       progress=self._tell, cancelled=self.cancelled)
         self.before += int(done.sum())
         if not done.all() or (self.cancelled and self.before < self.total and self.cancelled()):
             raise CancelledError(f"the walk-forward was stopped after {self.before:,} of {self.total:,} runs.")

@@ -375,11 +375,16 @@ def _called_side(z):
 
 
 @lean_step
-def _exit_reason(book, bar, rules, terms, valid, z, age):
+def _has_closes(bar):
+    return np.isfinite(bar.y.close) and np.isfinite(bar.x.close)
+
+
+@lean_step
+def _exit_reason(book, bar, has_closes, rules, terms, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
         return book.waiting
-    if np.isfinite(bar.y.close) and np.isfinite(bar.x.close):
+    if has_closes:
         if _margin(terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar) > book.equity:
             return MARGIN_CALL
         if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
@@ -394,8 +399,8 @@ def _exit_reason(book, bar, rules, terms, valid, z, age):
 
 
 @lean_step
-def _decide_held(book, bar, rules, terms, t, valid, z):
-    reason = _exit_reason(book, bar, rules, terms, valid, z, t - book.entered_on)
+def _decide_held(book, bar, has_closes, rules, terms, t, valid, z):
+    reason = _exit_reason(book, bar, has_closes, rules, terms, valid, z, t - book.entered_on)
     if reason != NOTHING:
         if book.waiting == NOTHING:
             book.waiting, book.decided_on = reason, t
@@ -418,19 +423,31 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
     if rules.rearm and stopped and book.rearmed == 0:
         return COOLDOWN, REARM
-    book.tally_blocked += 1.0  # until it is known that nothing forbids it
     if shut > 0:
+        book.tally_blocked += 1.0
         return BLOCKED, shut
+    reason = _order(book, _asked(bar, rules, terms, beta_lag, vol), side, t)
+    return (ENTERING if reason == ENTRY else BLOCKED), reason
+
+
+@lean_step
+def _asked(bar, rules, terms, beta_lag, vol):
+    """What an entry decided on this bar asks for: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
-    wanted_y, wanted_x = _size(rules, terms_y, terms_x, bar.y.close, bar.x.close, beta_lag, vol)
-    if wanted_y == 0.0:
-        return BLOCKED, SIZE
-    if _margin(terms_y, terms_x, wanted_y, wanted_x, bar) > book.equity:
-        return BLOCKED, MARGIN
-    book.tally_blocked -= 1.0
+    lots_y, lots_x = _size(rules, terms_y, terms_x, bar.y.close, bar.x.close, beta_lag, vol)
+    return lots_y, lots_x, _margin(terms_y, terms_x, lots_y, lots_x, bar)
+
+
+@lean_step
+def _order(book, asked, side, t):
+    """Order an entry on bar t, or count it as blocked, with the reason."""
+    lots_y, lots_x, margin = asked
+    if lots_y == 0.0 or margin > book.equity:
+        book.tally_blocked += 1.0
+        return SIZE if lots_y == 0.0 else MARGIN
     book.waiting, book.decided_on = ENTRY, t
-    book.y.ordered, book.x.ordered = side * wanted_y, side * wanted_x
-    return ENTERING, ENTRY
+    book.y.ordered, book.x.ordered = side * lots_y, side * lots_x
+    return ENTRY
 
 
 @lean_step
@@ -532,16 +549,15 @@ def _move(book, bar, rules, terms, t):
 def _rest(book, bar, rules, terms):
     """What `_move` comes to in a position on a quiet bar with no order waiting."""
     _begin_bar(book)
-    _mark(book, bar, terms)
+    _move_mark(book, book.y, terms, bar.y.close)
+    _move_mark(book, book.x, terms, bar.x.close)
     _close_bar(book, rules)
 
 
 @lean_step
-def _look(book, rules, valid, z):
-    """Take note of a bar's z before deciding: how long there was none, and whether it came back inside the threshold."""
+def _count_invalid(book, valid):
+    """Take note, before deciding, of how long z has been invalid."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
-    if valid and abs(z) < rules.entry_z:
-        book.rearmed = 1
 
 
 @kernel
@@ -581,9 +597,11 @@ def _trade(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
         position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
         lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
 
-        _look(book, rules, valid[t], z[t])
+        _count_invalid(book, valid[t])
+        if valid[t] and abs(z[t]) < rules.entry_z:
+            book.rearmed = 1
         if book.position != 0:
-            decided = _decide_held(book, bar, rules, terms, t, valid[t], z[t])
+            decided = _decide_held(book, bar, _has_closes(bar), rules, terms, t, valid[t], z[t])
         else:
             decided = _decide_flat(book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
         state[t], reason[t] = decided
@@ -597,8 +615,10 @@ def _trade(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
 # bar; its side; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
-# shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold.
-_CANDIDATE = np.dtype([(name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")])
+# shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold; last, in
+# runs that size alike, what it asks for, and in the how-manieth lot of such runs that was worked out.
+_CANDIDATE = np.dtype([*((name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")),
+                       ("lots_y", "f8"), ("lots_x", "f8"), ("margin", "f8"), ("sized_in", "i8")])
 # Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
 _ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
@@ -628,6 +648,13 @@ def _call_alike(a, b):
             and a.adf_gate == b.adf_gate and a.adf_max_pvalue == b.adf_max_pvalue
             and a.beta_gate == b.beta_gate and a.max_beta_jump == b.max_beta_jump
             and a.vol_gate == b.vol_gate and a.max_vol_ratio == b.max_vol_ratio)
+
+
+@lean_step
+def _size_alike(a, b):
+    """Whether two runs' rules make the same candidates ask for the same lots."""
+    return (a.log == b.log and a.whole_lots == b.whole_lots and a.capital == b.capital and a.vol_target == b.vol_target
+            and a.max_leverage == b.max_leverage)
 
 
 @lean_step
@@ -670,7 +697,7 @@ def _came_back(onward, candidates, since, place):
 
 @lean_step
 def _next_entry(book, onward, candidates, rules, t):
-    """The first bar from t on that calls for an entry with no gate shut, or one past the last; flat, with nothing waiting.
+    """The place of the first candidate from bar t on that calls for an entry with no gate shut; flat, with nothing waiting.
 
     Bars blocked by a gate on the way are counted.
     """
@@ -682,13 +709,22 @@ def _next_entry(book, onward, candidates, rules, t):
         while place < last and not _came_back(onward, candidates, book.exited_on, place):
             if candidates[place].side != book.last_side:  # needs no rearming
                 if candidates[place].next_open == place:
-                    return candidates[place].bar
+                    return place
                 book.tally_blocked += 1.0
             place = candidates[place + 1].next_call
-        book.rearmed = 1
     entry = candidates[place].next_open
     book.tally_blocked += candidates[entry].shut_before - candidates[place].shut_before
-    return candidates[entry].bar
+    return entry
+
+
+@lean_step
+def _asked_at(candidate, tape, rules, terms, signals, size_lot):
+    """What an entry at a candidate asks for, worked out once in each lot of runs that size alike."""
+    if candidate.sized_in != size_lot:
+        t = candidate.bar
+        candidate.lots_y, candidate.lots_x, candidate.margin = _asked(tape[t], rules, terms, signals.beta_lag[t], signals.vol[t])
+        candidate.sized_in = size_lot
+    return candidate.lots_y, candidate.lots_x, candidate.margin
 
 
 @kernel
@@ -708,34 +744,32 @@ def _hold(book, tape, terms, rules, z, valid, quiet, t):
     """Play quiet bars until an order waits; the first bar that is not played."""
     while t < tape.size and quiet[t] and book.waiting == NOTHING:
         _rest(book, tape[t], rules, terms)
-        _look(book, rules, valid[t], z[t])
-        _decide_held(book, tape[t], rules, terms, t, valid[t], z[t])
+        _count_invalid(book, valid[t])
+        _decide_held(book, tape[t], True, rules, terms, t, valid[t], z[t])
         t += 1
     return t
 
 
 @lean_step
-def _play(book, tape, terms, rules, signals, onward, candidates, quiet):
+def _play(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot):
     """One run: flat and with nothing waiting, from call to call; else bar by bar."""
     z, valid = signals.z, signals.valid
     t = 0
     while t < tape.size:
         if book.position == 0 and book.waiting == NOTHING:
-            t = _next_entry(book, onward, candidates, rules, t)
-            if t == tape.size:
-                break
+            here = candidates[_next_entry(book, onward, candidates, rules, t)]
+            t = here.bar
+            if t < tape.size:
+                _order(book, _asked_at(here, tape, rules, terms, signals, size_lot), here.side, t)
+                t += 1
         elif book.waiting == NOTHING and quiet[t]:
             t = _hold(book, tape, terms, rules, z, valid, quiet, t)
-            continue
         else:
             _move(book, tape[t], rules, terms, t)
-            _look(book, rules, valid[t], z[t])
-        if book.position != 0:
-            _decide_held(book, tape[t], rules, terms, t, valid[t], z[t])
-        else:
-            _decide_flat(book, tape[t], rules, terms, t, valid[t], z[t], signals.beta_lag[t], signals.vol[t],
-                         _shut_at(signals, rules, t))
-        t += 1
+            if book.position != 0:  # a bar that ends flat may call for an entry
+                _count_invalid(book, valid[t])
+                _decide_held(book, tape[t], _has_closes(tape[t]), rules, terms, t, valid[t], z[t])
+                t += 1
 
 
 @kernel
@@ -744,12 +778,15 @@ def _tally_many(tape, terms, signals, rules_of_runs):
     onward, candidates = _find_candidates(signals, np.min(rules_of_runs.entry_z))
     quiet = _quiet(tape)
     counted_bars = _counted_bars(signals.valid)
+    size_lot = 0
     for k in range(rules_of_runs.size):
         rules = rules_of_runs[k]
         if k == 0 or not _call_alike(rules, rules_of_runs[k - 1]):
             _judge_candidates(candidates, signals, rules)
+        if k == 0 or not _size_alike(rules, rules_of_runs[k - 1]):
+            size_lot += 1
         book = _blank_book()
         _open_book(book, rules)
-        _play(book, tape, terms, rules, signals, onward, candidates, quiet)
+        _play(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot)
         _tally_of(book, counted_bars, tallies[k])
     return tallies

@@ -15,7 +15,8 @@ from pairkit.errors import ConfigError
 from pairkit.pair import PairFrame
 from pairkit.research.executors import executor_of
 from pairkit.research.space import Method, Trials, make_trials
-from pairkit.research.sweep import INDICATOR_FIELDS, tally_rows
+from pairkit.research.stages import Stages
+from pairkit.research.sweep import by_shared_work, tally_rows
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
 
@@ -122,10 +123,8 @@ def in_words(seconds: float) -> str:
 def estimate(legs: PairFrame, trials: Trials) -> float:
     """Seconds that the trials should take: stretches of them, as they will be done, timed on all cores at once."""
     workers = executor_of(None).workers
-    names = list(trials.values)
-    keys = [trials.codes[:, names.index(name)] for name in reversed(INDICATOR_FIELDS) if name in trials.values]
-    order = np.lexsort(keys) if keys else np.arange(len(trials))
-    tally_rows((legs, trials), order[:1])  # compiled before anything is timed
+    shared, order = (Stages(legs), trials), by_shared_work(trials)
+    tally_rows(shared, order[:1])  # compiled before anything is timed
     size, seconds, done = 4, 0.0, 1
     with ThreadPoolExecutor(workers) as pool:
         while seconds < _LONG_ENOUGH_SECONDS and done < len(trials):
@@ -133,6 +132,6 @@ def estimate(legs: PairFrame, trials: Trials) -> float:
             starts = np.linspace(0, max(len(order) - size, 0), workers).astype(np.int64)
             blocks = [order[start:start + size] for start in starts]
             began = time.perf_counter()
-            list(pool.map(lambda rows: tally_rows((legs, trials), rows), blocks))
+            list(pool.map(lambda rows: tally_rows(shared, rows), blocks))
             seconds, done = time.perf_counter() - began, sum(map(len, blocks))
     return seconds / done * len(trials)

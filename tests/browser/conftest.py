@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -186,10 +187,9 @@ class Explore:
             arg=",".join(map(str, before)), timeout=PATIENCE_MS)
 
 
-@pytest.fixture
-def explore(request, browser, server) -> Iterator[Explore]:
-    """A page on a fresh browser profile; `indirect` parametrisation chooses light or dark."""
-    scheme = getattr(request, "param", "light")
+@contextmanager
+def opened(browser, server: Server, scheme: str = "light") -> Iterator[Explore]:
+    """A tab on a fresh browser profile; what goes wrong on it fails the test at the end."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=scheme, reduced_motion="reduce",
                                   accept_downloads=True)
     page, faults = context.new_page(), []
@@ -207,3 +207,10 @@ def explore(request, browser, server) -> Iterator[Explore]:
     context.close()
     assert not faults, faults[:5]
     assert boxes == 0, "an exception is shown on the page"
+
+
+@pytest.fixture
+def explore(request, browser, server) -> Iterator[Explore]:
+    """A page on the session's server; `indirect` parametrisation chooses light or dark."""
+    with opened(browser, server, getattr(request, "param", "light")) as page:
+        yield page

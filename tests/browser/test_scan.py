@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.browser.conftest import PATIENCE_MS
+from pairkit.audit.snapshot import write_snapshot
+from pairkit.market.contracts import bundled_specs
+from tests.browser.conftest import PATIENCE_MS, Server, opened
 
 
 def scanned(explore):
@@ -53,3 +58,44 @@ def test_the_page_is_accessible_and_fits(explore):
     page = scanned(explore)
     assert page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     explore.check_accessible()
+
+
+@pytest.fixture(scope="module")
+def large_market(browser, tmp_path_factory) -> Iterator[Server]:
+    """A server on sixty roots of 6,000 bars, random walks: with lags by AIC, their pairs keep two cores busy for seconds."""
+    folder, rng = tmp_path_factory.mktemp("snapshots"), np.random.default_rng(3)
+    days = pd.bdate_range("2000-01-04", periods=6000).as_unit("ns")
+    specs, bars = list(bundled_specs().values())[:60], []
+    for spec in specs:
+        close = np.exp(8.0 + rng.normal(0.0, 0.01, len(days)).cumsum())
+        bars.append(pd.DataFrame({
+            "root": spec.code, "contract": None, "trade_date": days, "open": close, "high": close, "low": close, "close": close,
+            "settle": close, "volume": 1000.0, "open_interest": 5000.0, "up_limit": np.nan, "down_limit": np.nan}))
+    write_snapshot(folder, "large", bars=pd.concat(bars, ignore_index=True), specs=specs,
+                   data_scope={"source": "random walks", "simulated": True})
+    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder)) as running:
+        yield running
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_a_running_scan_is_stopped_and_what_is_done_is_shown(browser, large_market):
+    """A scan of 1,770 pairs is stopped in its midst; the page shows those that were done and says so, the file holds them all."""
+    with opened(browser, large_market) as explore:
+        page = explore.page
+        page.goto(f"{large_market.url}/scan?scan_lags=by+AIC")
+        start = explore.key("scan_start").get_by_role("button")
+        start.wait_for(timeout=PATIENCE_MS)
+        explore.settle()
+        start.click()
+        stop = explore.key("scan_job_stop").get_by_role("button")
+        stop.wait_for(timeout=PATIENCE_MS)
+        page.wait_for_function(r"() => /[1-9][\d,]* of 1,770 pairs/.test(document.body.innerText)", timeout=PATIENCE_MS)
+        stop.click()
+        page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
+        explore.settle()
+        done = int(page.get_by_role("heading", name="pairs of large").inner_text().split()[0].replace(",", ""))
+        assert 0 < done < 1770
+        with page.expect_download(timeout=PATIENCE_MS) as download:
+            explore.key("save_scan").get_by_role("button").click()
+        with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+            assert len(list(csv.DictReader(file))) == done
