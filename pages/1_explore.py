@@ -8,7 +8,7 @@ shell.guard(__file__)
 explore.begin()
 choice = shell.choose_pair()
 settings.choose_config(explore.redraw)
-shell.tell_link_faults()
+shell.settle()
 if choice is None:
     st.stop()
 explore.show(choice.pair)

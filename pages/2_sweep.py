@@ -8,7 +8,7 @@ shell.guard(__file__)
 st.markdown("#### Sweep")
 choice = shell.choose_pair()
 config, faults = settings.choose_config()
-shell.tell_link_faults()
+shell.settle()
 if choice is None:
     st.stop()
 

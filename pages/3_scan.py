@@ -7,7 +7,7 @@ from pairkit.ui import scan, shell
 shell.guard(__file__)
 st.markdown("#### Scan")
 snapshot = shell.choose_snapshot()
-shell.tell_link_faults()
+shell.settle()
 if snapshot is None:
     st.stop()
 

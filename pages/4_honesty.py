@@ -9,7 +9,7 @@ from pairkit.ui.honesty import page
 shell.guard(__file__)
 choice = shell.choose_pair()
 config, faults = settings.choose_config()
-shell.tell_link_faults()
+shell.settle()
 if choice is None:
     st.stop()
 

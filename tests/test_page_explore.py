@@ -147,7 +147,7 @@ def test_a_link_opens_the_same_view(run):
     StrategyConfig(capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False)])
 def test_the_link_of_a_config_is_read_back_as_that_config(config):
     """Writing a config as query parameters and reading them gives the config, to the bit."""
-    link = settings.link_of(config)
+    link = settings.link_of(config.model_dump())
     assert settings.faults_of_link(link) == []
     assert StrategyConfig(**{name: settings.parse(SETTINGS[name], text) for name, text in link.items()}) == config
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import streamlit as st
 
 from pairkit.columns import LEGS
 
-KEPT = "kept_choices"
+KEPT, RECALLED, OVERRULED = "kept_choices", "recalled_choices", "overruled"
 SNAPSHOT = "snapshot"
 
 
@@ -22,7 +23,30 @@ def keep(names: Iterable[str]) -> None:
             kept.pop(leg, None)
 
 
+def choose_instead(values: Mapping[str, Any]) -> None:
+    """What the page that is gone to next shall open with."""
+    st.session_state.setdefault(KEPT, {}).update(values)
+
+
 def recall() -> None:
     """Give widgets that are about to be drawn on another page the values that they had on the one before."""
-    for name, value in st.session_state.get(KEPT, {}).items():
+    st.session_state[RECALLED] = dict(st.session_state.get(KEPT, {}))
+    for name, value in st.session_state[RECALLED].items():
         st.session_state[name] = value
+
+
+def insist() -> None:
+    """After the widgets are drawn: where they have not taken what was recalled, begin the run anew, once.
+
+    On the browser's way back, Streamlit takes a link's silence for the default, over anything that is set.
+    """
+    recalled = st.session_state.pop(RECALLED, {})
+    if not overruled() and any(st.session_state.get(name) != value for name, value in recalled.items()):
+        st.session_state[KEPT], st.session_state[OVERRULED] = recalled, True
+        st.rerun()
+    st.session_state.pop(OVERRULED, None)
+
+
+def overruled() -> bool:
+    """Whether this run was begun anew by `insist`."""
+    return OVERRULED in st.session_state

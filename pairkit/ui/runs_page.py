@@ -161,8 +161,7 @@ def _open_button(one: SavedRun) -> None:
         why_not = f"Snapshot {inputs['snapshot']['name']} is not here." if inputs["snapshot"] else "Its bars are in no snapshot."
     if st.button("Open in Explore", key="open_run", icon=":material/monitoring:", disabled=bool(why_not),
                  help=why_not or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None)):
-        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"]),
-                              in_link=True)
+        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"]))
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------

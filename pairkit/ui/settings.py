@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors
 from pairkit.ui.kept import keep
+from pairkit.ui.link import complete
 from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
@@ -39,6 +40,7 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
                         _widget(setting, redraw)
         with top:
             _presets()
+        complete(link_of(_values()))
     return config_in_force()
 
 
@@ -116,11 +118,11 @@ def log_grid(setting: Setting) -> list[float]:
 
 
 def _log_options(setting: Setting) -> list[float]:
-    """The grid, and whatever other value a link brought, kept for the session so that the widget stays the same one."""
+    """The grid, and whatever other value a link or another page brought, kept so that the widget stays the same one."""
     brought: dict[str, float] = st.session_state.setdefault("off_grid", {})
-    parsed = parse(setting, st.query_params.get(setting.name, ""))
-    if parsed is not None and parsed not in log_grid(setting):
-        brought.setdefault(setting.name, parsed)
+    for value in (parse(setting, st.query_params.get(setting.name, "")), st.session_state.get(setting.name)):
+        if value is not None and value not in log_grid(setting):
+            brought[setting.name] = value
     extra = {brought[setting.name]} if setting.name in brought else set()
     return sorted({*log_grid(setting), *extra})
 
@@ -193,11 +195,11 @@ def faults_of_link(params: Mapping[str, str]) -> list[str]:
             for name, setting in SETTINGS.items() if name in params and parse(setting, params[name]) is None]
 
 
-def link_of(config: StrategyConfig) -> dict[str, str]:
-    """The query parameters that make a page open with this config: its values that are not defaults."""
+def link_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """The query parameters that make a page open with these settings: those that are not at their defaults."""
     texts = {}
     for name, setting in SETTINGS.items():
-        value = getattr(config, name)
+        value = values[name]
         if value != setting.default:
             text = short_number(value) if setting.scale == "log" else str(value)
             texts[name] = text.lower() if setting.kind == "bool" else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,19 +11,21 @@ import streamlit as st
 from pairkit.audit.listing import SnapshotSummary
 from pairkit.audit.snapshot import Snapshot
 from pairkit.columns import LEGS
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
-from pairkit.ui.kept import SNAPSHOT, keep, recall
-from pairkit.ui.settings import faults_of_link, link_of, log_grid
+from pairkit.ui.kept import SNAPSHOT, choose_instead, insist, keep, overruled, recall
+from pairkit.ui.link import ARRIVED, complete
+from pairkit.ui.settings import faults_of_link
 
-FAVICON = str(Path(__file__).with_name("favicon.png"))  # a :material: icon would make the browser ask the network
+# As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
+FAVICON = "data:image/png;base64," + b64encode(Path(__file__).with_name("favicon.png").read_bytes()).decode()
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
-LINK, LINK_FAULTS, CONFIG_TO_OPEN = "link", "link_faults", "config_to_open"
+LINK, LINK_FAULTS = "link", "link_faults"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -83,16 +86,16 @@ def guard(page: str) -> None:
         st.set_page_config(page_icon=FAVICON)
         st.navigation(pages(), position="hidden")
         st.rerun()
-    before = st.session_state.get(SHOWN)
-    if before not in (None, page):
+    before, st.session_state[SHOWN] = st.session_state.get(SHOWN), page
+    st.session_state[ARRIVED] = before != page or overruled()
+    if before is not None and st.session_state[ARRIVED]:
         recall()
+    if before not in (None, page):
         st.session_state[LINK_FAULTS].clear()
-    st.session_state[SHOWN] = page
 
 
 def choose_pair() -> Choice | None:
     """Draw the pickers in the sidebar; None, and what to do instead, where there is nothing to choose."""
-    _take_config()
     summary = _choose_summary()
     if summary is None:
         return None
@@ -109,25 +112,10 @@ def choose_snapshot() -> Snapshot | None:
     return None if summary is None else runs.snapshot(str(summary.path), summary.id)
 
 
-def open_in_explore(
-    snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None, *, in_link: bool = False
-) -> None:
-    """Leave for Explore with this pair and this config; `in_link` from a page without settings, whose link they may enter."""
-    st.session_state[LINK] = {"snapshot": snapshot, "y": y_root, "x": x_root}
-    st.session_state[CONFIG_TO_OPEN] = config.model_dump() if config else {}
-    # None at all would be refused, for a page's widgets own some.
-    st.switch_page(pages()[0], query_params=link_of(config) if in_link and config else {})
-
-
-def _take_config() -> None:
-    """Give the settings the values that another page brought, before their widgets are drawn.
-
-    They cannot come as query parameters from a page that has the same settings: there they are bound to its own widgets.
-    """
-    for name, value in st.session_state.pop(CONFIG_TO_OPEN, {}).items():
-        st.session_state[name] = value
-        if SETTINGS[name].scale == "log" and value not in log_grid(SETTINGS[name]):
-            st.session_state.setdefault("off_grid", {})[name] = value
+def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None) -> None:
+    """Leave for Explore with this pair and this config."""
+    choose_instead({SNAPSHOT: snapshot, "y": y_root, "x": x_root, **(config.model_dump() if config else {})})
+    st.switch_page(pages()[0], query_params={})  # none at all would be refused, for this page's widgets own some
 
 
 def _choose_summary() -> SnapshotSummary | None:
@@ -139,8 +127,9 @@ def _choose_summary() -> SnapshotSummary | None:
                      icon=":material/gpp_bad:")
         if usable:
             _accept_short("snapshot", {name: name for name in usable})
-            name = st.selectbox("Snapshot", list(usable), _first_place(list(usable), "demo"), key="snapshot",
-                                bind="query-params", help=_about(usable))
+            first = _first_place(list(usable), "demo")
+            name = st.selectbox("Snapshot", list(usable), first, key="snapshot", bind="query-params", help=_about(usable))
+            complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
     st.info(f"There is no usable snapshot in `{runs.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
             f"`{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
@@ -159,6 +148,7 @@ def _choose_legs(summary: SnapshotSummary) -> Choice | None:
                               format_func=lambda root: labels[root], bind="query-params")
         x_root = st.selectbox("Leg x (the hedge)", roots, roots.index(first_x), key="x",
                               format_func=lambda root: labels[root], bind="query-params")
+        complete({leg: labels[root] for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x)) if root != first})
         _suggest(roots)
         st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
         return Choice(snapshot, runs.pair(str(summary.path), summary.id, y_root, x_root))
@@ -216,7 +206,13 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
             f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead.")
 
 
-def tell_link_faults() -> None:
+def settle() -> None:
+    """The call after a page's last picker and setting: has them as they were left, and tells faults of the link."""
+    insist()
+    _tell_link_faults()
+
+
+def _tell_link_faults() -> None:
     """Say what of the link that opened this session could not be used, until the reader has done with it."""
     faults: list[str] = st.session_state[LINK_FAULTS]
     for fault in faults:

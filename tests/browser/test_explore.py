@@ -106,6 +106,32 @@ def test_pair_and_settings_go_along_through_the_navigation(explore):
     assert (link["entry_z"], link["exit_z"], link["stop_z"]) == (["2.5"], ["0.55"], ["4.05"])
 
 
+def test_the_link_and_the_way_back_hold_what_was_chosen_on_another_page(explore):
+    """A short link is spelt out; what goes along to Sweep is in its link, which opens the same; back and forward lose nothing."""
+    page = explore.open("/?y=ta&x=MA&entry_z=2.5").page
+    chosen = {"y": ["TA 精对苯二甲酸 PTA"], "x": ["MA 甲醇 Methanol"], "entry_z": ["2.5"]}
+
+    def arrives(path: str) -> None:
+        page.wait_for_url(lambda url: urlsplit(url).path == path and parse_qs(urlsplit(url).query) == chosen, timeout=PATIENCE_MS)
+        explore.settle()
+        value = explore.key("entry_z").locator("[role=slider], input[type=range]").first
+        assert float(value.get_attribute("aria-valuetext") or value.input_value()) == 2.5
+        assert "TA 精对苯二甲酸 PTA" in (explore.key("y").inner_text() + explore.key("y").locator("input").first.input_value())
+
+    arrives("/")
+    page.get_by_role("link", name="Sweep").click()
+    arrives("/sweep")
+    page.reload()
+    arrives("/sweep")
+    page.get_by_role("link", name="Explore").click()
+    arrives("/")
+    page.go_back()
+    arrives("/sweep")
+    page.go_forward()
+    arrives("/")
+    assert "TA-MA" in explore.rev
+
+
 def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):
     """With a stretch zoomed in, the next Hold outside it moves the stretch there and keeps its length."""
     page = explore.open("/?y=TA&x=MA").page

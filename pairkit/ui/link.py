@@ -1,0 +1,36 @@
+"""The browser's link, made complete where Streamlit leaves choices out of it.
+
+A widget enters its value into the link when a reader moves it. What another page or a short link chose for it is shown, and not
+entered. `complete` enters it in the place of the link as it is, so that the browser's way back stays what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+ARRIVED = "arrived"  # whether the page is drawn for the first time since it was gone to
+
+# What is in the link already, a reader may have moved meanwhile.
+_SCRIPT = """export default function ({ data }) {
+  const link = new URL(window.location.href);
+  const missing = Object.entries(data).filter(([name]) => !link.searchParams.has(name));
+  if (missing.length === 0) return;
+  missing.forEach(([name, value]) => link.searchParams.set(name, value));
+  window.history.replaceState(window.history.state, "", link);
+}
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Any:
+    """The component that has no look; registered once."""
+    return st.components.v2.component("pairkit_link", html="<span></span>", js=_SCRIPT, isolate_styles=False)
+
+
+def complete(link: Mapping[str, str]) -> None:
+    """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have."""
+    if link and st.session_state[ARRIVED]:
+        _component()(key=f"link_{'_'.join(link)}", data=dict(link))
