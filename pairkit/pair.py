@@ -122,7 +122,8 @@ class PairFrame:
         except (TypeError, ValueError) as error:
             raise DataError(f"{first!r} to {last!r} are not two dates ({error}); write them as 2020-01-31.") from error
         if start >= stop:
-            raise DataError(f"{self.name} has no bar from {first} to {last}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
+            wanted = " ".join(f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None)
+            raise DataError(f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
                             f"{self.trade_date[-1]:%Y-%m-%d}.")
         return self[start:stop]
 

@@ -191,7 +191,7 @@ def test_stopping_raises_and_keeps_nothing(folder):
 
 
 @pytest.mark.parametrize(("asked", "says"), [
-    ({"bars": 70}, "accepted is 79 to 20,000"), ({"draws": 5}, "at least 20 draws"), ({"seed": -1}, "a seed from 0"),
+    ({"bars": 70}, "accepted is 79 to 20,000"), ({"draws": 5}, "a whole number from 20"), ({"seed": -1}, "seed = -1"),
     ({"half_lives": (0.0,)}, "from 0.1 to 10,000"), ({"bars": 20_000, "draws": 50_000}, "at most 60,000,000")])
 def test_what_cannot_be_simulated_is_refused(asked, says):
     """The message says what is accepted."""

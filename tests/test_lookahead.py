@@ -253,17 +253,18 @@ def test_a_failing_function_is_told_with_its_input(pair):
     assert audit_lookahead(pair, CONFIG, needs_forty, cuts=16, shortest=40).passed
 
 
-@pytest.mark.parametrize("asked", [{"cuts": 0}, {"shortest": 0}, {"shortest": 150}])
-def test_what_cannot_be_asked_is_refused(asked, pair):
+@pytest.mark.parametrize(("asked", "says"), [
+    ({"cuts": 0}, "from 1"), ({"shortest": 0}, "from 1 to 149"), ({"shortest": 150}, "from 1 to 149")])
+def test_what_cannot_be_asked_is_refused(asked, says, pair):
     """Bounds are told."""
-    with pytest.raises(ConfigError, match="accepted are cuts from 1, and shortest from 1 to less than the 150"):
+    with pytest.raises(ConfigError, match=says):
         audit_lookahead(pair, CONFIG, **asked)
 
 
 @pytest.mark.parametrize("asked", [{"cuts": 2.5}, {"cuts": "9"}, {"cuts": True}, {"seed": -1}, {"seed": None}, {"shortest": 1.5}])
 def test_what_is_no_count_is_refused(asked, pair):
     """Whole numbers alone are accepted."""
-    with pytest.raises(ConfigError, match="accepted are whole numbers, and a seed from 0"):
+    with pytest.raises(ConfigError, match="accepted is a whole number from"):
         audit_lookahead(pair, CONFIG, **asked)
 
 

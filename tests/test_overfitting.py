@@ -246,7 +246,7 @@ def test_what_cannot_be_checked_is_refused(pair):
     with pytest.raises(ConfigError, match="at least two"):
         overfitting(pair, BASE, {"entry_z": [1.0]})
     for wrong in ({"draws": 0}, {"confidence": 1.0}, {"seed": -1}):
-        with pytest.raises(ConfigError, match="accepted are draws from 1"):
+        with pytest.raises(ConfigError, match="accepted is a whole number from 1"):
             overfitting(pair, BASE, SPACE, **wrong)
     with pytest.raises(RunError, match="Choose longer data"):
         overfitting(pair[:30], BASE, SPACE)

@@ -150,3 +150,12 @@ def test_legs_without_a_common_day_are_refused():
     early, late = on(["2020-01-02", "2020-01-03"], [1, 2]), on(["2021-01-04", "2021-01-05"], [1, 2])
     with pytest.raises(DataError, match=r"no days in common: y runs 2020-01-02 \.\. 2020-01-03; x runs 2021-01-04"):
         pair_of(early, late)
+
+
+@pytest.mark.parametrize(("ends", "says"), [
+    (("2100-01-01", None), "has no bar from 2100-01-01; it runs"), ((None, "1900-01-01"), "has no bar to 1900-01-01; it runs"),
+    (("2100-01-01", "2100-02-01"), "has no bar from 2100-01-01 to 2100-02-01; it runs")])
+def test_a_stretch_without_bars_is_refused_by_the_ends_that_were_given(ends, says):
+    """An open end is not named, for it is no date."""
+    with pytest.raises(DataError, match=says):
+        build_pair(1, 50).between(*ends)

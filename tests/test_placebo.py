@@ -219,8 +219,8 @@ def test_the_result_says_its_numbers():
 
 
 @pytest.mark.parametrize(("asked", "says"), [
-    ({"method": "magic"}, "block_shuffle, shift, mismatch"), ({"draws": 0}, "1 to 100,000 draws"),
-    ({"seed": -1}, "a seed from 0"), ({"block": 0}, "a quarter of the pair's"),
+    ({"method": "magic"}, "block_shuffle, shift, mismatch"), ({"draws": 0}, "from 1 to 100,000"),
+    ({"draws": 2.5}, "a whole number"), ({"seed": "a"}, "seed = 'a'"), ({"seed": -1}, "seed = -1"), ({"block": 0}, "a quarter of the pair's"),
     ({"block": 200}, "a quarter of the pair's"), ({"method": "mismatch"}, "goes with"),
     ({"others": []}, "goes with"), ({"method": "mismatch", "others": []}, "`others` is empty"),
     ({"method": "shift", "draws": 400}, "shuffle blocks")])

@@ -265,3 +265,11 @@ def test_a_command_goes_on_without_a_ledger(cli, tmp_path, monkeypatch):  # noqa
     assert json.loads(answer.out)["trials"] is None
     assert open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC").provenance.snapshot_id
     assert json.loads(answer.out)["inputs"]["config"] == StrategyConfig().model_dump(mode="json")
+
+
+def test_a_file_in_the_place_of_the_folder_is_no_empty_ledger(tmp_path):
+    """Counting nothing and being unable to count are told apart."""
+    assert tried_pairs(folder=tmp_path / "none yet") == []
+    (tmp_path / "runs").write_text("no folder")
+    with pytest.raises(RunError, match="is a file, where a folder is needed"):
+        tried_pairs(folder=tmp_path / "runs")

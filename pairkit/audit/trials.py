@@ -151,9 +151,11 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
         The ledger cannot be read.
     """
     path = _path(folder)
-    if not path.exists():
-        return []
     try:
+        if not path.parent.is_dir() and path.parent.exists():
+            raise NotADirectoryError(f"{path.parent} is a file, where a folder is needed")
+        if not path.exists():
+            return []
         with _file(path) as ledger:
             pairs = ledger.execute("SELECT id, name, y, x FROM pairs ORDER BY name, y, x").fetchall()
             return [_count(ledger, key, TrialCount(0, snapshot=name, y=y, x=x)) for key, name, y, x in pairs]

@@ -26,6 +26,7 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
+from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.kept_calibrations import recall, remember
 
@@ -180,11 +181,11 @@ def calibrate(
 
 def _check(config: StrategyConfig, bars: int, draws: int, half_lives: tuple[float, ...], seed: int) -> None:
     least = first_tested_bar(config) + 20
-    if not least <= bars <= 20_000:
+    if not least <= whole_number("bars", bars) <= 20_000:
         raise ConfigError(f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
                           f"{first_tested_bar(config) + 1}.")
-    if draws < 20 or seed < 0:
-        raise ConfigError(f"draws = {draws}, seed = {seed}: accepted are at least 20 draws, and a seed from 0.")
+    whole_number("draws", draws, 20)
+    whole_number("seed", seed)
     if not all(0.1 <= each <= 10_000 for each in half_lives):
         raise ConfigError(f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars.")
     values = (draws + len(half_lives) * _linked(draws)) * bars

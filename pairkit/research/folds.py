@@ -17,6 +17,7 @@ import numpy as np
 
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError, RunError
+from pairkit.research.arguments import whole_number
 from pairkit.research.space import Trials
 
 LEAST_FOLDS, LEAST_TEST = 2, 20
@@ -40,7 +41,7 @@ def reach_of(trials: Trials) -> int:
 def gap_of(trials: Trials, given: int | None) -> int:
     """The gap in bars: as given, or the least that is accepted; ConfigError for a shorter one."""
     least = reach_of(trials) + _most(trials, "max_holding_days")
-    if given is not None and given < least:
+    if given is not None and whole_number("gap", given) < least:
         raise ConfigError(f"gap = {given}: accepted is {least} or more, as far as the windows reach back "
                           f"({reach_of(trials)} bars) plus the longest holding ({least - reach_of(trials)} bars).")
     return least if given is None else given
@@ -67,8 +68,7 @@ def lay_folds(bars: int, *, warm_up: int, train: int, gap: int, test: int, ancho
         There is no room for two folds.
     """
     for name, given in {"train": train, "test": test}.items():
-        if given < LEAST_TEST:
-            raise ConfigError(f"{name} = {given}: accepted is {LEAST_TEST} bars or more.")
+        whole_number(name, given, LEAST_TEST)
     first = warm_up + train + gap
     starts = [start for start in range(first, bars, test) if bars - start >= LEAST_TEST]
     if len(starts) < LEAST_FOLDS:

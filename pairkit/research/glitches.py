@@ -25,6 +25,7 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import indicate
 from pairkit.pair import PairFrame
+from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Rows, done_in_slices
 from pairkit.research.spoiled_bars import KINDS, check_glitches, draw_glitches, spoil
 from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of
@@ -114,7 +115,7 @@ def glitch_stress(
     CancelledError
         It was stopped.
     """
-    _check(rates, kinds, draws)
+    _check(rates, kinds, draws, seed)
     stress = _Stress(pair, config or StrategyConfig(), tuple(rates), tuple(kinds), draws, seed)
     order = np.arange(len(stress.scenarios) * len(rates) * draws)
     figures, done = done_in_slices(
@@ -132,13 +133,13 @@ def glitch_stress(
     return GlitchStress(stress.config, runs, _table(runs), unspoiled, settings)
 
 
-def _check(rates: Sequence[float], kinds: Sequence[str], draws: int) -> None:
+def _check(rates: Sequence[float], kinds: Sequence[str], draws: int, seed: int) -> None:
     if not rates or len(set(rates)) < len(rates):
         raise ConfigError(f"rates = {tuple(rates)}: accepted are one or more, each once.")
     for rate in rates:
         check_glitches(rate, kinds)
-    if draws < 2:
-        raise ConfigError(f"draws = {draws}: at least 2 are needed for a standard error.")
+    whole_number("draws", draws, 2)  # fewer have no standard error
+    whole_number("seed", seed)
 
 
 # --- runs ----------------------------------------------------------------------------------------------------------------

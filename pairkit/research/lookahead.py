@@ -18,13 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
-from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.errors import CancelledError, RunError
 from pairkit.pair import PairFrame
+from pairkit.research.arguments import whole_number
 from pairkit.research.boundaries import boundaries
 from pairkit.research.data_path import trace_data_path
 from pairkit.research.evidence import Evidence, in_order
@@ -127,12 +127,9 @@ def audit_lookahead(
     CancelledError
         `cancelled` said so.
     """
-    if any(isinstance(asked, bool) or not isinstance(asked, (int, np.integer)) for asked in (cuts, seed, shortest)) or seed < 0:
-        raise ConfigError(f"cuts = {cuts!r}, seed = {seed!r}, shortest = {shortest!r}: accepted are whole numbers, and a seed "
-                          "from 0.")
-    if cuts < 1 or not 1 <= shortest < max(len(pair), 2):
-        raise ConfigError(f"cuts = {cuts}, shortest = {shortest}: accepted are cuts from 1, and shortest from 1 to less than "
-                          f"the {len(pair)} sessions of the pair.")
+    whole_number("cuts", cuts, 1)
+    whole_number("seed", seed)
+    whole_number("shortest", shortest, 1, max(len(pair) - 1, 1))
     make = _Maker(run, config or StrategyConfig())
     whole = make(pair, f"all {len(pair)} sessions")
     evidence = Evidence(whole, pair.trade_date.to_numpy())

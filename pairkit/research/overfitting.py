@@ -29,6 +29,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
+from pairkit.research.arguments import whole_number
 from pairkit.research.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.neighbours import space_around
@@ -147,9 +148,11 @@ def overfitting(
     CancelledError
         It was stopped.
     """
-    if draws < 1 or not 0.0 < confidence < 1.0 or seed < 0:
-        raise ConfigError(f"draws = {draws}, confidence = {confidence}, seed = {seed}: accepted are draws from 1, a confidence "
-                          "between 0 and 1, and a seed from 0.")
+    whole_number("draws", draws, 1)
+    whole_number("seed", seed)
+    whole_number("most_trials", most_trials, 2)
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(f"confidence = {confidence}: accepted is a number between 0 and 1.")
     configs, varied = _trials(config, space, most_trials, seed)
     returns = _returns(pair, configs, executor, _longer(progress, 3), cancelled)
     shown = np.isfinite(returns).any(axis=1)

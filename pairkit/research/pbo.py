@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.errors import ConfigError, RunError
+from pairkit.research.arguments import whole_number
 
 FloatArray = NDArray[np.float64]
 Score = Literal["sharpe", "mean"]
@@ -76,7 +77,7 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
     RunError
         There are fewer than 2 trials, or fewer than 2 bars a block, or a return is missing.
     """
-    if blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
+    if whole_number("blocks", blocks) % 2 or not 2 <= blocks <= MOST_BLOCKS:
         raise ConfigError(f"blocks = {blocks}: accepted is an even number from 2 to {MOST_BLOCKS}.")
     bars, trials = returns.shape
     if trials < 2 or bars < 2 * blocks:

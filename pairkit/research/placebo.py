@@ -24,6 +24,7 @@ from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.pair import PairFrame
+from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.surrogates import reordered, shifted, shifts, shuffled
 from pairkit.run import run_backtest
@@ -182,9 +183,9 @@ def _check(
 ) -> None:
     if method not in get_args(PlaceboMethod):
         raise ConfigError(f"method = {method!r}: accepted is {', '.join(get_args(PlaceboMethod))}.")
-    if not 1 <= draws <= _MOST or seed < 0:
-        raise ConfigError(f"draws = {draws}, seed = {seed}: accepted are 1 to {_MOST:,} draws, and a seed from 0.")
-    if method == "block_shuffle" and not 1 <= block <= bars // 4:
+    whole_number("draws", draws, 1, _MOST)
+    whole_number("seed", seed)
+    if method == "block_shuffle" and not 1 <= whole_number("block", block) <= bars // 4:
         raise ConfigError(f"block = {block}: accepted is 1 to a quarter of the pair's {bars} bars.")
     if (others is not None) != (method == "mismatch"):
         raise ConfigError("`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with.")

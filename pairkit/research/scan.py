@@ -28,6 +28,7 @@ from pairkit.models.panel import Aligned, Panel, align, panel_of, room_for
 from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.pair import PairFrame, pair_from_frames
+from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int
     if not 0.0 <= slippage_ticks <= 100.0:
         raise ConfigError(f"slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100.")
     needed = max(LEAST_BARS, 3 * lags + 8 if isinstance(lags, int) else 0)
-    if not isinstance(least_bars, int) or least_bars < needed:
-        raise ConfigError(f"least_bars = {least_bars!r}: accepted is a whole number from {needed}.")
+    whole_number("least_bars", least_bars, needed)
 
 
 def _all_pairs(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, Setting, StrategyConfig, accepted
 from pairkit.errors import ConfigError
+from pairkit.research.arguments import whole_number
 
 Method = Literal["grid", "random", "latin_hypercube"]
 METHODS = ("grid", "random", "latin_hypercube")
@@ -206,9 +207,7 @@ def _draws(
     axes: dict[str, Range | NDArray[Any]], n: int | None, method: str, seed: int
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], int]:
     """`n` draws without the repeated ones, and how many those were."""
-    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST_TRIALS:
-        raise ConfigError(f"n = {n!r}: accepted is how many to draw, a whole number from 1 to {MOST_TRIALS:,}.")
-    rng = np.random.default_rng(seed)
+    n, rng = whole_number("n (how many to draw)", n, 1, MOST_TRIALS), np.random.default_rng(whole_number("seed", seed))
     values, codes = {}, np.empty((n, len(axes)), np.int32)
     for place, (name, axis) in enumerate(axes.items()):
         shares = (rng.permutation(n) + rng.random(n)) / n if method == "latin_hypercube" else rng.random(n)
