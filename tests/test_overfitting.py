@@ -245,8 +245,9 @@ def test_what_cannot_be_checked_is_refused(pair):
     """One trial only; data too short for any indicator."""
     with pytest.raises(ConfigError, match="at least two"):
         overfitting(pair, BASE, {"entry_z": [1.0]})
-    for wrong in ({"draws": 0}, {"confidence": 1.0}, {"seed": -1}):
-        with pytest.raises(ConfigError, match="accepted is a whole number from 1"):
+    for wrong, says in (({"draws": 0}, "whole number from 1"), ({"confidence": 1.0}, "between 0 and 1"),
+                        ({"seed": -1}, "whole number from 0"), ({"most_trials": 1}, "whole number from 2")):
+        with pytest.raises(ConfigError, match=says):
             overfitting(pair, BASE, SPACE, **wrong)
     with pytest.raises(RunError, match="Choose longer data"):
         overfitting(pair[:30], BASE, SPACE)

@@ -158,4 +158,4 @@ def test_legs_without_a_common_day_are_refused():
 def test_a_stretch_without_bars_is_refused_by_the_ends_that_were_given(ends, says):
     """An open end is not named, for it is no date."""
     with pytest.raises(DataError, match=says):
-        build_pair(1, 50).between(*ends)
+        build_pair(1, 200).between(*ends)

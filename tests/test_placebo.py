@@ -220,8 +220,8 @@ def test_the_result_says_its_numbers():
 
 @pytest.mark.parametrize(("asked", "says"), [
     ({"method": "magic"}, "block_shuffle, shift, mismatch"), ({"draws": 0}, "from 1 to 100,000"),
-    ({"draws": 2.5}, "a whole number"), ({"seed": "a"}, "seed = 'a'"), ({"seed": -1}, "seed = -1"), ({"block": 0}, "a quarter of the pair's"),
-    ({"block": 200}, "a quarter of the pair's"), ({"method": "mismatch"}, "goes with"),
+    ({"draws": 2.5}, "a whole number"), ({"seed": "a"}, "seed = 'a'"), ({"seed": -1}, "seed = -1"),
+    ({"block": 0}, "a quarter of the pair's"), ({"block": 200}, "a quarter of the pair's"), ({"method": "mismatch"}, "goes with"),
     ({"others": []}, "goes with"), ({"method": "mismatch", "others": []}, "`others` is empty"),
     ({"method": "shift", "draws": 400}, "shuffle blocks")])
 def test_what_cannot_be_asked_is_refused(asked, says):
