@@ -17,8 +17,9 @@ from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, IntArray, Ledger, trade
+from pairkit.trading.engine import IntArray, Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 if TYPE_CHECKING:
     from pairkit.trading.explain import Trace

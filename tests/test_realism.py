@@ -18,7 +18,7 @@ from pairkit.errors import CancelledError
 from pairkit.research.observed import first_difference
 from pairkit.research.realism import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
 from pairkit.run import run_backtest
-from pairkit.trading.engine import TALLY
+from pairkit.trading.loop import TALLY
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of, spec
 
 STEPS = [rung.name for rung in RUNGS]

@@ -15,8 +15,9 @@ from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
-from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, tape_of, terms_of, trade
+from pairkit.trading.engine import Signals, rules_of, tally_many, tape_of, terms_of, trade
 from pairkit.trading.gates import judge
+from pairkit.trading.loop import TALLY
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 FIGURES = [name for name in names(METRICS) if name != "dsr"]

@@ -20,8 +20,9 @@ from pairkit.columns import GATES
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.run import run_backtest
-from pairkit.trading.engine import BLOCKED, MARGIN, REASON_NAMES, SIZE, Ledger, trade
+from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import OFF, OPEN, Gates
+from pairkit.trading.loop import BLOCKED, MARGIN, REASON_NAMES, SIZE
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun

@@ -16,8 +16,8 @@ from pairkit.errors import RunError
 from pairkit.metrics import drawdown
 from pairkit.pair import Leg
 from pairkit.run import BacktestRun
-from pairkit.trading.engine import REASON_NAMES, STATE_NAMES
 from pairkit.trading.gates import VERDICTS
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 Array = NDArray[Any]
 _SEVERAL = (tuple, list, dict, set, frozenset, np.ndarray, pd.Series)

@@ -32,8 +32,9 @@ from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bar
 from pairkit.models.windows import rolling_std, rolling_z
 from pairkit.pair import FloatArray, PairFrame
 from pairkit.run import BacktestRun
-from pairkit.trading.engine import TALLY, Ledger, trade
+from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import judge
+from pairkit.trading.loop import TALLY
 
 Progress = Callable[[int, int], None]
 

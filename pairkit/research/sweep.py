@@ -27,7 +27,8 @@ from pairkit.pair import PairFrame
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.space import Method, Trials, make_trials
 from pairkit.research.stages import INDICATOR_FIELDS, Stages
-from pairkit.trading.engine import TALLY, Signals, rules_of, tally_many, terms_of
+from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
+from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.

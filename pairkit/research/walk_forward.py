@@ -37,7 +37,7 @@ from pairkit.research.space import Method, Trials, make_trials
 from pairkit.research.stages import Stages
 from pairkit.research.stretch import OnRows, run_rows
 from pairkit.research.sweep import by_shared_work, tally_rows
-from pairkit.trading.engine import TALLY
+from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]
 Rule = Callable[[pd.DataFrame], int | None]

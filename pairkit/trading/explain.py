@@ -20,8 +20,9 @@ import pandas as pd
 from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
-from pairkit.trading.engine import REASON_NAMES, STATE_NAMES, size, terms_of
+from pairkit.trading.engine import size, terms_of
 from pairkit.trading.gates import VERDICTS
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun

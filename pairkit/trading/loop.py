@@ -1,0 +1,674 @@
+"""The engine: one loop over the bars, the only place where time moves.
+
+Each bar, in this order:
+1. Roll. A held leg whose contract has changed sells the old one and buys the new one.
+2. Fill. The order decided at an earlier close fills, both legs or neither; an exit waits, an entry is dropped.
+3. Mark. Held lots are marked to the close.
+4. Decide. The first rule that holds decides the state, the reason, and what waits for the next bar.
+
+`play_one` writes down every bar of one run. `play_many` plays many configs by the same steps and keeps only their tallies; flat
+and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in between
+no sum knows more than whether it was blocked.
+
+(docs/semantics.md 3; the readable twin that this is held against is in the tests)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from pairkit._jit import kernel, lean_step
+from pairkit.columns import GATES, STATES
+from pairkit.models.adjusted import Market
+from pairkit.pair import NO_CONTRACT
+
+STATE_NAMES = tuple(STATES)
+FLAT, BLOCKED, COOLDOWN, ENTERING, LONG, SHORT, HOLD, EXITING = range(8)
+
+# A reason below 8 is a set of shut gates, in the bits of Gates.shut_bits; the others follow.
+_GATE_SETS = tuple("+".join(gate for bit, gate in enumerate(GATES) if bits >> bit & 1) for bits in range(8))
+REASON_NAMES = (*_GATE_SETS, "invalid", "no_signal", "cooldown", "rearm", "size", "margin", "entry", "in_position",
+                "target", "stop_z", "max_loss", "max_holding", "margin_call", "stale")
+(INVALID, NO_SIGNAL, COOLING, REARM, SIZE, MARGIN, ENTRY, IN_POSITION,
+ TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE) = range(8, 22)
+NOTHING = 0  # no order waits; 0 is no reason of its own
+
+_TRADING_DAYS = 252
+
+
+# --- what is read, and what is remembered --------------------------------------------------------------------------------
+# Legs are records inside records, `.y` and `.x`: numba passes a record as a bare pointer, and an array with a reference count.
+def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
+    return [("y", leg), ("x", leg)]
+
+
+# The market, one record a bar.
+BAR = np.dtype(_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in Market._fields])))
+
+# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional. The `terms` of a bar or of a held leg is a place in a
+# table of these.
+TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "margin_rate")])
+
+# The settings, one record a run; not those of the indicators behind z and the gates. A fraction of
+# `max_invalid_days` means from the first invalid bar on; no config can hold one (research/glitches.py asks for it).
+RULES = np.dtype([
+    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("rearm", "?"), ("adf_gate", "?"), ("beta_gate", "?"),
+    ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
+    ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
+    ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
+    ("cooldown_days", "i8"), ("max_invalid_days", "f8")])
+
+# Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
+TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
+         "exposed", "on_hold", "blocked", "deferred")
+
+# What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
+_HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("terms", "i8"),
+                  ("filled_at", "f8")])
+_BOOK = np.dtype([
+    *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
+    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("invalid_run", "i8"),
+    ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
+    ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
+    ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
+
+
+def _on_stack(_typing: Any) -> Any:
+    """A record of zeros on the stack: nobody outside a kernel sees it, so its fields can live in registers."""
+    record = numba.from_dtype(_BOOK)
+
+    def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(record))
+        cgutils.memset(builder, memory, context.get_constant(types.intp, _BOOK.itemsize), 0)
+        return memory
+
+    return record(), code
+
+
+_blank_book: Any = intrinsic(_on_stack)
+
+
+@lean_step
+def _can_trade(leg, price, lots):
+    """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
+    if not (np.isfinite(price) and np.isfinite(leg.close) and leg.volume > 0.0):
+        return False
+    if lots > 0.0:
+        return not price >= leg.up_limit
+    return not price <= leg.down_limit
+
+
+@lean_step
+def _margin(terms_y, terms_x, lots_y, lots_x, bar):
+    """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
+    return (abs(lots_y) * abs(bar.y.close) * terms_y.multiplier * terms_y.margin_rate
+            + abs(lots_x) * abs(bar.x.close) * terms_x.multiplier * terms_x.margin_rate)
+
+
+@lean_step
+def size_lots(rules, terms_y, terms_x, close_y, close_x, beta_lag, vol):
+    """Lots of y and x for a long spread, signed, by records of RULES and TERMS; (0, 0) where there are none."""
+    price_y, price_x = abs(close_y), abs(close_x)
+    b = abs(beta_lag)
+    if price_y == 0.0 or price_x == 0.0:
+        return 0.0, 0.0
+    gross = 1.0 + b if rules.log else 1.0 + b * price_x / price_y
+    wanted = 1.0
+    if rules.vol_target > 0.0:
+        if not np.isfinite(vol):
+            return 0.0, 0.0
+        relative = vol if rules.log else vol / price_y
+        wanted = rules.vol_target / (relative * math.sqrt(_TRADING_DAYS))
+    notional = rules.capital * min(rules.max_leverage / gross, wanted)
+    unit_y, unit_x = price_y * terms_y.multiplier, price_x * terms_x.multiplier
+    lots_y = notional / unit_y
+    if rules.whole_lots:
+        lots_y = math.floor(lots_y + 0.5)
+    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms_y.multiplier / terms_x.multiplier
+    if rules.whole_lots:
+        lots_x = math.floor(lots_x + 0.5)
+    if lots_y == 0.0 or lots_x == 0.0:
+        return 0.0, 0.0
+    return lots_y, -math.copysign(lots_x, beta_lag)
+
+
+@lean_step
+def _fill_price(leg, rules):
+    return leg.open if rules.fill_at_open else leg.close
+
+
+@lean_step
+def _can_fill(book, bar, rules):
+    """Whether the waiting order fills on this bar: both legs can trade, or neither does."""
+    if book.waiting == NOTHING:
+        return False
+    entering = book.waiting == ENTRY
+    return (_can_trade(bar.y, _fill_price(bar.y, rules), book.y.ordered if entering else -book.y.lots)
+            and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots))
+
+
+@lean_step
+def _charge(book, held, rules, terms, price, fee):
+    """Charge one trade of a leg's held lots at `price`, on these terms."""
+    per_lot = rules.fee_multiplier * fee
+    if terms.fee_is_rate > 0.0:
+        per_lot = per_lot * abs(price) * terms.multiplier
+    book.cost += abs(held.lots) * (per_lot + rules.slippage_ticks * terms.tick * terms.multiplier)
+
+
+@lean_step
+def _move_mark(book, held, terms, price):
+    """Book the P&L from the last mark to `price`, which is the mark from now on."""
+    book.pnl += held.lots * terms[held.terms].multiplier * (price - held.mark)
+    held.mark = price
+
+
+@lean_step
+def _must_roll(book, held, leg):
+    """Whether a held leg's contract has changed; a name that only becomes known is taken over, and is no roll."""
+    if book.position == 0 or leg.contract == held.contract:
+        return False
+    if held.contract == NO_CONTRACT:
+        held.contract, held.terms = leg.contract, leg.terms
+        return False
+    return np.isfinite(leg.close)  # a leg without a close rolls when it has one
+
+
+@lean_step
+def _take_terms(held, leg):
+    """A held contract is on the terms of the day, where the bar is its own."""
+    if leg.contract == held.contract:
+        held.terms = leg.terms
+
+
+@lean_step
+def _known_close(leg):
+    """The previous close of today's contract, or, unknown, today's own: where a roll without opens is marked."""
+    return leg.pre_close if np.isfinite(leg.pre_close) else leg.close
+
+
+@lean_step
+def _roll(book, held, leg, rules, terms):
+    """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
+    sold, bought = leg.roll_open, leg.open
+    if np.isfinite(sold) and np.isfinite(bought):
+        _move_mark(book, held, terms, sold)
+    else:
+        sold, bought = held.mark, _known_close(leg)
+    _charge(book, held, rules, terms[held.terms], sold, terms[held.terms].fee_close)
+    _charge(book, held, rules, terms[leg.terms], bought, terms[leg.terms].fee_open)
+    held.mark = bought
+    held.contract, held.terms = leg.contract, leg.terms
+
+
+@lean_step
+def _enter_leg(book, held, leg, rules, terms):
+    price = _fill_price(leg, rules)
+    held.lots, held.mark, held.filled_at = held.ordered, price, price
+    held.contract, held.terms = leg.contract, leg.terms
+    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_open)
+
+
+@lean_step
+def _enter(book, bar, rules, terms, t):
+    _enter_leg(book, book.y, bar.y, rules, terms)
+    _enter_leg(book, book.x, bar.x, rules, terms)
+    book.position = 1 if book.y.lots > 0.0 else -1
+    book.gross, book.costs = 0.0, 0.0
+    book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
+    book.tally_trades += 1.0
+
+
+@lean_step
+def _exit_leg(book, held, leg, rules, terms):
+    """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll."""
+    price = _fill_price(leg, rules)
+    if rules.fill_at_open and _must_roll(book, held, leg):
+        if np.isfinite(leg.roll_open):
+            price = leg.roll_open
+        else:
+            held.mark, held.terms = _known_close(leg), leg.terms
+    _move_mark(book, held, terms, price)
+    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_close)
+    held.filled_at = price
+
+
+@lean_step
+def _exit(book, bar, rules, terms, t):
+    _exit_leg(book, book.y, bar.y, rules, terms)
+    _exit_leg(book, book.x, bar.x, rules, terms)
+    book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
+    book.position, book.waiting = 0, NOTHING
+    book.y.lots, book.x.lots = 0.0, 0.0
+
+
+@lean_step
+def _called_side(z):
+    """The side that z calls for, which is against it."""
+    return -1 if z > 0.0 else 1
+
+
+@lean_step
+def _has_closes(bar):
+    return np.isfinite(bar.y.close) and np.isfinite(bar.x.close)
+
+
+@lean_step
+def _exit_reason(book, bar, has_closes, rules, terms, valid, z, age):
+    """Why the open position must be closed, NOTHING where it need not."""
+    if book.waiting != NOTHING:
+        return book.waiting
+    if has_closes:
+        if _margin(terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar) > book.equity:
+            return MARGIN_CALL
+        if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
+            return MAX_LOSS
+        if age >= rules.max_holding_days:
+            return MAX_HOLDING
+    if not valid:
+        return STALE if 0 < rules.max_invalid_days < book.invalid_run else NOTHING
+    if -book.position * z >= rules.stop_z:
+        return STOP_Z
+    return TARGET if -book.position * z <= rules.exit_z else NOTHING
+
+
+@lean_step
+def _decide_held(book, bar, has_closes, rules, terms, t, valid, z):
+    reason = _exit_reason(book, bar, has_closes, rules, terms, valid, z, t - book.entered_on)
+    if reason != NOTHING:
+        if book.waiting == NOTHING:
+            book.waiting, book.decided_on = reason, t
+        return EXITING, reason
+    if not valid:
+        book.tally_on_hold += 1.0
+        return HOLD, INVALID
+    return (LONG if book.position > 0 else SHORT), IN_POSITION
+
+
+@lean_step
+def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
+    if not valid:
+        return FLAT, INVALID
+    if book.exited_on >= 0 and t - book.exited_on < rules.cooldown_days:
+        return COOLDOWN, COOLING
+    if not rules.entry_z <= abs(z) < rules.stop_z:
+        return FLAT, NO_SIGNAL
+    side = _called_side(z)
+    stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
+    if rules.rearm and stopped and book.rearmed == 0:
+        return COOLDOWN, REARM
+    if shut > 0:
+        book.tally_blocked += 1.0
+        return BLOCKED, shut
+    reason = _order(book, _asked(bar, rules, terms, beta_lag, vol), side, t)
+    return (ENTERING if reason == ENTRY else BLOCKED), reason
+
+
+@lean_step
+def _asked(bar, rules, terms, beta_lag, vol):
+    """What an entry decided on this bar asks for: lots of y and x for a long spread, and CNY of margin."""
+    terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
+    lots_y, lots_x = size_lots(rules, terms_y, terms_x, bar.y.close, bar.x.close, beta_lag, vol)
+    return lots_y, lots_x, _margin(terms_y, terms_x, lots_y, lots_x, bar)
+
+
+@lean_step
+def _order(book, asked, side, t):
+    """Order an entry on bar t, or count it as blocked, with the reason."""
+    lots_y, lots_x, margin = asked
+    if lots_y == 0.0 or margin > book.equity:
+        book.tally_blocked += 1.0
+        return SIZE if lots_y == 0.0 else MARGIN
+    book.waiting, book.decided_on = ENTRY, t
+    book.y.ordered, book.x.ordered = side * lots_y, side * lots_x
+    return ENTRY
+
+
+@lean_step
+def _close_bar(book, rules):
+    """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
+    net = book.pnl - book.cost
+    r = ((book.equity + net) - book.equity) / rules.capital
+    book.equity += net
+    if book.position != 0 or book.was_in != 0:
+        book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
+        if book.position == 0:
+            book.tally_closed += 1.0
+            book.tally_won += 1.0 if book.gross - book.costs > 0.0 else 0.0
+            book.tally_bars_held += book.exited_on - book.entered_on
+    book.tally_r += r
+    book.tally_rr += r * r
+    book.tally_rrr += r * r * r
+    book.tally_rrrr += (r * r) * (r * r)
+    book.tally_costs += book.cost
+    book.peak = max(book.peak, book.equity)
+    book.tally_max_drawdown = max(book.tally_max_drawdown, (book.peak - book.equity) / book.peak)
+    book.tally_exposed += 1.0 if book.position != 0 else 0.0
+
+
+@lean_step
+def _counted_bars(valid):
+    """Bars from the first valid one to the last; all of them where none is valid."""
+    first = 0
+    while first < valid.size and not valid[first]:
+        first += 1
+    return valid.size - first if first < valid.size else valid.size
+
+
+@lean_step
+def _tally_of(book, counted_bars, out):
+    """The tally as a row of numbers in the order of TALLY."""
+    out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.equity,
+              book.tally_max_drawdown, book.tally_trades, book.tally_closed, book.tally_won, book.tally_bars_held,
+              book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
+
+
+@lean_step
+def _open_book(book, rules):
+    """Fill in a blank book at the start of a run."""
+    book.equity = book.peak = rules.capital
+    book.decided_on = book.entered_on = book.exited_on = -1
+    book.y.contract = book.x.contract = NO_CONTRACT
+
+
+_STOOD, _ENTERED, _EXITED, _DEFERRED = range(4)  # what came of the order that waited
+
+
+@lean_step
+def _begin_bar(book):
+    book.pnl = book.cost = 0.0
+    book.was_in = book.position
+
+
+@lean_step
+def _mark(book, bar, terms):
+    """Mark what is held to the closes that there are."""
+    if np.isfinite(bar.y.close):
+        _move_mark(book, book.y, terms, bar.y.close)
+    if np.isfinite(bar.x.close):
+        _move_mark(book, book.x, terms, bar.x.close)
+
+
+@lean_step
+def _move(book, bar, rules, terms, t):
+    """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
+    _begin_bar(book)
+    _take_terms(book.y, bar.y)
+    _take_terms(book.x, bar.x)
+    fills = _can_fill(book, bar, rules)
+    if not (fills and rules.fill_at_open):
+        if _must_roll(book, book.y, bar.y):
+            _roll(book, book.y, bar.y, rules, terms)
+        if _must_roll(book, book.x, bar.x):
+            _roll(book, book.x, bar.x, rules, terms)
+    event = _STOOD
+    if book.waiting == ENTRY and fills:
+        _enter(book, bar, rules, terms, t)
+        event = _ENTERED
+    elif fills:
+        _exit(book, bar, rules, terms, t)
+        event = _EXITED
+    elif book.waiting != NOTHING:
+        book.tally_deferred += 1.0
+        if book.waiting == ENTRY:
+            book.waiting = NOTHING
+        event = _DEFERRED
+    if book.position != 0:
+        _mark(book, bar, terms)
+    _close_bar(book, rules)
+    return event
+
+
+@lean_step
+def _rest(book, bar, rules, terms):
+    """What `_move` comes to in a position on a quiet bar with no order waiting."""
+    _begin_bar(book)
+    _move_mark(book, book.y, terms, bar.y.close)
+    _move_mark(book, book.x, terms, bar.x.close)
+    _close_bar(book, rules)
+
+
+@lean_step
+def _count_invalid(book, valid):
+    """Take note, before deciding, of how long z has been invalid."""
+    book.invalid_run = 0 if valid else book.invalid_run + 1
+
+
+@kernel
+def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
+    """One run, bar by bar: the columns of a `Ledger` (trading/engine.py), in their order."""
+    bars = z.size
+    state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
+    position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
+    pnl_on, cost_on, equity_on = np.zeros(bars), np.zeros(bars), np.zeros(bars)
+    deferred = np.zeros(bars, np.bool_)
+    room = bars // 2 + 1  # a round trip takes two bars at the least
+    trade_bars, trade_reason = np.full((room, 4), -1), np.full(room, NOTHING)
+    trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
+    entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
+    trades, worst, best = 0, np.inf, -np.inf
+    rules = rules_of_run[0]
+    book = _blank_book()
+    _open_book(book, rules)
+
+    for t in range(bars):
+        bar = tape[t]
+        event = _move(book, bar, rules, terms, t)
+        if event == _ENTERED:
+            trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
+            trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
+            entry_price[trades, 0], entry_price[trades, 1] = book.y.filled_at, book.x.filled_at
+            worst, best = np.inf, -np.inf
+            trades += 1
+        elif event == _EXITED:
+            trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
+            trade_reason[trades - 1] = book.last_reason
+            exit_price[trades - 1, 0], exit_price[trades - 1, 1] = book.y.filled_at, book.x.filled_at
+        deferred[t] = event == _DEFERRED
+        if book.position != 0 or book.was_in != 0:
+            result = book.gross - book.costs
+            worst, best = min(worst, result), max(best, result)
+            trade_money[trades - 1] = (book.gross, book.costs, worst, best)
+        position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
+        lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
+
+        _count_invalid(book, valid[t])
+        if valid[t] and abs(z[t]) < rules.entry_z:
+            book.rearmed = 1
+        if book.position != 0:
+            decided = _decide_held(book, bar, _has_closes(bar), rules, terms, t, valid[t], z[t])
+        else:
+            decided = _decide_flat(book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
+        state[t], reason[t] = decided
+
+    tally = np.empty(len(TALLY))
+    _tally_of(book, _counted_bars(valid), tally)
+    return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
+            trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
+            trade_money[:trades], tally)
+
+
+# The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
+# bar; its side; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
+# shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold; last, in
+# runs that size alike, what it asks for, and in the how-manieth lot of such runs that was worked out.
+_CANDIDATE = np.dtype([*((name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")),
+                       ("lots_y", "f8"), ("lots_x", "f8"), ("margin", "f8"), ("sized_in", "i8")])
+# Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
+_ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
+
+
+@kernel
+def _find_candidates(signals, lowest_entry):
+    """The candidates and, for each bar, how to find them; what they are under the rules of a run is left open."""
+    bars = signals.z.size
+    onward, candidates = np.zeros(bars + 1, _ONWARD), np.zeros(bars + 1, _CANDIDATE)
+    count = valid = 0
+    for t in range(bars):
+        onward[t].candidate, onward[t].valid_before = count, valid
+        if signals.valid[t]:
+            valid += 1
+            if abs(signals.z[t]) >= lowest_entry:
+                candidates[count].bar, candidates[count].side = t, _called_side(signals.z[t])
+                count += 1
+    onward[bars].candidate, onward[bars].valid_before = count, valid
+    candidates[count].bar = bars
+    return onward, candidates[:count + 1]
+
+
+@lean_step
+def _call_alike(a, b):
+    """Whether two runs' rules make the same candidates call, with the same gates shut."""
+    return (a.entry_z == b.entry_z and a.stop_z == b.stop_z
+            and a.adf_gate == b.adf_gate and a.adf_max_pvalue == b.adf_max_pvalue
+            and a.beta_gate == b.beta_gate and a.max_beta_jump == b.max_beta_jump
+            and a.vol_gate == b.vol_gate and a.max_vol_ratio == b.max_vol_ratio)
+
+
+@lean_step
+def _size_alike(a, b):
+    """Whether two runs' rules make the same candidates ask for the same lots."""
+    return (a.log == b.log and a.whole_lots == b.whole_lots and a.capital == b.capital and a.vol_target == b.vol_target
+            and a.max_leverage == b.max_leverage)
+
+
+@lean_step
+def _shut_at(signals, rules, t):
+    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
+    shut = 0
+    if rules.adf_gate and not signals.adf_pvalue[t] <= rules.adf_max_pvalue:
+        shut += 1
+    if rules.beta_gate and not (signals.beta_jump[t] <= rules.max_beta_jump and signals.beta_lag[t] > 0.0):
+        shut += 2
+    if rules.vol_gate and not signals.vol_ratio[t] <= rules.max_vol_ratio:
+        shut += 4
+    return shut
+
+
+@lean_step
+def _judge_candidates(candidates, signals, rules):
+    """Fill in what the candidates are under these rules."""
+    last = candidates.size - 1
+    for place in range(last):
+        here, after = candidates[place], candidates[place + 1]
+        height = abs(signals.z[here.bar])
+        calls = rules.entry_z <= height < rules.stop_z
+        shut = calls and _shut_at(signals, rules, here.bar) > 0
+        here.next_call = place if calls else last
+        here.next_open = place if calls and not shut else last
+        after.shut_before, after.high_before = here.shut_before + shut, here.high_before + (height >= rules.entry_z)
+    candidates[last].next_call = candidates[last].next_open = last
+    for place in range(last - 1, -1, -1):
+        here, after = candidates[place], candidates[place + 1]
+        here.next_call, here.next_open = min(here.next_call, after.next_call), min(here.next_open, after.next_open)
+
+
+@lean_step
+def _came_back(onward, candidates, since, place):
+    """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
+    valid = onward[candidates[place].bar + 1].valid_before - onward[since].valid_before
+    return valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
+
+
+@lean_step
+def _next_entry(book, onward, candidates, rules, t):
+    """The place of the first candidate from bar t on that calls for an entry with no gate shut; flat, with nothing waiting.
+
+    Bars blocked by a gate on the way are counted.
+    """
+    last = candidates.size - 1
+    if book.exited_on >= 0:
+        t = min(max(t, book.exited_on + rules.cooldown_days), onward.size - 1)
+    place = candidates[onward[t].candidate].next_call
+    if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
+        while place < last and not _came_back(onward, candidates, book.exited_on, place):
+            if candidates[place].side != book.last_side:  # needs no rearming
+                if candidates[place].next_open == place:
+                    return place
+                book.tally_blocked += 1.0
+            place = candidates[place + 1].next_call
+    entry = candidates[place].next_open
+    book.tally_blocked += candidates[entry].shut_before - candidates[place].shut_before
+    return entry
+
+
+@lean_step
+def _asked_at(candidate, tape, rules, terms, signals, size_lot):
+    """What an entry at a candidate asks for, worked out once in each lot of runs that size alike."""
+    if candidate.sized_in != size_lot:
+        t = candidate.bar
+        candidate.lots_y, candidate.lots_x, candidate.margin = _asked(tape[t], rules, terms, signals.beta_lag[t], signals.vol[t])
+        candidate.sized_in = size_lot
+    return candidate.lots_y, candidate.lots_x, candidate.margin
+
+
+@kernel
+def _quiet(tape):
+    """(T,) bool: both legs have a close, and the contract and terms of the bar before, which has a close too: no leg rolls."""
+    quiet = np.zeros(tape.size, np.bool_)
+    for t in range(1, tape.size):
+        bar, before = tape[t], tape[t - 1]
+        quiet[t] = (bar.y.contract == before.y.contract and bar.x.contract == before.x.contract
+                    and bar.y.terms == before.y.terms and bar.x.terms == before.x.terms
+                    and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close))
+    return quiet
+
+
+@lean_step
+def _hold(book, tape, terms, rules, z, valid, quiet, t):
+    """Play quiet bars until an order waits; the first bar that is not played."""
+    while t < tape.size and quiet[t] and book.waiting == NOTHING:
+        _rest(book, tape[t], rules, terms)
+        _count_invalid(book, valid[t])
+        _decide_held(book, tape[t], True, rules, terms, t, valid[t], z[t])
+        t += 1
+    return t
+
+
+@lean_step
+def _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot):
+    """One run: flat and with nothing waiting, from call to call; else bar by bar."""
+    z, valid = signals.z, signals.valid
+    t = 0
+    while t < tape.size:
+        if book.position == 0 and book.waiting == NOTHING:
+            here = candidates[_next_entry(book, onward, candidates, rules, t)]
+            t = here.bar
+            if t < tape.size:
+                _order(book, _asked_at(here, tape, rules, terms, signals, size_lot), here.side, t)
+                t += 1
+        elif book.waiting == NOTHING and quiet[t]:
+            t = _hold(book, tape, terms, rules, z, valid, quiet, t)
+        else:
+            _move(book, tape[t], rules, terms, t)
+            if book.position != 0:  # a bar that ends flat may call for an entry
+                _count_invalid(book, valid[t])
+                _decide_held(book, tape[t], _has_closes(tape[t]), rules, terms, t, valid[t], z[t])
+                t += 1
+
+
+@kernel
+def play_many(tape, terms, signals, rules_of_runs):
+    """The tallies of runs that share their indicators, (K, len(TALLY))."""
+    tallies = np.empty((rules_of_runs.size, len(TALLY)))
+    onward, candidates = _find_candidates(signals, np.min(rules_of_runs.entry_z))
+    quiet = _quiet(tape)
+    counted_bars = _counted_bars(signals.valid)
+    size_lot = 0
+    for k in range(rules_of_runs.size):
+        rules = rules_of_runs[k]
+        if k == 0 or not _call_alike(rules, rules_of_runs[k - 1]):
+            _judge_candidates(candidates, signals, rules)
+        if k == 0 or not _size_alike(rules, rules_of_runs[k - 1]):
+            size_lot += 1
+        book = _blank_book()
+        _open_book(book, rules)
+        _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot)
+        _tally_of(book, counted_bars, tallies[k])
+    return tallies
