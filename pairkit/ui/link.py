@@ -33,4 +33,4 @@ def _component() -> Any:
 def complete(link: Mapping[str, str]) -> None:
     """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have."""
     if link and st.session_state[ARRIVED]:
-        _component()(key=f"link_{'_'.join(link)}", data=dict(link))
+        _component()(key=f"link_completed_{'_'.join(link)}", data=dict(link))

@@ -42,6 +42,7 @@ _STYLE = """<style>
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
 .st-key-why {padding: .5rem .9rem;}
+[class*="st-key-link_completed"] {display: none;}
 </style>"""
 
 
