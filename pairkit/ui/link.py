@@ -1,7 +1,8 @@
 """The browser's link, made complete where Streamlit leaves choices out of it.
 
 A widget enters its value into the link when a reader moves it. What another page or a short link chose for it is shown, and not
-entered. `complete` enters it in the place of the link as it is, so that the browser's way back stays what it was.
+entered. `complete` enters it in the place of the link as it is, so that the browser's way back stays what it was
+(docs/decisions/007-the-link-is-completed-by-the-page.md).
 """
 
 from __future__ import annotations
