@@ -118,7 +118,7 @@ class Threads:
 
     def results(self, work: Work, shared: Any, slices: list[Rows]) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
         """As in Executor."""
-        if len(slices) == 1:
+        if len(slices) == 1:  # as the first one is, which is small: threads would take longer to start
             yield 0, *timed(work, shared, slices[0])
             return
         pool = ThreadPoolExecutor(self.workers)

@@ -120,11 +120,13 @@ def log_grid(setting: Setting) -> list[float]:
 def _log_options(setting: Setting) -> list[float]:
     """The grid, and whatever other value a link or another page brought, kept so that the widget stays the same one."""
     brought: dict[str, float] = st.session_state.setdefault("off_grid", {})
-    for value in (parse(setting, st.query_params.get(setting.name, "")), st.session_state.get(setting.name)):
-        if value is not None and value not in log_grid(setting):
-            brought[setting.name] = value
-    extra = {brought[setting.name]} if setting.name in brought else set()
-    return sorted({*log_grid(setting), *extra})
+    grid, chosen = log_grid(setting), st.session_state.get(setting.name)
+    linked = parse(setting, st.query_params.get(setting.name, ""))
+    if chosen is not None and chosen not in grid:
+        brought[setting.name] = chosen
+    elif linked is not None and linked not in grid:
+        brought.setdefault(setting.name, linked)
+    return sorted({*grid, brought.get(setting.name, setting.default)})
 
 
 def short_number(value: float) -> str:

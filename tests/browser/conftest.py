@@ -123,6 +123,22 @@ class Explore:
         self.page.wait_for_function("document.querySelectorAll('[data-stale=\"true\"]').length === 0", timeout=PATIENCE_MS)
         return self
 
+    def press(self, link: str, button: str) -> Explore:
+        """Open a page by its link and press the button with this key, once the page stands still."""
+        self.page.goto(self.server.url + link)
+        self.key(button).get_by_role("button").wait_for(timeout=PATIENCE_MS)
+        self.settle()
+        self.key(button).get_by_role("button").click()
+        return self
+
+    def stop(self, job: str, unit: str) -> None:
+        """Press the stop of a job once some of its units are done."""
+        button = self.key(f"{job}_stop").get_by_role("button")
+        button.wait_for(timeout=PATIENCE_MS)
+        self.page.wait_for_function("unit => new RegExp('[1-9][0-9,]* of [0-9,]+ ' + unit).test(document.body.innerText)",
+                                    arg=unit, timeout=PATIENCE_MS)
+        button.click()
+
     def key(self, name: str):
         return self.page.locator(f".st-key-{name}")
 

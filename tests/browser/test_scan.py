@@ -16,12 +16,7 @@ from tests.browser.conftest import PATIENCE_MS, Server, opened
 
 
 def scanned(explore):
-    page = explore.page
-    page.goto(f"{explore.server.url}/scan")
-    button = explore.key("scan_start").get_by_role("button")
-    button.wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    button.click()
+    page = explore.press("/scan", "scan_start").page
     explore.key("scan_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
     return page
@@ -81,16 +76,8 @@ def large_market(browser, tmp_path_factory) -> Iterator[Server]:
 def test_a_running_scan_is_stopped_and_what_is_done_is_shown(browser, large_market):
     """A scan of 1,770 pairs is stopped in its midst; the page shows those that were done and says so, the file holds them all."""
     with opened(browser, large_market) as explore:
-        page = explore.page
-        page.goto(f"{large_market.url}/scan?scan_lags=by+AIC")
-        start = explore.key("scan_start").get_by_role("button")
-        start.wait_for(timeout=PATIENCE_MS)
-        explore.settle()
-        start.click()
-        stop = explore.key("scan_job_stop").get_by_role("button")
-        stop.wait_for(timeout=PATIENCE_MS)
-        page.wait_for_function(r"() => /[1-9][\d,]* of 1,770 pairs/.test(document.body.innerText)", timeout=PATIENCE_MS)
-        stop.click()
+        page = explore.press("/scan?scan_lags=by+AIC", "scan_start").page
+        explore.stop("scan_job", "pairs")
         page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
         explore.settle()
         done = int(page.get_by_role("heading", name="pairs of large").inner_text().split()[0].replace(",", ""))

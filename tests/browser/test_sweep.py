@@ -17,12 +17,7 @@ LINK = "/sweep?y=TA&x=MA&sweep_entry_z_from=1.0&sweep_entry_z_to=3.0&sweep_entry
 
 
 def swept(explore, link: str = LINK):
-    page = explore.page
-    page.goto(explore.server.url + link)
-    button = explore.key("sweep_start").get_by_role("button")
-    button.wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    button.click()
+    page = explore.press(link, "sweep_start").page
     explore.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
     return page
@@ -53,18 +48,10 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
 
 def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
     """A sweep of many thousand trials is stopped in its midst; the page shows those that were done, the file holds them all."""
-    page = explore.page
     fields = [label_of(SETTINGS[name]) for name in ("hedge_window", "adf_window", "vol_window")]
     link = {"y": "TA", "x": "MA", "sweep_fields": fields, "sweep_how": "Random draws", "sweep_n": "400000"}
-    page.goto(f"{explore.server.url}/sweep?{urlencode(link, doseq=True)}")
-    start = explore.key("sweep_start").get_by_role("button")
-    start.wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    start.click()
-    stop = explore.key("sweep_job_stop").get_by_role("button")
-    stop.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_function(r"() => /[1-9][\d,]* of [\d,]+ trials/.test(document.body.innerText)", timeout=PATIENCE_MS)
-    stop.click()
+    page = explore.press(f"/sweep?{urlencode(link, doseq=True)}", "sweep_start").page
+    explore.stop("sweep_job", "trials")
     heading = page.get_by_role("heading", name="stopped before the end")
     heading.wait_for(timeout=PATIENCE_MS)
     explore.settle()
