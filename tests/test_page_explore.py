@@ -179,6 +179,15 @@ def test_a_notice_about_a_link_goes_with_the_page():
     assert not page.warning
 
 
+@pytest.mark.parametrize(("text", "value"), [
+    ("200000", 200_000.0), ("123456", 123_456.0), ("200k", 200_000.0), ("123.456k", 123_456.0)])
+def test_a_link_may_spell_a_large_number_out(text, value):
+    """capital=200000 is capital=200k, and a number beside the slider's own is taken too; nothing is dropped in silence."""
+    page = app(capital=text)
+    assert page.select_slider(key="capital").value == value
+    assert not page.warning
+
+
 def test_a_link_may_name_its_legs_in_small_letters():
     """y=ta and x=ma open TA and MA without a notice."""
     page = app(y="ta", x="ma")

@@ -190,6 +190,14 @@ def parse(setting: Setting, text: str) -> Any:
     return (int(number) if setting.kind == "int" else number) if inside else None
 
 
+def accept_plain(params: Mapping[str, str]) -> None:
+    """Take numbers that a link spells out, as 200000, where the widget itself writes and reads 200k alone; before it is drawn."""
+    for name, setting in SETTINGS.items():
+        value = parse(setting, params.get(name, "")) if setting.scale == "log" else None
+        if value is not None:
+            st.session_state[name] = value
+
+
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
     return [f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. "

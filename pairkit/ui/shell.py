@@ -19,7 +19,7 @@ from pairkit.pair import PairFrame
 from pairkit.ui import runs, views
 from pairkit.ui.kept import SNAPSHOT, choose_instead, insist, keep, overruled, recall
 from pairkit.ui.link import ARRIVED, complete
-from pairkit.ui.settings import faults_of_link
+from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
 FAVICON = "data:image/png;base64," + b64encode(Path(__file__).with_name("favicon.png").read_bytes()).decode()
@@ -74,6 +74,7 @@ def start() -> None:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params}
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
+        accept_plain(st.query_params)
 
 
 def guard(page: str) -> None:
