@@ -66,6 +66,7 @@ class _LegOfTrade:
         self.last = self.exited if self.exited >= 0 else len(run.pair) - 1
         self.entry_price, self.exit_price = float(ledger.entry_price[trade, leg]), float(ledger.exit_price[trade, leg])
         self.mark, self.held = self.entry_price, int(self.market.contract[self.entered, leg])
+        self.rolled_on = -1
         self.terms = self._terms_on(self.entered)
 
     def walk(self) -> None:
@@ -99,13 +100,13 @@ class _LegOfTrade:
         self._charge(t, sold, "fee_close", "roll_")
         self.terms = self._terms_on(t)
         self._charge(t, bought, "fee_open", "roll_")
-        self.mark, self.held = bought, int(self.market.contract[t, self.leg])
+        self.mark, self.held, self.rolled_on = bought, int(self.market.contract[t, self.leg]), t
 
     def _exit(self, t: int, rolls: bool) -> None:
         if rolls and self.at_open and not np.isfinite(self.market.roll_open[t, self.leg]):
             self.mark, self.terms = self._known_close(t), self._terms_on(t)
         self._move_mark(t, self.exit_price)
-        self._charge(t, self.exit_price, "fee_close", "")
+        self._charge(t, self.exit_price, "fee_close_today" if self.rolled_on == t else "fee_close", "")
 
     def _terms_on(self, t: int) -> np.void:
         """The terms in force on row t."""

@@ -29,6 +29,7 @@ ROLL_COLUMNS = (
     Column("roll_open", "quote", "Today's open of the contract held yesterday, on a roll day only."),
     Column("up_limit", "quote", "Upper price limit of the session; NaN where unknown."),
     Column("down_limit", "quote", "Lower price limit of the session; NaN where unknown."),
+    Column("leave", "", "The contract held today must be left: no entry, and a position is closed."),
 )
 LEG_COLUMNS = BAR_COLUMNS + ROLL_COLUMNS
 LEGS = ("y", "x")
@@ -61,7 +62,7 @@ RUN_COLUMNS = (
     Column("pnl", "CNY", "Profit and loss of the bar before costs."),
     Column("cost", "CNY", "Fees and slippage of the bar."),
     Column("equity", "CNY", "Capital plus all P&L less all costs."),
-    Column("drawdown", "fraction", "Fall from the highest equity so far, which starts at capital."),
+    Column("drawdown", "fraction of capital", "Fall from the highest equity so far, which starts at capital."),
     Column("deferred", "", "A waiting order could not fill on this bar."),
 )
 
@@ -95,17 +96,26 @@ METRICS = (
     Column("annual_return", "fraction", "Mean bar return x 252."),
     Column("annual_vol", "fraction", "Deviation of bar returns x sqrt(252)."),
     Column("sharpe", "", "Mean over deviation of bar returns x sqrt(252); NaN without variation."),
-    Column("max_drawdown", "fraction", "Largest fall from a peak, the first peak being the capital."),
+    Column("sortino", "", "Mean over the root mean square of the bar returns below 0, x sqrt(252); NaN without one below 0."),
+    Column("max_drawdown", "fraction of capital", "Largest fall from a peak, the first peak being the capital."),
+    Column("calmar", "", "annual_return over max_drawdown; NaN without a drawdown."),
+    Column("underwater_bars", "bars", "The most bars in a row with equity below its peak."),
     Column("trades", "", "Entries filled."),
     Column("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none."),
+    Column("profit_factor", "", "Net gains of closed trades over their net losses; NaN without a loss."),
+    Column("avg_trade", "CNY", "Mean net P&L of closed trades; NaN with none."),
+    Column("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both."),
     Column("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none."),
     Column("costs", "CNY", "All fees and slippage."),
+    Column("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year."),
+    Column("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade."),
+    Column("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none."),
     Column("exposure", "fraction", "Share of bars in a position."),
     Column("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid."),
     Column("blocked_bars", "bars", "Bars on which a wanted entry was blocked."),
     Column("deferred_fills", "bars", "Bars on which a waiting order could not fill."),
     Column("psr", "probability", "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form)."),
-    Column("dsr", "probability", "The same, deflated by the trials made; NaN where fewer than two are known."),
+    Column("dsr", "probability", "The same against the best of as many trials without skill; psr where this is the only one."),
 )
 
 # --- one row per pair of a scan (research/scan.py) -----------------------------------------------------------------
@@ -158,6 +168,7 @@ REASONS = {
     "max_holding": "The position reached its longest allowed age.",
     "margin_call": "The margin of the held lots is above equity.",
     "stale": "Too many invalid bars in a row.",
+    "expiry": "The contract of a leg must be left: it is about to expire.",
     "adf": "The stationarity gate is shut.",
     "beta": "The hedge stability gate is shut.",
     "vol": "The volatility gate is shut.",

@@ -69,10 +69,13 @@ class StrategyConfig(BaseModel):
     price_transform: Literal["log", "level"] = choice(
         "log", "Hedge", "Work on log prices (returns) or on price levels (quote units).")
     hedge_model: HedgeModel = choice(
-        "ols", "Hedge", "How beta is estimated: ols over a rolling window, or an adaptive kalman filter.")
+        "ols", "Hedge", "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.")
     hedge_window: Count = knob(60, 20, 500, 1, "bars", "Hedge", "Bars in each hedge fit; for kalman, the bars that start it.")
     kalman_gamma: Number = knob(
         1e-3, 1e-6, 1e-1, 1e-6, "", "Hedge", "How fast the Kalman beta may drift, relative to noise.", scale="log")
+
+    fixed_beta: Number = knob(
+        1.0, 0.01, 100.0, 0.01, "", "Hedge", "The agreed hedge ratio of the model fixed: units of x for one of y.", scale="log")
 
     z_window: Count = knob(60, 10, 500, 1, "bars", "Signal", "Spreads in the mean and deviation behind z.")
     entry_z: Number = knob(2.0, 0.5, 5.0, 0.05, "sigma", "Signal", "Enter against the spread when abs(z) reaches this.")
@@ -102,6 +105,11 @@ class StrategyConfig(BaseModel):
         0.10, 0.0, 1.0, 0.01, "fraction a year", "Risk", "Wanted volatility of the position; 0 turns it off.")
     max_leverage: Number = knob(
         3.0, 0.1, 20.0, 0.1, "x capital", "Risk", "Largest gross notional of both legs over capital.")
+    max_participation: Number = knob(
+        0.10, 0.0, 1.0, 0.01, "fraction of volume", "Risk",
+        "Largest share of the decision day's volume that an entry may take on either leg; 0 turns it off.")
+    one_sided_margin: Switch = choice(
+        True, "Risk", "Charge the larger of the two margins, not their sum, for opposite legs in one margin group.")
     whole_lots: Switch = choice(True, "Risk", "Round lots to whole numbers, as an exchange does.")
     max_loss: Number = knob(
         0.05, 0.0, 1.0, 0.005, "fraction of capital", "Risk", "Exit a trade at this net loss; 0 turns it off.")
@@ -134,7 +142,7 @@ class StrategyConfig(BaseModel):
     @property
     def adf_calibrated(self) -> bool:
         """Whether the p-values are what they say: MacKinnon's table does not hold for a spread with an estimated hedge."""
-        return self.adf_test == "engle_granger" or self.adf_null == "calibrated"
+        return self.adf_test == "engle_granger" or self.adf_null == "calibrated" or self.hedge_model == "fixed"
 
     def replace(self, **changes: Any) -> StrategyConfig:
         """This config with some fields changed, checked as a whole (pydantic's own `model_copy` checks nothing)."""
@@ -187,7 +195,8 @@ def _setting(name: str) -> Setting:
 SETTINGS: dict[str, Setting] = {name: _setting(name) for name in StrategyConfig.model_fields}
 
 # Settings younger than the first run manifests, each with the value that does what runs did before it was there.
-LATER_SETTINGS: dict[str, Any] = {"adf_null": "mackinnon"}
+LATER_SETTINGS: dict[str, Any] = {
+    "adf_null": "mackinnon", "fixed_beta": 1.0, "max_participation": 0.0, "one_sided_margin": False}
 
 
 def accepted(setting: Setting) -> str:

@@ -22,7 +22,7 @@ from pairkit.columns import METRICS
 FloatArray = NDArray[np.float64]
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
-_COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
+_COUNTS = ("underwater_bars", "trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 
 def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float] = ()) -> dict[str, float]:
@@ -35,19 +35,20 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
     capital : float
         CNY at the start.
     trial_sharpes : sequence of float
-        Per-bar Sharpe ratios of every configuration that was tried, this one among them; `dsr` is NaN without two.
+        Per-bar Sharpe ratios of every configuration that was tried, this one among them; with fewer than two `dsr` is `psr`.
 
     Returns
     -------
     dict
         Fractions, not percent; counts as int. NaN where a figure is not defined.
     """
-    values = measure_many(tally[np.newaxis], np.array([capital]), benchmark=best_sharpe_of(trial_sharpes))[0]
+    variance, trials = spread_of(trial_sharpes)
+    values = measure_many(tally[np.newaxis], np.array([capital]), trial_variance=variance, trials=trials)[0]
     return {metric.name: int(value) if metric.name in _COUNTS else float(value)
             for metric, value in zip(METRICS, values, strict=True)}
 
 
-def measure_many(tallies: FloatArray, capitals: FloatArray, *, benchmark: float = math.nan) -> FloatArray:
+def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: float = 0.0, trials: int = 1) -> FloatArray:
     """The metrics of K runs.
 
     Parameters
@@ -56,15 +57,18 @@ def measure_many(tallies: FloatArray, capitals: FloatArray, *, benchmark: float 
         One tally a run.
     capitals : (K,) float64
         CNY at the start of each.
-    benchmark : float
-        Per-bar Sharpe ratio that `dsr` is held against; NaN where the trials are not known.
+    trial_variance : float
+        Variance (divisor n-1) of the per-bar Sharpe ratios of the trials that `dsr` is deflated by.
+    trials : int
+        How many these are.
 
     Returns
     -------
     (K, len(METRICS)) float64
         In the order of `columns.METRICS`.
     """
-    return _measure(np.ascontiguousarray(tallies), np.ascontiguousarray(capitals), benchmark)
+    return _measure(np.ascontiguousarray(tallies), np.ascontiguousarray(capitals), float(trial_variance),
+                    expected_best_sharpe(1.0, trials))
 
 
 def sharpe_many(tallies: FloatArray) -> FloatArray:
@@ -73,9 +77,8 @@ def sharpe_many(tallies: FloatArray) -> FloatArray:
 
 
 def drawdown(equity: FloatArray, capital: float) -> FloatArray:
-    """(T,) fall from the highest equity so far, as a fraction of it; the first peak is the capital."""
-    peak = np.maximum(np.maximum.accumulate(equity), capital)
-    return (peak - equity) / peak
+    """(T,) fall from the highest equity so far, as a fraction of the capital, which is the first peak."""
+    return (np.maximum(np.maximum.accumulate(equity), capital) - equity) / capital
 
 
 def probabilistic_sharpe(
@@ -92,20 +95,29 @@ def probabilistic_sharpe(
 def expected_best_sharpe(trial_variance: float, trials: int) -> float:
     """Sharpe ratio that the best of `trials` skill-less trials is expected to show.
 
-    `trial_variance` is the variance of the trials' Sharpe ratios (per bar, divisor n-1). NaN for fewer than two trials.
+    `trial_variance` is the variance of the trials' Sharpe ratios (per bar, divisor n-1). 0 for fewer than two trials.
     """
     if trials < 2:
-        return math.nan
+        return 0.0
     quantile = NormalDist().inv_cdf
     best = (1.0 - EULER_GAMMA) * quantile(1.0 - 1.0 / trials) + EULER_GAMMA * quantile(1.0 - 1.0 / (trials * math.e))
     return math.sqrt(trial_variance) * best
 
 
-def best_sharpe_of(trial_sharpes: Sequence[float] | FloatArray) -> float:
-    """`expected_best_sharpe` of the trials whose per-bar Sharpe ratios these are; those without one are left out."""
+def best_by_luck(trial_variance: float, trials: int, bars: float) -> float:
+    """The per-bar Sharpe ratio that `dsr` is held against: `expected_best_sharpe`, whose variance is 1/bars at the least.
+
+    1/bars is the variance that the Sharpe ratio of a run without skill has over so many bars: trials that differ less than that
+    are near copies of one, and no evidence of little luck.
+    """
+    return expected_best_sharpe(max(trial_variance, 1.0 / bars), trials)
+
+
+def spread_of(trial_sharpes: Sequence[float] | FloatArray) -> tuple[float, int]:
+    """Variance (divisor n-1) and number of the trials that have a Sharpe ratio; 0 for fewer than two."""
     sharpes = np.asarray(trial_sharpes, dtype=np.float64)
     known = sharpes[np.isfinite(sharpes)]
-    return expected_best_sharpe(float(np.var(known, ddof=1)), len(known)) if len(known) > 1 else math.nan
+    return (float(np.var(known, ddof=1)) if len(known) > 1 else 0.0), len(known)
 
 
 @kernel
@@ -150,27 +162,46 @@ def _shape(bars, mean, squares, rr, rrr, rrrr):
     return third / variance**1.5, fourth / variance**2
 
 
+_TOTAL_RETURN, _ANNUAL_RETURN, _ANNUAL_VOL, _SHARPE, _SORTINO, _MAX_DRAWDOWN, _CALMAR, _UNDERWATER = range(8)
+_TRADES, _WIN_RATE, _PROFIT_FACTOR, _AVG_TRADE, _PAYOFF, _AVG_HOLDING = range(8, 14)
+_COSTS, _TURNOVER, _BREAKEVEN, _ON_MARGIN, _EXPOSURE, _ON_HOLD, _BLOCKED, _DEFERRED, _PSR, _DSR = range(14, 24)
+
+
 @kernel
-def _measure(tallies, capitals, benchmark):
-    out = np.empty((15, tallies.shape[0])).T  # each metric's values lie together
+def _share(part, whole):
+    """A ratio; NaN where there is nothing to divide by."""
+    return part / whole if whole > 0.0 else np.nan
+
+
+@kernel
+def _measure(tallies, capitals, trial_variance, expected_best):
+    out = np.empty((24, tallies.shape[0])).T  # each metric's values lie together
     year = math.sqrt(float(BARS_A_YEAR))
     for k in range(tallies.shape[0]):
-        (bars, r, rr, rrr, rrrr, equity, max_drawdown, trades, closed, won, bars_held, costs,
-         exposed, on_hold, blocked, deferred) = tallies[k]
+        (bars, r, rr, rrr, rrrr, rr_below, equity, max_drawdown, underwater, trades, closed, won, lost, net_won, net_lost,
+         bars_held, costs, traded, tick_money, slippage_ticks, margin, margined, exposed, on_hold, blocked, deferred) = tallies[k]
+        capital, gained = capitals[k], equity - capitals[k]
         mean, squares = _mean_and_squares(bars, r, rr)
         sharpe, std = _sharpe(bars, mean, squares)
         skew, kurtosis = _shape(bars, mean, squares, rr, rrr, rrrr)
-        out[k, 0] = (equity - capitals[k]) / capitals[k]
-        out[k, 1] = mean * BARS_A_YEAR
-        out[k, 2] = std * year
-        out[k, 3] = sharpe * year
-        out[k, 4] = max_drawdown
-        out[k, 5] = trades
-        out[k, 6] = won / closed if closed > 0.0 else np.nan
-        out[k, 7] = bars_held / closed if closed > 0.0 else np.nan
-        out[k, 8] = costs
-        out[k, 9] = exposed / bars
-        out[k, 10], out[k, 11], out[k, 12] = on_hold, blocked, deferred
-        out[k, 13] = _psr(sharpe, bars, skew, kurtosis, 0.0)
-        out[k, 14] = _psr(sharpe, bars, skew, kurtosis, benchmark)
+        annual_return = mean * BARS_A_YEAR
+        out[k, _TOTAL_RETURN] = gained / capital
+        out[k, _ANNUAL_RETURN], out[k, _ANNUAL_VOL], out[k, _SHARPE] = annual_return, std * year, sharpe * year
+        out[k, _SORTINO] = _share(mean, math.sqrt(rr_below / bars)) * year
+        out[k, _MAX_DRAWDOWN], out[k, _UNDERWATER] = max_drawdown, underwater
+        out[k, _CALMAR] = _share(annual_return, max_drawdown)
+        out[k, _TRADES], out[k, _WIN_RATE] = trades, _share(won, closed)
+        out[k, _PROFIT_FACTOR] = _share(net_won, -net_lost)
+        out[k, _AVG_TRADE] = _share(net_won + net_lost, closed)
+        out[k, _PAYOFF] = _share(_share(net_won, won), _share(-net_lost, lost))
+        out[k, _AVG_HOLDING] = _share(bars_held, closed)
+        out[k, _COSTS] = costs
+        out[k, _TURNOVER] = traded / capital * BARS_A_YEAR / bars
+        out[k, _BREAKEVEN] = slippage_ticks + _share(gained, tick_money)
+        out[k, _ON_MARGIN] = _share(annual_return * capital, _share(margin, margined))
+        out[k, _EXPOSURE] = exposed / bars
+        out[k, _ON_HOLD], out[k, _BLOCKED], out[k, _DEFERRED] = on_hold, blocked, deferred
+        out[k, _PSR] = _psr(sharpe, bars, skew, kurtosis, 0.0)
+        by_luck = expected_best * math.sqrt(max(trial_variance, 1.0 / bars))
+        out[k, _DSR] = _psr(sharpe, bars, skew, kurtosis, by_luck)
     return out

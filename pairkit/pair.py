@@ -29,12 +29,14 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 NO_CONTRACT = -1
 _BARS = names(BAR_COLUMNS)
 _PRICES_OF_ROLLS = ("pre_close", "roll_open", "up_limit", "down_limit")
+_PRICES = (*(column.name for column in BAR_COLUMNS if column.unit == "quote"), *_PRICES_OF_ROLLS)
 
 
 @dataclass(frozen=True, eq=False)
 class Leg:
     """One leg's columns on the pair's dates: (T,) float64 each, NaN where the leg has no figure; read-only.
 
+    `leave` is (T,) bool: the contract held today must be left, so that nothing is entered and a position is closed.
     `contract` is (T,) int64: the place of the held contract in `contract_names`, NO_CONTRACT before the first known name.
     """
 
@@ -49,6 +51,7 @@ class Leg:
     roll_open: FloatArray
     up_limit: FloatArray
     down_limit: FloatArray
+    leave: NDArray[np.bool_]
     contract: NDArray[np.int64]
     contract_names: tuple[str, ...]
 
@@ -68,6 +71,7 @@ class Leg:
         columns: dict[str, object] = {name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)}
         labels = np.array([*self.contract_names, None], dtype=object)  # NO_CONTRACT = -1 picks the last
         columns["contract"] = pd.array(labels[self.contract], dtype="str")
+        columns["leave"] = self.leave
         return pd.DataFrame(columns, index=index)[names(LEG_COLUMNS)]
 
 
@@ -171,8 +175,9 @@ def pair_from_frames(
     ----------
     y_df, x_df : DataFrame indexed by trade date
         `open high low close settle volume open_interest`, and optionally `contract pre_close roll_open up_limit
-        down_limit`. Without `contract` the series is one contract; without `pre_close` it is the leg's last finite close
-        (unknown on the day the contract changes).
+        down_limit leave`. Without `contract` the series is one contract; without `pre_close` it is the leg's last close
+        (unknown on the day the contract changes); `leave` (bool) is False where not given. A price or a limit of exactly 0 is
+        missing: vendors write 0 for "none".
     y_spec, x_spec : ContractSpec
         Terms of each leg.
     provenance : Provenance, optional
@@ -214,9 +219,12 @@ def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     columns = {name: _numbers(table[name], who) for name in _BARS}
     for name in _PRICES_OF_ROLLS:
         columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
+    for name in _PRICES:
+        columns[name][columns[name] == 0.0] = np.nan
     checked = pd.DataFrame(columns, index=index)
     checked["contract"] = table["contract"].to_numpy(dtype=object) if "contract" in table.columns else code
     checked["contract"] = checked["contract"].where(checked["contract"].notna(), None).ffill()
+    checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
     if "pre_close" not in table.columns:
         checked["pre_close"] = _last_close_of_same_contract(checked)
     return checked
@@ -254,6 +262,15 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
+    """Yes and no, written as booleans or as 1 and 0; missing is no."""
+    filled = column.astype(object).where(column.notna(), False)
+    if not filled.isin([True, False]).all():
+        odd = filled[~filled.isin([True, False])].iloc[0]
+        raise DataError(f"{who}, column {column.name}: {odd!r} is neither yes nor no; write True and False.")
+    return filled.to_numpy(dtype=np.bool_)
+
+
 def _last_close_of_same_contract(leg: pd.DataFrame) -> pd.Series:
     """The leg's last finite close before each row, where the contract of that close is today's."""
     last_close = leg["close"].ffill().shift(1)
@@ -266,7 +283,8 @@ def _leg_on(leg: pd.DataFrame, dates: pd.DatetimeIndex) -> Leg:
     aligned["contract"] = aligned["contract"].ffill()
     codes, found = pd.factorize(aligned["contract"])
     arrays = {name: _frozen(aligned[name].to_numpy(dtype=np.float64)) for name in (*_BARS, *_PRICES_OF_ROLLS)}
-    return Leg(**arrays, contract=_frozen(codes.astype(np.int64)), contract_names=tuple(str(name) for name in found))
+    leave = _frozen(np.asarray(aligned["leave"].to_numpy(dtype=object) == True, dtype=np.bool_))  # noqa: E712 - missing is no
+    return Leg(**arrays, leave=leave, contract=_frozen(codes.astype(np.int64)), contract_names=tuple(str(name) for name in found))
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

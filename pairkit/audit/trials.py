@@ -32,7 +32,7 @@ from pairkit.audit.manifest import bars_of
 from pairkit.audit.store import runs_folder
 from pairkit.columns import METRICS
 from pairkit.errors import RunError
-from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe, measure_many
+from pairkit.metrics import BARS_A_YEAR, best_by_luck, measure_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,14 +94,14 @@ class TrialCount:
     x: str = ""
     warning: str = ""
 
-    @property
-    def best_by_luck(self) -> float:
-        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show; NaN for fewer than two."""
-        return math.nan if self.sharpe_variance is None else expected_best_sharpe(self.sharpe_variance, self.with_sharpe)
+    def best_by_luck(self, bars: float) -> float:
+        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show over `bars`; 0 for fewer than two."""
+        return best_by_luck(self.sharpe_variance or 0.0, self.with_sharpe, bars)
 
     def deflated_sharpe(self, run: BacktestRun) -> float:
-        """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where that is."""
-        values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]), benchmark=self.best_by_luck)
+        """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where it has none."""
+        values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]),
+                              trial_variance=self.sharpe_variance or 0.0, trials=max(self.with_sharpe, 1))
         return float(values[0, [metric.name for metric in METRICS].index("dsr")])
 
     def to_dict(self) -> dict[str, Any] | None:

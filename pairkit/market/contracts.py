@@ -16,6 +16,9 @@ from pydantic.dataclasses import dataclass
 from pairkit.errors import DataError
 
 
+_MARGIN_GROUPS = {"CFFEX index": ("IF", "IH", "IC", "IM"), "CFFEX bonds": ("T", "TF", "TS", "TL")}
+
+
 def _pairs(given: Any) -> Any:
     """A table as sorted pairs, which can be hashed."""
     return tuple(sorted(given.items())) if isinstance(given, Mapping) else given
@@ -83,7 +86,8 @@ class ContractSpec:
     margin_rate : float
         Margin as a fraction of notional.
     fee_close_today : float, optional
-        Fee to close a position opened the same session. The engine never does (a signal of T acts at T+1); kept for the record.
+        Fee to close what was bought the same session, in the unit of `fee_mode`: charged where a leg rolls and is sold at the same
+        session's close. None where unknown: then `fee_close` is.
     price_limit : float, optional
         Daily limit as a fraction of the previous settlement; None where unknown.
     currency, source, version : str
@@ -92,6 +96,9 @@ class ContractSpec:
         For display.
     field_sources : mapping of str to str, optional
         Field -> where that figure comes from, for the fields that are not from `source`. Kept as sorted pairs.
+    margin_group : str, optional
+        Legs of one group on opposite sides may be margined on one side only. Empty: CFFEX's index futures are one group, its bond
+        futures another, and every other root is a group of its own.
     older : sequence of OlderTerm, optional
         What was otherwise for contracts of earlier delivery months, and on earlier days; without it, one spec holds for all. Of
         several changes of one field the nearest that is still to come counts; a day's figure goes over the contract's own.
@@ -113,18 +120,26 @@ class ContractSpec:
     name_zh: str = field(default="", kw_only=True)
     exchange: str = field(default="", kw_only=True)
     field_sources: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = field(default=(), kw_only=True)
+    margin_group: str = field(default="", kw_only=True)
     older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in field order; `field_sources` and `older` only where there are such."""
+        """As plain JSON values, in field order; `field_sources`, `margin_group` and `older` only where there are such."""
         plain = asdict(self)
         del plain["older"]
+        if not self.margin_group:
+            del plain["margin_group"]
         sources, older = dict(plain.pop("field_sources")), [term.to_dict() for term in self.older]
         return {**plain, **({"field_sources": sources} if sources else {}), **({"older": older} if older else {})}
 
     def source_of(self, field_name: str) -> str:
         """Where one figure comes from, with its version."""
         return dict(self.field_sources).get(field_name, " ".join(part for part in (self.source, self.version) if part))
+
+    @property
+    def margined_with(self) -> str:
+        """The margin group that the root belongs to: its own word, else the exchange's rule, else the root by itself."""
+        return self.margin_group or next((name for name, roots in _MARGIN_GROUPS.items() if self.code in roots), self.code)
 
     @property
     def label(self) -> str:

@@ -30,6 +30,7 @@ NO_BAR = -1
 NO_CONTRACT = -1
 _LIMITS = ("up_limit", "down_limit")
 _FIGURES = (*names(BAR_COLUMNS), *_LIMITS)
+_PRICES = (*(column.name for column in BAR_COLUMNS if column.unit == "quote"), *_LIMITS)
 _DELIVERY = re.compile(r"(?<!\d)(\d{6}|\d{3,4})(?:\.[A-Za-z]+)?$")
 _YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
 
@@ -49,7 +50,7 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `columns.LEG_COLUMNS` on the days of bars or mapping, from the first day that has a dominant contract. A day
+        `columns.LEG_COLUMNS` but `leave` on the days of bars or mapping, from the first day that has a dominant contract. A day
         without a bar of its contract is NaN and names the contract. A root-level series has neither `contract` nor the
         columns of rolls.
 
@@ -147,7 +148,7 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     table = pd.DataFrame(columns, index=grid.days.rename(TRADE_DATE))
     labels = np.array([*grid.contracts, None], dtype=object)  # NO_CONTRACT = -1 picks the last
     table["contract"] = pd.array(labels[held], dtype="str")
-    return table[names(LEG_COLUMNS)]
+    return table[[name for name in names(LEG_COLUMNS) if name in table]]
 
 
 def _held(grid: _Grid, mapping: pd.DataFrame) -> IntArray:
@@ -262,7 +263,9 @@ def _before(values: IntArray) -> IntArray:
 
 
 def _figures(bars: pd.DataFrame, name: str) -> FloatArray:
-    return bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    """One column of figures; a price or a limit of exactly 0 is missing."""
+    values = bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(values == 0.0, np.nan, values) if name in _PRICES else values
 
 
 def _days(table: pd.DataFrame) -> pd.DatetimeIndex:

@@ -1,8 +1,9 @@
 """Usable prices of the two legs under a transform, their adjusted series, and which bars are complete.
 
-1. Under log, a price or limit of 0 or less is missing.
-2. A bar is complete when both legs have finite open, close and pre_close; the first row needs no pre_close.
-3. The adjusted series starts at the leg's first close and adds, close by close, the change from pre_close, so that new
+1. A price or limit of 0 is missing; under log, so is one below 0.
+2. Limits are taken inward to the tick: a price at one is where nobody trades.
+3. A bar is complete when both legs have finite open, close and pre_close; the first row needs no pre_close.
+4. The adjusted series starts at the leg's first close and adds, close by close, the change from pre_close, so that new
    data never rewrites it and a roll leaves no gap in it.
 
 (docs/semantics.md 1)
@@ -20,13 +21,16 @@ from pairkit._jit import kernel
 from pairkit.pair import PairFrame
 
 FloatArray = NDArray[np.float64]
-_PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
+_PRICES = ("open", "close", "pre_close", "roll_open")
+_AT_LIMIT = 1e-6  # of a tick: a price this near a limit is at it
 
 
 class Market(NamedTuple):
     """What can be traded and at which price: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
 
-    `terms` is the place of each contract's terms among the pair's distinct ones, those of y and then those of x.
+    `up_limit` is the lowest price at which nobody can buy, `down_limit` the highest at which nobody can sell: the session's limits
+    taken inward to the tick, less a millionth of it. `leave` (bool) says that the contract must be left. `terms` is the place of
+    each contract's terms among the pair's distinct ones, those of y and then those of x.
     """
 
     open: FloatArray
@@ -36,6 +40,7 @@ class Market(NamedTuple):
     volume: FloatArray
     up_limit: FloatArray
     down_limit: FloatArray
+    leave: NDArray[np.bool_]
     contract: NDArray[np.int64]
     terms: NDArray[np.int64]
 
@@ -56,24 +61,39 @@ def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     """The pair's usable prices, adjusted series and complete bars under `transform`."""
     log = transform == "log"
     prices = {name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES}
-    market = Market(**prices, volume=_side_by_side(pair.y.volume, pair.x.volume, False),
-                    contract=_side_by_side(pair.y.contract, pair.x.contract, False),
-                    terms=_side_by_side(pair.y_in_force.place, pair.x_in_force.place + len(pair.y_in_force.specs), False))
+    in_force = (pair.y_in_force, pair.x_in_force)
+    ticks = np.array([spec.tick for leg in in_force for spec in leg.specs])
+    terms = np.column_stack([in_force[0].place, in_force[1].place + len(in_force[0].specs)])
+    market = Market(**prices, up_limit=_inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0),
+                    down_limit=_inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0),
+                    volume=np.column_stack([pair.y.volume, pair.x.volume]), leave=np.column_stack([pair.y.leave, pair.x.leave]),
+                    contract=np.column_stack([pair.y.contract, pair.x.contract]), terms=terms)
     series, complete = _adjusted(market.open, market.close, market.pre_close, log)
     return Adjusted(market, series, complete)
 
 
 @kernel
 def _side_by_side(y, x, positive):
-    """Two (T,) columns as (T, 2); where they must be positive, what is not is missing."""
-    out = np.empty((y.size, 2), y.dtype)
+    """Two (T,) columns of prices as (T, 2); 0 is missing, and where they must be positive, so is what is below."""
+    out = np.empty((y.size, 2))
     for t in range(y.size):
-        out[t, 0], out[t, 1] = y[t], x[t]
-    if positive:
-        for t in range(y.size):
-            for leg in range(2):
-                if not out[t, leg] > 0:
-                    out[t, leg] = np.nan
+        out[t, 0], out[t, 1] = _usable(y[t], positive), _usable(x[t], positive)
+    return out
+
+
+@kernel
+def _usable(price, positive):
+    return np.nan if price == 0.0 or (positive and price < 0.0) else price
+
+
+@kernel
+def _inward(y, x, ticks, terms, positive, side):
+    """Limits as (T, 2), taken inward to the tick of the day's contract; `side` is 1 for upper limits, -1 for lower ones."""
+    out = np.empty((y.size, 2))
+    for t in range(y.size):
+        for leg in range(2):
+            limit, tick = _usable(y[t] if leg == 0 else x[t], positive), ticks[terms[t, leg]]
+            out[t, leg] = side * tick * (np.floor(side * limit / tick + _AT_LIMIT) - _AT_LIMIT)
     return out
 
 

@@ -29,7 +29,7 @@ from pairkit.models.windows import rolling_std, rolling_z
 
 FloatArray = NDArray[np.float64]
 _SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
-_FORGETFUL = ("ols",)  # models whose beta rests on the last hedge_window bars alone; any other may remember its first bar
+_WINDOWED = ("ols", "tls", "fixed")  # models whose beta rests on the last hedge_window bars alone; any other remembers longer
 _TEST_FIELDS = ("adf_test", "adf_window", "adf_lags")
 _HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 
@@ -70,10 +70,10 @@ class Hedged(NamedTuple):
 def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     """The indicators of a pair under `config`."""
     hedged = hedge(adjusted, config)
-    vol = rolling_std(hedged.hedged_return, window=config.vol_window)
+    vol = deviation(hedged, config.vol_window)
     on_complete = {
-        **hedged._asdict(), "z": rolling_z(hedged.spread, window=config.z_window), "vol": vol,
-        "vol_ratio": vol / rolling_std(hedged.hedged_return, window=config.vol_baseline_window),
+        **hedged._asdict(), "z": standing(hedged, config.z_window), "vol": vol,
+        "vol_ratio": vol / deviation(hedged, config.vol_baseline_window),
         "adf_pvalue": adf_pvalue(hedged, config)}
     columns = {name: on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
     return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
@@ -92,6 +92,16 @@ def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:
     return Hedged(
         y=y, x=x, alpha=alpha, beta=beta, alpha_lag=alpha_lag, beta_lag=beta_lag, spread=y - alpha_lag - beta_lag * x,
         hedged_return=_change(y) - beta_lag * _change(x), beta_jump=_beta_jump(beta_lag))
+
+
+def standing(hedged: Hedged, window: int) -> FloatArray:
+    """(T,) z: each spread's distance from the mean of the last `window`, in their deviations."""
+    return rolling_z(hedged.spread, window=window, price=hedged.y)
+
+
+def deviation(hedged: Hedged, window: int) -> FloatArray:
+    """(T,) deviation of the last `window` hedged returns, per bar."""
+    return rolling_std(hedged.hedged_return, window=window, price=hedged.y)
 
 
 def adf_pvalue(hedged: Hedged, config: StrategyConfig) -> FloatArray:
@@ -123,7 +133,9 @@ def _statistic(hedged: Hedged, config: StrategyConfig) -> FloatArray:
 
 def first_tested_bar(config: StrategyConfig) -> int:
     """The first complete bar, counted from 0, that has a statistic."""
-    return config.adf_window - 1 + (config.hedge_window if config.adf_test == "adf_spread" else 0)
+    if config.adf_test == "engle_granger":
+        return config.adf_window - 1
+    return config.adf_window - 1 + (1 if config.hedge_model == "fixed" else config.hedge_window)
 
 
 def null_of(config: StrategyConfig) -> NullTable:

@@ -11,27 +11,35 @@ from pairkit._jit import kernel
 
 FloatArray = NDArray[np.float64]
 SMALLEST_DEVIATION = 1e-10
+_FULL_SIZE = 1000.0  # from this price on, the smallest deviation grows with the price: so does the rounding of its digits
 
 
-def rolling_std(values: FloatArray, *, window: int) -> FloatArray:
+def rolling_std(values: FloatArray, *, window: int, price: FloatArray) -> FloatArray:
     """Standard deviation (divisor n-1) of the `window` values that end at each row.
 
-    (T,) in, (T,) out, in the unit of `values`. NaN where the window is not full, holds a NaN, or deviates by 1e-10 or less.
+    (T,) in, (T,) out, in the unit of `values`; `price` (T,) is the price at each row that they were made from. NaN where the
+    window is not full, holds a NaN, or deviates by no more than rounding: 1e-10, or 1e-13 of a price above 1,000.
     """
-    return _rolling_moments(np.ascontiguousarray(values, dtype=np.float64), window)[1]
+    return _moments(values, window, price)[1]
 
 
-def rolling_z(values: FloatArray, *, window: int) -> FloatArray:
+def rolling_z(values: FloatArray, *, window: int, price: FloatArray) -> FloatArray:
     """How many deviations each value lies from the mean of the `window` values that end with it.
 
-    (T,) in, (T,) out, in deviations. NaN as in `rolling_std`.
+    (T,) in, (T,) out, in deviations; `price` and NaN as in `rolling_std`.
     """
-    distance, deviation = _rolling_moments(np.ascontiguousarray(values, dtype=np.float64), window)
+    distance, deviation = _moments(values, window, price)
     return distance / deviation
 
 
+def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+    moments: tuple[FloatArray, FloatArray] = _rolling_moments(
+        np.ascontiguousarray(values, dtype=np.float64), window, np.ascontiguousarray(price, dtype=np.float64))
+    return moments
+
+
 @kernel
-def _rolling_moments(values, window):
+def _rolling_moments(values, window, price):
     """Distance of each value from its window's mean, and the window's deviation."""
     rows = values.size
     distance = np.full(rows, np.nan)
@@ -57,7 +65,7 @@ def _rolling_moments(values, window):
             mean = sums[0, ahead] / window
             squares = sums[1, ahead] - sums[0, ahead] * mean
             std = math.sqrt(squares / (window - 1)) if squares > 0.0 else 0.0
-            if std > SMALLEST_DEVIATION:
+            if std > SMALLEST_DEVIATION * max(1.0, abs(price[origin + ahead]) / _FULL_SIZE):
                 distance[origin + ahead] = (values[origin + ahead] - at) - mean
                 deviation[origin + ahead] = std
         start += window

@@ -267,7 +267,7 @@ def _figures(run: BacktestRun, count: TrialCount, found: Pbo, interval: SharpeIn
     return {
         "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "psr": run.metrics["psr"],
         "min_track_years": bars_needed / BARS_A_YEAR, "years": len(returns) / BARS_A_YEAR,
-        "trials": float(count.with_sharpe), "best_by_luck": count.best_by_luck * math.sqrt(BARS_A_YEAR),
+        "trials": float(count.with_sharpe), "best_by_luck": count.best_by_luck(len(returns)) * math.sqrt(BARS_A_YEAR),
         "dsr": count.deflated_sharpe(run), "min_backtest_years": min_backtest_length(count.with_sharpe, sharpe),
         "pbo": found.pbo, "pbo_loss": found.loss_share,
         "spa": test.consistent, "spa_lower": test.lower, "spa_upper": test.upper}

@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.attribution import attribute
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
-from pairkit.metrics import measure
+from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, Market, adjust
 from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
 from pairkit.models.windows import rolling_std, rolling_z
@@ -195,10 +196,11 @@ def _with_the_hedge_of_the_day(indicators: Indicators, adjusted: Adjusted, confi
     spread = y - alpha - beta * x
     hedged_return = np.full_like(y, np.nan)
     hedged_return[1:] = np.diff(y) - beta[1:] * np.diff(x)
-    z = on_all_bars(rolling_z(spread, window=config.z_window), on)
+    z = on_all_bars(rolling_z(spread, window=config.z_window, price=y), on)
+    vol = rolling_std(hedged_return, window=config.vol_window, price=y)
     return indicators._replace(
         alpha_lag=indicators.alpha, beta_lag=indicators.beta, spread=on_all_bars(spread, on), z=z,
-        hedged_return=on_all_bars(hedged_return, on), vol=on_all_bars(rolling_std(hedged_return, window=config.vol_window), on),
+        hedged_return=on_all_bars(hedged_return, on), vol=on_all_bars(vol, on),
         valid=is_valid(z, indicators.beta))
 
 
@@ -215,7 +217,7 @@ def _always_tradable(market: Market) -> Market:
     unlimited = np.full_like(close, np.nan)
     return market._replace(
         open=np.where(np.isfinite(market.open) & there, market.open, _before(close)), close=close, contract=contract,
-        volume=np.ones_like(close), up_limit=unlimited, down_limit=unlimited)
+        volume=np.full_like(close, np.inf), up_limit=unlimited, down_limit=unlimited)
 
 
 def _opening_at_the_last_close(market: Market) -> Market:
@@ -242,12 +244,22 @@ def _without_roll_costs(ledger: Ledger, parts: pd.DataFrame, capital: float) -> 
     entered, exited = ledger.trade_bars[:, 1], ledger.trade_bars[:, 3]
     money[:, 1] -= np.where(exited >= 0, so_far[exited], so_far[-1]) - so_far[entered]
     r = np.diff(equity, prepend=capital) / capital
-    peak = np.maximum(np.maximum.accumulate(equity), capital)
+    fall = drawdown(equity, capital)
+    closed = exited >= 0
+    net = (money[:, 0] - money[:, 1])[closed]
     sums = dict(zip(TALLY, ledger.tally, strict=True))
-    sums |= {"r": r.sum(), "rr": (r**2).sum(), "rrr": (r**3).sum(), "rrrr": (r**4).sum(), "equity": equity[-1],
-             "max_drawdown": ((peak - equity) / peak).max(), "costs": sums["costs"] - so_far[-1],
-             "won": float(((money[:, 0] > money[:, 1]) & (exited >= 0)).sum())}
+    sums |= {"r": r.sum(), "rr": (r**2).sum(), "rrr": (r**3).sum(), "rrrr": (r**4).sum(),
+             "rr_below": (np.minimum(r, 0.0)**2).sum(), "equity": equity[-1], "max_drawdown": fall.max(),
+             "underwater": _longest(fall > 0.0), "costs": sums["costs"] - so_far[-1],
+             "won": float((net > 0.0).sum()), "lost": float((net < 0.0).sum()),
+             "net_won": net[net > 0.0].sum(), "net_lost": net[net < 0.0].sum()}
     return ledger._replace(cost=cost, equity=equity, trade_money=money, tally=np.array(list(sums.values())))
+
+
+def _longest(held: NDArray[np.bool_]) -> float:
+    """The most rows in a row on which something held."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]]).astype(np.int8)))
+    return float(np.diff(ends)[::2].max(initial=0))
 
 
 def _table(ledgers: Mapping[str, Ledger], capital: float) -> pd.DataFrame:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.models.adjusted import Adjusted, adjust
-from pairkit.models.indicators import Hedged, adf_pvalue, hedge, is_valid, on_all_bars
-from pairkit.models.windows import rolling_std, rolling_z
+from pairkit.models.indicators import Hedged, adf_pvalue, deviation, hedge, is_valid, on_all_bars, standing
 from pairkit.pair import PairFrame
 from pairkit.trading.engine import Signals, tape_of
 
@@ -52,7 +51,7 @@ class Stages:
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
 
         def std(window: int) -> FloatArray:
-            return rolling_std(hedged.hedged_return, window=window)
+            return deviation(hedged, window)
 
         def laid(name: str, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
             array: FloatArray = self._once(name, key, lambda: on_all_bars(make(), adjusted.complete))
@@ -62,7 +61,7 @@ class Stages:
         vol_key, base_key = (hedging, config.vol_window), (hedging, config.vol_baseline_window)
         vol = self._once("vol", vol_key, lambda: std(config.vol_window))
         base = self._once("base", base_key, lambda: std(config.vol_baseline_window))
-        z = laid("z", (hedging, config.z_window), lambda: rolling_z(hedged.spread, window=config.z_window))
+        z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
         # the legs' test knows no hedge, so it outlives a change of it
         tested = config.price_transform if config.adf_test == "engle_granger" else hedging
         adf_key = (tested, *(getattr(config, name) for name in _ADF_FIELDS))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pairkit.columns import METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
-from pairkit.metrics import BARS_A_YEAR, best_sharpe_of, measure_many, sharpe_many
+from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
 from pairkit.pair import PairFrame
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.space import Method, Trials, make_trials
@@ -158,7 +158,8 @@ def _table(
     varied = trials.columns(rows)
     capitals = np.broadcast_to(np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows))
     every = np.concatenate(tallies) if len(tallies) > 1 else tallies[0]
-    values = measure_many(every, capitals, benchmark=best_sharpe_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR)))
+    variance, known = spread_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR))
+    values = measure_many(every, capitals, trial_variance=variance, trials=known)
     names = list(dict.fromkeys(pair.name for pair in pairs))
     of_pair: NDArray[np.int64] = np.repeat([names.index(pair.name) for pair in pairs[:len(done)]], [len(each) for each in done])
     columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(of_pair, pd.Index(names))}

@@ -14,7 +14,7 @@ from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates
-from pairkit.trading.loop import BAR, RULES, TERMS, play_many, play_one, size_lots
+from pairkit.trading.loop import BAR, LEG_FIELDS, RULES, TERMS, play_many, play_one, size_lots
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -69,8 +69,10 @@ def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates,
 def terms_of(pair: PairFrame) -> NDArray[np.void]:
     """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
     specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
-    return np.array([(spec.multiplier, spec.tick, float(spec.fee_mode == "rate"), spec.fee_open, spec.fee_close,
-                      spec.margin_rate) for spec in specs], TERMS)
+    one_group = pair.y_spec.margined_with == pair.x_spec.margined_with
+    return np.array([(spec.multiplier, spec.tick, spec.fee_mode == "rate", spec.fee_open, spec.fee_close,
+                      spec.fee_close if spec.fee_close_today is None else spec.fee_close_today, spec.margin_rate, one_group)
+                     for spec in specs], TERMS)
 
 
 def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
@@ -86,9 +88,10 @@ def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArra
 def tape_of(market: Market) -> NDArray[np.void]:
     """A market as (T,) records, one a bar: what the engine reads lies together."""
     tape = np.empty(len(market.close), BAR)
-    for name in Market._fields:
+    for name in LEG_FIELDS:
         for column, leg in enumerate(LEGS):
             tape[leg][name] = getattr(market, name)[:, column]
+    tape["leave"] = market.leave.any(axis=1)
     return tape
 
 
@@ -116,7 +119,7 @@ def tally_many(tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals
 
 
 def size(
-    config: StrategyConfig, terms: NDArray[np.void], prices: FloatArray, beta_lag: float, vol: float
+    config: StrategyConfig, terms: NDArray[np.void], prices: FloatArray, volumes: FloatArray, beta_lag: float, vol: float
 ) -> tuple[float, float]:
     """Lots of y and x for a long spread, signed; (0, 0) where there are none.
 
@@ -126,10 +129,13 @@ def size(
         The terms of the decision bar's contracts, y first.
     prices : (2,) float64
         Raw closes of that bar.
+    volumes : (2,) float64
+        Its volumes, lots; 0 or NaN gives no lots, unless max_participation is 0.
     beta_lag : float
         The hedge ratio in use.
     vol : float
         Per-bar deviation of the hedged return; NaN gives no lots, unless vol_target is 0.
     """
-    lots: tuple[float, float] = size_lots(rules_of(config)[0], terms[0], terms[1], prices[0], prices[1], beta_lag, vol)
+    rules = rules_of(config)[0]
+    lots: tuple[float, float] = size_lots(rules, *terms, *prices, *volumes, beta_lag, vol)
     return lots

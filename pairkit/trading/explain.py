@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
-from pairkit.trading.engine import size, terms_of
+from pairkit.trading.engine import FloatArray, size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
@@ -60,6 +61,7 @@ class Moment:
     config: StrategyConfig
     z: float
     valid: bool
+    leave: bool
     closes_known: bool
     position: int
     equity: float
@@ -111,6 +113,14 @@ def _max_loss(m: Moment) -> Verdict:
 def _max_holding(m: Moment) -> Verdict:
     return _while_held(m, m.closes_known and m.age >= m.config.max_holding_days,
                        f"age {m.age} >= {m.config.max_holding_days}")
+
+
+def _expiry(m: Moment) -> Verdict:
+    return _while_held(m, m.leave, "a contract must be left" if m.leave else "no contract must be left")
+
+
+def _expiry_flat(m: Moment) -> Verdict:
+    return not m.position and m.leave, "a contract must be left" if m.leave else "no contract must be left"
 
 
 def _stale(m: Moment) -> Verdict:
@@ -175,9 +185,11 @@ RULES: tuple[Rule, ...] = (
     ("Margin of the held lots above equity", "EXITING margin_call", _margin_call),
     ("Loss limit of the trade reached", "EXITING max_loss", _max_loss),
     ("Longest age reached", "EXITING max_holding", _max_holding),
+    ("A leg's contract must be left", "EXITING expiry", _expiry),
     ("Too many invalid bars in a row", "EXITING stale", _stale),
     ("In a position, not valid", "HOLD invalid", _hold),
     ("Flat, not valid", "FLAT invalid", _invalid),
+    ("Flat, a leg's contract must be left", "FLAT expiry", _expiry_flat),
     ("z went on to the stop", "EXITING stop_z", _stop),
     ("z came back to the target", "EXITING target", _target),
     ("In a position", "LONG/SHORT in_position", _in_position),
@@ -236,21 +248,27 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     terms = terms_of(run.pair)[run.adjusted.market.terms[t]]
     wanted = (0.0, 0.0)
     if valid[t]:
-        wanted = size(config, terms, closes, float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
+        wanted = size(config, terms, closes, run.adjusted.market.volume[t], float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
     shut = int(run.gates.shut_bits()[t])
-    margin_of = np.abs(closes) * terms["multiplier"] * terms["margin_rate"]
     return Moment(
-        config=config, z=float(z[t]), valid=bool(valid[t]), closes_known=bool(np.isfinite(closes).all()),
+        config=config, z=float(z[t]), valid=bool(valid[t]), leave=bool(run.adjusted.market.leave[t].any()), closes_known=bool(np.isfinite(closes).all()),
         position=position, equity=float(ledger.equity[t]),
         waiting=REASON_NAMES[ledger.reason[t - 1]] if still_waits else "",
         trade_net=float(np.sum(ledger.pnl[entry:t + 1]) - np.sum(ledger.cost[entry:t + 1])) if position else 0.0,
         age=t - entry, invalid_run=t - entry - int(known[-1]) if known.size else t - entry + 1,
-        held_margin=float(np.abs(ledger.lots[t]) @ margin_of),
+        held_margin=_margin(config, terms, closes, ledger.lots[t]),
         bars_since_exit=t - int(exits[last]) if last is not None else None,
         last_reason=REASON_NAMES[ledger.trade_reason[last]] if last is not None else "",
         last_side=int(np.sign(ledger.trade_lots[last, 0])) if last is not None else 0,
         rearmed=last is not None and bool(np.any(np.abs(z[exits[last]:t + 1]) < config.entry_z)),
-        shut_gates=REASON_NAMES[shut], wanted_lots=wanted, wanted_margin=float(np.abs(wanted) @ margin_of))
+        shut_gates=REASON_NAMES[shut], wanted_lots=wanted, wanted_margin=_margin(config, terms, closes, np.array(wanted)))
+
+
+def _margin(config: StrategyConfig, terms: NDArray[np.void], closes: FloatArray, lots: FloatArray) -> float:
+    """Margin of signed lots of y and x; of the dearer leg alone, where they offset each other in one margin group."""
+    of_leg = np.abs(lots) * np.abs(closes) * terms["multiplier"] * terms["margin_rate"]
+    one_sided = config.one_sided_margin and terms["one_group"][0] > 0.0 and lots[0] * lots[1] < 0.0
+    return float(of_leg.max() if one_sided else of_leg.sum())
 
 
 def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:

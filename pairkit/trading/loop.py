@@ -34,9 +34,9 @@ FLAT, BLOCKED, COOLDOWN, ENTERING, LONG, SHORT, HOLD, EXITING = range(8)
 # A reason below 8 is a set of shut gates, in the bits of Gates.shut_bits; the others follow.
 _GATE_SETS = tuple("+".join(gate for bit, gate in enumerate(GATES) if bits >> bit & 1) for bits in range(8))
 REASON_NAMES = (*_GATE_SETS, "invalid", "no_signal", "cooldown", "rearm", "size", "margin", "entry", "in_position",
-                "target", "stop_z", "max_loss", "max_holding", "margin_call", "stale")
+                "target", "stop_z", "max_loss", "max_holding", "margin_call", "stale", "expiry")
 (INVALID, NO_SIGNAL, COOLING, REARM, SIZE, MARGIN, ENTRY, IN_POSITION,
- TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE) = range(8, 22)
+ TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE, EXPIRY) = range(8, 23)
 NOTHING = 0  # no order waits; 0 is no reason of its own
 
 _TRADING_DAYS = 252
@@ -48,35 +48,43 @@ def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
     return [("y", leg), ("x", leg)]
 
 
-# The market, one record a bar.
-BAR = np.dtype(_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in Market._fields])))
+# The market, one record a bar. `leave` is 1 where a leg's contract must be left.
+LEG_FIELDS = tuple(name for name in Market._fields if name != "leave")
+BAR = np.dtype([*_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in LEG_FIELDS])),
+                ("leave", "i8")])
 
-# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional. The `terms` of a bar or of a held leg is a place in a
-# table of these.
-TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "margin_rate")])
+# Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional, `one_group` where both legs are in one margin group.
+# The `terms` of a bar or of a held leg is a place in a table of these.
+TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "fee_close_today",
+                                            "margin_rate", "one_group")])
 
 # The settings, one record a run; not those of the indicators behind z and the gates. A fraction of
 # `max_invalid_days` means from the first invalid bar on; no config can hold one (research/glitches.py asks for it).
 RULES = np.dtype([
-    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("rearm", "?"), ("adf_gate", "?"), ("beta_gate", "?"),
-    ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
+    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"), ("adf_gate", "?"),
+    ("beta_gate", "?"), ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
     ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
-    ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
+    ("max_participation", "f8"), ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
     ("cooldown_days", "i8"), ("max_invalid_days", "f8")])
 
-# Sums over the bars from the first valid one: of returns on capital and their powers, of costs, counts of bars and trades.
-TALLY = ("bars", "r", "rr", "rrr", "rrrr", "equity", "max_drawdown", "trades", "closed", "won", "bars_held", "costs",
-         "exposed", "on_hold", "blocked", "deferred")
+# Sums over the bars from the first valid one: of returns on capital and their powers (`rr_below`: of the squares of those below 0),
+# of costs, of what was traded (`traded` CNY; `tick_money`, the CNY of one tick on all of it), of margin at the closes, counts of bars
+# and trades, the nets of closed trades above and below 0; and the run's `slippage_ticks`.
+TALLY = ("bars", "r", "rr", "rrr", "rrrr", "rr_below", "equity", "max_drawdown", "underwater", "trades", "closed", "won", "lost",
+         "net_won", "net_lost", "bars_held", "costs", "traded", "tick_money", "slippage_ticks", "margin", "margined", "exposed",
+         "on_hold", "blocked", "deferred")
 
 # What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
 _HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("terms", "i8"),
-                  ("filled_at", "f8")])
+                  ("filled_at", "f8"), ("rolled_on", "i8")])
 _BOOK = np.dtype([
     *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
     ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("invalid_run", "i8"),
     ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
     ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
-    ("peak", "f8"), *((f"tally_{name}", "f8") for name in TALLY)])
+    ("margin", "f8"),  # of the held lots at this bar's closes, where both are known
+    ("peak", "f8"), ("below_since", "i8"),  # the first bar of this stretch below the peak, -1 at it
+    *((f"tally_{name}", "f8") for name in TALLY)])
 
 
 def _on_stack(_typing: Any) -> Any:
@@ -105,14 +113,17 @@ def _can_trade(leg, price, lots):
 
 
 @lean_step
-def _margin(terms_y, terms_x, lots_y, lots_x, bar):
-    """CNY margin of the lots at the bar's closes; NaN where a close is missing."""
-    return (abs(lots_y) * abs(bar.y.close) * terms_y.multiplier * terms_y.margin_rate
-            + abs(lots_x) * abs(bar.x.close) * terms_x.multiplier * terms_x.margin_rate)
+def _margin(rules, terms_y, terms_x, lots_y, lots_x, bar):
+    """CNY margin of the lots at the bar's closes: of the dearer leg alone, where the other offsets it."""
+    of_y = abs(lots_y) * abs(bar.y.close) * terms_y.multiplier * terms_y.margin_rate
+    of_x = abs(lots_x) * abs(bar.x.close) * terms_x.multiplier * terms_x.margin_rate
+    if rules.one_sided_margin and terms_y.one_group > 0.0 and lots_y * lots_x < 0.0:
+        return max(of_y, of_x)
+    return of_y + of_x
 
 
 @lean_step
-def size_lots(rules, terms_y, terms_x, close_y, close_x, beta_lag, vol):
+def size_lots(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, beta_lag, vol):
     """Lots of y and x for a long spread, signed, by records of RULES and TERMS; (0, 0) where there are none."""
     price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
@@ -128,6 +139,12 @@ def size_lots(rules, terms_y, terms_x, close_y, close_x, beta_lag, vol):
     notional = rules.capital * min(rules.max_leverage / gross, wanted)
     unit_y, unit_x = price_y * terms_y.multiplier, price_x * terms_x.multiplier
     lots_y = notional / unit_y
+    if rules.max_participation > 0.0:
+        if not (volume_y > 0.0 and volume_x > 0.0 and b > 0.0):
+            return 0.0, 0.0
+        share_y, share_x = rules.max_participation * volume_y, rules.max_participation * volume_x
+        of_x = share_x * unit_x / (b * unit_y) if rules.log else share_x * terms_x.multiplier / (b * terms_y.multiplier)
+        lots_y = min(lots_y, share_y, of_x)
     if rules.whole_lots:
         lots_y = math.floor(lots_y + 0.5)
     lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms_y.multiplier / terms_x.multiplier
@@ -156,10 +173,12 @@ def _can_fill(book, bar, rules):
 @lean_step
 def _charge(book, held, rules, terms, price, fee):
     """Charge one trade of a leg's held lots at `price`, on these terms."""
-    per_lot = rules.fee_multiplier * fee
+    lots, per_lot, tick_money = abs(held.lots), rules.fee_multiplier * fee, terms.tick * terms.multiplier
     if terms.fee_is_rate > 0.0:
         per_lot = per_lot * abs(price) * terms.multiplier
-    book.cost += abs(held.lots) * (per_lot + rules.slippage_ticks * terms.tick * terms.multiplier)
+    book.cost += lots * (per_lot + rules.slippage_ticks * tick_money)
+    book.tally_traded += lots * abs(price) * terms.multiplier
+    book.tally_tick_money += lots * tick_money
 
 
 @lean_step
@@ -194,7 +213,7 @@ def _known_close(leg):
 
 
 @lean_step
-def _roll(book, held, leg, rules, terms):
+def _roll(book, held, leg, rules, terms, t):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
     sold, bought = leg.roll_open, leg.open
     if np.isfinite(sold) and np.isfinite(bought):
@@ -203,7 +222,7 @@ def _roll(book, held, leg, rules, terms):
         sold, bought = held.mark, _known_close(leg)
     _charge(book, held, rules, terms[held.terms], sold, terms[held.terms].fee_close)
     _charge(book, held, rules, terms[leg.terms], bought, terms[leg.terms].fee_open)
-    held.mark = bought
+    held.mark, held.rolled_on = bought, t
     held.contract, held.terms = leg.contract, leg.terms
 
 
@@ -211,7 +230,7 @@ def _roll(book, held, leg, rules, terms):
 def _enter_leg(book, held, leg, rules, terms):
     price = _fill_price(leg, rules)
     held.lots, held.mark, held.filled_at = held.ordered, price, price
-    held.contract, held.terms = leg.contract, leg.terms
+    held.contract, held.terms, held.rolled_on = leg.contract, leg.terms, -1
     _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_open)
 
 
@@ -226,8 +245,11 @@ def _enter(book, bar, rules, terms, t):
 
 
 @lean_step
-def _exit_leg(book, held, leg, rules, terms):
-    """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll."""
+def _exit_leg(book, held, leg, rules, terms, t):
+    """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll.
+
+    What a roll of this very session bought is charged as closed the day it was opened.
+    """
     price = _fill_price(leg, rules)
     if rules.fill_at_open and _must_roll(book, held, leg):
         if np.isfinite(leg.roll_open):
@@ -235,14 +257,15 @@ def _exit_leg(book, held, leg, rules, terms):
         else:
             held.mark, held.terms = _known_close(leg), leg.terms
     _move_mark(book, held, terms, price)
-    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_close)
+    in_force = terms[held.terms]
+    _charge(book, held, rules, in_force, price, in_force.fee_close_today if held.rolled_on == t else in_force.fee_close)
     held.filled_at = price
 
 
 @lean_step
 def _exit(book, bar, rules, terms, t):
-    _exit_leg(book, book.y, bar.y, rules, terms)
-    _exit_leg(book, book.x, bar.x, rules, terms)
+    _exit_leg(book, book.y, bar.y, rules, terms, t)
+    _exit_leg(book, book.x, bar.x, rules, terms, t)
     book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
     book.position, book.waiting = 0, NOTHING
     book.y.lots, book.x.lots = 0.0, 0.0
@@ -260,17 +283,19 @@ def _has_closes(bar):
 
 
 @lean_step
-def _exit_reason(book, bar, has_closes, rules, terms, valid, z, age):
+def _exit_reason(book, bar, has_closes, rules, valid, z, age):
     """Why the open position must be closed, NOTHING where it need not."""
     if book.waiting != NOTHING:
         return book.waiting
     if has_closes:
-        if _margin(terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar) > book.equity:
+        if book.margin > book.equity:
             return MARGIN_CALL
         if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
             return MAX_LOSS
         if age >= rules.max_holding_days:
             return MAX_HOLDING
+    if bar.leave > 0:
+        return EXPIRY
     if not valid:
         return STALE if 0 < rules.max_invalid_days < book.invalid_run else NOTHING
     if -book.position * z >= rules.stop_z:
@@ -279,8 +304,8 @@ def _exit_reason(book, bar, has_closes, rules, terms, valid, z, age):
 
 
 @lean_step
-def _decide_held(book, bar, has_closes, rules, terms, t, valid, z):
-    reason = _exit_reason(book, bar, has_closes, rules, terms, valid, z, t - book.entered_on)
+def _decide_held(book, bar, has_closes, rules, t, valid, z):
+    reason = _exit_reason(book, bar, has_closes, rules, valid, z, t - book.entered_on)
     if reason != NOTHING:
         if book.waiting == NOTHING:
             book.waiting, book.decided_on = reason, t
@@ -295,6 +320,8 @@ def _decide_held(book, bar, has_closes, rules, terms, t, valid, z):
 def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     if not valid:
         return FLAT, INVALID
+    if bar.leave > 0:
+        return FLAT, EXPIRY
     if book.exited_on >= 0 and t - book.exited_on < rules.cooldown_days:
         return COOLDOWN, COOLING
     if not rules.entry_z <= abs(z) < rules.stop_z:
@@ -314,8 +341,8 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
 def _asked(bar, rules, terms, beta_lag, vol):
     """What an entry decided on this bar asks for: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
-    lots_y, lots_x = size_lots(rules, terms_y, terms_x, bar.y.close, bar.x.close, beta_lag, vol)
-    return lots_y, lots_x, _margin(terms_y, terms_x, lots_y, lots_x, bar)
+    lots_y, lots_x = size_lots(rules, terms_y, terms_x, bar.y.close, bar.x.close, bar.y.volume, bar.x.volume, beta_lag, vol)
+    return lots_y, lots_x, _margin(rules, terms_y, terms_x, lots_y, lots_x, bar)
 
 
 @lean_step
@@ -331,7 +358,7 @@ def _order(book, asked, side, t):
 
 
 @lean_step
-def _close_bar(book, rules):
+def _close_bar(book, rules, t):
     """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
     net = book.pnl - book.cost
     r = ((book.equity + net) - book.equity) / rules.capital
@@ -339,17 +366,42 @@ def _close_bar(book, rules):
     if book.position != 0 or book.was_in != 0:
         book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
         if book.position == 0:
-            book.tally_closed += 1.0
-            book.tally_won += 1.0 if book.gross - book.costs > 0.0 else 0.0
+            _count_closed(book, book.gross - book.costs)
             book.tally_bars_held += book.exited_on - book.entered_on
     book.tally_r += r
     book.tally_rr += r * r
     book.tally_rrr += r * r * r
     book.tally_rrrr += (r * r) * (r * r)
+    if r < 0.0:
+        book.tally_rr_below += r * r
     book.tally_costs += book.cost
-    book.peak = max(book.peak, book.equity)
-    book.tally_max_drawdown = max(book.tally_max_drawdown, (book.peak - book.equity) / book.peak)
+    if book.equity >= book.peak:
+        _end_drawdown(book, t)
+        book.peak, book.below_since = book.equity, -1
+    else:
+        book.tally_max_drawdown = max(book.tally_max_drawdown, book.peak - book.equity)
+        if book.below_since < 0:
+            book.below_since = t
     book.tally_exposed += 1.0 if book.position != 0 else 0.0
+
+
+@lean_step
+def _count_closed(book, net):
+    """Count a closed trade, which made `net`."""
+    book.tally_closed += 1.0
+    if net > 0.0:
+        book.tally_won += 1.0
+        book.tally_net_won += net
+    elif net < 0.0:
+        book.tally_lost += 1.0
+        book.tally_net_lost += net
+
+
+@lean_step
+def _end_drawdown(book, t):
+    """Note how long the stretch below the peak has been that bar t ends, if there is one."""
+    if book.below_since >= 0:
+        book.tally_underwater = max(book.tally_underwater, float(t - book.below_since))
 
 
 @lean_step
@@ -362,18 +414,22 @@ def _counted_bars(valid):
 
 
 @lean_step
-def _tally_of(book, counted_bars, out):
-    """The tally as a row of numbers in the order of TALLY."""
-    out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.equity,
-              book.tally_max_drawdown, book.tally_trades, book.tally_closed, book.tally_won, book.tally_bars_held,
-              book.tally_costs, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
+def _tally_of(book, rules, bars, counted_bars, out):
+    """The tally of a run of so many bars as a row of numbers in the order of TALLY."""
+    _end_drawdown(book, bars)
+    out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_rr_below, book.equity,
+              book.tally_max_drawdown / rules.capital, book.tally_underwater, book.tally_trades, book.tally_closed,
+              book.tally_won, book.tally_lost, book.tally_net_won, book.tally_net_lost, book.tally_bars_held,
+              book.tally_costs, book.tally_traded, book.tally_tick_money, rules.slippage_ticks, book.tally_margin,
+              book.tally_margined, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
 
 
 @lean_step
 def _open_book(book, rules):
     """Fill in a blank book at the start of a run."""
     book.equity = book.peak = rules.capital
-    book.decided_on = book.entered_on = book.exited_on = -1
+    book.decided_on = book.entered_on = book.exited_on = book.below_since = -1
+    book.y.rolled_on = book.x.rolled_on = -1
     book.y.contract = book.x.contract = NO_CONTRACT
 
 
@@ -396,6 +452,14 @@ def _mark(book, bar, terms):
 
 
 @lean_step
+def _weigh(book, bar, rules, terms):
+    """Take note of the margin of what is held, at closes that are both known."""
+    book.margin = _margin(rules, terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar)
+    book.tally_margin += book.margin
+    book.tally_margined += 1.0
+
+
+@lean_step
 def _move(book, bar, rules, terms, t):
     """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
     _begin_bar(book)
@@ -404,9 +468,9 @@ def _move(book, bar, rules, terms, t):
     fills = _can_fill(book, bar, rules)
     if not (fills and rules.fill_at_open):
         if _must_roll(book, book.y, bar.y):
-            _roll(book, book.y, bar.y, rules, terms)
+            _roll(book, book.y, bar.y, rules, terms, t)
         if _must_roll(book, book.x, bar.x):
-            _roll(book, book.x, bar.x, rules, terms)
+            _roll(book, book.x, bar.x, rules, terms, t)
     event = _STOOD
     if book.waiting == ENTRY and fills:
         _enter(book, bar, rules, terms, t)
@@ -421,17 +485,20 @@ def _move(book, bar, rules, terms, t):
         event = _DEFERRED
     if book.position != 0:
         _mark(book, bar, terms)
-    _close_bar(book, rules)
+        if _has_closes(bar):
+            _weigh(book, bar, rules, terms)
+    _close_bar(book, rules, t)
     return event
 
 
 @lean_step
-def _rest(book, bar, rules, terms):
+def _rest(book, bar, rules, terms, t):
     """What `_move` comes to in a position on a quiet bar with no order waiting."""
     _begin_bar(book)
     _move_mark(book, book.y, terms, bar.y.close)
     _move_mark(book, book.x, terms, bar.x.close)
-    _close_bar(book, rules)
+    _weigh(book, bar, rules, terms)
+    _close_bar(book, rules, t)
 
 
 @lean_step
@@ -482,20 +549,20 @@ def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
         if valid[t] and abs(z[t]) < rules.entry_z:
             book.rearmed = 1
         if book.position != 0:
-            decided = _decide_held(book, bar, _has_closes(bar), rules, terms, t, valid[t], z[t])
+            decided = _decide_held(book, bar, _has_closes(bar), rules, t, valid[t], z[t])
         else:
             decided = _decide_flat(book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
         state[t], reason[t] = decided
 
     tally = np.empty(len(TALLY))
-    _tally_of(book, _counted_bars(valid), tally)
+    _tally_of(book, rules, bars, _counted_bars(valid), tally)
     return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
             trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
             trade_money[:trades], tally)
 
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
+# bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
 # shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold; last, in
 # runs that size alike, what it asks for, and in the how-manieth lot of such runs that was worked out.
 _CANDIDATE = np.dtype([*((name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")),
@@ -505,7 +572,7 @@ _ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 
 @kernel
-def _find_candidates(signals, lowest_entry):
+def _find_candidates(tape, signals, lowest_entry):
     """The candidates and, for each bar, how to find them; what they are under the rules of a run is left open."""
     bars = signals.z.size
     onward, candidates = np.zeros(bars + 1, _ONWARD), np.zeros(bars + 1, _CANDIDATE)
@@ -515,7 +582,8 @@ def _find_candidates(signals, lowest_entry):
         if signals.valid[t]:
             valid += 1
             if abs(signals.z[t]) >= lowest_entry:
-                candidates[count].bar, candidates[count].side = t, _called_side(signals.z[t])
+                candidates[count].bar = t
+                candidates[count].side = 0 if tape[t].leave > 0 else _called_side(signals.z[t])
                 count += 1
     onward[bars].candidate, onward[bars].valid_before = count, valid
     candidates[count].bar = bars
@@ -535,7 +603,8 @@ def _call_alike(a, b):
 def _size_alike(a, b):
     """Whether two runs' rules make the same candidates ask for the same lots."""
     return (a.log == b.log and a.whole_lots == b.whole_lots and a.capital == b.capital and a.vol_target == b.vol_target
-            and a.max_leverage == b.max_leverage)
+            and a.max_leverage == b.max_leverage and a.max_participation == b.max_participation
+            and a.one_sided_margin == b.one_sided_margin)
 
 
 @lean_step
@@ -558,7 +627,7 @@ def _judge_candidates(candidates, signals, rules):
     for place in range(last):
         here, after = candidates[place], candidates[place + 1]
         height = abs(signals.z[here.bar])
-        calls = rules.entry_z <= height < rules.stop_z
+        calls = here.side != 0 and rules.entry_z <= height < rules.stop_z
         shut = calls and _shut_at(signals, rules, here.bar) > 0
         here.next_call = place if calls else last
         here.next_open = place if calls and not shut else last
@@ -624,9 +693,9 @@ def _quiet(tape):
 def _hold(book, tape, terms, rules, z, valid, quiet, t):
     """Play quiet bars until an order waits; the first bar that is not played."""
     while t < tape.size and quiet[t] and book.waiting == NOTHING:
-        _rest(book, tape[t], rules, terms)
+        _rest(book, tape[t], rules, terms, t)
         _count_invalid(book, valid[t])
-        _decide_held(book, tape[t], True, rules, terms, t, valid[t], z[t])
+        _decide_held(book, tape[t], True, rules, t, valid[t], z[t])
         t += 1
     return t
 
@@ -649,7 +718,7 @@ def _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, siz
             _move(book, tape[t], rules, terms, t)
             if book.position != 0:  # a bar that ends flat may call for an entry
                 _count_invalid(book, valid[t])
-                _decide_held(book, tape[t], _has_closes(tape[t]), rules, terms, t, valid[t], z[t])
+                _decide_held(book, tape[t], _has_closes(tape[t]), rules, t, valid[t], z[t])
                 t += 1
 
 
@@ -657,7 +726,7 @@ def _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, siz
 def play_many(tape, terms, signals, rules_of_runs):
     """The tallies of runs that share their indicators, (K, len(TALLY))."""
     tallies = np.empty((rules_of_runs.size, len(TALLY)))
-    onward, candidates = _find_candidates(signals, np.min(rules_of_runs.entry_z))
+    onward, candidates = _find_candidates(tape, signals, np.min(rules_of_runs.entry_z))
     quiet = _quiet(tape)
     counted_bars = _counted_bars(signals.valid)
     size_lot = 0
@@ -670,5 +739,5 @@ def play_many(tape, terms, signals, rules_of_runs):
         book = _blank_book()
         _open_book(book, rules)
         _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot)
-        _tally_of(book, counted_bars, tallies[k])
+        _tally_of(book, rules, tape.size, counted_bars, tallies[k])
     return tallies

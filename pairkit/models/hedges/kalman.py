@@ -2,7 +2,9 @@
 
 1. The first `window` bars are fitted by least squares on x about its mean; their residual variance R starts the noise.
 2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise updates the state.
-3. R follows the surprises with memory `window`, and never falls below a floor.
+3. R follows the surprises with memory `window`, and never falls below a thousandth of their mean square.
+4. The point about which the line is told, and the variance of x that scales its drift, follow x with the same memory. Moving
+   the point is an exact change of basis; without it the filter never forgets where the data began, and its noise grows with age.
 
 A constant drift and noise, the common recipe, fits one price scale only: it is orders of magnitude off for log prices or
 for prices near 4,000 (docs/semantics.md 2).
@@ -19,7 +21,7 @@ from pairkit.config import StrategyConfig
 from pairkit.models.hedges import FloatArray, HedgeRatio, checked_legs
 
 _SMALLEST_DEVIATION = 1e-10
-_FLOOR = 1e-6
+_FLOOR = 1e-3  # of the mean square surprise
 
 
 def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
@@ -35,7 +37,7 @@ def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeR
     y, x : (T,) float64, finite
         Adjusted prices of the two legs on complete bars.
     window : int
-        Bars of the starting fit, and memory of the noise estimate; at least 3.
+        Bars of the starting fit, and memory of the noise and of the reference in x; at least 3.
     gamma : float
         Drift variance of the state per bar, in noise variances.
 
@@ -80,12 +82,12 @@ def _kalman(y, x, window, gamma):
     mean_x, var_x, slope, level, noise = _starting_fit(y, x, window)
     if math.sqrt(noise) <= _SMALLEST_DEVIATION:
         return alpha, beta
-    floor = _FLOOR * noise
-    drift, share = gamma / var_x, 1.0 / window  # made once: a bar waits for the one before, and for divisions longest
+    share = 1.0 / window
+    keep, surprises = 1.0 - share, noise
     p_slope, p_cross, p_level = noise / (window * var_x), 0.0, noise / window
     beta[window - 1], alpha[window - 1] = slope, level - slope * mean_x
     for t in range(window, bars):
-        p_slope += drift * noise
+        p_slope += gamma * noise / var_x if var_x > 0.0 else 0.0
         p_level += gamma * noise
         h = x[t] - mean_x
         ph_slope, ph_level = p_slope * h + p_cross, p_cross * h + p_level
@@ -98,6 +100,13 @@ def _kalman(y, x, window, gamma):
         p_slope -= gain_slope * ph_slope
         p_cross -= gain_slope * ph_level
         p_level -= gain_level * ph_level
-        noise = max((1.0 - share) * noise + (surprise * surprise - known) * share, floor)
+        surprises = keep * surprises + share * (surprise * surprise)
+        noise = max(keep * noise + share * (surprise * surprise - known), _FLOOR * surprises)
+        moved = share * h  # the reference moves: the same line, told about another point
+        mean_x += moved
+        var_x = keep * (var_x + moved * h)
+        level += slope * moved
+        p_level += moved * (2.0 * p_cross + moved * p_slope)
+        p_cross += moved * p_slope
         beta[t], alpha[t] = slope, level - slope * mean_x
     return alpha, beta
