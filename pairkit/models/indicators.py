@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.models.adjusted import Adjusted
-from pairkit.models.hedges import estimate_hedge
+from pairkit.models.hedges import estimate_hedge, memory_bars
 from pairkit.models.null import NullTable, pvalues_under, simulate_null
 from pairkit.models.stationarity import adf_statistic, engle_granger_statistic, mackinnon_pvalues
 from pairkit.models.windows import rolling_std, rolling_z
 
 FloatArray = NDArray[np.float64]
 _SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
-_WINDOWED = ("ols", "tls", "fixed")  # models whose beta rests on the last hedge_window bars alone; any other remembers longer
 _TEST_FIELDS = ("adf_test", "adf_window", "adf_lags")
 _HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 
@@ -161,8 +160,7 @@ class _Null:
                 config = self._config
                 self._table = simulate_null(
                     lambda y, x: stationarity_statistic(y, x, config), warm_up=first_tested_bar(config),
-                    window=config.adf_window,
-                    remembers=config.adf_test == "adf_spread" and config.hedge_model not in _FORGETFUL)
+                    window=config.adf_window, memory=memory_bars(config) if config.adf_test == "adf_spread" else 0)
             return self._table
 
 

@@ -3,7 +3,8 @@
 1. Two independent Gaussian walks are drawn, again and again, from fixed seeds.
 2. The run's own code takes its statistic on every bar of each; whoever asks hands that code in.
 3. The statistics become a table of quantiles, and a statistic on real bars its p-value by interpolation in it. For a statistic
-   that remembers the first bar of its series, the table has a row for each of several ages, and rows between are interpolated.
+   that is slow to forget the first bar of its series, the table has a row for each of several ages and one for all bars from
+   the age on at which it has forgotten; rows between are interpolated.
 
 Every statistic offered is the same whatever the legs' scale, level or common moves, so one table serves every pair. That the
 moves are Gaussian is an assumption (docs/semantics.md 2.7).
@@ -28,9 +29,9 @@ Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 PROBABILITIES: FloatArray = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in np.linspace(-3.3, 3.3, 133)])
 WINDOWS_A_WALK = 20  # of the test, end to end, on each walk of a statistic that forgets
 WALKS = 800
-BARS_REMEMBERED = 5_000  # twenty years: a statistic that remembers is told by age up to here, and taken as settled beyond
+MEMORIES = 8  # bars of memory after which a statistic has forgotten: 3 in 10,000 of the weight is left
 WALKS_REMEMBERED = 1_200
-_AGES = 14
+_AGES = 10
 _DEGREE = 3  # of the curve in log age that the quantiles are smoothed by
 
 
@@ -88,7 +89,7 @@ def _decaying(steps: FloatArray, keep: float) -> FloatArray:
     return out
 
 
-def simulate_null(statistic: Statistic, *, warm_up: int, window: int, remembers: bool, seed: int = 0) -> NullTable:
+def simulate_null(statistic: Statistic, *, warm_up: int, window: int, memory: int, seed: int = 0) -> NullTable:
     """The table of a statistic.
 
     Parameters
@@ -99,23 +100,25 @@ def simulate_null(statistic: Statistic, *, warm_up: int, window: int, remembers:
         The first bar, counted from 0, that has a statistic.
     window : int
         Bars in each test.
-    remembers : bool
-        Whether its distribution depends on how many bars came before, so that the table needs ages.
+    memory : int
+        Bars in which the statistic forgets all but a third of what came before its windows. Where it is above 0, its distribution
+        depends on how many bars came before, up to MEMORIES times as many, and the table has ages.
     seed : int
         Of the walks.
     """
-    bars = max(BARS_REMEMBERED, 2 * warm_up) if remembers else warm_up + WINDOWS_A_WALK * window
-    walks = WALKS_REMEMBERED if remembers else WALKS
+    settled = warm_up + MEMORIES * memory
+    bars, walks = settled + WINDOWS_A_WALK * window, WALKS_REMEMBERED if memory else WALKS
     found = np.empty((walks, bars - warm_up))
     for walk in range(walks):
         found[walk] = statistic(*unrelated_walks(bars, seed=seed, walk=walk))[warm_up:]
-    if not remembers:
+    if not memory:
         return NullTable(np.array([float(warm_up)]), _quantiles(found)[np.newaxis])
-    edges = np.unique(np.geomspace(max(warm_up, 1), bars, _AGES + 1).astype(np.int64))
+    edges = np.unique(np.geomspace(max(warm_up, 1), settled, _AGES + 1).astype(np.int64))
     parts = list(pairwise(edges.tolist()))
     ages = np.array([math.sqrt(first * last) for first, last in parts])
     rows = np.array([_quantiles(found[:, first - edges[0]:last - edges[0]]) for first, last in parts])
-    return NullTable(ages, _smooth(np.log(ages), rows))
+    forgotten = _quantiles(found[:, settled - warm_up:])
+    return NullTable(np.append(ages, float(settled)), np.vstack([_smooth(np.log(ages), rows), forgotten]))
 
 
 def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:

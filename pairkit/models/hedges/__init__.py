@@ -2,13 +2,14 @@
 
 A new model is one new file in this folder. It defines `estimate(y, x, config) -> HedgeRatio`, and its name is then an
 accepted value of `StrategyConfig.hedge_model`, an option on the page and a value to sweep. It may read settings of the
-group Hedge only: a sweep estimates once for all trials that agree in these.
+group Hedge only: a sweep estimates once for all trials that agree in these. A model whose beta rests on more than the last
+`hedge_window` bars also defines `memory(config) -> int`, the bars in which what came before loses all but a third of its weight.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +41,20 @@ def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedg
     ConfigError
         There is no model of that name.
     """
+    hedge: HedgeRatio = _model(config).estimate(y, x, config)
+    return hedge
+
+
+def memory_bars(config: StrategyConfig) -> int:
+    """Bars in which what came before the last `hedge_window` loses all but a third of its weight; 0 for a model of windows."""
+    memory = getattr(_model(config), "memory", None)
+    return int(memory(config)) if memory else 0
+
+
+def _model(config: StrategyConfig) -> Any:
     if config.hedge_model not in hedge_model_names():
         raise ConfigError(f"there is no hedge model {config.hedge_model!r}; there are {', '.join(hedge_model_names())}")
-    model = import_module(f"{__name__}.{config.hedge_model}")
-    hedge: HedgeRatio = model.estimate(y, x, config)
-    return hedge
+    return import_module(f"{__name__}.{config.hedge_model}")
 
 
 def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:

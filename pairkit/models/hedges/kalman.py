@@ -29,6 +29,14 @@ def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio
     return kalman(y, x, window=config.hedge_window, gamma=config.kalman_gamma)
 
 
+def memory(config: StrategyConfig) -> int:
+    """Bars in which the filter forgets all but a third: of its reference and noise, or of its state, whichever is longer.
+
+    The settled gain of the state is about sqrt(gamma), so its memory is about 1 / sqrt(gamma) bars.
+    """
+    return max(config.hedge_window, math.ceil(1.0 / math.sqrt(config.kalman_gamma)))
+
+
 def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeRatio:
     """Filtered hedge ratio.
 
