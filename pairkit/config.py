@@ -75,7 +75,7 @@ class StrategyConfig(BaseModel):
         1e-3, 1e-6, 1e-1, 1e-6, "", "Hedge", "How fast the Kalman beta may drift, relative to noise.", scale="log")
 
     fixed_beta: Number = knob(
-        1.0, 0.01, 100.0, 0.01, "", "Hedge", "The agreed hedge ratio of the model fixed: units of x for one of y.", scale="log")
+        1.0, 0.01, 100.0, 0.01, "ratio", "Hedge", "The agreed hedge ratio of the model fixed: units of x for one of y.", scale="log")
 
     z_window: Count = knob(60, 10, 500, 1, "bars", "Signal", "Spreads in the mean and deviation behind z.")
     entry_z: Number = knob(2.0, 0.5, 5.0, 0.05, "sigma", "Signal", "Enter against the spread when abs(z) reaches this.")

@@ -71,14 +71,15 @@ def test_2_7_a_nominal_five_percent_is_four_to_six(config):
 
 
 @pytest.mark.parametrize("gamma", [1e-5, 1e-3])
-def test_2_7_a_model_that_remembers_is_calibrated_at_every_age(gamma):
-    """MacKinnon's table passes ever more unrelated pairs as a Kalman filter ages; the calibrated one does not."""
+def test_2_7_a_filter_is_calibrated_at_every_age(gamma):
+    """MacKinnon's table passes too many unrelated pairs under a Kalman filter, old as it grows; the calibrated one does not."""
     config = KALMAN.replace(kalman_gamma=gamma)
     first = first_tested_bar(config)
     statistics = [stationarity_statistic(*walks(2000, seed), config)[first:] for seed in range(300)]
     young, old = slice(0, 250), slice(1500, None)
     plain = np.array([mackinnon_pvalues(each, 1) <= 0.05 for each in statistics])
-    assert plain[:, old].mean() > 1.4 * plain[:, young].mean() > 0.09
+    assert plain[:, old].mean() == pytest.approx(plain[:, young].mean(), rel=0.2)  # it forgets where the data began
+    assert plain.mean() > 0.06
     table = null_of(config)
     padded = np.full(first, np.nan)
     calibrated = np.array([pvalues_under(table, np.concatenate([padded, each]))[first:] <= 0.05 for each in statistics])

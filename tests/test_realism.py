@@ -172,9 +172,10 @@ def test_a_step_that_the_config_does_not_take_takes_nothing(step, changes):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_steps_without_an_occasion_take_nothing(seed):
-    """No rolls: the rolls take exactly 0. Full volume, no gaps, no limits: tradability takes exactly 0."""
+    """No rolls: the rolls take exactly 0. No gaps, no limits, any share of the volume: tradability takes exactly 0."""
     _takes_nothing(realism_ladder(build_pair(seed, 240, ills=("limits", "missing"), roll_every=0), CONFIG), "rolls")
-    _takes_nothing(realism_ladder(build_pair(seed, 240, ills=(), roll_every=15), CONFIG), "tradability")
+    unbound = CONFIG.replace(max_participation=0.0)
+    _takes_nothing(realism_ladder(build_pair(seed, 240, ills=(), roll_every=15), unbound), "tradability")
 
 
 def _takes_nothing(ladder, step):
@@ -221,7 +222,7 @@ def test_the_figures_are_those_of_the_equity(seed):
         assert ledger.equity == pytest.approx(config.capital + np.cumsum(ledger.pnl - ledger.cost), rel=1e-9)
         told = ladder.table.set_index("step").loc[step]
         assert told["total_return"] == pytest.approx(ledger.equity[-1] / config.capital - 1, abs=1e-12)
-        assert told["max_drawdown"] == pytest.approx((1 - equity / equity.cummax()).max(), abs=1e-12)
+        assert told["max_drawdown"] == pytest.approx((equity.cummax() - equity).max() / config.capital, abs=1e-12)
         assert told["costs"] == pytest.approx(ledger.cost.sum())
         gross, costs = ledger.trade_money[ledger.trade_bars[:, 3] >= 0, :2].T
         assert ledger.tally[TALLY.index("won")] == (gross > costs).sum()
