@@ -23,7 +23,7 @@ from tests.twin.series import bars_of
 # One lot is 10 units. With beta 1 and closes of 100 and 50, a spread is 50 lots of y (50,000 CNY) against 100 of x.
 PLAIN = StrategyConfig(
     adf_gate=False, beta_gate=False, vol_gate=False, capital=100_000.0, vol_target=0.0, max_leverage=1.0, max_loss=0.0,
-    max_holding_days=250, cooldown_days=0, max_invalid_days=0, rearm=False, slippage_ticks=0.0)
+    max_participation=0.0, max_holding_days=250, cooldown_days=0, max_invalid_days=0, rearm=False, slippage_ticks=0.0)
 VERDICTS = ("shut", "open", "off")
 
 

@@ -50,7 +50,7 @@ def leg_by_loops(bars, mapping):
             continue
         found = by_key.get((current, day))
         row = {name: found[name] if found else math.nan for name in FIGURES}
-        row |= {"trade_date": day, "contract": current, "pre_close": math.nan, "roll_open": math.nan}
+        row |= {"trade_date": day, "contract": current, "pre_close": math.nan, "roll_open": math.nan, "leave": False}
         if found and last_close_day is not None and (current, last_close_day) in by_key:
             row["pre_close"] = by_key[current, last_close_day]["close"]
         if found and before not in (None, current) and (before, day) in by_key:

@@ -50,7 +50,7 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `columns.LEG_COLUMNS` but `leave` on the days of bars or mapping, from the first day that has a dominant contract. A day
+        `columns.LEG_COLUMNS` on the days of bars or mapping, from the first day that has a dominant contract. A day
         without a bar of its contract is NaN and names the contract. A root-level series has neither `contract` nor the
         columns of rolls.
 
@@ -148,7 +148,8 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     table = pd.DataFrame(columns, index=grid.days.rename(TRADE_DATE))
     labels = np.array([*grid.contracts, None], dtype=object)  # NO_CONTRACT = -1 picks the last
     table["contract"] = pd.array(labels[held], dtype="str")
-    return table[[name for name in names(LEG_COLUMNS) if name in table]]
+    table["leave"] = False
+    return table[names(LEG_COLUMNS)]
 
 
 def _held(grid: _Grid, mapping: pd.DataFrame) -> IntArray:
