@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates
-from pairkit.trading.loop import BAR, LEG_FIELDS, RULES, TERMS, play_many, play_one, size_lots
+from pairkit.trading.loop import BAR, RULES, TERMS, lay_tape, play_many, play_one, size_lots
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -88,10 +87,7 @@ def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArra
 def tape_of(market: Market) -> NDArray[np.void]:
     """A market as (T,) records, one a bar: what the engine reads lies together."""
     tape = np.empty(len(market.close), BAR)
-    for name in LEG_FIELDS:
-        for column, leg in enumerate(LEGS):
-            tape[leg][name] = getattr(market, name)[:, column]
-    tape["leave"] = market.leave.any(axis=1)
+    lay_tape(tape, *market)
     return tape
 
 

@@ -49,8 +49,8 @@ def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
 
 
 # The market, one record a bar. `leave` is 1 where a leg's contract must be left.
-LEG_FIELDS = tuple(name for name in Market._fields if name != "leave")
-BAR = np.dtype([*_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in LEG_FIELDS])),
+_LEG_FIELDS = tuple(name for name in Market._fields if name != "leave")
+BAR = np.dtype([*_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in _LEG_FIELDS])),
                 ("leave", "i8")])
 
 # Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional, `one_group` where both legs are in one margin group.
@@ -83,7 +83,8 @@ _BOOK = np.dtype([
     ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
     ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
     ("margin", "f8"),  # of the held lots at this bar's closes, where both are known
-    ("peak", "f8"), ("below_since", "i8"),  # the first bar of this stretch below the peak, -1 at it
+    ("peak", "f8"), ("topped_on", "i8"), ("underwater", "i8"),  # the last bar at the peak, and the most bars in a row below it
+    ("tally_unpriced", "f8"),  # bars in a position that lack a close
     *((f"tally_{name}", "f8") for name in TALLY)])
 
 
@@ -100,6 +101,19 @@ def _on_stack(_typing: Any) -> Any:
 
 
 _blank_book: Any = intrinsic(_on_stack)
+
+
+@kernel
+def lay_tape(tape, opened, close, pre_close, roll_open, volume, up_limit, down_limit, leave, contract, terms):
+    """Write a market's (T, 2) columns into (T,) records of BAR: what the engine reads of a bar lies together."""
+    for t in range(tape.size):
+        bar = tape[t]
+        for column in range(2):
+            leg = bar.y if column == 0 else bar.x
+            leg.open, leg.close, leg.pre_close, leg.roll_open = opened[t, column], close[t, column], pre_close[t, column], roll_open[t, column]
+            leg.volume, leg.up_limit, leg.down_limit = volume[t, column], up_limit[t, column], down_limit[t, column]
+            leg.contract, leg.terms = contract[t, column], terms[t, column]
+        bar.leave = leave[t, 0] or leave[t, 1]
 
 
 @lean_step
@@ -241,6 +255,8 @@ def _enter(book, bar, rules, terms, t):
     book.position = 1 if book.y.lots > 0.0 else -1
     book.gross, book.costs = 0.0, 0.0
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
+    if book.equity >= book.peak:  # and so it was on every bar since the last exit
+        book.topped_on = t - 1
     book.tally_trades += 1.0
 
 
@@ -360,29 +376,31 @@ def _order(book, asked, side, t):
 @lean_step
 def _close_bar(book, rules, t):
     """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
-    net = book.pnl - book.cost
-    r = ((book.equity + net) - book.equity) / rules.capital
-    book.equity += net
+    _earn(book, rules, book.pnl - book.cost, t)
     if book.position != 0 or book.was_in != 0:
         book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
         if book.position == 0:
             _count_closed(book, book.gross - book.costs)
             book.tally_bars_held += book.exited_on - book.entered_on
+    book.tally_costs += book.cost
+    book.tally_exposed += 1.0 if book.position != 0 else 0.0
+
+
+@lean_step
+def _earn(book, rules, net, t):
+    """Add what bar t earned to equity, and to the sums over returns and drawdowns."""
+    r = ((book.equity + net) - book.equity) / rules.capital
+    book.equity += net
     book.tally_r += r
     book.tally_rr += r * r
     book.tally_rrr += r * r * r
     book.tally_rrrr += (r * r) * (r * r)
-    if r < 0.0:
-        book.tally_rr_below += r * r
-    book.tally_costs += book.cost
-    if book.equity >= book.peak:
-        _end_drawdown(book, t)
-        book.peak, book.below_since = book.equity, -1
-    else:
-        book.tally_max_drawdown = max(book.tally_max_drawdown, book.peak - book.equity)
-        if book.below_since < 0:
-            book.below_since = t
-    book.tally_exposed += 1.0 if book.position != 0 else 0.0
+    loss = min(r, 0.0)
+    book.tally_rr_below += loss * loss
+    book.topped_on = t if book.equity >= book.peak else book.topped_on
+    book.underwater = max(book.underwater, t - book.topped_on)
+    book.peak = max(book.peak, book.equity)
+    book.tally_max_drawdown = max(book.tally_max_drawdown, book.peak - book.equity)
 
 
 @lean_step
@@ -398,13 +416,6 @@ def _count_closed(book, net):
 
 
 @lean_step
-def _end_drawdown(book, t):
-    """Note how long the stretch below the peak has been that bar t ends, if there is one."""
-    if book.below_since >= 0:
-        book.tally_underwater = max(book.tally_underwater, float(t - book.below_since))
-
-
-@lean_step
 def _counted_bars(valid):
     """Bars from the first valid one to the last; all of them where none is valid."""
     first = 0
@@ -416,19 +427,19 @@ def _counted_bars(valid):
 @lean_step
 def _tally_of(book, rules, bars, counted_bars, out):
     """The tally of a run of so many bars as a row of numbers in the order of TALLY."""
-    _end_drawdown(book, bars)
+    underwater = max(book.underwater, bars - 1 - book.topped_on) if book.equity < book.peak else book.underwater
     out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_rr_below, book.equity,
-              book.tally_max_drawdown / rules.capital, book.tally_underwater, book.tally_trades, book.tally_closed,
+              book.tally_max_drawdown / rules.capital, float(underwater), book.tally_trades, book.tally_closed,
               book.tally_won, book.tally_lost, book.tally_net_won, book.tally_net_lost, book.tally_bars_held,
               book.tally_costs, book.tally_traded, book.tally_tick_money, rules.slippage_ticks, book.tally_margin,
-              book.tally_margined, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
+              book.tally_exposed - book.tally_unpriced, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
 
 
 @lean_step
 def _open_book(book, rules):
     """Fill in a blank book at the start of a run."""
     book.equity = book.peak = rules.capital
-    book.decided_on = book.entered_on = book.exited_on = book.below_since = -1
+    book.decided_on = book.entered_on = book.exited_on = book.topped_on = -1
     book.y.rolled_on = book.x.rolled_on = -1
     book.y.contract = book.x.contract = NO_CONTRACT
 
@@ -456,7 +467,6 @@ def _weigh(book, bar, rules, terms):
     """Take note of the margin of what is held, at closes that are both known."""
     book.margin = _margin(rules, terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar)
     book.tally_margin += book.margin
-    book.tally_margined += 1.0
 
 
 @lean_step
@@ -487,6 +497,8 @@ def _move(book, bar, rules, terms, t):
         _mark(book, bar, terms)
         if _has_closes(bar):
             _weigh(book, bar, rules, terms)
+        else:
+            book.tally_unpriced += 1.0
     _close_bar(book, rules, t)
     return event
 
@@ -494,11 +506,13 @@ def _move(book, bar, rules, terms, t):
 @lean_step
 def _rest(book, bar, rules, terms, t):
     """What `_move` comes to in a position on a quiet bar with no order waiting."""
-    _begin_bar(book)
+    book.pnl = 0.0
     _move_mark(book, book.y, terms, bar.y.close)
     _move_mark(book, book.x, terms, bar.x.close)
     _weigh(book, bar, rules, terms)
-    _close_bar(book, rules, t)
+    _earn(book, rules, book.pnl, t)
+    book.gross += book.pnl
+    book.tally_exposed += 1.0
 
 
 @lean_step
