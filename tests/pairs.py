@@ -1,7 +1,8 @@
 """Seeded pairs with everything that daily bars of futures can hold: what most tests run on.
 
 A pair is drawn in three steps: a mean-reverting pair of base prices; contracts on top of them, each with its own basis,
-and a roll schedule; then ills (missing bars, holes, dead volume, limit locks, constant stretches, late or missing names).
+and a roll schedule; then ills (missing bars, holes, dead or thin volume, limit locks, limits between ticks, zeros in place of
+prices, contracts that must be left, constant stretches, late or missing names).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pairkit.pair import PairFrame, pair_from_frames
 
 KINDS = ("ordinary", "cheap", "through_zero")
 ILLS = ("missing", "holes", "no_volume", "limits", "constant", "late_names", "name_gaps", "uneven")
+RARE_ILLS = ("zeros", "leave", "odd_limits", "thin")  # of drawn pairs only: zeros for none, contracts to be left, limits between ticks
 FIRST_DAY = "2021-01-04"
 Rng = np.random.Generator
 Floats = NDArray[np.float64]
@@ -64,6 +66,8 @@ def build_pair(
         legs[leg] = _leg(rng, base, schedule if both else own, tick, kind, ills)
     if "constant" in ills:
         _hold_still(rng, legs["x"])
+    for number, leg in enumerate(legs.values()):
+        _spoil_rarely(np.random.default_rng([seed, 7, number]), leg, tick, ills)
     if "uneven" in ills:
         legs["x"], legs["y"] = legs["x"].iloc[rng.integers(0, 6):], legs["y"].iloc[:bars - rng.integers(0, 6)]
     return pair_of(legs["y"], legs["x"], _terms(rng, "Y", tick, kind), _terms(rng, "X", tick, kind))
@@ -156,6 +160,22 @@ def _spoil(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) ->
     table["contract"] = names
 
 
+def _spoil_rarely(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) -> None:
+    """Put the rare ills into one leg's table."""
+    bars = len(table)
+    if "zeros" in ills:
+        for name in ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit"):
+            table.loc[rng.random(bars) < 0.01, name] = 0.0
+    if "leave" in ills:
+        starts = rng.random(bars) < 0.02
+        table["leave"] = np.convolve(starts, np.ones(3))[:bars] > 0
+    if "odd_limits" in ills:
+        table["up_limit"] += tick * rng.choice([0.0, 0.3, 0.9, 1e-7, -1e-7], bars)
+        table["down_limit"] -= tick * rng.choice([0.0, 0.3, 0.9, 1e-7, -1e-7], bars)
+    if "thin" in ills:
+        table["volume"] = np.floor(table["volume"] * rng.choice([0.002, 0.05, 1.0], bars))
+
+
 def _hold_still(rng: Rng, table: pd.DataFrame) -> None:
     """Let the leg stay at one price for a while, longer than the shortest windows."""
     start = int(rng.integers(len(table) // 2, len(table) - 30))
@@ -169,8 +189,11 @@ def _terms(rng: Rng, code: str, tick: float, kind: str) -> ContractSpec:
     multiplier = float(rng.choice([5.0, 10.0, 100.0])) * {"ordinary": 1.0, "cheap": 500.0, "through_zero": 100.0}[kind]
     mode, scale = ("rate", 1e-4) if rng.random() < 0.5 else ("lot", 3.0)
     fee_open, fee_close = scale * rng.uniform(0, 2, 2)
+    margin_rate = float(rng.uniform(0.03, 0.2))
+    later = np.random.default_rng(int(1e9 * margin_rate))  # a stream of its own, so that the draws above stay as they are
     return spec(code, multiplier=multiplier, tick=tick, fee_mode=mode, fee_open=fee_open, fee_close=fee_close,
-                margin_rate=float(rng.uniform(0.03, 0.2)))
+                fee_close_today=scale * float(later.uniform(0, 8)) if later.random() < 0.5 else None,
+                margin_group=str(later.choice(["", "ONE"])), margin_rate=margin_rate)
 
 
 def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
@@ -198,6 +221,11 @@ def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
         "cooldown_days": int(rng.choice([0, 1, 3, 10])), "rearm": bool(rng.random() < 0.6),
         "max_invalid_days": int(rng.choice([0, 1, 2, 5])), "fill": str(rng.choice(["open", "close"])),
         "slippage_ticks": float(rng.choice([0.0, 1.0, 2.5])), "fee_multiplier": float(rng.choice([0.0, 1.0, 3.0]))}
+    rng = np.random.default_rng([seed, 3])
+    if rng.random() < 0.4:
+        drawn["hedge_model"] = str(rng.choice(["tls", "fixed"]))
+    drawn |= {"fixed_beta": float(10 ** rng.uniform(-0.3, 0.3)), "max_participation": float(rng.choice([0.0, 0.02, 0.1, 0.5])),
+              "one_sided_margin": bool(rng.random() < 0.5)}
     return StrategyConfig(**{**drawn, **fixed})
 
 
@@ -206,6 +234,8 @@ def draw_pair(seed: int, bars: int = 280) -> PairFrame:
     rng = np.random.default_rng([seed, 2])
     ills = tuple(ill for ill in ILLS if rng.random() < 0.7)
     kind = str(rng.choice(KINDS, p=[0.5, 0.3, 0.2]))
+    rare = np.random.default_rng([seed, 4])
+    ills += tuple(ill for ill in RARE_ILLS if rare.random() < 0.4)
     return build_pair(seed, bars, kind=kind, ills=ills, roll_every=int(rng.choice([0, 6, 15, 40], p=[0.1, 0.3, 0.3, 0.3])))
 
 

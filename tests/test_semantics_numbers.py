@@ -52,13 +52,23 @@ def test_1_4_the_series_runs_over_the_legs_own_closes():
     np.testing.assert_array_equal(adjust(pair, "level").series[:, 0], [100, NAN, 110])
 
 
-def test_1_4_a_price_at_or_below_zero_is_missing_under_log_only():
-    """The bar of a zero close is incomplete under log, and complete on levels."""
-    y = leg_frame([2, 1, 0, -1, 1], pre_close=[2, 2, 1, 0, -1], open=[1.0] * 5)
+def test_1_4_a_price_below_zero_is_missing_under_log_only():
+    """The bar of a close of -1 is incomplete under log, and complete on levels."""
+    y = leg_frame([2, 1, 2, -1, 1], pre_close=[2, 2, 1, 2, -1], open=[1.0] * 5)
     pair = pair_of(y, leg_frame([50] * 5))
     assert list(adjust(pair, "level").complete) == [True] * 5
-    assert list(adjust(pair, "log").complete) == [True, True, False, False, False]  # the last has no pre_close above 0
-    np.testing.assert_allclose(adjust(pair, "log").series[:, 0], [log(2), 0, NAN, NAN, 0], atol=1e-15)
+    assert list(adjust(pair, "log").complete) == [True, True, True, False, False]  # the last has no pre_close above 0
+    np.testing.assert_allclose(adjust(pair, "log").series[:, 0], [log(2), 0, log(2), NAN, log(2)], atol=1e-15)
+
+
+@pytest.mark.parametrize("transform", ["log", "level"])
+def test_1_2_a_price_of_zero_is_missing(transform):
+    """A close of 0 is no close: its bar is incomplete, the next change is from the close before it, and no series falls to 0."""
+    pair = pair_of(leg_frame([100, 0, 110], open=[100, 100, 105]), leg_frame([50] * 3))
+    adjusted = adjust(pair, transform)
+    assert list(adjusted.complete) == [True, False, True]
+    expected = [100, NAN, 110] if transform == "level" else [log(100), NAN, log(110)]
+    np.testing.assert_allclose(adjusted.series[:, 0], expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize(("column", "rows"), [("open", [0, 2]), ("close", [0, 2]), ("pre_close", [2])])

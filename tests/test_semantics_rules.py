@@ -202,7 +202,7 @@ def test_3_an_entry_that_cannot_fill_is_dropped_and_decided_afresh(desk, why):
 
 @pytest.mark.parametrize("limits", [
     {"down_limit": at(4, NAN, r1=100.0)},  # a buyer may buy at the lower limit
-    {"up_limit": at(4, NAN, r1=100.01)},   # or just below the upper one
+    {"up_limit": at(4, NAN, r1=101.0)},    # or a tick below the upper one
     {"up_limit": at(4, NAN)},              # and an unknown limit never blocks
 ])
 def test_3_a_limit_on_the_other_side_does_not_block(desk, limits):
@@ -228,11 +228,142 @@ def test_3_limits_are_tested_at_the_price_of_the_fill(desk):
     assert desk.run([-2.5, -1, -1, -1], pair, fill="close").frame["position"].iloc[1] == 0
 
 
-def test_1_4_a_limit_at_or_below_zero_is_unknown_under_log(desk):
-    """Under log an upper limit of 0 is no limit; on levels it is one, and a buyer above it waits."""
-    pair = market(4, y={"up_limit": [0.0] * 4})
+def test_1_4_a_limit_below_zero_is_unknown_under_log(desk):
+    """Under log an upper limit of -1 is no limit; on levels it is one, and a buyer above it waits."""
+    pair = market(4, y={"up_limit": [-1.0] * 4})
     assert desk.run([-2.5, -1, -1, -1], pair).frame["position"].iloc[1] == 1
     assert desk.run([-2.5, -1, -1, -1], pair, price_transform="level").frame["position"].iloc[1] == 0
+
+
+@pytest.mark.parametrize("transform", ["log", "level"])
+def test_1_2_a_limit_of_zero_is_none(desk, transform):
+    """Vendors write 0 for "no limit": a buyer far above it, and a seller far above it, trade."""
+    pair = market(5, y={"up_limit": [0.0] * 5, "down_limit": [0.0] * 5})
+    run = desk.run([-2.5, 0, 0, 0, 0], pair, price_transform=transform)
+    assert list(run.frame["position"]) == [0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("transform", ["log", "level"])
+@pytest.mark.parametrize(("column", "fill"), [("open", "open"), ("close", "close"), ("close", "open")])
+def test_1_2_nothing_fills_at_a_price_of_zero(desk, transform, column, fill):
+    """An open or a close of 0 is a missing one: the entry is dropped, and no money moves."""
+    y = {"open": [100.0] * 4, "close": [100.0] * 4}
+    y[column] = at(4, 100.0, r1=0.0)
+    run = desk.run([-2.5, -1, -1, -1], market(4, y=y), price_transform=transform, fill=fill)
+    assert list(run.frame["deferred"]) == [False, True, False, False]
+    assert list(run.frame["equity"]) == [100_000.0] * 4
+
+
+@pytest.mark.parametrize("transform", ["log", "level"])
+def test_1_2_a_roll_open_of_zero_is_unknown(desk, transform):
+    """Bought at 100, rolled on bar 2 into a contract that closed at 120 the day before: no P&L at the roll, and none of 100 lost."""
+    y = {"close": [100, 100, 121, 121], "open": [100, 100, 120, 121], "contract": ["A", "A", "B", "B"],
+         "pre_close": [NAN, 100, 120, 121], "roll_open": [NAN, NAN, 0.0, NAN]}
+    run = desk.run([-2.5, -1, -1, -1], market(4, y=y), price_transform=transform)
+    assert run.frame["pnl"].iloc[2] == pytest.approx(run.frame["lots_y"].iloc[1] * 10 * (121 - 120))
+
+
+@pytest.mark.parametrize(("limit", "blocked"), [
+    (100.0, True), (100.9, True), (100.99, True), (101.0, False), (101.0 - 2e-6, True), (101.0 - 5e-7, False),
+    (100.0 + 5e-7, True)])
+def test_3_an_upper_limit_is_taken_down_to_the_tick(desk, limit, blocked):
+    """Bought at 100 with ticks of 1: whoever may pay 100.9 may pay 100 at the most, which is the limit; a millionth is rounding."""
+    run = desk.run([-2.5, -1, -1, -1], market(4, y={"up_limit": at(4, NAN, r1=limit)}))
+    assert bool(run.frame["deferred"].iloc[1]) == blocked
+
+
+@pytest.mark.parametrize(("limit", "blocked"), [(100.0, True), (99.1, True), (99.0, False), (99.0 + 2e-6, True), (99.0 + 5e-7, False)])
+def test_3_a_lower_limit_is_taken_up_to_the_tick(desk, limit, blocked):
+    """Sold at 100 with ticks of 1."""
+    run = desk.run([2.5, 1, 1, 1], market(4, y={"down_limit": at(4, NAN, r1=limit)}))
+    assert bool(run.frame["deferred"].iloc[1]) == blocked
+
+
+@pytest.mark.parametrize(("today", "charged"), [(7.0, 7.0), (0.0, 0.0), (None, 2.0)])
+def test_3_what_a_roll_bought_is_closed_at_todays_fee(desk, today, charged):
+    """50 lots of y roll on bar 3 and are sold at its close: 2 + 1 a lot to roll, then the fee to close today, 2 where unknown."""
+    y = {"close": [100.0] * 5, "contract": ["A", "A", "A", "B", "B"], "roll_open": at(5, NAN, r3=100.0)}
+    pair = market(5, y=y, y_spec=spec("Y", fee_open=1.0, fee_close=2.0, fee_close_today=today))
+    frame = desk.run([-2.5, -1, 0, 0, 0], pair, fill="close").frame
+    assert list(frame["position"]) == [0, 1, 1, 0, 0]
+    assert frame["cost"].iloc[3] == 50 * (2.0 + 1.0 + charged)
+
+
+def test_3_an_exit_at_the_open_of_a_roll_pays_the_plain_fee(desk):
+    """The old contract is sold, which nobody bought today."""
+    y = {"close": [100.0] * 5, "contract": ["A", "A", "A", "B", "B"], "roll_open": at(5, NAN, r3=100.0)}
+    pair = market(5, y=y, y_spec=spec("Y", fee_open=1.0, fee_close=2.0, fee_close_today=7.0))
+    assert desk.run([-2.5, -1, 0, 0, 0], pair).frame["cost"].iloc[3] == 50 * 2.0
+
+
+@pytest.mark.parametrize("leg", ["y", "x"])
+def test_3_decide_expiry(desk, leg):
+    """A leg's contract must be left on bars 2 and 3: out on bar 3; flat then means no entry, whatever z calls for."""
+    pair = market(6, **{leg: {"leave": [False, False, True, True, False, False]}})
+    assert desk.decisions([-2.5, -1, -1, -2.5, -2.5, -1], pair) == [
+        "ENTERING/entry", "LONG/in_position", "EXITING/expiry", "FLAT/expiry", "ENTERING/entry", "LONG/in_position"]
+
+
+def test_3_expiry_has_its_place_among_the_rules(desk):
+    """Age, margin and loss come before it, a stale or invalid z, stop and target after it; flat, an invalid bar comes before it."""
+    pair = market(5, y={"leave": [False, False, True, False, False]})
+    assert desk.decisions([-2.5, -1, -1, -1, -1], pair, max_holding_days=1)[2] == "EXITING/max_holding"
+    for z in (NAN, 5.0, -5.0):
+        assert desk.decisions([-2.5, -1, z, -1, -1], pair, max_invalid_days=1)[2] == "EXITING/expiry"
+    assert desk.decisions([-1, -1, NAN, -1, -1], pair)[2] == "FLAT/invalid"
+    assert desk.decisions([-1, -1, -2.5, -1, -1], pair, cooldown_days=5)[2] == "FLAT/expiry"
+
+
+def test_3_an_expiring_exit_waits_like_any_other(desk):
+    """Locked at the lower limit, y cannot be sold on bar 3: the exit waits, and keeps its reason."""
+    pair = market(6, y={"leave": [False, False, True, True, True, True], "down_limit": at(6, NAN, r3=100.0)})
+    assert desk.decisions([-2.5, -1, -1, -1, -1, -1], pair)[2:5] == ["EXITING/expiry", "EXITING/expiry", "FLAT/expiry"]
+
+
+def margined(one_sided: bool, y_code: str = "Y", x_code: str = "X", **group: str):
+    """50 lots of y at 100 against 100 of x at 50, 50,000 CNY each, at margin rates of 1.0 and 0.8."""
+    return {"one_sided_margin": one_sided}, {"y_spec": spec(y_code, margin_rate=1.0, **group), "x_spec": spec(x_code, margin_rate=0.8, **group)}
+
+
+@pytest.mark.parametrize(("codes", "group", "one_sided", "reason"), [
+    (("Y", "X"), {}, True, "margin"), (("Y", "Y"), {}, True, "entry"), (("Y", "X"), {"margin_group": "steel"}, True, "entry"),
+    (("Y", "X"), {"margin_group": "steel"}, False, "margin"), (("IF", "IC"), {}, True, "entry"), (("T", "TS"), {}, True, "entry"),
+    (("IF", "T"), {}, True, "margin"), (("IF", "IM"), {}, False, "margin")])
+def test_7_6_opposite_legs_of_one_group_are_margined_on_one_side(desk, codes, group, one_sided, reason):
+    """90,000 CNY of both legs are more than the equity of 80,000; 50,000 of the dearer one are less."""
+    settings, specs = margined(one_sided, *codes, **group)
+    pair = market(2, **specs)
+    assert desk.decisions([-2.5, -1], pair, **settings, capital=80_000.0, max_leverage=1.25)[0].endswith(f"/{reason}")
+
+
+def test_7_6_legs_on_the_same_side_are_margined_both(desk):
+    """A negative hedge puts both legs on one side: nothing offsets anything."""
+    settings, specs = margined(True, margin_group="steel")
+    assert desk.decisions([-2.5, -1], market(2, **specs), **settings, beta_lag=-1.0, capital=80_000.0, max_leverage=1.25)[0] == (
+        "BLOCKED/margin")
+
+
+@pytest.mark.parametrize(("volumes", "share", "transform", "expected"), [
+    ((1000.0, 1000.0), 0.02, "log", (10, -20)),     # 20 lots of y; but x has 20 lots, which hedge 10 of y
+    ((100.0, 9000.0), 0.02, "log", (2, -4)),        # 2 lots of y
+    ((100.0, 9000.0), 0.02, "level", (2, -2)),      # on levels one lot of x hedges one of y
+    ((9000.0, 150.0), 0.03, "level", (5, -5)),      # 4.5 lots of x: 4.5 of y, halves up
+    ((1000.0, 1000.0), 0.0, "log", (50, -100)),     # off
+    ((20.0, 9000.0), 0.02, "log", (0, 0)),          # 0.4 of a lot is none
+    ((0.0, 9000.0), 0.02, "log", (0, 0)), ((NAN, 9000.0), 0.02, "log", (0, 0)), ((9000.0, NAN), 0.02, "log", (0, 0)),
+    ((0.0, 9000.0), 0.0, "log", (50, -100))])
+def test_3_size_is_bound_by_the_volume_of_the_decision(desk, volumes, share, transform, expected):
+    """At most a share of each leg's volume on the bar of the decision; the fill's own volume plays no part."""
+    legs = {leg: {"volume": [volume, 5000.0]} for leg, volume in zip("yx", volumes, strict=True)}
+    found = lots(desk, market(2, **legs), max_participation=share, price_transform=transform)
+    assert found == expected if transform == "log" or share else True
+
+
+def test_3_an_exit_is_not_bound_by_the_volume(desk):
+    """All 20 lots are sold into a volume of 1."""
+    pair = market(4, y={"volume": [1000.0, 1000.0, 1.0, 1.0]}, x={"volume": [4000.0, 4000.0, 1.0, 1.0]})
+    frame = desk.run([-2.5, 0, -1, -1], pair, max_participation=0.02).frame
+    assert list(frame["lots_y"]) == [0, 20, 0, 0]
 
 
 # --- 3: decide, row by row ------------------------------------------------------------------------------------------
@@ -401,8 +532,6 @@ def test_3_size_uses_the_closes_of_the_decision(desk):
 
 @pytest.mark.parametrize(("y", "x", "expected"), [
     ([-100.0] * 2, [50.0] * 2, (50, -50)),  # the size of a notional has no sign: |-100|
-    ([0.0] * 2, [50.0] * 2, (0, 0)),        # and none at all at 0
-    ([100.0] * 2, [0.0] * 2, (0, 0)),
 ])
 def test_3_size_on_levels_at_and_below_zero(desk, y, x, expected):
     """A price below 0 counts by its size; a price of 0 gives no lots."""

@@ -255,8 +255,6 @@ def _enter(book, bar, rules, terms, t):
     book.position = 1 if book.y.lots > 0.0 else -1
     book.gross, book.costs = 0.0, 0.0
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
-    if book.equity >= book.peak:  # and so it was on every bar since the last exit
-        book.topped_on = t - 1
     book.tally_trades += 1.0
 
 
@@ -368,6 +366,8 @@ def _order(book, asked, side, t):
     if lots_y == 0.0 or margin > book.equity:
         book.tally_blocked += 1.0
         return SIZE if lots_y == 0.0 else MARGIN
+    if book.equity >= book.peak:  # and so it was on every bar since the last exit
+        book.topped_on = t
     book.waiting, book.decided_on = ENTRY, t
     book.y.ordered, book.x.ordered = side * lots_y, side * lots_x
     return ENTRY
@@ -397,8 +397,8 @@ def _earn(book, rules, net, t):
     book.tally_rrrr += (r * r) * (r * r)
     loss = min(r, 0.0)
     book.tally_rr_below += loss * loss
+    book.underwater = max(book.underwater, t - 1 - book.topped_on)
     book.topped_on = t if book.equity >= book.peak else book.topped_on
-    book.underwater = max(book.underwater, t - book.topped_on)
     book.peak = max(book.peak, book.equity)
     book.tally_max_drawdown = max(book.tally_max_drawdown, book.peak - book.equity)
 
@@ -427,7 +427,7 @@ def _counted_bars(valid):
 @lean_step
 def _tally_of(book, rules, bars, counted_bars, out):
     """The tally of a run of so many bars as a row of numbers in the order of TALLY."""
-    underwater = max(book.underwater, bars - 1 - book.topped_on) if book.equity < book.peak else book.underwater
+    underwater = book.underwater if book.equity >= book.peak else max(book.underwater, bars - 1 - book.topped_on)
     out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_rr_below, book.equity,
               book.tally_max_drawdown / rules.capital, float(underwater), book.tally_trades, book.tally_closed,
               book.tally_won, book.tally_lost, book.tally_net_won, book.tally_net_lost, book.tally_bars_held,

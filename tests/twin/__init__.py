@@ -51,7 +51,7 @@ def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], in
                     [f"{day:%Y-%m-%d}" for day in pair.trade_date])
     rows = [engine.step(row) for row in range(len(pair))]
     frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
-    metrics = figures(rows, engine.trades, indicators, config)
+    metrics = figures(rows, engine, indicators, config)
     return TwinRun(frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), metrics, engine.events)
 
 

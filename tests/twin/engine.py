@@ -6,7 +6,7 @@ where time moves.
 
 from __future__ import annotations
 
-from math import floor, inf, isfinite, nan, sqrt
+from math import ceil, floor, inf, isfinite, nan, sqrt
 from typing import Any
 
 from pairkit.config import StrategyConfig
@@ -16,11 +16,17 @@ from tests.twin.terms import terms_of_contract
 
 LEGS = ("y", "x")
 SIDE = {1: "long", -1: "short"}
+GROUPS = (("IF", "IH", "IC", "IM"), ("T", "TF", "TS", "TL"))
 
 
 def half_up(value: float) -> float:
     """Round a positive number, halves up."""
     return float(floor(value + 0.5))
+
+
+def margin_group(spec: ContractSpec) -> str:
+    """A spec's own word, else the first root of the exchange's group, else the root."""
+    return spec.margin_group or next((group[0] for group in GROUPS if spec.code in group), spec.code)
 
 
 class Engine:
@@ -38,6 +44,9 @@ class Engine:
         self.order: dict[str, Any] | None = None
         self.invalid_bars = 0
         self.last_exit: dict[str, Any] | None = None
+        self.bought_on = {"y": -1, "x": -1}  # the row of a leg's last roll
+        self.traded = self.tick_money = 0.0  # notional of all trades, and what one tick on all of them is worth
+        self.margins: list[float] = []  # of the held lots, on bars in a position with both closes
         self.trades: list[dict[str, Any]] = []
         self.events: set[str] = set()  # which variants of roll and fill have happened: how strong a comparison is
 
@@ -62,7 +71,7 @@ class Engine:
         self.peak = max(self.peak, self.equity)
         state, reason = self._decide()
         return {"state": state, "reason": reason, "position": self.position, "lots_y": self.lots["y"], "lots_x": self.lots["x"],
-                "pnl": self.pnl, "cost": self.cost, "equity": self.equity, "drawdown": (self.peak - self.equity) / self.peak,
+                "pnl": self.pnl, "cost": self.cost, "equity": self.equity, "drawdown": (self.peak - self.equity) / self.config.capital,
                 "deferred": deferred}
 
     # --- money -----------------------------------------------------------------------------------------------------
@@ -77,6 +86,8 @@ class Engine:
         """Charge one trade of the held contract: its fee ("fee_open" or "fee_close") and slippage."""
         spec, config = self.held_terms[leg], self.config
         fee = getattr(spec, which)
+        self.traded += abs(lots * price) * spec.multiplier
+        self.tick_money += abs(lots) * spec.tick * spec.multiplier
         if spec.fee_mode == "rate":
             fee *= abs(price) * spec.multiplier
         cost = abs(lots) * (config.fee_multiplier * fee + config.slippage_ticks * spec.tick * spec.multiplier)
@@ -86,7 +97,12 @@ class Engine:
     def _margin(self, lots: dict[str, float], terms: dict[str, ContractSpec]) -> float:
         """Margin of lots at today's closes."""
         notional = {leg: abs(lots[leg] * self.bar[leg]["close"]) * terms[leg].multiplier for leg in LEGS}
-        return sum(notional[leg] * terms[leg].margin_rate for leg in LEGS)
+        margins = [notional[leg] * terms[leg].margin_rate for leg in LEGS]
+        if self.config.one_sided_margin and lots["y"] * lots["x"] < 0 and (
+                margin_group(self.specs["y"]) == margin_group(self.specs["x"])):
+            self.events.add("margin of one side")
+            return max(margins)
+        return sum(margins)
 
     # --- roll ------------------------------------------------------------------------------------------------------
     def _changed(self, leg: str) -> bool:
@@ -127,7 +143,7 @@ class Engine:
             self.events.add("rolls to other terms")
         self.held_terms[leg] = self.terms[leg]
         self._charge(leg, self.lots[leg], price, "fee_open")
-        self.mark[leg] = price
+        self.mark[leg], self.bought_on[leg] = price, self.row
 
     # --- fill ------------------------------------------------------------------------------------------------------
     def _can_fill(self) -> bool:
@@ -138,9 +154,18 @@ class Engine:
             bought = self.order["lots"][leg] if self.order["kind"] == "entry" else -self.lots[leg]
             if not (isfinite(price) and isfinite(bar["close"]) and bar["volume"] > 0):
                 return False
-            if (bought > 0 and price >= bar["up_limit"]) or (bought < 0 and price <= bar["down_limit"]):
+            if self._stopped_by_a_limit(leg, price, bought):
                 return False
         return True
+
+    def _stopped_by_a_limit(self, leg: str, price: float, bought: float) -> bool:
+        """A buyer at or above the upper limit, or a seller at or below the lower one, both taken inward to the tick."""
+        bar, tick = self.bar[leg], self.terms[leg].tick
+        if bought > 0 and isfinite(bar["up_limit"]):
+            return price >= tick * floor(bar["up_limit"] / tick + 1e-6) - 1e-6 * tick
+        if bought < 0 and isfinite(bar["down_limit"]):
+            return price <= tick * ceil(bar["down_limit"] / tick - 1e-6) + 1e-6 * tick
+        return False
 
     def _fill_or_drop(self, deferred: bool) -> None:
         order = self.order
@@ -174,7 +199,10 @@ class Engine:
         trade = self.trades[-1]
         for leg in LEGS:
             price = self.left_at.get(leg, self.bar[leg][self.config.fill])
-            self._charge(leg, self.lots[leg], price, "fee_close")
+            same_session = self.bought_on[leg] == self.row and self.held_terms[leg].fee_close_today is not None
+            if same_session:
+                self.events.add("closed on the day it was opened")
+            self._charge(leg, self.lots[leg], price, "fee_close_today" if same_session else "fee_close")
             self._book(leg, price)
             trade[f"exit_price_{leg}"] = price
         trade |= {"exit_decided": order["decided"], "exit_filled": self.row, "exit_z": order["z"], "exit_reason": order["reason"]}
@@ -189,6 +217,8 @@ class Engine:
         for leg in LEGS:
             if isfinite(self.bar[leg]["close"]):
                 self._book(leg, self.bar[leg]["close"])
+        if all(isfinite(self.bar[leg]["close"]) for leg in LEGS):
+            self.margins.append(self._margin(self.lots, self.held_terms))
         self._value_trade()
 
     def _value_trade(self) -> None:
@@ -211,7 +241,12 @@ class Engine:
             return self._decide_held(z, valid)
         if not valid:
             return "FLAT", "invalid"
+        if self._must_leave():
+            return "FLAT", "expiry"
         return self._decide_flat(z)
+
+    def _must_leave(self) -> bool:
+        return any(self.bar[leg]["leave"] for leg in LEGS)
 
     def _decide_held(self, z: float, valid: bool) -> tuple[str, str]:
         config = self.config
@@ -222,6 +257,8 @@ class Engine:
                 return self._exit("max_loss")
             if self.row - self.entry_row >= config.max_holding_days:
                 return self._exit("max_holding")
+        if self._must_leave():
+            return self._exit("expiry")
         if not valid:
             if config.max_invalid_days > 0 and self.invalid_bars > config.max_invalid_days:
                 return self._exit("stale")
@@ -274,7 +311,17 @@ class Engine:
             share = config.vol_target / ((vol if log else vol / price_y) * sqrt(252))
         rounded = half_up if config.whole_lots else float
         notional_y = config.capital * min(config.max_leverage / gross, share)
-        lots_y = rounded(notional_y / (price_y * m_y))
+        lots_y = notional_y / (price_y * m_y)
+        if config.max_participation > 0:
+            volume_y, volume_x = (self.bar[leg]["volume"] for leg in LEGS)
+            if beta == 0 or not (volume_y > 0 and volume_x > 0):
+                return none
+            share, unit_y, unit_x = config.max_participation, *((price_y * m_y, price_x * m_x) if log else (m_y, m_x))
+            most = min(share * volume_y, share * volume_x * unit_x / (abs(beta) * unit_y))
+            if most < lots_y:
+                self.events.add("bound by the volume")
+            lots_y = min(lots_y, most)
+        lots_y = rounded(lots_y)
         per_lot_y = price_y * m_y / (price_x * m_x) if log else m_y / m_x
         lots_x = rounded(abs(beta) * lots_y * per_lot_y)
         if lots_y == 0 or lots_x == 0:

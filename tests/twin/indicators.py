@@ -29,17 +29,19 @@ Values = list[float]
 def measure(series: dict[str, Values], complete: list[int], config: StrategyConfig) -> dict[str, list[object]]:
     """Every indicator column of a run, on the pair's rows."""
     y, x = ([series[leg][row] for row in complete] for leg in ("y", "x"))
-    if config.hedge_model == "ols":
-        alpha, beta = ols(y, x, config.hedge_window)
-    else:
+    if config.hedge_model == "fixed":
+        alpha, beta = [0.0] * len(y), [config.fixed_beta] * len(y)
+    elif config.hedge_model == "kalman":
         alpha, beta = kalman(y, x, config.hedge_window, config.kalman_gamma)
+    else:
+        alpha, beta = {"ols": ols, "tls": tls}[config.hedge_model](y, x, config.hedge_window)
     alpha_lag, beta_lag = [nan, *alpha][:len(y)], [nan, *beta][:len(y)]
     bars = range(len(y))
     spread = [y[t] - alpha_lag[t] - beta_lag[t] * x[t] for t in bars]
     hedged_return = [nan if t == 0 else (y[t] - y[t - 1]) - beta_lag[t] * (x[t] - x[t - 1]) for t in bars]
-    vol = deviations(hedged_return, config.vol_window)
-    baseline = deviations(hedged_return, config.vol_baseline_window)
-    z = z_scores(spread, config.z_window)
+    vol = deviations(hedged_return, config.vol_window, y)
+    baseline = deviations(hedged_return, config.vol_baseline_window, y)
+    z = z_scores(spread, config.z_window, y)
     columns: dict[str, Values] = {
         "y": y, "x": x, "alpha": alpha, "beta": beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag, "spread": spread,
         "z": z, "hedged_return": hedged_return, "vol": vol, "vol_ratio": [vol[t] / baseline[t] for t in bars],
@@ -82,23 +84,28 @@ def mean_and_deviation(part: Values) -> tuple[float, float]:
     return mean, sqrt(fsum((value - mean) ** 2 for value in part) / (len(part) - 1))
 
 
-def deviations(values: Values, window: int) -> Values:
-    """Rolling standard deviation; NaN at or below 1e-10."""
+def floor_at(price: float) -> float:
+    """The deviation at or below which nothing is left but the rounding of prices of this size."""
+    return LEAST_DEVIATION * max(1.0, abs(price) / 1000)
+
+
+def deviations(values: Values, window: int, y: Values) -> Values:
+    """Rolling standard deviation; NaN at or below the floor."""
     out = []
     for t in range(len(values)):
         part = full_window(values, t, window)
         deviation = mean_and_deviation(part)[1] if part else nan
-        out.append(deviation if deviation > LEAST_DEVIATION else nan)
+        out.append(deviation if deviation > floor_at(y[t]) else nan)
     return out
 
 
-def z_scores(spread: Values, window: int) -> Values:
+def z_scores(spread: Values, window: int, y: Values) -> Values:
     """Each spread against the mean and deviation of the window that ends with it."""
     out = []
     for t in range(len(spread)):
         part = full_window(spread, t, window)
         mean, deviation = mean_and_deviation(part) if part else (nan, nan)
-        out.append((spread[t] - mean) / deviation if deviation > LEAST_DEVIATION else nan)
+        out.append((spread[t] - mean) / deviation if deviation > floor_at(y[t]) else nan)
     return out
 
 
@@ -124,30 +131,50 @@ def ols(y: Values, x: Values, window: int) -> tuple[Values, Values]:
     return alpha, beta
 
 
+def tls(y: Values, x: Values, window: int) -> tuple[Values, Values]:
+    """The direction of the largest spread of the bars in the window: the leading eigenvector of their covariance."""
+    alpha, beta = [nan] * len(y), [nan] * len(y)
+    for t in range(window - 1, len(y)):
+        part = [values[t + 1 - window:t + 1] for values in (x, y)]
+        x_mean, y_mean = (fsum(values) / window for values in part)
+        sums = [[fsum((a - p) * (b - q) for a, b in zip(one, other, strict=True)) for other, q in zip(part, (x_mean, y_mean), strict=True)]
+                for one, p in zip(part, (x_mean, y_mean), strict=True)]
+        if any(max(values) == min(values) for values in part) or sums[0][1] == 0:
+            continue
+        towards_x, towards_y = np.linalg.eigh(np.array(sums))[1][:, 1]
+        beta[t] = float(towards_y / towards_x)
+        alpha[t] = y_mean - beta[t] * x_mean
+    return alpha, beta
+
+
 def kalman(y: Values, x: Values, window: int, gamma: float) -> tuple[Values, Values]:
-    """The adaptive filter in matrix form, started by least squares on the first `window` bars."""
+    """The adaptive filter in matrix form, started by least squares on the first `window` bars; its reference in x moves along."""
     alpha, beta = [nan] * len(y), [nan] * len(y)
     if len(y) < window or max(x[:window]) == min(x[:window]):
         return alpha, beta
     y0, x0 = np.array(y[:window]), np.array(x[:window])
-    x_mean, x_variance = x0.mean(), x0.var()
-    theta = np.array([line(y[:window], x[:window])[1], y0.mean()])
-    noise = float(np.sum((y0 - theta[1] - theta[0] * (x0 - x_mean)) ** 2)) / (window - 2)
+    m, v, share = x0.mean(), x0.var(), 1 / window
+    state = np.array([line(y[:window], x[:window])[1], y0.mean()])  # slope, and level at m
+    noise = float(np.sum((y0 - state[1] - state[0] * (x0 - m)) ** 2)) / (window - 2)
     if sqrt(noise) <= LEAST_DEVIATION:
         return alpha, beta
-    covariance = np.diag([noise / (window * x_variance), noise / window])
-    floor = 1e-6 * noise
-    for t in range(window - 1, len(y)):
-        if t >= window:
-            covariance = covariance + gamma * noise * np.diag([1 / x_variance, 1.0])
-            h = np.array([x[t] - x_mean, 1.0])
-            error = y[t] - h @ theta
-            explained = h @ covariance @ h
-            gain = covariance @ h / (explained + noise)
-            theta = theta + gain * error
-            covariance = covariance - np.outer(gain, h @ covariance)
-            noise = max((1 - 1 / window) * noise + (error**2 - explained) / window, floor)
-        alpha[t], beta[t] = theta[1] - theta[0] * x_mean, theta[0]
+    covariance, squares = np.diag([noise * share / v, noise * share]), noise
+    alpha[window - 1], beta[window - 1] = state[1] - state[0] * m, state[0]
+    for t in range(window, len(y)):
+        covariance = covariance + gamma * noise * np.diag([1 / v if v > 0 else 0.0, 1.0])
+        h = np.array([x[t] - m, 1.0])
+        error, explained = y[t] - h @ state, h @ covariance @ h
+        gain = covariance @ h / (explained + noise)
+        state = state + gain * error
+        covariance = covariance - np.outer(gain, h @ covariance)
+        squares = (1 - share) * squares + share * error**2
+        noise = max((1 - share) * noise + share * (error**2 - explained), 1e-3 * squares)
+        step = share * (x[t] - m)
+        v = (1 - share) * (v + step * (x[t] - m))
+        m += step
+        basis = np.array([[1.0, 0.0], [step, 1.0]])  # the same line, told at the new reference
+        state, covariance = basis @ state, basis @ covariance @ basis.T
+        alpha[t], beta[t] = state[1] - state[0] * m, state[0]
     return alpha, beta
 
 

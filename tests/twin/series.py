@@ -12,14 +12,13 @@ PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
 def bars_of(leg: Leg, log_prices: bool) -> list[Bar]:
-    """One dict a row: prices (under log, none at or below 0), volume, and the contract's name or None."""
+    """One dict a row: prices (none at 0, under log none below), volume, the contract's name or None, whether it must be left."""
     bars = []
     for row in range(len(leg.close)):
         bar: Bar = {name: float(getattr(leg, name)[row]) for name in PRICES}
-        if log_prices:
-            bar = {name: price if price > 0 else nan for name, price in bar.items()}
+        bar = {name: nan if price == 0 or (log_prices and price < 0) else price for name, price in bar.items()}
         code = int(leg.contract[row])
-        bars.append({**bar, "volume": float(leg.volume[row]), "contract": leg.contract_names[code] if code >= 0 else None})
+        bars.append({**bar, "leave": bool(leg.leave[row]), "volume": float(leg.volume[row]), "contract": leg.contract_names[code] if code >= 0 else None})
     return bars
 
 
