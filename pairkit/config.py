@@ -69,13 +69,14 @@ class StrategyConfig(BaseModel):
     price_transform: Literal["log", "level"] = choice(
         "log", "Hedge", "Work on log prices (returns) or on price levels (quote units).")
     hedge_model: HedgeModel = choice(
-        "ols", "Hedge", "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.")
+        "ols", "Hedge",
+        "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.")
     hedge_window: Count = knob(60, 20, 500, 1, "bars", "Hedge", "Bars in each hedge fit; for kalman, the bars that start it.")
     kalman_gamma: Number = knob(
         1e-3, 1e-6, 1e-1, 1e-6, "", "Hedge", "How fast the Kalman beta may drift, relative to noise.", scale="log")
 
     fixed_beta: Number = knob(
-        1.0, 0.01, 100.0, 0.01, "ratio", "Hedge", "The agreed hedge ratio of the model fixed: units of x for one of y.", scale="log")
+        1.0, 0.01, 100.0, 0.01, "ratio", "Hedge", "The agreed hedge ratio of the model fixed: x for one y.", scale="log")
 
     z_window: Count = knob(60, 10, 500, 1, "bars", "Signal", "Spreads in the mean and deviation behind z.")
     entry_z: Number = knob(2.0, 0.5, 5.0, 0.05, "sigma", "Signal", "Enter against the spread when abs(z) reaches this.")

@@ -20,7 +20,7 @@ from pairkit.pair import PairFrame, pair_from_frames
 
 KINDS = ("ordinary", "cheap", "through_zero")
 ILLS = ("missing", "holes", "no_volume", "limits", "constant", "late_names", "name_gaps", "uneven")
-RARE_ILLS = ("zeros", "leave", "odd_limits", "thin")  # of drawn pairs only: zeros for none, contracts to be left, limits between ticks
+RARE_ILLS = ("zeros", "leave", "odd_limits", "thin")  # of drawn pairs only
 FIRST_DAY = "2021-01-04"
 Rng = np.random.Generator
 Floats = NDArray[np.float64]

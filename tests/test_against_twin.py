@@ -22,7 +22,8 @@ from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run
 
 CROSSED = {
-    "hedge_model": ("ols", "kalman", "tls", "fixed"), "price_transform": ("log", "level"), "adf_test": ("engle_granger", "adf_spread"),
+    "hedge_model": ("ols", "kalman", "tls", "fixed"), "price_transform": ("log", "level"),
+    "adf_test": ("engle_granger", "adf_spread"),
     "fill": ("open", "close"), "whole_lots": (True, False)}
 COMBINATIONS = [dict(zip(CROSSED, values, strict=True)) for values in itertools.product(*CROSSED.values())]
 CASES = range(max(len(COMBINATIONS), int(os.environ.get("PAIRKIT_TWIN_CASES", "0"))))  # more on demand
@@ -147,7 +148,8 @@ def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
     pair = replace(pair, y=y, x=x, y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
                    x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02, older=tuple(dated))))
     config = draw_config(seed, capital=1e8, vol_target=0.0, max_leverage=5.0, adf_gate=False, vol_gate=False, beta_gate=False,
-                         adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0, max_participation=0.0,
+                         adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0,
+                         max_participation=0.0,
                          slippage_ticks=2.0, fill=("open", "close")[seed % 2])
     return pair, config, twin_run(pair, config)
 

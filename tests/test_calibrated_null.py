@@ -184,7 +184,8 @@ def test_a_p_value_that_does_not_hold_is_called_uncalibrated(config):
 def test_a_sweep_over_tables_is_its_single_runs(threads):
     """Both tables and both tests in one grid: each row is the single run's metrics, whatever the number of threads."""
     pair = draw_pair(6)
-    base = draw_config(6, hedge_model="ols", **{**SHORT, "adf_gate": True, "adf_max_pvalue": 0.2, "max_participation": 0.0, "beta_gate": False, "vol_gate": False})
+    base = draw_config(6, hedge_model="ols", **{**SHORT, "adf_gate": True, "adf_max_pvalue": 0.2, "max_participation": 0.0,
+                                                   "beta_gate": False, "vol_gate": False})
     table = sweep(pair, base, {"adf_null": ["mackinnon", "calibrated"], "adf_test": ["engle_granger", "adf_spread"],
                                "entry_z": [0.7, 1.0]}, executor=threads)
     for row in range(len(table)):

@@ -23,7 +23,8 @@ TABLE = {
     "max_leverage": (3.0, 0.1, 20.0), "max_participation": (0.10, 0.0, 1.0), "fixed_beta": (1.0, 0.01, 100.0),
     "slippage_ticks": (1.0, 0.0, 20.0)}
 CHOICES = {
-    "price_transform": ("log", ("log", "level")), "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")), "fill": ("open", ("open", "close")),
+    "price_transform": ("log", ("log", "level")), "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")),
+    "fill": ("open", ("open", "close")),
     "adf_test": ("engle_granger", ("engle_granger", "adf_spread")),
     "adf_null": ("mackinnon", ("mackinnon", "calibrated"))}
 SWITCHES = {"adf_gate", "beta_gate", "vol_gate", "whole_lots", "rearm", "one_sided_margin"}  # all on by default

@@ -205,7 +205,7 @@ def test_the_figures_are_those_of_run_and_sweep(pair):
 
 
 def test_the_ledger_counts_where_it_can(pair):
-    """Its number and variance, or the chance of such few bars where that is more, deflate; one trial has no variance, so those of the sweep stand in."""
+    """Its number and variance, or 1 in T where that is more, deflate; one trial has none, so the sweep stands in."""
     found = overfitting(pair, BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK)
     assert (found.counted_by, found.figures["trials"]) == ("ledger", 480)
     valid = run_backtest(pair, BASE).frame["valid"].to_numpy()

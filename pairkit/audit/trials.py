@@ -95,7 +95,7 @@ class TrialCount:
     warning: str = ""
 
     def best_by_luck(self, bars: float) -> float:
-        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show over `bars`; 0 for fewer than two."""
+        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show over `bars`; 0 for one."""
         return best_by_luck(self.sharpe_variance or 0.0, self.with_sharpe, bars)
 
     def deflated_sharpe(self, run: BacktestRun) -> float:

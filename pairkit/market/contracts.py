@@ -15,7 +15,6 @@ from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
 
-
 _MARGIN_GROUPS = {"CFFEX index": ("IF", "IH", "IC", "IM"), "CFFEX bonds": ("T", "TF", "TS", "TL")}
 
 
@@ -86,7 +85,7 @@ class ContractSpec:
     margin_rate : float
         Margin as a fraction of notional.
     fee_close_today : float, optional
-        Fee to close what was bought the same session, in the unit of `fee_mode`: charged where a leg rolls and is sold at the same
+        Fee to close what was bought the same session, in the unit of `fee_mode`: charged where a leg rolls and is sold at that
         session's close. None where unknown: then `fee_close` is.
     price_limit : float, optional
         Daily limit as a fraction of the previous settlement; None where unknown.

@@ -90,7 +90,8 @@ def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
                 "roll_open": strung(leg.roll_open, _close_before(leg, log)),
                 "volume": leg.volume[order], "open_interest": leg.open_interest[order]}
     contract = np.cumsum(_changes(leg)[order])
-    made = Leg(**columns, leave=leg.leave[order], contract=contract, contract_names=tuple(f"{number}" for number in range(int(contract[-1]) + 1)))
+    made = Leg(**columns, leave=leg.leave[order], contract=contract,
+               contract_names=tuple(f"{number}" for number in range(int(contract[-1]) + 1)))
     for field in fields(made):
         if field.name != "contract_names":
             getattr(made, field.name).setflags(write=False)

@@ -133,5 +133,6 @@ def size(
         Per-bar deviation of the hedged return; NaN gives no lots, unless vol_target is 0.
     """
     rules = rules_of(config)[0]
-    lots: tuple[float, float] = size_lots(rules, *terms, *prices, *volumes, beta_lag, vol)
+    lots: tuple[float, float] = size_lots(
+        rules, terms[0], terms[1], prices[0], prices[1], volumes[0], volumes[1], beta_lag, vol)
     return lots

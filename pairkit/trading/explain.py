@@ -248,10 +248,12 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     terms = terms_of(run.pair)[run.adjusted.market.terms[t]]
     wanted = (0.0, 0.0)
     if valid[t]:
-        wanted = size(config, terms, closes, run.adjusted.market.volume[t], float(run.indicators.beta_lag[t]), float(run.indicators.vol[t]))
+        wanted = size(config, terms, closes, run.adjusted.market.volume[t], float(run.indicators.beta_lag[t]),
+                      float(run.indicators.vol[t]))
     shut = int(run.gates.shut_bits()[t])
     return Moment(
-        config=config, z=float(z[t]), valid=bool(valid[t]), leave=bool(run.adjusted.market.leave[t].any()), closes_known=bool(np.isfinite(closes).all()),
+        config=config, z=float(z[t]), valid=bool(valid[t]), leave=bool(run.adjusted.market.leave[t].any()),
+        closes_known=bool(np.isfinite(closes).all()),
         position=position, equity=float(ledger.equity[t]),
         waiting=REASON_NAMES[ledger.reason[t - 1]] if still_waits else "",
         trade_net=float(np.sum(ledger.pnl[entry:t + 1]) - np.sum(ledger.cost[entry:t + 1])) if position else 0.0,

@@ -64,12 +64,13 @@ RULES = np.dtype([
     ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"), ("adf_gate", "?"),
     ("beta_gate", "?"), ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
     ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
-    ("max_participation", "f8"), ("max_loss", "f8"), ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
+    ("max_participation", "f8"), ("max_loss", "f8"),
+    ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
     ("cooldown_days", "i8"), ("max_invalid_days", "f8")])
 
-# Sums over the bars from the first valid one: of returns on capital and their powers (`rr_below`: of the squares of those below 0),
-# of costs, of what was traded (`traded` CNY; `tick_money`, the CNY of one tick on all of it), of margin at the closes, counts of bars
-# and trades, the nets of closed trades above and below 0; and the run's `slippage_ticks`.
+# Sums over the bars from the first valid one: of returns on capital and their powers (`rr_below`: the squares of those below 0),
+# of costs, of what was traded (`traded` CNY; `tick_money`, the CNY of one tick on all of it), of margin at the closes, counts of
+# bars and trades, the nets of closed trades above and below 0; and the run's `slippage_ticks`.
 TALLY = ("bars", "r", "rr", "rrr", "rrrr", "rr_below", "equity", "max_drawdown", "underwater", "trades", "closed", "won", "lost",
          "net_won", "net_lost", "bars_held", "costs", "traded", "tick_money", "slippage_ticks", "margin", "margined", "exposed",
          "on_hold", "blocked", "deferred")
@@ -110,7 +111,8 @@ def lay_tape(tape, opened, close, pre_close, roll_open, volume, up_limit, down_l
         bar = tape[t]
         for column in range(2):
             leg = bar.y if column == 0 else bar.x
-            leg.open, leg.close, leg.pre_close, leg.roll_open = opened[t, column], close[t, column], pre_close[t, column], roll_open[t, column]
+            leg.open, leg.close, leg.pre_close = opened[t, column], close[t, column], pre_close[t, column]
+            leg.roll_open = roll_open[t, column]
             leg.volume, leg.up_limit, leg.down_limit = volume[t, column], up_limit[t, column], down_limit[t, column]
             leg.contract, leg.terms = contract[t, column], terms[t, column]
         bar.leave = leave[t, 0] or leave[t, 1]
@@ -432,7 +434,8 @@ def _tally_of(book, rules, bars, counted_bars, out):
               book.tally_max_drawdown / rules.capital, float(underwater), book.tally_trades, book.tally_closed,
               book.tally_won, book.tally_lost, book.tally_net_won, book.tally_net_lost, book.tally_bars_held,
               book.tally_costs, book.tally_traded, book.tally_tick_money, rules.slippage_ticks, book.tally_margin,
-              book.tally_exposed - book.tally_unpriced, book.tally_exposed, book.tally_on_hold, book.tally_blocked, book.tally_deferred)
+              book.tally_exposed - book.tally_unpriced, book.tally_exposed, book.tally_on_hold, book.tally_blocked,
+              book.tally_deferred)
 
 
 @lean_step
@@ -576,9 +579,9 @@ def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
 
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls, the next that calls with no gate
-# shut, how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold; last, in
-# runs that size alike, what it asks for, and in the how-manieth lot of such runs that was worked out.
+# bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
+# the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
+# the entry threshold; last, in runs that size alike, what it asks for, and the batch of such runs for which that was worked out.
 _CANDIDATE = np.dtype([*((name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")),
                        ("lots_y", "f8"), ("lots_x", "f8"), ("margin", "f8"), ("sized_in", "i8")])
 # Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.

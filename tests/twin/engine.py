@@ -71,8 +71,8 @@ class Engine:
         self.peak = max(self.peak, self.equity)
         state, reason = self._decide()
         return {"state": state, "reason": reason, "position": self.position, "lots_y": self.lots["y"], "lots_x": self.lots["x"],
-                "pnl": self.pnl, "cost": self.cost, "equity": self.equity, "drawdown": (self.peak - self.equity) / self.config.capital,
-                "deferred": deferred}
+                "pnl": self.pnl, "cost": self.cost, "equity": self.equity,
+                "drawdown": (self.peak - self.equity) / self.config.capital, "deferred": deferred}
 
     # --- money -----------------------------------------------------------------------------------------------------
     def _book(self, leg: str, price: float) -> None:

@@ -137,8 +137,8 @@ def tls(y: Values, x: Values, window: int) -> tuple[Values, Values]:
     for t in range(window - 1, len(y)):
         part = [values[t + 1 - window:t + 1] for values in (x, y)]
         x_mean, y_mean = (fsum(values) / window for values in part)
-        sums = [[fsum((a - p) * (b - q) for a, b in zip(one, other, strict=True)) for other, q in zip(part, (x_mean, y_mean), strict=True)]
-                for one, p in zip(part, (x_mean, y_mean), strict=True)]
+        centred = [[value - mean for value in values] for values, mean in zip(part, (x_mean, y_mean), strict=True)]
+        sums = [[fsum(a * b for a, b in zip(one, other, strict=True)) for other in centred] for one in centred]
         if any(max(values) == min(values) for values in part) or sums[0][1] == 0:
             continue
         towards_x, towards_y = np.linalg.eigh(np.array(sums))[1][:, 1]
