@@ -29,7 +29,6 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 NO_CONTRACT = -1
 _BARS = names(BAR_COLUMNS)
 _PRICES_OF_ROLLS = ("pre_close", "roll_open", "up_limit", "down_limit")
-_PRICES = (*(column.name for column in BAR_COLUMNS if column.unit == "quote"), *_PRICES_OF_ROLLS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,8 +218,6 @@ def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     columns = {name: _numbers(table[name], who) for name in _BARS}
     for name in _PRICES_OF_ROLLS:
         columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
-    for name in _PRICES:
-        columns[name][columns[name] == 0.0] = np.nan
     checked = pd.DataFrame(columns, index=index)
     checked["contract"] = table["contract"].to_numpy(dtype=object) if "contract" in table.columns else code
     checked["contract"] = checked["contract"].where(checked["contract"].notna(), None).ffill()
@@ -273,8 +270,9 @@ def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
 
 def _last_close_of_same_contract(leg: pd.DataFrame) -> pd.Series:
     """The leg's last finite close before each row, where the contract of that close is today's."""
-    last_close = leg["close"].ffill().shift(1)
-    last_contract = leg["contract"].where(leg["close"].notna()).ffill().shift(1)
+    close = leg["close"].mask(leg["close"] == 0.0)  # a close of 0 is none
+    last_close = close.ffill().shift(1)
+    last_contract = leg["contract"].where(close.notna()).ffill().shift(1)
     return last_close.where((last_contract == leg["contract"]) | last_contract.isna())
 
 

@@ -119,7 +119,7 @@ def test_run_json_is_the_manifest_of_the_run(cli, folder):
     """Nothing else is printed, and the core called from Python gives the same text, the count of trials included."""
     answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", "entry_z=1.8", "--json")
     run = run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(entry_z=1.8))
-    assert answer.out.rstrip("\n") == pairkit.run_manifest(run, trials=tried(run.pair)).to_json()
+    assert answer.out.rstrip("\n") == pairkit.run_manifest(run, trials=tried(run.pair), directory=folder).to_json()
 
 
 def test_run_json_carries_the_checks_that_were_made(cli, folder):

@@ -31,7 +31,7 @@ from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 
 PARTS = {"schema", "run_id", "inputs", "config_sha256", "runtime", "outputs", "metrics", "findings", "checks", "trials",
-         "rerun_command"}
+         "rerun_command", "rules"}
 SCHEMA_FILE = Path(module.__file__).with_name("run_schema.json")
 FOUND = Finding("zero_settle", "warning", "Y has 2 zero settlements.", "Y", 2, ("2021-02-01", "2021-02-02"))
 

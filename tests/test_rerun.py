@@ -172,6 +172,78 @@ def test_without_its_tables_bits_that_moved_elsewhere_cannot_be_judged(saved, fo
     assert ".parquet" in found.sentence
 
 
+def of_older_rules(content):
+    """As a manifest of the rules before: no date of rules, none of the later settings and metrics, drawdowns of the peak."""
+    elsewhere(content)
+    del content["rules"]
+    for name in ("fixed_beta", "max_participation", "one_sided_margin"):
+        content["inputs"]["config"].pop(name)
+    for name in ("sortino", "calmar", "underwater_bars", "turnover"):
+        content["metrics"].pop(name)
+    content["metrics"]["max_drawdown"] *= 0.9
+
+
+OLD_SETTINGS = CONFIG.replace(max_participation=0.0, one_sided_margin=False)
+
+
+@pytest.fixture
+def of_older(folder, tmp_path) -> Path:
+    """A manifest of the rules before, by what the run gives under settings that did not exist then."""
+    save_run(run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), OLD_SETTINGS), tmp_path / "run.json")
+    command = "python -m pairkit run small RB HC " + " ".join(
+        f"--set {name}={getattr(CONFIG, name)}" for name in ("hedge_window", "kalman_gamma", "z_window", "entry_z", "adf_gate"))
+
+    def change(content):
+        of_older_rules(content)
+        content["rerun_command"] = command
+
+    return edit(tmp_path / "run.json", change, rehash=True)
+
+
+def test_a_run_of_older_rules_is_said_to_be_so(of_older, folder):
+    """What the changed rules move is named with them, what is new is said, and neither is called a difference."""
+    found = rerun(of_older, folder)
+    assert (found.verdict, found.exit_code) == ("rules_changed", 0)
+    assert [difference.column for difference in found.differences] == ["max_drawdown"]
+    assert "drawdowns are fractions of the capital (5)" in found.sentence
+    assert "metrics, added since: sortino, calmar, underwater_bars, turnover." in found.notes
+
+
+def test_changed_rules_excuse_nothing_else(of_older, folder):
+    """A better Sharpe ratio in a manifest of older rules is a difference: no rule that changed can have made it."""
+    found = rerun(edit(of_older, lambda content: content["metrics"].update(sharpe=3.0)), folder)
+    assert (found.verdict, found.exit_code) == ("differs", 1)
+
+
+def test_results_may_grow(saved, folder):
+    """A metric that only other code knows is said and decides nothing; of the same code it would be a difference."""
+    def more(content):
+        content["metrics"]["ulcer"] = 0.1
+
+    assert rerun(edit(saved, more), folder).verdict == "differs"
+    found = rerun(edit(saved, elsewhere), folder)
+    assert (found.verdict, found.exit_code) == ("same", 0)
+    assert "metrics, no longer there: ulcer." in found.notes
+
+
+@pytest.mark.parametrize("hashed", ["equity", "z"])
+def test_an_altered_hash_of_a_column_is_refused(saved, folder, hashed):
+    """The table beside the manifest is its own and says otherwise: no tolerance excuses that, on whatever machine."""
+    def change(content):
+        elsewhere(content)
+        content["outputs"]["frame"]["column_hashes"][hashed] = "0" * 64
+
+    with pytest.raises(RunError, match=f"column_hashes.{hashed} is not the hash"):
+        rerun(edit(saved, change), folder)
+
+
+def test_checks_and_trials_are_said_not_to_be_checked(saved, folder):
+    """A forged check passes for no more than it is."""
+    check = {"check": "placebo", "verdict": "passed", "sentence": "Best of all.", "figures": {}, "settings": {}}
+    found = rerun(edit(saved, lambda content: content["checks"].append(check)), folder)
+    assert any("checks were not checked" in note for note in found.notes)
+
+
 def test_without_its_tables_the_same_is_still_proved(saved, folder):
     """Hashes are enough for yes, whatever the versions."""
     for name in ("frame", "trades"):
@@ -198,7 +270,6 @@ def outputs(table: str, key: str, value: Any) -> Change:
 @pytest.mark.parametrize(("change", "told"), [
     (outputs("frame", "content_hash", "0" * 64), "(content hash of the table)"),
     (outputs("trades", "rows", 99), "(number of rows)"),
-    (outputs("trades", "columns", ["side"]), "(names of columns)"),
     (lambda content: content["outputs"]["frame"]["column_hashes"].update(z="0" * 64), "z"),
     (lambda content: content["metrics"].update(sharpe=3.0), "sharpe"),
     (lambda content: content["metrics"].update(dsr=0.99), "dsr"),
@@ -226,6 +297,8 @@ def inputs(part: str, **values: Any) -> Change:
     (inputs("bars", rows=3), "run_id is"),
     (lambda content: content["inputs"]["contract_specs"][0].update(fee_open=0.0), "run_id is"),
     (lambda content: content.update(run_id="0" * 64), "run_id is"),
+    (lambda content: content["outputs"]["trades"].update(columns=["side"]), "hashes of"),
+    (lambda content: content["outputs"]["frame"]["column_hashes"].pop("z"), "hashes of"),
     (lambda content: content.update(schema="pairkit.run/9"), "reads 'pairkit.run/1'"),
     (lambda content: content.pop("outputs"), "outputs: Field required"),
     (lambda content: content.update(saved_at="today"), "saved_at: Extra inputs"),

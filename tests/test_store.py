@@ -186,7 +186,7 @@ def test_metrics_stand_side_by_side(run, other):
     metrics = {name: run_manifest(one).content["metrics"] for name, one in (("a", run), ("b", other))}
     table = metric_table(metrics).set_index("metric")
     assert table.loc["sharpe"].to_dict() == {"a": run.metrics["sharpe"], "b": other.metrics["sharpe"]}
-    assert table.loc["dsr"].isna().all()
+    assert (table.loc["dsr"] == table.loc["psr"]).all()
 
 
 def test_the_first_day_on_which_decisions_differ_is_found_and_explained(run, other):

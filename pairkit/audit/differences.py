@@ -1,12 +1,12 @@
 """Two results of one run compared: hashes first, then the values of every column whose hash is another.
 
-Numbers may differ by a tolerance, relative to the larger of the two or to the column's usual size, whichever is larger; text
+What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance, relative to the larger of the two or to the column's usual size, whichever is larger; text
 and dates may not differ. Where a recorded table is not at hand, only its hashes and the metrics can be compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pairkit.audit.seal import canonical_json
 
 TOLERANCE = 1e-12
-Verdict = Literal["same", "within_tolerance", "differs", "cannot_tell"]
+Verdict = Literal["same", "within_tolerance", "rules_changed", "differs", "cannot_tell"]
 Tables = Mapping[str, pa.Table]
 Content = Mapping[str, Any]
 
@@ -44,11 +44,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A verdict, the differences beyond the tolerance, and the columns of which nothing could be told."""
+    """A verdict, the differences beyond the tolerance, and the columns of which nothing could be told.
+
+    `grown` says what only one side has: other code may make more, so it decides nothing there; the same code does not.
+    """
 
     verdict: Verdict
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
+    grown: tuple[str, ...] = ()
 
 
 def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tolerance: float) -> Comparison:
@@ -65,20 +69,37 @@ def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tole
     """
     differences: list[Difference] = []
     undecided: list[str] = []
+    one_sided = {"metrics": _only_one_side(then["metrics"], now["metrics"])}
     for name, table in made.items():
         outputs = then["outputs"][name], now["outputs"][name]
         found, unknown = _compare_table(name, *outputs, recorded.get(name), table, tolerance)
         differences += found
         undecided += [f"{name}.{column}" for column in unknown]
+        one_sided[name] = _only_one_side(outputs[0]["columns"], outputs[1]["columns"])
     differences += _metrics(then["metrics"], now["metrics"], tolerance)
     differences += [Difference("manifest", part, "", then[part], now[part]) for part in ("findings", "rerun_command")
                     if canonical_json(then[part]) != canonical_json(now[part])]
+    grown = [f"{where}, {words}: {', '.join(names)}." for where, sides in one_sided.items() for words, names in sides.items()]
+    if tolerance == 0.0:
+        differences += [Difference(where, name, "", words, None) for where, sides in one_sided.items()
+                        for words, names in sides.items() for name in names]
     if differences:
-        return Comparison("differs", tuple(differences), tuple(undecided))
+        return Comparison("differs", tuple(differences), tuple(undecided), tuple(grown))
     if undecided:
-        return Comparison("cannot_tell", (), tuple(undecided))
-    same = then["outputs"] == now["outputs"]
-    return Comparison("same" if same else "within_tolerance", (), ())
+        return Comparison("cannot_tell", (), tuple(undecided), tuple(grown))
+    same = all(_shared_hashes(then["outputs"][name], now["outputs"][name]) for name in made)
+    return Comparison("same" if same else "within_tolerance", (), (), tuple(grown))
+
+
+def _only_one_side(then: Collection[str], now: Collection[str]) -> dict[str, list[str]]:
+    """The names that were added since, and those that are no longer there."""
+    sides = {"added since": [name for name in now if name not in then], "no longer there": [name for name in then if name not in now]}
+    return {words: names for words, names in sides.items() if names}
+
+
+def _shared_hashes(then: Content, now: Content) -> bool:
+    """Whether every column that both have is the same to the bit."""
+    return all(then["column_hashes"][name] == now["column_hashes"][name] for name in now["columns"] if name in then["column_hashes"])
 
 
 def _compare_table(
@@ -89,9 +110,8 @@ def _compare_table(
         return [], []
     found: list[Difference] = []
     unknown: list[str] = []
-    if then["columns"] != now["columns"]:
-        return [Difference(name, "(names of columns)", "", then["columns"], now["columns"])], []
-    changed = [column for column in now["columns"] if then["column_hashes"].get(column) != now["column_hashes"][column]]
+    shared = [column for column in now["columns"] if column in then["column_hashes"]]
+    changed = [column for column in shared if then["column_hashes"][column] != now["column_hashes"][column]]
     for column in changed:
         if recorded is not None:
             found += _first_difference(name, column, recorded[column], made[column], _labels(made, recorded), tolerance)
@@ -101,7 +121,8 @@ def _compare_table(
             found.append(Difference(name, column))
     if then["rows"] != now["rows"]:
         found.append(Difference(name, "(number of rows)", "", then["rows"], now["rows"]))
-    if not changed and then["rows"] == now["rows"]:  # each column is right, the whole is not: these were never of one table
+    whole = then["columns"] == now["columns"]
+    if whole and not changed and then["rows"] == now["rows"]:  # each column is right, the whole is not: never of one table
         found.append(Difference(name, "(content hash of the table)", "", then["content_hash"], now["content_hash"]))
     return found, unknown
 
@@ -145,10 +166,10 @@ def numbers_apart(recorded: NDArray[np.float64], made: NDArray[np.float64], tole
 
 def _metrics(then: Content, now: Content, tolerance: float) -> list[Difference]:
     found = []
-    for name in dict.fromkeys([*then, *now]):
-        before, after = then.get(name), now.get(name)
+    for name in (name for name in then if name in now):
+        before, after = then[name], now[name]
         left, right = (np.array([np.nan if value is None else float(value)]) for value in (before, after))
-        if name not in then or name not in now or numbers_apart(left, right, tolerance)[0]:
+        if numbers_apart(left, right, tolerance)[0]:
             found.append(Difference("metrics", name, "", before, after))
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,16 @@ from pairkit.errors import RunError
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import older_terms
 from pairkit.pair import Leg
+from pairkit.rules import RULES
 
 if TYPE_CHECKING:
     from pairkit.audit.trials import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
+
+
+USUAL_FOLDER = Path("snapshots")
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,14 @@ class RunManifest:
         return write_whole(Path(path), self.to_json().encode("utf-8"))
 
 
-def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None) -> RunManifest:
+def run_manifest(
+    run: BacktestRun, *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None, directory: Path | None = None
+) -> RunManifest:
     """The manifest of a run.
 
     Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
     it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run,
-    `trials` what the trial ledger counts on its pair.
+    `trials` what the trial ledger counts on its pair, `directory` the folder of snapshots, where it is not the usual one.
     """
     inputs = inputs_of(run)
     return RunManifest({
@@ -73,12 +80,14 @@ def run_manifest(run: BacktestRun, *, checks: Iterable[CheckResult] = (), trials
         "findings": [finding.to_dict() for finding in run.pair.findings],
         "checks": [check.to_dict() for check in checks],
         "trials": trials.to_dict() if trials else None,
-        "rerun_command": _rerun_command(run),
+        "rerun_command": command_of(run.pair, inputs["config"], directory),
+        "rules": RULES,
     })
 
 
 def save_run(
-    run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None
+    run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None,
+    directory: Path | None = None,
 ) -> RunManifest:
     """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
 
@@ -87,7 +96,7 @@ def save_run(
     RunError
         The folder is not there or cannot be written.
     """
-    made, target = run_manifest(run, checks=checks, trials=trials), Path(path)
+    made, target = run_manifest(run, checks=checks, trials=trials, directory=directory), Path(path)
     for name, table in tables_of(run).items():
         write_whole(table_file(target, name), to_parquet(table))
     made.save(target)
@@ -124,6 +133,10 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         raise RunError(f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit.") from error
+    for name, output in content["outputs"].items():
+        if sorted(output["column_hashes"]) != sorted(output["columns"]):
+            raise RunError(f"{what}: outputs.{name} has {len(output['columns'])} columns and hashes of {len(output['column_hashes'])}. "
+                           "A hash was added or removed after the manifest was written: get it again from where it came.")
     for name, part in (("config_sha256", content["inputs"]["config"]), ("run_id", content["inputs"])):
         if hash_of(part) != content[name]:
             raise RunError(f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
@@ -164,13 +177,27 @@ def bars_of(pair: PairFrame) -> dict[str, Any]:
             "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None, "content_hash": content_hash(hashable(_flat(pair.frame)))}
 
 
-def _rerun_command(run: BacktestRun) -> str | None:
-    pair = run.pair
+def command_of(pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None) -> str | None:
+    """The command that makes a run with these settings, as a shell takes it; None for bars of no snapshot."""
     if not pair.provenance.snapshot_name or not len(pair):
         return None
-    cut = [f"--first {pair.trade_date[0]:%Y-%m-%d}", f"--last {pair.trade_date[-1]:%Y-%m-%d}"] if pair.cut else []
-    return " ".join(["python -m pairkit run", pair.provenance.snapshot_name, pair.y_spec.code, pair.x_spec.code, *cut,
-                     *(f"--set {name}={value}" for name, value in changed_settings(run.config.model_dump(mode="json")).items())])
+    cut = ["--first", f"{pair.trade_date[0]:%Y-%m-%d}", "--last", f"{pair.trade_date[-1]:%Y-%m-%d}"] if pair.cut else []
+    elsewhere = ["--dir", str(directory)] if directory is not None and directory != USUAL_FOLDER else []
+    settings = [word for name, value in changed_settings(config).items() for word in ("--set", f"{name}={value}")]
+    return shlex.join(["python", "-m", "pairkit", "run", pair.provenance.snapshot_name, pair.y_spec.code, pair.x_spec.code,
+                       *elsewhere, *cut, *settings])
+
+
+def without_folder(command: str | None) -> str | None:
+    """The command as it is where the snapshots lie in the usual folder: where they lay is no part of the run."""
+    try:
+        words = shlex.split(command or "")
+    except ValueError:  # a quote that is not closed
+        return command
+    if "--dir" in words[:-1]:
+        at = words.index("--dir")
+        del words[at:at + 2]
+    return shlex.join(words) if command else command
 
 
 def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +209,11 @@ def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The pair's table with one level of column names, `y_open` .. `x_contract`, and its dates as a column."""
+    """The pair's table with one level of column names, `y_open` .. `x_contract`, and its dates as a column.
+
+    `leave` stands in it only where a contract must be left: bars without such keep the hash that they had before there was one.
+    """
+    frame = frame.drop(columns=[column for column in frame.columns if column[1] == "leave" and not frame[column].any()])
     return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
 
 

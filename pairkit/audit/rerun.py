@@ -18,19 +18,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairkit.audit.differences import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
-from pairkit.audit.manifest import RunManifest, bars_of, hash_of, read_manifest, run_manifest
+from pairkit.audit.manifest import (
+    RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder)
 from pairkit.audit.run_tables import read_tables, tables_of
-from pairkit.audit.seal import MAX_JSON_BYTES, sha256_hex
+from pairkit.audit.seal import MAX_JSON_BYTES, content_hash, sha256_hex
 from pairkit.audit.snapshot import Snapshot, open_snapshot
 from pairkit.audit.verify import MANIFEST
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
 from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
+from pairkit.rules import BEFORE, RuleChange, changes_since, covers
 from pairkit.run import BacktestRun, run_backtest
 
 NOT_DECISIVE = ("threads", "git_commit", "git_dirty", "diff_sha256")  # a run uses one thread; the code itself is hashed
-EXIT_CODES: dict[Verdict, int] = {"same": 0, "within_tolerance": 0, "differs": 1, "cannot_tell": 2}
+EXIT_CODES: dict[Verdict, int] = {"same": 0, "within_tolerance": 0, "rules_changed": 0, "differs": 1, "cannot_tell": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Rerun:
 
     @property
     def exit_code(self) -> int:
-        """0 the same, 1 differs, 2 cannot be told."""
+        """0 the same or as the rules changed, 1 differs, 2 cannot be told."""
         return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +82,7 @@ def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapsh
     source = Path(path)
     recorded = read_manifest(source)
     tables, notes = read_tables(source, recorded.content["outputs"])
+    _refuse_contradictions(recorded, tables, str(source))
     return rerun_manifest(recorded, folder, tables=tables, notes=notes)
 
 
@@ -100,9 +103,45 @@ def rerun_manifest(
                        f"{parts} came out otherwise. The manifest was altered.")
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
-    found = compare(recorded.content, made.content, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
-    return Rerun(found.verdict, _sentence(found, alike), recorded, made, run, found.differences, runtime,
-                 (*(notes or []), *of_specs, *(_younger(name) for name in younger)))
+    said = {**recorded.content, "rerun_command": without_folder(recorded.content["rerun_command"])}
+    say = {**made.content, "rerun_command": command_of(pair, then["config"])}
+    found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
+    changes = changes_since(recorded.content.get("rules"), run)
+    verdict = _verdict(found, changes)
+    sentence = _rules_sentence(found, changes) if verdict == "rules_changed" else _sentence(found, alike)
+    return Rerun(verdict, sentence, recorded, made, run, found.differences, runtime,
+                 (*(notes or []), *of_specs, *found.grown, *_not_checked(recorded), *(_younger(name) for name in younger)))
+
+
+def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> None:
+    """RunError where a column's hash is not that of the recorded table, whose own hash is right."""
+    for name, table in tables.items():
+        for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
+            if column not in table.column_names or content_hash(table.select([column])) != expected:
+                raise RunError(f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table that the "
+                               "manifest names. The manifest was edited after it was written: get it again from where it came.")
+
+
+def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Verdict:
+    """The comparison's verdict; `rules_changed` where changed rules cover every difference."""
+    if found.verdict != "differs":
+        return found.verdict
+    covered = all(any(covers(change, each.where, each.column) or (change.columns == ("*",) and each.column.startswith("("))
+                      for change in changes) for each in found.differences)
+    return "rules_changed" if covered else "differs"
+
+
+def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
+    by = [change.words for change in changes
+          if any(covers(change, each.where, each.column) for each in found.differences)]
+    return (f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out otherwise "
+            f"by what changed since: {'; '.join(by)}. Everything else is the recorded one.")
+
+
+def _not_checked(recorded: RunManifest) -> list[str]:
+    """What a rerun does not make again."""
+    there = [name for name in ("checks", "trials") if recorded.content.get(name)]
+    return [f"The manifest's {' and '.join(there)} were not checked: a rerun makes the run again, not them."] if there else []
 
 
 def _younger(setting: str) -> str:

@@ -150,6 +150,7 @@ class Manifest(_Strict):
     checks: list[CheckMade] = Field(default=[], description="Absent before there were checks; a check not listed was not made.")
     trials: TrialsMade | None = Field(default=None, description="Null where no ledger was kept or it could not be read.")
     rerun_command: str | None
+    rules: str | None = Field(default=None, description="Date of the rules (docs/semantics.md); absent before they had one.")
 
 
 def schema_text() -> str:

@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 a check failed, 2 could not be done. Heavy imports happen 
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -44,7 +45,13 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 def main() -> None:
-    """Run the command line; what pairkit refuses on purpose is told in a sentence, with exit code 2."""
+    """Run the command line; what pairkit refuses on purpose is told in a sentence, with exit code 2.
+
+    A console that cannot show a character, such as a contract's Chinese name, gets a replacement in its place.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="python -m pairkit")
     except PairkitError as error:

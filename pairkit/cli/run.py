@@ -37,16 +37,17 @@ def run_command(
     from pairkit.audit.trials import note_run, tried
     from pairkit.run import run_backtest
 
-    _, pair = snapshot_and_pair(snapshot, directory, y, x)
+    opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
     tell_uncounted(note_run(run, "run"))
     trials, known = tried(run.pair), recall(run.pair, config)
-    made = (run_manifest(run, checks=known, trials=trials) if manifest is None
-            else save_run(run, manifest, checks=known, trials=trials))
+    folder = directory if opened.path == directory / opened.path.name else opened.path.parent
+    made = (run_manifest(run, checks=known, trials=trials, directory=folder) if manifest is None
+            else save_run(run, manifest, checks=known, trials=trials, directory=folder))
     if as_json:
         typer.echo(made.to_json())
     else:
-        _print(run, made.run_id, manifest)
+        _print(run, made.run_id, manifest, folder)
 
 
 def tell_uncounted(warning: str) -> None:
@@ -103,10 +104,13 @@ def parsed_value(name: str, text: str) -> Any:
     return text
 
 
-def _print(run: BacktestRun, run_id: str, manifest: Path | None) -> None:
+def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -> None:
+    import shlex
+
     from rich.console import Console
     from rich.table import Table
 
+    from pairkit.audit.manifest import USUAL_FOLDER
     from pairkit.columns import METRICS
 
     console = Console()
@@ -123,5 +127,6 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None) -> None:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:
-        console.print(f"manifest written to {manifest}, tables beside it; again: python -m pairkit rerun {manifest}",
+        again = ["python", "-m", "pairkit", "rerun", str(manifest), *(["--dir", str(folder)] if folder != USUAL_FOLDER else [])]
+        console.print(f"manifest written to {manifest}, tables beside it; again: {shlex.join(again)}",
                       highlight=False, markup=False, soft_wrap=True)

@@ -30,7 +30,6 @@ NO_BAR = -1
 NO_CONTRACT = -1
 _LIMITS = ("up_limit", "down_limit")
 _FIGURES = (*names(BAR_COLUMNS), *_LIMITS)
-_PRICES = (*(column.name for column in BAR_COLUMNS if column.unit == "quote"), *_LIMITS)
 _DELIVERY = re.compile(r"(?<!\d)(\d{6}|\d{3,4})(?:\.[A-Za-z]+)?$")
 _YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
 
@@ -137,7 +136,7 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     """The leg's columns on all days of the grid, given the contract held on each."""
     day = np.arange(len(held))
     columns = {name: grid.take(_figures(bars, name), day, held) for name in _FIGURES}
-    has_close = np.isfinite(columns["close"])
+    has_close = np.isfinite(columns["close"]) & (columns["close"] != 0.0)  # a close of 0 is none
     last_close_day = _before(np.maximum.accumulate(np.where(has_close, day, -1)))
     columns["pre_close"] = grid.take(_figures(bars, "close"), last_close_day, held)
     held_before = _before(held)  # none on the first row, which hence has no roll_open
@@ -264,9 +263,7 @@ def _before(values: IntArray) -> IntArray:
 
 
 def _figures(bars: pd.DataFrame, name: str) -> FloatArray:
-    """One column of figures; a price or a limit of exactly 0 is missing."""
-    values = bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(values == 0.0, np.nan, values) if name in _PRICES else values
+    return bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _days(table: pd.DataFrame) -> pd.DatetimeIndex:

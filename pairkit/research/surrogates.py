@@ -154,5 +154,5 @@ def _changes(leg: Leg) -> NDArray[np.int64]:
 
 
 def _usable(prices: FloatArray, log: bool) -> NDArray[np.bool_]:
-    usable: NDArray[np.bool_] = prices > 0.0 if log else np.isfinite(prices)
+    usable: NDArray[np.bool_] = prices > 0.0 if log else np.isfinite(prices) & (prices != 0.0)
     return usable

@@ -181,7 +181,7 @@ def _tell_verdict(one: SavedRun) -> None:
     found = st.session_state.get(VERDICTS, {}).get(one.id)
     if found is None:
         return
-    good = found["verdict"] in ("same", "within_tolerance")
+    good = found["verdict"] in ("same", "within_tolerance", "rules_changed")
     (st.success if good else st.error)(f"**{views.escape(label(one))}**: {views.escape(found['sentence'])}",
                                        icon=":material/verified:" if good else ":material/gpp_bad:")
     for title, rows in (("Differences", found["differences"]), ("Runtime", found["runtime"])):
