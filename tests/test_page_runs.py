@@ -66,8 +66,8 @@ def test_an_empty_store_says_what_to_do(folder):
 def test_explore_saves_the_run_on_the_page(folder, made):
     """Under the name and note given, with the page's own settings; the store has it, and it reruns."""
     page = app(y="TA", x="MA", entry_z="1.8", kalman_gamma="0.00037", adf_gate="false")
-    page.text_input(key="save_run_name").input("my <b>run</b>").run()
-    page.text_area(key="save_run_note").input("why").run()
+    page.text_input(key="save_run_name").input("my <b>run</b>")
+    page.text_area(key="save_run_note").input("why")
     page.button(key="save_run_now").click().run()
     assert not page.exception
     found, = store.list_runs()
@@ -221,4 +221,4 @@ def test_the_bundle_is_what_rerun_takes(made, tmp_path):
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         archive.extractall(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["run_id"] == run_manifest(made["low"]).run_id
-    assert rerun(tmp_path / "run.json", DEMO.parent).notes == ()
+    assert rerun(tmp_path / "run.json", DEMO.parent).verdict == "same"

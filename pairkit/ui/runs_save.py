@@ -15,7 +15,7 @@ from pairkit.report import report_html
 from pairkit.run import BacktestRun
 from pairkit.ui import runs, views
 
-SAVED = "just_saved"
+SAVED, NAME, NOTE = "just_saved", "save_run_name", "save_run_note"
 
 
 def offer(run: BacktestRun) -> None:
@@ -33,16 +33,19 @@ def offer(run: BacktestRun) -> None:
 
 
 def _form(run: BacktestRun) -> None:
-    typed = st.text_input("Name", max_chars=store.MAX_NAME, key="save_run_name", placeholder=run.pair.name)
-    name = typed.strip() or run.pair.name  # a default would stay when the pair changes
-    note = st.text_area("Note", max_chars=store.MAX_NOTE, key="save_run_note", placeholder="What was tried, and why")
-    st.button("Save", key="save_run_now", type="primary", on_click=_save, args=(run, name, note))
+    with st.form("save_run_form", border=False):
+        st.text_input("Name", max_chars=store.MAX_NAME, key=NAME, placeholder=run.pair.name)
+        st.text_area("Note", max_chars=store.MAX_NOTE, key=NOTE, placeholder="What was tried, and why")
+        st.form_submit_button("Save", key="save_run_now", type="primary", on_click=_save, args=(run,))
     of_run, good, told = st.session_state.get(SAVED, ("", False, ""))
     if of_run == _identity(run):
         (st.success if good else st.error)(views.escape(told))
 
 
-def _save(run: BacktestRun, name: str, note: str) -> None:
+def _save(run: BacktestRun) -> None:
+    """Save the run under what stands in the form now: a button's arguments would be those of the page before it was typed."""
+    name = st.session_state.get(NAME, "").strip() or run.pair.name  # a default would stay when the pair changes
+    note = st.session_state.get(NOTE, "")
     try:
         saved = store.save(run, name, note, checks=recall(run.pair, run.config), trials=runs.trials(run.pair))
         st.session_state[SAVED] = (_identity(run), True, f"Saved as {saved.name}. The Runs page has it.")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from pairkit.audit.store import delete, list_runs
 from tests.browser.conftest import PATIENCE_MS
 
 
@@ -60,13 +61,21 @@ def test_a_person_saves_proves_compares_opens_and_deletes(explore):
 
 def _save(explore, name: str) -> None:
     explore.key("save_run").get_by_role("button").first.click()
-    field = explore.key("save_run_name").locator("input")
-    field.fill(name)
-    field.press("Enter")
-    explore.settle()
-    explore.key("save_run_now").get_by_role("button").click()
+    explore.key("save_run_note").locator("textarea").press_sequentially(f"why {name}")
+    explore.key("save_run_name").locator("input").press_sequentially(name)
+    explore.key("save_run_now").get_by_role("button").click()  # at once: nothing typed has been committed by itself
     explore.page.get_by_text("Saved as").wait_for(timeout=PATIENCE_MS)
     explore.settle()
+
+
+def test_a_note_and_a_name_are_kept_that_were_typed_just_before_the_click(explore):
+    """Both are in the saved run, whichever was typed last."""
+    explore.open("/?y=RB&x=HC")
+    _save(explore, "typed last")
+    kept = explore.server.log.parent / "runs"
+    saved = [run for run in list_runs(kept) if run.name == "typed last"]
+    assert [run.note for run in saved] == ["why typed last"]
+    delete(saved[0].id, folder=kept)
 
 
 def test_a_ticked_row_is_chosen(explore):
