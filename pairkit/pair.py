@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
+from pairkit.market.daily import not_daily
+from pairkit.market.deliveries import told_apart
 from pairkit.market.spec_history import InForce, specs_in_force
 
 FloatArray = NDArray[np.float64]
@@ -172,7 +174,7 @@ def pair_from_frames(
 
     Parameters
     ----------
-    y_df, x_df : DataFrame indexed by trade date
+    y_df, x_df : DataFrame indexed by trade date; or a polars or Arrow table with a column `trade_date`
         `open high low close settle volume open_interest`, and optionally `contract pre_close roll_open up_limit
         down_limit leave`. Without `contract` the series is one contract; without `pre_close` it is the leg's last close
         (unknown on the day the contract changes); `leave` (bool) is False where not given. A price or a limit of exactly 0 is
@@ -185,19 +187,23 @@ def pair_from_frames(
     Raises
     ------
     DataError
-        A column is missing or not numeric, dates are repeated, out of order or carry a time, or the legs have no days in common.
+        A column is missing, given twice or not numeric, a number is infinite, dates are repeated, out of order, not daily or carry
+        a time, the legs have no days in common, or are in two currencies.
     """
+    if y_spec.currency != x_spec.currency:
+        raise DataError(f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, since "
+                        "its money is added up. Convert one leg's prices, and say so in its spec.")
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
     legs = {}
     for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
-        legs[leg] = _checked_leg(table, leg, spec.code)
-        if "contract" not in table.columns and not any(f.kind == "unadjusted_splice" and f.root == spec.code for f in findings):
+        legs[leg] = _checked_leg(_as_pandas(table, leg, spec.code), leg, spec.code)
+        if not legs[leg].attrs["named"] and not any(f.kind == "unadjusted_splice" and f.root == spec.code for f in findings):
             findings.append(Finding(
                 "unadjusted_splice", "warning", root=spec.code,
                 message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
-    first = max(table.index[0] for table in legs.values())
-    last = min(table.index[-1] for table in legs.values())
+    first = max(checked.index[0] for checked in legs.values())
+    last = min(checked.index[-1] for checked in legs.values())
     dates = legs["y"].index.union(legs["x"].index)
     dates = dates[(dates >= first) & (dates <= last)]
     if len(dates) == 0:
@@ -208,9 +214,29 @@ def pair_from_frames(
         y_spec=y_spec, x_spec=x_spec, provenance=replace(provenance, findings=tuple(findings)))
 
 
+def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
+    """The leg's table as a pandas DataFrame by date, or DataError where it is no table."""
+    if isinstance(table, pd.DataFrame):
+        return table
+    import narwhals as nw  # for tables of other libraries only
+
+    who = f"leg {leg} ({code})"
+    try:
+        converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
+    except TypeError:
+        raise DataError(f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow table with "
+                        f"a column {TRADE_DATE}.") from None
+    if TRADE_DATE not in converted.columns:
+        raise DataError(f"{who} has no column {TRADE_DATE}, and a {type(table).__name__} has no index to hold the dates; add it.")
+    return converted.set_index(TRADE_DATE)
+
+
 def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     """The leg's columns as float64 on a checked date index, names carried forward, pre_close known where it can be."""
     who = f"leg {leg} ({code})"
+    twice = list(dict.fromkeys(str(name) for name in table.columns[table.columns.duplicated()]))
+    if twice:
+        raise DataError(f"{who} has column {', '.join(twice)} more than once; keep one of each.")
     missing = [name for name in _BARS if name not in table.columns]
     if missing:
         raise DataError(f"{who} lacks column {', '.join(missing)}; a leg has {', '.join(_BARS)}.")
@@ -219,11 +245,13 @@ def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     for name in _PRICES_OF_ROLLS:
         columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
     checked = pd.DataFrame(columns, index=index)
-    checked["contract"] = table["contract"].to_numpy(dtype=object) if "contract" in table.columns else code
+    checked["contract"] = (told_apart(table["contract"].astype(object), pd.Series(index), code)
+                           if "contract" in table.columns else code)
     checked["contract"] = checked["contract"].where(checked["contract"].notna(), None).ffill()
     checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
     if "pre_close" not in table.columns:
         checked["pre_close"] = _last_close_of_same_contract(checked)
+    checked.attrs["named"] = "contract" in table.columns
     return checked
 
 
@@ -248,15 +276,25 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
     if not index.is_monotonic_increasing:
         at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
         raise DataError(f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index.")
+    if instead := not_daily(index):
+        raise DataError(f"{who} has {instead} bars; pairkit takes daily ones, one row for each session.")
     return index.as_unit("ns")
 
 
 def _numbers(column: pd.Series, who: str) -> FloatArray:
+    kind = pd.api.types
+    odd = next((word for is_of, word in ((kind.is_bool_dtype, "yes and no"), (kind.is_complex_dtype, "complex numbers"),
+                                         (kind.is_datetime64_any_dtype, "dates"), (kind.is_timedelta64_dtype, "lengths of time"))
+                if is_of(column.dtype)), "")
+    if odd:
+        raise DataError(f"{who}, column {column.name} holds {odd}; prices and sizes are numbers, missing ones NaN.")
     try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     except (TypeError, ValueError) as error:
         raise DataError(f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN.") from error
-    return np.where(np.isfinite(values), values, np.nan)
+    if np.isinf(values).any():
+        raise DataError(f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing as NaN.")
+    return values
 
 
 def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:

@@ -33,6 +33,10 @@ class RuleChange(NamedTuple):
     touches: Callable[[BacktestRun], bool]
 
 
+def _always(_run: BacktestRun) -> bool:
+    return True
+
+
 def _has_zeros(run: BacktestRun) -> bool:
     legs = (run.pair.y, run.pair.x)
     return any(bool((getattr(leg, name) == 0.0).any()) for leg in legs for name in _PRICES)
@@ -63,8 +67,8 @@ CHANGES = (
     RuleChange("what a roll bought is closed at fee_close_today (3 Mark)", _TRADING,
                lambda run: run.config.fill == "close" and (run.pair.y_spec.fee_close_today, run.pair.x_spec.fee_close_today)
                != (None, None)),
-    RuleChange("drawdowns are fractions of the capital (5)", ("drawdown", "metrics.max_drawdown"), lambda run: True),
-    RuleChange("a run by itself is its only trial: dsr is psr (5)", ("metrics.dsr",), lambda run: True),
+    RuleChange("drawdowns are fractions of the capital (5)", ("drawdown", "metrics.max_drawdown"), _always),
+    RuleChange("a run by itself is its only trial: dsr is psr (5)", ("metrics.dsr",), _always),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, names
@@ -81,11 +82,6 @@ def test_optional_columns_are_nan_where_not_given():
     assert list(frame["y"].columns) == list(frame["x"].columns) == names(LEG_COLUMNS)
 
 
-def test_an_infinite_figure_is_missing():
-    """Infinity is no price."""
-    assert np.isnan(pair_of(leg_frame([1, np.inf, 3]), leg_frame([1, 2, 3])).y.close[1])
-
-
 def test_the_given_tables_stay_as_they_were_and_the_legs_are_read_only():
     """Nothing that was handed in changes, and nothing handed out can be changed."""
     y, x = leg_frame([1, 2, 3]), leg_frame([4, 5, 6])
@@ -159,3 +155,61 @@ def test_a_stretch_without_bars_is_refused_by_the_ends_that_were_given(ends, say
     """An open end is not named, for it is no date."""
     with pytest.raises(DataError, match=says):
         build_pair(1, 200).between(*ends)
+
+
+# --- what is no table of daily bars in one currency ------------------------------------------------------------------
+def given(**columns):
+    """A leg of thirty days; columns changed or added."""
+    return leg_frame(100.0 + np.arange(30.0), **columns)
+
+
+@pytest.mark.parametrize("table", [{"open": [1.0]}, [1.0, 2.0], np.ones((5, 7)), pd.Series([1.0]), None, "RB.csv"],
+                         ids=lambda table: type(table).__name__)
+def test_what_is_no_table_is_refused_by_its_name(table):
+    """The leg, what was given, and what is taken."""
+    with pytest.raises(DataError, match=rf"leg x \(X\) is a {type(table).__name__}; give a DataFrame"):
+        pair_from_frames(given(), table, y_spec=spec("Y"), x_spec=spec("X"))
+
+
+@pytest.mark.parametrize(("column", "values", "says"), [
+    ("close", [True] * 30, "close holds yes and no"), ("open", [1 + 2j] * 30, "open holds complex numbers"),
+    ("settle", pd.date_range("2024-01-01", periods=30), "settle holds dates"),
+    ("high", [np.inf] + [100.0] * 29, "high is infinite on 1 rows"), ("volume", ["many"] * 30, "volume: could not convert")])
+def test_a_column_that_holds_no_prices_is_refused_by_its_name(column, values, says):
+    """Each is named, with its leg."""
+    with pytest.raises(DataError, match=rf"leg y \(Y\), column {says}"):
+        pair_from_frames(given().assign(**{column: values}), given(), y_spec=spec("Y"), x_spec=spec("X"))
+
+
+def test_a_column_given_twice_is_refused():
+    """Nobody knows which of the two is meant."""
+    table = given()
+    twice = pd.concat([table, table[["close"]]], axis=1)
+    with pytest.raises(DataError, match="has column close more than once"):
+        pair_from_frames(twice, given(), y_spec=spec("Y"), x_spec=spec("X"))
+
+
+def test_an_arrow_table_is_taken_as_a_frame_is():
+    """With its dates in a column; the same pair to the bit."""
+    table = given(contract=["A"] * 20 + ["B"] * 10)
+    arrow = pa.Table.from_pandas(table.rename_axis("trade_date").reset_index())
+    ours, theirs = (pair_from_frames(one, given(), y_spec=spec("Y"), x_spec=spec("X")) for one in (arrow, table))
+    assert ours.frame.equals(theirs.frame)
+    with pytest.raises(DataError, match="has no column trade_date"):
+        pair_from_frames(arrow.drop(["trade_date"]), given(), y_spec=spec("Y"), x_spec=spec("X"))
+
+
+@pytest.mark.parametrize(("every", "word"), [("7D", "weekly"), ("MS", "monthly"), ("QS", "quarterly"), ("YS", "yearly")])
+def test_7_7_bars_that_are_not_daily_are_refused(every, word):
+    """With the word for what they are; a leg over long holidays is daily."""
+    table = given().set_axis(pd.date_range("2010-01-01", periods=30, freq=every))
+    with pytest.raises(DataError, match=f"has {word} "):
+        pair_from_frames(table, table, y_spec=spec("Y"), x_spec=spec("X"))
+    holidays = given().iloc[[0, 1, 2, 12, 13, 14, 15, 25, 26]]
+    assert len(pair_from_frames(holidays, holidays, y_spec=spec("Y"), x_spec=spec("X"))) == 9
+
+
+def test_7_7_legs_in_two_currencies_are_refused():
+    """Dollars and yuan have no sum."""
+    with pytest.raises(DataError, match="Y is in CNY and X in USD"):
+        pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X", currency="USD"))

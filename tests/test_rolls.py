@@ -275,7 +275,7 @@ def test_what_is_no_leg_is_refused(bars, mapping, says):
     (two_bars(open_interest=math.nan), "no open interest"),
     (two_bars(contract="RBmain"), "delivery month"),
     (two_bars(contract="RB2413"), "delivery month"),
-    (two_bars(contract="RM501", trade_date=pd.to_datetime(["2014-12-01", "2024-12-02"])), "too long for one contract"),
+    (two_bars(contract="RM1501", trade_date=pd.to_datetime(["2014-12-01", "2024-12-02"])), "too long for one contract"),
     (two_bars(trade_date=DAYS[0]), "more than once"),
 ])
 def test_what_has_no_dominant_contract_is_refused(bars, says):

@@ -1,6 +1,7 @@
 """Two results of one run compared: hashes first, then the values of every column whose hash is another.
 
-What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance, relative to the larger of the two or to the column's usual size, whichever is larger; text
+What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance,
+relative to the larger of the two or to the column's usual size, whichever is larger; text
 and dates may not differ. Where a recorded table is not at hand, only its hashes and the metrics can be compared.
 """
 
@@ -93,13 +94,15 @@ def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tole
 
 def _only_one_side(then: Collection[str], now: Collection[str]) -> dict[str, list[str]]:
     """The names that were added since, and those that are no longer there."""
-    sides = {"added since": [name for name in now if name not in then], "no longer there": [name for name in then if name not in now]}
+    sides = {"added since": [name for name in now if name not in then],
+             "no longer there": [name for name in then if name not in now]}
     return {words: names for words, names in sides.items() if names}
 
 
 def _shared_hashes(then: Content, now: Content) -> bool:
     """Whether every column that both have is the same to the bit."""
-    return all(then["column_hashes"][name] == now["column_hashes"][name] for name in now["columns"] if name in then["column_hashes"])
+    before, after = then["column_hashes"], now["column_hashes"]
+    return all(before[name] == after[name] for name in after if name in before)
 
 
 def _compare_table(

@@ -135,8 +135,9 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
         raise RunError(f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit.") from error
     for name, output in content["outputs"].items():
         if sorted(output["column_hashes"]) != sorted(output["columns"]):
-            raise RunError(f"{what}: outputs.{name} has {len(output['columns'])} columns and hashes of {len(output['column_hashes'])}. "
-                           "A hash was added or removed after the manifest was written: get it again from where it came.")
+            counts = f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
+            raise RunError(f"{what}: outputs.{name} has {counts}. A hash was added or removed after "
+                           "the manifest was written: get it again from where it came.")
     for name, part in (("config_sha256", content["inputs"]["config"]), ("run_id", content["inputs"])):
         if hash_of(part) != content[name]:
             raise RunError(f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "

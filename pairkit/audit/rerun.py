@@ -18,8 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairkit.audit.differences import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
-from pairkit.audit.manifest import (
-    RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder)
+from pairkit.audit.manifest import RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder
 from pairkit.audit.run_tables import read_tables, tables_of
 from pairkit.audit.seal import MAX_JSON_BYTES, content_hash, sha256_hex
 from pairkit.audit.snapshot import Snapshot, open_snapshot
@@ -118,8 +117,9 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
     for name, table in tables.items():
         for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
-                raise RunError(f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table that the "
-                               "manifest names. The manifest was edited after it was written: get it again from where it came.")
+                raise RunError(f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table "
+                               "that the manifest names. The manifest was edited after it was written: get it again from where "
+                               "it came.")
 
 
 def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Verdict:
@@ -134,8 +134,8 @@ def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Verdict:
 def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
     by = [change.words for change in changes
           if any(covers(change, each.where, each.column) for each in found.differences)]
-    return (f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out otherwise "
-            f"by what changed since: {'; '.join(by)}. Everything else is the recorded one.")
+    return (f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out "
+            f"otherwise by what changed since: {'; '.join(by)}. Everything else is the recorded one.")
 
 
 def _not_checked(recorded: RunManifest) -> list[str]:

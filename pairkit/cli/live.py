@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DAYS = 730
 _DAYS_PAST_THE_CACHE = 30
 FALLBACKS = ("stale_answer", "spec_fallback", "dominant_by_open_interest", "calendar_of_another_exchange")
-CHECK_FAILED, NOT_DONE = 1, 2
+CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
 _FORMATS = ["%Y-%m-%d", "%Y%m%d"]
 
 
@@ -46,17 +46,19 @@ def live_command(
 ) -> None:
     """Check the way from TuShare to a backtest, step by step.
 
-    Exit codes: 0 all fresh and good, 1 a check failed or something fell back, 2 it could not be done.
+    Exit codes: 0 all fresh and good, 1 a check failed or something fell back, 2 it could not be done, 3 it works, with errors
+    found in what came.
     """
     with tempfile.TemporaryDirectory(prefix="pairkit-live-") as folder:
         check = LiveCheck(roots_of(roots), start and start.date(), end and end.date(), Path(folder), quiet=as_json)
         steps = _walk(check, as_json)
-    code = _exit_code(steps, check.fallbacks)
+    code = _exit_code(steps, check.fallbacks, check.errors)
     if as_json:
-        typer.echo(json.dumps({"exit_code": code, "steps": steps, "fell_back": [found.to_dict() for found in check.fallbacks]},
+        typer.echo(json.dumps({"exit_code": code, "steps": steps, "fell_back": [found.to_dict() for found in check.fallbacks],
+                               "errors": [found.to_dict() for found in check.errors]},
                               ensure_ascii=False, indent=2))
     else:
-        _close(code, check.fallbacks)
+        _close(code, check.fallbacks, check.errors)
     raise typer.Exit(code)
 
 
@@ -87,17 +89,22 @@ def _tried(step: Callable[[], str]) -> tuple[str, str]:
         return "stuck", "stopped; what was downloaded is kept. Run it again to go on from there."
 
 
-def _exit_code(steps: Sequence[dict[str, Any]], fallbacks: Sequence[Finding]) -> int:
+def _exit_code(steps: Sequence[dict[str, Any]], fallbacks: Sequence[Finding], errors: Sequence[Finding]) -> int:
     outcomes = {step["outcome"] for step in steps}
     if "stuck" in outcomes:
         return NOT_DONE
+    if errors and "failed" not in outcomes:
+        return ERRORS_FOUND
     return CHECK_FAILED if "failed" in outcomes or fallbacks else 0
 
 
-def _close(code: int, fallbacks: Sequence[Finding]) -> None:
+def _close(code: int, fallbacks: Sequence[Finding], errors: Sequence[Finding]) -> None:
+    for found in errors:
+        typer.secho(f"error found: {found.root or 'all'} {found.kind}: {found.message}", fg="red")
     for found in fallbacks:
         typer.secho(f"fell back: {found.root or 'all'} {found.kind}: {found.message}", fg="yellow")
     words = {0: "All of it is fresh and good.", CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
+             ERRORS_FOUND: "It works, but what came has errors; see above.",
              NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
                        "there: "
                        "python -m pairkit smoke."}
@@ -114,6 +121,7 @@ class LiveCheck:
         self._market: TakenMarket | None = None
         self._snapshot: Snapshot | None = None
         self.fallbacks: list[Finding] = []
+        self.errors: list[Finding] = []
 
     def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """Name and action of each step, in order; a later one uses what an earlier one found."""
@@ -177,6 +185,7 @@ class LiveCheck:
         if self._market is None:
             raise RunError("there is no market to seal; the step before it was not taken.")
         self._snapshot = seal_market(self._market, name="live", folder=self.folder)
+        self.errors += [finding for finding in self._snapshot.findings if finding.severity == "error"]
         return f"id {self._snapshot.id[:12]}, {len(self._snapshot.findings)} findings"
 
     def verifies(self) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pairkit.audit.take import Taken
     from pairkit.data.taken import Step
 
-CHECK_FAILED, NOT_DONE = 1, 2
+CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
 _DAYS = ["%Y-%m-%d", "%Y%m%d"]
 
 
@@ -37,7 +37,8 @@ def take_command(
 ) -> None:
     """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it goes on where it was.
 
-    Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken.
+    Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken, 3 taken, with errors
+    found in what came.
     """
     from pairkit.audit.take import take_snapshot
     from pairkit.data.specs_file import read_specs
@@ -61,7 +62,12 @@ def take_command(
     except KeyboardInterrupt:
         _give_up("stopped; what was downloaded is kept. Run the same command again to go on from there.", as_json)
     _report(taken, as_json)
-    raise typer.Exit(CHECK_FAILED if taken.stale else 0)
+    errors = [finding for finding in taken.snapshot.findings if finding.severity == "error"]
+    if errors and not as_json:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in errors))
+        typer.secho(f"{len(errors)} errors found in what came: {kinds}. Look at the days before you believe a run.", fg="red",
+                    err=True)
+    raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if taken.stale else 0)
 
 
 def roots_of(text: str) -> list[str]:

@@ -33,6 +33,7 @@ from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.daily import not_daily
 from pairkit.market.spec_history import changes_among
 
 _KEY = ["root", "contract", TRADE_DATE]
@@ -165,6 +166,8 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                                  f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
+        if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique()).sort_values()):
+            raise DataError(f"{root} has {instead} bars; pairkit takes daily ones, one row for each session.")
         _tell_absent(str(root), of_root, findings)
     return bars
 
@@ -194,6 +197,7 @@ def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None
 
 def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
     """The dominant contract of each day, for the roots at contract level."""
+    from pairkit.data.quality import examine_leg
     from pairkit.market.rolls import dominant_by_open_interest
 
     parts = []
@@ -205,6 +209,7 @@ def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None
             parts.append(dominant_by_open_interest(of_root))
             how = "the dominant contract is the one with the most open interest at the previous close"
         findings.append(Finding("mapping_made", "info", root=str(root), message=f"{root}: {how}."))
+        findings += examine_leg(of_root, parts[-1])
     return pd.concat(parts, ignore_index=True) if parts else None
 
 

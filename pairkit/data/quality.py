@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE
 from pairkit.findings import Finding, Severity
+from pairkit.market.rolls import lost_bars
 
 FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
@@ -112,6 +113,18 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
     findings += _splices(table)
     findings += _double_counts(table)
     return tuple(sorted(findings, key=lambda finding: (finding.root, finding.kind)))
+
+
+def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
+    """What one root's leg lacks of its own bars, and where a name comes back: findings of `market.rolls.lost_bars`."""
+    root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
+    told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
+        ("missing_dominant_bar", "error", lost.missing,
+         "days on which the held contract has no close while the root has bars: nothing can trade or be marked"),
+        ("returning_contract", "warning", lost.returned,
+         "days on which the series goes back to a contract that it had left; the day trades what the file says"))
+    return [_finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
+            for kind, severity, days, what in told if len(days)]
 
 
 def faulty_days(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> pd.DataFrame:

@@ -159,7 +159,7 @@ class _Taking:
         if mapping.empty:
             raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
                                         "longer range.")
-        self.check_dominant(root, bars, mapping, listed, window)
+        self.check_dominant(root, bars, mapping, window)
         spec = self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
         self.findings.extend(changes_among(spec, mapping["contract"].unique()))
         return bars, mapping, spec
@@ -237,14 +237,11 @@ class _Taking:
             limits[name] = limits[name].where(limits[name] > 0)
         return limits
 
-    def check_dominant(
-        self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, listed: pd.DataFrame, window: pd.DatetimeIndex
-    ) -> None:
-        """Every session after the first mapped one has a bar of its contract, or is told; a contract without any is refused."""
+    def check_dominant(self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex) -> None:
+        """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
+        says of the contract's end; a contract without any bar is refused."""
         held = mapping.set_index(TRADE_DATE)["contract"].reindex(window).ffill().dropna()
-        ends = listed.set_index("contract")["last_trade_date"]
-        alive = (held.map(ends) >= held.index).to_numpy()
-        due = pd.MultiIndex.from_arrays([held.to_numpy(), held.index])[alive]
+        due = pd.MultiIndex.from_arrays([held.to_numpy(), held.index])
         closes = bars.dropna(subset=["close"])
         without = due.difference(pd.MultiIndex.from_frame(closes[["contract", TRADE_DATE]]))
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
@@ -254,8 +251,8 @@ class _Taking:
                                         f"{self.end}. Try again later, or ask for another range.")
         if len(without):
             dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:SHOWN_DATES])
-            self.findings.append(Finding("missing_dominant_bar", "warning", f"{root}: {len(without)} sessions have no close of "
-                                                                            "the dominant contract.",
+            self.findings.append(Finding("missing_dominant_bar", "error", f"{root}: {len(without)} sessions have no close of "
+                                                                          "the dominant contract.",
                                          root=root, count=len(without), dates=dates))
 
     # --- terms ----------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ Row t of either depends on rows up to t alone. (docs/semantics.md 1)
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
 from pairkit.errors import DataError
+from pairkit.market.deliveries import delivery_month, told_apart
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,7 +31,6 @@ NO_BAR = -1
 NO_CONTRACT = -1
 _LIMITS = ("up_limit", "down_limit")
 _FIGURES = (*names(BAR_COLUMNS), *_LIMITS)
-_DELIVERY = re.compile(r"(?<!\d)(\d{6}|\d{3,4})(?:\.[A-Za-z]+)?$")
 _YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
 
 
@@ -64,12 +64,41 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
             raise DataError(f"{_root(bars)} is mapped to contracts, but its bars name none. Give both, or neither.")
         return _root_level_table(bars)
     grid = _Grid.of(bars, mapping)
-    held = _held(grid, mapping)
+    held = _held(grid, bars, mapping)
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(f"{_root(bars)} has bars of contracts but no mapped day; make a mapping with "
                         "dominant_by_open_interest, or take the provider's.")
     return _table(bars, grid, held).iloc[first:]
+
+
+def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
+    """Days on which the leg that `leg_table` makes of one root's contracts has no bar, or takes a name again, in counts of days.
+
+    Parameters
+    ----------
+    bars, mapping : DataFrame
+        As `leg_table` takes them, at contract level.
+    """
+    grid = _Grid.of(bars, mapping)
+    held = _held(grid, bars, mapping)
+    close = grid.take(_figures(bars, "close"), np.arange(len(held)), held)
+    there, others = np.isfinite(close) & (close != 0.0), (grid.row_of != NO_BAR).any(axis=1)
+    known = held != NO_CONTRACT
+    changed = np.flatnonzero(known & (held != _before(held)))
+    seen, returned = set[int](), []
+    for day in changed.tolist():
+        if int(held[day]) in seen:
+            returned.append(day)
+        seen.add(int(held[day]))
+    return LostBars(grid.days[known & ~there & others], grid.days[returned])
+
+
+class LostBars(NamedTuple):
+    """`missing`: days on which the held contract has no close while the root has bars. `returned`: on which a name is back."""
+
+    missing: pd.DatetimeIndex
+    returned: pd.DatetimeIndex
 
 
 def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
@@ -82,8 +111,8 @@ def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     bars : DataFrame
-        `root, contract, trade_date, open_interest` of one or more roots. Names end in a delivery month: 2405, 202405
-        or, as some exchanges write it, 405; an exchange suffix such as `.SHF` may follow.
+        `root, contract, trade_date, open_interest` of one or more roots. Names hold a delivery month, in a spelling of
+        market/deliveries.py.
 
     Returns
     -------
@@ -116,10 +145,10 @@ class _Grid:
         if bars["contract"].isna().any():
             raise DataError(f"{_root(bars)} has bars with a contract and bars without; name all of them, or none.")
         bar_days, mapped_days = _days(bars), _days(mapping)
-        named = mapping["contract"].dropna()
         days = bar_days.union(mapped_days).unique().sort_values()
-        contracts = pd.Index(bars["contract"]).append(pd.Index(named)).unique()
-        at_day, at_contract = days.get_indexer(bar_days), contracts.get_indexer(pd.Index(bars["contract"]))
+        named, mapped = _named(bars, mapping)
+        contracts = pd.Index(named).append(pd.Index(mapped[pd.notna(mapped)])).unique()
+        at_day, at_contract = days.get_indexer(bar_days), contracts.get_indexer(pd.Index(named))
         cell = at_day * len(contracts) + at_contract
         _refuse_twice(bars, cell)
         row_of = np.full(len(days) * len(contracts), NO_BAR, dtype=np.int64)
@@ -130,6 +159,13 @@ class _Grid:
         """(n,) figures of the bars at these days and contracts; NaN where either is negative or has no bar."""
         row = np.where((day >= 0) & (contract >= 0), self.row_of[day, contract], NO_BAR)
         return np.where(row >= 0, values[row], np.nan)
+
+
+def _named(bars: pd.DataFrame, mapping: pd.DataFrame) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
+    both = pd.concat([table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True)
+    names = told_apart(both["contract"], both[TRADE_DATE], _root(bars))
+    return names[:len(bars)], names[len(bars):]
 
 
 def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
@@ -151,19 +187,23 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     return table[names(LEG_COLUMNS)]
 
 
-def _held(grid: _Grid, mapping: pd.DataFrame) -> IntArray:
-    """(T,) contract held on each day of the grid: names carried forward, none taken again that was left."""
+def _held(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
+    """(T,) contract held on each day of the grid: names carried forward, none taken again that was left.
+
+    As long as the series has had one bar a day, a name that comes back is taken again: there is no other contract's bar to take.
+    """
     at_day = grid.days.get_indexer(_days(mapping))
     places, counts = np.unique(at_day, return_counts=True)
     if (counts > 1).any():
         twice = grid.days[places[counts > 1][0]]
         raise DataError(f"the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.")
     wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
-    wanted[at_day] = grid.contracts.get_indexer(pd.Index(mapping["contract"]))  # null is not found: NO_CONTRACT
+    wanted[at_day] = grid.contracts.get_indexer(pd.Index(_named(bars, mapping)[1]))  # null is not found: NO_CONTRACT
+    one_a_day = np.maximum.accumulate((grid.row_of != NO_BAR).sum(axis=1)) <= 1
     held = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     current, left = NO_CONTRACT, set[int]()
     for day, name in enumerate(wanted.tolist()):
-        if name not in (NO_CONTRACT, current) and name not in left:
+        if name not in (NO_CONTRACT, current) and (name not in left or one_a_day[day]):
             left.add(current)
             current = name
         held[day] = current
@@ -184,7 +224,7 @@ def _root_level_table(bars: pd.DataFrame) -> pd.DataFrame:
 def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     """The mapping of one root."""
     grid = _Grid.of(bars, bars.iloc[:0])
-    delivery = _deliveries(grid)
+    delivery = _deliveries(grid, root)
     nearest_first = np.argsort(delivery, kind="stable")
     day = np.arange(len(grid.days))
     open_interest = np.column_stack([
@@ -227,33 +267,25 @@ def _to_beat(open_interest: FloatArray, current: int, delivery: IntArray, month:
     return 0.0 if month > delivery[current] else np.inf
 
 
-def _deliveries(grid: _Grid) -> IntArray:
-    """(C,) delivery month of each contract, counted from year 0; a 3-digit name is the first such month it can be."""
+def _deliveries(grid: _Grid, root: str) -> IntArray:
+    """(C,) delivery month of each contract, counted from year 0."""
     deliveries = np.empty(len(grid.contracts), dtype=np.int64)
     for place, name in enumerate(grid.contracts):
         days = grid.days[grid.row_of[:, place] != NO_BAR]
-        deliveries[place] = _delivery(str(name), days[0])
+        deliveries[place] = _delivery(str(name), days[0], root)
         if days[-1].year - days[0].year >= _YEARS_BEFORE_A_NAME_RETURNS:
             raise DataError(f"{name} runs {days[0]:%Y-%m-%d} .. {days[-1]:%Y-%m-%d}, too long for one contract. "
                             "Write the year of delivery with two or four digits.")
     return deliveries
 
 
-def _delivery(name: str, first_day: pd.Timestamp) -> int:
-    """Months from year 0 to the delivery month that a contract's name ends in."""
-    found = _DELIVERY.search(name)
-    month = int(found[1][-2:]) if found else 0
-    if found is None or not 1 <= month <= 12:
-        raise DataError(f"contract {name!r} does not end in a delivery month; accepted are names such as RB2405, "
-                        "RB202405, RM405, RB2405.SHF. Rename it, or give a mapping (trade_date, contract).")
-    year = int(found[1][:-2])
-    if len(found[1]) == 4:
-        year += 2000 if year < 80 else 1900
-    elif len(found[1]) == 3:
-        year += first_day.year - first_day.year % 10
-        if year * 12 + month < first_day.year * 12 + first_day.month:
-            year += 10
-    return year * 12 + month
+def _delivery(name: str, first_day: pd.Timestamp, root: str) -> int:
+    """Months from year 0 to the delivery month that a contract's name holds."""
+    month = delivery_month(name, first_day, root)
+    if month is None:
+        raise DataError(f"contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
+                        "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract).")
+    return month
 
 
 # --- reading the tables ----------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ learnt of the past.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, OlderTerm
-
-_DELIVERY = re.compile(r"[A-Za-z]+(?:20)?(\d{4})$")
+from pairkit.market.deliveries import read_name
 
 
 class RuleChange(NamedTuple):
@@ -141,5 +139,13 @@ def _undone_before(spec: ContractSpec, day: str | None) -> dict[str, Any]:
 
 
 def _before(contract: str, term: OlderTerm) -> bool:
-    delivery = _DELIVERY.fullmatch(contract)
-    return delivery is not None and term.before_delivery is not None and delivery[1] < term.before_delivery
+    """Whether a contract is delivered before the term's month; a year of one digit has no place without its bars' dates."""
+    named = read_name(contract)
+    if named is None or term.before_delivery is None or len(named.year) == 1:
+        return False
+    return _months(named.year[-2:], named.month) < _months(term.before_delivery[:2], int(term.before_delivery[2:]))
+
+
+def _months(year: str, month: int) -> int:
+    """Months from 1950 to a month of a year of two digits: 50 to 99 are of the last century."""
+    return ((int(year) - 50) % 100) * 12 + month

@@ -78,6 +78,7 @@ class FaultServer:
         self.injected: list[str] = []
         self.rng = random.Random(0)
         self.hang_seconds = 0.3
+        self.moved_to = ""  # where the fault "moved" points
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -185,6 +186,11 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         def answer(self, fault: str | None, api: str, params: dict[str, Any], fields: list[str]) -> None:
             if fault in HTTP_FAULTS:
                 self.send(b"<html>no</html>", int(fault.split()[1]))
+            elif fault == "moved":
+                self.send_response(307)
+                self.send_header("Location", f"{server.moved_to}/{api}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
             elif fault == "closed":
                 self.close_connection = True
             elif fault == "time-out":

@@ -285,7 +285,8 @@ def test_what_lacks_rows_is_asked_for_again_later(server: FaultServer, tmp_path:
     assert not whole.findings
 
 
-@pytest.mark.parametrize("damage", ["flip a bit", "cut", "empty note", "other note", "no table"])
+@pytest.mark.parametrize("damage", ["flip a bit", "cut", "empty note", "other note", "no table", "a list", "a number",
+                                    "deep", "a pipe"])
 def test_a_damaged_entry_is_dropped_and_asked_for_again(server: FaultServer, tmp_path: Path, damage: str):
     """Whatever happened to the cache on disk, the answer is the provider's."""
     honest = client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
@@ -299,11 +300,26 @@ def test_a_damaged_entry_is_dropped_and_asked_for_again(server: FaultServer, tmp
         note_file.write_bytes(b"")
     elif damage == "other note":
         note_file.write_text(json.dumps({**json.loads(note_file.read_text()), "final": False}))
+    elif damage in ("a list", "a number", "deep"):
+        note_file.write_text({"a list": "[1, 2]", "a number": "7", "deep": "[" * 100_000}[damage])
+    elif damage == "a pipe":
+        note_file.unlink()
+        os.mkfifo(note_file)
     else:
         table_file.unlink()
     again = client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
     pd.testing.assert_frame_equal(honest.table, again.table)
     assert again.calls == 1
+
+
+def test_two_paths_on_one_host_are_two_providers(server: FaultServer):
+    """What one path answered is not given for the other; a name before the host is no part of it."""
+    here = settings_for(server)
+    urls = (here.url, here.url.replace("/dataapi", "/otherapi"), here.url.replace("http:", "https:"))
+    keys = [Question(here.model_copy(update={"url": url}).address, FUT_DAILY, WINDOW).key for url in urls]
+    assert len(set(keys)) == 3
+    named = here.model_copy(update={"url": here.url.replace("//", "//me:secret@")})
+    assert Question(named.address, FUT_DAILY, WINDOW).key == keys[0]
 
 
 def test_a_disk_that_refuses_costs_only_the_cache(server: FaultServer, tmp_path: Path):

@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 import requests
 
-from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.seam import Seam, without_token
 from pairkit.data.tushare.transport import BoundedRequests, BoundExceededError
-from pairkit.errors import TransportError
+from pairkit.errors import RefusedRequestError, TransportError
 from tests.tushare.conftest import settings_for
-from tests.tushare.server import DRIPS, FaultServer
+from tests.tushare.server import DRIPS, FaultServer, running
 
 WINDOW = {"ts_code": "RB2405.SHF", "start_date": "20240102", "end_date": "20240131"}
 PATIENCE_SECONDS = 0.3
@@ -93,3 +93,20 @@ def test_a_body_that_unpacks_to_too_much_is_given_up(packed_server: str):
     with pytest.raises(BoundExceededError, match="more than 1,000,000 bytes"):
         BoundedRequests(60, max_bytes=1_000_000).post(packed_server, json={}, timeout=5)
     assert len(BoundedRequests(60).post(packed_server, json={}, timeout=5).text) == 8_000_000
+
+
+def test_no_redirect_is_followed(server: FaultServer):
+    """A 307 would send the token to another host: nothing arrives there, and the refusal names the address to check."""
+    with running() as other:
+        server.moved_to = other.url
+        server.reset(lambda _number, _api: "moved")
+        with pytest.raises(RefusedRequestError, match="points to another address"):
+            Seam(settings_for(server)).ask("fut_daily", WINDOW, ["ts_code"])
+        assert len(server.asked) == 1
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("echo", ["%54%6f%6b%65%6e-1a", "token-1a", "TOKEN-1A", "tok%65n-1a", "Token%2D1a"])
+def test_a_token_is_the_same_in_any_spelling(echo: str):
+    """In capitals, in small letters, percent-encoded in whole or in part: it is taken out of what a server says."""
+    assert without_token(f"bad {echo}!", "Token-1a") == "bad ***!"

@@ -1,6 +1,6 @@
 """Answers on disk, found by the hash of their question: a table as Parquet, and beside it a note that seals it.
 
-The question is the endpoint's host, the interface, its parameters and fields; the token is no part of it. Each file is
+The question is the endpoint's whole address, the interface, its parameters and fields; the token is no part of it. Each file is
 written under another name and renamed, the note last, so that a kill leaves no half answer; what a killed writer leaves is
 swept by the next one. An entry whose bytes are not those its note names is dropped and asked for again. The folder can be
 deleted at any time.
@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import stat
 import time
 import uuid
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from pairkit.data.tushare.interfaces import Interface
 from pairkit.findings import Finding
 
 FORMAT = "pairkit.tushare/1"  # of the tables: raise it when cells are read otherwise
+_MOST_BYTES = 256 * 1024**2  # several times the largest answer of the protocol
 STALE_TMP_SECONDS = 3600.0  # a writer still at work is done in far less
 _log = logging.getLogger(__name__)
 _ARROW = {"name": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"), "day or none": pa.timestamp("ns"),
@@ -78,7 +80,7 @@ class AnswerCache:
             return None
         table_file, note_file = _files(self._folder, question)
         try:
-            note_bytes, table_bytes = note_file.read_bytes(), table_file.read_bytes()
+            note_bytes, table_bytes = (_bytes_of(file) for file in (note_file, table_file))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -86,7 +88,7 @@ class AnswerCache:
             return None
         try:
             return _opened(question, note_bytes, table_bytes)
-        except (ValueError, KeyError, TypeError, pa.ArrowException, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException, OSError) as error:
             _log.warning("dropped a damaged entry of the cache, %s: %s", note_file.name, error)
             for file in (note_file, table_file):
                 file.unlink(missing_ok=True)
@@ -119,6 +121,12 @@ class AnswerCache:
 def _files(folder: Path, question: Question) -> tuple[Path, Path]:
     place = folder / "tushare" / question.key[:2] / question.key
     return place.with_suffix(".parquet"), place.with_suffix(".json")
+
+
+def _bytes_of(file: Path) -> bytes:
+    """The bytes of a plain file that is no larger than what is ever kept; b"" of anything else, which is no entry."""
+    facts = file.lstat()
+    return file.read_bytes() if stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES else b""
 
 
 def _opened(question: Question, note_bytes: bytes, table_bytes: bytes) -> Entry:

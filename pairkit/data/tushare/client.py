@@ -99,7 +99,7 @@ class TushareClient:
         SourceError
             Of the type that says why there is no answer.
         """
-        question = Question(self.settings.endpoint, interface, params)
+        question = Question(self.settings.address, interface, params)
         kept = self._cache.get(question)
         if kept is not None and (kept.final or kept.expires_epoch > self.clock.epoch()):
             return Answer(kept.table, kept.findings, kept.fetched_utc)

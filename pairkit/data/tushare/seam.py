@@ -7,6 +7,7 @@ request goes through `transport`, which bounds the time and the size of the whol
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
@@ -16,9 +17,15 @@ import pandas as pd
 
 from pairkit.data.tushare.settings import TushareSettings, require_token
 from pairkit.data.tushare.words import error_of
-from pairkit.errors import MalformedAnswerError, SourceError, TransportError
+from pairkit.errors import MalformedAnswerError, RefusedRequestError, SourceError, TransportError
 
 _TRY_AGAIN = "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."
+
+
+def without_token(text: str, token: str) -> str:
+    """The text with the token out of it, in capitals or not, and also where its letters are percent-encoded."""
+    spelt = "".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token)
+    return re.sub(spelt, "***", text, flags=re.IGNORECASE) if token else text
 
 
 class Seam:
@@ -79,11 +86,14 @@ class Seam:
     def _typed(self, problem: Exception, api: str) -> SourceError:
         from requests import RequestException
 
-        from pairkit.data.tushare.transport import BoundExceededError
+        from pairkit.data.tushare.transport import BoundExceededError, RedirectedError
 
         if type(problem) is Exception:
-            token = self._settings.token.get_secret_value()
-            return error_of(str(problem).replace(token, "***"), api)
+            return error_of(without_token(str(problem), self._settings.token.get_secret_value()), api)
+        if isinstance(problem, RedirectedError):
+            return RefusedRequestError(f"TuShare at {self._settings.endpoint}, asked for {api}, points to another address. "
+                                       "The request holds the token and is sent nowhere else: check TUSHARE_URL, and ask over "
+                                       "https if it says http.")
         if isinstance(problem, BoundExceededError):
             return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
         kind = type(problem).__name__

@@ -66,6 +66,12 @@ class TushareSettings(BaseSettings):
         """Host and port that are asked."""
         return urlsplit(self.url).netloc
 
+    @property
+    def address(self) -> str:
+        """The whole of where questions go, without a user's name in it: two paths on one host may be two providers."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
 
 class StreamlitSecrets(TomlConfigSettingsSource):
     """`.streamlit/secrets.toml` as plain TOML: TUSHARE_TOKEN and the like, at the top of the file."""

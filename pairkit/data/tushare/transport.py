@@ -26,6 +26,10 @@ class BoundExceededError(Exception):
     """An answer took too long in all, or is too large; the text goes after "TuShare"."""
 
 
+class RedirectedError(Exception):
+    """The server points to another address. The request holds the token, so it is sent to no address but the user's own."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """What the SDK looks at in a response: whether it is one, and its text."""
@@ -59,6 +63,8 @@ class BoundedRequests:
         ------
         BoundExceededError
             The answer took longer than `seconds`, or has more than `max_bytes`.
+        RedirectedError
+            The server answers with a redirect, which is not followed.
         requests.RequestException
             No connection, or one that broke.
         """
@@ -67,7 +73,9 @@ class BoundedRequests:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, adapter)
             try:
-                with session.post(url, json=json, timeout=timeout, stream=True) as response:
+                with session.post(url, json=json, timeout=timeout, stream=True, allow_redirects=False) as response:
+                    if response.is_redirect:
+                        raise RedirectedError
                     answered = Answered(response.ok, self._body(response).decode("utf-8"))
             except (requests.RequestException, OSError):
                 if not watch.expired:
