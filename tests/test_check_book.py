@@ -9,7 +9,7 @@ import pytest
 from pairkit.audit import check_book, store
 from pairkit.audit.check_book import recall, remember
 from pairkit.audit.manifest import checked_manifest, read_manifest, run_manifest
-from pairkit.checks import CheckResult
+from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.pair import Provenance
@@ -91,3 +91,37 @@ def test_the_book_is_no_saved_run(tmp_path):
     found, = store.list_runs(tmp_path)
     assert found.id == saved.id
     assert [one["check"] for one in found.content["checks"]] == ["lookahead"]
+
+
+PAGES = 12
+
+
+def write_all(folder, names: tuple[str, ...]) -> None:
+    """Remember each of these checks, by a thread of its own, on the same twelve pages."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    pairs, together = [sealed()[:60 + page] for page in range(PAGES)], Barrier(len(names))
+
+    def write(name: str) -> None:
+        for pair in pairs:
+            together.wait(60)
+            remember(pair, CONFIG, [CheckResult(name, "passed", name, {}, {})], folder=folder)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(write, names))
+
+
+def test_threads_and_processes_lose_no_check(tmp_path):
+    """Two processes of four threads write their checks into the same pages at once: all are there."""
+    import multiprocessing
+
+    start = multiprocessing.get_context("spawn")
+    workers = [start.Process(target=write_all, args=(tmp_path, CHECKS[first:first + 4])) for first in (0, 4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    for page in range(PAGES):
+        assert tuple(one.check for one in recall(sealed()[:60 + page], CONFIG, folder=tmp_path)) == CHECKS

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from pairkit.audit.manifest import hash_of, write_whole
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame
 
 FOLDER = ".checks"
+_LOCK = ".checks.lock"
+_PATIENCE_SECONDS = 30.0
 _PAGE = TypeAdapter(list[CheckMade])
 
 
@@ -41,13 +44,17 @@ def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckRes
     page = _page(pair, config, folder)
     if page is None:
         raise RunError("checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which.")
-    known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(page.parent.with_name(_LOCK), timeout=_PATIENCE_SECONDS):  # what is read must not change before it is written back
+            known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
+            write_whole(page, canonical_json([one.to_dict() for one in in_order(known)], what="the book of checks"))
+    except Timeout as error:
+        raise RunError(f"{page.parent.with_name(_LOCK)} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
+                       "again, or remove the file if none does.") from error
     except OSError as error:
-        raise RunError(f"{page.parent} cannot be made: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
+        raise RunError(f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
                        "folder.") from error
-    write_whole(page, canonical_json([one.to_dict() for one in in_order(known)], what="the book of checks"))
 
 
 def recall(pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None) -> tuple[CheckResult, ...]:

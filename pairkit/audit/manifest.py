@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +221,7 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 def write_whole(target: Path, raw: bytes) -> Path:
     """The bytes in a file of this name, whole or not at all; RunError where they cannot be written."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")  # of this very call: threads write too
     try:
         with draft.open("wb") as file:
             file.write(raw)
