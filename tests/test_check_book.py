@@ -117,11 +117,11 @@ def test_threads_and_processes_lose_no_check(tmp_path):
     import multiprocessing
 
     start = multiprocessing.get_context("spawn")
-    workers = [start.Process(target=write_all, args=(tmp_path, CHECKS[first:first + 4])) for first in (0, 4)]
+    workers = [start.Process(target=write_all, args=(tmp_path, tuple(CHECKS)[first:first + 4])) for first in (0, 4)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(120)
         assert worker.exitcode == 0
     for page in range(PAGES):
-        assert tuple(one.check for one in recall(sealed()[:60 + page], CONFIG, folder=tmp_path)) == CHECKS
+        assert tuple(one.check for one in recall(sealed()[:60 + page], CONFIG, folder=tmp_path)) == tuple(CHECKS)
