@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pairkit.columns import METRICS
 
@@ -16,7 +16,15 @@ _COLUMNS = {metric.name: metric for metric in METRICS}
 
 
 class Metrics(dict[str, float]):
-    """The metrics of a run by name: a dict that a notebook shows as a table with units and meanings."""
+    """The metrics of a run by name: a dict that cannot be changed, and that a notebook shows as a table with units and meanings."""
+
+    def _refuse(self, *_arguments: Any, **_values: Any) -> NoReturn:
+        raise TypeError("the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[Metrics], tuple[dict[str, float]]]:
+        return Metrics, (dict(self),)
 
     def _repr_html_(self) -> str:
         return metrics_table(self)
@@ -50,6 +58,6 @@ def run_summary(run: BacktestRun) -> str:
 def _shown(value: float, unit: str) -> str:
     if math.isnan(value):
         return "n/a"
-    if unit == "fraction":
+    if unit.startswith("fraction"):
         return f"{value:.2%}"
     return f"{value:,.0f}" if float(value).is_integer() or unit == "CNY" else f"{value:,.3f}"

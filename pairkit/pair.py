@@ -56,6 +56,13 @@ class Leg:
     contract: NDArray[np.int64]
     contract_names: tuple[str, ...]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What a pickle or a copy is made into: its arrays are read-only again."""
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
     @property
     def contracts(self) -> tuple[str, ...]:
         """The names of the contracts on these rows, in their order."""

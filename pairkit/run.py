@@ -64,6 +64,14 @@ class BacktestRun:
     metrics: dict[str, float]
 
     def __post_init__(self) -> None:
+        self._freeze()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What a pickle or a copy is made into: its arrays are as read-only as the run's own."""
+        self.__dict__.update(state)
+        self._freeze()
+
+    def _freeze(self) -> None:
         for stage in (self.adjusted.market, self.adjusted[1:], self.indicators, self.gates, self.ledger):
             for array in stage:
                 array.setflags(write=False)
@@ -75,9 +83,18 @@ class BacktestRun:
     def _repr_html_(self) -> str:
         return run_summary(self)
 
-    @cached_property
+    @property
     def frame(self) -> pd.DataFrame:
-        """One row per bar by trade date, columns as in `columns.RUN_COLUMNS`."""
+        """One row per bar by trade date, columns as in `columns.RUN_COLUMNS`; a copy, so that the run stays what it was."""
+        return self._frame.copy(deep=False)  # pandas copies a column when it is written to
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """One row per round trip, the open one last, columns as in `columns.TRADE_COLUMNS`; a copy, as the frame is."""
+        return self._trades.copy(deep=False)
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
         ledger = self.ledger
         verdicts = {f"gate_{gate}": _words(VERDICTS, getattr(self.gates, gate)) for gate in GATES}
         return pd.DataFrame({
@@ -89,8 +106,7 @@ class BacktestRun:
         }, index=self.pair.trade_date)
 
     @cached_property
-    def trades(self) -> pd.DataFrame:
-        """One row per round trip, the open one last, columns as in `columns.TRADE_COLUMNS`."""
+    def _trades(self) -> pd.DataFrame:
         ledger = self.ledger
         entry_decided, entry_filled, exit_decided, exit_filled = ledger.trade_bars.T
         last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)

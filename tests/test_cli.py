@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -224,3 +226,28 @@ def test_smoke_fails_where_the_snapshot_is_not_whole(cli, tmp_path):
     answer = cli("smoke", "--dir", tmp_path, "--json")
     told = json.loads(answer.out)
     assert (answer.code, told["passed"], len(told["steps"])) == (1, False, 1)
+
+
+def test_audit_of_a_short_pair_runs_what_has_room(cli, folder):
+    """Each other check is named with the bars that it needs; the exit code is that of the checks that ran."""
+    answer = cli("audit", "small", "RB", "HC", "--dir", folder, "--check", "realism", "--check", "walk_forward", "--json")
+    found = json.loads(answer.out)
+    assert [one["check"] for one in found["checks"]] == ["realism"]
+    assert list(found["left_out"]) == ["walk_forward"]
+    assert "need 1,094" in found["left_out"]["walk_forward"]
+    assert answer.code == (found["checks"][0]["verdict"] == "failed")
+    alone = cli("audit", "small", "RB", "HC", "--dir", folder, "--check", "walk_forward")
+    assert alone.code == 2
+    assert "not run walk_forward: " in alone.out
+
+
+def test_a_console_without_chinese_gets_the_rest(folder, tmp_path):
+    """ASCII alone: the metrics and the manifest come, with replacements in place of what it cannot show."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PAIRKIT_RUNS": str(tmp_path / "runs"), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "pairkit", "run", "small", "RB", "HC", "--dir", str(folder), "--manifest",
+               str(tmp_path / "my run.json")]
+    made = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert (tmp_path / "my run.json").is_file()
+    again = made.stdout.decode("ascii").strip().splitlines()[-1].partition("again: ")[2]
+    assert shlex.split(again)[-3:] == [str(tmp_path / "my run.json"), "--dir", str(folder)]

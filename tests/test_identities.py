@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
+import math
 import os
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairkit.audit.manifest import run_manifest
 from pairkit.run import run_backtest
 from tests.pairs import SEEDS, draw_config, draw_pair
 
@@ -115,3 +121,23 @@ def test_6_5_the_same_input_gives_the_same_bytes_in_another_process():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
     assert answer.stdout.split() == [digest(seed) for seed in seeds]
+
+
+def test_what_is_done_to_a_table_stays_without_effect_on_the_run():
+    """A frame, trades or metrics changed in a notebook leave run, manifest and report what they were; arrays stay read-only."""
+    run = run_backtest(draw_pair(3), draw_config(3))
+    sealed = run_manifest(run).content
+    frame, trades = run.frame, run.trades
+    frame["equity"] = 1.0
+    frame.loc[frame.index[0], "z"] = 99.0
+    del trades["net"]
+    with pytest.raises(TypeError, match="cannot be changed"):
+        run.metrics["sharpe"] = 9.0
+    with pytest.raises(TypeError, match="cannot be changed"):
+        run.metrics.update(sharpe=9.0)
+    assert run_manifest(run).content == sealed
+    for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
+        assert run_manifest(other).content == sealed
+        arrays = [*other.indicators, *other.ledger, *other.gates, *other.adjusted.market, other.pair.y.close, other.pair.x.leave]
+        assert not any(array.flags.writeable for array in arrays)
+    assert dict(run.metrics) == json.loads(json.dumps(run.metrics)) or math.isnan(sum(run.metrics.values()))

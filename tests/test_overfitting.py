@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config
 from tests.test_cli import PROJECT
 
-BASE = draw_config(3, exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False)
+BASE = draw_config(3, max_participation=0.0, exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False)
 SPACE = {"entry_z": [0.8, 1.0, 1.2, 1.4], "max_holding_days": [5, 10]}
 QUICK = {"blocks": 6, "draws": 50}
 
@@ -321,3 +322,16 @@ def test_the_panel_says_whose_trials_were_counted():
     assert "**480** trials: the trials really made on this pair" in page.markdown[0].value
     assert len(page.get("plotly_chart")) == 2
     assert page.table[0].value["Figure"].iloc[0] == "Sharpe ratio"
+
+
+@pytest.mark.parametrize(("figures", "verdict"), [
+    ({"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "passed"),
+    ({"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.1, "closed": 30.0}, "noted"),   # a plateau: the rank is a coin
+    ({"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.7, "closed": 30.0}, "failed"),  # and what was best loses
+    ({"dsr": 0.40, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "failed"),
+    ({"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 9.0}, "noted"),    # too few trades to say
+    ({"dsr": 0.70, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "noted")])
+def test_the_verdict_weighs_loss_and_trades_not_rank_alone(pair, figures, verdict):
+    """Each bound by itself, the other figures being good."""
+    found = overfitting(pair, BASE, SPACE, **QUICK)
+    assert replace(found, figures={**found.figures, **figures}).verdict == verdict

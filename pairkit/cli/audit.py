@@ -51,15 +51,17 @@ def audit_command(
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     case = Case(pair if first is last is None else pair.between(first, last), config, opened)
     tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
-    results, whole = _made(case, asked, given, quiet=as_json)
+    results, left_out, whole = _made(case, asked, given, quiet=as_json)
     if as_json:
         typer.echo(json.dumps({"snapshot": opened.id, "y": pair.y_spec.code, "x": pair.x_spec.code,
                                "config": config.model_dump(mode="json"),
-                               "checks": [one.to_dict() for one in results], "cancelled": not whole}))
+                               "checks": [one.to_dict() for one in results], "left_out": left_out, "cancelled": not whole}))
     else:
-        _print(results, simulated=pair.provenance.simulated)
+        _print(results, left_out, simulated=pair.provenance.simulated)
     if not whole:
         typer.secho(f"stopped early: {len(results)} of {len(asked)} checks were made and are kept.", fg="yellow", err=True)
+        raise typer.Exit(NOT_DONE)
+    if left_out and not results:
         raise typer.Exit(NOT_DONE)
     if any(one.verdict == "failed" for one in results):
         raise typer.Exit(FAILED)
@@ -79,23 +81,29 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
     return given
 
 
-def _made(case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool) -> tuple[list[CheckResult], bool]:
-    """The results of the checks that were made, each kept in the book at once, and whether these are all."""
+def _made(
+    case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool
+) -> tuple[list[CheckResult], dict[str, str], bool]:
+    """The results of the checks that ran, each kept in the book at once; why others could not; whether none was stopped."""
     from pairkit.errors import CancelledError
     from pairkit.research.laboratory import examine_and_keep
 
     results: list[CheckResult] = []
+    left_out: dict[str, str] = {}
     with watched("audit", quiet=quiet) as (progress, cancelled):
         try:
-            for _, found in examine_and_keep(case, asked, given, progress=progress, cancelled=cancelled):
+            for _, found in examine_and_keep(case, asked, given, progress=progress, cancelled=cancelled,
+                                             left_out=left_out.__setitem__):
                 results.append(found.result())
         except CancelledError:
-            return results, False
-    return results, True
+            return results, left_out, False
+    return results, left_out, True
 
 
-def _print(results: list[CheckResult], *, simulated: bool) -> None:
+def _print(results: list[CheckResult], left_out: dict[str, str], *, simulated: bool) -> None:
     for one in results:
         typer.echo(f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {one.sentence}")
+    for check, why in left_out.items():
+        typer.echo(f"{typer.style('not run', fg='yellow')} {check}: {why}")
     if simulated:
         typer.echo("SIMULATED DATA: no market traded these prices.")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pairkit.audit.check_book import remember
 from pairkit.audit.trials import note_run, tried
 from pairkit.checks import CheckName
-from pairkit.errors import ConfigError
+from pairkit.errors import ConfigError, DataError, RunError
 from pairkit.research.experiment import Cancelled, Case, Checked, Experiment, Option, Progress, Settings
 from pairkit.run import run_backtest
 
@@ -183,11 +183,13 @@ def examine(
 def examine_and_keep(
     case: Case, checks: Iterable[str], settings: Mapping[str, Settings] | None = None, *,
     progress: Callable[..., None] | None = None, cancelled: Cancelled | None = None,
+    left_out: Callable[[CheckName, str], None] | None = None,
 ) -> Iterator[tuple[CheckName, Checked]]:
     """As `examine`, one check after the other; each goes into the book of checks as soon as it is made.
 
     The run itself is counted as a trial on its pair. The configs that a check tries around it are not: nobody chooses among them,
-    and a check must not make the next one harsher.
+    and a check must not make the next one harsher. A check for which the pair is too short is told to `left_out` with what it
+    needs, and the others go on; without `left_out` it ends them all.
 
     Raises
     ------
@@ -195,7 +197,13 @@ def examine_and_keep(
         The book cannot be written; the check it was made for has been handed over by then.
     """
     for check in [experiment_of(name).check for name in checks]:
-        found = examine(case, [check], settings, progress=progress, cancelled=cancelled)[check]
+        try:
+            found = examine(case, [check], settings, progress=progress, cancelled=cancelled)[check]
+        except (DataError, RunError) as error:
+            if left_out is None:
+                raise
+            left_out(check, str(error))
+            continue
         yield check, found
         if case.pair.provenance.snapshot_id:
             remember(case.pair, case.config, [found.result()])

@@ -27,7 +27,7 @@ from pairkit.audit.trials import TrialCount
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
-from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
+from pairkit.metrics import BARS_A_YEAR, LEAST_TRADES, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
@@ -39,7 +39,7 @@ from pairkit.research.sweep import config_of
 from pairkit.run import BacktestRun, run_backtest
 
 FloatArray = NDArray[np.float64]
-MOST_PBO, LEAST_DSR, LUCK_DSR = 0.5, 0.95, 0.5
+MOST_PBO, MOST_LOSS, LEAST_DSR, LUCK_DSR = 0.5, 0.5, 0.95, 0.5
 
 # Figure -> unit and convention.
 CONVENTIONS: Mapping[str, tuple[str, str]] = {
@@ -51,6 +51,7 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
     "years": ("years", "that the returns cover, at 252 bars a year"),
     "trials": ("count", "configs tried on this pair that traded: by the trial ledger, else of this check"),
     "best_by_luck": ("a year", "expected highest Sharpe ratio of so many skill-less trials of the same variance"),
+    "closed": ("trades", "closed under this config; psr and dsr over fewer than 10 are weak"),
     "dsr": ("probability", "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
     "min_backtest_years": ("years", "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"),
     "pbo": ("probability", "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"),
@@ -85,14 +86,15 @@ class Overfitting:
 
     @property
     def verdict(self) -> Verdict:
-        """Failed where luck is the likelier reading: PBO above 50 %, or DSR below 50 %. Passed where PBO is at most 50 % and DSR
-        at least 95 %. Noted in between, and for a config that never traded, or with too few trials for a DSR."""
-        dsr, chance = self.figures["dsr"], self.figures["pbo"]
+        """Failed where luck is the likelier reading: DSR below 50 %, or PBO above 50 % and a loss out of sample in more than half
+        of the splits: on a plateau of like settings the rank alone is a coin. Passed where DSR is at least 95 %, PBO at most 50 %
+        and 10 trades are closed. Noted in between, and for a config that never traded, or with too few trials for a DSR."""
+        dsr, chance, loss = (self.figures[name] for name in ("dsr", "pbo", "pbo_loss"))
         if math.isnan(dsr):
             return "noted"
-        if chance > MOST_PBO or dsr < LUCK_DSR:
+        if dsr < LUCK_DSR or (chance > MOST_PBO and loss > MOST_LOSS):
             return "failed"
-        return "passed" if dsr >= LEAST_DSR else "noted"
+        return "passed" if dsr >= LEAST_DSR and chance <= MOST_PBO and self.figures["closed"] >= LEAST_TRADES else "noted"
 
     def result(self) -> CheckResult:
         """The outcome in the shape of all checks."""
@@ -109,9 +111,10 @@ class Overfitting:
         trials = f"{its['trials']:,.0f} trials" + (" made on the pair" if self.counted_by == "ledger" else " of this check")
         if math.isnan(its["dsr"]):
             return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
+        few = f" Only {its['closed']:.0f} trades are closed, so the DSR is weak." if its["closed"] < LEAST_TRADES else ""
         return (f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
                 f"luck (DSR {its['dsr']:.0%}); the best in sample is no better than the median out of sample in "
-                f"{its['pbo']:.0%} of splits (PBO): {reading}.")
+                f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}")
 
 
 def overfitting(
@@ -268,7 +271,8 @@ def _figures(run: BacktestRun, count: TrialCount, found: Pbo, interval: SharpeIn
         "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "psr": run.metrics["psr"],
         "min_track_years": bars_needed / BARS_A_YEAR, "years": len(returns) / BARS_A_YEAR,
         "trials": float(count.with_sharpe), "best_by_luck": count.best_by_luck(len(returns)) * math.sqrt(BARS_A_YEAR),
-        "dsr": count.deflated_sharpe(run), "min_backtest_years": min_backtest_length(count.with_sharpe, sharpe),
+        "closed": float((run.ledger.trade_bars[:, 3] >= 0).sum()), "dsr": count.deflated_sharpe(run),
+        "min_backtest_years": min_backtest_length(count.with_sharpe, sharpe),
         "pbo": found.pbo, "pbo_loss": found.loss_share,
         "spa": test.consistent, "spa_lower": test.lower, "spa_upper": test.upper}
 

@@ -17,6 +17,7 @@ _NAMES = {
     "sharpe": "Sharpe ratio", "sharpe_low": "Its interval, low end", "sharpe_high": "Its interval, high end",
     "psr": "Probabilistic Sharpe ratio (PSR)", "min_track_years": "Least track record (MinTRL)", "years": "Length of the data",
     "trials": "Trials", "best_by_luck": "Best of them by luck alone", "dsr": "Deflated Sharpe ratio (DSR)",
+    "closed": "Closed trades",
     "min_backtest_years": "Least backtest length (MinBTL)", "pbo": "Probability of overfitting (PBO)",
     "pbo_loss": "Splits in which the choice loses", "spa": "SPA p-value", "spa_lower": "SPA, lower bound",
     "spa_upper": "SPA, upper bound"}

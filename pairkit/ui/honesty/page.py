@@ -23,7 +23,7 @@ from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
 
-JOB, FOUND, PART = "honesty_job", "honesty_found", "check"
+JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
 _MOST_KEPT = 32
 
 
@@ -78,6 +78,8 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
             given[option.name] = _widget(experiment.check, option)
         asked = st.button("Make this check", key=f"{experiment.check}_start", icon=":material/play_arrow:", disabled=running(JOB))
     found = st.session_state.get(FOUND, {}).get((*_run_key(case), experiment.check))
+    if (why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), experiment.check))) is not None:
+        st.warning(views.escape(why), icon=":material/straighten:")
     if found is not None:
         _tell(found.result())
         theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
@@ -123,10 +125,16 @@ def _drawing(check: CheckName) -> Callable[[Checked, ThemeName], None]:
 def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
     """Start the checks in a thread; each is kept as soon as it is made, so that a stop loses only the one under way."""
     kept: dict[Any, Checked] = st.session_state.setdefault(FOUND, {})
+    no_room: dict[Any, str] = st.session_state.setdefault(NO_ROOM, {})
     run = _run_key(case)
 
+    def left_out(check: CheckName, why: str) -> None:
+        no_room[*run, check] = why
+
     def work(progress: Note, cancelled: Callable[[], bool]) -> int:
-        for check, found in examine_and_keep(case, settings, settings, progress=progress, cancelled=cancelled):
+        for check, found in examine_and_keep(case, settings, settings, progress=progress, cancelled=cancelled,
+                                             left_out=left_out):
+            no_room.pop((*run, check), None)
             kept.pop((*run, check), None)
             kept[*run, check] = found
             for oldest in list(kept)[:-_MOST_KEPT]:
