@@ -16,12 +16,12 @@ _COLUMNS = {metric.name: metric for metric in METRICS}
 
 
 class Metrics(dict[str, float]):
-    """The metrics of a run by name: a dict that cannot be changed, and that a notebook shows as a table with units and meanings."""
+    """The metrics of a run by name: a dict that cannot be changed; a notebook shows it as a table with units and meanings."""
 
     def _refuse(self, *_arguments: Any, **_values: Any) -> NoReturn:
         raise TypeError("the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[Metrics], tuple[dict[str, float]]]:
         return Metrics, (dict(self),)

@@ -194,12 +194,12 @@ def pair_from_frames(
     Raises
     ------
     DataError
-        A column is missing, given twice or not numeric, a number is infinite, dates are repeated, out of order, not daily or carry
-        a time, the legs have no days in common, or are in two currencies.
+        A column is missing, given twice or not numeric, a number is infinite, dates are repeated, out of order, not daily or
+        carry a time, the legs have no days in common, or are in two currencies.
     """
     if y_spec.currency != x_spec.currency:
-        raise DataError(f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, since "
-                        "its money is added up. Convert one leg's prices, and say so in its spec.")
+        raise DataError(f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, "
+                        "since its money is added up. Convert one leg's prices, and say so in its spec.")
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
     legs = {}
@@ -231,8 +231,8 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
     try:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
-        raise DataError(f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow table with "
-                        f"a column {TRADE_DATE}.") from None
+        raise DataError(f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow "
+                        f"table with a column {TRADE_DATE}.") from None
     if TRADE_DATE not in converted.columns:
         raise DataError(f"{who} has no column {TRADE_DATE}, and a {type(table).__name__} has no index to hold the dates; add it.")
     return converted.set_index(TRADE_DATE)
@@ -300,7 +300,8 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise DataError(f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN.") from error
     if np.isinf(values).any():
-        raise DataError(f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing as NaN.")
+        raise DataError(f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
+                        "as NaN.")
     return values
 
 

@@ -243,6 +243,25 @@ def test_data_and_hash_rewritten_together_are_found_by_the_pinned_id(folder, sea
         open_snapshot(folder, expect_id=sealed.id)
 
 
+def other_mapping(folder):
+    """The mapping of one day, with hashes that fit, to a contract that has no bar."""
+    table = pq.read_table(folder / "mapping.parquet")
+    place = table.schema.get_field_index("contract")
+    names = [*table["contract"].to_pylist()[:-1], "RB2599"]
+    table = table.set_column(place, table.schema.field(place), pa.array(names, table.schema.field(place).type))
+    rewrite(folder, "mapping.parquet", tables.to_parquet(table))
+    reseal(folder, lambda manifest: resource(manifest, "mapping.parquet").update(content_hash=content_hash(table)))
+
+
+def specs_twice(folder):
+    """A second spec of RB, on other terms, with hashes that fit."""
+    plain = json.loads((folder / "specs.json").read_bytes())
+    again = {**next(spec for spec in plain["specs"] if spec["code"] == "RB"), "tick": 5.0}
+    raw = canonical_json({"specs": [*plain["specs"], again]})
+    rewrite(folder, "specs.json", raw)
+    reseal(folder, lambda manifest: manifest["contract_specs"].update(sha256=hashlib.sha256(raw).hexdigest()))
+
+
 @pytest.mark.parametrize(("tamper", "says"), [
     (lambda folder: rewrite(folder, "bars.parquet", b"PAR1 not really"), "not a Parquet table"),
     (lambda folder: rewrite(folder, "bars.parquet", (folder / "mapping.parquet").read_bytes()), "has the columns"),
@@ -251,6 +270,12 @@ def test_data_and_hash_rewritten_together_are_found_by_the_pinned_id(folder, sea
     (lambda folder: reseal(folder, lambda m: m["contract_specs"].update(sha256="0" * 64)), "contradicts itself"),
     (lambda folder: reseal(folder, lambda m: m["data_scope"].update(symbols=["RB"])), "name different roots"),
     (lambda folder: rewrite(folder, "specs.json", b'{"specs":[]}'), "contradicts itself"),
+    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(rows=7)), "rows is 7, that of the bars"),
+    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(end="2031-01-01")), "end is 2031-01-01"),
+    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(start="![x](http://far.invalid/x.png)")), "data_scope.start"),
+    (lambda folder: reseal(folder, lambda m: m["findings"][0].update(dates=["[a](http://far.invalid)"])), "findings.0.dates"),
+    (lambda folder: other_mapping(folder), "mapping names contracts that have no bar there: RB2599 of RB"),
+    (lambda folder: specs_twice(folder), "two specs of RB"),
 ], ids=lambda part: part if isinstance(part, str) else "")
 def test_a_forged_snapshot_whose_parts_disagree_is_refused(folder, tamper, says):
     """Hashes that fit do not help where tables, specs and scope contradict one another."""

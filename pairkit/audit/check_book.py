@@ -44,13 +44,14 @@ def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckRes
     page = _page(pair, config, folder)
     if page is None:
         raise RunError("checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which.")
+    lock = page.parent.with_name(_LOCK)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(page.parent.with_name(_LOCK), timeout=_PATIENCE_SECONDS):  # what is read must not change before it is written back
+        with FileLock(lock, timeout=_PATIENCE_SECONDS):  # what is read must not change before it is written back
             known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
             write_whole(page, canonical_json([one.to_dict() for one in in_order(known)], what="the book of checks"))
     except Timeout as error:
-        raise RunError(f"{page.parent.with_name(_LOCK)} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
+        raise RunError(f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
                        "again, or remove the file if none does.") from error
     except OSError as error:
         raise RunError(f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "

@@ -182,6 +182,11 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
         listed = [ContractSpec(**terms) for terms in plain["specs"]]
     except (KeyError, TypeError, ValidationError) as error:
         raise SnapshotError(f"{SPECS} does not hold contract specs: {error}. Take the snapshot again.") from error
+    codes = [spec.code for spec in listed]
+    twice = sorted({code for code in codes if codes.count(code) > 1})
+    if twice:
+        raise SnapshotError(f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
+                            "pairkit: take the snapshot again.")
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
 
 
@@ -192,6 +197,23 @@ def _check_fits_together(sealed: Sealed, specs: Mapping[str, ContractSpec], bars
         raise SnapshotError(f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
                             f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
                             "pairkit: take it again.")
+    _check_scope(sealed.manifest["data_scope"], bars)
+    contracts, named = (set(zip(*(table[name].to_pylist() for name in ("root", "contract")), strict=True))
+                        for table in (bars, mapping))
+    unknown = sorted(f"{contract} of {root}" for root, contract in named - contracts if contract is not None)
+    if unknown:
+        raise SnapshotError(f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. The tables were not "
+                            "written together: take the snapshot again.")
+
+
+def _check_scope(scope: Mapping[str, Any], bars: pa.Table) -> None:
+    """Rows, start and end that the manifest states are those of the bars."""
+    span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
+    found = {"rows": bars.num_rows, "start": span["min"].isoformat(), "end": span["max"].isoformat()}
+    wrong = [f"{name} is {scope[name]}, that of the bars {value}" for name, value in found.items() if scope[name] != value]
+    if wrong:
+        raise SnapshotError(f"data_scope contradicts the tables: {'; '.join(wrong)}. The manifest was not written by pairkit: "
+                            "take the snapshot again.")
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,7 @@ SPECS = "specs.json"
 NOTES = "README.md"
 MAX_FILE_BYTES = 2 * 1024**3
 _RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
+_DAY = r"^\d{4}-\d\d-\d\d$"
 _HEX = r"^[0-9a-f]{64}$"
 Progress = Callable[[str, float], None]
 
@@ -54,8 +55,8 @@ class _DataScope(BaseModel):
     source_version: str
     api: str
     symbols: list[str] = Field(min_length=1)
-    start: str
-    end: str
+    start: str = Field(pattern=_DAY)
+    end: str = Field(pattern=_DAY)
     units: dict[str, str]
     fetched_at: str | None
     rows: int = Field(ge=1)
@@ -74,7 +75,7 @@ class _Finding(_Strict):
     message: str
     root: str
     count: int
-    dates: list[str]
+    dates: list[Annotated[str, Field(pattern=_DAY)]]
 
 
 class _Runtime(_Strict):

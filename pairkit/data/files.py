@@ -167,7 +167,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
         if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique()).sort_values()):
-            raise DataError(f"{root} has {instead} bars; pairkit takes daily ones, one row for each session.")
+            raise DataError(f"{root!s} has {instead} bars; pairkit takes daily ones, one row for each session.")
         _tell_absent(str(root), of_root, findings)
     return bars
 

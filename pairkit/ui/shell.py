@@ -191,7 +191,7 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
     """A line per snapshot: what is in it."""
     return "  \n".join(
         f"**{views.escape(one.name)}**{' (simulated)' if one.simulated else ''}: {len(one.roots)} roots, "
-        f"{one.start} to {one.end}, {one.rows:,} rows, id {one.id[:12]}" for one in usable.values())
+        f"{views.escape(one.start)} to {views.escape(one.end)}, {one.rows:,} rows, id {one.id[:12]}" for one in usable.values())
 
 
 def _accept_short(name: str, labels: dict[str, str]) -> None:

@@ -89,7 +89,7 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
     label = " :orange-badge[simulated]" if one.simulated else ""
     return {
         "Snapshot": f"**{escape(one.name)}**{label}", "State": f":green[✓ verified]{again}", "Age": age(one.created_utc, now),
-        "From": one.start, "To": one.end, "Roots": roots_in_short(one.roots), "Bars": f"{one.rows:,}",
+        "From": escape(one.start), "To": escape(one.end), "Roots": roots_in_short(one.roots), "Bars": f"{one.rows:,}",
         "Findings": f"{one.findings:,}", "Source": escape(one.source), "Id": f"`{one.id[:12]}`"}
 
 
@@ -165,7 +165,7 @@ def _terms(spec: ContractSpec) -> list[dict[str, str]]:
     known = "rule changes known to pairkit"
     return rows + [
         {"Term": f"{term.field.replace('_', ' ')}, "
-                 + (f"before {term.before_date}" if term.before_date else f"contracts before {term.before_delivery}"),
+                 + (f"before {escape(term.before_date)}" if term.before_date else f"contracts before {term.before_delivery}"),
          "Value": _plain(term.value), "Source": escape(spec.source_of(term.field)) if term.before_date else known}
         for term in spec.older]
 

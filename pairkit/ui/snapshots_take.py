@@ -65,7 +65,7 @@ class TakeJob:
                                   progress=self._note, cancelled=self.stop.is_set)
             snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
             self.summary = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-                            f"{scope['start']} to {scope['end']}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
+                            f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
             self.error, self.stale = "", taken.stale
         except PairkitError as error:
             self.error = str(error)

@@ -136,8 +136,8 @@ def findings(found: tuple[Finding, ...]) -> None:
     if not found:
         st.caption("Nothing was found about the data of this pair.")
         return
-    rows = [{"Severity": one.severity, "Root": one.root or "all", "Finding": escape(one.message), "Count": one.count,
-             "First dates": ", ".join(one.dates)} for one in found]
+    rows = [{"Severity": one.severity, "Root": escape(one.root) or "all", "Finding": escape(one.message), "Count": one.count,
+             "First dates": escape(", ".join(one.dates))} for one in found]
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data")
 
 
