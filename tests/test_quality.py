@@ -244,3 +244,25 @@ def test_findings_count_all_and_show_the_first_days():
     finding = next(finding for finding in examine(bars) if finding.kind == "zero_settle")
     assert (finding.root, finding.count, finding.dates) == ("M", 80, iso(*range(10)))
     assert "80" in finding.message
+
+
+@pytest.mark.parametrize("thin", [False, True])
+@pytest.mark.parametrize("factor", [10.0, 0.1, 1.3])
+def test_a_close_with_a_digit_too_many_is_a_spike(thin, factor):
+    """Ten times too large, a tenth, or a third off, for one day; also on a series that hardly moves, whose median step is 0."""
+    bars = clean()
+    mine = bars["root"] == "RB"
+    if thin:
+        bars.loc[mine, "close"] = np.where(np.arange(mine.sum()) % 7 == 0, 3001.0, 3000.0)
+    day = bars.loc[mine, "trade_date"].iloc[40]
+    bars.loc[mine & (bars["trade_date"] == day), "close"] *= factor
+    spikes = [finding for finding in examine(bars) if finding.kind == "spike"]
+    assert [(one.root, one.severity, one.dates) for one in spikes] == [("RB", "error", (f"{day:%Y-%m-%d}",))]
+
+
+def test_a_step_that_stays_is_no_spike():
+    """A level that a price goes to and keeps is a gap: news, or a roll."""
+    bars = clean()
+    mine = bars["root"] == "RB"
+    bars.loc[mine & (bars["trade_date"] >= bars["trade_date"].iloc[40]), ["open", "high", "low", "close", "settle"]] *= 1.4
+    assert not [finding for finding in examine(bars) if finding.kind == "spike"]

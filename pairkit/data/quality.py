@@ -11,6 +11,7 @@ that is not a repeat, not without volume and not another contract's; it is not o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from pairkit.market.rolls import lost_bars
 FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
+_LEAST_SPIKE = math.log(1.2)  # no exchange lets a price move so far and back within two days
 _MIN_RETURNS = 30  # fewer say nothing of how far a price usually moves
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
 _SAME_VOLUME = 1e-3
@@ -80,11 +82,13 @@ class _Bars:
 
     @cached_property
     def sigma(self) -> FloatArray:
-        """(N,) robust deviation of the root's daily log returns; NaN where the root has too few of them."""
+        """(N,) robust deviation of the root's daily log returns, of those that move where most do not; NaN with too few of them."""
         returns = pd.Series(self.log_close - self.beside(self.log_close, 1))
         returns = returns.where(returns.groupby(self.root).transform("count") >= _MIN_RETURNS)
         distance = (returns - returns.groupby(self.root).transform("median")).abs()
-        return np.asarray(_MAD_TO_SIGMA * distance.groupby(self.root).transform("median"))
+        usual = distance.groupby(self.root).transform("median")
+        moved = distance.where(distance > 0.0).groupby(self.root).transform("median")  # where most days stand still
+        return np.asarray(_MAD_TO_SIGMA * usual.where(usual > 0.0, moved))
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +230,15 @@ def _gap(bars: _Bars) -> Marks:
     return (step > GAP_SIGMAS * bars.sigma) & (bars.sigma > 0)
 
 
+def _spike(bars: _Bars) -> Marks:
+    """A close far from the one before and the one after, which are near each other: a digit too many, or another contract's price."""
+    before, after = bars.beside(bars.log_close, 1), bars.beside(bars.log_close, -1)
+    away = np.minimum(np.abs(bars.log_close - before), np.abs(bars.log_close - after))
+    same_side = (bars.log_close > before) == (bars.log_close > after)
+    near = np.abs(after - before) < away / 2.0
+    return np.asarray(same_side & near & (away > np.maximum(GAP_SIGMAS * bars.sigma, _LEAST_SPIKE)))
+
+
 _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
     ("zero_settle", "warning", _zero_settle, "bars with settle 0 and a valid close"),
     ("ohlc_contradiction", "warning", _contradictory, "bars whose open or close lies outside low .. high"),
@@ -236,6 +249,7 @@ _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
     ("no_trade", "info", _no_trade, "bars with a close but no volume: nothing fills there"),
     ("wrong_contract", "warning", _wrong_contract,
      "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs"),
+    ("spike", "error", _spike, "closes more than a fifth away from both neighbours, which agree: a digit too many, most likely"),
     ("large_gap", "warning", _gap, f"steps from close to close above {GAP_SIGMAS:g} robust deviations: a roll, a bad tick, news"),
 )
 

@@ -20,9 +20,10 @@ from pairkit.data.tushare.breaker import Breaker
 from pairkit.data.tushare.cache import STALE_TMP_SECONDS, AnswerCache, Entry, Question
 from pairkit.data.tushare.cells import typed
 from pairkit.data.tushare.client import ATTEMPTS, DEADLINE_SECONDS, TushareClient
-from pairkit.data.tushare.interfaces import FUT_DAILY, FUT_MAPPING
+from pairkit.data.tushare.interfaces import FUT_DAILY, FUT_MAPPING, main_code
 from pairkit.data.tushare.pacing import Pacer
 from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.settings import TushareSettings
 from pairkit.data.tushare.words import error_of
 from pairkit.errors import SourceError
 from tests.tushare.conftest import FakeClock, settings_for, source_for
@@ -215,6 +216,25 @@ def test_threads_share_one_pace():
         thread.join()
     assert len(made) == 40
     assert all(later - earlier >= 59.9 for earlier, later in zip(made, made[7:], strict=False))
+
+
+def test_each_interface_keeps_its_own_pace():
+    """fut_basic may be called 80 times a minute, fut_daily 120, others 200, all less the share that is left to others."""
+    clock = FakeClock()
+    settings = TushareSettings(token="any", _env_file=None)
+    client = TushareClient(settings, clock=clock, cache=AnswerCache(None))
+    for api, limit in (("fut_basic", 64), ("fut_daily", 96), ("fut_mapping", 160)):
+        began = clock.now
+        for _ in range(limit):
+            client._pacer.wait(api, lambda: None)
+        assert clock.now == began
+        client._pacer.wait(api, lambda: None)
+        assert clock.now >= began + 59.9
+
+
+def test_the_mapping_of_the_thirty_year_bond_is_asked_under_its_own_code():
+    """TL.CFX is the continuous series of T; the main series of TL is TL0.CFX. Every other root is its own code."""
+    assert (main_code("TL", "CFFEX"), main_code("T", "CFFEX"), main_code("RB", "SHFE")) == ("TL0.CFX", "T.CFX", "RB.SHF")
 
 
 def test_the_breaker_opens_rests_and_tries_once():

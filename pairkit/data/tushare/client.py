@@ -73,8 +73,10 @@ class TushareClient:
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
-        calls = int(settings.calls_per_minute * settings.pacing_share)
-        self._pacer = shared_pacer(settings.endpoint, calls) if clock is None else Pacer(calls, clock)
+        calls, share = settings.calls_per_minute, settings.pacing_share
+        of = {api: int(min(own, calls) * share) for api, own in settings.calls_per_minute_of.items()}
+        self._pacer = (shared_pacer(settings.endpoint, int(calls * share), tuple(sorted(of.items()))) if clock is None
+                       else Pacer(int(calls * share), clock, of))
         self._breaker = Breaker(self.clock)
         self._seam = Seam(settings)
         self._cache = AnswerCache(cache_folder(settings)) if cache is None else cache

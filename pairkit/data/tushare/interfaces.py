@@ -73,6 +73,14 @@ def ts_code(name: str, exchange: str) -> str:
     return f"{name}.{SUFFIXES[exchange]}"
 
 
+_MAIN_SERIES = {"TL": "TL0"}  # roots whose plain code is another's continuous series: TL.CFX is that of T
+
+
+def main_code(root: str, exchange: str) -> str:
+    """TuShare's code of a root's main series, by which its mapping is asked for."""
+    return ts_code(_MAIN_SERIES.get(root, root), exchange)
+
+
 def plain_name(code: str) -> str:
     """A contract's name without TuShare's suffix, in capitals."""
     return code.partition(".")[0].upper()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from threading import Lock
 
@@ -14,8 +14,8 @@ from pairkit.data.tushare.clock import Clock
 class Pacer:
     """A sliding window of one minute for each interface; safe to share between threads."""
 
-    def __init__(self, calls_per_minute: int, clock: Clock) -> None:
-        self.calls_per_minute = max(1, calls_per_minute)
+    def __init__(self, calls_per_minute: int, clock: Clock, of: Mapping[str, int] | None = None) -> None:
+        self.calls_per_minute, self._of = max(1, calls_per_minute), dict(of or {})  # of: interfaces with a limit of their own
         self._clock = clock
         self._buckets: dict[str, InMemoryBucket] = {}
         self._lock = Lock()
@@ -32,7 +32,8 @@ class Pacer:
         """0 where the call is counted as made now."""
         now = int(self._clock.monotonic() * 1000)
         with self._lock:
-            bucket = self._buckets.setdefault(api, InMemoryBucket([Rate(self.calls_per_minute, Duration.MINUTE)]))
+            limit = max(1, self._of.get(api, self.calls_per_minute))
+            bucket = self._buckets.setdefault(api, InMemoryBucket([Rate(limit, Duration.MINUTE)]))
             bucket.leak(now)
             item = RateItem(api, now)
             if bucket.put(item):
@@ -41,6 +42,6 @@ class Pacer:
 
 
 @cache
-def shared_pacer(endpoint: str, calls_per_minute: int) -> Pacer:  # noqa: ARG001  it is part of the key
+def shared_pacer(endpoint: str, calls_per_minute: int, of: tuple[tuple[str, int], ...] = ()) -> Pacer:  # noqa: ARG001  a key
     """The pacer of this process for one endpoint: every session and thread draws on the same account."""
-    return Pacer(calls_per_minute, Clock())
+    return Pacer(calls_per_minute, Clock(), dict(of))

@@ -31,6 +31,7 @@ from pairkit.data.tushare.interfaces import (
     SUFFIXES,
     TRADE_CAL,
     Interface,
+    main_code,
     plain_name,
     ts_code,
 )
@@ -147,7 +148,7 @@ class TushareSource:
 
     def mapping(self, root: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """The main contract of each day, as TuShare has it."""
-        answer = self._by_session(FUT_MAPPING, ts_code(root, _known(exchange)), sessions)
+        answer = self._by_session(FUT_MAPPING, main_code(root, _known(exchange)), sessions)
         table = answer.table.dropna(subset=["mapping_ts_code"])
         contract = table["mapping_ts_code"].map(plain_name).astype("str")
         return _with_table(answer, pd.DataFrame({"trade_date": table["trade_date"], "contract": contract})[list(MAPPING_COLUMNS)])
