@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pairkit.columns import METRICS
+from pairkit.columns import LEAST_TRADES, METRICS
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -28,6 +28,13 @@ class Metrics(dict[str, float]):
 
     def _repr_html_(self) -> str:
         return metrics_table(self)
+
+
+def weakness(name: str, closed_trades: int) -> str:
+    """What to say beside a `psr` or `dsr` that rests on few closed trades; "" beside any other metric, or with enough of them."""
+    if name not in ("psr", "dsr") or closed_trades >= LEAST_TRADES:
+        return ""
+    return f"Weak: {closed_trades} closed trade{'' if closed_trades == 1 else 's'}, fewer than {LEAST_TRADES}."
 
 
 def metrics_table(metrics: Mapping[str, float]) -> str:
@@ -58,6 +65,6 @@ def run_summary(run: BacktestRun) -> str:
 def _shown(value: float, unit: str) -> str:
     if math.isnan(value):
         return "n/a"
-    if unit.startswith("fraction"):
+    if unit == "fraction":
         return f"{value:.2%}"
     return f"{value:,.0f}" if float(value).is_integer() or unit == "CNY" else f"{value:,.3f}"

@@ -22,7 +22,6 @@ from pairkit.columns import METRICS
 FloatArray = NDArray[np.float64]
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
-LEAST_TRADES = 10  # closed; a psr or dsr over fewer is weak: unrelated pairs that traded once to three times pass 95 % in 14-17 %
 _COUNTS = ("underwater_bars", "trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 

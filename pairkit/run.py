@@ -125,6 +125,11 @@ class BacktestRun:
             "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
         })
 
+    @property
+    def closed_trades(self) -> int:
+        """How many trades have been closed."""
+        return int((self.ledger.trade_bars[:, 3] >= 0).sum())
+
     def explain(self, date: Any) -> Trace:
         """Why what was decided at the close of `date` was decided, and what came of it.
 

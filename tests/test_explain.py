@@ -163,9 +163,11 @@ def test_a_deferred_fill_names_the_leg_and_what_kept_it():
                 tick = (run.pair.y_spec if code == "Y" else run.pair.x_spec).tick
                 highest = tick * (np.floor(leg.up_limit[n] / tick + 1e-6) - 1e-6)
                 lowest = tick * (np.ceil(leg.down_limit[n] / tick - 1e-6) + 1e-6)
-                if run.config.price_transform == "log":
-                    highest, lowest = (limit if limit > 0.0 else np.nan for limit in (highest, lowest))
-                missing = not (np.isfinite(price) and np.isfinite(leg.close[n]))
+                if run.config.price_transform == "log" or leg.up_limit[n] == 0.0:
+                    highest = highest if leg.up_limit[n] > 0.0 else np.nan
+                if run.config.price_transform == "log" or leg.down_limit[n] == 0.0:
+                    lowest = lowest if leg.down_limit[n] > 0.0 else np.nan
+                missing = not (np.isfinite(price) and np.isfinite(leg.close[n])) or price == 0.0 or leg.close[n] == 0.0
                 idle = not missing and not leg.volume[n] > 0
                 buys = row(trace.section("Order"), code)["order"] == "buy"
                 locked = not (missing or idle) and (price >= highest if buys else price <= lowest)

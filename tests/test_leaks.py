@@ -410,7 +410,7 @@ def test_6_3_a_leak_under_one_reason_is_met(reason):
         frame = run_backtest(pair, config).frame[["reason", "spread"]]
         return frame.assign(spread=frame["spread"].where(frame["reason"] != reason, frame["spread"].shift(-1)))
 
-    config = CONFIG.replace(cooldown_days=3, max_loss=0.02, stop_z=2.9, max_participation=0.0)
+    config = CONFIG.replace(cooldown_days=3, max_loss=0.02, stop_z=2.9, max_participation=0.0, one_sided_margin=False)
     assert (run_backtest(pair, config).frame["reason"] == reason).sum() in (1, 2, 3)
     assert "spread" in failing(audit_lookahead(pair, config, leaky, cuts=32), "prefix")
 

@@ -17,7 +17,8 @@ from statsmodels.tools import add_constant
 from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller, coint
 
-from pairkit.metrics import expected_best_sharpe, probabilistic_sharpe
+from pairkit.display import weakness
+from pairkit.metrics import best_by_luck, expected_best_sharpe, probabilistic_sharpe, spread_of
 from pairkit.models.hedges.kalman import kalman
 from pairkit.models.hedges.ols import rolling_ols
 from pairkit.models.stationarity import mackinnon_pvalue, rolling_adf, rolling_engle_granger
@@ -91,6 +92,22 @@ def test_5_metrics_of_a_run_worked_by_hand(engine):
 
 
 @pytest.mark.parametrize("engine", ["product", "twin"])
+def test_5_metrics_of_trades_and_margins_worked_by_hand(engine):
+    """The same two trades: nets of 900 and -1,600; 50 lots of y and 100 of x held at the closes of bars 2 and 4."""
+    metrics = hand_worked(Desk(engine)).metrics
+    mean = RETURNS.mean()
+    margin = ((50 * 104 + 100 * 50) + (50 * 105 + 100 * 50)) / 2  # x 10 a lot x 10 %
+    traded = 10 * (50 * (100 + 102 + 102 + 105) + 4 * 100 * 50)
+    tick_money = 10 * (4 * 50 + 4 * 100)
+    expected = {
+        "sortino": mean / sqrt((0.0105**2 + 0.0155**2 + 0.0005**2) / 6) * sqrt(252), "calmar": mean * 252 / 0.0265,
+        "underwater_bars": 4, "profit_factor": 900 / 1600, "avg_trade": -350.0, "payoff": 900 / 1600,
+        "turnover": traded / 100_000 * 252 / 6, "breakeven_ticks": -700 / tick_money,
+        "return_on_margin": mean * 252 * 100_000 / margin}
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["product", "twin"])
 def test_5_metrics_count_hold_blocked_and_deferred_bars(engine):
     """One bar each: a hold, a blocked entry, a deferred exit."""
     desk = Desk(engine)
@@ -105,7 +122,8 @@ def test_5_metrics_count_hold_blocked_and_deferred_bars(engine):
 def test_5_metrics_without_a_trade(engine, z):
     """Nothing earned, nothing lost; what needs variation or a closed trade is NaN."""
     metrics = Desk(engine).run(z).metrics
-    for name in ("sharpe", "win_rate", "avg_holding_bars", "psr", "dsr"):
+    for name in ("sharpe", "sortino", "calmar", "win_rate", "profit_factor", "avg_trade", "payoff", "avg_holding_bars",
+                 "breakeven_ticks", "return_on_margin", "psr", "dsr"):
         assert isnan(metrics[name]), name
     for name in ("total_return", "annual_return", "annual_vol", "max_drawdown", "trades", "costs", "exposure"):
         assert metrics[name] == 0, name
@@ -240,3 +258,18 @@ def test_kalman_starts_at_statsmodels_least_squares():
     ours = kalman(y, x, window=80, gamma=1e-4)
     assert np.isnan(ours.beta[:79]).all()
     assert [ours.alpha[79], ours.beta[79]] == pytest.approx(list(OLS(y[:80], add_constant(x[:80])).fit().params), rel=1e-9)
+
+
+def test_5_near_copies_of_one_trial_are_no_evidence_of_little_luck():
+    """A hundred trials that all but agree deflate as a hundred that differ by chance alone: by 1 in T, not by nothing."""
+    assert spread_of([0.1, 0.1 + 1e-9])[0] < 1e-17
+    assert best_by_luck(1e-12, 100, 400) == pytest.approx(expected_best_sharpe(1 / 400, 100))
+    assert best_by_luck(0.01, 100, 400) == expected_best_sharpe(0.01, 100)
+    assert best_by_luck(0.01, 1, 400) == 0.0
+
+
+def test_a_probability_over_few_trades_is_called_weak():
+    """Nine closed trades are few, ten are not; other metrics are not spoken of."""
+    assert weakness("psr", 9) == "Weak: 9 closed trades, fewer than 10."
+    assert weakness("dsr", 1) == "Weak: 1 closed trade, fewer than 10."
+    assert (weakness("psr", 10), weakness("sharpe", 1)) == ("", "")

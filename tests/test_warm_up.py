@@ -78,20 +78,31 @@ def test_the_anchor_of_the_adjusted_series_is_no_difference():
     assert (table.loc[["y", "x", "alpha", "alpha_lag"], "relative"] < 1e-9).all()
 
 
-def test_a_filter_that_scales_by_its_first_window_is_found():
-    """The Kalman hedge takes its scales from the first window, so its beta goes on to differ; prices and their test do not."""
+SLOW = StrategyConfig(hedge_model="kalman", kalman_gamma=1e-6)
+
+
+def test_a_filter_forgets_where_the_data_began():
+    """At its usual gamma the Kalman hedge comes together with the one of the whole data, within the check's bound."""
     pair = open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC")
-    found = warm_up_sensitivity(pair, StrategyConfig(hedge_model="kalman"), steps=[2])
+    table = warm_up_sensitivity(pair, StrategyConfig(hedge_model="kalman"), steps=[2]).table.set_index("column")
+    assert table.loc["beta", "kind"] == "recursive"
+    assert table.loc["beta", "verdict"] == "passed"
+
+
+def test_a_filter_that_is_slow_to_forget_is_found():
+    """With a gamma of 1e-6 it remembers a thousand bars, so z goes on to differ; prices and their test do not."""
+    pair = open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC")
+    found = warm_up_sensitivity(pair, SLOW, steps=[2])
     table = found.table.set_index("column")
     assert (table.loc[["y", "x", "adf_pvalue"], "verdict"] == "passed").all()
     assert table.loc["beta", "kind"] == "recursive"
-    assert table.loc["beta", "verdict"] == "failed"
+    assert table.loc["z", "verdict"] == "failed"
     assert (table.loc[table["kind"] == "decided", "verdict"] == "noted").all()
-    by_hand = run_backtest(pair[2 * found.settings["window"]:], StrategyConfig(hedge_model="kalman")).frame["beta"]
-    ours = run_backtest(pair, StrategyConfig(hedge_model="kalman")).frame["beta"].loc[by_hand.index]
+    by_hand = run_backtest(pair[2 * found.settings["window"]:], SLOW).frame["beta"]
+    ours = run_backtest(pair, SLOW).frame["beta"].loc[by_hand.index]
     rows = int(table.loc["beta", "rows"])
     assert table.loc["beta", "largest"] == np.nanmax(np.abs(ours - by_hand).iloc[-rows:])
-    assert "beta still differs" in found.result().sentence
+    assert found.result().verdict == "failed"
 
 
 def test_steps_that_leave_too_little_are_left_out_and_none_is_told():

@@ -112,6 +112,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
 
     from pairkit.audit.manifest import USUAL_FOLDER
     from pairkit.columns import METRICS
+    from pairkit.display import weakness
 
     console = Console()
     pair = run.pair
@@ -121,7 +122,8 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
         console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
     table = Table("metric", "value", "unit", "meaning")
     for metric in METRICS:
-        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", metric.unit, metric.meaning)
+        weak = weakness(metric.name, run.closed_trades)
+        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", metric.unit, f"{metric.meaning} {weak}".strip())
     console.print(table)
     for finding in pair.findings:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)

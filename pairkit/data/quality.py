@@ -82,7 +82,7 @@ class _Bars:
 
     @cached_property
     def sigma(self) -> FloatArray:
-        """(N,) robust deviation of the root's daily log returns, of those that move where most do not; NaN with too few of them."""
+        """(N,) robust deviation of the root's daily log returns, of those that move where most do not; NaN with too few."""
         returns = pd.Series(self.log_close - self.beside(self.log_close, 1))
         returns = returns.where(returns.groupby(self.root).transform("count") >= _MIN_RETURNS)
         distance = (returns - returns.groupby(self.root).transform("median")).abs()
@@ -231,7 +231,7 @@ def _gap(bars: _Bars) -> Marks:
 
 
 def _spike(bars: _Bars) -> Marks:
-    """A close far from the one before and the one after, which are near each other: a digit too many, or another contract's price."""
+    """A close far from the one before and the one after, which are near each other: a digit too many, or a foreign price."""
     before, after = bars.beside(bars.log_close, 1), bars.beside(bars.log_close, -1)
     away = np.minimum(np.abs(bars.log_close - before), np.abs(bars.log_close - after))
     same_side = (bars.log_close > before) == (bars.log_close > after)

@@ -21,6 +21,7 @@ from pairkit.attribution import PARTS, attribute, by_year
 from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, write_whole
 from pairkit.columns import METRICS, REASONS
 from pairkit.config import SETTINGS
+from pairkit.display import weakness
 from pairkit.errors import RunError
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import older_terms
@@ -124,7 +125,8 @@ def _summary(run: BacktestRun) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
         f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'
-        f"<td>{escape('percent' if metric.unit == 'fraction' else metric.unit)}</td><td>{escape(metric.meaning)}</td></tr>"
+        f"<td>{escape('percent' if metric.unit == 'fraction' else metric.unit)}</td>"
+        f"<td>{escape(f'{metric.meaning} {weakness(metric.name, run.closed_trades)}'.strip())}</td></tr>"
         for metric in METRICS)
     return (f'<dl class="tiles">{tiles}</dl><div class="scroll"><table><thead><tr><th scope="col">metric</th>'
             '<th scope="col" class="n">value</th><th scope="col">unit</th><th scope="col">meaning</th></tr></thead>'

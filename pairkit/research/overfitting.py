@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from pairkit.audit.trials import TrialCount
 from pairkit.checks import CheckResult, Verdict
+from pairkit.columns import LEAST_TRADES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
-from pairkit.metrics import BARS_A_YEAR, LEAST_TRADES, expected_best_sharpe
+from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority

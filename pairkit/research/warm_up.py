@@ -2,8 +2,8 @@
 
 1. The pair is cut at its start by 1, 2, 4, 8 times the longest window, and run again.
 2. Both runs are compared on the rows that both have, from the bar on which every indicator of the cut run is defined.
-3. Indicators over a window must agree but for rounding: the window has the same bars. A filter that never forgets (a recursive
-   hedge model) may differ at first and must have converged by the end.
+3. Indicators over a window must agree but for rounding: the window has the same bars. A filter that is slow to forget (a
+   recursive hedge model) may differ at first and must have converged by the end.
 4. Decisions remember: a position, a cooldown. From the first bar on which both runs are flat with nothing in memory, they must be
    the same. Only runs whose indicators agree are held to that.
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.models.hedges import memory_bars
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 
@@ -36,7 +37,6 @@ WINDOWED_TOLERANCE = 1e-9  # of the value, or of the column's usual size where t
 RECURSIVE_TOLERANCE = 1e-3  # the same, over the last quarter of the compared bars
 _LAST = 0.25
 _FEWEST_ROWS = 50
-_WINDOWED_HEDGES = ("ols",)
 _OF_PRICES = ("y", "x", "adf_pvalue", "gate_adf")  # know no hedge, unless the test is of the spread
 _DECIDED = ("state", "reason", "position", "lots_y", "lots_x", "deferred", "pnl", "cost", "equity")
 _LEFT_OUT = ("drawdown",)
@@ -191,7 +191,7 @@ class _Compared:
 
     def _kind(self, name: str) -> str:
         of_prices = name in _OF_PRICES and (name in ("y", "x") or self.config.adf_test == "engle_granger")
-        return "windowed" if of_prices or self.config.hedge_model in _WINDOWED_HEDGES else "recursive"
+        return "windowed" if of_prices or not memory_bars(self.config) else "recursive"
 
     def _row(self, name: str, apart: _Apart) -> dict[str, Any]:
         if self._kind(name) == "windowed":

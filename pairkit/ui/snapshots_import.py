@@ -55,8 +55,8 @@ def _import(files: Sequence[Any], name: str, specs: Any) -> None:
         return
     scope = snapshot.manifest["data_scope"]
     st.session_state[NOTICE] = (
-        f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, {escape(scope['start'])} to "
-        f"{escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`.")
+        f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
+        f"{escape(scope['start'])} to {escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`.")
     st.session_state[SHOW_NEXT] = snapshot.name
     st.session_state["import_round"] += 1
     st.rerun()

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.words import meaning
 from pairkit.columns import METRICS, TRADE_COLUMNS
+from pairkit.display import weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
@@ -20,7 +21,10 @@ TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown
 DETAILS, TRACE_TAB = "details", "Decision trace"
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
 WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was closed", "sharpe": "equity never moved",
-           "psr": "equity never moved", "dsr": "fewer than two trials are known", "annual_vol": "fewer than two bars"}
+           "psr": "equity never moved", "dsr": "equity never moved", "annual_vol": "fewer than two bars",
+           "sortino": "no bar lost", "calmar": "there was no drawdown", "profit_factor": "no closed trade lost",
+           "avg_trade": "no trade was closed", "payoff": "closed trades did not both win and lose",
+           "breakeven_ticks": "nothing was traded", "return_on_margin": "no position was held"}
 _UNITS = {metric.name: metric.unit for metric in METRICS}
 _MEANINGS = {metric.name: metric.meaning for metric in METRICS}
 
@@ -50,7 +54,8 @@ def tiles(run: BacktestRun) -> DeltaGenerator:
 
 def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
-    rows = [{"Metric": name.replace("_", " "), "Value": shown_metric(name, value), "Meaning": _MEANINGS.get(name, "")}
+    rows = [{"Metric": name.replace("_", " "), "Value": shown_metric(name, value),
+             "Meaning": f"{_MEANINGS.get(name, '')} {weakness(name, run.closed_trades)}".strip()}
             for name, value in run.metrics.items()]
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run")
 

@@ -35,7 +35,8 @@ class TushareSettings(BaseSettings):
     calls_per_minute: int = Field(default=200, ge=1, le=100_000, description="What the account may call one interface in a "
                                                                              "minute.")
     calls_per_minute_of: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        default={"fut_basic": 80, "fut_daily": 120}, description="The same for interfaces that the account may call less, as JSON.")
+        default={"fut_basic": 80, "fut_daily": 120},
+        description="The same for interfaces that the account may call less, as JSON.")
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
     cache_dir: Path | None = Field(default=None, description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
                                                              "cache folder.")
