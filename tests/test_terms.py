@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from itertools import product
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pairkit.data.provenance import Provided
+from pairkit.data.quality import examine_grid
 from pairkit.data.specs_file import FEES, TERMS, OwnSpec, read_specs
 from pairkit.data.terms import combine_terms
 from pairkit.data.uploads import Upload
@@ -128,3 +131,40 @@ def test_an_override_that_does_not_fit_is_refused(row, says):
     """Names that the row lacks, half a set of fees, a row that is not whole and overrides nothing, or has nothing to override."""
     with pytest.raises(DataError, match=f"(?s)specs.txt.*{says}"):
         specs(f"[{row}]")
+
+
+# --- a code that two contracts have ----------------------------------------------------------------------------------
+CBOT = {"code": "C", "multiplier": 50.0, "tick": 0.25, "fee_mode": "lot", "fee_open": 2.0, "fee_close": 2.0, "margin_rate": 0.1}
+
+
+def own_of(tmp_path, **said):
+    """The user's spec of C as a file gives it."""
+    (tmp_path / "specs.json").write_text(json.dumps([{**CBOT, **said}]), encoding="utf-8")
+    return read_specs(tmp_path / "specs.json")["C"]
+
+
+@pytest.mark.parametrize("said", [{"currency": "USD"}, {"exchange": "CBOT"}, {"name": "Corn of Chicago"}])
+def test_a_spec_of_another_contract_under_a_bundled_code_is_a_question(tmp_path, said):
+    """Both are named, and how to say which is meant."""
+    with pytest.raises(DataError, match=r"C: your spec says .*; the bundled C is C 玉米 Corn of DCE.*override"):
+        combine_terms("C", own=own_of(tmp_path, **said))
+
+
+def test_an_override_keeps_currency_exchange_and_name(tmp_path):
+    """All that the row says holds, and the Chinese name of the other contract is not kept."""
+    spec, _ = combine_terms("C", own=own_of(tmp_path, currency="USD", exchange="CBOT", name="Corn of Chicago", override=True))
+    assert (spec.currency, spec.exchange, spec.label) == ("USD", "CBOT", "C Corn of Chicago")
+    assert (spec.multiplier, spec.tick) == (50.0, 0.25)
+    same, _ = combine_terms("C", own=own_of(tmp_path, override=True))
+    assert (same.currency, same.exchange, same.label) == ("CNY", "DCE", "C 玉米 Corn")
+
+
+def test_closes_off_the_tick_are_found():
+    """Quarters of a cent are no prices of a contract that moves by whole yuan; a stray one in a hundred is."""
+    bars = pd.DataFrame({"close": 400.0 + 0.25 * np.arange(200)})
+    found, = examine_grid(bars, bundled_spec("C"))
+    assert (found.kind, found.count) == ("off_tick_grid", 150)
+    assert "玉米" in found.message
+    whole = pd.DataFrame({"close": 2400.0 + np.arange(200)})
+    whole.loc[[5, 9], "close"] += 0.5
+    assert examine_grid(whole, bundled_spec("C")) == []

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import TRADE_DATE
+from pairkit.data.quality import examine_grid, examine_leg
 from pairkit.data.rows import NUMBERS, read_rows
 from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
 from pairkit.data.table_file import SUFFIXES
@@ -106,6 +107,8 @@ def read_bars(
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
     specs = {spec.code: spec for spec, _ in terms}
+    for root, of_root in bars.groupby("root"):
+        findings += examine_grid(of_root, specs[str(root)])
     for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
         findings += changes_among(specs[str(root)], contracts.unique())
     return ImportedBars(bars, mapping, tuple(specs.values()), tuple(findings), tuple(sources))
@@ -197,7 +200,6 @@ def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None
 
 def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
     """The dominant contract of each day, for the roots at contract level."""
-    from pairkit.data.quality import examine_leg
     from pairkit.market.rolls import dominant_by_open_interest
 
     parts = []

@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE
 from pairkit.findings import Finding, Severity
+from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import lost_bars
 
 FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
+_OFF_GRID, _STRAY_OFF_GRID = 1e-3, 0.05  # of a tick; the share of closes that stray ones may be
 _LEAST_SPIKE = math.log(1.2)  # no exchange lets a price move so far and back within two days
 _MIN_RETURNS = 30  # fewer say nothing of how far a price usually moves
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
@@ -129,6 +131,22 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
          "days on which the series goes back to a contract that it had left; the day trades what the file says"))
     return [_finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
             for kind, severity, days, what in told if len(days)]
+
+
+def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
+    """Whether one root's closes lie on the tick of its spec; where many do not, the bars may be of another contract."""
+    close = bars["close"].to_numpy(dtype=np.float64, na_value=np.nan)
+    close = close[np.isfinite(close) & (close != 0.0)]
+    ticks = {spec.tick, *(term.value for term in spec.older if term.field == "tick")}
+    off = np.ones(len(close), dtype=bool)
+    for tick in ticks:
+        off &= np.abs(close / tick - np.round(close / tick)) > _OFF_GRID
+    if not len(close) or off.mean() <= _STRAY_OFF_GRID:
+        return []
+    return [Finding("off_tick_grid", "warning", root=spec.code, count=int(off.sum()), message=(
+        f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
+        "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
+        "not right."))]
 
 
 def faulty_days(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs
 from pairkit.market.spec_history import spec_for, with_history
 
+_ABOUT = ("currency", "exchange", "name")
 _NEEDED = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate")
 _SAME = 1e-9
 _log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ def combine_terms(
         Fields that no source has.
     """
     listed = bundled_specs().get(code)
+    if own is not None and listed is not None:
+        _refuse_another_contract(own, listed)
     bundled = None if listed is None else spec_for(with_history(listed), contract)
     sources = _in_order(provided, bundled, own)
     chosen = _chosen(sources)
@@ -83,7 +86,28 @@ def combine_terms(
         return local, findings  # all of it from there, with the tag it has
     mine = {name for name, source in chosen.items() if source.mine}
     older = tuple(term for term in own.spec.older if term.field in mine) if own is not None else ()
-    return with_history(replace(_merged(code, exchange, provided, chosen, local), older=older), but=mine), findings
+    merged = replace(_merged(code, exchange, provided, chosen, local), older=older)
+    if own is not None and own.override:
+        about = {name: getattr(own.spec, name) for name in _ABOUT if getattr(own.spec, name)}
+        if listed is not None and _otherwise(own, listed) and own.spec.name_zh == listed.name_zh:
+            about["name_zh"] = ""  # another contract is not called so
+        merged = replace(merged, **about)
+    return with_history(merged, but=mine), findings
+
+
+def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
+    """Of currency, exchange and name, those that the user's spec gives and that are not the bundled ones."""
+    given = {name: str(getattr(own.spec, name)) for name in _ABOUT}
+    return [name for name, text in given.items() if text and text.casefold() != str(getattr(listed, name)).casefold()]
+
+
+def _refuse_another_contract(own: OwnSpec, listed: ContractSpec) -> None:
+    """DataError where the user's spec describes another contract than the bundled one, and does not say which holds."""
+    otherwise = [f"{name} {getattr(own.spec, name)!r}, not {getattr(listed, name)!r}" for name in _otherwise(own, listed)]
+    if otherwise and not own.override:
+        raise DataError(f"{listed.code}: your spec says {'; '.join(otherwise)}; the bundled {listed.code} is {listed.label} of "
+                        f"{listed.exchange}. If your bars are of another contract, write \"override\": true in its row to keep "
+                        "all that it says, or give the root another code; if they are the bundled one's, leave those fields out.")
 
 
 def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None) -> list[_Source]:
@@ -119,7 +143,7 @@ def _chosen(sources: list[_Source]) -> dict[str, _Source]:
 def _merged(
     code: str, exchange: str, provided: Provided | None, chosen: Mapping[str, _Source], local: ContractSpec | None
 ) -> ContractSpec:
-    about = {} if local is None else {name: getattr(local, name) for name in ("currency", "name", "name_zh", "exchange")}
+    about = {} if local is None else {name: getattr(local, name) for name in (*_ABOUT, "name_zh")}
     if exchange:
         about["exchange"] = exchange
     sources = list(dict.fromkeys(chosen.values()))

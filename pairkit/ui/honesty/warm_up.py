@@ -22,7 +22,7 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
     left.plotly_chart(Figure(columns), key="warm_up_columns", theme=None, config=QUIET)
     right.plotly_chart(Figure(beta), key="warm_up_beta", theme=None, config=QUIET)
     if (found.table["kind"] == "recursive").any():
-        st.info("A recursive hedge takes its scales from the first window and never wholly forgets them. Read the differences as "
+        st.info("A recursive hedge is slow to forget where the data began. Read the differences as "
                 "part of the result's uncertainty: another first day would have given another curve.", icon=":material/info:")
     order = found.table["verdict"].map({"failed": 0, "noted": 1, "passed": 2})
     shown = found.table.assign(order=order).sort_values(["order", "step"], kind="stable")[list(_COLUMNS)].rename(columns=_COLUMNS)
