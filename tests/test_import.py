@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +140,7 @@ def test_a_heading_has_one_meaning_or_none(heading, meaning):
 
 
 @pytest.mark.parametrize("text", [
-    "01/02/2024", "2/1/2024", "1-2-24", "2024-02-30", "20241301", "2024-01-02 09:30", "2024-01-02 00:00:00+08:00", "45293",
+    "01/02/2024", "2/1/2024", "1-2-24", "2024-02-30", "20241301", "2024-01-02 09:30", "2024-01-02 09:30:00+08:00", "45293",
     "Jan 2", "", "--", "2024-01/02"])
 def test_a_date_with_two_readings_or_none_is_refused(text):
     """Day-first and month-first, times of day, serial numbers and days that do not exist have no reading."""
@@ -293,7 +295,8 @@ def test_settle_and_open_interest_may_be_absent(write, name):
     (b"\xd0\xcf\x11\xe0rest", "Excel workbook"),
     (b"\x1f\x8brest", "gzip"),
     (b"PAR1 not really", "cut off or damaged"),
-    (PLAIN.encode("utf-16"), "zero bytes"),
+    (PLAIN.encode("utf-16")[2:], "zero bytes"),
+    (PLAIN.encode("utf-16")[:-1], "cut off or damaged"),
     (b"date,open\n\xff\xff\xff,1\n", "UTF-8 or GB18030"),
 ], ids=lambda part: part[:30] if isinstance(part, str) else "")
 def test_what_has_no_reading_refuses_the_file_and_names_the_place(write, content, says):
@@ -306,7 +309,7 @@ def test_what_has_no_reading_refuses_the_file_and_names_the_place(write, content
 @pytest.mark.parametrize(("frame", "says"), [
     (typed().assign(close=[1.0, np.inf, 2.0]), "row 2, column 'close': inf is infinite"),
     (typed().assign(volume=[True, False, True]), "row 1, column 'volume': True is not a number"),
-    (typed().assign(date=typed()["date"].dt.tz_localize("Asia/Shanghai")), "row 1, column 'date': .* time zone"),
+    (typed().assign(date=typed()["date"] + pd.Timedelta(hours=9)), "row 1, column 'date': .* time zone"),
     (typed().assign(date=typed()["date"] + pd.Timedelta(hours=9)), "row 1, column 'date': .* time of day"),
     (typed().assign(close=[[1], [2], [3]]), "column close: holds lists"),
 ])
@@ -470,3 +473,96 @@ def test_real_bars_import_and_pair(tmp_path):
     for y_root, x_root in zip(snapshot.roots, snapshot.roots[1:], strict=False):
         assert len(snapshot.pair(y_root, x_root)) > 2000
     shutil.rmtree(snapshot.path)
+
+
+# --- as other programs write them --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("stamp", ["00:00:00", "00:00:00+08:00", "00:00:00Z", "00:00:00.000000-05:00", "15:00", "15:00:00"])
+def test_a_stamp_that_says_only_the_day_is_the_day(write, plain, stamp):
+    """Midnight wherever it is, and the end of a Chinese session."""
+    text = "\n".join(f"{line[:10]} {stamp}{line[10:]}" if line[:1] == "2" else line for line in PLAIN.splitlines())
+    assert_frame_equal(read_bars(write(text)).bars, plain)
+
+
+@pytest.mark.parametrize("raw", [
+    PLAIN.encode("utf-16"), PLAIN.replace("date,", "<DATE>,").encode(), PLAIN.replace("open_interest", "OpenInt").encode(),
+    (PLAIN + "合计,,,,,,3600,\n").encode(), (PLAIN + "Downloaded from a vendor as of 2024,,,,,,,\n").encode(),
+    (PLAIN + PLAIN.splitlines()[0] + "\n").encode()])
+def test_what_a_program_adds_is_no_bar(write, plain, raw):
+    """UTF-16, brackets, a total, a last line of text, headings again: the same bars, and rows that are none are counted."""
+    read = read_bars(write(raw))
+    assert_frame_equal(read.bars, plain)
+    assert ("other_rows" in kinds(read)) == (len(raw.splitlines()) > len(PLAIN.splitlines()) and not raw.startswith(b"\xff\xfe"))
+
+
+def test_a_time_column_beside_the_dates_is_intraday_or_says_nothing(write, plain):
+    """Zeros beside daily dates are passed over; a time of day is refused with the word for what it is."""
+    zeros = "\n".join(f"{line},{'time' if line[:1] == 'd' else '000000'}" for line in PLAIN.splitlines())
+    assert_frame_equal(read_bars(write(zeros)).bars, plain)
+    with pytest.raises(DataError, match="'09:31:00' is a time of day beside the date, so the bars are intraday"):
+        read_bars(write(zeros.replace("000000", "09:31:00")))
+
+
+def german(*prices: str) -> str:
+    """Two days of one price each, with semicolons between cells."""
+    rows = "".join(f"2024-01-0{day};{price};{price};{price};{price};100\n" for day, price in enumerate(prices, 2))
+    return f"date;open;high;low;close;volume\n{rows}"
+
+
+@pytest.mark.parametrize(("prices", "closes"), [
+    (("0,497", "0,512"), [0.497, 0.512]), (("3497,5", "3,512"), [3497.5, 3.512]), (("1,234,567", "3,512"), [1234567.0, 3512.0]),
+    (("3.497,25", "3.512,00"), [3497.25, 3512.0])])
+def test_a_comma_is_what_the_file_as_a_whole_says(write, prices, closes):
+    """One number with a single reading decides for the others; 0,497 is never 497."""
+    assert read_bars(write(german(*prices))).bars["close"].tolist() == closes
+
+
+def test_a_comma_with_two_readings_is_refused(write):
+    """Nothing decides: both readings are named, and what to write."""
+    with pytest.raises(DataError, match=r"'3,497' could be 3497 or 3\.497; write decimals with a point"):
+        read_bars(write(german("3,497", "3,512")))
+    with pytest.raises(DataError, match="some commas group thousands and others are decimal ones"):
+        read_bars(write(german("1,234,567", "3,5")))
+
+
+@pytest.mark.parametrize("name", ["RB主力.csv", "螺纹主力.csv", "30#RBL8.csv", "RB9999.XSGE.csv", "RB888.csv"])
+def test_a_main_series_is_its_root(write, plain, name):
+    """As vendors name it."""
+    assert_frame_equal(read_bars(write(PLAIN, name)).bars, plain)
+
+
+@pytest.mark.parametrize("name", ["CLK24.csv", "CL-2024K.csv", "CLK4.csv", "CLZ2019.csv"])
+def test_contracts_of_cme_and_ice_are_known_by_their_root(write, name):
+    """With a spec of CL, each is a contract of it."""
+    read = read_bars(write(PLAIN, name), specs=[replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")])
+    assert read.bars["root"].unique().tolist() == ["CL"]
+    assert read.bars["contract"].unique().tolist() == [name.removesuffix(".csv")]
+
+
+def test_all_unknown_roots_are_named_at_once_with_a_file_to_fill_in(write, tmp_path):
+    """Three roots, one refusal, and a ready file of terms for all of them."""
+    for name in ("QQ", "WW", "RB", "VVV"):
+        write(PLAIN, f"{name}.csv")
+    with pytest.raises(DataError, match=r"no contract specs for 3 roots: QQ \(QQ.csv\), VVV \(VVV.csv\), WW") as refused:
+        read_bars(tmp_path)
+    template = str(refused.value).partition("fill in their figures: ")[2]
+    assert [spec["code"] for spec in json.loads(template)["specs"]] == ["QQ", "VVV", "WW"]
+
+
+def test_folders_below_are_read_and_other_files_are_said(write, tmp_path, plain):
+    """A folder within the folder holds bars too; a picture there is passed over, with a finding."""
+    (tmp_path / "2024").mkdir()
+    write(PLAIN, "2024/RB.csv")
+    write(b"\x89PNG", "2024/chart.png")
+    read = read_bars(tmp_path)
+    assert_frame_equal(read.bars, plain)
+    assert "ignored_file" in kinds(read)
+
+
+def test_without_open_interest_the_volume_of_the_day_before_chooses(write, tmp_path):
+    """The later contract is held from the day after the one on which it traded more; a finding says by what it was chosen."""
+    rows = ["date,contract,open,high,low,close,volume"]
+    for day, (near, far) in enumerate(((90, 10), (60, 40), (40, 60), (10, 90)), 2):
+        rows += [f"2024-01-0{day},RB2405,100,101,99,100,{near}", f"2024-01-0{day},RB2410,110,111,109,110,{far}"]
+    read = read_bars(write("\n".join(rows)))
+    assert read.mapping["contract"].tolist() == ["RB2405", "RB2405", "RB2410"]
+    assert any(finding.kind == "mapping_made" and "volume" in finding.message for finding in read.findings)

@@ -100,8 +100,7 @@ def read_bars(
         parts.append(part)
         findings += told
     rows = pd.concat(parts, ignore_index=True)
-    for root, first in rows.drop_duplicates("root").set_index("root")["file"].items():
-        refuse_unknown(str(root), own, str(first))
+    refuse_unknown({str(root): str(file) for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()}, own)
     bars = _in_order(rows, findings)
     mapping = _mapping(bars, findings)
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
@@ -127,7 +126,8 @@ def _files(paths: Given | Iterable[Given]) -> tuple[list[Path | Upload], list[Fi
         path = Path(one)
         if not path.exists():
             raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.")
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        below = sorted(file for file in path.rglob("*") if not file.is_dir()) if path.is_dir() else [path]
+        for file in below:
             if file == path or (file.is_file() and file.suffix.casefold() in _TABLES):
                 files.append(file)
             else:
@@ -208,8 +208,11 @@ def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None
             parts.append(_as_named(of_root))
             how = "each day names one contract; that is taken as chosen at the previous close"
         else:
-            parts.append(dominant_by_open_interest(of_root))
-            how = "the dominant contract is the one with the most open interest at the previous close"
+            known = bool((of_root["open_interest"] > 0.0).any())
+            chosen_by = of_root if known else of_root.assign(open_interest=of_root["volume"])
+            parts.append(dominant_by_open_interest(chosen_by))
+            what = "open interest" if known else "volume, as there is no open interest,"
+            how = f"the dominant contract is the one with the most {what} at the previous close"
         findings.append(Finding("mapping_made", "info", root=str(root), message=f"{root}: {how}."))
         findings += examine_leg(of_root, parts[-1])
     return pd.concat(parts, ignore_index=True) if parts else None

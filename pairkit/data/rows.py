@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -17,18 +17,22 @@ import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.spellings import (
+    CLOCK,
     CODE,
     INDEX,
     MISSING,
     CellError,
     Code,
     Number,
+    commas_mean,
+    has_lone_comma,
     meaning_of_heading,
     plausible,
     read_code,
     read_date,
     read_number,
     spellings_of,
+    with_decimal_point,
 )
 from pairkit.data.table_file import CellTable, read_table
 from pairkit.errors import DataError
@@ -36,6 +40,7 @@ from pairkit.findings import Finding
 
 Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
+SESSION_END = time(15)  # a bar stamped with it, as with midnight, names its day
 _REQUIRED = ("open", "high", "low", "close", "volume")
 
 def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFrame, list[Finding]]:
@@ -57,14 +62,18 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
     place, findings = _recognised(table)
     rows = pd.DataFrame({"file": path.name, "row": list(table.row_numbers)})
     rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, place[TRADE_DATE], _as_date))).astype("datetime64[ns]")
-    grouped = 0
+    grouped, read = 0, _number_reader(table, [place[name] for name in NUMBERS if name in place])
     for name in NUMBERS:
-        numbers = _cells(table, place[name], _as_number) if name in place else [Number(np.nan)] * len(table)
+        numbers = _cells(table, place[name], read) if name in place else [Number(np.nan)] * len(table)
         rows[name] = np.array([number.value for number in numbers], dtype=np.float64)
         grouped += sum(number.grouped for number in numbers)
     codes = _codes(table, place, roots)
     rows["root"] = pd.array([code.root for code in codes], dtype="str")
     rows["contract"] = pd.array([code.contract for code in codes], dtype="str")
+    if table.left_out:
+        findings.append(Finding("other_rows", "warning", count=len(table.left_out), message=(
+            f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
+            "again, totals, or a last line of text.")))
     if grouped:
         findings.append(Finding("thousands_separators", "info", count=grouped, message=(
             f"{path.name}: {grouped} numbers have commas, read as thousands separators.")))
@@ -84,6 +93,10 @@ def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
                             f"{meaning}; keep one.")
         else:
             place[meaning] = column
+    if CLOCK in place and TRADE_DATE in place:
+        _refuse_times_of_day(table, place[CLOCK])
+    elif CLOCK in place:
+        place[TRADE_DATE] = place.pop(CLOCK)
     if TRADE_DATE not in place and INDEX in place:
         place[TRADE_DATE] = place[INDEX]
     elif INDEX in place and table.headings[place[INDEX]]:
@@ -99,6 +112,38 @@ def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
         findings.append(Finding("ignored_columns", "info", count=len(ignored), message=(
             f"{Path(table.file).name}: not used: {', '.join(ignored)}.")))
     return place, findings
+
+
+def _refuse_times_of_day(table: CellTable, column: int) -> None:
+    """DataError where a column beside the dates holds times: then the bars are of minutes or hours."""
+    for row, cell in enumerate(table.columns[column]):
+        if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
+            raise DataError(f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: {cell!r} is a time "
+                            "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each session.")
+
+
+def _number_reader(table: CellTable, columns: list[int]) -> Callable[[Hashable], Number]:
+    """How the file's numbers are read: a comma groups thousands, or is a decimal one, as its numbers as a whole say.
+
+    Where cells are separated by something else than a comma and no number says which, one with a single comma has two readings.
+    """
+    texts = [cell for column in columns for cell in table.columns[column] if isinstance(cell, str) and "," in cell]
+    try:
+        meaning = commas_mean(texts)
+    except CellError as error:
+        raise DataError(f"{table.file}: {error}; write decimals with a point.") from None
+    undecided = meaning == "" and table.separator not in ("", ",")
+
+    def read(cell: Hashable) -> Number:
+        if isinstance(cell, str) and meaning == "decimals":
+            return _as_number(with_decimal_point(cell))
+        if isinstance(cell, str) and undecided and has_lone_comma(cell):
+            whole, rest = cell.strip().split(",")
+            raise CellError(f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
+                            "thousands")
+        return _as_number(cell)
+
+    return read
 
 
 def _cells(table: CellTable, column: int, read: Callable[[Hashable], Reading]) -> list[Reading]:
@@ -129,7 +174,7 @@ def _as_number(cell: Hashable) -> Number:
 
 def _as_date(cell: Hashable) -> date:
     if isinstance(cell, datetime):
-        if cell.tzinfo is not None or cell != datetime.combine(cell.date(), datetime.min.time()):
+        if cell.time() not in (datetime.min.time(), SESSION_END):
             raise CellError("carries a time of day or a time zone; bars are daily")
         return plausible(cell.date())
     if isinstance(cell, date):
@@ -176,7 +221,7 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
     """The root, or contract, that a file is named after: `RB.csv`, `rb_daily.csv`, `RB2405.csv`, `螺纹钢.csv`."""
     stem = Path(file).stem
     whole = read_code(stem, roots)
-    if whole.root in roots.values() or stem.isalpha():
+    if whole.root in roots.values() or stem.isalpha() or whole.contract is not None:
         return whole
     parts = [part for part in re.split(r"[-_. ]+", stem) if part]
     found = {code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()}

@@ -160,10 +160,20 @@ def own_specs(given: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | C
     return {one.spec.code: one for one in owned}
 
 
-def refuse_unknown(root: str, own: Mapping[str, OwnSpec], where: str) -> None:
-    """DataError for a root that neither the bundled table nor the user has terms of; it says how to give them."""
+def refuse_unknown(roots: Mapping[str, str], own: Mapping[str, OwnSpec]) -> None:
+    """DataError for the roots that neither the bundled table nor the user has terms of, all at once.
+
+    `roots` says in which file each was met. The message holds a file of contract terms with a row for each, to fill in.
+    """
     known = {*bundled_specs(), *own}
-    if root not in known:
-        example = EXAMPLE.replace("ZZ", root)
-        raise DataError(f"{where}: there is no contract spec for root {root!r}. Known are {', '.join(sorted(known))}. "
-                        f"Give one in a file of contract terms (--specs FILE), such as {example}")
+    unknown = {root: file for root, file in sorted(roots.items()) if root not in known}
+    if not unknown:
+        return
+    met = ", ".join(f"{root} ({file})" for root, file in unknown.items())
+    (first, file), *others = unknown.items()
+    which = (f"there are no contract specs for {len(unknown)} roots: {met}" if others
+             else f"{file}: there is no contract spec for root {first!r}")
+    rows = ", ".join(_ZZ.replace("ZZ", root) for root in unknown)
+    raise DataError(f"{which}. Known are {', '.join(sorted(known))}. "
+                    f'Give them in a file of contract terms (--specs FILE); fill in their figures: {{"specs": [{rows}]}}')
+

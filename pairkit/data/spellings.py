@@ -8,21 +8,26 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
+
+from pairkit.market.deliveries import read_name
 
 FIRST_YEAR, LAST_YEAR = 1850, 2150
 INDEX = "index"  # a column without a heading, as a saved DataFrame index is
 CODE = "code"  # names a root or a contract; its cells say which
+CLOCK = "clock"  # a time of day beside a date; the date itself where there is no other
 _HEADINGS = {
-    "trade_date": "date trade_date trading_date trading_day day datetime time 日期 交易日期 交易日 时间 交易时间",
+    "trade_date": "date trade_date trading_date trading_day day datetime ts_event 日期 交易日期 交易日",
     "open": "open open_price 开盘价 开盘 今开盘 今开",
     "high": "high high_price 最高价 最高",
     "low": "low low_price 最低价 最低",
     "close": "close close_price 收盘价 收盘 今收盘 今收",
+    CLOCK: "time 时间 交易时间",
     "settle": "settle settlement settle_price settlement_price 结算价 结算 今结算 动态结算价",
     "volume": "volume vol 成交量 成交手数 总手",
-    "open_interest": "open_interest openinterest open_int oi hold 持仓量 持仓 空盘量",
+    "open_interest": "open_interest openinterest open_int openint oi close_oi hold 持仓量 持仓 空盘量",
     "up_limit": "up_limit limit_up upper_limit 涨停价 涨停 涨停板",
     "down_limit": "down_limit limit_down lower_limit 跌停价 跌停 跌停板",
     "root": "root product variety underlying 品种 品种代码 品种名称",
@@ -33,18 +38,23 @@ _HEADINGS = {
 _IN_PLAIN_UNITS = re.compile(r"[(（\[](?:手|lots?|元|元/吨|cny|张)[)）\]]$")
 MISSING = {"", "-", "--", "---", "—", "——", "null", "none", "nan", "na", "n/a", "#n/a", "nil", "<na>", "nat"}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_GROUPED = re.compile(r"[+-]?(?!0+,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_LONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:\.\d{3})+,\d+)")
 _INFINITE = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d\d)(\d\d)(?:\.0+)?|(\d{4})年(\d{1,2})月(\d{1,2})日?")
-_MIDNIGHT = re.compile(r"[ T]+0{1,2}:00(?::00(?:\.0+)?)?$")
+# Midnight, also where an offset stands behind it, and three in the afternoon, when a Chinese session ends: both name the day.
+_MIDNIGHT = re.compile(r"[ T]+(?:0{1,2}:00|15:00)(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?$")
 _DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
 _EXCHANGE = re.compile(r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE)
 _CONTRACT = re.compile(r"([A-Za-z]{1,3})(\d{3,4}|\d{6})?(?:\.[A-Za-z]{2,5})?")
+_MAIN = re.compile(r"(?<=.)(?:主力|主连|连续|指数|L[89])$")  # a vendor's main series of a root
+_NUMBERED = re.compile(r"^\d+#")  # a market's number before the code, as some programs export it
 _CONTINUOUS = re.compile(r"([A-Za-z]{1,3}?)(?:0|00|88|888|8888|99|999|9999)(?:\.[A-Za-z]{2,5})?")
 
 
 def _heading_key(heading: str) -> str:
-    text = unicodedata.normalize("NFKC", heading).strip("\ufeff \t\r\n\"'").casefold()
+    text = unicodedata.normalize("NFKC", heading).strip("\ufeff \t\r\n\"'<>").casefold()
     return re.sub(r"[\s_:.-]+", "", _IN_PLAIN_UNITS.sub("", text))
 
 
@@ -89,6 +99,37 @@ def read_number(text: str) -> Number:
         raise CellError("is infinite; accepted are finite numbers")
     raise CellError("is not a number; accepted are 3500, 3500.5, 3,500.5, and for a missing one an empty cell, --, "
                     "null or NaN")
+
+
+def commas_mean(texts: Iterable[str]) -> str:
+    """What a comma in these numbers is: "thousands" or "decimals" where one of them has one reading only, "" where none has.
+
+    CellError where both are there.
+    """
+    said = set()
+    for text in texts:
+        plain = text.strip()
+        if _LONE_COMMA.fullmatch(plain):
+            if plain.lstrip("+-").startswith("0"):
+                said.add("decimals")  # nobody groups a number that begins with 0
+        elif _GROUPED.fullmatch(plain):
+            said.add("thousands")
+        elif _DECIMAL_COMMA.fullmatch(plain):
+            said.add("decimals")
+    if len(said) > 1:
+        raise CellError("some commas group thousands and others are decimal ones")
+    return said.pop() if said else ""
+
+
+def has_lone_comma(text: str) -> bool:
+    """Whether a number has one comma with three digits behind it: thousands in one country, decimals in another."""
+    return _LONE_COMMA.fullmatch(text.strip()) is not None
+
+
+def with_decimal_point(text: str) -> str:
+    """A number that is written with a decimal comma, written with a point; any other text as it is."""
+    plain = text.strip()
+    return plain.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
 
 
 def read_date(text: str) -> date:
@@ -143,15 +184,28 @@ def read_code(text: str, roots: dict[str, str]) -> Code:
     known = roots.get(text.casefold())
     if known is not None:
         return Code(known)
-    text = _EXCHANGE.sub("", text, count=1)
+    text = _MAIN.sub("", _NUMBERED.sub("", _EXCHANGE.sub("", text, count=1)))
+    known = roots.get(text.casefold()) or _begun(text, roots)
+    if known is not None:
+        return Code(known)
     continuous = _CONTINUOUS.fullmatch(text)
     if continuous:
         return Code(_as_root(continuous[1], roots))
-    found = _CONTRACT.fullmatch(text)
+    found, named = _CONTRACT.fullmatch(text), read_name(text)
+    if named is not None and (found is None or (found[2] and not 1 <= int(found[2][-2:]) <= 12)):  # as CME and ICE write it
+        return Code(_as_root(named.root, roots), text.upper())
     if found is None:
         return Code(text.upper())
     root = _as_root(found[1], roots)
     return Code(root, f"{root}{found[2]}" if found[2] else None)
+
+
+def _begun(text: str, roots: dict[str, str]) -> str | None:
+    """The root whose Chinese name a text begins, where it is one root's alone: 螺纹 of 螺纹钢."""
+    if text.isascii():
+        return None
+    found = {root for name, root in roots.items() if not name.isascii() and name.startswith(text)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _as_root(letters: str, roots: dict[str, str]) -> str:

@@ -27,6 +27,8 @@ _THRIFT_BYTES = 16 * 1024**2
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 _SEPARATORS = (",", ";", "\t")
 _ENCODINGS = ("utf-8-sig", "gb18030")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_TOTALS = {"合计", "总计", "小计", "total", "totals", "sum"}
 _EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
 _FOREIGN = {
     b"PK\x03\x04": _EXCEL,
@@ -39,12 +41,17 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class CellTable:
-    """The cells of one file, column by column. `row_numbers` are the file's: a CSV's data starts at row 2."""
+    """The cells of one file, column by column. `row_numbers` are the file's: a CSV's data starts at row 2.
+
+    `separator` is a CSV's, else empty; `left_out` the numbers of rows that are no bars: headings again, totals, a line of text.
+    """
 
     file: str
     headings: tuple[str, ...]
     columns: tuple[list[Hashable], ...]
     row_numbers: range | list[int]
+    separator: str = ""
+    left_out: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row_numbers)
@@ -154,15 +161,33 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
                 row_numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(f"{path}, row {reader.line_num}: {error}. A quote may not be closed.") from error
+    rows, row_numbers, left_out = _without_other_lines(rows, row_numbers)
     for row, number in zip(rows, row_numbers, strict=True):
         if len(row) != len(rows[0]):
             raise DataError(f"{path}, row {number}: has {len(row)} cells where the headings are {len(rows[0])}. "
                             "The row is cut off, or a separator is inside a cell.")
     columns = tuple(list(column) for column in zip(*rows[1:], strict=True)) or tuple([] for _ in rows[0])
-    return _checked(CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:]))
+    return _checked(CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:], separator, left_out))
+
+
+def _without_other_lines(rows: list[list[str]], numbers: list[int]) -> tuple[list[list[str]], list[int], tuple[int, ...]]:
+    """The rows and their numbers without the headings again, totals, and a last line of one cell; and the numbers of those."""
+    def is_no_bar(place: int) -> bool:
+        row, last = rows[place], place == len(rows) - 1
+        filled = [cell.strip() for cell in row if cell.strip()]
+        return row == rows[0] or filled[0].casefold() in _TOTALS or (last and len(filled) == 1 < len(rows[0]))
+
+    other = [place for place in range(1, len(rows)) if is_no_bar(place)]
+    kept = [place for place in range(len(rows)) if place not in set(other)]
+    return [rows[place] for place in kept], [numbers[place] for place in kept], tuple(numbers[place] for place in other)
 
 
 def _decoded(path: Path, raw: bytes) -> str:
+    if raw.startswith(_UTF_16):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError:
+            raise DataError(f"{path} begins like UTF-16 and is cut off or damaged. Save it as CSV in UTF-8.") from None
     if b"\x00" in raw:
         raise DataError(f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. Save it as CSV in UTF-8, or as "
                         "Parquet.")
