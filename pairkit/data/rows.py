@@ -118,8 +118,10 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
     """DataError where a column beside the dates holds times: then the bars are of minutes or hours."""
     for row, cell in enumerate(table.columns[column]):
         if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
-            raise DataError(f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: {cell!r} is a time "
-                            "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each session.")
+            where = f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}"
+            raise DataError(f"{where}: {cell!r} is a time "
+                            "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each "
+                            "session.")
 
 
 def _number_reader(table: CellTable, columns: list[int]) -> Callable[[Hashable], Number]:
