@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pairkit.ui import runs_compare, runs_page, shell
+from pairkit.ui import jobs, runs_compare, runs_page, shell
 
 shell.guard(__file__)
+jobs.show_under_way()
 st.markdown("#### Saved runs")
 found = runs_page.saved()
 runs_page.tell_damaged(found)

@@ -1,7 +1,13 @@
-"""Work in a thread of its own: it outlives a rerun of the page, tells how far it is, and can be stopped."""
+"""Work in a thread of its own: it outlives a rerun of the page, tells how far it is, and can be stopped.
+
+1. A job waits until fewer jobs run on this server than it has processors.
+2. It runs until it is done, is stopped, or its session has been gone for GRACE_SECONDS: nobody waits for it then.
+3. While it waits or runs, it is in `under_way`, which the Runs page lists.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +20,9 @@ from pairkit.errors import CancelledError, PairkitError
 from pairkit.ui.views import escape
 
 LOOK_AGAIN_SECONDS = 0.3
+GRACE_SECONDS = 30.0  # a page that is loaded again, or a connection that comes back, is in time
+_ROOM = threading.BoundedSemaphore(os.cpu_count() or 1)
+_UNDER_WAY: dict[int, Job] = {}
 
 
 class Note(Protocol):
@@ -38,19 +47,28 @@ class Job:
     done: int = 0
     total: int = 0
     seconds: float = 0.0
+    waiting: bool = False
+    attended: Callable[[], bool] = lambda: True
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+    _seen: float = 0.0
 
     def begin(self) -> Job:
-        """Start the thread."""
+        """Start the thread, for the session that asks for it."""
+        self.attended = _this_session()
+        _UNDER_WAY[id(self)] = self
         threading.Thread(target=self._run, name=f"{self.unit} job", daemon=True).start()
         return self
 
     def _run(self) -> None:
-        began = time.perf_counter()
+        began = self._seen = time.perf_counter()
         self.error = "It ended for a reason that the server's log tells."  # until it is known better
         try:
-            self.made = self.work(self._note, self.stop.is_set)
+            room = self._room()
+            try:
+                self.made = self.work(self._note, self._is_over)
+            finally:
+                room.release()
             self.error = ""
         except CancelledError:
             self.error, self.cancelled = "", True
@@ -58,10 +76,67 @@ class Job:
             self.error = str(error)
         finally:
             self.seconds = time.perf_counter() - began
+            _UNDER_WAY.pop(id(self), None)
             self.ended.set()
+
+    def _room(self) -> threading.BoundedSemaphore:
+        """A place among the jobs that run, once there is one; CancelledError where the job is over before."""
+        room = _ROOM
+        while not room.acquire(timeout=0.0 if not self.waiting else LOOK_AGAIN_SECONDS):
+            self.waiting = True
+            if self._is_over():
+                raise CancelledError("it was stopped before it began.")
+        self.waiting = False
+        return room
+
+    def _is_over(self) -> bool:
+        """Whether the work is to end: it was stopped, or nobody has attended it for a while."""
+        now = time.perf_counter()
+        if self.attended():
+            self._seen = now
+        elif now - self._seen > GRACE_SECONDS:
+            self.stop.set()
+        return self.stop.is_set()
 
     def _note(self, done: int, total: int, unit: str = "") -> None:
         self.done, self.total, self.unit = done, total, unit or self.unit
+
+
+def how_far(job: Job) -> str:
+    """What a job has done so far, or waits for, in words."""
+    if job.waiting:
+        return "Waiting for another job on this server to end"
+    return f"{job.done:,} of {job.total:,} {job.unit}" if job.total else "Starting …"
+
+
+def under_way() -> list[Job]:
+    """The jobs that wait or run on this server, the oldest first."""
+    return list(_UNDER_WAY.values())
+
+
+def show_under_way() -> None:
+    """Every job on this server, whichever page or session began it, with a button that stops it; nothing where none runs."""
+    jobs = under_way()
+    if not jobs:
+        return
+    st.markdown("#### Running on this server")
+    for job in jobs:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"job_{id(job)}"):
+            st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text=escape(how_far(job)))
+            st.button("Stop", key=f"stop_job_{id(job)}", icon=":material/stop_circle:", on_click=job.stop.set,
+                      disabled=job.stop.is_set(), help="What is done until then is kept where the job keeps it.")
+
+
+def _this_session() -> Callable[[], bool]:
+    """A function that tells whether the session that is running a page now is still there; always, outside a server."""
+    from streamlit.runtime import Runtime, get_instance
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or not Runtime.exists():
+        return lambda: True
+    runtime, session = get_instance(), context.session_id
+    return lambda: runtime.is_active_session(session)
 
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
@@ -71,7 +146,7 @@ def show_progress(key: str) -> None:
     if job.ended.is_set():
         st.rerun()
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    what = f"{job.done:,} of {job.total:,} {job.unit}" if job.total else "Starting …"
+    what = how_far(job)
     st.progress(share, text=f"Stopping: {what}" if job.stop.is_set() else what)
     st.button("Stop", key=f"{key}_stop", icon=":material/stop_circle:", on_click=job.stop.set, disabled=job.stop.is_set(),
               help="What is done until then is shown.")
