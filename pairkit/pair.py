@@ -22,7 +22,7 @@ from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.daily import not_daily
+from pairkit.market.daily import day_of, not_daily
 from pairkit.market.deliveries import told_apart
 from pairkit.market.spec_history import InForce, specs_in_force
 
@@ -119,20 +119,17 @@ class PairFrame:
         dates = self.trade_date[part]
         return replace(self, trade_date=dates, y=self.y.rows(part), x=self.x.rows(part), cut=self.cut or len(dates) < len(self))
 
-    def between(self, first: str | None = None, last: str | None = None) -> PairFrame:
-        """The pair from one date to another, both included; None leaves that end open.
+    def between(self, first: Any = None, last: Any = None) -> PairFrame:
+        """The pair from one date to another, both included, as `market.daily.day_of` takes them; None leaves that end open.
 
         Raises
         ------
         DataError
             A text is not a date, or no row is left.
         """
-        try:
-            ends = [None if day is None else pd.Timestamp(day) for day in (first, last)]
-            start = 0 if ends[0] is None else int(self.trade_date.searchsorted(ends[0], side="left"))
-            stop = len(self) if ends[1] is None else int(self.trade_date.searchsorted(ends[1], side="right"))
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{first!r} to {last!r} are not two dates ({error}); write them as 2020-01-31.") from error
+        ends = [None if day is None else day_of(day) for day in (first, last)]
+        start = 0 if ends[0] is None else int(self.trade_date.searchsorted(ends[0], side="left"))
+        stop = len(self) if ends[1] is None else int(self.trade_date.searchsorted(ends[1], side="right"))
         if start >= stop:
             wanted = " ".join(f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None)
             raise DataError(f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "

@@ -125,7 +125,7 @@ def test_a_day_without_a_bar_of_the_held_contract_is_counted():
 
 # --- files and frames ------------------------------------------------------------------------------------------------
 def written(folder, names, days) -> pd.DataFrame:
-    close = 5000.0 + np.arange(len(names))
+    close = 5000.0 + 2.0 * np.arange(len(names))
     table = pd.DataFrame({"date": [f"{day:%Y-%m-%d}" for day in days], "contract": names, "open": close, "high": close + 1,
                           "low": close - 1, "close": close, "volume": 100, "open_interest": 100})
     table.to_csv(folder / "TA.csv", index=False)

@@ -216,5 +216,5 @@ def test_an_unknown_date_is_refused_with_its_neighbours():
 def test_what_is_no_date_is_refused():
     """With an example of one that is."""
     run = run_of(3)
-    with pytest.raises(RunError, match=r"'soon' is not a date; give one such as \d{4}-\d\d-\d\d"):
+    with pytest.raises(RunError, match=r"'soon' is not a date; write the day as .* last bar is \d{4}-\d\d-\d\d"):
         run.explain("soon")

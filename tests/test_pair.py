@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, names
-from pairkit.errors import DataError
+from pairkit.errors import DataError, RunError
 from pairkit.findings import Finding
 from pairkit.pair import Provenance, pair_from_frames
+from pairkit.run import run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of, spec
 
 NAN = float("nan")
@@ -213,3 +216,28 @@ def test_7_7_legs_in_two_currencies_are_refused():
     """Dollars and yuan have no sum."""
     with pytest.raises(DataError, match="Y is in CNY and X in USD"):
         pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X", currency="USD"))
+
+
+# --- a user's dates --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("given_day", ["2021-01-20", "2021/1/20", "20210120", date(2021, 1, 20), pd.Timestamp("2021-01-20"),
+                                       np.datetime64("2021-01-20"), pd.Timestamp("2021-01-20").to_pydatetime()])
+def test_a_day_is_taken_in_any_form_that_has_one_reading(given_day):
+    """Text from the largest unit to the smallest, and the dates of Python, numpy and pandas; in between, and in explain."""
+    pair = pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X"))
+    assert pair.between(given_day, given_day).trade_date.tolist() == [pd.Timestamp("2021-01-20")]
+    assert run_backtest(pair).explain(given_day).date == pd.Timestamp("2021-01-20")
+
+
+@pytest.mark.parametrize(("given_day", "says"), [
+    ("03/04/2020", "could be day first or month first"), ("4.3.2021", "could be day first"), ("soon", "is not a date"),
+    ("2021-02-30", "not a day of the calendar"), (20210120, "is a int, not a date"), (1.5, "is a float"), (pd.NaT, "not a date"),
+    (pd.Timestamp("2021-01-20", tz="Asia/Shanghai"), "time zone"), (pd.Timestamp("2021-01-20 09:30"), "time of day")])
+def test_a_day_with_two_readings_or_none_is_refused(given_day, says):
+    """In a sentence of its kind: DataError from the pair, RunError from the run."""
+    pair = pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X"))
+    with pytest.raises(DataError, match=says):
+        pair.between(given_day)
+    with pytest.raises(RunError, match=says):
+        run_backtest(pair).explain(given_day)
+    with pytest.raises(RunError, match="is a NoneType, not a date"):
+        run_backtest(pair).explain(None)

@@ -323,7 +323,7 @@ def test_an_altered_manifest_is_refused(saved, folder, change, sentence):
     (inputs("config", entry_z=99.0), "entry_z = 99: accepted"),
     (inputs("config", entry=2.0), "no setting 'entry'"),
     (lambda content: content["inputs"]["config"].pop("entry_z"), "lacks entry_z"),
-    (lambda content: content["inputs"].update(cut={"first": "2022-02-31", "last": "2022-03-01"}), "not two dates"),
+    (lambda content: content["inputs"].update(cut={"first": "2022-02-31", "last": "2022-03-01"}), "not a day of the calendar"),
     (lambda content: content["inputs"].update(cut={"first": "2032-02-01", "last": "2033-03-01"}), "no bar from 2032"),
     (lambda content: content["inputs"]["contract_specs"][0].update(code="HC"), "It was altered"),
     (lambda content: content["inputs"]["contract_specs"][0].update(tick=-1), "are not such"),

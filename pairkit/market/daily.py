@@ -1,9 +1,15 @@
-"""Whether a series of dates is one of daily bars (docs/semantics.md 7.7)."""
+"""Days: whether a series of dates is one of daily bars (docs/semantics.md 7.7), and what a user means by a date."""
 
 from __future__ import annotations
 
+import re
+from datetime import date
+from typing import Any
+
 import numpy as np
 import pandas as pd
+
+from pairkit.errors import DataError
 
 MOST_DAYS_APART = 3.0  # in the median, calendar days
 _ENOUGH = 5  # dates; fewer, around a long holiday, say nothing
@@ -22,3 +28,33 @@ def not_daily(days: pd.DatetimeIndex) -> str:
         return ""
     word = next((word for most, word in _WORDS if apart <= most), "yearly")
     return f"{word} ({apart:g} days apart in the median)"
+
+
+_ISO = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})")
+_EITHER_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
+
+
+def day_of(given: Any) -> pd.Timestamp:
+    """The plain day that a user names: a date, a Timestamp, or text such as 2020-01-31, 2020/1/31 or 20200131.
+
+    Raises
+    ------
+    DataError
+        It is no date, could be day first or month first, or carries a time of day or a time zone.
+    """
+    accepted = "write the day as 2020-01-31"
+    if isinstance(given, str):
+        found = _ISO.fullmatch(given.strip())
+        if found is None:
+            why = "could be day first or month first" if _EITHER_FIRST.fullmatch(given.strip()) else "is not a date"
+            raise DataError(f"{given!r} {why}; {accepted}.")
+        try:
+            return pd.Timestamp(date(int(found[1]), int(found[3]), int(found[4])))
+        except ValueError:
+            raise DataError(f"{given!r} is not a day of the calendar; {accepted}.") from None
+    if not isinstance(given, date | np.datetime64) or pd.isna(given):
+        raise DataError(f"{given!r} is a {type(given).__name__}, not a date; {accepted}.")
+    day = pd.Timestamp(given)
+    if day.tz is not None or day != day.normalize():
+        raise DataError(f"{given!r} carries a time of day or a time zone; trade dates are plain days: {accepted}.")
+    return day

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
-from pairkit.errors import RunError
+from pairkit.errors import DataError, RunError
+from pairkit.market.daily import day_of
 from pairkit.trading.engine import FloatArray, size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
@@ -218,9 +219,9 @@ def bar_of(run: BacktestRun, date: Any) -> int:
     """The row of a trade date."""
     dates = run.pair.trade_date
     try:
-        wanted = pd.Timestamp(date)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{date!r} is not a date; give one such as {dates[-1]:%Y-%m-%d}.") from error
+        wanted = day_of(date)
+    except DataError as error:
+        raise RunError(f"{error} The run's last bar is {dates[-1]:%Y-%m-%d}.") from error
     if wanted in dates:
         return int(dates.searchsorted(wanted))
     near = dates[max(0, dates.searchsorted(wanted) - 1):][:2]
