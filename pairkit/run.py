@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
+from pairkit.findings import Finding
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
@@ -124,6 +126,42 @@ class BacktestRun:
             "bars_held": last_bar - entry_filled,
             "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
         })
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of the result must know: what was found in the bars, and then what the run itself met."""
+        return (*self.pair.findings, *self._met())
+
+    def _met(self) -> Iterator[Finding]:
+        """No valid bar, a ruined account, a position whose contract has no more bars while its exit waits."""
+        dates, valid, ledger = self.pair.trade_date, self.indicators.valid, self.ledger
+        if not len(dates):
+            return
+        if not valid.any():
+            yield Finding("no_valid_bar", "warning", (
+                f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, so nothing was decided: the data are shorter "
+                "than the windows, or prices are missing or stand still."), count=len(dates), dates=(f"{dates[0]:%Y-%m-%d}",))
+        ruined = np.flatnonzero(ledger.equity < 0.0)
+        if ruined.size:
+            first = dates[int(ruined[0])]
+            yield Finding("ruined_account", "error", (
+                f"Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows."),
+                count=int(ruined.size), dates=(f"{first:%Y-%m-%d}",))
+        yield from self._stranded()
+
+    def _stranded(self) -> Iterator[Finding]:
+        """A leg that is still held at the end, whose exit has waited since its last close."""
+        close, last = self.adjusted.market.close, len(self.pair) - 1
+        if not self.ledger.position[last] or STATE_NAMES[self.ledger.state[last]] != "EXITING":
+            return
+        for leg, spec in enumerate((self.pair.y_spec, self.pair.x_spec)):
+            known = np.flatnonzero(np.isfinite(close[:, leg]))
+            gone = last - int(known[-1]) if known.size else 0
+            if gone:
+                since = self.pair.trade_date[int(known[-1])]
+                yield Finding("stranded_position", "error", (
+                    f"{spec.code} is held, its exit waits, and it has no close after {since:%Y-%m-%d}: the contract has no more "
+                    "bars, and the position is marked at a price of that day."), spec.code, gone, (f"{since:%Y-%m-%d}",))
 
     @property
     def closed_trades(self) -> int:

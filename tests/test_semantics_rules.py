@@ -557,3 +557,32 @@ def test_3_an_open_trade_is_listed_as_open(desk):
     assert trade["exit_reason"] == "open"
     assert trade[["exit_decided", "exit_filled", "exit_z", "exit_price_y", "exit_price_x"]].isna().all()
     assert (trade["bars_held"], trade["gross"], trade["best_mark"]) == (1, 2000, 2000)
+
+
+# --- what a run itself meets -----------------------------------------------------------------------------------------
+def met(run) -> list[tuple[str, str, int, tuple[str, ...]]]:
+    return [(one.kind, one.root, one.count, one.dates) for one in run.findings if one.kind != "unadjusted_splice"]
+
+
+def test_a_run_without_a_valid_bar_says_so():
+    """Four bars, no z: one finding with the first of them; a run with a valid bar has none."""
+    assert met(Desk("product").run([NAN] * 4)) == [("no_valid_bar", "", 4, ("2021-01-04",))]
+    assert met(Desk("product").run([0.0] * 4)) == []
+
+
+def test_a_ruined_account_is_dated():
+    """Long 50 lots of y at 100 that closes at -200 on bar 3: a loss of 150,000 from an equity of 100,000."""
+    pair = market(5, y={"close": [100.0, 100.0, 100.0, -200.0, -200.0]})
+    run = Desk("product").run([-2.5, -1, -1, -1, -1], pair, price_transform="level")
+    assert run.frame["equity"].iloc[3] < 0
+    assert [one[0] for one in met(run)] == ["ruined_account"]
+    assert met(run)[0][3] == (f"{pair.trade_date[3]:%Y-%m-%d}",)
+
+
+def test_a_position_whose_contract_has_no_more_bars_is_found():
+    """y has its last close on bar 2; the exit decided there waits to the end, two bars later."""
+    y = {"close": [100.0, 100.0, 100.0, NAN, NAN], "open": [100.0, 100.0, 100.0, NAN, NAN]}
+    pair = market(5, y=y)
+    run = Desk("product").run([-2.5, -1, 0, NAN, NAN], pair)
+    assert list(run.frame["state"])[2:] == ["EXITING"] * 3
+    assert met(run) == [("stranded_position", "Y", 2, (f"{pair.trade_date[2]:%Y-%m-%d}",))]

@@ -125,7 +125,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
         weak = weakness(metric.name, run.closed_trades)
         table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", metric.unit, f"{metric.meaning} {weak}".strip())
     console.print(table)
-    for finding in pair.findings:
+    for finding in run.findings:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:

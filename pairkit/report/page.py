@@ -204,7 +204,7 @@ def _gates(run: BacktestRun) -> str:
 
 def _findings(run: BacktestRun) -> str:
     rows = [{"severity": one.severity, "root": one.root or "all", "finding": one.message, "count": one.count,
-             "first dates": ", ".join(one.dates)} for one in run.pair.findings]
+             "first dates": ", ".join(one.dates)} for one in run.findings]
     return html.table(pd.DataFrame(rows), empty="Nothing was found in the data of this pair.", name="data-findings")
 
 

@@ -158,7 +158,7 @@ def details(run: BacktestRun, found: Trace | None) -> None:
         elif shown == "All metrics":
             all_metrics(run)
         else:
-            findings(run.pair.findings)
+            findings(run.findings)
 
 
 def escape(text: str) -> str:
