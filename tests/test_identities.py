@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -141,3 +142,17 @@ def test_what_is_done_to_a_table_stays_without_effect_on_the_run():
         arrays = [*other.indicators, *other.ledger, *other.gates, *other.adjusted.market, other.pair.y.close, other.pair.x.leave]
         assert not any(array.flags.writeable for array in arrays)
     assert dict(run.metrics) == json.loads(json.dumps(run.metrics)) or math.isnan(sum(run.metrics.values()))
+
+
+def test_the_engine_runs_where_nothing_is_compiled():
+    """Under NUMBA_DISABLE_JIT, as debuggers and coverage need it, a run and a sweep give the compiled numbers."""
+    code = ("from pairkit.research.sweep import sweep; from pairkit.run import run_backtest; "
+            "from tests.pairs import draw_config, draw_pair; pair, config = draw_pair(3, 150), draw_config(3); "
+            "print(repr(dict(run_backtest(pair, config).metrics))); "
+            "swept = sweep(pair, config, {'max_holding_days': [3, 9]}, executor=1); "
+            "print(swept[['total_return', 'trades']].to_numpy().tolist())")
+    root = Path(__file__).resolve().parents[1]
+    said = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root,
+                           env={**os.environ, "NUMBA_DISABLE_JIT": flag}).stdout for flag in ("0", "1")]
+    assert said[0] == said[1]
+    assert "'trades': " in said[0]

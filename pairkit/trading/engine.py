@@ -13,7 +13,7 @@ from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates
-from pairkit.trading.loop import BAR, RULES, TERMS, lay_tape, play_many, play_one, size_lots
+from pairkit.trading.loop import BAR, RULES, TERMS, as_records, lay_tape, play_many, play_one, size_lots
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -69,14 +69,15 @@ def terms_of(pair: PairFrame) -> NDArray[np.void]:
     """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
     specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
     one_group = pair.y_spec.margined_with == pair.x_spec.margined_with
-    return np.array([(spec.multiplier, spec.tick, spec.fee_mode == "rate", spec.fee_open, spec.fee_close,
-                      spec.fee_close if spec.fee_close_today is None else spec.fee_close_today, spec.margin_rate, one_group)
-                     for spec in specs], TERMS)
+    return as_records(np.array([
+        (spec.multiplier, spec.tick, spec.fee_mode == "rate", spec.fee_open, spec.fee_close,
+         spec.fee_close if spec.fee_close_today is None else spec.fee_close_today, spec.margin_rate, one_group)
+        for spec in specs], TERMS))
 
 
 def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
-    rules, changes = np.zeros(runs, RULES), changes or {}
+    rules, changes = as_records(np.zeros(runs, RULES)), changes or {}
     for name in RULES.names or ():
         field, as_true = _SPELT.get(name, (name, None))
         value = changes.get(field, getattr(config, field))
@@ -86,7 +87,7 @@ def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArra
 
 def tape_of(market: Market) -> NDArray[np.void]:
     """A market as (T,) records, one a bar: what the engine reads lies together."""
-    tape = np.empty(len(market.close), BAR)
+    tape = as_records(np.empty(len(market.close), BAR))
     lay_tape(tape, *market)
     return tape
 

@@ -101,7 +101,20 @@ def _on_stack(_typing: Any) -> Any:
     return record(), code
 
 
-_blank_book: Any = intrinsic(_on_stack)
+_INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
+
+
+def as_records(array: np.ndarray[Any, np.dtype[np.void]]) -> Any:
+    """Records as the engine reads them: where numba is told to compile nothing (NUMBA_DISABLE_JIT, for debuggers and coverage),
+    with their fields as attributes, as a kernel has them."""
+    return array.view(np.recarray) if _INTERPRETED else array
+
+
+def _blank_record() -> Any:
+    return as_records(np.zeros(1, _BOOK))[0]
+
+
+_blank_book: Any = _blank_record if _INTERPRETED else intrinsic(_on_stack)
 
 
 @kernel
@@ -589,10 +602,32 @@ _ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 
 @kernel
+def _onward_records(size):
+    return np.zeros(size, _ONWARD)
+
+
+@kernel
+def _candidate_records(size):
+    return np.zeros(size, _CANDIDATE)
+
+
+def _interpreted_onward(size: int) -> Any:
+    return as_records(np.zeros(size, _ONWARD))
+
+
+def _interpreted_candidates(size: int) -> Any:
+    return as_records(np.zeros(size, _CANDIDATE))
+
+
+_zeros_onward: Any = _interpreted_onward if _INTERPRETED else _onward_records
+_zeros_candidates: Any = _interpreted_candidates if _INTERPRETED else _candidate_records
+
+
+@kernel
 def _find_candidates(tape, signals, lowest_entry):
     """The candidates and, for each bar, how to find them; what they are under the rules of a run is left open."""
     bars = signals.z.size
-    onward, candidates = np.zeros(bars + 1, _ONWARD), np.zeros(bars + 1, _CANDIDATE)
+    onward, candidates = _zeros_onward(bars + 1), _zeros_candidates(bars + 1)
     count = valid = 0
     for t in range(bars):
         onward[t].candidate, onward[t].valid_before = count, valid
