@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig, hedge_model_names
+from pairkit.models.adjusted import adjust
+from pairkit.pair import PairFrame
+from pairkit.research.perturb import perturbed
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, with_contracts
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair, spec
@@ -53,3 +56,22 @@ def test_6_2_a_changed_row_does_change_what_it_may(model, transform):
         if moved >= wanted:
             break
     assert wanted - moved == set()
+
+
+def can_fill(pair: PairFrame, row: int) -> list[bool]:
+    """For each leg: whether a buyer and a seller can fill at the open, and at the close, of the row."""
+    market = adjust(pair, "level").market
+    return [bool(side) for price in (market.open[row], market.close[row])
+            for side in (*~(price >= market.up_limit[row]), *~(price <= market.down_limit[row]))]
+
+
+def test_a_moved_session_is_as_tradable_as_it_was():
+    """Limits between two ticks, at a price and far from it: whoever could fill still can, whoever could not still cannot."""
+    limited = 0
+    for seed in range(25):
+        pair = build_pair(seed, 60, ills=("limits", "odd_limits", "zeros", "missing"), roll_every=10)
+        for row in range(0, len(pair), 2):
+            for draw in range(3):
+                assert can_fill(perturbed(pair, row, draw), row) == can_fill(pair, row), (seed, row, draw)
+            limited += not all(can_fill(pair, row))
+    assert limited > 30

@@ -1,6 +1,7 @@
 """A pair with one session's figures moved: as complete as it was, and as tradable.
 
-1. All of a leg's prices of the session move by one factor, its limits too, so that each stays on its side of the limits.
+1. All of a leg's prices of the session move by the same number of ticks, its limits too, so that each stays on its side of the
+   limits, which are taken inward to the tick. Where that would take a price through 0, they move by one factor. A 0 stays 0.
 2. Within that, open and close move towards each other and, every other time, past each other; high, low and settle by factors
    of their own: a rule that reads only a ratio of the session's prices is moved as well. Open and close stay where they are if
    either is at a limit, or not above 0.
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from pairkit.market.spec_history import InForce
 from pairkit.pair import NO_CONTRACT, FloatArray, Leg, PairFrame
 
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
@@ -24,7 +26,8 @@ PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "do
 def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
     """The pair with the figures of session `row` moved, drawn from `seed` and `row`; missing figures stay missing."""
     rng = np.random.default_rng([seed, row])
-    return replace(pair, y=_moved(pair.y, row, rng), x=_moved(pair.x, row, rng))
+    return replace(pair, y=_moved(pair.y, row, rng, _tick(pair.y_in_force, row)),
+                   x=_moved(pair.x, row, rng, _tick(pair.x_in_force, row)))
 
 
 def as_known(pair: PairFrame) -> PairFrame:
@@ -38,28 +41,44 @@ def _as_known(leg: Leg) -> Leg:
     return replace(leg.rows(slice(None)), contract_names=leg.contract_names[:int(leg.contract.max(initial=NO_CONTRACT)) + 1])
 
 
-def _moved(leg: Leg, row: int, rng: np.random.Generator) -> Leg:
+def _tick(in_force: InForce, row: int) -> float:
+    return in_force.specs[int(in_force.place[row])].tick
+
+
+def _moved(leg: Leg, row: int, rng: np.random.Generator, tick: float) -> Leg:
     today, before = 1.0 + rng.choice([-1.0, 1.0], 2) * rng.uniform(0.005, 0.08, 2)
     size = rng.uniform(0.1, 5.0)
     inside, apart = rng.uniform(0.1, 0.9, 2), rng.uniform(0.995, 1.005, 3)
     values = {name: float(getattr(leg, name)[row]) for name in PRICES}
-    if _free(values):
+    if _free(values, tick):
         middle = values["close"] - values["open"]
         values["open"] += inside[0] * middle
         values["close"] -= inside[1] * middle
     for name, factor in zip(("high", "low", "settle"), apart, strict=True):
         values[name] *= factor
-    changed = {name: value * today for name, value in values.items()}
+    changed = _shifted(values, today, tick)
     changed |= {"pre_close": leg.pre_close[row] * before, "volume": leg.volume[row] * size,
                 "open_interest": leg.open_interest[row] * size}
     columns: dict[str, Any] = {name: _with(getattr(leg, name), row, value) for name, value in changed.items()}
     return replace(leg, **columns)
 
 
-def _free(values: dict[str, float]) -> bool:
-    """Whether open and close are positive and strictly inside whatever limits are known."""
+def _shifted(values: dict[str, float], factor: float, tick: float) -> dict[str, float]:
+    """The prices moved by whole ticks, about as far as the factor would; by the factor where a price would change its sign."""
+    known = [value for value in values.values() if np.isfinite(value) and value != 0.0]
+    size = abs(values["close"]) if np.isfinite(values["close"]) and values["close"] != 0.0 else abs(known[0]) if known else 0.0
+    shift = tick * (round((factor - 1.0) * size / tick) or (1 if factor > 1.0 else -1))
+    if any((value + shift) * value <= 0.0 for value in known):
+        return {name: value * factor for name, value in values.items()}
+    return {name: value if value == 0.0 else value + shift for name, value in values.items()}
+
+
+def _free(values: dict[str, float], tick: float) -> bool:
+    """Whether open and close are positive and strictly inside whatever limits are known, each taken inward to the tick."""
     ends = (values["open"], values["close"])
-    return min(ends) > 0.0 and not (max(ends) >= values["up_limit"] or min(ends) <= values["down_limit"])
+    highest = tick * (np.floor(values["up_limit"] / tick + 1e-6) - 1e-6) if values["up_limit"] else np.nan
+    lowest = tick * (np.ceil(values["down_limit"] / tick - 1e-6) + 1e-6) if values["down_limit"] else np.nan
+    return min(ends) > 0.0 and not (max(ends) >= highest or min(ends) <= lowest)
 
 
 def _with(column: FloatArray, row: int, value: float) -> FloatArray:
