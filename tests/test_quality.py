@@ -266,3 +266,94 @@ def test_a_step_that_stays_is_no_spike():
     mine = bars["root"] == "RB"
     bars.loc[mine & (bars["trade_date"] >= bars["trade_date"].iloc[40]), ["open", "high", "low", "close", "settle"]] *= 1.4
     assert not [finding for finding in examine(bars) if finding.kind == "spike"]
+
+
+def test_impossible_figures_are_errors():
+    """Prices and sizes that no future has, large and small, are told as errors; prices below 0 and tiny ticks are not."""
+    for name, value in (("close", 1e308), ("open", 5e-324), ("settle", 1e12), ("volume", 1e30), ("open_interest", 1e15)):
+        bars = clean()
+        bars.loc[at(bars, 40), name] = value
+        told = [finding for finding in examine(bars) if finding.kind == "impossible_figure"]
+        assert [(one.root, one.severity, one.dates) for one in told] == [("RB", "error", iso(40))], name
+    bars = clean()
+    bars.loc[at(bars, 40), ["open", "high", "low", "close"]] = -37.63
+    bars.loc[at(bars, 41), ["open", "high", "low", "close"]] = 0.0000675
+    assert "impossible_figure" not in {finding.kind for finding in examine(bars)}
+
+
+def with_limits():
+    """Clean bars with limits a tenth from the last close."""
+    bars = clean()
+    last = bars.groupby("root")["close"].shift(1)
+    return bars.assign(up_limit=(last * 1.1).round(), down_limit=(last * 0.9).round())
+
+
+def test_limits_that_are_crossed_or_broken_are_errors():
+    """An upper limit not above the lower one, and a close beyond its limit; touching one is neither, nor is a limit of 0."""
+    bars = with_limits()
+    assert found(bars) == {}
+    bars.loc[at(bars, 20), ["up_limit", "down_limit"]] = bars.loc[at(bars, 20), ["down_limit", "up_limit"]].to_numpy()
+    bars.loc[at(bars, 25), ["up_limit", "down_limit"]] = 4000.0
+    bars.loc[at(bars, 30), "up_limit"] = bars.loc[at(bars, 30), "close"] - 1.0
+    bars.loc[at(bars, 31), "down_limit"] = bars.loc[at(bars, 31), "close"] + 1.0
+    bars.loc[at(bars, 40), "up_limit"] = bars.loc[at(bars, 40), "high"]
+    bars.loc[at(bars, 41), ["up_limit", "down_limit"]] = 0.0
+    assert found(bars) == {("RB", "crossed_limits"): iso(20, 25), ("RB", "outside_limits"): iso(30, 31)}
+
+
+def test_dates_a_day_off_are_an_error_and_a_stray_weekend_is_not():
+    """Fridays that became Saturdays are told for the root as a whole; one planted weekend bar is a ghost like before."""
+    bars = clean()
+    mine = bars["root"] == "RB"
+    bars.loc[mine, "trade_date"] += pd.Timedelta(days=1)
+    shifted = [finding for finding in examine(bars) if finding.kind == "shifted_dates"]
+    assert [(one.root, one.severity, one.count) for one in shifted] == [("RB", "error", 16)]
+    bars = clean()
+    bars.loc[at(bars, 79), "trade_date"] = pd.Timestamp("2024-05-25")
+    assert "shifted_dates" not in {finding.kind for finding in examine(bars)}
+
+
+def test_a_calendar_with_open_weekends_is_told_once_and_expects_no_bar_there():
+    """One error for the calendar, and no missing bars on its weekends."""
+    told = examine(clean(), pd.date_range(DAYS[0], DAYS[-1]))
+    assert [(one.kind, one.severity, one.root, one.count) for one in told if one.kind != "unadjusted_splice"] == [
+        ("open_weekend", "error", "", 32)]
+
+
+def test_a_close_far_off_is_a_spike_on_any_series():
+    """Ten times too large is found on a series that never moves, and on one of a few bars."""
+    bars = clean()
+    mine = bars["root"] == "RB"
+    bars.loc[mine, ["open", "high", "low", "close"]] = 3000.0
+    bars.loc[at(bars, 40), "close"] = 30000.0
+    for table in (bars, bars[(bars["trade_date"] >= DAYS[36]) & (bars["trade_date"] <= DAYS[44])]):
+        assert [one.dates for one in examine(table) if one.kind == "spike"] == [iso(40)]
+
+
+def splice(seed=3):
+    """A main series of six contracts of sixty bars whose open interest rises and falls, and the days of its five rolls."""
+    rng = np.random.default_rng(seed)
+    days = pd.bdate_range("2023-01-02", periods=360).as_unit("ns")
+    bars = clean(("RB",), days)
+    life = 500_000 * np.sin(np.linspace(0.5, np.pi - 0.4, 60))
+    bars["open_interest"] = np.rint(np.tile(life, 6) * np.exp(rng.normal(0, 0.01, len(days))))
+    return bars, tuple(f"{day:%Y-%m-%d}" for day in days[60::60])
+
+
+def test_the_likely_rolls_of_a_splice_are_named():
+    """Days on which open interest turns from falling to growing are found; none with contract names, nor where a count halves."""
+    bars, rolls = splice()
+    assert found(bars)["RB", "likely_roll"] == rolls
+    assert set(faulty_days(bars).query("kind == 'likely_roll'")["trade_date"].dt.strftime("%Y-%m-%d")) == set(rolls)
+    assert ("RB", "likely_roll") not in found(bars.assign(contract="RB2405"))
+    halved, _ = splice()
+    halved.loc[:200, "open_interest"] *= 2.0
+    assert found(halved)["RB", "likely_roll"] == rolls
+
+
+def test_a_wrong_open_interest_is_no_roll():
+    """One figure of open interest that is far too small or too large is not taken for a new contract."""
+    for factor in (0.4, 2.5):
+        bars, rolls = splice()
+        bars.loc[150, "open_interest"] *= factor
+        assert found(bars)["RB", "likely_roll"] == rolls

@@ -31,6 +31,13 @@ Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
 _OFF_GRID, _STRAY_OFF_GRID = 1e-3, 0.05  # of a tick; the share of closes that stray ones may be
 _LEAST_SPIKE = math.log(1.2)  # no exchange lets a price move so far and back within two days
+_SURE_SPIKE = math.log(2.0)  # nor twice as far and back, however much or little the series moves otherwise
+_LARGEST_PRICE, _SMALLEST_PRICE = 1e9, 1e-7  # in size; no future is quoted beyond them
+_LARGEST_SIZE = 1e10  # lots a day, or open
+_WEEKEND_SHARE, _FEWEST_WEEKENDS = 0.05, 3  # dates that are a day off put a fifth of the bars on a weekend
+_ROLL_SIGMAS, _ROLL_BARS, _ROLLS_APART = 5.0, 3, 5
+_HALVED = math.log(0.6)
+_ROUNDING = 1e-9  # of a limit
 _MIN_RETURNS = 30  # fewer say nothing of how far a price usually moves
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
 _SAME_VOLUME = 1e-3
@@ -55,6 +62,9 @@ class _Bars:
         self.series = ordered.groupby(["root", "contract"], dropna=False, sort=False).ngroup().to_numpy()
         for name in ("open", "high", "low", "close", "settle", "volume", "open_interest"):
             setattr(self, name, ordered[name].to_numpy(dtype=np.float64, na_value=np.nan))
+        for name in ("up_limit", "down_limit"):  # that a table may lack; 0 is none
+            limits = ordered[name] if name in ordered else pd.Series(np.nan, ordered.index)
+            setattr(self, name, limits.mask(limits == 0.0).to_numpy(dtype=np.float64, na_value=np.nan))
 
     open: FloatArray
     high: FloatArray
@@ -63,6 +73,8 @@ class _Bars:
     settle: FloatArray
     volume: FloatArray
     open_interest: FloatArray
+    up_limit: FloatArray
+    down_limit: FloatArray
 
     def beside(self, values: FloatArray, step: int) -> FloatArray:
         """(N,) the value `step` rows before (above 0) or after (below 0) in the same series, else NaN."""
@@ -116,6 +128,8 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
     """
     table = _Bars(bars)
     findings = [finding for marked in _all_marks(table, calendar) for finding in _gathered(marked)]
+    findings += _open_weekends(calendar)
+    findings += _weekend_dates(table)
     findings += _splices(table)
     findings += _double_counts(table)
     return tuple(sorted(findings, key=lambda finding: (finding.root, finding.kind)))
@@ -169,6 +183,9 @@ def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]
     ghosts = _repeats(table) | _closed(table.day) | _unexpected(table, expected)
     found.append(_marked("ghost_bar", "warning", "bars on a day without trading: a repeat of the day before, a weekend, "
                                                  "New Year's Day, or a day on which no other root traded", table, ghosts))
+    found.append(_marked("likely_roll", "warning", "days on which open interest, after a fall, jumps up and grows on, as where "
+                                                   "a series goes over to the next contract: the roll gap there is taken "
+                                                   "for profit or loss", table, _likely_rolls(table)))
     return [*found, _missing(table, expected)]
 
 
@@ -254,7 +271,55 @@ def _spike(bars: _Bars) -> Marks:
     away = np.minimum(np.abs(bars.log_close - before), np.abs(bars.log_close - after))
     same_side = (bars.log_close > before) == (bars.log_close > after)
     near = np.abs(after - before) < away / 2.0
-    return np.asarray(same_side & near & (away > np.maximum(GAP_SIGMAS * bars.sigma, _LEAST_SPIKE)))
+    far = np.minimum(np.maximum(GAP_SIGMAS * np.nan_to_num(bars.sigma, nan=np.inf), _LEAST_SPIKE), _SURE_SPIKE)
+    return np.asarray(same_side & near & (away > far))
+
+
+def _impossible(bars: _Bars) -> Marks:
+    prices = np.abs([*_prices(bars), bars.settle, bars.up_limit, bars.down_limit])
+    sizes = np.array([bars.volume, bars.open_interest])
+    odd = (prices > _LARGEST_PRICE) | ((prices > 0.0) & (prices < _SMALLEST_PRICE))
+    return np.asarray(odd.any(axis=0) | (sizes > _LARGEST_SIZE).any(axis=0))
+
+
+def _crossed_limits(bars: _Bars) -> Marks:
+    return np.asarray(bars.up_limit <= bars.down_limit)
+
+
+def _outside_limits(bars: _Bars) -> Marks:
+    """A price beyond the day's own limits; a price of 0 is none."""
+    prices = _prices(bars)
+    beyond = (prices > bars.up_limit * (1.0 + _ROUNDING)) | (prices < bars.down_limit * (1.0 - _ROUNDING))
+    return np.asarray((beyond & (prices != 0.0)).any(axis=0)) & ~_crossed_limits(bars)
+
+
+def _likely_rolls(bars: _Bars) -> Marks:
+    """Where a series without contract names most likely goes over to the next contract.
+
+    1. Bars of another contract, repeats and bars without open interest are passed over.
+    2. Each bar has a score: the step of log open interest into it, plus the mean step of the three bars after, less twice that
+       of the three before, in robust deviations of such steps. Traders leave a contract before the series does, and open
+       positions in the next one after.
+    3. A roll is a score above five that is the highest of the five bars on either side. A step above ten deviations is none where
+       the next takes half of it back, or where it takes back the last: one figure is wrong there.
+    """
+    rolls = np.zeros(len(bars.day), dtype=bool)
+    usable = ~bars.has_contract & (bars.open_interest > 0.0) & ~_wrong_contract(bars) & ~_repeats(bars)
+    for series in np.unique(bars.series[~bars.has_contract]):
+        places = np.flatnonzero(usable & (bars.series == series))
+        steps = pd.Series(np.log(bars.open_interest[places])).diff()
+        if steps.count() < _MIN_RETURNS or not (sigma := _MAD_TO_SIGMA * (steps - steps.median()).abs().median()) > 0.0:
+            continue
+        halved = steps < _HALVED  # a change in how lots are counted, and no trend
+        calm = steps.mask(halved, 0.0).clip(-_ROLL_SIGMAS * sigma, _ROLL_SIGMAS * sigma)
+        before = calm.shift(1).rolling(_ROLL_BARS).mean()
+        after = calm[::-1].shift(1).rolling(_ROLL_BARS).mean()[::-1]
+        score = (steps + after - 2.0 * before) / sigma
+        highest = score.rolling(2 * _ROLLS_APART + 1, center=True, min_periods=1).max()
+        undone = (steps.shift(-1) < -steps / 2.0) | (np.abs(steps + steps.shift(1)) < steps / 5.0)
+        one_figure = (steps > 2.0 * _ROLL_SIGMAS * sigma) & undone
+        rolls[places] = (score > _ROLL_SIGMAS) & (score == highest) & ~one_figure
+    return rolls
 
 
 _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
@@ -264,6 +329,9 @@ _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
     ("empty_bar", "warning", _empty, "bars without any price"),
     ("incomplete_bar", "warning", _incomplete, "bars with some price, or the volume, missing"),
     ("negative_size", "error", _negative_size, "bars with volume or open interest below 0"),
+    ("impossible_figure", "error", _impossible, "bars with a price, limit, volume or open interest that no future has"),
+    ("crossed_limits", "error", _crossed_limits, "bars whose upper limit is not above the lower one"),
+    ("outside_limits", "error", _outside_limits, "bars with a price beyond their own limits: one of them is not of this bar"),
     ("no_trade", "info", _no_trade, "bars with a close but no volume: nothing fills there"),
     ("wrong_contract", "warning", _wrong_contract,
      "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs"),
@@ -284,7 +352,7 @@ def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
     live = _by_day(bars, ~_repeats(bars) & ~_wrong_contract(bars) & (bars.volume > 0))
     if calendar is not None:
         days = live.index.union(pd.DatetimeIndex(calendar))
-        column = days.isin(calendar).astype(np.float64)
+        column = (days.isin(calendar) & ~_weekend(pd.DatetimeIndex(days))).astype(np.float64)
         return pd.DataFrame(dict.fromkeys(live.columns, column), index=days)
     present = _by_day(bars, np.ones(len(bars.day), dtype=bool))
     active = present.cummax() & present[::-1].cummax()[::-1]
@@ -296,7 +364,11 @@ def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
 def _closed(days: NDArray[np.datetime64]) -> Marks:
     """Weekends and New Year's Day, on which no exchange trades."""
     index = pd.DatetimeIndex(days)
-    return np.asarray((index.day_of_week >= 5) | ((index.month == 1) & (index.day == 1)))
+    return _weekend(index) | np.asarray((index.month == 1) & (index.day == 1))
+
+
+def _weekend(days: pd.DatetimeIndex) -> Marks:
+    return np.asarray(days.day_of_week >= 5)
 
 
 def _unexpected(bars: _Bars, expected: pd.DataFrame) -> Marks:
@@ -318,6 +390,33 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
         roots.append(np.full(len(lacking[-1]), root, dtype=object))
     return _Marked("missing_bar", "warning", "bars that are missing on trading days",
                    np.concatenate(roots), np.concatenate(lacking))
+
+
+def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
+    """A calendar with sessions on weekends is told, and these are not taken for sessions."""
+    days = pd.DatetimeIndex([] if calendar is None else calendar)
+    open_days = days[_weekend(days)]
+    if not len(open_days):
+        return []
+    told = (f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, when no exchange trades; they are not "
+            "expected to have bars. Check where it comes from.")
+    return [Finding("open_weekend", "error", told, count=len(open_days),
+                    dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:_SHOWN_DATES]))]
+
+
+def _weekend_dates(bars: _Bars) -> list[Finding]:
+    """Roots that have so many bars on weekends that all their dates may be a day off."""
+    findings = []
+    for root in sorted(set(bars.root)):
+        days = pd.DatetimeIndex(np.unique(bars.day[bars.root == root]))
+        off = days[_weekend(days)]
+        if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
+            continue
+        told = (f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: all dates are a day off, most likely, as "
+                "after a conversion of time zones. Correct them at the source and import again.")
+        findings.append(Finding("shifted_dates", "error", told, str(root), len(off),
+                                tuple(f"{day:%Y-%m-%d}" for day in off[:_SHOWN_DATES])))
+    return findings
 
 
 # --- series ----------------------------------------------------------------------------------------------------------
