@@ -272,6 +272,8 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
     if index.hasnans:
         raise DataError(f"{who} has a row without a date; drop it or date it.")
+    if instead := not_daily(index):
+        raise DataError(f"{who} has {instead} bars; pairkit takes daily ones, one row for each session.")
     if index.tz is not None or (index != index.normalize()).any():
         raise DataError(f"{who} has dates with a time or time zone; trade dates are plain days.")
     if not index.is_unique:
@@ -280,8 +282,6 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
     if not index.is_monotonic_increasing:
         at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
         raise DataError(f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index.")
-    if instead := not_daily(index):
-        raise DataError(f"{who} has {instead} bars; pairkit takes daily ones, one row for each session.")
     return index.as_unit("ns")
 
 

@@ -270,6 +270,33 @@ def test_settle_and_open_interest_may_be_absent(write, name):
     assert f"no_{name}" in kinds(imported)
 
 
+def test_what_is_found_in_a_file_of_one_root_is_of_that_root(write):
+    """So that a pair of others does not tell it; of a file of several roots it is of none."""
+    odd = typed().assign(amount=1, close=["4,000", "4,015", "4,001"])
+    one = read_bars(write(odd.to_csv(index=False))).findings
+    assert {finding.root for finding in one if finding.kind in ("ignored_columns", "thousands_separators")} == {"RB"}
+    both = pd.concat([odd.assign(root="RB"), odd.assign(root="HC")])
+    several = read_bars(write(both.to_csv(index=False))).findings
+    assert [finding.root for finding in several if finding.kind == "ignored_columns"] == [""]
+
+
+def test_minutes_and_weeks_are_refused_with_the_word_for_them(write):
+    """Rows of one file that repeat their dates are intraday, and a file that is given twice with changes is a contradiction."""
+    table = typed()
+    minutes = pd.concat([table.assign(volume=table["volume"] + minute) for minute in range(5)])
+    with pytest.raises(DataError, match=r"RB has intraday \(5 rows a day in the median\) bars; pairkit takes daily ones"):
+        read_bars(write(minutes.to_csv(index=False)))
+    long = pd.concat([table.assign(date=table["date"] + pd.Timedelta(days=10 * place)) for place in range(3)])
+    with pytest.raises(DataError, match="given twice and differs: volume"):
+        read_bars([write(long.to_csv(index=False)), write(long.assign(volume=7).to_csv(index=False), "rb_new.csv")])
+    with pytest.raises(DataError, match=r"carries a time of day .* as intraday bars do"):
+        read_bars(write(table.assign(date=table["date"].dt.strftime("%Y-%m-%d 09:01")).to_csv(index=False)))
+    weeks = pd.concat([table] * 10).head(20)
+    weeks = weeks.assign(date=pd.date_range("2024-01-05", periods=len(weeks), freq="7D").strftime("%Y-%m-%d"))
+    with pytest.raises(DataError, match=r"RB has weekly .* bars"):
+        read_bars(write(weeks.to_csv(index=False)))
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("content", "says"), [
     (PLAIN.replace("4010.5", "4o10"), r"row 2, column 'high': '4o10' is not a number"),

@@ -212,6 +212,19 @@ def test_7_7_bars_that_are_not_daily_are_refused(every, word):
     assert len(pair_from_frames(holidays, holidays, y_spec=spec("Y"), x_spec=spec("X"))) == 9
 
 
+@pytest.mark.parametrize("clock", [True, False])
+def test_7_7_bars_of_minutes_are_called_intraday(clock):
+    """Several rows on most dates, with times in the index or without; one date that comes twice is only that."""
+    minutes = pd.DatetimeIndex([day + pd.Timedelta(minutes=minute) for day in pd.bdate_range("2021-01-04", periods=10)
+                                for minute in (541, 542, 543)])
+    table = given().set_axis(minutes if clock else minutes.normalize())
+    with pytest.raises(DataError, match=r"has intraday \(3 rows a day in the median\) bars"):
+        pair_from_frames(table, given(), y_spec=spec("Y"), x_spec=spec("X"))
+    twice = given().iloc[[*range(30), 29]]
+    with pytest.raises(DataError, match="more than once; keep one bar a day"):
+        pair_from_frames(twice, given(), y_spec=spec("Y"), x_spec=spec("X"))
+
+
 def test_7_7_legs_in_two_currencies_are_refused():
     """Dollars and yuan have no sum."""
     with pytest.raises(DataError, match="Y is in CNY and X in USD"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,7 +16,7 @@ from pairkit.data.specs_file import FEES, TERMS, OwnSpec, read_specs
 from pairkit.data.terms import combine_terms
 from pairkit.data.uploads import Upload
 from pairkit.errors import DataError
-from pairkit.market.contracts import ContractSpec, bundled_spec
+from pairkit.market.contracts import ContractSpec, OlderTerm, bundled_spec
 
 TYPICAL = f"{bundled_spec('RB').source} {bundled_spec('RB').version}"
 
@@ -143,7 +144,8 @@ def own_of(tmp_path, **said):
     return read_specs(tmp_path / "specs.json")["C"]
 
 
-@pytest.mark.parametrize("said", [{"currency": "USD"}, {"exchange": "CBOT"}, {"name": "Corn of Chicago"}])
+@pytest.mark.parametrize("said", [
+    {"currency": "USD"}, {"exchange": "CBOT"}, {"name": "Corn of Chicago"}, {"name_zh": "芝加哥玉米"}])
 def test_a_spec_of_another_contract_under_a_bundled_code_is_a_question(tmp_path, said):
     """Both are named, and how to say which is meant."""
     with pytest.raises(DataError, match=r"C: your spec says .*; the bundled C is C 玉米 Corn of DCE.*override"):
@@ -152,19 +154,38 @@ def test_a_spec_of_another_contract_under_a_bundled_code_is_a_question(tmp_path,
 
 def test_an_override_keeps_currency_exchange_and_name(tmp_path):
     """All that the row says holds, and the Chinese name of the other contract is not kept."""
-    spec, _ = combine_terms("C", own=own_of(tmp_path, currency="USD", exchange="CBOT", name="Corn of Chicago", override=True))
+    own = own_of(tmp_path, currency="USD", exchange="CBOT", name="Corn of Chicago", override=True)
+    spec, (told,) = combine_terms("C", own=own)
     assert (spec.currency, spec.exchange, spec.label) == ("USD", "CBOT", "C Corn of Chicago")
     assert (spec.multiplier, spec.tick) == (50.0, 0.25)
+    assert "currency USD in place of CNY; exchange CBOT in place of DCE; name Corn of Chicago in place of Corn" in told.message
     same, _ = combine_terms("C", own=own_of(tmp_path, override=True))
     assert (same.currency, same.exchange, same.label) == ("CNY", "DCE", "C 玉米 Corn")
 
 
+@pytest.mark.parametrize("override", [False, True])
+def test_a_margin_group_is_kept(tmp_path, override):
+    """No other source has one, so it holds whether or not the row overrides figures."""
+    assert combine_terms("C", own=own_of(tmp_path, margin_group="grains", override=override))[0].margin_group == "grains"
+
+
 def test_closes_off_the_tick_are_found():
     """Quarters of a cent are no prices of a contract that moves by whole yuan; a stray one in a hundred is."""
-    bars = pd.DataFrame({"close": 400.0 + 0.25 * np.arange(200)})
+    days = pd.date_range("2024-01-01", periods=200)
+    bars = pd.DataFrame({"trade_date": days, "close": 400.0 + 0.25 * np.arange(200)})
     found, = examine_grid(bars, bundled_spec("C"))
-    assert (found.kind, found.count) == ("off_tick_grid", 150)
+    assert (found.kind, found.count, found.dates[:4]) == (
+        "off_tick_grid", 150, ("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-06"))
     assert "玉米" in found.message
-    whole = pd.DataFrame({"close": 2400.0 + np.arange(200)})
+    whole = pd.DataFrame({"trade_date": days, "close": 2400.0 + np.arange(200)})
     whole.loc[[5, 9], "close"] += 0.5
     assert examine_grid(whole, bundled_spec("C")) == []
+
+
+def test_what_lies_on_a_tick_that_held_is_on_the_grid():
+    """Figures with rounding in them, below zero, on a tiny tick, and on an older tick are on the grid; 1e308 is passed over."""
+    days = pd.date_range("2024-01-01", periods=4)
+    spec = bundled_spec("C")
+    for closes, terms in (([-0.3, 0.1 + 0.2, 12345.6, 0.7], {"tick": 0.1}), ([0.0067455, 0.0067, 0.006699, 1e-6], {"tick": 5e-7}),
+                          ([2400.5, 2401.0, np.nan, 1e308], {"older": (OlderTerm("tick", 0.5, before_delivery="2405"),)})):
+        assert examine_grid(pd.DataFrame({"trade_date": days, "close": closes}), replace(spec, **terms)) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshot import Snapshot, write_snapshot
-from pairkit.data.quality import examine
+from pairkit.data.quality import examine, examine_grid
 from pairkit.data.source import Source
 from pairkit.data.specs_file import OwnSpec
 from pairkit.data.take import Rule, take
@@ -65,6 +65,7 @@ def take_snapshot(
 
 def seal_market(market: TakenMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
     """A market that was taken, examined and sealed as `folder/name`."""
+    off_grid = [finding for spec in market.specs for finding in examine_grid(market.bars[market.bars["root"] == spec.code], spec)]
     return write_snapshot(
         folder, name, bars=market.bars, mapping=market.mapping, specs=market.specs, calendar=market.calendar,
-        data_scope=market.data_scope, findings=(*market.findings, *examine(market.bars, market.calendar)))
+        data_scope=market.data_scope, findings=(*market.findings, *off_grid, *examine(market.bars, market.calendar)))

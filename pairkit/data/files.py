@@ -169,7 +169,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                                  f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
-        if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique()).sort_values()):
+        if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique())):
             raise DataError(f"{root!s} has {instead} bars; pairkit takes daily ones, one row for each session.")
         _tell_absent(str(root), of_root, findings)
     return bars
@@ -181,6 +181,10 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     same = (ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "") ==
             row[_KEY].astype(object).where(row[_KEY].notna(), "")).all(axis=1)
     other = ordered[same].iloc[0]
+    beside = (ordered["file"] == row["file"]) & (ordered["root"] == row["root"])
+    beside &= ordered["contract"].isna() if pd.isna(row["contract"]) else ordered["contract"] == row["contract"]
+    if instead := not_daily(pd.DatetimeIndex(ordered.loc[beside, TRADE_DATE])):
+        return f"{row['file']}: {row['root']} has {instead} bars; pairkit takes daily ones, one row for each session."
     differing = [name for name in NUMBERS if not np.array_equal(row[name], other[name], equal_nan=True)]
     values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])

@@ -150,14 +150,16 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
 def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
     """Whether one root's closes lie on the tick of its spec; where many do not, the bars may be of another contract."""
     close = bars["close"].to_numpy(dtype=np.float64, na_value=np.nan)
-    close = close[np.isfinite(close) & (close != 0.0)]
+    known = np.isfinite(close) & (close != 0.0) & (np.abs(close) <= _LARGEST_PRICE)
+    close, days = close[known], bars[TRADE_DATE].to_numpy(dtype="datetime64[D]")[known]
     ticks = {spec.tick, *(term.value for term in spec.older if term.field == "tick")}
     off = np.ones(len(close), dtype=bool)
     for tick in ticks:
         off &= np.abs(close / tick - np.round(close / tick)) > _OFF_GRID
     if not len(close) or off.mean() <= _STRAY_OFF_GRID:
         return []
-    return [Finding("off_tick_grid", "warning", root=spec.code, count=int(off.sum()), message=(
+    shown = tuple(map(str, np.unique(days[off])[:_SHOWN_DATES]))
+    return [Finding("off_tick_grid", "warning", root=spec.code, count=int(off.sum()), dates=shown, message=(
         f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
         "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
         "not right."))]

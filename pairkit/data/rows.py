@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -77,7 +78,9 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
     if grouped:
         findings.append(Finding("thousands_separators", "info", count=grouped, message=(
             f"{path.name}: {grouped} numbers have commas, read as thousands separators.")))
-    return rows, findings
+    held = set(rows["root"])
+    of = str(held.pop()) if len(held) == 1 else ""
+    return rows, [replace(finding, root=of) for finding in findings]
 
 
 def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
@@ -177,7 +180,7 @@ def _as_number(cell: Hashable) -> Number:
 def _as_date(cell: Hashable) -> date:
     if isinstance(cell, datetime):
         if cell.time() not in (datetime.min.time(), SESSION_END):
-            raise CellError("carries a time of day or a time zone; bars are daily")
+            raise CellError("carries a time of day or a time zone, as intraday bars do; bars are daily")
         return plausible(cell.date())
     if isinstance(cell, date):
         return plausible(cell)

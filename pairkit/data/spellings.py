@@ -159,7 +159,7 @@ def _why_no_date(text: str) -> str:
     if _DAY_OR_MONTH_FIRST.fullmatch(text):
         return f"could be day first or month first; {accepted}"
     if re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}[ T]", text):
-        return f"carries a time of day or a time zone; bars are daily, {accepted}"
+        return f"carries a time of day or a time zone, as intraday bars do; bars are daily, {accepted}"
     return f"is not a date; {accepted}"
 
 

@@ -78,15 +78,16 @@ def combine_terms(
                         f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs).")
     findings = (*_fallbacks(code, provided, chosen), *_differences(code, provided, bundled))
     if own is not None:
-        findings = (*findings, *_of_own(code, own, chosen, sources))
+        findings = (*findings, *_of_own(code, own, chosen, sources, listed))
     for finding in findings:
         _log.warning("%s", finding.message)
     local = own.spec if bundled is None and own is not None else bundled
+    group = own.spec.margin_group if own is not None else ""  # which no other source gives
     if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
-        return local, findings  # all of it from there, with the tag it has
+        return replace(local, margin_group=group) if group else local, findings  # all of it from there, with the tag it has
     mine = {name for name, source in chosen.items() if source.mine}
     older = tuple(term for term in own.spec.older if term.field in mine) if own is not None else ()
-    merged = replace(_merged(code, exchange, provided, chosen, local), older=older)
+    merged = replace(_merged(code, exchange, provided, chosen, local), older=older, margin_group=group)
     if own is not None and own.override:
         about = {name: getattr(own.spec, name) for name in _ABOUT if getattr(own.spec, name)}
         if listed is not None and _otherwise(own, listed) and own.spec.name_zh == listed.name_zh:
@@ -97,7 +98,7 @@ def combine_terms(
 
 def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
     """Of currency, exchange and name, those that the user's spec gives and that are not the bundled ones."""
-    given = {name: str(getattr(own.spec, name)) for name in _ABOUT}
+    given = {name: str(getattr(own.spec, name)) for name in (*_ABOUT, "name_zh")}
     return [name for name, text in given.items() if text and text.casefold() != str(getattr(listed, name)).casefold()]
 
 
@@ -177,12 +178,16 @@ def _differences(code: str, provided: Provided | None, bundled: ContractSpec | N
     return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
 
 
-def _of_own(code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: list[_Source]) -> list[Finding]:
+def _of_own(
+    code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: list[_Source], listed: ContractSpec | None
+) -> list[Finding]:
     """What the user's file changed, and what of it was left out."""
     mine = _of_spec(own.spec, own.given, mine=True)
     otherwise = _chosen([source for source in sources if not source.mine])
     changed = [f"{name} {_shown(mine, name)} in place of {_shown(otherwise[name], name)} ({otherwise[name].tag})"
                for name in mine.terms if name in chosen and chosen[name].mine and name in otherwise]
+    if own.override and listed is not None:
+        changed += [f"{name} {getattr(own.spec, name)} in place of {getattr(listed, name)}" for name in _otherwise(own, listed)]
     left_out = [f"{name} {_shown(mine, name)}, against {_shown(chosen[name], name)} ({chosen[name].tag})"
                 for name in mine.terms if name in chosen and not chosen[name].mine
                 and not _same(mine.terms[name], chosen[name].terms[name])]

@@ -13,17 +13,23 @@ from pairkit.errors import DataError
 
 MOST_DAYS_APART = 3.0  # in the median, calendar days
 _ENOUGH = 5  # dates; fewer, around a long holiday, say nothing
+_INTRADAY = 2  # rows a day, in the median
 _WORDS = ((10.0, "weekly"), (45.0, "monthly"), (135.0, "quarterly"))
 
 
 def not_daily(days: pd.DatetimeIndex) -> str:
     """What the bars of these dates are instead, such as "weekly (7 days apart in the median)"; "" where they are daily.
 
-    `days` ascend, without repeats. Fewer than five are taken as daily.
+    `days` may repeat, carry times and come in any order. Fewer than five are taken as daily.
     """
     if len(days) < _ENOUGH:
         return ""
-    apart = float(np.median(np.diff(days.to_numpy(dtype="datetime64[D]")).astype(np.int64)))
+    dates, rows = np.unique(days.tz_localize(None).to_numpy(dtype="datetime64[D]"), return_counts=True)
+    if (a_day := float(np.median(rows))) >= _INTRADAY:
+        return f"intraday ({a_day:g} rows a day in the median)"
+    if len(dates) < _ENOUGH:
+        return ""
+    apart = float(np.median(np.diff(dates).astype(np.int64)))
     if apart <= MOST_DAYS_APART:
         return ""
     word = next((word for most, word in _WORDS if apart <= most), "yearly")
