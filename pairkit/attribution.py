@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pairkit.columns import Column, names
+from pairkit.columns import MONEY, Column, names
 from pairkit.pair import NO_CONTRACT
 from pairkit.trading.engine import FloatArray, terms_of
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 PARTS = (
-    Column("price_y", "CNY", "P&L of leg y before costs."),
-    Column("price_x", "CNY", "P&L of leg x before costs."),
-    Column("fees", "CNY", "Fees of entries and exits, negative."),
-    Column("slippage", "CNY", "Slippage of entries and exits, negative."),
-    Column("roll_fees", "CNY", "Fees of rolling held lots into the next contract, negative."),
-    Column("roll_slippage", "CNY", "Slippage of the same, negative."),
+    Column("price_y", MONEY, "P&L of leg y before costs."),
+    Column("price_x", MONEY, "P&L of leg x before costs."),
+    Column("fees", MONEY, "Fees of entries and exits, negative."),
+    Column("slippage", MONEY, "Slippage of entries and exits, negative."),
+    Column("roll_fees", MONEY, "Fees of rolling held lots into the next contract, negative."),
+    Column("roll_slippage", MONEY, "Slippage of the same, negative."),
 )
 
 
@@ -35,7 +35,7 @@ def attribute(run: BacktestRun) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per bar by trade date, columns as in `PARTS`: CNY, costs negative. `price_y + price_x` is the bar's `pnl`, the
+        One row per bar by trade date, columns as in `PARTS`: money, costs negative. `price_y + price_x` is the bar's `pnl`, the
         other four are minus its `cost`, and all together the change of equity.
     """
     parts = {name: np.zeros(len(run.pair)) for name in names(PARTS)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+MONEY = "pair's currency"  # the unit of amounts, whose own name stands in its place where amounts are shown
+
 
 class Column(NamedTuple):
     """One column: its name, its unit ("" for none) and what it means."""
@@ -59,9 +61,9 @@ RUN_COLUMNS = (
     Column("position", "", "+1 long spread, -1 short, 0 flat, after the day's fills."),
     Column("lots_y", "lots", "Lots of y held after the day's fills, signed."),
     Column("lots_x", "lots", "Lots of x held after the day's fills, signed."),
-    Column("pnl", "CNY", "Profit and loss of the bar before costs."),
-    Column("cost", "CNY", "Fees and slippage of the bar."),
-    Column("equity", "CNY", "Capital plus all P&L less all costs."),
+    Column("pnl", MONEY, "Profit and loss of the bar before costs."),
+    Column("cost", MONEY, "Fees and slippage of the bar."),
+    Column("equity", MONEY, "Capital plus all P&L less all costs."),
     Column("drawdown", "fraction", "Fall from the highest equity so far, which starts at capital; of the capital."),
     Column("deferred", "", "A waiting order could not fill on this bar."),
 )
@@ -83,11 +85,11 @@ TRADE_COLUMNS = (
     Column("exit_z", "sigma", "z when the exit was decided; NaN where it was not valid."),
     Column("exit_reason", "", "Why it was closed; open where it is not."),
     Column("bars_held", "bars", "Bars from fill to fill, or to the last bar while open."),
-    Column("gross", "CNY", "P&L before costs."),
-    Column("costs", "CNY", "Fees and slippage: entry, rolls, exit."),
-    Column("net", "CNY", "gross less costs."),
-    Column("worst_mark", "CNY", "Lowest net P&L at a close, or at the exit."),
-    Column("best_mark", "CNY", "Highest net P&L at a close, or at the exit."),
+    Column("gross", MONEY, "P&L before costs."),
+    Column("costs", MONEY, "Fees and slippage: entry, rolls, exit."),
+    Column("net", MONEY, "gross less costs."),
+    Column("worst_mark", MONEY, "Lowest net P&L at a close, or at the exit."),
+    Column("best_mark", MONEY, "Highest net P&L at a close, or at the exit."),
 )
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
@@ -103,10 +105,10 @@ METRICS = (
     Column("trades", "", "Entries filled."),
     Column("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none."),
     Column("profit_factor", "", "Net gains of closed trades over their net losses; NaN without a loss."),
-    Column("avg_trade", "CNY", "Mean net P&L of closed trades; NaN with none."),
+    Column("avg_trade", MONEY, "Mean net P&L of closed trades; NaN with none."),
     Column("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both."),
     Column("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none."),
-    Column("costs", "CNY", "All fees and slippage."),
+    Column("costs", MONEY, "All fees and slippage."),
     Column("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year."),
     Column("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade."),
     Column("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none."),
@@ -182,3 +184,8 @@ GATES = ("adf", "beta", "vol")
 def names(table: tuple[Column, ...]) -> list[str]:
     """The column names of a table, in order."""
     return [column.name for column in table]
+
+
+def unit_in(unit: str, currency: str) -> str:
+    """A unit as it is shown beside a figure: amounts of money are in this currency."""
+    return currency if unit == MONEY else unit

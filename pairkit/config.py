@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 HEDGE_MODEL_FOLDER = Path(__file__).parent / "models" / "hedges"
+_MONEY = "pair's currency"  # as in pairkit.columns
 GROUPS = ("Hedge", "Signal", "Gates", "Risk", "Execution")
 
 
@@ -101,7 +102,7 @@ class StrategyConfig(BaseModel):
     vol_window: Count = knob(20, 5, 250, 1, "bars", "Gates", "Hedged returns in vol; sizing uses it too.")
     vol_baseline_window: Count = knob(120, 20, 750, 1, "bars", "Gates", "Hedged returns in the baseline.")
 
-    capital: Number = knob(1e6, 1e4, 1e10, 1e4, "CNY", "Risk", "Starting equity; sizes and returns refer to it.", scale="log")
+    capital: Number = knob(1e6, 1e4, 1e10, 1e4, _MONEY, "Risk", "Starting equity; sizes and returns refer to it.", scale="log")
     vol_target: Number = knob(
         0.10, 0.0, 1.0, 0.01, "fraction a year", "Risk", "Wanted volatility of the position; 0 turns it off.")
     max_leverage: Number = knob(
@@ -207,7 +208,7 @@ def accepted(setting: Setting) -> str:
     if setting.kind == "bool":
         return "true or false"
     number = "a whole number" if setting.kind == "int" else "a number"
-    unit = f" {setting.unit}" if setting.unit else ""
+    unit = ", in the pair's currency" if setting.unit == _MONEY else f" {setting.unit}" if setting.unit else ""
     return f"{number} from {setting.low:g} to {setting.high:g}{unit}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pairkit.columns import LEAST_TRADES, METRICS
+from pairkit.columns import LEAST_TRADES, METRICS, MONEY, unit_in
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -37,14 +37,14 @@ def weakness(name: str, closed_trades: int) -> str:
     return f"Weak: {closed_trades} closed trade{'' if closed_trades == 1 else 's'}, fewer than {LEAST_TRADES}."
 
 
-def metrics_table(metrics: Mapping[str, float]) -> str:
+def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
     """A table of metrics: name, value (fractions in percent, n/a for NaN), unit, meaning."""
     rows = []
     for name, value in metrics.items():
         unit, meaning = (_COLUMNS[name].unit, _COLUMNS[name].meaning) if name in _COLUMNS else ("", "")
         shown = _shown(value, unit)
         rows.append(f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:right'>{shown}</td>"
-                    f"<td style='text-align:left'>{escape('' if unit == 'fraction' else unit)}</td>"
+                    f"<td style='text-align:left'>{escape('' if unit == 'fraction' else unit_in(unit, currency))}</td>"
                     f"<td style='text-align:left'>{escape(meaning)}</td></tr>")
     return (f"<table><thead><tr><th style='text-align:left'>metric</th><th>value</th><th style='text-align:left'>unit</th>"
             f"<th style='text-align:left'>meaning</th></tr></thead><tbody>{''.join(rows)}</tbody></table>")
@@ -59,7 +59,7 @@ def run_summary(run: BacktestRun) -> str:
     source = f"snapshot {escape(str(origin.snapshot_name))}" if origin.snapshot_id else "own frames"
     found = f"; {len(pair.findings)} findings about the data" if pair.findings else ""
     return (f"<div><p><b>{escape(pair.y_spec.label)} against {escape(pair.x_spec.label)}</b>{simulated}<br>"
-            f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics)}</div>")
+            f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics, pair.currency)}</div>")
 
 
 def _shown(value: float, unit: str) -> str:
@@ -67,4 +67,4 @@ def _shown(value: float, unit: str) -> str:
         return "n/a"
     if unit == "fraction":
         return f"{value:.2%}"
-    return f"{value:,.0f}" if float(value).is_integer() or unit == "CNY" else f"{value:,.3f}"
+    return f"{value:,.0f}" if float(value).is_integer() or unit == MONEY else f"{value:,.3f}"

@@ -33,7 +33,7 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
     tally : (len(TALLY),) float64
         The engine's sums from the first valid bar to the last (from the first bar, where none is valid).
     capital : float
-        CNY at the start.
+        Money at the start.
     trial_sharpes : sequence of float
         Per-bar Sharpe ratios of every configuration that was tried, this one among them; with fewer than two `dsr` is `psr`.
 
@@ -56,7 +56,7 @@ def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: f
     tallies : (K, len(TALLY)) float64
         One tally a run.
     capitals : (K,) float64
-        CNY at the start of each.
+        Money at the start of each.
     trial_variance : float
         Variance (divisor n-1) of the per-bar Sharpe ratios of the trials that `dsr` is deflated by.
     trials : int

@@ -146,6 +146,11 @@ class PairFrame:
         return f"{self.y_spec.code}-{self.x_spec.code}"
 
     @property
+    def currency(self) -> str:
+        """The one currency of both legs, in which all money of a run is."""
+        return self.y_spec.currency
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What a reader of a result must know about the bars."""
         return self.provenance.findings

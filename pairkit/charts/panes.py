@@ -76,8 +76,8 @@ def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:
     ]
 
 
-def _equity_title(_: Canvas) -> str:
-    return "<b>Equity</b>, CNY, after costs"
+def _equity_title(canvas: Canvas) -> str:
+    return f"<b>Equity</b>, {plain(canvas.run.pair.currency)}, after costs"
 
 
 def _equity_traces(canvas: Canvas, axis: int) -> list[Trace]:

@@ -50,7 +50,7 @@ def _template(canvas: Canvas) -> str:
         "Gates: %{hovertext}",
         limits,
         f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
-        f"Equity {place['equity']}:,.0f}} CNY   drawdown {place['drawdown']}:.2%}}",
+        f"Equity {place['equity']}:,.0f}} {plain(pair.currency)}   drawdown {place['drawdown']}:.2%}}",
     ])
 
 
@@ -76,10 +76,11 @@ def _outcomes(canvas: Canvas) -> dict[int, str]:
     entered, left = (index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided"))
     columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
     said: dict[int, str] = {}
+    currency = plain(canvas.run.pair.currency)
     for entry, leave, side, net, bars, reason in zip(entered.tolist(), left.tolist(), *columns, strict=True):
-        said[entry] = f" {side} → net {net:+,.0f} CNY" + (" so far" if reason == "open" else "")
+        said[entry] = f" {side} → net {net:+,.0f} {currency}" + (" so far" if reason == "open" else "")
         if reason != "open":
-            said[leave] = f" → net {net:+,.0f} CNY after {bars:g} bars"
+            said[leave] = f" → net {net:+,.0f} {currency} after {bars:g} bars"
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pairkit.charts.small import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.charts.words import plain
 from pairkit.research.realism import RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]
@@ -52,4 +53,4 @@ def _equities(found: RealismLadder, colors: Theme) -> Spec:
                      "x": equity.index.to_numpy(), "y": equity[rung.name].to_numpy() / 1e6,
                      "line": {"width": 2.5 if rung.name in ends else 1.0, "dash": dash, "color": color},
                      "hovertemplate": f"{rung.title} %{{x|%Y-%m-%d}}: %{{y:.3f}}<extra></extra>"})
-    return {"data": data, "layout": layout(colors, "", "equity (million CNY)", height=380)}
+    return {"data": data, "layout": layout(colors, "", f"equity (million {plain(found.currency)})", height=380)}

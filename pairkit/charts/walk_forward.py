@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pairkit.charts.small import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.charts.words import plain
 from pairkit.research.walk_forward import WalkForward
 
 _MOST_POINTS = 3000
@@ -16,7 +17,7 @@ _MOST_POINTS = 3000
 def figures(found: WalkForward, theme: ThemeName = "light") -> tuple[Spec, Spec, Spec]:
     """(curve, scatter, choices).
 
-    The curve has both equities in CNY, every other fold on a band. The scatter has a point for each fold and trial, of many every
+    The curve has both equities, every other fold on a band. The scatter has a point for each fold and trial, of many every
     so manieth, and a diamond for each choice. The choices are a table of marks: settings by folds, the value written on each.
     """
     colors = THEMES[theme]
@@ -24,16 +25,17 @@ def figures(found: WalkForward, theme: ThemeName = "light") -> tuple[Spec, Spec,
 
 
 def _curve(found: WalkForward, colors: Theme) -> Spec:
+    currency = plain(found.currency)
     dates = [f"{date:%Y-%m-%d}" for date in found.curve.index]
     lines = (("chosen on the past", "equity", colors.leg_y, "solid"), ("unchanged config", "fixed_equity", colors.leg_x, "dash"))
     data = [{"type": "scatter", "mode": "lines", "name": name, "x": dates, "y": found.curve[column].tolist(),
              "line": {"width": 2, "color": color, "dash": dash},
-             "hovertemplate": f"%{{x}}: %{{y:,.0f}} CNY, {name}<extra></extra>"}
+             "hovertemplate": f"%{{x}}: %{{y:,.0f}} {currency}, {name}<extra></extra>"}
             for name, column, color, dash in lines]
     bands = [{"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": f"{first:%Y-%m-%d}", "x1": f"{last:%Y-%m-%d}",
               "fillcolor": colors.grid, "opacity": 0.6, "line": {"width": 0}, "layer": "below"}
              for first, last in found.folds[["test_first", "test_last"]].iloc[::2].itertuples(index=False)]
-    made = layout(colors, "", "equity out of sample (CNY)", height=380)
+    made = layout(colors, "", f"equity out of sample ({currency})", height=380)
     made["yaxis"]["tickformat"] = ",.0f"
     return {"data": data, "layout": made | {"shapes": bands}}
 

@@ -111,7 +111,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
     from rich.table import Table
 
     from pairkit.audit.manifest import USUAL_FOLDER
-    from pairkit.columns import METRICS
+    from pairkit.columns import METRICS, unit_in
     from pairkit.display import weakness
 
     console = Console()
@@ -123,7 +123,8 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
     table = Table("metric", "value", "unit", "meaning")
     for metric in METRICS:
         weak = weakness(metric.name, run.closed_trades)
-        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", metric.unit, f"{metric.meaning} {weak}".strip())
+        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", unit_in(metric.unit, pair.currency),
+                      f"{metric.meaning} {weak}".strip())
     console.print(table)
     for finding in run.findings:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)

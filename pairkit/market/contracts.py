@@ -79,7 +79,7 @@ class ContractSpec:
     tick : float
         Smallest price step, quote units. Above 0.
     fee_mode : {"rate", "lot"}
-        Fees are a fraction of notional, or CNY per lot.
+        Fees are a fraction of notional, or money a lot.
     fee_open, fee_close : float
         Exchange fee to open and to close, in the unit of `fee_mode`.
     margin_rate : float

@@ -10,6 +10,7 @@ import pandas as pd
 from pairkit.charts import plot_run
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import LIGHT
+from pairkit.charts.words import plain
 from pairkit.report.figures import rolling_sharpe
 
 if TYPE_CHECKING:
@@ -47,19 +48,21 @@ def distribution(run: BacktestRun) -> Figure:
         net = closed.loc[closed["side"] == side, "net"].to_numpy(dtype=float)
         traces.append({"type": "histogram", "x": net, "name": f"{side} spread ({len(net)})", "marker": {"color": color},
                        "nbinsx": 40, "bingroup": 1})
-    figure = _figure(traces, "Closed trades by net result (CNY)", {"title": {"text": "trades"}}, dates=False)
+    title = f"Closed trades by net result ({plain(run.pair.currency)})"
+    figure = _figure(traces, title, {"title": {"text": "trades"}}, dates=False)
     figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
     return figure
 
 
-def attribution(parts: pd.DataFrame, labels: dict[str, str]) -> Figure:
+def attribution(parts: pd.DataFrame, labels: dict[str, str], currency: str) -> Figure:
     """Each part of the result, added up over time."""
     colors = (LIGHT.leg_y, LIGHT.leg_x, LIGHT.drawdown, LIGHT.hold_edge, LIGHT.blocker["beta"], LIGHT.blocker["margin"])
     dashes = ("solid", "solid", "dash", "dot", "dash", "dot")
     traces = [{"type": "scatter", "mode": "lines", "name": labels[name], "x": _days(parts.index),
                "y": parts[name].cumsum().to_numpy(), "line": {"color": color, "dash": dash, "width": 1.6}}
               for name, color, dash in zip(parts.columns, colors, dashes, strict=True)]
-    figure = _figure(traces, "Where the result came from, added up (CNY)", {"zerolinecolor": LIGHT.zero, "tickformat": ",.0f"})
+    title = f"Where the result came from, added up ({plain(currency)})"
+    figure = _figure(traces, title, {"zerolinecolor": LIGHT.zero, "tickformat": ",.0f"})
     figure.update_layout(showlegend=True, hovermode="x unified", legend={"orientation": "h", "y": -0.18})
     return figure
 

@@ -51,7 +51,8 @@ def _looks_ahead(run: BacktestRun) -> tuple[str, str, str]:
 def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
     apart = abs(float(attribute(run).to_numpy().sum()) - (float(run.ledger.equity[-1]) - run.config.capital))
     good = apart <= 1e-9 * max(1.0, run.config.capital)
-    return "The result adds up", "made", f"{'passed' if good else 'FAILED'}: attribution and equity differ by {apart:.1e} CNY"
+    words = f"{'passed' if good else 'FAILED'}: attribution and equity differ by {apart:.1e} {run.pair.currency}"
+    return "The result adds up", "made", words
 
 
 def _sealed(run: BacktestRun) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pairkit.columns import MONEY
 from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def rolling_sharpe(run: BacktestRun) -> tuple[pd.Series, int]:
 
 
 def hold_spells(run: BacktestRun) -> pd.DataFrame:
-    """One row for each stretch of bars on Hold: from, to, bars, and the P&L in CNY, less costs, while it lasted."""
+    """One row for each stretch of bars on Hold: from, to, bars, and the P&L, less costs, while it lasted."""
     on = (run.frame["state"] == "HOLD").to_numpy()
     number = np.cumsum(np.diff(on, prepend=False) & on)[on]
     table = pd.DataFrame({"date": run.frame.index[on], "net": (run.frame["pnl"] - run.frame["cost"])[on].to_numpy()})
@@ -68,15 +69,15 @@ def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
         return float(values.mean()) if len(values) else math.nan
 
     return [
-        ("closed trades", float(len(net)), "count"), ("won", float(len(won)), "count"), ("net of all", float(net.sum()), "CNY"),
-        ("mean net", mean(net), "CNY"), ("median net", float(np.median(net)) if len(net) else math.nan, "CNY"),
-        ("mean win", mean(won), "CNY"), ("mean loss", mean(lost), "CNY"),
-        ("best", float(net.max()) if len(net) else math.nan, "CNY"), ("worst", float(net.min()) if len(net) else math.nan, "CNY"),
+        ("closed trades", float(len(net)), "count"), ("won", float(len(won)), "count"), ("net of all", float(net.sum()), MONEY),
+        ("mean net", mean(net), MONEY), ("median net", float(np.median(net)) if len(net) else math.nan, MONEY),
+        ("mean win", mean(won), MONEY), ("mean loss", mean(lost), MONEY),
+        ("best", float(net.max()) if len(net) else math.nan, MONEY), ("worst", float(net.min()) if len(net) else math.nan, MONEY),
         ("profit factor", float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan, "ratio")]
 
 
 def by_exit_reason(run: BacktestRun) -> pd.DataFrame:
-    """Trades, wins, mean bars held and net in CNY for each exit reason, the most frequent first."""
+    """Trades, wins, mean bars held and net for each exit reason, the most frequent first."""
     trades = run.trades
     groups = trades.groupby("exit_reason")
     table = pd.DataFrame({"trades": groups.size(), "won": groups["net"].apply(lambda net: int((net > 0).sum())),

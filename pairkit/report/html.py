@@ -16,7 +16,7 @@ STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 def money(value: float) -> str:
-    """CNY without decimals; n/a for NaN."""
+    """Money without decimals; n/a for NaN."""
     return "n/a" if math.isnan(value) else f"{value:,.0f}"
 
 

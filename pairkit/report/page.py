@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 
 from pairkit.attribution import PARTS, attribute, by_year
 from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, write_whole
-from pairkit.columns import METRICS, REASONS
+from pairkit.columns import METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import weakness
 from pairkit.errors import RunError
@@ -40,13 +40,13 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 HEAD = f"""<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">"""
 TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
-         "win_rate": "Win rate", "costs": "Costs (CNY)", "exposure": "Exposure", "hold_bars": "Hold bars",
+         "win_rate": "Win rate", "costs": "Costs", "exposure": "Exposure", "hold_bars": "Hold bars",
          "blocked_bars": "Blocked bars"}
 TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate", "currency")
 PART_NAMES = {"price_y": "Leg y price", "price_x": "Leg x price", "fees": "Fees", "slippage": "Slippage",
               "roll_fees": "Roll fees", "roll_slippage": "Roll slippage"}
-IN_CNY = ("net", "gross", "costs", "difference", "worst_mark", "best_mark", "total", *PART_NAMES.values())
-MONEY = dict.fromkeys(IN_CNY, html.money)
+_AMOUNTS = ("net", "gross", "costs", "difference", "worst_mark", "best_mark", "total", *PART_NAMES.values())
+AMOUNTS = dict.fromkeys(_AMOUNTS, html.money)
 
 
 def write_report(
@@ -119,18 +119,23 @@ def _heading(run: BacktestRun, made: RunManifest) -> str:
 
 # --- sections --------------------------------------------------------------------------------------------------------
 def _summary(run: BacktestRun) -> str:
-    units = {metric.name: metric.unit for metric in METRICS}
-    tiles = "".join(f"<div><dt>{escape(label)}</dt><dd>{_metric(run.metrics[name], units[name])}</dd></div>"
-                    for name, label in TILES.items())
+    units, currency = {metric.name: metric.unit for metric in METRICS}, run.pair.currency
+    tiles = "".join(
+        f"<div><dt>{escape(_labelled(label, units[name], currency))}</dt><dd>{_metric(run.metrics[name], units[name])}</dd></div>"
+        for name, label in TILES.items())
     rows = "".join(
         f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
         f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'
-        f"<td>{escape('percent' if metric.unit == 'fraction' else metric.unit)}</td>"
+        f"<td>{escape('percent' if metric.unit == 'fraction' else unit_in(metric.unit, currency))}</td>"
         f"<td>{escape(f'{metric.meaning} {weakness(metric.name, run.closed_trades)}'.strip())}</td></tr>"
         for metric in METRICS)
     return (f'<dl class="tiles">{tiles}</dl><div class="scroll"><table><thead><tr><th scope="col">metric</th>'
             '<th scope="col" class="n">value</th><th scope="col">unit</th><th scope="col">meaning</th></tr></thead>'
             f"<tbody>{rows}</tbody></table></div>")
+
+
+def _labelled(label: str, unit: str, currency: str) -> str:
+    return f"{label} ({currency})" if unit == MONEY else label
 
 
 def _metric(value: float, unit: str) -> str:
@@ -139,7 +144,7 @@ def _metric(value: float, unit: str) -> str:
         return "n/a"
     if unit == "fraction":
         return html.percent(value)
-    return html.money(value) if unit == "CNY" else html.number(value)
+    return html.money(value) if unit == MONEY else html.number(value)
 
 
 def _months(run: BacktestRun) -> str:
@@ -157,20 +162,20 @@ def _attribution(run: BacktestRun) -> str:
     return (html.paragraphs("Every amount of the result, put where it arose. The parts add up to the change of equity. "
                             "A roll itself earns nothing: held lots go from one contract to the next at two prices of the same "
                             "moment, and only its costs remain.")
-            + charts.div(charts.attribution(parts, PART_NAMES), "attribution")
-            + html.table(yearly, shown=MONEY, name="attribution-table")
+            + charts.div(charts.attribution(parts, PART_NAMES, run.pair.currency), "attribution")
+            + html.table(yearly, shown=AMOUNTS, name="attribution-table")
             + html.paragraphs(meaning))
 
 
 def _trades(run: BacktestRun) -> str:
     if run.trades.empty:
         return html.paragraphs("No trade was made.")
-    summary = "".join(f'<tr><th scope="row">{escape(name)}</th>{html.cell(value, html.money if unit == "CNY" else html.number)}'
-                      f"<td>{escape(unit)}</td></tr>" for name, value, unit in trade_summary(run))
-    listed = html.table(run.trades, shown=MONEY, name="trade-list", caption="Every round trip, the first first")
+    summary = "".join(f'<tr><th scope="row">{escape(name)}</th>{html.cell(value, html.money if unit == MONEY else html.number)}'
+                      f"<td>{escape(unit_in(unit, run.pair.currency))}</td></tr>" for name, value, unit in trade_summary(run))
+    listed = html.table(run.trades, shown=AMOUNTS, name="trade-list", caption="Every round trip, the first first")
     return (charts.div(charts.distribution(run), "distribution")
             + f'<div class="scroll"><table><tbody>{summary}</tbody></table></div>'
-            + "<h3>By exit reason</h3>" + html.table(by_exit_reason(run), shown=MONEY) + f"<h3>All trades</h3>{listed}")
+            + "<h3>By exit reason</h3>" + html.table(by_exit_reason(run), shown=AMOUNTS) + f"<h3>All trades</h3>{listed}")
 
 
 def _hold(run: BacktestRun) -> str:
@@ -178,28 +183,28 @@ def _hold(run: BacktestRun) -> str:
     words = (f"{run.metrics['hold_bars']:,.0f} bars on Hold in {len(spells):,} stretches: a position was kept while an "
              "indicator was not available, because bad data is no reason to trade. Loss limit, margin and age "
              "guarded the capital meanwhile.")
-    return html.paragraphs(words) + html.table(spells, shown=MONEY, empty="The run was never on Hold.", name="hold-spells")
+    return html.paragraphs(words) + html.table(spells, shown=AMOUNTS, empty="The run was never on Hold.", name="hold-spells")
 
 
 def _gates(run: BacktestRun) -> str:
     followed = blocked_trades(run)
     off = gates_off(run)
-    shown = {**MONEY, "max_drawdown": html.percent}
+    shown = {**AMOUNTS, "max_drawdown": html.percent}
     return (
         html.paragraphs(
             f"{run.metrics['blocked_bars']:,.0f} bars wanted an entry and were blocked.",
             "What the strategy would have made: the whole run again with a gate off. Entries, cooldowns and everything after "
             "them move, so this is what the gate was worth to this run, in hindsight.")
-        + html.table(off, shown=shown, name="gates-off", caption="The run with gates off (CNY)")
+        + html.table(off, shown=shown, name="gates-off", caption=f"The run with gates off ({run.pair.currency})")
         + html.paragraphs(
             "What each blocked trade would have made: the order of the blocked close, with its lots, is filled, held and closed "
             "by the same rules on a book of its own that starts with the capital. While it is open, further blocked bars belong "
             "to it. The real run may have entered a little later in the same excursion, so these do not add up to the table "
             "above.")
-        + html.table(by_reason(run, followed), shown=MONEY, name="gate-ledger",
-                     caption="Blocked trades by what blocked them (CNY)", empty="Nothing was blocked.")
+        + html.table(by_reason(run, followed), shown=AMOUNTS, name="gate-ledger",
+                     caption=f"Blocked trades by what blocked them ({run.pair.currency})", empty="Nothing was blocked.")
         + html.paragraphs(" ".join(f"{gate}: {REASONS[gate]}" for gate in ("adf", "beta", "vol", "size", "margin")))
-        + "<h3>Each of them</h3>" + html.table(followed, shown=MONEY, name="blocked-trades", empty="Nothing was blocked."))
+        + "<h3>Each of them</h3>" + html.table(followed, shown=AMOUNTS, name="blocked-trades", empty="Nothing was blocked."))
 
 
 def _findings(run: BacktestRun) -> str:
@@ -210,8 +215,10 @@ def _findings(run: BacktestRun) -> str:
 
 def _settings(run: BacktestRun) -> str:
     config = run.config.model_dump(mode="json")
-    rows = pd.DataFrame([{"setting": name, "value": str(value), "default": str(SETTINGS[name].default),
-                          "unit": SETTINGS[name].unit, "meaning": SETTINGS[name].help} for name, value in config.items()])
+    rows = pd.DataFrame([
+        {"setting": name, "value": str(value), "default": str(SETTINGS[name].default),
+         "unit": unit_in(SETTINGS[name].unit, run.pair.currency), "meaning": SETTINGS[name].help}
+        for name, value in config.items()])
     specs = (run.pair.y_spec, run.pair.x_spec)
     terms = pd.DataFrame([{
         "term": name, **{f"{leg} {spec.code}": _figure(spec, getattr(run.pair, leg), name)

@@ -35,7 +35,7 @@ def blocked_trades(run: BacktestRun) -> pd.DataFrame:
     """One row per blocked entry that was followed, by date.
 
     `outcome` is `closed`, `open` (to the last bar), `not filled` (the order would have been dropped) or `no order` (no lots, or
-    too little margin). Money in CNY; NaN where there was no trade. `exit_reason` is empty but for closed ones.
+    too little margin). Money in the pair's currency; NaN where there was no trade. `exit_reason` is empty but for closed ones.
     """
     rows: list[dict[str, Any]] = []
     free_from = 0
@@ -52,7 +52,7 @@ def blocked_trades(run: BacktestRun) -> pd.DataFrame:
 
 
 def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
-    """For each reason a run was blocked: bars blocked, trades followed, how many won, and their net sum in CNY."""
+    """For each reason a run was blocked: bars blocked, trades followed, how many won, and their net sum."""
     reasons = run.frame.loc[run.frame["state"] == "BLOCKED", "reason"]
     made = followed[followed["net"].notna()]
     rows = []
@@ -64,7 +64,7 @@ def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def gates_off(run: BacktestRun) -> pd.DataFrame:
-    """The run as it is, with each gate that is on turned off, and with all off: net result in CNY, and what that changes."""
+    """The run as it is, with each gate that is on turned off, and with all off: net result, and what that changes."""
     on = [gate for gate in GATES if getattr(run.config, f"{gate}_gate")]
     variants = {"as run": run, **{f"without {gate}": _without(run, [gate]) for gate in on}}
     if len(on) > 1:

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.checks import CheckResult, Verdict
+from pairkit.columns import MONEY
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
@@ -44,7 +45,7 @@ _ERRORS_TO_JUDGE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class GlitchStress:
-    """What glitches cost with Hold and forced flat. Money in CNY.
+    """What glitches cost with Hold and forced flat. Money in the pair's currency.
 
     `runs` has a row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
     slippage), `net` (result after costs) and `hold_bars`. `table` has a row for each kind and rate: their means over the draws,
@@ -58,6 +59,7 @@ class GlitchStress:
     table: pd.DataFrame
     unspoiled: pd.Series
     settings: dict[str, int | float | str | bool | None]
+    currency: str = MONEY
 
     def result(self) -> CheckResult:
         """Judged by what is left after costs, over all rates with every kind mixed.
@@ -76,15 +78,18 @@ class GlitchStress:
             "injected": float(judged["injected"].mean()), "saved_unspoiled": float(self.unspoiled["saved"])}
         return CheckResult("glitches", verdict, self._sentence(apart, figures, sure=sure), figures, self.settings)
 
+    def _money_more(self, amount: float) -> str:
+        return _more(amount, self.currency, fewer="less")
+
     def _sentence(self, apart: dict[str, tuple[float, float]], figures: Mapping[str, Any], *, sure: bool) -> str:
         saved, error = apart["saved"]
         costs, costs_error = apart["extra_costs"]
         trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
         doubt = "" if sure else ", so the draws cannot tell"
-        return (f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {_more(saved, 'CNY')} after costs than "
-                f"being forced flat (± {error:,.0f}{doubt}) and pays {_more(-costs, 'CNY')} in fees and slippage "
+        return (f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {self._money_more(saved)} after costs "
+                f"than being forced flat (± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
                 f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
-                f"On the bars as they are Hold leaves {_more(as_is, 'CNY')}.")
+                f"On the bars as they are Hold leaves {self._money_more(as_is)}.")
 
 
 def glitch_stress(
@@ -131,7 +136,7 @@ def glitch_stress(
     unspoiled = pd.concat([as_is, pd.Series(_differences(as_is))])
     settings: dict[str, int | float | str | bool | None] = {
         "draws": draws, "seed": seed, "kinds": " ".join(kinds), "rates": " ".join(f"{value:g}" for value in rates)}
-    return GlitchStress(stress.config, runs, _table(runs), unspoiled, settings)
+    return GlitchStress(stress.config, runs, _table(runs), unspoiled, settings, pair.currency)
 
 
 def _check(rates: Sequence[float], kinds: Sequence[str], draws: int, seed: int) -> None:
@@ -218,5 +223,5 @@ def _judged_kind(runs: pd.DataFrame) -> str:
     return str(runs["kind"].iloc[0])  # the mixed one where there are several
 
 
-def _more(amount: float, unit: str, digits: int = 0) -> str:
-    return f"{abs(amount):,.{digits}f} {unit} {'more' if amount >= 0 else 'less' if unit == 'CNY' else 'fewer'}"
+def _more(amount: float, unit: str, digits: int = 0, fewer: str = "fewer") -> str:
+    return f"{abs(amount):,.{digits}f} {unit} {'more' if amount >= 0 else fewer}"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pairkit.attribution import attribute
 from pairkit.checks import CheckResult, Verdict
-from pairkit.columns import Column, names
+from pairkit.columns import MONEY, Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
 from pairkit.metrics import drawdown, measure
@@ -65,28 +65,30 @@ LADDER_COLUMNS = (
     Column("sharpe", "", "The same; NaN where nothing was traded."),
     Column("max_drawdown", "fraction", "The same."),
     Column("trades", "", "The same."),
-    Column("costs", "CNY", "The same; without those of rolls until they are a step."),
+    Column("costs", MONEY, "The same; without those of rolls until they are a step."),
     Column("takes_return", "fraction", "What the step takes from the total return of the rung before; negative where it gives."),
     Column("takes_sharpe", "", "The same of the Sharpe ratio, one of NaN counting as 0."),
     Column("takes_trades", "", "The same of the trades."),
-    Column("adds_costs", "CNY", "What the step adds to the costs."),
+    Column("adds_costs", MONEY, "What the step adds to the costs."),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class RealismLadder:
-    """What was found: `table`, one row per rung as in LADDER_COLUMNS, and the `ledgers` by name of the rung."""
+    """What was found: `table`, one row per rung as in LADDER_COLUMNS, the `ledgers` by name of the rung, and the
+    `currency` of all amounts."""
 
     table: pd.DataFrame
     ledgers: Mapping[str, Ledger]
     trade_date: pd.DatetimeIndex
+    currency: str = MONEY
 
     def __repr__(self) -> str:
         return f"<RealismLadder {self.result().verdict}: {self.result().sentence}>"
 
     @property
     def equity(self) -> pd.DataFrame:
-        """(T, rungs) CNY at each close, by trade date."""
+        """(T, rungs) money at each close, by trade date."""
         return pd.DataFrame({name: ledger.equity for name, ledger in self.ledgers.items()}, index=self.trade_date)
 
     def result(self) -> CheckResult:
@@ -149,7 +151,7 @@ def realism_ladder(
         ledgers[rung.name] = ladder.play(frozenset(step.name for step in RUNGS[:done]))
         if progress:
             progress(done, len(RUNGS))
-    return RealismLadder(_table(ledgers, ladder.config.capital), ledgers, pair.trade_date)
+    return RealismLadder(_table(ledgers, ladder.config.capital), ledgers, pair.trade_date, pair.currency)
 
 
 class _Ladder:

@@ -108,21 +108,23 @@ def scan(
     Raises
     ------
     ConfigError
-        A root is unknown, there are fewer than two, or a setting is not one that is accepted.
+        A root is unknown, there are fewer than two, no two are in one currency, or a setting is not one that is accepted.
     DataError
         The lag rule is none.
     """
     _check(lags, transform, slippage_ticks, least_bars)
     if hasattr(market, "roots"):
-        series, places, snapshot = _all_pairs(market, roots, transform)
+        series, snapshot = _all_series(market, roots, transform)
+        places, apart = _of_one_currency(series)
     else:
-        series, places, snapshot = _given_pairs(list(market), roots, transform)
+        series, snapshot = _given_series(list(market), roots, transform)
+        places, apart = np.arange(len(series)).reshape(-1, 2), {}
     panel = panel_of([each.days for each in series], [each.values for each in series])
     work = Market(panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars)
     figures, done = done_in_slices(scan_rows, work, np.arange(len(places)), len(_FIGURES) + 1,
                                    executor=executor, progress=progress, cancelled=cancelled)
     table, left_out = _table(work, [each.spec.code for each in series], figures, done)
-    table.attrs = {"pairs": len(table), "left_out": left_out, "lag_rule": str(lags), "transform": transform,
+    table.attrs = {"pairs": len(table), "left_out": apart | left_out, "lag_rule": str(lags), "transform": transform,
                    "slippage_ticks": float(slippage_ticks), "snapshot": snapshot, "caveat": CAVEAT,
                    "cancelled": not bool(done.all())}
     return table
@@ -221,9 +223,9 @@ def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int
     whole_number("least_bars", least_bars, needed)
 
 
-def _all_pairs(
+def _all_series(
     market: Any, roots: Sequence[str] | None, transform: Literal["log", "level"]
-) -> tuple[tuple[Series, ...], NDArray[np.int64], str | None]:
+) -> tuple[tuple[Series, ...], str | None]:
     wanted = list(dict.fromkeys(market.roots if roots is None else roots))
     unknown = [root for root in wanted if root not in market.roots]
     if unknown or len(wanted) < 2:
@@ -232,19 +234,33 @@ def _all_pairs(
     for root in wanted:
         leg, spec = market.leg(root), market.specs[root]
         series.append(_series(pair_from_frames(leg, leg, y_spec=spec, x_spec=spec), transform)[0])
-    return tuple(series), np.array(list(combinations(range(len(series)), 2))), market.id
+    return tuple(series), market.id
 
 
-def _given_pairs(
+def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[str, str]]:
+    """The pairs whose legs are in one currency, as places (K, 2), and the others with the reason."""
+    places, apart = [], {}
+    for first, second in combinations(range(len(series)), 2):
+        a, b = series[first].spec, series[second].spec
+        if a.currency == b.currency:
+            places.append((first, second))
+        else:
+            apart[f"{a.code}-{b.code}"] = f"{a.code} is in {a.currency}, {b.code} in {b.currency}: no pair has two currencies"
+    if not places:
+        raise ConfigError(f"no two of these roots are in one currency: {'; '.join(apart.values())}.")
+    return np.array(places), apart
+
+
+def _given_series(
     pairs: list[PairFrame], roots: Sequence[str] | None, transform: Literal["log", "level"]
-) -> tuple[tuple[Series, ...], NDArray[np.int64], str | None]:
+) -> tuple[tuple[Series, ...], str | None]:
     if roots is not None:
         raise ConfigError("roots chooses among a snapshot's; give only the pairs that you want.")
     if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
         raise ConfigError("a scan needs a snapshot, or a list of at least one PairFrame.")
     series = [leg for pair in pairs for leg in _series(pair, transform)]
     ids = {pair.provenance.snapshot_id for pair in pairs}
-    return tuple(series), np.arange(2 * len(pairs)).reshape(-1, 2), ids.pop() if len(ids) == 1 else None
+    return tuple(series), ids.pop() if len(ids) == 1 else None
 
 
 def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series, Series]:

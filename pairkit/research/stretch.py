@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 
 class OnRows(NamedTuple):
-    """What was earned on a stretch: `net` (rows,) CNY after costs, and how many trades were entered."""
+    """What was earned on a stretch: `net` (rows,) money after costs, and how many trades were entered."""
 
     net: FloatArray
     trades: int
@@ -45,7 +45,7 @@ def run_rows(pair: PairFrame, config: StrategyConfig, first: int, stop: int) -> 
 
 
 def _closing_cost(part: PairFrame, config: StrategyConfig, ledger: Ledger) -> float:
-    """CNY that closing the lots of the last row would cost, at each leg's last close: its fee, and the slippage."""
+    """Money that closing the lots of the last row would cost, at each leg's last close: its fee, and the slippage."""
     cost = 0.0
     for leg, terms, lots in zip((part.y, part.x), (part.y_in_force, part.x_in_force), ledger.lots[-1], strict=True):
         if lots:

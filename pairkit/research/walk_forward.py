@@ -54,9 +54,9 @@ class WalkForward:
     folds : DataFrame
         One row a fold: dates of its rows, `chosen` (the trial's number, -1 for none), the values of the varied settings, its
         `train_sharpe`, `test_sharpe`, `train_annual_return`, `test_annual_return` and `test_rank` (share of trials that it beat
-        in the test), `rank_correlation` of train and test over the trials, `net` (CNY), `trades`.
+        in the test), `rank_correlation` of train and test over the trials, `net` (money), `trades`.
     curve : DataFrame by trade date
-        Of the test rows: `fold`, `net` (CNY, after costs), `equity`, `drawdown`, and the same of the unchanged config,
+        Of the test rows: `fold`, `net` (money, after costs), `equity`, `drawdown`, and the same of the unchanged config,
         `fixed_net`, `fixed_equity`.
     scatter : DataFrame
         One row a fold and trial: `fold`, `trial`, `train_sharpe`, `test_sharpe`, a year; NaN where it did not trade.
@@ -64,7 +64,9 @@ class WalkForward:
         One row a varied setting: how many `distinct` values were chosen, in what share of folds it `changed`, which value was
         chosen most, and how often.
     figures : dict of str to float
-        Sharpe ratios a year, CNY and shares; NaN where undefined.
+        Sharpe ratios a year, money and shares; NaN where undefined.
+    currency : str
+        Of all money.
     """
 
     name: str
@@ -74,6 +76,7 @@ class WalkForward:
     stability: pd.DataFrame
     figures: dict[str, float]
     settings: dict[str, Any]
+    currency: str
 
     @property
     def table(self) -> pd.DataFrame:
@@ -166,7 +169,7 @@ def walk_forward(
     settings = {"train": train, "test": test, "gap": width, "anchored": anchored, "choose": _name(choose), "trials": len(trials),
                 "folds": len(folds)}
     return WalkForward(pair.name, made, curve, pd.concat(scatters, ignore_index=True), _stability(made, list(trials.values)),
-                       _figures(made, curve, config.capital), settings)
+                       _figures(made, curve, config.capital), settings, pair.currency)
 
 
 # --- the rule ------------------------------------------------------------------------------------------------------
@@ -230,7 +233,7 @@ class _Work:
 
 def _earned(pair: PairFrame, fold: Fold, number: int, chosen: StrategyConfig | None, fixed: StrategyConfig
             ) -> tuple[pd.DataFrame, int]:
-    """The fold's test rows: CNY after costs of the chosen config and of the unchanged one; and the chosen one's trades."""
+    """The fold's test rows: money after costs of the chosen config and of the unchanged one; and the chosen one's trades."""
     still = OnRows(np.zeros(fold.test_stop - fold.test_first), 0)
     made = still if chosen is None else run_rows(pair, chosen, fold.test_first, fold.test_stop)
     unchanged = run_rows(pair, fixed, fold.test_first, fold.test_stop)

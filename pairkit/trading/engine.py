@@ -36,10 +36,10 @@ class Signals(NamedTuple):
 class Ledger(NamedTuple):
     """What the engine did.
 
-    On bars, (T,): `state` and `reason` (indices into STATE_NAMES, REASON_NAMES), `position`, `pnl`, `cost`, `equity` (CNY),
+    On bars, (T,): `state` and `reason` (indices into STATE_NAMES, REASON_NAMES), `position`, `pnl`, `cost`, `equity` (money),
     `deferred`; `lots` (T, 2). On trades, (K, ...): `trade_bars` (entry decided, entry filled, exit decided, exit filled; -1
     while open), `trade_reason`, `trade_lots` (K, 2), `entry_price`, `exit_price` (K, 2), `trade_money` (gross, costs, worst
-    mark, best mark; CNY). Over all: `tally`, the sums that the metrics are made of, in the order of TALLY.
+    mark, best mark; money). Over all: `tally`, the sums that the metrics are made of, in the order of TALLY.
     """
 
     state: NDArray[np.int8]

@@ -57,7 +57,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Moment:
-    """All that the rules look at, at one close. Money in CNY; `trade_net` and `age` are of the open trade."""
+    """All that the rules look at, at one close. Money in the pair's currency; `trade_net` and `age` are of the open trade."""
 
     config: StrategyConfig
     z: float
@@ -211,7 +211,7 @@ def explain(run: BacktestRun, date: Any) -> Trace:
     state, reason = STATE_NAMES[run.ledger.state[t]], REASON_NAMES[run.ledger.reason[t]]
     return Trace(
         date=run.pair.trade_date[t], state=state, reason=reason, sentence=_sentence(run, t, state, reason),
-        sections=(("Inputs", _inputs(run, t)), ("Gates", _gates(run, t)), ("Memory", _memory(moment)),
+        sections=(("Inputs", _inputs(run, t)), ("Gates", _gates(run, t)), ("Memory", _memory(moment, run.pair.currency)),
                   ("Rules", _fired(moment)), ("Order", _order(run, t, moment)), ("Next bar", _next_bar(run, t, moment))))
 
 
@@ -325,11 +325,11 @@ def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["gate", "is open while", "verdict"])
 
 
-def _memory(m: Moment) -> pd.DataFrame:
-    rows = [("position", f"{m.position:+d}" if m.position else "0"), ("equity", f"{m.equity:,.2f} CNY")]
+def _memory(m: Moment, currency: str) -> pd.DataFrame:
+    rows = [("position", f"{m.position:+d}" if m.position else "0"), ("equity", f"{m.equity:,.2f} {currency}")]
     if m.position:
-        rows += [("age", f"{m.age} bars"), ("trade so far, net", f"{m.trade_net:,.2f} CNY"),
-                 ("margin held", f"{_money(m.held_margin)} CNY"), ("invalid bars in a row", str(m.invalid_run))]
+        rows += [("age", f"{m.age} bars"), ("trade so far, net", f"{m.trade_net:,.2f} {currency}"),
+                 ("margin held", f"{_money(m.held_margin)} {currency}"), ("invalid bars in a row", str(m.invalid_run))]
     if m.bars_since_exit is not None:
         rows.append(("last exit", f"{m.last_reason}, {m.bars_since_exit} bars ago"))
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -360,7 +360,7 @@ def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
 def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     if t + 1 >= len(run.pair):
         return pd.DataFrame([("next bar", "none: this is the last")], columns=["what", "value"])
-    n, ledger = t + 1, run.ledger
+    n, ledger, currency = t + 1, run.ledger, run.pair.currency
     rows = [("date", f"{run.pair.trade_date[n]:%Y-%m-%d}")]
     if ledger.deferred[n]:
         rows.append(("fill", f"deferred: {_obstacles(run, n, _ordered_lots(run, t, m))}"))
@@ -368,7 +368,7 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
             specs = (run.pair.y_spec, run.pair.x_spec)
             rows += [(f"fill {spec.code}", f"{price:,g}") for spec, price in zip(specs, prices[k], strict=True)]
-    rows += [("P&L", f"{ledger.pnl[n]:,.2f} CNY"), ("costs", f"{ledger.cost[n]:,.2f} CNY"),
+    rows += [("P&L", f"{ledger.pnl[n]:,.2f} {currency}"), ("costs", f"{ledger.cost[n]:,.2f} {currency}"),
              ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
              ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})")]
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -389,7 +389,7 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
 
 
 def _money(value: float) -> str:
-    """Whole CNY; n/a where a close that it needs is missing."""
+    """Whole money; n/a where a close that it needs is missing."""
     return f"{value:,.0f}" if np.isfinite(value) else "n/a"
 
 

@@ -38,8 +38,8 @@ def show(chosen: list[SavedRun]) -> None:
     st.table(_escaped(shown_metrics(metrics)), hide_index=True, border="horizontal", alt="Metrics of the chosen runs")
     frames = _frames(named)
     st.markdown("#### Equity")
-    st.plotly_chart(equity_figure({name: frame["equity"] for name, frame in frames.items()}), key="equity_chart", config=QUIET,
-                    alt="Equity of the chosen runs")
+    st.plotly_chart(equity_figure({name: frame["equity"] for name, frame in frames.items()}, currencies(chosen)),
+                    key="equity_chart", config=QUIET, alt="Equity of the chosen runs")
     st.markdown("#### Where their decisions part")
     first, *others = frames
     for other in others:
@@ -57,7 +57,13 @@ def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"metric": table["metric"].str.replace("_", " "), **texts})
 
 
-def equity_figure(equity: dict[str, pd.Series]) -> Figure:
+def currencies(chosen: list[SavedRun]) -> str:
+    """The currency of the runs' money; several are named in order, for their curves have no common scale."""
+    found = dict.fromkeys(str(one.content["inputs"]["contract_specs"][0]["currency"]) for one in chosen)
+    return ", ".join(found)
+
+
+def equity_figure(equity: dict[str, pd.Series], currency: str) -> Figure:
     """The equity curves on one time axis; told apart by dash as well as by colour."""
     from plotly.graph_objects import Figure
 
@@ -66,7 +72,7 @@ def equity_figure(equity: dict[str, pd.Series]) -> Figure:
               for place, (name, values) in enumerate(equity.items())]
     return Figure({"data": traces, "layout": {
         "height": 380, "margin": {"l": 70, "r": 14, "t": 10, "b": 40}, "hovermode": "x unified", "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.15}, "yaxis": {"tickformat": ",.0f", "title": {"text": "CNY"}}}})
+        "legend": {"orientation": "h", "y": -0.15}, "yaxis": {"tickformat": ",.0f", "title": {"text": plain(currency)}}}})
 
 
 def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:

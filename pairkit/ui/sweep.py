@@ -11,7 +11,7 @@ import streamlit as st
 from pairkit.audit.trials import TrialCount, note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
-from pairkit.columns import METRICS
+from pairkit.columns import METRICS, MONEY
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
@@ -248,6 +248,6 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
                             for name in table.columns if name in SETTINGS}
     for name, unit, meaning in METRICS:
         style = "percent" if unit == "fraction" else "%d" if table[name].dtype == np.int64 else "%.3f"
-        made[name] = config.NumberColumn(name.replace("_", " "), help=meaning, format="localized" if unit == "CNY" else style)
+        made[name] = config.NumberColumn(name.replace("_", " "), help=meaning, format="localized" if unit == MONEY else style)
     return made | {name: config.NumberColumn(name.replace("_", " "), format="%.3f") for name in table.columns
                    if name.startswith("neighbourhood")}

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.words import meaning
-from pairkit.columns import METRICS, TRADE_COLUMNS
+from pairkit.columns import METRICS, MONEY, TRADE_COLUMNS, unit_in
 from pairkit.display import weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
@@ -55,9 +55,15 @@ def tiles(run: BacktestRun) -> DeltaGenerator:
 def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
     rows = [{"Metric": name.replace("_", " "), "Value": shown_metric(name, value),
-             "Meaning": f"{_MEANINGS.get(name, '')} {weakness(name, run.closed_trades)}".strip()}
+             "Meaning": f"{_meaning(name, run.pair.currency)} {weakness(name, run.closed_trades)}".strip()}
             for name, value in run.metrics.items()]
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run")
+
+
+def _meaning(name: str, currency: str) -> str:
+    """What a metric means, with the currency of an amount."""
+    said = _MEANINGS.get(name, "")
+    return f"{said} In {escape(currency)}." if _UNITS.get(name) == MONEY else said
 
 
 def shown_metric(name: str, value: float) -> str:
@@ -67,7 +73,7 @@ def shown_metric(name: str, value: float) -> str:
     unit = _UNITS.get(name, "")
     if unit == "fraction":
         return f"{value:.2%}"
-    if unit in ("CNY", "bars") or name == "trades":
+    if unit in (MONEY, "bars") or name == "trades":
         return f"{value:,.1f}" if name == "avg_holding_bars" else f"{value:,.0f}"
     return f"{value:.2f}"
 
@@ -120,7 +126,9 @@ def trades(run: BacktestRun) -> None:
     if run.trades.empty:
         st.info("No trade was made. The gate lanes and the blocked entries in the chart show why.")
         return
-    columns = {column.name: st.column_config.Column(column.name.replace("_", " "), help=_help(column.meaning, column.unit))
+    currency = escape(run.pair.currency)
+    columns = {column.name: st.column_config.Column(column.name.replace("_", " "),
+                                                    help=_help(column.meaning, unit_in(column.unit, currency)))
                for column in TRADE_COLUMNS}
     for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
         columns[name] = st.column_config.DateColumn(name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"])

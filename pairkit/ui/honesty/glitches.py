@@ -11,6 +11,7 @@ from pairkit.charts.theme import ThemeName
 from pairkit.research.glitches import GlitchStress
 from pairkit.research.spoiled_bars import KINDS
 from pairkit.ui.exports import QUIET
+from pairkit.ui.views import escape
 
 _MONEY = {"net_hold": "Left with Hold", "net_flat": "Left forced flat", "saved": "Hold is better by", "saved_error": "its error",
           "extra_costs": "of it fees and slippage", "extra_costs_error": "its error "}
@@ -19,7 +20,7 @@ _COUNTS = {"injected": "Bars spoiled", "hold_bars_hold": "Bars on Hold", "trades
 
 
 def draw(found: GlitchStress, theme: ThemeName) -> None:
-    """Both figures side by side, what each kind does, and the table; money in CNY."""
+    """Both figures side by side, what each kind does, and the table."""
     result, difference = figures(found, theme)
     left, right = st.columns(2)
     left.plotly_chart(Figure(result), key="glitches_result", theme=None, config=QUIET)
@@ -31,9 +32,9 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
     kinds = "; ".join(f"{name.replace('_', ' ')}: {meaning}" for name, meaning in KINDS.items() if name in present)
     asked = found.settings
     st.caption(
-        f"{kinds}. Means over {asked['draws']} draws, seed {asked['seed']}; money in CNY, errors are standard errors. Forced "
-        "flat orders an exit at the first invalid bar; entries follow the config's rules in both. Passed: Hold leaves more by "
-        "over two standard errors. Failed: less by as much.")
+        f"{kinds}. Means over {asked['draws']} draws, seed {asked['seed']}; money in {escape(found.currency)}, errors are "
+        "standard errors. Forced flat orders an exit at the first invalid bar; entries follow the config's rules in both. "
+        "Passed: Hold leaves more by over two standard errors. Failed: less by as much.")
 
 
 def _shown(found: GlitchStress) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def _columns(found: WalkForward) -> dict[str, Any]:
     made |= {name: config.NumberColumn(name.replace("_", " "), format="percent") for name in shares}
     made |= {name: config.NumberColumn(name.replace("_", " "), format="%.2f")
              for name in ("train_sharpe", "test_sharpe", "rank_correlation")}
-    return made | {"net": config.NumberColumn("net, CNY", format="localized")} | {
+    return made | {"net": config.NumberColumn(f"net, {found.currency}", format="localized")} | {
         name: config.Column(name.replace("_", " ")) for name in found.stability["setting"]}
 
 
