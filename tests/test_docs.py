@@ -32,7 +32,7 @@ RULES = ("1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "
          "6.1", "6.2", "6.3", "6.4", "6.5", "7.6", "7.7")
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
-    r"""(?:[Ff]inding|_marked|_Marked)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
+    r"""(?:[Ff]inding|_marked|_Marked|_told|_taken_out)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
     re.MULTILINE)
 
 

@@ -36,7 +36,8 @@ UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
 class Snapshot:
     """A verified snapshot. `id` is the sha256 of its manifest and names every byte in it.
 
-    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one.
+    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one. The mapping may go on beyond the
+    bars: what is to be held on the next session is known when the last one is over.
     """
 
     id: str
@@ -82,8 +83,15 @@ class Snapshot:
         if root not in self.specs:
             raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
         bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
-                         for which, table in (("bars", self.bars), ("mapping", self.mapping)))
+                         for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far)))
         return leg_table(bars, mapping)
+
+    @cached_property
+    def mapping_so_far(self) -> pd.DataFrame:
+        """The mapping of the days up to the last of bars and calendar: a leg has no row of a session that is still to come."""
+        last = max(self.bars[TRADE_DATE].max(), *self.calendar[-1:])
+        so_far: pd.DataFrame = self.mapping[self.mapping[TRADE_DATE] <= last].reset_index(drop=True)
+        return so_far
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
         """The two legs aligned: `y_root` is regressed on `x_root`.
@@ -106,7 +114,7 @@ class Snapshot:
     @cached_property
     def _places(self) -> dict[str, dict[str, slice]]:
         """The rows of each root, by table; the tables are sorted by root."""
-        return {"bars": _rows_by_root(self.bars), "mapping": _rows_by_root(self.mapping)}
+        return {"bars": _rows_by_root(self.bars), "mapping": _rows_by_root(self.mapping_so_far)}
 
 
 def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:
