@@ -140,6 +140,16 @@ def test_every_finding_is_documented():
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text("importing.md")] == []
 
 
+def test_every_finding_of_a_download_is_documented():
+    """Each kind that taking a market from a provider can report."""
+    data = PROJECT / "pairkit" / "data"
+    files = [*(data / name for name in ("take.py", "mapped.py", "plausible.py", "terms.py")), *(data / "tushare").glob("*.py")]
+    kinds = {kind for path in files for match in FINDING.finditer(path.read_text(encoding="utf-8"))
+             for kind in match.groups() if kind}
+    assert len(kinds) > 15
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text("tushare.md")] == []
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_and_option_is_documented(name):
     """A section for each command, with every option that it takes."""

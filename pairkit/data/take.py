@@ -151,7 +151,8 @@ class _Taking:
             last = max(self.wanted(of)[-1] for of in days.values())
             raise IncompleteAnswerError(f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
                                         f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
-                                        f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that time.")
+                                        f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
+                                        "time.")
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
         """IncompleteAnswerError where bars of a last session that was just now have not come."""

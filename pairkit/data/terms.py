@@ -206,9 +206,9 @@ def _refuse_far(
     far = [f"{name} {theirs}, the bundled table {ours}" for name, theirs, ours, factor in _compared(bundled, used, price)
            if factor > FAR]
     if far:
-        raise DataError(f"{provided.source} says of {code} {'; '.join(far)}: more than {FAR:g} times apart, which no "
-                        "exchange's notice changes at once. If it is right, or to go on with another figure, give the root's terms in a file "
-                        'of contract specs (--specs) with "override": true; else try again later.')
+        raise DataError(f"{provided.source} says of {code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of "
+                        "an exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
+                        'a file of contract specs (--specs) with "override": true; else try again later.')
 
 
 def _compared(bundled: ContractSpec, used: Mapping[str, Any], price: float) -> list[tuple[str, str, str, float]]:
