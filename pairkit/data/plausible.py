@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, IncompleteAnswerError
 from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec
 
 FAR = 3.0  # a factor; daily limits do not let a price move as far within five sessions, nor a notice a term
 _PRICES = ("open", "high", "low", "close", "settle")
@@ -38,6 +39,7 @@ _FEWEST_IN_STEP = 20  # sessions with limits and the settlements around them
 _OUT_OF_STEP = 0.2  # of the distance to the settlement before, the distance to another one
 _LOT_VALUES = (500.0, 5e7)
 _LARGEST_TICK, _LARGEST_FEE = 0.05, 0.01  # of the price; of a lot's value
+_FEE_UNITS = {"rate": "of notional", "lot": "CNY a lot"}
 _SHOWN_DATES = 10
 
 
@@ -147,3 +149,35 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     if wrong:
         raise DataError(f"{source} says of {code} {'; '.join(wrong)}. That cannot be so. Give the root's right terms in a file "
                         'of contract specs (--specs) with "override": true, or try again later.')
+
+
+def refuse_far(bundled: ContractSpec, used: Mapping[str, Any], price: float, source: str) -> None:
+    """DataError where a figure that is used of `source` is more than `FAR` times the bundled one, or less than its part."""
+    far = [f"{name} {theirs}, the bundled table {ours}" for name, theirs, ours, factor in compared(bundled, used, price)
+           if factor > FAR]
+    if far:
+        raise DataError(f"{source} says of {bundled.code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of an "
+                        "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
+                        'a file of contract specs (--specs) with "override": true; else try again later.')
+
+
+def compared(bundled: ContractSpec, used: Mapping[str, Any], price: float) -> list[tuple[str, str, str, float]]:
+    """Field, both figures in words, and how many times the larger is the smaller, for each that both sources know.
+
+    Fees of two modes are compared as CNY per lot at `price`; where a figure is 0 or the price unknown, the factor is 1.
+    """
+    told = [(name, f"{used[name]:g}", f"{getattr(bundled, name):g}", _factor(used[name], getattr(bundled, name)))
+            for name in ("multiplier", "tick", "margin_rate") if name in used]
+    if "fee_open" in used:
+        fees = ((used["fee_open"], used["fee_mode"]), (bundled.fee_open, bundled.fee_mode))
+        theirs, ours = (f"{fee:g} {_FEE_UNITS[mode]}" for fee, mode in fees)
+        lot = price * bundled.multiplier if used["fee_mode"] != bundled.fee_mode else 1.0
+        told.append(("fee_open", theirs, ours, _factor(*(fee * lot if mode == "rate" else fee for fee, mode in fees))))
+    return told
+
+
+def _factor(one: float, other: float) -> float:
+    if not (one > 0 and other > 0):
+        return 1.0
+    with np.errstate(over="ignore"):
+        return float(np.float64(max(one, other)) / np.float64(min(one, other)))

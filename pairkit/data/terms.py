@@ -18,9 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from pairkit.data.plausible import FAR, refuse_terms
+from pairkit.data.plausible import compared, refuse_far, refuse_terms
 from pairkit.data.provenance import Provided
 from pairkit.data.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
@@ -31,7 +29,6 @@ from pairkit.market.spec_history import spec_for, with_history
 _ABOUT = ("currency", "exchange", "name")
 _NEEDED = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate")
 _SAME = 1e-9
-_FEE_UNITS = {"rate": "of notional", "lot": "CNY a lot"}
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +85,8 @@ def combine_terms(
     if provided is not None:
         used = {name: source.terms[name] for name, source in chosen.items() if source.name == provided.source and not source.mine}
         refuse_terms(code, {"multiplier": chosen["multiplier"].terms["multiplier"], **used}, price, provided.source)
-        _refuse_far(code, provided, bundled, used, price)
+        if bundled is not None:
+            refuse_far(bundled, used, price, provided.source)
     findings = (*_fallbacks(code, provided, chosen), *_impossible(code, provided), *_differences(code, provided, bundled, price))
     if own is not None:
         findings = (*findings, *_of_own(code, own, chosen, sources))
@@ -189,49 +187,12 @@ def _differences(code: str, provided: Provided | None, bundled: ContractSpec | N
     if provided is None or bundled is None:
         return []
     differ = [f"{name} {theirs} against {ours}" for name, theirs, ours, factor
-              in _compared(bundled, provided.terms, price) if factor > 1 + _SAME]
+              in compared(bundled, provided.terms, price) if factor > 1 + _SAME]
     if not differ:
         return []
     told = (f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
             "Check it: P&L is proportional to the multiplier, and fees and margins change by notice.")
     return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
-
-
-def _refuse_far(
-    code: str, provided: Provided, bundled: ContractSpec | None, used: Mapping[str, Any], price: float
-) -> None:
-    """DataError where a figure of the provider's that is used is `FAR` times the bundled one, or less than its part."""
-    if bundled is None:
-        return
-    far = [f"{name} {theirs}, the bundled table {ours}" for name, theirs, ours, factor in _compared(bundled, used, price)
-           if factor > FAR]
-    if far:
-        raise DataError(f"{provided.source} says of {code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of "
-                        "an exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
-                        'a file of contract specs (--specs) with "override": true; else try again later.')
-
-
-def _compared(bundled: ContractSpec, used: Mapping[str, Any], price: float) -> list[tuple[str, str, str, float]]:
-    """Field, both figures in words, and how many times the larger is the smaller, for each that both sources know."""
-    pairs = [(name, float(used[name]), float(getattr(bundled, name))) for name in ("multiplier", "tick", "margin_rate")
-             if name in used]
-    told = [(name, f"{theirs:g}", f"{ours:g}", _factor(theirs, ours)) for name, theirs, ours in pairs]
-    if "fee_open" in used:
-        theirs, ours = used["fee_open"], bundled.fee_open
-        words = [f"{fee:g} {_FEE_UNITS[mode]}" for fee, mode in ((theirs, used["fee_mode"]), (ours, bundled.fee_mode))]
-        if used["fee_mode"] != bundled.fee_mode:  # both as CNY per lot
-            lot = price * bundled.multiplier
-            theirs, ours = (fee * lot if mode == "rate" else fee for fee, mode in ((theirs, used["fee_mode"]),
-                                                                                   (ours, bundled.fee_mode)))
-        told.append(("fee_open", words[0], words[1], _factor(theirs, ours)))
-    return told
-
-
-def _factor(one: float, other: float) -> float:
-    """The larger over the smaller; 1 where nothing can be said, as one of them is 0 or unknown."""
-    if not (one > 0 and other > 0):
-        return 1.0
-    return float(np.float64(max(one, other)) / np.float64(min(one, other)))
 
 
 def _of_own(code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: list[_Source]) -> list[Finding]:

@@ -153,7 +153,7 @@ TOLD: dict[str, tuple[Alter, str]] = {
     "limits crossed": (crossed, "impossible_limits"),
     "limits below the close": (cells("ft_limit", "up_limit", times(0.9), on(50)), "impossible_limits"),
     "limits without end": (cells("ft_limit", "up_limit", to(1e308), on(50)), "impossible_limits"),
-    "weekends open": (weekends_open, "weekend_sessions"),
+    "weekends open": (weekends_open, "open_weekend"),
     "a fifth of the bars cut": (dropped("fut_daily", after(len(SESSIONS) - 50)), "missing_dominant_bar"),
     "mapping with a gap": (dropped("fut_mapping", on(*range(ROLL - 5, ROLL + 5))), "mapping_gap"),
     "mapping that ends early": (dropped("fut_mapping", after(len(SESSIONS) - 20)), "mapping_gap"),
@@ -220,6 +220,14 @@ def test_codes_in_two_letter_cases_are_one(server: FaultServer):
     taken = take(source_for(server), ["RB"], START, END)
     pd.testing.assert_frame_equal(taken.mapping, honest.mapping)
     pd.testing.assert_frame_equal(taken.bars, honest.bars)
+
+
+def test_rows_that_nobody_asked_for_are_an_error(server: FaultServer):
+    """Rows of another contract or of a day outside the question, tomorrow's for one: left out, and an error."""
+    server.reset(lambda _number, api: "other rows" if api == "fut_daily" else None)
+    taken = take(source_for(server), ["RB"], START, END)
+    assert {finding.kind for finding in taken.findings if finding.severity == "error"} == {"unasked_rows"}
+    assert set(taken.bars["contract"]) <= set(market().bars["contract"])
 
 
 def test_an_override_settles_what_would_be_refused(server: FaultServer):

@@ -39,8 +39,19 @@ def test_the_token_comes_from_the_environment_then_env_file_then_secrets(monkeyp
 
 
 @pytest.mark.parametrize(
+    "written", ["TUSHARE_CALLS_PER_MINUTE_OF = '{\"fut_daily\": 60}'", "[TUSHARE_CALLS_PER_MINUTE_OF]\nfut_daily = 60"]
+)
+def test_calls_of_one_interface_are_set_without_those_of_another(written: str, tmp_path: Path):
+    """In Streamlit's secrets as JSON or as a table; fut_basic keeps the 80 a minute of 2,000 points."""
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(written, encoding="utf-8")
+    assert read_settings().calls_per_minute_of == {"fut_basic": 80, "fut_daily": 60}
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("TUSHARE_CALLS_PER_MINUTE_OF", "many"),
         ("TUSHARE_URL", "ftp://x"),
         ("TUSHARE_URL", "http://user:hunter2@host/"),
         ("TUSHARE_TIMEOUT_SECONDS", "-1"),

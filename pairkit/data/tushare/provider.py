@@ -117,7 +117,7 @@ class TushareSource:
         weekends = sessions["trade_date"][sessions["trade_date"].dt.day_of_week >= 5]
         if len(weekends):
             told = (*told, Finding(
-                "weekend_sessions", "error", f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
+                "open_weekend", "error", f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
                 f"sessions. China's futures exchanges never trade then; they were left out. Look at {exchange}'s own calendar.",
                 count=len(weekends), dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10])))
         return _with_table(whole, sessions.drop(weekends.index).reset_index(drop=True), told)
