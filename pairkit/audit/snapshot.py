@@ -79,11 +79,26 @@ class Snapshot:
         """
         from pairkit.market.rolls import leg_table
 
+        return leg_table(*self._of_root(root))
+
+    def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One root's bars and mapping."""
         if root not in self.specs:
             raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
         bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
                          for which, table in (("bars", self.bars), ("mapping", self.mapping)))
-        return leg_table(bars, mapping)
+        return bars, mapping
+
+    def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
+        """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
+        from pairkit.data.quality import examine_leg
+
+        concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
+        told = {(finding.kind, finding.root) for finding in concerned}
+        for bars, mapping in map(self._of_root, roots):
+            if bars["contract"].notna().all():
+                concerned += [found for found in examine_leg(bars, mapping) if (found.kind, found.root) not in told]
+        return tuple(concerned)
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
         """The two legs aligned: `y_root` is regressed on `x_root`.
@@ -98,10 +113,10 @@ class Snapshot:
         if y_root == x_root:
             raise SnapshotError(f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
                                 f"{', '.join(self.roots)}.")
-        concerned = tuple(finding for finding in self.findings if finding.root in ("", y_root, x_root))
+        legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
-            self.leg(y_root), self.leg(x_root), y_spec=self.specs[y_root], x_spec=self.specs[x_root],
-            provenance=Provenance(self.id, self.name, self.simulated, concerned))
+            *legs, y_spec=self.specs[y_root], x_spec=self.specs[x_root],
+            provenance=Provenance(self.id, self.name, self.simulated, self._of_legs((y_root, x_root))))
 
     @cached_property
     def _places(self) -> dict[str, dict[str, slice]]:
