@@ -91,14 +91,24 @@ class Snapshot:
 
     def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
         """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
-        from pairkit.data.quality import examine_leg
-
         concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
         told = {(finding.kind, finding.root) for finding in concerned}
-        for bars, mapping in map(self._of_root, roots):
-            if bars["contract"].notna().all():
-                concerned += [found for found in examine_leg(bars, mapping) if (found.kind, found.root) not in told]
+        for root in roots:
+            concerned += [found for found in self._lacks(root) if (found.kind, found.root) not in told]
         return tuple(concerned)
+
+    def _lacks(self, root: str) -> list[Finding]:
+        """What one root's leg lacks of its bars; looked for once."""
+        from pairkit.data.quality import examine_leg
+
+        if root not in self._lacking:
+            bars, mapping = self._of_root(root)
+            self._lacking[root] = examine_leg(bars, mapping) if bars["contract"].notna().all() else []
+        return self._lacking[root]
+
+    @cached_property
+    def _lacking(self) -> dict[str, list[Finding]]:
+        return {}
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
         """The two legs aligned: `y_root` is regressed on `x_root`.
