@@ -80,11 +80,36 @@ class Snapshot:
         """
         from pairkit.market.rolls import leg_table
 
+        return leg_table(*self._of_root(root))
+
+    def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One root's bars and mapping."""
         if root not in self.specs:
             raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
         bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
                          for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far)))
-        return leg_table(bars, mapping)
+        return bars, mapping
+
+    def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
+        """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
+        concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
+        told = {(finding.kind, finding.root) for finding in concerned}
+        for root in roots:
+            concerned += [found for found in self._lacks(root) if (found.kind, found.root) not in told]
+        return tuple(concerned)
+
+    def _lacks(self, root: str) -> list[Finding]:
+        """What one root's leg lacks of its bars; looked for once."""
+        from pairkit.data.quality import examine_leg
+
+        if root not in self._lacking:
+            bars, mapping = self._of_root(root)
+            self._lacking[root] = examine_leg(bars, mapping) if bars["contract"].notna().all() else []
+        return self._lacking[root]
+
+    @cached_property
+    def _lacking(self) -> dict[str, list[Finding]]:
+        return {}
 
     @cached_property
     def mapping_so_far(self) -> pd.DataFrame:
@@ -106,10 +131,10 @@ class Snapshot:
         if y_root == x_root:
             raise SnapshotError(f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
                                 f"{', '.join(self.roots)}.")
-        concerned = tuple(finding for finding in self.findings if finding.root in ("", y_root, x_root))
+        legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
-            self.leg(y_root), self.leg(x_root), y_spec=self.specs[y_root], x_spec=self.specs[x_root],
-            provenance=Provenance(self.id, self.name, self.simulated, concerned))
+            *legs, y_spec=self.specs[y_root], x_spec=self.specs[x_root],
+            provenance=Provenance(self.id, self.name, self.simulated, self._of_legs((y_root, x_root))))
 
     @cached_property
     def _places(self) -> dict[str, dict[str, slice]]:

@@ -26,6 +26,7 @@ from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.mapped import checked_mapping
 from pairkit.data.plausible import refuse_out_of_step, without_impossible
 from pairkit.data.provenance import read_terms
+from pairkit.data.quality import examine_leg
 from pairkit.data.source import TERMS_COLUMNS, Answer, Source
 from pairkit.data.specs_file import OwnSpec
 from pairkit.data.taken import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
@@ -33,7 +34,7 @@ from pairkit.data.terms import combine_terms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.rolls import dominant_by_open_interest
+from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import changes_among
 
 Rule = Literal["mapping", "open_interest"]
@@ -294,23 +295,23 @@ class _Taking:
     def check_dominant(self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex) -> None:
         """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
         says of the contract's end; a contract without any bar is refused."""
-        held = mapping.set_index(TRADE_DATE)["contract"].reindex(window).ffill().dropna()
-        due = pd.MultiIndex.from_arrays([held.to_numpy(), held.index])
-        closes = bars.dropna(subset=["close"])
-        without = due.difference(pd.MultiIndex.from_frame(closes[["contract", TRADE_DATE]]))
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
             raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
                                         f"of {self.start} .. "
                                         f"{self.end}. Try again later, or ask for another range.")
-        if window[-1] in without.get_level_values(1):
-            self.not_yet.append(str(held.iloc[-1]))
+        leg = leg_table(bars, mapping)
+        due = leg.reindex(window[window >= leg.index[0]])
+        without = due.index[due["close"].isna() | (due["close"] == 0.0)]
+        self.findings.extend(found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar")
+        if window[-1] in without:
+            self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
         if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
             raise IncompleteAnswerError(f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
                                         f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
                                         "again later, or ask for another range.")
         if len(without):
-            dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:SHOWN_DATES])
+            dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
             self.findings.append(Finding("missing_dominant_bar", "error", f"{root}: {len(without)} sessions have no close of "
                                                                           "the dominant contract.",
                                          root=root, count=len(without), dates=dates))
