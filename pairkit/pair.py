@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from functools import cached_property
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +25,8 @@ from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of, not_daily
-from pairkit.market.deliveries import told_apart
+from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
+from pairkit.market.rolls import returning_contract, returns
 from pairkit.market.spec_history import InForce, specs_in_force
 
 FloatArray = NDArray[np.float64]
@@ -211,6 +214,8 @@ def pair_from_frames(
             findings.append(Finding(
                 "unadjusted_splice", "warning", root=spec.code,
                 message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
+        if not any(f.kind == "returning_contract" and f.root == spec.code for f in findings):
+            findings += returning_contract(spec.code, legs[leg].attrs["returned"])
     first = max(checked.index[0] for checked in legs.values())
     last = min(checked.index[-1] for checked in legs.values())
     dates = legs["y"].index.union(legs["x"].index)
@@ -230,6 +235,9 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
     import narwhals as nw  # for tables of other libraries only
 
     who = f"leg {leg} ({code})"
+    columns = list(getattr(table, "column_names", ()))
+    if twice := sorted({str(name) for name in columns if columns.count(name) > 1}):
+        raise DataError(_given_twice(who, twice))
     try:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
@@ -240,12 +248,16 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
     return converted.set_index(TRADE_DATE)
 
 
+def _given_twice(who: str, columns: list[str]) -> str:
+    return f"{who} has column {', '.join(columns)} more than once; keep one of each."
+
+
 def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     """The leg's columns as float64 on a checked date index, names carried forward, pre_close known where it can be."""
     who = f"leg {leg} ({code})"
     twice = list(dict.fromkeys(str(name) for name in table.columns[table.columns.duplicated()]))
     if twice:
-        raise DataError(f"{who} has column {', '.join(twice)} more than once; keep one of each.")
+        raise DataError(_given_twice(who, twice))
     missing = [name for name in _BARS if name not in table.columns]
     if missing:
         raise DataError(f"{who} lacks column {', '.join(missing)}; a leg has {', '.join(_BARS)}.")
@@ -254,14 +266,24 @@ def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     for name in _PRICES_OF_ROLLS:
         columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
     checked = pd.DataFrame(columns, index=index)
-    checked["contract"] = (told_apart(table["contract"].astype(object), pd.Series(index), code)
-                           if "contract" in table.columns else code)
-    checked["contract"] = checked["contract"].where(checked["contract"].notna(), None).ffill()
+    held = _checked_names(table["contract"], index, who, code) if "contract" in table.columns else None
+    named = held is not None and not held.isna().all()
+    checked["contract"] = held if named else code
     checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
     if "pre_close" not in table.columns:
         checked["pre_close"] = _last_close_of_same_contract(checked)
-    checked.attrs["named"] = "contract" in table.columns
+    checked.attrs["named"] = named
+    checked.attrs["returned"] = index[returns(pd.factorize(checked["contract"])[0].astype(np.int64))]
     return checked
+
+
+def _checked_names(column: pd.Series, index: pd.DatetimeIndex, who: str, code: str) -> pd.Series:
+    """The one name of each row's contract (market/deliveries.py), carried forward; missing before the first known one."""
+    try:
+        held = pd.Series(one_names(column, pd.Series(index), code), index=index, dtype=object)
+    except DataError as error:
+        raise DataError(f"{who}, column contract: {error}") from None
+    return held.ffill()
 
 
 def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
@@ -277,6 +299,10 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
     if index.hasnans:
         raise DataError(f"{who} has a row without a date; drop it or date it.")
+    years = index.year
+    if years.min() < FIRST_YEAR or years.max() > LAST_YEAR:
+        odd = index[(years < FIRST_YEAR) | (years > LAST_YEAR)][0]
+        raise DataError(f"{who} has a bar of the year {odd.year}; accepted are the years {FIRST_YEAR} to {LAST_YEAR}.")
     if instead := not_daily(index):
         raise DataError(f"{who} has {instead} bars; pairkit takes daily ones, one row for each session.")
     if index.tz is not None or (index != index.normalize()).any():
@@ -292,6 +318,8 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
 
 def _numbers(column: pd.Series, who: str) -> FloatArray:
     kind = pd.api.types
+    if isinstance(column.dtype, pd.CategoricalDtype) or kind.is_object_dtype(column.dtype) or kind.is_string_dtype(column.dtype):
+        _refuse_other_kinds(column, who)
     odd = next((word for is_of, word in ((kind.is_bool_dtype, "yes and no"), (kind.is_complex_dtype, "complex numbers"),
                                          (kind.is_datetime64_any_dtype, "dates"), (kind.is_timedelta64_dtype, "lengths of time"))
                 if is_of(column.dtype)), "")
@@ -299,12 +327,20 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
         raise DataError(f"{who}, column {column.name} holds {odd}; prices and sizes are numbers, missing ones NaN.")
     try:
         values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN.") from error
     if np.isinf(values).any():
         raise DataError(f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
                         "as NaN.")
     return values
+
+
+def _refuse_other_kinds(column: pd.Series, who: str) -> None:
+    """DataError where a column of Python objects or of text holds anything but numbers and what is missing."""
+    for value in column.dropna():
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
+            raise DataError(f"{who}, column {column.name} holds {value!r}, a {type(value).__name__}; prices and sizes are "
+                            "numbers, missing ones NaN.")
 
 
 def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:

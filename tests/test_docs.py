@@ -32,7 +32,7 @@ RULES = ("1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "
          "6.1", "6.2", "6.3", "6.4", "6.5", "7.6", "7.7")
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
-    r"""(?:[Ff]inding|_marked|_Marked)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
+    r"""(?:[Ff]inding|_marked|_Marked|_told|_taken_out)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
     re.MULTILINE)
 
 
@@ -138,6 +138,16 @@ def test_every_finding_is_documented():
     kinds |= {"no_settle", "no_open_interest"}  # named after the column that is absent
     assert len(kinds) > 12
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text("importing.md")] == []
+
+
+def test_every_finding_of_a_download_is_documented():
+    """Each kind that taking a market from a provider can report."""
+    data = PROJECT / "pairkit" / "data"
+    files = [*(data / name for name in ("take.py", "mapped.py", "plausible.py", "terms.py")), *(data / "tushare").glob("*.py")]
+    kinds = {kind for path in files for match in FINDING.finditer(path.read_text(encoding="utf-8"))
+             for kind in match.groups() if kind}
+    assert len(kinds) > 15
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text("tushare.md")] == []
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -557,12 +557,58 @@ def test_a_main_series_is_its_root(write, plain, name):
     assert_frame_equal(read_bars(write(PLAIN, name)).bars, plain)
 
 
-@pytest.mark.parametrize("name", ["CLK24.csv", "CL-2024K.csv", "CLK4.csv", "CLZ2019.csv"])
-def test_contracts_of_cme_and_ice_are_known_by_their_root(write, name):
+@pytest.mark.parametrize(("name", "contract"), [
+    ("CLK24.csv", "CLK24"), ("CL-2024K.csv", "CLK24"), ("CLK4.csv", "CLK24"), ("CLZ2019.csv", "CLZ19"),
+    ("CL202405.csv", "CL2405")])
+def test_contracts_of_cme_and_ice_are_known_by_their_root(write, name, contract):
     """With a spec of CL, each is a contract of it."""
     read = read_bars(write(PLAIN, name), specs=[replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")])
     assert read.bars["root"].unique().tolist() == ["CL"]
-    assert read.bars["contract"].unique().tolist() == [name.removesuffix(".csv")]
+    assert read.bars["contract"].unique().tolist() == [contract]
+
+
+def coded(roots_and_codes, heading="root,contract"):
+    """The plain bars, each with two more cells."""
+    lines = PLAIN.splitlines()
+    return "\n".join([f"{lines[0]},{heading}", *(f"{line},{codes}" for line in lines[1:] for codes in roots_and_codes)])
+
+
+@pytest.mark.parametrize(("codes", "root", "contract"), [
+    ("KR3,KR3406", "KR3", "KR32406"), ("KR3,KR32406", "KR3", "KR32406"), ("US10,US102406", "US10", "US102406"),
+    ("US10,2406", "US10", "US102406"), ("SP500,SP500H24", "SP500", "SP500H24"), ("6E,6EH4", "6E", "6EH24"),
+    ("KR3,406", "KR3", "KR32406"),
+    ("S,SF2024", "S", "SF24"), ("RB,SHFE.rb2405", "RB", "RB2405"), ("RB,RB202405", "RB", "RB2405")])
+def test_a_root_column_says_where_the_delivery_month_begins(write, codes, root, contract):
+    """Roots that end in digits, or before a month letter; a delivery month alone is of the root beside it."""
+    own = [replace(bundled_spec("RB"), code=code, name=code, name_zh="") for code in ("KR", "KR3", "US10", "SP500", "6E", "S")]
+    bars = read_bars(write(coded([codes]), "bars.csv"), specs=own).bars
+    assert bars[["root", "contract"]].drop_duplicates().to_numpy().tolist() == [[root, contract]]
+
+
+def test_a_code_that_is_a_contract_of_two_known_roots_is_refused(write):
+    """KR3406 is June 2034 of KR or June 2024 of KR3; with one of the two known it has one reading."""
+    kr, kr3 = (replace(bundled_spec("RB"), code=code, name=code, name_zh="") for code in ("KR", "KR3"))
+    path = write(coded(["KR3406"], "code"), "bars.csv")
+    with pytest.raises(DataError, match=r"row 2, column 'code': 'KR3406' could be 3406 of KR or 406 of KR3; name the root"):
+        read_bars(path, specs=[kr, kr3])
+    assert read_bars(path, specs=[kr3]).bars["contract"].unique().tolist() == ["KR32406"]
+
+
+def test_a_programs_own_number_of_a_contract_is_no_delivery_month(write):
+    """Beside a name it says nothing; alone beside a root it is refused."""
+    beside = read_bars(write(coded(["rb2405,206299"], "symbol,instrument_id"), "a.csv")).bars
+    assert beside["contract"].unique().tolist() == ["RB2405"]
+    with pytest.raises(DataError, match="206299 is no delivery month of RB"):
+        read_bars(write(coded(["RB,206299"], "symbol,instrument_id"), "b.csv"))
+
+
+def test_one_contract_in_two_spellings_is_one(write, tmp_path):
+    """The same bars under TA405 and TA2405 are repeats, and are dropped as such."""
+    write(PLAIN, "TA405.csv")
+    write(PLAIN, "TA2405.csv")
+    read = read_bars(tmp_path)
+    assert read.bars["contract"].tolist() == ["TA2405"] * 3
+    assert "duplicate_rows" in kinds(read)
 
 
 def test_all_unknown_roots_are_named_at_once_with_a_file_to_fill_in(write, tmp_path):

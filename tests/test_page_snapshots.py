@@ -338,6 +338,18 @@ def test_a_market_is_taken_and_shown(provider, folder):
     assert GOOD_TOKEN not in said(page)
 
 
+def test_errors_found_in_what_came_are_said(provider, folder):
+    """A snapshot with errors in it is written, and the page says so with their kinds, not that all is well."""
+    provider.alter = lambda api, at, rows: [
+        [1e30 if api == "fut_daily" and place == at["vol"] and row[at["trade_date"]] == "20231201" else cell
+         for place, cell in enumerate(row)] for row in rows]
+    page = finished(taking(app("take"), "odd"))
+    assert not page.exception
+    assert "Took odd:" in said(page)
+    assert "Errors were found in what came" in said(page)
+    assert "impossible_size" in said(page)
+
+
 def test_a_taking_can_be_stopped_and_nothing_is_left(provider, folder):
     """Stop ends it with words, without a snapshot; the same again succeeds."""
     provider.hang_seconds = 0.2

@@ -177,7 +177,14 @@ def test_what_is_no_table_is_refused_by_its_name(table):
 @pytest.mark.parametrize(("column", "values", "says"), [
     ("close", [True] * 30, "close holds yes and no"), ("open", [1 + 2j] * 30, "open holds complex numbers"),
     ("settle", pd.date_range("2024-01-01", periods=30), "settle holds dates"),
-    ("high", [np.inf] + [100.0] * 29, "high is infinite on 1 rows"), ("volume", ["many"] * 30, "volume: could not convert")])
+    ("high", [np.inf] + [100.0] * 29, "high is infinite on 1 rows"), ("volume", ["many"] * 30, "volume holds 'many', a str"),
+    ("close", ["100.5"] * 30, "close holds '100.5', a str"), ("close", pd.Categorical(["1_000"] * 30), "close holds '1_000'"),
+    ("open", np.array([1.0, True] * 15, dtype=object), "open holds True, a bool"),
+    ("open", [b"1"] * 30, "open holds b'1', a bytes"),
+    ("low", np.array([1 + 2j] * 30, dtype=object), "low holds .1.2j., a complex"),
+    ("close", [[1.0]] * 30, "close holds .1.0., a list"),
+    ("settle", [date(2024, 1, 1)] * 30, "settle holds datetime.date"),
+    ("close", np.array([10**400] * 30, dtype=object), "close: int")])
 def test_a_column_that_holds_no_prices_is_refused_by_its_name(column, values, says):
     """Each is named, with its leg."""
     with pytest.raises(DataError, match=rf"leg y \(Y\), column {says}"):
@@ -188,8 +195,18 @@ def test_a_column_given_twice_is_refused():
     """Nobody knows which of the two is meant."""
     table = given()
     twice = pd.concat([table, table[["close"]]], axis=1)
-    with pytest.raises(DataError, match="has column close more than once"):
-        pair_from_frames(twice, given(), y_spec=spec("Y"), x_spec=spec("X"))
+    arrow = pa.Table.from_pandas(table.rename_axis("trade_date").reset_index())
+    for given_twice in (twice, arrow.append_column("close", arrow["close"])):
+        with pytest.raises(DataError, match=r"leg y \(Y\) has column close more than once"):
+            pair_from_frames(given_twice, given(), y_spec=spec("Y"), x_spec=spec("X"))
+
+
+@pytest.mark.parametrize("year", [1, 1849, 2151, 9999])
+def test_a_bar_of_no_year_in_which_futures_trade_is_refused(year):
+    """By its leg and year."""
+    days = pd.DatetimeIndex(np.datetime64(f"{year:04d}-03-01", "s") + np.arange(30).astype("timedelta64[D]"))
+    with pytest.raises(DataError, match=rf"leg y \(Y\) has a bar of the year {year}; accepted are the years 1850 to 2150"):
+        pair_from_frames(given().set_axis(days), given(), y_spec=spec("Y"), x_spec=spec("X"))
 
 
 def test_an_arrow_table_is_taken_as_a_frame_is():

@@ -36,7 +36,8 @@ UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
 class Snapshot:
     """A verified snapshot. `id` is the sha256 of its manifest and names every byte in it.
 
-    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one.
+    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one. The mapping may go on beyond the
+    bars: what is to be held on the next session is known when the last one is over.
     """
 
     id: str
@@ -79,11 +80,43 @@ class Snapshot:
         """
         from pairkit.market.rolls import leg_table
 
+        return leg_table(*self._of_root(root))
+
+    def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One root's bars and mapping."""
         if root not in self.specs:
             raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
         bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
-                         for which, table in (("bars", self.bars), ("mapping", self.mapping)))
-        return leg_table(bars, mapping)
+                         for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far)))
+        return bars, mapping
+
+    def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
+        """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
+        concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
+        told = {(finding.kind, finding.root) for finding in concerned}
+        for root in roots:
+            concerned += [found for found in self._lacks(root) if (found.kind, found.root) not in told]
+        return tuple(concerned)
+
+    def _lacks(self, root: str) -> list[Finding]:
+        """What one root's leg lacks of its bars; looked for once."""
+        from pairkit.data.quality import examine_leg
+
+        if root not in self._lacking:
+            bars, mapping = self._of_root(root)
+            self._lacking[root] = examine_leg(bars, mapping) if bars["contract"].notna().all() else []
+        return self._lacking[root]
+
+    @cached_property
+    def _lacking(self) -> dict[str, list[Finding]]:
+        return {}
+
+    @cached_property
+    def mapping_so_far(self) -> pd.DataFrame:
+        """The mapping of the days up to the last of bars and calendar: a leg has no row of a session that is still to come."""
+        last = max(self.bars[TRADE_DATE].max(), *self.calendar[-1:])
+        so_far: pd.DataFrame = self.mapping[self.mapping[TRADE_DATE] <= last].reset_index(drop=True)
+        return so_far
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
         """The two legs aligned: `y_root` is regressed on `x_root`.
@@ -98,15 +131,15 @@ class Snapshot:
         if y_root == x_root:
             raise SnapshotError(f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
                                 f"{', '.join(self.roots)}.")
-        concerned = tuple(finding for finding in self.findings if finding.root in ("", y_root, x_root))
+        legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
-            self.leg(y_root), self.leg(x_root), y_spec=self.specs[y_root], x_spec=self.specs[x_root],
-            provenance=Provenance(self.id, self.name, self.simulated, concerned))
+            *legs, y_spec=self.specs[y_root], x_spec=self.specs[x_root],
+            provenance=Provenance(self.id, self.name, self.simulated, self._of_legs((y_root, x_root))))
 
     @cached_property
     def _places(self) -> dict[str, dict[str, slice]]:
         """The rows of each root, by table; the tables are sorted by root."""
-        return {"bars": _rows_by_root(self.bars), "mapping": _rows_by_root(self.mapping)}
+        return {"bars": _rows_by_root(self.bars), "mapping": _rows_by_root(self.mapping_so_far)}
 
 
 def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:

@@ -35,6 +35,7 @@ from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec, bundled_specs
 from pairkit.market.daily import not_daily
+from pairkit.market.deliveries import one_names
 from pairkit.market.spec_history import changes_among
 
 _KEY = ["root", "contract", TRADE_DATE]
@@ -99,7 +100,7 @@ def read_bars(
         sources.append(SourceFile(path.name, len(raw), sha256(raw).hexdigest()))
         parts.append(part)
         findings += told
-    rows = pd.concat(parts, ignore_index=True)
+    rows = _named_once(pd.concat(parts, ignore_index=True))
     refuse_unknown({str(root): str(file) for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()}, own)
     bars = _in_order(rows, findings)
     mapping = _mapping(bars, findings)
@@ -151,6 +152,14 @@ def _bytes_of(path: Path) -> bytes:
 
 
 # --- all rows --------------------------------------------------------------------------------------------------------
+def _named_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with one name for each contract, however the files spell it (market/deliveries.py)."""
+    names = rows["contract"].to_numpy(dtype=object).copy()
+    for root, of_root in rows[rows["contract"].notna()].groupby("root"):
+        names[of_root.index] = one_names(of_root["contract"], of_root[TRADE_DATE], str(root))
+    return rows.assign(contract=pd.array(names, dtype="str"))
+
+
 def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
     """The rows sorted, each key once; appends what was done to `findings`."""
     for (root, file), of_file in rows.groupby(["root", "file"], sort=True):

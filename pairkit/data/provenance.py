@@ -18,7 +18,7 @@ import pandas as pd
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PER_UNIT = re.compile(r"/\s*(\d+(?:\.\d+)?)?\s*([^\d/()]+?)\s*(?:\(|$)")
 _GRAMS = {"克": 1.0, "g": 1.0, "千克": 1e3, "公斤": 1e3, "kg": 1e3, "吨": 1e6, "公吨": 1e6, "t": 1e6}
-_LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0
+_LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0  # no exchange takes more; a margin of all is none
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Provided:
     version: str
     terms: Mapping[str, Any]
     absent: Mapping[str, str]
+    impossible: tuple[str, ...] = ()  # figures that were stated and cannot be what they claim
 
     @property
     def tag(self) -> str:
@@ -65,7 +66,18 @@ def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFram
     found.update(fees)
     if not fees:
         absent.update(dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee"))
-    return Provided(source, version, found, absent)
+    return Provided(source, version, found, absent, tuple(_impossible(listing, terms)))
+
+
+def _impossible(listing: pd.Series, terms: pd.DataFrame) -> list[str]:
+    """The last stated figures that are passed over, as none of their kind can be so."""
+    bounds = (("fee_rate", 0.0, _LARGEST_FEE_RATE), ("fee_cny", 0.0, math.inf), ("long_margin_rate", 0.0, _PERCENT_BELOW),
+              ("short_margin_rate", 0.0, _PERCENT_BELOW))
+    stated = [(name, terms[name].dropna(), low, high) for name, low, high in bounds]
+    told = [f"{name} {figures.iloc[-1]:g}" for name, figures, low, high in stated
+            if len(figures) and not low <= figures.iloc[-1] <= high]
+    sizes = [(name, listing[name]) for name in ("index_multiplier", "lot_size")]
+    return told + [f"{name} {size:g}" for name, size in sizes if pd.notna(size) and size < 0]
 
 
 # --- reading a provider's figures ----------------------------------------------------------------------------------------
@@ -120,9 +132,9 @@ def _fees(terms: pd.DataFrame) -> dict[str, Any]:
 
 
 def _margin(terms: pd.DataFrame) -> float | None:
-    """The larger of the two sides' last margins; given as a fraction or in percent."""
+    """The larger of the two sides' last margins: a fraction up to 1, which is all of it, and above that in percent."""
     stated = terms[["long_margin_rate", "short_margin_rate"]].max(axis=1).dropna()
     if not len(stated) or not 0 < stated.iloc[-1] < _PERCENT_BELOW:
         return None
     rate = float(stated.iloc[-1])
-    return round(rate if rate < 1 else rate / 100, 12)
+    return round(rate if rate <= 1 else rate / 100, 12)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pairkit.columns import TRADE_DATE
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.rolls import lost_bars
+from pairkit.market.rolls import lost_bars, returning_contract
 
 FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
@@ -49,6 +49,7 @@ _STRAY_ODD_SHARE = 0.05
 _ODD_SHARE = 0.25
 _OTHERS = 2
 _SHOWN_DATES = 10
+_DAYS_TO_BEGIN = 5  # a new contract's first days, before it has any open interest
 
 
 class _Bars:
@@ -136,15 +137,18 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
 
 
 def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
-    """What one root's leg lacks of its own bars, and where a name comes back: findings of `market.rolls.lost_bars`."""
+    """What one root's leg lacks of its own bars, and where a name comes back: a finding for each kind of `LostBars`."""
     root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
     told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
         ("missing_dominant_bar", "error", lost.missing,
-         "days on which the held contract has no close while the root has bars: nothing can trade or be marked"),
-        ("returning_contract", "warning", lost.returned,
-         "days on which the series goes back to a contract that it had left; the day trades what the file says"))
-    return [_finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
-            for kind, severity, days, what in told if len(days)]
+         "days on which the held contract has no close while others of the root have one: nothing can trade or be marked"),
+        ("unused_bars", "error" if len(lost.unused) > _DAYS_TO_BEGIN else "warning", lost.unused,
+         "days with bars before the first on which a dominant contract is known: no leg uses them"),
+        ("mapping_not_followed", "warning", lost.not_followed,
+         "days on which the mapping goes back to a contract that it had left; the later one is held on"))
+    found = [_finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
+             for kind, severity, days, what in told if len(days)]
+    return found + returning_contract(root, lost.returned)
 
 
 def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:

@@ -6,12 +6,12 @@ A cell, heading or code that has no reading, or two, refuses the file; the messa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ from pairkit.data.spellings import (
 from pairkit.data.table_file import CellTable, read_table
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.market.deliveries import read_name
 
 Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
@@ -151,18 +152,21 @@ def _number_reader(table: CellTable, columns: list[int]) -> Callable[[Hashable],
     return read
 
 
-def _cells(table: CellTable, column: int, read: Callable[[Hashable], Reading]) -> list[Reading]:
-    """Every cell of a column, read; each spelling is read once."""
+def _cells(
+    table: CellTable, column: int, read: Callable[[Any], Reading], beside: Sequence[Hashable] | None = None
+) -> list[Reading]:
+    """Every cell of a column, read; each spelling is read once. With `beside`, each is read as a pair with the row's of these."""
     cells = table.columns[column]
+    keys = cells if beside is None else list(zip(cells, beside, strict=True))
     known: dict[Hashable, Reading] = {}
-    for row, cell in enumerate(cells):
-        if cell not in known:
+    for row, key in enumerate(keys):
+        if key not in known:
             try:
-                known[cell] = read(cell)
+                known[key] = read(key)
             except CellError as error:
                 raise DataError(f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: "
-                                f"{cell!r} {error}.") from None
-    return [known[cell] for cell in cells]
+                                f"{cells[row]!r} {error}.") from None
+    return [known[key] for key in keys]
 
 
 def _as_number(cell: Hashable) -> Number:
@@ -192,11 +196,17 @@ def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str]) -> li
     if not {"root", "contract", CODE} & set(place):
         return [_code_of_file(table.file, roots)] * len(table)
 
-    def read(cell: Hashable) -> Code | None:
+    def read(code: tuple[Hashable, str | None]) -> Code | None:
+        cell, root = code
         text = "" if cell is None else str(cell).strip()
-        return None if text.casefold() in MISSING else read_code(text, roots)
+        return None if text.casefold() in MISSING else read_code(text, roots, root)
 
-    columns = {name: _cells(table, place[name], read) for name in ("root", CODE, "contract") if name in place}
+    columns, of_row = dict[str, list[Code | None]](), list[str | None]([None] * len(table))
+    for name in ("root", CODE, "contract"):
+        if name in place:
+            columns[name] = _cells(table, place[name], read, of_row)
+            if name == "root":
+                of_row = [None if code is None else code.root for code in columns[name]]
     default = _code_of_file(table.file, roots) if set(columns) == {"contract"} and _all_digits(table, place) else None
     return [_one_code(table, row, [column[row] for column in columns.values()], default) for row in range(len(table))]
 
@@ -206,19 +216,23 @@ def _all_digits(table: CellTable, place: dict[str, int]) -> bool:
 
 
 def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Code | None) -> Code:
-    """What the cells of one row name together; a delivery month alone belongs to the root beside it."""
+    """What the cells of one row name together; a delivery month alone belongs to the root beside it.
+
+    Digits that are no delivery month (a program's own number of a contract) say nothing beside a name that says it all.
+    """
     named = [code for code in (default, *codes) if code is not None]
     where = f"{table.file}, row {table.row_numbers[row]}"
     if not named:
         raise DataError(f"{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF.")
     root = named[0].root
-    contract = None
+    contract = next((code.contract for code in named if code.contract is not None), None)
     for code in named:
-        if code.root.isdigit():
+        if code.root.isdigit() and contract is None:
+            if read_name(code.root, root) is None:
+                raise DataError(f"{where}: {code.root} is no delivery month of {root}; accepted are 405, 2405, 202405.")
             contract = f"{root}{code.root}"
-        elif code.root != root:
+        elif not code.root.isdigit() and code.root != root:
             raise DataError(f"{where}: names both {root} and {code.contract or code.root}; a bar is of one root.")
-        contract = code.contract or contract
     return Code(root, contract)
 
 

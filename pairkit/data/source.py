@@ -76,6 +76,15 @@ class Source(Protocol):
         """The exchange's date now: no row of a later day can exist."""
         ...
 
+    def published_to(self) -> date:
+        """The last day whose bars may be there by now; what is there of a later day is not finished."""
+        ...
+
+    @property
+    def published_at(self) -> str:
+        """When a session's bars come, in words: `about 21:05 China time`."""
+        ...
+
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
         """Sessions: `trade_date`. Every day of the range is known to be one or not."""
         ...

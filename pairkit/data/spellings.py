@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
-from pairkit.market.deliveries import read_name
+from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, MISSING_WORDS, NamedMonth, read_name, readings
 
-FIRST_YEAR, LAST_YEAR = 1850, 2150
 INDEX = "index"  # a column without a heading, as a saved DataFrame index is
 CODE = "code"  # names a root or a contract; its cells say which
 CLOCK = "clock"  # a time of day beside a date; the date itself where there is no other
@@ -36,7 +35,7 @@ _HEADINGS = {
     INDEX: "index unnamed0 indexlevel0",
 }
 _IN_PLAIN_UNITS = re.compile(r"[(（\[](?:手|lots?|元|元/吨|cny|张)[)）\]]$")
-MISSING = {"", "-", "--", "---", "—", "——", "null", "none", "nan", "na", "n/a", "#n/a", "nil", "<na>", "nat"}
+MISSING = frozenset(word.casefold() for word in MISSING_WORDS)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?(?!0+,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _LONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}")
@@ -170,7 +169,7 @@ class Code(NamedTuple):
     contract: str | None = None
 
 
-def read_code(text: str, roots: dict[str, str]) -> Code:
+def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code:
     """A code as a root, or a root and its contract.
 
     Parameters
@@ -179,8 +178,17 @@ def read_code(text: str, roots: dict[str, str]) -> Code:
         `RB`, `rb2405`, `RB2405.SHF`, `SHFE.rb2405`, `RB.SHF`, `RB0`, `RB888`, `螺纹钢`.
     roots : dict
         From a casefolded code or name to the root it stands for: these are recognised before any pattern.
+    root : str, optional
+        The root that the row names beside the code: it says where the delivery month begins.
+
+    Raises
+    ------
+    CellError
+        It is a contract of two roots that are known.
     """
     text = text.strip()
+    if root is not None and not text.isdigit() and (named := read_name(text, root)) and named.root == root:
+        return Code(root, _contract(named))
     known = roots.get(text.casefold())
     if known is not None:
         return Code(known)
@@ -191,6 +199,12 @@ def read_code(text: str, roots: dict[str, str]) -> Code:
     continuous = _CONTINUOUS.fullmatch(text)
     if continuous:
         return Code(_as_root(continuous[1], roots))
+    of_known = readings(text, roots.values())
+    if len(of_known) > 1:
+        both = " or ".join(f"{_contract(named)[len(named.root):]} of {named.root}" for named in of_known)
+        raise CellError(f"could be {both}; name the root in a column of its own")
+    if of_known:
+        return Code(of_known[0].root, _contract(of_known[0]))
     found, named = _CONTRACT.fullmatch(text), read_name(text)
     if named is not None and (found is None or (found[2] and not 1 <= int(found[2][-2:]) <= 12)):  # as CME and ICE write it
         return Code(_as_root(named.root, roots), text.upper())
@@ -198,6 +212,11 @@ def read_code(text: str, roots: dict[str, str]) -> Code:
         return Code(text.upper())
     root = _as_root(found[1], roots)
     return Code(root, f"{root}{found[2]}" if found[2] else None)
+
+
+def _contract(named: NamedMonth) -> str:
+    """A contract's name with its year as it is written."""
+    return f"{named.root}{named.letter}{named.year}" if named.letter else f"{named.root}{named.year}{named.month:02d}"
 
 
 def _begun(text: str, roots: dict[str, str]) -> str | None:

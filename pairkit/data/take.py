@@ -5,7 +5,9 @@
    interest where the provider has no mapping.
 3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
 4. Contract terms, each field with its source.
-5. Every session of a dominant contract has a bar, or a finding says which has not.
+5. What cannot be so is taken out and told as an error, or refused (`plausible`, `mapped`).
+6. Every session of a dominant contract has a bar, or an error says which has not. More than a third without one is refused, and
+   so is a last session whose bars have not come yet.
 
 The provider keeps its answers, so a taking that was stopped goes on where it was.
 """
@@ -21,7 +23,10 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.mapped import checked_mapping
+from pairkit.data.plausible import refuse_out_of_step, without_impossible
 from pairkit.data.provenance import read_terms
+from pairkit.data.quality import examine_leg
 from pairkit.data.source import TERMS_COLUMNS, Answer, Source
 from pairkit.data.specs_file import OwnSpec
 from pairkit.data.taken import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
@@ -29,13 +34,16 @@ from pairkit.data.terms import combine_terms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.rolls import dominant_by_open_interest
+from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import changes_among
 
 Rule = Literal["mapping", "open_interest"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
 MAPPING = ("root", TRADE_DATE, "contract", "known_date")
 _DAYS_BEFORE = 30  # no closure of the exchanges is as long, so a session before the first is among them
+_DAYS_AFTER = 15  # so long ahead is a next session looked for
+_LATE_DAYS = 4  # within so many days, bars that lack on the last session have not come yet
+_MOST_WITHOUT_BAR = 1 / 3  # of the sessions
 _SESSIONS_OF_TERMS = 5
 Steps = Callable[[Step], None]
 
@@ -95,11 +103,15 @@ class _Taking:
         self.fetched: list[str] = []
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
         self.stale, self.limits_allowed = False, True
+        self.not_yet: list[str] = []  # contracts whose bar of the last session has not come
 
     def run(self) -> TakenMarket:
         """The steps of the module, in order."""
         days = {exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))}
-        parts = [self.root(root, exchange, days[exchange]) for root, exchange in self.exchanges.items()]
+        self.refuse_unfinished(days)
+        after = {exchange: self.next_session(exchange) for exchange in days}
+        parts = [self.root(root, exchange, days[exchange], after[exchange]) for root, exchange in self.exchanges.items()]
+        self.refuse_not_yet(max(self.wanted(of)[-1] for of in days.values()))
         calendar = pd.DatetimeIndex(np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE)
         bars = pd.concat([of_root for of_root, _, _ in parts], ignore_index=True)
         mapping = pd.concat([of_root for _, of_root, _ in parts], ignore_index=True)
@@ -132,12 +144,43 @@ class _Taking:
             raise DataError(f"{exchange} has no session in {self.start} .. {self.end}; give a longer range.")
         return days
 
+    def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
+        """IncompleteAnswerError where a session of the range is not over for the provider: before that, bars are not finished."""
+        due = pd.Timestamp(self.source.published_to())
+        roots = [root for root, exchange in self.exchanges.items() if self.wanted(days[exchange])[-1] > due]
+        if roots:
+            last = max(self.wanted(of)[-1] for of in days.values())
+            raise IncompleteAnswerError(f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
+                                        f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
+                                        f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
+                                        "time.")
+
+    def refuse_not_yet(self, last: pd.Timestamp) -> None:
+        """IncompleteAnswerError where bars of a last session that was just now have not come."""
+        if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(days=_LATE_DAYS):
+            raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(self.not_yet)} of {last:%Y-%m-%d} yet; it "
+                                        f"has a session's bars at {self.source.published_at}, and is late. Ask again later, or "
+                                        "for bars up to the session before.")
+
+    def next_session(self, exchange: str) -> pd.Timestamp | None:
+        """The session after the range, for which the mapping of the last day is; None where no calendar has it yet."""
+        first = self.end + timedelta(days=1)
+        question = lambda: self.source.calendar(exchange, first, self.end + timedelta(days=_DAYS_AFTER))  # noqa: E731
+        self.total += 1
+        try:
+            table = self.asked(f"next session of {exchange}", question)
+        except IncompleteAnswerError:  # the calendar of next year comes at the end of this one
+            return None
+        return table[TRADE_DATE].iloc[0] if len(table) else None
+
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Of these days, those in the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
 
-    def root(self, root: str, exchange: str, days: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
-        """One root's bars, mapping and spec."""
+    def root(
+        self, root: str, exchange: str, days: pd.DatetimeIndex, after: pd.Timestamp | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
+        """One root's bars, mapping and spec; the mapping goes on to the session `after` the range, where that is known."""
         listing = self.asked(f"contracts of {root}", lambda: self.source.contracts(exchange, [root]), root)
         window = self.wanted(days)
         before = days[days < window[0]][-1:]
@@ -147,25 +190,30 @@ class _Taking:
             raise IncompleteAnswerError(f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
                                         f"{self.end}. Check the root "
                                         "and its exchange, or ask for a later range.")
-        mapping = self.provider_mapping(root, exchange, with_before, listed) if self.rule == "mapping" else None
+        mapping = self.provider_mapping(root, exchange, with_before, listed, after) if self.rule == "mapping" else None
         if mapping is None:
             bars = self.bars(root, exchange, listed, with_before)
-            mapping = dominant_by_open_interest(bars)[list(MAPPING)]
+            mapping = dominant_by_open_interest(_with_next(bars, window[-1], after))[list(MAPPING)]
             mapping = mapping[mapping[TRADE_DATE] >= window[0]].reset_index(drop=True)
             near = with_neighbours(mapping["contract"], listed)
             bars = bars[bars["contract"].isin(near["contract"]) & (bars[TRADE_DATE] >= window[0])].reset_index(drop=True)
         else:
             bars = self.bars(root, exchange, with_neighbours(mapping["contract"], listed), window)
-        if mapping.empty:
+        now = mapping[mapping[TRADE_DATE] <= window[-1]]
+        if now.empty:
             raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
                                         "longer range.")
+        refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
-        spec = self.spec(root, exchange, str(mapping["contract"].iloc[-1]), listing, window)
-        self.findings.extend(changes_among(spec, mapping["contract"].unique()))
+        last = str(now["contract"].iloc[-1])
+        spec = self.spec(root, exchange, last, listing, window, _last_close(bars, last))
+        self.findings.extend(changes_among(spec, now["contract"].unique()))
         return bars, mapping, spec
 
     # --- dominant contracts -------------------------------------------------------------------------------------------
-    def provider_mapping(self, root: str, exchange: str, days: pd.DatetimeIndex, listed: pd.DataFrame) -> pd.DataFrame | None:
+    def provider_mapping(
+        self, root: str, exchange: str, days: pd.DatetimeIndex, listed: pd.DataFrame, after: pd.Timestamp | None
+    ) -> pd.DataFrame | None:
         """Each session's contract is the provider's of the session before: whatever it was made from, it was known by then."""
         alive = days[days >= listed["list_date"].min()]
         try:
@@ -182,9 +230,14 @@ class _Taking:
                                         "this range: one of the "
                                         "answers is not whole. Try again later, or take open interest as the rule.")
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
-        known = (place >= 0) & (place < len(days) - 1)
-        return pd.DataFrame({"root": root, TRADE_DATE: days[place[known] + 1], "contract": table["contract"].to_numpy()[known],
-                             "known_date": days[place[known]]}).astype({"contract": "str"})
+        sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
+        known = (place >= 0) & (place < len(sessions) - 1)
+        mapping = pd.DataFrame({"root": root, TRADE_DATE: sessions[place[known] + 1], "known_date": days[place[known]]})
+        mapping.insert(2, "contract", table["contract"].to_numpy()[known])
+        mapping = mapping.astype({"contract": "str"})
+        mapping, told = checked_mapping(mapping, root, listed, days[days > alive[0]], self.source.name)
+        self.findings.extend(told)
+        return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
         """Tell that open interest decides."""
@@ -216,6 +269,8 @@ class _Taking:
             self.findings.append(Finding("no_bars", "warning", str(error), root=root))
             return pd.DataFrame(columns=list(BARS))
         bars = bars.merge(self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left")
+        bars, told = without_impossible(bars, contract)
+        self.findings.extend(replace(finding, root=root) for finding in told)
         bars.insert(0, "root", root)
         return bars[list(BARS)]
 
@@ -240,24 +295,30 @@ class _Taking:
     def check_dominant(self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex) -> None:
         """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
         says of the contract's end; a contract without any bar is refused."""
-        held = mapping.set_index(TRADE_DATE)["contract"].reindex(window).ffill().dropna()
-        due = pd.MultiIndex.from_arrays([held.to_numpy(), held.index])
-        closes = bars.dropna(subset=["close"])
-        without = due.difference(pd.MultiIndex.from_frame(closes[["contract", TRADE_DATE]]))
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
             raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
                                         f"of {self.start} .. "
                                         f"{self.end}. Try again later, or ask for another range.")
+        leg = leg_table(bars, mapping)
+        due = leg.reindex(window[window >= leg.index[0]])
+        without = due.index[due["close"].isna() | (due["close"] == 0.0)]
+        self.findings.extend(found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar")
+        if window[-1] in without:
+            self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
+        if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
+            raise IncompleteAnswerError(f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
+                                        f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
+                                        "again later, or ask for another range.")
         if len(without):
-            dates = tuple(f"{day:%Y-%m-%d}" for day in sorted(without.get_level_values(1))[:SHOWN_DATES])
+            dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
             self.findings.append(Finding("missing_dominant_bar", "error", f"{root}: {len(without)} sessions have no close of "
                                                                           "the dominant contract.",
                                          root=root, count=len(without), dates=dates))
 
     # --- terms ----------------------------------------------------------------------------------------------------------
     def spec(
-        self, root: str, exchange: str, contract: str, listing: pd.DataFrame, window: pd.DatetimeIndex
+        self, root: str, exchange: str, contract: str, listing: pd.DataFrame, window: pd.DatetimeIndex, price: float
     ) -> ContractSpec:
         """The terms of the contract that was dominant last, every field with its source."""
         row = listing[listing["contract"] == contract].iloc[0]
@@ -269,7 +330,7 @@ class _Taking:
             why = "the account may not ask for fees and margins"
         provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
         spec, findings = combine_terms(
-            root, provided=provided, own=self.user_specs.get(root), exchange=exchange, contract=contract)
+            root, provided=provided, own=self.user_specs.get(root), exchange=exchange, contract=contract, price=price)
         self.findings.extend(findings)
         return spec
 
@@ -282,3 +343,16 @@ class _Taking:
             "asked": {"roots": list(self.exchanges), "start": self.start.isoformat(), "end": self.end.isoformat()},
             "dominant": {"rule": self.rule, "known": "at the close of the session before", "open_interest_for": by_interest},
             "fetched_at": min(filter(None, self.fetched), default=None), "stale": self.stale}
+
+
+def _with_next(bars: pd.DataFrame, last: pd.Timestamp, after: pd.Timestamp | None) -> pd.DataFrame:
+    """The bars, and a row of the session after the last, for which the open interest of the last one chooses."""
+    if after is None:
+        return bars
+    return pd.concat([bars, bars[bars[TRADE_DATE] == last].assign(trade_date=after)], ignore_index=True)
+
+
+def _last_close(bars: pd.DataFrame, contract: str) -> float:
+    """The last close of a contract; NaN where it has none."""
+    closes = bars.loc[bars["contract"] == contract].sort_values(TRADE_DATE)["close"].dropna()
+    return float(closes.iloc[-1]) if len(closes) else float("nan")

@@ -4,6 +4,8 @@
 2. A figure that the user's file says is an override comes before all of them.
 3. Fees are taken from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
+5. A provider's figures are held against the bundled table: a difference is a finding with both, one by more than three times is
+   refused, as is one that cannot be so at the price of the contract (`plausible`). An override of the user's settles it.
 
 Why in this order: docs/decisions/005-one-order-of-sources-for-contract-terms.md.
 """
@@ -16,6 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pairkit.data.plausible import compared, refuse_far, refuse_terms
 from pairkit.data.provenance import Provided
 from pairkit.data.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
@@ -44,7 +47,8 @@ class _Source:
 
 
 def combine_terms(
-    code: str, *, provided: Provided | None = None, own: OwnSpec | None = None, exchange: str = "", contract: str = ""
+    code: str, *, provided: Provided | None = None, own: OwnSpec | None = None, exchange: str = "", contract: str = "",
+    price: float = math.nan
 ) -> tuple[ContractSpec, tuple[Finding, ...]]:
     """One root's spec, every field with its source, and what a reader must know of it.
 
@@ -60,11 +64,13 @@ def combine_terms(
         By its code; empty where only the table or the user says it.
     contract : str
         The contract whose rules count, where the bundled table knows of a change; empty for today's.
+    price : float
+        A close of it, by which fees in CNY and rates are compared; NaN where there is none.
 
     Raises
     ------
     DataError
-        Fields that no source has.
+        Fields that no source has, or a provider's figure that cannot be so.
     """
     listed = bundled_specs().get(code)
     if own is not None and listed is not None:
@@ -76,7 +82,12 @@ def combine_terms(
     if absent:
         raise DataError(f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
                         f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs).")
-    findings = (*_fallbacks(code, provided, chosen), *_differences(code, provided, bundled))
+    if provided is not None:
+        used = {name: source.terms[name] for name, source in chosen.items() if source.name == provided.source and not source.mine}
+        refuse_terms(code, {"multiplier": chosen["multiplier"].terms["multiplier"], **used}, price, provided.source)
+        if bundled is not None:
+            refuse_far(bundled, used, price, provided.source)
+    findings = (*_fallbacks(code, provided, chosen), *_impossible(code, provided), *_differences(code, provided, bundled, price))
     if own is not None:
         findings = (*findings, *_of_own(code, own, chosen, sources, listed))
     for finding in findings:
@@ -165,16 +176,23 @@ def _fallbacks(code: str, provided: Provided | None, chosen: Mapping[str, _Sourc
     return [Finding("spec_fallback", "warning", told, root=code, count=len(provided.absent))]
 
 
-def _differences(code: str, provided: Provided | None, bundled: ContractSpec | None) -> list[Finding]:
-    """Where the provider and the bundled table differ in what a contract is; fees and margins change by notice."""
+def _impossible(code: str, provided: Provided | None) -> list[Finding]:
+    if provided is None or not provided.impossible:
+        return []
+    told = f"{provided.source} says of {code} {', '.join(provided.impossible)}, which cannot be so and was passed over."
+    return [Finding("spec_impossible", "error", told, root=code, count=len(provided.impossible))]
+
+
+def _differences(code: str, provided: Provided | None, bundled: ContractSpec | None, price: float) -> list[Finding]:
+    """Where the provider and the bundled table differ."""
     if provided is None or bundled is None:
         return []
-    differ = [f"{name} {provided.terms[name]:g} against {getattr(bundled, name):g}" for name in ("multiplier", "tick")
-              if name in provided.terms and not _same(provided.terms[name], getattr(bundled, name))]
+    differ = [f"{name} {theirs} against {ours}" for name, theirs, ours, factor
+              in compared(bundled, provided.terms, price) if factor > 1 + _SAME]
     if not differ:
         return []
     told = (f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
-            "Check it: P&L is proportional to the multiplier.")
+            "Check it: P&L is proportional to the multiplier, and fees and margins change by notice.")
     return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
 
 

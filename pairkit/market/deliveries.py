@@ -1,11 +1,15 @@
 """Delivery months in contract names: the one way in which names are read.
 
-1. A name is trimmed and put in capitals; an exchange before a dot (SHFE.RB2405) or behind one (RB2405.SHF) is left out.
+1. A name is trimmed and put in capitals; blank or a word for "missing" is none. An exchange before a dot or a colon
+   (SHFE.RB2405, NYMEX:CLK24) or behind a dot (RB2405.SHF) is left out.
 2. What follows the root is a year and a month in digits: 405, 2405 or 202405; or, as on CME and ICE, a month letter and a year:
-   K4, K24, K2024, with or without a hyphen, or the year first (2024K). Where the root is known, it is what is left out; else the
-   digits are preferred to the letter wherever they can be a month.
-3. A year of one digit, or of two, is the one that the bars' dates allow: the first such year that is not long over when the bar
-   is traded. A contract of 2015 and one of 2025 share a name and are two.
+   K4, K24, K2024, with or without a hyphen, or the year first (2024K).
+3. Where the root is known (a root column, a spec), it is what is left out. Else digits are preferred to the letter wherever they
+   can be a month, and a root is taken to end in a letter: KR3406 is June 2034 of KR; of KR3 only where that is known.
+4. A year of one digit, or of two, is the one that the bar's date allows: the first such year that is not long over on that day.
+   A contract of 2015 and one of 2025 share a name and are two.
+5. However it was written, a contract has one name: root, year in two digits, month in two; or root, letter, year in two digits.
+   It follows from the name and the day alone, so bars of later days change none.
 
 (docs/semantics.md 1.3)
 """
@@ -13,34 +17,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit.errors import DataError
+
+MISSING_WORDS = frozenset({"", "-", "--", "---", "—", "——", "NULL", "NONE", "NAN", "NA", "N/A", "#N/A", "NIL", "<NA>", "NAT"})
+FIRST_YEAR, LAST_YEAR = 1850, 2150
 _MONTH_LETTERS = "FGHJKMNQUVXZ"
 _DIGITS = re.compile(r"(\d{1,2}|\d{4})(\d{2})$")
 _LETTER = re.compile(rf"(?:([{_MONTH_LETTERS}])(\d{{1,2}}|\d{{4}})|(\d{{4}})([{_MONTH_LETTERS}]))$")
-_EXCHANGE = re.compile(r"^[A-Z]+\.(?=[A-Z])|(?<=[0-9A-Z])\.[A-Z]+$")
-_ROOT = re.compile(r"[A-Z][A-Z0-9]*?(?=-|$)")
+_EXCHANGE = re.compile(r"^[A-Z]+[.:](?=[A-Z0-9])|(?<=[0-9A-Z])\.[A-Z]+$")
+_ROOT = re.compile(r"[A-Z][A-Z0-9]*")
 _MONTHS_LATE = {1: 24, 2: 600}  # by digits of the year: so long after its delivery, a bar is a late one
-_SAME_CONTRACT = 36  # months between two deliveries that one short name is read as, before they are two contracts
 
 
 class NamedMonth(NamedTuple):
-    """What a name says: its root, and year (as many digits as are written) and month of delivery."""
+    """What a name says: its root, year (as many digits as are written), month of delivery, and its letter where it has one."""
 
     root: str
     year: str
     month: int
+    letter: str = ""
 
 
 def normal_name(name: Any) -> str | None:
-    """A name as it is compared: trimmed, in capitals; None where it is missing or blank."""
-    if name is None or (not isinstance(name, str) and pd.isna(name)):
+    """A name as it is compared: trimmed, in capitals; None where it is missing or blank.
+
+    Raises
+    ------
+    DataError
+        It is no text and no whole number.
+    """
+    if isinstance(name, str):
+        plain = name.strip().upper()
+        return None if plain in MISSING_WORDS else plain
+    if name is None or name is pd.NA or name is pd.NaT or (isinstance(name, Real) and np.isnan(float(name))):
         return None
-    return str(name).strip().upper() or None
+    if isinstance(name, Real) and not isinstance(name, bool | np.bool_) and float(name).is_integer():
+        return f"{float(name):.0f}"  # a delivery month alone; whole floats are what is left of integers beside a missing one
+    raise DataError(f"{name!r} is no name of a contract; names are text such as RB2405, or a delivery month such as 2405.")
 
 
 def read_name(name: str, root: str | None = None) -> NamedMonth | None:
@@ -49,20 +70,39 @@ def read_name(name: str, root: str | None = None) -> NamedMonth | None:
     Parameters
     ----------
     name : str
-        In any spelling of this module.
+        In any spelling of this module; the month alone (2405) where the root is known.
     root : str, optional
         The contract's root, where it is known: KR3 in KR32406, and S in SF24, have no other reading then.
     """
-    plain = _EXCHANGE.sub("", (normal_name(name) or "").replace(" ", ""))
-    known = (root or "").upper()
-    if known and plain.startswith(known):
-        found = _month_in(plain[len(known):].removeprefix("-"))
-        return found and NamedMonth(known, *found)
+    plain, known = _plain(name), (root or "").upper()
+    if known and (plain.startswith(known) or plain.isdigit()):
+        found = _month_in(plain.removeprefix(known).lstrip("-_"))
+        return found and found._replace(root=known)
     for first in range(1, len(plain)):
-        head, rest = plain[:first].removesuffix("-"), plain[first:]
+        head, rest = plain[:first].rstrip("-_"), plain[first:]
         if _ROOT.fullmatch(head) and (found := _month_in(rest)) and _whole(head, rest):
-            return NamedMonth(head, *found)
+            return found._replace(root=head)
     return None
+
+
+def readings(name: str, roots: Iterable[str]) -> tuple[NamedMonth, ...]:
+    """What a name says if its root is one of these: () where of none, several where nothing tells which.
+
+    Digits are preferred to a month letter, whether or not their root is one of these: SF2005 is May 2020 of SF, and never
+    January 2005 of S.
+    """
+    plain = _plain(name)
+    found = [named for root in sorted(set(roots)) if root and plain.startswith(root.upper()) and (named := read_name(name, root))]
+    in_digits = tuple(named for named in found if not named.letter)
+    if in_digits or not found:
+        return in_digits
+    other = read_name(name)
+    return tuple(found) if other is None or other.letter else ()
+
+
+def _plain(name: str) -> str:
+    """The name without exchange and blanks."""
+    return _EXCHANGE.sub("", (normal_name(name) or "").replace(" ", ""))
 
 
 def _whole(head: str, rest: str) -> bool:
@@ -72,13 +112,17 @@ def _whole(head: str, rest: str) -> bool:
     return rest[0] not in _MONTH_LETTERS or _month_in(rest[1:]) is None
 
 
-def _month_in(text: str) -> tuple[str, int] | None:
-    """(year, month) of what follows the root."""
+def _month_in(text: str) -> NamedMonth | None:
+    """What follows the root, without the root."""
+    found = None
     if (digits := _DIGITS.match(text)) and 1 <= int(digits[2]) <= 12:
-        return digits[1], int(digits[2])
-    if letter := _LETTER.match(text):
-        return letter[2] or letter[3], _MONTH_LETTERS.index(letter[1] or letter[4]) + 1
-    return None
+        found = NamedMonth("", digits[1], int(digits[2]))
+    elif letter := _LETTER.match(text):
+        named = letter[1] or letter[4]
+        found = NamedMonth("", letter[2] or letter[3], _MONTH_LETTERS.index(named) + 1, named)
+    if found is None or (len(found.year) == 4 and not FIRST_YEAR <= int(found.year) <= LAST_YEAR):
+        return None
+    return found
 
 
 def delivery_month(name: str, day: pd.Timestamp, root: str | None = None) -> int | None:
@@ -99,31 +143,41 @@ def _month_of(named: NamedMonth, trading: int) -> int:
     return month
 
 
-def told_apart(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:
-    """(N,) names under which one contract is one and two are two; None where a name is missing.
+def _one_name(named: NamedMonth, trading: int) -> str:
+    """The contract's name, whatever the spelling, given the month in which it trades."""
+    year = _month_of(named, trading) // 12 % 100
+    return f"{named.root}{named.letter}{year:02d}" if named.letter else f"{named.root}{year:02d}{named.month:02d}"
 
-    Spellings that differ by blanks or capitals become the first of them. A short year that the days read as two deliveries
-    becomes two names, with the year in two digits: TA505 of 2015 is TA1505, that of 2025 TA2505.
+
+def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:
+    """(N,) the one name of each row's contract; None where the name is missing.
+
+    RB2405, rb2405 , RB202405 and SHFE.rb2405 are RB2405; TA505 is TA1505 on a day of 2014 and TA2505 on one of 2024. A name
+    without a delivery month is itself, trimmed and in capitals.
 
     Parameters
     ----------
     names, days : (N,) Series
         Of bars of one root, or of its mapping.
+    root : str, optional
+        The root, where it is known.
+
+    Raises
+    ------
+    DataError
+        A name that is no text and no whole number.
     """
-    plain = [normal_name(name) for name in names]
-    spelt: dict[str, str] = {}
-    for key, name in zip(plain, names, strict=True):
-        if key is not None:
-            spelt.setdefault(key, str(name).strip())
-    trading = (pd.DatetimeIndex(days).year * 12 + pd.DatetimeIndex(days).month - 1).to_numpy(dtype=np.int64)
-    out = np.array([None if key is None else spelt[key] for key in plain], dtype=object)
-    for key in spelt:
-        named = read_name(key, root)
-        if named is None or len(named.year) == 4:
-            continue
-        at = np.flatnonzero([one == key for one in plain])
-        months = np.array([_month_of(named, int(trading[row])) for row in at])
-        if months.max() - months.min() > _SAME_CONTRACT:
-            for row, month in zip(at, months, strict=True):
-                out[row] = f"{named.root}{month // 12 % 100:02d}{month % 12 + 1:02d}"
-    return out
+    try:
+        codes, written = pd.factorize(names)  # -1 where missing
+    except TypeError as error:
+        raise DataError(f"contract names hold what is no name ({error}); names are text such as RB2405.") from error
+    dates = pd.DatetimeIndex(days)
+    trading = (dates.year * 12 + dates.month - 1).to_numpy(dtype=np.int64)
+    latest = int(trading.max(initial=0)) + 1
+    met, which = np.unique(codes * latest + trading, return_inverse=True)  # each name in each month
+    found = np.empty(len(met), dtype=object)
+    for place, (code, month) in enumerate(divmod(each, latest) for each in met.tolist()):
+        plain = None if code < 0 else normal_name(written[code])
+        named = None if plain is None else read_name(plain, root)
+        found[place] = plain if named is None else _one_name(named, month)
+    return found[which]

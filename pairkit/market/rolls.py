@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
 from pairkit.errors import DataError
-from pairkit.market.deliveries import delivery_month, told_apart
+from pairkit.findings import Finding
+from pairkit.market.deliveries import delivery_month, one_names
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -29,6 +30,7 @@ IntArray = NDArray[np.int64]
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
 NO_BAR = -1
 NO_CONTRACT = -1
+_SHOWN_DATES = 10
 _LIMITS = ("up_limit", "down_limit")
 _FIGURES = (*names(BAR_COLUMNS), *_LIMITS)
 _YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
@@ -64,7 +66,7 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
             raise DataError(f"{_root(bars)} is mapped to contracts, but its bars name none. Give both, or neither.")
         return _root_level_table(bars)
     grid = _Grid.of(bars, mapping)
-    held = _held(grid, bars, mapping)
+    held = _held(grid, _wanted(grid, bars, mapping))
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(f"{_root(bars)} has bars of contracts but no mapped day; make a mapping with "
@@ -73,7 +75,7 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
 
 
 def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
-    """Days on which the leg that `leg_table` makes of one root's contracts has no bar, or takes a name again, in counts of days.
+    """Days of one root on which the leg that `leg_table` makes takes no bar, or another contract's than the mapping says.
 
     Parameters
     ----------
@@ -81,24 +83,49 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
         As `leg_table` takes them, at contract level.
     """
     grid = _Grid.of(bars, mapping)
-    held = _held(grid, bars, mapping)
-    close = grid.take(_figures(bars, "close"), np.arange(len(held)), held)
-    there, others = np.isfinite(close) & (close != 0.0), (grid.row_of != NO_BAR).any(axis=1)
-    known = held != NO_CONTRACT
-    changed = np.flatnonzero(known & (held != _before(held)))
-    seen, returned = set[int](), []
-    for day in changed.tolist():
-        if int(held[day]) in seen:
-            returned.append(day)
-        seen.add(int(held[day]))
-    return LostBars(grid.days[known & ~there & others], grid.days[returned])
+    wanted = _wanted(grid, bars, mapping)
+    held = _held(grid, wanted)
+    close = _figures(bars, "close")
+    has_close = (grid.row_of != NO_BAR) & np.isfinite(close[grid.row_of]) & (close[grid.row_of] != 0.0)
+    day, known = np.arange(len(held)), held != NO_CONTRACT
+    own, any_close = has_close[day, held] & known, has_close.any(axis=1)
+    waiting = ~known & any_close
+    waiting[:1] = False  # nothing can be known before the first session
+    return LostBars(
+        missing=grid.days[known & ~own & any_close],
+        unused=grid.days[waiting],
+        returned=grid.days[returns(held)],
+        not_followed=grid.days[(wanted != NO_CONTRACT) & (wanted != held)])
 
 
 class LostBars(NamedTuple):
-    """`missing`: days on which the held contract has no close while the root has bars. `returned`: on which a name is back."""
+    """`missing`: days on which the held contract has no close while another of the root has. `unused`: days with closes before
+    a dominant contract is known, the first session aside. `returned`: days on which the series goes back to a contract that it
+    had left. `not_followed`: days on which the mapping names such a contract, and the leg does not."""
 
     missing: pd.DatetimeIndex
+    unused: pd.DatetimeIndex
     returned: pd.DatetimeIndex
+    not_followed: pd.DatetimeIndex
+
+
+def returns(held: IntArray) -> IntArray:
+    """Rows of (T,) held contracts, NO_CONTRACT where none, on which one is held again that was left."""
+    known = np.flatnonzero(held != NO_CONTRACT)
+    changed = known[held[known] != _before(held[known])]
+    first = np.unique(held[changed], return_index=True)[1]
+    return np.delete(changed, first)
+
+
+def returning_contract(root: str, days: pd.DatetimeIndex) -> list[Finding]:
+    """The finding that a series of one bar a day goes back to a contract that it had left on these days; none without a day."""
+    if not len(days):
+        return []
+    shown = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES])
+    return [Finding(
+        "returning_contract", "warning", root=root, count=len(days), dates=shown,
+        message=f"{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
+                f"{len(days)}.")]
 
 
 def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +191,7 @@ class _Grid:
 def _named(bars: pd.DataFrame, mapping: pd.DataFrame) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
     both = pd.concat([table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True)
-    names = told_apart(both["contract"], both[TRADE_DATE], _root(bars))
+    names = one_names(both["contract"], both[TRADE_DATE], _root(bars))
     return names[:len(bars)], names[len(bars):]
 
 
@@ -187,11 +214,8 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     return table[names(LEG_COLUMNS)]
 
 
-def _held(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
-    """(T,) contract held on each day of the grid: names carried forward, none taken again that was left.
-
-    As long as the series has had one bar a day, a name that comes back is taken again: there is no other contract's bar to take.
-    """
+def _wanted(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
+    """(T,) contract that the mapping names on each day of the grid; NO_CONTRACT where it names none."""
     at_day = grid.days.get_indexer(_days(mapping))
     places, counts = np.unique(at_day, return_counts=True)
     if (counts > 1).any():
@@ -199,6 +223,14 @@ def _held(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
         raise DataError(f"the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.")
     wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     wanted[at_day] = grid.contracts.get_indexer(pd.Index(_named(bars, mapping)[1]))  # null is not found: NO_CONTRACT
+    return wanted
+
+
+def _held(grid: _Grid, wanted: IntArray) -> IntArray:
+    """(T,) contract held on each day of the grid: names carried forward, none taken again that was left.
+
+    As long as the series has had one bar a day, a name that comes back is taken again: there is no other contract's bar to take.
+    """
     one_a_day = np.maximum.accumulate((grid.row_of != NO_BAR).sum(axis=1)) <= 1
     held = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     current, left = NO_CONTRACT, set[int]()
@@ -232,15 +264,22 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     if not (open_interest > 0).any():
         raise DataError(f"{root} has no open interest, so no dominant contract can be chosen; give a mapping "
                         "(trade_date, contract), or open interest.")
-    months = np.asarray(grid.days.year * 12 + grid.days.month, dtype=np.int64)
+    months = np.asarray(grid.days.year * 12 + grid.days.month - 1, dtype=np.int64)  # as a delivery month is counted
     held = _dominant(open_interest, delivery[nearest_first], months)
     known = held != NO_CONTRACT
     return pd.DataFrame({
         "root": root,
         TRADE_DATE: grid.days[known],
-        "contract": pd.array(grid.contracts.to_numpy(dtype=object)[nearest_first[held[known]]], dtype="str"),
+        "contract": pd.array(_as_written(bars, grid)[nearest_first[held[known]]], dtype="str"),
         "known_date": grid.days[np.flatnonzero(known) - 1],
     })
+
+
+def _as_written(bars: pd.DataFrame, grid: _Grid) -> NDArray[np.object_]:
+    """(C,) name of each contract as its first bar has it, so that a mapping and its bars name one thing in one way."""
+    first = np.argmax(grid.row_of != NO_BAR, axis=0)
+    written = bars["contract"].to_numpy(dtype=object)
+    return np.asarray(written[grid.row_of[first, np.arange(len(grid.contracts))]])
 
 
 def _dominant(open_interest: FloatArray, delivery: IntArray, months: IntArray) -> IntArray:

@@ -44,7 +44,8 @@ class Source(NamedTuple):
 def sources_of(snapshot: Snapshot, y: str, x: str) -> tuple[Source, Source]:
     """Both legs' tables in a snapshot."""
     def of(root: str) -> Source:
-        bars, mapping = (table[table["root"] == root].reset_index(drop=True) for table in (snapshot.bars, snapshot.mapping))
+        bars, mapping = (table[table["root"] == root].reset_index(drop=True)
+                         for table in (snapshot.bars, snapshot.mapping_so_far))
         return Source(bars, mapping, root)
 
     return of(y), of(x)

@@ -34,7 +34,9 @@ _LOOK_AGAIN_SECONDS = 0.5
 
 @dataclass(eq=False)
 class TakeJob:
-    """A taking in a thread. `error` says why it ended without a snapshot; "" where it has one, or still runs."""
+    """A taking in a thread. `error` says why it ended without a snapshot; "" where it has one, or still runs. `faults` are the
+    kinds of the errors found in what came.
+    """
 
     roots: Sequence[str]
     start: date
@@ -46,6 +48,7 @@ class TakeJob:
     error: str = ""
     summary: str = ""
     stale: bool = False
+    faults: Sequence[str] = ()
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -67,6 +70,7 @@ class TakeJob:
             self.summary = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
                             f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
             self.error, self.stale = "", taken.stale
+            self.faults = [finding.kind for finding in snapshot.findings if finding.severity == "error"]
         except PairkitError as error:
             self.error = str(error)
         finally:
@@ -102,6 +106,8 @@ def _has_token() -> bool:
 
 
 def _form() -> None:
+    from pairkit.data.tushare.clock import Clock
+
     try:
         suggested = universe_roots()
     except DataError as error:
@@ -115,9 +121,9 @@ def _form() -> None:
                                help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE")
         left, middle, right = st.columns(3)
         today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
-        first = today - timedelta(days=365 * _YEARS)
+        first, last = today - timedelta(days=365 * _YEARS), min(Clock().published_to(), today)
         start = left.date_input("From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD")
-        end = middle.date_input("To", today, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
+        end = middle.date_input("To", last, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
         name = right.text_input("Name of the snapshot", key="take_name", max_chars=64, placeholder=f"tushare-{today:%Y-%m-%d}",
                                 help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.")
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
@@ -165,4 +171,8 @@ def _tell(job: TakeJob) -> None:
     st.session_state[NOTICE], st.session_state[SHOW_NEXT] = job.summary, job.name
     if job.stale:
         st.session_state[NOTICE] += " The provider was down: part of it is older answers from the cache. The snapshot says so."
+    if job.faults:
+        kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(job.faults))
+        st.session_state[NOTICE] += (f" **Errors were found in what came**, {len(job.faults)} in all: {kinds}. They are among "
+                                     "the findings below; look at their days before you believe a run.")
     st.rerun()

@@ -139,10 +139,10 @@ def _fut_settle(bars: pd.DataFrame) -> pd.DataFrame:
         {
             "ts_code": bars["contract"].map(code_of),
             "trade_date": _text(bars["trade_date"]),
-            "trading_fee_rate": 0.12,
-            "trading_fee": 0.0,
-            "long_margin_rate": 0.13,
-            "short_margin_rate": 0.13,
+            "trading_fee_rate": bars["root"].map({"RB": 0.1, "HC": 0.1, "TA": 0.0}),  # per mille; the bundled figures
+            "trading_fee": bars["root"].map({"RB": 0.0, "HC": 0.0, "TA": 3.0}),
+            "long_margin_rate": 0.1,
+            "short_margin_rate": 0.1,
         }
     )
 
@@ -154,6 +154,6 @@ def _ft_limit(bars: pd.DataFrame) -> pd.DataFrame:
             "trade_date": _text(bars["trade_date"]),
             "up_limit": bars["up_limit"],
             "down_limit": bars["down_limit"],
-            "m_ratio": 13.0,
+            "m_ratio": 10.0,
         }
     )

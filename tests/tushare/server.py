@@ -56,10 +56,15 @@ CAPS = {
 }
 Plan = Callable[[int, str], str | None]
 Rows = list[list[Any]]
+Alter = Callable[[str, dict[str, int], Rows], Rows]  # interface, place of each field, rows; the rows must not be changed in place
 
 
 def no_faults(_number: int, _api: str) -> str | None:
     return None
+
+
+def honest(_api: str, _at: dict[str, int], rows: Rows) -> Rows:
+    return rows
 
 
 def seeded(seed: int, share: float, kinds: tuple[str, ...] = FAULTS) -> Plan:
@@ -73,6 +78,7 @@ class FaultServer:
 
     def __init__(self) -> None:
         self.plan: Plan = no_faults
+        self.alter: Alter = honest  # what this server believes to be the market
         self.caps = dict(CAPS)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.injected: list[str] = []
@@ -105,7 +111,7 @@ class FaultServer:
         self._thread.join()
 
     def reset(self, plan: Plan = no_faults, seed: int = 0) -> None:
-        self.plan, self.rng, self.caps = plan, random.Random(seed), dict(CAPS)
+        self.plan, self.rng, self.caps, self.alter = plan, random.Random(seed), dict(CAPS), honest
         self.asked.clear()
         self.injected.clear()
 
@@ -115,6 +121,7 @@ class FaultServer:
         table = self.tables[api]
         index = {name: at for at, name in enumerate(table["fields"])}
         rows = self._by_code.get((api, params["ts_code"]), []) if "ts_code" in params else table["rows"]
+        rows = self.alter(api, index, rows)
         for name in ("exchange", "fut_code"):
             if name in params and name in index:
                 rows = [row for row in rows if row[index[name]] == params[name]]

@@ -8,6 +8,7 @@ import traceback
 import uuid
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -38,8 +39,19 @@ def test_the_token_comes_from_the_environment_then_env_file_then_secrets(monkeyp
 
 
 @pytest.mark.parametrize(
+    "written", ["TUSHARE_CALLS_PER_MINUTE_OF = '{\"fut_daily\": 60}'", "[TUSHARE_CALLS_PER_MINUTE_OF]\nfut_daily = 60"]
+)
+def test_calls_of_one_interface_are_set_without_those_of_another(written: str, tmp_path: Path):
+    """In Streamlit's secrets as JSON or as a table; fut_basic keeps the 80 a minute of 2,000 points."""
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(written, encoding="utf-8")
+    assert read_settings().calls_per_minute_of == {"fut_basic": 80, "fut_daily": 60}
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("TUSHARE_CALLS_PER_MINUTE_OF", "many"),
         ("TUSHARE_URL", "ftp://x"),
         ("TUSHARE_URL", "http://user:hunter2@host/"),
         ("TUSHARE_TIMEOUT_SECONDS", "-1"),
@@ -158,6 +170,27 @@ def test_the_exit_code_of_live_says_what_happened(canary: str, server: FaultServ
     result = CliRunner().invoke(app, ["live", *RANGE])
     assert result.exit_code == code, result.output
     assert word in result.output
+
+
+def test_errors_found_in_what_came_have_an_exit_code_of_their_own(canary: str, server: FaultServer, tmp_path: Path):
+    """A price that cannot be: the snapshot is written and the exit code 3, of the taking and of the check; both name the kind."""
+
+    def alter(api: str, at: dict[str, int], rows: list[list[Any]]) -> list[list[Any]]:
+        if api != "fut_daily":
+            return rows
+        spoilt = [list(row) for row in rows]
+        for row in spoilt:
+            if row[at["trade_date"]] == "20230901":
+                row[at["close"]] = 1e308
+        return spoilt
+
+    server.alter = alter
+    asked = ["snapshot", "take", "--roots", "RB,HC", *RANGE, "--name", "odd", "--dir", str(tmp_path / "odd")]
+    results = [CliRunner().invoke(app, asked), CliRunner().invoke(app, ["live", *RANGE])]
+    assert [result.exit_code for result in results] == [3, 3], [result.output for result in results]
+    assert all("impossible_price" in result.output + result.stderr for result in results)
+    assert "fresh and good" not in results[1].output
+    assert (tmp_path / "odd" / "odd" / "manifest.json").exists()
 
 
 def test_live_says_that_a_provider_is_down_though_the_cache_has_it_all(

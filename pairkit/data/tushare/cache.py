@@ -28,12 +28,12 @@ import rfc8785
 from pairkit.data.tushare.interfaces import Interface
 from pairkit.findings import Finding
 
-FORMAT = "pairkit.tushare/1"  # of the tables: raise it when cells are read otherwise
+FORMAT = "pairkit.tushare/2"  # of the tables: raise it when cells are read otherwise
 _MOST_BYTES = 256 * 1024**2  # several times the largest answer of the protocol
 STALE_TMP_SECONDS = 3600.0  # a writer still at work is done in far less
 _log = logging.getLogger(__name__)
-_ARROW = {"name": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"), "day or none": pa.timestamp("ns"),
-          "number": pa.float64(), "flag": pa.float64()}
+_ARROW = {"code": pa.string(), "code or none": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"),
+          "day or none": pa.timestamp("ns"), "number": pa.float64(), "flag": pa.float64()}
 
 
 @dataclass(frozen=True)

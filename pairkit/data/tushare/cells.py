@@ -2,7 +2,7 @@
 
 1. The fields that were asked for are there; others are left out.
 2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.
-   An empty cell, `--` and the like are missing, not 0.
+   An empty cell, `--` and the like are missing, not 0. Codes are put in capitals: `rb2405.SHF` is RB2405.SHF.
 3. Rows that were not asked for are dropped, and told.
 4. A row given twice is kept once, and told; two rows of one key that differ are refused.
 5. Rows are sorted by their key.
@@ -27,6 +27,7 @@ from pairkit.findings import Finding
 _MISSING = {"", "--", "-", "—", "nan", "null", "none", "nat"}
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d{1,3})?|[+-]?\.\d+")
 _DAY = re.compile(r"(\d{8})(\.0+)?")
+_FIRST_YEAR, _LAST_YEAR = 1990, 2199  # China's exchanges opened then; a day far off is no day of a contract
 _SHOWN_DATES = 10
 
 
@@ -94,13 +95,6 @@ def _text(cell: Any) -> Any:
     return str(int(cell) if whole else cell).strip()
 
 
-def _name(cell: Any) -> str:
-    text = _text(cell)
-    if text is None:
-        raise ValueError("it must not be empty")
-    return str(text)
-
-
 def _day(cell: Any) -> Any:
     if cell is None:
         return pd.NaT
@@ -114,7 +108,22 @@ def _day_of_text(text: str) -> pd.Timestamp:
     found = _DAY.fullmatch(text)
     if found is None:
         raise ValueError("days are written YYYYMMDD")
-    return pd.Timestamp(datetime.strptime(found[1], "%Y%m%d"))  # noqa: DTZ007  a day has no time zone
+    day = datetime.strptime(found[1], "%Y%m%d")  # noqa: DTZ007  a day has no time zone
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise ValueError(f"no futures traded then; years lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return pd.Timestamp(day)
+
+
+def _code(cell: Any) -> Any:
+    text = _text(cell)
+    return None if text is None else str(text).upper()
+
+
+def _sure_code(cell: Any) -> str:
+    code = _code(cell)
+    if code is None:
+        raise ValueError("it must not be empty")
+    return str(code)
 
 
 def _sure_day(cell: Any) -> Any:
@@ -144,7 +153,7 @@ def _flag(cell: Any) -> float:
 
 
 _READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
-    "name": (_name, "str"), "text": (_text, "str"), "day": (_sure_day, "datetime64[ns]"),
+    "code": (_sure_code, "str"), "code or none": (_code, "str"), "text": (_text, "str"), "day": (_sure_day, "datetime64[ns]"),
     "day or none": (_day, "datetime64[ns]"), "number": (_number, "float64"), "flag": (_flag, "float64")}
 
 
@@ -159,7 +168,7 @@ def _only_asked(table: pd.DataFrame, interface: Interface, params: Mapping[str, 
     if asked.all():
         return table, ()
     other = int((~asked).sum())
-    return table[asked], (Finding("unasked_rows", "warning", f"{interface.name} for {subject(params)}: {other} rows were not "
+    return table[asked], (Finding("unasked_rows", "error", f"{interface.name} for {subject(params)}: {other} rows were not "
                                                              "asked for "
                                   "and were left out.", count=other),)
 

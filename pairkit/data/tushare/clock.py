@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import time as dt_time
 
+PUBLISHED = dt_time(21, 5)  # of a session, in China: TuShare has its daily bars at about this time
 CHINA = timezone(timedelta(hours=8))  # no summer time since 1991
 _SLICE_SECONDS = 0.5
 
@@ -28,6 +30,11 @@ class Clock:
     def today(self) -> date:
         """The exchange's date."""
         return datetime.fromtimestamp(self.epoch(), CHINA).date()
+
+    def published_to(self) -> date:
+        """The last day whose bars may be there: a session's come in the evening, and what is there before is not finished."""
+        now = datetime.fromtimestamp(self.epoch(), CHINA)
+        return now.date() if now.time() >= PUBLISHED else now.date() - timedelta(days=1)
 
     def utc(self) -> str:
         """Now, as `YYYY-MM-DDTHH:MM:SSZ`."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["name", "text", "day", "day or none", "number", "flag"]
+Kind = Literal["code", "code or none", "text", "day", "day or none", "number", "flag"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Interface:
     row_cap : int
         Most rows in one answer.
     columns : mapping
-        Field -> kind. A `name`, `day` or `flag` is never empty.
+        Field -> kind. A `code`, `day` or `flag` is never empty; codes are compared in capitals.
     key : tuple of str
         Fields that name a row.
     day : str
@@ -45,24 +45,24 @@ class Interface:
 
 
 FUT_BASIC = Interface("fut_basic", 10_000, {
-    "ts_code": "name", "symbol": "name", "exchange": "name", "name": "text", "fut_code": "name", "multiplier": "number",
+    "ts_code": "code", "symbol": "code", "exchange": "code", "name": "text", "fut_code": "code", "multiplier": "number",
     "trade_unit": "text", "per_unit": "number", "quote_unit": "text", "quote_unit_desc": "text",
     "list_date": "day or none", "delist_date": "day or none"}, key=("ts_code",))
 TRADE_CAL = Interface("trade_cal", 120_000, {
-    "exchange": "name", "cal_date": "day", "is_open": "flag"}, key=("exchange", "cal_date"), day="cal_date")
+    "exchange": "code", "cal_date": "day", "is_open": "flag"}, key=("exchange", "cal_date"), day="cal_date")
 FUT_DAILY = Interface("fut_daily", 2_000, {
-    "ts_code": "name", "trade_date": "day", "open": "number", "high": "number", "low": "number", "close": "number",
+    "ts_code": "code", "trade_date": "day", "open": "number", "high": "number", "low": "number", "close": "number",
     "settle": "number", "vol": "number", "amount": "number", "oi": "number"},
     key=("ts_code", "trade_date"), day="trade_date", vital=("open", "high", "low", "close", "settle", "vol", "oi"), idle="vol")
 FUT_MAPPING = Interface("fut_mapping", 2_000, {
-    "ts_code": "name", "trade_date": "day", "mapping_ts_code": "text"},
+    "ts_code": "code", "trade_date": "day", "mapping_ts_code": "code or none"},
     key=("ts_code", "trade_date"), day="trade_date", vital=("mapping_ts_code",))
 FUT_SETTLE = Interface("fut_settle", 1_600, {
-    "ts_code": "name", "trade_date": "day", "trading_fee_rate": "number", "trading_fee": "number",
+    "ts_code": "code", "trade_date": "day", "trading_fee_rate": "number", "trading_fee": "number",
     "long_margin_rate": "number", "short_margin_rate": "number"},  # a fee may be empty: it is a rate or an amount
     key=("ts_code", "trade_date"), day="trade_date")
 FT_LIMIT = Interface("ft_limit", 4_000, {
-    "ts_code": "name", "trade_date": "day", "up_limit": "number", "down_limit": "number", "m_ratio": "number"},
+    "ts_code": "code", "trade_date": "day", "up_limit": "number", "down_limit": "number", "m_ratio": "number"},
     key=("ts_code", "trade_date"), day="trade_date", vital=("up_limit", "down_limit"))
 
 SUFFIXES = {"SHFE": "SHF", "DCE": "DCE", "CZCE": "ZCE", "CFFEX": "CFX", "INE": "INE", "GFEX": "GFE"}  # of a ts_code

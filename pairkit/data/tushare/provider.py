@@ -21,7 +21,7 @@ from pairkit.data.source import (
 from pairkit.data.tushare.cache import AnswerCache
 from pairkit.data.tushare.cells import joined
 from pairkit.data.tushare.client import TushareClient
-from pairkit.data.tushare.clock import Clock
+from pairkit.data.tushare.clock import PUBLISHED, Clock
 from pairkit.data.tushare.interfaces import (
     FT_LIMIT,
     FUT_BASIC,
@@ -37,7 +37,7 @@ from pairkit.data.tushare.interfaces import (
 )
 from pairkit.data.tushare.seam import Seam
 from pairkit.data.tushare.settings import TushareSettings, read_settings
-from pairkit.errors import IncompleteAnswerError, SourceError
+from pairkit.errors import IncompleteAnswerError, MalformedAnswerError, SourceError
 from pairkit.findings import Finding
 
 CNY_PER_AMOUNT = 10_000.0  # TuShare counts turnover in 10,000 CNY
@@ -46,6 +46,7 @@ PERCENT = 1e-2
 _DATED = re.compile(r"([A-Z]+)\d{3,4}")
 _log = logging.getLogger(__name__)
 _YEARS_PER_QUESTION = 2
+_FEW_OFF_SESSION, _SHARE_OFF_SESSION = 2, 0.02  # stray rows are left out; more of them are of another calendar
 _CALENDAR_OF_ALL = "SHFE"
 _RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
 
@@ -88,8 +89,17 @@ class TushareSource:
         """The exchange's date."""
         return self._client.clock.today()
 
+    def published_to(self) -> date:
+        """The last day whose bars may be there, by the clock."""
+        return self._client.clock.published_to()
+
+    @property
+    def published_at(self) -> str:
+        """When a session's bars come."""
+        return f"about {PUBLISHED:%H:%M} China time"
+
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
-        """Sessions; IncompleteAnswerError where a day of the range is neither open nor closed."""
+        """Sessions; IncompleteAnswerError where a day of the range is neither open nor closed. A weekend is never one."""
         whole = _one_answer([self._days(_known(exchange), first, last) for first, last in _blocks(start, end)])
         told: tuple[Finding, ...] = ()
         if whole.table.empty and exchange != _CALENDAR_OF_ALL:
@@ -104,7 +114,13 @@ class TushareSource:
                                         f"{missing[0]:%Y-%m-%d}, so no gap in the bars could be told. Try again later, or ask "
                                         "for a later start.")
         sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(["trade_date"], axis=1)
-        return _with_table(whole, sessions.reset_index(drop=True), told)
+        weekends = sessions["trade_date"][sessions["trade_date"].dt.day_of_week >= 5]
+        if len(weekends):
+            told = (*told, Finding(
+                "open_weekend", "error", f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
+                f"sessions. China's futures exchanges never trade then; they were left out. Look at {exchange}'s own calendar.",
+                count=len(weekends), dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10])))
+        return _with_table(whole, sessions.drop(weekends.index).reset_index(drop=True), told)
 
     def _days(self, exchange: str, first: date, last: date) -> Answer:
         every_day = pd.date_range(first, last)
@@ -171,13 +187,21 @@ class TushareSource:
         return _with_table(answer, table[list(LIMIT_COLUMNS)])
 
     def _by_session(self, interface: Interface, code: str, sessions: pd.DatetimeIndex) -> Answer:
-        """The rows of one code on these sessions; rows of days without a session are dropped and told."""
+        """The rows of one code on these sessions; single rows of days without a session are dropped and told.
+
+        Many of them are refused: rows and calendar are then a day apart, or one of the two is not what it says.
+        """
         answer = self._client.ask(interface, sessions, ts_code=code, **_range(sessions))
         on_session = answer.table[interface.day].isin(sessions)
         if on_session.all():
             return answer
         days = answer.table.loc[~on_session, interface.day]
-        found = Finding("rows_without_session", "warning", f"{interface.name} of {code} has {len(days)} rows on days when the "
+        if len(days) > max(_FEW_OFF_SESSION, _SHARE_OFF_SESSION * len(on_session)):
+            raise MalformedAnswerError(f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days when the "
+                                       f"exchange was closed by TuShare's calendar, the first {days.min():%Y-%m-%d}: rows and "
+                                       "calendar do not belong together, as if one were shifted by a day. Nothing of it can be "
+                                       "used. Try again later; if it persists, report it.")
+        found = Finding("rows_without_session", "error", f"{interface.name} of {code} has {len(days)} rows on days when the "
                                                            "exchange was "
                         "closed; they were left out.", count=len(days), dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]))
         return _with_table(answer, answer.table[on_session].reset_index(drop=True), (found,))

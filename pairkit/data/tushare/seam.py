@@ -24,8 +24,22 @@ _TRY_AGAIN = "Check the connection and TUSHARE_URL, or try again later; what was
 
 def without_token(text: str, token: str) -> str:
     """The text with the token out of it, in capitals or not, and also where its letters are percent-encoded."""
-    spelt = "".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token)
-    return re.sub(spelt, "***", text, flags=re.IGNORECASE) if token else text
+    return _spellings(token).sub("***", text) if token else text
+
+
+def _spellings(token: str) -> re.Pattern[str]:
+    """What finds the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
+    encoded = ("".join(f"%{byte:02x}" for byte in letter.encode()) for letter in token)
+    return re.compile("".join(f"(?:{re.escape(letter)}|{code})" for letter, code in zip(token, encoded, strict=True)),
+                      re.IGNORECASE)
+
+
+def _holds_token(frame: pd.DataFrame, token: str) -> bool:
+    """Whether a field's name or a cell of text has the token in it, in any spelling."""
+    found = _spellings(token)
+    texts = {cell for at in range(len(frame.columns)) if not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
+             for cell in frame.iloc[:, at].tolist() if isinstance(cell, str)}
+    return any(found.search(text) for text in (*map(str, frame.columns), *texts))
 
 
 class Seam:
@@ -58,7 +72,10 @@ class Seam:
             fault = self._typed(problem, api)
         else:
             if isinstance(frame, pd.DataFrame) and len(frame.columns):
-                return frame
+                if not _holds_token(frame, self._settings.token.get_secret_value()):
+                    return frame
+                raise RefusedRequestError(f"TuShare at {self._settings.endpoint}, asked for {api}, sent the token back among its "
+                                          "data, where it would be kept. Nothing of it was taken; check TUSHARE_URL.")
             fault = TransportError(f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}")
         raise fault
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,11 +10,18 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from pairkit.errors import SourceError, TokenError
 
 DEFAULT_URL = "http://api.waditu.com/dataapi"
+CALLS_OF_2000_POINTS = {"fut_basic": 80, "fut_daily": 120}  # a minute; of other interfaces such an account may make 200
 SECRETS_FILE = Path(".streamlit/secrets.toml")
 HOW_TO_REGISTER = (
     "Register at https://tushare.pro, copy the token from your account page, and put TUSHARE_TOKEN=... into a file named .env "
@@ -34,8 +42,8 @@ class TushareSettings(BaseSettings):
                                                                            "long.")
     calls_per_minute: int = Field(default=200, ge=1, le=100_000, description="What the account may call one interface in a "
                                                                              "minute.")
-    calls_per_minute_of: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        default={"fut_basic": 80, "fut_daily": 120},
+    calls_per_minute_of: Annotated[dict[str, Annotated[int, Field(ge=1, le=100_000)]], NoDecode] = Field(
+        default=CALLS_OF_2000_POINTS,
         description="The same for interfaces that the account may call less, as JSON.")
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
     cache_dir: Path | None = Field(default=None, description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
@@ -45,6 +53,18 @@ class TushareSettings(BaseSettings):
     @classmethod
     def _token_without_blanks(cls, token: object) -> object:
         return token.strip() if isinstance(token, str) else token
+
+    @field_validator("calls_per_minute_of", mode="before")
+    @classmethod
+    def _calls_from_json(cls, calls: object) -> object:
+        """Streamlit's secrets may hold a table or, like the environment, JSON."""
+        return json.loads(calls) if isinstance(calls, str) else calls
+
+    @field_validator("calls_per_minute_of")
+    @classmethod
+    def _calls_of_the_others_stay(cls, calls: dict[str, int]) -> dict[str, int]:
+        """One that is given leaves the limits of the others as they are."""
+        return {**CALLS_OF_2000_POINTS, **calls}
 
     @field_validator("url")
     @classmethod
