@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from pairkit import columns  # noqa: E402  the path is set just above
 from pairkit.config import GROUPS, SETTINGS, Setting  # noqa: E402
+from pairkit.gates import GATE_NAMES  # noqa: E402
 
 PAGE = HERE / "columns.md"
 OPENING = """<!-- Made by docs/make_tables.py from pairkit/columns.py and pairkit/config.py. Do not edit: run it again. -->
@@ -38,7 +39,7 @@ def page() -> str:
         ("A scan's pairs", "`scan(snapshot)`: one row per pair, the smallest p-value first.", columns.SCAN_COLUMNS))
     of_words = (
         ("States", "`state`: what was decided at the close.", columns.STATES),
-        ("Reasons", "`reason`: why. Shut gates are joined by `+`, in the order adf, beta, vol.", columns.REASONS))
+        ("Reasons", f"`reason`: why. Shut gates are joined by `+`, in this order: {', '.join(GATE_NAMES)}.", columns.REASONS))
     parts = [OPENING]
     parts += [_section(title, told, ("column", "unit", "meaning"), [(f"`{c.name}`", c.unit, c.meaning) for c in table])
               for title, told, table in of_columns]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pairkit.gates import GATES
+
 MONEY = "pair's currency"  # the unit of amounts, whose own name stands in its place where amounts are shown
 
 
@@ -52,10 +54,9 @@ RUN_COLUMNS = (
     Column("vol_ratio", "", "vol over the same on vol_baseline_window."),
     Column("beta_jump", "fraction", "Change between the two previous hedge ratios, relative."),
     Column("adf_pvalue", "", "P-value of the stationarity test over adf_window."),
+    Column("median_volume", "lots", "Median volume of 20 bars, of the leg that trades less; NaN where liquidity_gate is off."),
     Column("valid", "", "The bar is complete, and z and beta_lag are finite: decisions are allowed."),
-    Column("gate_adf", "", "Stationarity gate: open, shut or off."),
-    Column("gate_beta", "", "Hedge stability gate: open, shut or off."),
-    Column("gate_vol", "", "Volatility gate: open, shut or off."),
+    *(Column(gate.column, "", f"{gate.subject.capitalize()}: open, shut or off.") for gate in GATES),
     Column("state", "", "What was decided at this close."),
     Column("reason", "", "Why it was decided."),
     Column("position", "", "+1 long spread, -1 short, 0 flat, after the day's fills."),
@@ -174,11 +175,9 @@ REASONS = {
     "margin_call": "The margin of the held lots is above equity.",
     "stale": "Too many invalid bars in a row.",
     "expiry": "The contract of a leg must be left: it is about to expire.",
-    "adf": "The stationarity gate is shut.",
-    "beta": "The hedge stability gate is shut.",
-    "vol": "The volatility gate is shut.",
+    **{gate.name: f"The {gate.subject} is shut." for gate in GATES},
 }
-GATES = ("adf", "beta", "vol")
+BLOCKERS = (*(gate.name for gate in GATES), "size", "margin")  # the reasons of a blocked entry
 
 
 def names(table: tuple[Column, ...]) -> list[str]:

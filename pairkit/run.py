@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
+from pairkit.gates import GATES
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
@@ -98,7 +98,7 @@ class BacktestRun:
     @cached_property
     def _frame(self) -> pd.DataFrame:
         ledger = self.ledger
-        verdicts = {f"gate_{gate}": _words(VERDICTS, getattr(self.gates, gate)) for gate in GATES}
+        verdicts = {gate.column: _words(VERDICTS, self.gates.of(gate.name)) for gate in GATES}
         return pd.DataFrame({
             **self.indicators._asdict(), **verdicts,
             "state": _words(STATE_NAMES, ledger.state), "reason": _words(REASON_NAMES, ledger.reason),

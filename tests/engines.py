@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairkit.columns import GATES, RUN_COLUMNS, names
+from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
 from pairkit.metrics import measure
 from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import Indicators
@@ -49,7 +50,7 @@ def product(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]
     nothing = np.full(len(pair), np.nan)
     known = {name: np.array(given[name]) for name in ("z", "beta_lag", "vol", "valid")}
     indicators = Indicators(**{**dict.fromkeys(Indicators._fields, nothing), **known})
-    gates = Gates(*(np.array([VERDICTS.index(v) for v in given[f"gate_{gate}"]], dtype=np.int8) for gate in GATES))
+    gates = Gates(np.array([[VERDICTS.index(v) for v in given[gate.column]] for gate in GATES], dtype=np.int8).T)
     adjusted = adjust(pair, config.price_transform)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
     return BacktestRun(pair, config, adjusted, indicators, gates, ledger, measure(ledger.tally, config.capital))
@@ -58,7 +59,7 @@ def product(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]
 def plain_twin(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]) -> twin.TwinRun:
     """The twin's engine on the same."""
     log = config.price_transform == "log"
-    columns = {name: [np.nan] * len(pair) for name in names(RUN_COLUMNS)[:13]}
+    columns = {name: [np.nan] * len(pair) for name in names(RUN_COLUMNS)[:14]}
     return twin.play(pair, config, {"y": bars_of(pair.y, log), "x": bars_of(pair.x, log)}, {**columns, **given})
 
 
@@ -78,7 +79,7 @@ class Desk:
         given: dict[str, list[Any]] = {
             "z": list(map(float, z)), "beta_lag": [beta_lag] * len(z), "vol": [vol] * len(z), "valid": list(np.isfinite(z))}
         for gate in GATES:
-            given[f"gate_{gate}"] = ["shut" if gate in (shut or {}).get(row, ()) else "open" for row in range(len(z))]
+            given[gate.column] = ["shut" if gate.name in (shut or {}).get(row, ()) else "open" for row in range(len(z))]
         return self.engine(pair, PLAIN.replace(**settings), given)
 
     def decisions(self, z: list[float], pair: PairFrame | None = None, **settings: Any) -> list[str]:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.columns import GATES, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS, names
+from pairkit.columns import METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATE_NAMES
 from pairkit.market.contracts import OlderTerm
 from pairkit.market.spec_history import with_history
 from pairkit.pair import PairFrame
@@ -130,7 +131,7 @@ def test_the_cases_show_every_state_reason_and_event():
     assert states == set(STATES)
     assert reasons == set(REASONS)
     assert set.union(*(run.events for run in runs)) == EVENTS
-    verdicts = {run.frame[f"gate_{gate}"].iloc[row] for run in runs for gate in GATES for row in (0, -1)}
+    verdicts = {run.frame[f"gate_{gate}"].iloc[row] for run in runs for gate in GATE_NAMES for row in (0, -1)}
     assert verdicts == {"open", "shut", "off"}
 
 

@@ -63,16 +63,15 @@ def test_a_blocked_entry_is_followed_by_the_runs_own_rules(demo):
     from dataclasses import replace
 
     from pairkit.trading.engine import trade
-    from pairkit.trading.gates import OPEN
+    from pairkit.trading.gates import OPEN, Gates
 
     followed = blocked_trades(demo)
     assert set(followed["outcome"]) >= {"closed"}
     checked = 0
     for row in followed[followed["outcome"] == "closed"].itertuples():
         t = int(demo.pair.trade_date.searchsorted(row.decided))
-        gates = demo.gates._replace(**{name: np.array(getattr(demo.gates, name)) for name in demo.gates._fields})
-        for verdict in gates:
-            verdict[t] = OPEN
+        gates = Gates(np.array(demo.gates.verdicts))
+        gates.verdicts[t] = OPEN
         market = demo.adjusted.market._replace(**{k: np.array(v) for k, v in demo.adjusted.market._asdict().items()})
         indicators = demo.indicators._replace(**{k: np.array(v) for k, v in demo.indicators._asdict().items()})
         ledger = trade(demo.pair, market, indicators, gates, demo.config)

@@ -11,11 +11,11 @@ import pytest
 
 from pairkit.charts import figure_spec, plot_run
 from pairkit.charts.canvas import stretches
-from pairkit.charts.theme import BLOCKER_MARKS, BLOCKERS, THEMES, Theme
+from pairkit.charts.theme import BLOCKER_MARKS, SHOWN_BLOCKERS, THEMES, Theme
 from pairkit.charts.words import why_blocked
-from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
+from pairkit.gates import GATE_NAMES
 from pairkit.pair import Provenance
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of, spec
@@ -68,7 +68,7 @@ def test_every_blocked_bar_has_one_mark_of_what_blocked_it(runs):
     for run in runs:
         blocked = run.frame[run.frame["state"] == "BLOCKED"]
         expected = blocked["reason"].map(lambda reason: "several" if "+" in reason else reason)
-        for name in BLOCKERS:
+        for name in SHOWN_BLOCKERS:
             bars = blocked[expected == name]
             marks = [one for one in figure_spec(run)["data"] if one["name"] == f"blocked_{name}"]
             assert len(marks) == (1 if len(bars) else 0)
@@ -87,7 +87,7 @@ def test_hover_on_a_blocked_bar_gives_the_number_and_its_limit(runs):
             bar = run.frame.iloc[row]
             assert words[row].startswith("BLOCKED: ")
             if "adf" in bar["reason"].split("+") and np.isfinite(bar["adf_pvalue"]):
-                assert f"ADF p {bar['adf_pvalue']:.3f} > {run.config.adf_max_pvalue:g}" in words[row]
+                assert f"ADF p-value {bar['adf_pvalue']:.3f} > {run.config.adf_max_pvalue:g}" in words[row]
                 said += 1
             if "vol" in bar["reason"].split("+") and np.isfinite(bar["vol_ratio"]):
                 assert f"vol ratio {bar['vol_ratio']:.3f} > {run.config.max_vol_ratio:g}" in words[row]
@@ -95,11 +95,12 @@ def test_hover_on_a_blocked_bar_gives_the_number_and_its_limit(runs):
 
 
 @pytest.mark.parametrize(("reason", "bar", "words"), [
-    ("adf", {"adf_pvalue": 0.23}, "ADF p 0.230 > 0.1"),
-    ("adf", {"adf_pvalue": np.nan}, "ADF p not known (limit 0.1)"),
+    ("adf", {"adf_pvalue": 0.23}, "ADF p-value 0.230 > 0.1"),
+    ("adf", {"adf_pvalue": np.nan}, "ADF p-value not known (limit 0.1)"),
     ("beta", {"beta_lag": -0.5, "beta_jump": 0.01}, "beta -0.5 is not above 0"),
     ("beta", {"beta_lag": 1.0, "beta_jump": 0.25}, "beta jump 0.250 > 0.1"),
-    ("adf+vol", {"adf_pvalue": 0.5, "vol_ratio": 3.0}, "ADF p 0.500 > 0.1; vol ratio 3.000 > 2"),
+    ("adf+vol", {"adf_pvalue": 0.5, "vol_ratio": 3.0}, "ADF p-value 0.500 > 0.1; vol ratio 3.000 > 2"),
+    ("liquidity", {"median_volume": 80.5}, "volume median 80.500 < 1000"),
     ("margin", {}, "margin of the wanted lots is above equity"),
 ])
 def test_why_blocked_names_every_cause(reason, bar, words):
@@ -111,7 +112,7 @@ def test_gate_lanes_say_what_the_gates_say(runs):
     """Read back from the boxes of its lane, every gate is open, shut, off or undecided exactly where the table says so."""
     for run in runs:
         data = {one["name"]: one for one in figure_spec(run)["data"]}
-        for gate in GATES:
+        for gate in GATE_NAMES:
             verdict, valid = run.frame[f"gate_{gate}"], run.frame["valid"]
             expected = {"off": verdict == "off", "open": valid & (verdict == "open"), "shut": valid & (verdict == "shut"),
                         "unknown": ~valid & (verdict != "off")}
@@ -249,13 +250,14 @@ def test_lines_and_texts_stand_out_from_the_page(theme: Theme):
     marks = (theme.leg_y, theme.leg_x, theme.line, theme.long, theme.short, theme.equity, theme.drawdown, theme.hold_edge)
     for mark in (*marks, *theme.blocker.values()):
         assert contrast(mark, theme.background) >= 3, mark
-    for shut in (theme.blocker[gate] for gate in GATES):
+    for shut in (theme.blocker[gate] for gate in GATE_NAMES):
         assert contrast(shut, theme.gate_open) >= 2, shut
 
 
 def test_gates_differ_by_more_than_colour():
     """Every cause of a blocked entry has a symbol of its own, in the plot and in the legend."""
-    assert len({mark for mark, _ in BLOCKER_MARKS.values()}) == len({sign for _, sign in BLOCKER_MARKS.values()}) == len(BLOCKERS)
+    marks, signs = zip(*BLOCKER_MARKS.values(), strict=True)
+    assert len(set(marks)) == len(set(signs)) == len(SHOWN_BLOCKERS)
     run = a_run(2, adf_max_pvalue=0.001, adf_lags=10)
     title = next(note["text"] for note in figure_spec(run)["layout"]["annotations"] if note["text"].startswith("<b>z</b>"))
     assert re.search(r"blocked by</b> .*✖</span> ADF", title)

@@ -20,14 +20,14 @@ TABLE = {
     "adf_window": (120, 40, 750), "adf_lags": (1, 0, 10), "adf_max_pvalue": (0.10, 0.001, 1.0),
     "max_beta_jump": (0.10, 0.001, 5.0), "max_vol_ratio": (2.0, 0.5, 10.0), "vol_window": (20, 5, 250),
     "vol_baseline_window": (120, 20, 750), "capital": (1e6, 1e4, 1e10), "vol_target": (0.10, 0.0, 1.0),
-    "max_leverage": (3.0, 0.1, 20.0), "max_participation": (0.10, 0.0, 1.0), "fixed_beta": (1.0, 0.01, 100.0),
+    "max_leverage": (3.0, 0.1, 20.0), "max_participation": (0.10, 0.0, 1.0), "fixed_beta": (1.0, 0.01, 100.0), "min_volume_lots": (1_000, 1, 1_000_000),
     "slippage_ticks": (1.0, 0.0, 20.0)}
 CHOICES = {
     "price_transform": ("log", ("log", "level")), "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")),
     "fill": ("open", ("open", "close")),
     "adf_test": ("engle_granger", ("engle_granger", "adf_spread")),
     "adf_null": ("mackinnon", ("mackinnon", "calibrated"))}
-SWITCHES = {"adf_gate", "beta_gate", "vol_gate", "whole_lots", "rearm", "one_sided_margin"}  # all on by default
+SWITCHES = {"adf_gate", "beta_gate", "vol_gate", "whole_lots", "rearm", "one_sided_margin"}  # on by default
 
 
 def around(name: str, value: float) -> dict[str, float]:
@@ -56,7 +56,8 @@ def test_the_settings_are_those_of_the_rules():
     """Names, defaults and bounds are the ones the project promises."""
     assert {s.name: (s.default, s.low, s.high) for s in NUMBERS} == TABLE
     assert {s.name: (s.default, s.options) for s in SETTINGS.values() if s.kind == "choice"} == CHOICES
-    assert {s.name: s.default for s in SETTINGS.values() if s.kind == "bool"} == dict.fromkeys(SWITCHES, True)
+    assert {s.name: s.default for s in SETTINGS.values() if s.kind == "bool"} == {
+        **dict.fromkeys(SWITCHES, True), "liquidity_gate": False}
     assert list(SETTINGS) == list(StrategyConfig.model_fields)
 
 

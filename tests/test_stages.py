@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from hypothesis import given, settings
 
+from pairkit.gates import GATE_NAMES
 from pairkit.research.stages import Stages
 from pairkit.run import run_backtest
+from pairkit.trading.engine import signals_of
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 
 def assert_signals_of_a_run(stages: Stages, config) -> None:
-    indicators = run_backtest(stages.pair, config).indicators
-    signals = stages.signals(config, with_adf=True)
-    for name, values in signals._asdict().items():
-        assert np.array_equal(values, getattr(indicators, name), equal_nan=values.dtype != bool), name
+    indicators = run_backtest(stages.pair, config.replace(liquidity_gate=True)).indicators
+    signals = stages.signals(config, gates=GATE_NAMES)
+    for name, values in signals_of(indicators)._asdict().items():
+        assert np.array_equal(values, getattr(signals, name), equal_nan=values.dtype != bool), name
 
 
 @settings(max_examples=30)
@@ -42,7 +44,7 @@ def test_a_pickle_carries_the_pair_and_no_result():
     """Stages sent to another process weigh what their pair weighs, however much they have made, and make the same again."""
     stages = Stages(draw_pair(6, 300))
     config = draw_config(6)
-    made = stages.signals(config, with_adf=True)
+    made = stages.signals(config, gates=GATE_NAMES)
     assert len(pickle.dumps(stages)) < len(pickle.dumps(stages.pair)) + made.z.nbytes
-    again = pickle.loads(pickle.dumps(stages)).signals(config, with_adf=True)
+    again = pickle.loads(pickle.dumps(stages)).signals(config, gates=GATE_NAMES)
     assert all(np.array_equal(one, other, equal_nan=one.dtype != bool) for one, other in zip(made, again, strict=True))

@@ -15,7 +15,7 @@ from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
-from pairkit.trading.engine import Signals, rules_of, tally_many, tape_of, terms_of, trade
+from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY
 from tests.pairs import SEEDS, draw_config, draw_pair
@@ -73,7 +73,7 @@ def test_long_grids_of_gates_and_thresholds():
     """Many trials that share their indicators: gates at many thresholds, rearming, stops, timers."""
     for seed in range(6):
         pair = draw_pair(seed, 400)
-        base = draw_config(seed, adf_gate=True, vol_gate=True, vol_target=0.1, whole_lots=False, stop_z=3.0)
+        base = draw_config(seed, adf_gate=True, vol_gate=True, vol_target=0.1, whole_lots=False, stop_z=3.0, min_volume_lots=50)
         table = sweep(pair, base, {
             "entry_z": [0.6, 1.0, 1.5], "exit_z": [0.0, 0.4], "stop_z": [1.6, 4.0], "adf_max_pvalue": [0.05, 0.5],
             "max_vol_ratio": [0.9, 3.0], "rearm": [True, False], "cooldown_days": [0, 4], "max_holding_days": [3, 30]})
@@ -96,7 +96,7 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
     changes = {"entry_z": rng.uniform(0.5, 1.2, 40), "capital": rng.choice([2e4, 1e5, 1e6], 40),
                "cooldown_days": rng.integers(0, 4, 40), "max_vol_ratio": np.sort(rng.choice([1.0, 2.0, 9.0], 40)),
                "max_holding_days": rng.integers(1, 9, 40)}
-    signals = Signals(*(getattr(wild, name) for name in Signals._fields))
+    signals = signals_of(wild)
     tallies = tally_many(tape_of(run.adjusted.market), terms_of(pair), signals, rules_of(base, 40, changes))
     for k, tally in enumerate(tallies):
         config = base.replace(**{name: values[k].item() for name, values in changes.items()})

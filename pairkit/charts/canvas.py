@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pairkit.charts.theme import Theme
 from pairkit.charts.words import blocker_of
-from pairkit.columns import GATES
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -64,12 +64,12 @@ class Canvas:
     @cached_property
     def words(self) -> dict[str, NDArray[np.object_]]:
         """The columns of words, (T,) each: `state`, `reason`, and `gate_adf` and its like."""
-        names = ("state", "reason", *(f"gate_{gate}" for gate in GATES))
+        names = ("state", "reason", *(gate.column for gate in GATES))
         return {name: self.frame[name].to_numpy(dtype=object) for name in names}
 
     @cached_property
     def blocked_by(self) -> NDArray[np.object_]:
-        """(T,) what blocked the entry at each bar, as named in `theme.BLOCKERS`; empty where none was blocked."""
+        """(T,) what blocked the entry at each bar, as named in `theme.SHOWN_BLOCKERS`; empty where none was blocked."""
         by = np.full(len(self), "", dtype=object)
         for row in np.flatnonzero(self.words["state"] == "BLOCKED"):
             by[row] = blocker_of(self.words["reason"][row])

@@ -19,10 +19,10 @@ from pairkit.charts.canvas import Canvas, axis_name, stretches
 from pairkit.charts.panes import PANES, Pane
 from pairkit.charts.readout import readout
 from pairkit.charts.signals import threshold_shapes, z_reach
-from pairkit.charts.theme import BLOCKER_WORDS, THEMES, Theme, ThemeName
+from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.charts.words import nothing_to_show, plain
-from pairkit.columns import GATES
 from pairkit.errors import RunError
+from pairkit.gates import GATES
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -120,7 +120,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
         reach = z_reach(canvas)
         axis |= {"range": [-reach, reach], "showgrid": False}
     elif pane.name == "gates":
-        labels = [BLOCKER_WORDS[gate] for gate in reversed(GATES)]
+        labels = [gate.label for gate in reversed(GATES)]
         axis |= {"range": [-0.5, len(GATES) - 0.5], "tickvals": list(range(len(GATES))), "ticktext": labels, "showgrid": False}
     elif pane.name == "drawdown":
         axis |= {"tickformat": ".2~%", "rangemode": "tozero", "nticks": 4}

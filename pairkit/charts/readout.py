@@ -12,15 +12,15 @@ import pandas as pd
 from pairkit.charts.canvas import Canvas, Trace, axis_name
 from pairkit.charts.theme import BLOCKER_WORDS
 from pairkit.charts.words import decision, plain, why_blocked
-from pairkit.columns import GATES
+from pairkit.gates import GATE_NAMES, GATES
+from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg
 
-GATE_NUMBERS = {"adf": ("adf_pvalue", "p", "adf_max_pvalue"), "beta": ("beta_jump", "jump", "max_beta_jump"),
-                "vol": ("vol_ratio", "ratio", "max_vol_ratio")}
 BOX_HEIGHT = -0.62  # where the box stands between the bottom (-1) and the top (1) of all panes: below z and the gates
-_COLUMNS = ("beta_lag", "alpha_lag", "spread", "z", "adf_pvalue", "beta_jump", "vol_ratio", "lots_y", "lots_x",
-            "equity", "drawdown")
-_JUDGED = ("adf_pvalue", "beta_lag", "beta_jump", "vol_ratio")
+_SIGNS = {"at most": "≤", "at least": "≥"}
+_NUMBERS = tuple(gate.number for gate in GATES)
+_COLUMNS = ("beta_lag", "alpha_lag", "spread", "z", *_NUMBERS, "lots_y", "lots_x", "equity", "drawdown")
+_JUDGED = (*_NUMBERS, *(gate.above_zero for gate in GATES if gate.above_zero))
 
 
 def readout(canvas: Canvas, axis: int) -> Trace:
@@ -37,9 +37,9 @@ def readout(canvas: Canvas, axis: int) -> Trace:
 def _template(canvas: Canvas) -> str:
     theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
     place = {name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))}
-    doubt = {} if config.adf_calibrated else {"adf": " uncalibrated"}
-    limits = "  ".join(f"{BLOCKER_WORDS[gate]} {short}{doubt.get(gate, '')} {place[column]}:.3f}} (≤ {getattr(config, limit):g})"
-                       for gate, (column, short, limit) in GATE_NUMBERS.items())
+    limits = "  ".join(f"{gate.label} {gate.described(config)} {place[gate.number]}:.3~f}} "
+                       f"({_SIGNS[gate.direction]} {getattr(config, gate.limit):g})"
+                       for gate in GATES if getattr(config, gate.switch) or GATE_NUMBERS[gate.number].whenever)
     legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
     return "<br>".join([
         "<b>%{text}</b>",
@@ -104,8 +104,8 @@ def roll_rows(leg: Leg) -> list[int]:
 
 
 def _verdicts(canvas: Canvas) -> list[str]:
-    """What the three gates say at each bar; `no decision` where the bar is not valid."""
-    said = {gate: canvas.words[f"gate_{gate}"] for gate in GATES}
+    """What the gates say at each bar; `no decision` where the bar is not valid."""
+    said = {gate.name: canvas.words[gate.column] for gate in GATES}
     known: dict[tuple[str, ...], str] = {}
     words = []
     for valid, *verdicts in zip(canvas.valid.tolist(), *said.values(), strict=True):
@@ -117,4 +117,4 @@ def _verdicts(canvas: Canvas) -> list[str]:
 
 
 def _joined(verdicts: list[str]) -> str:
-    return "  ".join(f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATES, verdicts, strict=True))
+    return "  ".join(f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATE_NAMES, verdicts, strict=True))

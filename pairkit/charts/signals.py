@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pairkit.charts.canvas import BoolArray, Canvas, Trace, axis_name, milliseconds
-from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, BLOCKERS, Theme
-from pairkit.columns import GATES
+from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, SHOWN_BLOCKERS, Theme
+from pairkit.gates import GATES
 
 LANE_HALF = 0.34
 
@@ -52,7 +52,7 @@ def signal_title(canvas: Canvas) -> str:
     config, theme = canvas.config, canvas.theme
     parts = [f"<b>z</b>: entry ±{config.entry_z:g}, exit ±{config.exit_z:g}, stop ±{config.stop_z:g}",
              _sign(theme.long, "long", "▲"), _sign(theme.short, "short", "▼"), _sign(theme.text, "exit", "○")]
-    present = [name for name in BLOCKERS if (canvas.blocked_by == name).any()]
+    present = [name for name in SHOWN_BLOCKERS if (canvas.blocked_by == name).any()]
     if present:
         marks = "  ".join(_sign(theme.blocker[name], BLOCKER_WORDS[name], BLOCKER_MARKS[name][1]) for name in present)
         parts.append(f"<b>blocked by</b> {marks}")
@@ -77,7 +77,7 @@ def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:
 
 def _blocked_traces(canvas: Canvas, axis: int) -> list[Trace]:
     z, traces = canvas.column("z"), []
-    for name in BLOCKERS:
+    for name in SHOWN_BLOCKERS:
         on = canvas.blocked_by == name
         if on.any():
             marker = {"symbol": BLOCKER_MARKS[name][0], "size": 7, "color": canvas.theme.blocker[name],
@@ -108,7 +108,7 @@ def _trade_traces(canvas: Canvas, axis: int) -> list[Trace]:
 def gate_title(canvas: Canvas) -> str:
     """The title of the gate lanes, with a legend of their colours."""
     theme = canvas.theme
-    shut = "".join(f'<span style="color:{theme.blocker[gate]}">■</span>' for gate in GATES)
+    shut = "".join(f'<span style="color:{theme.blocker[gate.name]}">■</span>' for gate in GATES)
     return "   ".join(["<b>Gates</b>", _sign(theme.gate_open, "open", "■"), f"{shut} shut: no entry",
                        _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"),
                        _sign(theme.quiet_text, "off", "□")])
@@ -118,10 +118,10 @@ def gate_traces(canvas: Canvas, axis: int) -> list[Trace]:
     """One lane per gate, in the order of GATES from the top: boxes of what it says."""
     traces = []
     for lane, gate in enumerate(reversed(GATES)):
-        verdict = canvas.words[f"gate_{gate}"]
-        for name, on, color in _verdicts(verdict, canvas.valid, gate, canvas.theme):
+        verdict = canvas.words[gate.column]
+        for name, on, color in _verdicts(verdict, canvas.valid, gate.name, canvas.theme):
             if on.any():
-                box = canvas.band(axis, f"gate_{gate}_{name}", on, lane - LANE_HALF, lane + LANE_HALF, color)
+                box = canvas.band(axis, f"{gate.column}_{name}", on, lane - LANE_HALF, lane + LANE_HALF, color)
                 traces.append({**box, "line": {"width": 1, "color": canvas.theme.gate_unknown}} if name == "off" else box)
     return traces
 

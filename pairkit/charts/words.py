@@ -11,6 +11,9 @@ import pandas as pd
 
 from pairkit.columns import REASONS, STATES
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
+
+_GATES = {gate.name: gate for gate in GATES}
 
 
 def plain(text: str) -> str:
@@ -19,30 +22,29 @@ def plain(text: str) -> str:
 
 
 def blocker_of(reason: str) -> str:
-    """The one thing that blocked, or `several`: `adf`, `beta`, `vol`, `size`, `margin`."""
+    """The one thing that blocked, as in `columns.BLOCKERS`, or `several`."""
     return "several" if "+" in reason else reason
 
 
 def why_blocked(bar: Mapping[str, Any], config: StrategyConfig) -> str:
-    """All that blocked one bar of a run's frame, e.g. `ADF p 0.230 > 0.10; vol ratio 2.41 > 2`."""
+    """All that blocked one bar of a run's frame, e.g. `ADF p-value 0.230 > 0.10; vol ratio 2.41 > 2`."""
     return "; ".join(_why(part, bar, config) for part in str(bar["reason"]).split("+"))
 
 
 def _why(part: str, bar: Mapping[str, Any], config: StrategyConfig) -> str:
-    if part == "adf":
-        return _above("ADF p" if config.adf_calibrated else "ADF p uncalibrated", bar["adf_pvalue"], config.adf_max_pvalue)
-    if part == "beta":
-        if np.isfinite(bar["beta_lag"]) and bar["beta_lag"] <= 0:
-            return f"beta {bar['beta_lag']:.3g} is not above 0"
-        return _above("beta jump", bar["beta_jump"], config.max_beta_jump)
-    if part == "vol":
-        return _above("vol ratio", bar["vol_ratio"], config.max_vol_ratio)
-    return {"size": "lots round to 0 on a leg, or volatility is unknown",
-            "margin": "margin of the wanted lots is above equity"}.get(part, part)
+    gate = _GATES.get(part)
+    if gate is None:
+        return {"size": "lots round to 0 on a leg, or volatility is unknown",
+                "margin": "margin of the wanted lots is above equity"}.get(part, part)
+    if gate.above_zero is not None and np.isfinite(bar[gate.above_zero]) and bar[gate.above_zero] <= 0:
+        return f"{gate.label} {bar[gate.above_zero]:.3g} is not above 0"
+    what, value, limit = f"{gate.label} {gate.described(config)}", bar[gate.number], getattr(config, gate.limit)
+    beyond = ">" if gate.direction == "at most" else "<"
+    return f"{what} {_short(value)} {beyond} {limit:g}" if np.isfinite(value) else f"{what} not known (limit {limit:g})"
 
 
-def _above(what: str, value: float, limit: float) -> str:
-    return f"{what} {value:.3f} > {limit:g}" if np.isfinite(value) else f"{what} not known (limit {limit:g})"
+def _short(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 100.0 else f"{value:,.0f}"
 
 
 def decision(state: str, reason: str) -> str:

@@ -2,7 +2,7 @@
 
 1. Incomplete bars are left out: windows count complete bars, and "the bar before" is the complete bar before.
 2. The hedge ratio is estimated; all that follows uses the one of the bar before.
-3. Spread, z, hedged return, volatility, beta jump and stationarity follow from it.
+3. Spread, z, hedged return and volatility follow from it, and the numbers that the gates judge.
 4. The results are laid back on all bars, NaN on the incomplete ones.
 
 A p-value under `adf_null = calibrated` needs the null distribution of its statistic: `null_of` simulates it through the very
@@ -13,14 +13,17 @@ functions of this module, once a process for each set of settings that it depend
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.gates import GATES
 from pairkit.models.adjusted import Adjusted
 from pairkit.models.hedges import estimate_hedge, memory_bars
 from pairkit.models.null import NullTable, pvalues_under, simulate_null
@@ -30,7 +33,8 @@ from pairkit.models.windows import rolling_std, rolling_z
 FloatArray = NDArray[np.float64]
 _SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
 _TEST_FIELDS = ("adf_test", "adf_window", "adf_lags")
-_HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
+_LIQUIDITY_BARS = 20
+HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 
 
 class Indicators(NamedTuple):
@@ -49,6 +53,7 @@ class Indicators(NamedTuple):
     vol_ratio: FloatArray
     beta_jump: FloatArray
     adf_pvalue: FloatArray
+    median_volume: FloatArray
     valid: NDArray[np.bool_]
 
 
@@ -66,14 +71,34 @@ class Hedged(NamedTuple):
     beta_jump: FloatArray
 
 
+class GateNumber(NamedTuple):
+    """How the number that a gate judges is made.
+
+    `make` gives it on the complete bars, (T,). `settings` are those that it depends on, beside price_transform; `hedged` says
+    whether it depends on the settings of the group Hedge too, under a config. `whenever` is True for a number that every run
+    has, False for one that is NaN where no gate asks for it.
+    """
+
+    make: Callable[[Adjusted, Hedged, Callable[[int], FloatArray], StrategyConfig], FloatArray]
+    settings: tuple[str, ...]
+    hedged: Callable[[StrategyConfig], bool] = lambda _: True
+    whenever: bool = True
+
+
 def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     """The indicators of a pair under `config`."""
     hedged = hedge(adjusted, config)
-    vol = deviation(hedged, config.vol_window)
-    on_complete = {
-        **hedged._asdict(), "z": standing(hedged, config.z_window), "vol": vol,
-        "vol_ratio": vol / deviation(hedged, config.vol_baseline_window),
-        "adf_pvalue": adf_pvalue(hedged, config)}
+
+    @cache
+    def deviation_over(window: int) -> FloatArray:
+        return deviation(hedged, window)
+
+    on_complete = {**hedged._asdict(), "z": standing(hedged, config.z_window), "vol": deviation_over(config.vol_window)}
+    for gate in GATES:
+        made = GATE_NUMBERS[gate.number]
+        wanted = made.whenever or getattr(config, gate.switch)
+        on_complete[gate.number] = (made.make(adjusted, hedged, deviation_over, config) if wanted
+                                    else np.full(hedged.y.size, np.nan))
     columns = {name: on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
     return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
 
@@ -111,6 +136,26 @@ def adf_pvalue(hedged: Hedged, config: StrategyConfig) -> FloatArray:
     return mackinnon_pvalues(statistic, 2 if config.adf_test == "engle_granger" else 1)
 
 
+def median_volume(adjusted: Adjusted) -> FloatArray:
+    """(T,) median volume, lots, of the last 20 complete bars, of the leg that trades less; NaN where a volume is missing."""
+    volumes = pd.DataFrame(adjusted.market.volume[adjusted.complete])
+    medians: FloatArray = volumes.rolling(_LIQUIDITY_BARS).median().to_numpy()
+    return np.minimum(medians[:, 0], medians[:, 1])
+
+
+# By column of a run; every number that a gate judges is here (pairkit/gates.py).
+GATE_NUMBERS = {
+    "adf_pvalue": GateNumber(lambda _adjusted, hedged, _deviation, config: adf_pvalue(hedged, config),
+                             ("adf_test", "adf_null", "adf_window", "adf_lags"), lambda config: config.adf_test == "adf_spread"),
+    "beta_jump": GateNumber(lambda _adjusted, hedged, _deviation, _config: hedged.beta_jump, ()),
+    "vol_ratio": GateNumber(
+        lambda _adjusted, _hedged, deviation_over, config:
+        deviation_over(config.vol_window) / deviation_over(config.vol_baseline_window), ("vol_baseline_window", "vol_window")),
+    "median_volume": GateNumber(lambda adjusted, _hedged, _deviation, _config: median_volume(adjusted), (), lambda _: False,
+                                whenever=False),
+}
+
+
 def stationarity_statistic(y: FloatArray, x: FloatArray, config: StrategyConfig) -> FloatArray:
     """(T,) t-statistics of the stationarity test on two series without gaps: what a run makes its p-values of.
 
@@ -143,7 +188,7 @@ def null_of(config: StrategyConfig) -> NullTable:
     A pure function of the settings of the test, and for `adf_spread` of the hedge: the walks have a fixed seed. Takes half a
     second, seconds for long windows or a model that remembers, and nothing from the second time on.
     """
-    names = _TEST_FIELDS if config.adf_test == "engle_granger" else (*_TEST_FIELDS, *_HEDGE_FIELDS)
+    names = _TEST_FIELDS if config.adf_test == "engle_granger" else (*_TEST_FIELDS, *HEDGE_FIELDS)
     return _once(StrategyConfig(**{name: getattr(config, name) for name in names})).table()
 
 

@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 
 from pairkit.attribution import PARTS, attribute, by_year
 from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, write_whole
-from pairkit.columns import METRICS, MONEY, REASONS, unit_in
+from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import weakness
 from pairkit.errors import RunError
@@ -203,7 +203,7 @@ def _gates(run: BacktestRun) -> str:
             "above.")
         + html.table(by_reason(run, followed), shown=AMOUNTS, name="gate-ledger",
                      caption=f"Blocked trades by what blocked them ({run.pair.currency})", empty="Nothing was blocked.")
-        + html.paragraphs(" ".join(f"{gate}: {REASONS[gate]}" for gate in ("adf", "beta", "vol", "size", "margin")))
+        + html.paragraphs(" ".join(f"{gate}: {REASONS[gate]}" for gate in BLOCKERS))
         + "<h3>Each of them</h3>" + html.table(followed, shown=AMOUNTS, name="blocked-trades", empty="Nothing was blocked."))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pairkit.columns import GATES
+from pairkit.gates import GATES, Gate
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.run import run_backtest
@@ -65,8 +65,8 @@ def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
 
 def gates_off(run: BacktestRun) -> pd.DataFrame:
     """The run as it is, with each gate that is on turned off, and with all off: net result, and what that changes."""
-    on = [gate for gate in GATES if getattr(run.config, f"{gate}_gate")]
-    variants = {"as run": run, **{f"without {gate}": _without(run, [gate]) for gate in on}}
+    on = [gate for gate in GATES if getattr(run.config, gate.switch)]
+    variants = {"as run": run, **{f"without {gate.name}": _without(run, [gate]) for gate in on}}
     if len(on) > 1:
         variants["without any gate"] = _without(run, on)
     ours = _net(run)
@@ -75,8 +75,8 @@ def gates_off(run: BacktestRun) -> pd.DataFrame:
          "sharpe": other.metrics["sharpe"], "max_drawdown": other.metrics["max_drawdown"]} for name, other in variants.items()])
 
 
-def _without(run: BacktestRun, gates: list[str]) -> BacktestRun:
-    return run_backtest(run.pair, run.config.replace(**{f"{gate}_gate": False for gate in gates}))
+def _without(run: BacktestRun, gates: list[Gate]) -> BacktestRun:
+    return run_backtest(run.pair, run.config.replace(**{gate.switch: False for gate in gates}))
 
 
 def _net(run: BacktestRun) -> float:
@@ -107,7 +107,6 @@ def _with_open_gates(run: BacktestRun, t: int) -> Ledger:
     """The engine from row t on, with a new book, all gates open on that bar and as they were afterwards."""
     market = Market._make(values[t:].copy() for values in run.adjusted.market)  # copies: a kernel compiles anew for what
     indicators = Indicators._make(values[t:].copy() for values in run.indicators)  # cannot be written
-    gates = Gates._make(verdict[t:].copy() for verdict in run.gates)
-    for verdict in gates:
-        verdict[0] = OFF if verdict[0] == OFF else OPEN
+    gates = Gates(run.gates.verdicts[t:].copy())
+    gates.verdicts[0] = np.where(gates.verdicts[0] == OFF, OFF, OPEN)
     return trade(run.pair, market, indicators, gates, run.config)

@@ -29,7 +29,7 @@ from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Rows, done_in_slices
 from pairkit.research.spoiled_bars import KINDS, check_glitches, draw_glitches, spoil
-from pairkit.trading.engine import Signals, rules_of, tally_many, tape_of, terms_of
+from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
 from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]
@@ -188,10 +188,9 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
     """The figures of both variants, in the order of _COLUMNS."""
     adjusted = adjust(pair, config.price_transform)
     indicators = indicate(adjusted, config)
-    signals = Signals(**{name: getattr(indicators, name) for name in Signals._fields})
     rules = rules_of(config, len(_VARIANTS))
     rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
-    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals, rules)
+    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals_of(indicators), rules)
     figures = tallies[:, [TALLY.index(name) for name in ("trades", "costs", "equity", "on_hold")]]
     figures[:, _FIGURES.index("net")] -= config.capital
     return np.append(np.float64(injected), figures)

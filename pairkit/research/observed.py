@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.errors import RunError
+from pairkit.gates import GATES
 from pairkit.metrics import drawdown
 from pairkit.pair import Leg
 from pairkit.run import BacktestRun
@@ -83,8 +84,8 @@ def _run_columns(run: BacktestRun) -> dict[str, Array]:
     """The columns of `run.frame`, without the cost of making it, and the contracts."""
     ledger, gates = run.ledger, run.gates
     return {
-        **run.indicators._asdict(), "gate_adf": _VERDICTS[gates.adf], "gate_beta": _VERDICTS[gates.beta],
-        "gate_vol": _VERDICTS[gates.vol], "state": _STATES[ledger.state], "reason": _REASONS[ledger.reason],
+        **run.indicators._asdict(), **{gate.column: _VERDICTS[gates.of(gate.name)] for gate in GATES},
+        "state": _STATES[ledger.state], "reason": _REASONS[ledger.reason],
         "position": ledger.position, "lots_y": ledger.lots[:, 0], "lots_x": ledger.lots[:, 1], "pnl": ledger.pnl,
         "cost": ledger.cost, "equity": ledger.equity, "drawdown": drawdown(ledger.equity, run.config.capital),
         "deferred": ledger.deferred, "contract_y": _contracts(run.pair.y), "contract_x": _contracts(run.pair.x)}

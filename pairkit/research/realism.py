@@ -27,6 +27,7 @@ from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import MONEY, Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
+from pairkit.gates import GATES
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, Market, adjust
 from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
@@ -183,7 +184,7 @@ class _Ladder:
     def _config(self, taken: frozenset[str]) -> StrategyConfig:
         paper: dict[str, dict[str, Any]] = {
             "next_bar": {"fill": "open"}, "whole_lots": {"whole_lots": False}, "slippage": {"slippage_ticks": 0.0},
-            "fees": {"fee_multiplier": 0.0}, "gates": {"adf_gate": False, "beta_gate": False, "vol_gate": False}}
+            "fees": {"fee_multiplier": 0.0}, "gates": {gate.switch: False for gate in GATES}}
         changes: dict[str, Any] = {}
         for step, fields in paper.items():
             changes |= fields if step not in taken else {}

@@ -7,23 +7,34 @@ the bit those that a single run makes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
 from pairkit.models.adjusted import Adjusted, adjust
-from pairkit.models.indicators import Hedged, adf_pvalue, deviation, hedge, is_valid, on_all_bars, standing
+from pairkit.models.indicators import (
+    GATE_NUMBERS,
+    HEDGE_FIELDS,
+    Hedged,
+    deviation,
+    hedge,
+    is_valid,
+    on_all_bars,
+    standing,
+)
 from pairkit.pair import PairFrame
 from pairkit.trading.engine import Signals, tape_of
+from pairkit.trading.gates import gate_numbers
 
 FloatArray = NDArray[np.float64]
-_HEDGE_FIELDS = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
-_ADF_FIELDS = ("adf_test", "adf_null", "adf_window", "adf_lags")
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
-INDICATOR_FIELDS = (*_HEDGE_FIELDS, *_ADF_FIELDS, "vol_baseline_window", "vol_window", "z_window")
+INDICATOR_FIELDS = tuple(dict.fromkeys(
+    (*HEDGE_FIELDS, *(name for gate in GATES for name in GATE_NUMBERS[gate.number].settings), "vol_window", "z_window")))
 _KEPT_VALUES = 200_000  # of each stage's results, per thread
 
 
@@ -44,32 +55,33 @@ class Stages:
         """The market as the engine reads it, after `price_transform`."""
         return self._transformed(transform).tape
 
-    def signals(self, config: StrategyConfig, *, with_adf: bool) -> Signals:
-        """What decisions are made of; without `with_adf`, p-values of NaN in place of those that nobody asks for."""
+    def signals(self, config: StrategyConfig, *, gates: Collection[str]) -> Signals:
+        """What decisions are made of; for gates that are not named among `gates`, numbers of NaN."""
         adjusted = self._transformed(config.price_transform).adjusted
-        hedging = tuple(getattr(config, name) for name in _HEDGE_FIELDS)
+        hedging = tuple(getattr(config, name) for name in HEDGE_FIELDS)
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
 
-        def std(window: int) -> FloatArray:
-            return deviation(hedged, window)
+        def deviation_over(window: int) -> FloatArray:
+            array: FloatArray = self._once("deviation", (hedging, window), lambda: deviation(hedged, window))
+            return array
 
         def laid(name: str, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
             array: FloatArray = self._once(name, key, lambda: on_all_bars(make(), adjusted.complete))
             return array
 
         beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
-        vol_key, base_key = (hedging, config.vol_window), (hedging, config.vol_baseline_window)
-        vol = self._once("vol", vol_key, lambda: std(config.vol_window))
-        base = self._once("base", base_key, lambda: std(config.vol_baseline_window))
         z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
-        # the legs' test knows no hedge, so it outlives a change of it
-        tested = config.price_transform if config.adf_test == "engle_granger" else hedging
-        adf_key = (tested, *(getattr(config, name) for name in _ADF_FIELDS))
-        return Signals(
-            z=z, beta_lag=beta_lag, vol=laid("vol_all", vol_key, lambda: vol), valid=is_valid(z, beta_lag),
-            adf_pvalue=laid("adf", adf_key, lambda: adf_pvalue(hedged, config)) if with_adf else np.full(z.size, np.nan),
-            beta_jump=laid("beta_jump", hedging, lambda: hedged.beta_jump),
-            vol_ratio=laid("vol_ratio", (vol_key, base_key), lambda: vol / base))
+        vol = laid("vol", (hedging, config.vol_window), lambda: deviation_over(config.vol_window))
+        columns = {"beta_lag": beta_lag}
+        for gate in GATES:
+            number = GATE_NUMBERS[gate.number]
+            # a number that knows no hedge outlives a change of it
+            key = (hedging if number.hedged(config) else config.price_transform,
+                   *(getattr(config, name) for name in number.settings))
+            columns[gate.number] = (laid(gate.number, key, partial(number.make, adjusted, hedged, deviation_over, config))
+                                    if gate.name in gates else np.full(z.size, np.nan))
+        return Signals(z=z, beta_lag=beta_lag, vol=vol, valid=is_valid(z, beta_lag),
+                       gate_numbers=gate_numbers(columns.__getitem__))
 
     def _transformed(self, transform: Any) -> _Transformed:
         def make() -> _Transformed:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pairkit.columns import METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.gates import GATES
 from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
 from pairkit.pair import PairFrame
 from pairkit.research.executors import Progress, done_in_slices
@@ -32,7 +33,7 @@ from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
-_CALL_FIELDS = ("adf_gate", "adf_max_pvalue", "beta_gate", "max_beta_jump", "vol_gate", "max_vol_ratio", "stop_z", "entry_z")
+_CALL_FIELDS = (*(name for gate in GATES for name in (gate.switch, gate.limit)), "stop_z", "entry_z")
 _COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 
@@ -121,8 +122,8 @@ def tally_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_
         group = rows[first:last]
         config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
         changes = trials.columns(group)
-        with_adf = bool(np.any(changes.get("adf_gate", config.adf_gate)))
-        signals = Signals._make(values[first_bar:] for values in stages.signals(config, with_adf=with_adf))
+        asked = {gate.name for gate in GATES if np.any(changes.get(gate.switch, getattr(config, gate.switch)))}
+        signals = Signals._make(values[first_bar:] for values in stages.signals(config, gates=asked))
         tallies[first:last] = tally_many(stages.tape(config.price_transform)[first_bar:], terms, signals,
                                          rules_of(config, len(group), changes))
     return tallies

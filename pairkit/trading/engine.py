@@ -12,7 +12,7 @@ from pairkit.config import StrategyConfig
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
-from pairkit.trading.gates import Gates
+from pairkit.trading.gates import Gates, gate_limits, gate_numbers
 from pairkit.trading.loop import BAR, RULES, TERMS, as_records, lay_tape, play_many, play_one, size_lots
 
 FloatArray = NDArray[np.float64]
@@ -22,15 +22,14 @@ _SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  
 
 
 class Signals(NamedTuple):
-    """The indicators that decisions are made of, (T,) each; `valid` is bool."""
+    """The indicators that decisions are made of, (T,) each; `valid` is bool, `gate_numbers` (T, gates) as `gate_numbers` lays
+    them (trading/gates.py)."""
 
     z: FloatArray
     beta_lag: FloatArray
     vol: FloatArray
     valid: NDArray[np.bool_]
-    adf_pvalue: FloatArray
-    beta_jump: FloatArray
-    vol_ratio: FloatArray
+    gate_numbers: FloatArray
 
 
 class Ledger(NamedTuple):
@@ -43,7 +42,7 @@ class Ledger(NamedTuple):
     """
 
     state: NDArray[np.int8]
-    reason: NDArray[np.int8]
+    reason: NDArray[np.int16]
     position: IntArray
     lots: FloatArray
     pnl: FloatArray
@@ -65,6 +64,12 @@ def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates,
                             indicators.vol, indicators.valid, gates.shut_bits()))
 
 
+def signals_of(indicators: Indicators) -> Signals:
+    """What a run's indicators give for decisions."""
+    return Signals(z=indicators.z, beta_lag=indicators.beta_lag, vol=indicators.vol, valid=indicators.valid,
+                   gate_numbers=gate_numbers(lambda name: getattr(indicators, name)))
+
+
 def terms_of(pair: PairFrame) -> NDArray[np.void]:
     """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
     specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
@@ -78,9 +83,16 @@ def terms_of(pair: PairFrame) -> NDArray[np.void]:
 def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
     rules, changes = as_records(np.zeros(runs, RULES)), changes or {}
+
+    def setting(field: str) -> Any:
+        return changes.get(field, getattr(config, field))
+
     for name in RULES.names or ():
+        if name == "gate_limits":
+            rules[name] = gate_limits(setting)
+            continue
         field, as_true = _SPELT.get(name, (name, None))
-        value = changes.get(field, getattr(config, field))
+        value = setting(field)
         rules[name] = value if as_true is None else value == as_true
     return rules
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit.columns import GATES, REASONS, RUN_COLUMNS, STATES
+from pairkit.columns import REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, RunError
+from pairkit.gates import GATES, number
 from pairkit.market.daily import day_of
 from pairkit.trading.engine import FloatArray, size, terms_of
 from pairkit.trading.gates import VERDICTS
@@ -29,7 +30,7 @@ from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
-_SHOWN_INPUTS = ("y", "x", "beta_lag", "spread", "z", "vol", "vol_ratio", "beta_jump", "adf_pvalue", "valid")
+_SHOWN_INPUTS = ("y", "x", "beta_lag", "spread", "z", "vol", *(gate.number for gate in GATES), "valid")
 
 
 @dataclass(frozen=True)
@@ -297,31 +298,24 @@ def _why_not_valid(run: BacktestRun, t: int) -> str:
 
 def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
     meaning = {column.name: column for column in RUN_COLUMNS}
-    rows = [(f"close {spec.code}", _number(leg.close[t]), "quote", "Last price of the session.")
+    rows = [(f"close {spec.code}", number(leg.close[t]), "quote", "Last price of the session.")
             for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))]
     for name in _SHOWN_INPUTS:
         value = getattr(run.indicators, name)[t]
-        shown = ("yes" if value else "no") if name == "valid" else _number(value)
+        shown = ("yes" if value else "no") if name == "valid" else number(value)
         rows.append((name, shown, meaning[name].unit, meaning[name].meaning))
     return pd.DataFrame(rows, columns=["input", "value", "unit", "meaning"])
 
 
 def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
     """What each gate needs to be open, with the bar's number in it."""
-    config, seen = run.config, run.indicators
-    return {
-        "adf": f"{_pvalue_of(config)} {_number(seen.adf_pvalue[t])} <= {config.adf_max_pvalue:g}",
-        "beta": f"jump {_number(seen.beta_jump[t])} <= {config.max_beta_jump:g}, beta {_number(seen.beta_lag[t])} > 0",
-        "vol": f"ratio {_number(seen.vol_ratio[t])} <= {config.max_vol_ratio:g}"}
-
-
-def _pvalue_of(config: StrategyConfig) -> str:
-    return "p-value" if config.adf_calibrated else "uncalibrated p-value"
+    bar = {name: values[t] for name, values in run.indicators._asdict().items()}
+    return {gate.name: gate.needed(bar, run.config) for gate in GATES}
 
 
 def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
     compared = _gates_compared(run, t)
-    rows = [(gate, compared[gate], VERDICTS[getattr(run.gates, gate)[t]]) for gate in GATES]
+    rows = [(gate.name, compared[gate.name], VERDICTS[run.gates.of(gate.name)[t]]) for gate in GATES]
     return pd.DataFrame(rows, columns=["gate", "is open while", "verdict"])
 
 
@@ -391,7 +385,3 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
 def _money(value: float) -> str:
     """Whole money; n/a where a close that it needs is missing."""
     return f"{value:,.0f}" if np.isfinite(value) else "n/a"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.6g}" if np.isfinite(value) else "n/a"

@@ -24,19 +24,21 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from pairkit._jit import kernel, lean_step
-from pairkit.columns import GATES, STATES
+from pairkit.columns import STATES
+from pairkit.gates import GATE_NAMES
 from pairkit.models.adjusted import Market
 from pairkit.pair import NO_CONTRACT
 
 STATE_NAMES = tuple(STATES)
 FLAT, BLOCKED, COOLDOWN, ENTERING, LONG, SHORT, HOLD, EXITING = range(8)
 
-# A reason below 8 is a set of shut gates, in the bits of Gates.shut_bits; the others follow.
-_GATE_SETS = tuple("+".join(gate for bit, gate in enumerate(GATES) if bits >> bit & 1) for bits in range(8))
+# The first reasons are the sets of shut gates, in the bits of Gates.shut_bits; the others follow.
+_GATES = len(GATE_NAMES)
+_GATE_SETS = tuple("+".join(gate for bit, gate in enumerate(GATE_NAMES) if bits >> bit & 1) for bits in range(1 << _GATES))
 REASON_NAMES = (*_GATE_SETS, "invalid", "no_signal", "cooldown", "rearm", "size", "margin", "entry", "in_position",
                 "target", "stop_z", "max_loss", "max_holding", "margin_call", "stale", "expiry")
 (INVALID, NO_SIGNAL, COOLING, REARM, SIZE, MARGIN, ENTRY, IN_POSITION,
- TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE, EXPIRY) = range(8, 23)
+ TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE, EXPIRY) = range(len(_GATE_SETS), len(REASON_NAMES))
 NOTHING = 0  # no order waits; 0 is no reason of its own
 
 _TRADING_DAYS = 252
@@ -58,15 +60,15 @@ BAR = np.dtype([*_of_both(np.dtype([(name, "i8" if name in ("contract", "terms")
 TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "fee_close_today",
                                             "margin_rate", "one_group")])
 
-# The settings, one record a run; not those of the indicators behind z and the gates. A fraction of
-# `max_invalid_days` means from the first invalid bar on; no config can hold one (research/glitches.py asks for it).
+# The settings, one record a run; not those of the indicators behind z and the gates, of which there is what opens each
+# (trading/gates.py). A fraction of `max_invalid_days` means from the first invalid bar on; no config can hold one
+# (research/glitches.py asks for it).
 RULES = np.dtype([
-    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"), ("adf_gate", "?"),
-    ("beta_gate", "?"), ("vol_gate", "?"), ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("adf_max_pvalue", "f8"),
-    ("max_beta_jump", "f8"), ("max_vol_ratio", "f8"), ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"),
-    ("max_participation", "f8"), ("max_loss", "f8"),
-    ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"),
-    ("cooldown_days", "i8"), ("max_invalid_days", "f8")])
+    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"),
+    ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("gate_limits", "f8", (_GATES,)),
+    ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"), ("max_participation", "f8"), ("max_loss", "f8"),
+    ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"), ("cooldown_days", "i8"),
+    ("max_invalid_days", "f8")])
 
 # Sums over the bars from the first valid one: of returns on capital and their powers (`rr_below`: the squares of those below 0),
 # of costs, of what was traded (`traded` CNY; `tick_money`, the CNY of one tick on all of it), of margin at the closes, counts of
@@ -541,7 +543,7 @@ def _count_invalid(book, valid):
 def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
     """One run, bar by bar: the columns of a `Ledger` (trading/engine.py), in their order."""
     bars = z.size
-    state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int8)
+    state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int16)
     position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
     pnl_on, cost_on, equity_on = np.zeros(bars), np.zeros(bars), np.zeros(bars)
     deferred = np.zeros(bars, np.bool_)
@@ -643,12 +645,18 @@ def _find_candidates(tape, signals, lowest_entry):
 
 
 @lean_step
+def _same_limits(a, b):
+    same = True
+    for gate in range(_GATES):
+        same = same and a[gate] == b[gate]
+    return same
+
+
+@lean_step
 def _call_alike(a, b):
     """Whether two runs' rules make the same candidates call, with the same gates shut."""
     return (a.entry_z == b.entry_z and a.stop_z == b.stop_z
-            and a.adf_gate == b.adf_gate and a.adf_max_pvalue == b.adf_max_pvalue
-            and a.beta_gate == b.beta_gate and a.max_beta_jump == b.max_beta_jump
-            and a.vol_gate == b.vol_gate and a.max_vol_ratio == b.max_vol_ratio)
+            and _same_limits(a.gate_limits, b.gate_limits))
 
 
 @lean_step
@@ -663,12 +671,10 @@ def _size_alike(a, b):
 def _shut_at(signals, rules, t):
     """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
     shut = 0
-    if rules.adf_gate and not signals.adf_pvalue[t] <= rules.adf_max_pvalue:
-        shut += 1
-    if rules.beta_gate and not (signals.beta_jump[t] <= rules.max_beta_jump and signals.beta_lag[t] > 0.0):
-        shut += 2
-    if rules.vol_gate and not signals.vol_ratio[t] <= rules.max_vol_ratio:
-        shut += 4
+    for gate in range(_GATES):
+        limit = rules.gate_limits[gate]
+        if limit != np.inf and not signals.gate_numbers[t, gate] <= limit:
+            shut += 1 << gate
     return shut
 
 

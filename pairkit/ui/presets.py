@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairkit.gates import GATES
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -29,7 +31,7 @@ PRESETS: dict[str, Preset] = {
         {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40}),
     "No gates": Preset(
         "Every signal is traded: shows what the gates are worth.",
-        {"adf_gate": False, "beta_gate": False, "vol_gate": False}),
+        {gate.switch: False for gate in GATES}),
 }
 CUSTOM = "Custom"
 

@@ -42,7 +42,8 @@ def twin_run(pair: PairFrame, config: StrategyConfig) -> TwinRun:
     bars = {"y": bars_of(pair.y, log), "x": bars_of(pair.x, log)}
     complete = complete_rows(bars)
     series = {leg: adjusted(bars[leg], log) for leg in bars}
-    return play(pair, config, bars, measure(series, complete, config))
+    volumes = {leg: [bar["volume"] for bar in bars[leg]] for leg in bars}
+    return play(pair, config, bars, measure(series, complete, config, volumes))
 
 
 def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], indicators: dict[str, list[Any]]) -> TwinRun:

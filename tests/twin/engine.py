@@ -283,7 +283,7 @@ class Engine:
             return "FLAT", "no_signal"
         if config.rearm and last and last["reason"] != "target" and last["side"] == side and not last["came_back"]:
             return "COOLDOWN", "rearm"
-        shut = [gate for gate in ("adf", "beta", "vol") if self.now[f"gate_{gate}"] == "shut"]
+        shut = [gate for gate in ("adf", "beta", "vol", "liquidity") if self.now[f"gate_{gate}"] == "shut"]
         if shut:
             return "BLOCKED", "+".join(shut)
         lots = self._size(side)

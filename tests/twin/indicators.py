@@ -12,6 +12,7 @@ import warnings
 from bisect import bisect_right
 from functools import lru_cache
 from math import fsum, inf, isfinite, log, nan, sqrt
+from statistics import median
 
 import numpy as np
 from statsmodels.tools.sm_exceptions import CollinearityWarning
@@ -26,7 +27,9 @@ LEAST_BETA = 0.05
 Values = list[float]
 
 
-def measure(series: dict[str, Values], complete: list[int], config: StrategyConfig) -> dict[str, list[object]]:
+def measure(
+    series: dict[str, Values], complete: list[int], config: StrategyConfig, volumes: dict[str, Values]
+) -> dict[str, list[object]]:
     """Every indicator column of a run, on the pair's rows."""
     y, x = ([series[leg][row] for row in complete] for leg in ("y", "x"))
     if config.hedge_model == "fixed":
@@ -45,7 +48,8 @@ def measure(series: dict[str, Values], complete: list[int], config: StrategyConf
     columns: dict[str, Values] = {
         "y": y, "x": x, "alpha": alpha, "beta": beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag, "spread": spread,
         "z": z, "hedged_return": hedged_return, "vol": vol, "vol_ratio": [vol[t] / baseline[t] for t in bars],
-        "beta_jump": beta_jumps(beta), "adf_pvalue": pvalues(y, x, spread, config)}
+        "beta_jump": beta_jumps(beta), "adf_pvalue": pvalues(y, x, spread, config),
+        "median_volume": thinner_volumes([[volumes[leg][row] for row in complete] for leg in ("y", "x")], config)}
     laid: dict[str, list[object]] = {name: list(_on_rows(values, complete, len(series["y"]))) for name, values in columns.items()}
     laid["valid"] = [isfinite(a) and isfinite(b) for a, b in zip(laid["z"], laid["beta_lag"], strict=True)]
     return laid | gates(laid, config)
@@ -60,16 +64,24 @@ def _on_rows(values: Values, complete: list[int], rows: int) -> Values:
 
 def gates(columns: dict[str, list[object]], config: StrategyConfig) -> dict[str, list[str]]:
     """Open or shut on every valid bar, shut on others, off where the switch is."""
-    verdicts = {"gate_adf": [], "gate_beta": [], "gate_vol": []}
-    names = ("valid", "adf_pvalue", "beta_jump", "beta_lag", "vol_ratio")
-    for valid, pvalue, jump, beta_lag, ratio in zip(*(columns[name] for name in names), strict=True):
+    verdicts = {"gate_adf": [], "gate_beta": [], "gate_vol": [], "gate_liquidity": []}
+    names = ("valid", "adf_pvalue", "beta_jump", "beta_lag", "vol_ratio", "median_volume")
+    for valid, pvalue, jump, beta_lag, ratio, lots in zip(*(columns[name] for name in names), strict=True):
         for gate, switch, passes in (
             ("gate_adf", config.adf_gate, pvalue <= config.adf_max_pvalue),
             ("gate_beta", config.beta_gate, jump <= config.max_beta_jump and beta_lag > 0),
             ("gate_vol", config.vol_gate, ratio <= config.max_vol_ratio),
+            ("gate_liquidity", config.liquidity_gate, lots >= config.min_volume_lots),
         ):
             verdicts[gate].append("off" if not switch else "open" if valid and passes else "shut")
     return verdicts
+
+
+def thinner_volumes(legs: list[Values], config: StrategyConfig) -> Values:
+    """The smaller of the two legs' median volumes of 20 bars; NaN where a volume is missing, or nobody asks."""
+    windows = [[full_window(leg, t, 20) for t in range(len(leg))] for leg in legs]
+    return [nan if y is None or x is None or not config.liquidity_gate else min(median(y), median(x))
+            for y, x in zip(*windows, strict=True)]
 
 
 def full_window(values: Values, t: int, window: int) -> Values | None:

@@ -1,0 +1,79 @@
+"""The gates: what must hold for an entry to be allowed, whatever z says, each declared once (docs/semantics.md 3).
+
+A gate compares one number of a bar with one limit of the config. Its line names both, its switch, and the words for it; from it
+come the run's column, the bit and the reason of a blocked bar, the verdicts of a run and of a sweep, the trace, the chart's lane
+and colour, the presets and the report. A number that is NaN shuts its gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Literal
+
+from pairkit.config import StrategyConfig
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate.
+
+    `name` gives it its reason, its column `gate_<name>` and its switch `<name>_gate`. `number` is the column that is compared, as
+    `direction` says, with the setting `limit`. `above_zero` names a column that must be above 0 too. `subject` is what a sentence
+    calls the gate, `label` what a chart does, and `number_label` what both call the number. `doubt` says, under a config, why the
+    number is not what it seems.
+    """
+
+    name: str
+    number: str
+    limit: str
+    direction: Literal["at most", "at least"]
+    subject: str
+    label: str
+    number_label: str
+    above_zero: str | None = None
+    doubt: Callable[[StrategyConfig], str] = lambda _: ""
+
+    @property
+    def switch(self) -> str:
+        """The setting that turns the gate on."""
+        return f"{self.name}_gate"
+
+    @property
+    def column(self) -> str:
+        """The run's column with its verdicts."""
+        return f"gate_{self.name}"
+
+    @property
+    def sign(self) -> str:
+        """The comparison that opens it, as a formula has it."""
+        return "<=" if self.direction == "at most" else ">="
+
+    def described(self, config: StrategyConfig) -> str:
+        """What the number is called under a config, with the doubt that it deserves."""
+        doubt = self.doubt(config)
+        return f"{doubt} {self.number_label}" if doubt else self.number_label
+
+    def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
+        """What the gate needs to be open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
+        said = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
+        return said if self.above_zero is None else f"{said}, {self.above_zero} {number(bar[self.above_zero])} > 0"
+
+
+def number(value: float) -> str:
+    """A figure of a bar in six digits; n/a where there is none."""
+    return f"{value:,.6g}" if isfinite(value) else "n/a"
+
+
+def _uncalibrated(config: StrategyConfig) -> str:
+    return "" if config.adf_calibrated else "uncalibrated"
+
+
+GATES = (
+    Gate("adf", "adf_pvalue", "adf_max_pvalue", "at most", "stationarity gate", "ADF", "p-value", doubt=_uncalibrated),
+    Gate("beta", "beta_jump", "max_beta_jump", "at most", "hedge stability gate", "beta", "jump", above_zero="beta_lag"),
+    Gate("vol", "vol_ratio", "max_vol_ratio", "at most", "volatility gate", "vol", "ratio"),
+    Gate("liquidity", "median_volume", "min_volume_lots", "at least", "liquidity gate", "volume", "median"),
+)
+GATE_NAMES = tuple(gate.name for gate in GATES)
