@@ -50,7 +50,7 @@ def product(pair: PairFrame, config: StrategyConfig, given: dict[str, list[Any]]
     nothing = np.full(len(pair), np.nan)
     known = {name: np.array(given[name]) for name in ("z", "beta_lag", "vol", "valid")}
     indicators = Indicators(**{**dict.fromkeys(Indicators._fields, nothing), **known})
-    gates = Gates(np.array([[VERDICTS.index(v) for v in given[gate.column]] for gate in GATES], dtype=np.int8).T)
+    gates = Gates(np.array([[VERDICTS.index(v) for v in given[gate.column]] for gate in GATES], dtype=np.int8))
     adjusted = adjust(pair, config.price_transform)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
     return BacktestRun(pair, config, adjusted, indicators, gates, ledger, measure(ledger.tally, config.capital))

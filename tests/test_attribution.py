@@ -71,7 +71,7 @@ def test_a_blocked_entry_is_followed_by_the_runs_own_rules(demo):
     for row in followed[followed["outcome"] == "closed"].itertuples():
         t = int(demo.pair.trade_date.searchsorted(row.decided))
         gates = Gates(np.array(demo.gates.verdicts))
-        gates.verdicts[t] = OPEN
+        gates.verdicts[:, t] = OPEN
         market = demo.adjusted.market._replace(**{k: np.array(v) for k, v in demo.adjusted.market._asdict().items()})
         indicators = demo.indicators._replace(**{k: np.array(v) for k, v in demo.indicators._asdict().items()})
         ledger = trade(demo.pair, market, indicators, gates, demo.config)

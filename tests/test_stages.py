@@ -18,7 +18,7 @@ from tests.pairs import SEEDS, draw_config, draw_pair
 def assert_signals_of_a_run(stages: Stages, config) -> None:
     indicators = run_backtest(stages.pair, config.replace(liquidity_gate=True)).indicators
     signals = stages.signals(config, gates=GATE_NAMES)
-    for name, values in signals_of(indicators)._asdict().items():
+    for name, values in signals_of(lambda name: getattr(indicators, name))._asdict().items():
         assert np.array_equal(values, getattr(signals, name), equal_nan=values.dtype != bool), name
 
 

@@ -96,7 +96,7 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
     changes = {"entry_z": rng.uniform(0.5, 1.2, 40), "capital": rng.choice([2e4, 1e5, 1e6], 40),
                "cooldown_days": rng.integers(0, 4, 40), "max_vol_ratio": np.sort(rng.choice([1.0, 2.0, 9.0], 40)),
                "max_holding_days": rng.integers(1, 9, 40)}
-    signals = signals_of(wild)
+    signals = signals_of(lambda name: getattr(wild, name))
     tallies = tally_many(tape_of(run.adjusted.market), terms_of(pair), signals, rules_of(base, 40, changes))
     for k, tally in enumerate(tallies):
         config = base.replace(**{name: values[k].item() for name, values in changes.items()})

@@ -21,7 +21,7 @@ from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.run import run_backtest
 from pairkit.trading.engine import Ledger, trade
-from pairkit.trading.gates import OFF, OPEN, Gates
+from pairkit.trading.gates import OFF, OPEN
 from pairkit.trading.loop import BLOCKED, MARGIN, REASON_NAMES, SIZE
 
 if TYPE_CHECKING:
@@ -107,6 +107,6 @@ def _with_open_gates(run: BacktestRun, t: int) -> Ledger:
     """The engine from row t on, with a new book, all gates open on that bar and as they were afterwards."""
     market = Market._make(values[t:].copy() for values in run.adjusted.market)  # copies: a kernel compiles anew for what
     indicators = Indicators._make(values[t:].copy() for values in run.indicators)  # cannot be written
-    gates = Gates(run.gates.verdicts[t:].copy())
-    gates.verdicts[0] = np.where(gates.verdicts[0] == OFF, OFF, OPEN)
+    gates = run.gates.since(t)
+    gates.verdicts[:, 0] = np.where(gates.verdicts[:, 0] == OFF, OFF, OPEN)
     return trade(run.pair, market, indicators, gates, run.config)

@@ -190,7 +190,7 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
     indicators = indicate(adjusted, config)
     rules = rules_of(config, len(_VARIANTS))
     rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
-    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals_of(indicators), rules)
+    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals_of(lambda name: getattr(indicators, name)), rules)
     figures = tallies[:, [TALLY.index(name) for name in ("trades", "costs", "equity", "on_hold")]]
     figures[:, _FIGURES.index("net")] -= config.capital
     return np.append(np.float64(injected), figures)

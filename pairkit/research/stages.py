@@ -28,8 +28,7 @@ from pairkit.models.indicators import (
     standing,
 )
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import Signals, tape_of
-from pairkit.trading.gates import gate_numbers
+from pairkit.trading.engine import Signals, signals_of, tape_of
 
 FloatArray = NDArray[np.float64]
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
@@ -72,7 +71,7 @@ class Stages:
         beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
         z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
         vol = laid("vol", (hedging, config.vol_window), lambda: deviation_over(config.vol_window))
-        columns = {"beta_lag": beta_lag}
+        columns: dict[str, Any] = {"z": z, "beta_lag": beta_lag, "vol": vol, "valid": is_valid(z, beta_lag)}
         for gate in GATES:
             number = GATE_NUMBERS[gate.number]
             # a number that knows no hedge outlives a change of it
@@ -80,8 +79,7 @@ class Stages:
                    *(getattr(config, name) for name in number.settings))
             columns[gate.number] = (laid(gate.number, key, partial(number.make, adjusted, hedged, deviation_over, config))
                                     if gate.name in gates else np.full(z.size, np.nan))
-        return Signals(z=z, beta_lag=beta_lag, vol=vol, valid=is_valid(z, beta_lag),
-                       gate_numbers=gate_numbers(columns.__getitem__))
+        return signals_of(columns.__getitem__)
 
     def _transformed(self, transform: Any) -> _Transformed:
         def make() -> _Transformed:

@@ -17,7 +17,7 @@ from pairkit.models.adjusted import Market, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.pair import PairFrame
 from pairkit.trading.engine import Ledger, trade
-from pairkit.trading.gates import Gates, judge
+from pairkit.trading.gates import judge
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def run_rows(pair: PairFrame, config: StrategyConfig, first: int, stop: int) -> 
     gates = judge(indicators, config)
     ledger = trade(part, Market._make(column[first:] for column in adjusted.market),
                    Indicators._make(column[first:] for column in indicators),
-                   Gates._make(column[first:] for column in gates), config)
+                   gates.since(first), config)
     net: FloatArray = ledger.pnl - ledger.cost
     if len(net):
         net[-1] -= _closing_cost(part, config, ledger)

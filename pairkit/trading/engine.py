@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
 from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
-from pairkit.trading.gates import Gates, gate_limits, gate_numbers
+from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import BAR, RULES, TERMS, as_records, lay_tape, play_many, play_one, size_lots
 
 FloatArray = NDArray[np.float64]
@@ -22,8 +23,8 @@ _SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  
 
 
 class Signals(NamedTuple):
-    """The indicators that decisions are made of, (T,) each; `valid` is bool, `gate_numbers` (T, gates) as `gate_numbers` lays
-    them (trading/gates.py)."""
+    """The indicators that decisions are made of, (T,) each; `valid` is bool, `gate_numbers` (T, gates) in the order of
+    GATES."""
 
     z: FloatArray
     beta_lag: FloatArray
@@ -64,10 +65,10 @@ def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates,
                             indicators.vol, indicators.valid, gates.shut_bits()))
 
 
-def signals_of(indicators: Indicators) -> Signals:
-    """What a run's indicators give for decisions."""
-    return Signals(z=indicators.z, beta_lag=indicators.beta_lag, vol=indicators.vol, valid=indicators.valid,
-                   gate_numbers=gate_numbers(lambda name: getattr(indicators, name)))
+def signals_of(column: Callable[[str], Any]) -> Signals:
+    """What decisions are made of, from the columns of a run by name."""
+    return Signals(z=column("z"), beta_lag=column("beta_lag"), vol=column("vol"), valid=column("valid"),
+                   gate_numbers=np.column_stack([gate_number(gate, column) for gate in GATES]))
 
 
 def terms_of(pair: PairFrame) -> NDArray[np.void]:

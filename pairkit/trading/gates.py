@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
-from pairkit.gates import GATE_NAMES, GATES
+from pairkit.gates import GATE_NAMES, GATES, Gate
 from pairkit.models.indicators import Indicators
 
 FloatArray = NDArray[np.float64]
@@ -25,18 +25,24 @@ _SIGN = {"at most": 1.0, "at least": -1.0}
 
 
 class Gates(NamedTuple):
-    """Each gate's verdict on each bar: `verdicts` (T, gates) int8, columns in the order of GATES, an index into VERDICTS."""
+    """Each gate's verdict on each bar: `verdicts` (gates, T) int8, rows in the order of GATES, an index into VERDICTS."""
 
     verdicts: NDArray[np.int8]
 
     def of(self, name: str) -> NDArray[np.int8]:
         """(T,) the verdicts of one gate."""
-        column: NDArray[np.int8] = self.verdicts[:, GATE_NAMES.index(name)]
-        return column
+        row: NDArray[np.int8] = self.verdicts[GATE_NAMES.index(name)]
+        return row
+
+    def since(self, first: int) -> Gates:
+        """A copy of the verdicts from one bar on."""
+        return Gates(self.verdicts[:, first:].copy())
 
     def shut_bits(self) -> NDArray[np.int64]:
         """(T,) which gates are shut: 1 for the first of GATES, 2 for the second, 4 for the third ..., added up."""
-        bits: NDArray[np.int64] = (self.verdicts == SHUT).astype(np.int64) @ (1 << np.arange(len(GATES)))
+        bits = np.zeros(self.verdicts.shape[1], np.int64)
+        for place, row in enumerate(self.verdicts == SHUT):
+            bits += np.multiply(row, 1 << place, dtype=np.int64)
         return bits
 
 
@@ -46,19 +52,18 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
     A gate is open where its number is within its limit, shut where it is beyond, NaN, or the bar is not valid, and off
     on all bars where its switch is off.
     """
-    numbers = gate_numbers(lambda name: getattr(indicators, name))
+    verdicts = np.full((len(GATES), indicators.valid.size), OFF, np.int8)
     limits = gate_limits(lambda name: getattr(config, name))
-    verdicts = np.where((numbers <= limits) & indicators.valid[:, np.newaxis], OPEN, SHUT)
-    return Gates(np.where(limits == NO_LIMIT, OFF, verdicts).astype(np.int8))
+    for gate, row, limit in zip(GATES, verdicts, limits, strict=True):
+        if limit != NO_LIMIT:
+            row[:] = (gate_number(gate, lambda name: getattr(indicators, name)) <= limit) & indicators.valid  # OPEN is 1, SHUT 0
+    return Gates(verdicts)
 
 
-def gate_numbers(column: Callable[[str], FloatArray]) -> FloatArray:
-    """(T, gates) what is compared with `gate_limits`, from the columns of a run by name."""
-    columns = []
-    for gate in GATES:
-        values = _SIGN[gate.direction] * column(gate.number)
-        columns.append(values if gate.above_zero is None else np.where(column(gate.above_zero) > 0.0, values, np.nan))
-    return np.column_stack(columns)
+def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
+    """(T,) what is compared with the gate's limit, from the columns of a run by name."""
+    values = _SIGN[gate.direction] * column(gate.number)
+    return values if gate.above_zero is None else np.where(column(gate.above_zero) > 0.0, values, np.nan)
 
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
