@@ -94,35 +94,70 @@ TRADE_COLUMNS = (
 )
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
-METRICS = (
-    Column("total_return", "fraction", "Last equity over capital, less one."),
-    Column("annual_return", "fraction", "Mean bar return x 252."),
-    Column("annual_vol", "fraction", "Deviation of bar returns x sqrt(252)."),
-    Column("sharpe", "", "Mean over deviation of bar returns x sqrt(252); NaN without variation."),
-    Column("sortino", "", "Mean over the root mean square of the bar returns below 0, x sqrt(252); NaN without one below 0."),
-    Column("max_drawdown", "fraction", "Largest fall from a peak, of the capital, which is the first peak."),
-    Column("calmar", "", "annual_return over max_drawdown; NaN without a drawdown."),
-    Column("underwater_bars", "bars", "The most bars in a row with equity below its peak."),
-    Column("trades", "", "Entries filled."),
-    Column("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none."),
-    Column("profit_factor", "", "Net gains of closed trades over their net losses; NaN without a loss."),
-    Column("avg_trade", MONEY, "Mean net P&L of closed trades; NaN with none."),
-    Column("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both."),
-    Column("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none."),
-    Column("costs", MONEY, "All fees and slippage."),
-    Column("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year."),
-    Column("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade."),
-    Column("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none."),
-    Column("exposure", "fraction", "Share of bars in a position."),
-    Column("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid."),
-    Column("blocked_bars", "bars", "Bars on which a wanted entry was blocked."),
-    Column("deferred_fills", "bars", "Bars on which a waiting order could not fill."),
-    Column("psr", "probability", "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form)."),
-    Column("dsr", "probability", "The same against the best of as many trials without skill; psr where this is the only one."),
-)
+class Metric(NamedTuple):
+    """One metric: its name, unit and meaning, and what whoever shows it must know.
 
-# Closed trades; a psr or dsr over fewer is weak: unrelated pairs that traded one to three times pass 95 % in 14 to 17 %.
+    `missing` says why it may be NaN. `low_is_good` is True where less is better, `whole` where it is a whole number. A `tile` is
+    shown at first sight, a `listed` one in a list of runs. `weak_below` is the number of closed trades that it should rest on.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    missing: str = "it cannot be computed"
+    low_is_good: bool = False
+    whole: bool = False
+    tile: bool = False
+    listed: bool = False
+    weak_below: int = 0
+
+    @property
+    def label(self) -> str:
+        """The name as a reader sees it."""
+        return _LABELS.get(self.name, self.name.replace("_", " ").capitalize())
+
+
+_LABELS = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "psr": "PSR", "dsr": "DSR"}
+_UNMOVED = "equity never moved"
+_NONE_CLOSED = "no trade was closed"
+# A psr or dsr over fewer closed trades is weak: unrelated pairs that traded one to three times pass 95 % in 14 to 17 %.
 LEAST_TRADES = 10
+METRICS = (
+    Metric("total_return", "fraction", "Last equity over capital, less one.", tile=True, listed=True),
+    Metric("annual_return", "fraction", "Mean bar return x 252."),
+    Metric("annual_vol", "fraction", "Deviation of bar returns x sqrt(252).", "fewer than two bars", low_is_good=True),
+    Metric("sharpe", "", "Mean over deviation of bar returns x sqrt(252); NaN without variation.", _UNMOVED, tile=True,
+           listed=True),
+    Metric("sortino", "", "Mean over the root mean square of the bar returns below 0, x sqrt(252); NaN without one below 0.",
+           "no bar lost"),
+    Metric("max_drawdown", "fraction", "Largest fall from a peak, of the capital, which is the first peak.", low_is_good=True,
+           tile=True, listed=True),
+    Metric("calmar", "", "annual_return over max_drawdown; NaN without a drawdown.", "there was no drawdown"),
+    Metric("underwater_bars", "bars", "The most bars in a row with equity below its peak.", low_is_good=True, whole=True),
+    Metric("trades", "", "Entries filled.", whole=True, tile=True, listed=True),
+    Metric("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none.", _NONE_CLOSED, tile=True),
+    Metric("profit_factor", "", "Net gains of closed trades over their net losses; NaN without a loss.", "no closed trade lost"),
+    Metric("avg_trade", MONEY, "Mean net P&L of closed trades; NaN with none.", _NONE_CLOSED),
+    Metric("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both.",
+           "closed trades did not both win and lose"),
+    Metric("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none.", _NONE_CLOSED),
+    Metric("costs", MONEY, "All fees and slippage.", low_is_good=True),
+    Metric("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year.", low_is_good=True),
+    Metric("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade.",
+           "nothing was traded"),
+    Metric("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none.",
+           "no position was held"),
+    Metric("exposure", "fraction", "Share of bars in a position."),
+    Metric("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid.", low_is_good=True, whole=True,
+           tile=True),
+    Metric("blocked_bars", "bars", "Bars on which a wanted entry was blocked.", low_is_good=True, whole=True, tile=True),
+    Metric("deferred_fills", "bars", "Bars on which a waiting order could not fill.", low_is_good=True, whole=True),
+    Metric("psr", "probability", "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form).",
+           _UNMOVED, weak_below=LEAST_TRADES),
+    Metric("dsr", "probability", "The same against the best of as many trials without skill; psr where this is the only one.",
+           _UNMOVED, weak_below=LEAST_TRADES),
+)
+METRIC = {metric.name: metric for metric in METRICS}
 
 # --- one row per pair of a scan (research/scan.py) -----------------------------------------------------------------
 SCAN_COLUMNS = (
@@ -180,7 +215,7 @@ REASONS = {
 BLOCKERS = (*(gate.name for gate in GATES), "size", "margin")  # the reasons of a blocked entry
 
 
-def names(table: tuple[Column, ...]) -> list[str]:
+def names(table: tuple[Column, ...] | tuple[Metric, ...]) -> list[str]:
     """The column names of a table, in order."""
     return [column.name for column in table]
 

@@ -102,8 +102,8 @@ class StrategyConfig(BaseModel):
     vol_window: Count = knob(20, 5, 250, 1, "bars", "Gates", "Hedged returns in vol; sizing uses it too.")
     vol_baseline_window: Count = knob(120, 20, 750, 1, "bars", "Gates", "Hedged returns in the baseline.")
     liquidity_gate: Switch = choice(False, "Gates", "Block entries while a leg trades too little.")
-    min_volume_lots: Count = knob(
-        1_000, 1, 1_000_000, 1, "lots", "Gates", "Smallest median volume of 20 bars, of the leg that trades less.", scale="log")
+    min_volume_lots: Number = knob(
+        1e3, 1.0, 1e6, 1.0, "lots", "Gates", "Smallest median volume of 20 bars, of the leg that trades less.", scale="log")
 
     capital: Number = knob(1e6, 1e4, 1e10, 1e4, _MONEY, "Risk", "Starting equity; sizes and returns refer to it.", scale="log")
     vol_target: Number = knob(
@@ -202,7 +202,7 @@ SETTINGS: dict[str, Setting] = {name: _setting(name) for name in StrategyConfig.
 # Settings younger than the first run manifests, each with the value that does what runs did before it was there.
 LATER_SETTINGS: dict[str, Any] = {
     "adf_null": "mackinnon", "fixed_beta": 1.0, "max_participation": 0.0, "one_sided_margin": False,
-    "liquidity_gate": False, "min_volume_lots": 1_000}
+    "liquidity_gate": False, "min_volume_lots": 1e3}
 
 
 def accepted(setting: Setting) -> str:

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pairkit.columns import LEAST_TRADES, METRICS, MONEY, unit_in
+from pairkit.columns import METRIC, MONEY, unit_in
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
-
-_COLUMNS = {metric.name: metric for metric in METRICS}
 
 
 class Metrics(dict[str, float]):
@@ -31,17 +29,18 @@ class Metrics(dict[str, float]):
 
 
 def weakness(name: str, closed_trades: int) -> str:
-    """What to say beside a `psr` or `dsr` that rests on few closed trades; "" beside any other metric, or with enough of them."""
-    if name not in ("psr", "dsr") or closed_trades >= LEAST_TRADES:
+    """What to say beside a metric, such as `psr`, that rests on too few closed trades; "" beside any other."""
+    needed = METRIC[name].weak_below
+    if closed_trades >= needed:
         return ""
-    return f"Weak: {closed_trades} closed trade{'' if closed_trades == 1 else 's'}, fewer than {LEAST_TRADES}."
+    return f"Weak: {closed_trades} closed trade{'' if closed_trades == 1 else 's'}, fewer than {needed}."
 
 
 def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
     """A table of metrics: name, value (fractions in percent, n/a for NaN), unit, meaning."""
     rows = []
     for name, value in metrics.items():
-        unit, meaning = (_COLUMNS[name].unit, _COLUMNS[name].meaning) if name in _COLUMNS else ("", "")
+        unit, meaning = (METRIC[name].unit, METRIC[name].meaning) if name in METRIC else ("", "")
         shown = _shown(value, unit)
         rows.append(f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:right'>{shown}</td>"
                     f"<td style='text-align:left'>{escape('' if unit == 'fraction' else unit_in(unit, currency))}</td>"

@@ -10,19 +10,25 @@ sqrt(T-1) form; the deflated one their (2014) "The deflated Sharpe ratio". Sharp
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
-from pairkit.columns import METRICS
+from pairkit.columns import METRICS, names
+from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
-_COUNTS = ("underwater_bars", "trades", "hold_bars", "blocked_bars", "deferred_fills")
+# The places of the engine's sums in a tally, and of the metrics in a row, by name.
+_IN: Any = namedtuple("_IN", TALLY)(*range(len(TALLY)))
+_METRICS = len(METRICS)
+AT: Any = namedtuple("AT", names(METRICS))(*range(len(METRICS)))
 
 
 def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float] = ()) -> dict[str, float]:
@@ -44,7 +50,7 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
     """
     variance, trials = spread_of(trial_sharpes)
     values = measure_many(tally[np.newaxis], np.array([capital]), trial_variance=variance, trials=trials)[0]
-    return {metric.name: int(value) if metric.name in _COUNTS else float(value)
+    return {metric.name: int(value) if metric.whole else float(value)
             for metric, value in zip(METRICS, values, strict=True)}
 
 
@@ -147,7 +153,7 @@ def _sharpe(bars, mean, squares):
 def _sharpes(tallies):
     sharpes = np.empty(tallies.shape[0])
     for k in range(tallies.shape[0]):
-        bars, r, rr = tallies[k, 0], tallies[k, 1], tallies[k, 2]
+        bars, r, rr = tallies[k, _IN.bars], tallies[k, _IN.r], tallies[k, _IN.rr]
         mean, squares = _mean_and_squares(bars, r, rr)
         sharpes[k] = _sharpe(bars, mean, squares)[0] * math.sqrt(float(BARS_A_YEAR))
     return sharpes
@@ -162,11 +168,6 @@ def _shape(bars, mean, squares, rr, rrr, rrrr):
     return third / variance**1.5, fourth / variance**2
 
 
-_TOTAL_RETURN, _ANNUAL_RETURN, _ANNUAL_VOL, _SHARPE, _SORTINO, _MAX_DRAWDOWN, _CALMAR, _UNDERWATER = range(8)
-_TRADES, _WIN_RATE, _PROFIT_FACTOR, _AVG_TRADE, _PAYOFF, _AVG_HOLDING = range(8, 14)
-_COSTS, _TURNOVER, _BREAKEVEN, _ON_MARGIN, _EXPOSURE, _ON_HOLD, _BLOCKED, _DEFERRED, _PSR, _DSR = range(14, 24)
-
-
 @kernel
 def _share(part, whole):
     """A ratio; NaN where there is nothing to divide by."""
@@ -175,33 +176,34 @@ def _share(part, whole):
 
 @kernel
 def _measure(tallies, capitals, trial_variance, expected_best):
-    out = np.empty((24, tallies.shape[0])).T  # each metric's values lie together
+    out = np.empty((_METRICS, tallies.shape[0])).T  # each metric's values lie together
     year = math.sqrt(float(BARS_A_YEAR))
     for k in range(tallies.shape[0]):
-        (bars, r, rr, rrr, rrrr, rr_below, equity, max_drawdown, underwater, trades, closed, won, lost, net_won, net_lost,
-         bars_held, costs, traded, tick_money, slippage_ticks, margin, margined, exposed, on_hold, blocked, deferred) = tallies[k]
-        capital, gained = capitals[k], equity - capitals[k]
-        mean, squares = _mean_and_squares(bars, r, rr)
+        its, row = tallies[k], out[k]
+        bars, closed, capital = its[_IN.bars], its[_IN.closed], capitals[k]
+        gained = its[_IN.equity] - capital
+        mean, squares = _mean_and_squares(bars, its[_IN.r], its[_IN.rr])
         sharpe, std = _sharpe(bars, mean, squares)
-        skew, kurtosis = _shape(bars, mean, squares, rr, rrr, rrrr)
+        skew, kurtosis = _shape(bars, mean, squares, its[_IN.rr], its[_IN.rrr], its[_IN.rrrr])
         annual_return = mean * BARS_A_YEAR
-        out[k, _TOTAL_RETURN] = gained / capital
-        out[k, _ANNUAL_RETURN], out[k, _ANNUAL_VOL], out[k, _SHARPE] = annual_return, std * year, sharpe * year
-        out[k, _SORTINO] = _share(mean, math.sqrt(rr_below / bars)) * year
-        out[k, _MAX_DRAWDOWN], out[k, _UNDERWATER] = max_drawdown, underwater
-        out[k, _CALMAR] = _share(annual_return, max_drawdown)
-        out[k, _TRADES], out[k, _WIN_RATE] = trades, _share(won, closed)
-        out[k, _PROFIT_FACTOR] = _share(net_won, -net_lost)
-        out[k, _AVG_TRADE] = _share(net_won + net_lost, closed)
-        out[k, _PAYOFF] = _share(_share(net_won, won), _share(-net_lost, lost))
-        out[k, _AVG_HOLDING] = _share(bars_held, closed)
-        out[k, _COSTS] = costs
-        out[k, _TURNOVER] = traded / capital * BARS_A_YEAR / bars
-        out[k, _BREAKEVEN] = slippage_ticks + _share(gained, tick_money)
-        out[k, _ON_MARGIN] = _share(annual_return * capital, _share(margin, margined))
-        out[k, _EXPOSURE] = exposed / bars
-        out[k, _ON_HOLD], out[k, _BLOCKED], out[k, _DEFERRED] = on_hold, blocked, deferred
-        out[k, _PSR] = _psr(sharpe, bars, skew, kurtosis, 0.0)
+        row[AT.total_return] = gained / capital
+        row[AT.annual_return], row[AT.annual_vol], row[AT.sharpe] = annual_return, std * year, sharpe * year
+        row[AT.sortino] = _share(mean, math.sqrt(its[_IN.rr_below] / bars)) * year
+        row[AT.max_drawdown], row[AT.underwater_bars] = its[_IN.max_drawdown], its[_IN.underwater]
+        row[AT.calmar] = _share(annual_return, its[_IN.max_drawdown])
+        row[AT.trades], row[AT.win_rate] = its[_IN.trades], _share(its[_IN.won], closed)
+        row[AT.profit_factor] = _share(its[_IN.net_won], -its[_IN.net_lost])
+        row[AT.avg_trade] = _share(its[_IN.net_won] + its[_IN.net_lost], closed)
+        row[AT.payoff] = _share(_share(its[_IN.net_won], its[_IN.won]), _share(-its[_IN.net_lost], its[_IN.lost]))
+        row[AT.avg_holding_bars] = _share(its[_IN.bars_held], closed)
+        row[AT.costs] = its[_IN.costs]
+        row[AT.turnover] = its[_IN.traded] / capital * BARS_A_YEAR / bars
+        row[AT.breakeven_ticks] = its[_IN.slippage_ticks] + _share(gained, its[_IN.tick_money])
+        row[AT.return_on_margin] = _share(annual_return * capital, _share(its[_IN.margin], its[_IN.margined]))
+        row[AT.exposure] = its[_IN.exposed] / bars
+        row[AT.hold_bars], row[AT.blocked_bars] = its[_IN.on_hold], its[_IN.blocked]
+        row[AT.deferred_fills] = its[_IN.deferred]
+        row[AT.psr] = _psr(sharpe, bars, skew, kurtosis, 0.0)
         by_luck = expected_best * math.sqrt(max(trial_variance, 1.0 / bars))
-        out[k, _DSR] = _psr(sharpe, bars, skew, kurtosis, by_luck)
+        row[AT.dsr] = _psr(sharpe, bars, skew, kurtosis, by_luck)
     return out

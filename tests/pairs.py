@@ -227,7 +227,7 @@ def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
     drawn |= {"fixed_beta": float(10 ** rng.uniform(-0.3, 0.3)), "max_participation": float(rng.choice([0.0, 0.02, 0.1, 0.5])),
               "one_sided_margin": bool(rng.random() < 0.5)}
     rng = np.random.default_rng([seed, 5])
-    drawn |= {"liquidity_gate": bool(rng.random() < 0.25), "min_volume_lots": int(10 ** rng.uniform(0.5, 3.2))}
+    drawn |= {"liquidity_gate": bool(rng.random() < 0.25), "min_volume_lots": float(10 ** rng.uniform(0.5, 3.2))}
     return StrategyConfig(**{**drawn, **fixed})
 
 

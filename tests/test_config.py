@@ -21,7 +21,7 @@ TABLE = {
     "max_beta_jump": (0.10, 0.001, 5.0), "max_vol_ratio": (2.0, 0.5, 10.0), "vol_window": (20, 5, 250),
     "vol_baseline_window": (120, 20, 750), "capital": (1e6, 1e4, 1e10), "vol_target": (0.10, 0.0, 1.0),
     "max_leverage": (3.0, 0.1, 20.0), "max_participation": (0.10, 0.0, 1.0), "fixed_beta": (1.0, 0.01, 100.0),
-    "min_volume_lots": (1_000, 1, 1_000_000),
+    "min_volume_lots": (1e3, 1.0, 1e6),
     "slippage_ticks": (1.0, 0.0, 20.0)}
 CHOICES = {
     "price_transform": ("log", ("log", "level")), "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")),

@@ -30,9 +30,8 @@ import orjson
 
 from pairkit.audit.manifest import bars_of
 from pairkit.audit.store import runs_folder
-from pairkit.columns import METRICS
 from pairkit.errors import RunError
-from pairkit.metrics import BARS_A_YEAR, best_by_luck, measure_many
+from pairkit.metrics import AT, BARS_A_YEAR, best_by_luck, measure_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +101,7 @@ class TrialCount:
         """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where it has none."""
         values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]),
                               trial_variance=self.sharpe_variance or 0.0, trials=max(self.with_sharpe, 1))
-        return float(values[0, [metric.name for metric in METRICS].index("dsr")])
+        return float(values[0, AT.dsr])
 
     def to_dict(self) -> dict[str, Any] | None:
         """What a run manifest says of it; None where the count is unknown."""

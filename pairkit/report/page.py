@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 HEAD = f"""<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">"""
-TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
-         "win_rate": "Win rate", "costs": "Costs", "exposure": "Exposure", "hold_bars": "Hold bars",
-         "blocked_bars": "Blocked bars"}
 TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate", "currency")
 PART_NAMES = {"price_y": "Leg y price", "price_x": "Leg x price", "fees": "Fees", "slippage": "Slippage",
               "roll_fees": "Roll fees", "roll_slippage": "Roll slippage"}
@@ -119,10 +116,10 @@ def _heading(run: BacktestRun, made: RunManifest) -> str:
 
 # --- sections --------------------------------------------------------------------------------------------------------
 def _summary(run: BacktestRun) -> str:
-    units, currency = {metric.name: metric.unit for metric in METRICS}, run.pair.currency
+    currency = run.pair.currency
     tiles = "".join(
-        f"<div><dt>{escape(_labelled(label, units[name], currency))}</dt><dd>{_metric(run.metrics[name], units[name])}</dd></div>"
-        for name, label in TILES.items())
+        f"<div><dt>{escape(_labelled(metric.label, metric.unit, currency))}</dt>"
+        f"<dd>{_metric(run.metrics[metric.name], metric.unit)}</dd></div>" for metric in METRICS if metric.tile)
     rows = "".join(
         f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
         f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'

@@ -34,7 +34,6 @@ from pairkit.trading.loop import TALLY
 FloatArray = NDArray[np.float64]
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
 _CALL_FIELDS = (*(name for gate in GATES for name in (gate.switch, gate.limit)), "stop_z", "entry_z")
-_COUNTS = ("trades", "hold_bars", "blocked_bars", "deferred_fills")
 
 
 def sweep(
@@ -165,6 +164,6 @@ def _table(
     of_pair: NDArray[np.int64] = np.repeat([names.index(pair.name) for pair in pairs[:len(done)]], [len(each) for each in done])
     columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(of_pair, pd.Index(names))}
     columns |= {name: pd.array(column, dtype="str") if column.dtype == object else column for name, column in varied.items()}
-    columns |= {metric.name: values[:, i].astype(np.int64) if metric.name in _COUNTS else values[:, i]
+    columns |= {metric.name: values[:, i].astype(np.int64) if metric.whole else values[:, i]
                 for i, metric in enumerate(METRICS)}
     return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds

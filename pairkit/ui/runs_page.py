@@ -13,7 +13,7 @@ from pairkit.audit import store
 from pairkit.audit.manifest import changed_settings
 from pairkit.audit.rerun import rerun
 from pairkit.audit.store import SavedRun
-from pairkit.columns import LEGS
+from pairkit.columns import LEGS, METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.ui import runs, shell, views
@@ -23,7 +23,7 @@ TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
 SORTS = {"Saved, newest first": ("saved", False), "Name": ("name", True), "Pair": ("pair", True),
          "Sharpe ratio, best first": ("sharpe", False), "Total return, best first": ("total_return", False),
          "Max drawdown, smallest first": ("max_drawdown", True)}
-SHOWN_METRICS = ("total_return", "sharpe", "max_drawdown", "trades")
+SHOWN_METRICS = tuple(metric.name for metric in METRICS if metric.listed)
 
 
 # --- what there is -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import streamlit as st
 from pairkit.audit.trials import TrialCount, note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
-from pairkit.columns import METRICS, MONEY
+from pairkit.columns import METRIC, METRICS, MONEY
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
@@ -25,7 +25,6 @@ from pairkit.ui.jobs import Job, ended_job, running
 from pairkit.ui.sweep_space import Plan, choose_plan, in_words, tell_count, trials_of
 
 JOB, CHOSEN, TABLE, CHART = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart"
-LOW_IS_GOOD = ("annual_vol", "max_drawdown", "costs", "hold_bars", "blocked_bars", "deferred_fills")
 MOST_ROWS = 1000
 _FEW_BARS = 30
 
@@ -71,13 +70,13 @@ def show() -> None:
     _heading(job, table, legs)
     figure = st.selectbox("Metric", [metric.name for metric in METRICS], [metric.name for metric in METRICS].index("sharpe"),
                           key="sweep_metric", bind="query-params", format_func=lambda name: name.replace("_", " "), width=260)
-    low = figure in LOW_IS_GOOD
+    low = METRIC[figure].low_is_good
     on_grid = table.attrs["method"] == "grid"
     around = plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low) if on_grid else None
     figures = table[figure].to_numpy(np.float64)
     peak = plateau.best_row(figures, low_is_good=low)
     if peak is None:
-        st.info(f"No trial has a value for {figure.replace('_', ' ')}: {views.WHY_NOT.get(figure, 'it cannot be computed')}.",
+        st.info(f"No trial has a value for {figure.replace('_', ' ')}: {METRIC[figure].missing}.",
                 icon=":material/info:")
     else:
         rows = {"peak": peak}
@@ -246,8 +245,9 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     config = st.column_config
     made: dict[str, Any] = {name: config.Column(name.replace("_", " "), help=SETTINGS[name].help)
                             for name in table.columns if name in SETTINGS}
-    for name, unit, meaning in METRICS:
-        style = "percent" if unit == "fraction" else "%d" if table[name].dtype == np.int64 else "%.3f"
-        made[name] = config.NumberColumn(name.replace("_", " "), help=meaning, format="localized" if unit == MONEY else style)
+    for metric in METRICS:
+        style = "percent" if metric.unit == "fraction" else "%d" if metric.whole else "%.3f"
+        made[metric.name] = config.NumberColumn(metric.name.replace("_", " "), help=metric.meaning,
+                                                format="localized" if metric.unit == MONEY else style)
     return made | {name: config.NumberColumn(name.replace("_", " "), format="%.3f") for name in table.columns
                    if name.startswith("neighbourhood")}

@@ -9,24 +9,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.words import meaning
-from pairkit.columns import METRICS, MONEY, TRADE_COLUMNS, unit_in
+from pairkit.columns import METRIC, METRICS, MONEY, TRADE_COLUMNS, unit_in
 from pairkit.display import weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 
-TILES = {"total_return": "Total return", "sharpe": "Sharpe ratio", "max_drawdown": "Max drawdown", "trades": "Trades",
-         "win_rate": "Win rate", "hold_bars": "Hold bars", "blocked_bars": "Blocked bars"}
 DETAILS, TRACE_TAB = "details", "Decision trace"
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
-WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was closed", "sharpe": "equity never moved",
-           "psr": "equity never moved", "dsr": "equity never moved", "annual_vol": "fewer than two bars",
-           "sortino": "no bar lost", "calmar": "there was no drawdown", "profit_factor": "no closed trade lost",
-           "avg_trade": "no trade was closed", "payoff": "closed trades did not both win and lose",
-           "breakeven_ticks": "nothing was traded", "return_on_margin": "no position was held"}
-_UNITS = {metric.name: metric.unit for metric in METRICS}
-_MEANINGS = {metric.name: metric.meaning for metric in METRICS}
 
 
 def heading(pair: PairFrame) -> None:
@@ -45,10 +36,11 @@ def tiles(run: BacktestRun) -> DeltaGenerator:
     """The main metrics in a row; the row, for what else belongs beside them."""
     row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="tiles")
     with row:
-        for name, label in TILES.items():
-            shown = shown_metric(name, run.metrics[name])
-            why = f" Not available: {WHY_NOT.get(name, 'it cannot be computed')}." if shown == "n/a" else ""
-            st.metric(label, shown, help=_MEANINGS[name] + why, width="content")
+        for metric in METRICS:
+            if metric.tile:
+                shown = shown_metric(metric.name, run.metrics[metric.name])
+                why = f" Not available: {metric.missing}." if shown == "n/a" else ""
+                st.metric(metric.label, shown, help=metric.meaning + why, width="content")
     return row
 
 
@@ -62,15 +54,17 @@ def all_metrics(run: BacktestRun) -> None:
 
 def _meaning(name: str, currency: str) -> str:
     """What a metric means, with the currency of an amount."""
-    said = _MEANINGS.get(name, "")
-    return f"{said} In {escape(currency)}." if _UNITS.get(name) == MONEY else said
+    if name not in METRIC:
+        return ""
+    said = METRIC[name].meaning
+    return f"{said} In {escape(currency)}." if METRIC[name].unit == MONEY else said
 
 
 def shown_metric(name: str, value: float) -> str:
     """A metric as its tile shows it: percent only here, `n/a` for NaN."""
     if math.isnan(value):
         return "n/a"
-    unit = _UNITS.get(name, "")
+    unit = METRIC[name].unit if name in METRIC else ""
     if unit == "fraction":
         return f"{value:.2%}"
     if unit in (MONEY, "bars") or name == "trades":
