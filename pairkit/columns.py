@@ -98,7 +98,8 @@ class Metric(NamedTuple):
     """One metric: its name, unit and meaning, and what whoever shows it must know.
 
     `missing` says why it may be NaN. `low_is_good` is True where less is better, `whole` where it is a whole number. A `tile` is
-    shown at first sight, a `listed` one in a list of runs. `weak_below` is the number of closed trades that it should rest on.
+    shown at first sight, by a report `summary` ones too, a `listed` one in a list of runs. `weak_below` is the number of closed
+    trades that it should rest on.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Metric(NamedTuple):
     low_is_good: bool = False
     whole: bool = False
     tile: bool = False
+    summary: bool = False
     listed: bool = False
     weak_below: int = 0
 
@@ -141,13 +143,13 @@ METRICS = (
     Metric("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both.",
            "closed trades did not both win and lose"),
     Metric("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none.", _NONE_CLOSED),
-    Metric("costs", MONEY, "All fees and slippage.", low_is_good=True),
+    Metric("costs", MONEY, "All fees and slippage.", low_is_good=True, summary=True),
     Metric("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year.", low_is_good=True),
     Metric("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade.",
            "nothing was traded"),
     Metric("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none.",
            "no position was held"),
-    Metric("exposure", "fraction", "Share of bars in a position."),
+    Metric("exposure", "fraction", "Share of bars in a position.", summary=True),
     Metric("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid.", low_is_good=True, whole=True,
            tile=True),
     Metric("blocked_bars", "bars", "Bars on which a wanted entry was blocked.", low_is_good=True, whole=True, tile=True),

@@ -5,7 +5,10 @@ The proof is also held against a plainer instrument of the tests' own (tests/hon
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +16,8 @@ import pytest
 from statsmodels.tsa.stattools import adfuller
 
 from pairkit.config import StrategyConfig
-from pairkit.pair import Leg, PairFrame
+from pairkit.findings import Finding
+from pairkit.pair import Leg, PairFrame, Provenance
 from pairkit.research.lookahead import LookaheadProof, audit_lookahead
 from pairkit.research.observed import observe
 from pairkit.run import run_backtest
@@ -449,3 +453,121 @@ def test_6_3_the_clean_backtest_raises_no_alarm(model, transform, seed):
     proof = audit_lookahead(pair, config, cuts=16, seed=seed)
     assert proof.passed, proof
     assert {"y", "x", "spread", "z"} <= set(proof.table.query("check == 'control' and verdict == 'passed'")["column"])
+
+
+# --- what a function keeps between its calls, and what it reads off the pair -----------------------------------------------
+def ratio_of(pair: PairFrame) -> pd.Series:
+    return pd.Series(pair.y.close / pair.x.close, index=pair.trade_date)
+
+
+def cached_by_date():
+    """The first value made for a date is the one for ever: a full call fills it with what later sessions made of it."""
+    known: dict[Any, float] = {}
+
+    def leaky(pair, config):
+        centred = ratio_of(pair).rolling(9, center=True, min_periods=1).mean()
+        return pd.DataFrame({"z": [known.setdefault(day, value) for day, value in centred.items()]}, index=pair.trade_date)
+    return leaky
+
+
+def scaler_fitted_once():
+    """Mean and deviation of the first call serve all later ones."""
+    fitted: list[tuple[float, float]] = []
+
+    def leaky(pair, config):
+        ratio = ratio_of(pair)
+        if not fitted:
+            fitted.append((float(ratio.mean()), float(ratio.std())))
+        return pd.DataFrame({"z": (ratio - fitted[0][0]) / fitted[0][1]})
+    return leaky
+
+
+def longest_history():
+    """Quantiles are taken of the longest history that was ever seen."""
+    longest: list[pd.Series] = [pd.Series(dtype=float)]
+
+    def leaky(pair, config):
+        ratio = ratio_of(pair)
+        longest[0] = max(longest[0], ratio, key=len)
+        return pd.DataFrame({"z": ratio - longest[0].median()}, index=pair.trade_date)
+    return leaky
+
+
+def reader_of_the_mark():
+    """z is shifted by a bar only where nothing says that the pair was cut."""
+    def leaky(pair, config):
+        ratio = ratio_of(pair)
+        return pd.DataFrame({"z": ratio if pair.cut else ratio.shift(-1).fillna(ratio)})
+    return leaky
+
+
+def reader_of_the_memory_behind():
+    """The array that a slice is a view of has the rows after it."""
+    def leaky(pair, config):
+        behind = pair.y.close
+        while isinstance(behind.base, np.ndarray):
+            behind = behind.base
+        return pd.DataFrame({"z": pair.y.close - np.nanmean(behind)}, index=pair.trade_date)
+    return leaky
+
+
+def reader_of_the_findings():
+    """What was found in the data has days in it that are yet to come."""
+    def leaky(pair, config):
+        return pd.DataFrame({"z": ratio_of(pair) + sum(len(found.dates) for found in pair.findings)})
+    return leaky
+
+
+def before_a_holiday():
+    """The last session before a long gap knows the first one after it."""
+    def leaky(pair, config):
+        ratio, gap = ratio_of(pair), pd.Series(pair.trade_date).diff().dt.days.shift(-1).to_numpy() > 5
+        return pd.DataFrame({"z": ratio.where(~gap, ratio.shift(-1).fillna(ratio))})
+    return leaky
+
+
+@pytest.mark.parametrize("kept", [cached_by_date, scaler_fitted_once, longest_history])
+def test_6_3_a_memory_of_the_whole_is_caught(kept, pair):
+    """What a function keeps of its call on all sessions makes later cuts agree; cuts in processes without it do not."""
+    proof = audit_lookahead(pair, CONFIG, kept())
+    assert failing(proof, "fresh") == {"z"}
+    assert failing(proof, "prefix") == set()
+    assert "keeps something of them between its calls" in proof.result().sentence
+
+
+def test_6_3_where_no_process_can_be_forked_nothing_is_claimed(pair, monkeypatch):
+    """The check is noted as not run, and the rest of the proof stands."""
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    table = audit_lookahead(pair, CONFIG, cuts=4).table
+    assert table.loc[table["check"] == "fresh", ["column", "verdict"]].to_numpy().tolist() == [["any column", "noted"]]
+
+
+@pytest.mark.parametrize("reader", [reader_of_the_mark, reader_of_the_memory_behind, reader_of_the_findings])
+def test_6_3_nothing_on_the_pair_tells_that_there_is_more(reader, pair):
+    """A function that behaves where it sees a cut, or reads what lies behind its rows, is caught."""
+    found = Finding("spike", "warning", "A price too high.", root="Y", dates=(f"{pair.trade_date[-1]:%Y-%m-%d}",), count=1)
+    marked = replace(pair, provenance=Provenance(snapshot_id="0" * 64, findings=(found,)))
+    assert failing(audit_lookahead(marked, CONFIG, reader()), "prefix") == {"z"}
+
+
+def test_6_3_a_leak_before_holidays_only_is_met():
+    """A long history with few long gaps: the sessions beside each gap are looked at."""
+    pair = build_pair(12, 1500, ills=(), roll_every=0)
+    dates = pair.trade_date + pd.to_timedelta(np.searchsorted([400, 900, 1300], np.arange(len(pair)), side="right") * 7, unit="D")
+    gapped = replace(pair, trade_date=pd.DatetimeIndex(dates, name=pair.trade_date.name))
+    proof = audit_lookahead(gapped, CONFIG, before_a_holiday())
+    assert failing(proof, "prefix") == {"z"}
+
+
+def test_6_3_rounding_is_told_as_rounding(pair):
+    """A convolution by FFT differs in the last bits when later sessions are cut: noted, with its size; half a tick is a leak."""
+    def smoothed(pair, config, more=0.0):
+        ratio = ratio_of(pair).ffill().bfill().to_numpy()
+        padded = np.fft.irfft(np.fft.rfft(ratio, 512) * np.fft.rfft(np.ones(5) / 5, 512), 512)[:len(ratio)]
+        return pd.DataFrame({"mean": padded + more * ratio[-1]}, index=pair.trade_date)
+
+    plain = build_pair(11, 200, ills=(), roll_every=12)
+    result = audit_lookahead(plain, CONFIG, smoothed).result()
+    assert result.verdict == "noted"
+    assert re.search(r"Rounding only: mean changes by \d\.\de-1[4-7]", result.sentence)
+    assert audit_lookahead(plain, CONFIG, partial(smoothed, more=1e-9)).result().verdict == "failed"

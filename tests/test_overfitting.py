@@ -23,7 +23,7 @@ from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config
 from tests.test_cli import PROJECT
 
-BASE = draw_config(3, hedge_model="ols", max_participation=0.0,
+BASE = draw_config(3, hedge_model="ols", max_participation=0.0, liquidity_gate=False,
                    exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False)
 SPACE = {"entry_z": [0.8, 1.0, 1.2, 1.4], "max_holding_days": [5, 10]}
 QUICK = {"blocks": 6, "draws": 50}

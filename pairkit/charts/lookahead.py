@@ -9,7 +9,8 @@ from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.evidence import CHECKS
 from pairkit.research.lookahead import LookaheadProof
 
-_WORDS = {"repeat": "same twice", "prefix": "later sessions cut", "contract": "a session moved", "control": "does it move?",
+_WORDS = {"repeat": "same twice", "fresh": "in a fresh process",
+          "prefix": "later sessions cut", "contract": "a session moved", "control": "does it move?",
           "data known": "contract known", "data prefix": "data cut", "data contract": "data moved"}
 _SYMBOLS = {"passed": "circle", "noted": "circle-open", "failed": "x"}
 

@@ -119,7 +119,7 @@ def _summary(run: BacktestRun) -> str:
     currency = run.pair.currency
     tiles = "".join(
         f"<div><dt>{escape(_labelled(metric.label, metric.unit, currency))}</dt>"
-        f"<dd>{_metric(run.metrics[metric.name], metric.unit)}</dd></div>" for metric in METRICS if metric.tile)
+        f"<dd>{_metric(run.metrics[metric.name], metric.unit)}</dd></div>" for metric in METRICS if metric.tile or metric.summary)
     rows = "".join(
         f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
         f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'

@@ -5,9 +5,10 @@ A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 1. `cuts` boundaries drawn by the seed from all of them;
 2. `cuts` in a row up to the end, and `cuts` in a row at a place drawn by the seed: what leaks on every n-th bar only, n up to
    `cuts`, is met in a row and may be missed by a draw;
-3. the boundaries on both sides of what happens: the end of each column's warm-up; of rolls, missing bars, turns of months and
-   years, and, column by column, changes of a word, a count or a switch, which are decisions and fills, `cuts`/8 each drawn by
-   the seed, at least two; of the beginnings of each single word `cuts`/32, at least two, for a stop is rare among the reasons.
+3. the boundaries on both sides of what happens: the end of each column's warm-up; of rolls, missing bars, long gaps between
+   sessions, turns of months and years, and, column by column, changes of a word, a count or a switch, which are decisions and
+   fills, `cuts`/8 each drawn by the seed, at least two; of the beginnings of each single word `cuts`/32, at least two, for a
+   stop is rare among the reasons.
 
 With `cuts` no less than the number of sessions: all of them.
 """
@@ -21,6 +22,7 @@ from pairkit.pair import PairFrame
 from pairkit.research.observed import Array, Observed
 
 IntArray = NDArray[np.int64]
+_LONG_WEEKEND = 3  # calendar days from a Friday to a Monday
 _FEW_WORDS = 32  # a run has 22 reasons; contracts are many more, and none is rarer than another
 
 
@@ -53,6 +55,8 @@ def _events(pair: PairFrame, whole: Observed, place: IntArray) -> list[IntArray]
         known = np.isfinite(column)
         gaps[1:] |= known[1:] != known[:-1]
     kinds.append(place[gaps])
+    days = np.diff(pair.trade_date.to_numpy().astype("datetime64[D]").astype(np.int64))
+    kinds.append(np.flatnonzero(days > _LONG_WEEKEND) + 1)
     return [rows for rows in kinds if len(rows)]
 
 

@@ -6,6 +6,7 @@ first: a table that lost a session, or took one up, is not compared further.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE, Column, names
-from pairkit.research.observed import Array, Known, Observed, distance, first_difference
+from pairkit.research.observed import Array, Known, Observed, distance, first_difference, largest_distance
 
 Dates = NDArray[np.datetime64]
-CHECKS = ("repeat", "prefix", "contract", "control", "data known", "data prefix", "data contract")
+CHECKS = ("repeat", "fresh", "prefix", "contract", "control", "data known", "data prefix", "data contract")
 VERDICTS = ("failed", "noted", "passed")
 
 # What a session's figures may change only from the next session on; everything else may change on the session itself.
@@ -24,13 +25,14 @@ LAGGING = frozenset({"alpha_lag", "beta_lag", "beta_jump", "gate_beta", "positio
                      "contract_y", "contract_x", "chosen_y", "chosen_x"})
 # Columns of a run that a moved session cannot leave as they are, whatever the hedge model and the settings.
 RESPONSIVE = frozenset({"y", "x", "spread", "z", "hedged_return", "vol"})
+ROUNDING = 1e-14  # of a column's largest value: as much as sums in another order differ by, and less than any knowledge moves
 _ENOUGH = 8  # sessions on which such a column, or of any other table one column, must have moved at least once
 ANY = "any column"
 
 PROOF_COLUMNS = (
-    Column("check", "", "repeat, prefix, contract or control; data ... for the way from the snapshot to the pair."),
+    Column("check", "", "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair."),
     Column("column", "", "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves."),
-    Column("verdict", "", "passed, failed, or noted where nothing could be seen."),
+    Column("verdict", "", "passed, failed, or noted where nothing could be seen, or nothing but rounding."),
     Column("date", "", "First offending row: the earliest session found whose value knew something later."),
     Column("bars_ahead", "bars", "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar."),
     Column("by", "", "By how much the value changed; NaN for words, and where one of the two is missing."),
@@ -44,13 +46,13 @@ class _Finding:
     """The offences of one column against one check."""
 
     def __init__(self) -> None:
-        self.times, self.ahead = 0, 0
+        self.times, self.ahead, self.largest = 0, 0, 0.0
         self.first: tuple[Any, Any, Any] | None = None  # date, value in the whole, the other value
 
-    def add(self, date: Any, ahead: int, whole: Any, other: Any) -> None:
-        """One more offence: the earliest is kept, and the longest look ahead."""
+    def add(self, date: Any, ahead: int, whole: Any, other: Any, size: float = np.inf) -> None:
+        """One more offence, of some `size` at most: the earliest is kept, the longest look ahead, and the largest size."""
         self.times += 1
-        self.ahead = max(self.ahead, ahead)
+        self.ahead, self.largest = max(self.ahead, ahead), max(self.largest, size)
         if self.first is None or date < self.first[0]:
             self.first = (date, whole, other)
 
@@ -62,13 +64,21 @@ class Evidence:
         self.whole, self.dates = whole, dates
         self.moved_sessions = 0
         columns = (TRADE_DATE, *whole.columns, *(f"trades.{name}" for name in whole.trades))
-        self._found = {(check, name): _Finding() for check in CHECKS[:3] for name in columns}
+        self._found = {(check, name): _Finding() for check in CHECKS[:4] for name in columns}
+        self._fresh_seen: bool | None = None  # None: not asked
         self._alive, self._chances = dict.fromkeys(whole.columns, False), dict.fromkeys(whole.columns, 0)
 
     def repeated(self, again: Observed) -> bool:
         """Hold a second call on the same input against the first; whether it made the same."""
         self._compare("repeat", again, len(self.dates), frozenset())
         return not any(finding.times for finding in self._found.values())
+
+    def fresh(self, made: Mapping[int, Observed] | None) -> None:
+        """Hold cuts that were made without knowledge of the whole against it, by how many sessions they keep; None: there are
+        none."""
+        self._fresh_seen = bool(made)
+        for kept, part in (made or {}).items():
+            self._compare("fresh", part, kept, frozenset())
 
     def cut(self, kept: int, part: Observed) -> None:
         """Hold what was made of the first `kept` sessions against the whole."""
@@ -88,7 +98,10 @@ class Evidence:
 
     def table(self) -> pd.DataFrame:
         """One row per check and column as in PROOF_COLUMNS, failures first, in order of check and date."""
-        rows = [self._row(check, name, finding) for (check, name), finding in self._found.items()]
+        rows = [self._row(check, name, finding) for (check, name), finding in self._found.items()
+                if check != "fresh" or self._fresh_seen]
+        if self._fresh_seen is False:
+            rows.append(("fresh", ANY, "noted", pd.NaT, np.nan, np.nan, None, None, 0))
         return in_order(pd.DataFrame([*rows, *self._control()], columns=names(PROOF_COLUMNS)))
 
     # --- instruments -------------------------------------------------------------------------------------------------
@@ -108,7 +121,8 @@ class Evidence:
                 continue
             place = first_difference(column[:upto], theirs[:upto])
             if place is not None:
-                self._add(check, name, place, boundary, column[place], theirs[place])
+                size = largest_distance(column[:upto], theirs[:upto])
+                self._add(check, name, place, boundary, column[place], theirs[place], size)
         for name in other.columns.keys() - self.whole.columns.keys():
             self._add(check, name, 0, boundary, "missing", "there")
         self._compare_trades(check, other, boundary)
@@ -121,8 +135,8 @@ class Evidence:
         apart = np.flatnonzero(ours[:shared] != theirs[:shared])
         place = int(apart[0]) if len(apart) else shared
         date = min(dates[place] for dates in (ours, theirs) if place < len(dates))
-        told = ["there" if date in dates else "missing" for dates in (ours, theirs)]
-        self._found[check, TRADE_DATE].add(date, boundary - int(self.dates.searchsorted(date)), *told)
+        in_whole, in_other = ("there" if date in dates else "missing" for dates in (ours, theirs))
+        self._found[check, TRADE_DATE].add(date, boundary - int(self.dates.searchsorted(date)), in_whole, in_other)
         return False
 
     def _compare_trades(self, check: str, other: Observed, boundary: int) -> None:
@@ -148,10 +162,12 @@ class Evidence:
     def _rows_before(self, table: Observed, boundary: int) -> int:
         return int(table.dates.searchsorted(self.dates[boundary])) if boundary < len(self.dates) else len(table.dates)
 
-    def _add(self, check: str, name: str, place: int, boundary: int, whole: object, other: object) -> None:
+    def _add(
+        self, check: str, name: str, place: int, boundary: int, whole: object, other: object, size: float = np.inf
+    ) -> None:
         date = self.whole.dates[place] if place < len(self.whole.dates) else self.dates[0]
         finding = self._found.setdefault((check, name), _Finding())
-        finding.add(date, boundary - int(self.dates.searchsorted(date)), whole, other)
+        finding.add(date, boundary - int(self.dates.searchsorted(date)), whole, other, size)
 
     # --- results -----------------------------------------------------------------------------------------------------
     def _row(self, check: str, name: str, finding: _Finding) -> tuple[Any, ...]:
@@ -159,7 +175,15 @@ class Evidence:
             return check, name, "passed", pd.NaT, np.nan, np.nan, None, None, 0
         date, whole, other = finding.first
         ahead = np.nan if check == "repeat" else float(finding.ahead)
-        return check, name, "failed", date, ahead, distance(whole, other), str(whole), str(other), finding.times
+        verdict = "noted" if check != "repeat" and self._is_rounding(name, finding) else "failed"
+        return check, name, verdict, date, ahead, distance(whole, other), str(whole), str(other), finding.times
+
+    def _is_rounding(self, name: str, finding: _Finding) -> bool:
+        """Whether a column differs by no more than the rounding of its largest value; those of a run must not differ at all."""
+        column = self.whole.columns.get(name)
+        if self.whole.trades or column is None or column.dtype.kind != "f":
+            return False
+        return finding.largest <= ROUNDING * float(np.max(np.abs(column), where=np.isfinite(column), initial=0.0))
 
     def _control(self) -> list[tuple[Any, ...]]:
         """Whether each column moved where it might; a run's own responsive ones must have, and any column at all."""

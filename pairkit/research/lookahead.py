@@ -1,5 +1,7 @@
 """Proof that no number of a run knows the future, for pairkit's own backtest or for any function from (pair, config).
 
+0. Fresh: a few cuts are made by processes that have not seen the whole, and so by a function that has nothing of it in its memory
+   (research/fresh_cuts.py). They are held against the whole as all cuts are.
 1. Repeat: the function is called twice on the same input. One that differs from itself cannot be tested further.
 2. Prefix: the data are cut at a boundary. What was made of the rows before it must be, to the bit, what was made of them in the
    whole; a tolerance would hide a leak that is small today.
@@ -28,6 +30,7 @@ from pairkit.research.arguments import whole_number
 from pairkit.research.boundaries import boundaries
 from pairkit.research.data_path import trace_data_path
 from pairkit.research.evidence import Evidence, in_order
+from pairkit.research.fresh_cuts import fresh_rows, make_fresh
 from pairkit.research.observed import Observed, observe
 from pairkit.research.perturb import as_known, perturbed
 from pairkit.run import BacktestRun, run_backtest
@@ -57,23 +60,34 @@ class LookaheadProof:
 
     def result(self) -> CheckResult:
         """Passed where no check of any column failed; failed otherwise, with the first offender; noted where the sessions are too
-        few for any column to move."""
+        few for any column to move, or columns differ by rounding."""
         bad = self.table[self.table["verdict"] == "failed"]
         first = bad.iloc[0] if len(bad) else None
         told: dict[str, int | float | str | bool | None] = {
             "boundaries": self.boundaries, "columns": int(self.table["column"].nunique()), "failed": len(bad),
             "first_column": None if first is None else str(first["column"]),
             "first_date": None if first is None or pd.isna(first["date"]) else f"{first['date']:%Y-%m-%d}"}
-        verdict: Verdict = "failed" if first is not None else "passed" if self._moved() else "noted"
+        clean = self._moved() and not len(self._rounded())
+        verdict: Verdict = "failed" if first is not None else "passed" if clean else "noted"
         return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
 
     def _moved(self) -> bool:
         """Whether a moved session changed any column at all."""
         return bool(((self.table["check"] == "control") & (self.table["verdict"] == "passed")).any())
 
+    def _rounded(self) -> pd.DataFrame:
+        """The rows of columns that differ, but by no more than rounding."""
+        return self.table[(self.table["verdict"] == "noted") & (self.table["times"] > 0)]
+
     def _sentence(self, bad: pd.DataFrame) -> str:
         if not len(bad) and not self._moved():
             return f"{self.boundaries} sessions were moved and no column changed: too few to prove anything."
+        rounded = self._rounded()
+        if not len(bad) and len(rounded):
+            row = rounded.sort_values("by").iloc[-1]
+            return (f"Rounding only: {row['column']} changes by {row['by']:.1e} when later sessions are cut or moved, as under a "
+                    "method that works on the whole array at once (FFT, convolution). No value knows a later session; computed "
+                    "bar by bar it is equal to the bit.")
         if not len(bad):
             return (f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
                     f"{self.table['column'].nunique()} columns changed, to the bit.")
@@ -83,6 +97,9 @@ class LookaheadProof:
             return f"{first['column']} differs between two calls on the same input, so nothing can be proved{more}."
         if first["check"] == "control":
             return f"A moved session never changed {first['column']}, so the check is blind to it{more}."
+        if first["check"] == "fresh":
+            return (f"{first['column']} on {first['date']:%Y-%m-%d} is another in a process that has not seen later sessions: "
+                    f"the function keeps something of them between its calls{more}.")
         ahead = "its own session, before it may" if first["bars_ahead"] == 0 else f"{int(first['bars_ahead'])} bars ahead or more"
         return f"{first['column']} on {first['date']:%Y-%m-%d} knows a session that is {ahead}{more}."
 
@@ -131,11 +148,14 @@ def audit_lookahead(
     whole_number("seed", seed)
     whole_number("shortest", shortest, 1, max(len(pair) - 1, 1))
     make = _Maker(run, config or StrategyConfig())
+    fresh = make_fresh(lambda row: make(pair[:row], f"the first {row} of {len(pair)} sessions"),
+                       fresh_rows(len(pair), cuts, shortest, seed))
     whole = make(pair, f"all {len(pair)} sessions")
     evidence = Evidence(whole, pair.trade_date.to_numpy())
     chosen = [row for row in boundaries(pair, whole, cuts, seed).tolist() if row >= shortest or shortest == 1]
     if not evidence.repeated(make(pair, f"all {len(pair)} sessions, again")):
-        chosen = []  # whatever differs from itself differs at every boundary
+        chosen, fresh = [], None  # whatever differs from itself differs at every boundary
+    evidence.fresh(fresh)
     for done, row in enumerate(chosen):
         if cancelled and cancelled():
             raise CancelledError("the look-ahead proof was stopped.")

@@ -124,6 +124,16 @@ def first_difference(ours: Array, theirs: Array) -> int | None:
     return None if same.all() else int(np.argmin(same))
 
 
+def largest_distance(ours: Array, theirs: Array) -> float:
+    """By how much two columns of numbers differ at the most; inf for words, and where one has a number and the other none."""
+    if not ours.dtype.kind == theirs.dtype.kind == "f":
+        return float("inf")
+    known = np.isfinite(ours)
+    if not np.array_equal(known, np.isfinite(theirs)):
+        return float("inf")
+    return float(np.max(np.abs(ours[known] - theirs[known]), initial=0.0))
+
+
 def distance(ours: object, theirs: object) -> float:
     """By how much two values differ; NaN for words, and where one is missing."""
     if isinstance(ours, (int, float, np.number)) and isinstance(theirs, (int, float, np.number)):

@@ -12,10 +12,12 @@ Contract names stay: they were chosen the session before (docs/semantics.md 1.3)
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.market.spec_history import InForce
 from pairkit.pair import NO_CONTRACT, FloatArray, Leg, PairFrame
@@ -31,14 +33,27 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
 
 
 def as_known(pair: PairFrame) -> PairFrame:
-    """The pair as a function under test may see it: without the names of contracts that are held on none of its rows or only
-    later, and of its own, so that what the function does to it stays without effect on others."""
-    return replace(pair[:], y=_as_known(pair.y), x=_as_known(pair.x))
+    """The pair as a function under test may see it: nothing on it tells that there are later rows, or that there were any.
+
+    It is not marked as cut, names no snapshot, has the findings of its own days, arrays of its own that are no views of longer
+    ones, and the names of the contracts that it has held. What the function does to it stays without effect on others.
+    """
+    last = f"{pair.trade_date[-1]:%Y-%m-%d}" if len(pair) else ""
+    known = tuple(found for found in pair.findings if all(day <= last for day in found.dates))
+    return replace(pair, trade_date=pd.DatetimeIndex(_own(pair.trade_date.to_numpy()), name=pair.trade_date.name),
+                   y=_as_known(pair.y), x=_as_known(pair.x), cut=False,
+                   provenance=replace(pair.provenance, snapshot_id=None, snapshot_name=None, findings=known))
 
 
 def _as_known(leg: Leg) -> Leg:
-    """The leg with views of its arrays and the contract names up to the last one held; names are in order of their first day."""
-    return replace(leg.rows(slice(None)), contract_names=leg.contract_names[:int(leg.contract.max(initial=NO_CONTRACT)) + 1])
+    """The leg with arrays of its own and the contract names up to the last one held; names are in order of their first day."""
+    columns: dict[str, Any] = {each.name: _own(getattr(leg, each.name)) for each in fields(leg) if each.name != "contract_names"}
+    return replace(leg, **columns, contract_names=leg.contract_names[:int(leg.contract.max(initial=NO_CONTRACT)) + 1])
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that cannot be made writable: its memory is that of bytes."""
+    return np.frombuffer(array.tobytes(), array.dtype)
 
 
 def _tick(in_force: InForce, row: int) -> float:
