@@ -149,7 +149,8 @@ def test_a_date_with_two_readings_or_none_is_refused(text):
 
 
 @pytest.mark.parametrize("text", [
-    "inf", "-Infinity", "1e999", "3500,5", "1,23", "1_000", "12%", "abc", "3 500", "0x10", "1.2.3", "True"])
+    "inf", "-Infinity", "1e999", "3500,5", "1,23", "1_000", "12%", "abc", "3 50",
+    "0 500", "35 00", "1 234 56", "1 234\u00a0567", "1.2K", "0x10", "1.2.3", "True"])
 def test_a_number_with_two_readings_or_none_is_refused(text):
     """Infinite values, decimal commas, percent and other notations have no reading."""
     with pytest.raises(CellError):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshot import Snapshot, write_snapshot
-from pairkit.data.files import Given, read_bars
+from pairkit.data.files import read_bars
 from pairkit.data.quality import examine
 from pairkit.data.specs_file import read_specs
+from pairkit.data.uploads import Given
 
 
 def import_files(
@@ -20,6 +21,8 @@ def import_files(
     name: str,
     folder: str | os.PathLike[str] = "snapshots",
     specs_file: Given | None = None,
+    mapping_file: Given | None = None,
+    calendar_file: Given | None = None,
 ) -> Snapshot:
     """Make the snapshot `folder/name` from CSV and Parquet files of daily bars.
 
@@ -31,17 +34,22 @@ def import_files(
         The snapshot's name, and the folder of snapshots it goes to.
     specs_file : path or Upload, optional
         Contract specs of roots that are not bundled, or with overrides, as `read_specs` takes.
+    mapping_file, calendar_file : path or Upload, optional
+        Which contract is dominant on each day, and the sessions on which bars are expected, as `read_bars` takes them.
 
     Raises
     ------
     DataError
-        A file or the specs cannot be understood. Nothing is written.
+        A file, the specs, the mapping or the calendar cannot be understood, or do not fit together. Nothing is written.
     SnapshotError
         The name is not accepted or taken, or the disk refuses.
     """
     refuse_if_taken(Path(folder) / check_slug(name))
-    imported = read_bars(paths, specs=None if specs_file is None else read_specs(specs_file))
+    imported = read_bars(paths, specs=None if specs_file is None else read_specs(specs_file), mapping=mapping_file,
+                         calendar=calendar_file)
+    beside = {"mapping_file": imported.mapping_source, "calendar_file": imported.calendar_source}
     return write_snapshot(
-        folder, name, bars=imported.bars, mapping=imported.mapping, specs=imported.specs,
-        data_scope={"source": "files", "files": [asdict(source) for source in imported.sources]},
-        findings=(*imported.findings, *examine(imported.bars)))
+        folder, name, bars=imported.bars, mapping=imported.mapping, specs=imported.specs, calendar=imported.calendar,
+        data_scope={"source": "files", "files": [asdict(source) for source in imported.sources],
+                    **{use: asdict(source) for use, source in beside.items() if source is not None}},
+        findings=(*imported.findings, *examine(imported.bars, imported.calendar)))

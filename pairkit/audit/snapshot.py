@@ -175,6 +175,7 @@ def open_snapshot(
 def _parse(sealed: Sealed, folder: Path) -> Snapshot:
     """The snapshot in verified bytes."""
     try:
+        tables.refuse_huge(sealed.files)
         bars, mapping, calendar = (_verified_table(sealed, name) for name in TABLES)
         specs = _parse_specs(sealed)
         _check_fits_together(sealed, specs, bars, mapping)

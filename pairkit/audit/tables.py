@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.table_file import MAX_COLUMNS, MAX_UNPACKED_BYTES, Extent, parquet_extent, parquet_table, refuse_huge_together
 from pairkit.errors import DataError, SnapshotError
 
 Codes = NDArray[np.int64]
@@ -27,6 +28,7 @@ BARS = pa.schema([("root", _TEXT), ("contract", _TEXT), (TRADE_DATE, _DATE), *((
 MAPPING = pa.schema([("root", _TEXT), (TRADE_DATE, _DATE), ("contract", _TEXT), ("known_date", _DATE)])
 CALENDAR = pa.schema([(TRADE_DATE, _DATE)])
 SCHEMAS: Mapping[str, pa.Schema] = {"bars.parquet": BARS, "mapping.parquet": MAPPING, "calendar.parquet": CALENDAR}
+MOST = Extent(10_000_000, MAX_COLUMNS, 10_000_000 * len(BARS), MAX_UNPACKED_BYTES)  # of each table, and of all of a snapshot
 _MAY_BE_NULL = {("bars.parquet", "contract"), *(("bars.parquet", name) for name in _NUMBERS)}
 _SORTED_BY = {
     "bars.parquet": ["root", "contract", TRADE_DATE],
@@ -147,18 +149,28 @@ def to_parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def from_parquet(raw: bytes, resource: str) -> pa.Table:
-    """The table in these bytes, or SnapshotError if it is not of the snapshot's schema."""
+def refuse_huge(files: Mapping[str, bytes]) -> None:
+    """SnapshotError where the tables in these bytes are larger than MOST, each or together; nothing is unpacked."""
     try:
-        table = pq.read_table(pa.BufferReader(raw))
-    except (pa.ArrowException, OSError) as error:
-        raise SnapshotError(f"{resource} is not a Parquet table: {error}. Restore the snapshot.") from error
-    if not table.schema.remove_metadata().equals(SCHEMAS[resource]):
-        found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        refuse_huge_together([parquet_extent(resource, files[resource], MOST) for resource in SCHEMAS], MOST)
+    except DataError as error:
+        raise SnapshotError(f"too large, or not a Parquet table: {error} Restore the snapshot, or take a smaller one.") from error
+
+
+def from_parquet(raw: bytes, resource: str) -> pa.Table:
+    """The table in these bytes, or SnapshotError if it is too large, damaged or not of the snapshot's schema."""
+    try:
+        table = parquet_table(resource, raw, MOST)
+    except DataError as error:
+        raise SnapshotError(f"{resource} is not a Parquet table of a snapshot: {error} Restore the snapshot.") from error
+    plain = pa.schema([field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+                       for field in table.schema])
+    if not plain.equals(SCHEMAS[resource]):
+        found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
                             "another version: take the snapshot again.")
-    return table
+    return table.cast(plain)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

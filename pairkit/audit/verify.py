@@ -27,7 +27,7 @@ MANIFEST = "manifest.json"
 TABLES = ("bars.parquet", "mapping.parquet", "calendar.parquet")
 SPECS = "specs.json"
 NOTES = "README.md"
-MAX_FILE_BYTES = 2 * 1024**3
+MAX_FILE_BYTES = 1024**3  # of a file, and of all files of a snapshot: packed tables are smaller than unpacked ones
 _RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
 _DAY = r"^\d{4}-\d\d-\d\d$"
 _HEX = r"^[0-9a-f]{64}$"
@@ -132,6 +132,9 @@ def verify_folder(folder: Path, *, expect_id: str | None = None, progress: Progr
                 "Open the snapshot that was pinned, or pin this id if you mean to use it.")
     _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
     total, done, files = sum(one.bytes for one in resources.values()), 0, {}
+    if total > MAX_FILE_BYTES:
+        _refuse(folder, f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. It was not "
+                "written by pairkit.", "Take a smaller snapshot, of fewer roots or years.")
     for path in sorted(resources):
         progress(path, done / max(total, 1))
         files[path] = _checked_bytes(folder, resources[path])

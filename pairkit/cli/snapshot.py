@@ -75,13 +75,18 @@ def import_command(
     name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
     specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that are not bundled, or of rows marked "
                                                                "override, JSON or CSV.")] = None,
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="Which contract is dominant each day, as known at the close "
+                                                                   "before: date, root, contract.")] = None,
+    calendar: Annotated[Path | None, typer.Option("--calendar", help="The sessions on which bars are expected: dates, one a "
+                                                                     "line or in a column.")] = None,
     folder: Folder = Path("snapshots"), as_json: Json = False,
 ) -> None:
     """Make a snapshot from files, and report what was found in them."""
     from pairkit.audit.intake import import_files
 
     try:
-        snapshot = import_files(paths, name=name, folder=folder, specs_file=specs)
+        snapshot = import_files(paths, name=name, folder=folder, specs_file=specs, mapping_file=mapping,
+                                calendar_file=calendar)
     except PairkitError as error:
         _give_up(str(error), as_json)
     if as_json:

@@ -1,13 +1,14 @@
 """Daily bars from CSV and Parquet files: one file per root, or one long table; root level or contract level.
 
-1. Each file is read as a table of cells; its headings are recognised (`pairkit.data.rows`).
+1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.table_file`). Then each
+   is read as a table of cells; its headings are recognised (`pairkit.data.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
 3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
    (`pairkit.data.terms`).
 4. The rows of all files are put in order. A row that repeats another exactly is dropped, and one that contradicts
    another refuses the import.
-5. Contract-level bars get a mapping: the contract that each day names, or else the one with the most open interest
-   the session before.
+5. Contract-level bars get a mapping: the user's own, or the contract that each day names, or else the one with the most open
+   interest the session before.
 
 Whatever was dropped, put in order, ignored or missing is told in a finding. There are no partial results.
 A file may also be given as its name and bytes, as an upload is; nothing of it is written to disk.
@@ -19,18 +20,20 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pairkit.columns import TRADE_DATE
 from pairkit.data.quality import examine_grid, examine_leg
-from pairkit.data.rows import NUMBERS, read_rows
+from pairkit.data.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
 from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
-from pairkit.data.table_file import SUFFIXES
+from pairkit.data.table_file import SUFFIXES, Extent, extent_of, has_headings_of_bars, read_table, refuse_huge_together
 from pairkit.data.terms import combine_terms
-from pairkit.data.uploads import Upload
+from pairkit.data.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec, bundled_specs
@@ -39,9 +42,10 @@ from pairkit.market.deliveries import one_names
 from pairkit.market.spec_history import changes_among
 
 _KEY = ["root", "contract", TRADE_DATE]
-_TABLES = (*SUFFIXES, ".xlsx", ".xls")  # a workbook is not read, but refused rather than passed over
+_WORKBOOKS = (".xlsx", ".xls")  # not read, but refused rather than passed over
+MAX_FILES_BELOW = 20_000  # of a folder, of any kind
 _SHOWN = 5
-Given = str | os.PathLike[str] | Upload
+_FEWEST_SHARED = 0.5  # of the days with bars, that a calendar of their market has
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class ImportedBars:
     """What `read_bars` made of the files.
 
     `bars` has `root, contract, trade_date`, the bar columns and limits, sorted; `mapping` is None where no root is at
-    contract level; `specs` has one spec a root.
+    contract level; `specs` has one spec a root. `calendar` has the sessions of the user's calendar from the first bar to
+    the last, None without one; `mapping_source` and `calendar_source` are the files of either.
     """
 
     bars: pd.DataFrame
@@ -66,11 +71,28 @@ class ImportedBars:
     specs: tuple[ContractSpec, ...]
     findings: tuple[Finding, ...]
     sources: tuple[SourceFile, ...]
+    calendar: pd.DatetimeIndex | None = None
+    mapping_source: SourceFile | None = None
+    calendar_source: SourceFile | None = None
+
+
+class _Given(NamedTuple):
+    """A file to read: its path or upload, and whether it was met in a folder rather than named."""
+
+    file: Given
+    in_folder: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Its path, or the name of an upload."""
+        return Path(self.file.name if isinstance(self.file, Upload) else self.file)
 
 
 def read_bars(
     paths: Given | Iterable[Given],
     *,
+    mapping: Given | None = None,
+    calendar: Given | None = None,
     specs: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None = None,
 ) -> ImportedBars:
     """Read files of daily bars.
@@ -80,6 +102,11 @@ def read_bars(
     paths : path, Upload, or several
         CSV or Parquet files, or folders of them. A file holds one root, named by the file (`RB.csv`) or a column, or
         several.
+    mapping : path or Upload, optional
+        Dates, roots and contracts: which contract is dominant on each day, as known at the close before. It comes before what
+        would be chosen by open interest or volume, for the roots that it has.
+    calendar : path or Upload, optional
+        The sessions of the bars' market: dates, one a line or in a column.
     specs : specs, optional
         Of roots that the bundled table lacks; an `OwnSpec` may also override figures of the table.
 
@@ -88,76 +115,200 @@ def read_bars(
     DataError
         Anything in the files has no reading or two, rows contradict one another, or a root has no spec.
     """
-    files, findings = _files(paths)
     own = own_specs(specs)
     known = {**bundled_specs(), **{code: one.spec for code, one in own.items()}}
     roots = {spec.name_zh.casefold(): spec.code for spec in known.values() if spec.name_zh}
     roots |= {code.casefold(): code for code in known}
+    files, ignored = _files(paths, beside=[one for one in (mapping, calendar) if one is not None])
+    raws = _raws(files)
+    taken, stray = _taken(files, raws, roots)
+    findings = _told_ignored([*ignored, *stray])
     parts, sources = [], []
-    for file in files:
-        path, raw = (Path(file.name), file.content) if isinstance(file, Upload) else (file, _bytes_of(file))
-        part, told = read_rows(path, raw, roots)
-        sources.append(SourceFile(path.name, len(raw), sha256(raw).hexdigest()))
+    for one, raw in taken:
+        part, told = read_rows(one.path, raw, roots)
+        sources.append(_source(one.path, raw))
         parts.append(part)
         findings += told
-    rows = _named_once(pd.concat(parts, ignore_index=True))
+    rows = pd.concat(parts, ignore_index=True)
+    chosen, mapping_source = _read_mapping(mapping, roots, findings)
+    rows, chosen = _named_once(rows, chosen)
     refuse_unknown({str(root): str(file) for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()}, own)
     bars = _in_order(rows, findings)
-    mapping = _mapping(bars, findings)
+    sessions, calendar_source = _read_calendar(calendar, bars)
+    made = _mapping(bars, _fitting(chosen, bars, findings), sessions, findings)
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
-    specs = {spec.code: spec for spec, _ in terms}
+    of_code = {spec.code: spec for spec, _ in terms}
     for root, of_root in bars.groupby("root"):
-        findings += examine_grid(of_root, specs[str(root)])
+        findings += examine_grid(of_root, of_code[str(root)])
     for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
-        findings += changes_among(specs[str(root)], contracts.unique())
-    return ImportedBars(bars, mapping, tuple(specs.values()), tuple(findings), tuple(sources))
+        findings += changes_among(of_code[str(root)], contracts.unique())
+    return ImportedBars(bars, made, tuple(of_code.values()), tuple(findings), tuple(sources), sessions, mapping_source,
+                        calendar_source)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
-def _files(paths: Given | Iterable[Given]) -> tuple[list[Path | Upload], list[Finding]]:
-    """The files to read, and a finding for what a folder holds beside them."""
+def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_Given], list[str]]:
+    """The files to read, and the names of what a folder holds besides; files that are given for another use are neither."""
     given = [paths] if isinstance(paths, str | os.PathLike | Upload) else list(paths)
-    files: list[Path | Upload] = []
+    elsewhere = {Path(one).resolve() for one in beside if not isinstance(one, Upload)}
+    files: list[_Given] = []
     ignored: list[str] = []
     for one in given:
-        if isinstance(one, Upload):
-            files.append(one)
+        if isinstance(one, Upload) or not (path := Path(one)).is_dir():
+            files.append(_Given(one))
             continue
-        path = Path(one)
-        if not path.exists():
-            raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.")
-        below = sorted(file for file in path.rglob("*") if not file.is_dir()) if path.is_dir() else [path]
-        for file in below:
-            if file == path or (file.is_file() and file.suffix.casefold() in _TABLES):
-                files.append(file)
+        below = list(islice(path.rglob("*"), MAX_FILES_BELOW + 1))
+        if len(below) > MAX_FILES_BELOW:
+            raise DataError(f"{path} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
+        for file in sorted(file for file in below if not file.is_dir() and file.resolve() not in elsewhere):
+            is_table = file.is_file() and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS) and not file.name.startswith(".")
+            if is_table:
+                files.append(_Given(file, in_folder=True))
             else:
                 ignored.append(file.name)
     if not files:
         raise DataError(f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
                         f"{', '.join(SUFFIXES)}.")
-    if ignored:
-        shown = ", ".join(Path(file).name for file in ignored[:_SHOWN])
-        return files, [Finding("ignored_file", "info", f"{len(ignored)} in the folder are no tables and were not read: "
-                                                       f"{shown}.",
-                               count=len(ignored))]
-    return files, []
+    return files, ignored
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+def _raws(files: list[_Given]) -> list[bytes]:
+    """The bytes of each file, within the limit of all of them."""
+    raws, left = [], MAX_DISK_BYTES
+    for one in files:
+        if not isinstance(one.file, Upload) and not one.path.exists():
+            raise DataError(f"{one.path} does not exist; give CSV or Parquet files, or a folder of them.")
+        if isinstance(one.file, Upload) or one.path.stat().st_size <= left:
+            raws.append(bytes_of(one.file))
+            left -= len(raws[-1])
+        else:
+            raise DataError(f"the files have more than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. Import "
+                            "fewer at once.")
+    return raws
+
+
+def _taken(
+    files: list[_Given], raws: list[bytes], roots: dict[str, str]
+) -> tuple[list[tuple[_Given, bytes]], list[str]]:
+    """The files that are bars, and the names of those that only lie in a folder with them; refuses what is too large in all."""
+    taken, stray, extents = [], [], list[Extent]()
+    for one, raw in zip(files, raws, strict=True):
+        name = one.path.name
+        if one.in_folder and one.path.suffix.casefold() not in _WORKBOOKS and not (
+                has_headings_of_bars(one.path, raw) or names_known_root(name, roots)):
+            stray.append(name)
+            continue
+        taken.append((one, raw))
+        extents.append(extent_of(one.path, raw))
+    if not taken:
+        read_table(files[0].path, raws[0])  # says best what is wrong with the first
+        raise DataError(f"{files[0].path} has no headings of bars, nor has any other file of the folder. Headings are date, "
+                        "open, high, low, close, volume, in English or Chinese.")
+    refuse_huge_together(extents)
+    return taken, stray
+
+
+def _told_ignored(names: list[str]) -> list[Finding]:
+    if not names:
+        return []
+    return [Finding("ignored_file", "warning", count=len(names), message=(
+        f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:_SHOWN])}."))]
+
+
+def _source(path: Path, raw: bytes) -> SourceFile:
+    return SourceFile(path.name, len(raw), sha256(raw).hexdigest())
+
+
+# --- beside the bars -------------------------------------------------------------------------------------------------
+def _read_mapping(
+    given: Given | None, roots: dict[str, str], findings: list[Finding]
+) -> tuple[pd.DataFrame | None, SourceFile | None]:
+    """The user's mapping as it stands, `file, row, trade_date, root, contract`."""
+    if given is None:
+        return None, None
+    path, raw = _Given(given).path, bytes_of(given)
+    rows, told = read_named(path, raw, roots)
+    findings += told
+    return rows, _source(path, raw)
+
+
+def _read_calendar(given: Given | None, bars: pd.DataFrame) -> tuple[pd.DatetimeIndex | None, SourceFile | None]:
+    """The sessions of the user's calendar from the first bar to the last; refuses one that is not of these bars."""
+    if given is None:
+        return None, None
+    path, raw = _Given(given).path, bytes_of(given)
+    sessions = read_days(path, raw)
+    days = pd.DatetimeIndex(np.unique(bars[TRADE_DATE]))
+    first, last = days[0], days[-1]
+    if sessions[0] > first or sessions[-1] < last:
+        raise DataError(f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, and the bars are of "
+                        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}. Give a calendar of all of them.")
+    shared = float(days.isin(sessions).mean())
+    if shared < _FEWEST_SHARED:
+        raise DataError(f"{path} has only {shared:.0%} of the days with bars. It takes the sessions of their market, on which "
+                        "bars are expected, and not its holidays.")
+    return sessions[(sessions >= first) & (sessions <= last)], _source(path, raw)
+
+
+def _fitting(chosen: pd.DataFrame | None, bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
+    """The user's mapping, once it is known to fit the bars; days beyond them are left out, and told."""
+    if chosen is None:
+        return None
+    file = str(chosen["file"].iloc[0])
+    twice = chosen.drop_duplicates(["root", TRADE_DATE, "contract"]).duplicated(["root", TRADE_DATE], keep=False)
+    if twice.any():
+        first, second = chosen.loc[twice[twice].index].sort_values(["root", TRADE_DATE, "row"]).head(2).itertuples()
+        raise DataError(f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} (row {first.row}) and "
+                        f"to {second.contract} (row {second.row}). Keep one contract a day.")
+    chosen = chosen.drop_duplicates(["root", TRADE_DATE])
+    with_names = bars[bars["contract"].notna()]
+    parts = []
+    for root, of_root in chosen.groupby("root"):
+        days = with_names.loc[with_names["root"] == root, TRADE_DATE]
+        if days.empty:
+            raise DataError(f"{file}: maps {root}, of which there are no bars that name a contract. Take {root} out of the "
+                            "mapping, or give its bars.")
+        parts.append(_within(of_root, str(root), days, file, findings))
+    fitting = pd.concat(parts, ignore_index=True)
+    named, with_bars = (set(zip(table["root"], table["contract"], strict=True)) for table in (fitting, with_names))
+    absent = sorted(str(name) for _, name in named - with_bars)
+    if absent:
+        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+        raise DataError(f"{file}: maps to {len(absent)} contracts without a bar: {', '.join(absent[:_SHOWN])}{more}. Give "
+                        "their bars, or correct the mapping.")
+    return fitting
+
+
+def _within(of_root: pd.DataFrame, root: str, days: pd.Series, file: str, findings: list[Finding]) -> pd.DataFrame:
+    """The mapping of one root on the days from its first bar to its last; refuses one that ends before them."""
+    last = of_root[TRADE_DATE].max()
+    if last < days.max():
+        raise DataError(f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, and its bars on {days.max():%Y-%m-%d}. Say "
+                        "which contract is dominant until then, or leave the later bars out.")
+    inside = of_root[TRADE_DATE].between(days.min(), days.max())
+    if not inside.all():
+        beyond = of_root.loc[~inside, TRADE_DATE]
+        findings.append(_finding("unused_mapping", "info", root, beyond,
+                                 f"{file}: {len(beyond)} days of {root} lie before its first bar or after its last; not used."))
+    lacking = pd.Series(np.setdiff1d(days[days >= of_root[TRADE_DATE].min()].unique(), of_root[TRADE_DATE]))
+    if len(lacking):
+        findings.append(_finding("mapping_gaps", "warning", root, lacking,
+                                 f"{file}: {len(lacking)} days of {root} with bars are not mapped; the contract of the day "
+                                 "before is held on."))
+    return of_root[inside]
 
 
 # --- all rows --------------------------------------------------------------------------------------------------------
-def _named_once(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with one name for each contract, however the files spell it (market/deliveries.py)."""
-    names = rows["contract"].to_numpy(dtype=object).copy()
-    for root, of_root in rows[rows["contract"].notna()].groupby("root"):
+def _named_once(rows: pd.DataFrame, chosen: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The rows, and those of the user's mapping, with one name for each contract, however spelt (market/deliveries.py)."""
+    both = pd.concat([rows, chosen], ignore_index=True)
+    names = both["contract"].to_numpy(dtype=object).copy()
+    for root, of_root in both[both["contract"].notna()].groupby("root"):
         names[of_root.index] = one_names(of_root["contract"], of_root[TRADE_DATE], str(root))
-    return rows.assign(contract=pd.array(names, dtype="str"))
+    named = [part.assign(contract=pd.array(these, dtype="str"))
+             for part, these in ((rows, names[:len(rows)]), (chosen, names[len(rows):])) if part is not None]
+    return named[0], named[1] if chosen is not None else None
 
 
 def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
@@ -211,14 +362,21 @@ def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None
                         "none.")
 
 
-def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
-    """The dominant contract of each day, for the roots at contract level."""
+def _mapping(
+    bars: pd.DataFrame, chosen: pd.DataFrame | None, sessions: pd.DatetimeIndex | None, findings: list[Finding]
+) -> pd.DataFrame | None:
+    """The dominant contract of each day, for the roots at contract level: as chosen by the user, or else found."""
     from pairkit.market.rolls import dominant_by_open_interest
 
     parts = []
     for root, of_root in bars[bars["contract"].notna()].groupby("root"):
-        if not of_root[TRADE_DATE].duplicated().any():
-            parts.append(_as_named(of_root))
+        own = None if chosen is None else chosen[chosen["root"] == root]
+        if own is not None and len(own):
+            days = of_root[TRADE_DATE] if sessions is None else pd.Series(sessions)
+            parts.append(_as_named(own, pd.concat([days, own[TRADE_DATE]])))
+            how = f"the dominant contract is the one that {own['file'].iloc[0]} names, taken as known at the previous close"
+        elif not of_root[TRADE_DATE].duplicated().any():
+            parts.append(_as_named(of_root, of_root[TRADE_DATE]))
             how = "each day names one contract; that is taken as chosen at the previous close"
         else:
             known = bool((of_root["open_interest"] > 0.0).any())
@@ -231,10 +389,12 @@ def _mapping(bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def _as_named(bars: pd.DataFrame) -> pd.DataFrame:
-    """The mapping of a series that has one bar a day and says of which contract."""
-    in_order = bars.sort_values(TRADE_DATE)
-    known = in_order[TRADE_DATE].shift(1).fillna(in_order[TRADE_DATE] - pd.Timedelta(days=1))
+def _as_named(rows: pd.DataFrame, sessions: pd.Series) -> pd.DataFrame:
+    """The mapping that rows of one contract a day name, each known at the session before its own."""
+    in_order = rows.sort_values(TRADE_DATE)
+    days = pd.DatetimeIndex(np.unique(sessions))
+    before = days.searchsorted(pd.DatetimeIndex(in_order[TRADE_DATE])) - 1
+    known = np.where(before < 0, in_order[TRADE_DATE] - pd.Timedelta(days=1), days[np.maximum(before, 0)])
     columns = in_order[["root", TRADE_DATE, "contract"]]
     return columns.assign(known_date=known).reset_index(drop=True)
 

@@ -68,14 +68,18 @@ def unpacked_bytes(raw: bytes) -> int:
     ValueError
         The footer or a page's header cannot be read, or states what cannot be.
     """
-    total = pages = 0
+    return sum(page_sizes(raw))
+
+
+def page_sizes(raw: bytes) -> Iterator[int]:
+    """Bytes that each page of a file unpacks to, by its own account. Raises as `unpacked_bytes` does."""
+    pages = 0
     for chunk in _chunks(raw):
         for page in _pages(raw, chunk):
-            total += page.unpacked_bytes
             pages += 1
             if pages > MAX_PAGES:
                 raise ValueError(f"it has more than {MAX_PAGES:,} pages")
-    return total
+            yield page.unpacked_bytes
 
 
 def _chunks(raw: bytes) -> Iterator[Struct]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,29 +21,36 @@ from pairkit.data.spellings import (
     CLOCK,
     CODE,
     INDEX,
+    LAST,
     MISSING,
+    SESSION_END,
     CellError,
     Code,
     Number,
     commas_mean,
     has_lone_comma,
     meaning_of_heading,
+    moment_of_epoch,
+    order_of_dates,
     plausible,
     read_code,
     read_date,
+    read_lots,
     read_number,
     spellings_of,
+    split_lots,
     with_decimal_point,
 )
-from pairkit.data.table_file import CellTable, read_table
+from pairkit.data.table_file import CellTable, read_table, text_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.deliveries import read_name
 
 Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
-SESSION_END = time(15)  # a bar stamped with it, as with midnight, names its day
+_SIZES = ("volume", "open_interest")  # in lots
 _REQUIRED = ("open", "high", "low", "close", "volume")
+
 
 def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFrame, list[Finding]]:
     """The file's rows under our column names, with `file` and `row` for messages, and its findings.
@@ -61,37 +68,123 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
         The file is no table, lacks a column, or a cell has no reading.
     """
     table = read_table(path, raw)
-    place, findings = _recognised(table)
-    rows = pd.DataFrame({"file": path.name, "row": list(table.row_numbers)})
-    rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, place[TRADE_DATE], _as_date))).astype("datetime64[ns]")
-    grouped, read = 0, _number_reader(table, [place[name] for name in NUMBERS if name in place])
+    place, findings = _recognised(table, _REQUIRED)
+    rows, told = _dated_rows(table, path.name, place[TRADE_DATE])
+    findings += told
+    meaning = _commas_of(table, place)
+    grouped = abbreviated = 0
     for name in NUMBERS:
+        read = _number_reader(meaning, in_lots=name in _SIZES)
         numbers = _cells(table, place[name], read) if name in place else [Number(np.nan)] * len(table)
         rows[name] = np.array([number.value for number in numbers], dtype=np.float64)
         grouped += sum(number.grouped for number in numbers)
-    codes = _codes(table, place, roots)
-    rows["root"] = pd.array([code.root for code in codes], dtype="str")
-    rows["contract"] = pd.array([code.contract for code in codes], dtype="str")
+        abbreviated += sum(number.abbreviated for number in numbers)
+    _name(rows, _codes(table, place, roots))
     if table.left_out:
         findings.append(Finding("other_rows", "warning", count=len(table.left_out), message=(
             f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
-            "again, totals, or a last line of text.")))
+            "again, totals, or lines of text above the headings or at the end.")))
     if grouped:
         findings.append(Finding("thousands_separators", "info", count=grouped, message=(
-            f"{path.name}: {grouped} numbers have commas, read as thousands separators.")))
+            f"{path.name}: {grouped} numbers have commas or blanks, read as thousands separators.")))
+    if abbreviated:
+        findings.append(Finding("abbreviated_numbers", "info", count=abbreviated, message=(
+            f"{path.name}: {abbreviated} numbers of lots are abbreviated, as 1.2K, 3.4M or 5.6万, so they are rounded.")))
     held = set(rows["root"])
     of = str(held.pop()) if len(held) == 1 else ""
     return rows, [replace(finding, root=of) for finding in findings]
 
 
-def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
-    """Place of each recognised column; refuses one that is missing or given twice."""
+def read_named(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """The rows of a file that names a contract for each root and day: `file, row, trade_date, root, contract`, and its findings.
+
+    Parameters and errors as `read_rows`; a row that names no contract is refused.
+    """
+    table = read_table(path, raw)
+    place, findings = _recognised(table, ("contract",) if CODE not in map(meaning_of_heading, table.headings) else ())
+    rows, told = _dated_rows(table, path.name, place[TRADE_DATE])
+    _name(rows, _codes(table, place, roots))
+    unnamed = rows["contract"].isna()
+    if unnamed.any():
+        first = rows[unnamed].iloc[0]
+        raise DataError(f"{path}, row {first['row']}: names no contract of {first['root']}; each row names the one that is held.")
+    return rows, findings + told
+
+
+def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
+    """The days of a file that has one in each line, or in a column of dates; sorted, each once.
+
+    A calendar may have a column `is_open` beside them: then those with 0 there are left out.
+
+    Raises
+    ------
+    DataError
+        A line or cell is no date, or there is none.
+    """
+    lines = [] if raw[:4] == b"PAR1" else [line for line in text_of(path, raw).splitlines() if line.strip()]
+    if lines and not any(sign in lines[0] for sign in ",;\t|"):
+        first = 1 if meaning_of_heading(lines[0]) == TRADE_DATE or _heading_of_calendar(lines[0]) else 0
+        table = CellTable(str(path), ("date",), ([line.strip(' "') for line in lines[first:]],), range(1 + first, len(lines) + 1))
+        place, is_open = 0, None
+    else:
+        table = read_table(path, raw)
+        places = [column for column, heading in enumerate(table.headings)
+                  if meaning_of_heading(heading) == TRADE_DATE or _heading_of_calendar(heading)]
+        if len(places) != 1:
+            raise DataError(f"{path}: {len(places)} columns of dates; expected one, headed date, or a date in each line.")
+        place = places[0]
+        is_open = next((column for column, heading in enumerate(table.headings) if heading.strip().casefold() == "is_open"), None)
+    days, _ = _dated_rows(table, path.name, place)
+    found = days[TRADE_DATE]
+    if is_open is not None:
+        found = found[[_is_open(table, row, cell) for row, cell in enumerate(table.columns[is_open])]]
+    if found.empty:
+        raise DataError(f"{path} holds no day; expected the sessions of a market, one date a line.")
+    return pd.DatetimeIndex(np.unique(found))
+
+
+def _heading_of_calendar(heading: str) -> bool:
+    return heading.strip().casefold() == "cal_date"
+
+
+def _is_open(table: CellTable, row: int, cell: Hashable) -> bool:
+    if str(cell).strip() not in ("0", "1", "True", "False"):
+        raise DataError(f"{table.file}, row {table.row_numbers[row]}, column 'is_open': {cell!r} is neither 1 nor 0.")
+    return str(cell).strip() in ("1", "True")
+
+
+def names_known_root(file: str, roots: dict[str, str]) -> bool:
+    """Whether a file's name names a root that there are terms of."""
+    try:
+        return _code_of_file(file, roots).root in roots.values()
+    except (DataError, CellError):
+        return False
+
+
+def _dated_rows(table: CellTable, file: str, column: int) -> tuple[pd.DataFrame, list[Finding]]:
+    """`file, row, trade_date` of each row, and what was found out about how the dates are written."""
+    read_day, told = _date_reader(table, column)
+    rows = pd.DataFrame({"file": file, "row": list(table.row_numbers)})
+    rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, column, read_day))).astype("datetime64[ns]")
+    return rows, told
+
+
+def _name(rows: pd.DataFrame, codes: list[Code]) -> None:
+    """Puts root and contract of each row into the rows."""
+    rows["root"] = pd.array([code.root for code in codes], dtype="str")
+    rows["contract"] = pd.array([code.contract for code in codes], dtype="str")
+
+
+def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, int], list[Finding]]:
+    """Place of each recognised column; refuses one that is missing, of the dates and those required, or given twice."""
     place: dict[str, int] = {}
     ignored = []
     for column, heading in enumerate(table.headings):
         meaning = meaning_of_heading(heading)
         if meaning is None:
             ignored.append(heading)
+        elif meaning in place and table.columns[place[meaning]] == table.columns[column]:
+            ignored.append(f"{heading} (again, with the same cells)")
         elif meaning in place:
             raise DataError(f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
                             f"{meaning}; keep one.")
@@ -101,11 +194,15 @@ def _recognised(table: CellTable) -> tuple[dict[str, int], list[Finding]]:
         _refuse_times_of_day(table, place[CLOCK])
     elif CLOCK in place:
         place[TRADE_DATE] = place.pop(CLOCK)
+    if LAST in place and "close" in place:
+        ignored.append(table.headings[place[LAST]])
+    elif LAST in place:
+        place["close"] = place.pop(LAST)
     if TRADE_DATE not in place and INDEX in place:
         place[TRADE_DATE] = place[INDEX]
     elif INDEX in place and table.headings[place[INDEX]]:
         ignored.append(table.headings[place[INDEX]])
-    for name in (TRADE_DATE, *_REQUIRED):
+    for name in (TRADE_DATE, *required):
         if name not in place:
             why = " Without volume nothing says whether an order could have filled." if name == "volume" else ""
             found = ", ".join(map(repr, table.headings))
@@ -128,26 +225,55 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
                             "session.")
 
 
-def _number_reader(table: CellTable, columns: list[int]) -> Callable[[Hashable], Number]:
-    """How the file's numbers are read: a comma groups thousands, or is a decimal one, as its numbers as a whole say.
-
-    Where cells are separated by something else than a comma and no number says which, one with a single comma has two readings.
-    """
-    texts = [cell for column in columns for cell in table.columns[column] if isinstance(cell, str) and "," in cell]
+def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], date], list[Finding]]:
+    """How the file's dates are read, as they as a whole say, and the finding that tells an order that was found out."""
+    texts = {cell for cell in table.columns[column] if isinstance(cell, str)}
+    where = f"{table.file}, column {table.headings[column]!r}"
     try:
-        meaning = commas_mean(texts)
+        order = order_of_dates(texts) if len(texts) == len(set(table.columns[column])) else ""
+    except CellError as error:
+        raise DataError(f"{where}: the dates {error}.") from None
+    moments = [moment_of_epoch(str(cell)) for cell in set(table.columns[column])]
+    clocks = sorted({moment.time() for moment in moments if moment is not None})
+    if len(clocks) > 1:
+        raise DataError(f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
+                        "intraday bars do; bars are daily, one row for each session.")
+    if not order:
+        return _as_date, []
+    told = Finding("day_and_month", "info", count=len(texts), message=(
+        f"{Path(table.file).name}: the dates are written {order}; in the other order some are no days, or the bars not daily."))
+    return lambda cell: read_date(str(cell), order), [told]
+
+
+def _commas_of(table: CellTable, place: dict[str, int]) -> str:
+    """What a comma in the file's numbers is: "thousands", "decimals", "either" where nothing says which, "" where none needs it.
+
+    Where cells are separated by commas, one within a number is taken to group thousands unless another says otherwise.
+    """
+    def texts(names: Sequence[str]) -> list[str]:
+        columns = (table.columns[place[name]] for name in names if name in place)
+        return [cell for cells in columns for cell in cells if isinstance(cell, str) and "," in cell]
+
+    try:
+        meaning = commas_mean(texts([name for name in NUMBERS if name not in _SIZES]), texts(_SIZES))
     except CellError as error:
         raise DataError(f"{table.file}: {error}; write decimals with a point.") from None
-    undecided = meaning == "" and table.separator not in ("", ",")
+    return meaning or ("" if table.separator in ("", ",") else "either")
 
+
+def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number]:
+    """How the numbers of a column are read, given what a comma in them is; numbers of lots may be abbreviated."""
     def read(cell: Hashable) -> Number:
-        if isinstance(cell, str) and meaning == "decimals":
-            return _as_number(with_decimal_point(cell))
-        if isinstance(cell, str) and undecided and has_lone_comma(cell):
-            whole, rest = cell.strip().split(",")
+        if not isinstance(cell, str):
+            return _as_number(cell)
+        digits = split_lots(cell)[0] if in_lots else cell
+        if commas == "decimals":
+            cell = cell.replace(digits, with_decimal_point(digits), 1) if digits else cell
+        elif commas == "either" and has_lone_comma(digits):
+            whole, rest = digits.strip().split(",")
             raise CellError(f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
                             "thousands")
-        return _as_number(cell)
+        return read_lots(cell) if in_lots else read_number(cell)
 
     return read
 
@@ -172,10 +298,8 @@ def _cells(
 def _as_number(cell: Hashable) -> Number:
     if cell is None:
         return Number(np.nan)
-    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal):
         raise CellError("is not a number")
-    if isinstance(cell, str):
-        return read_number(cell)
     if np.isinf(value := float(cell)):
         raise CellError("is infinite; accepted are finite numbers")
     return Number(value)
@@ -240,7 +364,7 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
     """The root, or contract, that a file is named after: `RB.csv`, `rb_daily.csv`, `RB2405.csv`, `螺纹钢.csv`."""
     stem = Path(file).stem
     whole = read_code(stem, roots)
-    if whole.root in roots.values() or stem.isalpha() or whole.contract is not None:
+    if whole.root in roots.values() or whole.root.isalpha() or whole.contract is not None:
         return whole
     parts = [part for part in re.split(r"[-_. ]+", stem) if part]
     found = {code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,16 +12,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pairkit.data.uploads import Upload
+from pairkit.data.uploads import Given, Upload, bytes_of
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, bundled_specs
 
 _ZZ = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}'
+_TO_FILL = ('{"code": "ZZ", "multiplier": null, "tick": null, "fee_mode": null, "fee_open": null, "fee_close": null, '
+            '"margin_rate": null}')  # refused as it stands: nobody trades on figures of an example
 EXAMPLE = f'{{"specs": [{_ZZ}]}}'
 _FIELDS = [field.name for field in fields(ContractSpec)]
 TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
 FEES = ("fee_mode", "fee_open", "fee_close", "fee_close_today")  # in one unit, so of one source
 OVERRIDE = "override"
+_MAX_BYTES = 4 * 1024**2
 _TEXTS = {"code", "fee_mode", "currency", "source", "version", "name", "name_zh", "exchange"}
 
 
@@ -45,7 +47,7 @@ class OwnSpec:
     given: frozenset[str] = frozenset(TERMS)
 
 
-def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, OwnSpec]:
+def read_specs(path: Given) -> dict[str, OwnSpec]:
     """The specs in a file, by code.
 
     Parameters
@@ -61,8 +63,8 @@ def read_specs(path: str | os.PathLike[str] | Upload) -> dict[str, OwnSpec]:
     """
     file = Path(path.name if isinstance(path, Upload) else path)
     try:
-        text = (path.content if isinstance(path, Upload) else file.read_bytes()).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
+    except (DataError, UnicodeDecodeError) as error:
         raise DataError(f"specs file {file} cannot be read: {error}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
     rows = _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
     specs: dict[str, OwnSpec] = {}
@@ -173,7 +175,8 @@ def refuse_unknown(roots: Mapping[str, str], own: Mapping[str, OwnSpec]) -> None
     (first, file), *others = unknown.items()
     which = (f"there are no contract specs for {len(unknown)} roots: {met}" if others
              else f"{file}: there is no contract spec for root {first!r}")
-    rows = ", ".join(_ZZ.replace("ZZ", root) for root in unknown)
+    rows = ", ".join(_TO_FILL.replace("ZZ", root) for root in unknown)
     raise DataError(f"{which}. Known are {', '.join(sorted(known))}. "
-                    f'Give them in a file of contract terms (--specs FILE); fill in their figures: {{"specs": [{rows}]}}')
+                    f"Give them in a file of contract terms (--specs FILE), as {_ZZ} for ZZ; fill in their figures: "
+                    f'{{"specs": [{rows}]}}')
 

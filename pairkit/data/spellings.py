@@ -8,36 +8,46 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from typing import NamedTuple
 
+import pandas as pd
+
+from pairkit.market.daily import not_daily
 from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, MISSING_WORDS, NamedMonth, read_name, readings
 
 INDEX = "index"  # a column without a heading, as a saved DataFrame index is
 CODE = "code"  # names a root or a contract; its cells say which
 CLOCK = "clock"  # a time of day beside a date; the date itself where there is no other
+LAST = "last"  # the close where there is no other
+SESSION_END = time(15)  # a bar stamped with it, as with midnight, names its day
 _HEADINGS = {
     "trade_date": "date trade_date trading_date trading_day day datetime ts_event 日期 交易日期 交易日",
     "open": "open open_price 开盘价 开盘 今开盘 今开",
     "high": "high high_price 最高价 最高",
     "low": "low low_price 最低价 最低",
     "close": "close close_price 收盘价 收盘 今收盘 今收",
+    LAST: "last latest price 最新价 最新",
     CLOCK: "time 时间 交易时间",
     "settle": "settle settlement settle_price settlement_price 结算价 结算 今结算 动态结算价",
     "volume": "volume vol 成交量 成交手数 总手",
     "open_interest": "open_interest openinterest open_int openint oi close_oi hold 持仓量 持仓 空盘量",
-    "up_limit": "up_limit limit_up upper_limit 涨停价 涨停 涨停板",
-    "down_limit": "down_limit limit_down lower_limit 跌停价 跌停 跌停板",
+    "up_limit": "up_limit limit_up upper_limit high_limit 涨停价 涨停 涨停板",
+    "down_limit": "down_limit limit_down lower_limit low_limit 跌停价 跌停 跌停板",
     "root": "root product variety underlying 品种 品种代码 品种名称",
     "contract": "contract contract_code contract_id instrument instrument_id 合约 合约代码 合约名称 交割月份",
-    CODE: "code symbol ticker ts_code 代码 交易代码 证券代码",
+    CODE: "code symbol ticker ts_code order_book_id 代码 交易代码 证券代码",
     INDEX: "index unnamed0 indexlevel0",
 }
 _IN_PLAIN_UNITS = re.compile(r"[(（\[](?:手|lots?|元|元/吨|cny|张)[)）\]]$")
 MISSING = frozenset(word.casefold() for word in MISSING_WORDS)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?(?!0+,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_BLANKS = re.compile(r"([+-]?[1-9]\d{0,2})((?:(?P<blank>[ \u00a0\u2007\u2009\u202f])\d{3})(?:(?P=blank)\d{3})*)((?:[.,]\d+)?)")
+_LOTS = re.compile(r"(.*\d\.?)\s*([kmb万亿])手?", re.IGNORECASE)  # as 100.01K, 3.4M, 12.5万
+_TIMES = {"k": 10**3, "m": 10**6, "b": 10**9, "万": 10**4, "亿": 10**8}
 _LONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:\.\d{3})+,\d+)")
 _INFINITE = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
@@ -45,9 +55,21 @@ _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d\d)(\d\d)(?:\.
 # Midnight, also where an offset stands behind it, and three in the afternoon, when a Chinese session ends: both name the day.
 _MIDNIGHT = re.compile(r"[ T]+(?:0{1,2}:00|15:00)(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?$")
 _DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
+_IN_PARTS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+_WEEKDAY = re.compile(
+    r"(?:[,，]\s*|\s+)(?:(?:周|星期)?([一二三四五六日])|(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?)$", re.IGNORECASE)
+_WEEKDAYS = {name: day for week in (tuple("一二三四五六日"), ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+             for day, name in enumerate(week)}
+_EPOCH = re.compile(r"\d{10,19}(?:\.0+)?|\d\.\d+e\+?(?:0?9|1[0-8])", re.IGNORECASE)
+# From so many units since 1970 on, the unit is clear: seconds, milli-, micro- and nanoseconds of the years from 2001 (1973) on.
+_EPOCH_UNITS = ((10**9, 10**10, 1), (10**12, 10**13, 10**3), (10**15, 10**16, 10**6), (10**17, 10**19, 10**9))
+_ENOUGH_DATES = 5
+_CHINA = timezone(timedelta(hours=8))
 _EXCHANGE = re.compile(r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE)
 _CONTRACT = re.compile(r"([A-Za-z]{1,3})(\d{3,4}|\d{6})?(?:\.[A-Za-z]{2,5})?")
 _MAIN = re.compile(r"(?<=.)(?:主力|主连|连续|指数|L[89])$")  # a vendor's main series of a root
+_CONTINUED = re.compile(r"(?<=[A-Za-z0-9])[=.]F$", re.IGNORECASE)  # a continuous series of futures, as CL=F and CL.F
+_MARKED_MAIN = re.compile(r"^KQ\.[mi]@", re.IGNORECASE)
 _NUMBERED = re.compile(r"^\d+#")  # a market's number before the code, as some programs export it
 _CONTINUOUS = re.compile(r"([A-Za-z]{1,3}?)(?:0|00|88|888|8888|99|999|9999)(?:\.[A-Za-z]{2,5})?")
 
@@ -76,19 +98,20 @@ class CellError(ValueError):
 
 
 class Number(NamedTuple):
-    """A cell's value, NaN where missing, and whether it was written with thousands separators."""
+    """A cell's value, NaN where missing, and whether it was written with thousands separators, or abbreviated as 1.2K."""
 
     value: float
     grouped: bool = False
+    abbreviated: bool = False
 
 
 def read_number(text: str) -> Number:
     """A finite number; NaN where the cell says that it is missing. CellError for anything else."""
-    text = text.strip()
+    text, grouped = _without_blanks(text)
     if _NUMBER.fullmatch(text):
         value = float(text)
         if math.isfinite(value):
-            return Number(value)
+            return Number(value, grouped)
         raise CellError("is infinite; accepted are finite numbers")
     if text.casefold() in MISSING:
         return Number(math.nan)
@@ -96,18 +119,47 @@ def read_number(text: str) -> Number:
         return Number(float(text.replace(",", "")), grouped=True)
     if _INFINITE.fullmatch(text):
         raise CellError("is infinite; accepted are finite numbers")
-    raise CellError("is not a number; accepted are 3500, 3500.5, 3,500.5, and for a missing one an empty cell, --, "
+    raise CellError("is not a number; accepted are 3500, 3500.5, 3,500.5, 3 500.5, and for a missing one an empty cell, --, "
                     "null or NaN")
 
 
-def commas_mean(texts: Iterable[str]) -> str:
+def _without_blanks(text: str) -> tuple[str, bool]:
+    """A number without the blanks that group its thousands, and whether it had any; any other text trimmed."""
+    plain = text.strip()
+    found = _BLANKS.fullmatch(plain)
+    if found is None:
+        return plain, False
+    return f"{found[1]}{found[2].replace(found['blank'], '')}{found[4]}", True
+
+
+def read_lots(text: str) -> Number:
+    """A number of lots, which may be abbreviated: 100.01K, 3.4M, 1.2B, 12.5万. CellError as `read_number`."""
+    digits, times = split_lots(text)
+    number = read_number(digits)
+    if times == 1:
+        return number
+    exact = Decimal(_without_blanks(digits)[0].replace(",", "")) * times
+    return Number(float(exact), number.grouped, abbreviated=True)
+
+
+def split_lots(text: str) -> tuple[str, int]:
+    """The digits of a number of lots, and what they are to be taken times: 1000 where K stands behind them."""
+    found = _LOTS.fullmatch(text.strip())
+    return (text, 1) if found is None else (found[1], _TIMES[found[2].casefold()])
+
+
+def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
     """What a comma in these numbers is: "thousands" or "decimals" where one of them has one reading only, "" where none has.
 
-    CellError where both are there.
+    `lots` are numbers of lots, which are whole: 100,013 has one reading among them. CellError where both are there.
     """
     said = set()
-    for text in texts:
-        plain = text.strip()
+    for text in lots:
+        digits, times = split_lots(text)
+        if times == 1 and _LONE_COMMA.fullmatch(digits.strip()) and not digits.strip().endswith(",000"):
+            said.add("thousands")
+    for text in (*texts, *(split_lots(text)[0] for text in lots)):
+        plain, _ = _without_blanks(text)
         if _LONE_COMMA.fullmatch(plain):
             if plain.lstrip("+-").startswith("0"):
                 said.add("decimals")  # nobody groups a number that begins with 0
@@ -127,21 +179,86 @@ def has_lone_comma(text: str) -> bool:
 
 def with_decimal_point(text: str) -> str:
     """A number that is written with a decimal comma, written with a point; any other text as it is."""
-    plain = text.strip()
+    plain, _ = _without_blanks(text)
     return plain.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
 
 
-def read_date(text: str) -> date:
-    """A plain day. CellError where it is missing, carries a time, could be day-first or month-first, or is no date."""
-    day = _MIDNIGHT.sub("", text.strip())
-    found = _DATE.fullmatch(day)
-    if found is None:
-        raise CellError(_why_no_date(day))
-    digits = [int(part) for part in found.groups() if part and part.isdigit()]
+def order_of_dates(texts: Collection[str]) -> str:
+    """How all of these dates are written, if as 25/03/2024 or 03/25/2024: "day first", "month first", or "" if it is not clear.
+
+    One of them that is a day of the calendar in one order only decides. Where none is, the order in which they are those of daily
+    bars does, if in the other they are not.
+
+    Raises
+    ------
+    CellError
+        In neither order are all of them days of the calendar.
+    """
+    parts = [_IN_PARTS.fullmatch(_MIDNIGHT.sub("", text.strip())) for text in texts]
+    if not parts or not all(parts) or len({found[2] for found in parts if found}) > 1:
+        return ""
+    days = {}
+    for order, (day, month) in {"day first": (1, 3), "month first": (3, 1)}.items():
+        try:
+            days[order] = [date(int(found[4]), int(found[month]), int(found[day])) for found in parts if found]
+        except ValueError:
+            continue
+    if not days:
+        raise CellError("are written day first in part and month first in part; write them as 2020-01-02")
+    if len(days) == 2:
+        days = {order: those for order, those in days.items()
+                if len(set(those)) >= _ENOUGH_DATES and not not_daily(pd.DatetimeIndex(sorted(set(those))))}
+    return next(iter(days)) if len(days) == 1 else ""
+
+
+def read_date(text: str, order: str = "") -> date:
+    """A plain day. CellError where it is missing, carries a time, could be day-first or month-first, or is no date.
+
+    `order` says how a date such as 03/04/2020 is written, as `order_of_dates` does.
+    """
+    named = _WEEKDAY.search(text.strip())
+    day = _MIDNIGHT.sub("", text.strip()[: named.start()] if named else text.strip())
     try:
-        return plausible(date(*digits))
+        found = _plain_date(day, order)
     except ValueError as error:
         raise CellError(str(error) if isinstance(error, CellError) else "is not a day of the calendar") from None
+    if named and found.weekday() != _WEEKDAYS[(named[1] or named[2]).casefold()]:
+        raise CellError(f"names another weekday than its date, which is a {found:%A}")
+    return found
+
+
+def _plain_date(text: str, order: str) -> date:
+    if _EPOCH.fullmatch(text) and (moment := moment_of_epoch(text)) is not None:
+        return _day_of(moment)
+    in_parts = _IN_PARTS.fullmatch(text) if order else None
+    if in_parts is not None:
+        first, second = int(in_parts[1]), int(in_parts[3])
+        day, month = (first, second) if order == "day first" else (second, first)
+        return plausible(date(int(in_parts[4]), month, day))
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise CellError(_why_no_date(text))
+    return plausible(date(*(int(part) for part in found.groups() if part and part.isdigit())))
+
+
+def moment_of_epoch(text: str) -> datetime | None:
+    """The moment, in UTC, of a number of seconds, milli-, micro- or nanoseconds since 1970; None where a text is none."""
+    if not _EPOCH.fullmatch(text.strip()):
+        return None
+    count = int(Decimal(text.strip()))
+    for least, most, a_second in _EPOCH_UNITS:
+        if least <= count < most and count % a_second == 0:
+            return datetime.fromtimestamp(count // a_second, tz=UTC)
+    return None
+
+
+def _day_of(moment: datetime) -> date:
+    """The day that a moment names: midnight in UTC, or midnight or the end of a session in China. CellError for any other."""
+    in_china = moment.astimezone(_CHINA)
+    if moment.time() == time() or in_china.time() in (time(), SESSION_END):
+        return plausible(in_china.date())
+    raise CellError(f"is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
+                    "accepted are midnight in UTC or in China, and 15:00 in China. Write the dates as 2020-01-02")
 
 
 def plausible(day: date) -> date:
@@ -192,7 +309,8 @@ def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code
     known = roots.get(text.casefold())
     if known is not None:
         return Code(known)
-    text = _MAIN.sub("", _NUMBERED.sub("", _EXCHANGE.sub("", text, count=1)))
+    text = _EXCHANGE.sub("", _MARKED_MAIN.sub("", text), count=1)
+    text = _MAIN.sub("", _CONTINUED.sub("", _NUMBERED.sub("", text)))
     known = roots.get(text.casefold()) or _begun(text, roots)
     if known is not None:
         return Code(known)

@@ -1,31 +1,38 @@
 """A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted.
 
 A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes, in its footer and in the
-header of every page, is checked before a cell is decoded, and text is decoded as a dictionary, so that a long text said to be
-in every row is held once and refused.
+header of every page, is checked before a cell is decoded (`extent_of`), and text is decoded as a dictionary, so that a long text
+said to be in every row is held once and refused. What several files come to together is refused before the first of them is read.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pairkit.data.parquet_pages import unpacked_bytes
+from pairkit.data.parquet_pages import page_sizes
+from pairkit.data.spellings import INDEX, meaning_of_heading
 from pairkit.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 2_000_000, 500, 40_000_000
 MAX_UNPACKED_BYTES = 1024**3
+MAX_PAGE_BYTES = 64 * 1024**2  # of one page of a Parquet file, unpacked; usual ones have 1 MB
 MAX_TEXT_BYTES = 1000  # of one cell of a Parquet column
+_CELL_BYTES = 8  # of a number, unpacked
 _THRIFT_BYTES = 16 * 1024**2
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
+_TOP = 20_000  # characters in which headings are looked for
+_MOST_TITLES = 20  # lines above the headings
+_FEWEST_HEADINGS = 4  # known ones, in a line of headings; a row of bars has more cells than a title
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TOTALS = {"合计", "总计", "小计", "total", "totals", "sum"}
@@ -39,6 +46,15 @@ _FOREIGN = {
 }
 
 
+class Extent(NamedTuple):
+    """How large a table is: rows, columns, cells, and bytes once it is unpacked."""
+
+    rows: int
+    columns: int
+    cells: int
+    unpacked_bytes: int
+
+
 @dataclass(frozen=True)
 class CellTable:
     """The cells of one file, column by column. `row_numbers` are the file's: a CSV's data starts at row 2.
@@ -48,7 +64,7 @@ class CellTable:
 
     file: str
     headings: tuple[str, ...]
-    columns: tuple[list[Hashable], ...]
+    columns: tuple[Sequence[Hashable], ...]
     row_numbers: range | list[int]
     separator: str = ""
     left_out: tuple[int, ...] = ()
@@ -72,32 +88,98 @@ def read_table(path: Path, raw: bytes) -> CellTable:
     for magic, what in _FOREIGN.items():
         if raw.startswith(magic):
             raise DataError(f"{path} {what}. Accepted are CSV and Parquet.")
+    extent_of(path, raw)
     return _from_csv(path, raw)
 
 
-def _from_parquet(path: Path, raw: bytes) -> CellTable:
+def extent_of(path: Path, raw: bytes) -> Extent:
+    """How large a file's table is by the file's own account, at most; nothing is unpacked.
+
+    Raises
+    ------
+    DataError
+        It is larger than one table may be, or a Parquet file gives no account that can be read.
+    """
+    if raw[:4] == b"PAR1":
+        return parquet_extent(path, raw)
+    rows = max(raw.count(b"\n"), raw.count(b"\r"), 1)
+    cells = rows + max(raw.count(separator.encode()) for separator in _SEPARATORS)
+    extent = Extent(rows, 1, cells, len(raw))  # how many columns is known when it is read
+    _refuse_huge(str(path), extent)
+    return extent
+
+
+def parquet_extent(path: str | Path, raw: bytes, most: Extent | None = None) -> Extent:
+    """As `extent_of`, of a Parquet file that is at most so large."""
+    import pyarrow as pa
+
+    try:
+        stated = _opened(raw).metadata
+        groups = sum(stated.row_group(place).total_byte_size for place in range(stated.num_row_groups))
+        pages = list(page_sizes(raw))
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _no_parquet(path, error) from error
+    cells = stated.num_rows * stated.num_columns
+    extent = Extent(stated.num_rows, stated.num_columns, cells, max(groups, sum(pages), cells * _CELL_BYTES))
+    _refuse_huge(str(path), extent, most)
+    if max(pages, default=0) > MAX_PAGE_BYTES:
+        raise DataError(f"{path} has a page of {max(pages):,} bytes when unpacked; at most {MAX_PAGE_BYTES:,} are accepted. "
+                        "A text in it is too long for a table of bars, or its pages are unusually large: write the file again.")
+    return extent
+
+
+def refuse_huge_together(extents: Iterable[Extent], most: Extent | None = None) -> None:
+    """DataError where files that are read together come to more than one table may."""
+    _refuse_huge("the files together", Extent(*map(sum, zip(*extents, strict=True)))._replace(columns=0), most)
+
+
+def parquet_table(path: str | Path, raw: bytes, most: Extent | None = None) -> pa.Table:
+    """The table in a Parquet file's bytes, text as dictionaries, without metadata.
+
+    Raises
+    ------
+    DataError
+        It is too large, cut off or damaged, or holds lists, tables or long texts.
+    """
+    import pyarrow as pa
+
+    parquet_extent(path, raw, most)
+    try:
+        texts = _texts_of_flat(path, _opened(raw).schema_arrow)
+        table = _opened(raw, read_dictionary=texts).read(use_threads=False, use_pandas_metadata=False)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _no_parquet(path, error) from error
+    _refuse_huge(str(path), Extent(table.num_rows, table.num_columns, 0, table.nbytes), most)
+    _refuse_long_texts(path, table)
+    return table.replace_schema_metadata(None)
+
+
+def _opened(raw: bytes, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    options = {"thrift_string_size_limit": _THRIFT_BYTES, "thrift_container_size_limit": _THRIFT_BYTES}
-    try:
-        stated = pq.ParquetFile(pa.BufferReader(raw), **options)
-        texts = _texts_of_flat(path, stated.schema_arrow)
-        groups = [stated.metadata.row_group(place) for place in range(stated.metadata.num_row_groups)]
-        unpacked = sum(group.total_byte_size for group in groups)
-        _refuse_huge(path, stated.metadata.num_rows, stated.metadata.num_columns, unpacked)
-        _refuse_huge(path, 0, 0, unpacked_bytes(raw))
-        table = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts, **options).read(use_threads=False)
-        _refuse_huge(path, table.num_rows, table.num_columns, table.nbytes)
-        _refuse_long_texts(path, table)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.") from error
+    return pq.ParquetFile(pa.BufferReader(raw), read_dictionary=read_dictionary, thrift_string_size_limit=_THRIFT_BYTES,
+                          thrift_container_size_limit=_THRIFT_BYTES)
+
+
+def _no_parquet(path: str | Path, error: Exception) -> DataError:
+    return DataError(f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.")
+
+
+def _from_parquet(path: Path, raw: bytes) -> CellTable:
+    table = parquet_table(path, raw)
     columns = tuple(_cells(path, *named) for named in zip(table.column_names, table.columns, strict=True))
     return _checked(CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1)))
 
 
 def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
+    import pyarrow as pa
+
     try:
+        if pa.types.is_dictionary(column.type):  # so that a text of many rows is there once
+            coded = column.combine_chunks()
+            labels = coded.dictionary.to_pylist()
+            return [None if place is None else labels[place] for place in coded.indices.to_pylist()]
         cells: list[Hashable] = column.to_pylist()
     except (ValueError, OverflowError) as error:  # a date after the year 9999, or text that is none
         raise DataError(f"{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
@@ -105,7 +187,7 @@ def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
     return cells
 
 
-def _texts_of_flat(path: Path, schema: pa.Schema) -> list[str]:
+def _texts_of_flat(path: str | Path, schema: pa.Schema) -> list[str]:
     """The columns of text; refuses a column whose cells are more than one value."""
     import pyarrow as pa
 
@@ -123,7 +205,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in of_kind)
 
 
-def _refuse_long_texts(path: Path, table: pa.Table) -> None:
+def _refuse_long_texts(path: str | Path, table: pa.Table) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -136,32 +218,30 @@ def _refuse_long_texts(path: Path, table: pa.Table) -> None:
                                 "accepted. It is no column of bars.")
 
 
-def _refuse_huge(path: Path, rows: int, columns: int, unpacked_bytes: int) -> None:
-    for found, most, what in ((rows, MAX_ROWS, "rows"), (columns, MAX_COLUMNS, "columns"), (rows * columns, MAX_CELLS, "cells"),
-                              (unpacked_bytes, MAX_UNPACKED_BYTES, "bytes when unpacked")):
-        if found > most:
-            raise DataError(f"{path} has {found:,} {what}; at most {most:,} are accepted. Split the file, or leave out what is "
-                            "no daily bar.")
+def _refuse_huge(what: str, extent: Extent, most: Extent | None = None) -> None:
+    most = most or Extent(MAX_ROWS, MAX_COLUMNS, MAX_CELLS, MAX_UNPACKED_BYTES)
+    for found, limit, of in zip(extent, most, ("rows", "columns", "cells", "bytes when unpacked"), strict=True):
+        if found > limit:
+            raise DataError(f"{what}: {found:,} {of}; at most {limit:,} are accepted. Split the files, or leave out what is no "
+                            "daily bar.")
 
 
 def _from_csv(path: Path, raw: bytes) -> CellTable:
-    text = _decoded(path, raw)
-    heading_line = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=heading_line.count)
-    if separator not in heading_line:
-        raise DataError(f"{path} is no table: its first line is {heading_line[:60]!r}. Expected headings separated by "
-                        "a comma, a semicolon or a tab.")
+    text = text_of(path, raw)
+    separator = _separator_of(path, text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    _refuse_huge(path, text.count("\n"), heading_line.count(separator) + 1, 0)
     rows, row_numbers = [], []
     try:
         for row in reader:
+            if len(row) > MAX_COLUMNS:
+                _refuse_huge(str(path), Extent(1, len(row), len(row), 0))
             if any(cell.strip() for cell in row):  # a blank line says nothing
                 rows.append(row)
                 row_numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(f"{path}, row {reader.line_num}: {error}. A quote may not be closed.") from error
-    rows, row_numbers, left_out = _without_other_lines(rows, row_numbers)
+    rows, row_numbers, left_out = _without_other_lines(path, rows, row_numbers)
+    _drop_ends(rows)
     for row, number in zip(rows, row_numbers, strict=True):
         if len(row) != len(rows[0]):
             raise DataError(f"{path}, row {number}: has {len(row)} cells where the headings are {len(rows[0])}. "
@@ -170,19 +250,71 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
     return _checked(CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:], separator, left_out))
 
 
-def _without_other_lines(rows: list[list[str]], numbers: list[int]) -> tuple[list[list[str]], list[int], tuple[int, ...]]:
-    """The rows and their numbers without the headings again, totals, and a last line of one cell; and the numbers of those."""
-    def is_no_bar(place: int) -> bool:
-        row, last = rows[place], place == len(rows) - 1
-        filled = [cell.strip() for cell in row if cell.strip()]
-        return row == rows[0] or filled[0].casefold() in _TOTALS or (last and len(filled) == 1 < len(rows[0]))
+def _separator_of(path: Path, text: str) -> str:
+    """The separator by which a line near the top has most known headings, else the most frequent one of the first line."""
+    lines = [line for line in text[:_TOP].splitlines() if line.strip()][: _MOST_TITLES + 1]
+    first = lines[0] if lines else ""
+    known = {separator: max((_known_headings(line.split(separator)) for line in lines), default=0) for separator in _SEPARATORS}
+    separator = max(_SEPARATORS, key=lambda one: (known[one], first.count(one)))
+    if not known[separator] and separator not in first:
+        raise DataError(f"{path} is no table: its first line is {first[:60]!r}. Expected headings separated by a comma, a "
+                        "semicolon, a tab or a bar (|).")
+    return separator
 
-    other = [place for place in range(1, len(rows)) if is_no_bar(place)]
-    kept = [place for place in range(len(rows)) if place not in set(other)]
+
+def _known_headings(cells: list[str]) -> int:
+    """How many of these are headings that mean something here, if enough to be a line of headings; else 0."""
+    if len(cells) < _FEWEST_HEADINGS:
+        return 0
+    found = {meaning_of_heading(cell) for cell in cells} - {None, INDEX}
+    return len(found) if len(found) >= _FEWEST_HEADINGS else 0
+
+
+def has_headings_of_bars(path: Path, raw: bytes) -> bool:
+    """Whether a file holds headings of bars near its top, in any separator; False where it is no text and no Parquet table."""
+    try:
+        if raw[:4] == b"PAR1":
+            parquet_extent(path, raw)
+            return _known_headings(_opened(raw).schema_arrow.names) > 0
+        lines = text_of(path, raw)[:_TOP].splitlines()
+    except DataError:
+        return False
+    return any(_known_headings(line.split(separator)) for line in lines for separator in _SEPARATORS)
+
+
+def _without_other_lines(
+    path: Path, rows: list[list[str]], numbers: list[int]
+) -> tuple[list[list[str]], list[int], tuple[int, ...]]:
+    """The rows and their numbers without titles above the headings, headings again, totals, and last lines of one cell; and the
+    numbers of those."""
+    filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    top = next((place for place, row in enumerate(rows[: _MOST_TITLES + 1]) if _known_headings(row)), 0)
+    for place in range(top):
+        if len(filled[place]) >= max(len(filled[top]) - 1, _FEWEST_HEADINGS):
+            raise DataError(f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) and has as many cells "
+                            "as a bar. Put the headings first, or take the row out.")
+    end = len(rows)
+    while end > top + 1 and len(filled[end - 1]) == 1 < len(rows[top]):
+        end -= 1
+    kept = [top, *(place for place in range(top + 1, end)
+                   if rows[place] != rows[top] and filled[place][0].casefold() not in _TOTALS)]
+    other = sorted(set(range(len(rows))) - set(kept))
     return [rows[place] for place in kept], [numbers[place] for place in kept], tuple(numbers[place] for place in other)
 
 
-def _decoded(path: Path, raw: bytes) -> str:
+def _drop_ends(rows: list[list[str]]) -> None:
+    """Takes off the empty cell that a separator at the end of lines makes, in all rows or in all but the headings."""
+    width = len(rows[0])
+    if len(rows) > 1 and all(len(row) == width + 1 and not row[-1].strip() for row in rows[1:]):
+        for row in rows[1:]:
+            row.pop()
+    elif width > 1 and all(len(row) == width and not row[-1].strip() for row in rows):
+        for row in rows:
+            row.pop()
+
+
+def text_of(path: Path, raw: bytes) -> str:
+    """The text in a file's bytes, in UTF-8, UTF-16 or GB18030. Raises DataError where it is none."""
     if raw.startswith(_UTF_16):
         try:
             return raw.decode("utf-16")

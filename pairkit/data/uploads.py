@@ -1,11 +1,12 @@
-"""Files that came through the browser: a name and bytes, checked here whatever the page has checked."""
+"""Files that are given: by a path, read up to a limit, or through the browser, as a name and bytes that are checked here."""
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pairkit.data.table_file import SUFFIXES
 from pairkit.errors import DataError
@@ -13,6 +14,7 @@ from pairkit.errors import DataError
 MAX_FILES = 100
 MAX_FILE_BYTES = 20 * 1024**2
 MAX_TOTAL_BYTES = 100 * 1024**2
+MAX_DISK_BYTES = 512 * 1024**2  # of a file that is read from disk, and of all files of an import
 _MAX_NAME = 120
 
 
@@ -22,6 +24,32 @@ class Upload:
 
     name: str
     content: bytes = field(repr=False)
+
+
+Given = str | os.PathLike[str] | Upload
+
+
+def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
+    """The bytes of a file that is given, of which nothing is read if they are more than `most`.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is no plain file, or is too large.
+    """
+    if isinstance(given, Upload):
+        return given.content
+    path = Path(given)
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is no plain file; give a file.")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= most:
+                return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    raise DataError(f"{path} has {size:,} bytes; at most {most:,} are accepted. Split it, or leave out what is no daily bar.")
 
 
 def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES) -> None:

@@ -9,7 +9,7 @@
 4. A year of one digit, or of two, is the one that the bar's date allows: the first such year that is not long over on that day.
    A contract of 2015 and one of 2025 share a name and are two.
 5. However it was written, a contract has one name: root, year in two digits, month in two; or root, letter, year in two digits.
-   It follows from the name and the day alone, so bars of later days change none.
+   Of these two it has the one by which it was first called. So bars of later days change none.
 
 (docs/semantics.md 1.3)
 """
@@ -176,8 +176,20 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
     latest = int(trading.max(initial=0)) + 1
     met, which = np.unique(codes * latest + trading, return_inverse=True)  # each name in each month
     found = np.empty(len(met), dtype=object)
+    spellings: dict[tuple[str, int], set[str]] = {}
     for place, (code, month) in enumerate(divmod(each, latest) for each in met.tolist()):
         plain = None if code < 0 else normal_name(written[code])
         named = None if plain is None else read_name(plain, root)
         found[place] = plain if named is None else _one_name(named, month)
-    return found[which]
+        if named is not None:
+            spellings.setdefault((named.root, _month_of(named, month)), set()).add(found[place])
+    return _as_first_called(found[which], dates, [both for both in spellings.values() if len(both) > 1])
+
+
+def _as_first_called(names: NDArray[np.object_], days: pd.DatetimeIndex, of_one: list[set[str]]) -> NDArray[np.object_]:
+    """The names, where each of these sets, of one contract each, is replaced by the name of its first day; in digits on a tie."""
+    for both in of_one:
+        rows = np.flatnonzero(np.isin(names, list(both)))
+        first = rows[days[rows] == days[rows].min()]
+        names[rows] = max(names[first], key=lambda name: name[-3:].isdigit())
+    return names

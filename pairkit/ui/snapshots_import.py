@@ -22,6 +22,10 @@ from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
+_BESIDE = {
+    "mapping": ("Dominant contracts", "Which contract is dominant each day, as known at the close before: date, root, contract."),
+    "calendar": ("Sessions", "The days on which bars are expected, one date a line, for a market with holidays of its own."),
+}
 _UPLOADS = "uploads"
 
 
@@ -39,17 +43,21 @@ def draw() -> None:
                                help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.")
         specs = right.file_uploader(f"Contract terms, for roots that are not bundled ({', '.join(SPEC_SUFFIXES)})",
                                     key=f"import_specs_{round_}")
+        beside = {}
+        for column, (use, (label, what)) in zip(st.columns(2), _BESIDE.items(), strict=True):
+            beside[use] = column.file_uploader(f"{label}, if you have a file of them ({', '.join(SUFFIXES)})", help=what,
+                                               key=f"import_{use}_{round_}")
         asked = st.form_submit_button("Import", icon=":material/upload_file:", key="import_now")
     if asked:
-        _import(files or [], name.strip(), specs)
+        _import(files or [], name.strip(), {"specs": specs, **beside})
 
 
-def _import(files: Sequence[Any], name: str, specs: Any) -> None:
+def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
     try:
         with st.spinner("Reading and sealing …"):
             snapshot = import_uploads(
                 [Upload(file.name, file.getvalue()) for file in files], name,
-                specs=None if specs is None else Upload(specs.name, specs.getvalue()))
+                **{use: Upload(file.name, file.getvalue()) for use, file in beside.items() if file is not None})
     except PairkitError as error:
         st.error(f"Nothing was imported: {escape(str(error))}", icon=":material/error:")
         return
@@ -62,7 +70,8 @@ def _import(files: Sequence[Any], name: str, specs: Any) -> None:
     st.rerun()
 
 
-def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None = None) -> Snapshot:
+def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None = None, mapping: Upload | None = None,
+                   calendar: Upload | None = None) -> Snapshot:
     """The snapshot `name` from uploads, in the folder of the app.
 
     Raises
@@ -78,4 +87,6 @@ def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None
     check_uploads(uploads)
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)
-    return import_files(uploads, name=name, folder=runs.snapshot_folder(), specs_file=specs)
+    check_uploads([one for one in (mapping, calendar) if one is not None])
+    return import_files(uploads, name=name, folder=runs.snapshot_folder(), specs_file=specs, mapping_file=mapping,
+                        calendar_file=calendar)

@@ -55,8 +55,9 @@ def _snapshot_key(snapshot: Snapshot) -> str:
 
 @st.cache_resource(show_spinner="Examining the bars …", max_entries=4, hash_funcs={Snapshot: _snapshot_key})
 def _faults(snapshot: Snapshot) -> pd.DataFrame:
-    """Every faulty day of every root. Bars of files are compared with one another, as they were when they were imported."""
-    own_calendar = snapshot.manifest["data_scope"]["source"] != "files"
+    """Every faulty day of every root. Bars of files without a calendar are compared with one another, as when imported."""
+    scope = snapshot.manifest["data_scope"]
+    own_calendar = scope["source"] != "files" or "calendar_file" in scope
     return faulty_days(snapshot.bars, snapshot.calendar if own_calendar else None)
 
 
