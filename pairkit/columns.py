@@ -91,6 +91,12 @@ TRADE_COLUMNS = (
     Column("net", MONEY, "gross less costs."),
     Column("worst_mark", MONEY, "Lowest net P&L at a close, or at the exit."),
     Column("best_mark", MONEY, "Highest net P&L at a close, or at the exit."),
+    Column("reversion", "sigma", "How far z came back from entry to exit decision; NaN where the exit's z is not known."),
+    Column("reversion_lots", "sigma", "Of that, what prices moved under the entry's hedge, which the lots keep."),
+    Column("reversion_hedge", "sigma", "Of that, what another hedge ratio made of the spread."),
+    Column("reversion_mean", "sigma", "Of that, what the moving mean made."),
+    Column("reversion_deviation", "sigma", "Of that, what the moving deviation made."),
+    Column("hedge_drift", "fraction", "Largest relative change of beta_lag since the entry was decided; the lots stay."),
 )
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------

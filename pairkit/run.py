@@ -22,6 +22,7 @@ from pairkit.pair import PairFrame
 from pairkit.trading.engine import IntArray, Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
+from pairkit.trading.reversion import reversion_of
 
 if TYPE_CHECKING:
     from pairkit.trading.explain import Trace
@@ -113,9 +114,10 @@ class BacktestRun:
         entry_decided, entry_filled, exit_decided, exit_filled = ledger.trade_bars.T
         last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)
         gross, costs, worst, best = ledger.trade_money.T
+        side = np.where(ledger.trade_lots[:, 0] < 0.0, -1, 1)
         z = np.append(self.indicators.z, np.nan)  # bar -1, no exit yet, picks the NaN
         return pd.DataFrame({
-            "side": _words(SIDES, (ledger.trade_lots[:, 0] < 0.0) * 1),
+            "side": _words(SIDES, (side < 0) * 1),
             "entry_decided": self._dates(entry_decided), "entry_filled": self._dates(entry_filled),
             "exit_decided": self._dates(exit_decided), "exit_filled": self._dates(exit_filled),
             "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
@@ -125,6 +127,7 @@ class BacktestRun:
             "exit_reason": _words((*REASON_NAMES, "open"), np.where(exit_filled >= 0, ledger.trade_reason, -1)),
             "bars_held": last_bar - entry_filled,
             "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
+            **reversion_of(self.indicators, self.config, ledger.trade_bars, side)._asdict(),
         })
 
     @property

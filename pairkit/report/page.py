@@ -30,6 +30,7 @@ from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
 from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
+from pairkit.trading.reversion import target_exits_told
 
 if TYPE_CHECKING:
     from pairkit.audit.trials import TrialCount
@@ -43,7 +44,7 @@ TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate
 PART_NAMES = {"price_y": "Leg y price", "price_x": "Leg x price", "fees": "Fees", "slippage": "Slippage",
               "roll_fees": "Roll fees", "roll_slippage": "Roll slippage"}
 _AMOUNTS = ("net", "gross", "costs", "difference", "worst_mark", "best_mark", "total", *PART_NAMES.values())
-AMOUNTS = dict.fromkeys(_AMOUNTS, html.money)
+AMOUNTS = {**dict.fromkeys(_AMOUNTS, html.money), "hedge_drift": html.percent}
 
 
 def write_report(
@@ -170,7 +171,7 @@ def _trades(run: BacktestRun) -> str:
     summary = "".join(f'<tr><th scope="row">{escape(name)}</th>{html.cell(value, html.money if unit == MONEY else html.number)}'
                       f"<td>{escape(unit_in(unit, run.pair.currency))}</td></tr>" for name, value, unit in trade_summary(run))
     listed = html.table(run.trades, shown=AMOUNTS, name="trade-list", caption="Every round trip, the first first")
-    return (charts.div(charts.distribution(run), "distribution")
+    return (charts.div(charts.distribution(run), "distribution") + html.paragraphs(target_exits_told(run.trades))
             + f'<div class="scroll"><table><tbody>{summary}</tbody></table></div>'
             + "<h3>By exit reason</h3>" + html.table(by_exit_reason(run), shown=AMOUNTS) + f"<h3>All trades</h3>{listed}")
 

@@ -15,6 +15,7 @@ from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
+from pairkit.trading.reversion import target_exits_told
 
 DETAILS, TRACE_TAB = "details", "Decision trace"
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
@@ -128,8 +129,11 @@ def trades(run: BacktestRun) -> None:
         columns[name] = st.column_config.DateColumn(name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"])
     for name in ("gross", "costs", "net", "worst_mark", "best_mark"):
         columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="localized", help=columns[name]["help"])
-    for name in ("entry_z", "exit_z"):
+    for name in ("entry_z", "exit_z", *(column.name for column in TRADE_COLUMNS if column.name.startswith("reversion"))):
         columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="%.2f", help=columns[name]["help"])
+    columns["hedge_drift"] = st.column_config.NumberColumn("hedge drift", format="percent", help=columns["hedge_drift"]["help"])
+    if told := target_exits_told(run.trades):
+        st.caption(told)
     shown = run.trades.iloc[::-1].round({"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0})
     st.dataframe(shown, hide_index=True, column_config=columns, alt="Round trips, the last first", key="trades")
 

@@ -7,7 +7,8 @@ statsmodels for the tests of stationarity.
 2. `indicators`: hedge, spread, z, volatility, stationarity, on complete bars.
 3. `engine`: roll, fill, mark, decide, one bar at a time.
 4. `metrics`: the figures of a run.
-5. `terms`: what a contract's terms are, by its name and the day.
+5. `reversion`: what each trade earned of what z came back.
+6. `terms`: what a contract's terms are, by its name and the day.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pairkit.pair import PairFrame
 from tests.twin.engine import Engine
 from tests.twin.indicators import measure
 from tests.twin.metrics import figures
+from tests.twin.reversion import add_reversion
 from tests.twin.series import Bar, adjusted, bars_of, complete_rows
 
 
@@ -52,6 +54,7 @@ def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], in
                     [f"{day:%Y-%m-%d}" for day in pair.trade_date])
     rows = [engine.step(row) for row in range(len(pair))]
     frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
+    add_reversion(engine.trades, indicators, config.z_window)
     metrics = figures(rows, engine, indicators, config)
     return TwinRun(frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), metrics, engine.events)
 

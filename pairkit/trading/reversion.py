@@ -1,0 +1,96 @@
+"""What the reversion of a trade was made of: its lots, or a mean, a deviation and a hedge that moved.
+
+A trade is entered because z is far from 0 and left because it came back. But z = (spread - mean)/deviation, and the spread's
+hedge, the mean and the deviation all move while the lots stay. With e and x the bars on which entry and exit were decided,
+
+    z_x - z_e = [ (y_x - y_e) - beta_e (x_x - x_e)        by the lots: the hedge of the entry, which the lots keep
+                + (spread_x - spread_e) - the line above  by the hedge: another beta and alpha make another spread
+                - (mean_x - mean_e) ] / deviation_e       by the mean
+                + (spread_x - mean_x) (1/deviation_x - 1/deviation_e)   by the deviation
+
+and the four add up to the whole. The sign is that of the position, so that what came back is above 0.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pairkit.config import StrategyConfig
+from pairkit.models.indicators import Indicators
+from pairkit.models.windows import rolling_std
+
+FloatArray = NDArray[np.float64]
+
+
+class Reversion(NamedTuple):
+    """Of K trades, in deviations of z as in `columns.TRADE_COLUMNS`, (K,) each; NaN where the exit's z is not known."""
+
+    reversion: FloatArray
+    reversion_lots: FloatArray
+    reversion_hedge: FloatArray
+    reversion_mean: FloatArray
+    reversion_deviation: FloatArray
+    hedge_drift: FloatArray
+
+
+def reversion_of(
+    indicators: Indicators, config: StrategyConfig, trade_bars: NDArray[np.int64], side: NDArray[np.int64]
+) -> Reversion:
+    """The reversion of each trade, and how far the wanted hedge went from the one held.
+
+    Parameters
+    ----------
+    indicators, config
+        Of the run.
+    trade_bars : (K, 4) int64
+        Bars on which entry was decided and filled, exit decided and filled; -1 where not yet.
+    side : (K,) int64
+        +1 long spread, -1 short.
+    """
+    entry, leave = trade_bars[:, 0], trade_bars[:, 2]
+    deviation = _deviation(indicators, config.z_window)
+
+    def at(values: FloatArray, bars: NDArray[np.int64]) -> FloatArray:
+        return np.append(values, np.nan)[bars]  # bar -1, not yet, picks the NaN
+
+    (z_e, z_x), (spread_e, spread_x), (std_e, std_x) = ((at(values, entry), at(values, leave))
+                                                        for values in (indicators.z, indicators.spread, deviation))
+    y, x = (at(values, leave) - at(values, entry) for values in (indicators.y, indicators.x))
+    lots = y - at(indicators.beta_lag, entry) * x
+    mean = (spread_x - z_x * std_x) - (spread_e - z_e * std_e)
+    return Reversion(
+        reversion=side * (z_x - z_e), reversion_lots=side * lots / std_e,
+        reversion_hedge=side * (spread_x - spread_e - lots) / std_e,
+        reversion_mean=-side * mean / std_e, reversion_deviation=side * z_x * std_x * (1 / std_x - 1 / std_e),
+        hedge_drift=_hedge_drift(indicators.beta_lag, entry, leave))
+
+
+def target_exits_told(trades: pd.DataFrame) -> str:
+    """A sentence on the exits at target of a table of trades: how many lost before costs, and why that can be; "" without one."""
+    left = trades[trades["exit_reason"] == "target"]
+    if left.empty:
+        return ""
+    lost, mean = int((left["gross"] < 0.0).sum()), left[["reversion", "reversion_lots"]].mean()
+    return (f"{lost} of {len(left)} exits at target lost before costs. On average z came back by {mean['reversion']:.2f}, of "
+            f"which the lots earned {mean['reversion_lots']:.2f}; mean, deviation and hedge moved the rest.")
+
+
+def _deviation(indicators: Indicators, window: int) -> FloatArray:
+    """(T,) the deviation in z, on the complete bars."""
+    complete = np.isfinite(indicators.y) & np.isfinite(indicators.x)
+    deviation = np.full(complete.size, np.nan)
+    deviation[complete] = rolling_std(indicators.spread[complete], window=window, price=indicators.y[complete])
+    return deviation
+
+
+def _hedge_drift(beta_lag: FloatArray, entry: NDArray[np.int64], leave: NDArray[np.int64]) -> FloatArray:
+    """(K,) the largest relative change of the hedge ratio since the entry was decided; NaN where that is 0."""
+    drift = np.full(entry.size, np.nan)
+    for place, (first, last) in enumerate(zip(entry, np.where(leave >= 0, leave, beta_lag.size - 1), strict=True)):
+        if beta_lag[first] != 0.0:
+            drift[place] = np.nanmax(np.abs(beta_lag[first:last + 1] / beta_lag[first] - 1.0))
+    return drift
