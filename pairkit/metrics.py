@@ -54,7 +54,7 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
             for metric, value in zip(METRICS, values, strict=True)}
 
 
-def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: float = 0.0, trials: int = 1) -> FloatArray:
+def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: float = 0.0, trials: float = 1) -> FloatArray:
     """The metrics of K runs.
 
     Parameters
@@ -65,8 +65,8 @@ def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: f
         Money at the start of each.
     trial_variance : float
         Variance (divisor n-1) of the per-bar Sharpe ratios of the trials that `dsr` is deflated by.
-    trials : int
-        How many these are.
+    trials : float
+        How many these are; an effective number need not be whole.
 
     Returns
     -------
@@ -98,10 +98,11 @@ def probabilistic_sharpe(
     return float(_psr(float(sharpe_per_bar), float(bars), float(skew), float(kurtosis), float(benchmark)))
 
 
-def expected_best_sharpe(trial_variance: float, trials: int) -> float:
+def expected_best_sharpe(trial_variance: float, trials: float) -> float:
     """Sharpe ratio that the best of `trials` skill-less trials is expected to show.
 
-    `trial_variance` is the variance of the trials' Sharpe ratios (per bar, divisor n-1). 0 for fewer than two trials.
+    `trial_variance` is the variance of the trials' Sharpe ratios (per bar, divisor n-1). `trials` may be an effective number,
+    which need not be whole. 0 for fewer than two.
     """
     if trials < 2:
         return 0.0
@@ -110,7 +111,7 @@ def expected_best_sharpe(trial_variance: float, trials: int) -> float:
     return math.sqrt(trial_variance) * best
 
 
-def best_by_luck(trial_variance: float, trials: int, bars: float) -> float:
+def best_by_luck(trial_variance: float, trials: float, bars: float) -> float:
     """The per-bar Sharpe ratio that `dsr` is held against: `expected_best_sharpe`, whose variance is 1/bars at the least.
 
     1/bars is the variance that the Sharpe ratio of a run without skill has over so many bars: trials that differ less than that

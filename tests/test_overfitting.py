@@ -16,7 +16,7 @@ from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import expected_best_sharpe, measure
 from pairkit.research.bootstrap import sharpe_interval, superiority
 from pairkit.research.neighbours import space_around
-from pairkit.research.overfitting import CONVENTIONS, min_backtest_length, min_track_record, overfitting
+from pairkit.research.overfitting import CONVENTIONS, effective_number, min_backtest_length, min_track_record, overfitting
 from pairkit.research.pbo import pbo
 from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
@@ -320,7 +320,7 @@ def test_the_panel_says_whose_trials_were_counted():
 
     page = AppTest.from_function(panel, default_timeout=120).run()
     assert not page.exception
-    assert "**480** trials: the trials really made on this pair" in page.markdown[0].value
+    assert "**480** trials: the trials made on this pair and the pairs scanned with it" in page.markdown[0].value
     assert len(page.get("plotly_chart")) == 2
     assert page.table[0].value["Figure"].iloc[0] == "Sharpe ratio"
 
@@ -336,3 +336,43 @@ def test_the_verdict_weighs_loss_and_trades_not_rank_alone(pair, figures, verdic
     """Each bound by itself, the other figures being good."""
     found = overfitting(pair, BASE, SPACE, **QUICK)
     assert replace(found, figures={**found.figures, **figures}).verdict == verdict
+
+
+# --- effective trials, sparse results --------------------------------------------------------------------------------
+def test_independent_trials_count_in_full_and_copies_as_one():
+    """The participation ratio of the correlations: n for independent trials, 1 for copies, by the eigenvalues in between."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=(200_000, 12))
+    assert effective_number(noise, 12) == pytest.approx(12, rel=0.01)
+    assert effective_number(np.repeat(noise[:, :1], 12, axis=1) * np.arange(1, 13), 12) == pytest.approx(1.0)
+    mixed = 0.6 * noise + 0.8 * rng.normal(size=(200_000, 1))
+    eigenvalues = np.linalg.eigvalsh(np.corrcoef(mixed.T))
+    assert effective_number(mixed, 12) == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rel=1e-9)
+
+
+def test_eighty_one_grid_trials_of_mean_correlation_039_are_about_five():
+    """Trials that correlate at .39 are worth about 1/.39^2 however many they are."""
+    rng = np.random.default_rng(2)
+    returns = np.sqrt(0.61) * rng.normal(size=(50_000, 81)) + np.sqrt(0.39) * rng.normal(size=(50_000, 1))
+    assert effective_number(returns, 81) == pytest.approx(81 / (1 + 80 * 0.39**2), rel=0.05)
+    assert effective_number(returns, 10_000) == pytest.approx(1 / 0.39**2, rel=0.05)
+    assert effective_number(np.zeros((50, 3)), 3) == 3.0
+
+
+def test_fewer_effective_trials_forgive_more_and_the_verdict_does_not_use_them(pair):
+    """DSR over the effective number is at least the DSR over all; both are told, the verdict takes the stricter."""
+    found = overfitting(pair, BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK)
+    figures = found.figures
+    assert 1.0 <= figures["effective_trials"] < 480
+    assert figures["dsr_effective"] >= figures["dsr"]
+    assert f"over {figures['effective_trials']:,.1f} effective trials" in found.result().sentence
+    forgiving = replace(found, figures={**figures, "dsr": 0.4, "dsr_effective": 0.99, "pbo": 0.1})
+    assert forgiving.verdict == "failed"
+
+
+def test_the_interval_of_a_sparse_result_is_called_too_narrow(pair):
+    """Below 20 % exposure the sentence says what such an interval covers; above it does not."""
+    found = overfitting(pair, BASE, SPACE, **QUICK)
+    for exposure, told in ((0.19, True), (0.2, False)):
+        sentence = replace(found, figures={**found.figures, "exposure": exposure}).result().sentence
+        assert ("95 % covers about 88 to 90 %" in sentence) is told

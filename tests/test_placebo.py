@@ -21,6 +21,7 @@ from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame
 from pairkit.research.placebo import Placebo, placebo
 from pairkit.research.surrogates import LEAST_SHIFT, mismatched_pairs, reordered, restrung, shifted, shifts, shuffled
+from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 
@@ -300,3 +301,50 @@ def test_the_figure_shows_every_surrogate_and_the_real_pair(theme, shown):
     assert spec["layout"]["shapes"][0]["x0"] == pytest.approx(0.5 if shown == "sharpe" else 5.0)
     alone = figure(replace(found, table=found.table.iloc[[0] * 20]), shown, theme)
     assert sum(alone["data"][0]["y"]) == 20
+
+
+# --- the best of a sweep against the best of each surrogate ------------------------------------------------------------
+SPACE = {"entry_z": [0.8, 1.2, 1.6], "exit_z": [0.0, 0.4], "z_window": [15, 30, 45]}
+WIDE = {"hedge_window": [20, 40], "z_window": [10, 20, 40], "entry_z": [0.6, 1.0, 1.4, 1.8], "exit_z": [0.0, 0.4]}
+LOOSE = StrategyConfig(hedge_window=30, z_window=30, stop_z=4.0, adf_gate=False, beta_gate=False, vol_gate=False, rearm=False,
+                       cooldown_days=0, whole_lots=False, max_participation=0.0)
+
+
+def test_each_surrogate_is_swept_as_the_real_pair_is():
+    """The real figures are the highest of the sweep's table, and those of a surrogate the highest of its own sweep."""
+    pair = build_pair(7, 320, ills=())
+    found = placebo(pair, LOOSE, draws=20, space=SPACE, executor=1)
+    table = sweep(pair, LOOSE, SPACE, executor=1)
+    best = table.loc[table["sharpe"].idxmax()]
+    assert (found.real["sharpe"], found.real["total_return"]) == (best["sharpe"], table["total_return"].max())
+    assert found.real["trades"] == best["trades"]
+    other = reordered(pair, shuffled(len(pair), block=20, seed=0, draw=3), "log")
+    theirs = sweep(other, LOOSE, SPACE, executor=1)
+    assert tuple(found.table.loc[3, ["sharpe", "total_return"]]) == (theirs["sharpe"].max(), theirs["total_return"].max())
+    assert found.configs == len(table) == 18
+    assert found.result().figures["configs"] == 18
+    assert found.result().sentence.startswith("The best Sharpe of 18 configs, ")
+
+
+def test_the_best_of_a_sweep_passes_too_often_without_the_space_and_as_promised_with_it():
+    """Pairs of unrelated walks, their best config chosen by a sweep: the plain placebo passes far more than 1 in 10 of them at a
+    p-value of 0.10, comparing best with best about as many as promised."""
+    plain = swept = 0
+    pairs = [build_pair(900 + k, 260, ills=(), roll_every=0) for k in range(30)]
+    for k, pair in enumerate(pairs):
+        unrelated = reordered(pair, shuffled(len(pair), block=20, seed=77, draw=k), "log")
+        table = sweep(unrelated, LOOSE, WIDE, executor=1)
+        best = config_of(table, int(table["sharpe"].fillna(-np.inf).argmax()))
+        plain += placebo(unrelated, best, draws=39, seed=k, executor=1).pvalue <= 0.10
+        swept += placebo(unrelated, LOOSE, draws=39, seed=k, space=WIDE, executor=1).pvalue <= 0.10
+    assert plain >= 10  # 3 expected, were the best no luck
+    assert swept <= 7  # 3 expected; more than 7 has a probability below 1 %
+
+
+def test_without_a_space_the_trials_made_are_told():
+    """A config that is one of many tried: the sentence says how many, and what to do."""
+    pair = build_pair(7, 320, ills=())
+    sentence = placebo(pair, LOOSE, draws=20, tried=9266, executor=1).result().sentence
+    assert "9,266 configs were tried on this pair" in sentence
+    assert "compare best with best" in sentence
+    assert "were tried" not in placebo(pair, LOOSE, draws=20, tried=9266, space=SPACE, executor=1).result().sentence

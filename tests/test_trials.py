@@ -12,13 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
 from pairkit.audit import trials as module
 from pairkit.audit.manifest import checked_manifest, run_manifest
 from pairkit.audit.snapshot import open_snapshot
-from pairkit.audit.trials import FILE, note_run, note_sweep, reset, tried, tried_pairs
+from pairkit.audit.trials import FILE, note_run, note_scan, note_sweep, reset, tried, tried_pairs
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError
 from pairkit.metrics import measure
@@ -273,3 +274,65 @@ def test_a_file_in_the_place_of_the_folder_is_no_empty_ledger(tmp_path):
     (tmp_path / "runs").write_text("no folder")
     with pytest.raises(RunError, match="is a file, where a folder is needed"):
         tried_pairs(folder=tmp_path / "runs")
+
+
+# --- pairs that were scanned ---------------------------------------------------------------------------------------------
+def scanned(*pairs: tuple[str, str], source: str | None = "a" * 64) -> pd.DataFrame:
+    """The table of a scan, as far as the ledger reads it."""
+    table = pd.DataFrame(pairs, columns=["y", "x"])
+    table.attrs["snapshot"] = source
+    return table
+
+
+def test_a_scan_counts_for_every_pair_of_it(pair, table, tmp_path):
+    """Each scanned pair once, in whatever direction and however often; luck is allowed for over configs and other pairs."""
+    note_sweep(pair, table, folder=tmp_path)
+    before = tried(pair, folder=tmp_path)
+    for rows in ([("Y", "X"), ("A", "B"), ("A", "Y")], [("X", "Y"), ("B", "C")]):
+        assert note_scan(scanned(*rows), folder=tmp_path) == ""
+    count = tried(pair, folder=tmp_path)
+    assert (count.scanned, count.trials) == (4, before.with_sharpe + 3)
+    assert count.best_by_luck(250) > before.best_by_luck(250)
+    run = run_backtest(pair, config_of(table, int(table["sharpe"].argmax())))
+    assert count.deflated_sharpe(run) < before.deflated_sharpe(run)
+    assert (count.to_dict() or {})["scanned"] == 4
+    plain = json.loads(run_manifest(run, trials=count).to_json())
+    assert checked_manifest(plain, what="it").content["trials"]["scanned"] == 4
+
+
+def test_a_scan_of_other_pairs_or_another_snapshot_does_not_count(pair, tmp_path):
+    """A pair that was not among those scanned was not chosen from them; own frames have no ledger."""
+    note_scan(scanned(("A", "B")), folder=tmp_path)
+    note_scan(scanned(("Y", "X"), source="b" * 64), folder=tmp_path)
+    assert note_scan(scanned(("Y", "X"), source=None), folder=tmp_path) == ""
+    count = tried(pair, folder=tmp_path)
+    assert (count.scanned, count.trials) == (0, 0)
+    assert "scanned" not in (count.to_dict() or {})
+
+
+def test_a_reset_forgets_configs_and_not_the_scan(pair, table, tmp_path):
+    """The pair was chosen among the others all the same."""
+    note_sweep(pair, table, folder=tmp_path)
+    note_scan(scanned(("Y", "X"), ("A", "B")), folder=tmp_path)
+    reset(pair, folder=tmp_path)
+    assert (tried(pair, folder=tmp_path).n_configs, tried(pair, folder=tmp_path).scanned) == (0, 2)
+
+
+def test_a_ledger_from_before_scans_goes_on(pair, table, tmp_path):
+    """A file without the table of scans is read, and has none."""
+    note_sweep(pair, table, folder=tmp_path)
+    with sqlite3.connect(tmp_path / FILE) as ledger:
+        ledger.execute("DROP TABLE scanned")
+    assert tried(pair, folder=tmp_path).scanned == 0
+
+
+def test_the_commands_scan_and_trials_tell(cli, tmp_path, monkeypatch):  # noqa: F811
+    """`scan` is counted, and `trials list` names the number with a pair of it."""
+    from pairkit.audit.trials import note_run as note
+
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    assert cli("scan", "demo", "--roots", "RB,HC,TA", "--dir", PROJECT / "snapshots").code == 0
+    legs = open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC")
+    note(run_backtest(legs), "run")
+    assert tried(legs).scanned == 3
+    assert "one of 3 scanned pairs" in cli("trials", "list").out

@@ -134,6 +134,7 @@ class TrialsMade(_Strict):
     n_configs: int = Field(ge=0)
     sharpe_variance: float | None = Field(description="Of the trials' Sharpe ratios per bar, divisor n-1.")
     resets: list[TrialsForgotten]
+    scanned: int = Field(default=0, ge=0, description="Pairs scanned in the snapshot, this one among them; absent for none.")
 
 
 class Manifest(_Strict):

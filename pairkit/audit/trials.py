@@ -5,7 +5,9 @@
 2. A trial is a config on some rows of the pair, under a digest of both. Made again, by a slider, a sweep or a command, it
    counts once.
 3. Kept of each: its Sharpe ratio per bar, how many bars it saw, when it was first made and by what.
-4. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good.
+4. A scan looks at every pair of a market, and whoever opens one of them has chosen it among all. So the pairs scanned in a
+   snapshot are kept too, each once, and count as trials of every one of them.
+5. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good. Scans stay.
 
 The ledger is one SQLite file beside the saved runs. Each write is one transaction, so several processes may write. A ledger
 that is damaged, or cannot be written, stops no run and no page: writing answers with a sentence, and the count is unknown.
@@ -52,6 +54,8 @@ CREATE TABLE trials (pair INTEGER NOT NULL, digest BLOB NOT NULL, sharpe REAL, b
 CREATE TABLE resets (pair INTEGER NOT NULL, reset_at TEXT NOT NULL, forgotten INTEGER NOT NULL);
 PRAGMA user_version = {_LAYOUT};
 """
+_SCANNED = """CREATE TABLE IF NOT EXISTS scanned (source TEXT NOT NULL, y TEXT NOT NULL, x TEXT NOT NULL,
+                                                  PRIMARY KEY (source, y, x)) WITHOUT ROWID"""
 
 
 class Reset(NamedTuple):
@@ -77,6 +81,8 @@ class TrialCount:
         The oldest first.
     made_by : tuple of (str, int)
         How many were first made by each of MadeBy.
+    scanned : int
+        How many pairs of the snapshot were scanned, where this one is among them; 0 otherwise.
     snapshot, y, x : str
         The pair: name of its snapshot (empty for bars of none), and its roots.
     warning : str
@@ -88,19 +94,29 @@ class TrialCount:
     sharpe_variance: float | None = None
     resets: tuple[Reset, ...] = ()
     made_by: tuple[tuple[str, int], ...] = ()
+    scanned: int = 0
     snapshot: str = ""
     y: str = ""
     x: str = ""
     warning: str = ""
 
+    @property
+    def trials(self) -> int:
+        """What luck must be allowed for: the configs that traded, and every other pair that was scanned."""
+        return self.with_sharpe + max(self.scanned - 1, 0)
+
     def best_by_luck(self, bars: float) -> float:
         """Sharpe ratio per bar that the best of so many skill-less trials is expected to show over `bars`; 0 for one."""
-        return best_by_luck(self.sharpe_variance or 0.0, self.with_sharpe, bars)
+        return best_by_luck(self.sharpe_variance or 0.0, self.trials, bars)
 
-    def deflated_sharpe(self, run: BacktestRun) -> float:
-        """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where it has none."""
+    def deflated_sharpe(self, run: BacktestRun, *, trials: float | None = None) -> float:
+        """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where it has none.
+
+        `trials` is another number of them, such as the effective one.
+        """
+        number = max(self.trials if trials is None else trials, 1)
         values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]),
-                              trial_variance=self.sharpe_variance or 0.0, trials=max(self.with_sharpe, 1))
+                              trial_variance=self.sharpe_variance or 0.0, trials=number)
         return float(values[0, AT.dsr])
 
     def to_dict(self) -> dict[str, Any] | None:
@@ -108,7 +124,7 @@ class TrialCount:
         if self.n_configs is None:
             return None
         return {"n_configs": self.n_configs, "sharpe_variance": self.sharpe_variance,
-                "resets": [reset._asdict() for reset in self.resets]}
+                "resets": [reset._asdict() for reset in self.resets]} | ({"scanned": self.scanned} if self.scanned else {})
 
 
 def note_run(run: BacktestRun, made_by: MadeBy, *, folder: Path | None = None) -> str:
@@ -127,6 +143,22 @@ def note_sweep(pair: PairFrame, table: pd.DataFrame, made_by: MadeBy = "sweep", 
     return _note(pair, zip(digests, sharpes, strict=True), made_by, folder)
 
 
+def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
+    """Count the pairs of a scan's table; a sentence where they could not be counted, else "". Bars of no snapshot are not."""
+    source = table.attrs["snapshot"]
+    if source is None:
+        return ""
+    path = _path(folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _file(path) as ledger:
+            ledger.executemany("INSERT OR IGNORE INTO scanned VALUES (?, ?, ?)",
+                               ((source, *sorted(pair)) for pair in zip(table["y"], table["x"], strict=True)))
+    except (sqlite3.Error, OSError) as error:
+        return _cannot("written", error, folder)
+    return ""
+
+
 def tried(pair: PairFrame, *, folder: Path | None = None) -> TrialCount:
     """The trials made on a pair."""
     source, y, x = _key(pair)
@@ -135,6 +167,7 @@ def tried(pair: PairFrame, *, folder: Path | None = None) -> TrialCount:
         return none
     try:
         with _opened(pair, folder) as ledger:
+            none = replace(none, scanned=_scanned(ledger, source, y, x))
             found = ledger.execute("SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", (source, y, x)).fetchone()
             return _count(ledger, found[0], none) if found else none
     except (sqlite3.Error, OSError) as error:
@@ -156,8 +189,9 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
         if not path.exists():
             return []
         with _file(path) as ledger:
-            pairs = ledger.execute("SELECT id, name, y, x FROM pairs ORDER BY name, y, x").fetchall()
-            return [_count(ledger, key, TrialCount(0, snapshot=name, y=y, x=x)) for key, name, y, x in pairs]
+            pairs = ledger.execute("SELECT id, source, name, y, x FROM pairs ORDER BY name, y, x").fetchall()
+            return [_count(ledger, key, TrialCount(0, scanned=_scanned(ledger, source, y, x), snapshot=name, y=y, x=x))
+                    for key, source, name, y, x in pairs]
     except (sqlite3.Error, OSError) as error:
         raise RunError(_cannot("read", error, folder)) from error
 
@@ -242,6 +276,15 @@ def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount
                    resets=tuple(Reset(*each) for each in resets), made_by=tuple(by))
 
 
+def _scanned(ledger: sqlite3.Connection, source: str, y: str, x: str) -> int:
+    """How many pairs of the snapshot were scanned, where this one, in either direction, is among them."""
+    asked = (source, *sorted((y, x)))
+    if ledger.execute("SELECT 1 FROM scanned WHERE source = ? AND y = ? AND x = ?", asked).fetchone() is None:
+        return 0
+    count: int = ledger.execute("SELECT count(*) FROM scanned WHERE source = ?", (source,)).fetchone()[0]
+    return count
+
+
 def _path(folder: Path | None) -> Path:
     return (folder or runs_folder()) / FILE
 
@@ -291,6 +334,7 @@ def _lay_out(ledger: sqlite3.Connection) -> None:
             ledger.execute(statement)
     elif layout != _LAYOUT:
         raise sqlite3.DatabaseError(f"its layout is {layout}, this pairkit reads {_LAYOUT}")
+    ledger.execute(_SCANNED)
 
 
 class _Memory:

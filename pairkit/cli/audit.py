@@ -10,6 +10,7 @@ import typer
 
 from pairkit.cli.many import NOT_DONE, watched
 from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, tell_uncounted
+from pairkit.cli.sweep import space_from_text
 
 if TYPE_CHECKING:
     from pairkit.checks import CheckResult
@@ -33,6 +34,10 @@ def audit_command(
         list[str] | None,
         typer.Option("--with", metavar="CHECK.OPTION=VALUE", help="A check's setting, e.g. placebo.draws=500; may be repeated."),
     ] = None,
+    vary: Annotated[list[str] | None, typer.Option(
+        "--vary", metavar="FIELD=VALUES",
+        help="A field of the sweep that the config was chosen from, as `sweep` takes it: the placebo compares best with best.")
+    ] = None,
     first: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")] = None,
     last: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
@@ -49,7 +54,7 @@ def audit_command(
     for name, values in given.items():
         experiment_of(name).settings(values)
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
-    case = Case(pair if first is last is None else pair.between(first, last), config, opened)
+    case = Case(pair if first is last is None else pair.between(first, last), config, opened, space_from_text(vary or []) or None)
     tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
     results, left_out, whole = _made(case, asked, given, quiet=as_json)
     if as_json:

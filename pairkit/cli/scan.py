@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import hand_out, print_rows, watched
-from pairkit.cli.run import SnapshotFolder, snapshot_path
+from pairkit.cli.run import SnapshotFolder, snapshot_path, tell_uncounted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ def scan_command(
 ) -> None:
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
     from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.trials import note_scan
     from pairkit.market.contracts import same_code
     from pairkit.research.scan import scan
 
@@ -40,6 +41,7 @@ def scan_command(
     with watched(f"scan {opened.name}", quiet=as_json) as (progress, cancelled):
         table = scan(opened, roots=wanted, lags=lags_, transform=transform_, least_bars=least_bars,
                      progress=progress, cancelled=cancelled)
+    tell_uncounted(note_scan(table))
     hand_out(table, csv=csv, as_json=as_json, show=lambda: _print(table, opened.simulated))
 
 

@@ -30,6 +30,8 @@ def list_command(
     for one in found:
         by = ", ".join(f"{count:,} by {name}" for name, count in one.made_by)
         typer.echo(f"{one.snapshot} {one.y}-{one.x}: {one.n_configs:,} configs tried{f' ({by})' if by else ''}")
+        if one.scanned:
+            typer.echo(f"    one of {one.scanned:,} scanned pairs: the deflated Sharpe ratio allows for {one.trials:,} trials")
         for reset in one.resets:
             typer.echo(f"    reset on {reset.at}: {reset.forgotten:,} trials were forgotten")
 

@@ -70,6 +70,7 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
     forgotten = sum(reset.forgotten for reset in trials.resets)
     told = f"{trials.n_configs:,} configs were tried on this pair on this machine"
     told += f" since {forgotten:,} were forgotten in {len(trials.resets)} resets" if trials.resets else ""
+    told += f", which is one of {trials.scanned:,} scanned" if trials.scanned else ""
     deflated = trials.deflated_sharpe(run)
     told += "" if math.isnan(deflated) else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
     return name, "made", told

@@ -33,6 +33,7 @@ class Case:
     pair: PairFrame
     config: StrategyConfig
     snapshot: Snapshot | None = None
+    space: Mapping[str, Any] | None = None  # that was swept, and from which the config was chosen
 
 
 @dataclass(frozen=True)

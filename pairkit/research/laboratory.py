@@ -38,7 +38,8 @@ def _placebo(case: Case, given: Settings, progress: Progress | None, cancelled: 
     strangers = None
     if given["method"] == "mismatch":
         strangers = mismatched_pairs(case.snapshot, case.pair) if case.snapshot is not None else ()
-    return placebo(case.pair, case.config, **given, others=strangers, progress=progress, cancelled=cancelled)
+    return placebo(case.pair, case.config, **given, others=strangers, space=case.space,
+                   tried=tried(case.pair).with_sharpe or 1, progress=progress, cancelled=cancelled)
 
 
 def _realism(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:

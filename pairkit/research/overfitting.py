@@ -40,6 +40,7 @@ from pairkit.research.sweep import config_of
 from pairkit.run import BacktestRun, run_backtest
 
 FloatArray = NDArray[np.float64]
+SPARSE = 0.20  # of bars in a position; below it bootstrap intervals are too narrow
 MOST_PBO, MOST_LOSS, LEAST_DSR, LUCK_DSR = 0.5, 0.5, 0.95, 0.5
 
 # Figure -> unit and convention.
@@ -47,13 +48,16 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
     "sharpe": ("a year", "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252"),
     "sharpe_low": ("a year", "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White"),
     "sharpe_high": ("a year", "upper end of the same"),
+    "exposure": ("share", "of bars in a position; below 20 % an interval of 95 % covers about 88 to 90 %"),
     "psr": ("probability", "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1"),
     "min_track_years": ("years", "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012"),
     "years": ("years", "that the returns cover, at 252 bars a year"),
-    "trials": ("count", "configs tried on this pair that traded: by the trial ledger, else of this check"),
+    "trials": ("count", "configs tried on the pair that traded, other pairs scanned: by the trial ledger, else of this check"),
+    "effective_trials": ("count", "independent trials that so many are worth: the participation ratio of their correlations"),
     "best_by_luck": ("a year", "expected highest Sharpe ratio of so many skill-less trials of the same variance"),
     "closed": ("trades", "closed under this config; psr and dsr over fewer than 10 are weak"),
     "dsr": ("probability", "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
+    "dsr_effective": ("probability", "the same against the best of so many effective trials; the verdict takes dsr"),
     "min_backtest_years": ("years", "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"),
     "pbo": ("probability", "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"),
     "pbo_loss": ("share", "of the same splits where the best in sample loses money out of sample"),
@@ -109,12 +113,16 @@ class Overfitting:
             return f"{self.name} never traded under this config, so there is no result that could be luck."
         reading = {"failed": "luck is the likelier reading", "passed": "more than the luck of many trials",
                    "noted": "these data do not decide between skill and luck"}[self.verdict]
-        trials = f"{its['trials']:,.0f} trials" + (" made on the pair" if self.counted_by == "ledger" else " of this check")
+        trials = f"{its['trials']:,.0f} trials" + (" counted for the pair" if self.counted_by == "ledger" else " of this check")
         if math.isnan(its["dsr"]):
             return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
         few = f" Only {its['closed']:.0f} trades are closed, so the DSR is weak." if its["closed"] < LEAST_TRADES else ""
+        if its["exposure"] < SPARSE:
+            few += (f" In a position on {its['exposure']:.0%} of bars: the interval {its['sharpe_low']:.2f} to "
+                    f"{its['sharpe_high']:.2f} is too narrow, 95 % covers about 88 to 90 %.")
         return (f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
-                f"luck (DSR {its['dsr']:.0%}); the best in sample is no better than the median out of sample in "
+                f"luck (DSR {its['dsr']:.0%}; {its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
+                f"the best in sample is no better than the median out of sample in "
                 f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}")
 
 
@@ -171,11 +179,40 @@ def overfitting(
     test = steps.done(superiority(matrix, draws=draws, seed=spa_seed))
     sharpes = _sharpes(matrix)
     count = _count(ledger, sharpes)
+    effective = effective_number(matrix, count.trials)
     swept = varied[shown].assign(sharpe=sharpes * math.sqrt(BARS_A_YEAR)).reset_index(drop=True)
     return Overfitting(
-        pair.name, _figures(run, count, found, interval, test, confidence), found.splits, swept,
+        pair.name, _figures(run, count, effective, found, interval, test, confidence), found.splits, swept,
         "check" if count is not ledger else "ledger",
         {"trials": len(configs), "bars": len(matrix), "blocks": blocks, "draws": draws, "confidence": confidence, "seed": seed})
+
+
+def effective_number(returns: FloatArray, trials: float) -> float:
+    """How many independent trials so many like these are worth.
+
+    The participation ratio of the correlation matrix, n^2 over the sum of its squares, is n for independent trials and 1 for
+    copies. With m2, the mean square of the correlations between two of these, it is n/(1 + (n-1) m2) for any number n of such.
+
+    Parameters
+    ----------
+    returns : (T, N) float64
+        The returns of N trials on the same bars; those that never move are left out.
+    trials : float
+        The number that is asked about, N or more or fewer.
+
+    Returns
+    -------
+    float
+        From 1 to `trials`; `trials` where fewer than two of them move.
+    """
+    moving = returns[:, np.ptp(returns, axis=0) > 0.0]
+    if moving.shape[1] < 2:
+        return float(trials)
+    scaled = (moving - moving.mean(axis=0)) / moving.std(axis=0)
+    correlations = scaled.T @ scaled / len(scaled)
+    pairs = correlations.shape[0] * (correlations.shape[0] - 1)
+    mean_square = min((float(np.sum(correlations**2)) - correlations.shape[0]) / pairs, 1.0)
+    return float(trials / (1.0 + max(trials - 1.0, 0.0) * mean_square))
 
 
 def min_track_record(sharpe: float, skew: float, kurtosis: float, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -264,16 +301,21 @@ def _count(ledger: TrialCount | None, sharpes: FloatArray) -> TrialCount:
 
 
 # --- the figures ---------------------------------------------------------------------------------------------------
-def _figures(run: BacktestRun, count: TrialCount, found: Pbo, interval: SharpeInterval, test: Superiority, confidence: float
-             ) -> dict[str, float]:
+def _figures(
+    run: BacktestRun, count: TrialCount, effective: float, found: Pbo, interval: SharpeInterval, test: Superiority,
+    confidence: float,
+) -> dict[str, float]:
     returns, sharpe = _returns_of(run), run.metrics["sharpe"]
     bars_needed = min_track_record(sharpe / math.sqrt(BARS_A_YEAR), *_moments(returns), confidence=confidence)
     return {
-        "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "psr": run.metrics["psr"],
+        "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "exposure": run.metrics["exposure"],
+        "psr": run.metrics["psr"],
         "min_track_years": bars_needed / BARS_A_YEAR, "years": len(returns) / BARS_A_YEAR,
-        "trials": float(count.with_sharpe), "best_by_luck": count.best_by_luck(len(returns)) * math.sqrt(BARS_A_YEAR),
+        "trials": float(count.trials), "effective_trials": effective,
+        "best_by_luck": count.best_by_luck(len(returns)) * math.sqrt(BARS_A_YEAR),
         "closed": float((run.ledger.trade_bars[:, 3] >= 0).sum()), "dsr": count.deflated_sharpe(run),
-        "min_backtest_years": min_backtest_length(count.with_sharpe, sharpe),
+        "dsr_effective": count.deflated_sharpe(run, trials=effective),
+        "min_backtest_years": min_backtest_length(count.trials, sharpe),
         "pbo": found.pbo, "pbo_loss": found.loss_share,
         "spa": test.consistent, "spa_lower": test.lower, "spa_upper": test.upper}
 

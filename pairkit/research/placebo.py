@@ -5,13 +5,17 @@
 2. Each is run under the very config.
 3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).
 
+A config that was chosen as the best of a sweep has had its luck already: held against surrogates under that one config, the best
+of 81 on pairs without a link passes 5 % half of the time. With a `space`, the real pair and each surrogate are swept alike, and
+the best is compared with the best, of the Sharpe ratio and of the total return each.
+
 What the rules earn from a leg's own moves, from costs and from luck, they earn on a surrogate too. Only the link is missing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, get_args
@@ -23,10 +27,14 @@ from numpy.typing import NDArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.space import Trials, make_trials
+from pairkit.research.stages import Stages
 from pairkit.research.surrogates import reordered, shifted, shifts, shuffled
+from pairkit.research.sweep import by_shared_work, tally_rows
 from pairkit.run import run_backtest
 
 FloatArray = NDArray[np.float64]
@@ -47,6 +55,10 @@ class Placebo:
         `sharpe`, `total_return` and `trades` of the real run; a Sharpe ratio without any trade is NaN.
     table : DataFrame
         The same of each surrogate, one a row; `pair` names it.
+    configs : int
+        How many configs each was swept over, where the best is compared with the best; 1 for the very config.
+    tried : int
+        Configs tried on the real pair, as far as is known.
     """
 
     pair: str
@@ -55,6 +67,8 @@ class Placebo:
     seed: int
     real: dict[str, float]
     table: pd.DataFrame
+    configs: int = 1
+    tried: int = 1
 
     @property
     def draws(self) -> int:
@@ -101,9 +115,11 @@ class Placebo:
         """
         idle, few = self.real["trades"] == 0, self.draws < FEWEST
         verdict: Verdict = "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
-        found = (f"Sharpe {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
+        what = f"The best Sharpe of {self.configs:,} configs," if self.configs > 1 else "Sharpe"
+        found = (f"{what} {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
                  f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
                  f"of the total return {self.pvalue_of_return:.3f})")
+        found += " each swept over the same space" if self.configs > 1 else ""
         if idle:
             sentence = f"The rules never traded on {self.pair}, so there is nothing to hold against a placebo."
         elif few:
@@ -112,11 +128,15 @@ class Placebo:
             sentence = f"{found}: without the link the rules seldom make as much."
         else:
             sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
+        if self.configs == 1 < self.tried and not idle:
+            sentence += (f" {self.tried:,} configs were tried on this pair: if this is the best of them, sweep the surrogates "
+                         "over the same space and compare best with best.")
         figures = {
             "sharpe": _plain(self.real["sharpe"]), "total_return": _plain(self.real["total_return"]),
             "trades": int(self.real["trades"]), "pvalue": self.pvalue, "pvalue_error": self.pvalue_error,
             "percentile": self.percentile, "pvalue_of_return": self.pvalue_of_return,
-            "median_sharpe": _plain(float(np.median(np.nan_to_num(self.table["sharpe"])))), "without_trades": self.without_trades}
+            "median_sharpe": _plain(float(np.median(np.nan_to_num(self.table["sharpe"])))), "without_trades": self.without_trades,
+            "configs": self.configs}
         return CheckResult("placebo", verdict, sentence, figures,
                            {"method": self.method, "draws": self.draws, "seed": self.seed, "block": self.block})
 
@@ -127,8 +147,8 @@ class Placebo:
 
 def placebo(
     pair: PairFrame, config: StrategyConfig | None = None, *, draws: int = 300, method: PlaceboMethod = "block_shuffle",
-    block: int = 20, seed: int = 0, others: Iterable[PairFrame] | None = None, executor: Any = None,
-    progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    block: int = 20, seed: int = 0, others: Iterable[PairFrame] | None = None, space: Mapping[str, Any] | None = None,
+    tried: int = 1, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
 ) -> Placebo:
     """Run the same rules on surrogates of a pair.
 
@@ -148,6 +168,10 @@ def placebo(
         Of the order, from 0. Same seed, same bits, whatever the executor.
     others : iterable of PairFrame, optional
         For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, pair)` gives them.
+    space : mapping, optional
+        As `sweep` takes it, whole: the maximum statistic. The real pair and every surrogate are swept over it.
+    tried : int
+        Configs tried on the pair, by the trial ledger: without a `space` the result says so.
     executor : optional
         As in `sweep`.
     progress, cancelled : callable, optional
@@ -156,14 +180,15 @@ def placebo(
     Raises
     ------
     ConfigError
-        A number is not usable, or `others` and the method do not go together.
+        A number or the space is not usable, or `others` and the method do not go together.
     CancelledError
         It was stopped.
     """
     config = config or StrategyConfig()
     _check(len(pair), draws, method, block, seed, others)
     strangers = tuple(islice(others, draws)) if others is not None else ()
-    job = _Job(pair, config, method, block, seed, strangers,
+    trials = None if space is None else make_trials(config, space)
+    job = _Job(pair, config, trials, method, block, seed, strangers,
                shifts(len(pair), draws, seed=seed) if method == "shift" else np.empty(0, np.int64))
     count = len(strangers) if method == "mismatch" else draws
     if count == 0:
@@ -172,10 +197,11 @@ def placebo(
                                    cancelled=cancelled)
     if not done.all():
         raise CancelledError(f"the placebo was stopped after {int(done.sum())} of {count} pairs; nothing is kept.")
-    real = run_backtest(pair, config).metrics
+    real = job.figures(pair)
     table = pd.DataFrame(figures, columns=list(FIGURES))
     table.insert(0, "pair", [job.name(place) for place in range(count)])
-    return Placebo(pair.name, method, block, seed, {name: float(real[name]) for name in FIGURES}, table)
+    return Placebo(pair.name, method, block, seed, dict(zip(FIGURES, real, strict=True)), table,
+                   1 if trials is None else len(trials), tried)
 
 
 def _check(
@@ -197,6 +223,7 @@ class _Job:
 
     pair: PairFrame
     config: StrategyConfig
+    trials: Trials | None
     method: PlaceboMethod
     block: int
     seed: int
@@ -211,6 +238,19 @@ class _Job:
                  shuffled(rows, block=self.block, seed=self.seed, draw=draw))
         return reordered(self.pair, order, self.config.price_transform)
 
+    def figures(self, pair: PairFrame) -> tuple[float, ...]:
+        """FIGURES of a pair: of the config; or the highest of all trials, and the trades of the best by Sharpe ratio."""
+        if self.trials is None:
+            metrics = run_backtest(pair, self.config).metrics
+            return tuple(float(metrics[name]) for name in FIGURES)
+        order = by_shared_work(self.trials)
+        tallies = tally_rows((Stages(pair), self.trials), order)
+        capital = np.asarray(self.trials.columns(order).get("capital", self.config.capital), np.float64)
+        values = measure_many(tallies, np.broadcast_to(capital, len(order)))
+        sharpes = np.nan_to_num(values[:, AT.sharpe], nan=-np.inf)
+        best = int(np.argmax(sharpes))
+        return float(values[best, AT.sharpe]), float(np.max(values[:, AT.total_return])), float(values[best, AT.trades])
+
     def name(self, draw: int) -> str:
         if self.method == "mismatch":
             return self.others[draw].name
@@ -219,8 +259,7 @@ class _Job:
 
 def run_surrogates(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
     """(len(rows), len(FIGURES)) the figures of some surrogates: what one slice of the work does."""
-    runs = (run_backtest(job.surrogate(int(row)), job.config).metrics for row in rows)
-    return np.array([[float(metrics[name]) for name in FIGURES] for metrics in runs])
+    return np.array([job.figures(job.surrogate(int(row))) for row in rows])
 
 
 def _plain(value: float) -> float | None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.trials import note_scan
 from pairkit.charts.scan import SHOWN, matrix
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import SCAN_COLUMNS
@@ -48,8 +49,10 @@ def start(snapshot: Snapshot) -> None:
     if st.button(f"Scan {number * (number - 1) // 2:,} pairs", key="scan_start", icon=":material/play_arrow:",
                  disabled=running(JOB)):
         def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-            return scan(snapshot, roots=roots or None, lags=LAGS[lags], slippage_ticks=float(ticks), least_bars=int(bars),
+            made = scan(snapshot, roots=roots or None, lags=LAGS[lags], slippage_ticks=float(ticks), least_bars=int(bars),
                         transform="log" if transform == "log" else "level", progress=progress, cancelled=cancelled)
+            note_scan(made)  # where it cannot, the count is told to be unknown
+            return made
 
         about = {"snapshot": snapshot.name, "simulated": snapshot.simulated, "volumes": _volumes(snapshot)}
         st.session_state[JOB] = Job(work, "pairs", about).begin()

@@ -58,6 +58,14 @@ def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) 
     st.rerun()
 
 
+def swept_space(legs: PairFrame) -> dict[str, list[Any]] | None:
+    """The grid that this session swept on a pair, as `sweep` takes it; None where there is none, or its trials were drawn."""
+    job: Job | None = st.session_state.get(JOB)
+    if job is None or job.made is None or job.about["legs"].name != legs.name or job.made.attrs["method"] != "grid":
+        return None
+    return {name: sorted(job.made[name].unique().tolist()) for name in job.made.attrs["varied"]}
+
+
 def show() -> None:
     """The progress of a sweep, or all that is known of the one that ended."""
     job = ended_job(JOB)

@@ -15,8 +15,10 @@ from pairkit.ui.exports import QUIET
 
 _NAMES = {
     "sharpe": "Sharpe ratio", "sharpe_low": "Its interval, low end", "sharpe_high": "Its interval, high end",
+    "exposure": "Share of bars in a position",
     "psr": "Probabilistic Sharpe ratio (PSR)", "min_track_years": "Least track record (MinTRL)", "years": "Length of the data",
     "trials": "Trials", "best_by_luck": "Best of them by luck alone", "dsr": "Deflated Sharpe ratio (DSR)",
+    "effective_trials": "Effective trials", "dsr_effective": "DSR over the effective trials",
     "closed": "Closed trades",
     "min_backtest_years": "Least backtest length (MinBTL)", "pbo": "Probability of overfitting (PBO)",
     "pbo_loss": "Splits in which the choice loses", "spa": "SPA p-value", "spa_lower": "SPA, lower bound",
@@ -25,7 +27,7 @@ _NAMES = {
 
 def draw(found: Overfitting, theme: ThemeName) -> None:
     """What was counted, both figures, the table."""
-    who = ("the trials really made on this pair, by the trial ledger" if found.counted_by == "ledger"
+    who = ("the trials made on this pair and the pairs scanned with it, by the trial ledger" if found.counted_by == "ledger"
            else "the trials of this check, for the ledger counts fewer than two that traded")
     st.markdown(f"DSR, MinBTL and the best by luck allow for **{found.figures['trials']:,.0f}** trials: {who}. PBO and SPA "
                 f"compare the {found.settings['trials']:,} trials around this config.")

@@ -7,6 +7,7 @@ record, with the tables that charts are drawn from, stays in the session.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -22,14 +23,17 @@ from pairkit.ui import runs, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
+from pairkit.ui.sweep import swept_space
 
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
+BEST_WITH_BEST = "placebo_best_with_best"
 _MOST_KEPT = 32
 
 
 def show(case: Case) -> None:
     """The overview of all checks, and the panel of the one in sight."""
     known = {one.check: one for one in recall(case.pair, case.config)}
+    case = replace(case, space=swept_space(case.pair) if st.session_state.get(BEST_WITH_BEST, True) else None)
     asked_all = _heading(case, known)
     _tell_progress()
     _overview(known)
@@ -76,6 +80,11 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{experiment.check}_options"):
         for option in experiment.options:
             given[option.name] = _widget(experiment.check, option)
+        if experiment.check == "placebo" and (space := swept_space(case.pair)):
+            swept = ", ".join(name.replace("_", " ") for name in space)
+            st.checkbox("Best with best", True, key=BEST_WITH_BEST,
+                        help=f"The config may be the best of this session's sweep over {swept}. Every surrogate is swept over "
+                        "the same grid, and the best of the real pair is compared with the best of each.")
         asked = st.button("Make this check", key=f"{experiment.check}_start", icon=":material/play_arrow:", disabled=running(JOB))
     found = st.session_state.get(FOUND, {}).get((*_run_key(case), experiment.check))
     if (why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), experiment.check))) is not None:

@@ -25,6 +25,9 @@ def draw(pair: PairFrame) -> None:
                     "best looks by luck alone; the deflated Sharpe ratio allows for all of them.")
         for made_by, number in count.made_by:
             st.markdown(f"- {number:,} by {MADE_BY.get(made_by, made_by)}")
+        if count.scanned:
+            st.markdown(f"- {count.scanned:,} pairs of this snapshot were scanned, and this is one of them: luck is allowed "
+                        f"for over {count.trials:,} trials in all")
         for reset in count.resets:
             st.markdown(f"- {reset.forgotten:,} forgotten on {escape(reset.at)}")
         _offer_reset(pair, count.n_configs)
