@@ -91,7 +91,9 @@ class StrategyConfig(BaseModel):
     adf_null: Literal["mackinnon", "calibrated"] = choice(
         "mackinnon", "Gates",
         "Where p-values come from: MacKinnon's published table, or unrelated walks simulated under the same settings.")
-    adf_window: Count = knob(120, 40, 750, 1, "bars", "Gates", "Bars in each stationarity test.")
+    adf_window: Count = knob(
+        120, 40, 750, 1, "bars", "Gates",
+        "Bars in each stationarity test. Some day of 250 shows p <= 5 % for 93 / 78 / 53 % of unrelated pairs at 60 / 120 / 250.")
     adf_lags: Count = knob(1, 0, 10, 1, "lags", "Gates", "Lagged differences in the test, fixed.")
     adf_max_pvalue: Number = knob(0.10, 0.001, 1.0, 0.005, "p-value", "Gates", "The gate is open at or below this p-value.")
     beta_gate: Switch = choice(True, "Gates", "Block entries while beta jumps or is not positive.")

@@ -20,6 +20,7 @@ from pairkit.research import calibrate as module
 from pairkit.research import kept_calibrations
 from pairkit.research.calibrate import TABLES, calibrate
 from pairkit.research.kept_calibrations import calibrations_folder
+from pairkit.research.worlds import WORLDS, walks_of
 from tests.test_page_explore import app, said
 
 LEGS = StrategyConfig(adf_window=60, adf_max_pvalue=0.05)
@@ -134,7 +135,7 @@ def count_pairs(**asked) -> list[int]:
 
 def test_a_kept_result_is_taken_for_the_same_settings_only(folder):
     """A second call simulates nothing; a setting that matters makes it anew, one that does not leaves it."""
-    simulated = 80 + 2 * 20
+    simulated = 80 + (2 + len(WORLDS)) * 20
     assert count_pairs()[-1] == simulated
     assert count_pairs() == [80]
     assert count_pairs(config=LEGS.replace(entry_z=2.5, hedge_window=90)) == [80]
@@ -246,3 +247,40 @@ def test_the_figures_show_the_tables(theme):
     assert list(lines["Calibrated"]["y"]) == [100 * value for value in found.curve["calibrated"]]
     assert list(power["data"][0]["x"]) == ["5", "20"]
     assert list(power["data"][0]["y"]) == [100 * value for value in found.power["mackinnon"]]
+
+
+# --- other worlds --------------------------------------------------------------------------------------------------------
+def test_each_world_is_what_it_is_called():
+    """Drift, size, correlation, break, autocorrelation and fat tails of the steps, on long walks of each world."""
+    def steps(world: str) -> np.ndarray:
+        return np.diff(np.stack([walks_of(world, 40_000, seed=3, walk=1)]).squeeze(), axis=1)
+
+    def lagged(values: np.ndarray) -> float:
+        return float(np.corrcoef(values[1:], values[:-1])[0, 1])
+
+    assert steps("drift").mean(axis=1) == pytest.approx([0.03, 0.03], abs=0.02)
+    assert steps("unequal volatility").std(axis=1) == pytest.approx([1.0, 10.0], rel=0.02)
+    assert np.corrcoef(steps("common moves"))[0, 1] == pytest.approx(0.6, abs=0.02)
+    halves = steps("volatility break")
+    assert halves[:, 20_000:].std(axis=1) / halves[:, :19_999].std(axis=1) == pytest.approx([3.0, 3.0], rel=0.03)
+    assert [lagged(leg) for leg in steps("trending steps")] == pytest.approx([0.3 / 1.09] * 2, abs=0.02)
+    assert [lagged(leg) for leg in steps("bouncing steps")] == pytest.approx([-0.3 / 1.09] * 2, abs=0.02)
+    for leg in steps("clustered volatility"):
+        assert lagged(np.abs(leg)) > 0.1
+        assert abs(lagged(leg)) < 0.05
+    apart = [np.corrcoef(steps(world))[0, 1] for world in WORLDS if world != "common moves"]
+    assert max(map(abs, apart)) < 0.05
+
+
+def test_the_sizes_of_worlds_are_the_counts_over_single_runs():
+    """Each is what counting p-values pair by pair gives; a bounce passes more often than the Gaussian walks."""
+    found, first = calibrate(LEGS, **{**SMALL, "draws": 400}, cache=False), first_tested_bar(LEGS)
+    start = 400 + 2 * 100
+    for place, world in enumerate(WORLDS):
+        walks = [walks_of(world, 500, seed=5, walk=start + place * 100 + k) for k in range(100)]
+        low = np.array([adf_pvalue(hedge_legs(*legs, LEGS), LEGS)[first:] <= 0.05 for legs in walks])
+        assert found.worlds["mackinnon"].iloc[place] == pytest.approx(low.mean(), abs=1e-12)
+    by_world = found.by_world.set_index("world")
+    assert list(by_world.index) == ["Gaussian walks", *WORLDS]
+    assert by_world.loc["bouncing steps", "mackinnon"] > by_world.loc["Gaussian walks", "mackinnon"] + 0.02
+    assert "At a nominal 5 % under" in found.result().sentence

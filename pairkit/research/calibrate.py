@@ -1,9 +1,10 @@
 """Does the stationarity gate keep its word? Its statistic on pairs of known truth, under the very settings of a run.
 
-1. Pairs of unrelated walks are drawn, and linked pairs whose spread has a given half-life.
+1. Pairs of unrelated walks are drawn, linked pairs whose spread has a given half-life, and unrelated pairs of other worlds
+   (research/worlds.py).
 2. The run's own code takes the gate's statistic on every bar of each, and both tables turn it into p-values.
 3. On unrelated pairs: how often a p-value is as low as it says (size), and the values that would hold. On linked ones: how often
-   the gate is open (power). On both: how often it is open on some day within a year.
+   the gate is open (power). On both: how often it is open on some day within a year. In each world: the size at 5 %.
 
 Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those that the
 calibrated table of the core is made of: its size is found on data that it has not seen.
@@ -29,13 +30,15 @@ from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.kept_calibrations import recall, remember
+from pairkit.research.worlds import WORLDS, walks_of
 
 FloatArray = NDArray[np.float64]
 NOMINAL = (0.01, 0.05, 0.10)
 BAND = 0.2  # a size within this share of the nominal one keeps the promise: 4 to 6 % at a nominal 5 %
 STRETCH = 250  # bars in which "some day" is looked for: about a year
 MOST_VALUES = 60_000_000
-TABLES = ("table", "power", "some_day", "curve", "null")
+TABLES = ("table", "power", "some_day", "curve", "null", "worlds")
+WORLD_LEVEL = 0.05
 _CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
 
 
@@ -55,6 +58,9 @@ class Calibration:
         By `nominal`: the share of stretches of `stretch` bars in which some day of an unrelated pair shows so low a p-value.
     curve : DataFrame
         `nominal` from 1 to 30 %, and both sizes.
+    worlds : DataFrame
+        One row a world, in the order of `worlds.WORLDS`: the size at a nominal 5 % there, as `mackinnon` and `calibrated`, with
+        errors. `by_world` has it with the names.
     null : DataFrame
         `probability`, the `statistic` at or below which so many bars of unrelated pairs lie, and the `error` of the probability.
     """
@@ -69,6 +75,17 @@ class Calibration:
     some_day: pd.DataFrame
     curve: pd.DataFrame
     null: pd.DataFrame
+    worlds: pd.DataFrame
+
+    @property
+    def by_world(self) -> pd.DataFrame:
+        """`worlds` with `world`, its name, and `steps`, what they are there; the Gaussian walks of `table` first."""
+        own = self.table[self.table["nominal"] == WORLD_LEVEL].iloc[0]
+        first = {name: own[name if name.endswith("error") else f"{name}_size"] for name in self.worlds.columns}
+        figures = pd.concat([pd.DataFrame([first]), self.worlds], ignore_index=True)
+        figures.insert(0, "world", ["Gaussian walks", *WORLDS])
+        figures.insert(1, "steps", ["independent, of one size", *(told for told, _ in WORLDS.values())])
+        return figures
 
     @property
     def size(self) -> float:
@@ -106,6 +123,8 @@ class Calibration:
                     "some_day_at_5": _at(self.some_day, 0.05, self.config.adf_null), "stretch": self.stretch}
         figures |= {f"power_at_half_life_{row.half_life:g}": float(getattr(row, self.config.adf_null))
                     for row in self.power.itertuples()}
+        figures |= {f"size_at_5_{name.replace(' ', '_')}": float(size)
+                    for name, size in zip(WORLDS, self.worlds[self.config.adf_null], strict=True)}
         return CheckResult("calibration", verdict, self._sentence(holds, told), figures,
                            {"bars": self.bars, "draws": self.draws, "seed": self.seed, "adf_test": self.config.adf_test,
                             "adf_null": self.config.adf_null})
@@ -119,10 +138,13 @@ class Calibration:
             return f"{found}, but it is off in this run."
         if not told:
             return f"{found}; too few draws to tell whether that is within {band}."
+        sizes = self.worlds[self.config.adf_null]
+        worst = int(sizes.argmax())
+        elsewhere = f" At a nominal 5 % under {list(WORLDS)[worst]}: {_percent(float(sizes.iloc[worst]))}."
         if holds:
-            return f"{found}, within {band}: it keeps its promise."
+            return f"{found}, within {band}: it keeps its promise.{elsewhere}"
         remedy = "; adf_null = calibrated corrects that" if self.config.adf_null == "mackinnon" else ""
-        return f"{found}, outside {band}: it does not keep its promise{remedy}."
+        return f"{found}, outside {band}: it does not keep its promise{remedy}.{elsewhere}"
 
 
 def calibrate(
@@ -139,7 +161,7 @@ def calibrate(
     bars : int
         Complete bars of each simulated pair, its warm-up among them.
     draws : int
-        Unrelated pairs, from 20; of linked ones a quarter as many for each half-life.
+        Unrelated pairs, from 20; of linked ones a quarter as many for each half-life, and of each other world.
     half_lives : sequence of float
         In bars, for the power.
     seed : int
@@ -188,20 +210,20 @@ def _check(config: StrategyConfig, bars: int, draws: int, half_lives: tuple[floa
     whole_number("seed", seed)
     if not all(0.1 <= each <= 10_000 for each in half_lives):
         raise ConfigError(f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars.")
-    values = (draws + len(half_lives) * _linked(draws)) * bars
+    values = (draws + (len(half_lives) + len(WORLDS)) * _linked(draws)) * bars
     if values > MOST_VALUES:
         raise ConfigError(f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
                           "once. Use fewer draws or bars.")
 
 
 def _linked(draws: int) -> int:
-    """Pairs for each half-life."""
+    """Pairs for each half-life, and for each world."""
     return max(draws // 4, 20)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """Which pairs to draw: `draws` unrelated ones, then as many linked ones for each half-life as `_linked` says."""
+    """Which pairs to draw: `draws` unrelated ones, then as many as `_linked` says for each half-life, and for each world."""
 
     config: StrategyConfig
     bars: int
@@ -211,13 +233,16 @@ class _Job:
 
     @property
     def pairs(self) -> int:
-        return self.draws + len(self.half_lives) * _linked(self.draws)
+        return self.draws + (len(self.half_lives) + len(WORLDS)) * _linked(self.draws)
 
     def legs(self, place: int) -> tuple[FloatArray, FloatArray]:
         seed = self.seed + 1  # 0 is the core's own
         if place < self.draws:
             return unrelated_walks(self.bars, seed=seed, walk=place)
-        half_life = self.half_lives[(place - self.draws) // _linked(self.draws)]
+        kind = (place - self.draws) // _linked(self.draws)
+        if kind >= len(self.half_lives):
+            return walks_of(list(WORLDS)[kind - len(self.half_lives)], self.bars, seed=seed, walk=place)
+        half_life = self.half_lives[kind]
         return linked_walks(self.bars, half_life=half_life, seed=seed, walk=place)
 
 
@@ -239,6 +264,7 @@ def _tables(job: _Job, found: FloatArray, stretch: int) -> dict[str, pd.DataFram
         "some_day": pd.DataFrame([_some_day_row(level, unrelated, stretch) for level in levels]),
         "curve": pd.DataFrame({"nominal": _CURVE, **{name: [float(np.mean(values <= level)) for level in _CURVE]
                                                      for name, values in unrelated.items()}}),
+        "worlds": _worlds(job, by_null),
         "null": null}
 
 
@@ -289,6 +315,17 @@ def _power(job: _Job, by_null: dict[str, FloatArray], stretch: int) -> pd.DataFr
         rows.append(row)
     columns = ("mackinnon", "mackinnon_error", "calibrated", "calibrated_error", "some_day", "some_day_error")
     return pd.DataFrame(rows, columns=["half_life", *columns], dtype=np.float64)
+
+
+def _worlds(job: _Job, by_null: dict[str, FloatArray]) -> pd.DataFrame:
+    """The size at WORLD_LEVEL in each world."""
+    rows, each = [], _linked(job.draws)
+    for place in range(len(WORLDS)):
+        first, row = job.draws + (len(job.half_lives) + place) * each, {}
+        for name, values in by_null.items():
+            row[name], row[f"{name}_error"] = _mean_over_pairs(values[first:first + each] <= WORLD_LEVEL)
+        rows.append(row)
+    return pd.DataFrame(rows, dtype=np.float64)
 
 
 def _some_day(low: NDArray[np.bool_], stretch: int) -> NDArray[np.bool_]:

@@ -13,6 +13,9 @@ from pairkit.ui.exports import QUIET
 _TABLE = {"nominal": "Nominal p-value", "critical_value": "Critical value", "critical_error": "its error",
           "mackinnon_size": "MacKinnon passes", "mackinnon_error": "its error ", "calibrated_size": "Calibrated passes",
           "calibrated_error": "its error  "}
+_WORLD_SHARES = ("mackinnon", "mackinnon_error", "calibrated", "calibrated_error")
+_WORLDS = {"world": "World", "steps": "Steps", "mackinnon": "MacKinnon passes", "mackinnon_error": "its error",
+           "calibrated": "Calibrated passes", "calibrated_error": "its error "}
 _SHARES = ("nominal", "mackinnon_size", "mackinnon_error", "calibrated_size", "calibrated_error")
 
 
@@ -31,5 +34,10 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     shown = found.table[list(_TABLE)].copy()
     shown[list(_SHARES)] = shown[list(_SHARES)].map(lambda share: f"{100 * share:.3g} %")
     st.dataframe(shown.rename(columns=_TABLE), hide_index=True, key="calibration_table")
+    st.markdown("**Other worlds**: bars of unrelated pairs that pass at a nominal 5 %, where prices drift, cluster or bounce.")
+    worlds = found.by_world
+    worlds[list(_WORLD_SHARES)] = worlds[list(_WORLD_SHARES)].map(lambda share: f"{100 * share:.3g} %")
+    st.dataframe(worlds.rename(columns=_WORLDS), hide_index=True, key="calibration_worlds")
     st.caption(f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for "
-               f"each half-life; seed {found.seed}. Errors are Monte-Carlo standard errors; the right figure shows twice that.")
+               f"each half-life and each other world; seed {found.seed}. Errors are Monte-Carlo "
+               "standard errors; the right figure shows twice that.")
