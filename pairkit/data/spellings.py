@@ -180,7 +180,7 @@ def has_lone_comma(text: str) -> bool:
 def with_decimal_point(text: str) -> str:
     """A number that is written with a decimal comma, written with a point; any other text as it is."""
     plain, _ = _without_blanks(text)
-    return plain.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
+    return text.strip().replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
 
 
 def order_of_dates(texts: Collection[str]) -> str:
