@@ -151,17 +151,17 @@ def read_bars(
 def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_Given], list[str]]:
     """The files to read, and the names of what a folder holds besides; files that are given for another use are neither."""
     given = [paths] if isinstance(paths, str | os.PathLike | Upload) else list(paths)
-    elsewhere = {Path(one).resolve() for one in beside if not isinstance(one, Upload)}
+    elsewhere = {os.path.realpath(one) for one in beside if not isinstance(one, Upload)}
     files: list[_Given] = []
     ignored: list[str] = []
     for one in given:
-        if isinstance(one, Upload) or not (path := Path(one)).is_dir():
+        if isinstance(one, Upload) or not _is_folder(Path(one)):
             files.append(_Given(one))
             continue
-        below = list(islice(path.rglob("*"), MAX_FILES_BELOW + 1))
+        below = list(islice(Path(one).rglob("*"), MAX_FILES_BELOW + 1))
         if len(below) > MAX_FILES_BELOW:
-            raise DataError(f"{path} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
-        for file in sorted(file for file in below if not file.is_dir() and file.resolve() not in elsewhere):
+            raise DataError(f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
+        for file in sorted(file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere):
             is_table = file.is_file() and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS) and not file.name.startswith(".")
             if is_table:
                 files.append(_Given(file, in_folder=True))
@@ -173,13 +173,27 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
     return files, ignored
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # too long a name, for one; reading it will say so
+        return False
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+
+
 def _raws(files: list[_Given]) -> list[bytes]:
     """The bytes of each file, within the limit of all of them."""
     raws, left = [], MAX_DISK_BYTES
     for one in files:
-        if not isinstance(one.file, Upload) and not one.path.exists():
-            raise DataError(f"{one.path} does not exist; give CSV or Parquet files, or a folder of them.")
-        if isinstance(one.file, Upload) or one.path.stat().st_size <= left:
+        if isinstance(one.file, Upload) or _size_of(one.path) <= left:
             raws.append(bytes_of(one.file))
             left -= len(raws[-1])
         else:

@@ -138,8 +138,10 @@ def read_lots(text: str) -> Number:
     number = read_number(digits)
     if times == 1:
         return number
-    exact = Decimal(_without_blanks(digits)[0].replace(",", "")) * times
-    return Number(float(exact), number.grouped, abbreviated=True)
+    value = float(Decimal(_without_blanks(digits)[0].replace(",", "")) * times)
+    if not math.isfinite(value):
+        raise CellError("is infinite; accepted are finite numbers")
+    return Number(value, number.grouped, abbreviated=True)
 
 
 def split_lots(text: str) -> tuple[str, int]:

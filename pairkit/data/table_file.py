@@ -34,6 +34,7 @@ _TOP = 20_000  # characters in which headings are looked for
 _MOST_TITLES = 20  # lines above the headings
 _FEWEST_HEADINGS = 4  # known ones, in a line of headings; a row of bars has more cells than a title
 _ENCODINGS = ("utf-8-sig", "gb18030")
+_UTF_32 = b"\xff\xfe\x00\x00"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TOTALS = {"合计", "总计", "小计", "total", "totals", "sum"}
 _EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
@@ -315,6 +316,8 @@ def _drop_ends(rows: list[list[str]]) -> None:
 
 def text_of(path: Path, raw: bytes) -> str:
     """The text in a file's bytes, in UTF-8, UTF-16 or GB18030. Raises DataError where it is none."""
+    if raw.startswith(_UTF_32):
+        raise DataError(f"{path} is text in UTF-32. Save it as CSV in UTF-8.")
     if raw.startswith(_UTF_16):
         try:
             return raw.decode("utf-16")
