@@ -836,6 +836,31 @@ def test_one_contract_under_a_letter_and_under_digits_is_one(write):
     assert read.mapping["contract"].tolist() == ["CLK24", "CLK24", "CLM24"]
 
 
+def test_a_code_before_each_heading_is_that_of_the_file(write):
+    """As a downloader of one contract writes them; two contracts side by side are refused."""
+    text = "\n".join([",".join(["datetime", "datetime_nano", *(f"SHFE.rb2405.{name}" for name in (
+        "open", "high", "low", "close", "volume", "close_oi"))]),
+        *(line.replace(",", " 00:00:00.000000000,1,", 1) for line in lines(six(), date=iso))])
+    read = read_bars(write(text, "download.csv"))
+    assert same_as_six(read)
+    assert read.bars["contract"].unique().tolist() == ["RB2405"]
+    np.testing.assert_array_equal(read.bars["open_interest"], six()["oi"])
+    with pytest.raises(DataError, match="no column for open"):
+        read_bars(write(text.replace("SHFE.rb2405.open", "SHFE.rb2410.open"), "download.csv"))
+
+
+def test_headings_in_three_lines_are_read_as_one(write):
+    """Prices, tickers, dates: of one ticker it is a table as any other, of two it is refused."""
+    own = [replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")]
+    rows = lines(six()[["date", "close", "high", "low", "open", "volume"]], date=iso)
+    text = "\n".join(["Price,Close,High,Low,Open,Volume", "Ticker,CL=F,CL=F,CL=F,CL=F,CL=F", "Date,,,,,", *rows])
+    read = read_bars(write(text, "download.csv"), specs=own)
+    assert same_as_six(read)
+    assert read.bars["root"].unique().tolist() == ["CL"]
+    with pytest.raises(DataError, match="row 2: holds columns of 2 tickers; expected one"):
+        read_bars(write(text.replace("CL=F", "HO=F", 1), "download.csv"), specs=own)
+
+
 # --- folders -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("name", "content"), [
     ("notes.txt", b"bought these bars\nfrom a vendor\n"), ("specs.csv", b"code,multiplier\nZZ,10\n"),
