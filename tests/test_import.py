@@ -587,6 +587,12 @@ def test_a_root_column_says_where_the_delivery_month_begins(write, codes, root, 
     assert bars[["root", "contract"]].drop_duplicates().to_numpy().tolist() == [[root, contract]]
 
 
+def test_a_text_that_is_too_long_for_a_code_is_refused(write):
+    """It would be a root of its own in every row."""
+    with pytest.raises(DataError, match=r"row 2, column 'symbol': .* has 61 characters; a code has at most 60"):
+        read_bars(write(coded(["R" * 61], "symbol"), "x.csv"))
+
+
 def test_a_code_that_is_a_contract_of_two_known_roots_is_refused(write):
     """KR3406 is June 2034 of KR or June 2024 of KR3; with one of the two known it has one reading."""
     kr, kr3 = (replace(bundled_spec("RB"), code=code, name=code, name_zh="") for code in ("KR", "KR3"))
@@ -864,7 +870,7 @@ def test_headings_in_three_lines_are_read_as_one(write):
 # --- folders -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("name", "content"), [
     ("notes.txt", b"bought these bars\nfrom a vendor\n"), ("specs.csv", b"code,multiplier\nZZ,10\n"),
-    ("._RB.csv", b"\x00\x05\x16\x07"),
+    ("._RB.csv", b"\x00\x05\x16\x07"), ("~$RB.xlsx", b"\x05user"),
     ("empty.csv", b""), ("page.csv", b"<html><body>log in, please; now</body></html>"), ("picture.csv", b"\x89PNG\r\n\x1a\n\x00"),
     ("junk.parquet", b"PAR1 not really")], ids=lambda part: part if isinstance(part, str) else "")
 def test_what_strays_into_a_folder_is_told_and_not_fatal(write, tmp_path, plain, name, content):

@@ -139,6 +139,14 @@ def test_a_text_of_a_snapshot_is_held_once_and_is_short():
     assert tables.from_parquet(written(sealed_bars(), store_schema=False), "bars.parquet").schema == tables.BARS
 
 
+def test_short_texts_in_very_many_rows_are_refused_before_each_row_has_its_own(monkeypatch):
+    """Two texts of 900 bytes in 2,000 rows are a few kilobytes as dictionaries, and 1.8 MB a column without."""
+    raw = written(sealed_bars(text="x" * 900), store_schema=False)
+    monkeypatch.setattr(tables, "MOST", tables.MOST._replace(unpacked_bytes=1_000_000))
+    with pytest.raises(SnapshotError, match="more than 1,000,000 bytes of text"):
+        tables.from_parquet(raw, "bars.parquet")
+
+
 @pytest.mark.parametrize("limit", ["rows", "unpacked_bytes"])
 def test_the_tables_of_a_snapshot_are_limited_together(monkeypatch, limit):
     """Each within the limit, all three beyond it; rows that a run length makes of nothing count as what they unpack to."""

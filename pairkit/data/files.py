@@ -162,8 +162,8 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
         if len(below) > MAX_FILES_BELOW:
             raise DataError(f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
         for file in sorted(file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere):
-            is_table = file.is_file() and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS) and not file.name.startswith(".")
-            if is_table:
+            hidden = file.name.startswith((".", "~$"))
+            if file.is_file() and not hidden and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS):
                 files.append(_Given(file, in_folder=True))
             else:
                 ignored.append(file.name)

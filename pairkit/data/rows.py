@@ -49,6 +49,7 @@ from pairkit.market.deliveries import read_name
 Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 _SIZES = ("volume", "open_interest")  # in lots
+_LONGEST_CODE = 60
 _REQUIRED = ("open", "high", "low", "close", "volume")
 
 
@@ -333,6 +334,8 @@ def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str], prefi
     def read(code: tuple[Hashable, str | None]) -> Code | None:
         cell, root = code
         text = "" if cell is None else str(cell).strip()
+        if len(text) > _LONGEST_CODE:
+            raise CellError(f"has {len(text)} characters; a code has at most {_LONGEST_CODE}")
         return None if text.casefold() in MISSING else read_code(text, roots, root)
 
     columns, of_row = dict[str, list[Code | None]](), list[str | None]([None] * len(table))
