@@ -200,3 +200,34 @@ def test_marks_and_ends_of_lines_and_quotes_change_no_bar(tmp_path, text):
     (tmp_path / "RB.csv").write_bytes(text.encode())
     assert run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out").exit_code == 0
     assert open_snapshot(tmp_path / "out" / "mine").bars["close"].tolist() == [4000.0, 4015.0]
+
+
+def test_unknown_roots_come_with_a_file_of_terms_that_works_once_filled_in(tmp_path):
+    """The message's own JSON: refused as it stands, by the field that is open, and accepted with figures in it."""
+    paths = [tmp_path / f"{root}.csv" for root in ("QQ", "WW")]
+    for path in paths:
+        path.write_text(PLAIN)
+    answer = run("import", *paths, "--name", "mine", "--dir", tmp_path / "out")
+    assert "no contract specs for 2 roots: QQ (QQ.csv), WW (WW.csv)" in answer.stderr
+    template = answer.stderr.partition("fill in their figures: ")[2]
+    terms = tmp_path / "specs.json"
+    terms.write_text(template)
+    again = ("import", *paths, "--name", "mine", "--dir", tmp_path / "out", "--specs", terms)
+    assert "spec 1, multiplier: Input should be a valid number" in run(*again).stderr
+    figures = {"multiplier": 7, "tick": 1, "fee_mode": "lot", "fee_open": 1, "fee_close": 1, "margin_rate": 0.1}
+    terms.write_text(json.dumps({"specs": [{**spec, **figures} for spec in json.loads(template)["specs"]]}))
+    assert run(*again).exit_code == 0
+    assert open_snapshot(tmp_path / "out" / "mine").specs["WW"].multiplier == 7
+
+
+def test_a_mapping_and_a_calendar_are_given_by_file(tmp_path):
+    """Both are used, and recorded with their hashes; `--json` shows them."""
+    rows = [f"2024-01-0{day},{name},1,1,1,1,9" for day in (2, 3, 4) for name in ("RB2405", "RB2410")]
+    (tmp_path / "RB.csv").write_text("\n".join(["date,contract,open,high,low,close,volume", *rows]))
+    (tmp_path / "own.csv").write_text("date,root,contract\n" + "".join(f"2024-01-0{day},RB,RB2410\n" for day in (2, 3, 4)))
+    (tmp_path / "days.txt").write_text("2024-01-02\n2024-01-03\n2024-01-04\n")
+    answer = run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out", "--json",
+                 "--mapping", tmp_path / "own.csv", "--calendar", tmp_path / "days.txt")
+    scope = json.loads(answer.stdout)["data_scope"]
+    assert [scope[use]["name"] for use in ("mapping_file", "calendar_file")] == ["own.csv", "days.txt"]
+    assert set(open_snapshot(tmp_path / "out" / "mine").mapping["contract"]) == {"RB2410"}
