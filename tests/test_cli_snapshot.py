@@ -140,3 +140,94 @@ def test_help_loads_nothing_heavy():
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "import" in answer.stdout
     assert answer.stdout.splitlines()[-1] == "heavy:"
+
+
+# --- whatever is given -----------------------------------------------------------------------------------------------
+WRONG = {
+    "zeros": b"\0" * 500, "binary": bytes(range(1, 256)) * 9, "empty": b"", "blank": b" \n\n", "one line": b"hello",
+    "headings": b"date,open,high,low,close,volume", "zip": b"PK\x03\x04" + b"x" * 99, "gzip": b"\x1f\x8b" + b"x" * 99,
+    "page": b"<!DOCTYPE html>\n<html><body>a, b; c</body></html>", "json": b'[{"date": "2024-01-02"}]',
+    "utf-32": PLAIN.encode("utf-32"), "long line": b"date," + b"a" * 200_000 + b"\n1,2\n", "wide": b"c," * 1000 + b"\n",
+    "open quote": PLAIN.replace("4000", '"4000').encode(), "a cell too many": PLAIN.replace("1200", "1,200").encode(),
+    "stamp": PLAIN.replace("2024-01-02", "9999999999999999999").encode(), "parquet": b"PAR1" + b"\0" * 30 + b"PAR1",
+    "surrogate": b"date,open\xed\xa0\x80\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("use", ["bars", "table.parquet", "mapping", "calendar", "specs"])
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+def test_a_wrong_file_is_refused_in_a_sentence_wherever_it_is_given(tmp_path, files, content, use):
+    """Exit code 2, one error, no traceback, nothing written."""
+    wrong = tmp_path / ("wrong.parquet" if use == "table.parquet" else "wrong.csv")
+    wrong.write_bytes(content)
+    given = [wrong] if use in ("bars", "table.parquet") else [files[0], f"--{use}", wrong]
+    answer = run("import", *given, "--name", "mine", "--dir", tmp_path / "out")
+    assert answer.exit_code == 2, answer.output
+    assert isinstance(answer.exception, SystemExit)
+    assert answer.stderr.startswith("error: ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cell", ['"4""000"', "1e308K", "4000\t0", "x"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "dos", "mac"])
+def test_a_wrong_cell_is_refused_whatever_ends_the_lines(tmp_path, cell, end):
+    """Row and column are named."""
+    (tmp_path / "RB.csv").write_bytes(PLAIN.replace("1200", cell).replace("\n", end).encode())
+    answer = run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out")
+    assert answer.exit_code == 2
+    assert "row 2, column 'volume'" in answer.stderr
+
+
+@pytest.mark.parametrize("given", ["/dev/zero", "nowhere.csv", "x" * 5000])
+@pytest.mark.parametrize("use", ["bars", "mapping", "calendar", "specs"])
+def test_what_is_no_file_is_refused_in_a_sentence(tmp_path, files, given, use):
+    """A device without end, a file that is not there, a name that cannot be."""
+    arguments = [given] if use == "bars" else [files[0], f"--{use}", given]
+    answer = run("import", *arguments, "--name", "mine", "--dir", tmp_path / "out")
+    assert (answer.exit_code, answer.stderr[:7]) == (2, "error: ")
+    assert isinstance(answer.exception, SystemExit)
+
+
+QUOTED = "\n".join('"' + line.replace(",", '","') + '"' for line in PLAIN.splitlines())
+
+
+@pytest.mark.parametrize("text", [
+    "\ufeff" + PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.replace("\n", "\r"), PLAIN.replace("\n", "\r\n", 1),
+    "sep=;\n" + PLAIN.replace(",", ";"), QUOTED],
+    ids=["mark", "dos", "mac", "mixed", "sep", "quoted"])
+def test_marks_and_ends_of_lines_and_quotes_change_no_bar(tmp_path, text):
+    """A byte-order mark, any ends of lines, Excel's `sep=` and quotes around each cell."""
+    (tmp_path / "RB.csv").write_bytes(text.encode())
+    assert run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out").exit_code == 0
+    assert open_snapshot(tmp_path / "out" / "mine").bars["close"].tolist() == [4000.0, 4015.0]
+
+
+def test_unknown_roots_come_with_a_file_of_terms_that_works_once_filled_in(tmp_path):
+    """The message's own JSON: refused as it stands, by the field that is open, and accepted with figures in it."""
+    paths = [tmp_path / f"{root}.csv" for root in ("QQ", "WW")]
+    for path in paths:
+        path.write_text(PLAIN)
+    answer = run("import", *paths, "--name", "mine", "--dir", tmp_path / "out")
+    assert "no contract specs for 2 roots: QQ (QQ.csv), WW (WW.csv)" in answer.stderr
+    template = answer.stderr.partition("fill in their figures: ")[2]
+    terms = tmp_path / "specs.json"
+    terms.write_text(template)
+    again = ("import", *paths, "--name", "mine", "--dir", tmp_path / "out", "--specs", terms)
+    assert "spec 1, multiplier: Input should be a valid number" in run(*again).stderr
+    figures = {"multiplier": 7, "tick": 1, "fee_mode": "lot", "fee_open": 1, "fee_close": 1, "margin_rate": 0.1}
+    terms.write_text(json.dumps({"specs": [{**spec, **figures} for spec in json.loads(template)["specs"]]}))
+    assert run(*again).exit_code == 0
+    assert open_snapshot(tmp_path / "out" / "mine").specs["WW"].multiplier == 7
+
+
+def test_a_mapping_and_a_calendar_are_given_by_file(tmp_path):
+    """Both are used, and recorded with their hashes; `--json` shows them."""
+    rows = [f"2024-01-0{day},{name},1,1,1,1,9" for day in (2, 3, 4) for name in ("RB2405", "RB2410")]
+    (tmp_path / "RB.csv").write_text("\n".join(["date,contract,open,high,low,close,volume", *rows]))
+    (tmp_path / "own.csv").write_text("date,root,contract\n" + "".join(f"2024-01-0{day},RB,RB2410\n" for day in (2, 3, 4)))
+    (tmp_path / "days.txt").write_text("2024-01-02\n2024-01-03\n2024-01-04\n")
+    answer = run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out", "--json",
+                 "--mapping", tmp_path / "own.csv", "--calendar", tmp_path / "days.txt")
+    scope = json.loads(answer.stdout)["data_scope"]
+    assert [scope[use]["name"] for use in ("mapping_file", "calendar_file")] == ["own.csv", "days.txt"]
+    assert set(open_snapshot(tmp_path / "out" / "mine").mapping["contract"]) == {"RB2410"}

@@ -117,13 +117,29 @@ def test_a_name_without_a_month_is_itself():
     assert list(one_names(pd.Series(["main ", "MAIN", None, " "]), pd.Series([DAY] * 4))) == ["MAIN", "MAIN", None, None]
 
 
+@pytest.mark.parametrize(("spelt", "name"), [
+    (["CLK24", "CL2405", "clk4", "CL405"], "CLK24"), (["CL405", "CLK24", "NYMEX:CLK2024"], "CL2405")])
+def test_a_contract_under_a_letter_and_under_digits_has_its_first_name(spelt, name):
+    """By day, in whatever order the rows are; of one day the digits. Another month keeps its own name, and another root too."""
+    days = pd.Series(pd.date_range("2024-01-02", periods=len(spelt)))
+    order = [2, 0, 1, *range(3, len(spelt))]
+    names = pd.Series([*spelt, "CLM24", "BZK24"], dtype=object)
+    days = pd.concat([days, days[-2:]], ignore_index=True)
+    order += [len(spelt), len(spelt) + 1]
+    assert list(one_names(names[order], days[order])) == [*[name] * len(spelt), "CLM24", "BZK24"]
+    assert set(one_names(pd.Series(["CLK24", "CL2405"]), pd.Series([DAY] * 2), "CL")) == {"CL2405"}
+
+
 def test_one_short_name_of_two_decades_is_two_contracts():
     """TA505 of 2015 and of 2025 part."""
     days = pd.Series(pd.to_datetime(["2014-10-01", "2024-10-01", "2014-10-01"]))
     assert list(one_names(pd.Series(["TA505", "TA505", "TA509"]), days)) == ["TA1505", "TA2505", "TA1509"]
 
 
-@given(st.lists(st.sampled_from(["TA505", "TA509", "ta2501", "CLK4", "main", None]), min_size=1, max_size=30), st.data())
+MIXED = ["TA505", "TA509", "ta2501", "CLK4", "CL405", "CL2405", "CLK24", "main", None]
+
+
+@given(st.lists(st.sampled_from(MIXED), min_size=1, max_size=30), st.data())
 def test_later_bars_change_no_name(names, data):
     """A day more, or ten years, leaves the names before as they were."""
     days = pd.Series(pd.date_range("2014-10-01", periods=len(names), freq="300D"))

@@ -132,7 +132,7 @@ def test_every_accepted_heading_is_documented(name):
 
 def test_every_finding_is_documented():
     """Each kind that an import can report."""
-    importer = [PROJECT / "pairkit" / "data" / file for file in ("files.py", "rows.py", "quality.py")]
+    importer = [PROJECT / "pairkit" / "data" / file for file in ("files.py", "beside.py", "rows.py", "quality.py")]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
     kinds = {kind for match in FINDING.finditer(code) for kind in match.groups() if kind}
     kinds |= {"no_settle", "no_open_interest"}  # named after the column that is absent

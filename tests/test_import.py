@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from pairkit.audit.intake import import_files
+from pairkit.data import files, table_file
 from pairkit.data.files import read_bars
 from pairkit.data.specs_file import OwnSpec
 from pairkit.data.spellings import CellError, meaning_of_heading, read_code, read_date, read_number
@@ -586,6 +587,12 @@ def test_a_root_column_says_where_the_delivery_month_begins(write, codes, root, 
     assert bars[["root", "contract"]].drop_duplicates().to_numpy().tolist() == [[root, contract]]
 
 
+def test_a_text_that_is_too_long_for_a_code_is_refused(write):
+    """It would be a root of its own in every row."""
+    with pytest.raises(DataError, match=r"row 2, column 'symbol': .* has 61 characters; a code has at most 60"):
+        read_bars(write(coded(["R" * 61], "symbol"), "x.csv"))
+
+
 def test_a_code_that_is_a_contract_of_two_known_roots_is_refused(write):
     """KR3406 is June 2034 of KR or June 2024 of KR3; with one of the two known it has one reading."""
     kr, kr3 = (replace(bundled_spec("RB"), code=code, name=code, name_zh="") for code in ("KR", "KR3"))
@@ -640,3 +647,359 @@ def test_without_open_interest_the_volume_of_the_day_before_chooses(write, tmp_p
     read = read_bars(write("\n".join(rows)))
     assert read.mapping["contract"].tolist() == ["RB2405", "RB2405", "RB2410"]
     assert any(finding.kind == "mapping_made" and "volume" in finding.message for finding in read.findings)
+
+
+# --- layouts of other programs ---------------------------------------------------------------------------------------
+SESSIONS = pd.to_datetime(["2024-03-04", "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08", "2024-03-11"])
+
+
+def six():
+    """Six sessions in March 2024 whose days and months could be taken for one another."""
+    close = 3500.0 + 7.0 * np.arange(6)
+    return pd.DataFrame({"date": SESSIONS, "open": close - 3, "high": close + 9, "low": close - 11, "close": close,
+                         "volume": 100_000.0 + 13.0 * np.arange(6), "oi": 500_000.0 + 17.0 * np.arange(6)})
+
+
+def lines(table, separator=",", **formats):
+    """The table as text, each column as its format says, without headings."""
+    shown = {name: (formats.get(name) or "{:.0f}".format) for name in table}
+    return [separator.join(shown[name](value) for name, value in zip(table, row, strict=True))
+            for row in table.itertuples(index=False)]
+
+
+def same_as_six(read):
+    """Whether bars are the six, in all that a file with these columns can say."""
+    own = six()
+    bars = read.bars
+    assert list(bars["trade_date"]) == list(SESSIONS)
+    for name, ours in (("open", "open"), ("high", "high"), ("low", "low"), ("close", "close"), ("volume", "volume")):
+        np.testing.assert_array_equal(bars[name], own[ours])
+    return True
+
+
+def iso(day):
+    return f"{day:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("hour", [0, 16, 7], ids=["midnight in UTC", "midnight in China", "end of a session in China"])
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+@pytest.mark.parametrize("written", ["{}", "{}.0", "{:.16e}"])
+def test_stamps_since_1970_name_their_day_in_china(write, hour, unit, written):
+    """Seconds to nanoseconds, as integers, floats or in powers of ten; 16:00 in UTC is midnight of the next day in China."""
+    seconds = [int(day.timestamp()) + hour * 3600 - (86400 if hour == 16 else 0) for day in SESSIONS]
+    stamps = [written.format(second * unit) for second in seconds]
+    rows = [f"{stamp},SHFE.rb2405,{line.partition(',')[2]}" for stamp, line in zip(stamps, lines(six(), date=iso), strict=True)]
+    read = read_bars(write("\n".join(["datetime,symbol,open,high,low,close,volume,close_oi", *rows])))
+    assert same_as_six(read)
+    assert read.bars["contract"].unique().tolist() == ["RB2405"]
+    np.testing.assert_array_equal(read.bars["open_interest"], six()["oi"])
+
+
+@pytest.mark.parametrize(("stamps", "says"), [
+    ([1709546400, 1709632800], "is 2024-03-04 10:00 in UTC, 2024-03-04 18:00 in China, so which day it names is not clear"),
+    ([1709510400, 1709568000], "2 times of day .* as those of intraday bars do")], ids=["evening", "mixed"])
+def test_stamps_since_1970_of_another_time_are_refused(write, stamps, says):
+    """The evening before a session, or a session: nobody can say. And stamps of several times a day are of intraday bars."""
+    rows = [f"{stamp}000000000,1,1,1,1,1" for stamp in stamps]
+    with pytest.raises(DataError, match=says):
+        read_bars(write("\n".join(["datetime,open,high,low,close,volume", *rows])))
+
+
+def test_titles_above_and_a_source_below_are_no_bars(write):
+    """A title, padded headings, tabs, a last line: the bars, and the finding counts the two lines."""
+    text = "\n".join(["RBL8 螺纹主连 日线 不复权", "  日期\t  开盘\t  最高\t  最低\t  收盘\t  成交量\t  持仓量",
+                      *lines(six(), "\t", date=lambda day: f"{day:%Y/%m/%d}", open="{:.2f}".format), "数据来源:通达信"])
+    read = read_bars(write(text, "30#RBL8.txt", "gb18030"))
+    assert same_as_six(read)
+    assert [finding.count for finding in read.findings if finding.kind == "other_rows"] == [2]
+
+
+def test_bars_above_the_headings_are_refused(write):
+    """A row that has as many cells as a bar is no title."""
+    text = "\n".join([*lines(six(), date=iso)[:1], "date,open,high,low,close,volume,oi", *lines(six(), date=iso)[1:]])
+    with pytest.raises(DataError, match=r"row 1: stands above the headings \(row 2\)"):
+        read_bars(write(text))
+
+
+@pytest.mark.parametrize("ends", ["both", "rows"])
+def test_bars_between_and_at_the_end_of_lines_make_no_column(write, ends):
+    """A title, `|` between cells and behind the last, commas in numbers, a month of three digits."""
+    headings = "交易日期|品种代码|今开盘|最高价|最低价|今收盘|成交量(手)|空盘量" + ("|" if ends == "both" else "")
+    table = six().assign(code="TA405")[["date", "code", "open", "high", "low", "close", "volume", "oi"]]
+    text = "\n".join(["郑州商品交易所期货历史行情下载(日行情)", headings,
+                      *(f"{line}|" for line in lines(table, "|", date=iso, code=str, **dict.fromkeys(
+                          ("open", "high", "low", "close"), "{:,.2f}".format), volume="{:,.0f}".format, oi="{:,.0f}".format))])
+    read = read_bars(write(text, "TA.txt", "gb18030"))
+    assert same_as_six(read)
+    assert read.bars["contract"].unique().tolist() == ["TA2405"]
+
+
+@pytest.mark.parametrize("weekday", ["{},一", "{},周一", "{} 星期一", "{} Mon", "{}, Monday"])
+def test_a_weekday_beside_a_date_must_be_right(weekday):
+    """A right one says nothing new; a wrong one contradicts the date."""
+    assert iso(read_date(weekday.format("2024-03-04"))) == "2024-03-04"
+    with pytest.raises(CellError, match="names another weekday than its date, which is a Tuesday"):
+        read_date(weekday.format("2024-03-05"))
+
+
+def test_lots_are_whole_so_a_comma_in_them_groups_thousands(write):
+    """100,013 lots decide for the file; prices alone, or lots that end in 000, do not."""
+    text = ["时间\t开盘\t最高\t最低\t收盘\t总手", *lines(six().drop(columns="oi"), "\t", date=iso, volume="{:,.0f}".format)]
+    assert same_as_six(read_bars(write("\n".join(text), "RB.txt")))
+    with pytest.raises(DataError, match=r"'100,000' could be 100000 or 100\.000"):
+        read_bars(write("\n".join(text[:2]), "RB.txt"))
+
+
+@pytest.mark.parametrize(("written", "order"), [
+    ("{:%m/%d/%Y}", "month first"), ("{:%d.%m.%Y}", "day first"), ("{:%d-%m-%Y}", "day first")])
+@pytest.mark.parametrize("late", [False, True], ids=["by the step from day to day", "by a day above 12"])
+def test_dates_are_read_in_the_order_that_all_of_them_allow(write, written, order, late):
+    """Of six sessions in a row, the other order would make months; a 25th of a month decides at once."""
+    table = six()
+    if late:
+        table["date"] = [*SESSIONS[:2], *pd.to_datetime(["2024-03-25", "2024-03-26", "2024-03-27", "2024-03-28"])]
+    read = read_bars(write("\n".join(["date,open,high,low,close,volume,oi", *lines(table, date=written.format)])))
+    assert list(read.bars["trade_date"]) == list(table["date"])
+    assert [order in finding.message for finding in read.findings if finding.kind == "day_and_month"] == [True]
+
+
+@pytest.mark.parametrize(("dates", "says"), [
+    (["03/04/2024", "03/05/2024", "03/06/2024"], "'03/04/2024' could be day first or month first"),
+    (["03/04/24", "03/05/24", "03/25/24", "03/26/24", "03/27/24"], "could be day first or month first"),
+    (["2024-03-04", "2024-03-05", "2024-03-06", "03/07/2024", "03/08/2024"], "row 5, .*'03/07/2024' could be"),
+    (["03/04/2024", "03.05.2024", "03/25/2024", "03/26/2024", "03/27/2024"], "could be day first or month first"),
+    (["25/03/2024", "03/26/2024"], "are written day first in part and month first in part")], ids=range(5))
+def test_dates_that_do_not_say_their_order_are_refused(write, dates, says):
+    """Too few, years of two digits, other dates or signs among them, and both orders."""
+    with pytest.raises(DataError, match=says):
+        read_bars(write("\n".join(["date,open,high,low,close,volume", *(f"{day},1,1,1,1,1" for day in dates)])))
+
+
+def test_a_price_of_the_day_is_the_close_where_there_is_no_other(write):
+    """`Latest` and `Price` are the close; beside a close they are not used. A quoted last line is no bar."""
+    rows = lines(six(), date="{:%m/%d/%Y}".format)
+    text = "\n".join(['Time,Open,High,Low,Latest,Volume,"Open Int"', *rows, '"Downloaded from Barchart.com as of 03-20-2024"'])
+    assert same_as_six(read_bars(write(text)))
+    beside = "\n".join(["date,price,open,high,low,close,volume",
+                        *(f"{line[:10]},1{line[10:].rpartition(',')[0]}" for line in lines(six(), date=iso))])
+    read = read_bars(write(beside))
+    assert same_as_six(read)
+    assert any(finding.kind == "ignored_columns" and "price" in finding.message for finding in read.findings)
+
+
+@pytest.mark.parametrize(("lots", "value"), [
+    ("100.01K", 100_010.0), ("1.2k", 1200.0), ("3.4M", 3_400_000.0), ("1.2B", 1.2e9), ("12.5万", 125_000.0), ("1.2亿", 1.2e8),
+    ("5.6万手", 56_000.0), ('"1,234.5K"', 1_234_500.0)])
+def test_abbreviated_lots_are_read_exactly_and_told(write, lots, value):
+    """In a column of lots; 100.01K are 100010, and rounded, as the finding says. A price is never abbreviated."""
+    read = read_bars(write(f"Date,Price,Open,High,Low,Vol.\n2024-03-04,3500,3497,3509,3489,{lots}\n"))
+    assert read.bars["volume"].tolist() == [value]
+    assert [finding.count for finding in read.findings if finding.kind == "abbreviated_numbers"] == [1]
+    with pytest.raises(DataError, match=r"column 'Price': .* is not a number"):
+        read_bars(write(f"Date,Price,Open,High,Low,Vol.\n2024-03-04,{lots},3497,3509,3489,1\n"))
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f", "\u2009"], ids=["blank", "no-break", "narrow", "thin"])
+def test_blanks_in_numbers_group_thousands(write, blank):
+    """Of any width; then a comma is a decimal one."""
+    row = f"2024-03-04;3{blank}497,25;3{blank}509,5;3489;3500;1{blank}100{blank}000"
+    read = read_bars(write(f"date;open;high;low;close;volume\n{row}\n"))
+    assert read.bars[["open", "high", "volume"]].to_numpy().tolist() == [[3497.25, 3509.5, 1_100_000.0]]
+    assert [finding.count for finding in read.findings if finding.kind == "thousands_separators"] == [3]
+
+
+def test_a_column_that_is_there_twice_with_the_same_cells_is_one(write, plain):
+    """With one cell that differs it is refused."""
+    text = "\n".join(f"{line},{line.split(',')[4]}" for line in PLAIN.splitlines())
+    assert_frame_equal(read_bars(write(text)).bars, plain)
+    with pytest.raises(DataError, match="'close' and 'close' both mean close"):
+        read_bars(write(text.replace("1200,5000,4000", "1200,5000,4001")))
+
+
+@pytest.mark.parametrize(("code", "root"), [("CL=F", "CL"), ("CL.F", "CL"), ("KQ.m@SHFE.rb", "RB"), ("KQ.i@CZCE.TA", "TA")])
+def test_a_code_of_a_continued_series_is_its_root(write, code, root):
+    """In a column, and as the name of a file."""
+    own = [replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")]
+    assert read_bars(write(coded([code], "symbol"), "x.csv"), specs=own).bars["root"].unique().tolist() == [root]
+    assert read_bars(write(PLAIN, f"{code}.csv"), specs=own).bars["root"].unique().tolist() == [root]
+
+
+def test_limits_and_contracts_are_read_under_the_names_of_other_programs(write):
+    """high_limit and low_limit are limits, order_book_id a contract."""
+    text = "\n".join(["order_book_id,date,open,high,low,close,volume,high_limit,low_limit",
+                      *(f"RB2405,{line.rpartition(',')[0]},3900,3100" for line in lines(six(), date=iso))])
+    read = read_bars(write(text))
+    assert same_as_six(read)
+    assert read.bars[["contract", "up_limit", "down_limit"]].drop_duplicates().to_numpy().tolist() == [["RB2405", 3900.0, 3100.0]]
+
+
+def test_one_contract_under_a_letter_and_under_digits_is_one(write):
+    """A series that goes over from CLK24 to CL2405 has one contract, under its first name, and no roll."""
+    own = [replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")]
+    text = "\n".join([f"{ROWS[0]},contract", f"{ROWS[1]},CLK24", f"{ROWS[2]},CL2405", f"{ROWS[3]},CLM4"])
+    read = read_bars(write(text, "CL.csv"), specs=own)
+    assert sorted(read.bars["contract"]) == ["CLK24", "CLK24", "CLM24"]
+    assert read.mapping["contract"].tolist() == ["CLK24", "CLK24", "CLM24"]
+
+
+def test_a_code_before_each_heading_is_that_of_the_file(write):
+    """As a downloader of one contract writes them; two contracts side by side are refused."""
+    text = "\n".join([",".join(["datetime", "datetime_nano", *(f"SHFE.rb2405.{name}" for name in (
+        "open", "high", "low", "close", "volume", "close_oi"))]),
+        *(line.replace(",", " 00:00:00.000000000,1,", 1) for line in lines(six(), date=iso))])
+    read = read_bars(write(text, "download.csv"))
+    assert same_as_six(read)
+    assert read.bars["contract"].unique().tolist() == ["RB2405"]
+    np.testing.assert_array_equal(read.bars["open_interest"], six()["oi"])
+    with pytest.raises(DataError, match="no column for open"):
+        read_bars(write(text.replace("SHFE.rb2405.open", "SHFE.rb2410.open"), "download.csv"))
+
+
+def test_headings_in_three_lines_are_read_as_one(write):
+    """Prices, tickers, dates: of one ticker it is a table as any other, of two it is refused."""
+    own = [replace(bundled_spec("RB"), code="CL", name="Crude oil", name_zh="")]
+    rows = lines(six()[["date", "close", "high", "low", "open", "volume"]], date=iso)
+    text = "\n".join(["Price,Close,High,Low,Open,Volume", "Ticker,CL=F,CL=F,CL=F,CL=F,CL=F", "Date,,,,,", *rows])
+    read = read_bars(write(text, "download.csv"), specs=own)
+    assert same_as_six(read)
+    assert read.bars["root"].unique().tolist() == ["CL"]
+    with pytest.raises(DataError, match="row 2: holds columns of 2 tickers; expected one"):
+        read_bars(write(text.replace("CL=F", "HO=F", 1), "download.csv"), specs=own)
+
+
+# --- folders -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("name", "content"), [
+    ("notes.txt", b"bought these bars\nfrom a vendor\n"), ("specs.csv", b"code,multiplier\nZZ,10\n"),
+    ("._RB.csv", b"\x00\x05\x16\x07"), ("~$RB.xlsx", b"\x05user"),
+    ("empty.csv", b""), ("page.csv", b"<html><body>log in, please; now</body></html>"), ("picture.csv", b"\x89PNG\r\n\x1a\n\x00"),
+    ("junk.parquet", b"PAR1 not really")], ids=lambda part: part if isinstance(part, str) else "")
+def test_what_strays_into_a_folder_is_told_and_not_fatal(write, tmp_path, plain, name, content):
+    """The bars beside it come in; named by itself the same file is refused."""
+    write(PLAIN, "RB.csv")
+    stray = write(content, name)
+    read = read_bars(tmp_path)
+    assert_frame_equal(read.bars, plain)
+    assert [(finding.severity, name in finding.message) for finding in read.findings if finding.kind == "ignored_file"] == [
+        ("warning", True)]
+    with pytest.raises(DataError):
+        read_bars(stray)
+
+
+def test_a_file_named_after_a_root_is_no_stray(write, tmp_path):
+    """What is probably a root's bars, and cannot be read, refuses the folder."""
+    write(PLAIN, "RB.csv")
+    write(b"<html><body>log in, please; now</body></html>", "HC.csv")
+    with pytest.raises(DataError, match=r"HC\.csv"):
+        read_bars(tmp_path)
+
+
+def test_a_folder_of_strays_alone_is_refused(write, tmp_path):
+    """There is nothing to import then, and the message says of what."""
+    write(b"some notes\n", "notes.txt")
+    with pytest.raises(DataError, match=r"notes\.txt is no table"):
+        read_bars(tmp_path)
+
+
+# --- a mapping of one's own ------------------------------------------------------------------------------------------
+MONTHS = ("RB2405", "RB2410")
+
+
+def two_contracts(write, days=SESSIONS):
+    """Bars of two contracts, of which the nearer one has more volume throughout; no open interest."""
+    rows = ["date,contract,open,high,low,close,volume"]
+    for day in days:
+        rows += [f"{iso(day)},{name},100,101,99,100,{900 - 800 * place}" for place, name in enumerate(MONTHS)]
+    return write("\n".join(rows), "RB.csv")
+
+
+def chosen(names, days=SESSIONS):
+    """A mapping of these days as text."""
+    return "\n".join(["date,root,contract", *(f"{iso(day)},RB,{name}" for day, name in zip(days, names, strict=True))])
+
+
+@pytest.mark.parametrize("spelt", ["RB2410", "rb2410", "RBV24", "SHFE.RB202410", "2410"])
+def test_the_users_mapping_wins_over_volume(write, tmp_path, spelt):
+    """However it spells a contract; each day is known at the session before. The snapshot records the file."""
+    bars, mapping = two_contracts(write), write(chosen(["RB2405"] * 3 + [spelt] * 3), "own.csv")
+    snapshot = import_files(bars, name="mine", folder=tmp_path / "out", mapping_file=mapping)
+    assert snapshot.mapping["contract"].tolist() == ["RB2405"] * 3 + ["RB2410"] * 3
+    assert snapshot.mapping["known_date"].tolist()[1:] == list(SESSIONS[:-1])
+    assert snapshot.leg("RB")["contract"].tolist() == ["RB2405"] * 3 + ["RB2410"] * 3
+    assert snapshot.manifest["data_scope"]["mapping_file"]["name"] == "own.csv"
+    assert any(finding.kind == "mapping_made" and "own.csv" in finding.message for finding in snapshot.findings)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    (chosen(["RB2405"] * 6) + f"\n{iso(SESSIONS[2])},RB,RB2410",
+     r"RB 2024-03-06 is mapped to RB2405 \(row 4\) and to RB2410 \(row 8\)"),
+    (chosen(["RB2405"] * 4 + ["RB2501", "RB2505"]), "maps to 2 contracts without a bar: RB2501, RB2505"),
+    (chosen(["RB2405"] * 5, SESSIONS[:5]), "the mapping of RB ends on 2024-03-08, and its bars on 2024-03-11"),
+    (chosen(["RB2405"] * 6).replace(",RB,RB", ",HC,HC"), "maps HC, of which there are no bars"),
+    (chosen(["RB2405"] * 5 + [""]), "row 7: names no contract of RB"),
+    ("date,root\n2024-03-04,RB", "no column for contract"), ("hello", "no table"), ("", "is empty"),
+    (chosen(["HC2405"] + ["RB2405"] * 5), "row 2: names both RB and HC2405")], ids=range(9))
+def test_a_mapping_that_does_not_fit_is_refused(write, text, says):
+    """Contradictions, contracts without bars, an early end, other roots, no contract: each is named."""
+    with pytest.raises(DataError, match=says):
+        read_bars(two_contracts(write), mapping=write(text, "own.csv"))
+
+
+def test_days_that_a_mapping_lacks_or_has_too_many_are_told(write):
+    """A day without a row keeps the contract of the day before; days beyond the bars are not used."""
+    days = [*SESSIONS[:2], *SESSIONS[3:], pd.Timestamp("2024-03-12")]
+    mapping = write(chosen(["RB2405", *["RB2410"] * 4, "RB2501"], days), "own.csv")
+    read = read_bars(two_contracts(write), mapping=mapping)
+    assert {finding.kind: finding.dates for finding in read.findings if "mapping" in finding.kind} == {
+        "mapping_made": (), "mapping_gaps": ("2024-03-06",), "unused_mapping": ("2024-03-12",)}
+    assert read.mapping["trade_date"].tolist() == days[:-1]
+
+
+# --- a calendar of one's own -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", ["lines", "heading", "table", "flags"])
+def test_missing_sessions_follow_the_users_calendar(write, tmp_path, form):
+    """One root alone has no missing bar by itself; by the calendar it lacks 2024-03-07, and none on a holiday."""
+    bars = write("\n".join(["date,open,high,low,close,volume,oi", *lines(six().drop(index=3), date=iso)]))
+    days = [iso(day) for day in SESSIONS]
+    text = {"lines": "\n".join(days), "heading": "\n".join(["date", *days]),
+            "table": "\n".join(["name,date", *(f"x,{day}" for day in days)]),
+            "flags": "\n".join(["cal_date,is_open", *(f"{day},1" for day in days), "2024-03-09,0", "2024-03-10,0"])}[form]
+    snapshot = import_files(bars, name="mine", folder=tmp_path / "out", calendar_file=write(text, "days.csv"))
+    assert list(snapshot.calendar) == list(SESSIONS)
+    assert [finding.dates for finding in snapshot.findings if finding.kind == "missing_bar"] == [("2024-03-07",)]
+    assert snapshot.manifest["data_scope"]["calendar_file"]["name"] == "days.csv"
+    without = import_files(bars, name="other", folder=tmp_path / "out")
+    assert "missing_bar" not in {finding.kind for finding in without.findings}
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("2024-03-04\n2024-03-08", "sessions from 2024-03-04 to 2024-03-08, and the bars are of 2024-03-04 to 2024-03-11"),
+    ("2024-01-01\n2024-03-04\n2024-05-01", "only 17% of the days with bars"),
+    ("date\n2024-03-04\nsoon", "row 3, column 'date': 'soon'"),
+    ("date", "holds no day"), ("03/04/2024\n03/11/2024", "could be day first or month first"),
+    ("cal_date,is_open\n2024-03-04,maybe", "'maybe' is neither 1 nor 0"), ("a,b\n1,2", "0 columns of dates")], ids=range(7))
+def test_a_calendar_that_does_not_fit_is_refused(write, text, says):
+    """Too short, a list of holidays, no dates: each in a sentence."""
+    bars = write("\n".join(["date,open,high,low,close,volume,oi", *lines(six(), date=iso)]))
+    with pytest.raises(DataError, match=says):
+        read_bars(bars, calendar=write(text, "days.csv"))
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+def test_files_are_limited_together_before_one_is_read(write, monkeypatch):
+    """Two files within the limit each, and beyond it together."""
+    paths = [write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")]
+    monkeypatch.setattr(table_file, "MAX_ROWS", 5)
+    assert len(read_bars(paths[0]).bars) == 3
+    monkeypatch.setattr(files, "read_rows", lambda *_: pytest.fail("a file was read"))
+    with pytest.raises(DataError, match="the files together: 8 rows; at most 5 are accepted"):
+        read_bars(paths)
+
+
+def test_a_file_that_is_too_large_is_not_read_from_disk(write, monkeypatch):
+    """By its size alone, and so are several together; what is no plain file is refused."""
+    paths = [write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")]
+    monkeypatch.setattr(files, "MAX_DISK_BYTES", len(PLAIN) + 1)
+    with pytest.raises(DataError, match=r"the files have more than .* bytes together; .*HC\.csv is one too many"):
+        read_bars(paths)
+    with pytest.raises(DataError, match="is no plain file"):
+        read_bars("/dev/null")

@@ -262,6 +262,28 @@ def test_an_upload_becomes_a_snapshot_and_is_shown(folder):
     assert open_snapshot(folder / "mine").roots == ("HC", "RB")
 
 
+def test_a_mapping_and_a_calendar_are_uploaded_beside_the_bars(folder):
+    """The snapshot holds the contract that the mapping names, and records both files."""
+    rows = [f"2024-01-0{day},{name},1,1,1,1,9" for day in (2, 3) for name in ("RB2405", "RB2410")]
+    page = app("import")
+    mapping = b"date,root,contract\n2024-01-02,RB,RB2410\n2024-01-03,RB,RB2410\n"
+    page.file_uploader(key="import_mapping_0").set_value([("own.csv", mapping, "text/csv")])
+    page.file_uploader(key="import_calendar_0").set_value([("days.txt", b"2024-01-02\n2024-01-03\n", "text/plain")])
+    bars = "\n".join(["date,contract,open,high,low,close,volume", *rows]).encode()
+    assert "Imported mine" in said(uploaded(page, "mine", ("RB.csv", bars)))
+    snapshot = open_snapshot(folder / "mine")
+    assert snapshot.mapping["contract"].tolist() == ["RB2410", "RB2410"]
+    assert {"mapping_file", "calendar_file"} <= set(snapshot.manifest["data_scope"])
+
+
+def test_all_unknown_roots_are_named_with_terms_to_fill_in(folder):
+    """On the page as on the command line; the figures are left open, so nobody trades on an example's."""
+    page = uploaded(app("import"), "mine", ("QQ.csv", BARS), ("WW.csv", BARS))
+    assert "no contract specs for 2 roots: QQ (QQ.csv), WW (WW.csv)" in said(page)
+    assert '{"code": "QQ", "multiplier": null' in said(page)
+    assert names(folder) == ["small"]
+
+
 @pytest.mark.parametrize(("name", "files", "says"), [
     ("mine", [], "no file was given"),
     ("mine", [("RB.csv", BARS.replace(b"4015", b"=cmd|' /C calc'!A0"))], "RB.csv, row 3, column 'close'"),

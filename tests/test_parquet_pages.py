@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 
 import numpy as np
@@ -10,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pairkit.audit import tables
+from pairkit.audit.snapshot import open_snapshot
 from pairkit.data import table_file
 from pairkit.data.files import read_bars
 from pairkit.data.parquet_pages import unpacked_bytes
 from pairkit.data.uploads import Upload
-from pairkit.errors import DataError
+from pairkit.errors import DataError, SnapshotError
 
 ROWS = 20_000
 TABLE = pa.table({
@@ -101,3 +104,74 @@ def test_each_fault_of_a_header_is_named(header, says):
     start = footer(raw).row_group(0).column(0).dictionary_page_offset
     with pytest.raises(ValueError, match=says):
         unpacked_bytes(raw[:start] + header + raw[start + len(header) :])
+
+
+# --- tables of a snapshot --------------------------------------------------------------------------------------------
+def sealed_bars(rows=2000, text="RB"):
+    """Bars as a snapshot has them, a text in every row."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+    days = pa.array(range(rows), pa.int32()).cast(pa.date32())
+    cells = {pa.date32(): days, pa.float64(): pa.array([1.0] * rows), pa.string(): texts}
+    return pa.table({field.name: cells[field.type] for field in tables.BARS})
+
+
+def small_files(bars: bytes) -> dict[str, bytes]:
+    """The three tables of a snapshot, with these bars."""
+    return {"bars.parquet": bars, **{name: tables.to_parquet(tables.SCHEMAS[name].empty_table())
+                                     for name in ("mapping.parquet", "calendar.parquet")}}
+
+
+def test_a_long_text_in_every_row_is_refused_before_a_page_is_unpacked(monkeypatch):
+    """Seventy million bytes, once in the file and two thousand times in the table: refused by the page's own account."""
+    raw = written(sealed_bars(text="x" * 70_000_000), compression="zstd", store_schema=False)
+    assert len(raw) < 20_000
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_arguments, **_options: pytest.fail("it was unpacked"))
+    for refused in (lambda: tables.from_parquet(raw, "bars.parquet"), lambda: tables.refuse_huge(small_files(raw))):
+        with pytest.raises(SnapshotError, match="a page of 70,000,004 bytes when unpacked"):
+            refused()
+
+
+def test_a_text_of_a_snapshot_is_held_once_and_is_short():
+    """What is within the limit of a page is unpacked as a dictionary, and a text beyond 1,000 bytes refused."""
+    raw = written(sealed_bars(text="x" * 20_000), compression="zstd", store_schema=False)
+    with pytest.raises(SnapshotError, match="a text of 20,000 bytes"):
+        tables.from_parquet(raw, "bars.parquet")
+    assert tables.from_parquet(written(sealed_bars(), store_schema=False), "bars.parquet").schema == tables.BARS
+
+
+def test_short_texts_in_very_many_rows_are_refused_before_each_row_has_its_own(monkeypatch):
+    """Two texts of 900 bytes in 2,000 rows are a few kilobytes as dictionaries, and 1.8 MB a column without."""
+    raw = written(sealed_bars(text="x" * 900), store_schema=False)
+    monkeypatch.setattr(tables, "MOST", tables.MOST._replace(unpacked_bytes=1_000_000))
+    with pytest.raises(SnapshotError, match="more than 1,000,000 bytes of text"):
+        tables.from_parquet(raw, "bars.parquet")
+
+
+@pytest.mark.parametrize("limit", ["rows", "unpacked_bytes"])
+def test_the_tables_of_a_snapshot_are_limited_together(monkeypatch, limit):
+    """Each within the limit, all three beyond it; rows that a run length makes of nothing count as what they unpack to."""
+    bars = written(sealed_bars(), store_schema=False)
+    files = small_files(bars)
+    alone = getattr(table_file.parquet_extent("bars", bars), limit)
+    monkeypatch.setattr(tables, "MOST", tables.MOST._replace(**{limit: alone + 100}))
+    tables.refuse_huge(files)
+    files["calendar.parquet"] = written(pa.table({"trade_date": pa.array(range(200), pa.int32()).cast(pa.date32())}))
+    with pytest.raises(SnapshotError, match="the files together"):
+        tables.refuse_huge(files)
+    assert table_file.parquet_extent("bars", bars).unpacked_bytes >= 2000 * len(tables.BARS) * 8
+
+
+def test_metadata_of_another_program_that_lies_changes_nothing():
+    """A frame's index that is nowhere in the table is not looked for, in a snapshot or in an import."""
+    lie = json.dumps({"index_columns": ["nope"], "column_indexes": [{"name": None}], "pandas_version": "2.0", "columns": [
+        {"name": "nope", "field_name": "nope", "pandas_type": "int64", "numpy_type": "int64", "metadata": None}]})
+    bars = sealed_bars(5).replace_schema_metadata({"pandas": lie})
+    table = tables.from_parquet(written(bars, store_schema=False), "bars.parquet")
+    assert list(tables.to_frame(table).columns) == tables.BARS.names
+    assert len(read_bars([Upload("RB.parquet", written(bars.drop_columns(["contract"])))]).bars) == 5
+
+
+def test_the_demo_is_far_within_the_limits():
+    """Its tables open under a hundredth of them."""
+    snapshot = open_snapshot("snapshots/demo")
+    assert 100 * len(snapshot.bars) < tables.MOST.rows

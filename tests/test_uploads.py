@@ -71,6 +71,23 @@ def test_uploaded_terms_are_used(folder):
     assert snapshot.specs["ZZ"].multiplier == 7
 
 
+TWO_CONTRACTS = (b"date,contract,open,high,low,close,volume\n"
+                 + b"".join(b"2024-01-%02d,%s,1,1,1,1,9\n" % (day, name) for day in (2, 3) for name in (b"RB2405", b"RB2410")))
+
+
+def test_an_uploaded_mapping_and_calendar_are_used(folder):
+    """The page's files beside the bars do what those of the command line do, and are checked like the bars."""
+    mapping = Upload("own.csv", b"date,root,contract\n2024-01-02,RB,RB2410\n2024-01-03,RB,RB2410\n")
+    calendar = Upload("days.txt", b"2024-01-02\n2024-01-03\n")
+    snapshot = import_uploads([Upload("RB.csv", TWO_CONTRACTS)], "mine", mapping=mapping, calendar=calendar)
+    assert snapshot.mapping["contract"].tolist() == ["RB2410", "RB2410"]
+    assert {"mapping_file", "calendar_file"} <= set(snapshot.manifest["data_scope"])
+    for beside in ({"mapping": Upload("own.exe", mapping.content)}, {"calendar": Upload("../days.csv", calendar.content)}):
+        with pytest.raises(DataError, match="file name"):
+            import_uploads([Upload("RB.csv", TWO_CONTRACTS)], "other", **beside)
+    assert [path.name for path in folder.iterdir()] == ["mine"]
+
+
 LONG = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), pa.array(["x" * 200_000]))
 DAYS = [date(2000, 1, 1) + timedelta(days=day) for day in range(4)]
 

@@ -170,7 +170,18 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
                             "another version: take the snapshot again.")
+    if _text_bytes(table) > MOST.unpacked_bytes:
+        raise SnapshotError(f"{resource} has more than {MOST.unpacked_bytes:,} bytes of text. It was not written by pairkit: "
+                            "restore the snapshot.")
     return table.cast(plain)
+
+
+def _text_bytes(table: pa.Table) -> int:
+    """Bytes that the texts of a table come to, at most, once each row has its own."""
+    longest = [int(pa.compute.max(pa.compute.binary_length(chunk.dictionary)).as_py() or 0)
+               for column in table.columns if pa.types.is_dictionary(column.type) for chunk in column.chunks]
+    rows: int = table.num_rows
+    return rows * sum(longest)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import TRADE_DATE
+from pairkit.data.beside import SHOWN, days_finding, fit_mapping, sessions_of
 from pairkit.data.quality import examine_grid, examine_leg
 from pairkit.data.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
 from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
@@ -35,7 +36,7 @@ from pairkit.data.table_file import SUFFIXES, Extent, extent_of, has_headings_of
 from pairkit.data.terms import combine_terms
 from pairkit.data.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.errors import DataError
-from pairkit.findings import Finding, Severity
+from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs
 from pairkit.market.daily import not_daily
 from pairkit.market.deliveries import one_names
@@ -44,8 +45,6 @@ from pairkit.market.spec_history import changes_among
 _KEY = ["root", "contract", TRADE_DATE]
 _WORKBOOKS = (".xlsx", ".xls")  # not read, but refused rather than passed over
 MAX_FILES_BELOW = 20_000  # of a folder, of any kind
-_SHOWN = 5
-_FEWEST_SHARED = 0.5  # of the days with bars, that a calendar of their market has
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def read_bars(
     refuse_unknown({str(root): str(file) for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()}, own)
     bars = _in_order(rows, findings)
     sessions, calendar_source = _read_calendar(calendar, bars)
-    made = _mapping(bars, _fitting(chosen, bars, findings), sessions, findings)
+    made = _mapping(bars, None if chosen is None else fit_mapping(chosen, bars, findings), sessions, findings)
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
     of_code = {spec.code: spec for spec, _ in terms}
@@ -151,19 +150,19 @@ def read_bars(
 def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_Given], list[str]]:
     """The files to read, and the names of what a folder holds besides; files that are given for another use are neither."""
     given = [paths] if isinstance(paths, str | os.PathLike | Upload) else list(paths)
-    elsewhere = {Path(one).resolve() for one in beside if not isinstance(one, Upload)}
+    elsewhere = {os.path.realpath(one) for one in beside if not isinstance(one, Upload)}
     files: list[_Given] = []
     ignored: list[str] = []
     for one in given:
-        if isinstance(one, Upload) or not (path := Path(one)).is_dir():
+        if isinstance(one, Upload) or not _is_folder(Path(one)):
             files.append(_Given(one))
             continue
-        below = list(islice(path.rglob("*"), MAX_FILES_BELOW + 1))
+        below = list(islice(Path(one).rglob("*"), MAX_FILES_BELOW + 1))
         if len(below) > MAX_FILES_BELOW:
-            raise DataError(f"{path} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
-        for file in sorted(file for file in below if not file.is_dir() and file.resolve() not in elsewhere):
-            is_table = file.is_file() and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS) and not file.name.startswith(".")
-            if is_table:
+            raise DataError(f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
+        for file in sorted(file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere):
+            hidden = file.name.startswith((".", "~$"))
+            if file.is_file() and not hidden and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS):
                 files.append(_Given(file, in_folder=True))
             else:
                 ignored.append(file.name)
@@ -173,13 +172,27 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
     return files, ignored
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # too long a name, for one; reading it will say so
+        return False
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+
+
 def _raws(files: list[_Given]) -> list[bytes]:
     """The bytes of each file, within the limit of all of them."""
     raws, left = [], MAX_DISK_BYTES
     for one in files:
-        if not isinstance(one.file, Upload) and not one.path.exists():
-            raise DataError(f"{one.path} does not exist; give CSV or Parquet files, or a folder of them.")
-        if isinstance(one.file, Upload) or one.path.stat().st_size <= left:
+        if isinstance(one.file, Upload) or _size_of(one.path) <= left:
             raws.append(bytes_of(one.file))
             left -= len(raws[-1])
         else:
@@ -213,7 +226,7 @@ def _told_ignored(names: list[str]) -> list[Finding]:
     if not names:
         return []
     return [Finding("ignored_file", "warning", count=len(names), message=(
-        f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:_SHOWN])}."))]
+        f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:SHOWN])}."))]
 
 
 def _source(path: Path, raw: bytes) -> SourceFile:
@@ -234,69 +247,11 @@ def _read_mapping(
 
 
 def _read_calendar(given: Given | None, bars: pd.DataFrame) -> tuple[pd.DatetimeIndex | None, SourceFile | None]:
-    """The sessions of the user's calendar from the first bar to the last; refuses one that is not of these bars."""
+    """The sessions of the user's calendar from the first bar to the last."""
     if given is None:
         return None, None
     path, raw = _Given(given).path, bytes_of(given)
-    sessions = read_days(path, raw)
-    days = pd.DatetimeIndex(np.unique(bars[TRADE_DATE]))
-    first, last = days[0], days[-1]
-    if sessions[0] > first or sessions[-1] < last:
-        raise DataError(f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, and the bars are of "
-                        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}. Give a calendar of all of them.")
-    shared = float(days.isin(sessions).mean())
-    if shared < _FEWEST_SHARED:
-        raise DataError(f"{path} has only {shared:.0%} of the days with bars. It takes the sessions of their market, on which "
-                        "bars are expected, and not its holidays.")
-    return sessions[(sessions >= first) & (sessions <= last)], _source(path, raw)
-
-
-def _fitting(chosen: pd.DataFrame | None, bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame | None:
-    """The user's mapping, once it is known to fit the bars; days beyond them are left out, and told."""
-    if chosen is None:
-        return None
-    file = str(chosen["file"].iloc[0])
-    twice = chosen.drop_duplicates(["root", TRADE_DATE, "contract"]).duplicated(["root", TRADE_DATE], keep=False)
-    if twice.any():
-        first, second = chosen.loc[twice[twice].index].sort_values(["root", TRADE_DATE, "row"]).head(2).itertuples()
-        raise DataError(f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} (row {first.row}) and "
-                        f"to {second.contract} (row {second.row}). Keep one contract a day.")
-    chosen = chosen.drop_duplicates(["root", TRADE_DATE])
-    with_names = bars[bars["contract"].notna()]
-    parts = []
-    for root, of_root in chosen.groupby("root"):
-        days = with_names.loc[with_names["root"] == root, TRADE_DATE]
-        if days.empty:
-            raise DataError(f"{file}: maps {root}, of which there are no bars that name a contract. Take {root} out of the "
-                            "mapping, or give its bars.")
-        parts.append(_within(of_root, str(root), days, file, findings))
-    fitting = pd.concat(parts, ignore_index=True)
-    named, with_bars = (set(zip(table["root"], table["contract"], strict=True)) for table in (fitting, with_names))
-    absent = sorted(str(name) for _, name in named - with_bars)
-    if absent:
-        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        raise DataError(f"{file}: maps to {len(absent)} contracts without a bar: {', '.join(absent[:_SHOWN])}{more}. Give "
-                        "their bars, or correct the mapping.")
-    return fitting
-
-
-def _within(of_root: pd.DataFrame, root: str, days: pd.Series, file: str, findings: list[Finding]) -> pd.DataFrame:
-    """The mapping of one root on the days from its first bar to its last; refuses one that ends before them."""
-    last = of_root[TRADE_DATE].max()
-    if last < days.max():
-        raise DataError(f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, and its bars on {days.max():%Y-%m-%d}. Say "
-                        "which contract is dominant until then, or leave the later bars out.")
-    inside = of_root[TRADE_DATE].between(days.min(), days.max())
-    if not inside.all():
-        beyond = of_root.loc[~inside, TRADE_DATE]
-        findings.append(_finding("unused_mapping", "info", root, beyond,
-                                 f"{file}: {len(beyond)} days of {root} lie before its first bar or after its last; not used."))
-    lacking = pd.Series(np.setdiff1d(days[days >= of_root[TRADE_DATE].min()].unique(), of_root[TRADE_DATE]))
-    if len(lacking):
-        findings.append(_finding("mapping_gaps", "warning", root, lacking,
-                                 f"{file}: {len(lacking)} days of {root} with bars are not mapped; the contract of the day "
-                                 "before is held on."))
-    return of_root[inside]
+    return sessions_of(path, read_days(path, raw), bars), _source(path, raw)
 
 
 # --- all rows --------------------------------------------------------------------------------------------------------
@@ -317,16 +272,16 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         steps = of_file.groupby("contract", dropna=False)[TRADE_DATE].diff().dt.days
         late = of_file.loc[steps < 0, TRADE_DATE]
         if len(late):
-            findings.append(_finding("unsorted_rows", "info", str(root), late,
-                                     f"{file}: {len(late)} rows of {root} are not in order of date; sorted."))
+            findings.append(days_finding("unsorted_rows", "info", str(root), late,
+                                         f"{file}: {len(late)} rows of {root} are not in order of date; sorted."))
     ordered = rows.sort_values([*_KEY, "file", "row"], kind="stable", ignore_index=True)
     same_key = ordered.duplicated(_KEY)
     repeats = ordered.duplicated([*_KEY, *NUMBERS])
     if (same_key & ~repeats).any():
         raise DataError(_contradiction(ordered, int(np.argmax((same_key & ~repeats).to_numpy()))))
     for root, of_root in ordered[repeats].groupby("root"):
-        findings.append(_finding("duplicate_rows", "warning", str(root), of_root[TRADE_DATE],
-                                 f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
+        findings.append(days_finding("duplicate_rows", "warning", str(root), of_root[TRADE_DATE],
+                                     f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
         if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique())):
@@ -397,8 +352,3 @@ def _as_named(rows: pd.DataFrame, sessions: pd.Series) -> pd.DataFrame:
     known = np.where(before < 0, in_order[TRADE_DATE] - pd.Timedelta(days=1), days[np.maximum(before, 0)])
     columns = in_order[["root", TRADE_DATE, "contract"]]
     return columns.assign(known_date=known).reset_index(drop=True)
-
-
-def _finding(kind: str, severity: Severity, root: str, dates: pd.Series, message: str) -> Finding:
-    shown = tuple(f"{day:%Y-%m-%d}" for day in sorted(dates)[:_SHOWN])
-    return Finding(kind, severity, message, root, len(dates), shown)

@@ -41,7 +41,7 @@ from pairkit.data.spellings import (
     split_lots,
     with_decimal_point,
 )
-from pairkit.data.table_file import CellTable, read_table, text_of
+from pairkit.data.table_file import OF_CALENDARS, CellTable, read_table, text_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.deliveries import read_name
@@ -49,6 +49,7 @@ from pairkit.market.deliveries import read_name
 Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 _SIZES = ("volume", "open_interest")  # in lots
+_LONGEST_CODE = 60
 _REQUIRED = ("open", "high", "low", "close", "volume")
 
 
@@ -67,7 +68,7 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
     DataError
         The file is no table, lacks a column, or a cell has no reading.
     """
-    table = read_table(path, raw)
+    table, prefix = _without_prefix(read_table(path, raw))
     place, findings = _recognised(table, _REQUIRED)
     rows, told = _dated_rows(table, path.name, place[TRADE_DATE])
     findings += told
@@ -79,7 +80,7 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
         rows[name] = np.array([number.value for number in numbers], dtype=np.float64)
         grouped += sum(number.grouped for number in numbers)
         abbreviated += sum(number.abbreviated for number in numbers)
-    _name(rows, _codes(table, place, roots))
+    _name(rows, _codes(table, place, roots, prefix))
     if table.left_out:
         findings.append(Finding("other_rows", "warning", count=len(table.left_out), message=(
             f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
@@ -123,17 +124,18 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
     """
     lines = [] if raw[:4] == b"PAR1" else [line for line in text_of(path, raw).splitlines() if line.strip()]
     if lines and not any(sign in lines[0] for sign in ",;\t|"):
-        first = 1 if meaning_of_heading(lines[0]) == TRADE_DATE or _heading_of_calendar(lines[0]) else 0
+        first = 1 if meaning_of_heading(lines[0]) == TRADE_DATE or lines[0].strip().casefold() == OF_CALENDARS[0] else 0
         table = CellTable(str(path), ("date",), ([line.strip(' "') for line in lines[first:]],), range(1 + first, len(lines) + 1))
         place, is_open = 0, None
     else:
         table = read_table(path, raw)
         places = [column for column, heading in enumerate(table.headings)
-                  if meaning_of_heading(heading) == TRADE_DATE or _heading_of_calendar(heading)]
+                  if meaning_of_heading(heading) == TRADE_DATE or heading.strip().casefold() == OF_CALENDARS[0]]
         if len(places) != 1:
             raise DataError(f"{path}: {len(places)} columns of dates; expected one, headed date, or a date in each line.")
         place = places[0]
-        is_open = next((column for column, heading in enumerate(table.headings) if heading.strip().casefold() == "is_open"), None)
+        flags = [column for column, heading in enumerate(table.headings) if heading.strip().casefold() == OF_CALENDARS[1]]
+        is_open = flags[0] if flags else None
     days, _ = _dated_rows(table, path.name, place)
     found = days[TRADE_DATE]
     if is_open is not None:
@@ -141,10 +143,6 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
     if found.empty:
         raise DataError(f"{path} holds no day; expected the sessions of a market, one date a line.")
     return pd.DatetimeIndex(np.unique(found))
-
-
-def _heading_of_calendar(heading: str) -> bool:
-    return heading.strip().casefold() == "cal_date"
 
 
 def _is_open(table: CellTable, row: int, cell: Hashable) -> bool:
@@ -173,6 +171,17 @@ def _name(rows: pd.DataFrame, codes: list[Code]) -> None:
     """Puts root and contract of each row into the rows."""
     rows["root"] = pd.array([code.root for code in codes], dtype="str")
     rows["contract"] = pd.array([code.contract for code in codes], dtype="str")
+
+
+def _without_prefix(table: CellTable) -> tuple[CellTable, str]:
+    """The table without the code that stands before its headings, as in SHFE.rb2405.open, and that code; "" if it is not one."""
+    parts = [heading.rpartition(".") for heading in table.headings]
+    codes = {code for code, _, name in parts if meaning_of_heading(name) in _REQUIRED}
+    code = codes.pop() if len(codes) == 1 else ""
+    if not code or meaning_of_heading(f"{code}.open") is not None:
+        return table, ""
+    headings = tuple(heading.removeprefix(f"{code}.") for heading in table.headings)
+    return replace(table, headings=headings), code
 
 
 def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, int], list[Finding]]:
@@ -315,14 +324,18 @@ def _as_date(cell: Hashable) -> date:
     return read_date("" if cell is None else str(cell))
 
 
-def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str]) -> list[Code]:
-    """Root and contract of each row, from its columns or else from the file's name."""
+def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str], prefix: str = "") -> list[Code]:
+    """Root and contract of each row, from its columns, or else from the prefix of its headings or the file's name."""
     if not {"root", "contract", CODE} & set(place):
+        if prefix:
+            return [read_code(prefix, roots)] * len(table)
         return [_code_of_file(table.file, roots)] * len(table)
 
     def read(code: tuple[Hashable, str | None]) -> Code | None:
         cell, root = code
         text = "" if cell is None else str(cell).strip()
+        if len(text) > _LONGEST_CODE:
+            raise CellError(f"has {len(text)} characters; a code has at most {_LONGEST_CODE}")
         return None if text.casefold() in MISSING else read_code(text, roots, root)
 
     columns, of_row = dict[str, list[Code | None]](), list[str | None]([None] * len(table))

@@ -65,7 +65,8 @@ def read_specs(path: Given) -> dict[str, OwnSpec]:
     try:
         text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
     except (DataError, UnicodeDecodeError) as error:
-        raise DataError(f"specs file {file} cannot be read: {error}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
+        why = str(error).rstrip(".")
+        raise DataError(f"specs file {file} cannot be read: {why}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
     rows = _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
     specs: dict[str, OwnSpec] = {}
     for where, row in rows:
@@ -94,10 +95,14 @@ def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _rows_of_csv(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     rows = []
-    for row in reader:
-        where = f"row {reader.line_num}"
+    try:
+        read = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"specs file {file} is neither JSON nor CSV: {error}. An example: {EXAMPLE}") from error
+    for line, row in read:
+        where = f"row {line}"
         if None in row or None in row.values():
             raise DataError(f"specs file {file}, {where}: has more or fewer cells than the heading row.")
         filled = {name.strip(): cell.strip() for name, cell in row.items() if cell.strip()}

@@ -138,8 +138,10 @@ def read_lots(text: str) -> Number:
     number = read_number(digits)
     if times == 1:
         return number
-    exact = Decimal(_without_blanks(digits)[0].replace(",", "")) * times
-    return Number(float(exact), number.grouped, abbreviated=True)
+    value = float(Decimal(_without_blanks(digits)[0].replace(",", "")) * times)
+    if not math.isfinite(value):
+        raise CellError("is infinite; accepted are finite numbers")
+    return Number(value, number.grouped, abbreviated=True)
 
 
 def split_lots(text: str) -> tuple[str, int]:
@@ -180,7 +182,7 @@ def has_lone_comma(text: str) -> bool:
 def with_decimal_point(text: str) -> str:
     """A number that is written with a decimal comma, written with a point; any other text as it is."""
     plain, _ = _without_blanks(text)
-    return plain.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
+    return text.strip().replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
 
 
 def order_of_dates(texts: Collection[str]) -> str:

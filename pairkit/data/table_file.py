@@ -34,7 +34,9 @@ _TOP = 20_000  # characters in which headings are looked for
 _MOST_TITLES = 20  # lines above the headings
 _FEWEST_HEADINGS = 4  # known ones, in a line of headings; a row of bars has more cells than a title
 _ENCODINGS = ("utf-8-sig", "gb18030")
+_UTF_32 = b"\xff\xfe\x00\x00"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+OF_CALENDARS = ("cal_date", "is_open")  # headings of an exchange's calendar
 _TOTALS = {"合计", "总计", "小计", "total", "totals", "sum"}
 _EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
 _FOREIGN = {
@@ -59,7 +61,8 @@ class Extent(NamedTuple):
 class CellTable:
     """The cells of one file, column by column. `row_numbers` are the file's: a CSV's data starts at row 2.
 
-    `separator` is a CSV's, else empty; `left_out` the numbers of rows that are no bars: headings again, totals, a line of text.
+    The cells of a Parquet column whose heading means nothing are not there. `separator` is a CSV's, else empty; `left_out` the
+    numbers of rows that are no bars: titles, headings again, totals, lines of text.
     """
 
     file: str
@@ -168,8 +171,14 @@ def _no_parquet(path: str | Path, error: Exception) -> DataError:
 
 def _from_parquet(path: Path, raw: bytes) -> CellTable:
     table = parquet_table(path, raw)
-    columns = tuple(_cells(path, *named) for named in zip(table.column_names, table.columns, strict=True))
+    columns = tuple(_cells(path, name, column) if _is_used(name) else []
+                    for name, column in zip(table.column_names, table.columns, strict=True))
     return _checked(CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1)))
+
+
+def _is_used(heading: str) -> bool:
+    """Whether a column may be asked for: the cells of any other need not be made."""
+    return meaning_of_heading(heading.rpartition(".")[2]) is not None or heading.strip().casefold() in OF_CALENDARS
 
 
 def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
@@ -240,6 +249,7 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
                 row_numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(f"{path}, row {reader.line_num}: {error}. A quote may not be closed.") from error
+    rows, row_numbers = _with_one_line_of_headings(path, rows, row_numbers)
     rows, row_numbers, left_out = _without_other_lines(path, rows, row_numbers)
     _drop_ends(rows)
     for row, number in zip(rows, row_numbers, strict=True):
@@ -248,6 +258,18 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
                             "The row is cut off, or a separator is inside a cell.")
     columns = tuple(list(column) for column in zip(*rows[1:], strict=True)) or tuple([] for _ in rows[0])
     return _checked(CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:], separator, left_out))
+
+
+def _with_one_line_of_headings(path: Path, rows: list[list[str]], numbers: list[int]) -> tuple[list[list[str]], list[int]]:
+    """A table whose headings are three lines, of prices, of tickers and of the dates, with one, and the ticker in a column."""
+    if len(rows) < 3 or [row[0].strip().casefold() for row in rows[:3]] != ["price", "ticker", "date"]:
+        return rows, numbers
+    tickers = {cell.strip() for cell in rows[1][1:] if cell.strip()}
+    if len(tickers) != 1:
+        raise DataError(f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. Write a file "
+                        "for each.")
+    headings = [rows[2][0], *rows[0][1:], rows[1][0]]
+    return [headings, *([*row, *tickers] for row in rows[3:])], [numbers[0], *numbers[3:]]
 
 
 def _separator_of(path: Path, text: str) -> str:
@@ -315,6 +337,8 @@ def _drop_ends(rows: list[list[str]]) -> None:
 
 def text_of(path: Path, raw: bytes) -> str:
     """The text in a file's bytes, in UTF-8, UTF-16 or GB18030. Raises DataError where it is none."""
+    if raw.startswith(_UTF_32):
+        raise DataError(f"{path} is text in UTF-32. Save it as CSV in UTF-8.")
     if raw.startswith(_UTF_16):
         try:
             return raw.decode("utf-16")

@@ -72,7 +72,7 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
 
 def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None = None, mapping: Upload | None = None,
                    calendar: Upload | None = None) -> Snapshot:
-    """The snapshot `name` from uploads, in the folder of the app.
+    """The snapshot `name` from uploads of bars, and of what goes beside them, in the folder of the app.
 
     Raises
     ------
