@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,98 @@ def test_the_first_day_on_which_decisions_differ_is_found_and_explained(run, oth
     assert first_difference(run.frame, run.frame) is None
     assert first_difference(run.frame.iloc[:5], run.frame.iloc[5:]) is None
     assert isinstance(day, pd.Timestamp)
+
+
+# --- parts that are not of one run ---------------------------------------------------------------------------------------
+def relabelled(saved: store.SavedRun) -> None:
+    """Make the label name the files as they are now, as someone who edits them would."""
+    label = json.loads((saved.path / store.LABEL).read_bytes())
+    label["files"] = {name: seal.sha256_hex((saved.path / name).read_bytes()) for name in store.FILES}
+    (saved.path / store.LABEL).write_bytes(seal.canonical_json(label))
+
+
+def edited_metric(saved: store.SavedRun, other: store.SavedRun) -> str:
+    content = json.loads(saved.manifest_file.read_text(encoding="utf-8"))
+    content["metrics"]["sharpe"] += 0.5
+    saved.manifest_file.write_text(json.dumps(content), encoding="utf-8")
+    return r"metrics\.sharpe is"
+
+
+def lacking_metric(saved: store.SavedRun, other: store.SavedRun) -> str:
+    content = json.loads(saved.manifest_file.read_text(encoding="utf-8"))
+    del content["metrics"]["total_return"]
+    saved.manifest_file.write_text(json.dumps(content), encoding="utf-8")
+    return r"metrics\.total_return is nothing"
+
+
+def another_runs_table(saved: store.SavedRun, other: store.SavedRun) -> str:
+    (saved.path / "run.frame.parquet").write_bytes((other.path / "run.frame.parquet").read_bytes())
+    return r"run\.frame\.parquet has the content hash"
+
+
+@pytest.mark.parametrize("edit", [edited_metric, lacking_metric, another_runs_table])
+def test_parts_that_are_not_of_one_run_are_found_when_it_is_used(run, other, tmp_path, edit):
+    """The label is made to fit, so the list cannot tell; `check` names the part."""
+    saved, second = store.save(run, "one", folder=tmp_path), store.save(other, "two", folder=tmp_path)
+    store.check(saved)
+    told = edit(saved, second)
+    relabelled(saved)
+    assert [one.error for one in store.list_runs(tmp_path)] == ["", ""]
+    with pytest.raises(RunError, match=told):
+        store.check(saved)
+    store.check(second)
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def a_second_name(path: Path) -> None:
+    os.link(path, path.parents[1] / "second-name")
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def twenty_gigabytes(path: Path) -> None:
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(20 * 1024**3)
+
+
+@pytest.mark.parametrize(("harm", "told"), [
+    (a_link, "elsewhere|symbolic links"), (a_second_name, "second name"), (a_pipe, "no plain file"), (twenty_gigabytes, "at most")])
+@pytest.mark.parametrize("name", ["run.json", "run.frame.parquet", "label.json"])
+def test_what_is_no_plain_file_of_a_run_is_told_without_reading_it(run, tmp_path, harm, told, name):
+    """A link, a second name, a pipe, a sparse file of 20 GB: listed as damaged at once."""
+    saved = store.save(run, "one", folder=tmp_path)
+    harm(saved.path / name)
+    (found,) = store.list_runs(tmp_path)
+    assert re.search(told, found.error)
+
+
+def test_a_file_more_in_a_runs_folder_is_told(run, tmp_path):
+    """What was not saved with a run is named."""
+    saved = store.save(run, "one", folder=tmp_path)
+    (saved.path / "notes.txt").write_text("mine")
+    (found,) = store.list_runs(tmp_path)
+    assert "notes.txt" in found.error
+
+
+def test_a_manifest_of_twenty_gigabytes_is_refused_at_once(tmp_path):
+    """`rerun` and whatever reads a manifest look at its size first."""
+    path = tmp_path / "run.json"
+    with path.open("wb") as file:
+        file.truncate(20 * 1024**3)
+    with pytest.raises(RunError, match="at most 4,194,304 are read"):
+        rerun(path, DEMO)
+
+
+def test_a_key_given_twice_is_found_among_very_many():
+    """As many keys as fit, the last one a second time: named in time that grows with their number."""
+    many = ",".join(f'"k{place}":0' for place in range(300_000))
+    with pytest.raises(RunError, match="'k299999' twice"):
+        seal.strict_json(f'{{{many},"k299999":1}}'.encode(), what="it", max_bytes=2**30, refuse=RunError)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
+from pairkit._files import read_whole
 from pairkit.audit.manifest import hash_of, write_whole
 from pairkit.audit.run_shape import CheckMade
 from pairkit.audit.runtime import code_hash
@@ -61,10 +62,10 @@ def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckRes
 def recall(pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None) -> tuple[CheckResult, ...]:
     """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
     page = _page(pair, config, folder)
-    if page is None or not page.is_file() or page.stat().st_size > MAX_JSON_BYTES:
+    if page is None:
         return ()
     try:
-        plain = strict_json(page.read_bytes(), what=str(page), refuse=RunError)
+        plain = strict_json(read_whole(page, MAX_JSON_BYTES), what=str(page), refuse=RunError)
         _PAGE.validate_python(plain)
         return tuple(CheckResult.from_dict(one) for one in plain)
     except (OSError, RunError, ValidationError):  # a check that cannot be read was not made: it is made again in seconds

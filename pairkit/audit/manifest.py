@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
+from pairkit._files import read_whole
 from pairkit.audit.run_shape import SCHEMA, Manifest
 from pairkit.audit.run_tables import describe, hashable, table_file, tables_of, to_parquet
 from pairkit.audit.runtime import describe_run_runtime
@@ -114,8 +115,7 @@ def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
     """
     source = Path(path)
     try:
-        with source.open("rb") as file:
-            raw = file.read(MAX_JSON_BYTES + 1)
+        raw = read_whole(source, MAX_JSON_BYTES)
     except OSError as error:
         raise RunError(f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
                        "`pairkit run ... --manifest run.json` writes it.") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pairkit._files import read_whole
 from pairkit.audit.differences import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
 from pairkit.audit.manifest import RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder
 from pairkit.audit.run_tables import read_tables, tables_of
@@ -229,8 +230,7 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
 def _id_of(folder: Path) -> str:
     """The id that a snapshot's folder claims, unchecked; "" where it has none."""
     try:
-        with (folder / MANIFEST).open("rb") as file:
-            return sha256_hex(file.read(MAX_JSON_BYTES))
+        return sha256_hex(read_whole(folder / MANIFEST, MAX_JSON_BYTES))
     except OSError:
         return ""
 

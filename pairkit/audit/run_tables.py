@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pairkit._files import read_whole
 from pairkit.audit.seal import content_hash
 from pairkit.errors import RunError
 
@@ -83,10 +84,7 @@ def read_tables(manifest: Path, outputs: Mapping[str, Any]) -> tuple[dict[str, p
 def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
     """The table in a file, or RunError where its content is not the one expected."""
     try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise RunError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_TABLE_BYTES:,} are read. It was not written "
-                           "by pairkit.")
-        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        table = pq.read_table(pa.BufferReader(read_whole(path, MAX_TABLE_BYTES)))
         found = content_hash(table)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RunError(f"{path} cannot be read as a table: {error}. Copy it again from where it came.") from error

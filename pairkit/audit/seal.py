@@ -87,8 +87,8 @@ def strict_json(
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise refuse(f"{what} gives the key {twice!r} twice; each key is accepted once. It was edited after it was "
                          "written.")
         return table

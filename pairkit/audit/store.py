@@ -6,12 +6,15 @@
         run.trades.parquet   the trades
         label.json           name, note, when it was saved, and the sha256 of the other three
 
-A folder is published in one step and then never changed, so that a crash leaves a run saved or not saved. Name, note and time
-are outside of everything that a run's id covers. RUNS is what PAIRKIT_RUNS names, else `pairkit/runs` in the user's data folder.
+A folder is published in one step and then never changed, so that a crash leaves a run saved or not saved. `list_runs` is quick:
+each file is the one that the label names. What the label cannot know, `check` finds: whether tables, manifest and metrics are of
+one run. Name, note and time are outside of everything that a run's id covers. RUNS is what PAIRKIT_RUNS names, else
+`pairkit/runs` in the user's data folder.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -22,12 +25,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pairkit._files import read_whole
 from pairkit.audit.manifest import RunManifest, checked_manifest, run_manifest
-from pairkit.audit.run_tables import TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
-from pairkit.audit.seal import TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
+from pairkit.audit.run_tables import MAX_TABLE_BYTES, TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
+from pairkit.audit.seal import MAX_JSON_BYTES, TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
 from pairkit.errors import PairkitError, RunError, SnapshotError
+from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
 SCHEMA = "pairkit.saved_run/1"
 FOLDER_VARIABLE = "PAIRKIT_RUNS"
 MANIFEST, LABEL = "run.json", "label.json"
+_MOST_BYTES = {LABEL: 64 * 1024, MANIFEST: MAX_JSON_BYTES}  # of a table, MAX_TABLE_BYTES
+_EXACT = 1e-9  # relative: figures worked out again from a run's tables
 FILES = (MANIFEST, *(f"run.{name}.parquet" for name in TABLES))
 MAX_NAME, MAX_NOTE = 100, 4000
 
@@ -161,6 +169,9 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
     """
     path = _folder_of(entry, folder or runs_folder())
     label = _label(path)
+    strange = sorted({each.name for each in path.iterdir()} - {*FILES, LABEL})
+    if strange:
+        raise RunError(f"{path} has {', '.join(strange)} in it, which was not saved with the run; move it away.")
     for name in FILES:
         if sha256_hex(_bytes(path / name)) != label.files.get(name):
             raise RunError(f"{path / name} is not the file that was saved: its sha256 is another. It was edited or damaged; "
@@ -168,6 +179,44 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
     content = strict_json(_bytes(path / MANIFEST), what=str(path / MANIFEST), refuse=RunError)
     checked_manifest(content, what=str(path / MANIFEST))
     return SavedRun(entry, path, label.name, label.note, label.saved_at, content)
+
+
+def check(saved: SavedRun) -> None:
+    """Hold a saved run's parts against each other: what opens, compares or shows it does so first.
+
+    Its tables have the hashes that its manifest states, and the metrics that follow from them are the manifest's. Whether the run
+    itself comes out so again, only `rerun` can say.
+
+    Raises
+    ------
+    RunError
+        A part is not of this run; the message names it.
+    """
+    again = load(saved.id, folder=saved.path.parent)
+    frame, trades, metrics = again.table("frame"), again.table("trades"), again.content["metrics"]
+    for name, expected in _metrics_of(frame, trades, float(again.content["inputs"]["config"]["capital"])).items():
+        stated = metrics.get(name, "nothing")
+        if isinstance(stated, str) or not _alike(stated, expected):
+            raise RunError(f"{again.manifest_file}: metrics.{name} is {stated}, its tables make {expected:.10g}. The manifest "
+                           "was edited after it was written; delete this run, or restore its folder from a backup.")
+
+
+def _metrics_of(frame: pd.DataFrame, trades: pd.DataFrame, capital: float) -> dict[str, float]:
+    """The metrics that follow from the tables alone; none where there are no bars."""
+    if frame.empty:
+        return {}
+    valid = frame["valid"].to_numpy() > 0.0
+    first = int(valid.argmax()) if valid.any() else 0
+    equity = np.append(capital, frame["equity"].to_numpy())
+    returns = np.diff(equity)[first:] / capital
+    moves = len(returns) > 1 and float(returns.std(ddof=1)) > 0.0
+    return {"total_return": (equity[-1] - capital) / capital, "trades": float(len(trades)),
+            "max_drawdown": float(frame["drawdown"].max()), "costs": float(frame["cost"].sum()),
+            **({"sharpe": float(returns.mean() / returns.std(ddof=1) * math.sqrt(BARS_A_YEAR))} if moves else {})}
+
+
+def _alike(stated: float | None, expected: float) -> bool:
+    return stated is not None and abs(stated - expected) <= _EXACT * max(1.0, abs(expected))
 
 
 def delete(entry: str, *, folder: Path | None = None) -> None:
@@ -209,7 +258,7 @@ def _label(path: Path) -> _Label:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path, _MOST_BYTES.get(path.name, MAX_TABLE_BYTES), links=False)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
                        "backup.") from error

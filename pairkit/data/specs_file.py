@@ -79,9 +79,18 @@ def read_specs(path: Given) -> dict[str, OwnSpec]:
     return specs
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key!r} is given twice")
+        table[key] = value
+    return table
+
+
 def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
-        plain = json.loads(text)
+        plain = json.loads(text, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise DataError(f"specs file {file} is not JSON: {error}. An example: {EXAMPLE}") from error
     if isinstance(plain, dict) and isinstance(plain.get("specs"), list):

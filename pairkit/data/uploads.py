@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from pairkit._files import read_whole
 from pairkit.data.table_file import SUFFIXES
 from pairkit.errors import DataError
 
@@ -41,15 +43,12 @@ def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
         return given.content
     path = Path(given)
     try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path} is no plain file; give a file.")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= most:
-                return file.read(most + 1)
-    except (OSError, ValueError) as error:
+        return read_whole(path, most)
+    except OSError as error:
+        remedy = " Split it, or leave out what is no daily bar." if error.errno == errno.EFBIG else ""
+        raise DataError(f"{path} cannot be read: {error.strerror}.{remedy}") from error
+    except ValueError as error:  # a path with a NUL in it
         raise DataError(f"{path} cannot be read: {error}.") from error
-    raise DataError(f"{path} has {size:,} bytes; at most {most:,} are accepted. Split it, or leave out what is no daily bar.")
 
 
 def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES) -> None:

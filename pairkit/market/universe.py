@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from pairkit._files import read_whole
 from pairkit.errors import DataError
 
 VARIABLE, FILE_NAME = "PAIRKIT_UNIVERSE", "universe.json"
@@ -59,8 +60,7 @@ def universe() -> tuple[UniversePair, ...]:
     if path is None:
         return _parsed(files("pairkit.market").joinpath(FILE_NAME).read_bytes(), "the bundled universe")
     try:
-        with path.open("rb") as file:
-            return _parsed(file.read(MAX_BYTES + 1), str(path))
+        return _parsed(read_whole(path, MAX_BYTES), str(path))
     except OSError as error:
         raise DataError(f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
                         "list.") from error

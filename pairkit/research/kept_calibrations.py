@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pairkit._files import read_whole
 from pairkit.audit.manifest import hash_of, write_whole
 from pairkit.audit.runtime import code_hash, describe_runtime
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json
@@ -53,8 +54,7 @@ def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
     key = _key(config, asked)
     path = calibrations_folder() / f"{hash_of(key)}.json"
     try:
-        with path.open("rb") as file:
-            content = strict_json(file.read(MAX_JSON_BYTES + 1), what=str(path), refuse=RunError)
+        content = strict_json(read_whole(path, MAX_JSON_BYTES), what=str(path), refuse=RunError)
     except (OSError, RunError):
         return None  # nothing there, or nothing that can be believed: it is made anew
     if not isinstance(content, dict) or set(content) != {"key", "tables", "tables_sha256"}:

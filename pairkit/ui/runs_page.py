@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
 SORTS = {"Saved, newest first": ("saved", False), "Name": ("name", True), "Pair": ("pair", True),
          "Sharpe ratio, best first": ("sharpe", False), "Total return, best first": ("total_return", False),
          "Max drawdown, smallest first": ("max_drawdown", True)}
+WHOLE = "runs_found_whole"
 SHOWN_METRICS = tuple(metric.name for metric in METRICS if metric.listed)
 
 
@@ -52,8 +54,8 @@ def pair_name(one: SavedRun) -> str:
     return "-".join(one.content["inputs"]["pair"][leg] for leg in LEGS)
 
 
-def as_table(found: list[SavedRun]) -> pd.DataFrame:
-    """One row per run, by id."""
+def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFrame:
+    """One row per run, by id; `checked` are the ids of those that were found whole."""
     rows = []
     for one in found:
         inputs, metrics = one.content["inputs"], one.content["metrics"]
@@ -62,8 +64,8 @@ def as_table(found: list[SavedRun]) -> pd.DataFrame:
                      "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else "own frames",
                      "first": inputs["bars"]["first"], "last": inputs["bars"]["last"],
                      **{name: metrics.get(name) for name in SHOWN_METRICS}, "settings": changed, "note": one.note,
-                     "saved": one.saved_at})
-    columns = ["id", "name", "pair", "snapshot", "first", "last", *SHOWN_METRICS, "settings", "note", "saved"]
+                     "saved": one.saved_at, "checked": "whole" if one.id in checked else "not verified"})
+    columns = ["id", "name", "pair", "snapshot", "first", "last", *SHOWN_METRICS, "settings", "note", "saved", "checked"]
     table = pd.DataFrame(rows, columns=columns)
     table[list(SHOWN_METRICS)] = table[list(SHOWN_METRICS)].astype("float64")
     return table.set_index("id")
@@ -99,7 +101,7 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     words = left.text_input("Filter", key="runs_filter", bind="query-params",
                             placeholder="Words in name, note, pair, snapshot, settings")
     sort = right.selectbox("Sort by", list(SORTS), key="runs_sort", bind="query-params")
-    shown = filtered(as_table(list(usable.values())), words, sort)
+    shown = filtered(as_table(list(usable.values()), st.session_state.get(WHOLE, ())), words, sort)
     st.dataframe(shown, key=TABLE, hide_index=True, column_config=_columns(), on_select=lambda: _rows_chosen(list(shown.index)),
                  selection_mode="multi-row", alt="Saved runs")
     if shown.empty:
@@ -110,7 +112,23 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     chosen = st.multiselect("Chosen runs", list(by_label), key=CHOSEN, bind="query-params",
                             placeholder="Choose one to open or rerun it, two or more to compare",
                             help="Or tick rows in the table.")
-    return [by_label[text] for text in chosen]
+    return _whole([by_label[text] for text in chosen])
+
+
+def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
+    """Those of the chosen runs whose parts are of one run; an error for each other."""
+    known: set[str] = st.session_state.setdefault(WHOLE, set())
+    good = []
+    for one in chosen:
+        try:
+            if one.id not in known:
+                store.check(one)
+        except PairkitError as error:
+            st.error(f"{views.escape(label(one))} cannot be used. {views.escape(str(error))}", icon=":material/gpp_bad:")
+            continue
+        known.add(one.id)
+        good.append(one)
+    return good
 
 
 def _columns() -> dict[str, Any]:
@@ -121,7 +139,9 @@ def _columns() -> dict[str, Any]:
         "max_drawdown": config.NumberColumn("max drawdown", format="percent"),
         "trades": config.NumberColumn("trades", format="%d"),
         "settings": config.TextColumn("settings not at default"),
-        "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm")}
+        "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
+        "checked": config.TextColumn("parts", help="Whether manifest, metrics and tables were found to be of one run: checked when "
+                                     "a run is chosen. That it comes out so again is what Rerun and verify says.")}
 
 
 def _rows_chosen(ids: list[str]) -> None:

@@ -8,11 +8,11 @@ deleted at any time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
 import os
-import stat
 import time
 import uuid
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import rfc8785
 
+from pairkit._files import read_whole
 from pairkit.data.tushare.interfaces import Interface
 from pairkit.findings import Finding
 
@@ -125,8 +126,12 @@ def _files(folder: Path, question: Question) -> tuple[Path, Path]:
 
 def _bytes_of(file: Path) -> bytes:
     """The bytes of a plain file that is no larger than what is ever kept; b"" of anything else, which is no entry."""
-    facts = file.lstat()
-    return file.read_bytes() if stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES else b""
+    try:
+        return read_whole(file, _MOST_BYTES, links=False)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.EMLINK, errno.ELOOP):
+            return b""
+        raise
 
 
 def _opened(question: Question, note_bytes: bytes, table_bytes: bytes) -> Entry:

@@ -1,0 +1,37 @@
+"""Reading a file whole, once its kind and its size are known: no pipe that never ends, no sparse file of many gigabytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+
+def read_whole(path: str | os.PathLike[str], most: int, *, links: bool = True) -> bytes:
+    """The bytes of a plain file of at most `most` bytes, from one opening.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    most : int
+        A larger one is refused before anything of it is read.
+    links : bool
+        Whether the path may be a symbolic link, or the file have a second name.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, is no plain file, is too large, or is a link where none may be. `strerror` says which in words.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        if not links and status.st_nlink > 1:
+            raise OSError(errno.EMLINK, "it has a second name, by which it could be changed")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {most:,} are read")
+        return file.read(most + 1)
