@@ -697,9 +697,12 @@ def test_stamps_since_1970_name_their_day_in_china(write, hour, unit, written):
 
 @pytest.mark.parametrize(("stamps", "says"), [
     ([1709546400, 1709632800], "is 2024-03-04 10:00 in UTC, 2024-03-04 18:00 in China, so which day it names is not clear"),
-    ([1709510400, 1709568000], "2 times of day .* as those of intraday bars do")], ids=["evening", "mixed"])
+    ([1709510400, 1709568000], "2 times of day .* as those of intraday bars do"),
+    ([1709827200, 1709913600], "midnight in China, and some are Saturdays there")],
+    ids=["evening", "mixed", "afternoon in London"])
 def test_stamps_since_1970_of_another_time_are_refused(write, stamps, says):
-    """The evening before a session, or a session: nobody can say. And stamps of several times a day are of intraday bars."""
+    """The evening before a session, or a session: nobody can say. Stamps of several times a day are of intraday bars, and
+    those of 16:00 in UTC on Fridays name no day in China."""
     rows = [f"{stamp}000000000,1,1,1,1,1" for stamp in stamps]
     with pytest.raises(DataError, match=says):
         read_bars(write("\n".join(["datetime,open,high,low,close,volume", *rows])))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.spellings import (
+    CHINA,
     CLOCK,
     CODE,
     INDEX,
@@ -50,6 +51,7 @@ Reading = TypeVar("Reading")
 NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 _SIZES = ("volume", "open_interest")  # in lots
 _LONGEST_CODE = 60
+_SATURDAY = 5
 _REQUIRED = ("open", "high", "low", "close", "volume")
 
 
@@ -247,11 +249,20 @@ def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], da
     if len(clocks) > 1:
         raise DataError(f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
                         "intraday bars do; bars are daily, one row for each session.")
+    if clocks and any(_is_on_saturday(moment) for moment in moments if moment is not None):
+        raise DataError(f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, which is midnight in China, and some are Saturdays "
+                        "there. They name other days, most likely: write the dates as 2020-01-02.")
     if not order:
         return _as_date, []
     told = Finding("day_and_month", "info", count=len(texts), message=(
         f"{Path(table.file).name}: the dates are written {order}; in the other order some are no days, or the bars not daily."))
     return lambda cell: read_date(str(cell), order), [told]
+
+
+def _is_on_saturday(moment: datetime) -> bool:
+    """Whether a moment is a Friday in UTC, and midnight of a Saturday in China."""
+    in_china = moment.astimezone(CHINA)
+    return in_china.time() == time() and in_china.weekday() == _SATURDAY
 
 
 def _commas_of(table: CellTable, place: dict[str, int]) -> str:

@@ -64,7 +64,7 @@ _EPOCH = re.compile(r"\d{10,19}(?:\.0+)?|\d\.\d+e\+?(?:0?9|1[0-8])", re.IGNORECA
 # From so many units since 1970 on, the unit is clear: seconds, milli-, micro- and nanoseconds of the years from 2001 (1973) on.
 _EPOCH_UNITS = ((10**9, 10**10, 1), (10**12, 10**13, 10**3), (10**15, 10**16, 10**6), (10**17, 10**19, 10**9))
 _ENOUGH_DATES = 5
-_CHINA = timezone(timedelta(hours=8))
+CHINA = timezone(timedelta(hours=8))
 _EXCHANGE = re.compile(r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE)
 _CONTRACT = re.compile(r"([A-Za-z]{1,3})(\d{3,4}|\d{6})?(?:\.[A-Za-z]{2,5})?")
 _MAIN = re.compile(r"(?<=.)(?:主力|主连|连续|指数|L[89])$")  # a vendor's main series of a root
@@ -256,7 +256,7 @@ def moment_of_epoch(text: str) -> datetime | None:
 
 def _day_of(moment: datetime) -> date:
     """The day that a moment names: midnight in UTC, or midnight or the end of a session in China. CellError for any other."""
-    in_china = moment.astimezone(_CHINA)
+    in_china = moment.astimezone(CHINA)
     if moment.time() == time() or in_china.time() in (time(), SESSION_END):
         return plausible(in_china.date())
     raise CellError(f"is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
