@@ -266,7 +266,8 @@ def twenty_gigabytes(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("harm", "told"), [
-    (a_link, "elsewhere|symbolic links"), (a_second_name, "second name"), (a_pipe, "no plain file"), (twenty_gigabytes, "at most")])
+    (a_link, "elsewhere|symbolic links"), (a_second_name, "second name"), (a_pipe, "no plain file"),
+    (twenty_gigabytes, "at most")])
 @pytest.mark.parametrize("name", ["run.json", "run.frame.parquet", "label.json"])
 def test_what_is_no_plain_file_of_a_run_is_told_without_reading_it(run, tmp_path, harm, told, name):
     """A link, a second name, a pipe, a sparse file of 20 GB: listed as damaged at once."""

@@ -140,8 +140,8 @@ def _columns() -> dict[str, Any]:
         "trades": config.NumberColumn("trades", format="%d"),
         "settings": config.TextColumn("settings not at default"),
         "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
-        "checked": config.TextColumn("parts", help="Whether manifest, metrics and tables were found to be of one run: checked when "
-                                     "a run is chosen. That it comes out so again is what Rerun and verify says.")}
+        "checked": config.TextColumn("parts", help="Whether manifest, metrics and tables are of one run: checked when a "
+                                     "run is chosen. That it comes out so again is what Rerun and verify says.")}
 
 
 def _rows_chosen(ids: list[str]) -> None:
