@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +18,7 @@ from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # where Markdown begins to see one
 DETAILS, TRACE_TAB = "details", "Decision trace"
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
 
@@ -168,5 +170,9 @@ def details(run: BacktestRun, found: Trace | None) -> None:
 
 
 def escape(text: str) -> str:
-    """Text from files and links as plain text: what Markdown would read as markup is shown as it is."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~$:" else sign for sign in text)
+    """Text from files and links as plain text: what Markdown would read as markup is shown as it is.
+
+    A bare address would become a link even so; an unseen word joiner within it keeps it text.
+    """
+    apart = _ADDRESS.sub("\u2060", text)
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~$:" else sign for sign in apart)
