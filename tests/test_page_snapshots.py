@@ -377,7 +377,7 @@ def test_a_taking_can_be_stopped_and_nothing_is_left(provider, folder):
     provider.hang_seconds = 0.2
     provider.plan = lambda number, _api: "time-out" if number % 2 else None
     page = taking(app("take"), "taken")
-    page.button(key="take_stop").click().run()
+    page.button(key="take_job_stop").click().run()
     page = finished(page)
     assert not page.exception
     assert "Nothing was taken:" in said(page)

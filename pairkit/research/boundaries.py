@@ -3,8 +3,8 @@
 A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 
 1. `cuts` boundaries drawn by the seed from all of them;
-2. `cuts` in a row up to the end, and `cuts` in a row at a place drawn by the seed: what leaks on every n-th bar only, n up to
-   `cuts`, is met in a row and may be missed by a draw;
+2. four times `cuts` in a row up to the end, so that no single bar of the last stretch is left out, and `cuts` in a row at a
+   place drawn by the seed: what leaks on every n-th bar only, n up to `cuts`, is met in a row and may be missed by a draw;
 3. the boundaries on both sides of what happens: the end of each column's warm-up; of rolls, missing bars, long gaps between
    sessions, turns of months and years, and, column by column, changes of a word, a count or a switch, which are decisions and
    fills, `cuts`/8 each drawn by the seed, at least two; of the beginnings of each single word `cuts`/32, at least two, for a
@@ -33,7 +33,7 @@ def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArr
         return np.arange(sessions)
     rng = np.random.default_rng(seed)
     first = int(rng.integers(0, sessions - cuts + 1))
-    chosen = [rng.choice(sessions, cuts, replace=False), np.arange(sessions - cuts, sessions), np.arange(first, first + cuts)]
+    chosen = [rng.choice(sessions, cuts, replace=False), np.arange(max(sessions - 4 * cuts, 0), sessions), np.arange(first, first + cuts)]
     place = pair.trade_date.to_numpy().searchsorted(whole.dates)
     for share, events in ((1, [_starts(whole, place)]), (8, _events(pair, whole, place)), (32, _beginnings(whole, place))):
         for rows in events:

@@ -119,7 +119,7 @@ def audit_lookahead(
         Any function of (pair, config) that returns a BacktestRun, or a DataFrame with one row per session under the dates
         of the pair. Columns named as in a run keep their lag; others may use their own session and nothing later.
     cuts : int
-        How many boundaries are drawn, from 1. With the runs in a row and the events about five times as many are tested, each
+        How many boundaries are drawn, from 1. with the runs in a row and the events about nine times as many are tested, each
         by two calls of `run`; no less than `len(pair)` tests every session.
     seed : int
         Draws the boundaries and the moves.

@@ -1,90 +1,43 @@
 """Take a market from TuShare: the form, a download in a thread of its own, its progress, and a button that stops it.
 
-The thread outlives a rerun of the page, so another page may be looked at meanwhile. Stopping loses nothing: the answers that
-came are kept, and taking again goes on from there.
+It is a job as any other: another page may be looked at meanwhile, the Runs page lists it, and it ends when its session has gone.
+That loses nothing: the answers that came are kept, and taking again goes on from there.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.data.take import Rule
-from pairkit.data.taken import Step, exchanges_of
+from pairkit.data.taken import exchanges_of
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui import runs
+from pairkit.ui.jobs import Job, Note, show_progress
 from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
+
+if TYPE_CHECKING:
+    from pairkit.audit.take import Taken
 
 JOB = "take_job"
 EARLIEST = date(1995, 1, 1)
 _YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
 _RULES: dict[str, Rule] = {
     "The provider's mapping of the day before": "mapping", "Open interest of the day before": "open_interest"}
-_LOOK_AGAIN_SECONDS = 0.5
-
-
-@dataclass(eq=False)
-class TakeJob:
-    """A taking in a thread. `error` says why it ended without a snapshot; "" where it has one, or still runs. `faults` are the
-    kinds of the errors found in what came.
-    """
-
-    roots: Sequence[str]
-    start: date
-    end: date
-    name: str
-    rule: Rule
-    folder: Path
-    step: Step | None = None
-    error: str = ""
-    summary: str = ""
-    stale: bool = False
-    faults: Sequence[str] = ()
-    stop: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def begin(self) -> TakeJob:
-        """Start the thread."""
-        threading.Thread(target=self._run, name=f"take {self.name}", daemon=True).start()
-        return self
-
-    def _run(self) -> None:
-        from pairkit.audit.take import take_snapshot
-        from pairkit.data.tushare import TushareSource, read_settings
-
-        self.error = "It ended for a reason that the server's log tells."  # until it is known better
-        try:
-            source = TushareSource(read_settings(), cancelled=self.stop.is_set)
-            taken = take_snapshot(source, self.roots, self.start, self.end, name=self.name, folder=self.folder, rule=self.rule,
-                                  progress=self._note, cancelled=self.stop.is_set)
-            snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
-            self.summary = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-                            f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
-            self.error, self.stale = "", taken.stale
-            self.faults = [finding.kind for finding in snapshot.findings if finding.severity == "error"]
-        except PairkitError as error:
-            self.error = str(error)
-        finally:
-            self.ended.set()
-
-    def _note(self, step: Step) -> None:
-        self.step = step
 
 
 def draw() -> None:
     """The form, or the progress of a taking under way, or how to get a token."""
-    job: TakeJob | None = st.session_state.get(JOB)
+    job: Job | None = st.session_state.get(JOB)
     if job is not None and not job.ended.is_set():
-        _progress()
+        show_progress(JOB)
         return
     if job is not None:
         _tell(job)
@@ -143,36 +96,38 @@ def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Ru
     except PairkitError as error:
         st.error(f"Nothing was taken: {escape(str(error))}", icon=":material/error:")
         return
-    st.session_state[JOB] = TakeJob(list(roots), start, end, name, rule, folder).begin()
+
+    def work(progress: Note, cancelled: Callable[[], bool]) -> Taken:
+        from pairkit.audit.take import take_snapshot
+        from pairkit.data.tushare import TushareSource, read_settings
+
+        return take_snapshot(
+            TushareSource(read_settings(), cancelled=cancelled), list(roots), start, end, name=name, folder=folder, rule=rule,
+            progress=lambda step: progress(step.done, max(step.total, 1), step.what), cancelled=cancelled)
+
+    st.session_state[JOB] = Job(work, "questions", {"name": name}).begin()
     st.rerun()
 
 
-@st.fragment(run_every=_LOOK_AGAIN_SECONDS)
-def _progress() -> None:
-    """How far it is, looked at again and again without running the rest of the page."""
-    job: TakeJob = st.session_state[JOB]
-    if job.ended.is_set():
-        st.rerun()
-    step = job.step
-    share = 0.0 if step is None else min(step.done / max(step.total, 1), 1.0)
-    what = "Asking …" if step is None else f"{escape(step.what)}, {step.done} of about {step.total}"
-    st.progress(share, text=f"Stopping after this question: {what}" if job.stop.is_set() else what)
-    st.button("Stop", key="take_stop", icon=":material/stop_circle:", on_click=job.stop.set, disabled=job.stop.is_set(),
-              help="What was downloaded is kept; taking again goes on from there.")
-
-
-def _tell(job: TakeJob) -> None:
+def _tell(job: Job) -> None:
     """What came of it, once."""
     del st.session_state[JOB]
-    if job.error:
-        told, icon = (st.info, ":material/stop_circle:") if job.stop.is_set() else (st.error, ":material/error:")
-        told(f"Nothing was taken: {escape(job.error)}", icon=icon)
+    if job.cancelled:
+        st.info("Nothing was taken: it was stopped. What was downloaded is kept; taking again goes on from there.",
+                icon=":material/stop_circle:")
         return
-    st.session_state[NOTICE], st.session_state[SHOW_NEXT] = job.summary, job.name
-    if job.stale:
-        st.session_state[NOTICE] += " The provider was down: part of it is older answers from the cache. The snapshot says so."
-    if job.faults:
-        kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(job.faults))
-        st.session_state[NOTICE] += (f" **Errors were found in what came**, {len(job.faults)} in all: {kinds}. They are among "
-                                     "the findings below; look at their days before you believe a run.")
+    if job.error:
+        st.error(f"Nothing was taken: {escape(job.error)}", icon=":material/error:")
+        return
+    taken: Taken = job.made
+    snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
+    notice = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
+              f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
+    if taken.stale:
+        notice += " The provider was down: part of it is older answers from the cache. The snapshot says so."
+    if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
+        kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
+        notice += (f" **Errors were found in what came**, {len(faults)} in all: {kinds}. They are among the findings below; look "
+                   "at their days before you believe a run.")
+    st.session_state[NOTICE], st.session_state[SHOW_NEXT] = notice, job.about["name"]
     st.rerun()
