@@ -33,7 +33,8 @@ def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArr
         return np.arange(sessions)
     rng = np.random.default_rng(seed)
     first = int(rng.integers(0, sessions - cuts + 1))
-    chosen = [rng.choice(sessions, cuts, replace=False), np.arange(max(sessions - 4 * cuts, 0), sessions), np.arange(first, first + cuts)]
+    chosen = [rng.choice(sessions, cuts, replace=False), np.arange(max(sessions - 4 * cuts, 0), sessions),
+              np.arange(first, first + cuts)]
     place = pair.trade_date.to_numpy().searchsorted(whole.dates)
     for share, events in ((1, [_starts(whole, place)]), (8, _events(pair, whole, place)), (32, _beginnings(whole, place))):
         for rows in events:
