@@ -18,9 +18,9 @@ _HOMES = {
     "BacktestRun": "pairkit.run",
     "run_backtest": "pairkit.run",
     "Finding": "pairkit.findings",
-    "Snapshot": "pairkit.audit.snapshot",
-    "open_snapshot": "pairkit.audit.snapshot",
-    "diff_snapshots": "pairkit.audit.diff",
+    "Snapshot": "pairkit.audit.snapshots.snapshot",
+    "open_snapshot": "pairkit.audit.snapshots.snapshot",
+    "diff_snapshots": "pairkit.audit.snapshots.diff",
     "run_manifest": "pairkit.audit.manifest",
     "save_run": "pairkit.audit.manifest",
     "rerun": "pairkit.audit.rerun",
@@ -47,12 +47,12 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinned by a test
 
 if TYPE_CHECKING:
-    from pairkit.audit.diff import diff_snapshots as diff_snapshots
     from pairkit.audit.manifest import run_manifest as run_manifest
     from pairkit.audit.manifest import save_run as save_run
     from pairkit.audit.rerun import rerun as rerun
-    from pairkit.audit.snapshot import Snapshot as Snapshot
-    from pairkit.audit.snapshot import open_snapshot as open_snapshot
+    from pairkit.audit.snapshots.diff import diff_snapshots as diff_snapshots
+    from pairkit.audit.snapshots.snapshot import Snapshot as Snapshot
+    from pairkit.audit.snapshots.snapshot import open_snapshot as open_snapshot
     from pairkit.charts import plot_run as plot_run
     from pairkit.config import StrategyConfig as StrategyConfig
     from pairkit.errors import ConfigError as ConfigError

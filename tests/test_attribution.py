@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pairkit.attribution import PARTS, attribute, by_year
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.columns import names
 from pairkit.config import StrategyConfig
 from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off

@@ -15,7 +15,7 @@ from statsmodels.tsa.adfvalues import mackinnoncrit
 
 from pairkit.audit.manifest import hash_of, save_run
 from pairkit.audit.rerun import rerun
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.figure import figure_spec
 from pairkit.charts.words import why_blocked
 from pairkit.config import StrategyConfig

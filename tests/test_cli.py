@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import pairkit
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.audit.trials import tried
 from pairkit.cli import main
 from pairkit.cli.run import config_from_text

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import pairkit
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.cli import main
 from pairkit.cli.many import watched
 from tests.pairs import leg_frame, spec

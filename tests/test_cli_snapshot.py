@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.cli.snapshot import snapshot_app
 from tests.small_market import snapshot_input
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.charts import figure_spec
 from pairkit.charts import glitches as drawn_glitches
 from pairkit.charts import realism as drawn_realism

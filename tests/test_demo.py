@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pairkit.audit import tables
 from pairkit.audit.seal import content_hash
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.demo import write_demo
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.data.simulated import simulate_market
-from pairkit.data.simulated.demo import write_demo
 from pairkit.run import run_backtest
 
 FOLDER = Path(__file__).parent.parent / "snapshots" / "demo"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pairkit.audit.diff import diff_snapshots
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.diff import diff_snapshots
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.cli.snapshot import snapshot_app
 from tests.small_market import DAYS, snapshot_input
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from plotly.graph_objects import Figure
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.glitches import figures
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError

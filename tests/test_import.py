@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from pairkit.audit.intake import import_files
+from pairkit.audit.snapshots.from_files import import_files
 from pairkit.data import files, table_file
 from pairkit.data.files import read_bars
 from pairkit.data.specs_file import OwnSpec

@@ -21,7 +21,7 @@ import pytest
 
 from pairkit.audit import seal
 from pairkit.audit.seal import publish, sweep
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import SnapshotError
 from tests.small_market import snapshot_input
 
@@ -116,7 +116,7 @@ def test_hundreds_of_kills_at_random_instants_tear_nothing(tmp_path, writers):
 
 SEALER = """
 import sys
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from tests.small_market import snapshot_input
 given = snapshot_input()
 print("ready", flush=True)

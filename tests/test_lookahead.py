@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from plotly.graph_objects import Figure
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.lookahead import figure
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.audit.trials import TrialCount
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError

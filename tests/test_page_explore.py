@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest

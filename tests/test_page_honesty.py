@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.check_book import recall
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS
 from pairkit.config import StrategyConfig
 from pairkit.research.laboratory import EXPERIMENTS

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from pairkit.audit import store
 from pairkit.audit.manifest import run_manifest
 from pairkit.audit.rerun import rerun
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.audit.store import SavedRun
 from pairkit.config import StrategyConfig
 from pairkit.run import BacktestRun, run_backtest

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.market.universe import universe
 from pairkit.research.scan import CAVEAT, scan
 from pairkit.ui.scan import with_volume

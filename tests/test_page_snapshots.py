@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.charts.canvas import milliseconds
 from pairkit.charts.quality import FAULTY, NO_BAR, STATUSES, STRAY, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.data.quality import faulty_days

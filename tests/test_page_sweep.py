@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.metrics import measure
 from pairkit.research.space import make_trials

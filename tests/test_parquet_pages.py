@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairkit.audit import tables
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.data import table_file
 from pairkit.data.files import read_bars
 from pairkit.data.parquet_pages import unpacked_bytes

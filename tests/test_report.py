@@ -18,7 +18,7 @@ import pytest
 
 from pairkit.attribution import attribute, by_year
 from pairkit.audit.manifest import run_manifest
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.columns import METRICS, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig

@@ -19,7 +19,7 @@ from pairkit.audit.differences import numbers_apart
 from pairkit.audit.manifest import hash_of, read_manifest, run_manifest, save_run
 from pairkit.audit.rerun import rerun
 from pairkit.audit.run_tables import table_file, to_frame, to_parquet
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.market.contracts import bundled_spec

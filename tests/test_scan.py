@@ -11,7 +11,7 @@ import pytest
 from statsmodels.tsa.stattools import coint
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError, DataError
 from pairkit.models.adjusted import adjust

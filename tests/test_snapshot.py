@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from pairkit.audit.listing import list_snapshots
 from pairkit.audit.runtime import describe_runtime
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots.listing import list_snapshots
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec
 from pairkit.market.rolls import leg_table
@@ -201,7 +201,7 @@ def test_a_listing_shows_good_and_bad_alike(snapshot):
 
 def test_opening_needs_no_page_and_no_statistics(snapshot):
     """Opening a snapshot and making a pair loads neither Streamlit nor statsmodels nor Plotly."""
-    code = ("import sys; from pairkit.audit.snapshot import open_snapshot; open_snapshot(sys.argv[1]).pair('RB', 'HC');"
+    code = ("import sys; from pairkit.audit.snapshots.snapshot import open_snapshot; open_snapshot(sys.argv[1]).pair('RB', 'HC');"
             "print(*sorted({'streamlit', 'statsmodels', 'plotly', 'scipy', 'numba'} & set(sys.modules)))")
     answer = subprocess.run([sys.executable, "-c", code, str(snapshot.path)], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairkit.audit import snapshot as snapshot_module
-from pairkit.audit import tables
-from pairkit.audit.listing import list_snapshots
 from pairkit.audit.seal import canonical_json, content_hash
-from pairkit.audit.snapshot import open_snapshot, write_snapshot
+from pairkit.audit.snapshots import snapshot as snapshot_module
+from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.listing import list_snapshots
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import SnapshotError
 from tests.small_market import snapshot_input
 

@@ -15,7 +15,7 @@ import pytest
 from pairkit.audit import seal, store
 from pairkit.audit.manifest import run_manifest
 from pairkit.audit.rerun import rerun
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.research.compare import first_difference, input_differences, metric_table, why

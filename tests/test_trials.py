@@ -18,7 +18,7 @@ from hypothesis import given, settings
 
 from pairkit.audit import trials as module
 from pairkit.audit.manifest import checked_manifest, run_manifest
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.audit.trials import FILE, note_run, note_scan, note_sweep, reset, tried, tried_pairs
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.data import table_file, uploads
 from pairkit.data.files import read_bars
 from pairkit.data.uploads import MAX_FILES, Upload, check_uploads

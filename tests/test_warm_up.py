@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plotly.graph_objects import Figure
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.warm_up import figures
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig

@@ -22,8 +22,8 @@ from pairkit.audit.differences import TOLERANCE, Comparison, Difference, Tables,
 from pairkit.audit.manifest import RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder
 from pairkit.audit.run_tables import read_tables, tables_of
 from pairkit.audit.seal import MAX_JSON_BYTES, content_hash, sha256_hex
-from pairkit.audit.snapshot import Snapshot, open_snapshot
-from pairkit.audit.verify import MANIFEST
+from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
+from pairkit.audit.snapshots.verify import MANIFEST
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
 from pairkit.market.contracts import ContractSpec

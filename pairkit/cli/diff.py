@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from pairkit.audit.diff import SnapshotDiff
+    from pairkit.audit.snapshots.diff import SnapshotDiff
 
 NOT_DONE = 2
 _SHOWN = 12
@@ -29,8 +29,8 @@ def diff_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show which bars were revised, added and removed, and what else differs. Both are verified first."""
-    from pairkit.audit.diff import diff_snapshots
-    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.snapshots.diff import diff_snapshots
+    from pairkit.audit.snapshots.snapshot import open_snapshot
     from pairkit.errors import PairkitError
 
     try:

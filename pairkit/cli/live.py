@@ -25,7 +25,7 @@ import typer
 from pairkit.cli.take import roots_of, showing_progress
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.data.taken import TakenMarket
     from pairkit.data.tushare import TushareSource
     from pairkit.findings import Finding
@@ -179,7 +179,7 @@ class LiveCheck:
 
     def seals(self) -> str:
         """The market is examined and sealed."""
-        from pairkit.audit.take import seal_market
+        from pairkit.audit.snapshots.from_provider import seal_market
         from pairkit.errors import RunError
 
         if self._market is None:
@@ -190,7 +190,7 @@ class LiveCheck:
 
     def verifies(self) -> str:
         """Every byte of it is checked again, from disk."""
-        from pairkit.audit.snapshot import open_snapshot
+        from pairkit.audit.snapshots.snapshot import open_snapshot
 
         self._snapshot = open_snapshot(self.folder / "live")
         return f"{len(self._snapshot.roots)} roots, every byte as sealed"

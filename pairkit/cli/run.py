@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.config import StrategyConfig
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
@@ -63,7 +63,7 @@ def snapshot_path(name: str, folder: Path) -> Path:
 
 def snapshot_and_pair(name: str, folder: Path, y: str, x: str) -> tuple[Snapshot, PairFrame]:
     """A snapshot given by name or path, and two of its roots aligned; roots may be typed in small letters."""
-    from pairkit.audit.snapshot import open_snapshot
+    from pairkit.audit.snapshots.snapshot import open_snapshot
     from pairkit.market.contracts import same_code
 
     opened = open_snapshot(snapshot_path(name, folder))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 DEMO = "demo"
 
@@ -72,7 +72,7 @@ class Check:
     @property
     def snapshot(self) -> Snapshot:
         """The bundled snapshot, opened once."""
-        from pairkit.audit.snapshot import open_snapshot
+        from pairkit.audit.snapshots.snapshot import open_snapshot
 
         if self._snapshot is None:
             self._snapshot = open_snapshot(self.path)

@@ -14,8 +14,8 @@ from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
 
 if TYPE_CHECKING:
-    from pairkit.audit.listing import SnapshotSummary
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.listing import SnapshotSummary
+    from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.findings import Finding
 
 GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 @snapshot_app.command("list")
 def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> None:
     """List the snapshots, each verified to the last byte."""
-    from pairkit.audit.listing import list_snapshots
+    from pairkit.audit.snapshots.listing import list_snapshots
 
     if not folder.is_dir():
         _give_up(f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.", as_json)
@@ -49,7 +49,7 @@ def verify_command(
     folder: Folder = Path("snapshots"), as_json: Json = False,
 ) -> None:
     """Check every byte of snapshots against their manifests."""
-    from pairkit.audit.listing import list_snapshots, summarise
+    from pairkit.audit.snapshots.listing import list_snapshots, summarise
 
     if snapshots:
         paths = [_place(name, folder) for name in snapshots]
@@ -82,7 +82,7 @@ def import_command(
     folder: Folder = Path("snapshots"), as_json: Json = False,
 ) -> None:
     """Make a snapshot from files, and report what was found in them."""
-    from pairkit.audit.intake import import_files
+    from pairkit.audit.snapshots.from_files import import_files
 
     try:
         snapshot = import_files(paths, name=name, folder=folder, specs_file=specs, mapping_file=mapping,

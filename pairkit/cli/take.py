@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from pairkit.audit.take import Taken
+    from pairkit.audit.snapshots.from_provider import Taken
     from pairkit.data.taken import Step
 
 CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
@@ -40,7 +40,7 @@ def take_command(
     Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken, 3 taken, with errors
     found in what came.
     """
-    from pairkit.audit.take import take_snapshot
+    from pairkit.audit.snapshots.from_provider import take_snapshot
     from pairkit.data.specs_file import read_specs
     from pairkit.data.tushare import TushareSource, read_settings, require_token
     from pairkit.errors import PairkitError

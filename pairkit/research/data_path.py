@@ -26,7 +26,7 @@ from pairkit.research.evidence import Evidence
 from pairkit.research.observed import Array, Observed, words_of
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 Progress = Callable[[int, int], None]
 _PRICES = ("open", "high", "low", "close", "settle", "up_limit", "down_limit")

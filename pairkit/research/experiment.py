@@ -12,7 +12,7 @@ from pairkit.errors import ConfigError
 from pairkit.pair import PairFrame
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]

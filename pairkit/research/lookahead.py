@@ -36,7 +36,7 @@ from pairkit.research.perturb import as_known, perturbed
 from pairkit.run import BacktestRun, run_backtest
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 Progress = Callable[[int, int], None]

@@ -32,7 +32,7 @@ from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 FloatArray = NDArray[np.float64]
 CAVEAT = ("Pairs that share a leg are not independent. bh_pvalue allows for that only where the dependence is positive; "

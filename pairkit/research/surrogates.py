@@ -24,7 +24,7 @@ from pairkit.market.universe import universe
 from pairkit.pair import NO_CONTRACT, Leg, PairFrame, Provenance
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshot import Snapshot
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 FloatArray = NDArray[np.float64]
 Order = NDArray[np.int64]

@@ -10,9 +10,9 @@ from pathlib import Path
 import streamlit as st
 
 from pairkit.audit.check_book import recall
-from pairkit.audit.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.manifest import RunManifest, run_manifest
-from pairkit.audit.snapshot import Snapshot, open_snapshot
+from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
+from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.audit.trials import TrialCount, note_run, reset, tried
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame

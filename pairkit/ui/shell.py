@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pairkit.audit.listing import SnapshotSummary
-from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.snapshots.listing import SnapshotSummary
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.listing import SnapshotSummary, snapshot_paths
 from pairkit.audit.seal import canonical_json, sweep
-from pairkit.audit.snapshot import Snapshot, open_snapshot
+from pairkit.audit.snapshots.listing import SnapshotSummary, snapshot_paths
+from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
 from pairkit.market.contracts import ContractSpec
 from pairkit.ui import runs

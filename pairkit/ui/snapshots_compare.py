@@ -7,9 +7,9 @@ import json
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.diff import SnapshotDiff, diff_snapshots
-from pairkit.audit.listing import SnapshotSummary
-from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.snapshots.diff import SnapshotDiff, diff_snapshots
+from pairkit.audit.snapshots.listing import SnapshotSummary
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.errors import SnapshotError
 from pairkit.ui import runs
 from pairkit.ui.views import escape

@@ -11,9 +11,9 @@ from typing import Any
 
 import streamlit as st
 
-from pairkit.audit.intake import import_files
 from pairkit.audit.seal import check_slug
-from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.snapshots.from_files import import_files
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.data.table_file import SUFFIXES
 from pairkit.data.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.charts.quality import FAULTY, NO_BAR, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.data.quality import faulty_days

@@ -24,7 +24,7 @@ from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
-    from pairkit.audit.take import Taken
+    from pairkit.audit.snapshots.from_provider import Taken
 
 JOB = "take_job"
 EARLIEST = date(1995, 1, 1)
@@ -98,7 +98,7 @@ def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Ru
         return
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> Taken:
-        from pairkit.audit.take import take_snapshot
+        from pairkit.audit.snapshots.from_provider import take_snapshot
         from pairkit.data.tushare import TushareSource, read_settings
 
         return take_snapshot(

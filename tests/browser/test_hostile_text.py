@@ -12,7 +12,7 @@ import pytest
 
 from pairkit.audit import store
 from pairkit.audit.seal import canonical_json, sha256_hex
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.report.page import report_html

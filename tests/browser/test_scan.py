@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.audit.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.market.contracts import bundled_specs
 from tests.browser.conftest import PATIENCE_MS, Server, opened
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from tests.browser.conftest import PATIENCE_MS, ROOT, Explore, Server
 from tests.tushare.server import FaultServer, running
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.audit.take import take_snapshot
+from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.data.specs_file import OwnSpec
 from pairkit.data.take import take
 from pairkit.data.tushare.clock import CHINA

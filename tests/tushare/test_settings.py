@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pairkit.audit.take import take_snapshot
+from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.cli import app
 from pairkit.data.tushare import TushareSource, read_settings, require_token
 from pairkit.data.tushare.clock import Clock

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pairkit.audit.snapshot import open_snapshot
-from pairkit.audit.take import take_snapshot
+from pairkit.audit.snapshots.from_provider import take_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.data.take import take
 from pairkit.data.taken import TakenMarket, with_neighbours
 from pairkit.data.tushare import TushareSource

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from pairkit.data.simulated.demo import write_demo
+from pairkit.audit.snapshots.demo import write_demo
 from pairkit.errors import PairkitError
 
 folder = sys.argv[1] if len(sys.argv) > 1 else "snapshots"

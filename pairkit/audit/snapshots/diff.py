@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairkit.audit.snapshot import Snapshot
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import TRADE_DATE
 
 KEY = ["root", "contract", TRADE_DATE]

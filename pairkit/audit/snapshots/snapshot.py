@@ -1,7 +1,7 @@
 """Snapshots: daily bars of futures contracts, with the terms they trade on, sealed against unnoticed change.
 
 A snapshot is a folder that `write_snapshot` publishes in one step and nobody changes again. `open_snapshot` checks
-every byte of it (`pairkit.audit.verify`) and parses the very bytes that were checked.
+every byte of it (`pairkit.audit.snapshots.verify`) and parses the very bytes that were checked.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pairkit.audit import tables
 from pairkit.audit.runtime import describe_runtime
 from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, refuse_if_taken, sha256_hex, strict_json
-from pairkit.audit.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Progress, Sealed, check_manifest, verify_folder
+from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Progress, Sealed, check_manifest, verify_folder
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
@@ -271,7 +271,7 @@ def write_snapshot(
     folder, name
         Where, and under which name: letters, digits, `.`, `_`, `-`.
     bars, mapping : DataFrame
-        The tables of `pairkit.audit.tables`; dates as datetime64, text missing where null. Without `mapping` the bars
+        The tables of `pairkit.audit.snapshots.tables`; dates as datetime64, text missing where null. Without `mapping` the bars
         are of roots, not contracts.
     specs : iterable of ContractSpec
         Exactly one for each root in `bars`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pairkit._version import __version__
-from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.quality import examine
 from pairkit.data.simulated import SEED, simulate_market
 

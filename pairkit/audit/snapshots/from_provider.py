@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
-from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.quality import examine, examine_grid
 from pairkit.data.source import Source
 from pairkit.data.specs_file import OwnSpec

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
-from pairkit.audit.snapshot import Snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.files import read_bars
 from pairkit.data.quality import examine
 from pairkit.data.specs_file import read_specs

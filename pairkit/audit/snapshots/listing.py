@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairkit.audit.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.errors import SnapshotError
 
 

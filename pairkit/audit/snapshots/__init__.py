@@ -1,0 +1,1 @@
+"""Snapshots: sealed folders of market data, every byte hashed."""
