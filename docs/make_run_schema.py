@@ -7,6 +7,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 if __name__ == "__main__":
     sys.path.insert(0, str(PROJECT))
-    from pairkit.audit.run_shape import schema_text
+    from pairkit.audit.runs.schema import schema_text
 
     (PROJECT / "pairkit" / "audit" / "run_schema.json").write_text(schema_text(), encoding="utf-8")

@@ -21,9 +21,9 @@ _HOMES = {
     "Snapshot": "pairkit.audit.snapshots.snapshot",
     "open_snapshot": "pairkit.audit.snapshots.snapshot",
     "diff_snapshots": "pairkit.audit.snapshots.diff",
-    "run_manifest": "pairkit.audit.manifest",
-    "save_run": "pairkit.audit.manifest",
-    "rerun": "pairkit.audit.rerun",
+    "run_manifest": "pairkit.audit.runs.manifest",
+    "save_run": "pairkit.audit.runs.manifest",
+    "rerun": "pairkit.audit.runs.rerun",
     "calibrate": "pairkit.research.calibrate",
     "overfitting": "pairkit.research.overfitting",
     "placebo": "pairkit.research.placebo",
@@ -47,9 +47,9 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinned by a test
 
 if TYPE_CHECKING:
-    from pairkit.audit.manifest import run_manifest as run_manifest
-    from pairkit.audit.manifest import save_run as save_run
-    from pairkit.audit.rerun import rerun as rerun
+    from pairkit.audit.runs.manifest import run_manifest as run_manifest
+    from pairkit.audit.runs.manifest import save_run as save_run
+    from pairkit.audit.runs.rerun import rerun as rerun
     from pairkit.audit.snapshots.diff import diff_snapshots as diff_snapshots
     from pairkit.audit.snapshots.snapshot import Snapshot as Snapshot
     from pairkit.audit.snapshots.snapshot import open_snapshot as open_snapshot

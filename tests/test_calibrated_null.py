@@ -13,8 +13,9 @@ import rfc8785
 from scipy.special import ndtr
 from statsmodels.tsa.adfvalues import mackinnoncrit
 
-from pairkit.audit.manifest import hash_of, save_run
-from pairkit.audit.rerun import rerun
+from pairkit.audit.runs.compare import input_differences
+from pairkit.audit.runs.manifest import hash_of, save_run
+from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.figure import figure_spec
 from pairkit.charts.words import why_blocked
@@ -22,7 +23,6 @@ from pairkit.config import StrategyConfig
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, NullTable, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
-from pairkit.research.compare import input_differences
 from pairkit.research.sweep import sweep
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts

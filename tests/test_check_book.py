@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pairkit.audit import check_book, store
-from pairkit.audit.check_book import recall, remember
-from pairkit.audit.manifest import checked_manifest, read_manifest, run_manifest
+from pairkit.audit.runs import check_store, store
+from pairkit.audit.runs.check_store import recall, remember
+from pairkit.audit.runs.manifest import checked_manifest, read_manifest, run_manifest
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
@@ -43,7 +43,7 @@ def test_another_run_knows_nothing_of_it(tmp_path, monkeypatch):
     assert recall(pair[:100], CONFIG, folder=tmp_path) == ()
     assert recall(replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path) == ()
     assert recall(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path) == ()
-    monkeypatch.setattr(check_book, "code_hash", lambda: "0" * 64)
+    monkeypatch.setattr(check_store, "code_hash", lambda: "0" * 64)
     assert recall(pair, CONFIG, folder=tmp_path) == ()
 
 
@@ -58,7 +58,7 @@ def test_a_pair_of_no_snapshot_is_not_kept(tmp_path):
 def test_a_damaged_page_counts_as_no_check(tmp_path, damage):
     """It never turns into a passed check, breaks nothing, and the next result is written over it."""
     remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
-    page, = (tmp_path / check_book.FOLDER).iterdir()
+    page, = (tmp_path / check_store.FOLDER).iterdir()
     page.write_bytes(damage)
     assert recall(sealed(), CONFIG, folder=tmp_path) == ()
     remember(sealed(), CONFIG, [FAILED], folder=tmp_path)

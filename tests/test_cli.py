@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 import pairkit
+from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
-from pairkit.audit.trials import tried
 from pairkit.cli import main
 from pairkit.cli.run import config_from_text
 from pairkit.columns import METRICS

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairkit.audit.manifest import run_manifest
+from pairkit.audit.runs.manifest import run_manifest
 from pairkit.run import run_backtest
 from tests.pairs import SEEDS, draw_config, draw_pair
 

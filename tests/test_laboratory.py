@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pairkit.audit.check_book import recall
-from pairkit.audit.trials import tried
+from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.trial_ledger import tried
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError

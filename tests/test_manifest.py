@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import rfc8785
 
-from pairkit.audit import manifest as module
 from pairkit.audit import runtime
-from pairkit.audit.manifest import checked_manifest, run_manifest
-from pairkit.audit.run_shape import schema_text
-from pairkit.audit.run_tables import tables_of
+from pairkit.audit.runs import manifest as module
+from pairkit.audit.runs.manifest import checked_manifest, run_manifest
+from pairkit.audit.runs.schema import schema_text
+from pairkit.audit.runs.tables import tables_of
 from pairkit.audit.runtime import describe_run_runtime
 from pairkit.audit.seal import content_hash
 from pairkit.columns import METRICS, RUN_COLUMNS, TRADE_COLUMNS, names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.check_book import recall
+from pairkit.audit.runs.check_store import recall
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS
 from pairkit.config import StrategyConfig

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit import store
-from pairkit.audit.manifest import run_manifest
-from pairkit.audit.rerun import rerun
+from pairkit.audit.runs import store
+from pairkit.audit.runs.manifest import run_manifest
+from pairkit.audit.runs.rerun import rerun
+from pairkit.audit.runs.store import SavedRun
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.audit.store import SavedRun
 from pairkit.config import StrategyConfig
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import runs_page, runs_save, views
@@ -143,7 +143,7 @@ def test_a_run_that_does_not_come_out_again_is_told_with_the_place(saved, monkey
     """Another code gives another equity: the first column, row and both values stand on the page."""
     from dataclasses import replace
 
-    from pairkit.audit import rerun as module
+    from pairkit.audit.runs import rerun as module
 
     def other(pair, config):
         run = run_backtest(pair, config)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pairkit.attribution import attribute, by_year
-from pairkit.audit.manifest import run_manifest
+from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.columns import METRICS, TRADE_COLUMNS, names

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 import rfc8785
 
-from pairkit.audit import rerun as module
-from pairkit.audit.differences import numbers_apart
-from pairkit.audit.manifest import hash_of, read_manifest, run_manifest, save_run
-from pairkit.audit.rerun import rerun
-from pairkit.audit.run_tables import table_file, to_frame, to_parquet
+from pairkit.audit.runs import rerun as module
+from pairkit.audit.runs.diff import numbers_apart
+from pairkit.audit.runs.manifest import hash_of, read_manifest, run_manifest, save_run
+from pairkit.audit.runs.rerun import rerun
+from pairkit.audit.runs.tables import table_file, to_frame, to_parquet
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError, RunError, SnapshotError

@@ -12,13 +12,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pairkit.audit import seal, store
-from pairkit.audit.manifest import run_manifest
-from pairkit.audit.rerun import rerun
+from pairkit.audit import seal
+from pairkit.audit.runs import store
+from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
+from pairkit.audit.runs.manifest import run_manifest
+from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
-from pairkit.research.compare import first_difference, input_differences, metric_table, why
 from pairkit.run import BacktestRun, run_backtest
 from tests.test_cli import PROJECT
 

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from pairkit.audit import trials as module
-from pairkit.audit.manifest import checked_manifest, run_manifest
+from pairkit.audit.runs import trial_ledger as module
+from pairkit.audit.runs.manifest import checked_manifest, run_manifest
+from pairkit.audit.runs.trial_ledger import FILE, note_run, note_scan, note_sweep, reset, tried, tried_pairs
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.audit.trials import FILE, note_run, note_scan, note_sweep, reset, tried, tried_pairs
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError
 from pairkit.metrics import measure
@@ -328,7 +328,7 @@ def test_a_ledger_from_before_scans_goes_on(pair, table, tmp_path):
 
 def test_the_commands_scan_and_trials_tell(cli, tmp_path, monkeypatch):  # noqa: F811
     """`scan` is counted, and `trials list` names the number with a pair of it."""
-    from pairkit.audit.trials import note_run as note
+    from pairkit.audit.runs.trial_ledger import note_run as note
 
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     assert cli("scan", "demo", "--roots", "RB,HC,TA", "--dir", PROJECT / "snapshots").code == 0

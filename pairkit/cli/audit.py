@@ -45,7 +45,7 @@ def audit_command(
 ) -> None:
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
-    from pairkit.audit.trials import note_run
+    from pairkit.audit.runs.trial_ledger import note_run
     from pairkit.research.experiment import Case
     from pairkit.research.laboratory import EXPERIMENTS, experiment_of
     from pairkit.run import run_backtest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pairkit.audit.rerun import Rerun
+    from pairkit.audit.runs.rerun import Rerun
 
 MOST_SHOWN = 10
 
@@ -20,7 +20,7 @@ def rerun_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
     """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or told."""
-    from pairkit.audit.rerun import rerun
+    from pairkit.audit.runs.rerun import rerun
     from pairkit.errors import PairkitError
 
     try:

@@ -32,9 +32,9 @@ def run_command(
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
-    from pairkit.audit.check_book import recall
-    from pairkit.audit.manifest import run_manifest, save_run
-    from pairkit.audit.trials import note_run, tried
+    from pairkit.audit.runs.check_store import recall
+    from pairkit.audit.runs.manifest import run_manifest, save_run
+    from pairkit.audit.runs.trial_ledger import note_run, tried
     from pairkit.run import run_backtest
 
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
@@ -110,7 +110,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
     from rich.console import Console
     from rich.table import Table
 
-    from pairkit.audit.manifest import USUAL_FOLDER
+    from pairkit.audit.runs.manifest import USUAL_FOLDER
     from pairkit.columns import METRICS, unit_in
     from pairkit.display import weakness
 

@@ -29,8 +29,8 @@ def scan_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")] = False,
 ) -> None:
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
+    from pairkit.audit.runs.trial_ledger import note_scan
     from pairkit.audit.snapshots.snapshot import open_snapshot
-    from pairkit.audit.trials import note_scan
     from pairkit.market.contracts import same_code
     from pairkit.research.scan import scan
 

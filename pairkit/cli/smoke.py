@@ -100,7 +100,7 @@ class Check:
 
     def draws(self) -> str:
         """The chart, a trace, the report and the manifest of a run."""
-        from pairkit.audit.manifest import run_manifest
+        from pairkit.audit.runs.manifest import run_manifest
         from pairkit.charts import plot_run
         from pairkit.report import write_report
         from pairkit.run import run_backtest
@@ -146,7 +146,7 @@ class Check:
 
     def reruns(self) -> str:
         """A new process makes the first pair's run again from its manifest, to the byte."""
-        from pairkit.audit.manifest import save_run
+        from pairkit.audit.runs.manifest import save_run
         from pairkit.errors import RunError
         from pairkit.run import run_backtest
 

@@ -35,7 +35,7 @@ def sweep_command(
 ) -> None:
     """Backtest many configs of the pair Y-X. Ctrl-C stops early and keeps what is done (exit code 2)."""
     config, space = config_from_text(settings or []), space_from_text(vary)
-    from pairkit.audit.trials import note_sweep
+    from pairkit.audit.runs.trial_ledger import note_sweep
     from pairkit.errors import ConfigError
     from pairkit.research.sweep import sweep
 

@@ -18,7 +18,7 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON and nothing else.")] = False,
 ) -> None:
     """Count the configs tried on each pair, by pages and commands."""
-    from pairkit.audit.trials import tried_pairs
+    from pairkit.audit.runs.trial_ledger import tried_pairs
 
     found = tried_pairs()
     if as_json:
@@ -45,7 +45,7 @@ def reset_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")] = False,
 ) -> None:
     """Forget the trials of a pair; that they were forgotten stays on record."""
-    from pairkit.audit.trials import reset
+    from pairkit.audit.runs.trial_ledger import reset
 
     done = reset(snapshot_and_pair(snapshot, directory, y, x)[1])
     if as_json:

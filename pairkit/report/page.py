@@ -18,7 +18,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from pairkit.attribution import PARTS, attribute, by_year
-from pairkit.audit.manifest import RunManifest, changed_settings, run_manifest, write_whole
+from pairkit.audit.runs.manifest import RunManifest, changed_settings, run_manifest, write_whole
 from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import weakness
@@ -33,7 +33,7 @@ from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
 from pairkit.trading.reversion import target_exits_told
 
 if TYPE_CHECKING:
-    from pairkit.audit.trials import TrialCount
+    from pairkit.audit.runs.trial_ledger import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 

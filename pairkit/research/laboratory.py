@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pairkit.audit.check_book import remember
-from pairkit.audit.trials import note_run, tried
+from pairkit.audit.runs.check_store import remember
+from pairkit.audit.runs.trial_ledger import note_run, tried
 from pairkit.checks import CheckName
 from pairkit.errors import ConfigError, DataError, RunError
 from pairkit.research.experiment import Cancelled, Case, Checked, Experiment, Option, Progress, Settings

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pairkit.audit.check_book import recall
-from pairkit.audit.manifest import RunManifest, run_manifest
+from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.manifest import RunManifest, run_manifest
+from pairkit.audit.runs.trial_ledger import TrialCount, note_run, reset, tried
 from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
-from pairkit.audit.trials import TrialCount, note_run, reset, tried
 from pairkit.config import StrategyConfig
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.rerun import rebuild
-from pairkit.audit.store import SavedRun
+from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
+from pairkit.audit.runs.rerun import rebuild
+from pairkit.audit.runs.store import SavedRun
 from pairkit.charts.words import plain
 from pairkit.errors import PairkitError
-from pairkit.research.compare import first_difference, input_differences, metric_table, why
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import runs, views
 from pairkit.ui.exports import QUIET

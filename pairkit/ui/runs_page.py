@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit import store
-from pairkit.audit.manifest import changed_settings
-from pairkit.audit.rerun import rerun
-from pairkit.audit.store import SavedRun
+from pairkit.audit.runs import store
+from pairkit.audit.runs.manifest import changed_settings
+from pairkit.audit.runs.rerun import rerun
+from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError

@@ -7,9 +7,9 @@ import zipfile
 
 import streamlit as st
 
-from pairkit.audit import store
-from pairkit.audit.check_book import recall
-from pairkit.audit.run_tables import tables_of, to_parquet
+from pairkit.audit.runs import store
+from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.errors import RunError
 from pairkit.report import report_html
 from pairkit.run import BacktestRun

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pairkit.audit.runs.trial_ledger import note_scan
 from pairkit.audit.snapshots.snapshot import Snapshot
-from pairkit.audit.trials import note_scan
 from pairkit.charts.scan import SHOWN, matrix
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import SCAN_COLUMNS

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.trials import TrialCount, note_sweep, tried
+from pairkit.audit.runs.trial_ledger import TrialCount, note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS, MONEY

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pairkit.audit import store
+from pairkit.audit.runs import store
 from pairkit.audit.seal import canonical_json, sha256_hex
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig

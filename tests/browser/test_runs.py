@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from pairkit.audit.store import delete, list_runs
+from pairkit.audit.runs.store import delete, list_runs
 from tests.browser.conftest import PATIENCE_MS
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-from pairkit.audit.check_book import recall
+from pairkit.audit.runs.check_store import recall
 from pairkit.checks import CHECKS, CheckResult, Verdict
 from pairkit.run import BacktestRun
 

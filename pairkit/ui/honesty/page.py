@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.check_book import recall
+from pairkit.audit.runs.check_store import recall
 from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckName, CheckResult
 from pairkit.research.experiment import Case, Checked, Experiment, Option

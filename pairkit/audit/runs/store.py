@@ -29,8 +29,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairkit._files import read_whole
-from pairkit.audit.manifest import RunManifest, checked_manifest, run_manifest
-from pairkit.audit.run_tables import MAX_TABLE_BYTES, TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
+from pairkit.audit.runs.manifest import RunManifest, checked_manifest, run_manifest
+from pairkit.audit.runs.tables import MAX_TABLE_BYTES, TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
 from pairkit.audit.seal import MAX_JSON_BYTES, TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.metrics import BARS_A_YEAR
@@ -38,7 +38,7 @@ from pairkit.metrics import BARS_A_YEAR
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pairkit.audit.trials import TrialCount
+    from pairkit.audit.runs.trial_ledger import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 

@@ -19,8 +19,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from pairkit._files import read_whole
-from pairkit.audit.run_shape import SCHEMA, Manifest
-from pairkit.audit.run_tables import describe, hashable, table_file, tables_of, to_parquet
+from pairkit.audit.runs.schema import SCHEMA, Manifest
+from pairkit.audit.runs.tables import describe, hashable, table_file, tables_of, to_parquet
 from pairkit.audit.runtime import describe_run_runtime
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, content_hash, sha256_hex, strict_json
 from pairkit.columns import TRADE_DATE
@@ -31,7 +31,7 @@ from pairkit.pair import Leg
 from pairkit.rules import RULES
 
 if TYPE_CHECKING:
-    from pairkit.audit.trials import TrialCount
+    from pairkit.audit.runs.trial_ledger import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun

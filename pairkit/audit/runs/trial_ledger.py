@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import orjson
 
-from pairkit.audit.manifest import bars_of
-from pairkit.audit.store import runs_folder
+from pairkit.audit.runs.manifest import bars_of
+from pairkit.audit.runs.store import runs_folder
 from pairkit.errors import RunError
 from pairkit.metrics import AT, BARS_A_YEAR, best_by_luck, measure_many
 
