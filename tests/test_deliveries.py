@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.columns import BAR_COLUMNS
 from pairkit.columns import names as names_of
-from pairkit.data.files import read_bars
+from pairkit.data.files.read import read_bars
 from pairkit.data.quality import examine_leg
 from pairkit.errors import DataError
 from pairkit.market.contracts import bundled_spec

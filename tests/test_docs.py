@@ -19,7 +19,7 @@ from pairkit import columns, errors
 from pairkit.cli import app
 from pairkit.columns import TRADE_DATE
 from pairkit.config import SETTINGS
-from pairkit.data.spellings import spellings_of
+from pairkit.data.files.aliases import spellings_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCS = PROJECT / "docs"

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from pairkit.audit.snapshots.from_files import import_files
-from pairkit.data import files, table_file
-from pairkit.data.files import read_bars
+from pairkit.data.files import read, table
+from pairkit.data.files.aliases import CellError, meaning_of_heading, read_code, read_date, read_number
+from pairkit.data.files.read import read_bars
 from pairkit.data.specs_file import OwnSpec
-from pairkit.data.spellings import CellError, meaning_of_heading, read_code, read_date, read_number
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec, bundled_specs
 from tests.small_market import small_market
@@ -991,7 +991,7 @@ def test_a_calendar_that_does_not_fit_is_refused(write, text, says):
 def test_files_are_limited_together_before_one_is_read(write, monkeypatch):
     """Two files within the limit each, and beyond it together."""
     paths = [write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")]
-    monkeypatch.setattr(table_file, "MAX_ROWS", 5)
+    monkeypatch.setattr(table, "MAX_ROWS", 5)
     assert len(read_bars(paths[0]).bars) == 3
     monkeypatch.setattr(files, "read_rows", lambda *_: pytest.fail("a file was read"))
     with pytest.raises(DataError, match="the files together: 8 rows; at most 5 are accepted"):

@@ -13,10 +13,10 @@ import pytest
 
 from pairkit.audit.snapshots import tables
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.data import table_file
-from pairkit.data.files import read_bars
-from pairkit.data.parquet_pages import unpacked_bytes
-from pairkit.data.uploads import Upload
+from pairkit.data.files import table
+from pairkit.data.files.parquet_guard import unpacked_bytes
+from pairkit.data.files.read import read_bars
+from pairkit.data.files.uploads import Upload
 from pairkit.errors import DataError, SnapshotError
 
 ROWS = 20_000
@@ -65,7 +65,7 @@ def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused_before_it_i
     honest, raised = varint(footer(raw).row_group(0).column(0).statistics.num_values * 8 + 8), varint(1_000_000)
     place = next(at for at in range(4, 40) if raw[at : at + 1] == b"\x15" and raw[at + 3] == honest[2] and raw[at + 2] >= 128)
     lying = raw[: place + 1] + raised + raw[place + 1 + len(raised) :]
-    monkeypatch.setattr(table_file, "MAX_UNPACKED_BYTES", 500_000)
+    monkeypatch.setattr(table, "MAX_UNPACKED_BYTES", 500_000)
     with pytest.raises(DataError, match=r"first column|no column|date"):  # read, and found to be no table of bars
         read_bars([Upload("RB.parquet", raw)])
     assert footer(lying).row_group(0).total_byte_size < 500_000
@@ -152,13 +152,13 @@ def test_the_tables_of_a_snapshot_are_limited_together(monkeypatch, limit):
     """Each within the limit, all three beyond it; rows that a run length makes of nothing count as what they unpack to."""
     bars = written(sealed_bars(), store_schema=False)
     files = small_files(bars)
-    alone = getattr(table_file.parquet_extent("bars", bars), limit)
+    alone = getattr(table.parquet_extent("bars", bars), limit)
     monkeypatch.setattr(tables, "MOST", tables.MOST._replace(**{limit: alone + 100}))
     tables.refuse_huge(files)
     files["calendar.parquet"] = written(pa.table({"trade_date": pa.array(range(200), pa.int32()).cast(pa.date32())}))
     with pytest.raises(SnapshotError, match="the files together"):
         tables.refuse_huge(files)
-    assert table_file.parquet_extent("bars", bars).unpacked_bytes >= 2000 * len(tables.BARS) * 8
+    assert table.parquet_extent("bars", bars).unpacked_bytes >= 2000 * len(tables.BARS) * 8
 
 
 def test_metadata_of_another_program_that_lies_changes_nothing():

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.data import table_file, uploads
-from pairkit.data.files import read_bars
-from pairkit.data.uploads import MAX_FILES, Upload, check_uploads
+from pairkit.data.files import table, uploads
+from pairkit.data.files.read import read_bars
+from pairkit.data.files.uploads import MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError, SnapshotError
 from pairkit.market.contracts import bundled_spec
 from pairkit.ui.snapshots_import import import_uploads
@@ -132,7 +132,7 @@ def test_a_parquet_that_unpacks_to_too_much_is_refused_before_it_is_decoded(monk
     ("MAX_ROWS", "rows"), ("MAX_CELLS", "cells"), ("MAX_UNPACKED_BYTES", "bytes when unpacked")])
 def test_each_limit_of_a_table_is_kept(monkeypatch, limit, says):
     """With the limit lowered to one, an ordinary file is refused by it."""
-    monkeypatch.setattr(table_file, limit, 1)
+    monkeypatch.setattr(table, limit, 1)
     with pytest.raises(DataError, match=says):
         read_bars([Upload("RB.parquet", parquet(date=DAYS, close=[1.0] * 4))])
 
@@ -178,7 +178,7 @@ def test_values_that_cannot_be_are_refused_by_column(column, cells):
 
 def test_a_csv_with_too_many_rows_is_refused(monkeypatch):
     """Rows are counted before they are split into cells."""
-    monkeypatch.setattr(table_file, "MAX_ROWS", 2)
+    monkeypatch.setattr(table, "MAX_ROWS", 2)
     with pytest.raises(DataError, match="3 rows"):
         read_bars([Upload("RB.csv", BARS)])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pairkit.data.uploads import Given, Upload, bytes_of
+from pairkit.data.files.uploads import Given, Upload, bytes_of
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, bundled_specs
 

@@ -14,8 +14,8 @@ import streamlit as st
 from pairkit.audit.seal import check_slug
 from pairkit.audit.snapshots.from_files import import_files
 from pairkit.audit.snapshots.snapshot import Snapshot
-from pairkit.data.table_file import SUFFIXES
-from pairkit.data.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
+from pairkit.data.files.table import SUFFIXES
+from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError
 from pairkit.ui import runs
 from pairkit.ui.snapshots import NOTICE, SHOW_NEXT

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
-from pairkit.data.files import read_bars
+from pairkit.data.files.read import read_bars
+from pairkit.data.files.uploads import Given
 from pairkit.data.quality import examine
 from pairkit.data.specs_file import read_specs
-from pairkit.data.uploads import Given
 
 
 def import_files(

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
-from pairkit.data.table_file import MAX_COLUMNS, MAX_UNPACKED_BYTES, Extent, parquet_extent, parquet_table, refuse_huge_together
+from pairkit.data.files.table import MAX_COLUMNS, MAX_UNPACKED_BYTES, Extent, parquet_extent, parquet_table, refuse_huge_together
 from pairkit.errors import DataError, SnapshotError
 
 Codes = NDArray[np.int64]

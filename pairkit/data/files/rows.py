@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
-from pairkit.data.spellings import (
+from pairkit.data.files.aliases import (
     CHINA,
     CLOCK,
     CODE,
@@ -42,7 +42,7 @@ from pairkit.data.spellings import (
     split_lots,
     with_decimal_point,
 )
-from pairkit.data.table_file import OF_CALENDARS, CellTable, read_table, text_of
+from pairkit.data.files.table import OF_CALENDARS, CellTable, read_table, text_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.deliveries import read_name

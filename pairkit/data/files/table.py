@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pairkit.data.parquet_pages import page_sizes
-from pairkit.data.spellings import INDEX, meaning_of_heading
+from pairkit.data.files.aliases import INDEX, meaning_of_heading
+from pairkit.data.files.parquet_guard import page_sizes
 from pairkit.errors import DataError
 
 if TYPE_CHECKING:

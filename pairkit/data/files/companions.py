@@ -21,7 +21,7 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
     Parameters
     ----------
     chosen : DataFrame
-        `file, row, root, trade_date, contract`, as `pairkit.data.rows.read_named` reads it, contracts named as in the bars.
+        `file, row, root, trade_date, contract`, as `pairkit.data.files.rows.read_named` reads it, contracts named as in the bars.
     bars : DataFrame
         `root, contract, trade_date`.
     findings : list of Finding

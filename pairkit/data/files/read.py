@@ -1,7 +1,7 @@
 """Daily bars from CSV and Parquet files: one file per root, or one long table; root level or contract level.
 
-1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.table_file`). Then each
-   is read as a table of cells; its headings are recognised (`pairkit.data.rows`).
+1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.files.table`). Then each
+   is read as a table of cells; its headings are recognised (`pairkit.data.files.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
 3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
    (`pairkit.data.terms`).
@@ -28,13 +28,13 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import TRADE_DATE
-from pairkit.data.beside import SHOWN, days_finding, fit_mapping, sessions_of
+from pairkit.data.files.companions import SHOWN, days_finding, fit_mapping, sessions_of
+from pairkit.data.files.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
+from pairkit.data.files.table import SUFFIXES, Extent, extent_of, has_headings_of_bars, read_table, refuse_huge_together
+from pairkit.data.files.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.data.quality import examine_grid, examine_leg
-from pairkit.data.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
 from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
-from pairkit.data.table_file import SUFFIXES, Extent, extent_of, has_headings_of_bars, read_table, refuse_huge_together
 from pairkit.data.terms import combine_terms
-from pairkit.data.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs

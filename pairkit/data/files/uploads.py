@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from pairkit._files import read_whole
-from pairkit.data.table_file import SUFFIXES
+from pairkit.data.files.table import SUFFIXES
 from pairkit.errors import DataError
 
 MAX_FILES = 100

@@ -1,0 +1,1 @@
+"""Files of bars and of specs as other programs write them."""
