@@ -26,7 +26,7 @@ from pairkit.cli.take import roots_of, showing_progress
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
-    from pairkit.data.taken import TakenMarket
+    from pairkit.data.provider.market import TakenMarket
     from pairkit.data.tushare import TushareSource
     from pairkit.findings import Finding
 
@@ -167,7 +167,7 @@ class LiveCheck:
 
     def bars(self) -> str:
         """Specs, mapping and bars of the two roots."""
-        from pairkit.data.take import take
+        from pairkit.data.provider.download import take
 
         with showing_progress(quiet=self.quiet) as progress:
             self._market = take(self.source, self.roots, *self.days, progress=progress)

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.from_provider import Taken
-    from pairkit.data.taken import Step
+    from pairkit.data.provider.market import Step
 
 CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
 _DAYS = ["%Y-%m-%d", "%Y%m%d"]

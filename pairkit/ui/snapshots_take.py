@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
-from pairkit.data.take import Rule
-from pairkit.data.taken import exchanges_of
+from pairkit.data.provider.download import Rule
+from pairkit.data.provider.market import exchanges_of
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.data.source import Answer
+from pairkit.data.provider.source import Answer
 from pairkit.data.tushare import TushareSource
 from pairkit.errors import SourceError
 from pairkit.findings import Finding

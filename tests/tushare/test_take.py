@@ -11,8 +11,8 @@ import pytest
 
 from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.data.take import take
-from pairkit.data.taken import TakenMarket, with_neighbours
+from pairkit.data.provider.download import take
+from pairkit.data.provider.market import TakenMarket, with_neighbours
 from pairkit.data.tushare import TushareSource
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, SnapshotError, TransportError
 from pairkit.market.rolls import leg_table

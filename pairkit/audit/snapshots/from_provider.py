@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
+from pairkit.data.provider.download import Rule, take
+from pairkit.data.provider.market import Step, TakenMarket
+from pairkit.data.provider.source import Source
 from pairkit.data.quality import examine, examine_grid
-from pairkit.data.source import Source
 from pairkit.data.specs_file import OwnSpec
-from pairkit.data.take import Rule, take
-from pairkit.data.taken import Step, TakenMarket
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def take_snapshot(
     Parameters
     ----------
     source, roots, start, end, rule, user_specs, progress, cancelled
-        As `pairkit.data.take.take` has them.
+        As `pairkit.data.provider.download.take` has them.
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
 

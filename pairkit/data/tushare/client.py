@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import tenacity
 
-from pairkit.data.source import Answer
+from pairkit.data.provider.source import Answer
 from pairkit.data.tushare.breaker import Breaker
 from pairkit.data.tushare.cache import AnswerCache, Entry, Question
 from pairkit.data.tushare.cells import joined, subject, typed

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pairkit.data.source import (
+from pairkit.data.provider.source import (
     BAR_COLUMNS,
     LIMIT_COLUMNS,
     LISTING_COLUMNS,

@@ -1,0 +1,1 @@
+"""Downloads from a provider of market data."""
