@@ -21,7 +21,7 @@ from pairkit.audit.snapshots.from_files import import_files
 from pairkit.data.files import read, table
 from pairkit.data.files.aliases import CellError, meaning_of_heading, read_code, read_date, read_number
 from pairkit.data.files.read import read_bars
-from pairkit.data.specs_file import OwnSpec
+from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec, bundled_specs
 from tests.small_market import small_market

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from pairkit.data.files.uploads import Upload
-from pairkit.data.provenance import Provided
 from pairkit.data.quality import examine_grid
-from pairkit.data.specs_file import FEES, TERMS, OwnSpec, read_specs
-from pairkit.data.terms import combine_terms
+from pairkit.data.terms.combine import combine_terms
+from pairkit.data.terms.from_provider import Provided
+from pairkit.data.terms.specs_file import FEES, TERMS, OwnSpec, read_specs
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, OlderTerm, bundled_spec
 

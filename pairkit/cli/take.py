@@ -41,7 +41,7 @@ def take_command(
     found in what came.
     """
     from pairkit.audit.snapshots.from_provider import take_snapshot
-    from pairkit.data.specs_file import read_specs
+    from pairkit.data.terms.specs_file import read_specs
     from pairkit.data.tushare import TushareSource, read_settings, require_token
     from pairkit.errors import PairkitError
     from pairkit.market.universe import universe_roots

@@ -13,7 +13,7 @@ import pytest
 
 from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.data.provider.download import take
-from pairkit.data.specs_file import OwnSpec
+from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.tushare.clock import CHINA
 from pairkit.errors import DataError, IncompleteAnswerError, MalformedAnswerError, PairkitError, SourceError
 from pairkit.market.contracts import bundled_spec

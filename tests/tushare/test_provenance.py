@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from pairkit.data.provenance import lot_in_quote_units, read_terms, tick_of_text
+from pairkit.data.terms.from_provider import lot_in_quote_units, read_terms, tick_of_text
 
 
 def listing(

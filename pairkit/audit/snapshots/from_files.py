@@ -12,7 +12,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.files.read import read_bars
 from pairkit.data.files.uploads import Given
 from pairkit.data.quality import examine
-from pairkit.data.specs_file import read_specs
+from pairkit.data.terms.specs_file import read_specs
 
 
 def import_files(

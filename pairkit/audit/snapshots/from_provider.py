@@ -14,7 +14,7 @@ from pairkit.data.provider.download import Rule, take
 from pairkit.data.provider.market import Step, TakenMarket
 from pairkit.data.provider.source import Source
 from pairkit.data.quality import examine, examine_grid
-from pairkit.data.specs_file import OwnSpec
+from pairkit.data.terms.specs_file import OwnSpec
 
 
 @dataclass(frozen=True, eq=False)

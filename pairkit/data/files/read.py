@@ -4,7 +4,7 @@
    is read as a table of cells; its headings are recognised (`pairkit.data.files.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
 3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
-   (`pairkit.data.terms`).
+   (`pairkit.data.terms.combine`).
 4. The rows of all files are put in order. A row that repeats another exactly is dropped, and one that contradicts
    another refuses the import.
 5. Contract-level bars get a mapping: the user's own, or the contract that each day names, or else the one with the most open
@@ -33,8 +33,8 @@ from pairkit.data.files.rows import NUMBERS, names_known_root, read_days, read_n
 from pairkit.data.files.table import SUFFIXES, Extent, extent_of, has_headings_of_bars, read_table, refuse_huge_together
 from pairkit.data.files.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.data.quality import examine_grid, examine_leg
-from pairkit.data.specs_file import OwnSpec, own_specs, refuse_unknown
-from pairkit.data.terms import combine_terms
+from pairkit.data.terms.combine import combine_terms
+from pairkit.data.terms.specs_file import OwnSpec, own_specs, refuse_unknown
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs

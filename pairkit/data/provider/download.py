@@ -23,14 +23,14 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
-from pairkit.data.provenance import read_terms
 from pairkit.data.provider.mapping_checks import checked_mapping
 from pairkit.data.provider.market import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
 from pairkit.data.provider.plausibility import refuse_out_of_step, without_impossible
 from pairkit.data.provider.source import TERMS_COLUMNS, Answer, Source
 from pairkit.data.quality import examine_leg
-from pairkit.data.specs_file import OwnSpec
-from pairkit.data.terms import combine_terms
+from pairkit.data.terms.combine import combine_terms
+from pairkit.data.terms.from_provider import read_terms
+from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec

@@ -1,7 +1,7 @@
 """What a provider says of a contract's terms, read from its words: lot size in quote units, tick, fees, margin.
 
 A figure that is absent, or that cannot be what it claims, is passed over, and the reason is kept. What then comes from
-elsewhere is decided in `pairkit.data.terms`.
+elsewhere is decided in `pairkit.data.terms.combine`.
 """
 
 from __future__ import annotations

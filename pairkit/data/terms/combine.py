@@ -18,9 +18,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pairkit.data.provenance import Provided
 from pairkit.data.provider.plausibility import compared, refuse_far, refuse_terms
-from pairkit.data.specs_file import FEES, TERMS, OwnSpec
+from pairkit.data.terms.from_provider import Provided
+from pairkit.data.terms.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs

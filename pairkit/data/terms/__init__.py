@@ -1,0 +1,1 @@
+"""Contract terms: where each field comes from."""
