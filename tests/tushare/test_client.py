@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from pairkit import errors
 from pairkit.data.tushare.breaker import Breaker
 from pairkit.data.tushare.cache import STALE_TMP_SECONDS, AnswerCache, Entry, Question
-from pairkit.data.tushare.cells import typed
 from pairkit.data.tushare.client import ATTEMPTS, DEADLINE_SECONDS, TushareClient
-from pairkit.data.tushare.interfaces import FUT_DAILY, FUT_MAPPING, main_code
+from pairkit.data.tushare.endpoints import FUT_DAILY, FUT_MAPPING, main_code
+from pairkit.data.tushare.errors import error_of
 from pairkit.data.tushare.pacing import Pacer
-from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.parse import typed
+from pairkit.data.tushare.sdk import Seam
 from pairkit.data.tushare.settings import TushareSettings
-from pairkit.data.tushare.words import error_of
 from pairkit.errors import SourceError
 from tests.tushare.conftest import FakeClock, settings_for, source_for
 from tests.tushare.market import market

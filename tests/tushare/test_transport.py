@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import requests
 
-from pairkit.data.tushare.seam import Seam, without_token
+from pairkit.data.tushare.sdk import Seam, without_token
 from pairkit.data.tushare.transport import BoundedRequests, BoundExceededError
 from pairkit.errors import RefusedRequestError, TransportError
 from tests.tushare.conftest import settings_for

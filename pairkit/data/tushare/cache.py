@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import rfc8785
 
 from pairkit._files import read_whole
-from pairkit.data.tushare.interfaces import Interface
+from pairkit.data.tushare.endpoints import Interface
 from pairkit.findings import Finding
 
 FORMAT = "pairkit.tushare/2"  # of the tables: raise it when cells are read otherwise

@@ -22,11 +22,11 @@ import tenacity
 from pairkit.data.provider.source import Answer
 from pairkit.data.tushare.breaker import Breaker
 from pairkit.data.tushare.cache import AnswerCache, Entry, Question
-from pairkit.data.tushare.cells import joined, subject, typed
 from pairkit.data.tushare.clock import Clock
-from pairkit.data.tushare.interfaces import Interface
+from pairkit.data.tushare.endpoints import Interface
 from pairkit.data.tushare.pacing import Pacer, shared_pacer
-from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.parse import joined, subject, typed
+from pairkit.data.tushare.sdk import Seam
 from pairkit.data.tushare.settings import TushareSettings, cache_folder
 from pairkit.errors import (
     CancelledError,

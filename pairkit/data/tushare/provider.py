@@ -19,10 +19,9 @@ from pairkit.data.provider.source import (
     Answer,
 )
 from pairkit.data.tushare.cache import AnswerCache
-from pairkit.data.tushare.cells import joined
 from pairkit.data.tushare.client import TushareClient
 from pairkit.data.tushare.clock import PUBLISHED, Clock
-from pairkit.data.tushare.interfaces import (
+from pairkit.data.tushare.endpoints import (
     FT_LIMIT,
     FUT_BASIC,
     FUT_DAILY,
@@ -35,7 +34,8 @@ from pairkit.data.tushare.interfaces import (
     plain_name,
     ts_code,
 )
-from pairkit.data.tushare.seam import Seam
+from pairkit.data.tushare.parse import joined
+from pairkit.data.tushare.sdk import Seam
 from pairkit.data.tushare.settings import TushareSettings, read_settings
 from pairkit.errors import IncompleteAnswerError, MalformedAnswerError, SourceError
 from pairkit.findings import Finding

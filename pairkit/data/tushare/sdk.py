@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from pairkit.data.tushare.errors import error_of
 from pairkit.data.tushare.settings import TushareSettings, require_token
-from pairkit.data.tushare.words import error_of
 from pairkit.errors import MalformedAnswerError, RefusedRequestError, SourceError, TransportError
 
 _TRY_AGAIN = "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."

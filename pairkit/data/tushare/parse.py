@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairkit.data.tushare.interfaces import Interface, Kind
+from pairkit.data.tushare.endpoints import Interface, Kind
 from pairkit.errors import MalformedAnswerError
 from pairkit.findings import Finding
 
