@@ -28,7 +28,7 @@ _HOMES = {
     "overfitting": "pairkit.research.overfitting",
     "placebo": "pairkit.research.placebo",
     "sweep": "pairkit.research.sweep",
-    "audit_lookahead": "pairkit.research.lookahead",
+    "audit_lookahead": "pairkit.research.lookahead.audit",
     "walk_forward": "pairkit.research.walk_forward",
     "realism_ladder": "pairkit.research.realism",
     "scan": "pairkit.research.scan",
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from pairkit.report.page import write_report as write_report
     from pairkit.research.calibrate import calibrate as calibrate
     from pairkit.research.glitches import glitch_stress as glitch_stress
-    from pairkit.research.lookahead import audit_lookahead as audit_lookahead
+    from pairkit.research.lookahead.audit import audit_lookahead as audit_lookahead
     from pairkit.research.overfitting import overfitting as overfitting
     from pairkit.research.placebo import placebo as placebo
     from pairkit.research.realism import realism_ladder as realism_ladder

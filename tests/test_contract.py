@@ -13,7 +13,7 @@ from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig, hedge_model_names
 from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame
-from pairkit.research.perturb import perturbed
+from pairkit.research.lookahead.perturb import perturbed
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, with_contracts
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair, spec

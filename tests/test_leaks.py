@@ -18,8 +18,8 @@ from statsmodels.tsa.stattools import adfuller
 from pairkit.config import StrategyConfig
 from pairkit.findings import Finding
 from pairkit.pair import Leg, PairFrame, Provenance
-from pairkit.research.lookahead import LookaheadProof, audit_lookahead
-from pairkit.research.observed import observe
+from pairkit.research.lookahead.audit import LookaheadProof, audit_lookahead
+from pairkit.research.lookahead.outputs import observe
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
 from tests.pairs import build_pair, draw_config, draw_pair

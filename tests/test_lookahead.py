@@ -16,12 +16,12 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.pair import pair_from_frames
-from pairkit.research.boundaries import boundaries
-from pairkit.research.data_path import trace_data_path
-from pairkit.research.evidence import PROOF_COLUMNS
-from pairkit.research.lookahead import audit_lookahead
-from pairkit.research.observed import first_difference, observe
-from pairkit.research.perturb import PRICES, perturbed
+from pairkit.research.lookahead.audit import audit_lookahead
+from pairkit.research.lookahead.comparison import PROOF_COLUMNS
+from pairkit.research.lookahead.cut_points import boundaries
+from pairkit.research.lookahead.data_path import trace_data_path
+from pairkit.research.lookahead.outputs import first_difference, observe
+from pairkit.research.lookahead.perturb import PRICES, perturbed
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 from tests.test_cli import PROJECT

@@ -15,7 +15,7 @@ from pairkit.charts.realism import figures
 from pairkit.charts.theme import THEMES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
-from pairkit.research.observed import first_difference
+from pairkit.research.lookahead.outputs import first_difference
 from pairkit.research.realism import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
 from pairkit.run import run_backtest
 from pairkit.trading.loop import TALLY

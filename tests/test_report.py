@@ -30,7 +30,7 @@ from pairkit.report import report_html, write_report
 from pairkit.report.checks import checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, rolling_sharpe, trade_summary
 from pairkit.research.gate_ledger import blocked_trades, gates_off
-from pairkit.research.lookahead import audit_lookahead
+from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 from tests.test_cli import PROJECT

@@ -6,8 +6,8 @@ import pandas as pd
 
 from pairkit.charts.small import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.evidence import CHECKS
-from pairkit.research.lookahead import LookaheadProof
+from pairkit.research.lookahead.audit import LookaheadProof
+from pairkit.research.lookahead.comparison import CHECKS
 
 _WORDS = {"repeat": "same twice", "fresh": "in a fresh process",
           "prefix": "later sessions cut", "contract": "a session moved", "control": "does it move?",

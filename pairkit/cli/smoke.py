@@ -135,7 +135,7 @@ class Check:
         """Cutting or moving later sessions changes no earlier row, to the bit."""
         from pairkit.config import StrategyConfig, hedge_model_names
         from pairkit.errors import RunError
-        from pairkit.research.lookahead import audit_lookahead
+        from pairkit.research.lookahead.audit import audit_lookahead
 
         pair = self.snapshot.pair(*self.pairs[0])
         proofs = {model: audit_lookahead(pair, StrategyConfig(hedge_model=model), cuts=8) for model in hedge_model_names()}

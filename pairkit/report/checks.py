@@ -10,7 +10,7 @@ import pandas as pd
 
 from pairkit.attribution import attribute
 from pairkit.checks import CHECKS, CheckResult
-from pairkit.research.lookahead import audit_lookahead
+from pairkit.research.lookahead.audit import audit_lookahead
 
 if TYPE_CHECKING:
     from pairkit.audit.runs.trial_ledger import TrialCount

@@ -20,7 +20,7 @@ SEED = Option("seed", 0, "Same seed, same result.", 0, 2**31 - 1, 1)
 
 # --- how each check is asked: heavy imports wait until it is --------------------------------------------------------------
 def _lookahead(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.lookahead import audit_lookahead
+    from pairkit.research.lookahead.audit import audit_lookahead
 
     return audit_lookahead(case.pair, case.config, **given, snapshot=case.snapshot, progress=progress, cancelled=cancelled)
 

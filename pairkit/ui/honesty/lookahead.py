@@ -7,7 +7,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.lookahead import figure
 from pairkit.charts.theme import ThemeName
-from pairkit.research.lookahead import LookaheadProof
+from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.ui.exports import QUIET
 
 _TITLES = {"check": "Check", "column": "Column", "verdict": "Verdict", "date": "First offending row", "bars_ahead": "Bars ahead",

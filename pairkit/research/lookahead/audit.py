@@ -1,17 +1,17 @@
 """Proof that no number of a run knows the future, for pairkit's own backtest or for any function from (pair, config).
 
 0. Fresh: a few cuts are made by processes that have not seen the whole, and so by a function that has nothing of it in its memory
-   (research/fresh_cuts.py). They are held against the whole as all cuts are.
+   (research/lookahead/fresh_cuts.py). They are held against the whole as all cuts are.
 1. Repeat: the function is called twice on the same input. One that differs from itself cannot be tested further.
 2. Prefix: the data are cut at a boundary. What was made of the rows before it must be, to the bit, what was made of them in the
    whole; a tolerance would hide a leak that is small today.
-3. Contract: one session's figures are moved (research/perturb.py). Nothing before it may change, and a column that lags a bar
+3. Contract: one session's figures are moved (research/lookahead/perturb.py). Nothing before it may change, and a column that lags a bar
    may change only on the session after it.
 4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
-5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (research/data_path.py).
+5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (research/lookahead/data_path.py).
 
 Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
-research/boundaries.py. (docs/lookahead.md)
+research/lookahead/cut_points.py. (docs/lookahead.md)
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
-from pairkit.research.boundaries import boundaries
-from pairkit.research.data_path import trace_data_path
-from pairkit.research.evidence import Evidence, in_order
-from pairkit.research.fresh_cuts import fresh_rows, make_fresh
-from pairkit.research.observed import Observed, observe
-from pairkit.research.perturb import as_known, perturbed
+from pairkit.research.lookahead.comparison import Evidence, in_order
+from pairkit.research.lookahead.cut_points import boundaries
+from pairkit.research.lookahead.data_path import trace_data_path
+from pairkit.research.lookahead.fresh_cuts import fresh_rows, make_fresh
+from pairkit.research.lookahead.outputs import Observed, observe
+from pairkit.research.lookahead.perturb import as_known, perturbed
 from pairkit.run import BacktestRun, run_backtest
 
 if TYPE_CHECKING:

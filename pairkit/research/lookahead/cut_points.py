@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.pair import PairFrame
-from pairkit.research.observed import Array, Observed
+from pairkit.research.lookahead.outputs import Array, Observed
 
 IntArray = NDArray[np.int64]
 _LONG_WEEKEND = 3  # calendar days from a Friday to a Monday

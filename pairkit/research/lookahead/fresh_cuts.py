@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pairkit.errors import RunError
-from pairkit.research.observed import Observed
+from pairkit.research.lookahead.outputs import Observed
 
 MOST_CUTS = 8
 _SECONDS = 120.0  # a child that answers later is given up, and nothing is claimed of it

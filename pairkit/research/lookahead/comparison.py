@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE, Column, names
-from pairkit.research.observed import Array, Known, Observed, distance, first_difference, largest_distance
+from pairkit.research.lookahead.outputs import Array, Known, Observed, distance, first_difference, largest_distance
 
 Dates = NDArray[np.datetime64]
 CHECKS = ("repeat", "fresh", "prefix", "contract", "control", "data known", "data prefix", "data contract")

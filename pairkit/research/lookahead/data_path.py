@@ -22,8 +22,8 @@ from pairkit.errors import CancelledError, DataError
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.models.adjusted import adjust
 from pairkit.pair import FloatArray, PairFrame, pair_from_frames
-from pairkit.research.evidence import Evidence
-from pairkit.research.observed import Array, Observed, words_of
+from pairkit.research.lookahead.comparison import Evidence
+from pairkit.research.lookahead.outputs import Array, Observed, words_of
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot

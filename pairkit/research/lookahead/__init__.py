@@ -1,0 +1,1 @@
+"""The look-ahead proof."""
