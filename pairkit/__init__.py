@@ -24,15 +24,15 @@ _HOMES = {
     "run_manifest": "pairkit.audit.runs.manifest",
     "save_run": "pairkit.audit.runs.manifest",
     "rerun": "pairkit.audit.runs.rerun",
-    "calibrate": "pairkit.research.calibrate",
-    "overfitting": "pairkit.research.overfitting",
-    "placebo": "pairkit.research.placebo",
+    "calibrate": "pairkit.research.calibration.check",
+    "overfitting": "pairkit.research.overfitting.check",
+    "placebo": "pairkit.research.placebo.check",
     "sweep": "pairkit.research.sweep",
     "audit_lookahead": "pairkit.research.lookahead.audit",
-    "walk_forward": "pairkit.research.walk_forward",
+    "walk_forward": "pairkit.research.walk_forward.check",
     "realism_ladder": "pairkit.research.realism",
     "scan": "pairkit.research.scan",
-    "glitch_stress": "pairkit.research.glitches",
+    "glitch_stress": "pairkit.research.glitches.check",
     "warm_up_sensitivity": "pairkit.research.warm_up",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
@@ -66,15 +66,15 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame as PairFrame
     from pairkit.pair import pair_from_frames as pair_from_frames
     from pairkit.report.page import write_report as write_report
-    from pairkit.research.calibrate import calibrate as calibrate
-    from pairkit.research.glitches import glitch_stress as glitch_stress
+    from pairkit.research.calibration.check import calibrate as calibrate
+    from pairkit.research.glitches.check import glitch_stress as glitch_stress
     from pairkit.research.lookahead.audit import audit_lookahead as audit_lookahead
-    from pairkit.research.overfitting import overfitting as overfitting
-    from pairkit.research.placebo import placebo as placebo
+    from pairkit.research.overfitting.check import overfitting as overfitting
+    from pairkit.research.placebo.check import placebo as placebo
     from pairkit.research.realism import realism_ladder as realism_ladder
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweep import sweep as sweep
-    from pairkit.research.walk_forward import walk_forward as walk_forward
+    from pairkit.research.walk_forward.check import walk_forward as walk_forward
     from pairkit.research.warm_up import warm_up_sensitivity as warm_up_sensitivity
     from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest

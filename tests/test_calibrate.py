@@ -16,11 +16,11 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.indicators import adf_pvalue, first_tested_bar, hedge_legs
 from pairkit.models.null import linked_walks, unrelated_walks
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
-from pairkit.research import calibrate as module
-from pairkit.research import kept_calibrations
-from pairkit.research.calibrate import TABLES, calibrate
-from pairkit.research.kept_calibrations import calibrations_folder
-from pairkit.research.worlds import WORLDS, walks_of
+from pairkit.research.calibration import cache
+from pairkit.research.calibration import check as module
+from pairkit.research.calibration.cache import calibrations_folder
+from pairkit.research.calibration.check import TABLES, calibrate
+from pairkit.research.calibration.worlds import WORLDS, walks_of
 from tests.test_page_explore import app, said
 
 LEGS = StrategyConfig(adf_window=60, adf_max_pvalue=0.05)
@@ -166,7 +166,7 @@ def test_a_damaged_file_is_made_anew(folder, harm):
 
 def test_the_oldest_files_go(folder, monkeypatch):
     """No more than MOST_KEPT stay, the latest among them."""
-    monkeypatch.setattr(kept_calibrations, "MOST_KEPT", 2)
+    monkeypatch.setattr(cache, "MOST_KEPT", 2)
     tiny = {"bars": 100, "draws": 20, "half_lives": ()}
     for seed in range(4):
         calibrate(LEGS, **tiny, seed=seed)

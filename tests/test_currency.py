@@ -22,10 +22,10 @@ from pairkit.columns import METRICS, MONEY, RUN_COLUMNS, TRADE_COLUMNS, unit_in
 from pairkit.config import SETTINGS, StrategyConfig, accepted
 from pairkit.errors import ConfigError, DataError
 from pairkit.report import report_html
-from pairkit.research.glitches import glitch_stress
+from pairkit.research.glitches.check import glitch_stress
 from pairkit.research.realism import realism_ladder
 from pairkit.research.scan import scan
-from pairkit.research.walk_forward import walk_forward
+from pairkit.research.walk_forward.check import walk_forward
 from pairkit.run import run_backtest
 from tests.pairs import leg_frame, spec
 

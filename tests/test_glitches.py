@@ -14,8 +14,8 @@ from pairkit.charts.glitches import figures
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
-from pairkit.research.glitches import MIXED, glitch_stress
-from pairkit.research.spoiled_bars import KINDS, draw_glitches, inject_glitches, spoil
+from pairkit.research.glitches.check import MIXED, glitch_stress
+from pairkit.research.glitches.inject import KINDS, draw_glitches, inject_glitches, spoil
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of
 from tests.test_cli import PROJECT

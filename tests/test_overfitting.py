@@ -14,10 +14,10 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import expected_best_sharpe, measure
-from pairkit.research.bootstrap import sharpe_interval, superiority
 from pairkit.research.neighbours import space_around
-from pairkit.research.overfitting import CONVENTIONS, effective_number, min_backtest_length, min_track_record, overfitting
-from pairkit.research.pbo import pbo
+from pairkit.research.overfitting.bootstrap import sharpe_interval, superiority
+from pairkit.research.overfitting.check import CONVENTIONS, effective_number, min_backtest_length, min_track_record, overfitting
+from pairkit.research.overfitting.pbo import pbo
 from pairkit.research.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config
@@ -312,7 +312,7 @@ def test_the_panel_says_whose_trials_were_counted():
     """Figures, both charts and the table are drawn, in either theme, with the trials' source in words."""
     def panel() -> None:
         from pairkit.audit.runs.trial_ledger import TrialCount
-        from pairkit.research.overfitting import overfitting
+        from pairkit.research.overfitting.check import overfitting
         from pairkit.ui.honesty.overfitting import draw
         from tests.test_overfitting import BASE, QUICK, SPACE, build_pair
 

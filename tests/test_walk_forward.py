@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
-from pairkit.research.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.space import make_trials
-from pairkit.research.stretch import run_rows
-from pairkit.research.walk_forward import walk_forward
+from pairkit.research.walk_forward.check import walk_forward
+from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
+from pairkit.research.walk_forward.segment import run_rows
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of, spec
 from tests.test_cli import PROJECT
@@ -290,7 +290,7 @@ def test_the_figures_drawn_are_those_found(pair, found):
 def test_the_panel_draws_what_was_found(entry):
     """Three charts, how stable the choices were, and the folds; also where no fold ever traded."""
     def panel(entry: float) -> None:
-        from pairkit.research.walk_forward import walk_forward
+        from pairkit.research.walk_forward.check import walk_forward
         from pairkit.ui.honesty.walk_forward import draw
         from tests.test_walk_forward import BASE, LENGTHS, linked
 

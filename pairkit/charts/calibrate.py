@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pairkit.charts.small import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.calibrate import BAND, Calibration
+from pairkit.research.calibration.check import BAND, Calibration
 
 _NAMES = {"mackinnon": "MacKinnon", "calibrated": "Calibrated"}
 _MARKS = {"mackinnon": ("dash", "square"), "calibrated": ("solid", "circle")}

@@ -9,7 +9,7 @@ import pandas as pd
 from pairkit.charts.small import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.charts.words import plain
-from pairkit.research.glitches import GlitchStress
+from pairkit.research.glitches.check import GlitchStress
 
 _VARIANTS = {"hold": ("Hold", "solid", "circle"), "flat": ("Forced flat", "dash", "square")}
 _DIFFERENCES = {"saved": ("After costs", "solid", "circle"), "extra_costs": ("Of it fees and slippage", "dash", "square")}

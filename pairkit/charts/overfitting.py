@@ -10,7 +10,7 @@ import numpy as np
 from pairkit.charts.small import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.metrics import BARS_A_YEAR
-from pairkit.research.overfitting import Overfitting
+from pairkit.research.overfitting.check import Overfitting
 
 _MOST_POINTS, _BINS = 1500, 30
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pairkit.charts.small import Spec, layout, upright
 from pairkit.charts.theme import THEMES, ThemeName
-from pairkit.research.placebo import Placebo
+from pairkit.research.placebo.check import Placebo
 
 _TITLES = {"sharpe": "Sharpe ratio (a year)", "total_return": "total return (%)"}
 _SCALES = {"sharpe": 1.0, "total_return": 100.0}

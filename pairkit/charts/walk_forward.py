@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pairkit.charts.small import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.charts.words import plain
-from pairkit.research.walk_forward import WalkForward
+from pairkit.research.walk_forward.check import WalkForward
 
 _MOST_POINTS = 3000
 

@@ -26,14 +26,14 @@ def _lookahead(case: Case, given: Settings, progress: Progress | None, cancelled
 
 
 def _calibration(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.calibrate import calibrate
+    from pairkit.research.calibration.check import calibrate
 
     return calibrate(case.config, **given, progress=progress, cancelled=cancelled)
 
 
 def _placebo(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.placebo import placebo
-    from pairkit.research.surrogates import mismatched_pairs
+    from pairkit.research.placebo.check import placebo
+    from pairkit.research.placebo.surrogates import mismatched_pairs
 
     strangers = None
     if given["method"] == "mismatch":
@@ -49,21 +49,21 @@ def _realism(case: Case, given: Settings, progress: Progress | None, cancelled: 
 
 
 def _overfitting(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.overfitting import overfitting
+    from pairkit.research.overfitting.check import overfitting
 
     return overfitting(case.pair, case.config, **given, ledger=tried(case.pair), progress=progress, cancelled=cancelled)
 
 
 def _walk_forward(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.walk_forward import walk_forward
+    from pairkit.research.walk_forward.check import walk_forward
 
     settings = {**given, "anchored": given["anchored"] == "yes"}
     return walk_forward(case.pair, case.config, **settings, progress=progress, cancelled=cancelled)
 
 
 def _glitches(case: Case, given: Settings, progress: Progress | None, cancelled: Cancelled | None) -> Checked:
-    from pairkit.research.glitches import RATES, glitch_stress
-    from pairkit.research.spoiled_bars import KINDS
+    from pairkit.research.glitches.check import RATES, glitch_stress
+    from pairkit.research.glitches.inject import KINDS
 
     rates = [rate * given["most"] / max(RATES) for rate in RATES]
     kinds = tuple(KINDS) if given["kind"] == "all" else (given["kind"],)

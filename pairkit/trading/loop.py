@@ -62,7 +62,7 @@ TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate",
 
 # The settings, one record a run; not those of the indicators behind z and the gates, of which there is what opens each
 # (trading/gates.py). A fraction of `max_invalid_days` means from the first invalid bar on; no config can hold one
-# (research/glitches.py asks for it).
+# (research/glitches/check.py asks for it).
 RULES = np.dtype([
     ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"),
     ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("gate_limits", "f8", (_GATES,)),

@@ -7,7 +7,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.calibrate import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.research.calibrate import Calibration
+from pairkit.research.calibration.check import Calibration
 from pairkit.ui.exports import QUIET
 
 _TABLE = {"nominal": "Nominal p-value", "critical_value": "Critical value", "critical_error": "its error",

@@ -8,8 +8,8 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.glitches import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.research.glitches import GlitchStress
-from pairkit.research.spoiled_bars import KINDS
+from pairkit.research.glitches.check import GlitchStress
+from pairkit.research.glitches.inject import KINDS
 from pairkit.ui.exports import QUIET
 from pairkit.ui.views import escape
 

@@ -10,7 +10,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.overfitting import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.research.overfitting import Overfitting
+from pairkit.research.overfitting.check import Overfitting
 from pairkit.ui.exports import QUIET
 
 _NAMES = {

@@ -7,7 +7,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.placebo import figure
 from pairkit.charts.theme import ThemeName
-from pairkit.research.placebo import Placebo
+from pairkit.research.placebo.check import Placebo
 from pairkit.ui.exports import QUIET
 
 

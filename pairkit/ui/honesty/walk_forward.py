@@ -11,7 +11,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.theme import ThemeName
 from pairkit.charts.walk_forward import figures, written
-from pairkit.research.walk_forward import WalkForward
+from pairkit.research.walk_forward.check import WalkForward
 from pairkit.ui.exports import QUIET
 
 

@@ -1,6 +1,6 @@
 """The placebo: the same rules on pairs that have no link. Where does the real result stand among theirs?
 
-1. Surrogates of the pair are made (research/surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
+1. Surrogates of the pair are made (research/placebo/surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
    nobody would pair.
 2. Each is run under the very config.
 3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).
@@ -31,9 +31,9 @@ from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.placebo.surrogates import reordered, shifted, shifts, shuffled
 from pairkit.research.space import Trials, make_trials
 from pairkit.research.stages import Stages
-from pairkit.research.surrogates import reordered, shifted, shifts, shuffled
 from pairkit.research.sweep import by_shared_work, tally_rows
 from pairkit.run import run_backtest
 

@@ -1,6 +1,6 @@
 """Walk-forward: choose settings on past bars by a stated rule, earn with them on the bars that follow, again and again.
 
-1. Each fold has train rows, a gap and test rows (research/folds.py). Whatever is computed for the choice sees the pair cut off
+1. Each fold has train rows, a gap and test rows (research/walk_forward/folds.py). Whatever is computed for the choice sees the pair cut off
    behind the last train row: not one later bar exists for it.
 2. Every trial is run on the train rows: its indicators may use all earlier bars, which were known; trading begins flat on the
    first train row, and money counts on train rows only.
@@ -31,12 +31,12 @@ from pairkit.metrics import BARS_A_YEAR, drawdown, measure_many, probabilistic_s
 from pairkit.pair import PairFrame
 from pairkit.research import plateau
 from pairkit.research.executors import Progress, done_in_slices
-from pairkit.research.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.neighbours import space_around
 from pairkit.research.space import Method, Trials, make_trials
 from pairkit.research.stages import Stages
-from pairkit.research.stretch import OnRows, run_rows
 from pairkit.research.sweep import by_shared_work, tally_rows
+from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
+from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
 
 FloatArray = NDArray[np.float64]

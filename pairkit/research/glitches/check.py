@@ -28,7 +28,7 @@ from pairkit.models.indicators import indicate
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
 from pairkit.research.executors import Rows, done_in_slices
-from pairkit.research.spoiled_bars import KINDS, check_glitches, draw_glitches, spoil
+from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitches, spoil
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
 from pairkit.trading.loop import TALLY
 

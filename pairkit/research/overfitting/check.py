@@ -31,10 +31,10 @@ from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
-from pairkit.research.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
 from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.neighbours import space_around
-from pairkit.research.pbo import Pbo, pbo
+from pairkit.research.overfitting.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
+from pairkit.research.overfitting.pbo import Pbo, pbo
 from pairkit.research.space import make_trials
 from pairkit.research.sweep import config_of
 from pairkit.run import BacktestRun, run_backtest
@@ -71,7 +71,7 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 class Overfitting:
     """How far the result of a config can be luck.
 
-    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (research/pbo.py); `swept` one row
+    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (research/overfitting/pbo.py); `swept` one row
     a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
     those of the `ledger` or of the `check`. `settings` are what it was asked with.
     """

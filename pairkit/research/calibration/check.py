@@ -1,7 +1,7 @@
 """Does the stationarity gate keep its word? Its statistic on pairs of known truth, under the very settings of a run.
 
 1. Pairs of unrelated walks are drawn, linked pairs whose spread has a given half-life, and unrelated pairs of other worlds
-   (research/worlds.py).
+   (research/calibration/worlds.py).
 2. The run's own code takes the gate's statistic on every bar of each, and both tables turn it into p-values.
 3. On unrelated pairs: how often a p-value is as low as it says (size), and the values that would hold. On linked ones: how often
    the gate is open (power). On both: how often it is open on some day within a year. In each world: the size at 5 %.
@@ -28,9 +28,9 @@ from pairkit.models.indicators import first_tested_bar, null_of, stationarity_st
 from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research.arguments import whole_number
+from pairkit.research.calibration.cache import recall, remember
+from pairkit.research.calibration.worlds import WORLDS, walks_of
 from pairkit.research.executors import Progress, done_in_slices
-from pairkit.research.kept_calibrations import recall, remember
-from pairkit.research.worlds import WORLDS, walks_of
 
 FloatArray = NDArray[np.float64]
 NOMINAL = (0.01, 0.05, 0.10)

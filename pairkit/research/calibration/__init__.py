@@ -1,0 +1,1 @@
+"""The calibration check of the stationarity gate."""

@@ -1,0 +1,1 @@
+"""The bad-data check: Hold against forced flat under injected faults."""

@@ -1,0 +1,1 @@
+"""The overfitting check: DSR, PBO, bootstrap."""

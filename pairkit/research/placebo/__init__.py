@@ -1,0 +1,1 @@
+"""The placebo check, and the surrogates that it trades."""
