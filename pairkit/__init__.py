@@ -27,7 +27,7 @@ _HOMES = {
     "calibrate": "pairkit.research.calibration.check",
     "overfitting": "pairkit.research.overfitting.check",
     "placebo": "pairkit.research.placebo.check",
-    "sweep": "pairkit.research.sweep",
+    "sweep": "pairkit.research.sweeps.sweep",
     "audit_lookahead": "pairkit.research.lookahead.audit",
     "walk_forward": "pairkit.research.walk_forward.check",
     "realism_ladder": "pairkit.research.realism",
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from pairkit.research.placebo.check import placebo as placebo
     from pairkit.research.realism import realism_ladder as realism_ladder
     from pairkit.research.scan import scan as scan
-    from pairkit.research.sweep import sweep as sweep
+    from pairkit.research.sweeps.sweep import sweep as sweep
     from pairkit.research.walk_forward.check import walk_forward as walk_forward
     from pairkit.research.warm_up import warm_up_sensitivity as warm_up_sensitivity
     from pairkit.run import BacktestRun as BacktestRun

@@ -17,7 +17,7 @@ from pairkit.gates import GATE_NAMES
 from pairkit.market.contracts import OlderTerm
 from pairkit.market.spec_history import with_history
 from pairkit.pair import PairFrame
-from pairkit.research.sweep import sweep
+from pairkit.research.sweeps.sweep import sweep
 from pairkit.run import run_backtest
 from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run

@@ -23,7 +23,7 @@ from pairkit.config import StrategyConfig
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, NullTable, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
-from pairkit.research.sweep import sweep
+from pairkit.research.sweeps.sweep import sweep
 from pairkit.run import run_backtest
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
 from tests.pairs import draw_config, draw_pair

@@ -13,8 +13,8 @@ from pairkit.charts.scan import SHOWN, matrix
 from pairkit.charts.sweep import MARKS, TOP_LINES, landscape, small_charts
 from pairkit.config import SETTINGS
 from pairkit.errors import ConfigError
-from pairkit.research.filters import rows_where
-from pairkit.research.plateau import best_plateau, best_row, kept_lead, neighbourhood
+from pairkit.research.sweeps.filters import rows_where
+from pairkit.research.sweeps.plateau import best_plateau, best_row, kept_lead, neighbourhood
 
 GRID = {"entry_z": [1.5, 2.0, 2.5, 3.0], "hedge_model": ["ols", "kalman"], "z_window": [40, 50, 60]}
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_done_is_told(cli, command, words):
 
 def test_a_stop_keeps_what_is_done(cli, monkeypatch, tmp_path):
     """Ctrl-C during a sweep: the trials so far are written, stderr says so, exit code 2."""
-    from pairkit.research import executors
+    from pairkit.research.sweeps import executors
 
     whole = executors.timed
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from pairkit.errors import ConfigError
-from pairkit.research import executors
-from pairkit.research.executors import Threads, done_in_slices, executor_of
 from pairkit.research.scan import scan
-from pairkit.research.sweep import sweep
+from pairkit.research.sweeps import executors
+from pairkit.research.sweeps.executors import Threads, done_in_slices, executor_of
+from pairkit.research.sweeps.sweep import sweep
 from tests.pairs import draw_config, draw_pair
 
 SPACE = {"hedge_window": [20, 30], "entry_z": (0.6, 2.0, 0.05), "exit_z": (0.0, 0.5, 0.1)}

@@ -146,7 +146,7 @@ def test_what_is_done_to_a_table_stays_without_effect_on_the_run():
 
 def test_the_engine_runs_where_nothing_is_compiled():
     """Under NUMBA_DISABLE_JIT, as debuggers and coverage need it, a run and a sweep give the compiled numbers."""
-    code = ("from pairkit.research.sweep import sweep; from pairkit.run import run_backtest; "
+    code = ("from pairkit.research.sweeps.sweep import sweep; from pairkit.run import run_backtest; "
             "from tests.pairs import draw_config, draw_pair; pair, config = draw_pair(3, 150), draw_config(3); "
             "print(repr(dict(run_backtest(pair, config).metrics))); "
             "swept = sweep(pair, config, {'max_holding_days': [3, 9]}, executor=1); "

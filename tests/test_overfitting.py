@@ -14,11 +14,11 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import expected_best_sharpe, measure
-from pairkit.research.neighbours import space_around
 from pairkit.research.overfitting.bootstrap import sharpe_interval, superiority
 from pairkit.research.overfitting.check import CONVENTIONS, effective_number, min_backtest_length, min_track_record, overfitting
 from pairkit.research.overfitting.pbo import pbo
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps.default_space import space_around
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config
 from tests.test_cli import PROJECT

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.metrics import measure
-from pairkit.research.space import make_trials
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps.space import make_trials
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from pairkit.ui import sweep as page_module
 from pairkit.ui.sweep_space import estimate, in_words, suggested

@@ -21,7 +21,7 @@ from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame
 from pairkit.research.placebo.check import Placebo, placebo
 from pairkit.research.placebo.surrogates import LEAST_SHIFT, mismatched_pairs, reordered, restrung, shifted, shifts, shuffled
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 

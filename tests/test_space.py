@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
-from pairkit.research import space as spaces
-from pairkit.research.space import make_trials
+from pairkit.research.sweeps import space as spaces
+from pairkit.research.sweeps.space import make_trials
 
 BASE = StrategyConfig()
 NUMBERS = [name for name, setting in SETTINGS.items() if setting.kind in ("int", "float")]

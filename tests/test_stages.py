@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from pairkit.gates import GATE_NAMES
-from pairkit.research.stages import Stages
+from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.run import run_backtest
 from pairkit.trading.engine import signals_of
 from tests.pairs import SEEDS, draw_config, draw_pair

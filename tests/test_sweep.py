@@ -13,7 +13,7 @@ from pairkit.columns import METRICS, names
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
 from pairkit.trading.gates import judge

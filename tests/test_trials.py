@@ -24,7 +24,7 @@ from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError
 from pairkit.metrics import measure
 from pairkit.pair import Provenance
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair
 from tests.test_cli import PROJECT, cli  # noqa: F401  the fixture

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
-from pairkit.research.space import make_trials
+from pairkit.research.sweeps.space import make_trials
 from pairkit.research.walk_forward.check import walk_forward
 from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.walk_forward.segment import run_rows

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.plateau import Neighbourhood
+from pairkit.research.sweeps.plateau import Neighbourhood
 
 Spec = dict[str, Any]
 FloatArray = NDArray[np.float64]

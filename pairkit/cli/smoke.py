@@ -118,7 +118,7 @@ class Check:
         from pairkit.config import StrategyConfig
         from pairkit.errors import RunError
         from pairkit.research.scan import scan
-        from pairkit.research.sweep import sweep
+        from pairkit.research.sweeps.sweep import sweep
         from pairkit.run import run_backtest
 
         pair = self.snapshot.pair(*self.pairs[0])

@@ -37,7 +37,7 @@ def sweep_command(
     config, space = config_from_text(settings or []), space_from_text(vary)
     from pairkit.audit.runs.trial_ledger import note_sweep
     from pairkit.errors import ConfigError
-    from pairkit.research.sweep import sweep
+    from pairkit.research.sweeps.sweep import sweep
 
     _, pair = snapshot_and_pair(snapshot, directory, y, x)
     method_: Any = method  # a wrong one is refused in words

@@ -29,7 +29,7 @@ from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.research.arguments import whole_number
-from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import Progress, done_in_slices
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot

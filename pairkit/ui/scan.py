@@ -16,8 +16,8 @@ from pairkit.columns import SCAN_COLUMNS
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.universe import universe
 from pairkit.models.cointegration import LagRule
-from pairkit.research.filters import rows_where
 from pairkit.research.scan import scan
+from pairkit.research.sweeps.filters import rows_where
 from pairkit.ui import shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running

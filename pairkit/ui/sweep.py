@@ -15,10 +15,10 @@ from pairkit.columns import METRIC, METRICS, MONEY
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
-from pairkit.research import plateau
-from pairkit.research.filters import rows_where
-from pairkit.research.plateau import Neighbourhood
-from pairkit.research.sweep import config_of, sweep
+from pairkit.research.sweeps import plateau
+from pairkit.research.sweeps.filters import rows_where
+from pairkit.research.sweeps.plateau import Neighbourhood
+from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.ui import runs, shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running

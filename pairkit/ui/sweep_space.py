@@ -13,10 +13,10 @@ import streamlit as st
 from pairkit.config import SETTINGS, Setting, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.pair import PairFrame
-from pairkit.research.executors import executor_of
-from pairkit.research.space import Method, Trials, make_trials
-from pairkit.research.stages import Stages
-from pairkit.research.sweep import by_shared_work, tally_rows
+from pairkit.research.sweeps.executors import executor_of
+from pairkit.research.sweeps.indicator_cache import Stages
+from pairkit.research.sweeps.space import Method, Trials, make_trials
+from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
 

@@ -30,7 +30,7 @@ from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research.arguments import whole_number
 from pairkit.research.calibration.cache import recall, remember
 from pairkit.research.calibration.worlds import WORLDS, walks_of
-from pairkit.research.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import Progress, done_in_slices
 
 FloatArray = NDArray[np.float64]
 NOMINAL = (0.01, 0.05, 0.10)

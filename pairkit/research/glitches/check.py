@@ -27,8 +27,8 @@ from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import indicate
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
-from pairkit.research.executors import Rows, done_in_slices
 from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitches, spoil
+from pairkit.research.sweeps.executors import Rows, done_in_slices
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
 from pairkit.trading.loop import TALLY
 
@@ -112,7 +112,7 @@ def glitch_stress(
     seed : int
         The same seed gives the same bits, whatever the executor.
     executor, progress, cancelled
-        As in `pairkit.research.executors.done_in_slices`; rows are runs of both variants.
+        As in `pairkit.research.sweeps.executors.done_in_slices`; rows are runs of both variants.
 
     Raises
     ------

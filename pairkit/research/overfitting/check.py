@@ -31,12 +31,12 @@ from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
-from pairkit.research.executors import Progress, done_in_slices
-from pairkit.research.neighbours import space_around
 from pairkit.research.overfitting.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
 from pairkit.research.overfitting.pbo import Pbo, pbo
-from pairkit.research.space import make_trials
-from pairkit.research.sweep import config_of
+from pairkit.research.sweeps.default_space import space_around
+from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.space import make_trials
+from pairkit.research.sweeps.sweep import config_of
 from pairkit.run import BacktestRun, run_backtest
 
 FloatArray = NDArray[np.float64]

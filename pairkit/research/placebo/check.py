@@ -30,11 +30,11 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
 from pairkit.research.arguments import whole_number
-from pairkit.research.executors import Progress, done_in_slices
 from pairkit.research.placebo.surrogates import reordered, shifted, shifts, shuffled
-from pairkit.research.space import Trials, make_trials
-from pairkit.research.stages import Stages
-from pairkit.research.sweep import by_shared_work, tally_rows
+from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.indicator_cache import Stages
+from pairkit.research.sweeps.space import Trials, make_trials
+from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
 from pairkit.run import run_backtest
 
 FloatArray = NDArray[np.float64]

@@ -29,12 +29,12 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.metrics import BARS_A_YEAR, drawdown, measure_many, probabilistic_sharpe
 from pairkit.pair import PairFrame
-from pairkit.research import plateau
-from pairkit.research.executors import Progress, done_in_slices
-from pairkit.research.neighbours import space_around
-from pairkit.research.space import Method, Trials, make_trials
-from pairkit.research.stages import Stages
-from pairkit.research.sweep import by_shared_work, tally_rows
+from pairkit.research.sweeps import plateau
+from pairkit.research.sweeps.default_space import space_around
+from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.indicator_cache import Stages
+from pairkit.research.sweeps.space import Method, Trials, make_trials
+from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
 from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
@@ -127,7 +127,7 @@ def walk_forward(
         Train on all bars from the first on, in place of the last `train` ones.
     choose : {"sharpe", "plateau"} or function
         The trial with the highest Sharpe ratio in train (of equal ones the first), or the one whose neighbours have the highest
-        mean (research/plateau.py); or any function of the train table, one row a trial, that returns a row's place or None.
+        mean (research/sweeps/plateau.py); or any function of the train table, one row a trial, that returns a row's place or None.
     gap : int, optional
         Bars between train and test, at least what the windows reach back plus the longest holding, which is also the default.
     n, method, seed, executor

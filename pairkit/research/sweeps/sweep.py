@@ -1,6 +1,6 @@
 """A sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
 
-1. The trials are rows of codes (research/space.py), sorted so that those that share work lie together.
+1. The trials are rows of codes (research/sweeps/space.py), sorted so that those that share work lie together.
 2. Each set of indicators is made once; within it, the compiled engine plays config after config and keeps their tallies.
 3. The metrics are made of all tallies at once, by the arithmetic of a single run; then the deflated Sharpe ratio, which needs
    the Sharpe ratios of all trials.
@@ -25,9 +25,9 @@ from pairkit.errors import ConfigError
 from pairkit.gates import GATES
 from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
 from pairkit.pair import PairFrame
-from pairkit.research.executors import Progress, done_in_slices
-from pairkit.research.space import Method, Trials, make_trials
-from pairkit.research.stages import INDICATOR_FIELDS, Stages
+from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.indicator_cache import INDICATOR_FIELDS, Stages
+from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
 from pairkit.trading.loop import TALLY
 

@@ -1,0 +1,1 @@
+"""Parameter sweeps: many configs on one pair or more."""
