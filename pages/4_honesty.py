@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pairkit.research.experiment import Case
+from pairkit.research.check_spec import Case
 from pairkit.ui import settings, shell
 from pairkit.ui.honesty import page
 

@@ -1,4 +1,4 @@
-"""The laboratory: what is asked reaches the check, and what cannot be asked is refused in words."""
+"""The registry: what is asked reaches the check, and what cannot be asked is refused in words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.pair import Provenance
-from pairkit.research import laboratory
-from pairkit.research.experiment import Case, Experiment, Option
-from pairkit.research.laboratory import EXPERIMENTS, examine, examine_and_keep
+from pairkit.research import registry
+from pairkit.research.check_spec import Case, Experiment, Option
+from pairkit.research.registry import EXPERIMENTS, examine, examine_and_keep
 from tests.pairs import build_pair
 
 OPTIONS = (Option("draws", 300, "How many.", 10, 1000, 10), Option("share", 0.5, "Of what.", 0, 1, 0.1),
@@ -46,7 +46,7 @@ def fake(check: str = "placebo", **changes) -> Experiment:
 @pytest.fixture
 def fakes(monkeypatch):
     made = {name: fake(name) for name in ("placebo", "realism")}
-    monkeypatch.setattr(laboratory, "EXPERIMENTS", made)
+    monkeypatch.setattr(registry, "EXPERIMENTS", made)
     return made
 
 
@@ -56,7 +56,7 @@ def case() -> Case:
 
 
 def test_every_check_is_offered_in_the_order_of_the_checks():
-    """The laboratory has each check once, under its name, with a meaning and an alarm in whole sentences."""
+    """The registry has each check once, under its name, with a meaning and an alarm in whole sentences."""
     assert list(EXPERIMENTS) == list(CHECKS)
     for name, one in EXPERIMENTS.items():
         assert one.check == name

@@ -9,7 +9,7 @@ from pairkit.audit.runs.check_store import recall
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS
 from pairkit.config import StrategyConfig
-from pairkit.research.laboratory import EXPERIMENTS
+from pairkit.research.registry import EXPERIMENTS
 from tests.test_cli import PROJECT
 from tests.test_page_explore import app, said
 

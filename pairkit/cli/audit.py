@@ -14,7 +14,7 @@ from pairkit.cli.sweep import space_from_text
 
 if TYPE_CHECKING:
     from pairkit.checks import CheckResult
-    from pairkit.research.experiment import Case
+    from pairkit.research.check_spec import Case
 
 FAILED = 1
 _COLORS = {"passed": "green", "failed": "red", "noted": "blue"}
@@ -46,8 +46,8 @@ def audit_command(
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
     from pairkit.audit.runs.trial_ledger import note_run
-    from pairkit.research.experiment import Case
-    from pairkit.research.laboratory import EXPERIMENTS, experiment_of
+    from pairkit.research.check_spec import Case
+    from pairkit.research.registry import EXPERIMENTS, experiment_of
     from pairkit.run import run_backtest
 
     asked = list(dict.fromkeys(experiment_of(name).check for name in (checks or EXPERIMENTS)))
@@ -91,7 +91,7 @@ def _made(
 ) -> tuple[list[CheckResult], dict[str, str], bool]:
     """The results of the checks that ran, each kept in the book at once; why others could not; whether none was stopped."""
     from pairkit.errors import CancelledError
-    from pairkit.research.laboratory import examine_and_keep
+    from pairkit.research.registry import examine_and_keep
 
     results: list[CheckResult] = []
     left_out: dict[str, str] = {}

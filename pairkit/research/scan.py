@@ -28,7 +28,7 @@ from pairkit.models.panel import Aligned, Panel, align, panel_of, room_for
 from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.pair import PairFrame, pair_from_frames
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.sweeps.executors import Progress, done_in_slices
 
 if TYPE_CHECKING:

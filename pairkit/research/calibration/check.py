@@ -27,7 +27,7 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.calibration.cache import recall, remember
 from pairkit.research.calibration.worlds import WORLDS, walks_of
 from pairkit.research.sweeps.executors import Progress, done_in_slices

@@ -26,7 +26,7 @@ from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import indicate
 from pairkit.pair import PairFrame
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitches, spoil
 from pairkit.research.sweeps.executors import Rows, done_in_slices
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of

@@ -26,7 +26,7 @@ from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
 from pairkit.pair import PairFrame
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.lookahead.comparison import Evidence, in_order
 from pairkit.research.lookahead.cut_points import boundaries
 from pairkit.research.lookahead.data_path import trace_data_path

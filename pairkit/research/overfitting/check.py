@@ -30,7 +30,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.overfitting.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
 from pairkit.research.overfitting.pbo import Pbo, pbo
 from pairkit.research.sweeps.default_space import space_around

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.errors import ConfigError, RunError
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 
 FloatArray = NDArray[np.float64]
 Score = Literal["sharpe", "mean"]

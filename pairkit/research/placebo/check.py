@@ -29,7 +29,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.placebo.surrogates import reordered, shifted, shifts, shuffled
 from pairkit.research.sweeps.executors import Progress, done_in_slices
 from pairkit.research.sweeps.indicator_cache import Stages

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, Setting, StrategyConfig, accepted
 from pairkit.errors import ConfigError
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 
 Method = Literal["grid", "random", "latin_hypercube"]
 METHODS = ("grid", "random", "latin_hypercube")

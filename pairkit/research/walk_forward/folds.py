@@ -17,7 +17,7 @@ import numpy as np
 
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError, RunError
-from pairkit.research.arguments import whole_number
+from pairkit.research._validate import whole_number
 from pairkit.research.sweeps.space import Trials
 
 LEAST_FOLDS, LEAST_TEST = 2, 20

@@ -2,5 +2,5 @@
 
 A check's own panel is one file here, named after it, with `draw(found, theme)`: it draws with Streamlit what the check found,
 figures and tables, below the verdict that the page has already told. Its settings, its title and what it means are declared in
-pairkit/research/laboratory.py; running it, its progress and its stop are the page's business (page.py).
+pairkit/research/registry.py; running it, its progress and its stop are the page's business (page.py).
 """

@@ -17,8 +17,8 @@ import streamlit as st
 from pairkit.audit.runs.check_store import recall
 from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckName, CheckResult
-from pairkit.research.experiment import Case, Checked, Experiment, Option
-from pairkit.research.laboratory import EXPERIMENTS, examine_and_keep
+from pairkit.research.check_spec import Case, Checked, Experiment, Option
+from pairkit.research.registry import EXPERIMENTS, examine_and_keep
 from pairkit.ui import runs, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
