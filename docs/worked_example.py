@@ -30,12 +30,12 @@ print(trace.sentence)
 print(trace.section("Gates").to_string(index=False))
 
 # %% 4. Where the money came from. The parts add up to the change of equity
-from pairkit.attribution import attribute, by_year
+from pairkit.analysis.attribution import attribute, by_year
 
 print(by_year(attribute(run)).round(0).to_string())
 
 # %% 5. What the gates cost or saved: the trades they kept from being made, and the run without each gate
-from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
+from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
 
 print(by_reason(run, blocked_trades(run)).to_string(index=False))
 print(gates_off(run).round(2).to_string(index=False))

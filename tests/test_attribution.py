@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.attribution import PARTS, attribute, by_year
+from pairkit.analysis.attribution import PARTS, attribute, by_year
+from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.columns import names
 from pairkit.config import StrategyConfig
-from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
 from pairkit.run import run_backtest
 from tests.pairs import KINDS, build_pair, draw_config
 from tests.test_cli import PROJECT

@@ -16,7 +16,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pairkit.attribution import attribute, by_year
+from pairkit.analysis.attribution import attribute, by_year
+from pairkit.analysis.blocked_trades import blocked_trades, gates_off
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS, CheckResult
@@ -29,7 +30,6 @@ from pairkit.report import checks as module
 from pairkit.report import report_html, write_report
 from pairkit.report.checks import checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, rolling_sharpe, trade_summary
-from pairkit.research.gate_ledger import blocked_trades, gates_off
 from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from pairkit.attribution import attribute
+from pairkit.analysis.attribution import attribute
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.market.contracts import ContractSpec, OlderTerm, bundled_spec
 from pairkit.market.spec_history import CHANGES, changes_among, older_terms, spec_for, specs_in_force, with_history

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pairkit.attribution import attribute
+from pairkit.analysis.attribution import attribute
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.research.lookahead.audit import audit_lookahead
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
-from pairkit.attribution import PARTS, attribute, by_year
+from pairkit.analysis.attribution import PARTS, attribute, by_year
+from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
 from pairkit.audit.runs.manifest import RunManifest, changed_settings, run_manifest, write_whole
 from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
@@ -29,7 +30,6 @@ from pairkit.pair import Leg
 from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
-from pairkit.research.gate_ledger import blocked_trades, by_reason, gates_off
 from pairkit.trading.reversion import target_exits_told
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit.attribution import attribute
+from pairkit.analysis.attribution import attribute
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import MONEY, Column, names
 from pairkit.config import StrategyConfig

@@ -1,0 +1,1 @@
+"""Where a run's result came from: legs, costs, rolls, blocked trades."""
