@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pairkit.ui import explore, settings, shell
+from pairkit.ui import settings, shell
+from pairkit.ui.explore import page
 
 shell.guard(__file__)
-explore.begin()
+page.begin()
 choice = shell.choose_pair()
-settings.choose_config(explore.redraw)
+settings.choose_config(page.redraw)
 shell.settle()
 if choice is None:
     st.stop()
-explore.show(choice.pair)
+page.show(choice.pair)

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pairkit.ui import settings, shell, sweep
+from pairkit.ui import settings, shell
+from pairkit.ui.sweep import page
 
 shell.guard(__file__)
 st.markdown("#### Sweep")
@@ -14,5 +15,5 @@ if choice is None:
 
 if faults:
     st.warning(f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used.")
-sweep.start(choice.pair, config)
-sweep.show()
+page.start(choice.pair, config)
+page.show()

@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from pairkit.ui import jobs, runs_compare, runs_page, shell
+from pairkit.ui import jobs, shell
+from pairkit.ui.saved_runs import compare, page
 
 shell.guard(__file__)
 jobs.show_under_way()
 st.markdown("#### Saved runs")
-found = runs_page.saved()
-runs_page.tell_damaged(found)
-chosen = runs_page.choose(found)
-runs_page.act(chosen)
-runs_page.confirm_delete()
+found = page.saved()
+page.tell_damaged(found)
+chosen = page.choose(found)
+page.act(chosen)
+page.confirm_delete()
 if len(chosen) > 1:
-    runs_compare.show(chosen)
+    compare.show(chosen)

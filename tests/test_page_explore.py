@@ -17,8 +17,9 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
-from pairkit.ui import bars, exports, settings, views
+from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
+from pairkit.ui.explore import bar_picker
 from pairkit.ui.presets import PRESETS, preset_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -254,7 +255,7 @@ def test_the_pair_can_be_switched_and_swapped():
 
 def test_stepping_goes_through_blocked_entries_and_tells_why(run):
     """The button for the next blocked entry chooses the first, then the second, and the words name the gate."""
-    blocked = bars.stops(run, "blocked entry")
+    blocked = bar_picker.stops(run, "blocked entry")
     page = app()
     for expected in blocked[:2]:
         page.button(key="next_blocked_entry").click().run()
@@ -268,20 +269,20 @@ def test_stepping_goes_through_blocked_entries_and_tells_why(run):
 def test_stepping_wraps_round_and_skips_nothing():
     """From any bar, next is the first later date and previous the last earlier one; the ends join."""
     days = pd.DatetimeIndex(["2020-01-02", "2020-01-06", "2020-01-09"])
-    assert bars.neighbour(days, None, 1) == days[0]
-    assert bars.neighbour(days, None, -1) == days[-1]
-    assert bars.neighbour(days, pd.Timestamp("2020-01-06"), 1) == days[2]
-    assert bars.neighbour(days, pd.Timestamp("2020-01-07"), -1) == days[1]
-    assert bars.neighbour(days, days[2], 1) == days[0]
-    assert bars.neighbour(days, days[0], -1) == days[2]
+    assert bar_picker.neighbour(days, None, 1) == days[0]
+    assert bar_picker.neighbour(days, None, -1) == days[-1]
+    assert bar_picker.neighbour(days, pd.Timestamp("2020-01-06"), 1) == days[2]
+    assert bar_picker.neighbour(days, pd.Timestamp("2020-01-07"), -1) == days[1]
+    assert bar_picker.neighbour(days, days[2], 1) == days[0]
+    assert bar_picker.neighbour(days, days[0], -1) == days[2]
 
 
 def test_a_date_without_a_bar_means_the_bar_before(run):
     """A holiday chosen by hand shows the last session before it; a date before the first bar, the first."""
     index = run.frame.index
     gap = int(np.argmax(np.diff(index) > pd.Timedelta("3D")))
-    assert bars.nearest_bar(index, (index[gap] + pd.Timedelta("1D")).date()) == index[gap]
-    assert bars.nearest_bar(index, index[0].replace(year=1999).date()) == index[0]
+    assert bar_picker.nearest_bar(index, (index[gap] + pd.Timedelta("1D")).date()) == index[gap]
+    assert bar_picker.nearest_bar(index, index[0].replace(year=1999).date()) == index[0]
 
 
 def test_no_snapshot_says_what_to_do(tmp_path, monkeypatch):

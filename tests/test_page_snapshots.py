@@ -20,7 +20,7 @@ from pairkit.charts.canvas import milliseconds
 from pairkit.charts.quality import FAULTY, NO_BAR, STATUSES, STRAY, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm
-from pairkit.ui.snapshots import age, roots_in_short
+from pairkit.ui.snapshots.page import age, roots_in_short
 from tests.small_market import snapshot_input
 from tests.tushare.server import GOOD_TOKEN, running
 

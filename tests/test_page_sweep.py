@@ -14,8 +14,8 @@ from pairkit.metrics import measure
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
-from pairkit.ui import sweep as page_module
-from pairkit.ui.sweep_space import estimate, in_words, suggested
+from pairkit.ui.sweep import page as page_module
+from pairkit.ui.sweep.space import estimate, in_words, suggested
 from tests.small_market import snapshot_input
 from tests.test_cli import PROJECT
 from tests.test_page_explore import app, said, tiles

@@ -18,7 +18,7 @@ from pairkit.data.files.read import read_bars
 from pairkit.data.files.uploads import MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError, SnapshotError
 from pairkit.market.contracts import bundled_spec
-from pairkit.ui.snapshots_import import import_uploads
+from pairkit.ui.snapshots.upload import import_uploads
 
 BARS = b"date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,4015,1300\n"
 

@@ -26,7 +26,7 @@ from pairkit.charts import figure_spec
 from pairkit.charts.canvas import milliseconds
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.run import BacktestRun
-from pairkit.ui.runs import run_key
+from pairkit.ui.cache import run_key
 
 KEY = "chart"
 FOLLOWS = ("yaxis", "yaxis2", "yaxis3", "yaxis6", "yaxis7", "yaxis8")  # panes scaled to what is visible; not z, not gates

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pairkit.charts import plot_run
 from pairkit.run import BacktestRun
-from pairkit.ui import runs
+from pairkit.ui import cache
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 QUIET = {"displaylogo": False, "showSendToCloud": False}  # no button that would upload the chart
@@ -23,7 +23,7 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
                            on_click="ignore", help="One row per round trip.")
         st.download_button("Chart (HTML)", lambda: chart_html(run, dark=dark), f"{name}.html", "text/html", key="save_chart",
                            on_click="ignore", help="Interactive, opens without a network. For a PNG use the camera on the chart.")
-        st.download_button("Run manifest (JSON)", lambda: runs.manifest(run).to_json(), f"{name}-run.json", "application/json",
+        st.download_button("Run manifest (JSON)", lambda: cache.manifest(run).to_json(), f"{name}-run.json", "application/json",
                            key="save_manifest", on_click="ignore",
                            help="Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs.")
 

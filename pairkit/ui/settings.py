@@ -14,9 +14,9 @@ import streamlit as st
 from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors
-from pairkit.ui.kept import keep
 from pairkit.ui.link import complete
 from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
+from pairkit.ui.session import keep
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"

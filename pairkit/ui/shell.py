@@ -16,9 +16,9 @@ from pairkit.errors import DataError, PairkitError
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
-from pairkit.ui import runs, views
-from pairkit.ui.kept import SNAPSHOT, choose_instead, insist, keep, overruled, recall
+from pairkit.ui import cache, views
 from pairkit.ui.link import ARRIVED, complete
+from pairkit.ui.session import SNAPSHOT, choose_instead, insist, keep, overruled, recall
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
@@ -56,7 +56,7 @@ class Choice:
 
 def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
-    folder = runs.ROOT / "pages"
+    folder = cache.ROOT / "pages"
     return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
             st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
             st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
@@ -69,7 +69,7 @@ def start() -> None:
     """What app.py does before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.html(_STYLE)
-    runs.warm_up()
+    cache.warm_up()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params}
@@ -111,7 +111,7 @@ def choose_snapshot() -> Snapshot | None:
     """Draw the picker of the snapshot alone; None as in `choose_pair`."""
     summary = _choose_summary()
     keep((SNAPSHOT,))
-    return None if summary is None else runs.snapshot(str(summary.path), summary.id)
+    return None if summary is None else cache.snapshot(str(summary.path), summary.id)
 
 
 def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None) -> None:
@@ -121,7 +121,7 @@ def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyCon
 
 
 def _choose_summary() -> SnapshotSummary | None:
-    found = runs.snapshots()
+    found = cache.snapshots()
     usable = {one.name: one for one in found if one.verified}
     with st.sidebar:
         for broken in (one for one in found if not one.verified):
@@ -133,14 +133,14 @@ def _choose_summary() -> SnapshotSummary | None:
             name = st.selectbox("Snapshot", list(usable), first, key="snapshot", bind="query-params", help=_about(usable))
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
-    st.info(f"There is no usable snapshot in `{runs.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
+    st.info(f"There is no usable snapshot in `{cache.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
             f"`{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
     return None
 
 
 def _choose_legs(summary: SnapshotSummary) -> Choice | None:
     try:
-        snapshot = runs.snapshot(str(summary.path), summary.id)
+        snapshot = cache.snapshot(str(summary.path), summary.id)
         labels = {root: snapshot.specs[root].label for root in snapshot.roots}
         first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
         roots = list(labels)
@@ -153,7 +153,7 @@ def _choose_legs(summary: SnapshotSummary) -> Choice | None:
         complete({leg: labels[root] for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x)) if root != first})
         _suggest(roots)
         st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
-        return Choice(snapshot, runs.pair(str(summary.path), summary.id, y_root, x_root))
+        return Choice(snapshot, cache.pair(str(summary.path), summary.id, y_root, x_root))
     except PairkitError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
         return None

@@ -19,11 +19,11 @@ from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckName, CheckResult
 from pairkit.research.check_spec import Case, Checked, Experiment, Option
 from pairkit.research.registry import EXPERIMENTS, examine_and_keep
-from pairkit.ui import runs, views
+from pairkit.ui import cache, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
-from pairkit.ui.sweep import swept_space
+from pairkit.ui.sweep.page import swept_space
 
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
 BEST_WITH_BEST = "placebo_best_with_best"
@@ -163,4 +163,4 @@ def _tell_progress() -> None:
 
 
 def _run_key(case: Case) -> tuple[Any, ...]:
-    return *runs.pair_key(case.pair), case.config.model_dump_json()
+    return *cache.pair_key(case.pair), case.config.model_dump_json()

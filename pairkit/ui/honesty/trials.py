@@ -6,7 +6,7 @@ import streamlit as st
 
 from pairkit.errors import RunError
 from pairkit.pair import PairFrame
-from pairkit.ui import runs
+from pairkit.ui import cache
 from pairkit.ui.views import escape
 
 MADE_BY = {"explore": "the settings on a page", "sweep": "sweeps", "run": "the command line", "check": "checks"}
@@ -15,7 +15,7 @@ SURE, ERROR = "forget_trials_sure", "forget_trials_error"
 
 def draw(pair: PairFrame) -> None:
     """The count; behind it what it is made of, every reset, and the button that forgets."""
-    count = runs.trials(pair)
+    count = cache.trials(pair)
     label = "Trials unknown" if count.n_configs is None else f"{count.n_configs:,} trial{'s' * (count.n_configs != 1)}"
     with st.popover(label, icon=":material/pin:", key="trials"):
         if count.n_configs is None:
@@ -45,7 +45,7 @@ def _offer_reset(pair: PairFrame, number: int) -> None:
 
 def _reset(pair: PairFrame) -> None:
     try:
-        runs.forget_trials(pair)
+        cache.forget_trials(pair)
     except RunError as error:
         st.session_state[ERROR] = str(error)
     st.session_state[SURE] = False

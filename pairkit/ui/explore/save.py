@@ -13,7 +13,7 @@ from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.errors import RunError
 from pairkit.report import report_html
 from pairkit.run import BacktestRun
-from pairkit.ui import runs, views
+from pairkit.ui import cache, views
 
 SAVED, NAME, NOTE = "just_saved", "save_run_name", "save_run_note"
 
@@ -47,7 +47,7 @@ def _save(run: BacktestRun) -> None:
     name = st.session_state.get(NAME, "").strip() or run.pair.name  # a default would stay when the pair changes
     note = st.session_state.get(NOTE, "")
     try:
-        saved = store.save(run, name, note, checks=recall(run.pair, run.config), trials=runs.trials(run.pair))
+        saved = store.save(run, name, note, checks=recall(run.pair, run.config), trials=cache.trials(run.pair))
         st.session_state[SAVED] = (_identity(run), True, f"Saved as {saved.name}. The Runs page has it.")
     except RunError as error:
         st.session_state[SAVED] = (_identity(run), False, str(error))
@@ -60,12 +60,12 @@ def _identity(run: BacktestRun) -> str:
 
 def report(run: BacktestRun) -> str:
     """The report of a run, with the checks that were made of it and the trials on its pair."""
-    return report_html(run, known=recall(run.pair, run.config), trials=runs.trials(run.pair))
+    return report_html(run, known=recall(run.pair, run.config), trials=cache.trials(run.pair))
 
 
 def bundle(run: BacktestRun) -> bytes:
     """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
-    files = {"run.json": runs.manifest(run).to_json().encode("utf-8"),
+    files = {"run.json": cache.manifest(run).to_json().encode("utf-8"),
              **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()}}
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:

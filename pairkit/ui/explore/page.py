@@ -12,7 +12,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pairkit.pair import PairFrame
-from pairkit.ui import bars, chart, exports, runs, runs_save, settings, views
+from pairkit.ui import cache, chart, exports, settings, views
+from pairkit.ui.explore import bar_picker, save
 from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
@@ -43,7 +44,7 @@ def show(legs: PairFrame) -> None:
 @st.fragment(key=PART)
 def _results(legs: PairFrame) -> None:
     config, faults = settings.config_in_force()
-    run = runs.run(legs, config)
+    run = cache.run(legs, config)
     if faults:
         st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
     with views.tiles(run):
@@ -52,12 +53,12 @@ def _results(legs: PairFrame) -> None:
             st.badge("ADF p-value uncalibrated", icon=":material/warning:", color="orange",
                      help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
                      "too small. Set ADF null to calibrated, or test the legs.")
-    row, why = bars.row(), st.container()
-    bar = bars.choose_date(row, run)
-    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bars.pick)
-    bars.offer_steps(row, run, bar)
+    row, why = bar_picker.row(), st.container()
+    bar = bar_picker.choose_date(row, run)
+    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bar_picker.pick)
+    bar_picker.offer_steps(row, run, bar)
     with why:
         trace = views.trace(run, bar)
     exports.offer(run, dark=st.context.theme.type == "dark")
-    runs_save.offer(run)
+    save.offer(run)
     views.details(run, trace)

@@ -11,7 +11,7 @@ from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.data.quality import faulty_days
 from pairkit.ui import chart
 from pairkit.ui.exports import csv_text
-from pairkit.ui.snapshots import choose_root
+from pairkit.ui.snapshots.page import choose_root
 from pairkit.ui.views import findings as show_findings
 
 

@@ -121,7 +121,7 @@ def warm_up() -> None:
     """
     import plotly.io  # noqa: F401  the heavy import belongs before the freeze
 
-    from pairkit.ui.sample import sample_pair
+    from pairkit.ui.warm_up_pair import sample_pair
 
     run_backtest(sample_pair())
     gc.collect()

@@ -18,9 +18,9 @@ from pairkit.data.provider.market import exchanges_of
 from pairkit.errors import DataError, PairkitError
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
-from pairkit.ui import runs
+from pairkit.ui import cache
 from pairkit.ui.jobs import Job, Note, show_progress
-from pairkit.ui.snapshots import NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _form() -> None:
 
 def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Rule) -> None:
     """Refuse what cannot succeed; else start the thread."""
-    folder = runs.snapshot_folder()
+    folder = cache.snapshot_folder()
     try:
         if not isinstance(start, date) or not isinstance(end, date) or start > end:
             raise DataError("the first day must not be after the last; choose two days.")

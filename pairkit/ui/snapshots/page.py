@@ -14,7 +14,7 @@ from pairkit.audit.snapshots.listing import SnapshotSummary, snapshot_paths
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
 from pairkit.market.contracts import ContractSpec
-from pairkit.ui import runs
+from pairkit.ui import cache
 from pairkit.ui.views import escape
 from pairkit.ui.views import findings as show_findings
 
@@ -27,15 +27,15 @@ _SPANS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_60
 
 def listed() -> list[SnapshotSummary]:
     """Every snapshot of the folder, verified; one that changed is verified anew. What killed writers left is swept."""
-    sweep(runs.snapshot_folder())
-    return runs.snapshots()
+    sweep(cache.snapshot_folder())
+    return cache.snapshots()
 
 
 def heading(found: list[SnapshotSummary]) -> None:
     """Where they are, the button that verifies them all, and what was just done."""
     with st.container(horizontal=True, vertical_alignment="center", key="snapshots_heading"):
         st.markdown("#### Snapshots", width="content")
-        st.caption(f"{len(found)} in {escape(str(runs.snapshot_folder()))}", width="stretch")
+        st.caption(f"{len(found)} in {escape(str(cache.snapshot_folder()))}", width="stretch")
         asked = st.button("Verify all", key="verify", icon=":material/verified:", disabled=not found,
                           help="Read every byte again and compare it with its hash. Opening a snapshot always does.")
     if asked:
@@ -47,7 +47,7 @@ def heading(found: list[SnapshotSummary]) -> None:
 
 def verify_all() -> None:
     """Check each snapshot to the last byte, with progress; what was found is kept for the table."""
-    paths = snapshot_paths(runs.snapshot_folder())
+    paths = snapshot_paths(cache.snapshot_folder())
     bar = st.progress(0.0, text="Verifying …")
     checked: dict[str, str] = {}
     for place, path in enumerate(paths):
@@ -64,7 +64,7 @@ def verify_all() -> None:
     bad = sum(verdict != "good" for verdict in checked.values())
     if not bad:
         st.session_state[NOTICE] = f"Every byte of {len(checked)} snapshot{'s' * (len(checked) != 1)} is right."
-    runs.forget_snapshots()
+    cache.forget_snapshots()
     st.rerun()
 
 
@@ -121,7 +121,7 @@ def choose(found: list[SnapshotSummary]) -> Snapshot | None:
     name = st.selectbox("Snapshot to look at", names, names.index("demo") if "demo" in names else 0, key=SHOWN,
                         bind="query-params", width=360)
     try:
-        return runs.snapshot(str(usable[name].path), usable[name].id)
+        return cache.snapshot(str(usable[name].path), usable[name].id)
     except SnapshotError as error:  # it changed between the listing and now
         st.error(escape(str(error)), icon=":material/gpp_bad:")
         return None

@@ -17,7 +17,7 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
-from pairkit.ui import runs, shell, views
+from pairkit.ui import cache, shell, views
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
@@ -34,7 +34,7 @@ def saved() -> list[SavedRun]:
     folder = store.runs_folder()
     if not folder.is_dir():
         return []
-    seen = tuple((entry.name, runs.changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+    seen = tuple((entry.name, cache.changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
                  if entry.is_dir())
     return _listed(str(folder), seen)
 
@@ -174,7 +174,7 @@ def act(chosen: list[SavedRun]) -> None:
 # --- open --------------------------------------------------------------------------------------------------------------
 def _open_button(one: SavedRun) -> None:
     inputs = one.content["inputs"]
-    there = {summary.id: summary.name for summary in runs.snapshots() if summary.verified}
+    there = {summary.id: summary.name for summary in cache.snapshots() if summary.verified}
     name = there.get(inputs["snapshot"]["id"]) if inputs["snapshot"] else None
     why_not = ""
     if name is None:
@@ -191,7 +191,7 @@ def _verify(chosen: list[SavedRun]) -> None:
     for done, one in enumerate(chosen):
         progress.progress(done / len(chosen), f"Rerunning {views.escape(one.name)} …")
         try:
-            verdicts[one.id] = rerun(one.manifest_file, runs.snapshot_folder()).to_dict()
+            verdicts[one.id] = rerun(one.manifest_file, cache.snapshot_folder()).to_dict()
         except PairkitError as error:
             verdicts[one.id] = {"verdict": "cannot", "sentence": str(error), "differences": [], "runtime": [], "notes": []}
     progress.empty()

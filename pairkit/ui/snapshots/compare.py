@@ -11,7 +11,7 @@ from pairkit.audit.snapshots.diff import SnapshotDiff, diff_snapshots
 from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.errors import SnapshotError
-from pairkit.ui import runs
+from pairkit.ui import cache
 from pairkit.ui.views import escape
 
 MOST_ROWS = 500
@@ -30,7 +30,7 @@ def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
         return
     name = st.selectbox("Compare with the older snapshot", list(others), key="older", width=360)
     try:
-        older = runs.snapshot(str(others[name].path), others[name].id)
+        older = cache.snapshot(str(others[name].path), others[name].id)
     except SnapshotError as error:
         st.error(escape(str(error)), icon=":material/gpp_bad:")
         return

@@ -19,10 +19,10 @@ from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.research.sweeps.sweep import config_of, sweep
-from pairkit.ui import runs, shell, views
+from pairkit.ui import cache, shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running
-from pairkit.ui.sweep_space import Plan, choose_plan, in_words, tell_count, trials_of
+from pairkit.ui.sweep.space import Plan, choose_plan, in_words, tell_count, trials_of
 
 JOB, CHOSEN, TABLE, CHART = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart"
 MOST_ROWS = 1000
@@ -151,7 +151,7 @@ def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbour
                  views.shown_metric(figure, float(table[figure].iloc[row]))]
         if around is not None:
             cells += [views.shown_metric(figure, float(values[row])) for values in (around.mean, around.worst)]
-        dsr = count.deflated_sharpe(runs.run(legs, config_of(table, row)))
+        dsr = count.deflated_sharpe(cache.run(legs, config_of(table, row)))
         shown[MARKS[key][1]] = [*cells, f"{table['trades'].iloc[row]:,}",
                                 *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr))]
     st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt="Peak and plateau")
