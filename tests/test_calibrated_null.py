@@ -18,7 +18,7 @@ from pairkit.audit.runs.manifest import hash_of, save_run
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.figure import figure_spec
-from pairkit.charts.words import why_blocked
+from pairkit.charts.labels import why_blocked
 from pairkit.config import StrategyConfig
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, NullTable, linked_walks, pvalues_under, unrelated_walks

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from pairkit.charts import figure_spec, plot_run
-from pairkit.charts.canvas import stretches
+from pairkit.charts.base import stretches
+from pairkit.charts.labels import why_blocked
 from pairkit.charts.theme import BLOCKER_MARKS, SHOWN_BLOCKERS, THEMES, Theme
-from pairkit.charts.words import why_blocked
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.gates import GATE_NAMES

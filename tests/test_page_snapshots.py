@@ -16,7 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
-from pairkit.charts.canvas import milliseconds
+from pairkit.charts.base import milliseconds
 from pairkit.charts.quality import FAULTY, NO_BAR, STATUSES, STRAY, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pairkit.charts.small import Spec, layout, upright
+from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.calibration.check import BAND, Calibration
 

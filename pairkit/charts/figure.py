@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pairkit.charts.canvas import Canvas, axis_name, stretches
+from pairkit.charts.base import Canvas, axis_name, stretches
+from pairkit.charts.labels import nothing_to_show, plain
 from pairkit.charts.panes import PANES, Pane
 from pairkit.charts.readout import readout
 from pairkit.charts.signals import threshold_shapes, z_reach
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.charts.words import nothing_to_show, plain
 from pairkit.errors import RunError
 from pairkit.gates import GATES
 

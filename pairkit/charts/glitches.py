@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pairkit.charts.small import Spec, layout
+from pairkit.charts.labels import plain
+from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.charts.words import plain
 from pairkit.research.glitches.check import GlitchStress
 
 _VARIANTS = {"hold": ("Hold", "solid", "circle"), "flat": ("Forced flat", "dash", "square")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pairkit.charts.small import Spec, layout
+from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.research.lookahead.comparison import CHECKS

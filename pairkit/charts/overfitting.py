@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pairkit.charts.small import Spec, layout, upright
+from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.metrics import BARS_A_YEAR
 from pairkit.research.overfitting.check import Overfitting

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairkit.charts.canvas import Canvas, Trace
+from pairkit.charts.base import Canvas, Trace
+from pairkit.charts.labels import plain
 from pairkit.charts.readout import roll_rows
 from pairkit.charts.signals import beta_title, beta_traces, gate_title, gate_traces, signal_title, signal_traces
-from pairkit.charts.words import plain
 from pairkit.pair import FloatArray
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairkit.charts.small import Spec, layout, upright
+from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.research.placebo.check import Placebo
 

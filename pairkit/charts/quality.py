@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pairkit.charts.canvas import DAY_MS, milliseconds
+from pairkit.charts.base import DAY_MS, milliseconds
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import TRADE_DATE

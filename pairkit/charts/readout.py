@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pairkit.charts.canvas import Canvas, Trace, axis_name
+from pairkit.charts.base import Canvas, Trace, axis_name
+from pairkit.charts.labels import decision, plain, why_blocked
 from pairkit.charts.theme import BLOCKER_WORDS
-from pairkit.charts.words import decision, plain, why_blocked
 from pairkit.gates import GATE_NAMES, GATES
 from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pairkit.charts.small import Spec, axis, layout
+from pairkit.charts.labels import plain
+from pairkit.charts.layout import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.charts.words import plain
 from pairkit.research.realism import RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]

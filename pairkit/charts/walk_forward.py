@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit.charts.small import Spec, layout
+from pairkit.charts.labels import plain
+from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.charts.words import plain
 from pairkit.research.walk_forward.check import WalkForward
 
 _MOST_POINTS = 3000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pairkit.charts.small import Spec, layout
+from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.warm_up import WINDOWED_TOLERANCE, WarmUpSensitivity
 

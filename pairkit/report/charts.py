@@ -9,8 +9,8 @@ import pandas as pd
 
 from pairkit.charts import plot_run
 from pairkit.charts.figure import FONT
+from pairkit.charts.labels import plain
 from pairkit.charts.theme import LIGHT
-from pairkit.charts.words import plain
 from pairkit.report.figures import rolling_sharpe
 
 if TYPE_CHECKING:

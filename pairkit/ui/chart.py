@@ -23,7 +23,7 @@ import plotly
 import streamlit as st
 
 from pairkit.charts import figure_spec
-from pairkit.charts.canvas import milliseconds
+from pairkit.charts.base import milliseconds
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.run import BacktestRun
 from pairkit.ui.cache import run_key

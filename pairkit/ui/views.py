@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pairkit.charts.words import meaning
+from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, MONEY, TRADE_COLUMNS, unit_in
 from pairkit.display import weakness
 from pairkit.findings import Finding

@@ -11,7 +11,7 @@ import streamlit as st
 from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
 from pairkit.audit.runs.rerun import rebuild
 from pairkit.audit.runs.store import SavedRun
-from pairkit.charts.words import plain
+from pairkit.charts.labels import plain
 from pairkit.errors import PairkitError
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import cache, views

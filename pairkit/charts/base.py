@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit.charts.labels import blocker_of
 from pairkit.charts.theme import Theme
-from pairkit.charts.words import blocker_of
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
 
