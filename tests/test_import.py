@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from pairkit.audit.snapshots.from_files import import_files
-from pairkit.data.files import read, table
+from pairkit.data.files import table
+from pairkit.data.files import read as reader
 from pairkit.data.files.aliases import CellError, meaning_of_heading, read_code, read_date, read_number
 from pairkit.data.files.read import read_bars
 from pairkit.data.terms.specs_file import OwnSpec
@@ -993,7 +994,7 @@ def test_files_are_limited_together_before_one_is_read(write, monkeypatch):
     paths = [write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")]
     monkeypatch.setattr(table, "MAX_ROWS", 5)
     assert len(read_bars(paths[0]).bars) == 3
-    monkeypatch.setattr(files, "read_rows", lambda *_: pytest.fail("a file was read"))
+    monkeypatch.setattr(reader, "read_rows", lambda *_: pytest.fail("a file was read"))
     with pytest.raises(DataError, match="the files together: 8 rows; at most 5 are accepted"):
         read_bars(paths)
 
@@ -1001,7 +1002,7 @@ def test_files_are_limited_together_before_one_is_read(write, monkeypatch):
 def test_a_file_that_is_too_large_is_not_read_from_disk(write, monkeypatch):
     """By its size alone, and so are several together; what is no plain file is refused."""
     paths = [write(PLAIN, "RB.csv"), write(PLAIN, "HC.csv")]
-    monkeypatch.setattr(files, "MAX_DISK_BYTES", len(PLAIN) + 1)
+    monkeypatch.setattr(reader, "MAX_DISK_BYTES", len(PLAIN) + 1)
     with pytest.raises(DataError, match=r"the files have more than .* bytes together; .*HC\.csv is one too many"):
         read_bars(paths)
     with pytest.raises(DataError, match="is no plain file"):

@@ -19,7 +19,7 @@ from pairkit.config import StrategyConfig
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.explore import save
-from pairkit.ui.saved_runs import page
+from pairkit.ui.saved_runs import page as runs_page
 from tests.pairs import leg_frame, pair_of
 from tests.test_cli import PROJECT
 from tests.test_page_explore import app, said
@@ -53,7 +53,7 @@ def runs_app(*chosen: SavedRun) -> AppTest:
     """The Runs page with some runs chosen."""
     page = app().switch_page("pages/6_runs.py").run()
     for one in chosen:
-        page.multiselect(key="runs").select(page.label(one)).run()
+        page.multiselect(key="runs").select(runs_page.label(one)).run()
     assert not page.exception
     return page
 
@@ -109,15 +109,15 @@ def test_all_runs_are_listed_with_their_numbers(saved, made):
 
 def test_filter_and_sort(saved):
     """Every word must be in some text; the orders are those of their names."""
-    table = page.as_table(store.list_runs())
+    table = runs_page.as_table(store.list_runs())
     sharpe = "Sharpe ratio, best first"
-    assert page.filtered(table, "ta-ma GATE=false", sharpe)["name"].to_list() == ["low"]
-    assert page.filtered(table, "*steel* note", sharpe)["name"].to_list() == ["steel"]
-    assert page.filtered(table, "[", sharpe).empty
-    assert page.filtered(table.iloc[:0], "x", sharpe).empty
-    by_sharpe = page.filtered(table, "", sharpe)["sharpe"]
+    assert runs_page.filtered(table, "ta-ma GATE=false", sharpe)["name"].to_list() == ["low"]
+    assert runs_page.filtered(table, "*steel* note", sharpe)["name"].to_list() == ["steel"]
+    assert runs_page.filtered(table, "[", sharpe).empty
+    assert runs_page.filtered(table.iloc[:0], "x", sharpe).empty
+    by_sharpe = runs_page.filtered(table, "", sharpe)["sharpe"]
     assert by_sharpe.dropna().is_monotonic_decreasing
-    assert page.filtered(table, "", "Name")["name"].to_list() == ["base", "low", "own", "steel"]
+    assert runs_page.filtered(table, "", "Name")["name"].to_list() == ["base", "low", "own", "steel"]
     page = runs_app()
     page.text_input(key="runs_filter").input("kalman").run()
     assert page.dataframe[0].value["name"].to_list() == ["low"]
@@ -127,8 +127,8 @@ def test_a_link_brings_back_the_chosen_runs(saved):
     """The chooser lives in the link, so that a comparison can be passed on."""
     page = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=120)
     page.run().switch_page("pages/6_runs.py").run()
-    page.multiselect(key="runs").select(page.label(saved["base"])).run()
-    assert page.label(saved["base"]) in str(page.query_params.get("runs"))
+    page.multiselect(key="runs").select(runs_page.label(saved["base"])).run()
+    assert runs_page.label(saved["base"]) in str(page.query_params.get("runs"))
 
 
 def test_rerun_and_verify_gives_a_verdict_for_each(saved):

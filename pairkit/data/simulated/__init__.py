@@ -7,7 +7,7 @@
 4. `faults`: the faults of real data are planted at known dates.
 5. `notes`: the truth in words.
 
-`python -m pairkit.data.simulated` writes it as the snapshot `snapshots/demo`.
+`python -m pairkit.audit.snapshots.demo` writes it as the snapshot `snapshots/demo`.
 """
 
 from __future__ import annotations

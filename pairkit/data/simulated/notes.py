@@ -10,7 +10,7 @@ from pairkit.data.simulated.stories import Story
 _HEAD = """# A simulated market
 
 **None of this was ever traded.** A program made these bars up from seed {seed}; the codes, names and contract terms
-are those of real futures so that the tables look familiar, the prices are not. `python -m pairkit.data.simulated` makes
+are those of real futures so that the tables look familiar, the prices are not. `python -m pairkit.audit.snapshots.demo` makes
 them again. What is true of them is known, so that what a method finds can be compared with it:
 
 | y | x | story | true beta | half-life of the link | until |

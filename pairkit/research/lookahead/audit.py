@@ -8,7 +8,7 @@
 3. Contract: one session's figures are moved (research/lookahead/perturb.py). Nothing before it may change, and a column that lags a bar
    may change only on the session after it.
 4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
-5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (research/lookahead/data_path.py).
+5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (data_path.py).
 
 Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
 research/lookahead/cut_points.py. (docs/lookahead.md)

@@ -71,7 +71,7 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 class Overfitting:
     """How far the result of a config can be luck.
 
-    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (research/overfitting/pbo.py); `swept` one row
+    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (pbo.py); `swept` one row
     a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
     those of the `ledger` or of the `check`. `settings` are what it was asked with.
     """

@@ -1,6 +1,6 @@
 """The placebo: the same rules on pairs that have no link. Where does the real result stand among theirs?
 
-1. Surrogates of the pair are made (research/placebo/surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
+1. Surrogates of the pair are made (surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
    nobody would pair.
 2. Each is run under the very config.
 3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).

@@ -1,6 +1,6 @@
 """Walk-forward: choose settings on past bars by a stated rule, earn with them on the bars that follow, again and again.
 
-1. Each fold has train rows, a gap and test rows (research/walk_forward/folds.py). Whatever is computed for the choice sees the pair cut off
+1. Each fold has train rows, a gap and test rows (folds.py). Whatever is computed for the choice sees the pair cut off
    behind the last train row: not one later bar exists for it.
 2. Every trial is run on the train rows: its indicators may use all earlier bars, which were known; trading begins flat on the
    first train row, and money counts on train rows only.
@@ -127,7 +127,7 @@ def walk_forward(
         Train on all bars from the first on, in place of the last `train` ones.
     choose : {"sharpe", "plateau"} or function
         The trial with the highest Sharpe ratio in train (of equal ones the first), or the one whose neighbours have the highest
-        mean (research/sweeps/plateau.py); or any function of the train table, one row a trial, that returns a row's place or None.
+        mean (sweeps/plateau.py); or any function of the train table, one row a trial, that returns a row's place or None.
     gap : int, optional
         Bars between train and test, at least what the windows reach back plus the longest holding, which is also the default.
     n, method, seed, executor
