@@ -11,20 +11,11 @@ found = page.listed()
 page.heading(found)
 page.table(found)
 chosen = page.choose(found)
-quality, contents, compare, upload, take = st.tabs(
-    ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"], key="part", on_change="rerun")
-if quality.open:
-    with quality:
-        quality.draw(chosen)
-if contents.open:
-    with contents:
-        page.contents(chosen)
-if compare.open:
-    with compare:
-        compare.draw(chosen, found)
-if upload.open:
-    with upload:
-        upload.draw()
-if take.open:
-    with take:
-        download.draw()
+tabs = st.tabs(["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"], key="part",
+               on_change="rerun")
+drawings = (lambda: quality.draw(chosen), lambda: page.contents(chosen), lambda: compare.draw(chosen, found),
+            upload.draw, download.draw)
+for tab, draw in zip(tabs, drawings, strict=True):
+    if tab.open:
+        with tab:
+            draw()

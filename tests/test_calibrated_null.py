@@ -14,7 +14,8 @@ from scipy.special import ndtr
 from statsmodels.tsa.adfvalues import mackinnoncrit
 
 from pairkit.audit.runs.compare import input_differences
-from pairkit.audit.runs.manifest import hash_of, save_run
+from pairkit.audit.runs.inputs import hash_of
+from pairkit.audit.runs.manifest import save_run
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.figure import figure_spec

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from pairkit.audit.snapshots.from_files import import_files
-from pairkit.data.files import table
 from pairkit.data.files import read as reader
+from pairkit.data.files import table
 from pairkit.data.files.aliases import CellError, meaning_of_heading, read_code, read_date, read_number
 from pairkit.data.files.read import read_bars
 from pairkit.data.terms.specs_file import OwnSpec

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.runs.trial_ledger import TrialCount
+from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
@@ -311,7 +311,7 @@ def test_the_figures_drawn_are_those_found(pair):
 def test_the_panel_says_whose_trials_were_counted():
     """Figures, both charts and the table are drawn, in either theme, with the trials' source in words."""
     def panel() -> None:
-        from pairkit.audit.runs.trial_ledger import TrialCount
+        from pairkit.audit.runs.trial_count import TrialCount
         from pairkit.research.overfitting.check import overfitting
         from pairkit.ui.honesty.overfitting import draw
         from tests.test_overfitting import BASE, QUICK, SPACE, build_pair

@@ -16,7 +16,8 @@ import rfc8785
 
 from pairkit.audit.runs import rerun as module
 from pairkit.audit.runs.diff import numbers_apart
-from pairkit.audit.runs.manifest import hash_of, read_manifest, run_manifest, save_run
+from pairkit.audit.runs.inputs import hash_of
+from pairkit.audit.runs.manifest import read_manifest, run_manifest, save_run
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.tables import table_file, to_frame, to_parquet
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import rfc8785
 
-from pairkit.errors import PairkitError, SnapshotError
+from pairkit.errors import PairkitError, RunError, SnapshotError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -259,6 +259,22 @@ def refuse_if_taken(target: Path) -> None:
     """SnapshotError where something has this name already: what is published is never changed."""
     if os.path.lexists(target):
         raise SnapshotError(f"{target} exists, and what is published is never changed. Choose another name, or remove it first.")
+
+
+def write_whole(target: Path, raw: bytes) -> Path:
+    """The bytes in a file of this name, whole or not at all; RunError where they cannot be written."""
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")  # of this very call: threads write too
+    try:
+        with draft.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise RunError(f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
+                       "written to.") from error
+    return target
 
 
 def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:

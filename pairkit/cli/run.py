@@ -110,7 +110,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
     from rich.console import Console
     from rich.table import Table
 
-    from pairkit.audit.runs.manifest import USUAL_FOLDER
+    from pairkit.audit.runs.inputs import USUAL_FOLDER
     from pairkit.columns import METRICS, unit_in
     from pairkit.display import weakness
 

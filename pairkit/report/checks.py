@@ -13,7 +13,7 @@ from pairkit.checks import CHECKS, CheckResult
 from pairkit.research.lookahead.audit import audit_lookahead
 
 if TYPE_CHECKING:
-    from pairkit.audit.runs.trial_ledger import TrialCount
+    from pairkit.audit.runs.trial_count import TrialCount
     from pairkit.run import BacktestRun
 
 CUTS = 4

@@ -19,7 +19,9 @@ from plotly.offline import get_plotlyjs
 
 from pairkit.analysis.attribution import PARTS, attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
-from pairkit.audit.runs.manifest import RunManifest, changed_settings, run_manifest, write_whole
+from pairkit.audit.runs.inputs import changed_settings
+from pairkit.audit.runs.manifest import RunManifest, run_manifest
+from pairkit.audit.seal import write_whole
 from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import weakness
@@ -33,7 +35,7 @@ from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns,
 from pairkit.trading.reversion import target_exits_told
 
 if TYPE_CHECKING:
-    from pairkit.audit.runs.trial_ledger import TrialCount
+    from pairkit.audit.runs.trial_count import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 

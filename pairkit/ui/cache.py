@@ -11,7 +11,8 @@ import streamlit as st
 
 from pairkit.audit.runs.check_store import recall
 from pairkit.audit.runs.manifest import RunManifest, run_manifest
-from pairkit.audit.runs.trial_ledger import TrialCount, note_run, reset, tried
+from pairkit.audit.runs.trial_count import TrialCount
+from pairkit.audit.runs.trial_ledger import note_run, reset, tried
 from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.config import StrategyConfig

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from pairkit._files import read_whole
 from pairkit.audit.runs.diff import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
-from pairkit.audit.runs.manifest import RunManifest, bars_of, command_of, hash_of, read_manifest, run_manifest, without_folder
+from pairkit.audit.runs.inputs import bars_of, command_of, hash_of, without_folder
+from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
 from pairkit.audit.runs.tables import read_tables, tables_of
 from pairkit.audit.seal import MAX_JSON_BYTES, content_hash, sha256_hex
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot

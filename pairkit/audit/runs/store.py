@@ -38,7 +38,7 @@ from pairkit.metrics import BARS_A_YEAR
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pairkit.audit.runs.trial_ledger import TrialCount
+    from pairkit.audit.runs.trial_count import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
 

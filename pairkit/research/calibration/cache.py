@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from pairkit._files import read_whole
-from pairkit.audit.runs.manifest import hash_of, write_whole
+from pairkit.audit.runs.inputs import hash_of
 from pairkit.audit.runtime import code_hash, describe_runtime
-from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json
+from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import RunError
 

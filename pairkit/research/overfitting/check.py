@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from pairkit.audit.runs.trial_ledger import TrialCount
+from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import LEAST_TRADES
 from pairkit.config import StrategyConfig

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.audit.runs import store
-from pairkit.audit.runs.manifest import changed_settings
+from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.runs.trial_ledger import TrialCount, note_sweep, tried
+from pairkit.audit.runs.trial_count import TrialCount
+from pairkit.audit.runs.trial_ledger import note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS, MONEY

@@ -1,0 +1,96 @@
+"""What a run was made of, as plain values that can be hashed, and the command that makes it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pairkit.audit.runs.tables import hashable
+from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
+from pairkit.columns import TRADE_DATE
+from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import older_terms
+from pairkit.pair import Leg
+
+if TYPE_CHECKING:
+    from pairkit.pair import PairFrame
+    from pairkit.run import BacktestRun
+
+USUAL_FOLDER = Path("snapshots")
+
+
+def hash_of(plain: Any) -> str:
+    """sha256 of plain JSON values in canonical form."""
+    return sha256_hex(canonical_json(plain, what="a part of this run manifest"))
+
+
+def inputs_of(run: BacktestRun) -> dict[str, Any]:
+    """What the run was made of, as plain JSON values."""
+    pair, origin = run.pair, run.pair.provenance
+    bars = bars_of(pair)
+    return {
+        "snapshot": {"id": origin.snapshot_id, "name": origin.snapshot_name, "simulated": origin.simulated}
+        if origin.snapshot_id else None,
+        "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
+        "bars": bars,
+        "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
+        "contract_specs": [_terms(pair.y_spec, pair.y), _terms(pair.x_spec, pair.x)],
+        "config": run.config.model_dump(mode="json"),
+    }
+
+
+def _terms(spec: ContractSpec, leg: Leg) -> dict[str, Any]:
+    """A leg's terms, and under `by_contract` the figures of the contracts that trade on older ones, where there are such."""
+    older = older_terms(spec, leg.contracts)
+    return {**spec.to_dict(), "by_contract": older} if older else spec.to_dict()
+
+
+def bars_of(pair: PairFrame) -> dict[str, Any]:
+    """Which bars went in: how many, from when to when, and the hash of their content."""
+    dates = pair.trade_date
+    return {"rows": len(pair), "first": f"{dates[0]:%Y-%m-%d}" if len(pair) else None,
+            "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None, "content_hash": content_hash(hashable(_flat(pair.frame)))}
+
+
+def command_of(pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None) -> str | None:
+    """The command that makes a run with these settings, as a shell takes it; None for bars of no snapshot."""
+    if not pair.provenance.snapshot_name or not len(pair):
+        return None
+    cut = ["--first", f"{pair.trade_date[0]:%Y-%m-%d}", "--last", f"{pair.trade_date[-1]:%Y-%m-%d}"] if pair.cut else []
+    elsewhere = ["--dir", str(directory)] if directory is not None and directory != USUAL_FOLDER else []
+    settings = [word for name, value in changed_settings(config).items() for word in ("--set", f"{name}={value}")]
+    return shlex.join(["python", "-m", "pairkit", "run", pair.provenance.snapshot_name, pair.y_spec.code, pair.x_spec.code,
+                       *elsewhere, *cut, *settings])
+
+
+def without_folder(command: str | None) -> str | None:
+    """The command as it is where the snapshots lie in the usual folder: where they lay is no part of the run."""
+    try:
+        words = shlex.split(command or "")
+    except ValueError:  # a quote that is not closed
+        return command
+    if "--dir" in words[:-1]:
+        at = words.index("--dir")
+        del words[at:at + 2]
+    return shlex.join(words) if command else command
+
+
+def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a config, as plain values, that are not at their defaults, in their own order."""
+    from pairkit.config import SETTINGS
+
+    known = {name: config[name] for name in SETTINGS if name in config and config[name] != SETTINGS[name].default}
+    return {**known, **{name: value for name, value in config.items() if name not in SETTINGS}}
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The pair's table with one level of column names, `y_open` .. `x_contract`, and its dates as a column.
+
+    `leave` stands in it only where a contract must be left: bars without such keep the hash that they had before there was one.
+    """
+    frame = frame.drop(columns=[column for column in frame.columns if column[1] == "leave" and not frame[column].any()])
+    return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
