@@ -16,13 +16,12 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 from pairkit.columns import METRICS, names
 from pairkit.trading.loop import TALLY
 
-FloatArray = NDArray[np.float64]
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
 # The places of the engine's sums in a tally, and of the metrics in a row, by name.

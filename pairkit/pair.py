@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
@@ -29,7 +30,6 @@ from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
 from pairkit.market.rolls import returning_contract, returns
 from pairkit.market.spec_history import InForce, specs_in_force
 
-FloatArray = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 NO_CONTRACT = -1
 _BARS = names(BAR_COLUMNS)

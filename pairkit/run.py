@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import IntArray
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
@@ -19,7 +20,7 @@ from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import IntArray, Ledger, trade
+from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 from pairkit.trading.reversion import reversion_of

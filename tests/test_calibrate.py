@@ -13,12 +13,12 @@ import pairkit as pk
 from pairkit.charts.calibrate import figures
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.folders import calibrations_folder
 from pairkit.models.indicators import adf_pvalue, first_tested_bar, hedge_legs
 from pairkit.models.null import linked_walks, unrelated_walks
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
 from pairkit.research.calibration import cache
 from pairkit.research.calibration import check as module
-from pairkit.research.calibration.cache import calibrations_folder
 from pairkit.research.calibration.check import TABLES, calibrate
 from pairkit.research.calibration.worlds import WORLDS, walks_of
 from tests.test_page_explore import app, said

@@ -49,7 +49,7 @@ def test_6_2_a_changed_row_does_change_what_it_may(model, transform):
         config = StrategyConfig(
             hedge_model=model, price_transform=transform, hedge_window=30, z_window=15, entry_z=1.0, exit_z=0.3, stop_z=2.5,
             adf_window=40, adf_max_pvalue=0.5, max_beta_jump=0.05, vol_window=5, vol_baseline_window=20, max_vol_ratio=1.5,
-            cooldown_days=0)
+            cooldown_days=0, liquidity_gate=True, min_volume_lots=2000.0)
         alarms, changed = contract_alarms(run, pair, config, range(60, len(pair) - 1, 3), seed)
         assert alarms == []
         moved |= changed

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
+from pairkit import folders
 from pairkit.audit import seal
 from pairkit.audit.runs import store
 from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
@@ -134,14 +137,16 @@ def test_a_crash_while_saving_leaves_nothing_listed(run, tmp_path, monkeypatch):
 
 def test_a_kill_while_saving_loses_nothing(tmp_path):
     """A process that saves run after run is killed: every run that is listed is whole."""
-    script = ("import sys; from pathlib import Path; from pairkit.audit import store; from pairkit.run import run_backtest\n"
+    script = ("import sys; from pathlib import Path; from pairkit.audit.runs import store; from pairkit.run import run_backtest\n"
               "from tests.pairs import build_pair\n"
               "run = run_backtest(build_pair(1, 200)); print('ready', flush=True)\n"
               f"while True: store.save(run, 'again', folder=Path({str(tmp_path)!r})); print('saved', flush=True)")
     with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         saved = 0
         while saved < 5:
-            saved += process.stdout.readline().startswith("saved")
+            line = process.stdout.readline()
+            assert line, "the process that saves ended by itself"
+            saved += line.startswith("saved")
         process.kill()
     found = store.list_runs(tmp_path)
     assert [one.error for one in found if one.error] == []
@@ -156,19 +161,22 @@ def test_a_store_that_cannot_be_written_says_so(run, tmp_path):
     assert store.list_runs(tmp_path / "absent") == []
 
 
-def test_where_runs_are_kept(monkeypatch):
-    """PAIRKIT_RUNS, else the platform's folder."""
+def test_where_things_are_kept(monkeypatch):
+    """What the variables name, else the folders of the system, where they have always been."""
     monkeypatch.setenv("PAIRKIT_RUNS", os.sep + "somewhere")
-    assert store.runs_folder() == Path(os.sep + "somewhere")
+    monkeypatch.setenv("PAIRKIT_CACHE", os.sep + "elsewhere")
+    assert (folders.runs_folder(), folders.cache_folder()) == (Path(os.sep + "somewhere"), Path(os.sep + "elsewhere"))
+    assert folders.calibrations_folder() == Path(os.sep + "elsewhere", "calibrations")
     monkeypatch.delenv("PAIRKIT_RUNS")
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert store.runs_folder() == Path("/data/pairkit/runs")
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert store.runs_folder().parts[-4:] == ("Library", "Application Support", "pairkit", "runs")
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", "/local")
-    assert store.runs_folder() == Path("/local/pairkit/runs")
+    monkeypatch.delenv("PAIRKIT_CACHE")
+    home = Path.home()
+    for system, data, cache in ((Unix, Path("/data/pairkit"), Path("/cache/pairkit")),
+                                (MacOS, home / "Library/Application Support/pairkit", home / "Library/Caches/pairkit")):
+        monkeypatch.setenv("XDG_DATA_HOME", "/data" if system is Unix else "")
+        monkeypatch.setenv("XDG_CACHE_HOME", "/cache" if system is Unix else "")
+        for name in ("user_data_path", "user_cache_path"):
+            monkeypatch.setattr(folders.platformdirs, name, lambda *args, of=system, its=name, **more: getattr(of(*args, **more), its))
+        assert (folders.runs_folder(), folders.cache_folder()) == (data / "runs", cache)
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------------

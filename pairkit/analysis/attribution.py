@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pairkit._typing import FloatArray
 from pairkit.columns import MONEY, Column, names
 from pairkit.pair import NO_CONTRACT
-from pairkit.trading.engine import FloatArray, terms_of
+from pairkit.trading.engine import terms_of
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import BoolArray, FloatArray
 from pairkit.charts.labels import blocker_of
 from pairkit.charts.theme import Theme
 from pairkit.config import StrategyConfig
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 Trace = dict[str, Any]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 DAY_MS = 86_400_000.0
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairkit._typing import FloatArray
 from pairkit.charts.base import Canvas, Trace
 from pairkit.charts.labels import plain
 from pairkit.charts.readout import roll_rows
 from pairkit.charts.signals import beta_title, beta_traces, gate_title, gate_traces, signal_title, signal_traces
-from pairkit.pair import FloatArray
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pairkit.charts.base import BoolArray, Canvas, Trace, axis_name, milliseconds
+from pairkit._typing import BoolArray
+from pairkit.charts.base import Canvas, Trace, axis_name, milliseconds
 from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, SHOWN_BLOCKERS, Theme
 from pairkit.gates import GATES
 

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.sweeps.plateau import Neighbourhood
 
 Spec = dict[str, Any]
-FloatArray = NDArray[np.float64]
 SCALE = "Viridis"
 TOP_LINES, MOST_VALUES, MOST_TEXT_CELLS = 25, 30, 150
 _ACROSS = 3

@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.columns import TRADE_DATE
 from pairkit.findings import Finding, Severity
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import lost_bars, returning_contract
 
-FloatArray = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
 _OFF_GRID, _STRAY_OFF_GRID = 1e-3, 0.05  # of a tick; the share of closes that stray ones may be

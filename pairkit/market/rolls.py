@@ -19,13 +19,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, IntArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.deliveries import delivery_month, one_names
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
 NO_BAR = -1

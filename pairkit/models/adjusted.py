@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 from pairkit.pair import PairFrame
 
-FloatArray = NDArray[np.float64]
 _PRICES = ("open", "close", "pre_close", "roll_open")
 _AT_LIMIT = 1e-6  # of a tick: a price this near a limit is at it
 

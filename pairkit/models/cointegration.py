@@ -17,14 +17,12 @@ import math
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray, IntArray
 from pairkit.errors import DataError
 from pairkit.models.hedges import checked_legs
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 LagRule = int | Literal["aic", "bic"]
 LEAST_BARS = 30
 _FIXED, _AIC, _BIC = 0, 1, 2

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.gates import GATES
 from pairkit.models.adjusted import Adjusted
@@ -30,7 +31,6 @@ from pairkit.models.null import NullTable, pvalues_under, simulate_null
 from pairkit.models.stationarity import adf_statistic, engle_granger_statistic, mackinnon_pvalues
 from pairkit.models.windows import rolling_std, rolling_z
 
-FloatArray = NDArray[np.float64]
 _SMALLEST_BETA = 0.05  # a beta nearer 0 than this would make any change look like a jump
 _TEST_FIELDS = ("adf_test", "adf_window", "adf_lags")
 _LIQUIDITY_BARS = 20

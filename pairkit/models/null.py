@@ -18,11 +18,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 
 # From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely told.

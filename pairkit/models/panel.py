@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 _VALUES_AT_ONCE = 160_000  # of each leg: 64 pairs of 2,500 bars
 
 

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray, IntArray
 from pairkit.models.cointegration import LEAST_BARS, LagRule, engle_granger
 from pairkit.models.hedges import checked_legs
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 STRETCH = 250  # bars in each stretch whose slopes are compared: about a year
 _LANES = 32
 

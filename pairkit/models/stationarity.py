@@ -17,13 +17,11 @@ import math
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel, step
+from pairkit._typing import FloatArray
 from pairkit.errors import DataError
 from pairkit.models.hedges import checked_legs
-
-FloatArray = NDArray[np.float64]
 
 # MacKinnon, J. G. (1994), "Approximate asymptotic distribution functions for unit-root and cointegration tests", Journal
 # of Business & Economic Statistics 12(2), 167-176, tables 3 and 4, regression with a constant; rows for 1 and 2 series.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 SMALLEST_DEVIATION = 1e-10
 _FULL_SIZE = 1000.0  # from this price on, the smallest deviation grows with the price: so does the rounding of its digits
 

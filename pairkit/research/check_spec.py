@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pairkit._typing import Cancelled, Progress
 from pairkit.checks import CheckName, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
@@ -14,8 +15,6 @@ from pairkit.pair import PairFrame
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-Progress = Callable[[int, int], None]
-Cancelled = Callable[[], bool]
 Value = int | float | str | bool
 
 

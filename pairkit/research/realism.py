@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.analysis.attribution import attribute
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import MONEY, Column, names
@@ -32,13 +33,11 @@ from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, Market, adjust
 from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
 from pairkit.models.windows import rolling_std, rolling_z
-from pairkit.pair import FloatArray, PairFrame
+from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY
-
-Progress = Callable[[int, int], None]
 
 
 class Rung(NamedTuple):

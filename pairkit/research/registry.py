@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from pairkit._typing import Cancelled, Progress
 from pairkit.audit.runs.check_store import remember
 from pairkit.audit.runs.trial_ledger import note_run, tried
 from pairkit.checks import CheckName
 from pairkit.errors import ConfigError, DataError, RunError
-from pairkit.research.check_spec import Cancelled, Case, Checked, Experiment, Option, Progress, Settings
+from pairkit.research.check_spec import Case, Checked, Experiment, Option, Settings
 from pairkit.run import run_backtest
 
 SEED = Option("seed", 0, "Same seed, same result.", 0, 2**31 - 1, 1)

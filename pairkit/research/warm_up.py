@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
@@ -29,7 +30,6 @@ from pairkit.models.hedges import memory_bars
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 
-FloatArray = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 
 STEPS = (1, 2, 4, 8)

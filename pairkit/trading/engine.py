@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, IntArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
 from pairkit.models.adjusted import Market
@@ -15,9 +16,6 @@ from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import BAR, RULES, TERMS, as_records, lay_tape, play_many, play_one, size_lots
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  # a choice of two, as a switch
 

@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.columns import REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, RunError
 from pairkit.gates import GATES, number
 from pairkit.market.daily import day_of
-from pairkit.trading.engine import FloatArray, size, terms_of
+from pairkit.trading.engine import size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATE_NAMES, GATES, Gate
 from pairkit.models.indicators import Indicators
 
-FloatArray = NDArray[np.float64]
 SHUT, OPEN, OFF = 0, 1, 2
 VERDICTS = ("shut", "open", "off")
 NO_LIMIT = np.inf

@@ -19,11 +19,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.models.indicators import Indicators
 from pairkit.models.windows import rolling_std
-
-FloatArray = NDArray[np.float64]
 
 
 class Reversion(NamedTuple):

@@ -17,7 +17,7 @@ from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.cli import app
 from pairkit.data.tushare import TushareSource, read_settings, require_token
 from pairkit.data.tushare.clock import Clock
-from pairkit.data.tushare.settings import cache_folder
+from pairkit.data.tushare.settings import answers_folder
 from pairkit.errors import SourceError, TokenError
 from tests.tushare.conftest import source_for
 from tests.tushare.server import PROTOCOL_FAULTS, REFUSALS, FaultServer
@@ -78,7 +78,7 @@ def test_broken_secrets_are_not_quoted(tmp_path: Path):
 def test_the_cache_is_where_it_is_told_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """PAIRKIT_CACHE names the folder."""
     monkeypatch.setenv("PAIRKIT_CACHE", str(tmp_path / "answers"))
-    assert cache_folder(read_settings()) == tmp_path / "answers"
+    assert answers_folder(read_settings()) == tmp_path / "answers"
 
 
 # --- the canary --------------------------------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 from pairkit._files import read_whole
 from pairkit.audit.runs.inputs import hash_of
 from pairkit.audit.runs.schema import CheckMade
-from pairkit.audit.runs.store import runs_folder
 from pairkit.audit.runtime import code_hash
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
 from pairkit.checks import CHECKS, CheckName, CheckResult
 from pairkit.errors import RunError
+from pairkit.folders import runs_folder
 
 if TYPE_CHECKING:
     from pairkit.config import StrategyConfig

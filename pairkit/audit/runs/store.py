@@ -15,9 +15,7 @@ one run. Name, note and time are outside of everything that a run's id covers. R
 from __future__ import annotations
 
 import math
-import os
 import shutil
-import sys
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +31,7 @@ from pairkit.audit.runs.manifest import RunManifest, checked_manifest, run_manif
 from pairkit.audit.runs.tables import MAX_TABLE_BYTES, TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
 from pairkit.audit.seal import MAX_JSON_BYTES, TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
 from pairkit.errors import PairkitError, RunError, SnapshotError
+from pairkit.folders import runs_folder
 from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 SCHEMA = "pairkit.saved_run/1"
-FOLDER_VARIABLE = "PAIRKIT_RUNS"
 MANIFEST, LABEL = "run.json", "label.json"
 _MOST_BYTES = {LABEL: 64 * 1024, MANIFEST: MAX_JSON_BYTES}  # of a table, MAX_TABLE_BYTES
 _EXACT = 1e-9  # relative: figures worked out again from a run's tables
@@ -86,20 +84,6 @@ class SavedRun:
     def table(self, name: str) -> pd.DataFrame:
         """Its `frame` or `trades`, or RunError where the file is not the one that was saved."""
         return to_frame(checked_table(table_file(self.manifest_file, name), self.content["outputs"][name]))
-
-
-def runs_folder() -> Path:
-    """Where runs are kept: PAIRKIT_RUNS, else the platform's folder for a user's data."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "pairkit" / "runs"
 
 
 def save(

@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from pairkit.audit.runs.inputs import bars_of
-from pairkit.audit.runs.store import runs_folder
 from pairkit.audit.runs.trial_count import Reset, TrialCount
 from pairkit.errors import RunError
+from pairkit.folders import runs_folder
 from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:

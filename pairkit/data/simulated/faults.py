@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-BoolArray = NDArray[np.bool_]
+from pairkit._typing import BoolArray
 
 PRICES = ["open", "high", "low", "close", "settle"]
 SIZES = ["volume", "open_interest"]

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.data.simulated.stories import Root, stream
-
-FloatArray = NDArray[np.float64]
 
 LAST_DAY_OF_TRADE = 15
 _OFFSET_SIZE, _OFFSET_MEMORY = 0.022, 0.6

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from pairkit._typing import FloatArray
 
 _TAIL_DEGREES = 7  # Student t: kurtosis 5
 _SHOCK_MEMORY, _VOL_MEMORY = 0.06, 0.90  # of a GARCH(1,1) with unit long-run variance

@@ -27,7 +27,7 @@ from pairkit.data.tushare.endpoints import Interface
 from pairkit.data.tushare.pacing import Pacer, shared_pacer
 from pairkit.data.tushare.parse import joined, subject, typed
 from pairkit.data.tushare.sdk import Seam
-from pairkit.data.tushare.settings import TushareSettings, cache_folder
+from pairkit.data.tushare.settings import TushareSettings, answers_folder
 from pairkit.errors import (
     CancelledError,
     IncompleteAnswerError,
@@ -79,7 +79,7 @@ class TushareClient:
                        else Pacer(int(calls * share), clock, of))
         self._breaker = Breaker(self.clock)
         self._seam = Seam(settings)
-        self._cache = AnswerCache(cache_folder(settings)) if cache is None else cache
+        self._cache = AnswerCache(answers_folder(settings)) if cache is None else cache
         self._cancelled = cancelled
         self._calls = 0
         self._lock = Lock()

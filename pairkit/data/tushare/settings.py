@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -19,6 +17,7 @@ from pydantic_settings import (
 )
 
 from pairkit.errors import SourceError, TokenError
+from pairkit.folders import cache_folder
 
 DEFAULT_URL = "http://api.waditu.com/dataapi"
 CALLS_OF_2000_POINTS = {"fut_basic": 80, "fut_daily": 120}  # a minute; of other interfaces such an account may make 200
@@ -132,15 +131,6 @@ def require_token(settings: TushareSettings) -> SecretStr:
     return settings.token
 
 
-def cache_folder(settings: TushareSettings) -> Path:
-    """Where answers are kept: the setting, `PAIRKIT_CACHE`, or `pairkit` in the user's cache folder of this system."""
-    if settings.cache_dir is not None:
-        return settings.cache_dir
-    named = os.environ.get("PAIRKIT_CACHE")
-    if named:
-        return Path(named)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "pairkit"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "pairkit" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pairkit"
+def answers_folder(settings: TushareSettings) -> Path:
+    """Where answers are kept: the setting, else the cache folder."""
+    return cache_folder() if settings.cache_dir is None else settings.cache_dir

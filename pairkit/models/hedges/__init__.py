@@ -12,13 +12,11 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig, hedge_model_names
 from pairkit.errors import ConfigError, DataError
-
-FloatArray = NDArray[np.float64]
 
 
 class HedgeRatio(NamedTuple):

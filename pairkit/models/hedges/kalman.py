@@ -17,8 +17,9 @@ import math
 import numpy as np
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
-from pairkit.models.hedges import FloatArray, HedgeRatio, checked_legs
+from pairkit.models.hedges import HedgeRatio, checked_legs
 
 _SMALLEST_DEVIATION = 1e-10
 _FLOOR = 1e-3  # of the mean square surprise

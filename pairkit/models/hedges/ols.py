@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from pairkit._jit import kernel
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
-from pairkit.models.hedges import FloatArray, HedgeRatio, checked_legs
+from pairkit.models.hedges import HedgeRatio, checked_legs
 
 
 def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:

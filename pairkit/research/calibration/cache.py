@@ -9,10 +9,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,29 +21,15 @@ from pairkit.audit.runtime import code_hash, describe_runtime
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import RunError
+from pairkit.folders import calibrations_folder
 
 SCHEMA = "pairkit.calibration/1"
-FOLDER_VARIABLE = "PAIRKIT_CACHE"
 MOST_KEPT = 200
 _READ = ("adf_test", "adf_null", "adf_window", "adf_lags", "adf_max_pvalue")
 _OF_SPREAD = tuple(name for name, setting in SETTINGS.items() if setting.group == "Hedge")
 _OF_RUNTIME = ("python", "platform", "packages")
 
 Tables = dict[str, pd.DataFrame]
-
-
-def calibrations_folder() -> Path:
-    """Where they are kept: `calibrations` below PAIRKIT_CACHE, else below the platform's folder for a user's cache."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named) / "calibrations"
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "pairkit" / "Cache"
-    elif sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches" / "pairkit"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pairkit"
-    return cache / "calibrations"
 
 
 def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
@@ -30,9 +31,8 @@ from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research._validate import whole_number
 from pairkit.research.calibration.cache import recall, remember
 from pairkit.research.calibration.worlds import WORLDS, walks_of
-from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import done_in_slices
 
-FloatArray = NDArray[np.float64]
 NOMINAL = (0.01, 0.05, 0.10)
 BAND = 0.2  # a size within this share of the nominal one keeps the promise: 4 to 6 % at a nominal 5 %
 STRETCH = 250  # bars in which "some day" is looked for: about a year

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from pairkit._typing import FloatArray
+
 _DRIFT = 0.03  # deviations a bar
 _UNEQUAL = 10.0  # deviations of one leg's steps in those of the other's
 _BREAK = 3.0  # by how much the deviation grows half way

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import MONEY
 from pairkit.config import StrategyConfig
@@ -31,8 +31,6 @@ from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitche
 from pairkit.research.sweeps.executors import Rows, done_in_slices
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
 from pairkit.trading.loop import TALLY
-
-FloatArray = NDArray[np.float64]
 
 MIXED = "mixed"  # every glitch of a kind of its own
 RATES = (0.0025, 0.005, 0.01, 0.02, 0.04)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError
 from pairkit.findings import Finding
 from pairkit.pair import Leg, PairFrame, Provenance
-
-FloatArray = NDArray[np.float64]
 
 # What can be put in, and what it does to a bar.
 KINDS = {

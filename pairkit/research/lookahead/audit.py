@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pairkit._typing import Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
 Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

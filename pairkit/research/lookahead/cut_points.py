@@ -16,12 +16,11 @@ With `cuts` no less than the number of sessions: all of them.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairkit._typing import IntArray
 from pairkit.pair import PairFrame
 from pairkit.research.lookahead.outputs import Array, Observed
 
-IntArray = NDArray[np.int64]
 _LONG_WEEKEND = 3  # calendar days from a Friday to a Monday
 _FEW_WORDS = 32  # a run has 22 reasons; contracts are many more, and none is rarer than another
 

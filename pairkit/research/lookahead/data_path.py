@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.errors import CancelledError, DataError
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.models.adjusted import adjust
-from pairkit.pair import FloatArray, PairFrame, pair_from_frames
+from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.research.lookahead.comparison import Evidence
 from pairkit.research.lookahead.outputs import Array, Observed, words_of
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-Progress = Callable[[int, int], None]
 _PRICES = ("open", "high", "low", "close", "settle", "up_limit", "down_limit")
 _SIZES = ("volume", "open_interest")
 

@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.market.spec_history import InForce
-from pairkit.pair import NO_CONTRACT, FloatArray, Leg, PairFrame
+from pairkit.pair import NO_CONTRACT, Leg, PairFrame
 
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
 

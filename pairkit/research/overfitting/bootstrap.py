@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.metrics import BARS_A_YEAR
-
-FloatArray = NDArray[np.float64]
 
 
 class SharpeInterval(NamedTuple):

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import LEAST_TRADES
@@ -34,12 +35,11 @@ from pairkit.research._validate import whole_number
 from pairkit.research.overfitting.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
 from pairkit.research.overfitting.pbo import Pbo, pbo
 from pairkit.research.sweeps.default_space import space_around
-from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import config_of
 from pairkit.run import BacktestRun, run_backtest
 
-FloatArray = NDArray[np.float64]
 SPARSE = 0.20  # of bars in a position; below it bootstrap intervals are too narrow
 MOST_PBO, MOST_LOSS, LEAST_DSR, LUCK_DSR = 0.5, 0.5, 0.95, 0.5
 

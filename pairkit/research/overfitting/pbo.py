@@ -19,12 +19,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError, RunError
 from pairkit.research._validate import whole_number
 
-FloatArray = NDArray[np.float64]
 Score = Literal["sharpe", "mean"]
 MOST_BLOCKS = 20
 _AT_ONCE = 500_000  # scores held in memory

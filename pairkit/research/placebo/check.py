@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
@@ -31,13 +32,12 @@ from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
 from pairkit.research.placebo.surrogates import reordered, shifted, shifts, shuffled
-from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
 from pairkit.run import run_backtest
 
-FloatArray = NDArray[np.float64]
 PlaceboMethod = Literal["block_shuffle", "shift", "mismatch"]
 FIGURES = ("sharpe", "total_return", "trades")
 LEVEL = 0.05

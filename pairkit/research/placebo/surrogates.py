@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError, DataError
 from pairkit.market.universe import universe
 from pairkit.pair import NO_CONTRACT, Leg, PairFrame, Provenance
@@ -26,7 +27,6 @@ from pairkit.pair import NO_CONTRACT, Leg, PairFrame, Provenance
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-FloatArray = NDArray[np.float64]
 Order = NDArray[np.int64]
 Transform = Literal["log", "level"]
 LEAST_SHIFT = 60  # bars: a link that lags by less than this is not broken

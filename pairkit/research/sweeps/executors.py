@@ -22,12 +22,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import Progress
 from pairkit.errors import ConfigError
 
 Shared = TypeVar("Shared")
 Rows = NDArray[np.int64]
 Work = Callable[[Any, Rows], NDArray[np.float64]]
-Progress = Callable[[int, int], None]
 _FIRST_SLICE = 64
 
 

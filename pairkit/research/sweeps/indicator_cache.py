@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
 from pairkit.models.adjusted import Adjusted, adjust
@@ -30,7 +31,6 @@ from pairkit.models.indicators import (
 from pairkit.pair import PairFrame
 from pairkit.trading.engine import Signals, signals_of, tape_of
 
-FloatArray = NDArray[np.float64]
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
 INDICATOR_FIELDS = tuple(dict.fromkeys(
     (*HEDGE_FIELDS, *(name for gate in GATES for name in GATE_NUMBERS[gate.number].settings), "vol_window", "z_window")))

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import SETTINGS
 
-FloatArray = NDArray[np.float64]
 MOST_CELLS = 5_000_000
 
 

@@ -19,19 +19,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.columns import METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.gates import GATES
 from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
 from pairkit.pair import PairFrame
-from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import INDICATOR_FIELDS, Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
 from pairkit.trading.loop import TALLY
 
-FloatArray = NDArray[np.float64]
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
 _CALL_FIELDS = (*(name for gate in GATES for name in (gate.switch, gate.limit)), "stop_z", "entry_z")
 

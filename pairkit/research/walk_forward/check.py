@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray, Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import METRICS, TRADE_DATE
 from pairkit.config import StrategyConfig
@@ -31,7 +31,7 @@ from pairkit.metrics import BARS_A_YEAR, drawdown, measure_many, probabilistic_s
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.default_space import space_around
-from pairkit.research.sweeps.executors import Progress, done_in_slices
+from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
@@ -39,7 +39,6 @@ from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_o
 from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
 
-FloatArray = NDArray[np.float64]
 Rule = Callable[[pd.DataFrame], int | None]
 RULES = ("sharpe", "plateau")
 SURE = 0.95

@@ -10,16 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.models.adjusted import Market, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.pair import PairFrame
 from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import judge
-
-FloatArray = NDArray[np.float64]
 
 
 class OnRows(NamedTuple):

@@ -17,6 +17,7 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
+from pairkit.folders import runs_folder
 from pairkit.ui import cache, shell, views
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
@@ -31,7 +32,7 @@ SHOWN_METRICS = tuple(metric.name for metric in METRICS if metric.listed)
 # --- what there is -----------------------------------------------------------------------------------------------------
 def saved() -> list[SavedRun]:
     """Every run of the store, the last saved first; checked anew where a file changed."""
-    folder = store.runs_folder()
+    folder = runs_folder()
     if not folder.is_dir():
         return []
     seen = tuple((entry.name, cache.changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
@@ -94,7 +95,7 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     """Draw filter, sort order, table and chooser; the runs chosen, in the order of choosing."""
     usable = {one.id: one for one in found if not one.error}
     if not usable:
-        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in `{store.runs_folder()}`.",
+        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in `{runs_folder()}`.",
                 icon=":material/bookmarks:")
         return []
     left, right = st.columns([3, 1])

@@ -1,0 +1,14 @@
+"""Types that many modules name: arrays by what they hold, and the two callables that long work takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Progress = Callable[[int, int], None]  # called with (done, in all)
+Cancelled = Callable[[], bool]  # asked again and again; True ends the work

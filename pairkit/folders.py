@@ -1,0 +1,28 @@
+"""The folders that pairkit keeps things in on this machine, each where the system keeps such, or where a variable names it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+RUNS, CACHE = "PAIRKIT_RUNS", "PAIRKIT_CACHE"
+_APP = "pairkit"
+
+
+def runs_folder() -> Path:
+    """Saved runs, the checks made of them, and the trial ledger: PAIRKIT_RUNS, else `pairkit/runs` in the user's data folder."""
+    named = os.environ.get(RUNS)
+    return Path(named) if named else platformdirs.user_data_path(_APP, appauthor=False) / "runs"
+
+
+def cache_folder() -> Path:
+    """What can be made or asked for again: PAIRKIT_CACHE, else `pairkit` in the user's cache folder."""
+    named = os.environ.get(CACHE)
+    return Path(named) if named else platformdirs.user_cache_path(_APP, appauthor=False)
+
+
+def calibrations_folder() -> Path:
+    """Kept calibrations, below the cache."""
+    return cache_folder() / "calibrations"
