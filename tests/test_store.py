@@ -175,7 +175,8 @@ def test_where_things_are_kept(monkeypatch):
         monkeypatch.setenv("XDG_DATA_HOME", "/data" if system is Unix else "")
         monkeypatch.setenv("XDG_CACHE_HOME", "/cache" if system is Unix else "")
         for name in ("user_data_path", "user_cache_path"):
-            monkeypatch.setattr(folders.platformdirs, name, lambda *args, of=system, its=name, **more: getattr(of(*args, **more), its))
+            monkeypatch.setattr(folders.platformdirs, name,
+                                lambda *args, of=system, its=name, **more: getattr(of(*args, **more), its))
         assert (folders.runs_folder(), folders.cache_folder()) == (data / "runs", cache)
 
 
