@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.words import meaning
 from pairkit.columns import METRICS, MONEY, TRADE_COLUMNS, unit_in
-from pairkit.display import weakness
+from pairkit.display import visible, weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
@@ -25,6 +26,12 @@ WHY_NOT = {"win_rate": "no trade was closed", "avg_holding_bars": "no trade was 
            "sortino": "no bar lost", "calmar": "there was no drawdown", "profit_factor": "no closed trade lost",
            "avg_trade": "no trade was closed", "payoff": "closed trades did not both win and lose",
            "breakeven_ticks": "nothing was traded", "return_on_margin": "no position was held"}
+MOST_SHOWN = 5_000
+_JOINER = "\u2060"
+_MARKUP = frozenset(r"\`*_{}[]()#+!|<>~$:&")
+_OPENS_LINE = re.compile(r"^(?=\s|=|-+(?:\s|$)|\d+\.(?:\s|$)|$)|(?<=\s)$")
+# After the colon of https:// and :icons:, the @ of an address and the www of www.name.com; within -> and >=.
+_READ_LATER = re.compile(r"(?<=:)(?=[/a-z])|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~=])(?=\\?[-<>=])", re.IGNORECASE)
 _UNITS = {metric.name: metric.unit for metric in METRICS}
 _MEANINGS = {metric.name: metric.meaning for metric in METRICS}
 
@@ -170,5 +177,15 @@ def details(run: BacktestRun, found: Trace | None) -> None:
 
 
 def escape(text: str) -> str:
-    """Text from files and links as plain text: what Markdown would read as markup is shown as it is."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~$:" else sign for sign in text)
+    """Text from files and links as plain text, wherever Streamlit reads Markdown: text, labels, help, boxes and cells of `table`.
+
+    1. What cannot be seen is named and what is very long is cut, as `visible` says.
+    2. What begins markup gets a backslash.
+    3. Links, icons and arrows are looked for in what Markdown has already read, so a backslash does not save from them, and no
+       backslash stands before a list's number or a margin: an unseen word joiner does.
+    4. Lines stay lines.
+    """
+    if not text:
+        return ""
+    signs = "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(str(text), most=MOST_SHOWN))
+    return "  \n".join(_OPENS_LINE.sub(_JOINER, _READ_LATER.sub(_JOINER, line)) for line in signs.split("\n"))
