@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
+from pairkit.charts.labels import plain
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
 from pairkit.ui import exports, settings, views
@@ -395,4 +396,26 @@ def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
 def test_text_from_files_cannot_be_markup():
     """Markdown, HTML and colour directives in a message are shown as they are written."""
     assert views.escape("<b>*x*</b> [a](b) :red[c] $y$ `z`") == (
-        r"\<b\>\*x\*\</b\> \[a\]\(b\) \:red\[c\] \$y\$ \`z\`")
+        r"\<b\>\*x\*\</b\> \[a\]\(b\) \:" + "\u2060" + r"red\[c\] \$y\$ \`z\`")
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("", ""), ("RB 螺纹钢 Rebar", "RB 螺纹钢 Rebar"), ("-5.2 on 2024-01-02, 10 h", "-5.2 on 2024-01-02, 10 h"),
+    ("a\u202eb\x00", "a⟨U\\+202E⟩b⟨U\\+0000⟩"), ("one\r\ntwo", "one  \ntwo"), ("&lt;", "\\&lt;"),
+    ("- a", "\u2060- a"), ("1. a", "\u20601. a"), ("---", "-\u2060-\u2060-"), ("a\n\nb", "a  \n\u2060  \nb"),
+    ("https://a.b", "https\\:\u2060//a.b"), ("WWW.a.b", "WWW\u2060.a.b"), ("me@a.b", "me@\u2060a.b"),
+    ("a -> b", "a -\u2060\\> b"), (":material/home:", "\\:\u2060material/home\\:")])
+def test_text_is_escaped_no_more_than_it_must_be(text, shown):
+    """Ordinary text stays as it is, to be copied; what cannot be seen is named; what Markdown would read gets a mark."""
+    assert views.escape(text) == shown
+
+
+def test_a_very_long_text_is_cut_and_says_so():
+    """Of 100,000 characters a page shows the first 5,000, and how many more there are; a chart 200."""
+    assert views.escape("a" * 100_000) == f"{'a' * 5_000} … \\(95,000 more characters\\)"
+    assert plain("a" * 100_000) == f"{'a' * 200} … (99,800 more characters)"
+
+
+def test_a_name_in_a_chart_is_text():
+    """No tag, no line break, no number that plotly would put in its place, nothing unseen."""
+    assert plain("<b>&\n%{x}\u202e") == "&lt;b&gt;&amp; &#37;{x}⟨U+202E⟩"

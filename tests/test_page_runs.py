@@ -62,7 +62,7 @@ def test_an_empty_store_says_what_to_do(folder):
     """Where runs are kept and how one gets there."""
     page = runs_app()
     assert "No run is saved yet" in page.info[0].value
-    assert str(folder) in page.info[0].value
+    assert views.escape(str(folder)) in page.info[0].value
 
 
 def test_explore_saves_the_run_on_the_page(folder, made):

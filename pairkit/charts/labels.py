@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,20 @@ import pandas as pd
 
 from pairkit.columns import REASONS, STATES
 from pairkit.config import StrategyConfig
+from pairkit.display import as_html, visible
 from pairkit.gates import GATES
 
+MOST_IN_CHART = 200
 _GATES = {gate.name: gate for gate in GATES}
 
 
 def plain(text: str) -> str:
-    """Text from a file as plotly shows it literally: no tag in a name becomes a link or a style."""
-    return escape(text, quote=False)
+    """Text from a file as plotly shows it literally: no tag in it becomes a link or a style, no `%{x}` a number.
+
+    It is one line of at most 200 characters.
+    """
+    line = " ".join(visible(text, most=MOST_IN_CHART).split())
+    return as_html(line, quote=False).replace("%{", "&#37;{")
 
 
 def blocker_of(reason: str) -> str:

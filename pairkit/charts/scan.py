@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pairkit.charts.figure import FONT
+from pairkit.charts.labels import plain
 from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.columns import LEGS
 
 Spec = dict[str, Any]
 SHOWN = {"by_pvalue": "BY-adjusted p-value", "bh_pvalue": "BH-adjusted p-value", "pvalue": "p-value",
@@ -32,6 +34,7 @@ def matrix(table: pd.DataFrame, figure: str, *, chosen: int | None = None, theme
         Index of the pair with a frame.
     """
     colors = THEMES[theme]
+    table = table.assign(**{leg: table[leg].map(plain) for leg in LEGS})
     roots = sorted({*table["y"], *table["x"]})
     place = {root: at for at, root in enumerate(roots)}
     values = table[figure].to_numpy(np.float64)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from pairkit.display import as_html
 
 Shown = Callable[[Any], str]
 
@@ -42,9 +43,9 @@ def cell(value: Any, shown: Shown | None = None) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         if isinstance(value, pd.Timestamp) or value is pd.NaT:
             return f'<td class="day">{day(value)}</td>'
-        return f"<td>{escape(str(value))}</td>"
+        return f"<td>{as_html(str(value))}</td>"
     kind = "n neg" if value < 0 else "n"
-    return f'<td class="{kind}">{escape((shown or number)(float(value)))}</td>'
+    return f'<td class="{kind}">{as_html((shown or number)(float(value)))}</td>'
 
 
 def table(
@@ -52,25 +53,25 @@ def table(
 ) -> str:
     """A DataFrame as a table, without its index; `shown` formats columns of numbers by name."""
     if rows.empty:
-        return f"<p>{escape(empty)}</p>"
+        return f"<p>{as_html(empty)}</p>"
     shown = shown or {}
     numeric = {column for column in rows.columns if pd.api.types.is_numeric_dtype(rows[column])}
-    head = "".join(f'<th scope="col"{" class=n" if column in numeric else ""}>{escape(str(column).replace("_", " "))}</th>'
+    head = "".join(f'<th scope="col"{" class=n" if column in numeric else ""}>{as_html(str(column).replace("_", " "))}</th>'
                    for column in rows.columns)
     body = "".join(
         f"<tr>{''.join(cell(value, shown.get(str(column))) for column, value in zip(rows.columns, values, strict=True))}</tr>"
         for values in rows.itertuples(index=False, name=None))
-    words = f"<caption>{escape(caption)}</caption>" if caption else ""
-    anchor = f' id="{escape(name)}"' if name else ""
+    words = f"<caption>{as_html(caption)}</caption>" if caption else ""
+    anchor = f' id="{as_html(name)}"' if name else ""
     return (f'<div class="scroll"><table{anchor}>{words}<thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>")
 
 
 def paragraphs(*texts: str) -> str:
     """Each text as a paragraph."""
-    return "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return "".join(f"<p>{as_html(text)}</p>" for text in texts)
 
 
 def section(name: str, title: str, parts: Iterable[str]) -> str:
     """A section under its heading; `name` is its anchor."""
-    return f'<section id="{escape(name)}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
+    return f'<section id="{as_html(name)}"><h2>{as_html(title)}</h2>{"".join(parts)}</section>'

@@ -10,7 +10,6 @@ import base64
 import math
 import os
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from pairkit.audit.runs.manifest import RunManifest, run_manifest
 from pairkit.audit.seal import write_whole
 from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
 from pairkit.config import SETTINGS
-from pairkit.display import weakness
+from pairkit.display import as_html, weakness
 from pairkit.errors import RunError
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import older_terms
@@ -98,10 +97,10 @@ def report_html(
         "settings": ("Settings and contract terms", _settings(run)),
         "manifest": ("Run manifest", _manifest(made)),
     }
-    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in sections.items())
+    links = "".join(f'<a href="#{name}">{as_html(title)}</a>' for name, (title, _) in sections.items())
     body = "".join(html.section(name, title, [inner]) for name, (title, inner) in sections.items())
     return (f'<!DOCTYPE html><html lang="en"><head>{HEAD}'
-            f"<title>{escape(run.pair.name)} pairkit report</title><style>{html.STYLE}</style>"
+            f"<title>{as_html(run.pair.name)} pairkit report</title><style>{html.STYLE}</style>"
             f'<script>{get_plotlyjs()}</script></head><body>{_heading(run, made)}<nav aria-label="Sections">{links}</nav>'
             f"<main>{body}</main></body></html>\n")
 
@@ -111,23 +110,23 @@ def _heading(run: BacktestRun, made: RunManifest) -> str:
     origin = f"snapshot {pair.provenance.snapshot_name}" if pair.provenance.snapshot_id else "own frames, no snapshot"
     badge = '<p class="badge">SIMULATED DATA: no market traded these prices</p>' if pair.provenance.simulated else ""
     changed = ", ".join(f"{name} = {value}" for name, value in changed_settings(run.config.model_dump(mode="json")).items())
-    return (f"<header><h1>{escape(pair.y_spec.label)} against {escape(pair.x_spec.label)}</h1>{badge}"
-            f"<p>{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(pair):,} bars; {escape(origin)}; "
+    return (f"<header><h1>{as_html(pair.y_spec.label)} against {as_html(pair.x_spec.label)}</h1>{badge}"
+            f"<p>{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(pair):,} bars; {as_html(origin)}; "
             f"run <code>{made.run_id[:16]}</code></p>"
-            f'<p class="quiet">Settings other than default: {escape(changed) or "none"}.</p></header>')
+            f'<p class="quiet">Settings other than default: {as_html(changed) or "none"}.</p></header>')
 
 
 # --- sections --------------------------------------------------------------------------------------------------------
 def _summary(run: BacktestRun) -> str:
     currency = run.pair.currency
     tiles = "".join(
-        f"<div><dt>{escape(_labelled(metric.label, metric.unit, currency))}</dt>"
+        f"<div><dt>{as_html(_labelled(metric.label, metric.unit, currency))}</dt>"
         f"<dd>{_metric(run.metrics[metric.name], metric.unit)}</dd></div>" for metric in METRICS if metric.tile or metric.summary)
     rows = "".join(
-        f'<tr><th scope="row">{escape(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
+        f'<tr><th scope="row">{as_html(metric.name.replace("_", " "))}</th><td class="n" data-metric="{metric.name}" '
         f'data-value="{run.metrics[metric.name]!r}">{_metric(run.metrics[metric.name], metric.unit)}</td>'
-        f"<td>{escape('percent' if metric.unit == 'fraction' else unit_in(metric.unit, currency))}</td>"
-        f"<td>{escape(f'{metric.meaning} {weakness(metric.name, run.closed_trades)}'.strip())}</td></tr>"
+        f"<td>{as_html('percent' if metric.unit == 'fraction' else unit_in(metric.unit, currency))}</td>"
+        f"<td>{as_html(f'{metric.meaning} {weakness(metric.name, run.closed_trades)}'.strip())}</td></tr>"
         for metric in METRICS)
     return (f'<dl class="tiles">{tiles}</dl><div class="scroll"><table><thead><tr><th scope="col">metric</th>'
             '<th scope="col" class="n">value</th><th scope="col">unit</th><th scope="col">meaning</th></tr></thead>'
@@ -170,8 +169,8 @@ def _attribution(run: BacktestRun) -> str:
 def _trades(run: BacktestRun) -> str:
     if run.trades.empty:
         return html.paragraphs("No trade was made.")
-    summary = "".join(f'<tr><th scope="row">{escape(name)}</th>{html.cell(value, html.money if unit == MONEY else html.number)}'
-                      f"<td>{escape(unit_in(unit, run.pair.currency))}</td></tr>" for name, value, unit in trade_summary(run))
+    summary = "".join(f'<tr><th scope="row">{as_html(name)}</th>{html.cell(value, html.money if unit == MONEY else html.number)}'
+                      f"<td>{as_html(unit_in(unit, run.pair.currency))}</td></tr>" for name, value, unit in trade_summary(run))
     listed = html.table(run.trades, shown=AMOUNTS, name="trade-list", caption="Every round trip, the first first")
     return (charts.div(charts.distribution(run), "distribution") + html.paragraphs(target_exits_told(run.trades))
             + f'<div class="scroll"><table><tbody>{summary}</tbody></table></div>'
@@ -249,4 +248,4 @@ def _manifest(made: RunManifest) -> str:
     data = base64.b64encode(text.encode("utf-8")).decode("ascii")
     return (html.paragraphs(words, f"Run {made.run_id}")
             + f'<p><a download="run.json" href="data:application/json;base64,{data}">Save the manifest</a></p>'
-            f'<pre id="run-manifest">{escape(text)}</pre>')
+            f'<pre id="run-manifest">{as_html(text)}</pre>')

@@ -146,7 +146,7 @@ def show_progress(key: str) -> None:
     if job.ended.is_set():
         st.rerun()
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    what = how_far(job)
+    what = escape(how_far(job))
     st.progress(share, text=f"Stopping: {what}" if job.stop.is_set() else what)
     st.button("Stop", key=f"{key}_stop", icon=":material/stop_circle:", on_click=job.stop.set, disabled=job.stop.is_set(),
               help="What is done until then is shown.")

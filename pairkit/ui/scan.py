@@ -207,5 +207,5 @@ def _left_out(table: pd.DataFrame) -> None:
     left_out = table.attrs["left_out"]
     if left_out:
         with st.expander(f"Left out: {len(left_out):,} pairs"):
-            shown = pd.DataFrame({"Pair": list(left_out), "Why": list(left_out.values())})
+            shown = pd.DataFrame({"Pair": map(views.escape, left_out), "Why": map(views.escape, left_out.values())})
             st.table(shown, hide_index=True, border="horizontal", alt="Pairs left out")

@@ -133,8 +133,8 @@ def _choose_summary() -> SnapshotSummary | None:
             name = st.selectbox("Snapshot", list(usable), first, key="snapshot", bind="query-params", help=_about(usable))
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
-    st.info(f"There is no usable snapshot in `{cache.snapshot_folder()}`. Make one from your own CSV or Parquet files: "
-            f"`{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
+    st.info(f"There is no usable snapshot in {views.escape(str(cache.snapshot_folder()))}. Make one from your own CSV or Parquet "
+            f"files: `{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
     return None
 
 
@@ -170,8 +170,8 @@ def _suggest(roots: list[str]) -> None:
         return
     with st.popover("Pairs with a reason", icon=":material/lightbulb:", width="stretch"):
         for pair in pairs:
-            st.button(f"{pair.y} – {pair.x}", key=f"pair_{pair.y}_{pair.x}", on_click=_choose, args=(pair.y, pair.x),
-                      width="stretch")
+            st.button(views.escape(f"{pair.y} – {pair.x}"), key=f"pair_{pair.y}_{pair.x}", on_click=_choose,
+                      args=(pair.y, pair.x), width="stretch")
             st.caption(f"{views.escape(pair.sector)}: {views.escape(pair.reason)}")
 
 

@@ -11,16 +11,21 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, MONEY, TRADE_COLUMNS, unit_in
-from pairkit.display import weakness
+from pairkit.display import visible, weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 
-_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # where Markdown begins to see one
 DETAILS, TRACE_TAB = "details", "Decision trace"
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
+MOST_SHOWN = 5_000
+_JOINER = "\u2060"
+_MARKUP = frozenset(r"\`*_{}[]()#+!|<>~$:&")
+_OPENS_LINE = re.compile(r"^(?=\s|=|-+(?:\s|$)|\d+\.(?:\s|$)|$)|(?<=\s)$")
+# After the colon of https:// and :icons:, the @ of an address and the www of www.name.com; within -> and >=.
+_READ_LATER = re.compile(r"(?<=:)(?=[/a-z])|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~=])(?=\\?[-<>=])", re.IGNORECASE)
 
 
 def heading(pair: PairFrame) -> None:
@@ -170,9 +175,15 @@ def details(run: BacktestRun, found: Trace | None) -> None:
 
 
 def escape(text: str) -> str:
-    """Text from files and links as plain text: what Markdown would read as markup is shown as it is.
+    """Text from files and links as plain text, wherever Streamlit reads Markdown: text, labels, help, boxes and cells of `table`.
 
-    A bare address would become a link even so; an unseen word joiner within it keeps it text.
+    1. What cannot be seen is named and what is very long is cut, as `visible` says.
+    2. What begins markup gets a backslash.
+    3. Links, icons and arrows are looked for in what Markdown has already read, so a backslash does not save from them, and no
+       backslash stands before a list's number or a margin: an unseen word joiner does.
+    4. Lines stay lines.
     """
-    apart = _ADDRESS.sub("\u2060", text)
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|<>~$:" else sign for sign in apart)
+    if not text:
+        return ""
+    signs = "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(str(text), most=MOST_SHOWN))
+    return "  \n".join(_OPENS_LINE.sub(_JOINER, _READ_LATER.sub(_JOINER, line)) for line in signs.split("\n"))

@@ -55,8 +55,7 @@ class Server:
         command = [sys.executable, "-m", "streamlit", "run", "app.py",
                    "--server.port", str(self.port), "--server.fileWatcherType", "none"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PAIRKIT_", "STREAMLIT_"))}
-        environment |= self.environment
-        environment["PAIRKIT_RUNS"] = str(self.log.parent / "runs")
+        environment |= {"PAIRKIT_RUNS": str(self.log.parent / "runs"), **self.environment}
         self.file = self.log.open("w")
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + STARTED_WITHIN_S

@@ -95,8 +95,8 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     """Draw filter, sort order, table and chooser; the runs chosen, in the order of choosing."""
     usable = {one.id: one for one in found if not one.error}
     if not usable:
-        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in `{runs_folder()}`.",
-                icon=":material/bookmarks:")
+        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in "
+                f"{views.escape(str(runs_folder()))}.", icon=":material/bookmarks:")
         return []
     left, right = st.columns([3, 1])
     words = left.text_input("Filter", key="runs_filter", bind="query-params",
@@ -179,7 +179,8 @@ def _open_button(one: SavedRun) -> None:
     name = there.get(inputs["snapshot"]["id"]) if inputs["snapshot"] else None
     why_not = ""
     if name is None:
-        why_not = f"Snapshot {inputs['snapshot']['name']} is not here." if inputs["snapshot"] else "Its bars are in no snapshot."
+        why_not = (f"Snapshot {views.escape(inputs['snapshot']['name'])} is not here." if inputs["snapshot"]
+                   else "Its bars are in no snapshot.")
     if st.button("Open in Explore", key="open_run", icon=":material/monitoring:", disabled=bool(why_not),
                  help=why_not or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None)):
         shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"]))

@@ -24,10 +24,10 @@ def draw(chosen: Snapshot | None) -> None:
     quality = root_quality(chosen, root)
     _tiles(quality)
     dark = st.context.theme.type == "dark"
-    for name, label in (("quality_price", f"Close of {root} with its rolls, and a lane for each kind of finding"),
-                        ("quality_calendar", f"Calendar of {root}: what there was on each session")):
+    for name, label in (("quality_price", "Close of the root with its rolls, and a lane for each kind of finding"),
+                        ("quality_calendar", "Calendar of the root: what there was on each session")):
         packed = _packed(chosen, root, name, dark)
-        chart.show(packed, name=name, label=label.replace(root, "the root"), filename=f"pairkit-{root}-{name}",
+        chart.show(packed, name=name, label=label, filename=f"pairkit-{root}-{name}",
                    rev=f"{root} {hash(packed) & 0xFFFFFFFF:08x}", height=120)
     st.download_button("Days with a finding (CSV)", lambda: csv_text(quality.faults), f"pairkit-{chosen.name}-{root}-days.csv",
                        "text/csv", key="save_days", on_click="ignore", disabled=quality.faults.empty)

@@ -1,0 +1,238 @@
+"""Text of files, links and readers stays text: on every page and in the report, whatever it would be as Markdown or HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pairkit.audit.runs import store
+from pairkit.audit.seal import canonical_json
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_spec
+from pairkit.run import run_backtest
+from pairkit.ui.saved_runs.page import label
+from tests.browser.conftest import PATIENCE_MS, Explore, Server, opened
+
+HOST = "evil.test"
+SHORT = ":red[r] <img src=x onerror=hacked=1> www.evil.test $x$"
+TEXT = (f"![i](http://{HOST}/i.png) [l](http://{HOST}) <img src=http://{HOST}/j.png onerror=hacked=1> <script>hacked=1</script> "
+        f"<a href='http://{HOST}'>a</a> <http://{HOST}> https://{HOST} www.{HOST} me@{HOST} $x^2$ :material/home: :streamlit: "
+        ":smile: :red[r] :blue-badge[b] %{x} `c` ~~s~~ \u202e\u2066\n\n# h\n- i\n\n    code\n| a |\n|---|\n| b |")
+LONG = TEXT + "long " * 20_000
+Y, X = f"Y {SHORT}", f"X {SHORT}"
+FOREIGN = """() => [
+  ...[...document.querySelectorAll('a[href], area[href]')].map((a) => a.href),
+  ...[...document.querySelectorAll('svg a')].map((a) => String(a.getAttribute('xlink:href') ?? a.getAttribute('href'))),
+  ...[...document.querySelectorAll('img, iframe, script[src]')].map((e) => e.src),
+].filter((to) => !to.startsWith(location.origin) && !/^(data:|blob:|#|file:.*#)/.test(to))"""
+MARKUP = (".katex, [aria-label='home icon'], [alt='Streamlit logo'], [data-testid=stMarkdownPre], "
+          ".stMarkdownColoredText:text-is('r')")
+
+
+def terms(code: str, root: str) -> ContractSpec:
+    """A contract whose every word is hostile."""
+    return replace(bundled_spec(root), code=code, name=TEXT, name_zh=SHORT, exchange=TEXT, source=TEXT, version=TEXT,
+                   currency=SHORT, field_sources={"tick": TEXT})
+
+
+def bars() -> pd.DataFrame:
+    """Two legs that come back to one another, two contracts each, with a roll."""
+    rng, days = np.random.default_rng(3), pd.bdate_range("2022-01-03", periods=700).as_unit("ns")
+    walk = 4000 + rng.normal(0, 15, len(days)).cumsum()
+    parts = []
+    for code, noise in ((Y, 12.0), (X, 0.0)):
+        for contract in ("1", "2"):
+            close = np.round(walk + rng.normal(0, 1, len(days)) * noise)
+            parts.append(pd.DataFrame({
+                "root": code, "contract": f"{code}{contract}", "trade_date": days, "open": close, "high": close + 5,
+                "low": close - 5, "close": close, "settle": close, "volume": 1e4, "open_interest": 1e4,
+                "up_limit": np.nan, "down_limit": np.nan}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def mapping(table: pd.DataFrame) -> pd.DataFrame:
+    days = pd.DatetimeIndex(table["trade_date"].unique())
+    held = np.where(np.arange(1, len(days)) < 400, "1", "2")
+    return pd.concat([pd.DataFrame({"root": code, "trade_date": days[1:], "contract": [code + one for one in held],
+                                    "known_date": days[:-1]}) for code in (Y, X)], ignore_index=True)
+
+
+def plant(folder: Path, name: str, message: str, close_more: float = 0.0) -> None:
+    """A snapshot with hostile text wherever one still opens."""
+    table = bars()
+    table.loc[5, ["close", "high"]] += close_more
+    found = [Finding("odd", "warning", message, root, 1, ("2022-01-05",)) for root in ("", Y, X)]
+    write_snapshot(folder, name, bars=table, mapping=mapping(table), specs=[terms(Y, "RB"), terms(X, "HC")], findings=found,
+                   data_scope={"source": TEXT, "source_version": TEXT, "api": TEXT, "fetched_at": TEXT, TEXT: {TEXT: [TEXT]}},
+                   notes=TEXT)
+    path = folder / name / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["name"] = manifest["contract_specs"]["source"] = manifest["contract_specs"]["version"] = TEXT
+    manifest["findings"][0]["kind"] = manifest["runtime"]["platform"] = manifest["data_scope"]["units"][TEXT] = TEXT
+    path.write_bytes(canonical_json(manifest))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> Path:
+    """Folders of snapshots and of runs, both hostile, with a broken one in each."""
+    folder = tmp_path_factory.mktemp("planted")
+    plant(folder / "snapshots", "old", TEXT)
+    plant(folder / "snapshots", "demo", LONG, 3.0)
+    for broken in (folder / "snapshots" / SHORT, folder / "runs" / SHORT):
+        broken.mkdir(parents=True)
+    pair = open_snapshot(folder / "snapshots" / "demo").pair(Y, X)
+    for entry_z in (2.0, 1.5):
+        store.save(run_backtest(pair, StrategyConfig(entry_z=entry_z, adf_gate=False)), f"{entry_z} {SHORT}", TEXT,
+                   folder=folder / "runs")
+    (folder / "universe.json").write_text(json.dumps(
+        {"pairs": [{"y": "RB", "x": "HC", "sector": SHORT, "reason": TEXT[:300]}]}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(browser, planted, tmp_path_factory) -> Iterator[Server]:
+    """A server on these folders."""
+    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(planted / "snapshots"), TUSHARE_TOKEN="",
+                PAIRKIT_RUNS=str(planted / "runs"), PAIRKIT_UNIVERSE=str(planted / "universe.json")) as running:
+        yield running
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture
+def tab(browser, server) -> Iterator[Explore]:
+    """A tab that fails on what leaves the machine, on error boxes, and on errors of scripts."""
+    with opened(browser, server) as one:
+        yield one
+
+
+def visit(tab: Explore, link: str, *keys: str) -> Explore:
+    """Open a page and wait until these parts of it are there."""
+    tab.page.goto(tab.server.url + link)
+    for key in keys:
+        tab.key(key).first.wait_for(timeout=PATIENCE_MS)
+    return tab.settle()
+
+
+def assert_inert(page) -> None:
+    """Nothing on the page has become a link, a picture, a script, a formula, an icon or a colour."""
+    assert page.evaluate(FOREIGN) == []
+    assert page.evaluate("() => window.hacked") is None
+    assert [one.inner_text() for one in page.locator(MARKUP).all()] == []
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_names_of_contracts_and_findings_are_text_on_explore(tab):
+    """In pickers, heading, chart, hover, trace, findings, and what the pickers offer."""
+    visit(tab, "/?details=Data+findings&bar=2023-06-01", "why")
+    tab.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+    tab.page.get_by_role("table").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.page)
+    box = tab.page.locator(".pk-chart .nsewdrag").last.bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 40)
+    tab.page.locator(".pk-chart .hoverlayer text").first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.page)
+    for key in ("snapshot", "y"):
+        tab.key(key).locator("input, [role=combobox]").first.click()
+        tab.page.get_by_role("option").first.wait_for(timeout=PATIENCE_MS)
+        assert_inert(tab.page)
+        tab.page.keyboard.press("Escape")
+    tab.key("snapshot").get_by_test_id("stTooltipHoverTarget").first.hover()
+    tab.page.get_by_test_id("stTooltipContent").wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.page)
+
+
+def test_a_link_is_text(tab):
+    """What a link asks for and there is not is told as it was written."""
+    names = ("snapshot", "y", "x", "entry_z", "hedge_model", "kalman_gamma", "details", "bar")
+    visit(tab, "/?" + urlencode(dict.fromkeys(names, TEXT)), "dismiss_link_faults")
+    assert tab.page.get_by_test_id("stAlert").filter(has_text=HOST).count() >= 6
+    assert_inert(tab.page)
+
+
+def test_a_sweep_is_text(tab):
+    """Heading, count, table, chart."""
+    tab.press("/sweep?sweep_fields=entry_z&sweep_filter=" + quote(TEXT), "sweep_start")
+    tab.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    tab.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+
+
+def test_a_scan_is_text(tab):
+    """Matrix, table, chosen pair, and a filter that cannot be read."""
+    tab.press("/scan", "scan_start")
+    tab.key("scan_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    tab.settle()
+    assert tab.key("scan_chart").locator("text").filter(has_text="www.evil").count()
+    assert_inert(tab.page)
+    tab.key("scan_chart").scroll_into_view_if_needed()
+    box = tab.key("scan_chart").locator(".nsewdrag").first.bounding_box()
+    for share in (0.6, 0.75):
+        tab.page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.25)
+    tab.key("scan_chart").locator(".hoverlayer text").first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.page)
+    tab.key("scan_filter").locator("input").fill(TEXT.replace("\n", " "))
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+
+
+def test_a_check_is_text(tab):
+    """Heading, verdict, figures and tables of a check that names the currency."""
+    visit(tab, "/honesty?check=Realism", "overview")
+    assert tab.key("honesty_heading").filter(has_text="<img src=x").count()
+    tab.key("realism_start").get_by_role("button").click()
+    tab.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+
+
+@pytest.mark.parametrize("part", ["Data quality", "Contents and terms", "Compare"])
+def test_a_snapshot_is_text(tab, part):
+    """Every part of the page, for every root."""
+    visit(tab, "/snapshots", "shown").page.get_by_role("tab", name=part).click()
+    tab.page.wait_for_timeout(500)
+    tab.settle()
+    tab.page.get_by_text(HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.page)
+
+
+def test_saved_runs_are_text(tab, planted):
+    """Names, notes, verdicts and the comparison of two."""
+    chosen = [label(one) for one in store.list_runs(planted / "runs") if not one.error]
+    assert len(chosen) == 2
+    visit(tab, "/runs?" + urlencode({"runs": chosen, "runs_filter": ""}, doseq=True), "equity_chart")
+    tab.key("equity_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    tab.page.get_by_text("first differ on").or_(tab.page.get_by_text("decide the same")).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+    tab.key("verify_runs").get_by_role("button").click()
+    tab.page.get_by_test_id("stAlert").filter(has_text="#").nth(1).wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+    tab.key("delete_runs").get_by_role("button").click()
+    tab.page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
+    assert_inert(tab.settle().page)
+
+
+def test_the_report_is_text(tab, browser, tmp_path):
+    """Opened from the disk, it asks for nothing, links to nothing and runs no script of a file."""
+    visit(tab, "/", "save_report")
+    with tab.page.expect_download(timeout=PATIENCE_MS) as download:
+        tab.key("save_report").get_by_role("button").click()
+    download.value.save_as(tmp_path / "report.html")
+    asked: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("request", lambda one: asked.append(one.url) if not one.url.startswith(("file:", "data:", "blob:")) else None)
+    page.goto((tmp_path / "report.html").as_uri())
+    page.locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    assert HOST in page.inner_text("body")
+    assert_inert(page)
+    context.close()
+    assert asked == []
