@@ -1,4 +1,4 @@
-"""Make `pairkit/audit/run_schema.json`, the JSON Schema of run manifests, from the shape that `rerun` itself checks."""
+"""Make `pairkit/audit/runs/run_schema.json`, the JSON Schema of run manifests, from the shape that `rerun` itself checks."""
 
 import sys
 from pathlib import Path
@@ -9,4 +9,4 @@ if __name__ == "__main__":
     sys.path.insert(0, str(PROJECT))
     from pairkit.audit.runs.schema import schema_text
 
-    (PROJECT / "pairkit" / "audit" / "run_schema.json").write_text(schema_text(), encoding="utf-8")
+    (PROJECT / "pairkit" / "audit" / "runs" / "run_schema.json").write_text(schema_text(), encoding="utf-8")

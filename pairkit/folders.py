@@ -7,8 +7,25 @@ from pathlib import Path
 
 import platformdirs
 
-RUNS, CACHE = "PAIRKIT_RUNS", "PAIRKIT_CACHE"
+RUNS, CACHE, SNAPSHOTS = "PAIRKIT_RUNS", "PAIRKIT_CACHE", "PAIRKIT_SNAPSHOTS"
 _APP = "pairkit"
+
+
+def bundled(name: str) -> Path:
+    """What comes with pairkit beside its modules, `pages` `snapshots` `streamlit`: in a checkout, or in an installed wheel."""
+    top = Path(__file__).resolve().parents[1]
+    if (top / "app.py").is_file():
+        return top / {"streamlit": ".streamlit"}.get(name, name)
+    return Path(__file__).resolve().parent / "_bundled" / name
+
+
+def snapshots_folder() -> Path:
+    """Snapshots of the dashboard: PAIRKIT_SNAPSHOTS, else those of the checkout, else `snapshots` in the working folder."""
+    named = os.environ.get(SNAPSHOTS)
+    if named:
+        return Path(named)
+    here = bundled("snapshots")
+    return Path("snapshots") if "_bundled" in here.parts else here
 
 
 def runs_folder() -> Path:

@@ -132,7 +132,8 @@ def test_every_accepted_heading_is_documented(name):
 
 def test_every_finding_is_documented():
     """Each kind that an import can report."""
-    importer = [PROJECT / "pairkit" / "data" / file for file in ("files.py", "beside.py", "rows.py", "quality.py")]
+    importer = [PROJECT / "pairkit" / "data" / file
+                for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
     kinds = {kind for match in FINDING.finditer(code) for kind in match.groups() if kind}
     kinds |= {"no_settle", "no_open_interest"}  # named after the column that is absent
@@ -143,7 +144,8 @@ def test_every_finding_is_documented():
 def test_every_finding_of_a_download_is_documented():
     """Each kind that taking a market from a provider can report."""
     data = PROJECT / "pairkit" / "data"
-    files = [*(data / name for name in ("take.py", "mapped.py", "plausible.py", "terms.py")), *(data / "tushare").glob("*.py")]
+    files = [*(data / name for name in (
+        "provider/download.py", "provider/mapping_checks.py", "provider/plausibility.py", "terms/combine.py")), *(data / "tushare").glob("*.py")]
     kinds = {kind for path in files for match in FINDING.finditer(path.read_text(encoding="utf-8"))
              for kind in match.groups() if kind}
     assert len(kinds) > 15

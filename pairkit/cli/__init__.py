@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import typer
 
+from pairkit.cli.app import app_command
 from pairkit.cli.audit import audit_command
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
@@ -24,6 +26,7 @@ from pairkit.errors import PairkitError
 app = typer.Typer(
     name="pairkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Futures pair trading research: honest backtests on audited data.")
+app.command("app")(app_command)
 app.command("run")(run_command)
 app.command("rerun")(rerun_command)
 app.command("sweep")(sweep_command)
@@ -53,7 +56,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="python -m pairkit")
+        app(prog_name="python -m pairkit" if Path(sys.argv[0]).name == "__main__.py" else "pairkit")
     except PairkitError as error:
         typer.secho(str(error), fg="red", err=True)
         sys.exit(2)

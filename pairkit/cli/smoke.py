@@ -32,7 +32,10 @@ def smoke_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")] = False,
 ) -> None:
     """Check this installation end to end, offline; exit code 0 where all is well, 1 where a check failed."""
-    check = Check(directory / DEMO)
+    from pairkit.folders import bundled
+
+    path = directory / DEMO
+    check = Check(path if path.exists() or directory != Path("snapshots") else bundled("snapshots") / DEMO)
     steps: list[dict[str, object]] = []
     for name, step in check.steps():
         began = time.perf_counter()

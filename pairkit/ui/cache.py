@@ -16,23 +16,17 @@ from pairkit.audit.runs.trial_ledger import note_run, reset, tried
 from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.config import StrategyConfig
+from pairkit.folders import snapshots_folder
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER_VARIABLE = "PAIRKIT_SNAPSHOTS"
 COUNTED = "counted_trials"
 _LEDGER = ThreadPoolExecutor(1, "trial ledger")  # one writer: what is asked of the ledger is done in order
 
 
-def snapshot_folder() -> Path:
-    """Where snapshots are looked for: `snapshots/` beside app.py, or what PAIRKIT_SNAPSHOTS names."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or ROOT / "snapshots")
-
-
 def snapshots() -> list[SnapshotSummary]:
     """Every snapshot there is, verified; a folder that changed is verified anew."""
-    folder = snapshot_folder()
+    folder = snapshots_folder()
     if not folder.is_dir():
         return []
     seen = tuple((entry.name, changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)

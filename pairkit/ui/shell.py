@@ -13,6 +13,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
+from pairkit.folders import bundled, snapshots_folder
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
@@ -56,7 +57,7 @@ class Choice:
 
 def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
-    folder = cache.ROOT / "pages"
+    folder = bundled("pages")
     return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
             st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
             st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
@@ -65,8 +66,14 @@ def pages() -> list[st.Page]:
             st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
 
 
+def main() -> None:
+    """The whole dashboard: what app.py runs, and `pairkit app`."""
+    start()
+    st.navigation(pages(), position="top").run()
+
+
 def start() -> None:
-    """What app.py does before any page."""
+    """What is done before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.html(_STYLE)
     cache.warm_up()
@@ -133,7 +140,7 @@ def _choose_summary() -> SnapshotSummary | None:
             name = st.selectbox("Snapshot", list(usable), first, key="snapshot", bind="query-params", help=_about(usable))
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
-    st.info(f"There is no usable snapshot in {views.escape(str(cache.snapshot_folder()))}. Make one from your own CSV or Parquet "
+    st.info(f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. Make one from your own CSV or Parquet "
             f"files: `{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
     return None
 

@@ -13,8 +13,9 @@ from pairkit.audit.runs.rerun import rebuild
 from pairkit.audit.runs.store import SavedRun
 from pairkit.charts.labels import plain
 from pairkit.errors import PairkitError
+from pairkit.folders import snapshots_folder
 from pairkit.run import BacktestRun, run_backtest
-from pairkit.ui import cache, views
+from pairkit.ui import views
 from pairkit.ui.exports import QUIET
 from pairkit.ui.saved_runs.page import label, pair_name
 
@@ -98,7 +99,7 @@ def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.Data
 @st.cache_resource(show_spinner="Running again …", max_entries=16)
 def _made_again(entry: str, _saved: SavedRun) -> BacktestRun:  # noqa: ARG001  the key of the cache
     """The run itself, from its manifest and the snapshot."""
-    pair, config, _ = rebuild(_saved.manifest, Path(cache.snapshot_folder()))
+    pair, config, _ = rebuild(_saved.manifest, Path(snapshots_folder()))
     return run_backtest(pair, config)
 
 

@@ -17,7 +17,7 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
-from pairkit.folders import runs_folder
+from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.ui import cache, shell, views
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
@@ -193,7 +193,7 @@ def _verify(chosen: list[SavedRun]) -> None:
     for done, one in enumerate(chosen):
         progress.progress(done / len(chosen), f"Rerunning {views.escape(one.name)} …")
         try:
-            verdicts[one.id] = rerun(one.manifest_file, cache.snapshot_folder()).to_dict()
+            verdicts[one.id] = rerun(one.manifest_file, snapshots_folder()).to_dict()
         except PairkitError as error:
             verdicts[one.id] = {"verdict": "cannot", "sentence": str(error), "differences": [], "runtime": [], "notes": []}
     progress.empty()

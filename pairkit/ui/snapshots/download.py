@@ -16,9 +16,9 @@ from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.data.provider.download import Rule
 from pairkit.data.provider.market import exchanges_of
 from pairkit.errors import DataError, PairkitError
+from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
-from pairkit.ui import cache
 from pairkit.ui.jobs import Job, Note, show_progress
 from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
@@ -87,7 +87,7 @@ def _form() -> None:
 
 def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Rule) -> None:
     """Refuse what cannot succeed; else start the thread."""
-    folder = cache.snapshot_folder()
+    folder = snapshots_folder()
     try:
         if not isinstance(start, date) or not isinstance(end, date) or start > end:
             raise DataError("the first day must not be after the last; choose two days.")

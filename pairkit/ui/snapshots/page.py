@@ -13,6 +13,7 @@ from pairkit.audit.seal import canonical_json, sweep
 from pairkit.audit.snapshots.listing import SnapshotSummary, snapshot_paths
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
+from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import ContractSpec
 from pairkit.ui import cache
 from pairkit.ui.views import escape
@@ -27,7 +28,7 @@ _SPANS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_60
 
 def listed() -> list[SnapshotSummary]:
     """Every snapshot of the folder, verified; one that changed is verified anew. What killed writers left is swept."""
-    sweep(cache.snapshot_folder())
+    sweep(snapshots_folder())
     return cache.snapshots()
 
 
@@ -35,7 +36,7 @@ def heading(found: list[SnapshotSummary]) -> None:
     """Where they are, the button that verifies them all, and what was just done."""
     with st.container(horizontal=True, vertical_alignment="center", key="snapshots_heading"):
         st.markdown("#### Snapshots", width="content")
-        st.caption(f"{len(found)} in {escape(str(cache.snapshot_folder()))}", width="stretch")
+        st.caption(f"{len(found)} in {escape(str(snapshots_folder()))}", width="stretch")
         asked = st.button("Verify all", key="verify", icon=":material/verified:", disabled=not found,
                           help="Read every byte again and compare it with its hash. Opening a snapshot always does.")
     if asked:
@@ -47,7 +48,7 @@ def heading(found: list[SnapshotSummary]) -> None:
 
 def verify_all() -> None:
     """Check each snapshot to the last byte, with progress; what was found is kept for the table."""
-    paths = snapshot_paths(cache.snapshot_folder())
+    paths = snapshot_paths(snapshots_folder())
     bar = st.progress(0.0, text="Verifying …")
     checked: dict[str, str] = {}
     for place, path in enumerate(paths):

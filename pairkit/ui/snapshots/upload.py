@@ -17,7 +17,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.data.files.table import SUFFIXES
 from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError
-from pairkit.ui import cache
+from pairkit.folders import snapshots_folder
 from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
@@ -88,5 +88,5 @@ def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)
     check_uploads([one for one in (mapping, calendar) if one is not None])
-    return import_files(uploads, name=name, folder=cache.snapshot_folder(), specs_file=specs, mapping_file=mapping,
+    return import_files(uploads, name=name, folder=snapshots_folder(), specs_file=specs, mapping_file=mapping,
                         calendar_file=calendar)
