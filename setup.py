@@ -3,12 +3,17 @@
 from setuptools import find_packages, setup
 
 BESIDE = {
-    "pairkit._bundled.pages": "pages", "pairkit._bundled.snapshots.demo": "snapshots/demo",
-    "pairkit._bundled.streamlit": ".streamlit"}
+    "pairkit._bundled.pages": "pages",
+    "pairkit._bundled.snapshots.demo": "snapshots/demo",
+    "pairkit._bundled.streamlit": ".streamlit",
+}
 
 setup(
     packages=[*find_packages(include=["pairkit*"]), *BESIDE],
     package_dir=BESIDE,
-    package_data={"pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "report/*.css"],
-                  "pairkit._bundled.snapshots.demo": ["*"], "pairkit._bundled.streamlit": ["config.toml"]},
+    package_data={
+        "pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "report/*.css"],
+        "pairkit._bundled.snapshots.demo": ["*"],
+        "pairkit._bundled.streamlit": ["config.toml"],
+    },
 )

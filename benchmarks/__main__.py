@@ -35,8 +35,12 @@ def main() -> None:
         print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
     if asked.only:
         return
-    grown = {"Growth with configs": growth.by_configs(), "Growth with bars": growth.by_bars(),
-             "Growth with pairs": growth.by_pairs(), "Starting": growth.start_up()}
+    grown = {
+        "Growth with configs": growth.by_configs(),
+        "Growth with bars": growth.by_bars(),
+        "Growth with pairs": growth.by_pairs(),
+        "Starting": growth.start_up(),
+    }
     memory = growth.peak_memory()
     for title, measured in grown.items():
         print(title, *(f"  {what:42} {duration(took)}" for what, took in measured), sep="\n")

@@ -30,18 +30,33 @@ export default async function ({ data, parentElement }) {
 @st.cache_resource(show_spinner=False)
 def components():
     """plotly.js from the installed plotly, and the chart."""
-    library = (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    return (st.components.v2.component("bare_plotly", html="<span></span>", js=library + "\nexport default function () {}\n",
-                                       isolate_styles=False),
-            st.components.v2.component("bare_chart", html='<div class="pk-chart" style="min-height:400px"></div>', js=_JS,
-                                       isolate_styles=False))
+    library = (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_text(
+        encoding="utf-8"
+    )
+    return (
+        st.components.v2.component(
+            "bare_plotly",
+            html="<span></span>",
+            js=library + "\nexport default function () {}\n",
+            isolate_styles=False,
+        ),
+        st.components.v2.component(
+            "bare_chart",
+            html='<div class="pk-chart" style="min-height:400px"></div>',
+            js=_JS,
+            isolate_styles=False,
+        ),
+    )
 
 
 @st.cache_resource(show_spinner=False)
 def figure(path: str):
     """The figure, and its lines as arrays."""
     spec = orjson.loads(Path(path).read_bytes())
-    lines = [(trace, np.frombuffer(base64.b64decode(trace["y"]["bdata"]), trace["y"]["dtype"])) for trace in spec["data"]]
+    lines = [
+        (trace, np.frombuffer(base64.b64decode(trace["y"]["bdata"]), trace["y"]["dtype"]))
+        for trace in spec["data"]
+    ]
     return spec, [(trace, values) for trace, values in lines if len(values) > 1_000]
 
 

@@ -25,13 +25,27 @@ import numpy as np
 import orjson
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 STARTS, PRESSES = 3, 15
 PATIENCE_MS = 180_000
 _DRAWN = ".pk-chart[data-rev] .main-svg"
-_AT_REST = ("[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
-            ":not(:has([data-stale=true]))")
+_AT_REST = (
+    "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+    ":not(:has([data-stale=true]))"
+)
 _WATCH = """() => {
   document.addEventListener("keydown", () => { window.pressed = performance.now(); window.drawn = 0; }, true);
   new MutationObserver(() => requestAnimationFrame(() => { window.drawn = performance.now(); }))
@@ -58,7 +72,10 @@ def in_browser() -> list[Seen]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         drawn = Path(folder) / "figure.json"
         bars = write_figure(drawn)
-        scripts = {"a bare page": ["benchmarks/bare_page.py", "--", str(drawn)], "pairkit": ["app.py"]}
+        scripts = {
+            "a bare page": ["benchmarks/bare_page.py", "--", str(drawn)],
+            "pairkit": ["app.py"],
+        }
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         starts: dict[str, list[float]] = {who: [] for who in scripts}
         for turn in range(STARTS + 1):  # the first is to warm up
@@ -66,13 +83,17 @@ def in_browser() -> list[Seen]:
                 starts[who] += [first_chart(browser, script, folder)][:turn]
         presses = slider_to_chart(browser, scripts, folder)
         browser.close()
-    return [*beside_bare("`streamlit run` to the first chart", starts),
-            *beside_bare(f"slider to chart redrawn, {bars:,} bars", presses)]
+    return [
+        *beside_bare("`streamlit run` to the first chart", starts),
+        *beside_bare(f"slider to chart redrawn, {bars:,} bars", presses),
+    ]
 
 
 def beside_bare(what: str, times: dict[str, list[float]]) -> list[Seen]:
     medians = {who: statistics.median(taken) for who, taken in times.items()}
-    return [Seen(what, who, median, median / medians["a bare page"]) for who, median in medians.items()]
+    return [
+        Seen(what, who, median, median / medians["a bare page"]) for who, median in medians.items()
+    ]
 
 
 def write_figure(path: Path) -> int:
@@ -82,7 +103,9 @@ def write_figure(path: Path) -> int:
 
     run = pk.run_backtest(pk.open_snapshot(ROOT / "snapshots" / "demo").pair("RB", "HC"))
     spec = figure_spec(run, "light")
-    spec["data"] = [{name: _typed(value) for name, value in trace.items()} for trace in spec["data"]]
+    spec["data"] = [
+        {name: _typed(value) for name, value in trace.items()} for trace in spec["data"]
+    ]
     path.write_bytes(orjson.dumps(spec, option=orjson.OPT_SERIALIZE_NUMPY))
     return len(run.pair)
 
@@ -90,7 +113,10 @@ def write_figure(path: Path) -> int:
 def _typed(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value
-    packed = {"dtype": value.dtype.str[1:], "bdata": base64.b64encode(np.ascontiguousarray(value)).decode()}
+    packed = {
+        "dtype": value.dtype.str[1:],
+        "bdata": base64.b64encode(np.ascontiguousarray(value)).decode(),
+    }
     return packed if value.ndim == 1 else {**packed, "shape": ", ".join(map(str, value.shape))}
 
 
@@ -102,13 +128,32 @@ class Served:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.command = [sys.executable, "-m", "streamlit", "run", "--server.port", str(port), "--server.headless", "true",
-                        "--server.fileWatcherType", "none", *script]
-        self.environment = {**os.environ, "PAIRKIT_RUNS": folder}  # nothing is counted among the user's own trials
+        self.command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "--server.port",
+            str(port),
+            "--server.headless",
+            "true",
+            "--server.fileWatcherType",
+            "none",
+            *script,
+        ]
+        self.environment = {
+            **os.environ,
+            "PAIRKIT_RUNS": folder,
+        }  # nothing is counted among the user's own trials
 
     def __enter__(self) -> str:
-        self.process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        env=self.environment)
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.environment,
+        )
         deadline = time.monotonic() + PATIENCE_MS / 1_000
         while not self._healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -145,7 +190,9 @@ def first_chart(browser: Any, script: list[str], folder: str) -> float:
     return took
 
 
-def slider_to_chart(browser: Any, scripts: dict[str, list[str]], folder: str) -> dict[str, list[float]]:
+def slider_to_chart(
+    browser: Any, scripts: dict[str, list[str]], folder: str
+) -> dict[str, list[float]]:
     """Seconds from each key press on a slider to the chart that it leads to; the first three presses do not count."""
     taken: dict[str, list[float]] = {who: [] for who in scripts}
     with ExitStack() as servers:
@@ -160,10 +207,14 @@ def slider_to_chart(browser: Any, scripts: dict[str, list[str]], folder: str) ->
                 page.bring_to_front()
                 page.wait_for_selector(_AT_REST, state="attached", timeout=PATIENCE_MS)
                 page.wait_for_timeout(300)
-                page.locator(".st-key-entry_z").locator("[role=slider], input[type=range]").first.focus()
+                page.locator(".st-key-entry_z").locator(
+                    "[role=slider], input[type=range]"
+                ).first.focus()
                 page.keyboard.press("ArrowRight")
                 page.wait_for_function("() => window.drawn > window.pressed", timeout=PATIENCE_MS)
-                taken[who] += [page.evaluate("() => window.drawn - window.pressed") / 1_000][:max(turn - 2, 0)]
+                taken[who] += [page.evaluate("() => window.drawn - window.pressed") / 1_000][
+                    : max(turn - 2, 0)
+                ]
         for page in pages.values():
             page.context.close()
     return taken

@@ -43,9 +43,14 @@ class Row(NamedTuple):
     note: str
 
 
-def rows_of(work: str, bars: int, unit: str, timed: list[Timed], errors: dict[str, str]) -> list[Row]:
+def rows_of(
+    work: str, bars: int, unit: str, timed: list[Timed], errors: dict[str, str]
+) -> list[Row]:
     own = timed[0].seconds
-    return [Row(work, bars, unit, t.name, t.seconds, t.seconds / own, errors.get(t.name, ""), t.note) for t in timed]
+    return [
+        Row(work, bars, unit, t.name, t.seconds, t.seconds / own, errors.get(t.name, ""), t.note)
+        for t in timed
+    ]
 
 
 def _has(package: str) -> bool:
@@ -57,13 +62,21 @@ def rolling_least_squares(bars: int) -> list[Row]:
 
     y, x = data.legs(bars)
     design = np.column_stack([np.ones(bars), x])
-    timed = beside([
-        Contender("pairkit", lambda: rolling_ols(y, x, window=HEDGE).beta, bars),
-        Contender("pandas rolling cov / var", lambda: _pandas_beta(y, x), bars),
-        Contender("statsmodels RollingOLS",
-                  lambda: RollingOLS(y, design, window=HEDGE).fit(params_only=True).params[:, 1], bars)])
+    timed = beside(
+        [
+            Contender("pairkit", lambda: rolling_ols(y, x, window=HEDGE).beta, bars),
+            Contender("pandas rolling cov / var", lambda: _pandas_beta(y, x), bars),
+            Contender(
+                "statsmodels RollingOLS",
+                lambda: RollingOLS(y, design, window=HEDGE).fit(params_only=True).params[:, 1],
+                bars,
+            ),
+        ]
+    )
     ends = np.linspace(HEDGE - 1, bars - 1, 200).astype(int)
-    exact = np.array([_exact_slope(y[t - HEDGE + 1:t + 1], x[t - HEDGE + 1:t + 1]) for t in ends])
+    exact = np.array(
+        [_exact_slope(y[t - HEDGE + 1 : t + 1], x[t - HEDGE + 1 : t + 1]) for t in ends]
+    )
     errors = {t.name: f"{np.max(np.abs(t.result[ends] / exact - 1)):.0e} of beta" for t in timed}
     return rows_of(f"rolling OLS, window {HEDGE}", bars, "bar", timed, errors)
 
@@ -90,17 +103,30 @@ def rolling_tests(bars: int) -> list[Row]:
     peers: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         "rolling Engle-Granger": (
             lambda: rolling_engle_granger(y, x, window=TEST, lags=1),
-            lambda: np.array([coint(y[w], x[w], trend="c", maxlag=1, autolag=None)[1] for w in windows])),
+            lambda: np.array(
+                [coint(y[w], x[w], trend="c", maxlag=1, autolag=None)[1] for w in windows]
+            ),
+        ),
         "rolling ADF": (
             lambda: rolling_adf(spread, window=TEST, lags=1),
-            lambda: np.array([adfuller(spread[w], maxlag=1, regression="c", autolag=None)[1] for w in windows]))}
+            lambda: np.array(
+                [adfuller(spread[w], maxlag=1, regression="c", autolag=None)[1] for w in windows]
+            ),
+        ),
+    }
     rows = []
     for work, (own, peer) in peers.items():
         name = "statsmodels coint" if "Granger" in work else "statsmodels adfuller"
-        timed = beside([Contender("pairkit", own, bars - TEST + 1),
-                        Contender(name, peer, len(ends), f"timed on {len(ends)} of the windows")])
+        timed = beside(
+            [
+                Contender("pairkit", own, bars - TEST + 1),
+                Contender(name, peer, len(ends), f"timed on {len(ends)} of the windows"),
+            ]
+        )
         error = np.max(np.abs(timed[0].result[ends] - timed[1].result))
-        rows += rows_of(f"{work}, window {TEST}, lag 1", bars, "window", timed, {"pairkit": f"{error:.0e} of p"})
+        rows += rows_of(
+            f"{work}, window {TEST}, lag 1", bars, "window", timed, {"pairkit": f"{error:.0e} of p"}
+        )
     return rows
 
 
@@ -112,10 +138,22 @@ def kalman_filter(bars: int) -> list[Row]:
 
         part = min(bars, 2_500)
         design = np.column_stack([x, np.ones(bars)])[:part, np.newaxis, :]
-        fixed = KalmanFilter(transition_matrices=np.eye(2), observation_matrices=design, transition_covariance=1e-5 * np.eye(2),
-                             observation_covariance=1e-3, initial_state_mean=np.zeros(2), initial_state_covariance=np.eye(2))
-        contenders.append(Contender("pykalman", lambda: fixed.filter(y[:part]), part,
-                                    "a filter with fixed noise; pairkit's learns its noise, which it has no way to do"))
+        fixed = KalmanFilter(
+            transition_matrices=np.eye(2),
+            observation_matrices=design,
+            transition_covariance=1e-5 * np.eye(2),
+            observation_covariance=1e-3,
+            initial_state_mean=np.zeros(2),
+            initial_state_covariance=np.eye(2),
+        )
+        contenders.append(
+            Contender(
+                "pykalman",
+                lambda: fixed.filter(y[:part]),
+                part,
+                "a filter with fixed noise; pairkit's learns its noise, which it has no way to do",
+            )
+        )
     return rows_of("Kalman filter, two states", bars, "bar", beside(contenders), {})
 
 
@@ -127,33 +165,73 @@ def one_run(bars: int) -> list[Row]:
         run = pk.run_backtest(pair, config)
         return run.frame, run.trades, run.metrics
 
-    contenders = [Contender("pairkit", lambda: pk.run_backtest(pair, config).metrics, bars),
-                  Contender("pairkit, with its tables", with_tables, bars)]
+    contenders = [
+        Contender("pairkit", lambda: pk.run_backtest(pair, config).metrics, bars),
+        Contender("pairkit, with its tables", with_tables, bars),
+    ]
     spread, z = _spread_as_price(bars)
     if _has("vectorbt"):
-        contenders.append(Contender("vectorbt", lambda: _vectorbt_metrics(spread, z[:, np.newaxis], np.array([2.0])), bars,
-                                    "the spread as one asset; no lots, rolls, limits, gates or costs; z not counted"))
+        contenders.append(
+            Contender(
+                "vectorbt",
+                lambda: _vectorbt_metrics(spread, z[:, np.newaxis], np.array([2.0])),
+                bars,
+                "the spread as one asset; no lots, rolls, limits, gates or costs; z not counted",
+            )
+        )
     if _has("backtesting") and bars <= SIZES[0]:
-        contenders.append(Contender("backtesting.py", _backtesting(spread, z), bars,
-                                    "the spread as one asset, for it knows no pairs; no rolls or gates; z not counted"))
+        contenders.append(
+            Contender(
+                "backtesting.py",
+                _backtesting(spread, z),
+                bars,
+                "the spread as one asset, for it knows no pairs; no rolls or gates; z not counted",
+            )
+        )
     return rows_of("one backtest", bars, "bar", beside(contenders), {})
 
 
 def sweeps(bars: int) -> list[Row]:
     pair = data.pair(bars)
     dense = 100 if bars == SIZES[0] else 10
-    thresholds = {"entry_z": np.linspace(1.5, 3.0, dense), "exit_z": np.linspace(0.0, 1.0, dense), "max_holding_days": [10, 20]}
-    windows = {"z_window": (30, 125, 5), "entry_z": np.linspace(1.5, 3.0, dense // 5 or 1), "exit_z": np.linspace(0.0, 1.0, 5)}
+    thresholds = {
+        "entry_z": np.linspace(1.5, 3.0, dense),
+        "exit_z": np.linspace(0.0, 1.0, dense),
+        "max_holding_days": [10, 20],
+    }
+    windows = {
+        "z_window": (30, 125, 5),
+        "entry_z": np.linspace(1.5, 3.0, dense // 5 or 1),
+        "exit_z": np.linspace(0.0, 1.0, 5),
+    }
     rows = []
     spread, z = _spread_as_price(bars)
-    entries, columns = np.repeat(np.linspace(1.5, 3.0, 20), 5), np.repeat(z[:, np.newaxis], 100, axis=1)
-    for work, space in (("sweep of thresholds", thresholds), ("sweep of thresholds and 20 windows", windows)):
+    entries, columns = (
+        np.repeat(np.linspace(1.5, 3.0, 20), 5),
+        np.repeat(z[:, np.newaxis], 100, axis=1),
+    )
+    for work, space in (
+        ("sweep of thresholds", thresholds),
+        ("sweep of thresholds and 20 windows", windows),
+    ):
         count = len(pk.sweep(pair, None, space))
-        contenders = [Contender("pairkit", lambda space=space: pk.sweep(pair, None, space), count, f"{count:,} configs")]
+        contenders = [
+            Contender(
+                "pairkit",
+                lambda space=space: pk.sweep(pair, None, space),
+                count,
+                f"{count:,} configs",
+            )
+        ]
         if _has("vectorbt") and bars <= SIZES[0]:
-            contenders.append(Contender(
-                "vectorbt", lambda: _vectorbt_metrics(spread, columns, entries), 100,
-                "100 configs on the spread as one asset; no lots, rolls, limits, gates or costs; z not counted"))
+            contenders.append(
+                Contender(
+                    "vectorbt",
+                    lambda: _vectorbt_metrics(spread, columns, entries),
+                    100,
+                    "100 configs on the spread as one asset; no lots, rolls, limits, gates or costs; z not counted",
+                )
+            )
         rows += rows_of(work, bars, "config", beside(contenders, 3), {})
     return rows
 
@@ -163,12 +241,24 @@ def scans(bars: int) -> list[Row]:
 
     y, x = data.legs(bars)
     directions = ((y, x), (x, y))
-    timed = beside([
-        Contender("pairkit", lambda: engle_granger(y, x, lags=1)[:2], 1),
-        Contender("statsmodels coint",
-                  lambda: [coint(*both, trend="c", maxlag=1, autolag=None)[0] for both in directions], 1)])
+    timed = beside(
+        [
+            Contender("pairkit", lambda: engle_granger(y, x, lags=1)[:2], 1),
+            Contender(
+                "statsmodels coint",
+                lambda: [coint(*both, trend="c", maxlag=1, autolag=None)[0] for both in directions],
+                1,
+            ),
+        ]
+    )
     error = max(abs(a - b) for a, b in zip(timed[0].result, timed[1].result, strict=True))
-    rows = rows_of("Engle-Granger of a pair, both directions", bars, "pair", timed, {"pairkit": f"{error:.0e} of the statistic"})
+    rows = rows_of(
+        "Engle-Granger of a pair, both directions",
+        bars,
+        "pair",
+        timed,
+        {"pairkit": f"{error:.0e} of the statistic"},
+    )
     return rows + _many_pairs(50 if bars <= SIZES[0] else 10, bars)
 
 
@@ -182,18 +272,40 @@ def _many_pairs(roots: int, bars: int) -> list[Row]:
 
     def own() -> np.ndarray:
         room = room_for(panel, pairs)
-        slices = (align(panel, pairs[start:start + len(room.bars)], room) for start in range(0, len(pairs), len(room.bars)))
+        slices = (
+            align(panel, pairs[start : start + len(room.bars)], room)
+            for start in range(0, len(pairs), len(room.bars))
+        )
         return np.concatenate([engle_granger_many(*legs, lags=1)[:, :2] for legs in slices])
 
     def peer() -> np.ndarray:
-        return np.array([[coint(values[a], values[b], trend="c", maxlag=1, autolag=None)[0] for a, b in (pair, pair[::-1])]
-                         for pair in part])
+        return np.array(
+            [
+                [
+                    coint(values[a], values[b], trend="c", maxlag=1, autolag=None)[0]
+                    for a, b in (pair, pair[::-1])
+                ]
+                for pair in part
+            ]
+        )
 
-    timed = beside([Contender("pairkit", own, len(pairs), "pairs laid on common days and tested, on one core"),
-                    Contender("statsmodels coint", peer, len(part), f"timed on {len(part)} of the pairs")], 3)
+    timed = beside(
+        [
+            Contender(
+                "pairkit", own, len(pairs), "pairs laid on common days and tested, on one core"
+            ),
+            Contender("statsmodels coint", peer, len(part), f"timed on {len(part)} of the pairs"),
+        ],
+        3,
+    )
     error = np.max(np.abs(timed[0].result[:: len(pairs) // 5] - timed[1].result))
-    return rows_of(f"Engle-Granger of {len(pairs):,} pairs, both directions", bars, "pair", timed,
-                   {"pairkit": f"{error:.0e} of the statistic"})
+    return rows_of(
+        f"Engle-Granger of {len(pairs):,} pairs, both directions",
+        bars,
+        "pair",
+        timed,
+        {"pairkit": f"{error:.0e} of the statistic"},
+    )
 
 
 def _spread_as_price(bars: int) -> tuple[np.ndarray, np.ndarray]:
@@ -209,10 +321,17 @@ def _vectorbt_metrics(price: np.ndarray, z: np.ndarray, entry: np.ndarray) -> An
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before = np.vstack([np.zeros((1, z.shape[1])), z[:-1]])  # decided at a close, filled at the next
+        before = np.vstack(
+            [np.zeros((1, z.shape[1])), z[:-1]]
+        )  # decided at a close, filled at the next
         book = vbt.Portfolio.from_signals(
-            pd.Series(price), entries=before <= -entry, exits=before >= -0.5, short_entries=before >= entry,
-            short_exits=before <= 0.5, freq="1D")
+            pd.Series(price),
+            entries=before <= -entry,
+            exits=before >= -0.5,
+            short_entries=before >= entry,
+            short_exits=before <= 0.5,
+            freq="1D",
+        )
         return book.total_return(), book.sharpe_ratio(), book.max_drawdown(), book.trades.win_rate()
 
 
@@ -244,4 +363,11 @@ def _backtesting(price: np.ndarray, z: np.ndarray) -> Callable[[], Any]:
     return run
 
 
-CASES: tuple[Callable[[int], list[Row]], ...] = (rolling_least_squares, rolling_tests, kalman_filter, one_run, sweeps, scans)
+CASES: tuple[Callable[[int], list[Row]], ...] = (
+    rolling_least_squares,
+    rolling_tests,
+    kalman_filter,
+    one_run,
+    sweeps,
+    scans,
+)

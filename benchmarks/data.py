@@ -28,9 +28,33 @@ def pair(bars: int, seed: int = 1) -> PairFrame:
         close = np.round(np.exp(log_price))
         before = np.concatenate([close[:1], close[:-1]])
         contract = np.array([f"C{k}" for k in (np.arange(bars) + 20 * leg) // 60], dtype=object)
-        tables.append(pd.DataFrame({
-            "open": before, "high": np.maximum(before, close), "low": np.minimum(before, close), "close": close,
-            "settle": close, "volume": 1000.0, "open_interest": 5000.0, "contract": contract, "pre_close": before,
-            "roll_open": before}, index=days))
-    terms = {"multiplier": 10.0, "tick": 1.0, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}
-    return pk.pair_from_frames(*tables, y_spec=pk.ContractSpec(code="Y", **terms), x_spec=pk.ContractSpec(code="X", **terms))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "open": before,
+                    "high": np.maximum(before, close),
+                    "low": np.minimum(before, close),
+                    "close": close,
+                    "settle": close,
+                    "volume": 1000.0,
+                    "open_interest": 5000.0,
+                    "contract": contract,
+                    "pre_close": before,
+                    "roll_open": before,
+                },
+                index=days,
+            )
+        )
+    terms = {
+        "multiplier": 10.0,
+        "tick": 1.0,
+        "fee_mode": "rate",
+        "fee_open": 1e-4,
+        "fee_close": 1e-4,
+        "margin_rate": 0.1,
+    }
+    return pk.pair_from_frames(
+        *tables,
+        y_spec=pk.ContractSpec(code="Y", **terms),
+        x_spec=pk.ContractSpec(code="X", **terms),
+    )

@@ -44,9 +44,22 @@ _IMPORTS = "import numpy, pandas, numba, pyarrow.parquet, pydantic"
 def by_configs() -> list[tuple[str, float]]:
     """Seconds of a sweep of thresholds at 2,500 bars, by configs."""
     pair = data.pair(2_500)
-    return [(f"{count:,} configs", spent(lambda count=count: pk.sweep(
-        pair, None, {"entry_z": np.linspace(1.5, 3.0, 50), "exit_z": np.linspace(0.0, 1.0, count // 50)})))
-        for count in (2_500, 5_000, 10_000, 20_000, 40_000)]
+    return [
+        (
+            f"{count:,} configs",
+            spent(
+                lambda count=count: pk.sweep(
+                    pair,
+                    None,
+                    {
+                        "entry_z": np.linspace(1.5, 3.0, 50),
+                        "exit_z": np.linspace(0.0, 1.0, count // 50),
+                    },
+                )
+            ),
+        )
+        for count in (2_500, 5_000, 10_000, 20_000, 40_000)
+    ]
 
 
 def by_bars() -> list[tuple[str, float]]:
@@ -61,7 +74,10 @@ def by_bars() -> list[tuple[str, float]]:
 def by_pairs() -> list[tuple[str, float]]:
     """Seconds of a scan at 2,500 bars, by pairs."""
     pairs = [data.pair(2_500, seed) for seed in range(10)]
-    return [(f"{count:,} pairs", spent(lambda count=count: pk.scan((pairs * 100)[:count]))) for count in (50, 100, 200, 400)]
+    return [
+        (f"{count:,} pairs", spent(lambda count=count: pk.scan((pairs * 100)[:count])))
+        for count in (50, 100, 200, 400)
+    ]
 
 
 def peak_memory() -> list[tuple[str, float, float]]:
@@ -70,7 +86,13 @@ def peak_memory() -> list[tuple[str, float, float]]:
     if not Path("/proc/self/status").exists():
         return rows
     for count in (10_000, 40_000, 90_000):
-        said = subprocess.run([sys.executable, "-c", _PEAK, str(count)], cwd=ROOT, capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            [sys.executable, "-c", _PEAK, str(count)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         before, after = map(float, said.stdout.split())
         rows.append((f"{count:,} configs", before, after))
     return rows
@@ -80,11 +102,17 @@ def start_up() -> list[tuple[str, float]]:
     """Seconds from nothing, each in a new process: medians of five, of one where nothing is compiled yet."""
     with tempfile.TemporaryDirectory() as empty:
         cold = _process(["-c", _FIRST_RUN], {"NUMBA_CACHE_DIR": empty})
-    return [("bare Python", _median(["-c", "pass"])), ("import pairkit", _median(["-c", "import pairkit"])),
-            ("import numpy, pandas, numba, pyarrow, pydantic, which a run needs", _median(["-c", _IMPORTS])),
-            ("python -m pairkit --help", _median(["-m", "pairkit", "--help"])),
-            ("open the demo, first run, its table", _median(["-c", _FIRST_RUN])),
-            ("the same, the kernels not compiled yet", cold)]
+    return [
+        ("bare Python", _median(["-c", "pass"])),
+        ("import pairkit", _median(["-c", "import pairkit"])),
+        (
+            "import numpy, pandas, numba, pyarrow, pydantic, which a run needs",
+            _median(["-c", _IMPORTS]),
+        ),
+        ("python -m pairkit --help", _median(["-m", "pairkit", "--help"])),
+        ("open the demo, first run, its table", _median(["-c", _FIRST_RUN])),
+        ("the same, the kernels not compiled yet", cold),
+    ]
 
 
 def _median(arguments: list[str]) -> float:
@@ -94,5 +122,11 @@ def _median(arguments: list[str]) -> float:
 
 def _process(arguments: list[str], environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True, env={**os.environ, **environment})
+    subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        env={**os.environ, **environment},
+    )
     return time.perf_counter() - began

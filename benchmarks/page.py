@@ -17,7 +17,16 @@ anew by `Plotly.react` with other numbers at every move; it runs no backtest. St
 time. Slider: from the key press to the frame after the chart was drawn; how long Streamlit's slider waits for further presses is
 in both."""
 _NO_BROWSER = "Not measured: there is no Chromium, or playwright is not installed."
-_PACKAGES = ("numpy", "numba", "pandas", "statsmodels", "pykalman", "vectorbt", "backtesting", "streamlit")
+_PACKAGES = (
+    "numpy",
+    "numba",
+    "pandas",
+    "statsmodels",
+    "pykalman",
+    "vectorbt",
+    "backtesting",
+    "streamlit",
+)
 _OPENING = """<!-- Made by `python -m benchmarks`. Do not edit: run it again. -->
 # Benchmarks
 
@@ -40,7 +49,11 @@ precision for least squares, statsmodels for the tests.
 def machine() -> str:
     """Cores, memory, and how busy the machine was: never its name."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GB" if hasattr(os, "sysconf") else ""
+    memory = (
+        f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GB"
+        if hasattr(os, "sysconf")
+        else ""
+    )
     return f"{cores} cores{memory}, Python {platform.python_version()}"
 
 
@@ -63,19 +76,33 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def page(rows: list[Row], growth: dict[str, list[tuple[str, float]]], memory: list[tuple[str, float, float]],
-         browser: list[Seen], load: float) -> str:
+def page(
+    rows: list[Row],
+    growth: dict[str, list[tuple[str, float]]],
+    memory: list[tuple[str, float, float]],
+    browser: list[Seen],
+    load: float,
+) -> str:
     """The whole page."""
     parts = [_OPENING.format(machine=machine(), versions=versions(), load=load)]
-    parts += [f"| {r.work} | {r.bars:,} | {r.unit} | {r.who} | {duration(r.seconds)} | {r.ratio:,.3g} | {r.error} | {r.note} |"
-              for r in rows]
+    parts += [
+        f"| {r.work} | {r.bars:,} | {r.unit} | {r.who} | {duration(r.seconds)} | {r.ratio:,.3g} | {r.error} | {r.note} |"
+        for r in rows
+    ]
     for title, measured in growth.items():
         parts += ["", f"## {title}", "", "| | time |", "|---|---|"]
         parts += [f"| {what} | {duration(took)} |" for what, took in measured]
     parts += ["", "## In the browser", "", _BROWSER if browser else _NO_BROWSER]
     parts += ["", "| | who | time | x bare page |", "|---|---|---|---|"] if browser else []
     parts += [f"| {s.what} | {s.who} | {duration(s.seconds)} | {s.ratio:.2f} |" for s in browser]
-    parts += ["", "## Peak memory of a sweep", "", "Of the whole process, imports and compiled kernels included.", "",
-              "| | before | at the peak |", "|---|---|---|",
-              *(f"| {what} | {before:.0f} MB | {after:.0f} MB |" for what, before, after in memory)]
+    parts += [
+        "",
+        "## Peak memory of a sweep",
+        "",
+        "Of the whole process, imports and compiled kernels included.",
+        "",
+        "| | before | at the peak |",
+        "|---|---|---|",
+        *(f"| {what} | {before:.0f} MB | {after:.0f} MB |" for what, before, after in memory),
+    ]
     return "\n".join(parts) + "\n"

@@ -26,7 +26,9 @@ class Timed(NamedTuple):
     note: str
 
 
-def beside(contenders: list[Contender], rounds: int = 5, round_seconds: float = 0.02) -> list[Timed]:
+def beside(
+    contenders: list[Contender], rounds: int = 5, round_seconds: float = 0.02
+) -> list[Timed]:
     """Each contender once a round, in turn; every one is called once before, to compile and to warm up.
 
     A call shorter than `round_seconds` is made again and again until a round lasts about so long, at most 1,000 times: what is
@@ -44,7 +46,9 @@ def beside(contenders: list[Contender], rounds: int = 5, round_seconds: float = 
         for contender in (c for c in contenders if turn < turns[c.name]):
             results[contender.name], seconds = _called(contender, calls[contender.name])
             times[contender.name].append(seconds / contender.units)
-    return [Timed(c.name, statistics.median(times[c.name]), results[c.name], c.note) for c in contenders]
+    return [
+        Timed(c.name, statistics.median(times[c.name]), results[c.name], c.note) for c in contenders
+    ]
 
 
 def _called(contender: Contender, times: int) -> tuple[Any, float]:

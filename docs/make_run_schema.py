@@ -9,4 +9,6 @@ if __name__ == "__main__":
     sys.path.insert(0, str(PROJECT))
     from pairkit.audit.runs.schema import schema_text
 
-    (PROJECT / "pairkit" / "audit" / "runs" / "run_schema.json").write_text(schema_text(), encoding="utf-8")
+    (PROJECT / "pairkit" / "audit" / "runs" / "run_schema.json").write_text(
+        schema_text(), encoding="utf-8"
+    )

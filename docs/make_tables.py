@@ -31,23 +31,63 @@ ten percent.
 def page() -> str:
     """The whole page."""
     of_columns = (
-        ("Bars of a leg", "What `pair_from_frames` takes: the first seven are needed, the others optional.", columns.LEG_COLUMNS),
+        (
+            "Bars of a leg",
+            "What `pair_from_frames` takes: the first seven are needed, the others optional.",
+            columns.LEG_COLUMNS,
+        ),
         ("A run's bars", "`run.frame`: one row per bar, by `trade_date`.", columns.RUN_COLUMNS),
-        ("A run's trades", "`run.trades`: one row per round trip, the open one last.", columns.TRADE_COLUMNS),
-        ("Metrics", "`run.metrics`, over the bars from the first valid one on; and the last columns of a sweep's table.",
-         columns.METRICS),
-        ("A scan's pairs", "`scan(snapshot)`: one row per pair, the smallest p-value first.", columns.SCAN_COLUMNS))
+        (
+            "A run's trades",
+            "`run.trades`: one row per round trip, the open one last.",
+            columns.TRADE_COLUMNS,
+        ),
+        (
+            "Metrics",
+            "`run.metrics`, over the bars from the first valid one on; and the last columns of a sweep's table.",
+            columns.METRICS,
+        ),
+        (
+            "A scan's pairs",
+            "`scan(snapshot)`: one row per pair, the smallest p-value first.",
+            columns.SCAN_COLUMNS,
+        ),
+    )
     of_words = (
         ("States", "`state`: what was decided at the close.", columns.STATES),
-        ("Reasons", f"`reason`: why. Shut gates are joined by `+`, in this order: {', '.join(GATE_NAMES)}.", columns.REASONS))
+        (
+            "Reasons",
+            f"`reason`: why. Shut gates are joined by `+`, in this order: {', '.join(GATE_NAMES)}.",
+            columns.REASONS,
+        ),
+    )
     parts = [OPENING]
-    parts += [_section(title, told, ("column", "unit", "meaning"), [(f"`{c.name}`", c.unit, c.meaning) for c in table])
-              for title, told, table in of_columns]
-    parts += [_section(title, told, ("word", "meaning"), [(f"`{word}`", meaning) for word, meaning in words.items()])
-              for title, told, words in of_words]
-    parts.append(_section("Settings", "`StrategyConfig`: bounds are accepted values themselves.",
-                          ("setting", "default", "accepted", "step", "unit", "help"),
-                          [_setting(s) for group in GROUPS for s in SETTINGS.values() if s.group == group]))
+    parts += [
+        _section(
+            title,
+            told,
+            ("column", "unit", "meaning"),
+            [(f"`{c.name}`", c.unit, c.meaning) for c in table],
+        )
+        for title, told, table in of_columns
+    ]
+    parts += [
+        _section(
+            title,
+            told,
+            ("word", "meaning"),
+            [(f"`{word}`", meaning) for word, meaning in words.items()],
+        )
+        for title, told, words in of_words
+    ]
+    parts.append(
+        _section(
+            "Settings",
+            "`StrategyConfig`: bounds are accepted values themselves.",
+            ("setting", "default", "accepted", "step", "unit", "help"),
+            [_setting(s) for group in GROUPS for s in SETTINGS.values() if s.group == group],
+        )
+    )
     return "\n".join(parts)
 
 
@@ -62,7 +102,14 @@ def _setting(setting: Setting) -> tuple[str, ...]:
         whole = ", whole" if setting.kind == "int" else ""
         accepted = f"{_plain(setting.low)} .. {_plain(setting.high)}{whole}{on_logs}"
     default = _plain(setting.default) if setting.kind == "float" else str(setting.default).lower()
-    return f"`{setting.name}`", default, accepted, step, setting.unit, f"{setting.group}: {setting.help}"
+    return (
+        f"`{setting.name}`",
+        default,
+        accepted,
+        step,
+        setting.unit,
+        f"{setting.group}: {setting.help}",
+    )
 
 
 def _plain(number: float | None) -> str:
@@ -73,7 +120,9 @@ def _plain(number: float | None) -> str:
 def _section(title: str, told: str, heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heading = list(heading)
     lines = [heading, ["---"] * len(heading), *rows]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    table = "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
     return f"## {title}\n{told}\n\n{table}\n"
 
 

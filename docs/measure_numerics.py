@@ -54,7 +54,9 @@ def exact(values: FloatArray) -> list[Fraction]:
 def exact_fit(y: list[Fraction], x: list[Fraction]) -> tuple[Fraction, Fraction]:
     """Intercept and slope of least squares, exactly."""
     mean_y, mean_x = sum(y) / len(y), sum(x) / len(x)
-    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum(
+        (a - mean_x) ** 2 for a in x
+    )
     return mean_y - slope * mean_x, slope
 
 
@@ -66,7 +68,10 @@ def exact_statistic(y: list[Fraction], x: list[Fraction]) -> float:
     rows = range(LAGS, len(change))
     columns = [[change[t - 1 - lag] for t in rows] for lag in range(LAGS)]
     columns += [[residual[t] for t in rows], [change[t] for t in rows]]
-    gram = [[sum(a * b for a, b in zip(left, right, strict=True)) for right in columns] for left in columns]
+    gram = [
+        [sum(a * b for a, b in zip(left, right, strict=True)) for right in columns]
+        for left in columns
+    ]
     for pivot in range(LAGS):
         for row in range(pivot + 1, LAGS + 2):
             factor = gram[row][pivot] / gram[pivot][pivot]
@@ -122,7 +127,11 @@ def touched(case: str, window: int, t: int) -> bool:
 def errors(case: str) -> Iterator[tuple[str, float]]:
     """The largest relative error of each figure (absolute, for p-values) on the bars that are checked."""
     y, x = legs(case)
-    hedge, naive, deviation = rolling_ols(y, x, window=WINDOW), naive_beta(y, x), rolling_std(y, window=WINDOW)
+    hedge, naive, deviation = (
+        rolling_ols(y, x, window=WINDOW),
+        naive_beta(y, x),
+        rolling_std(y, window=WINDOW),
+    )
     pvalues = rolling_engle_granger(y, x, window=TEST_WINDOW, lags=LAGS)
     worst = dict.fromkeys(("beta", "textbook beta", "deviation", "p-value"), 0.0)
     for t in CHECKED:
@@ -133,7 +142,11 @@ def errors(case: str) -> Iterator[tuple[str, float]]:
         beta = float(exact_fit(in_y, in_x)[1])
         mean = sum(in_y) / WINDOW
         std = math.sqrt(sum((value - mean) ** 2 for value in in_y) / (WINDOW - 1))
-        figures = (("beta", hedge.beta[t], beta), ("textbook beta", naive[t], beta), ("deviation", deviation[t], std))
+        figures = (
+            ("beta", hedge.beta[t], beta),
+            ("textbook beta", naive[t], beta),
+            ("deviation", deviation[t], std),
+        )
         for name, found, true in figures:
             worst[name] = max(worst[name], abs(found - true) / abs(true))
     for t in range(TEST_WINDOW - 1, BARS, 199):

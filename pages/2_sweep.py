@@ -14,6 +14,8 @@ if choice is None:
     st.stop()
 
 if faults:
-    st.warning(f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used.")
+    st.warning(
+        f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used."
+    )
 page.start(choice.pair, config)
 page.show()

@@ -14,5 +14,7 @@ if choice is None:
     st.stop()
 
 if faults:
-    st.warning(f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used.")
+    st.warning(
+        f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used."
+    )
 page.show(Case(choice.pair, config, choice.snapshot))

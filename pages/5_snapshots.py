@@ -11,10 +11,18 @@ found = page.listed()
 page.heading(found)
 page.table(found)
 chosen = page.choose(found)
-tabs = st.tabs(["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"], key="part",
-               on_change="rerun")
-drawings = (lambda: quality.draw(chosen), lambda: page.contents(chosen), lambda: compare.draw(chosen, found),
-            upload.draw, download.draw)
+tabs = st.tabs(
+    ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"],
+    key="part",
+    on_change="rerun",
+)
+drawings = (
+    lambda: quality.draw(chosen),
+    lambda: page.contents(chosen),
+    lambda: compare.draw(chosen, found),
+    upload.draw,
+    download.draw,
+)
 for tab, draw in zip(tabs, drawings, strict=True):
     if tab.open:
         with tab:

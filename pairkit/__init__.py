@@ -82,7 +82,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'pairkit' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(
+            f"module 'pairkit' has no attribute {name!r}; it has {', '.join(__all__)}"
+        )
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -33,5 +33,7 @@ def read_whole(path: str | os.PathLike[str], most: int, *, links: bool = True) -
         if not links and status.st_nlink > 1:
             raise OSError(errno.EMLINK, "it has a second name, by which it could be changed")
         if status.st_size > most:
-            raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {most:,} are read")
+            raise OSError(
+                errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {most:,} are read"
+            )
         return file.read(most + 1)

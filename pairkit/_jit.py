@@ -32,6 +32,10 @@ def lean_step(function: Kernel) -> Kernel:
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
     try:
-        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
-    except RuntimeError:  # "cannot cache function: no locator available": a read-only install without a home
+        return cast(
+            "Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        )
+    except (
+        RuntimeError
+    ):  # "cannot cache function: no locator available": a read-only install without a home
         return cast("Kernel", numba.njit(nogil=True, error_model="numpy", **options)(function))

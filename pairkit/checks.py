@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-CheckName = Literal["lookahead", "calibration", "placebo", "realism", "overfitting", "walk_forward", "glitches", "warm_up"]
+CheckName = Literal[
+    "lookahead",
+    "calibration",
+    "placebo",
+    "realism",
+    "overfitting",
+    "walk_forward",
+    "glitches",
+    "warm_up",
+]
 Verdict = Literal["passed", "failed", "noted"]
 
 # Every check there is, in the order in which they are shown, and what it asks.
@@ -52,8 +61,13 @@ class CheckResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, in the field order above."""
-        return {"check": self.check, "verdict": self.verdict, "sentence": self.sentence, "figures": dict(self.figures),
-                "settings": dict(self.settings)}
+        return {
+            "check": self.check,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "figures": dict(self.figures),
+            "settings": dict(self.settings),
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> CheckResult:

@@ -28,12 +28,18 @@ BAR_COLUMNS = (
     Column("open_interest", "lots", "Lots open at the close."),
 )
 ROLL_COLUMNS = (
-    Column("contract", "", "Contract held today; chosen from what was known at the previous close."),
+    Column(
+        "contract", "", "Contract held today; chosen from what was known at the previous close."
+    ),
     Column("pre_close", "quote", "Previous close of the contract held today."),
-    Column("roll_open", "quote", "Today's open of the contract held yesterday, on a roll day only."),
+    Column(
+        "roll_open", "quote", "Today's open of the contract held yesterday, on a roll day only."
+    ),
     Column("up_limit", "quote", "Upper price limit of the session; NaN where unknown."),
     Column("down_limit", "quote", "Lower price limit of the session; NaN where unknown."),
-    Column("leave", "", "The contract held today must be left: no entry, and a position is closed."),
+    Column(
+        "leave", "", "The contract held today must be left: no entry, and a position is closed."
+    ),
 )
 LEG_COLUMNS = BAR_COLUMNS + ROLL_COLUMNS
 LEGS = ("y", "x")
@@ -45,7 +51,9 @@ RUN_COLUMNS = (
     Column("x", "log or quote", "Adjusted series of the regressor leg, anchored at its first bar."),
     Column("alpha", "log or quote", "Intercept of the hedge, known at this close."),
     Column("beta", "", "Hedge ratio, known at this close."),
-    Column("alpha_lag", "log or quote", "Intercept of the previous complete bar: the one that is used."),
+    Column(
+        "alpha_lag", "log or quote", "Intercept of the previous complete bar: the one that is used."
+    ),
     Column("beta_lag", "", "Hedge ratio of the previous complete bar: the one that is used."),
     Column("spread", "log or quote", "y - alpha_lag - beta_lag x."),
     Column("z", "sigma", "Spread against its own mean and deviation over z_window."),
@@ -54,9 +62,18 @@ RUN_COLUMNS = (
     Column("vol_ratio", "", "vol over the same on vol_baseline_window."),
     Column("beta_jump", "fraction", "Change between the two previous hedge ratios, relative."),
     Column("adf_pvalue", "", "P-value of the stationarity test over adf_window."),
-    Column("median_volume", "lots", "Median volume of 20 bars, of the leg that trades less; NaN where liquidity_gate is off."),
-    Column("valid", "", "The bar is complete, and z and beta_lag are finite: decisions are allowed."),
-    *(Column(gate.column, "", f"{gate.subject.capitalize()}: open, shut or off.") for gate in GATES),
+    Column(
+        "median_volume",
+        "lots",
+        "Median volume of 20 bars, of the leg that trades less; NaN where liquidity_gate is off.",
+    ),
+    Column(
+        "valid", "", "The bar is complete, and z and beta_lag are finite: decisions are allowed."
+    ),
+    *(
+        Column(gate.column, "", f"{gate.subject.capitalize()}: open, shut or off.")
+        for gate in GATES
+    ),
     Column("state", "", "What was decided at this close."),
     Column("reason", "", "Why it was decided."),
     Column("position", "", "+1 long spread, -1 short, 0 flat, after the day's fills."),
@@ -65,7 +82,11 @@ RUN_COLUMNS = (
     Column("pnl", MONEY, "Profit and loss of the bar before costs."),
     Column("cost", MONEY, "Fees and slippage of the bar."),
     Column("equity", MONEY, "Capital plus all P&L less all costs."),
-    Column("drawdown", "fraction", "Fall from the highest equity so far, which starts at capital; of the capital."),
+    Column(
+        "drawdown",
+        "fraction",
+        "Fall from the highest equity so far, which starts at capital; of the capital.",
+    ),
     Column("deferred", "", "A waiting order could not fill on this bar."),
 )
 
@@ -91,13 +112,26 @@ TRADE_COLUMNS = (
     Column("net", MONEY, "gross less costs."),
     Column("worst_mark", MONEY, "Lowest net P&L at a close, or at the exit."),
     Column("best_mark", MONEY, "Highest net P&L at a close, or at the exit."),
-    Column("reversion", "sigma", "How far z came back from entry to exit decision; NaN where the exit's z is not known."),
-    Column("reversion_lots", "sigma", "Of that, what prices moved under the entry's hedge, which the lots keep."),
+    Column(
+        "reversion",
+        "sigma",
+        "How far z came back from entry to exit decision; NaN where the exit's z is not known.",
+    ),
+    Column(
+        "reversion_lots",
+        "sigma",
+        "Of that, what prices moved under the entry's hedge, which the lots keep.",
+    ),
     Column("reversion_hedge", "sigma", "Of that, what another hedge ratio made of the spread."),
     Column("reversion_mean", "sigma", "Of that, what the moving mean made."),
     Column("reversion_deviation", "sigma", "Of that, what the moving deviation made."),
-    Column("hedge_drift", "fraction", "Largest relative change of beta_lag since the entry was decided; the lots stay."),
+    Column(
+        "hedge_drift",
+        "fraction",
+        "Largest relative change of beta_lag since the entry was decided; the lots stay.",
+    ),
 )
+
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
 class Metric(NamedTuple):
@@ -125,45 +159,148 @@ class Metric(NamedTuple):
         return _LABELS.get(self.name, self.name.replace("_", " ").capitalize())
 
 
-_LABELS = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "psr": "PSR", "dsr": "DSR"}
+_LABELS = {
+    "sharpe": "Sharpe ratio",
+    "sortino": "Sortino ratio",
+    "calmar": "Calmar ratio",
+    "psr": "PSR",
+    "dsr": "DSR",
+}
 _UNMOVED = "equity never moved"
 _NONE_CLOSED = "no trade was closed"
 # A psr or dsr over fewer closed trades is weak: unrelated pairs that traded one to three times pass 95 % in 14 to 17 %.
 LEAST_TRADES = 10
 METRICS = (
-    Metric("total_return", "fraction", "Last equity over capital, less one.", tile=True, listed=True),
+    Metric(
+        "total_return", "fraction", "Last equity over capital, less one.", tile=True, listed=True
+    ),
     Metric("annual_return", "fraction", "Mean bar return x 252."),
-    Metric("annual_vol", "fraction", "Deviation of bar returns x sqrt(252).", "fewer than two bars", low_is_good=True),
-    Metric("sharpe", "", "Mean over deviation of bar returns x sqrt(252); NaN without variation.", _UNMOVED, tile=True,
-           listed=True),
-    Metric("sortino", "", "Mean over the root mean square of the bar returns below 0, x sqrt(252); NaN without one below 0.",
-           "no bar lost"),
-    Metric("max_drawdown", "fraction", "Largest fall from a peak, of the capital, which is the first peak.", low_is_good=True,
-           tile=True, listed=True),
-    Metric("calmar", "", "annual_return over max_drawdown; NaN without a drawdown.", "there was no drawdown"),
-    Metric("underwater_bars", "bars", "The most bars in a row with equity below its peak.", low_is_good=True, whole=True),
+    Metric(
+        "annual_vol",
+        "fraction",
+        "Deviation of bar returns x sqrt(252).",
+        "fewer than two bars",
+        low_is_good=True,
+    ),
+    Metric(
+        "sharpe",
+        "",
+        "Mean over deviation of bar returns x sqrt(252); NaN without variation.",
+        _UNMOVED,
+        tile=True,
+        listed=True,
+    ),
+    Metric(
+        "sortino",
+        "",
+        "Mean over the root mean square of the bar returns below 0, x sqrt(252); NaN without one below 0.",
+        "no bar lost",
+    ),
+    Metric(
+        "max_drawdown",
+        "fraction",
+        "Largest fall from a peak, of the capital, which is the first peak.",
+        low_is_good=True,
+        tile=True,
+        listed=True,
+    ),
+    Metric(
+        "calmar",
+        "",
+        "annual_return over max_drawdown; NaN without a drawdown.",
+        "there was no drawdown",
+    ),
+    Metric(
+        "underwater_bars",
+        "bars",
+        "The most bars in a row with equity below its peak.",
+        low_is_good=True,
+        whole=True,
+    ),
     Metric("trades", "", "Entries filled.", whole=True, tile=True, listed=True),
-    Metric("win_rate", "fraction", "Share of closed trades with net P&L above 0; NaN with none.", _NONE_CLOSED, tile=True),
-    Metric("profit_factor", "", "Net gains of closed trades over their net losses; NaN without a loss.", "no closed trade lost"),
+    Metric(
+        "win_rate",
+        "fraction",
+        "Share of closed trades with net P&L above 0; NaN with none.",
+        _NONE_CLOSED,
+        tile=True,
+    ),
+    Metric(
+        "profit_factor",
+        "",
+        "Net gains of closed trades over their net losses; NaN without a loss.",
+        "no closed trade lost",
+    ),
     Metric("avg_trade", MONEY, "Mean net P&L of closed trades; NaN with none.", _NONE_CLOSED),
-    Metric("payoff", "", "Mean net gain over mean net loss of closed trades; NaN without both.",
-           "closed trades did not both win and lose"),
-    Metric("avg_holding_bars", "bars", "Mean bars of closed trades, fill to fill; NaN with none.", _NONE_CLOSED),
+    Metric(
+        "payoff",
+        "",
+        "Mean net gain over mean net loss of closed trades; NaN without both.",
+        "closed trades did not both win and lose",
+    ),
+    Metric(
+        "avg_holding_bars",
+        "bars",
+        "Mean bars of closed trades, fill to fill; NaN with none.",
+        _NONE_CLOSED,
+    ),
     Metric("costs", MONEY, "All fees and slippage.", low_is_good=True, summary=True),
-    Metric("turnover", "x capital a year", "Notional of all trades, rolls included, over capital, a year.", low_is_good=True),
-    Metric("breakeven_ticks", "ticks", "The slippage at which these very trades would have earned nothing; NaN without a trade.",
-           "nothing was traded"),
-    Metric("return_on_margin", "fraction", "annual_return x capital over the mean margin while in a position; NaN with none.",
-           "no position was held"),
+    Metric(
+        "turnover",
+        "x capital a year",
+        "Notional of all trades, rolls included, over capital, a year.",
+        low_is_good=True,
+    ),
+    Metric(
+        "breakeven_ticks",
+        "ticks",
+        "The slippage at which these very trades would have earned nothing; NaN without a trade.",
+        "nothing was traded",
+    ),
+    Metric(
+        "return_on_margin",
+        "fraction",
+        "annual_return x capital over the mean margin while in a position; NaN with none.",
+        "no position was held",
+    ),
     Metric("exposure", "fraction", "Share of bars in a position.", summary=True),
-    Metric("hold_bars", "bars", "Bars on Hold: in a position while indicators were invalid.", low_is_good=True, whole=True,
-           tile=True),
-    Metric("blocked_bars", "bars", "Bars on which a wanted entry was blocked.", low_is_good=True, whole=True, tile=True),
-    Metric("deferred_fills", "bars", "Bars on which a waiting order could not fill.", low_is_good=True, whole=True),
-    Metric("psr", "probability", "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form).",
-           _UNMOVED, weak_below=LEAST_TRADES),
-    Metric("dsr", "probability", "The same against the best of as many trials without skill; psr where this is the only one.",
-           _UNMOVED, weak_below=LEAST_TRADES),
+    Metric(
+        "hold_bars",
+        "bars",
+        "Bars on Hold: in a position while indicators were invalid.",
+        low_is_good=True,
+        whole=True,
+        tile=True,
+    ),
+    Metric(
+        "blocked_bars",
+        "bars",
+        "Bars on which a wanted entry was blocked.",
+        low_is_good=True,
+        whole=True,
+        tile=True,
+    ),
+    Metric(
+        "deferred_fills",
+        "bars",
+        "Bars on which a waiting order could not fill.",
+        low_is_good=True,
+        whole=True,
+    ),
+    Metric(
+        "psr",
+        "probability",
+        "Probabilistic Sharpe ratio against 0 (Bailey and Lopez de Prado 2012, sqrt(T-1) form).",
+        _UNMOVED,
+        weak_below=LEAST_TRADES,
+    ),
+    Metric(
+        "dsr",
+        "probability",
+        "The same against the best of as many trials without skill; psr where this is the only one.",
+        _UNMOVED,
+        weak_below=LEAST_TRADES,
+    ),
 )
 METRIC = {metric.name: metric for metric in METRICS}
 
@@ -173,22 +310,42 @@ SCAN_COLUMNS = (
     Column("x", "", "Root of the other leg."),
     Column("bars", "bars", "Bars that are complete for both legs."),
     Column("beta", "", "Slope of y on (1, x) over all of them."),
-    Column("eg_statistic", "", "Engle-Granger t-statistic of y on x; -inf where the legs are collinear."),
+    Column(
+        "eg_statistic",
+        "",
+        "Engle-Granger t-statistic of y on x; -inf where the legs are collinear.",
+    ),
     Column("eg_lags", "lags", "Lagged differences in that test."),
     Column("eg_pvalue", "", "Its p-value (MacKinnon, two series)."),
     Column("eg_pvalue_reverse", "", "The same with the legs exchanged."),
     Column("pvalue", "", "Twice the smaller of the two, at most 1: the direction was chosen."),
     Column("bh_pvalue", "", "pvalue adjusted for all pairs scanned, Benjamini-Hochberg."),
     Column("by_pvalue", "", "The same, Benjamini-Yekutieli: valid whatever the dependence."),
-    Column("johansen_trace", "", "Johansen's trace statistic for no relation, constant, same lags."),
-    Column("johansen_rank", "", "Relations by that test at 5 %: 0, 1, or 2 where both series look stationary."),
+    Column(
+        "johansen_trace", "", "Johansen's trace statistic for no relation, constant, same lags."
+    ),
+    Column(
+        "johansen_rank",
+        "",
+        "Relations by that test at 5 %: 0, 1, or 2 where both series look stationary.",
+    ),
     Column("half_life", "bars", "Of the residual, by an AR(1); inf where nothing pulls it back."),
-    Column("hurst", "", "Of the residual, by mean square changes over 1 .. 64 bars: 0.5 for a walk."),
+    Column(
+        "hurst", "", "Of the residual, by mean square changes over 1 .. 64 bars: 0.5 for a walk."
+    ),
     Column("zero_crossings", "", "Times the residual changed sign."),
     Column("correlation", "", "Of the legs' bar-to-bar changes."),
-    Column("beta_spread", "fraction", "Deviation of the slopes of 250-bar stretches, over the size of beta."),
+    Column(
+        "beta_spread",
+        "fraction",
+        "Deviation of the slopes of 250-bar stretches, over the size of beta.",
+    ),
     Column("sigma", "log or quote", "Deviation of the residual."),
-    Column("cost_sigmas", "sigma", "Fees and slippage of a round trip at the last prices, in deviations of the residual."),
+    Column(
+        "cost_sigmas",
+        "sigma",
+        "Fees and slippage of a round trip at the last prices, in deviations of the residual.",
+    ),
 )
 
 # --- decisions (docs/semantics.md 3) -------------------------------------------------------------------------------

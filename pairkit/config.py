@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 HEDGE_MODEL_FOLDER = Path(__file__).parent / "models" / "hedges"
 _MONEY = "pair's currency"  # as in pairkit.columns
@@ -20,13 +28,17 @@ GROUPS = ("Hedge", "Signal", "Gates", "Risk", "Execution")
 
 def hedge_model_names() -> tuple[str, ...]:
     """The hedge models there are: one file each in `pairkit/models/hedges`, the default first."""
-    found = sorted(path.stem for path in HEDGE_MODEL_FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    found = sorted(
+        path.stem for path in HEDGE_MODEL_FOLDER.glob("*.py") if not path.stem.startswith("_")
+    )
     return tuple(sorted(found, key=lambda name: name != "ols"))
 
 
 def _known_hedge_model(name: str) -> str:
     if name not in hedge_model_names():
-        raise ValueError(f"there is no hedge model {name!r}; there are {', '.join(hedge_model_names())}")
+        raise ValueError(
+            f"there is no hedge model {name!r}; there are {', '.join(hedge_model_names())}"
+        )
     return name
 
 
@@ -36,12 +48,26 @@ def _python_scalar(value: Any) -> Any:
 
 
 def knob(
-    default: float, low: float, high: float, step: float, unit: str, group: str, help: str, *, scale: str = "linear"
+    default: float,
+    low: float,
+    high: float,
+    step: float,
+    unit: str,
+    group: str,
+    help: str,
+    *,
+    scale: str = "linear",
 ) -> Any:
     """Declare a number that carries its own bounds, step, unit, group and help."""
     extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
-    return Field(default, ge=low, le=high, allow_inf_nan=False if isinstance(default, float) else None,
-                 description=help, json_schema_extra=extra)
+    return Field(
+        default,
+        ge=low,
+        le=high,
+        allow_inf_nan=False if isinstance(default, float) else None,
+        description=help,
+        json_schema_extra=extra,
+    )
 
 
 def choice(default: Any, group: str, help: str) -> Any:
@@ -68,74 +94,210 @@ class StrategyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
     price_transform: Literal["log", "level"] = choice(
-        "log", "Hedge", "Work on log prices (returns) or on price levels (quote units).")
+        "log", "Hedge", "Work on log prices (returns) or on price levels (quote units)."
+    )
     hedge_model: HedgeModel = choice(
-        "ols", "Hedge",
-        "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.")
-    hedge_window: Count = knob(60, 20, 500, 1, "bars", "Hedge", "Bars in each hedge fit; for kalman, the bars that start it.")
+        "ols",
+        "Hedge",
+        "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.",
+    )
+    hedge_window: Count = knob(
+        60,
+        20,
+        500,
+        1,
+        "bars",
+        "Hedge",
+        "Bars in each hedge fit; for kalman, the bars that start it.",
+    )
     kalman_gamma: Number = knob(
-        1e-3, 1e-6, 1e-1, 1e-6, "", "Hedge", "How fast the Kalman beta may drift, relative to noise.", scale="log")
+        1e-3,
+        1e-6,
+        1e-1,
+        1e-6,
+        "",
+        "Hedge",
+        "How fast the Kalman beta may drift, relative to noise.",
+        scale="log",
+    )
 
     fixed_beta: Number = knob(
-        1.0, 0.01, 100.0, 0.01, "ratio", "Hedge", "The agreed hedge ratio of the model fixed: x for one y.", scale="log")
+        1.0,
+        0.01,
+        100.0,
+        0.01,
+        "ratio",
+        "Hedge",
+        "The agreed hedge ratio of the model fixed: x for one y.",
+        scale="log",
+    )
 
-    z_window: Count = knob(60, 10, 500, 1, "bars", "Signal", "Spreads in the mean and deviation behind z.")
-    entry_z: Number = knob(2.0, 0.5, 5.0, 0.05, "sigma", "Signal", "Enter against the spread when abs(z) reaches this.")
-    exit_z: Number = knob(0.5, 0.0, 3.0, 0.05, "sigma", "Signal", "Take profit when z has come back to this.")
-    stop_z: Number = knob(4.0, 1.0, 10.0, 0.05, "sigma", "Signal", "Stop out when z has gone on to this; no entry beyond it.")
+    z_window: Count = knob(
+        60, 10, 500, 1, "bars", "Signal", "Spreads in the mean and deviation behind z."
+    )
+    entry_z: Number = knob(
+        2.0, 0.5, 5.0, 0.05, "sigma", "Signal", "Enter against the spread when abs(z) reaches this."
+    )
+    exit_z: Number = knob(
+        0.5, 0.0, 3.0, 0.05, "sigma", "Signal", "Take profit when z has come back to this."
+    )
+    stop_z: Number = knob(
+        4.0,
+        1.0,
+        10.0,
+        0.05,
+        "sigma",
+        "Signal",
+        "Stop out when z has gone on to this; no entry beyond it.",
+    )
 
-    adf_gate: Switch = choice(True, "Gates", "Block entries while the stationarity test does not pass.")
+    adf_gate: Switch = choice(
+        True, "Gates", "Block entries while the stationarity test does not pass."
+    )
     adf_test: Literal["engle_granger", "adf_spread"] = choice(
-        "engle_granger", "Gates",
-        "engle_granger tests the legs in the window; adf_spread the traded spread, and is uncalibrated under mackinnon.")
+        "engle_granger",
+        "Gates",
+        "engle_granger tests the legs in the window; adf_spread the traded spread, and is uncalibrated under mackinnon.",
+    )
     adf_null: Literal["mackinnon", "calibrated"] = choice(
-        "mackinnon", "Gates",
-        "Where p-values come from: MacKinnon's published table, or unrelated walks simulated under the same settings.")
+        "mackinnon",
+        "Gates",
+        "Where p-values come from: MacKinnon's published table, or unrelated walks simulated under the same settings.",
+    )
     adf_window: Count = knob(
-        120, 40, 750, 1, "bars", "Gates",
-        "Bars in each stationarity test. Some day of 250 shows p <= 5 % for 93 / 78 / 53 % of unrelated pairs at 60 / 120 / 250.")
+        120,
+        40,
+        750,
+        1,
+        "bars",
+        "Gates",
+        "Bars in each stationarity test. Some day of 250 shows p <= 5 % for 93 / 78 / 53 % of unrelated pairs at 60 / 120 / 250.",
+    )
     adf_lags: Count = knob(1, 0, 10, 1, "lags", "Gates", "Lagged differences in the test, fixed.")
-    adf_max_pvalue: Number = knob(0.10, 0.001, 1.0, 0.005, "p-value", "Gates", "The gate is open at or below this p-value.")
+    adf_max_pvalue: Number = knob(
+        0.10, 0.001, 1.0, 0.005, "p-value", "Gates", "The gate is open at or below this p-value."
+    )
     beta_gate: Switch = choice(True, "Gates", "Block entries while beta jumps or is not positive.")
     max_beta_jump: Number = knob(
-        0.10, 0.001, 5.0, 0.005, "fraction per bar", "Gates", "Largest relative change between the last two known betas.")
-    vol_gate: Switch = choice(True, "Gates", "Block entries while volatility is far above its own baseline.")
-    max_vol_ratio: Number = knob(2.0, 0.5, 10.0, 0.05, "ratio", "Gates", "Largest vol over baseline vol.")
-    vol_window: Count = knob(20, 5, 250, 1, "bars", "Gates", "Hedged returns in vol; sizing uses it too.")
-    vol_baseline_window: Count = knob(120, 20, 750, 1, "bars", "Gates", "Hedged returns in the baseline.")
+        0.10,
+        0.001,
+        5.0,
+        0.005,
+        "fraction per bar",
+        "Gates",
+        "Largest relative change between the last two known betas.",
+    )
+    vol_gate: Switch = choice(
+        True, "Gates", "Block entries while volatility is far above its own baseline."
+    )
+    max_vol_ratio: Number = knob(
+        2.0, 0.5, 10.0, 0.05, "ratio", "Gates", "Largest vol over baseline vol."
+    )
+    vol_window: Count = knob(
+        20, 5, 250, 1, "bars", "Gates", "Hedged returns in vol; sizing uses it too."
+    )
+    vol_baseline_window: Count = knob(
+        120, 20, 750, 1, "bars", "Gates", "Hedged returns in the baseline."
+    )
     liquidity_gate: Switch = choice(False, "Gates", "Block entries while a leg trades too little.")
     min_volume_lots: Number = knob(
-        1e3, 1.0, 1e6, 1.0, "lots", "Gates", "Smallest median volume of 20 bars, of the leg that trades less.", scale="log")
+        1e3,
+        1.0,
+        1e6,
+        1.0,
+        "lots",
+        "Gates",
+        "Smallest median volume of 20 bars, of the leg that trades less.",
+        scale="log",
+    )
 
-    capital: Number = knob(1e6, 1e4, 1e10, 1e4, _MONEY, "Risk", "Starting equity; sizes and returns refer to it.", scale="log")
+    capital: Number = knob(
+        1e6,
+        1e4,
+        1e10,
+        1e4,
+        _MONEY,
+        "Risk",
+        "Starting equity; sizes and returns refer to it.",
+        scale="log",
+    )
     vol_target: Number = knob(
-        0.10, 0.0, 1.0, 0.01, "fraction a year", "Risk", "Wanted volatility of the position; 0 turns it off.")
+        0.10,
+        0.0,
+        1.0,
+        0.01,
+        "fraction a year",
+        "Risk",
+        "Wanted volatility of the position; 0 turns it off.",
+    )
     max_leverage: Number = knob(
-        3.0, 0.1, 20.0, 0.1, "x capital", "Risk", "Largest gross notional of both legs over capital.")
+        3.0,
+        0.1,
+        20.0,
+        0.1,
+        "x capital",
+        "Risk",
+        "Largest gross notional of both legs over capital.",
+    )
     max_participation: Number = knob(
-        0.10, 0.0, 1.0, 0.01, "fraction of volume", "Risk",
-        "Largest share of the decision day's volume that an entry may take on either leg; 0 turns it off.")
+        0.10,
+        0.0,
+        1.0,
+        0.01,
+        "fraction of volume",
+        "Risk",
+        "Largest share of the decision day's volume that an entry may take on either leg; 0 turns it off.",
+    )
     one_sided_margin: Switch = choice(
-        True, "Risk", "Charge the larger of the two margins, not their sum, for opposite legs in one margin group.")
+        True,
+        "Risk",
+        "Charge the larger of the two margins, not their sum, for opposite legs in one margin group.",
+    )
     whole_lots: Switch = choice(True, "Risk", "Round lots to whole numbers, as an exchange does.")
     max_loss: Number = knob(
-        0.05, 0.0, 1.0, 0.005, "fraction of capital", "Risk", "Exit a trade at this net loss; 0 turns it off.")
+        0.05,
+        0.0,
+        1.0,
+        0.005,
+        "fraction of capital",
+        "Risk",
+        "Exit a trade at this net loss; 0 turns it off.",
+    )
     max_holding_days: Count = knob(20, 1, 250, 1, "bars", "Risk", "Exit a trade at this age.")
-    cooldown_days: Count = knob(3, 0, 60, 1, "bars", "Risk", "No entry for this many bars after an exit.")
+    cooldown_days: Count = knob(
+        3, 0, 60, 1, "bars", "Risk", "No entry for this many bars after an exit."
+    )
     rearm: Switch = choice(
-        True, "Risk", "After an exit other than target, wait until abs(z) was below entry_z before entering that side again.")
+        True,
+        "Risk",
+        "After an exit other than target, wait until abs(z) was below entry_z before entering that side again.",
+    )
     max_invalid_days: Count = knob(
-        10, 0, 60, 1, "bars", "Risk", "Hold through this many invalid bars in a row, then exit; 0 holds for ever.")
+        10,
+        0,
+        60,
+        1,
+        "bars",
+        "Risk",
+        "Hold through this many invalid bars in a row, then exit; 0 holds for ever.",
+    )
 
-    fill: Literal["open", "close"] = choice("open", "Execution", "Orders fill at the next bar's open, or at its close.")
-    slippage_ticks: Number = knob(1.0, 0.0, 20.0, 0.5, "ticks", "Execution", "Price conceded on each lot traded.")
-    fee_multiplier: Number = knob(1.0, 0.0, 10.0, 0.1, "x", "Execution", "Times the contract's own fees.")
+    fill: Literal["open", "close"] = choice(
+        "open", "Execution", "Orders fill at the next bar's open, or at its close."
+    )
+    slippage_ticks: Number = knob(
+        1.0, 0.0, 20.0, 0.5, "ticks", "Execution", "Price conceded on each lot traded."
+    )
+    fee_multiplier: Number = knob(
+        1.0, 0.0, 10.0, 0.1, "x", "Execution", "Times the contract's own fees."
+    )
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:
         if not self.exit_z < self.entry_z < self.stop_z:
             raise ValueError(
-                f"need exit_z < entry_z < stop_z, got exit_z={self.exit_z:g}, entry_z={self.entry_z:g}, stop_z={self.stop_z:g}")
+                f"need exit_z < entry_z < stop_z, got exit_z={self.exit_z:g}, entry_z={self.entry_z:g}, stop_z={self.stop_z:g}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -143,13 +305,18 @@ class StrategyConfig(BaseModel):
         if not self.vol_window < self.vol_baseline_window:
             raise ValueError(
                 f"need vol_window < vol_baseline_window, got vol_window={self.vol_window}, "
-                f"vol_baseline_window={self.vol_baseline_window}")
+                f"vol_baseline_window={self.vol_baseline_window}"
+            )
         return self
 
     @property
     def adf_calibrated(self) -> bool:
         """Whether the p-values are what they say: MacKinnon's table does not hold for a spread with an estimated hedge."""
-        return self.adf_test == "engle_granger" or self.adf_null == "calibrated" or self.hedge_model == "fixed"
+        return (
+            self.adf_test == "engle_granger"
+            or self.adf_null == "calibrated"
+            or self.hedge_model == "fixed"
+        )
 
     def replace(self, **changes: Any) -> StrategyConfig:
         """This config with some fields changed, checked as a whole (pydantic's own `model_copy` checks nothing)."""
@@ -178,7 +345,9 @@ class Setting:
 
 def _setting(name: str) -> Setting:
     field = StrategyConfig.model_fields[name]
-    extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra: dict[str, Any] = (
+        field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    )
     bounds = {type(mark).__name__: mark for mark in field.metadata}
     options: tuple[str, ...] = ()
     if get_origin(field.annotation) is Literal:
@@ -193,18 +362,31 @@ def _setting(name: str) -> Setting:
     else:
         kind = "int" if field.annotation is int else "float"
     return Setting(
-        name=name, kind=kind, default=field.default,
-        low=getattr(bounds.get("Ge"), "ge", None), high=getattr(bounds.get("Le"), "le", None),
-        step=extra.get("step"), unit=extra.get("unit", ""), group=extra["group"], scale=extra.get("scale", "linear"),
-        options=options, help=field.description or "")
+        name=name,
+        kind=kind,
+        default=field.default,
+        low=getattr(bounds.get("Ge"), "ge", None),
+        high=getattr(bounds.get("Le"), "le", None),
+        step=extra.get("step"),
+        unit=extra.get("unit", ""),
+        group=extra["group"],
+        scale=extra.get("scale", "linear"),
+        options=options,
+        help=field.description or "",
+    )
 
 
 SETTINGS: dict[str, Setting] = {name: _setting(name) for name in StrategyConfig.model_fields}
 
 # Settings younger than the first run manifests, each with the value that does what runs did before it was there.
 LATER_SETTINGS: dict[str, Any] = {
-    "adf_null": "mackinnon", "fixed_beta": 1.0, "max_participation": 0.0, "one_sided_margin": False,
-    "liquidity_gate": False, "min_volume_lots": 1e3}
+    "adf_null": "mackinnon",
+    "fixed_beta": 1.0,
+    "max_participation": 0.0,
+    "one_sided_margin": False,
+    "liquidity_gate": False,
+    "min_volume_lots": 1e3,
+}
 
 
 def accepted(setting: Setting) -> str:
@@ -214,7 +396,13 @@ def accepted(setting: Setting) -> str:
     if setting.kind == "bool":
         return "true or false"
     number = "a whole number" if setting.kind == "int" else "a number"
-    unit = ", in the pair's currency" if setting.unit == _MONEY else f" {setting.unit}" if setting.unit else ""
+    unit = (
+        ", in the pair's currency"
+        if setting.unit == _MONEY
+        else f" {setting.unit}"
+        if setting.unit
+        else ""
+    )
     return f"{number} from {setting.low:g} to {setting.high:g}{unit}"
 
 
@@ -224,7 +412,9 @@ def describe_errors(error: ValidationError) -> list[str]:
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
         if name in SETTINGS:
-            sentences.append(f"{name} = {fault['input']!r}: accepted is {accepted(SETTINGS[name])}.")
+            sentences.append(
+                f"{name} = {fault['input']!r}: accepted is {accepted(SETTINGS[name])}."
+            )
         elif fault["type"] == "extra_forbidden":
             sentences.append(f"There is no setting {name!r}{_did_you_mean(name)}.")
         else:

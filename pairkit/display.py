@@ -13,14 +13,18 @@ from pairkit.columns import METRIC, MONEY, unit_in
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
-_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})  # Unicode's categories of what has no look of its own
+_UNSEEN = frozenset(
+    {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+)  # Unicode's categories of what has no look of its own
 
 
 class Metrics(dict[str, float]):
     """The metrics of a run by name: a dict that cannot be changed; a notebook shows it as a table with units and meanings."""
 
     def _refuse(self, *_arguments: Any, **_values: Any) -> NoReturn:
-        raise TypeError("the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can")
+        raise TypeError(
+            "the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can"
+        )
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
@@ -47,7 +51,10 @@ def visible(text: str, *, most: int | None = None) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     left = 0 if most is None else max(0, len(text) - most)
     kept = text[:most] if left else text
-    shown = "".join(f"⟨U+{ord(sign):04X}⟩" if sign != "\n" and unicodedata.category(sign) in _UNSEEN else sign for sign in kept)
+    shown = "".join(
+        f"⟨U+{ord(sign):04X}⟩" if sign != "\n" and unicodedata.category(sign) in _UNSEEN else sign
+        for sign in kept
+    )
     return f"{shown} … ({left:,} more characters)" if left else shown
 
 
@@ -62,11 +69,15 @@ def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
     for name, value in metrics.items():
         unit, meaning = (METRIC[name].unit, METRIC[name].meaning) if name in METRIC else ("", "")
         shown = _shown(value, unit)
-        rows.append(f"<tr><th style='text-align:left'>{as_html(name)}</th><td style='text-align:right'>{shown}</td>"
-                    f"<td style='text-align:left'>{as_html('' if unit == 'fraction' else unit_in(unit, currency))}</td>"
-                    f"<td style='text-align:left'>{as_html(meaning)}</td></tr>")
-    return (f"<table><thead><tr><th style='text-align:left'>metric</th><th>value</th><th style='text-align:left'>unit</th>"
-            f"<th style='text-align:left'>meaning</th></tr></thead><tbody>{''.join(rows)}</tbody></table>")
+        rows.append(
+            f"<tr><th style='text-align:left'>{as_html(name)}</th><td style='text-align:right'>{shown}</td>"
+            f"<td style='text-align:left'>{as_html('' if unit == 'fraction' else unit_in(unit, currency))}</td>"
+            f"<td style='text-align:left'>{as_html(meaning)}</td></tr>"
+        )
+    return (
+        f"<table><thead><tr><th style='text-align:left'>metric</th><th>value</th><th style='text-align:left'>unit</th>"
+        f"<th style='text-align:left'>meaning</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
 
 
 def run_summary(run: BacktestRun) -> str:
@@ -75,10 +86,14 @@ def run_summary(run: BacktestRun) -> str:
     dates = pair.trade_date
     span = f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(pair) else "no dates"
     simulated = " <b>SIMULATED DATA</b>" if origin.simulated else ""
-    source = f"snapshot {as_html(str(origin.snapshot_name))}" if origin.snapshot_id else "own frames"
+    source = (
+        f"snapshot {as_html(str(origin.snapshot_name))}" if origin.snapshot_id else "own frames"
+    )
     found = f"; {len(pair.findings)} findings about the data" if pair.findings else ""
-    return (f"<div><p><b>{as_html(pair.y_spec.label)} against {as_html(pair.x_spec.label)}</b>{simulated}<br>"
-            f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics, pair.currency)}</div>")
+    return (
+        f"<div><p><b>{as_html(pair.y_spec.label)} against {as_html(pair.x_spec.label)}</b>{simulated}<br>"
+        f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics, pair.currency)}</div>"
+    )
 
 
 def _shown(value: float, unit: str) -> str:

@@ -58,7 +58,11 @@ class Gate:
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
         """What the gate needs to be open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
         said = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
-        return said if self.above_zero is None else f"{said}, {self.above_zero} {number(bar[self.above_zero])} > 0"
+        return (
+            said
+            if self.above_zero is None
+            else f"{said}, {self.above_zero} {number(bar[self.above_zero])} > 0"
+        )
 
 
 def number(value: float) -> str:
@@ -71,9 +75,35 @@ def _uncalibrated(config: StrategyConfig) -> str:
 
 
 GATES = (
-    Gate("adf", "adf_pvalue", "adf_max_pvalue", "at most", "stationarity gate", "ADF", "p-value", doubt=_uncalibrated),
-    Gate("beta", "beta_jump", "max_beta_jump", "at most", "hedge stability gate", "beta", "jump", above_zero="beta_lag"),
+    Gate(
+        "adf",
+        "adf_pvalue",
+        "adf_max_pvalue",
+        "at most",
+        "stationarity gate",
+        "ADF",
+        "p-value",
+        doubt=_uncalibrated,
+    ),
+    Gate(
+        "beta",
+        "beta_jump",
+        "max_beta_jump",
+        "at most",
+        "hedge stability gate",
+        "beta",
+        "jump",
+        above_zero="beta_lag",
+    ),
     Gate("vol", "vol_ratio", "max_vol_ratio", "at most", "volatility gate", "vol", "ratio"),
-    Gate("liquidity", "median_volume", "min_volume_lots", "at least", "liquidity gate", "volume", "median"),
+    Gate(
+        "liquidity",
+        "median_volume",
+        "min_volume_lots",
+        "at least",
+        "liquidity gate",
+        "volume",
+        "median",
+    ),
 )
 GATE_NAMES = tuple(gate.name for gate in GATES)

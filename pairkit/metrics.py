@@ -30,7 +30,9 @@ _METRICS = len(METRICS)
 AT: Any = namedtuple("AT", names(METRICS))(*range(len(METRICS)))
 
 
-def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float] = ()) -> dict[str, float]:
+def measure(
+    tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float] = ()
+) -> dict[str, float]:
     """The metrics of a run, by name in the order of `columns.METRICS`.
 
     Parameters
@@ -48,12 +50,18 @@ def measure(tally: FloatArray, capital: float, *, trial_sharpes: Sequence[float]
         Fractions, not percent; counts as int. NaN where a figure is not defined.
     """
     variance, trials = spread_of(trial_sharpes)
-    values = measure_many(tally[np.newaxis], np.array([capital]), trial_variance=variance, trials=trials)[0]
-    return {metric.name: int(value) if metric.whole else float(value)
-            for metric, value in zip(METRICS, values, strict=True)}
+    values = measure_many(
+        tally[np.newaxis], np.array([capital]), trial_variance=variance, trials=trials
+    )[0]
+    return {
+        metric.name: int(value) if metric.whole else float(value)
+        for metric, value in zip(METRICS, values, strict=True)
+    }
 
 
-def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: float = 0.0, trials: float = 1) -> FloatArray:
+def measure_many(
+    tallies: FloatArray, capitals: FloatArray, *, trial_variance: float = 0.0, trials: float = 1
+) -> FloatArray:
     """The metrics of K runs.
 
     Parameters
@@ -72,8 +80,12 @@ def measure_many(tallies: FloatArray, capitals: FloatArray, *, trial_variance: f
     (K, len(METRICS)) float64
         In the order of `columns.METRICS`.
     """
-    return _measure(np.ascontiguousarray(tallies), np.ascontiguousarray(capitals), float(trial_variance),
-                    expected_best_sharpe(1.0, trials))
+    return _measure(
+        np.ascontiguousarray(tallies),
+        np.ascontiguousarray(capitals),
+        float(trial_variance),
+        expected_best_sharpe(1.0, trials),
+    )
 
 
 def sharpe_many(tallies: FloatArray) -> FloatArray:
@@ -94,7 +106,9 @@ def probabilistic_sharpe(
     `skew` and `kurtosis` are population moments, `kurtosis` 3 for a normal. NaN where an input is NaN or the variance of the
     estimate is not positive.
     """
-    return float(_psr(float(sharpe_per_bar), float(bars), float(skew), float(kurtosis), float(benchmark)))
+    return float(
+        _psr(float(sharpe_per_bar), float(bars), float(skew), float(kurtosis), float(benchmark))
+    )
 
 
 def expected_best_sharpe(trial_variance: float, trials: float) -> float:
@@ -106,7 +120,9 @@ def expected_best_sharpe(trial_variance: float, trials: float) -> float:
     if trials < 2:
         return 0.0
     quantile = NormalDist().inv_cdf
-    best = (1.0 - EULER_GAMMA) * quantile(1.0 - 1.0 / trials) + EULER_GAMMA * quantile(1.0 - 1.0 / (trials * math.e))
+    best = (1.0 - EULER_GAMMA) * quantile(1.0 - 1.0 / trials) + EULER_GAMMA * quantile(
+        1.0 - 1.0 / (trials * math.e)
+    )
     return math.sqrt(trial_variance) * best
 
 
@@ -132,7 +148,9 @@ def _psr(sharpe, bars, skew, kurtosis, benchmark):
     if not (variance > 0.0 and bars > 1.0):
         return np.nan
     deviations = (sharpe - benchmark) * math.sqrt(bars - 1.0) / math.sqrt(variance)
-    return 0.5 * math.erfc(-deviations / math.sqrt(2.0))  # the normal distribution, exact in both tails
+    return 0.5 * math.erfc(
+        -deviations / math.sqrt(2.0)
+    )  # the normal distribution, exact in both tails
 
 
 @kernel
@@ -187,19 +205,27 @@ def _measure(tallies, capitals, trial_variance, expected_best):
         skew, kurtosis = _shape(bars, mean, squares, its[_IN.rr], its[_IN.rrr], its[_IN.rrrr])
         annual_return = mean * BARS_A_YEAR
         row[AT.total_return] = gained / capital
-        row[AT.annual_return], row[AT.annual_vol], row[AT.sharpe] = annual_return, std * year, sharpe * year
+        row[AT.annual_return], row[AT.annual_vol], row[AT.sharpe] = (
+            annual_return,
+            std * year,
+            sharpe * year,
+        )
         row[AT.sortino] = _share(mean, math.sqrt(its[_IN.rr_below] / bars)) * year
         row[AT.max_drawdown], row[AT.underwater_bars] = its[_IN.max_drawdown], its[_IN.underwater]
         row[AT.calmar] = _share(annual_return, its[_IN.max_drawdown])
         row[AT.trades], row[AT.win_rate] = its[_IN.trades], _share(its[_IN.won], closed)
         row[AT.profit_factor] = _share(its[_IN.net_won], -its[_IN.net_lost])
         row[AT.avg_trade] = _share(its[_IN.net_won] + its[_IN.net_lost], closed)
-        row[AT.payoff] = _share(_share(its[_IN.net_won], its[_IN.won]), _share(-its[_IN.net_lost], its[_IN.lost]))
+        row[AT.payoff] = _share(
+            _share(its[_IN.net_won], its[_IN.won]), _share(-its[_IN.net_lost], its[_IN.lost])
+        )
         row[AT.avg_holding_bars] = _share(its[_IN.bars_held], closed)
         row[AT.costs] = its[_IN.costs]
         row[AT.turnover] = its[_IN.traded] / capital * BARS_A_YEAR / bars
         row[AT.breakeven_ticks] = its[_IN.slippage_ticks] + _share(gained, its[_IN.tick_money])
-        row[AT.return_on_margin] = _share(annual_return * capital, _share(its[_IN.margin], its[_IN.margined]))
+        row[AT.return_on_margin] = _share(
+            annual_return * capital, _share(its[_IN.margin], its[_IN.margined])
+        )
         row[AT.exposure] = its[_IN.exposed] / bars
         row[AT.hold_bars], row[AT.blocked_bars] = its[_IN.on_hold], its[_IN.blocked]
         row[AT.deferred_fills] = its[_IN.deferred]

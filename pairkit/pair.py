@@ -70,17 +70,25 @@ class Leg:
     def contracts(self) -> tuple[str, ...]:
         """The names of the contracts on these rows, in their order."""
         codes, firsts = np.unique(self.contract, return_index=True)
-        return tuple(self.contract_names[code] for code in codes[np.argsort(firsts)] if code != NO_CONTRACT)
+        return tuple(
+            self.contract_names[code] for code in codes[np.argsort(firsts)] if code != NO_CONTRACT
+        )
 
     def rows(self, part: slice) -> Leg:
         """The same leg on some of its rows."""
-        arrays = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"}
+        arrays = {
+            f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"
+        }
         return replace(self, **arrays)
 
     def table(self, index: pd.DatetimeIndex) -> pd.DataFrame:
         """As a DataFrame with the columns of docs/semantics.md 1, in their order."""
-        columns: dict[str, object] = {name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)}
-        labels = np.array([*self.contract_names, None], dtype=object)  # NO_CONTRACT = -1 picks the last
+        columns: dict[str, object] = {
+            name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)
+        }
+        labels = np.array(
+            [*self.contract_names, None], dtype=object
+        )  # NO_CONTRACT = -1 picks the last
         columns["contract"] = pd.array(labels[self.contract], dtype="str")
         columns["leave"] = self.leave
         return pd.DataFrame(columns, index=index)[names(LEG_COLUMNS)]
@@ -120,7 +128,13 @@ class PairFrame:
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
         dates = self.trade_date[part]
-        return replace(self, trade_date=dates, y=self.y.rows(part), x=self.x.rows(part), cut=self.cut or len(dates) < len(self))
+        return replace(
+            self,
+            trade_date=dates,
+            y=self.y.rows(part),
+            x=self.x.rows(part),
+            cut=self.cut or len(dates) < len(self),
+        )
 
     def between(self, first: Any = None, last: Any = None) -> PairFrame:
         """The pair from one date to another, both included, as `market.daily.day_of` takes them; None leaves that end open.
@@ -132,15 +146,27 @@ class PairFrame:
         """
         ends = [None if day is None else day_of(day) for day in (first, last)]
         start = 0 if ends[0] is None else int(self.trade_date.searchsorted(ends[0], side="left"))
-        stop = len(self) if ends[1] is None else int(self.trade_date.searchsorted(ends[1], side="right"))
+        stop = (
+            len(self)
+            if ends[1] is None
+            else int(self.trade_date.searchsorted(ends[1], side="right"))
+        )
         if start >= stop:
-            wanted = " ".join(f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None)
-            raise DataError(f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
-                            f"{self.trade_date[-1]:%Y-%m-%d}.")
+            wanted = " ".join(
+                f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None
+            )
+            raise DataError(
+                f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
+                f"{self.trade_date[-1]:%Y-%m-%d}."
+            )
         return self[start:stop]
 
     def __repr__(self) -> str:
-        span = f"{self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}" if len(self) else "no rows"
+        span = (
+            f"{self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}"
+            if len(self)
+            else "no rows"
+        )
         return f"<PairFrame {self.name}: {len(self)} bars, {span}>"
 
     @property
@@ -171,7 +197,11 @@ class PairFrame:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The table of docs/semantics.md 1: columns (leg, field), so `frame["y"]["close"]`; rows by trade date."""
-        return pd.concat({"y": self.y.table(self.trade_date), "x": self.x.table(self.trade_date)}, axis=1, names=["leg", "field"])
+        return pd.concat(
+            {"y": self.y.table(self.trade_date), "x": self.x.table(self.trade_date)},
+            axis=1,
+            names=["leg", "field"],
+        )
 
 
 def pair_from_frames(
@@ -203,17 +233,26 @@ def pair_from_frames(
         carry a time, the legs have no days in common, or are in two currencies.
     """
     if y_spec.currency != x_spec.currency:
-        raise DataError(f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, "
-                        "since its money is added up. Convert one leg's prices, and say so in its spec.")
+        raise DataError(
+            f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, "
+            "since its money is added up. Convert one leg's prices, and say so in its spec."
+        )
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
     legs = {}
     for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
         legs[leg] = _checked_leg(_as_pandas(table, leg, spec.code), leg, spec.code)
-        if not legs[leg].attrs["named"] and not any(f.kind == "unadjusted_splice" and f.root == spec.code for f in findings):
-            findings.append(Finding(
-                "unadjusted_splice", "warning", root=spec.code,
-                message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
+        if not legs[leg].attrs["named"] and not any(
+            f.kind == "unadjusted_splice" and f.root == spec.code for f in findings
+        ):
+            findings.append(
+                Finding(
+                    "unadjusted_splice",
+                    "warning",
+                    root=spec.code,
+                    message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
+                )
+            )
         if not any(f.kind == "returning_contract" and f.root == spec.code for f in findings):
             findings += returning_contract(spec.code, legs[leg].attrs["returned"])
     first = max(checked.index[0] for checked in legs.values())
@@ -221,11 +260,20 @@ def pair_from_frames(
     dates = legs["y"].index.union(legs["x"].index)
     dates = dates[(dates >= first) & (dates <= last)]
     if len(dates) == 0:
-        spans = "; ".join(f"{leg} runs {t.index[0]:%Y-%m-%d} .. {t.index[-1]:%Y-%m-%d}" for leg, t in legs.items())
-        raise DataError(f"the legs have no days in common: {spans}. Choose two series that overlap.")
+        spans = "; ".join(
+            f"{leg} runs {t.index[0]:%Y-%m-%d} .. {t.index[-1]:%Y-%m-%d}" for leg, t in legs.items()
+        )
+        raise DataError(
+            f"the legs have no days in common: {spans}. Choose two series that overlap."
+        )
     return PairFrame(
-        trade_date=dates.rename(TRADE_DATE), y=_leg_on(legs["y"], dates), x=_leg_on(legs["x"], dates),
-        y_spec=y_spec, x_spec=x_spec, provenance=replace(provenance, findings=tuple(findings)))
+        trade_date=dates.rename(TRADE_DATE),
+        y=_leg_on(legs["y"], dates),
+        x=_leg_on(legs["x"], dates),
+        y_spec=y_spec,
+        x_spec=x_spec,
+        provenance=replace(provenance, findings=tuple(findings)),
+    )
 
 
 def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
@@ -241,10 +289,14 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
     try:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
-        raise DataError(f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow "
-                        f"table with a column {TRADE_DATE}.") from None
+        raise DataError(
+            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow "
+            f"table with a column {TRADE_DATE}."
+        ) from None
     if TRADE_DATE not in converted.columns:
-        raise DataError(f"{who} has no column {TRADE_DATE}, and a {type(table).__name__} has no index to hold the dates; add it.")
+        raise DataError(
+            f"{who} has no column {TRADE_DATE}, and a {type(table).__name__} has no index to hold the dates; add it."
+        )
     return converted.set_index(TRADE_DATE)
 
 
@@ -264,16 +316,22 @@ def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     index = _checked_dates(table.index, who)
     columns = {name: _numbers(table[name], who) for name in _BARS}
     for name in _PRICES_OF_ROLLS:
-        columns[name] = _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
+        columns[name] = (
+            _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
+        )
     checked = pd.DataFrame(columns, index=index)
-    held = _checked_names(table["contract"], index, who, code) if "contract" in table.columns else None
+    held = (
+        _checked_names(table["contract"], index, who, code) if "contract" in table.columns else None
+    )
     named = held is not None and not held.isna().all()
     checked["contract"] = held if named else code
     checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
     if "pre_close" not in table.columns:
         checked["pre_close"] = _last_close_of_same_contract(checked)
     checked.attrs["named"] = named
-    checked.attrs["returned"] = index[returns(pd.factorize(checked["contract"])[0].astype(np.int64))]
+    checked.attrs["returned"] = index[
+        returns(pd.factorize(checked["contract"])[0].astype(np.int64))
+    ]
     return checked
 
 
@@ -291,10 +349,14 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         if pd.api.types.is_numeric_dtype(index):
             raise DataError(f"{who} is indexed by numbers, not by trade date; set a DatetimeIndex.")
         try:
-            index = pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601"))  # day-first or month-first is no guess to make
+            index = pd.DatetimeIndex(
+                pd.to_datetime(index, format="ISO8601")
+            )  # day-first or month-first is no guess to make
         except (TypeError, ValueError) as error:
-            raise DataError(f"{who} is not indexed by trade date but by values such as {index[0]!r}; set a DatetimeIndex, or "
-                            "ISO dates such as 2020-01-02.") from error
+            raise DataError(
+                f"{who} is not indexed by trade date but by values such as {index[0]!r}; set a DatetimeIndex, or "
+                "ISO dates such as 2020-01-02."
+            ) from error
     if len(index) == 0:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
     if index.hasnans:
@@ -302,9 +364,13 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
     years = index.year
     if years.min() < FIRST_YEAR or years.max() > LAST_YEAR:
         odd = index[(years < FIRST_YEAR) | (years > LAST_YEAR)][0]
-        raise DataError(f"{who} has a bar of the year {odd.year}; accepted are the years {FIRST_YEAR} to {LAST_YEAR}.")
+        raise DataError(
+            f"{who} has a bar of the year {odd.year}; accepted are the years {FIRST_YEAR} to {LAST_YEAR}."
+        )
     if instead := not_daily(index):
-        raise DataError(f"{who} has {instead} bars; pairkit takes daily ones, one row for each session.")
+        raise DataError(
+            f"{who} has {instead} bars; pairkit takes daily ones, one row for each session."
+        )
     if index.tz is not None or (index != index.normalize()).any():
         raise DataError(f"{who} has dates with a time or time zone; trade dates are plain days.")
     if not index.is_unique:
@@ -312,26 +378,48 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         raise DataError(f"{who} has {twice:%Y-%m-%d} more than once; keep one bar a day.")
     if not index.is_monotonic_increasing:
         at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
-        raise DataError(f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index.")
+        raise DataError(
+            f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index."
+        )
     return index.as_unit("ns")
 
 
 def _numbers(column: pd.Series, who: str) -> FloatArray:
     kind = pd.api.types
-    if isinstance(column.dtype, pd.CategoricalDtype) or kind.is_object_dtype(column.dtype) or kind.is_string_dtype(column.dtype):
+    if (
+        isinstance(column.dtype, pd.CategoricalDtype)
+        or kind.is_object_dtype(column.dtype)
+        or kind.is_string_dtype(column.dtype)
+    ):
         _refuse_other_kinds(column, who)
-    odd = next((word for is_of, word in ((kind.is_bool_dtype, "yes and no"), (kind.is_complex_dtype, "complex numbers"),
-                                         (kind.is_datetime64_any_dtype, "dates"), (kind.is_timedelta64_dtype, "lengths of time"))
-                if is_of(column.dtype)), "")
+    odd = next(
+        (
+            word
+            for is_of, word in (
+                (kind.is_bool_dtype, "yes and no"),
+                (kind.is_complex_dtype, "complex numbers"),
+                (kind.is_datetime64_any_dtype, "dates"),
+                (kind.is_timedelta64_dtype, "lengths of time"),
+            )
+            if is_of(column.dtype)
+        ),
+        "",
+    )
     if odd:
-        raise DataError(f"{who}, column {column.name} holds {odd}; prices and sizes are numbers, missing ones NaN.")
+        raise DataError(
+            f"{who}, column {column.name} holds {odd}; prices and sizes are numbers, missing ones NaN."
+        )
     try:
         values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN.") from error
+        raise DataError(
+            f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN."
+        ) from error
     if np.isinf(values).any():
-        raise DataError(f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
-                        "as NaN.")
+        raise DataError(
+            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
+            "as NaN."
+        )
     return values
 
 
@@ -339,8 +427,10 @@ def _refuse_other_kinds(column: pd.Series, who: str) -> None:
     """DataError where a column of Python objects or of text holds anything but numbers and what is missing."""
     for value in column.dropna():
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-            raise DataError(f"{who}, column {column.name} holds {value!r}, a {type(value).__name__}; prices and sizes are "
-                            "numbers, missing ones NaN.")
+            raise DataError(
+                f"{who}, column {column.name} holds {value!r}, a {type(value).__name__}; prices and sizes are "
+                "numbers, missing ones NaN."
+            )
 
 
 def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
@@ -348,7 +438,9 @@ def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
     filled = column.astype(object).where(column.notna(), False)
     if not filled.isin([True, False]).all():
         odd = filled[~filled.isin([True, False])].iloc[0]
-        raise DataError(f"{who}, column {column.name}: {odd!r} is neither yes nor no; write True and False.")
+        raise DataError(
+            f"{who}, column {column.name}: {odd!r} is neither yes nor no; write True and False."
+        )
     return filled.to_numpy(dtype=np.bool_)
 
 
@@ -364,9 +456,17 @@ def _leg_on(leg: pd.DataFrame, dates: pd.DatetimeIndex) -> Leg:
     aligned = leg.reindex(dates)
     aligned["contract"] = aligned["contract"].ffill()
     codes, found = pd.factorize(aligned["contract"])
-    arrays = {name: _frozen(aligned[name].to_numpy(dtype=np.float64)) for name in (*_BARS, *_PRICES_OF_ROLLS)}
+    arrays = {
+        name: _frozen(aligned[name].to_numpy(dtype=np.float64))
+        for name in (*_BARS, *_PRICES_OF_ROLLS)
+    }
     leave = _frozen(np.asarray(aligned["leave"].to_numpy(dtype=object) == True, dtype=np.bool_))  # noqa: E712 - missing is no
-    return Leg(**arrays, leave=leave, contract=_frozen(codes.astype(np.int64)), contract_names=tuple(str(name) for name in found))
+    return Leg(
+        **arrays,
+        leave=leave,
+        contract=_frozen(codes.astype(np.int64)),
+        contract_names=tuple(str(name) for name in found),
+    )
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -16,8 +16,20 @@ if TYPE_CHECKING:
 RULES = "2026-11-26"
 BEFORE = "before 2026-11-26"
 _ALL = "*"
-_TRADING = ("state", "reason", "position", "lots_y", "lots_x", "pnl", "cost", "equity", "drawdown", "deferred", "trades.*",
-            "metrics.*")
+_TRADING = (
+    "state",
+    "reason",
+    "position",
+    "lots_y",
+    "lots_x",
+    "pnl",
+    "cost",
+    "equity",
+    "drawdown",
+    "deferred",
+    "trades.*",
+    "metrics.*",
+)
 _PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
@@ -59,15 +71,29 @@ def _has_large_prices(run: BacktestRun) -> bool:
 
 
 CHANGES = (
-    RuleChange("the Kalman filter forgets where the data began (2.1)", (_ALL,), lambda run: run.config.hedge_model == "kalman"),
+    RuleChange(
+        "the Kalman filter forgets where the data began (2.1)",
+        (_ALL,),
+        lambda run: run.config.hedge_model == "kalman",
+    ),
     RuleChange("a price or a limit of 0 is missing (1.2)", (_ALL,), _has_zeros),
     RuleChange("limits are taken inward to the tick (3 Fill)", _TRADING, _has_odd_limits),
-    RuleChange("the smallest deviation grows with the price (2.4)", ("z", "vol", "vol_ratio", "valid", "gate_adf", "gate_beta",
-                                                                     "gate_vol", *_TRADING), _has_large_prices),
-    RuleChange("what a roll bought is closed at fee_close_today (3 Mark)", _TRADING,
-               lambda run: run.config.fill == "close" and (run.pair.y_spec.fee_close_today, run.pair.x_spec.fee_close_today)
-               != (None, None)),
-    RuleChange("drawdowns are fractions of the capital (5)", ("drawdown", "metrics.max_drawdown"), _always),
+    RuleChange(
+        "the smallest deviation grows with the price (2.4)",
+        ("z", "vol", "vol_ratio", "valid", "gate_adf", "gate_beta", "gate_vol", *_TRADING),
+        _has_large_prices,
+    ),
+    RuleChange(
+        "what a roll bought is closed at fee_close_today (3 Mark)",
+        _TRADING,
+        lambda run: (
+            run.config.fill == "close"
+            and (run.pair.y_spec.fee_close_today, run.pair.x_spec.fee_close_today) != (None, None)
+        ),
+    ),
+    RuleChange(
+        "drawdowns are fractions of the capital (5)", ("drawdown", "metrics.max_drawdown"), _always
+    ),
     RuleChange("a run by itself is its only trial: dsr is psr (5)", ("metrics.dsr",), _always),
 )
 

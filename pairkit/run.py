@@ -76,13 +76,21 @@ class BacktestRun:
         self._freeze()
 
     def _freeze(self) -> None:
-        for stage in (self.adjusted.market, self.adjusted[1:], self.indicators, self.gates, self.ledger):
+        for stage in (
+            self.adjusted.market,
+            self.adjusted[1:],
+            self.indicators,
+            self.gates,
+            self.ledger,
+        ):
             for array in stage:
                 array.setflags(write=False)
 
     def __repr__(self) -> str:
-        return (f"<BacktestRun {self.pair.name}: {len(self.pair)} bars, {self.metrics['trades']} trades, "
-                f"Sharpe {self.metrics['sharpe']:.2f}>")
+        return (
+            f"<BacktestRun {self.pair.name}: {len(self.pair)} bars, {self.metrics['trades']} trades, "
+            f"Sharpe {self.metrics['sharpe']:.2f}>"
+        )
 
     def _repr_html_(self) -> str:
         return run_summary(self)
@@ -101,13 +109,23 @@ class BacktestRun:
     def _frame(self) -> pd.DataFrame:
         ledger = self.ledger
         verdicts = {gate.column: _words(VERDICTS, self.gates.of(gate.name)) for gate in GATES}
-        return pd.DataFrame({
-            **self.indicators._asdict(), **verdicts,
-            "state": _words(STATE_NAMES, ledger.state), "reason": _words(REASON_NAMES, ledger.reason),
-            "position": ledger.position, "lots_y": ledger.lots[:, 0], "lots_x": ledger.lots[:, 1],
-            "pnl": ledger.pnl, "cost": ledger.cost, "equity": ledger.equity,
-            "drawdown": drawdown(ledger.equity, self.config.capital), "deferred": ledger.deferred,
-        }, index=self.pair.trade_date)
+        return pd.DataFrame(
+            {
+                **self.indicators._asdict(),
+                **verdicts,
+                "state": _words(STATE_NAMES, ledger.state),
+                "reason": _words(REASON_NAMES, ledger.reason),
+                "position": ledger.position,
+                "lots_y": ledger.lots[:, 0],
+                "lots_x": ledger.lots[:, 1],
+                "pnl": ledger.pnl,
+                "cost": ledger.cost,
+                "equity": ledger.equity,
+                "drawdown": drawdown(ledger.equity, self.config.capital),
+                "deferred": ledger.deferred,
+            },
+            index=self.pair.trade_date,
+        )
 
     @cached_property
     def _trades(self) -> pd.DataFrame:
@@ -117,19 +135,33 @@ class BacktestRun:
         gross, costs, worst, best = ledger.trade_money.T
         side = np.where(ledger.trade_lots[:, 0] < 0.0, -1, 1)
         z = np.append(self.indicators.z, np.nan)  # bar -1, no exit yet, picks the NaN
-        return pd.DataFrame({
-            "side": _words(SIDES, (side < 0) * 1),
-            "entry_decided": self._dates(entry_decided), "entry_filled": self._dates(entry_filled),
-            "exit_decided": self._dates(exit_decided), "exit_filled": self._dates(exit_filled),
-            "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
-            "entry_price_y": ledger.entry_price[:, 0], "entry_price_x": ledger.entry_price[:, 1],
-            "exit_price_y": ledger.exit_price[:, 0], "exit_price_x": ledger.exit_price[:, 1],
-            "entry_z": z[entry_decided], "exit_z": z[exit_decided],
-            "exit_reason": _words((*REASON_NAMES, "open"), np.where(exit_filled >= 0, ledger.trade_reason, -1)),
-            "bars_held": last_bar - entry_filled,
-            "gross": gross, "costs": costs, "net": gross - costs, "worst_mark": worst, "best_mark": best,
-            **reversion_of(self.indicators, self.config, ledger.trade_bars, side)._asdict(),
-        })
+        return pd.DataFrame(
+            {
+                "side": _words(SIDES, (side < 0) * 1),
+                "entry_decided": self._dates(entry_decided),
+                "entry_filled": self._dates(entry_filled),
+                "exit_decided": self._dates(exit_decided),
+                "exit_filled": self._dates(exit_filled),
+                "lots_y": ledger.trade_lots[:, 0],
+                "lots_x": ledger.trade_lots[:, 1],
+                "entry_price_y": ledger.entry_price[:, 0],
+                "entry_price_x": ledger.entry_price[:, 1],
+                "exit_price_y": ledger.exit_price[:, 0],
+                "exit_price_x": ledger.exit_price[:, 1],
+                "entry_z": z[entry_decided],
+                "exit_z": z[exit_decided],
+                "exit_reason": _words(
+                    (*REASON_NAMES, "open"), np.where(exit_filled >= 0, ledger.trade_reason, -1)
+                ),
+                "bars_held": last_bar - entry_filled,
+                "gross": gross,
+                "costs": costs,
+                "net": gross - costs,
+                "worst_mark": worst,
+                "best_mark": best,
+                **reversion_of(self.indicators, self.config, ledger.trade_bars, side)._asdict(),
+            }
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -142,15 +174,28 @@ class BacktestRun:
         if not len(dates):
             return
         if not valid.any():
-            yield Finding("no_valid_bar", "warning", (
-                f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, so nothing was decided: the data are shorter "
-                "than the windows, or prices are missing or stand still."), count=len(dates), dates=(f"{dates[0]:%Y-%m-%d}",))
+            yield Finding(
+                "no_valid_bar",
+                "warning",
+                (
+                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, so nothing was decided: the data are shorter "
+                    "than the windows, or prices are missing or stand still."
+                ),
+                count=len(dates),
+                dates=(f"{dates[0]:%Y-%m-%d}",),
+            )
         ruined = np.flatnonzero(ledger.equity < 0.0)
         if ruined.size:
             first = dates[int(ruined[0])]
-            yield Finding("ruined_account", "error", (
-                f"Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows."),
-                count=int(ruined.size), dates=(f"{first:%Y-%m-%d}",))
+            yield Finding(
+                "ruined_account",
+                "error",
+                (
+                    f"Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows."
+                ),
+                count=int(ruined.size),
+                dates=(f"{first:%Y-%m-%d}",),
+            )
         yield from self._stranded()
 
     def _stranded(self) -> Iterator[Finding]:
@@ -163,9 +208,17 @@ class BacktestRun:
             gone = last - int(known[-1]) if known.size else 0
             if gone:
                 since = self.pair.trade_date[int(known[-1])]
-                yield Finding("stranded_position", "error", (
-                    f"{spec.code} is held, its exit waits, and it has no close after {since:%Y-%m-%d}: the contract has no more "
-                    "bars, and the position is marked at a price of that day."), spec.code, gone, (f"{since:%Y-%m-%d}",))
+                yield Finding(
+                    "stranded_position",
+                    "error",
+                    (
+                        f"{spec.code} is held, its exit waits, and it has no close after {since:%Y-%m-%d}: the contract has no more "
+                        "bars, and the position is marked at a price of that day."
+                    ),
+                    spec.code,
+                    gone,
+                    (f"{since:%Y-%m-%d}",),
+                )
 
     @property
     def closed_trades(self) -> int:

@@ -9,8 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "seeded", derandomize=True, deadline=None, max_examples=20, print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    "seeded",
+    derandomize=True,
+    deadline=None,
+    max_examples=20,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 settings.load_profile("seeded")
 
 

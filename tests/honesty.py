@@ -18,7 +18,17 @@ from pairkit.pair import Leg, PairFrame
 
 Run = Callable[[PairFrame, StrategyConfig], pd.DataFrame]
 LAGGING = (
-    "alpha_lag", "beta_lag", "beta_jump", "gate_beta", "position", "lots_y", "lots_x", "deferred", "contract_y", "contract_x")
+    "alpha_lag",
+    "beta_lag",
+    "beta_jump",
+    "gate_beta",
+    "position",
+    "lots_y",
+    "lots_x",
+    "deferred",
+    "contract_y",
+    "contract_x",
+)
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
 
 
@@ -39,19 +49,26 @@ def with_contracts(frame: pd.DataFrame, pair: PairFrame) -> pd.DataFrame:
 
 def arrays_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """A table's columns as arrays: numbers as they are, words as objects."""
-    return {name: column.to_numpy(dtype=None if column.dtype.kind in "fib" else object) for name, column in frame.items()}
+    return {
+        name: column.to_numpy(dtype=None if column.dtype.kind in "fib" else object)
+        for name, column in frame.items()
+    }
 
 
 def first_difference(ours: np.ndarray, theirs: np.ndarray) -> int | None:
     """The first row on which two columns differ in any bit, NaN being equal to NaN; None where they do not."""
     if ours.dtype.kind == "f":
-        same = ((ours == theirs) & (np.signbit(ours) == np.signbit(theirs))) | (np.isnan(ours) & np.isnan(theirs))
+        same = ((ours == theirs) & (np.signbit(ours) == np.signbit(theirs))) | (
+            np.isnan(ours) & np.isnan(theirs)
+        )
     else:
         same = ours == theirs
     return None if same.all() else int(np.argmin(same))
 
 
-def prefix_alarms(run: Run, pair: PairFrame, config: StrategyConfig, cuts: Iterable[int]) -> list[Alarm]:
+def prefix_alarms(
+    run: Run, pair: PairFrame, config: StrategyConfig, cuts: Iterable[int]
+) -> list[Alarm]:
     """Cut the pair after each of `cuts` rows, and compare with the run on all of it."""
     whole = arrays_of(run(pair, config))
     alarms = []
@@ -75,7 +92,12 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
     def moved(leg: Leg) -> Leg:
         today, before = 1 + rng.choice([-1, 1], 2) * rng.uniform(0.005, 0.08, 2)
         size = rng.uniform(0.1, 5.0)
-        factors = {**dict.fromkeys(PRICES, today), "pre_close": before, "volume": size, "open_interest": size}
+        factors = {
+            **dict.fromkeys(PRICES, today),
+            "pre_close": before,
+            "volume": size,
+            "open_interest": size,
+        }
         changes = {}
         for name, factor in factors.items():
             column = getattr(leg, name).copy()

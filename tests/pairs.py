@@ -28,7 +28,14 @@ Floats = NDArray[np.float64]
 
 def spec(code: str = "Y", **terms: Any) -> ContractSpec:
     """A contract spec with plain terms: multiplier 10, tick 1, no fees, 10 % margin, unless told."""
-    plain = {"multiplier": 10.0, "tick": 1.0, "fee_mode": "lot", "fee_open": 0.0, "fee_close": 0.0, "margin_rate": 0.10}
+    plain = {
+        "multiplier": 10.0,
+        "tick": 1.0,
+        "fee_mode": "lot",
+        "fee_open": 0.0,
+        "fee_close": 0.0,
+        "margin_rate": 0.10,
+    }
     return ContractSpec(code=code, **{**plain, **terms})
 
 
@@ -36,20 +43,36 @@ def leg_frame(close: list[float] | Floats, **columns: Any) -> pd.DataFrame:
     """A leg of one contract from its closes: opens at the close before, full volume; any column can be given."""
     close = np.asarray(close, dtype=float)
     before = np.concatenate([close[:1], close[:-1]])
-    table = {"open": before, "high": np.fmax(before, close), "low": np.fmin(before, close), "close": close, "settle": close,
-             "volume": np.full(len(close), 1000.0), "open_interest": np.full(len(close), 5000.0), **columns}
+    table = {
+        "open": before,
+        "high": np.fmax(before, close),
+        "low": np.fmin(before, close),
+        "close": close,
+        "settle": close,
+        "volume": np.full(len(close), 1000.0),
+        "open_interest": np.full(len(close), 5000.0),
+        **columns,
+    }
     return pd.DataFrame(table, index=pd.bdate_range(FIRST_DAY, periods=len(close)))
 
 
 def pair_of(
-    y: pd.DataFrame, x: pd.DataFrame, y_spec: ContractSpec | None = None, x_spec: ContractSpec | None = None
+    y: pd.DataFrame,
+    x: pd.DataFrame,
+    y_spec: ContractSpec | None = None,
+    x_spec: ContractSpec | None = None,
 ) -> PairFrame:
     """A pair from two legs' tables, with plain specs unless given."""
     return pair_from_frames(y, x, y_spec=y_spec or spec("Y"), x_spec=x_spec or spec("X"))
 
 
 def build_pair(
-    seed: int, bars: int = 280, *, kind: str = "ordinary", ills: tuple[str, ...] = ILLS, roll_every: int = 30
+    seed: int,
+    bars: int = 280,
+    *,
+    kind: str = "ordinary",
+    ills: tuple[str, ...] = ILLS,
+    roll_every: int = 30,
 ) -> PairFrame:
     """A pair drawn from a seed.
 
@@ -69,7 +92,10 @@ def build_pair(
     for number, leg in enumerate(legs.values()):
         _spoil_rarely(np.random.default_rng([seed, 7, number]), leg, tick, ills)
     if "uneven" in ills:
-        legs["x"], legs["y"] = legs["x"].iloc[rng.integers(0, 6):], legs["y"].iloc[:bars - rng.integers(0, 6)]
+        legs["x"], legs["y"] = (
+            legs["x"].iloc[rng.integers(0, 6) :],
+            legs["y"].iloc[: bars - rng.integers(0, 6)],
+        )
     return pair_of(legs["y"], legs["x"], _terms(rng, "Y", tick, kind), _terms(rng, "X", tick, kind))
 
 
@@ -98,23 +124,39 @@ def _contracts(rng: Rng, bars: int, roll_every: int) -> NDArray[np.int64]:
     return np.cumsum(rolls)
 
 
-def _leg(rng: Rng, base: Floats, held: NDArray[np.int64], tick: float, kind: str, ills: tuple[str, ...]) -> pd.DataFrame:
+def _leg(
+    rng: Rng, base: Floats, held: NDArray[np.int64], tick: float, kind: str, ills: tuple[str, ...]
+) -> pd.DataFrame:
     """Bars of the contract held on each day, with what a roll needs, and the ills."""
     bars = len(base)
     basis = rng.normal(0, 0.02, held[-1] + 1)
 
     def price(values: Floats, contract: NDArray[np.int64]) -> Floats:
-        raw = values + 100 * basis[contract] if kind == "through_zero" else values * (1 + basis[contract])
+        raw = (
+            values + 100 * basis[contract]
+            if kind == "through_zero"
+            else values * (1 + basis[contract])
+        )
         return np.round(raw / tick) * tick
 
     yesterday = np.concatenate([base[:1], base[:-1]])
     opening = yesterday + (base - yesterday) * rng.uniform(0, 0.8, bars)
     before = np.maximum(held - np.concatenate([[0], np.diff(held)]), 0)
-    table = pd.DataFrame({
-        "open": price(opening, held), "close": price(base, held), "volume": rng.integers(1, 5000, bars).astype(float),
-        "open_interest": 9000.0, "contract": np.array([f"C{k:02d}" for k in held], dtype=object),
-        "roll_open": np.where((held != before) & (rng.random(bars) < 0.7), price(opening, before), np.nan),
-        "up_limit": np.nan, "down_limit": np.nan}, index=pd.bdate_range(FIRST_DAY, periods=bars))
+    table = pd.DataFrame(
+        {
+            "open": price(opening, held),
+            "close": price(base, held),
+            "volume": rng.integers(1, 5000, bars).astype(float),
+            "open_interest": 9000.0,
+            "contract": np.array([f"C{k:02d}" for k in held], dtype=object),
+            "roll_open": np.where(
+                (held != before) & (rng.random(bars) < 0.7), price(opening, before), np.nan
+            ),
+            "up_limit": np.nan,
+            "down_limit": np.nan,
+        },
+        index=pd.bdate_range(FIRST_DAY, periods=bars),
+    )
     if "holes" in ills:
         for name in ("open", "close"):
             table.loc[rng.random(bars) < 0.01, name] = np.nan
@@ -124,9 +166,14 @@ def _leg(rng: Rng, base: Floats, held: NDArray[np.int64], tick: float, kind: str
     known = last_row.notna().to_numpy()
     table.loc[known, "pre_close"] = price(base[last_row[known].astype(int)], held[known])
     _spoil(rng, table, tick, ills)
-    table["high"], table["low"] = table[["open", "close"]].max(axis=1), table[["open", "close"]].min(axis=1)
+    table["high"], table["low"] = (
+        table[["open", "close"]].max(axis=1),
+        table[["open", "close"]].min(axis=1),
+    )
     table["settle"] = table["close"]
-    gone = table["close"].isna() & (rng.random(bars) < 0.8)  # a day without a close mostly has no row at all
+    gone = table["close"].isna() & (
+        rng.random(bars) < 0.8
+    )  # a day without a close mostly has no row at all
     return table[~gone]
 
 
@@ -134,7 +181,7 @@ def _stretches(rng: Rng, bars: int) -> NDArray[np.bool_]:
     """Bars in a few stretches of one to five."""
     missing = np.zeros(bars, dtype=bool)
     for start in rng.integers(0, bars, 6):
-        missing[start:start + rng.integers(1, 6)] = True
+        missing[start : start + rng.integers(1, 6)] = True
     return missing
 
 
@@ -150,11 +197,15 @@ def _spoil(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) ->
         price = table[["open", "close"]].to_numpy()[np.arange(bars), rng.integers(0, 2, bars)]
         far = np.abs(price) * 0.1 + 20 * tick
         locked = rng.random(bars)
-        table["up_limit"] = np.where(locked < 0.05, price, np.where(locked < 0.8, price + far, np.nan))
-        table["down_limit"] = np.where(locked > 0.95, price, np.where(locked > 0.2, price - far, np.nan))
+        table["up_limit"] = np.where(
+            locked < 0.05, price, np.where(locked < 0.8, price + far, np.nan)
+        )
+        table["down_limit"] = np.where(
+            locked > 0.95, price, np.where(locked > 0.2, price - far, np.nan)
+        )
     names = table["contract"].to_numpy(copy=True)
     if "late_names" in ills and rng.random() < 0.5:
-        names[:rng.integers(1, bars // 2)] = None
+        names[: rng.integers(1, bars // 2)] = None
     if "name_gaps" in ills:
         names[rng.random(bars) < 0.1] = None
     table["contract"] = names
@@ -179,21 +230,34 @@ def _spoil_rarely(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, .
 def _hold_still(rng: Rng, table: pd.DataFrame) -> None:
     """Let the leg stay at one price for a while, longer than the shortest windows."""
     start = int(rng.integers(len(table) // 2, len(table) - 30))
-    still = table.index[start:start + int(rng.integers(8, 30))]
+    still = table.index[start : start + int(rng.integers(8, 30))]
     price = table["close"].dropna().iloc[start // 2]
     table.loc[still, ["open", "close", "pre_close"]] = price
 
 
 def _terms(rng: Rng, code: str, tick: float, kind: str) -> ContractSpec:
     """Terms of a contract: fees by the lot or as a rate."""
-    multiplier = float(rng.choice([5.0, 10.0, 100.0])) * {"ordinary": 1.0, "cheap": 500.0, "through_zero": 100.0}[kind]
+    multiplier = (
+        float(rng.choice([5.0, 10.0, 100.0]))
+        * {"ordinary": 1.0, "cheap": 500.0, "through_zero": 100.0}[kind]
+    )
     mode, scale = ("rate", 1e-4) if rng.random() < 0.5 else ("lot", 3.0)
     fee_open, fee_close = scale * rng.uniform(0, 2, 2)
     margin_rate = float(rng.uniform(0.03, 0.2))
-    later = np.random.default_rng(int(1e9 * margin_rate))  # a stream of its own, so that the draws above stay as they are
-    return spec(code, multiplier=multiplier, tick=tick, fee_mode=mode, fee_open=fee_open, fee_close=fee_close,
-                fee_close_today=scale * float(later.uniform(0, 8)) if later.random() < 0.5 else None,
-                margin_group=str(later.choice(["", "ONE"])), margin_rate=margin_rate)
+    later = np.random.default_rng(
+        int(1e9 * margin_rate)
+    )  # a stream of its own, so that the draws above stay as they are
+    return spec(
+        code,
+        multiplier=multiplier,
+        tick=tick,
+        fee_mode=mode,
+        fee_open=fee_open,
+        fee_close=fee_close,
+        fee_close_today=scale * float(later.uniform(0, 8)) if later.random() < 0.5 else None,
+        margin_group=str(later.choice(["", "ONE"])),
+        margin_rate=margin_rate,
+    )
 
 
 def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
@@ -203,31 +267,51 @@ def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
     entry = float(rng.uniform(0.6, 1.2 if bold else 2.0))
     vol_window = int(rng.integers(5, 20))
     drawn = {
-        "price_transform": str(rng.choice(["log", "level"])), "hedge_model": str(rng.choice(["ols", "kalman"])),
-        "hedge_window": int(rng.integers(20, 50)), "kalman_gamma": float(10 ** rng.uniform(-6, -1)),
-        "z_window": int(rng.integers(10, 40)), "entry_z": entry, "exit_z": float(rng.uniform(0, 0.9) * min(entry, 3)),
+        "price_transform": str(rng.choice(["log", "level"])),
+        "hedge_model": str(rng.choice(["ols", "kalman"])),
+        "hedge_window": int(rng.integers(20, 50)),
+        "kalman_gamma": float(10 ** rng.uniform(-6, -1)),
+        "z_window": int(rng.integers(10, 40)),
+        "entry_z": entry,
+        "exit_z": float(rng.uniform(0, 0.9) * min(entry, 3)),
         "stop_z": float(max(1.0, entry + rng.uniform(0.3, 1.2 if bold else 2.5))),
-        "adf_gate": bool(rng.random() < (0.1 if bold else 0.6)), "adf_test": str(rng.choice(["engle_granger", "adf_spread"])),
-        "adf_window": int(rng.integers(40, 60)), "adf_lags": int(rng.integers(0, 5)),
+        "adf_gate": bool(rng.random() < (0.1 if bold else 0.6)),
+        "adf_test": str(rng.choice(["engle_granger", "adf_spread"])),
+        "adf_window": int(rng.integers(40, 60)),
+        "adf_lags": int(rng.integers(0, 5)),
         "adf_max_pvalue": float(rng.choice([0.05, 0.3, 0.8])),
-        "beta_gate": bool(rng.random() < (0.2 if bold else 0.7)), "max_beta_jump": float(rng.choice([0.02, 0.1, 1.0])),
-        "vol_gate": bool(rng.random() < (0.2 if bold else 0.7)), "max_vol_ratio": float(rng.choice([0.8, 1.2, 2.0])),
+        "beta_gate": bool(rng.random() < (0.2 if bold else 0.7)),
+        "max_beta_jump": float(rng.choice([0.02, 0.1, 1.0])),
+        "vol_gate": bool(rng.random() < (0.2 if bold else 0.7)),
+        "max_vol_ratio": float(rng.choice([0.8, 1.2, 2.0])),
         "vol_window": vol_window,
         "vol_baseline_window": int(rng.integers(max(20, vol_window + 1), 50)),
         "capital": float(10 ** rng.uniform(5 if bold else 4.3, 7.5)),
         "vol_target": float(rng.choice([0.1, 0.3, 1.0] if bold else [0.0, 0.1, 0.3])),
-        "max_leverage": float(10 ** rng.uniform(0.3 if bold else -0.5, 1.3)), "whole_lots": bool(rng.random() < 0.6),
-        "max_loss": float(rng.choice([0.0, 0.0, 0.02, 0.2])), "max_holding_days": int(rng.choice([1, 5, 10, 40])),
-        "cooldown_days": int(rng.choice([0, 1, 3, 10])), "rearm": bool(rng.random() < 0.6),
-        "max_invalid_days": int(rng.choice([0, 1, 2, 5])), "fill": str(rng.choice(["open", "close"])),
-        "slippage_ticks": float(rng.choice([0.0, 1.0, 2.5])), "fee_multiplier": float(rng.choice([0.0, 1.0, 3.0]))}
+        "max_leverage": float(10 ** rng.uniform(0.3 if bold else -0.5, 1.3)),
+        "whole_lots": bool(rng.random() < 0.6),
+        "max_loss": float(rng.choice([0.0, 0.0, 0.02, 0.2])),
+        "max_holding_days": int(rng.choice([1, 5, 10, 40])),
+        "cooldown_days": int(rng.choice([0, 1, 3, 10])),
+        "rearm": bool(rng.random() < 0.6),
+        "max_invalid_days": int(rng.choice([0, 1, 2, 5])),
+        "fill": str(rng.choice(["open", "close"])),
+        "slippage_ticks": float(rng.choice([0.0, 1.0, 2.5])),
+        "fee_multiplier": float(rng.choice([0.0, 1.0, 3.0])),
+    }
     rng = np.random.default_rng([seed, 3])
     if rng.random() < 0.4:
         drawn["hedge_model"] = str(rng.choice(["tls", "fixed"]))
-    drawn |= {"fixed_beta": float(10 ** rng.uniform(-0.3, 0.3)), "max_participation": float(rng.choice([0.0, 0.02, 0.1, 0.5])),
-              "one_sided_margin": bool(rng.random() < 0.5)}
+    drawn |= {
+        "fixed_beta": float(10 ** rng.uniform(-0.3, 0.3)),
+        "max_participation": float(rng.choice([0.0, 0.02, 0.1, 0.5])),
+        "one_sided_margin": bool(rng.random() < 0.5),
+    }
     rng = np.random.default_rng([seed, 5])
-    drawn |= {"liquidity_gate": bool(rng.random() < 0.25), "min_volume_lots": float(10 ** rng.uniform(0.5, 3.2))}
+    drawn |= {
+        "liquidity_gate": bool(rng.random() < 0.25),
+        "min_volume_lots": float(10 ** rng.uniform(0.5, 3.2)),
+    }
     return StrategyConfig(**{**drawn, **fixed})
 
 
@@ -238,7 +322,13 @@ def draw_pair(seed: int, bars: int = 280) -> PairFrame:
     kind = str(rng.choice(KINDS, p=[0.5, 0.3, 0.2]))
     rare = np.random.default_rng([seed, 4])
     ills += tuple(ill for ill in RARE_ILLS if rare.random() < 0.4)
-    return build_pair(seed, bars, kind=kind, ills=ills, roll_every=int(rng.choice([0, 6, 15, 40], p=[0.1, 0.3, 0.3, 0.3])))
+    return build_pair(
+        seed,
+        bars,
+        kind=kind,
+        ills=ills,
+        roll_every=int(rng.choice([0, 6, 15, 40], p=[0.1, 0.3, 0.3, 0.3])),
+    )
 
 
 SEEDS = st.integers(0, 10**6)

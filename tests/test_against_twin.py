@@ -23,14 +23,31 @@ from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run
 
 CROSSED = {
-    "hedge_model": ("ols", "kalman", "tls", "fixed"), "price_transform": ("log", "level"),
+    "hedge_model": ("ols", "kalman", "tls", "fixed"),
+    "price_transform": ("log", "level"),
     "adf_test": ("engle_granger", "adf_spread"),
-    "fill": ("open", "close"), "whole_lots": (True, False)}
-COMBINATIONS = [dict(zip(CROSSED, values, strict=True)) for values in itertools.product(*CROSSED.values())]
-CASES = range(max(len(COMBINATIONS), int(os.environ.get("PAIRKIT_TWIN_CASES", "0"))))  # more on demand
-EVENTS = {"entry filled", "entry deferred", "exit filled", "exit deferred", "rolls at known open", "rolls at unknown open",
-          "leaves at known open", "leaves at unknown open", "margin of one side", "closed on the day it was opened",
-          "bound by the volume"}
+    "fill": ("open", "close"),
+    "whole_lots": (True, False),
+}
+COMBINATIONS = [
+    dict(zip(CROSSED, values, strict=True)) for values in itertools.product(*CROSSED.values())
+]
+CASES = range(
+    max(len(COMBINATIONS), int(os.environ.get("PAIRKIT_TWIN_CASES", "0")))
+)  # more on demand
+EVENTS = {
+    "entry filled",
+    "entry deferred",
+    "exit filled",
+    "exit deferred",
+    "rolls at known open",
+    "rolls at unknown open",
+    "leaves at known open",
+    "leaves at unknown open",
+    "margin of one side",
+    "closed on the day it was opened",
+    "bound by the volume",
+}
 
 
 @cache
@@ -49,13 +66,17 @@ def departures(ours: pd.DataFrame, twins: pd.DataFrame) -> list[str]:
             allowed = 1e-7 if name == "adf_pvalue" else 1e-9
             a, b = a.to_numpy(dtype=float), b.to_numpy(dtype=float)
             with np.errstate(invalid="ignore"):
-                same = (np.abs(a - b) <= allowed * np.maximum(1.0, np.abs(b))) | (np.isnan(a) & np.isnan(b))
+                same = (np.abs(a - b) <= allowed * np.maximum(1.0, np.abs(b))) | (
+                    np.isnan(a) & np.isnan(b)
+                )
         else:
             a, b = a.to_numpy(dtype=object), b.to_numpy(dtype=object)
             same = (a == b) | (pd.isna(a) & pd.isna(b))
         if not same.all():
             row = int(np.argmin(same))
-            found.append(f"{name}: {np.sum(~same)} rows, first {row} ({ours.index[row]}): {a[row]!r}, twin {b[row]!r}")
+            found.append(
+                f"{name}: {np.sum(~same)} rows, first {row} ({ours.index[row]}): {a[row]!r}, twin {b[row]!r}"
+            )
     return found
 
 
@@ -68,7 +89,10 @@ def test_every_column_agrees_with_the_twin(seed):
     assert run.frame.index.equals(pair.trade_date)
     assert departures(run.frame, twin.frame) == []
     if config.whole_lots:
-        assert (run.frame[["lots_y", "lots_x"]].to_numpy() == twin.frame[["lots_y", "lots_x"]].to_numpy()).all()
+        assert (
+            run.frame[["lots_y", "lots_x"]].to_numpy()
+            == twin.frame[["lots_y", "lots_x"]].to_numpy()
+        ).all()
 
 
 @pytest.mark.parametrize("seed", CASES)
@@ -87,7 +111,10 @@ def test_every_metric_agrees_with_the_twin(seed):
     pair, config, twin = case(seed)
     metrics = run_backtest(pair, config).metrics
     assert list(metrics) == names(METRICS)
-    assert departures(pd.DataFrame([metrics], dtype=float), pd.DataFrame([twin.metrics], dtype=float)) == []
+    assert (
+        departures(pd.DataFrame([metrics], dtype=float), pd.DataFrame([twin.metrics], dtype=float))
+        == []
+    )
 
 
 def degenerate_pairs() -> dict[str, PairFrame]:
@@ -107,11 +134,14 @@ def degenerate_pairs() -> dict[str, PairFrame]:
         "constant x": pair_of(leg_frame(walk), leg_frame(still)),
         "constant y": pair_of(leg_frame(still), leg_frame(walk)),
         "a tick ten times too large in x": pair_of(leg_frame(near), leg_frame(spiked)),
-        "a tick ten times too large in y": pair_of(leg_frame(spiked), leg_frame(near))}
+        "a tick ten times too large in y": pair_of(leg_frame(spiked), leg_frame(near)),
+    }
 
 
-@pytest.mark.parametrize(("model", "transform"), [("ols", "log"), ("ols", "level"), ("kalman", "level"),
-                                                 ("tls", "log"), ("fixed", "level")])
+@pytest.mark.parametrize(
+    ("model", "transform"),
+    [("ols", "log"), ("ols", "level"), ("kalman", "level"), ("tls", "log"), ("fixed", "level")],
+)
 @pytest.mark.parametrize("name", degenerate_pairs())
 def test_degenerate_pairs_agree_with_the_twin(name, model, transform):
     """Nothing breaks, warns or departs where there is nothing to compute."""
@@ -131,7 +161,12 @@ def test_the_cases_show_every_state_reason_and_event():
     assert states == set(STATES)
     assert reasons == set(REASONS)
     assert set.union(*(run.events for run in runs)) == EVENTS
-    verdicts = {run.frame[f"gate_{gate}"].iloc[row] for run in runs for gate in GATE_NAMES for row in (0, -1)}
+    verdicts = {
+        run.frame[f"gate_{gate}"].iloc[row]
+        for run in runs
+        for gate in GATE_NAMES
+        for row in (0, -1)
+    }
     assert verdicts == {"open", "shut", "off"}
 
 
@@ -149,19 +184,60 @@ def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
     """Plywood against gold, the first half of each leg's contracts on the rules before December 2019; gold's terms dated too."""
     pair = draw_pair(seed, 260)
     held = np.zeros(len(pair), dtype=bool)
-    y, x = (replace(leg, leave=held, contract_names=tuple(
-        f"{root}{months_from_december_2019(k - len(leg.contract_names) // 2)}" for k in range(len(leg.contract_names))))
-            for leg, root in ((pair.y, "FB"), (pair.x, "AU")))
-    dated = [OlderTerm(name, value, before_date=f"{pair.trade_date[row]:%Y-%m-%d}") for name, value, row in (
-        ("fee_close", 3e-4, 220), ("margin_rate", 0.01, 180), ("fee_open", 2e-4, 160), ("tick", 2.0, 140),
-        ("margin_rate", 0.03, 120), ("fee_close", 1e-4, 100), ("multiplier", 7.0, 90), ("tick", 1.0, 80))] if seed % 3 else []
+    y, x = (
+        replace(
+            leg,
+            leave=held,
+            contract_names=tuple(
+                f"{root}{months_from_december_2019(k - len(leg.contract_names) // 2)}"
+                for k in range(len(leg.contract_names))
+            ),
+        )
+        for leg, root in ((pair.y, "FB"), (pair.x, "AU"))
+    )
+    dated = (
+        [
+            OlderTerm(name, value, before_date=f"{pair.trade_date[row]:%Y-%m-%d}")
+            for name, value, row in (
+                ("fee_close", 3e-4, 220),
+                ("margin_rate", 0.01, 180),
+                ("fee_open", 2e-4, 160),
+                ("tick", 2.0, 140),
+                ("margin_rate", 0.03, 120),
+                ("fee_close", 1e-4, 100),
+                ("multiplier", 7.0, 90),
+                ("tick", 1.0, 80),
+            )
+        ]
+        if seed % 3
+        else []
+    )
     dated.append(OlderTerm("fee_open", 3e-4, before_delivery="1912"))
-    pair = replace(pair, y=y, x=x, y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
-                   x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02, older=tuple(dated))))
-    config = draw_config(seed, capital=1e8, vol_target=0.0, max_leverage=5.0, adf_gate=False, vol_gate=False, beta_gate=False,
-                         adf_window=750, entry_z=1.0, exit_z=0.0, stop_z=6.0, max_holding_days=40, max_loss=0.0,
-                         max_participation=0.0,
-                         slippage_ticks=2.0, fill=("open", "close")[seed % 2])
+    pair = replace(
+        pair,
+        y=y,
+        x=x,
+        y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
+        x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02, older=tuple(dated))),
+    )
+    config = draw_config(
+        seed,
+        capital=1e8,
+        vol_target=0.0,
+        max_leverage=5.0,
+        adf_gate=False,
+        vol_gate=False,
+        beta_gate=False,
+        adf_window=750,
+        entry_z=1.0,
+        exit_z=0.0,
+        stop_z=6.0,
+        max_holding_days=40,
+        max_loss=0.0,
+        max_participation=0.0,
+        slippage_ticks=2.0,
+        fill=("open", "close")[seed % 2],
+    )
     return pair, config, twin_run(pair, config)
 
 

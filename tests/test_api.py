@@ -11,11 +11,39 @@ import pytest
 import pairkit
 
 NAMES = {
-    "__version__", "BacktestRun", "ConfigError", "ContractSpec", "DataError", "Finding", "PairFrame", "PairkitError",
-    "RunError", "Snapshot", "SnapshotError", "SourceError", "StrategyConfig", "audit_lookahead", "calibrate",
-    "diff_snapshots", "glitch_stress", "open_snapshot", "overfitting", "pair_from_frames", "placebo", "plot_run",
-    "realism_ladder", "rerun", "run_backtest", "run_manifest", "save_run", "scan", "sweep", "walk_forward",
-    "warm_up_sensitivity", "write_report"}
+    "__version__",
+    "BacktestRun",
+    "ConfigError",
+    "ContractSpec",
+    "DataError",
+    "Finding",
+    "PairFrame",
+    "PairkitError",
+    "RunError",
+    "Snapshot",
+    "SnapshotError",
+    "SourceError",
+    "StrategyConfig",
+    "audit_lookahead",
+    "calibrate",
+    "diff_snapshots",
+    "glitch_stress",
+    "open_snapshot",
+    "overfitting",
+    "pair_from_frames",
+    "placebo",
+    "plot_run",
+    "realism_ladder",
+    "rerun",
+    "run_backtest",
+    "run_manifest",
+    "save_run",
+    "scan",
+    "sweep",
+    "walk_forward",
+    "warm_up_sensitivity",
+    "write_report",
+}
 
 
 def test_the_public_names_are_pinned():
@@ -44,5 +72,7 @@ def test_import_pairkit_is_light():
     """Names load on first use: importing the package alone brings in no numeric library."""
     heavy = {"numpy", "pandas", "numba", "pydantic", "pyarrow", "plotly"}
     script = f"import sys, pairkit; print(sorted({heavy!r} & set(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"

@@ -23,7 +23,9 @@ def assert_adds_up(run):
     costs = parts[["fees", "slippage", "roll_fees", "roll_slippage"]].sum(axis=1)
     np.testing.assert_allclose(price, run.frame["pnl"], rtol=1e-9, atol=1e-9 * scale)
     np.testing.assert_allclose(-costs, run.frame["cost"], rtol=1e-9, atol=1e-9 * scale)
-    assert parts.to_numpy().sum() == pytest.approx(run.ledger.equity[-1] - run.config.capital, rel=1e-9, abs=1e-9 * scale)
+    assert parts.to_numpy().sum() == pytest.approx(
+        run.ledger.equity[-1] - run.config.capital, rel=1e-9, abs=1e-9 * scale
+    )
     return parts
 
 
@@ -37,7 +39,10 @@ def test_the_parts_add_up_on_every_bar(seed):
 
 def test_each_kind_of_part_occurs():
     """In the demo: both legs, fees, slippage, and both costs of rolling, so that no sum above was over zeros."""
-    run = run_backtest(open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC"), StrategyConfig(max_holding_days=60))
+    run = run_backtest(
+        open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC"),
+        StrategyConfig(max_holding_days=60),
+    )
     parts = assert_adds_up(run)
     assert list(parts.columns) == names(PARTS)
     assert all((parts[name] != 0.0).any() for name in parts)
@@ -49,7 +54,9 @@ def test_years_sum_to_all():
     run = run_backtest(build_pair(3, 600), draw_config(3).replace(adf_gate=False, beta_gate=False))
     yearly = by_year(attribute(run))
     assert list(yearly.index) == [*map(str, sorted(set(run.pair.trade_date.year))), "all"]
-    assert yearly.loc["all", "total"] == pytest.approx(run.ledger.equity[-1] - run.config.capital, abs=1e-6)
+    assert yearly.loc["all", "total"] == pytest.approx(
+        run.ledger.equity[-1] - run.config.capital, abs=1e-6
+    )
     np.testing.assert_allclose(yearly.iloc[:-1].sum(), yearly.loc["all"], rtol=1e-9, atol=1e-6)
 
 
@@ -72,14 +79,22 @@ def test_a_blocked_entry_is_followed_by_the_runs_own_rules(demo):
         t = int(demo.pair.trade_date.searchsorted(row.decided))
         gates = Gates(np.array(demo.gates.verdicts))
         gates.verdicts[:, t] = OPEN
-        market = demo.adjusted.market._replace(**{k: np.array(v) for k, v in demo.adjusted.market._asdict().items()})
-        indicators = demo.indicators._replace(**{k: np.array(v) for k, v in demo.indicators._asdict().items()})
+        market = demo.adjusted.market._replace(
+            **{k: np.array(v) for k, v in demo.adjusted.market._asdict().items()}
+        )
+        indicators = demo.indicators._replace(
+            **{k: np.array(v) for k, v in demo.indicators._asdict().items()}
+        )
         ledger = trade(demo.pair, market, indicators, gates, demo.config)
         other = replace(demo, gates=gates, ledger=ledger).trades
         twin = other[other["entry_decided"] == row.decided]
         assert len(twin) == 1
-        assert (twin["net"].iloc[0], twin["exit_reason"].iloc[0], twin["side"].iloc[0], twin["bars_held"].iloc[0]) == (
-            pytest.approx(row.net, abs=1e-6), row.exit_reason, row.side, row.bars_held)
+        assert (
+            twin["net"].iloc[0],
+            twin["exit_reason"].iloc[0],
+            twin["side"].iloc[0],
+            twin["bars_held"].iloc[0],
+        ) == (pytest.approx(row.net, abs=1e-6), row.exit_reason, row.side, row.bars_held)
         checked += 1
     assert checked > 3
 
@@ -89,9 +104,16 @@ def test_a_followed_trade_covers_the_blocked_bars_while_it_is_open(demo):
     followed = blocked_trades(demo)
     blocked = demo.frame.index[demo.frame["state"] == "BLOCKED"]
     assert followed["decided"].isin(blocked).all()
-    ends = followed["exit_filled"].fillna(followed["decided"]).mask(followed["outcome"] == "open", pd.Timestamp("2262-01-01"))
+    ends = (
+        followed["exit_filled"]
+        .fillna(followed["decided"])
+        .mask(followed["outcome"] == "open", pd.Timestamp("2262-01-01"))
+    )
     assert (followed["decided"].iloc[1:].to_numpy() >= ends.iloc[:-1].to_numpy()).all()
-    covered = [((followed["decided"] <= day) & ((ends > day) | (followed["decided"] == day))).any() for day in blocked]
+    covered = [
+        ((followed["decided"] <= day) & ((ends > day) | (followed["decided"] == day))).any()
+        for day in blocked
+    ]
     assert all(covered)
 
 
@@ -107,12 +129,22 @@ def test_reasons_are_counted_as_in_the_run(demo):
 def test_turning_a_gate_off_is_a_run_of_its_own(demo):
     """Each line is the run with that switch off; the difference is to the run as it is."""
     table = gates_off(demo).set_index("variant")
-    assert list(table.index) == ["as run", "without adf", "without beta", "without vol", "without any gate"]
+    assert list(table.index) == [
+        "as run",
+        "without adf",
+        "without beta",
+        "without vol",
+        "without any gate",
+    ]
     other = run_backtest(demo.pair, demo.config.replace(adf_gate=False))
     assert table.loc["without adf", "net"] == pytest.approx(other.ledger.equity[-1] - 1e6)
-    assert table.loc["without adf", "difference"] == pytest.approx(other.ledger.equity[-1] - demo.ledger.equity[-1])
+    assert table.loc["without adf", "difference"] == pytest.approx(
+        other.ledger.equity[-1] - demo.ledger.equity[-1]
+    )
     assert table.loc["as run", "difference"] == 0.0
-    free = run_backtest(demo.pair, demo.config.replace(adf_gate=False, beta_gate=False, vol_gate=False))
+    free = run_backtest(
+        demo.pair, demo.config.replace(adf_gate=False, beta_gate=False, vol_gate=False)
+    )
     assert list(gates_off(free)["variant"]) == ["as run"]
 
 
@@ -122,5 +154,7 @@ def test_without_blocked_bars_the_ledger_is_empty(demo):
     free = run_backtest(demo.pair, demo.config.replace(**gates, vol_target=0.0, max_leverage=1.0))
     followed = blocked_trades(free)
     assert len(followed) == (free.frame["state"] == "BLOCKED").sum() == 0
-    assert isinstance(followed["decided"].dtype, np.dtype) or pd.api.types.is_datetime64_any_dtype(followed["decided"])
+    assert isinstance(followed["decided"].dtype, np.dtype) or pd.api.types.is_datetime64_any_dtype(
+        followed["decided"]
+    )
     assert by_reason(free, followed).empty

@@ -14,7 +14,11 @@ from benchmarks.timing import Contender, beside
 def test_contenders_take_turns():
     """Each is warmed up, then called once a round, in turn; the time is a unit's."""
     calls = []
-    timed = beside([Contender(name, lambda name=name: calls.append(name), 10) for name in "ab"], rounds=3, round_seconds=0.0)
+    timed = beside(
+        [Contender(name, lambda name=name: calls.append(name), 10) for name in "ab"],
+        rounds=3,
+        round_seconds=0.0,
+    )
     assert calls == ["a", "a", "b", "b", *["a", "b"] * 3]
     assert [each.name for each in timed] == ["a", "b"]
     assert all(each.seconds >= 0.0 for each in timed)
@@ -23,7 +27,11 @@ def test_contenders_take_turns():
 def test_a_short_call_is_repeated_within_its_turn():
     """A call far shorter than a round is made many times before the other has its turn, but no more than a thousand times."""
     calls = []
-    beside([Contender(name, lambda name=name: calls.append(name), 1) for name in "ab"], rounds=2, round_seconds=100.0)
+    beside(
+        [Contender(name, lambda name=name: calls.append(name), 1) for name in "ab"],
+        rounds=2,
+        round_seconds=100.0,
+    )
     assert [len(list(turn)) for _, turn in groupby(calls)] == [2, 2, 1_000, 1_000, 1_000, 1_000]
 
 
@@ -35,14 +43,18 @@ def test_the_bare_page_draws_the_figure_of_the_app(tmp_path):
     assert browser.write_figure(tmp_path / "figure.json") > 2_000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["bare_page.py", str(tmp_path / "figure.json")])
-        app = AppTest.from_file(str(browser.ROOT / "benchmarks" / "bare_page.py"), default_timeout=30).run()
+        app = AppTest.from_file(
+            str(browser.ROOT / "benchmarks" / "bare_page.py"), default_timeout=30
+        ).run()
         app.slider(key="entry_z").set_value(2.5).run()
     assert not app.exception
 
 
 def test_the_browsers_times_are_held_against_the_bare_page():
     """A median each, and its ratio to the bare page's."""
-    seen = browser.beside_bare("start", {"a bare page": [1.0, 2.0, 9.0], "pairkit": [3.0, 3.0, 1.0]})
+    seen = browser.beside_bare(
+        "start", {"a bare page": [1.0, 2.0, 9.0], "pairkit": [3.0, 3.0, 1.0]}
+    )
     assert seen == [("start", "a bare page", 2.0, 1.0), ("start", "pairkit", 3.0, 1.5)]
 
 
@@ -61,8 +73,13 @@ def test_the_peers_give_the_same_answer(case):
 def test_the_page_names_no_machine():
     """Cores and memory, and each row in the table."""
     row = cases.Row("work", 2_500, "bar", "pairkit", 3.2e-9, 1.0, "1e-15", "")
-    made = page.page([row], {"Growth": [("10 bars", 0.002)]}, [("10 configs", 200.0, 210.0)],
-                     [browser.Seen("start", "pairkit", 3.0, 1.5)], 0.5)
+    made = page.page(
+        [row],
+        {"Growth": [("10 bars", 0.002)]},
+        [("10 configs", 200.0, 210.0)],
+        [browser.Seen("start", "pairkit", 3.0, 1.5)],
+        0.5,
+    )
     assert "| work | 2,500 | bar | pairkit | 3.2 ns | 1 | 1e-15 |  |" in made
     assert "| 10 bars | 2 ms |" in made
     assert "| start | pairkit | 3 s | 1.50 |" in made

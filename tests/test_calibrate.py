@@ -39,7 +39,11 @@ def alike(one: module.Calibration, other: module.Calibration) -> bool:
     return all(getattr(one, name).equals(getattr(other, name)) for name in TABLES)
 
 
-@pytest.mark.parametrize("config", [LEGS, SPREAD, SPREAD.replace(adf_null="calibrated")], ids=["legs", "spread", "calibrated"])
+@pytest.mark.parametrize(
+    "config",
+    [LEGS, SPREAD, SPREAD.replace(adf_null="calibrated")],
+    ids=["legs", "spread", "calibrated"],
+)
 def test_size_power_and_some_day_are_the_counts_over_single_runs(config):
     """Each share is what counting p-values pair by pair gives, with its error over pairs."""
     found, first = calibrate(config, **SMALL, cache=False), first_tested_bar(config)
@@ -51,24 +55,36 @@ def test_size_power_and_some_day_are_the_counts_over_single_runs(config):
     shares = unrelated.mean(axis=1)
     assert found.size == pytest.approx(shares.mean(), abs=1e-12)
     assert found.size_error == pytest.approx(shares.std(ddof=1) / math.sqrt(80), abs=1e-12)
-    linked = np.array([low(linked_walks(500, half_life=20.0, seed=5, walk=walk)) for walk in range(100, 120)])
+    linked = np.array(
+        [low(linked_walks(500, half_life=20.0, seed=5, walk=walk)) for walk in range(100, 120)]
+    )
     power = found.power.set_index("half_life")
     assert power.loc[20.0, config.adf_null] == pytest.approx(linked.mean(), abs=1e-12)
-    assert power.loc[20.0, "some_day"] == pytest.approx(linked[:, :250].any(axis=1).mean(), abs=1e-12)
+    assert power.loc[20.0, "some_day"] == pytest.approx(
+        linked[:, :250].any(axis=1).mean(), abs=1e-12
+    )
     some_day = found.some_day.set_index("nominal").loc[0.05]
-    assert some_day[config.adf_null] == pytest.approx(unrelated[:, :250].any(axis=1).mean(), abs=1e-12)
+    assert some_day[config.adf_null] == pytest.approx(
+        unrelated[:, :250].any(axis=1).mean(), abs=1e-12
+    )
     assert some_day["stretch"] == 250
 
 
 def test_what_was_measured_by_another_program_is_found_again():
     """One day in a year below 5 % for nine unrelated pairs in ten; power of a tenth at a half-life of 10; sizes of 5 and 8 %."""
     legs = calibrate(LEGS, 1000, draws=300, half_lives=(10,), cache=False)
-    assert legs.some_day.set_index("nominal").loc[0.05, "mackinnon"] == pytest.approx(0.92, abs=0.03)
+    assert legs.some_day.set_index("nominal").loc[0.05, "mackinnon"] == pytest.approx(
+        0.92, abs=0.03
+    )
     assert legs.power["calibrated"].iloc[0] == pytest.approx(0.10, abs=0.03)
-    assert legs.table.set_index("nominal").loc[0.05, "calibrated_size"] == pytest.approx(0.05, abs=0.005)
+    assert legs.table.set_index("nominal").loc[0.05, "calibrated_size"] == pytest.approx(
+        0.05, abs=0.005
+    )
     spread = calibrate(SPREAD.replace(hedge_window=60), 1000, draws=300, half_lives=(), cache=False)
     assert spread.size == pytest.approx(0.08, abs=0.015)
-    assert spread.table.set_index("nominal").loc[0.05, "critical_value"] == pytest.approx(-3.12, abs=0.06)
+    assert spread.table.set_index("nominal").loc[0.05, "critical_value"] == pytest.approx(
+        -3.12, abs=0.06
+    )
     assert spread.pvalue(-3.12)[0] == pytest.approx(0.05, abs=0.01)
     assert 0.0 < spread.pvalue(-3.12)[1] < 0.005
     assert len(spread.power) == 0
@@ -76,7 +92,9 @@ def test_what_was_measured_by_another_program_is_found_again():
 
 def test_power_falls_with_the_half_life():
     """The slower the pull, the seldomer the gate is open, down towards the size itself."""
-    found = calibrate(LEGS.replace(adf_window=120), 1000, draws=200, half_lives=(3, 10, 100), cache=False)
+    found = calibrate(
+        LEGS.replace(adf_window=120), 1000, draws=200, half_lives=(3, 10, 100), cache=False
+    )
     power = found.power["calibrated"].to_numpy()
     assert (np.diff(power) < 0).all()
     assert power[0] > 0.8
@@ -89,7 +107,7 @@ def test_the_published_p_values_are_those_of_the_kernels_of_the_run():
     counted = []
     for walk in range(80):
         hedged = hedge_legs(*unrelated_walks(500, seed=5, walk=walk), SPREAD)
-        counted.append(rolling_adf(hedged.spread, window=60, lags=1)[first_tested_bar(SPREAD):])
+        counted.append(rolling_adf(hedged.spread, window=60, lags=1)[first_tested_bar(SPREAD) :])
     at = found.curve.set_index("nominal").loc[0.2, "mackinnon"]
     assert at == pytest.approx(np.mean(np.array(counted) <= 0.2), abs=1e-12)
     legs = calibrate(LEGS, **SMALL, cache=False).curve.set_index("nominal").loc[0.2, "mackinnon"]
@@ -98,12 +116,21 @@ def test_the_published_p_values_are_those_of_the_kernels_of_the_run():
     assert legs != at
 
 
-@pytest.mark.parametrize(("config", "verdict", "says"), [
-    (StrategyConfig(), "passed", "it keeps its promise"),
-    (StrategyConfig(adf_test="adf_spread"), "failed", "adf_null = calibrated corrects that"),
-    (StrategyConfig(adf_test="adf_spread", adf_null="calibrated"), "passed", "it keeps its promise"),
-    (StrategyConfig(adf_gate=False), "noted", "it is off"),
-    (StrategyConfig(adf_max_pvalue=0.001), "noted", "too few draws")], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("config", "verdict", "says"),
+    [
+        (StrategyConfig(), "passed", "it keeps its promise"),
+        (StrategyConfig(adf_test="adf_spread"), "failed", "adf_null = calibrated corrects that"),
+        (
+            StrategyConfig(adf_test="adf_spread", adf_null="calibrated"),
+            "passed",
+            "it keeps its promise",
+        ),
+        (StrategyConfig(adf_gate=False), "noted", "it is off"),
+        (StrategyConfig(adf_max_pvalue=0.001), "noted", "too few draws"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_the_verdict_is_the_rule_that_is_stated(config, verdict, says):
     """Passed within a fifth of the nominal, failed outside, noted with the gate off or too few draws; the numbers are in it."""
     found = calibrate(config, 1200, draws=150, half_lives=(10,))
@@ -158,7 +185,9 @@ def test_a_damaged_file_is_made_anew(folder, harm):
         content["key"]["code_sha256"] = "0" * 64
     elif harm == "no tables":
         content = {"key": content["key"]}
-    harmed = {"torn": whole[:len(whole) // 2], "empty": b"", "a list": b"[1]"}.get(harm, json.dumps(content).encode())
+    harmed = {"torn": whole[: len(whole) // 2], "empty": b"", "a list": b"[1]"}.get(
+        harm, json.dumps(content).encode()
+    )
     path.write_bytes(harmed)
     assert alike(calibrate(LEGS, **SMALL), right)
     assert path.read_bytes() == whole
@@ -191,9 +220,16 @@ def test_stopping_raises_and_keeps_nothing(folder):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("asked", "says"), [
-    ({"bars": 70}, "accepted is 79 to 20,000"), ({"draws": 5}, "a whole number from 20"), ({"seed": -1}, "seed = -1"),
-    ({"half_lives": (0.0,)}, "from 0.1 to 10,000"), ({"bars": 20_000, "draws": 50_000}, "at most 60,000,000")])
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"bars": 70}, "accepted is 79 to 20,000"),
+        ({"draws": 5}, "a whole number from 20"),
+        ({"seed": -1}, "seed = -1"),
+        ({"half_lives": (0.0,)}, "from 0.1 to 10,000"),
+        ({"bars": 20_000, "draws": 50_000}, "at most 60,000,000"),
+    ],
+)
 def test_what_cannot_be_simulated_is_refused(asked, says):
     """The message says what is accepted."""
     with pytest.raises(ConfigError, match=says):
@@ -252,6 +288,7 @@ def test_the_figures_show_the_tables(theme):
 # --- other worlds --------------------------------------------------------------------------------------------------------
 def test_each_world_is_what_it_is_called():
     """Drift, size, correlation, break, autocorrelation and fat tails of the steps, on long walks of each world."""
+
     def steps(world: str) -> np.ndarray:
         return np.diff(np.stack([walks_of(world, 40_000, seed=3, walk=1)]).squeeze(), axis=1)
 
@@ -262,9 +299,15 @@ def test_each_world_is_what_it_is_called():
     assert steps("unequal volatility").std(axis=1) == pytest.approx([1.0, 10.0], rel=0.02)
     assert np.corrcoef(steps("common moves"))[0, 1] == pytest.approx(0.6, abs=0.02)
     halves = steps("volatility break")
-    assert halves[:, 20_000:].std(axis=1) / halves[:, :19_999].std(axis=1) == pytest.approx([3.0, 3.0], rel=0.03)
-    assert [lagged(leg) for leg in steps("trending steps")] == pytest.approx([0.3 / 1.09] * 2, abs=0.02)
-    assert [lagged(leg) for leg in steps("bouncing steps")] == pytest.approx([-0.3 / 1.09] * 2, abs=0.02)
+    assert halves[:, 20_000:].std(axis=1) / halves[:, :19_999].std(axis=1) == pytest.approx(
+        [3.0, 3.0], rel=0.03
+    )
+    assert [lagged(leg) for leg in steps("trending steps")] == pytest.approx(
+        [0.3 / 1.09] * 2, abs=0.02
+    )
+    assert [lagged(leg) for leg in steps("bouncing steps")] == pytest.approx(
+        [-0.3 / 1.09] * 2, abs=0.02
+    )
     for leg in steps("clustered volatility"):
         assert lagged(np.abs(leg)) > 0.1
         assert abs(lagged(leg)) < 0.05
@@ -278,9 +321,14 @@ def test_the_sizes_of_worlds_are_the_counts_over_single_runs():
     start = 400 + 2 * 100
     for place, world in enumerate(WORLDS):
         walks = [walks_of(world, 500, seed=5, walk=start + place * 100 + k) for k in range(100)]
-        low = np.array([adf_pvalue(hedge_legs(*legs, LEGS), LEGS)[first:] <= 0.05 for legs in walks])
+        low = np.array(
+            [adf_pvalue(hedge_legs(*legs, LEGS), LEGS)[first:] <= 0.05 for legs in walks]
+        )
         assert found.worlds["mackinnon"].iloc[place] == pytest.approx(low.mean(), abs=1e-12)
     by_world = found.by_world.set_index("world")
     assert list(by_world.index) == ["Gaussian walks", *WORLDS]
-    assert by_world.loc["bouncing steps", "mackinnon"] > by_world.loc["Gaussian walks", "mackinnon"] + 0.02
+    assert (
+        by_world.loc["bouncing steps", "mackinnon"]
+        > by_world.loc["Gaussian walks", "mackinnon"] + 0.02
+    )
     assert "At a nominal 5 % under" in found.result().sentence

@@ -20,7 +20,14 @@ from pairkit.pair import Provenance
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of, spec
 
-SHORT_WINDOWS = {"hedge_window": 20, "z_window": 15, "adf_window": 40, "vol_window": 5, "vol_baseline_window": 20, "entry_z": 1.2}
+SHORT_WINDOWS = {
+    "hedge_window": 20,
+    "z_window": 15,
+    "adf_window": 40,
+    "vol_window": 5,
+    "vol_baseline_window": 20,
+    "entry_z": 1.2,
+}
 
 
 def a_run(seed: int = 5, **changes: object) -> BacktestRun:
@@ -30,7 +37,10 @@ def a_run(seed: int = 5, **changes: object) -> BacktestRun:
 @pytest.fixture(scope="module")
 def runs() -> list[BacktestRun]:
     """Runs that between them hold, block, trade, roll and switch a gate off."""
-    made = [a_run(seed, adf_max_pvalue=0.5, max_invalid_days=0, max_holding_days=60) for seed in range(4)]
+    made = [
+        a_run(seed, adf_max_pvalue=0.5, max_invalid_days=0, max_holding_days=60)
+        for seed in range(4)
+    ]
     return [*made, a_run(5, vol_gate=False, capital=1e4), a_run(6, price_transform="level")]
 
 
@@ -44,7 +54,11 @@ def dates(milliseconds: np.ndarray) -> pd.DatetimeIndex:
 
 def covered(starts: list[float], ends: list[float], index: pd.DatetimeIndex) -> np.ndarray:
     when = index.to_numpy().astype("datetime64[ms]").astype(float)
-    return np.any([(low <= when) & (when <= high) for low, high in zip(starts, ends, strict=True)] or [when < 0], axis=0)
+    return np.any(
+        [(low <= when) & (when <= high) for low, high in zip(starts, ends, strict=True)]
+        or [when < 0],
+        axis=0,
+    )
 
 
 def test_the_runs_of_these_tests_hold_all_that_is_drawn(runs):
@@ -57,9 +71,13 @@ def test_the_runs_of_these_tests_hold_all_that_is_drawn(runs):
 def test_hold_is_shaded_on_its_bars_and_no_other(runs):
     """The bands over all panes cover the bars whose state is HOLD, all of them and only them."""
     for run in runs:
-        bands = [shape for shape in figure_spec(run)["layout"]["shapes"] if shape.get("name") == "hold"]
+        bands = [
+            shape for shape in figure_spec(run)["layout"]["shapes"] if shape.get("name") == "hold"
+        ]
         assert all((band["y0"], band["y1"], band["yref"]) == (0, 1, "paper") for band in bands)
-        shaded = covered([band["x0"] for band in bands], [band["x1"] for band in bands], run.frame.index)
+        shaded = covered(
+            [band["x0"] for band in bands], [band["x1"] for band in bands], run.frame.index
+        )
         np.testing.assert_array_equal(shaded, run.frame["state"] == "HOLD")
 
 
@@ -87,22 +105,34 @@ def test_hover_on_a_blocked_bar_gives_the_number_and_its_limit(runs):
             bar = run.frame.iloc[row]
             assert words[row].startswith("BLOCKED: ")
             if "adf" in bar["reason"].split("+") and np.isfinite(bar["adf_pvalue"]):
-                assert f"ADF p-value {bar['adf_pvalue']:.3f} > {run.config.adf_max_pvalue:g}" in words[row]
+                assert (
+                    f"ADF p-value {bar['adf_pvalue']:.3f} > {run.config.adf_max_pvalue:g}"
+                    in words[row]
+                )
                 said += 1
             if "vol" in bar["reason"].split("+") and np.isfinite(bar["vol_ratio"]):
-                assert f"vol ratio {bar['vol_ratio']:.3f} > {run.config.max_vol_ratio:g}" in words[row]
+                assert (
+                    f"vol ratio {bar['vol_ratio']:.3f} > {run.config.max_vol_ratio:g}" in words[row]
+                )
     assert said > 5
 
 
-@pytest.mark.parametrize(("reason", "bar", "words"), [
-    ("adf", {"adf_pvalue": 0.23}, "ADF p-value 0.230 > 0.1"),
-    ("adf", {"adf_pvalue": np.nan}, "ADF p-value not known (limit 0.1)"),
-    ("beta", {"beta_lag": -0.5, "beta_jump": 0.01}, "beta -0.5 is not above 0"),
-    ("beta", {"beta_lag": 1.0, "beta_jump": 0.25}, "beta jump 0.250 > 0.1"),
-    ("adf+vol", {"adf_pvalue": 0.5, "vol_ratio": 3.0}, "ADF p-value 0.500 > 0.1; vol ratio 3.000 > 2"),
-    ("liquidity", {"median_volume": 80.5}, "volume median 80.500 < 1000"),
-    ("margin", {}, "margin of the wanted lots is above equity"),
-])
+@pytest.mark.parametrize(
+    ("reason", "bar", "words"),
+    [
+        ("adf", {"adf_pvalue": 0.23}, "ADF p-value 0.230 > 0.1"),
+        ("adf", {"adf_pvalue": np.nan}, "ADF p-value not known (limit 0.1)"),
+        ("beta", {"beta_lag": -0.5, "beta_jump": 0.01}, "beta -0.5 is not above 0"),
+        ("beta", {"beta_lag": 1.0, "beta_jump": 0.25}, "beta jump 0.250 > 0.1"),
+        (
+            "adf+vol",
+            {"adf_pvalue": 0.5, "vol_ratio": 3.0},
+            "ADF p-value 0.500 > 0.1; vol ratio 3.000 > 2",
+        ),
+        ("liquidity", {"median_volume": 80.5}, "volume median 80.500 < 1000"),
+        ("margin", {}, "margin of the wanted lots is above equity"),
+    ],
+)
 def test_why_blocked_names_every_cause(reason, bar, words):
     """Each blocking cause is told with its own number, joined where there are several."""
     assert why_blocked({"reason": reason, **bar}, StrategyConfig()) == words
@@ -114,12 +144,18 @@ def test_gate_lanes_say_what_the_gates_say(runs):
         data = {one["name"]: one for one in figure_spec(run)["data"]}
         for gate in GATE_NAMES:
             verdict, valid = run.frame[f"gate_{gate}"], run.frame["valid"]
-            expected = {"off": verdict == "off", "open": valid & (verdict == "open"), "shut": valid & (verdict == "shut"),
-                        "unknown": ~valid & (verdict != "off")}
+            expected = {
+                "off": verdict == "off",
+                "open": valid & (verdict == "open"),
+                "shut": valid & (verdict == "shut"),
+                "unknown": ~valid & (verdict != "off"),
+            }
             for name, bars in expected.items():
                 boxes = data.get(f"gate_{gate}_{name}")
                 x = boxes["x"].reshape(-1, 6) if boxes else np.empty((0, 6))
-                np.testing.assert_array_equal(covered(list(x[:, 0]), list(x[:, 2]), run.frame.index), bars)
+                np.testing.assert_array_equal(
+                    covered(list(x[:, 0]), list(x[:, 2]), run.frame.index), bars
+                )
 
 
 def test_trades_are_marked_where_they_were_decided(runs):
@@ -153,7 +189,11 @@ def test_prices_start_at_100_and_follow_the_adjusted_series(runs):
     for run in runs:
         for leg in ("y", "x"):
             shown, adjusted = trace(figure_spec(run), f"price_{leg}")["y"], run.frame[leg].dropna()
-            expected = np.exp(adjusted - adjusted.iloc[0]) if run.config.price_transform == "log" else adjusted / adjusted.iloc[0]
+            expected = (
+                np.exp(adjusted - adjusted.iloc[0])
+                if run.config.price_transform == "log"
+                else adjusted / adjusted.iloc[0]
+            )
             np.testing.assert_allclose(shown[run.frame[leg].notna()], 100 * expected, rtol=1e-5)
 
 
@@ -178,11 +218,14 @@ def test_fifty_bars_are_explained_not_left_empty():
 
 def test_a_run_without_trades_says_why():
     """Where nothing was traded the chart says whether z never called or entries were blocked, and how many."""
+
     def note_of(**changes):
         run = a_run(1, **changes)
         assert run.trades.empty
         blocked = (run.frame["state"] == "BLOCKED").sum()
-        return next(n["text"] for n in figure_spec(run)["layout"]["annotations"] if "No trade" in n["text"]), blocked
+        return next(
+            n["text"] for n in figure_spec(run)["layout"]["annotations"] if "No trade" in n["text"]
+        ), blocked
 
     note, blocked = note_of(adf_max_pvalue=0.001, adf_lags=10)
     assert blocked
@@ -209,7 +252,9 @@ def test_plot_run_is_the_same_chart_as_a_plotly_figure():
     """The public figure passes plotly's own validation, carries the same traces, and says when data are simulated."""
     run = a_run()
     figure = plot_run(run, dark=True)
-    assert [one.name for one in figure.data] == [one["name"] for one in figure_spec(run, "dark")["data"]]
+    assert [one.name for one in figure.data] == [
+        one["name"] for one in figure_spec(run, "dark")["data"]
+    ]
     assert "SIMULATED" not in figure.layout.title.text
     pair = build_pair(5, 320)
     simulated = type(pair)(**{**pair.__dict__, "provenance": Provenance(simulated=True)})
@@ -232,7 +277,7 @@ def test_adjacent_bars_are_one_band():
 
 
 def luminance(color: str) -> float:
-    channels = [int(color[at:at + 2], 16) / 255 for at in (1, 3, 5)]
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
@@ -247,7 +292,16 @@ def test_lines_and_texts_stand_out_from_the_page(theme: Theme):
     """Text has WCAG contrast 4.5 on its background, lines and marks 3, in light and in dark."""
     for text in (theme.text, theme.quiet_text):
         assert min(contrast(text, theme.background), contrast(text, theme.hover)) >= 4.5
-    marks = (theme.leg_y, theme.leg_x, theme.line, theme.long, theme.short, theme.equity, theme.drawdown, theme.hold_edge)
+    marks = (
+        theme.leg_y,
+        theme.leg_x,
+        theme.line,
+        theme.long,
+        theme.short,
+        theme.equity,
+        theme.drawdown,
+        theme.hold_edge,
+    )
     for mark in (*marks, *theme.blocker.values()):
         assert contrast(mark, theme.background) >= 3, mark
     for shut in (theme.blocker[gate] for gate in GATE_NAMES):
@@ -259,16 +313,27 @@ def test_gates_differ_by_more_than_colour():
     marks, signs = zip(*BLOCKER_MARKS.values(), strict=True)
     assert len(set(marks)) == len(set(signs)) == len(SHOWN_BLOCKERS)
     run = a_run(2, adf_max_pvalue=0.001, adf_lags=10)
-    title = next(note["text"] for note in figure_spec(run)["layout"]["annotations"] if note["text"].startswith("<b>z</b>"))
+    title = next(
+        note["text"]
+        for note in figure_spec(run)["layout"]["annotations"]
+        if note["text"].startswith("<b>z</b>")
+    )
     assert re.search(r"blocked by</b> .*✖</span> ADF", title)
 
 
 def test_a_price_title_says_whether_roll_gaps_are_inside():
     """Legs without contract names are called what they are; legs that were joined at their rolls are called adjusted."""
-    spliced = run_backtest(pair_of(leg_frame([100.0 + t % 7 for t in range(200)]), leg_frame([50.0 + t % 5 for t in range(200)])))
+    spliced = run_backtest(
+        pair_of(
+            leg_frame([100.0 + t % 7 for t in range(200)]),
+            leg_frame([50.0 + t % 5 for t in range(200)]),
+        )
+    )
     titles = " ".join(note["text"] for note in figure_spec(spliced)["layout"]["annotations"])
     assert "roll gaps inside Y and X" in titles
     assert "roll-adjusted" not in titles
     named = leg_frame([100.0 + t % 7 for t in range(200)], contract=["A"] * 200)
     adjusted = run_backtest(pair_of(named, named))
-    assert "roll-adjusted" in " ".join(note["text"] for note in figure_spec(adjusted)["layout"]["annotations"])
+    assert "roll-adjusted" in " ".join(
+        note["text"] for note in figure_spec(adjusted)["layout"]["annotations"]
+    )

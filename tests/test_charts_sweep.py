@@ -25,18 +25,25 @@ def trials(space: dict, *, seed: int = 3, drop: float = 0.2, missing: float = 0.
     rows = list(itertools.product(*space.values()))
     kept = [rows[at] for at in rng.permutation(len(rows)) if rng.random() >= drop]
     table = pd.DataFrame(kept, columns=list(space))
-    table["sharpe"] = np.where(rng.random(len(table)) < missing, np.nan, rng.normal(size=len(table)))
+    table["sharpe"] = np.where(
+        rng.random(len(table)) < missing, np.nan, rng.normal(size=len(table))
+    )
     table["trades"] = rng.integers(0, 50, len(table))
     return table
 
 
-def by_loop(table: pd.DataFrame, space: dict, *, low_is_good: bool) -> list[tuple[float, float, float]]:
+def by_loop(
+    table: pd.DataFrame, space: dict, *, low_is_good: bool
+) -> list[tuple[float, float, float]]:
     """Mean, worst and share known of every row's neighbourhood, row by row."""
     found = []
     for _, row in table.iterrows():
         near = []
         for _, other in table.iterrows():
-            apart = [abs(values.index(row[name]) - values.index(other[name])) for name, values in space.items()]
+            apart = [
+                abs(values.index(row[name]) - values.index(other[name]))
+                for name, values in space.items()
+            ]
             limits = [1 if SETTINGS[name].kind in ("int", "float") else 0 for name in space]
             if all(gap <= limit for gap, limit in zip(apart, limits, strict=True)):
                 near.append(other["sharpe"])
@@ -47,13 +54,19 @@ def by_loop(table: pd.DataFrame, space: dict, *, low_is_good: bool) -> list[tupl
 
 
 @pytest.mark.parametrize("low_is_good", [False, True])
-@pytest.mark.parametrize("fields", [["entry_z"], ["entry_z", "z_window"], list(GRID), ["hedge_model", "z_window"]])
+@pytest.mark.parametrize(
+    "fields", [["entry_z"], ["entry_z", "z_window"], list(GRID), ["hedge_model", "z_window"]]
+)
 def test_neighbourhoods_are_those_of_a_plain_loop(fields, low_is_good):
     """Mean, worst and known share, with holes, missing figures and an unordered field."""
     space = {name: GRID[name] for name in fields}
     table = trials(space, drop=0.2 if len(fields) > 1 else 0.0)
     around = neighbourhood(table, fields, "sharpe", low_is_good=low_is_good)
-    np.testing.assert_allclose(np.column_stack(around), np.array(by_loop(table, space, low_is_good=low_is_good)), rtol=1e-12)
+    np.testing.assert_allclose(
+        np.column_stack(around),
+        np.array(by_loop(table, space, low_is_good=low_is_good)),
+        rtol=1e-12,
+    )
 
 
 def test_a_lonely_peak_is_told_from_a_plateau():
@@ -74,7 +87,13 @@ def test_a_lonely_peak_is_told_from_a_plateau():
 
 def test_a_peak_among_trials_that_never_traded_is_lonely():
     """A neighbour without a figure does not count as support."""
-    table = pd.DataFrame({"entry_z": [1.0, 1.5, 2.0, 2.5, 3.0], "sharpe": [0.0, 0.1, np.nan, 2.0, np.nan], "trades": 1})
+    table = pd.DataFrame(
+        {
+            "entry_z": [1.0, 1.5, 2.0, 2.5, 3.0],
+            "sharpe": [0.0, 0.1, np.nan, 2.0, np.nan],
+            "trades": 1,
+        }
+    )
     around = neighbourhood(table, ["entry_z"], "sharpe")
     assert kept_lead(table["sharpe"].to_numpy(), around, 3) == pytest.approx(1 / 3)
     assert best_plateau(around) != 3
@@ -86,7 +105,14 @@ def test_there_is_no_best_where_there_is_no_figure():
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"entry_z": rng.random(200), "exit_z": rng.random(200), "sharpe": 1.0})
     assert neighbourhood(table, ["entry_z", "exit_z"], "sharpe") is None
-    assert neighbourhood(pd.DataFrame({"hedge_model": ["ols", "kalman"], "sharpe": 1.0}), ["hedge_model"], "sharpe") is None
+    assert (
+        neighbourhood(
+            pd.DataFrame({"hedge_model": ["ols", "kalman"], "sharpe": 1.0}),
+            ["hedge_model"],
+            "sharpe",
+        )
+        is None
+    )
 
 
 def test_filters_mean_what_they_say():
@@ -94,14 +120,25 @@ def test_filters_mean_what_they_say():
     table = trials(GRID)
     table["adf_gate"] = table["trades"] > 20
     assert rows_where(table, " ").equals(table)
-    assert rows_where(table, "sharpe > 0.2, trades <= 30").equals(table[(table["sharpe"] > 0.2) & (table["trades"] <= 30)])
+    assert rows_where(table, "sharpe > 0.2, trades <= 30").equals(
+        table[(table["sharpe"] > 0.2) & (table["trades"] <= 30)]
+    )
     assert rows_where(table, "hedge_model = ols").equals(table[table["hedge_model"] == "ols"])
-    assert rows_where(table, "adf_gate = off, entry_z != 2").equals(table[~table["adf_gate"] & (table["entry_z"] != 2)])
+    assert rows_where(table, "adf_gate = off, entry_z != 2").equals(
+        table[~table["adf_gate"] & (table["entry_z"] != 2)]
+    )
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    ("sharpe", "is no condition"), ("sharp > 1", "there is no column 'sharp'"), ("sharpe > x", "accepted is a number"),
-    ("hedge_model > ols", "accepted are = and !="), ("sharpe > 1 and trades > 2", "accepted is a number")])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("sharpe", "is no condition"),
+        ("sharp > 1", "there is no column 'sharp'"),
+        ("sharpe > x", "accepted is a number"),
+        ("hedge_model > ols", "accepted are = and !="),
+        ("sharpe > 1 and trades > 2", "accepted is a number"),
+    ],
+)
 def test_filters_that_cannot_be_read_say_why(words, told):
     """In a sentence with what is accepted."""
     with pytest.raises(ConfigError, match=told):
@@ -109,7 +146,9 @@ def test_filters_that_cannot_be_read_say_why(words, told):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("fields", [["entry_z"], ["entry_z", "z_window"], ["hedge_model", "entry_z"], list(GRID)])
+@pytest.mark.parametrize(
+    "fields", [["entry_z"], ["entry_z", "z_window"], ["hedge_model", "entry_z"], list(GRID)]
+)
 def test_every_trial_of_a_landscape_can_be_picked(fields, theme):
     """Points carry the number of the trial that they show; plotly accepts the figure."""
     table = trials({name: GRID[name] for name in fields}, drop=0.0)
@@ -136,7 +175,10 @@ def test_the_map_shows_each_trial_in_its_cell():
     for smooth, shown in ((False, table["sharpe"]), (True, around.mean)):
         heat = landscape(table, fields, "sharpe", around, rows={}, smooth=smooth)["data"][0]
         for row, value in enumerate(shown):
-            x, y = (list(heat[axis]).index(table[name].iloc[row]) for axis, name in zip("xy", fields, strict=True))
+            x, y = (
+                list(heat[axis]).index(table[name].iloc[row])
+                for axis, name in zip("xy", fields, strict=True)
+            )
             np.testing.assert_equal(heat["z"][y, x], value)
         assert np.isnan(heat["z"]).sum() == heat["z"].size - np.isfinite(shown).sum()
 
@@ -163,7 +205,9 @@ def test_small_charts_show_quantiles_by_value():
 @pytest.mark.parametrize("figure", list(SHOWN))
 def test_the_matrix_shows_each_pair_both_ways(figure):
     """Both cells of a pair hold its figure and lead to its row; infinite half-lives leave a hole."""
-    table = pd.DataFrame({"y": ["B", "C"], "x": ["A", "A"], **{name: [0.01, 0.5] for name in SHOWN}}, index=[4, 7])
+    table = pd.DataFrame(
+        {"y": ["B", "C"], "x": ["A", "A"], **{name: [0.01, 0.5] for name in SHOWN}}, index=[4, 7]
+    )
     table.loc[7, "half_life"] = np.inf
     spec = matrix(table, figure, chosen=7)
     Figure(spec)
@@ -171,4 +215,8 @@ def test_the_matrix_shows_each_pair_both_ways(figure):
     value = np.log10(0.01) if figure not in ("hurst", "correlation") else 0.01
     assert heat["z"][0, 1] == heat["z"][1, 0] == pytest.approx(value)
     assert list(zip(points["customdata"], points["x"], points["y"], strict=True)) == [
-        (4, "A", "B"), (7, "A", "C"), (4, "B", "A"), (7, "C", "A")]
+        (4, "A", "B"),
+        (7, "A", "C"),
+        (4, "B", "A"),
+        (7, "C", "A"),
+    ]

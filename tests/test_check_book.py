@@ -17,8 +17,16 @@ from pairkit.run import run_backtest
 from tests.pairs import build_pair
 
 CONFIG = StrategyConfig()
-PASSED = CheckResult("lookahead", "passed", "No value changed over 64 cuts.", {"cuts": 64}, {"seed": 0})
-FAILED = CheckResult("placebo", "failed", "41 % of the surrogates made more.", {"p_value": 0.41, "sharpe": None}, {"seed": 3})
+PASSED = CheckResult(
+    "lookahead", "passed", "No value changed over 64 cuts.", {"cuts": 64}, {"seed": 0}
+)
+FAILED = CheckResult(
+    "placebo",
+    "failed",
+    "41 % of the surrogates made more.",
+    {"p_value": 0.41, "sharpe": None},
+    {"seed": 3},
+)
 
 
 def sealed(number: int = 5):
@@ -41,8 +49,13 @@ def test_another_run_knows_nothing_of_it(tmp_path, monkeypatch):
     remember(pair, CONFIG, [PASSED], folder=tmp_path)
     assert recall(pair, CONFIG.replace(entry_z=2.1), folder=tmp_path) == ()
     assert recall(pair[:100], CONFIG, folder=tmp_path) == ()
-    assert recall(replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path) == ()
-    assert recall(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path) == ()
+    assert (
+        recall(replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path)
+        == ()
+    )
+    assert (
+        recall(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path) == ()
+    )
     monkeypatch.setattr(check_store, "code_hash", lambda: "0" * 64)
     assert recall(pair, CONFIG, folder=tmp_path) == ()
 
@@ -54,11 +67,13 @@ def test_a_pair_of_no_snapshot_is_not_kept(tmp_path):
     assert recall(build_pair(5, 120), CONFIG, folder=tmp_path) == ()
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[{}]", b"not JSON", b'[{"check":"lookahead","verdict":"great"}]'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"{}", b"[{}]", b"not JSON", b'[{"check":"lookahead","verdict":"great"}]']
+)
 def test_a_damaged_page_counts_as_no_check(tmp_path, damage):
     """It never turns into a passed check, breaks nothing, and the next result is written over it."""
     remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
-    page, = (tmp_path / check_store.FOLDER).iterdir()
+    (page,) = (tmp_path / check_store.FOLDER).iterdir()
     page.write_bytes(damage)
     assert recall(sealed(), CONFIG, folder=tmp_path) == ()
     remember(sealed(), CONFIG, [FAILED], folder=tmp_path)
@@ -78,7 +93,9 @@ def test_the_manifest_carries_the_checks_and_keeps_its_id(tmp_path):
     plain, checked = run_manifest(run), run_manifest(run, checks=[PASSED, FAILED])
     assert checked.run_id == plain.run_id
     checked.save(tmp_path / "run.json")
-    assert [CheckResult.from_dict(one) for one in read_manifest(tmp_path / "run.json").content["checks"]] == [PASSED, FAILED]
+    assert [
+        CheckResult.from_dict(one) for one in read_manifest(tmp_path / "run.json").content["checks"]
+    ] == [PASSED, FAILED]
     older = {name: value for name, value in plain.content.items() if name != "checks"}
     assert checked_manifest(older, what="run.json").run_id == plain.run_id
 
@@ -88,7 +105,7 @@ def test_the_book_is_no_saved_run(tmp_path):
     remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
     checks = recall(sealed(), CONFIG, folder=tmp_path)
     saved = store.save(run_backtest(sealed(), CONFIG), "checked", checks=checks, folder=tmp_path)
-    found, = store.list_runs(tmp_path)
+    (found,) = store.list_runs(tmp_path)
     assert found.id == saved.id
     assert [one["check"] for one in found.content["checks"]] == ["lookahead"]
 
@@ -101,7 +118,7 @@ def write_all(folder, names: tuple[str, ...]) -> None:
     from concurrent.futures import ThreadPoolExecutor
     from threading import Barrier
 
-    pairs, together = [sealed()[:60 + page] for page in range(PAGES)], Barrier(len(names))
+    pairs, together = [sealed()[: 60 + page] for page in range(PAGES)], Barrier(len(names))
 
     def write(name: str) -> None:
         for pair in pairs:
@@ -117,11 +134,16 @@ def test_threads_and_processes_lose_no_check(tmp_path):
     import multiprocessing
 
     start = multiprocessing.get_context("spawn")
-    workers = [start.Process(target=write_all, args=(tmp_path, tuple(CHECKS)[first:first + 4])) for first in (0, 4)]
+    workers = [
+        start.Process(target=write_all, args=(tmp_path, tuple(CHECKS)[first : first + 4]))
+        for first in (0, 4)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(120)
         assert worker.exitcode == 0
     for page in range(PAGES):
-        assert tuple(one.check for one in recall(sealed()[:60 + page], CONFIG, folder=tmp_path)) == tuple(CHECKS)
+        assert tuple(
+            one.check for one in recall(sealed()[: 60 + page], CONFIG, folder=tmp_path)
+        ) == tuple(CHECKS)

@@ -10,8 +10,13 @@ from pairkit.checks import CHECKS, CheckResult
 
 def test_a_result_survives_json():
     """What `to_dict` writes, JSON carries and `from_dict` reads back as an equal result."""
-    result = CheckResult("placebo", "failed", "It made no more than 41 % of the surrogates.", {"p_value": 0.59, "sharpe": None},
-                         {"draws": 300, "seed": 0})
+    result = CheckResult(
+        "placebo",
+        "failed",
+        "It made no more than 41 % of the surrogates.",
+        {"p_value": 0.59, "sharpe": None},
+        {"draws": 300, "seed": 0},
+    )
     assert CheckResult.from_dict(orjson.loads(orjson.dumps(result.to_dict()))) == result
 
 

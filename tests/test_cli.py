@@ -27,7 +27,17 @@ from pairkit.market.contracts import bundled_spec
 from pairkit.run import run_backtest
 
 PROJECT = Path(__file__).resolve().parents[1]
-HEAVY = {"numba", "pandas", "numpy", "scipy", "pyarrow", "streamlit", "statsmodels", "plotly", "tushare"}
+HEAVY = {
+    "numba",
+    "pandas",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "streamlit",
+    "statsmodels",
+    "plotly",
+    "tushare",
+}
 BARS = 320
 
 
@@ -65,25 +75,52 @@ def folder(tmp_path_factory) -> Path:
     parts = []
     for root, close in (("HC", x), ("RB", 0.97 * x * np.exp(apart))):
         close = np.round(close)
-        parts.append(pd.DataFrame({
-            "root": root, "contract": None, "trade_date": pd.bdate_range("2022-01-04", periods=BARS), "open": close - 2,
-            "high": close + 9, "low": close - 9, "close": close, "settle": close, "volume": 5000.0, "open_interest": 9000.0,
-            "up_limit": np.nan, "down_limit": np.nan}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "root": root,
+                    "contract": None,
+                    "trade_date": pd.bdate_range("2022-01-04", periods=BARS),
+                    "open": close - 2,
+                    "high": close + 9,
+                    "low": close - 9,
+                    "close": close,
+                    "settle": close,
+                    "volume": 5000.0,
+                    "open_interest": 9000.0,
+                    "up_limit": np.nan,
+                    "down_limit": np.nan,
+                }
+            )
+        )
     parent = tmp_path_factory.mktemp("snapshots")
-    write_snapshot(parent, "small", bars=pd.concat(parts), specs=[bundled_spec("HC"), bundled_spec("RB")],
-                   data_scope={"source": "test", "simulated": True}, created_utc="2024-06-01T00:00:00Z")
+    write_snapshot(
+        parent,
+        "small",
+        bars=pd.concat(parts),
+        specs=[bundled_spec("HC"), bundled_spec("RB")],
+        data_scope={"source": "test", "simulated": True},
+        created_utc="2024-06-01T00:00:00Z",
+    )
     return parent
 
 
 def imported_by(*arguments: str) -> set[str]:
     """Top-level modules that a command imports, by Python's own account."""
-    answer = subprocess.run([sys.executable, "-X", "importtime", "-m", "pairkit", *arguments], cwd=PROJECT,
-                            capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pairkit", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [line for line in answer.stderr.splitlines() if line.startswith("import time:")]
     return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in lines}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("snapshot", "--help")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("snapshot", "--help")], ids=" ".join
+)
 def test_help_imports_nothing_heavy(arguments):
     """Help is quick because no numeric library is loaded for it."""
     modules = imported_by(*arguments)
@@ -107,7 +144,9 @@ def test_run_prints_every_metric(cli, folder, monkeypatch):
     """Each with its value and unit, that the data are simulated, and the run's id."""
     monkeypatch.setenv("COLUMNS", "200")
     answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", "adf_gate=false")
-    run = run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(adf_gate=False))
+    run = run_backtest(
+        open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(adf_gate=False)
+    )
     assert answer.code == 0
     assert run.metrics["trades"] > 0
     for metric in METRICS:
@@ -120,17 +159,36 @@ def test_run_prints_every_metric(cli, folder, monkeypatch):
 def test_run_json_is_the_manifest_of_the_run(cli, folder):
     """Nothing else is printed, and the core called from Python gives the same text, the count of trials included."""
     answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", "entry_z=1.8", "--json")
-    run = run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(entry_z=1.8))
-    assert answer.out.rstrip("\n") == pairkit.run_manifest(run, trials=tried(run.pair), directory=folder).to_json()
+    run = run_backtest(
+        open_snapshot(folder / "small").pair("RB", "HC"), StrategyConfig(entry_z=1.8)
+    )
+    assert (
+        answer.out.rstrip("\n")
+        == pairkit.run_manifest(run, trials=tried(run.pair), directory=folder).to_json()
+    )
 
 
 def test_run_json_carries_the_checks_that_were_made(cli, folder):
     """What `audit` found of a run stands in the manifest of that run, and not in that of another config."""
-    audited = cli("audit", "small", "RB", "HC", "--dir", folder, "--set", "entry_z=1.7", "--check", "realism", "--json")
+    audited = cli(
+        "audit",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        folder,
+        "--set",
+        "entry_z=1.7",
+        "--check",
+        "realism",
+        "--json",
+    )
     found = json.loads(audited.out)["checks"]
     assert [one["check"] for one in found] == ["realism"]
     for entry_z, expected in (("1.7", found), ("1.6", [])):
-        answer = cli("run", "small", "RB", "HC", "--dir", folder, "--set", f"entry_z={entry_z}", "--json")
+        answer = cli(
+            "run", "small", "RB", "HC", "--dir", folder, "--set", f"entry_z={entry_z}", "--json"
+        )
         assert json.loads(answer.out)["checks"] == expected
 
 
@@ -143,8 +201,24 @@ def test_run_writes_the_manifest(cli, folder, tmp_path):
 
 def test_the_rerun_command_of_a_manifest_makes_the_same_manifest(cli, folder):
     """Its words, typed in, give the same run, settings of every kind included."""
-    settings = ("kalman_gamma=0.00037", "hedge_model=kalman", "rearm=false", "hedge_window=45", "entry_z=1.35", "capital=3.3e6")
-    first = cli("run", "small", "RB", "HC", "--dir", folder, "--json", *(word for s in settings for word in ("--set", s))).out
+    settings = (
+        "kalman_gamma=0.00037",
+        "hedge_model=kalman",
+        "rearm=false",
+        "hedge_window=45",
+        "entry_z=1.35",
+        "capital=3.3e6",
+    )
+    first = cli(
+        "run",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        folder,
+        "--json",
+        *(word for s in settings for word in ("--set", s)),
+    ).out
     words = json.loads(first)["rerun_command"].split()
     assert words[:3] == ["python", "-m", "pairkit"]
     assert cli(*words[3:], "--dir", folder, "--json").out == first
@@ -164,28 +238,47 @@ def test_a_snapshot_may_be_named_by_its_path(cli, folder):
     assert by_path.out == cli("run", "small", "RB", "HC", "--dir", folder, "--json").out
 
 
-@pytest.mark.parametrize(("settings", "sentence"), [
-    (["entry_z=9"], "entry_z = 9.0: accepted is a number from 0.5 to 5 sigma."),
-    (["entry_z=high"], "entry_z = 'high': accepted is a number from 0.5 to 5 sigma."),
-    (["hedge_window=60.5"], "hedge_window = '60.5': accepted is a whole number from 20 to 500 bars."),
-    (["rearm=maybe"], "rearm = 'maybe': accepted is true or false."),
-    (["fill=mid"], "fill = 'mid': accepted is one of open, close."),
-    (["entry=2"], "There is no setting 'entry'"),
-    (["exit_z=2.5"], "need exit_z < entry_z < stop_z, got exit_z=2.5, entry_z=2, stop_z=4."),
-    (["entry_z"], "--set entry_z: write it as FIELD=VALUE"),
-    (["entry_z=9", "fill=mid"], "sigma. fill = 'mid'"),
-])
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["entry_z=9"], "entry_z = 9.0: accepted is a number from 0.5 to 5 sigma."),
+        (["entry_z=high"], "entry_z = 'high': accepted is a number from 0.5 to 5 sigma."),
+        (
+            ["hedge_window=60.5"],
+            "hedge_window = '60.5': accepted is a whole number from 20 to 500 bars.",
+        ),
+        (["rearm=maybe"], "rearm = 'maybe': accepted is true or false."),
+        (["fill=mid"], "fill = 'mid': accepted is one of open, close."),
+        (["entry=2"], "There is no setting 'entry'"),
+        (["exit_z=2.5"], "need exit_z < entry_z < stop_z, got exit_z=2.5, entry_z=2, stop_z=4."),
+        (["entry_z"], "--set entry_z: write it as FIELD=VALUE"),
+        (["entry_z=9", "fill=mid"], "sigma. fill = 'mid'"),
+    ],
+)
 def test_a_wrong_setting_ends_with_a_sentence_and_code_2(cli, folder, settings, sentence):
     """What was found and what is accepted, on standard error, without a traceback."""
-    answer = cli("run", "small", "RB", "HC", "--dir", folder, *(word for s in settings for word in ("--set", s)))
+    answer = cli(
+        "run",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        folder,
+        *(word for s in settings for word in ("--set", s)),
+    )
     assert (answer.code, answer.out) == (2, "")
     assert sentence in answer.err
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (("nothing", "RB", "HC"), "nothing"), (("small", "RB", "ZZ"), "no root 'ZZ'; it has HC, RB"),
-    (("small", "RB", "RB"), "two roots")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing", "RB", "HC"), "nothing"),
+        (("small", "RB", "ZZ"), "no root 'ZZ'; it has HC, RB"),
+        (("small", "RB", "RB"), "two roots"),
+    ],
+)
 def test_what_cannot_be_run_ends_with_a_sentence_and_code_2(cli, folder, arguments, said):
     """An absent snapshot, an unknown root, a leg paired with itself."""
     answer = cli("run", *arguments, "--dir", folder)
@@ -204,8 +297,13 @@ def test_every_setting_can_be_given_as_text():
 
 def test_python_m_pairkit_is_the_command(folder):
     """The module runs as a program, and its exit code reaches the shell."""
-    refused = subprocess.run([sys.executable, "-m", "pairkit", "run", "absent", "RB", "HC", "--dir", str(folder)], cwd=PROJECT,
-                             capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        [sys.executable, "-m", "pairkit", "run", "absent", "RB", "HC", "--dir", str(folder)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert refused.returncode == 2
     assert "absent" in refused.stderr
 
@@ -218,7 +316,13 @@ def test_smoke_passes_on_the_bundled_snapshot(cli):
     assert [step["said"] for step in told["steps"] if not step["good"]] == []
     assert (answer.code, told["passed"]) == (0, True)
     assert [step["step"] for step in told["steps"]] == [
-        "bundled snapshot", "backtests", "charts and report", "sweep and scan", "no look-ahead", "rerun"]
+        "bundled snapshot",
+        "backtests",
+        "charts and report",
+        "sweep and scan",
+        "no look-ahead",
+        "rerun",
+    ]
 
 
 def test_smoke_fails_where_the_snapshot_is_not_whole(cli, tmp_path):
@@ -230,7 +334,19 @@ def test_smoke_fails_where_the_snapshot_is_not_whole(cli, tmp_path):
 
 def test_audit_of_a_short_pair_runs_what_has_room(cli, folder):
     """Each other check is named with the bars that it needs; the exit code is that of the checks that ran."""
-    answer = cli("audit", "small", "RB", "HC", "--dir", folder, "--check", "realism", "--check", "walk_forward", "--json")
+    answer = cli(
+        "audit",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        folder,
+        "--check",
+        "realism",
+        "--check",
+        "walk_forward",
+        "--json",
+    )
     found = json.loads(answer.out)
     assert [one["check"] for one in found["checks"]] == ["realism"]
     assert list(found["left_out"]) == ["walk_forward"]
@@ -243,9 +359,25 @@ def test_audit_of_a_short_pair_runs_what_has_room(cli, folder):
 
 def test_a_console_without_chinese_gets_the_rest(folder, tmp_path):
     """ASCII alone: the metrics and the manifest come, with replacements in place of what it cannot show."""
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PAIRKIT_RUNS": str(tmp_path / "runs"), "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "pairkit", "run", "small", "RB", "HC", "--dir", str(folder), "--manifest",
-               str(tmp_path / "my run.json")]
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "PAIRKIT_RUNS": str(tmp_path / "runs"),
+        "PYTHONPATH": str(PROJECT),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pairkit",
+        "run",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        str(folder),
+        "--manifest",
+        str(tmp_path / "my run.json"),
+    ]
     made = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert (made.returncode, made.stderr) == (0, b"")
     assert (tmp_path / "my run.json").is_file()

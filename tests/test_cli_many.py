@@ -26,10 +26,19 @@ def folder(tmp_path_factory):
     for root in ("A", "B", "C"):
         close = np.round(3000 * np.exp(np.cumsum(rng.normal(0, 0.01, 300))))
         table = leg_frame(close)
-        rows.append(table.assign(root=root, contract=None, trade_date=table.index, up_limit=np.nan, down_limit=np.nan))
+        rows.append(
+            table.assign(
+                root=root, contract=None, trade_date=table.index, up_limit=np.nan, down_limit=np.nan
+            )
+        )
     made = tmp_path_factory.mktemp("snapshots")
-    write_snapshot(made, "three", bars=pd.concat(rows, ignore_index=True), data_scope={"source": "test", "simulated": True},
-                   specs=[spec(root) for root in ("A", "B", "C")])
+    write_snapshot(
+        made,
+        "three",
+        bars=pd.concat(rows, ignore_index=True),
+        data_scope={"source": "test", "simulated": True},
+        specs=[spec(root) for root in ("A", "B", "C")],
+    )
     return made
 
 
@@ -49,8 +58,22 @@ def cli(monkeypatch, capsys, folder):
 
 def test_sweep_prints_the_best_and_writes_all(cli, folder, tmp_path):
     """Ranked by Sharpe, with the count of trials and of what was left out; the CSV holds what pk.sweep gives."""
-    code, out, _ = cli("sweep", "three", "A", "B", "--vary", "entry_z=0.5:1.5:0.5", "--vary", "stop_z=1,4", "--set",
-                       "adf_gate=false", "--set", "exit_z=0", "--csv", tmp_path / "all.csv")
+    code, out, _ = cli(
+        "sweep",
+        "three",
+        "A",
+        "B",
+        "--vary",
+        "entry_z=0.5:1.5:0.5",
+        "--vary",
+        "stop_z=1,4",
+        "--set",
+        "adf_gate=false",
+        "--set",
+        "exit_z=0",
+        "--csv",
+        tmp_path / "all.csv",
+    )
     assert code == 0
     assert "4 trials; 2 combinations left out" in out
     assert "SIMULATED DATA" in out
@@ -58,13 +81,27 @@ def test_sweep_prints_the_best_and_writes_all(cli, folder, tmp_path):
     pair = pairkit.open_snapshot(folder / "three").pair("A", "B")
     base = pairkit.StrategyConfig(adf_gate=False, exit_z=0.0)
     expected = pairkit.sweep(pair, base, {"entry_z": [0.5, 1.0, 1.5], "stop_z": [1.0, 4.0]})
-    assert written["sharpe"].to_numpy() == pytest.approx(np.sort(expected["sharpe"])[::-1], nan_ok=True)
+    assert written["sharpe"].to_numpy() == pytest.approx(
+        np.sort(expected["sharpe"])[::-1], nan_ok=True
+    )
     assert list(written) == list(expected)
 
 
 def test_sweep_as_json_is_json_alone(cli):
     """Rows and how they were made, on stdout, and nothing else."""
-    code, out, _ = cli("sweep", "three", "A", "B", "--vary", "entry_z=1.5:3", "--vary", "rearm=true,false", "--n", 10, "--json")
+    code, out, _ = cli(
+        "sweep",
+        "three",
+        "A",
+        "B",
+        "--vary",
+        "entry_z=1.5:3",
+        "--vary",
+        "rearm=true,false",
+        "--n",
+        10,
+        "--json",
+    )
     answer = json.loads(out)
     assert code == 0
     assert answer["trials"] == len(answer["rows"])
@@ -83,18 +120,30 @@ def test_scan_ranks_the_pairs_with_the_caveat(cli, tmp_path):
     assert len(json.loads(out)["rows"]) == 1
 
 
-@pytest.mark.parametrize(("command", "words"), [
-    (("sweep", "three", "A", "B", "--vary", "entry_z"), "FIELD=LOW:HIGH:STEP"),
-    (("sweep", "three", "A", "B", "--vary", "entry_z=1:9"), "from 0.5 to 5"),
-    (("sweep", "three", "A", "B", "--vary", "entri_z=1:2"), "'entry_z' is the closest"),
-    (("sweep", "three", "A", "B", "--vary", "entry_z=1", "--vary", "entry_z=2"), "given twice"),
-    (("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--method", "sobol"), "grid, random, latin_hypercube"),
-    (("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--sort", "luck"), "accepted is one of pair"),
-    (("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--csv", "/nowhere/x.csv"), "cannot be written"),
-    (("scan", "three", "--roots", "A"), "at least two"),
-    (("scan", "three", "--lags", "many"), "'aic' or 'bic'"),
-    (("scan", "three", "--transform", "sqrt"), "'log' or 'level'"),
-])
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("sweep", "three", "A", "B", "--vary", "entry_z"), "FIELD=LOW:HIGH:STEP"),
+        (("sweep", "three", "A", "B", "--vary", "entry_z=1:9"), "from 0.5 to 5"),
+        (("sweep", "three", "A", "B", "--vary", "entri_z=1:2"), "'entry_z' is the closest"),
+        (("sweep", "three", "A", "B", "--vary", "entry_z=1", "--vary", "entry_z=2"), "given twice"),
+        (
+            ("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--method", "sobol"),
+            "grid, random, latin_hypercube",
+        ),
+        (
+            ("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--sort", "luck"),
+            "accepted is one of pair",
+        ),
+        (
+            ("sweep", "three", "A", "B", "--vary", "entry_z=1,2", "--csv", "/nowhere/x.csv"),
+            "cannot be written",
+        ),
+        (("scan", "three", "--roots", "A"), "at least two"),
+        (("scan", "three", "--lags", "many"), "'aic' or 'bic'"),
+        (("scan", "three", "--transform", "sqrt"), "'log' or 'level'"),
+    ],
+)
 def test_what_cannot_be_done_is_told(cli, command, words):
     """Exit code 2 and a sentence on stderr."""
     code, _, err = cli(*command)
@@ -113,8 +162,18 @@ def test_a_stop_keeps_what_is_done(cli, monkeypatch, tmp_path):
         return whole(*arguments)
 
     monkeypatch.setattr(executors, "timed", interrupted)
-    code, _, err = cli("sweep", "three", "A", "B", "--vary", "entry_z=1:3", "--vary", "exit_z=0:0.9",
-                       "--csv", tmp_path / "part.csv")
+    code, _, err = cli(
+        "sweep",
+        "three",
+        "A",
+        "B",
+        "--vary",
+        "entry_z=1:3",
+        "--vary",
+        "exit_z=0:0.9",
+        "--csv",
+        tmp_path / "part.csv",
+    )
     assert code == 2
     assert "stopped early: 64 rows" in err
     assert len(pd.read_csv(tmp_path / "part.csv")) == 64

@@ -21,7 +21,9 @@ PLAIN = """date,open,high,low,close,settle,volume
 
 def run(*arguments):
     """The command's answer, with a wide terminal."""
-    return CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(snapshot_app, [str(argument) for argument in arguments])
+    return CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(
+        snapshot_app, [str(argument) for argument in arguments]
+    )
 
 
 @pytest.fixture
@@ -51,7 +53,14 @@ def test_list_shows_each_snapshot(folder):
     """Name, roots, range, simulated label and id are in the table."""
     answer = run("list", "--dir", folder)
     assert answer.exit_code == 0
-    for shown in ("small", "simulated", "HC RB", "2024-01-02", "160", open_snapshot(folder / "small").id[:12]):
+    for shown in (
+        "small",
+        "simulated",
+        "HC RB",
+        "2024-01-02",
+        "160",
+        open_snapshot(folder / "small").id[:12],
+    ):
         assert shown in answer.stdout
 
 
@@ -62,7 +71,10 @@ def test_list_shows_what_cannot_be_opened_and_says_so_to_the_shell(damaged):
     assert "cannot be opened" in answer.stdout
     assert "bars.parquet: expected" in answer.stdout
     plain = json.loads(run("list", "--dir", damaged, "--json").stdout)
-    assert [(entry["name"], entry["verified"]) for entry in plain["snapshots"]] == [("bad", False), ("small", True)]
+    assert [(entry["name"], entry["verified"]) for entry in plain["snapshots"]] == [
+        ("bad", False),
+        ("small", True),
+    ]
 
 
 def test_an_empty_folder_lists_nothing_and_an_absent_one_is_an_error(tmp_path):
@@ -111,16 +123,24 @@ def test_import_makes_a_snapshot_and_reports_findings(files, tmp_path):
 
 def test_import_as_json_gives_id_and_findings(files, tmp_path):
     """The same for programs."""
-    plain = json.loads(run("import", *files, "--name", "mine", "--dir", tmp_path / "out", "--json").stdout)
+    plain = json.loads(
+        run("import", *files, "--name", "mine", "--dir", tmp_path / "out", "--json").stdout
+    )
     assert plain["id"] == open_snapshot(tmp_path / "out" / "mine").id
-    assert {finding["kind"] for finding in plain["findings"]} >= {"zero_settle", "unadjusted_splice"}
+    assert {finding["kind"] for finding in plain["findings"]} >= {
+        "zero_settle",
+        "unadjusted_splice",
+    }
 
 
-@pytest.mark.parametrize(("edit", "arguments", "says"), [
-    (("4015", "x"), [], "row 3, column 'close': 'x' is not a number"),
-    (None, ["--name", "../up"], "cannot name a snapshot"),
-    (None, ["--specs", "nowhere.json"], "specs file nowhere.json cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("edit", "arguments", "says"),
+    [
+        (("4015", "x"), [], "row 3, column 'close': 'x' is not a number"),
+        (None, ["--name", "../up"], "cannot name a snapshot"),
+        (None, ["--specs", "nowhere.json"], "specs file nowhere.json cannot be read"),
+    ],
+)
 def test_import_that_cannot_be_done_says_why(files, tmp_path, edit, arguments, says):
     """Exit code 2, the reason on the error stream or as JSON, and no snapshot."""
     if edit:
@@ -135,21 +155,36 @@ def test_import_that_cannot_be_done_says_why(files, tmp_path, edit, arguments, s
 
 def test_help_loads_nothing_heavy():
     """Asking for help imports neither pandas nor pyarrow nor pydantic nor numba."""
-    code = ("import sys; from pairkit.cli.snapshot import snapshot_app\ntry: snapshot_app(['--help'])\nexcept SystemExit: pass\n"
-            "print('heavy:', *sorted({'pandas', 'numpy', 'pyarrow', 'pydantic', 'numba', 'streamlit'} & set(sys.modules)))")
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        "import sys; from pairkit.cli.snapshot import snapshot_app\ntry: snapshot_app(['--help'])\nexcept SystemExit: pass\n"
+        "print('heavy:', *sorted({'pandas', 'numpy', 'pyarrow', 'pydantic', 'numba', 'streamlit'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert "import" in answer.stdout
     assert answer.stdout.splitlines()[-1] == "heavy:"
 
 
 # --- whatever is given -----------------------------------------------------------------------------------------------
 WRONG = {
-    "zeros": b"\0" * 500, "binary": bytes(range(1, 256)) * 9, "empty": b"", "blank": b" \n\n", "one line": b"hello",
-    "headings": b"date,open,high,low,close,volume", "zip": b"PK\x03\x04" + b"x" * 99, "gzip": b"\x1f\x8b" + b"x" * 99,
-    "page": b"<!DOCTYPE html>\n<html><body>a, b; c</body></html>", "json": b'[{"date": "2024-01-02"}]',
-    "utf-32": PLAIN.encode("utf-32"), "long line": b"date," + b"a" * 200_000 + b"\n1,2\n", "wide": b"c," * 1000 + b"\n",
-    "open quote": PLAIN.replace("4000", '"4000').encode(), "a cell too many": PLAIN.replace("1200", "1,200").encode(),
-    "stamp": PLAIN.replace("2024-01-02", "9999999999999999999").encode(), "parquet": b"PAR1" + b"\0" * 30 + b"PAR1",
+    "zeros": b"\0" * 500,
+    "binary": bytes(range(1, 256)) * 9,
+    "empty": b"",
+    "blank": b" \n\n",
+    "one line": b"hello",
+    "headings": b"date,open,high,low,close,volume",
+    "zip": b"PK\x03\x04" + b"x" * 99,
+    "gzip": b"\x1f\x8b" + b"x" * 99,
+    "page": b"<!DOCTYPE html>\n<html><body>a, b; c</body></html>",
+    "json": b'[{"date": "2024-01-02"}]',
+    "utf-32": PLAIN.encode("utf-32"),
+    "long line": b"date," + b"a" * 200_000 + b"\n1,2\n",
+    "wide": b"c," * 1000 + b"\n",
+    "open quote": PLAIN.replace("4000", '"4000').encode(),
+    "a cell too many": PLAIN.replace("1200", "1,200").encode(),
+    "stamp": PLAIN.replace("2024-01-02", "9999999999999999999").encode(),
+    "parquet": b"PAR1" + b"\0" * 30 + b"PAR1",
     "surrogate": b"date,open\xed\xa0\x80\n1,2\n",
 }
 
@@ -191,14 +226,25 @@ def test_what_is_no_file_is_refused_in_a_sentence(tmp_path, files, given, use):
 QUOTED = "\n".join('"' + line.replace(",", '","') + '"' for line in PLAIN.splitlines())
 
 
-@pytest.mark.parametrize("text", [
-    "\ufeff" + PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.replace("\n", "\r"), PLAIN.replace("\n", "\r\n", 1),
-    "sep=;\n" + PLAIN.replace(",", ";"), QUOTED],
-    ids=["mark", "dos", "mac", "mixed", "sep", "quoted"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + PLAIN,
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\r"),
+        PLAIN.replace("\n", "\r\n", 1),
+        "sep=;\n" + PLAIN.replace(",", ";"),
+        QUOTED,
+    ],
+    ids=["mark", "dos", "mac", "mixed", "sep", "quoted"],
+)
 def test_marks_and_ends_of_lines_and_quotes_change_no_bar(tmp_path, text):
     """A byte-order mark, any ends of lines, Excel's `sep=` and quotes around each cell."""
     (tmp_path / "RB.csv").write_bytes(text.encode())
-    assert run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out").exit_code == 0
+    assert (
+        run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out").exit_code
+        == 0
+    )
     assert open_snapshot(tmp_path / "out" / "mine").bars["close"].tolist() == [4000.0, 4015.0]
 
 
@@ -214,20 +260,47 @@ def test_unknown_roots_come_with_a_file_of_terms_that_works_once_filled_in(tmp_p
     terms.write_text(template)
     again = ("import", *paths, "--name", "mine", "--dir", tmp_path / "out", "--specs", terms)
     assert "spec 1, multiplier: Input should be a valid number" in run(*again).stderr
-    figures = {"multiplier": 7, "tick": 1, "fee_mode": "lot", "fee_open": 1, "fee_close": 1, "margin_rate": 0.1}
-    terms.write_text(json.dumps({"specs": [{**spec, **figures} for spec in json.loads(template)["specs"]]}))
+    figures = {
+        "multiplier": 7,
+        "tick": 1,
+        "fee_mode": "lot",
+        "fee_open": 1,
+        "fee_close": 1,
+        "margin_rate": 0.1,
+    }
+    terms.write_text(
+        json.dumps({"specs": [{**spec, **figures} for spec in json.loads(template)["specs"]]})
+    )
     assert run(*again).exit_code == 0
     assert open_snapshot(tmp_path / "out" / "mine").specs["WW"].multiplier == 7
 
 
 def test_a_mapping_and_a_calendar_are_given_by_file(tmp_path):
     """Both are used, and recorded with their hashes; `--json` shows them."""
-    rows = [f"2024-01-0{day},{name},1,1,1,1,9" for day in (2, 3, 4) for name in ("RB2405", "RB2410")]
+    rows = [
+        f"2024-01-0{day},{name},1,1,1,1,9" for day in (2, 3, 4) for name in ("RB2405", "RB2410")
+    ]
     (tmp_path / "RB.csv").write_text("\n".join(["date,contract,open,high,low,close,volume", *rows]))
-    (tmp_path / "own.csv").write_text("date,root,contract\n" + "".join(f"2024-01-0{day},RB,RB2410\n" for day in (2, 3, 4)))
+    (tmp_path / "own.csv").write_text(
+        "date,root,contract\n" + "".join(f"2024-01-0{day},RB,RB2410\n" for day in (2, 3, 4))
+    )
     (tmp_path / "days.txt").write_text("2024-01-02\n2024-01-03\n2024-01-04\n")
-    answer = run("import", tmp_path / "RB.csv", "--name", "mine", "--dir", tmp_path / "out", "--json",
-                 "--mapping", tmp_path / "own.csv", "--calendar", tmp_path / "days.txt")
+    answer = run(
+        "import",
+        tmp_path / "RB.csv",
+        "--name",
+        "mine",
+        "--dir",
+        tmp_path / "out",
+        "--json",
+        "--mapping",
+        tmp_path / "own.csv",
+        "--calendar",
+        tmp_path / "days.txt",
+    )
     scope = json.loads(answer.stdout)["data_scope"]
-    assert [scope[use]["name"] for use in ("mapping_file", "calendar_file")] == ["own.csv", "days.txt"]
+    assert [scope[use]["name"] for use in ("mapping_file", "calendar_file")] == [
+        "own.csv",
+        "days.txt",
+    ]
     assert set(open_snapshot(tmp_path / "out" / "mine").mapping["contract"]) == {"RB2410"}

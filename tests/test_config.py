@@ -9,31 +9,71 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors, hedge_model_names
+from pairkit.config import (
+    GROUPS,
+    SETTINGS,
+    Setting,
+    StrategyConfig,
+    accepted,
+    describe_errors,
+    hedge_model_names,
+)
 
 NUMBERS = [setting for setting in SETTINGS.values() if setting.kind in ("int", "float")]
 # Written down by hand, not read from the declarations: default, lowest, highest.
 TABLE = {
-    "hedge_window": (60, 20, 500), "kalman_gamma": (1e-3, 1e-6, 1e-1), "z_window": (60, 10, 500), "entry_z": (2.0, 0.5, 5.0),
-    "exit_z": (0.5, 0.0, 3.0), "stop_z": (4.0, 1.0, 10.0), "max_loss": (0.05, 0.0, 1.0), "max_holding_days": (20, 1, 250),
-    "cooldown_days": (3, 0, 60), "max_invalid_days": (10, 0, 60), "fee_multiplier": (1.0, 0.0, 10.0),
-    "adf_window": (120, 40, 750), "adf_lags": (1, 0, 10), "adf_max_pvalue": (0.10, 0.001, 1.0),
-    "max_beta_jump": (0.10, 0.001, 5.0), "max_vol_ratio": (2.0, 0.5, 10.0), "vol_window": (20, 5, 250),
-    "vol_baseline_window": (120, 20, 750), "capital": (1e6, 1e4, 1e10), "vol_target": (0.10, 0.0, 1.0),
-    "max_leverage": (3.0, 0.1, 20.0), "max_participation": (0.10, 0.0, 1.0), "fixed_beta": (1.0, 0.01, 100.0),
+    "hedge_window": (60, 20, 500),
+    "kalman_gamma": (1e-3, 1e-6, 1e-1),
+    "z_window": (60, 10, 500),
+    "entry_z": (2.0, 0.5, 5.0),
+    "exit_z": (0.5, 0.0, 3.0),
+    "stop_z": (4.0, 1.0, 10.0),
+    "max_loss": (0.05, 0.0, 1.0),
+    "max_holding_days": (20, 1, 250),
+    "cooldown_days": (3, 0, 60),
+    "max_invalid_days": (10, 0, 60),
+    "fee_multiplier": (1.0, 0.0, 10.0),
+    "adf_window": (120, 40, 750),
+    "adf_lags": (1, 0, 10),
+    "adf_max_pvalue": (0.10, 0.001, 1.0),
+    "max_beta_jump": (0.10, 0.001, 5.0),
+    "max_vol_ratio": (2.0, 0.5, 10.0),
+    "vol_window": (20, 5, 250),
+    "vol_baseline_window": (120, 20, 750),
+    "capital": (1e6, 1e4, 1e10),
+    "vol_target": (0.10, 0.0, 1.0),
+    "max_leverage": (3.0, 0.1, 20.0),
+    "max_participation": (0.10, 0.0, 1.0),
+    "fixed_beta": (1.0, 0.01, 100.0),
     "min_volume_lots": (1e3, 1.0, 1e6),
-    "slippage_ticks": (1.0, 0.0, 20.0)}
+    "slippage_ticks": (1.0, 0.0, 20.0),
+}
 CHOICES = {
-    "price_transform": ("log", ("log", "level")), "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")),
+    "price_transform": ("log", ("log", "level")),
+    "hedge_model": ("ols", ("ols", "fixed", "kalman", "tls")),
     "fill": ("open", ("open", "close")),
     "adf_test": ("engle_granger", ("engle_granger", "adf_spread")),
-    "adf_null": ("mackinnon", ("mackinnon", "calibrated"))}
-SWITCHES = {"adf_gate", "beta_gate", "vol_gate", "whole_lots", "rearm", "one_sided_margin"}  # on by default
+    "adf_null": ("mackinnon", ("mackinnon", "calibrated")),
+}
+SWITCHES = {
+    "adf_gate",
+    "beta_gate",
+    "vol_gate",
+    "whole_lots",
+    "rearm",
+    "one_sided_margin",
+}  # on by default
 
 
 def around(name: str, value: float) -> dict[str, float]:
     """The field at `value`, and what else must give way so that the set does not contradict itself."""
-    wide = {"exit_z": 0.0, "entry_z": 0.5, "stop_z": 10.0, "vol_window": 5, "vol_baseline_window": 750}
+    wide = {
+        "exit_z": 0.0,
+        "entry_z": 0.5,
+        "stop_z": 10.0,
+        "vol_window": 5,
+        "vol_baseline_window": 750,
+    }
     if name == "exit_z":
         wide["entry_z"] = 5.0
     if name == "stop_z":
@@ -56,9 +96,13 @@ def refusal(**values: object) -> str:
 def test_the_settings_are_those_of_the_rules():
     """Names, defaults and bounds are the ones the project promises."""
     assert {s.name: (s.default, s.low, s.high) for s in NUMBERS} == TABLE
-    assert {s.name: (s.default, s.options) for s in SETTINGS.values() if s.kind == "choice"} == CHOICES
+    assert {
+        s.name: (s.default, s.options) for s in SETTINGS.values() if s.kind == "choice"
+    } == CHOICES
     assert {s.name: s.default for s in SETTINGS.values() if s.kind == "bool"} == {
-        **dict.fromkeys(SWITCHES, True), "liquidity_gate": False}
+        **dict.fromkeys(SWITCHES, True),
+        "liquidity_gate": False,
+    }
     assert list(SETTINGS) == list(StrategyConfig.model_fields)
 
 
@@ -78,22 +122,43 @@ def test_a_bound_is_accepted_and_the_next_number_beyond_it_is_not(setting):
 @pytest.mark.parametrize("wrong", ["nonsense", None, [1]], ids=repr)
 def test_a_value_of_the_wrong_kind_is_refused(setting, wrong):
     """Nothing is converted: the sentence names the field, what was found, and what is accepted."""
-    assert f"{setting.name} = {wrong!r}: accepted is {accepted(setting)}." in refusal(**{setting.name: wrong})
+    assert f"{setting.name} = {wrong!r}: accepted is {accepted(setting)}." in refusal(
+        **{setting.name: wrong}
+    )
 
 
-@pytest.mark.parametrize(("name", "wrong"), [
-    ("entry_z", True), ("entry_z", "2.0"), ("hedge_window", 60.0), ("hedge_window", True), ("hedge_window", "60"),
-    ("whole_lots", 1), ("whole_lots", "true"), ("entry_z", math.nan), ("capital", math.inf), ("stop_z", -math.inf), ("fill", 1)])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("entry_z", True),
+        ("entry_z", "2.0"),
+        ("hedge_window", 60.0),
+        ("hedge_window", True),
+        ("hedge_window", "60"),
+        ("whole_lots", 1),
+        ("whole_lots", "true"),
+        ("entry_z", math.nan),
+        ("capital", math.inf),
+        ("stop_z", -math.inf),
+        ("fill", 1),
+    ],
+)
 def test_a_lookalike_is_refused(name, wrong):
     """A flag is no number, a float no count, a text neither; NaN and infinity are no numbers."""
     assert f"{name} = {wrong!r}" in refusal(**{name: wrong})
 
 
-@pytest.mark.parametrize(("values", "numbers"), [
-    ({"exit_z": 2.0}, "exit_z=2, entry_z=2, stop_z=4"), ({"exit_z": 2.5}, "exit_z=2.5, entry_z=2, stop_z=4"),
-    ({"entry_z": 4.0}, "exit_z=0.5, entry_z=4, stop_z=4"), ({"stop_z": 1.5}, "exit_z=0.5, entry_z=2, stop_z=1.5"),
-    ({"vol_window": 120}, "vol_window=120, vol_baseline_window=120"),
-    ({"vol_window": 30, "vol_baseline_window": 20}, "vol_window=30, vol_baseline_window=20")])
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        ({"exit_z": 2.0}, "exit_z=2, entry_z=2, stop_z=4"),
+        ({"exit_z": 2.5}, "exit_z=2.5, entry_z=2, stop_z=4"),
+        ({"entry_z": 4.0}, "exit_z=0.5, entry_z=4, stop_z=4"),
+        ({"stop_z": 1.5}, "exit_z=0.5, entry_z=2, stop_z=1.5"),
+        ({"vol_window": 120}, "vol_window=120, vol_baseline_window=120"),
+        ({"vol_window": 30, "vol_baseline_window": 20}, "vol_window=30, vol_baseline_window=20"),
+    ],
+)
 def test_a_set_that_contradicts_itself_is_refused(values, numbers):
     """Thresholds out of order, equal ones too: the sentence states the order needed and the values found."""
     said = refusal(**values)
@@ -110,13 +175,20 @@ def test_an_unknown_name_is_refused_with_the_closest_one():
 def test_every_fault_is_told_at_once():
     """Two faults, two sentences."""
     said = refusal(entry_z=9.0, fill="mid")
-    assert said == ("entry_z = 9.0: accepted is a number from 0.5 to 5 sigma. "
-                    "fill = 'mid': accepted is one of open, close.")
+    assert said == (
+        "entry_z = 9.0: accepted is a number from 0.5 to 5 sigma. "
+        "fill = 'mid': accepted is one of open, close."
+    )
 
 
 def test_numpy_scalars_are_accepted_as_what_they_hold():
     """A grid made with numpy needs no conversion, and holds plain Python values afterwards."""
-    config = StrategyConfig(entry_z=np.float64(1.5), hedge_window=np.int64(40), rearm=np.bool_(False), stop_z=np.int64(5))
+    config = StrategyConfig(
+        entry_z=np.float64(1.5),
+        hedge_window=np.int64(40),
+        rearm=np.bool_(False),
+        stop_z=np.int64(5),
+    )
     plain = StrategyConfig(entry_z=1.5, hedge_window=40, rearm=False, stop_z=5.0)
     assert config == plain
     assert type(config.entry_z) is float
@@ -147,7 +219,9 @@ def test_replace_checks_the_whole_set():
 
 def test_a_config_survives_json():
     """What a manifest writes makes the same config again."""
-    config = StrategyConfig(kalman_gamma=1.0 / 3.0 * 1e-3, price_transform="level", whole_lots=False, capital=3e7)
+    config = StrategyConfig(
+        kalman_gamma=1.0 / 3.0 * 1e-3, price_transform="level", whole_lots=False, capital=3e7
+    )
     written = json.dumps(config.model_dump(mode="json"))
     assert StrategyConfig(**json.loads(written)) == config
     assert StrategyConfig.model_validate_json(written) == config

@@ -11,9 +11,29 @@ from tests.pairs import spec
 
 # Published contract rules: lot size in quote units, and smallest price step.
 KNOWN = {
-    "RB": (10, 1), "HC": (10, 1), "CU": (5, 10), "AL": (5, 5), "AU": (1000, 0.02), "AG": (15, 1), "I": (100, 0.5),
-    "J": (100, 0.5), "JM": (60, 0.5), "M": (10, 1), "RM": (10, 1), "Y": (10, 2), "P": (10, 2), "TA": (5, 2), "MA": (10, 1),
-    "SR": (10, 1), "CF": (5, 5), "RU": (10, 5), "SC": (1000, 0.1), "IF": (300, 0.2), "IC": (200, 0.2), "IH": (300, 0.2)}
+    "RB": (10, 1),
+    "HC": (10, 1),
+    "CU": (5, 10),
+    "AL": (5, 5),
+    "AU": (1000, 0.02),
+    "AG": (15, 1),
+    "I": (100, 0.5),
+    "J": (100, 0.5),
+    "JM": (60, 0.5),
+    "M": (10, 1),
+    "RM": (10, 1),
+    "Y": (10, 2),
+    "P": (10, 2),
+    "TA": (5, 2),
+    "MA": (10, 1),
+    "SR": (10, 1),
+    "CF": (5, 5),
+    "RU": (10, 5),
+    "SC": (1000, 0.1),
+    "IF": (300, 0.2),
+    "IC": (200, 0.2),
+    "IH": (300, 0.2),
+}
 
 
 @pytest.mark.parametrize("code", sorted(KNOWN))
@@ -40,14 +60,30 @@ def test_a_root_is_found_in_small_letters():
 
 def test_an_unknown_root_is_refused_with_the_known_ones():
     """The message lists the roots and says what to do."""
-    with pytest.raises(DataError, match=r"no bundled contract spec for 'XYZ'.*\bRB\b.*ContractSpec"):
+    with pytest.raises(
+        DataError, match=r"no bundled contract spec for 'XYZ'.*\bRB\b.*ContractSpec"
+    ):
         bundled_spec("XYZ")
 
 
-@pytest.mark.parametrize(("field", "wrong"), [
-    ("code", ""), ("multiplier", 0.0), ("multiplier", -10.0), ("tick", 0.0), ("fee_open", -1e-4), ("fee_close", -1.0),
-    ("margin_rate", -0.1), ("margin_rate", 1.5), ("price_limit", 0.0), ("fee_mode", "percent"), ("multiplier", float("nan")),
-    ("tick", float("inf")), ("leverage", 2.0)])
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("code", ""),
+        ("multiplier", 0.0),
+        ("multiplier", -10.0),
+        ("tick", 0.0),
+        ("fee_open", -1e-4),
+        ("fee_close", -1.0),
+        ("margin_rate", -0.1),
+        ("margin_rate", 1.5),
+        ("price_limit", 0.0),
+        ("fee_mode", "percent"),
+        ("multiplier", float("nan")),
+        ("tick", float("inf")),
+        ("leverage", 2.0),
+    ],
+)
 def test_a_spec_that_makes_no_sense_is_refused(field, wrong):
     """Out of bounds, not finite, or unknown: the fault names the field."""
     with pytest.raises(ValidationError) as caught:

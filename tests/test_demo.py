@@ -65,8 +65,13 @@ def test_the_demo_is_small_and_long():
 
 def test_faults_are_reported_where_they_were_planted(demo):
     """The findings name the roots with planted faults; of the clean ones they say no more than that prices jumped."""
-    kinds = {root: {finding.kind for finding in demo.findings if finding.root == root} for root in demo.roots}
-    assert {"missing_bar", "zero_settle", "ghost_bar", "wrong_contract", "no_trade"} <= kinds["TA"] & kinds["MA"]
+    kinds = {
+        root: {finding.kind for finding in demo.findings if finding.root == root}
+        for root in demo.roots
+    }
+    assert {"missing_bar", "zero_settle", "ghost_bar", "wrong_contract", "no_trade"} <= kinds[
+        "TA"
+    ] & kinds["MA"]
     assert kinds["HC"] == {"missing_bar", "no_trade"}
     for root in ("RB", "M", "RM", "Y", "P", "CU", "AU"):
         assert kinds[root] <= {"large_gap"}
@@ -107,7 +112,9 @@ def test_beta_follows_its_drift(runs):
 
 def test_every_gate_blocks_and_faults_hold_and_defer(runs):
     """Across the demo each gate blocks entries on its own, faults hold positions, and fills are deferred."""
-    blocked = pd.concat([run.frame.loc[run.frame["state"] == "BLOCKED", "reason"] for run in runs.values()])
+    blocked = pd.concat(
+        [run.frame.loc[run.frame["state"] == "BLOCKED", "reason"] for run in runs.values()]
+    )
     assert {"adf", "beta", "vol"} <= set(blocked)
     assert runs["TA", "MA"].metrics["hold_bars"] > 0
     assert runs["TA", "MA"].metrics["deferred_fills"] > 0

@@ -26,14 +26,38 @@ DOCS = PROJECT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *PROJECT.glob("*.md")])
 README = PROJECT / "README.md"
 TABLES = {
-    "Bars of a leg": columns.LEG_COLUMNS, "A run's bars": columns.RUN_COLUMNS, "A run's trades": columns.TRADE_COLUMNS,
-    "Metrics": columns.METRICS}
-RULES = ("1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8",
-         "6.1", "6.2", "6.3", "6.4", "6.5", "7.6", "7.7")
+    "Bars of a leg": columns.LEG_COLUMNS,
+    "A run's bars": columns.RUN_COLUMNS,
+    "A run's trades": columns.TRADE_COLUMNS,
+    "Metrics": columns.METRICS,
+}
+RULES = (
+    "1.1",
+    "1.2",
+    "1.3",
+    "1.4",
+    "1.5",
+    "2.1",
+    "2.2",
+    "2.3",
+    "2.4",
+    "2.5",
+    "2.6",
+    "2.7",
+    "2.8",
+    "6.1",
+    "6.2",
+    "6.3",
+    "6.4",
+    "6.5",
+    "7.6",
+    "7.7",
+)
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
     r"""(?:[Ff]inding|_marked|_Marked|_told|_taken_out)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
-    re.MULTILINE)
+    re.MULTILINE,
+)
 
 
 def text(name: str) -> str:
@@ -95,7 +119,9 @@ def test_every_state_and_reason_is_documented(words):
 def test_every_column_of_a_run_is_in_the_rules():
     """A number without a rule would mean nothing."""
     rules = text("semantics.md")
-    named = [c.name for table in TABLES.values() for c in table if table is not columns.TRADE_COLUMNS]
+    named = [
+        c.name for table in TABLES.values() for c in table if table is not columns.TRADE_COLUMNS
+    ]
     assert [name for name in named if not re.search(rf"\b{name}\b", rules)] == []
 
 
@@ -103,7 +129,11 @@ def test_every_column_of_a_run_is_in_the_rules():
 def test_the_rules_are_numbered():
     """The numbers that code and tests cite exist."""
     rules = text("semantics.md")
-    assert [number for number in RULES if not re.search(rf"^\*\*{re.escape(number)} ", rules, re.MULTILINE)] == []
+    assert [
+        number
+        for number in RULES
+        if not re.search(rf"^\*\*{re.escape(number)} ", rules, re.MULTILINE)
+    ] == []
     for step in ("Roll", "Fill", "Mark", "Decide", "Gates", "Size"):
         assert f"### 3 {step}\n" in rules
     assert all(f"## {number}. " in rules for number in (1, 2, 3, 4, 5, 6, 7))
@@ -111,8 +141,11 @@ def test_the_rules_are_numbered():
 
 def test_every_rule_of_the_tests_is_in_the_rules():
     """A test named test_2_4_... tests a rule 2.4 that is written down."""
-    numbers = {match for path in (PROJECT / "tests").glob("test_*.py")
-               for match in re.findall(r"def test_(\d_\d)_", path.read_text(encoding="utf-8"))}
+    numbers = {
+        match
+        for path in (PROJECT / "tests").glob("test_*.py")
+        for match in re.findall(r"def test_(\d_\d)_", path.read_text(encoding="utf-8"))
+    }
     assert len(numbers) > 3
     assert {number.replace("_", ".") for number in numbers} <= set(RULES)
 
@@ -124,7 +157,17 @@ def test_every_error_is_documented(name):
 
 
 @pytest.mark.parametrize(
-    "name", [TRADE_DATE, *columns.names(columns.BAR_COLUMNS), "up_limit", "down_limit", "root", "contract", "code"])
+    "name",
+    [
+        TRADE_DATE,
+        *columns.names(columns.BAR_COLUMNS),
+        "up_limit",
+        "down_limit",
+        "root",
+        "contract",
+        "code",
+    ],
+)
 def test_every_accepted_heading_is_documented(name):
     """In the page on importing, as the importer itself lists them."""
     assert spellings_of(name) in text("importing.md")
@@ -132,8 +175,10 @@ def test_every_accepted_heading_is_documented(name):
 
 def test_every_finding_is_documented():
     """Each kind that an import can report."""
-    importer = [PROJECT / "pairkit" / "data" / file
-                for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")]
+    importer = [
+        PROJECT / "pairkit" / "data" / file
+        for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")
+    ]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
     kinds = {kind for match in FINDING.finditer(code) for kind in match.groups() if kind}
     kinds |= {"no_settle", "no_open_interest"}  # named after the column that is absent
@@ -144,10 +189,25 @@ def test_every_finding_is_documented():
 def test_every_finding_of_a_download_is_documented():
     """Each kind that taking a market from a provider can report."""
     data = PROJECT / "pairkit" / "data"
-    files = [*(data / name for name in (
-        "provider/download.py", "provider/mapping_checks.py", "provider/plausibility.py", "terms/combine.py")), *(data / "tushare").glob("*.py")]
-    kinds = {kind for path in files for match in FINDING.finditer(path.read_text(encoding="utf-8"))
-             for kind in match.groups() if kind}
+    files = [
+        *(
+            data / name
+            for name in (
+                "provider/download.py",
+                "provider/mapping_checks.py",
+                "provider/plausibility.py",
+                "terms/combine.py",
+            )
+        ),
+        *(data / "tushare").glob("*.py"),
+    ]
+    kinds = {
+        kind
+        for path in files
+        for match in FINDING.finditer(path.read_text(encoding="utf-8"))
+        for kind in match.groups()
+        if kind
+    }
     assert len(kinds) > 15
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text("tushare.md")] == []
 
@@ -157,8 +217,13 @@ def test_every_command_and_option_is_documented(name):
     """A section for each command, with every option that it takes."""
     section = text("command-line.md").partition(f"## {name}\n")[2].partition("\n## ")[0]
     assert f"python -m pairkit {name}" in section
-    options = [option for parameter in COMMANDS[name].params if parameter.param_type_name == "option"
-               for option in parameter.opts if option != "--help"]
+    options = [
+        option
+        for parameter in COMMANDS[name].params
+        if parameter.param_type_name == "option"
+        for option in parameter.opts
+        if option != "--help"
+    ]
     assert [option for option in options if f"`{option}" not in section] == []
 
 
@@ -187,7 +252,9 @@ def test_every_module_that_a_page_names_exists():
     for page in PAGES:
         if page.name == "CHANGELOG.md":  # tells what was
             continue
-        named = re.findall(r"`((?:pairkit|tests|docs|pages)/[\w./-]*)`", page.read_text(encoding="utf-8"))
+        named = re.findall(
+            r"`((?:pairkit|tests|docs|pages)/[\w./-]*)`", page.read_text(encoding="utf-8")
+        )
         missing += [f"{page.name}: {path}" for path in named if not (PROJECT / path).exists()]
     assert missing == []
 
@@ -195,14 +262,22 @@ def test_every_module_that_a_page_names_exists():
 def test_decisions_are_numbered_and_weighed():
     """001, 002, ...: each states context, choice and cost."""
     decisions = sorted((DOCS / "decisions").glob("*.md"))
-    assert [path.name[:4] for path in decisions] == [f"{k:03d}-" for k in range(1, len(decisions) + 1)]
+    assert [path.name[:4] for path in decisions] == [
+        f"{k:03d}-" for k in range(1, len(decisions) + 1)
+    ]
     for path in decisions:
-        assert re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE) == ["Context", "Choice", "Cost"]
+        assert re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE) == [
+            "Context",
+            "Choice",
+            "Cost",
+        ]
 
 
 def test_the_changelog_leads_with_what_is_unreleased_or_the_version():
     """Keep a Changelog: the newest first, and the package's version listed once released."""
-    headings = re.findall(r"^## \[(.+?)\]", (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(
+        r"^## \[(.+?)\]", (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert headings[0] == "Unreleased" or headings[0] == pairkit.__version__
 
 
@@ -211,11 +286,19 @@ def test_the_readme_runs(tmp_path):
     """Its ```python blocks run in order, as one program, beside a copy of the bundled snapshot; warnings are errors."""
     if not README.exists():
         pytest.skip("there is no README yet")
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert blocks, "the README shows no Python"
     shutil.copytree(PROJECT / "snapshots" / "demo", tmp_path / "snapshots" / "demo")
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks), encoding="utf-8")
-    answer = subprocess.run([sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, check=False,
-                            env={**os.environ, "PYTHONPATH": str(PROJECT)})
+    answer = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
     assert answer.returncode == 0, answer.stderr

@@ -9,13 +9,19 @@ import pytest
 from pairkit import errors
 
 KINDS = {"ConfigError", "SnapshotError", "DataError", "SourceError", "RunError", "CancelledError"}
-DEFINED = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__}
+DEFINED = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+}
 
 
 def test_the_tree_is_one_base_and_six_kinds():
     """`except PairkitError` catches all that is raised on purpose; a narrower error belongs to exactly one of the kinds."""
     assert errors.PairkitError.__bases__ == (Exception,)
-    assert {cls.__name__ for cls in DEFINED.values() if errors.PairkitError in cls.__bases__} == KINDS
+    assert {
+        cls.__name__ for cls in DEFINED.values() if errors.PairkitError in cls.__bases__
+    } == KINDS
     for name in DEFINED.keys() - KINDS - {"PairkitError"}:
         assert sum(issubclass(DEFINED[name], DEFINED[kind]) for kind in KINDS) == 1, name
 

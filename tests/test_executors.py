@@ -28,8 +28,12 @@ def squares(offset: float, rows: np.ndarray) -> np.ndarray:
 def client():
     """A local cluster of two workers."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, \
-            distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
 
 
@@ -38,7 +42,9 @@ def test_results_lie_at_their_rows(workers):
     """Whatever the order of the work and the number of threads, each row's result is its own."""
     order = np.random.default_rng(1).permutation(1000)
     seen = []
-    results, done = done_in_slices(squares, 0.5, order, 2, executor=workers, progress=lambda *at: seen.append(at))
+    results, done = done_in_slices(
+        squares, 0.5, order, 2, executor=workers, progress=lambda *at: seen.append(at)
+    )
     assert done.all()
     assert np.array_equal(results, squares(0.5, np.arange(1000)))
     assert [at[0] for at in seen] == sorted({at[0] for at in seen})
@@ -47,6 +53,7 @@ def test_results_lie_at_their_rows(workers):
 
 def test_an_error_in_the_work_is_the_callers():
     """What a slice raises reaches the caller, and no thread is left behind."""
+
     def broken(shared, rows):
         raise ValueError(f"{len(rows)} rows")
 
@@ -64,7 +71,9 @@ def test_nothing_to_do_is_done():
 @pytest.mark.parametrize("given", ["threads", 0, -1, True, 2.5, object()])
 def test_what_is_no_executor_is_refused(given):
     """The message says what is accepted."""
-    with pytest.raises(ConfigError, match=r"number of threads from 1, or a dask\.distributed\.Client"):
+    with pytest.raises(
+        ConfigError, match=r"number of threads from 1, or a dask\.distributed\.Client"
+    ):
         executor_of(given)
 
 
@@ -79,16 +88,23 @@ def test_the_default_is_every_core_that_this_process_may_use():
 def test_a_cluster_gives_the_same_bits(client):
     """A sweep and a scan on two workers are those of this process, to the bit."""
     pair, base = draw_pair(3, 300), draw_config(3, stop_z=4.0)
-    pd.testing.assert_frame_equal(sweep(pair, base, SPACE, executor=client), sweep(pair, base, SPACE), check_exact=True)
+    pd.testing.assert_frame_equal(
+        sweep(pair, base, SPACE, executor=client), sweep(pair, base, SPACE), check_exact=True
+    )
     pairs = [draw_pair(seed, 300) for seed in range(4)]
-    here, there = (scan(pairs, transform="level", least_bars=60, executor=executor) for executor in (None, client))
+    here, there = (
+        scan(pairs, transform="level", least_bars=60, executor=executor)
+        for executor in (None, client)
+    )
     pd.testing.assert_frame_equal(here, there, check_exact=True)
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_loses_nothing(client, monkeypatch):
     """One of two workers is killed while slices are under way: the table is whole and the same, to the bit."""
-    monkeypatch.setattr(executors.Cluster, "slice_seconds", 0.0)  # one row a slice: most are still to come
+    monkeypatch.setattr(
+        executors.Cluster, "slice_seconds", 0.0
+    )  # one row a slice: most are still to come
     pair, base = draw_pair(4, 300), draw_config(4, stop_z=4.0)
     processes = list(client.run(os.getpid).values())
     killed = []

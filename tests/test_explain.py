@@ -21,7 +21,16 @@ TRACED_IN_FULL = (3, 8)  # a trace builds six tables, which takes a while on eve
 
 @cache
 def run_of(seed: int) -> BacktestRun:
-    unbound = {"max_participation": 0.0, "one_sided_margin": False, "max_leverage": 20.0, "vol_target": 0.0} if seed % 2 else {}
+    unbound = (
+        {
+            "max_participation": 0.0,
+            "one_sided_margin": False,
+            "max_leverage": 20.0,
+            "vol_target": 0.0,
+        }
+        if seed % 2
+        else {}
+    )
     return run_backtest(draw_pair(seed), draw_config(seed, **unbound))
 
 
@@ -82,8 +91,14 @@ def test_every_trace_has_its_parts_and_one_rule_fires(seed):
     for t, date in enumerate(run.pair.trade_date):
         trace = run.explain(date)
         assert [title for title, _ in trace.sections] == TITLES
-        assert (trace.date, trace.state, trace.reason) == (date, run.frame["state"].iloc[t], run.frame["reason"].iloc[t])
-        assert trace.sentence.startswith(f"{date:%Y-%m-%d}: {trace.state} ({trace.reason}). {STATES[trace.state]}")
+        assert (trace.date, trace.state, trace.reason) == (
+            date,
+            run.frame["state"].iloc[t],
+            run.frame["reason"].iloc[t],
+        )
+        assert trace.sentence.startswith(
+            f"{date:%Y-%m-%d}: {trace.state} ({trace.reason}). {STATES[trace.state]}"
+        )
         verdicts = list(trace.section("Rules")["verdict"])
         fired = verdicts.index("fires")
         assert verdicts == ["no"] * fired + ["fires"] + ["not reached"] * (len(RULES) - fired - 1)
@@ -95,8 +110,11 @@ def test_a_blocked_bar_names_the_number_and_the_bound_of_the_gate(gate):
     found = 0
     for run, t in bars_in("BLOCKED", **{f"gate_{gate}": "shut"}):
         trace, bar, config = trace_of(run, t), run.frame.iloc[t], run.config
-        number, bound = {"adf": (bar.adf_pvalue, config.adf_max_pvalue), "beta": (bar.beta_jump, config.max_beta_jump),
-                         "vol": (bar.vol_ratio, config.max_vol_ratio)}[gate]
+        number, bound = {
+            "adf": (bar.adf_pvalue, config.adf_max_pvalue),
+            "beta": (bar.beta_jump, config.max_beta_jump),
+            "vol": (bar.vol_ratio, config.max_vol_ratio),
+        }[gate]
         compared = f"{number:,.6g} <= {bound:g}" if np.isfinite(number) else f"n/a <= {bound:g}"
         line = row(trace.section("Gates"), gate)
         assert compared in trace.sentence
@@ -130,8 +148,14 @@ def test_an_entering_bar_names_the_order_and_the_next_bar_its_fill():
             assert order["order"] == ("buy" if trade[f"lots_{leg}"] > 0 else "sell")
             assert order["lots"] == f"{abs(trade[f'lots_{leg}']):g}"
             assert order["fills at"] == f"next {run.config.fill}"
-            assert row(trace.section("Next bar"), f"fill {code}")["value"] == f"{trade[f'entry_price_{leg}']:,g}"
-        assert row(trace.section("Next bar"), "costs")["value"] == f"{run.frame['cost'].iloc[t + 1]:,.2f} CNY"
+            assert (
+                row(trace.section("Next bar"), f"fill {code}")["value"]
+                == f"{trade[f'entry_price_{leg}']:,g}"
+            )
+        assert (
+            row(trace.section("Next bar"), "costs")["value"]
+            == f"{run.frame['cost'].iloc[t + 1]:,.2f} CNY"
+        )
         found += 1
     assert found >= 10
 
@@ -142,7 +166,10 @@ def test_an_exiting_bar_orders_the_reverse_of_what_is_held():
     for run, t in bars_in("EXITING"):
         order, bar = trace_of(run, t).section("Order"), run.frame.iloc[t]
         for code, held in (("Y", bar.lots_y), ("X", bar.lots_x)):
-            assert (row(order, code)["order"], row(order, code)["lots"]) == ("sell" if held > 0 else "buy", f"{abs(held):g}")
+            assert (row(order, code)["order"], row(order, code)["lots"]) == (
+                "sell" if held > 0 else "buy",
+                f"{abs(held):g}",
+            )
         found += 1
     assert found >= 10
 
@@ -167,11 +194,19 @@ def test_a_deferred_fill_names_the_leg_and_what_kept_it():
                     highest = highest if leg.up_limit[n] > 0.0 else np.nan
                 if run.config.price_transform == "log" or leg.down_limit[n] == 0.0:
                     lowest = lowest if leg.down_limit[n] > 0.0 else np.nan
-                missing = not (np.isfinite(price) and np.isfinite(leg.close[n])) or price == 0.0 or leg.close[n] == 0.0
+                missing = (
+                    not (np.isfinite(price) and np.isfinite(leg.close[n]))
+                    or price == 0.0
+                    or leg.close[n] == 0.0
+                )
                 idle = not missing and not leg.volume[n] > 0
                 buys = row(trace.section("Order"), code)["order"] == "buy"
                 locked = not (missing or idle) and (price >= highest if buys else price <= lowest)
-                for obstacle, words in ((missing, "has no price"), (idle, "did not trade"), (locked, "is at its limit")):
+                for obstacle, words in (
+                    (missing, "has no price"),
+                    (idle, "did not trade"),
+                    (locked, "is at its limit"),
+                ):
                     assert (f"{code} {words}" in said) == obstacle
                     found |= {words} if obstacle else set()
     assert found == {"has no price", "did not trade", "is at its limit"}
@@ -180,14 +215,21 @@ def test_a_deferred_fill_names_the_leg_and_what_kept_it():
 def test_the_last_bar_has_no_next_one():
     """And says so."""
     run = run_of(3)
-    assert "this is the last" in row(trace_of(run, len(run.pair) - 1).section("Next bar"), "next bar")["value"]
+    assert (
+        "this is the last"
+        in row(trace_of(run, len(run.pair) - 1).section("Next bar"), "next bar")["value"]
+    )
 
 
 def test_a_date_may_be_given_as_text_or_date():
     """All mean the same bar."""
     run = run_of(3)
     day = run.pair.trade_date[60]
-    assert run.explain(f"{day:%Y-%m-%d}").sentence == run.explain(day.date()).sentence == run.explain(day).sentence
+    assert (
+        run.explain(f"{day:%Y-%m-%d}").sentence
+        == run.explain(day.date()).sentence
+        == run.explain(day).sentence
+    )
 
 
 def test_a_trace_prints_as_text():
@@ -205,8 +247,10 @@ def test_an_unknown_date_is_refused_with_its_neighbours():
     missing = dates[gap] + pd.Timedelta(days=1)
     with pytest.raises(RunError) as caught:
         run.explain(missing)
-    assert str(caught.value) == (f"the run has no bar on {missing:%Y-%m-%d}; near it are "
-                                 f"{dates[gap]:%Y-%m-%d}, {dates[gap + 1]:%Y-%m-%d}.")
+    assert str(caught.value) == (
+        f"the run has no bar on {missing:%Y-%m-%d}; near it are "
+        f"{dates[gap]:%Y-%m-%d}, {dates[gap + 1]:%Y-%m-%d}."
+    )
     with pytest.raises(RunError, match=f"near it are {dates[-1]:%Y-%m-%d}"):
         run.explain("2099-01-01")
     with pytest.raises(RunError, match=f"near it are {dates[0]:%Y-%m-%d}"):
@@ -216,5 +260,7 @@ def test_an_unknown_date_is_refused_with_its_neighbours():
 def test_what_is_no_date_is_refused():
     """With an example of one that is."""
     run = run_of(3)
-    with pytest.raises(RunError, match=r"'soon' is not a date; write the day as .* last bar is \d{4}-\d\d-\d\d"):
+    with pytest.raises(
+        RunError, match=r"'soon' is not a date; write the day as .* last bar is \d{4}-\d\d-\d\d"
+    ):
         run.explain("soon")

@@ -21,10 +21,32 @@ from tests.pairs import build_pair, leg_frame, pair_of
 from tests.test_cli import PROJECT
 from tests.twin import twin_run
 
-SHORT = StrategyConfig(hedge_window=20, z_window=15, adf_window=40, adf_lags=0, vol_window=5, vol_baseline_window=20, entry_z=1.2,
-                       exit_z=0.3, adf_gate=False, beta_gate=False, vol_gate=False)
-COLUMNS = ["open", "high", "low", "close", "settle", "volume", "open_interest", "pre_close", "roll_open", "up_limit",
-           "down_limit"]
+SHORT = StrategyConfig(
+    hedge_window=20,
+    z_window=15,
+    adf_window=40,
+    adf_lags=0,
+    vol_window=5,
+    vol_baseline_window=20,
+    entry_z=1.2,
+    exit_z=0.3,
+    adf_gate=False,
+    beta_gate=False,
+    vol_gate=False,
+)
+COLUMNS = [
+    "open",
+    "high",
+    "low",
+    "close",
+    "settle",
+    "volume",
+    "open_interest",
+    "pre_close",
+    "roll_open",
+    "up_limit",
+    "down_limit",
+]
 
 
 def clean(seed: int = 4, bars: int = 260, roll_every: int = 0):
@@ -35,14 +57,21 @@ def clean(seed: int = 4, bars: int = 260, roll_every: int = 0):
 def test_the_next_bar_knows_the_close_before_the_gap():
     """By hand: closes 10, 20, 40; without the second bar the third's previous close is 10, after a spike of it the spike."""
     pair = pair_of(leg_frame([10.0, 20.0, 40.0]), leg_frame([5.0, 6.0, 7.0]))
-    drawn = replace(draw_glitches(3, 0, 0), chance=np.array([1.0, 0.0, 1.0]), leg=np.zeros(3, int), factor=np.full(3, 1.1))
+    drawn = replace(
+        draw_glitches(3, 0, 0),
+        chance=np.array([1.0, 0.0, 1.0]),
+        leg=np.zeros(3, int),
+        factor=np.full(3, 1.1),
+    )
     gone, _ = spoil(pair, drawn, ("late_leg",), 0.1)
     assert np.isnan([getattr(gone.y, name)[1] for name in COLUMNS]).all()
     assert (gone.y.pre_close[2], gone.x.close[1], gone.x.pre_close[2]) == (10.0, 6.0, 6.0)
     both, _ = spoil(pair, drawn, ("missing_bar",), 0.1)
     assert (both.y.pre_close[2], both.x.pre_close[2]) == (10.0, 5.0)
     spiked, _ = spoil(pair, drawn, ("spike",), 0.1)
-    assert (spiked.y.close[1], spiked.y.high[1], spiked.y.pre_close[2]) == pytest.approx((22.0, 22.0, 22.0))
+    assert (spiked.y.close[1], spiked.y.high[1], spiked.y.pre_close[2]) == pytest.approx(
+        (22.0, 22.0, 22.0)
+    )
     zero, _ = spoil(pair, drawn, ("zero_settle",), 0.1)
     assert (zero.y.settle[1], zero.y.close[1]) == (0.0, 20.0)
 
@@ -64,24 +93,39 @@ def test_spoiled_bars_are_labelled_and_the_given_pair_is_untouched():
     """Simulated, of no snapshot, with a finding that counts the glitches; not a bit of the pair that was given has moved."""
     pair = open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC")
     real = replace(pair, provenance=replace(pair.provenance, simulated=False))
-    before = {(leg, name): getattr(getattr(real, leg), name).copy() for leg in ("y", "x") for name in COLUMNS}
+    before = {
+        (leg, name): getattr(getattr(real, leg), name).copy()
+        for leg in ("y", "x")
+        for name in COLUMNS
+    }
     spoiled = inject_glitches(real, 0.02, seed=1)
     assert spoiled.provenance.simulated
     assert spoiled.provenance.snapshot_id is None
     told = spoiled.findings[-1]
-    changed = [not np.array_equal(real.frame.iloc[row], spoiled.frame.iloc[row], equal_nan=False)
-               and not real.frame.iloc[row].equals(spoiled.frame.iloc[row]) for row in range(len(real))]
+    changed = [
+        not np.array_equal(real.frame.iloc[row], spoiled.frame.iloc[row], equal_nan=False)
+        and not real.frame.iloc[row].equals(spoiled.frame.iloc[row])
+        for row in range(len(real))
+    ]
     assert told.kind == "injected_glitches"
-    assert told.count <= sum(changed) <= 2 * told.count  # the bar itself, and the next one's previous close
+    assert (
+        told.count <= sum(changed) <= 2 * told.count
+    )  # the bar itself, and the next one's previous close
     assert real.findings == pair.findings
-    assert all(np.array_equal(getattr(getattr(real, leg), name), kept, equal_nan=True) for (leg, name), kept in before.items())
+    assert all(
+        np.array_equal(getattr(getattr(real, leg), name), kept, equal_nan=True)
+        for (leg, name), kept in before.items()
+    )
 
 
 def test_a_higher_rate_adds_glitches_to_those_of_a_lower_one():
     """Each bar that is spoiled at 2 % is spoiled in the same way at 5 %."""
     pair, drawn = clean(), draw_glitches(260, 0, 0)
     few, many = (spoil(pair, drawn, ("zero_settle",), rate)[0] for rate in (0.02, 0.05))
-    hit = [{(leg, t) for leg in ("y", "x") for t in np.flatnonzero(getattr(some, leg).settle == 0.0)} for some in (few, many)]
+    hit = [
+        {(leg, t) for leg in ("y", "x") for t in np.flatnonzero(getattr(some, leg).settle == 0.0)}
+        for some in (few, many)
+    ]
     assert hit[0] < hit[1]
 
 
@@ -90,11 +134,15 @@ def test_a_higher_rate_adds_glitches_to_those_of_a_lower_one():
 def test_both_variants_are_those_of_the_twin(seed):
     """Hold is the run of the config; forced flat the plain twin's with an exit at the first invalid bar: trades, costs, net."""
     pair = clean(seed, roll_every=40)
-    row = glitch_stress(pair, SHORT, rates=[0.06], kinds=["late_leg"], draws=2, seed=seed, executor=1).runs.iloc[1]
+    row = glitch_stress(
+        pair, SHORT, rates=[0.06], kinds=["late_leg"], draws=2, seed=seed, executor=1
+    ).runs.iloc[1]
     spoiled, injected = spoil(pair, draw_glitches(len(pair), seed, 1), ("late_leg",), 0.06)
     assert row["injected"] == injected
     held = run_backtest(spoiled, SHORT)
-    flat = twin_run(spoiled, SHORT.model_copy(update={"max_invalid_days": 0.5}))  # what no config may hold
+    flat = twin_run(
+        spoiled, SHORT.model_copy(update={"max_invalid_days": 0.5})
+    )  # what no config may hold
     for name, trades, costs, equity in (
         ("hold", held.metrics["trades"], held.metrics["costs"], held.frame["equity"].iloc[-1]),
         ("flat", flat.metrics["trades"], flat.metrics["costs"], flat.frame["equity"].iloc[-1]),
@@ -116,7 +164,10 @@ def test_a_zero_settle_changes_nothing_at_all():
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads():
     """One thread or three: the same table; another seed: another."""
     pair = clean()
-    one, three = (glitch_stress(pair, SHORT, rates=[0.02, 0.05], draws=4, seed=5, executor=threads) for threads in (1, 3))
+    one, three = (
+        glitch_stress(pair, SHORT, rates=[0.02, 0.05], draws=4, seed=5, executor=threads)
+        for threads in (1, 3)
+    )
     pd.testing.assert_frame_equal(one.runs, three.runs, check_exact=True)
     other = glitch_stress(pair, SHORT, rates=[0.02, 0.05], draws=4, seed=6)
     assert not one.runs["injected"].equals(other.runs["injected"])
@@ -131,8 +182,15 @@ def test_forced_flat_breaks_up_trades_on_the_true_pair():
     assert "Hold leaves" in found.result().sentence
 
 
-@pytest.mark.parametrize(("saved", "verdict"), [([10.0, 12.0, 11.0], "passed"), ([-10.0, -12.0, -11.0], "failed"),
-                                                ([30.0, -40.0, 20.0], "noted"), ([0.0, 0.0, 0.0], "noted")])
+@pytest.mark.parametrize(
+    ("saved", "verdict"),
+    [
+        ([10.0, 12.0, 11.0], "passed"),
+        ([-10.0, -12.0, -11.0], "failed"),
+        ([30.0, -40.0, 20.0], "noted"),
+        ([0.0, 0.0, 0.0], "noted"),
+    ],
+)
 def test_the_verdict_follows_the_money(saved, verdict):
     """Beyond two standard errors it is passed or failed by its sign, else noted; by hand on three draws."""
     found = glitch_stress(clean(), SHORT, rates=[0.05], kinds=["spike"], draws=3, executor=1)
@@ -144,8 +202,19 @@ def test_the_verdict_follows_the_money(saved, verdict):
     assert ("cannot tell" in result.sentence) == (verdict == "noted")
 
 
-@pytest.mark.parametrize("wrong", [{"rates": []}, {"rates": [0.0]}, {"rates": [0.6]}, {"rates": [0.1, 0.1]}, {"kinds": []},
-                                   {"kinds": ["gremlin"]}, {"kinds": ["spike", "spike"]}, {"draws": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rates": []},
+        {"rates": [0.0]},
+        {"rates": [0.6]},
+        {"rates": [0.1, 0.1]},
+        {"kinds": []},
+        {"kinds": ["gremlin"]},
+        {"kinds": ["spike", "spike"]},
+        {"draws": 1},
+    ],
+)
 def test_settings_that_cannot_be_are_refused(wrong):
     """ConfigError before anything is run."""
     with pytest.raises(ConfigError, match=next(iter(wrong)).removesuffix("s")):
@@ -155,7 +224,14 @@ def test_settings_that_cannot_be_are_refused(wrong):
 def test_it_tells_its_progress_and_can_be_stopped():
     """Progress ends at all runs; a stop raises CancelledError."""
     told = []
-    glitch_stress(clean(), SHORT, rates=[0.05], draws=2, progress=lambda done, total: told.append((done, total)), executor=1)
+    glitch_stress(
+        clean(),
+        SHORT,
+        rates=[0.05],
+        draws=2,
+        progress=lambda done, total: told.append((done, total)),
+        executor=1,
+    )
     assert told[-1] == (10, 10)
     with pytest.raises(CancelledError, match="of 500 runs"):
         glitch_stress(clean(), SHORT, draws=20, cancelled=lambda: True, executor=1)

@@ -71,7 +71,10 @@ def test_6_4_the_trades_add_up_to_the_equity(drawn):
     pair, config = drawn
     run = run_backtest(pair, config)
     scale = config.capital + run.frame["pnl"].abs().sum()
-    assert abs(run.trades["net"].sum() - (run.frame["equity"].iloc[-1] - config.capital)) <= 1e-12 * scale
+    assert (
+        abs(run.trades["net"].sum() - (run.frame["equity"].iloc[-1] - config.capital))
+        <= 1e-12 * scale
+    )
     assert abs(run.trades["costs"].sum() - run.frame["cost"].sum()) <= 1e-12 * scale
     assert (run.trades["worst_mark"] <= run.trades["best_mark"]).all()
 
@@ -83,8 +86,14 @@ def test_6_4_position_is_the_sign_of_the_lots_of_y(drawn):
     frame = run_backtest(*drawn).frame
     assert (np.sign(frame["lots_y"]) == frame["position"]).all()
     assert (frame["lots_y"].eq(0) == frame["lots_x"].eq(0)).all()
-    assert frame.loc[frame["state"].isin(["FLAT", "BLOCKED", "COOLDOWN", "ENTERING"]), "position"].eq(0).all()
-    assert frame.loc[frame["state"].isin(["LONG", "SHORT", "HOLD", "EXITING"]), "position"].ne(0).all()
+    assert (
+        frame.loc[frame["state"].isin(["FLAT", "BLOCKED", "COOLDOWN", "ENTERING"]), "position"]
+        .eq(0)
+        .all()
+    )
+    assert (
+        frame.loc[frame["state"].isin(["LONG", "SHORT", "HOLD", "EXITING"]), "position"].ne(0).all()
+    )
 
 
 @many
@@ -104,13 +113,17 @@ def test_6_5_a_run_does_not_touch_its_input(drawn):
     pair, config = drawn
     before = pair.frame.copy(deep=True)
     run_backtest(pair, config)
-    pd.testing.assert_frame_equal(pair[:len(pair)].frame, before, check_exact=True)
+    pd.testing.assert_frame_equal(pair[: len(pair)].frame, before, check_exact=True)
 
 
 def digest(seed: int) -> str:
     """A hash of everything a run hands out."""
     run = run_backtest(draw_pair(seed), draw_config(seed))
-    text = run.frame.to_csv(float_format="%a") + run.trades.to_csv(float_format="%a") + repr(run.metrics)
+    text = (
+        run.frame.to_csv(float_format="%a")
+        + run.trades.to_csv(float_format="%a")
+        + repr(run.metrics)
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -119,8 +132,16 @@ def test_6_5_the_same_input_gives_the_same_bytes_in_another_process():
     seeds = range(4)
     code = f"from tests.test_identities import digest; print(*map(digest, {list(seeds)}))"
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "77",
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        },
+    )
     assert answer.stdout.split() == [digest(seed) for seed in seeds]
 
 
@@ -139,20 +160,40 @@ def test_what_is_done_to_a_table_stays_without_effect_on_the_run():
     assert run_manifest(run).content == sealed
     for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
         assert run_manifest(other).content == sealed
-        arrays = [*other.indicators, *other.ledger, *other.gates, *other.adjusted.market, other.pair.y.close, other.pair.x.leave]
+        arrays = [
+            *other.indicators,
+            *other.ledger,
+            *other.gates,
+            *other.adjusted.market,
+            other.pair.y.close,
+            other.pair.x.leave,
+        ]
         assert not any(array.flags.writeable for array in arrays)
-    assert dict(run.metrics) == json.loads(json.dumps(run.metrics)) or math.isnan(sum(run.metrics.values()))
+    assert dict(run.metrics) == json.loads(json.dumps(run.metrics)) or math.isnan(
+        sum(run.metrics.values())
+    )
 
 
 def test_the_engine_runs_where_nothing_is_compiled():
     """Under NUMBA_DISABLE_JIT, as debuggers and coverage need it, a run and a sweep give the compiled numbers."""
-    code = ("from pairkit.research.sweeps.sweep import sweep; from pairkit.run import run_backtest; "
-            "from tests.pairs import draw_config, draw_pair; pair, config = draw_pair(3, 150), draw_config(3); "
-            "print(repr(dict(run_backtest(pair, config).metrics))); "
-            "swept = sweep(pair, config, {'max_holding_days': [3, 9]}, executor=1); "
-            "print(swept[['total_return', 'trades']].to_numpy().tolist())")
+    code = (
+        "from pairkit.research.sweeps.sweep import sweep; from pairkit.run import run_backtest; "
+        "from tests.pairs import draw_config, draw_pair; pair, config = draw_pair(3, 150), draw_config(3); "
+        "print(repr(dict(run_backtest(pair, config).metrics))); "
+        "swept = sweep(pair, config, {'max_holding_days': [3, 9]}, executor=1); "
+        "print(swept[['total_return', 'trades']].to_numpy().tolist())"
+    )
     root = Path(__file__).resolve().parents[1]
-    said = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root,
-                           env={**os.environ, "NUMBA_DISABLE_JIT": flag}).stdout for flag in ("0", "1")]
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=root,
+            env={**os.environ, "NUMBA_DISABLE_JIT": flag},
+        ).stdout
+        for flag in ("0", "1")
+    ]
     assert said[0] == said[1]
     assert "'trades': " in said[0]

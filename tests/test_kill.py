@@ -52,7 +52,9 @@ class Writer:
 
     def __init__(self, parent: Path, name: str) -> None:
         command = [sys.executable, "-c", WRITER, str(parent), name]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
         self.announced: list[str] = []
 
     def start(self) -> int:
@@ -102,7 +104,9 @@ def test_hundreds_of_kills_at_random_instants_tear_nothing(tmp_path, writers):
             time.sleep(rng.uniform(0, 0.025))
             os.kill(pid, signal.SIGKILL)
             writer.await_death()
-    published = {path.name: path for path in tmp_path.iterdir() if not path.name.startswith(seal.TMP_PREFIX)}
+    published = {
+        path.name: path for path in tmp_path.iterdir() if not path.name.startswith(seal.TMP_PREFIX)
+    }
     torn = [name for name, path in published.items() if content_of(path) != CONTENT]
     leftovers = list(tmp_path.glob(f"{seal.TMP_PREFIX}*"))
     assert torn == [], f"seed {SEED}"
@@ -129,7 +133,9 @@ def test_a_killed_snapshot_writer_leaves_snapshots_that_open(tmp_path):
     """A writer of whole snapshots, killed in the middle of its work: each one with a name opens under its own hash."""
     rng = random.Random(SEED)
     for attempt in range(2):
-        writer = subprocess.Popen([sys.executable, "-c", SEALER, str(tmp_path / str(attempt))], stdout=subprocess.PIPE)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", SEALER, str(tmp_path / str(attempt))], stdout=subprocess.PIPE
+        )
         writer.stdout.readline()
         time.sleep(rng.uniform(0.1, 0.3))
         writer.send_signal(signal.SIGKILL)
@@ -148,7 +154,12 @@ class Calls:
     def __init__(self, monkeypatch, fails: int | None = None, error: int = errno.ENOSPC) -> None:
         self.made: list[tuple[str, str]] = []
         self.fails, self.error = fails, error
-        real_write, real_fsync, real_rename, real_mkdir = seal._write_all, os.fsync, Path.rename, Path.mkdir
+        real_write, real_fsync, real_rename, real_mkdir = (
+            seal._write_all,
+            os.fsync,
+            Path.rename,
+            Path.mkdir,
+        )
 
         def write(file, raw):
             self.note("write", Path(file.name).name)
@@ -179,8 +190,16 @@ class Calls:
 
 
 SMALL = {"a.bin": b"a" * 1000, "b.bin": b"b" * 2000}
-ORDER = [("mkdir", ".tmp-"), ("write", "a.bin"), ("fsync", "a.bin"), ("write", "b.bin"), ("fsync", "b.bin"), ("fsync", ".tmp-"),
-         ("rename", "x"), ("fsync", "parent")]
+ORDER = [
+    ("mkdir", ".tmp-"),
+    ("write", "a.bin"),
+    ("fsync", "a.bin"),
+    ("write", "b.bin"),
+    ("fsync", "b.bin"),
+    ("fsync", ".tmp-"),
+    ("rename", "x"),
+    ("fsync", "parent"),
+]
 
 
 def test_bytes_are_durable_before_their_name_is(tmp_path, monkeypatch):
@@ -190,7 +209,9 @@ def test_bytes_are_durable_before_their_name_is(tmp_path, monkeypatch):
     assert calls.made == ORDER
 
 
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS], ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    "error", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS], ids=errno.errorcode.get
+)
 @pytest.mark.parametrize("step", range(len(ORDER) - 1), ids=lambda step: "-".join(ORDER[step]))
 def test_a_disk_that_fails_at_any_step_publishes_nothing(tmp_path, monkeypatch, step, error):
     """Before the rename: no target, no leftovers, and the disk's own words; a second try on a sound disk succeeds."""
@@ -216,12 +237,16 @@ def test_a_disk_that_fails_after_the_rename_says_what_is_there(tmp_path, monkeyp
 
 def test_a_write_that_takes_only_a_part_is_no_success(tmp_path):
     """A file system that is really full (a quota of the process) refuses in our words and leaves nothing behind."""
-    code = (f"import resource, signal, sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
-            "from pairkit.audit.seal import publish\nfrom pairkit.errors import SnapshotError\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-            f"try: publish({str(tmp_path / 'x')!r}, {{'a.bin': b'a' * 40_000, 'b.bin': b'b' * 90_000}})\n"
-            "except SnapshotError as error: print(error)\n")
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        f"import resource, signal, sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from pairkit.audit.seal import publish\nfrom pairkit.errors import SnapshotError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        f"try: publish({str(tmp_path / 'x')!r}, {{'a.bin': b'a' * 40_000, 'b.bin': b'b' * 90_000}})\n"
+        "except SnapshotError as error: print(error)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert "File too large" in answer.stdout
     assert not list(tmp_path.iterdir())
 

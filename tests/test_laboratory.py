@@ -17,8 +17,11 @@ from pairkit.research.check_spec import Case, Experiment, Option
 from pairkit.research.registry import EXPERIMENTS, examine, examine_and_keep
 from tests.pairs import build_pair
 
-OPTIONS = (Option("draws", 300, "How many.", 10, 1000, 10), Option("share", 0.5, "Of what.", 0, 1, 0.1),
-           Option("method", "shift", "Which.", choices=("shift", "shuffle")))
+OPTIONS = (
+    Option("draws", 300, "How many.", 10, 1000, 10),
+    Option("share", 0.5, "Of what.", 0, 1, 0.1),
+    Option("method", "shift", "Which.", choices=("shift", "shuffle")),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,15 @@ def fake(check: str = "placebo", **changes) -> Experiment:
             progress(1, 2)
         return Found(dict(settings), check)
 
-    return Experiment(check, check.title(), "It asks.", "No answer.", "answers", changes.get("options", OPTIONS), ask)
+    return Experiment(
+        check,
+        check.title(),
+        "It asks.",
+        "No answer.",
+        "answers",
+        changes.get("options", OPTIONS),
+        ask,
+    )
 
 
 @pytest.fixture
@@ -64,8 +75,11 @@ def test_every_check_is_offered_in_the_order_of_the_checks():
         assert one.alarm.endswith(".")
 
 
-@pytest.mark.parametrize("option", [option for one in EXPERIMENTS.values() for option in one.options],
-                         ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option",
+    [option for one in EXPERIMENTS.values() for option in one.options],
+    ids=lambda option: option.name,
+)
 def test_every_default_is_accepted(option):
     """Each option takes its own default, as a value and as text, and keeps its kind."""
     assert option.read(option.default) == option.default
@@ -76,16 +90,29 @@ def test_every_default_is_accepted(option):
 def test_what_is_given_reaches_the_check_and_the_rest_is_default(fakes, case):
     """Text becomes the option's kind; checks are made in the order asked for; progress says what is counted."""
     told = []
-    found = examine(case, ["realism", "placebo"], {"placebo": {"draws": "500"}}, progress=lambda *now: told.append(now))
+    found = examine(
+        case,
+        ["realism", "placebo"],
+        {"placebo": {"draws": "500"}},
+        progress=lambda *now: told.append(now),
+    )
     assert list(found) == ["realism", "placebo"]
     assert found["placebo"].result().settings == {"draws": 500, "share": 0.5, "method": "shift"}
     assert found["realism"].result().settings == {"draws": 300, "share": 0.5, "method": "shift"}
     assert told == [(1, 2, "answers (Realism)"), (1, 2, "answers (Placebo)")]
 
 
-@pytest.mark.parametrize(("given", "told"), [
-    ({"draws": 9}, "whole number from 10 to 1000"), ({"draws": "ten"}, "whole number"), ({"share": 1.5}, "number from 0 to 1"),
-    ({"share": "nan"}, "number from 0 to 1"), ({"method": "other"}, "shift, shuffle"), ({"speed": 1}, "draws, share, method")])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"draws": 9}, "whole number from 10 to 1000"),
+        ({"draws": "ten"}, "whole number"),
+        ({"share": 1.5}, "number from 0 to 1"),
+        ({"share": "nan"}, "number from 0 to 1"),
+        ({"method": "other"}, "shift, shuffle"),
+        ({"speed": 1}, "draws, share, method"),
+    ],
+)
 def test_what_is_not_accepted_is_told(given, told):
     """Bounds, kinds, words and names are refused with what is accepted."""
     with pytest.raises(ConfigError, match=told):
@@ -117,6 +144,9 @@ def test_what_is_made_before_a_stop_is_kept(fakes, tmp_path, monkeypatch):
         next(made)
     assert [one.check for one in recall(pair, case.config)] == ["placebo"]
     assert tried(pair).n_configs == 0
-    assert [check for check, _ in examine_and_keep(case, ["placebo", "realism"])] == ["placebo", "realism"]
+    assert [check for check, _ in examine_and_keep(case, ["placebo", "realism"])] == [
+        "placebo",
+        "realism",
+    ]
     assert [one.check for one in recall(pair, case.config)] == ["placebo", "realism"]
     assert dict(tried(pair).made_by) == {"check": 1}

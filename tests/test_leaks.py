@@ -25,15 +25,31 @@ from tests.honesty import contract_alarms, prefix_alarms, with_contracts
 from tests.pairs import build_pair, draw_config, draw_pair
 
 CONFIG = StrategyConfig(
-    hedge_window=30, z_window=15, entry_z=1.0, exit_z=0.3, stop_z=3.5, adf_gate=False, adf_window=40, beta_gate=False,
-    vol_gate=False, vol_window=5, vol_baseline_window=20, cooldown_days=0, rearm=False)
+    hedge_window=30,
+    z_window=15,
+    entry_z=1.0,
+    exit_z=0.3,
+    stop_z=3.5,
+    adf_gate=False,
+    adf_window=40,
+    beta_gate=False,
+    vol_gate=False,
+    vol_window=5,
+    vol_baseline_window=20,
+    cooldown_days=0,
+    rearm=False,
+)
 BARS = 130
 MADE: dict[tuple, pd.DataFrame] = {}
 
 
 def clean(pair: PairFrame, config: StrategyConfig) -> pd.DataFrame:
     """The backtest as it is, and the contracts it holds; most leaks ask for it on the same cuts, so it is kept by its bars."""
-    legs = [getattr(leg, name).tobytes() for leg in (pair.y, pair.x) for name in ("open", "close", "pre_close", "contract")]
+    legs = [
+        getattr(leg, name).tobytes()
+        for leg in (pair.y, pair.x)
+        for name in ("open", "close", "pre_close", "contract")
+    ]
     key = (config, *legs)
     if key not in MADE:
         MADE[key] = pd.DataFrame(observe(run_backtest(pair, config)).columns, index=pair.trade_date)
@@ -53,8 +69,11 @@ def z_of(spread: pd.Series, mean, deviation) -> pd.Series:
 def same_bar_beta(pair, config):
     """The spread of t with the hedge fitted at t."""
     frame = clean(pair, config)
-    return frame.assign(alpha_lag=frame["alpha"], beta_lag=frame["beta"],
-                        spread=frame["y"] - frame["alpha"] - frame["beta"] * frame["x"])
+    return frame.assign(
+        alpha_lag=frame["alpha"],
+        beta_lag=frame["beta"],
+        spread=frame["y"] - frame["alpha"] - frame["beta"] * frame["x"],
+    )
 
 
 def full_sample_z(pair, config):
@@ -66,7 +85,11 @@ def full_sample_z(pair, config):
 def full_sample_deviation(pair, config):
     """z against its own rolling mean, and the deviation of the whole history."""
     frame = clean(pair, config)
-    return frame.assign(z=z_of(frame["spread"], frame["spread"].rolling(config.z_window).mean(), frame["spread"].std()))
+    return frame.assign(
+        z=z_of(
+            frame["spread"], frame["spread"].rolling(config.z_window).mean(), frame["spread"].std()
+        )
+    )
 
 
 def centred_mean(pair, config):
@@ -98,7 +121,10 @@ def full_sample_validity(pair, config):
 def same_bar_alpha(pair, config):
     """The spread of t with the intercept fitted at t, beta being lagged as it should."""
     frame = clean(pair, config)
-    return frame.assign(alpha_lag=frame["alpha"], spread=frame["y"] - frame["alpha"] - frame["beta_lag"] * frame["x"])
+    return frame.assign(
+        alpha_lag=frame["alpha"],
+        spread=frame["y"] - frame["alpha"] - frame["beta_lag"] * frame["x"],
+    )
 
 
 def smoothed_beta(pair, config):
@@ -151,7 +177,11 @@ def whole_sample_adf(pair, config):
     """The stationarity gate judged by one test of the whole history."""
     frame = clean(pair, config)
     known = frame["spread"].dropna()
-    return frame.assign(adf_pvalue=adfuller(known, maxlag=1, autolag=None, result_object=False)[1] if len(known) > 20 else np.nan)
+    return frame.assign(
+        adf_pvalue=adfuller(known, maxlag=1, autolag=None, result_object=False)[1]
+        if len(known) > 20
+        else np.nan
+    )
 
 
 def volatility_ahead(pair, config):
@@ -188,7 +218,11 @@ def only_the_last_bar(pair, config):
 def unlagged_position(pair, config):
     """Held already on the bar that decides."""
     frame = clean(pair, config)
-    position = frame["position"].mask(frame["state"] == "ENTERING", -np.sign(frame["z"])).mask(frame["state"] == "EXITING", 0)
+    position = (
+        frame["position"]
+        .mask(frame["state"] == "ENTERING", -np.sign(frame["z"]))
+        .mask(frame["state"] == "EXITING", 0)
+    )
     return frame.assign(position=position.astype(int))
 
 
@@ -214,7 +248,9 @@ def lots_at_the_deciding_close(pair, config):
 
 def side_of_the_days_own_move(pair, config):
     """Long on days that rise, from their open on: only the ratio of the day's own prices is read."""
-    return clean(pair, config).assign(position=np.sign(np.round(pair.y.close / pair.y.open - 1.0, 6)))
+    return clean(pair, config).assign(
+        position=np.sign(np.round(pair.y.close / pair.y.open - 1.0, 6))
+    )
 
 
 def tomorrows_reason(pair, config):
@@ -268,8 +304,11 @@ def trades_that_ended_well(pair, config):
     """A table of trades without those that will lose."""
     run = run_backtest(pair, config)
     won = run.ledger.trade_money[:, 0] > 0
-    kept = {name: getattr(run.ledger, name)[won] for name in run.ledger._fields
-            if name.startswith("trade_") or name.endswith("_price")}
+    kept = {
+        name: getattr(run.ledger, name)[won]
+        for name in run.ledger._fields
+        if name.startswith("trade_") or name.endswith("_price")
+    }
     return replace(run, ledger=run.ledger._replace(**kept))
 
 
@@ -281,7 +320,9 @@ def filled_from_the_future(pair, config):
 
 def interpolated(pair, config):
     """Missing bars on a line from the last to the next."""
-    return clean(with_legs(pair, lambda leg: _filled(leg, lambda column: column.interpolate())), config)
+    return clean(
+        with_legs(pair, lambda leg: _filled(leg, lambda column: column.interpolate())), config
+    )
 
 
 def _filled(leg: Leg, fill) -> Leg:
@@ -291,26 +332,40 @@ def _filled(leg: Leg, fill) -> Leg:
 
 def contract_chosen_by_its_own_day(pair, config):
     """The next contract held already on the day whose open interest says so."""
+
     def chosen(leg: Leg) -> Leg:
-        return replace(leg, contract=np.where(leg.open_interest > 20_000, leg.contract.max(), leg.contract))
+        return replace(
+            leg, contract=np.where(leg.open_interest > 20_000, leg.contract.max(), leg.contract)
+        )
 
     return run_backtest(with_legs(pair, chosen), config)
 
 
 def contract_a_day_early(pair, config):
     """Tomorrow's dominant contract today."""
-    return run_backtest(with_legs(pair, lambda leg: replace(leg, contract=np.append(leg.contract[1:], leg.contract[-1]))), config)
+    return run_backtest(
+        with_legs(
+            pair, lambda leg: replace(leg, contract=np.append(leg.contract[1:], leg.contract[-1]))
+        ),
+        config,
+    )
 
 
 def back_adjusted_levels_under_log(pair, config):
     """Past levels moved by every later roll's gap, then logs taken."""
+
     def back_adjusted(leg: Leg) -> Leg:
         close, before = pd.Series(leg.close), pd.Series(leg.close).ffill().shift()
         rolled = np.append(False, np.diff(leg.contract) != 0)
         gap = (leg.pre_close - before).where(rolled, 0.0).fillna(0.0)
         shift = gap[::-1].cumsum()[::-1].shift(-1, fill_value=0.0)
-        return replace(leg, open=leg.open + shift.to_numpy(), close=(close + shift).to_numpy(),
-                       pre_close=(before + shift.shift()).to_numpy(), contract=np.zeros_like(leg.contract))
+        return replace(
+            leg,
+            open=leg.open + shift.to_numpy(),
+            close=(close + shift).to_numpy(),
+            pre_close=(before + shift.shift()).to_numpy(),
+            contract=np.zeros_like(leg.contract),
+        )
 
     return run_backtest(with_legs(pair, back_adjusted), config)
 
@@ -323,13 +378,22 @@ def survivors(pair, config):
 
 def filled_with_the_mean(pair, config):
     """Missing bars at the mean of the whole history."""
-    return clean(with_legs(pair, lambda leg: _filled(leg, lambda column: column.fillna(column.mean()))), config)
+    return clean(
+        with_legs(pair, lambda leg: _filled(leg, lambda column: column.fillna(column.mean()))),
+        config,
+    )
 
 
 def roll_calendar_of_the_future(pair, config):
     """Rolls some sessions before the one that decided them."""
+
     def early(leg: Leg) -> Leg:
-        return replace(leg, contract=np.append(leg.contract[3:], np.repeat(leg.contract[-1], min(3, len(leg.contract)))))
+        return replace(
+            leg,
+            contract=np.append(
+                leg.contract[3:], np.repeat(leg.contract[-1], min(3, len(leg.contract)))
+            ),
+        )
 
     return run_backtest(with_legs(pair, early), config)
 
@@ -356,23 +420,51 @@ def filled_in_place(pair, config):
 # Each leak, the instrument that must see it, and the column it must be seen in.
 PREFIX, CONTRACT, BOTH = ("prefix",), ("contract",), ("prefix", "contract")
 LEAKS = {
-    same_bar_beta: (CONTRACT, "beta_lag"), same_bar_alpha: (CONTRACT, "alpha_lag"), full_sample_z: (BOTH, "z"),
-    full_sample_deviation: (BOTH, "z"), centred_mean: (BOTH, "z"), tomorrows_z: (BOTH, "z"), min_max_scaling: (BOTH, "y"),
-    full_sample_validity: (BOTH, "valid"), smoothed_beta: (BOTH, "beta"), one_beta_for_all: (BOTH, "spread"),
-    detrended_spread: (BOTH, "spread"), ewm_started_on_the_whole: (BOTH, "z"), whole_sample_quantiles: (BOTH, "signal"),
-    percent_rank: (BOTH, "z"), whole_sample_adf: (BOTH, "adf_pvalue"), volatility_ahead: (BOTH, "vol"),
-    whole_sample_clip: (BOTH, "y"), weeks_last_value: (BOTH, "z"), every_fiftieth_bar: (BOTH, "z"),
-    only_the_last_bar: (PREFIX, "z"), unlagged_position: (CONTRACT, "position"), position_a_bar_early: (BOTH, "position"),
-    flat_on_the_last_bar: (PREFIX, "position"), lots_at_the_deciding_close: (CONTRACT, "lots_y"),
+    same_bar_beta: (CONTRACT, "beta_lag"),
+    same_bar_alpha: (CONTRACT, "alpha_lag"),
+    full_sample_z: (BOTH, "z"),
+    full_sample_deviation: (BOTH, "z"),
+    centred_mean: (BOTH, "z"),
+    tomorrows_z: (BOTH, "z"),
+    min_max_scaling: (BOTH, "y"),
+    full_sample_validity: (BOTH, "valid"),
+    smoothed_beta: (BOTH, "beta"),
+    one_beta_for_all: (BOTH, "spread"),
+    detrended_spread: (BOTH, "spread"),
+    ewm_started_on_the_whole: (BOTH, "z"),
+    whole_sample_quantiles: (BOTH, "signal"),
+    percent_rank: (BOTH, "z"),
+    whole_sample_adf: (BOTH, "adf_pvalue"),
+    volatility_ahead: (BOTH, "vol"),
+    whole_sample_clip: (BOTH, "y"),
+    weeks_last_value: (BOTH, "z"),
+    every_fiftieth_bar: (BOTH, "z"),
+    only_the_last_bar: (PREFIX, "z"),
+    unlagged_position: (CONTRACT, "position"),
+    position_a_bar_early: (BOTH, "position"),
+    flat_on_the_last_bar: (PREFIX, "position"),
+    lots_at_the_deciding_close: (CONTRACT, "lots_y"),
     side_of_the_days_own_move: (CONTRACT, "position"),
-    tomorrows_reason: (BOTH, "reason"), stop_at_tomorrows_low: (BOTH, "state"), cost_at_tomorrows_close: (BOTH, "cost"),
-    marked_to_tomorrows_settle: (BOTH, "pnl"), lots_by_later_volatility: (BOTH, "lots_y"), normalised_equity: (BOTH, "equity"),
-    best_mark_of_later_days: (BOTH, "trades.best_mark"), trades_that_ended_well: (BOTH, "trades.entry_filled"),
-    filled_from_the_future: (BOTH, "y"), interpolated: (BOTH, "y"), filled_with_the_mean: (BOTH, "y"),
-    survivors: (PREFIX, "trade_date"), contract_chosen_by_its_own_day: (CONTRACT, "contract_y"),
-    contract_a_day_early: (PREFIX, "contract_y"), roll_calendar_of_the_future: (PREFIX, "contract_y"),
-    back_adjusted_levels_under_log: (PREFIX, "y"), columns_that_later_bars_bring: (PREFIX, "regime"),
-    names_of_later_contracts: (PREFIX, "z"), filled_in_place: (BOTH, "y")}
+    tomorrows_reason: (BOTH, "reason"),
+    stop_at_tomorrows_low: (BOTH, "state"),
+    cost_at_tomorrows_close: (BOTH, "cost"),
+    marked_to_tomorrows_settle: (BOTH, "pnl"),
+    lots_by_later_volatility: (BOTH, "lots_y"),
+    normalised_equity: (BOTH, "equity"),
+    best_mark_of_later_days: (BOTH, "trades.best_mark"),
+    trades_that_ended_well: (BOTH, "trades.entry_filled"),
+    filled_from_the_future: (BOTH, "y"),
+    interpolated: (BOTH, "y"),
+    filled_with_the_mean: (BOTH, "y"),
+    survivors: (PREFIX, "trade_date"),
+    contract_chosen_by_its_own_day: (CONTRACT, "contract_y"),
+    contract_a_day_early: (PREFIX, "contract_y"),
+    roll_calendar_of_the_future: (PREFIX, "contract_y"),
+    back_adjusted_levels_under_log: (PREFIX, "y"),
+    columns_that_later_bars_bring: (PREFIX, "regime"),
+    names_of_later_contracts: (PREFIX, "z"),
+    filled_in_place: (BOTH, "y"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -402,7 +494,9 @@ def test_6_3_the_proof_catches_the_leak(leak, pair):
 def test_6_3_a_rare_leak_in_a_long_history_is_met(seed):
     """One bar of fifty leaks, in 1,000: whatever the seed, the cuts in a row meet it."""
     pair = build_pair(seed, 1000, ills=(), roll_every=40)
-    assert failing(audit_lookahead(pair, CONFIG, every_fiftieth_bar, cuts=52, seed=seed), "prefix") == {"z"}
+    assert failing(
+        audit_lookahead(pair, CONFIG, every_fiftieth_bar, cuts=52, seed=seed), "prefix"
+    ) == {"z"}
 
 
 @pytest.mark.parametrize("reason", ["stop_z", "margin_call"])
@@ -412,9 +506,13 @@ def test_6_3_a_leak_under_one_reason_is_met(reason):
 
     def leaky(pair, config):
         frame = run_backtest(pair, config).frame[["reason", "spread"]]
-        return frame.assign(spread=frame["spread"].where(frame["reason"] != reason, frame["spread"].shift(-1)))
+        return frame.assign(
+            spread=frame["spread"].where(frame["reason"] != reason, frame["spread"].shift(-1))
+        )
 
-    config = CONFIG.replace(cooldown_days=3, max_loss=0.02, stop_z=2.9, max_participation=0.0, one_sided_margin=False)
+    config = CONFIG.replace(
+        cooldown_days=3, max_loss=0.02, stop_z=2.9, max_participation=0.0, one_sided_margin=False
+    )
     assert (run_backtest(pair, config).frame["reason"] == reason).sum() in (1, 2, 3)
     assert "spread" in failing(audit_lookahead(pair, config, leaky, cuts=32), "prefix")
 
@@ -424,7 +522,11 @@ def test_6_3_the_two_instruments_need_each_other():
     assert {PREFIX, CONTRACT, BOTH} == {instruments for instruments, _ in LEAKS.values()}
 
 
-@pytest.mark.parametrize("leak", [leak for leak, seen in LEAKS.items() if seen[0] == CONTRACT], ids=lambda leak: leak.__name__)
+@pytest.mark.parametrize(
+    "leak",
+    [leak for leak, seen in LEAKS.items() if seen[0] == CONTRACT],
+    ids=lambda leak: leak.__name__,
+)
 def test_6_3_a_cut_alone_cannot_see_a_leak_within_one_bar(leak, pair):
     """What row t takes from row t itself is the same however the history is cut: why the second instrument exists."""
     assert failing(audit_lookahead(pair, CONFIG, leak, cuts=8), "prefix") == set()
@@ -433,13 +535,16 @@ def test_6_3_a_cut_alone_cannot_see_a_leak_within_one_bar(leak, pair):
 @pytest.mark.parametrize("leak", [marked_to_tomorrows_settle, contract_chosen_by_its_own_day])
 def test_6_3_the_proof_agrees_with_a_plainer_instrument(leak, pair):
     """On every session, both find the same columns; the plainer one knows no events, trades or evidence."""
+
     def framed(pair, config):
         made = leak(pair, config)
         return made if isinstance(made, pd.DataFrame) else with_contracts(made.frame, made.pair)
 
     pair = pair[:110]
     proof = audit_lookahead(pair, CONFIG, framed, cuts=110)
-    assert failing(proof, "prefix") == {alarm.column for alarm in prefix_alarms(framed, pair, CONFIG, range(1, 110))}
+    assert failing(proof, "prefix") == {
+        alarm.column for alarm in prefix_alarms(framed, pair, CONFIG, range(1, 110))
+    }
     plain, _ = contract_alarms(framed, pair, CONFIG, range(110))
     assert failing(proof, "contract") == {alarm.column for alarm in plain}
 
@@ -449,10 +554,15 @@ def test_6_3_the_proof_agrees_with_a_plainer_instrument(leak, pair):
 @pytest.mark.parametrize("seed", range(3))
 def test_6_3_the_clean_backtest_raises_no_alarm(model, transform, seed):
     """No false alarm on pairs with every ill, under any settings; and the control holds: the test is alive."""
-    pair, config = draw_pair(seed, 240), draw_config(seed, hedge_model=model, price_transform=transform)
+    pair, config = (
+        draw_pair(seed, 240),
+        draw_config(seed, hedge_model=model, price_transform=transform),
+    )
     proof = audit_lookahead(pair, config, cuts=16, seed=seed)
     assert proof.passed, proof
-    assert {"y", "x", "spread", "z"} <= set(proof.table.query("check == 'control' and verdict == 'passed'")["column"])
+    assert {"y", "x", "spread", "z"} <= set(
+        proof.table.query("check == 'control' and verdict == 'passed'")["column"]
+    )
 
 
 # --- what a function keeps between its calls, and what it reads off the pair -----------------------------------------------
@@ -466,7 +576,11 @@ def cached_by_date():
 
     def leaky(pair, config):
         centred = ratio_of(pair).rolling(9, center=True, min_periods=1).mean()
-        return pd.DataFrame({"z": [known.setdefault(day, value) for day, value in centred.items()]}, index=pair.trade_date)
+        return pd.DataFrame(
+            {"z": [known.setdefault(day, value) for day, value in centred.items()]},
+            index=pair.trade_date,
+        )
+
     return leaky
 
 
@@ -479,6 +593,7 @@ def scaler_fitted_once():
         if not fitted:
             fitted.append((float(ratio.mean()), float(ratio.std())))
         return pd.DataFrame({"z": (ratio - fitted[0][0]) / fitted[0][1]})
+
     return leaky
 
 
@@ -490,39 +605,53 @@ def longest_history():
         ratio = ratio_of(pair)
         longest[0] = max(longest[0], ratio, key=len)
         return pd.DataFrame({"z": ratio - longest[0].median()}, index=pair.trade_date)
+
     return leaky
 
 
 def reader_of_the_mark():
     """z is shifted by a bar only where nothing says that the pair was cut."""
+
     def leaky(pair, config):
         ratio = ratio_of(pair)
         return pd.DataFrame({"z": ratio if pair.cut else ratio.shift(-1).fillna(ratio)})
+
     return leaky
 
 
 def reader_of_the_memory_behind():
     """The array that a slice is a view of has the rows after it."""
+
     def leaky(pair, config):
         behind = pair.y.close
         while isinstance(behind.base, np.ndarray):
             behind = behind.base
         return pd.DataFrame({"z": pair.y.close - np.nanmean(behind)}, index=pair.trade_date)
+
     return leaky
 
 
 def reader_of_the_findings():
     """What was found in the data has days in it that are yet to come."""
+
     def leaky(pair, config):
-        return pd.DataFrame({"z": ratio_of(pair) + sum(len(found.dates) for found in pair.findings)})
+        return pd.DataFrame(
+            {"z": ratio_of(pair) + sum(len(found.dates) for found in pair.findings)}
+        )
+
     return leaky
 
 
 def before_a_holiday():
     """The last session before a long gap knows the first one after it."""
+
     def leaky(pair, config):
-        ratio, gap = ratio_of(pair), pd.Series(pair.trade_date).diff().dt.days.shift(-1).to_numpy() > 5
+        ratio, gap = (
+            ratio_of(pair),
+            pd.Series(pair.trade_date).diff().dt.days.shift(-1).to_numpy() > 5,
+        )
         return pd.DataFrame({"z": ratio.where(~gap, ratio.shift(-1).fillna(ratio))})
+
     return leaky
 
 
@@ -539,13 +668,24 @@ def test_6_3_where_no_process_can_be_forked_nothing_is_claimed(pair, monkeypatch
     """The check is noted as not run, and the rest of the proof stands."""
     monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
     table = audit_lookahead(pair, CONFIG, cuts=4).table
-    assert table.loc[table["check"] == "fresh", ["column", "verdict"]].to_numpy().tolist() == [["any column", "noted"]]
+    assert table.loc[table["check"] == "fresh", ["column", "verdict"]].to_numpy().tolist() == [
+        ["any column", "noted"]
+    ]
 
 
-@pytest.mark.parametrize("reader", [reader_of_the_mark, reader_of_the_memory_behind, reader_of_the_findings])
+@pytest.mark.parametrize(
+    "reader", [reader_of_the_mark, reader_of_the_memory_behind, reader_of_the_findings]
+)
 def test_6_3_nothing_on_the_pair_tells_that_there_is_more(reader, pair):
     """A function that behaves where it sees a cut, or reads what lies behind its rows, is caught."""
-    found = Finding("spike", "warning", "A price too high.", root="Y", dates=(f"{pair.trade_date[-1]:%Y-%m-%d}",), count=1)
+    found = Finding(
+        "spike",
+        "warning",
+        "A price too high.",
+        root="Y",
+        dates=(f"{pair.trade_date[-1]:%Y-%m-%d}",),
+        count=1,
+    )
     marked = replace(pair, provenance=Provenance(snapshot_id="0" * 64, findings=(found,)))
     assert failing(audit_lookahead(marked, CONFIG, reader()), "prefix") == {"z"}
 
@@ -553,7 +693,9 @@ def test_6_3_nothing_on_the_pair_tells_that_there_is_more(reader, pair):
 def test_6_3_a_leak_before_holidays_only_is_met():
     """A long history with few long gaps: the sessions beside each gap are looked at."""
     pair = build_pair(12, 1500, ills=(), roll_every=0)
-    dates = pair.trade_date + pd.to_timedelta(np.searchsorted([400, 900, 1300], np.arange(len(pair)), side="right") * 7, unit="D")
+    dates = pair.trade_date + pd.to_timedelta(
+        np.searchsorted([400, 900, 1300], np.arange(len(pair)), side="right") * 7, unit="D"
+    )
     gapped = replace(pair, trade_date=pd.DatetimeIndex(dates, name=pair.trade_date.name))
     proof = audit_lookahead(gapped, CONFIG, before_a_holiday())
     assert failing(proof, "prefix") == {"z"}
@@ -561,9 +703,12 @@ def test_6_3_a_leak_before_holidays_only_is_met():
 
 def test_6_3_rounding_is_told_as_rounding(pair):
     """A convolution by FFT differs in the last bits when later sessions are cut: noted, with its size; half a tick is a leak."""
+
     def smoothed(pair, config, more=0.0):
         ratio = ratio_of(pair).ffill().bfill().to_numpy()
-        padded = np.fft.irfft(np.fft.rfft(ratio, 512) * np.fft.rfft(np.ones(5) / 5, 512), 512)[:len(ratio)]
+        padded = np.fft.irfft(np.fft.rfft(ratio, 512) * np.fft.rfft(np.ones(5) / 5, 512), 512)[
+            : len(ratio)
+        ]
         return pd.DataFrame({"mean": padded + more * ratio[-1]}, index=pair.trade_date)
 
     plain = build_pair(11, 200, ills=(), roll_every=12)

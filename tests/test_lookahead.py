@@ -27,8 +27,19 @@ from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 from tests.test_cli import PROJECT
 
 CONFIG = StrategyConfig(
-    hedge_window=30, z_window=15, entry_z=1.0, exit_z=0.3, stop_z=3.5, adf_gate=False, adf_window=40, beta_gate=False,
-    vol_gate=False, vol_window=5, vol_baseline_window=20, cooldown_days=0)
+    hedge_window=30,
+    z_window=15,
+    entry_z=1.0,
+    exit_z=0.3,
+    stop_z=3.5,
+    adf_gate=False,
+    adf_window=40,
+    beta_gate=False,
+    vol_gate=False,
+    vol_window=5,
+    vol_baseline_window=20,
+    cooldown_days=0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,10 @@ def demo():
 
 def prices(pair, config):
     """A model of one's own: a table with names of its own."""
-    return pd.DataFrame({"ratio": pair.y.close / pair.x.close, "cheap": pair.y.close < pair.x.close}, index=pair.trade_date)
+    return pd.DataFrame(
+        {"ratio": pair.y.close / pair.x.close, "cheap": pair.y.close < pair.x.close},
+        index=pair.trade_date,
+    )
 
 
 # --- what is observed --------------------------------------------------------------------------------------------------
@@ -71,12 +85,31 @@ def test_trades_are_observed_from_the_day_they_are_known(pair):
         assert pd.Series(seen[name].since).equals(table["exit_filled"].rename(None))
 
 
-@pytest.mark.parametrize(("made", "told"), [
-    ({"z": [1.0]}, "returned a dict; accepted is a BacktestRun"), (pd.DataFrame({"z": [1.0]}), "under a DatetimeIndex"),
-    (pd.DataFrame({"z": [1.0, 2.0]}, index=pd.to_datetime(["2020-01-02", "2020-01-01"])), "sessions in order"),
-    (pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=pd.to_datetime(["2020-01-02"])), "two columns named 'z'"),
-    (pd.DataFrame([[1.0, 2.0]], columns=[1, "1"], index=pd.to_datetime(["2020-01-02"])), "two columns named '1'"),
-    (pd.DataFrame({"z": [1.0]}, index=pd.to_datetime(["2020-01-02"]).tz_localize("Asia/Shanghai")), "have a time zone")])
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({"z": [1.0]}, "returned a dict; accepted is a BacktestRun"),
+        (pd.DataFrame({"z": [1.0]}), "under a DatetimeIndex"),
+        (
+            pd.DataFrame({"z": [1.0, 2.0]}, index=pd.to_datetime(["2020-01-02", "2020-01-01"])),
+            "sessions in order",
+        ),
+        (
+            pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=pd.to_datetime(["2020-01-02"])),
+            "two columns named 'z'",
+        ),
+        (
+            pd.DataFrame([[1.0, 2.0]], columns=[1, "1"], index=pd.to_datetime(["2020-01-02"])),
+            "two columns named '1'",
+        ),
+        (
+            pd.DataFrame(
+                {"z": [1.0]}, index=pd.to_datetime(["2020-01-02"]).tz_localize("Asia/Shanghai")
+            ),
+            "have a time zone",
+        ),
+    ],
+)
 def test_what_cannot_be_observed_is_refused(made, told, pair):
     """The error says what came back and what is accepted."""
     with pytest.raises(RunError, match=told):
@@ -120,7 +153,11 @@ def test_a_moved_session_is_as_tradable_as_it_was(seed):
                 old, new = getattr(before, name), getattr(after, name)
                 assert first_difference(np.delete(old, row), np.delete(new, row)) is None
                 assert np.isnan(old[row]) == np.isnan(new[row])
-                assert np.isnan(old[row]) or old[row] == 0 or (old[row] != new[row] and old[row] * new[row] > 0)
+                assert (
+                    np.isnan(old[row])
+                    or old[row] == 0
+                    or (old[row] != new[row] and old[row] * new[row] > 0)
+                )
             for price in ("open", "close"):
                 for leg in (before, after):
                     leg_price = getattr(leg, price)[row]
@@ -155,7 +192,13 @@ def test_a_leak_is_told_with_day_distance_and_size(pair):
 
     proof = audit_lookahead(pair, CONFIG, leaky, cuts=150)
     first = proof.table.iloc[0]
-    assert tuple(first[["check", "column", "verdict", "date", "bars_ahead"]]) == ("prefix", "z", "failed", day, 3)
+    assert tuple(first[["check", "column", "verdict", "date", "bars_ahead"]]) == (
+        "prefix",
+        "z",
+        "failed",
+        day,
+        3,
+    )
     assert first["whole"] == str(run.frame["z"].iloc[103])
     assert f"z on {day:%Y-%m-%d} knows a session that is 3 bars ahead" in proof.result().sentence
     moved = proof.table.query("check == 'contract' and verdict == 'failed'").iloc[0]
@@ -165,21 +208,28 @@ def test_a_leak_is_told_with_day_distance_and_size(pair):
 def test_a_function_that_differs_from_itself_is_told_at_once(pair):
     """Two calls on the same input differ: nothing else is tried, and no leak is claimed."""
     rng = np.random.default_rng(0)
-    proof = audit_lookahead(pair, CONFIG, lambda pair, config: prices(pair, config).assign(luck=rng.random(len(pair))))
+    proof = audit_lookahead(
+        pair, CONFIG, lambda pair, config: prices(pair, config).assign(luck=rng.random(len(pair)))
+    )
     assert not proof.passed
     assert proof.boundaries == 0
-    assert proof.result().sentence == "luck differs between two calls on the same input, so nothing can be proved."
+    assert (
+        proof.result().sentence
+        == "luck differs between two calls on the same input, so nothing can be proved."
+    )
 
 
 def test_a_dead_test_does_not_pass(pair):
     """A table that no moved session reaches proves nothing, and a run whose z never moves is told so."""
-    still = audit_lookahead(pair, CONFIG, lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date), cuts=8)
+    still = audit_lookahead(
+        pair, CONFIG, lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date), cuts=8
+    )
     assert not still.passed
     assert "never changed any column" in still.result().sentence
 
     def deaf(pair, config):
         run = run_backtest(pair, config)
-        z = np.linspace(0.0, 1.0, 150)[:len(pair)]
+        z = np.linspace(0.0, 1.0, 150)[: len(pair)]
         return replace(run, indicators=run.indicators._replace(z=z))
 
     proof = audit_lookahead(pair, CONFIG, deaf, cuts=8)
@@ -193,25 +243,35 @@ def test_a_bar_that_becomes_valid_is_judged_by_all_gates():
     config = CONFIG.replace(price_transform="level", beta_gate=True)
     proof = audit_lookahead(pair_of(leg_frame(2 * x), leg_frame(x)), config, cuts=8)
     assert proof.passed, proof
-    assert set(proof.table.query("check == 'control' and verdict == 'passed'")["column"]) >= {"spread", "valid"}
+    assert set(proof.table.query("check == 'control' and verdict == 'passed'")["column"]) >= {
+        "spread",
+        "valid",
+    }
 
 
 @pytest.mark.parametrize("several", [list, tuple, np.array])
 def test_a_column_may_hold_several_values_a_row(several, pair):
     """Each row's are compared one by one, NaN being equal to NaN; a later one among them is found."""
+
     def made(pair, config, last=0):
         rows = [several([price, last, float("nan")]) for price in pair.y.close]
         return pd.DataFrame({"both": pd.Series(rows, pair.trade_date, dtype=object)})
 
     assert audit_lookahead(pair, CONFIG, made, cuts=4).passed
-    leaky = audit_lookahead(pair, CONFIG, lambda pair, config: made(pair, config, pair.x.volume[-1]), cuts=4)
+    leaky = audit_lookahead(
+        pair, CONFIG, lambda pair, config: made(pair, config, pair.x.volume[-1]), cuts=4
+    )
     assert set(leaky.table.query("verdict == 'failed'")["column"]) == {"both"}
 
 
 @pytest.mark.parametrize("sessions", [0, 1, 3])
 def test_a_few_sessions_prove_nothing(sessions, pair):
     """Nothing failed where nothing could move, and nothing was proved."""
-    proof = audit_lookahead(pair[:sessions], CONFIG, lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date))
+    proof = audit_lookahead(
+        pair[:sessions],
+        CONFIG,
+        lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date),
+    )
     assert proof.passed
     assert (proof.result().verdict, proof.boundaries) == ("noted", sessions)
     assert "too few to prove anything" in proof.result().sentence
@@ -219,6 +279,7 @@ def test_a_few_sessions_prove_nothing(sessions, pair):
 
 def test_the_function_cannot_change_the_pair(pair):
     """It is handed a pair of its own, whose arrays cannot be written to."""
+
     def greedy(given, config):
         with pytest.raises(ValueError, match="WRITEABLE"):
             given.y.close.setflags(write=True)
@@ -234,7 +295,12 @@ def test_the_function_cannot_change_the_pair(pair):
 def test_a_model_of_ones_own_is_proved(pair):
     """A table with unknown columns: its own session may move it, nothing later; a known name keeps its lag."""
     assert audit_lookahead(pair, CONFIG, prices, cuts=8).passed
-    held = audit_lookahead(pair, CONFIG, lambda pair, config: prices(pair, config).assign(position=pair.y.close), cuts=8)
+    held = audit_lookahead(
+        pair,
+        CONFIG,
+        lambda pair, config: prices(pair, config).assign(position=pair.y.close),
+        cuts=8,
+    )
     assert set(held.table.query("verdict == 'failed'")["column"]) == {"position"}
     assert "its own session" in held.result().sentence
 
@@ -242,26 +308,39 @@ def test_a_model_of_ones_own_is_proved(pair):
 # --- what it refuses ---------------------------------------------------------------------------------------------------
 def test_a_failing_function_is_told_with_its_input(pair):
     """Its own error is named, on which sessions, and kept as the cause; `shortest` spares it what it cannot do."""
+
     def needs_forty(pair, config):
         if len(pair) < 40:
             raise ValueError("too few bars")
         return prices(pair, config)
 
-    with pytest.raises(RunError, match=r"needs_forty failed on the first \d+ of 150 sessions: ValueError: too few bars") as told:
+    with pytest.raises(
+        RunError,
+        match=r"needs_forty failed on the first \d+ of 150 sessions: ValueError: too few bars",
+    ) as told:
         audit_lookahead(pair, CONFIG, needs_forty, cuts=150)
     assert isinstance(told.value.__cause__, ValueError)
     assert audit_lookahead(pair, CONFIG, needs_forty, cuts=16, shortest=40).passed
 
 
-@pytest.mark.parametrize(("asked", "says"), [
-    ({"cuts": 0}, "from 1"), ({"shortest": 0}, "from 1 to 149"), ({"shortest": 150}, "from 1 to 149")])
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"cuts": 0}, "from 1"),
+        ({"shortest": 0}, "from 1 to 149"),
+        ({"shortest": 150}, "from 1 to 149"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused(asked, says, pair):
     """Bounds are told."""
     with pytest.raises(ConfigError, match=says):
         audit_lookahead(pair, CONFIG, **asked)
 
 
-@pytest.mark.parametrize("asked", [{"cuts": 2.5}, {"cuts": "9"}, {"cuts": True}, {"seed": -1}, {"seed": None}, {"shortest": 1.5}])
+@pytest.mark.parametrize(
+    "asked",
+    [{"cuts": 2.5}, {"cuts": "9"}, {"cuts": True}, {"seed": -1}, {"seed": None}, {"shortest": 1.5}],
+)
 def test_what_is_no_count_is_refused(asked, pair):
     """Whole numbers alone are accepted."""
     with pytest.raises(ConfigError, match="accepted is a whole number from"):
@@ -285,13 +364,17 @@ def test_the_way_from_a_snapshot_is_proved(demo):
     assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))
     assert proof.passed, proof
     path = proof.table[proof.table["check"].str.startswith("data ")]
-    assert {"contract_y", "chosen_x", "roll_open_y", "adjusted_log_x", "adjusted_level_y"} <= set(path["column"])
+    assert {"contract_y", "chosen_x", "roll_open_y", "adjusted_log_x", "adjusted_level_y"} <= set(
+        path["column"]
+    )
 
 
 def own_day(bars):
     """The dominant contract by the open interest of the very day it is for."""
     mapping = dominant_by_open_interest(bars)
-    return mapping.assign(contract=mapping["contract"].shift(-1).fillna(mapping["contract"].iloc[-1]))
+    return mapping.assign(
+        contract=mapping["contract"].shift(-1).fillna(mapping["contract"].iloc[-1])
+    )
 
 
 def back_adjusted(y, x, like):
@@ -300,24 +383,41 @@ def back_adjusted(y, x, like):
     for source in (y, x):
         table = leg_table(source.bars, source.mapping)
         scale = table["close"].iloc[-1] / table["close"].iloc[0]
-        tables.append(table.assign(**{name: table[name] * scale for name in ("open", "close", "pre_close")}))
+        tables.append(
+            table.assign(**{name: table[name] * scale for name in ("open", "close", "pre_close")})
+        )
     return pair_from_frames(*tables, y_spec=like.y_spec, x_spec=like.x_spec)
 
 
 def rolls_known_early(y, x, like):
     """Each day's contract is the one of the next mapped day."""
-    tables = [leg_table(s.bars, s.mapping.assign(contract=s.mapping["contract"].shift(-1).fillna(s.mapping["contract"].iloc[-1])))
-              for s in (y, x)]
+    tables = [
+        leg_table(
+            s.bars,
+            s.mapping.assign(
+                contract=s.mapping["contract"].shift(-1).fillna(s.mapping["contract"].iloc[-1])
+            ),
+        )
+        for s in (y, x)
+    ]
     return pair_from_frames(*tables, y_spec=like.y_spec, x_spec=like.x_spec)
 
 
-@pytest.mark.parametrize(("changed", "check", "column"), [
-    ({"choose": own_day}, "data contract", "chosen_y"), ({"build": back_adjusted}, "data prefix", "close_y"),
-    ({"build": rolls_known_early}, "data prefix", "contract_y")], ids=["own day", "back-adjusted", "early"])
+@pytest.mark.parametrize(
+    ("changed", "check", "column"),
+    [
+        ({"choose": own_day}, "data contract", "chosen_y"),
+        ({"build": back_adjusted}, "data prefix", "close_y"),
+        ({"build": rolls_known_early}, "data prefix", "contract_y"),
+    ],
+    ids=["own day", "back-adjusted", "early"],
+)
 def test_leaks_on_the_way_are_caught(changed, check, column, demo):
     """The day's own open interest, levels anchored at the end, and a roll calendar from the future."""
     found = trace_data_path(demo, demo.pair("RB", "HC"), cuts=3, **changed)
-    assert column in set(found.loc[(found["check"] == check) & (found["verdict"] == "failed"), "column"])
+    assert column in set(
+        found.loc[(found["check"] == check) & (found["verdict"] == "failed"), "column"]
+    )
 
 
 def test_a_contract_settled_too_late_is_caught(demo):
@@ -336,6 +436,7 @@ def test_a_contract_settled_too_late_is_caught(demo):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_row_of_a_proof_is_drawn(theme, pair):
     """One mark a row, its symbol the verdict; a cross tells day, distance and both values."""
+
     def leaky(pair, config):
         frame = run_backtest(pair, config).frame
         return frame.assign(z=frame["z"].shift(-1))
@@ -344,9 +445,12 @@ def test_every_row_of_a_proof_is_drawn(theme, pair):
     spec = figure(proof, theme)
     drawn = {trace["name"]: trace for trace in spec["data"]}
     assert {name: len(trace["x"]) for name, trace in drawn.items()} == {
-        verdict: int((proof.table["verdict"] == verdict).sum()) for verdict in ("passed", "noted", "failed")}
+        verdict: int((proof.table["verdict"] == verdict).sum())
+        for verdict in ("passed", "noted", "failed")
+    }
     assert len({trace["marker"]["symbol"] for trace in spec["data"]}) == 3
     first = proof.table.iloc[0]
     assert drawn["failed"]["hovertext"][0] == (
-        f"first on {first['date']:%Y-%m-%d}, 1 bars ahead or more: {first['whole']} became {first['other']}")
+        f"first on {first['date']:%Y-%m-%d}, 1 bars ahead or more: {first['whole']} became {first['other']}"
+    )
     Figure(spec)

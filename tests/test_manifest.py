@@ -30,15 +30,32 @@ from pairkit.pair import PairFrame, Provenance
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 
-PARTS = {"schema", "run_id", "inputs", "config_sha256", "runtime", "outputs", "metrics", "findings", "checks", "trials",
-         "rerun_command", "rules"}
+PARTS = {
+    "schema",
+    "run_id",
+    "inputs",
+    "config_sha256",
+    "runtime",
+    "outputs",
+    "metrics",
+    "findings",
+    "checks",
+    "trials",
+    "rerun_command",
+    "rules",
+}
 SCHEMA_FILE = Path(module.__file__).with_name("run_schema.json")
-FOUND = Finding("zero_settle", "warning", "Y has 2 zero settlements.", "Y", 2, ("2021-02-01", "2021-02-02"))
+FOUND = Finding(
+    "zero_settle", "warning", "Y has 2 zero settlements.", "Y", 2, ("2021-02-01", "2021-02-02")
+)
 
 
 def sealed_pair() -> PairFrame:
     """A pair that says it comes from a snapshot."""
-    return replace(build_pair(5, 200), provenance=Provenance("ab" * 32, "small", simulated=True, findings=(FOUND,)))
+    return replace(
+        build_pair(5, 200),
+        provenance=Provenance("ab" * 32, "small", simulated=True, findings=(FOUND,)),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +90,11 @@ def test_the_run_id_is_the_hash_of_the_inputs(run):
     """Anyone can check it from the text alone."""
     plain = json.loads(run_manifest(run).to_json())
     assert plain["run_id"] == sha(plain["inputs"])
-    assert plain["config_sha256"] == sha(plain["inputs"]["config"]) == sha(run.config.model_dump(mode="json"))
+    assert (
+        plain["config_sha256"]
+        == sha(plain["inputs"]["config"])
+        == sha(run.config.model_dump(mode="json"))
+    )
 
 
 def test_the_inputs_name_everything_that_went_in(run):
@@ -83,7 +104,10 @@ def test_the_inputs_name_everything_that_went_in(run):
     assert inputs["snapshot"] == {"id": "ab" * 32, "name": "small", "simulated": True}
     assert inputs["pair"] == {"y": "Y", "x": "X"}
     assert inputs["bars"]["rows"] == len(run.pair)
-    assert (inputs["bars"]["first"], inputs["bars"]["last"]) == (f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}")
+    assert (inputs["bars"]["first"], inputs["bars"]["last"]) == (
+        f"{dates[0]:%Y-%m-%d}",
+        f"{dates[-1]:%Y-%m-%d}",
+    )
     assert inputs["contract_specs"] == [run.pair.y_spec.to_dict(), run.pair.x_spec.to_dict()]
     assert StrategyConfig(**inputs["config"]) == run.config
 
@@ -92,8 +116,11 @@ def test_the_run_id_does_not_depend_on_who_runs_it_or_what_comes_out(run, monkey
     """Another machine, other findings and other results leave the id alone; the rest of the manifest tells."""
     before = run_manifest(run)
     monkeypatch.setattr(runtime, "__version__", "99.0")
-    other = replace(run, metrics={**run.metrics, "sharpe": 99.0}, pair=replace(run.pair, provenance=replace(
-        run.pair.provenance, findings=())))
+    other = replace(
+        run,
+        metrics={**run.metrics, "sharpe": 99.0},
+        pair=replace(run.pair, provenance=replace(run.pair.provenance, findings=())),
+    )
     after = run_manifest(other)
     assert after.run_id == before.run_id
     assert after.content["runtime"] == {**before.content["runtime"], "pairkit_version": "99.0"}
@@ -113,17 +140,33 @@ def test_the_run_id_depends_on_each_input():
     last = len(pair) - 1
     variants = {
         "as it is": (pair, config),
-        "close": (with_y("close", last, pair.y.close[last] * (1 + 1e-15) if np.isfinite(pair.y.close[last]) else 1.0), config),
+        "close": (
+            with_y(
+                "close",
+                last,
+                pair.y.close[last] * (1 + 1e-15) if np.isfinite(pair.y.close[last]) else 1.0,
+            ),
+            config,
+        ),
         "the other leg": (replace(pair, x=replace(pair.x, volume=pair.x.volume + 1.0)), config),
         "a figure no rule reads": (with_y("high", 7, 12345.0), config),
         "volume": (with_y("volume", last, 123456.0), config),
         "now missing": (with_y("settle", 9, math.nan), config),
         "contract": (with_y("contract", last, 0), config),
         "fewer rows": (pair[:-1], config),
-        "legs swapped": (replace(pair, y=pair.x, x=pair.y, y_spec=pair.x_spec, x_spec=pair.y_spec), config),
-        "fee": (replace(pair, x_spec=replace(pair.x_spec, fee_open=pair.x_spec.fee_open + 1e-9)), config),
+        "legs swapped": (
+            replace(pair, y=pair.x, x=pair.y, y_spec=pair.x_spec, x_spec=pair.y_spec),
+            config,
+        ),
+        "fee": (
+            replace(pair, x_spec=replace(pair.x_spec, fee_open=pair.x_spec.fee_open + 1e-9)),
+            config,
+        ),
         "margin": (replace(pair, y_spec=replace(pair.y_spec, margin_rate=0.5)), config),
-        "snapshot": (replace(pair, provenance=replace(pair.provenance, snapshot_id="cd" * 32)), config),
+        "snapshot": (
+            replace(pair, provenance=replace(pair.provenance, snapshot_id="cd" * 32)),
+            config,
+        ),
         "setting": (pair, config.replace(slippage_ticks=config.slippage_ticks + 0.5)),
         "setting without effect": (pair, config.replace(kalman_gamma=0.05)),
     }
@@ -135,7 +178,13 @@ def test_the_run_id_depends_on_each_input():
 def test_a_changed_output_changes_its_hash(run, column):
     """One cell of the frame is enough, be it a number, a word or a flag."""
     values = getattr(run.ledger, column).copy()
-    values[-1] = values[-1] * (1 + 1e-15) if column == "equity" else not values[-1] if column == "deferred" else values[-1] + 1
+    values[-1] = (
+        values[-1] * (1 + 1e-15)
+        if column == "equity"
+        else not values[-1]
+        if column == "deferred"
+        else values[-1] + 1
+    )
     other = replace(run, ledger=run.ledger._replace(**{column: values}))
     ours, theirs = run_manifest(run).content["outputs"], run_manifest(other).content["outputs"]
     assert ours["frame"]["content_hash"] != theirs["frame"]["content_hash"]
@@ -158,7 +207,10 @@ def test_outputs_say_their_rows_and_columns(run):
     outputs = run_manifest(run).content["outputs"]
     assert outputs["frame"]["columns"] == ["trade_date", *names(RUN_COLUMNS)]
     assert outputs["trades"]["columns"] == names(TRADE_COLUMNS)
-    assert (outputs["frame"]["rows"], outputs["trades"]["rows"]) == (len(run.frame), len(run.trades))
+    assert (outputs["frame"]["rows"], outputs["trades"]["rows"]) == (
+        len(run.frame),
+        len(run.trades),
+    )
 
 
 def test_an_undefined_metric_is_null():
@@ -172,7 +224,9 @@ def test_an_undefined_metric_is_null():
 
 def test_own_frames_have_no_snapshot_and_no_rerun_command():
     """Nobody else has those bars."""
-    content = run_manifest(run_backtest(pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30)))).content
+    content = run_manifest(
+        run_backtest(pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30)))
+    ).content
     assert content["inputs"]["snapshot"] is None
     assert content["rerun_command"] is None
     assert [finding["kind"] for finding in content["findings"]] == ["unadjusted_splice"] * 2
@@ -183,9 +237,12 @@ def test_the_rerun_command_names_what_differs_from_the_defaults():
     pair = sealed_pair()
     plain = run_manifest(run_backtest(pair))
     assert plain.content["rerun_command"] == "python -m pairkit run small Y X"
-    changed = run_manifest(run_backtest(pair, StrategyConfig(entry_z=2.2, rearm=False, hedge_model="kalman")))
+    changed = run_manifest(
+        run_backtest(pair, StrategyConfig(entry_z=2.2, rearm=False, hedge_model="kalman"))
+    )
     assert changed.content["rerun_command"] == (
-        "python -m pairkit run small Y X --set hedge_model=kalman --set entry_z=2.2 --set rearm=False")
+        "python -m pairkit run small Y X --set hedge_model=kalman --set entry_z=2.2 --set rearm=False"
+    )
 
 
 def test_a_manifest_is_saved_whole(run, tmp_path):
@@ -218,7 +275,9 @@ def test_no_time_of_day_is_in_a_manifest(run):
 
 def test_specs_enter_with_their_source(run):
     """Where fees and margins come from is part of the inputs."""
-    named = replace(run, pair=replace(run.pair, y_spec=spec("Y", source="broker", version="2024-05")))
+    named = replace(
+        run, pair=replace(run.pair, y_spec=spec("Y", source="broker", version="2024-05"))
+    )
     first = run_manifest(named).content["inputs"]["contract_specs"][0]
     assert (first["source"], first["version"]) == ("broker", "2024-05")
 
@@ -231,19 +290,31 @@ def test_the_shipped_schema_is_the_one_that_is_checked():
     jsonschema.Draft202012Validator.check_schema(json.loads(shipped))
 
 
-@pytest.mark.parametrize("pair", [sealed_pair(), sealed_pair()[20:90], pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30))],
-                         ids=["sealed", "cut", "own frames"])
+@pytest.mark.parametrize(
+    "pair",
+    [sealed_pair(), sealed_pair()[20:90], pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30))],
+    ids=["sealed", "cut", "own frames"],
+)
 def test_manifests_are_valid_under_the_shipped_schema(pair):
     """Whatever a run is made of."""
     plain = json.loads(run_manifest(run_backtest(pair)).to_json())
     jsonschema.validate(plain, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("change", [
-    lambda plain: plain.pop("metrics"), lambda plain: plain.update(note="x"), lambda plain: plain.update(run_id="XYZ"),
-    lambda plain: plain["metrics"].update(sharpe="high"), lambda plain: plain["inputs"].update(contract_specs=[]),
-    lambda plain: plain["outputs"]["frame"].update(rows=-1), lambda plain: plain["runtime"].update(git_dirty="no"),
-    lambda plain: plain["findings"][0].update(severity="bad"), lambda plain: plain.update(schema="pairkit.run/2")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plain: plain.pop("metrics"),
+        lambda plain: plain.update(note="x"),
+        lambda plain: plain.update(run_id="XYZ"),
+        lambda plain: plain["metrics"].update(sharpe="high"),
+        lambda plain: plain["inputs"].update(contract_specs=[]),
+        lambda plain: plain["outputs"]["frame"].update(rows=-1),
+        lambda plain: plain["runtime"].update(git_dirty="no"),
+        lambda plain: plain["findings"][0].update(severity="bad"),
+        lambda plain: plain.update(schema="pairkit.run/2"),
+    ],
+)
 def test_the_schema_and_the_reader_refuse_the_same(run, change):
     """What the shipped schema does not allow, `checked_manifest` does not read."""
     plain = json.loads(run_manifest(run).to_json())
@@ -270,8 +341,13 @@ def test_each_column_has_its_hash(run):
     values = run.ledger.pnl.copy()
     values[-1] += 1.0
     ours = run_manifest(run).content["outputs"]["frame"]["column_hashes"]
-    theirs = run_manifest(replace(run, ledger=run.ledger._replace(pnl=values))).content["outputs"]["frame"]["column_hashes"]
-    assert ours == {name: content_hash(tables_of(run)["frame"].select([name])) for name in ["trade_date", *names(RUN_COLUMNS)]}
+    theirs = run_manifest(replace(run, ledger=run.ledger._replace(pnl=values))).content["outputs"][
+        "frame"
+    ]["column_hashes"]
+    assert ours == {
+        name: content_hash(tables_of(run)["frame"].select([name]))
+        for name in ["trade_date", *names(RUN_COLUMNS)]
+    }
     assert [name for name in ours if ours[name] != theirs[name]] == ["pnl"]
 
 
@@ -282,11 +358,14 @@ def test_the_runtime_says_which_code():
     assert told["git_dirty"] == (told["diff_sha256"] is not None)
     assert told["git_commit"] is None or re.fullmatch("[0-9a-f]{40}", told["git_commit"])
     assert set(told["threads"]) == {"numba", "processors"}
-    assert {"numpy", "pandas", "numba", "llvmlite", "pyarrow", "pydantic", "rfc8785"} <= set(told["packages"])
+    assert {"numpy", "pandas", "numba", "llvmlite", "pyarrow", "pydantic", "rfc8785"} <= set(
+        told["packages"]
+    )
 
 
 def test_the_hash_of_the_difference_notices_each_change(tmp_path, monkeypatch):
     """In a checkout of its own: none when clean; another for an edit, for another edit, and for a file that git does not know."""
+
     def git(*words: str) -> None:
         command = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words]
         subprocess.run(command, check=True, capture_output=True)
@@ -308,7 +387,12 @@ def test_the_hash_of_the_difference_notices_each_change(tmp_path, monkeypatch):
 
     seen = [now()]
     assert seen[0][0] is None
-    for name, source in (("runtime.py", "a = 2\n"), ("runtime.py", "a = 3\n"), ("new.py", ""), ("new.py", "b = 1\n")):
+    for name, source in (
+        ("runtime.py", "a = 2\n"),
+        ("runtime.py", "a = 3\n"),
+        ("new.py", ""),
+        ("new.py", "b = 1\n"),
+    ):
         (code / name).write_text(source)
         seen.append(now())
     for function in cached:

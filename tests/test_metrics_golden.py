@@ -30,18 +30,24 @@ NAN = float("nan")
 
 
 # --- probabilistic and deflated Sharpe ratio ------------------------------------------------------------------------
-@pytest.mark.parametrize(("skew", "kurtosis", "published"), [(0.0, 3.0, 0.982), (-2.448, 10.164, 0.913)])
+@pytest.mark.parametrize(
+    ("skew", "kurtosis", "published"), [(0.0, 3.0, 0.982), (-2.448, 10.164, 0.913)]
+)
 def test_5_psr_is_that_of_the_2012_paper(skew, kurtosis, published):
     """A monthly Sharpe of 0.458 over two years, with normal returns and with skewed ones."""
     assert probabilistic_sharpe(0.458, 24, skew, kurtosis) == pytest.approx(published, abs=5e-4)
 
 
-@pytest.mark.parametrize(("trials", "skew", "kurtosis", "published"), [
-    (100, -3.0, 10.0, 0.9004), (46, -3.0, 10.0, 0.9505), (88, 0.0, 3.0, 0.9505)])
+@pytest.mark.parametrize(
+    ("trials", "skew", "kurtosis", "published"),
+    [(100, -3.0, 10.0, 0.9004), (46, -3.0, 10.0, 0.9505), (88, 0.0, 3.0, 0.9505)],
+)
 def test_5_dsr_is_that_of_the_2014_paper(trials, skew, kurtosis, published):
     """An annual Sharpe of 2.5 over 1,250 days of 250 a year, the trials' annual Sharpe varying by one half."""
     best = expected_best_sharpe(0.5 / 250, trials)
-    assert probabilistic_sharpe(2.5 / sqrt(250), 1250, skew, kurtosis, benchmark=best) == pytest.approx(published, abs=5e-5)
+    assert probabilistic_sharpe(
+        2.5 / sqrt(250), 1250, skew, kurtosis, benchmark=best
+    ) == pytest.approx(published, abs=5e-5)
 
 
 def test_5_the_best_of_skill_less_trials_is_that_of_the_papers():
@@ -51,8 +57,10 @@ def test_5_the_best_of_skill_less_trials_is_that_of_the_papers():
     assert expected_best_sharpe(1.0, 1) == 0.0
 
 
-@pytest.mark.parametrize(("sharpe", "bars", "skew", "kurtosis"), [
-    (NAN, 100, 0.0, 3.0), (0.1, 1, 0.0, 3.0), (0.1, 100, NAN, 3.0), (2.0, 100, 3.0, 3.0)])
+@pytest.mark.parametrize(
+    ("sharpe", "bars", "skew", "kurtosis"),
+    [(NAN, 100, 0.0, 3.0), (0.1, 1, 0.0, 3.0), (0.1, 100, NAN, 3.0), (2.0, 100, 3.0, 3.0)],
+)
 def test_5_psr_is_nan_where_it_is_not_defined(sharpe, bars, skew, kurtosis):
     """No Sharpe, one bar, no skewness, or a variance of the estimate below zero (1 - 6 + 2): no probability."""
     assert isnan(probabilistic_sharpe(sharpe, bars, skew, kurtosis))
@@ -65,8 +73,14 @@ def hand_worked(desk: Desk, settings=None):
     Bars: 0 not valid; 1 decides; 2 in at 100, closes 104; 3 out at 102, decides at 100; 4 in at 102, closes 105; 5 out at 105.
     P&L: bar 2 +2,000; bar 3 -1,000; bar 4 -1,500. Costs: 50 on bars 2, 3, 4, 5.
     """
-    pair = market(7, y={"close": [100, 100, 104, 100, 105, 105, 105], "open": [100, 100, 100, 102, 102, 105, 105]},
-                  y_spec=spec("Y", fee_open=1.0, fee_close=1.0))
+    pair = market(
+        7,
+        y={
+            "close": [100, 100, 104, 100, 105, 105, 105],
+            "open": [100, 100, 100, 102, 102, 105, 105],
+        },
+        y_spec=spec("Y", fee_open=1.0, fee_close=1.0),
+    )
     return desk.run([NAN, -2.5, 0, 2.5, 0, 0, 0], pair, **(settings or {}))
 
 
@@ -79,15 +93,26 @@ def test_5_metrics_of_a_run_worked_by_hand(engine):
     metrics = hand_worked(Desk(engine)).metrics
     mean, std = RETURNS.mean(), RETURNS.std(ddof=1)
     expected = {
-        "total_return": -0.007, "annual_return": mean * 252, "annual_vol": std * sqrt(252), "sharpe": mean / std * sqrt(252),
-        "max_drawdown": (101_950 - 99_300) / 100_000, "trades": 2,
+        "total_return": -0.007,
+        "annual_return": mean * 252,
+        "annual_vol": std * sqrt(252),
+        "sharpe": mean / std * sqrt(252),
+        "max_drawdown": (101_950 - 99_300) / 100_000,
+        "trades": 2,
         "win_rate": 0.5,  # 1,000 - 100 won, -1,500 - 100 lost
-        "avg_holding_bars": 1.0, "costs": 200.0, "exposure": 2 / 6, "hold_bars": 0, "blocked_bars": 0, "deferred_fills": 0}
+        "avg_holding_bars": 1.0,
+        "costs": 200.0,
+        "exposure": 2 / 6,
+        "hold_bars": 0,
+        "blocked_bars": 0,
+        "deferred_fills": 0,
+    }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-12)
     returns = pd.Series(RETURNS)
     z = (returns - mean) / returns.std(ddof=0)
     assert metrics["psr"] == pytest.approx(
-        probabilistic_sharpe(mean / std, 6, (z**3).mean(), (z**4).mean()), rel=1e-12)
+        probabilistic_sharpe(mean / std, 6, (z**3).mean(), (z**4).mean()), rel=1e-12
+    )
     assert metrics["dsr"] == metrics["psr"]  # the only trial
 
 
@@ -100,10 +125,16 @@ def test_5_metrics_of_trades_and_margins_worked_by_hand(engine):
     traded = 10 * (50 * (100 + 102 + 102 + 105) + 4 * 100 * 50)
     tick_money = 10 * (4 * 50 + 4 * 100)
     expected = {
-        "sortino": mean / sqrt((0.0105**2 + 0.0155**2 + 0.0005**2) / 6) * sqrt(252), "calmar": mean * 252 / 0.0265,
-        "underwater_bars": 4, "profit_factor": 900 / 1600, "avg_trade": -350.0, "payoff": 900 / 1600,
-        "turnover": traded / 100_000 * 252 / 6, "breakeven_ticks": -700 / tick_money,
-        "return_on_margin": mean * 252 * 100_000 / margin}
+        "sortino": mean / sqrt((0.0105**2 + 0.0155**2 + 0.0005**2) / 6) * sqrt(252),
+        "calmar": mean * 252 / 0.0265,
+        "underwater_bars": 4,
+        "profit_factor": 900 / 1600,
+        "avg_trade": -350.0,
+        "payoff": 900 / 1600,
+        "turnover": traded / 100_000 * 252 / 6,
+        "breakeven_ticks": -700 / tick_money,
+        "return_on_margin": mean * 252 * 100_000 / margin,
+    }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-12)
 
 
@@ -122,16 +153,43 @@ def test_5_metrics_count_hold_blocked_and_deferred_bars(engine):
 def test_5_metrics_without_a_trade(engine, z):
     """Nothing earned, nothing lost; what needs variation or a closed trade is NaN."""
     metrics = Desk(engine).run(z).metrics
-    for name in ("sharpe", "sortino", "calmar", "win_rate", "profit_factor", "avg_trade", "payoff", "avg_holding_bars",
-                 "breakeven_ticks", "return_on_margin", "psr", "dsr"):
+    for name in (
+        "sharpe",
+        "sortino",
+        "calmar",
+        "win_rate",
+        "profit_factor",
+        "avg_trade",
+        "payoff",
+        "avg_holding_bars",
+        "breakeven_ticks",
+        "return_on_margin",
+        "psr",
+        "dsr",
+    ):
         assert isnan(metrics[name]), name
-    for name in ("total_return", "annual_return", "annual_vol", "max_drawdown", "trades", "costs", "exposure"):
+    for name in (
+        "total_return",
+        "annual_return",
+        "annual_vol",
+        "max_drawdown",
+        "trades",
+        "costs",
+        "exposure",
+    ):
         assert metrics[name] == 0, name
 
 
 # --- MacKinnon ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("statistic", "legs", "published"), [
-    (-3.33613, 2, 0.0499562), (-3.33613, 1, 0.0133387), (-2.86154, 1, 0.0500067), (-2.86154, 2, 0.1468871)])
+@pytest.mark.parametrize(
+    ("statistic", "legs", "published"),
+    [
+        (-3.33613, 2, 0.0499562),
+        (-3.33613, 1, 0.0133387),
+        (-2.86154, 1, 0.0500067),
+        (-2.86154, 2, 0.1468871),
+    ],
+)
 def test_mackinnon_pvalue_at_the_critical_values(statistic, legs, published):
     """The 5 % values of one and of two series, each looked up in both tables."""
     assert mackinnon_pvalue(statistic, legs) == pytest.approx(published, abs=1e-6)
@@ -142,12 +200,22 @@ def test_mackinnon_pvalue_is_statsmodels_own_everywhere(legs):
     """From beyond the lower end of the table to beyond the upper one."""
     for statistic in [-inf, *np.linspace(-25, 5, 301)]:
         expected = mackinnonp(statistic, regression="c", N=legs)
-        assert mackinnon_pvalue(float(statistic), legs) == pytest.approx(expected, rel=1e-10, abs=1e-15)
+        assert mackinnon_pvalue(float(statistic), legs) == pytest.approx(
+            expected, rel=1e-10, abs=1e-15
+        )
     assert isnan(mackinnon_pvalue(NAN, legs))
 
 
-@pytest.mark.parametrize(("statistic", "legs", "level"), [
-    (-3.43035, 1, 0.01), (-2.86154, 1, 0.05), (-3.89644, 2, 0.01), (-3.33613, 2, 0.05), (-3.04445, 2, 0.10)])
+@pytest.mark.parametrize(
+    ("statistic", "legs", "level"),
+    [
+        (-3.43035, 1, 0.01),
+        (-2.86154, 1, 0.05),
+        (-3.89644, 2, 0.01),
+        (-3.33613, 2, 0.05),
+        (-3.04445, 2, 0.10),
+    ],
+)
 def test_mackinnon_pvalue_agrees_with_the_2010_critical_values(statistic, legs, level):
     """At the asymptotic critical values of the later paper the p-value is that level, within the fit of the earlier one."""
     assert mackinnon_pvalue(statistic, legs) == pytest.approx(level, rel=0.02)
@@ -187,12 +255,17 @@ def walks(seed: int, bars: int, level: float) -> tuple[np.ndarray, np.ndarray]:
 def test_rolling_tests_agree_with_statsmodels_at_any_level(level, lags):
     """Windows of 60 on prices near 0 and near 100,000: p-values within 1e-9 (1e-7 of what a level of 1e5 leaves)."""
     y, x = walks(1, 260, level)
-    ours, spread = rolling_engle_granger(y, x, window=60, lags=lags), rolling_adf(y - 1.4 * x, window=60, lags=lags)
+    ours, spread = (
+        rolling_engle_granger(y, x, window=60, lags=lags),
+        rolling_adf(y - 1.4 * x, window=60, lags=lags),
+    )
     for t in range(59, 260, 11):
         part = slice(t - 59, t + 1)
         theirs = coint(y[part] - level, x[part] - level, trend="c", maxlag=lags, autolag=None)[1]
         assert ours[t] == pytest.approx(theirs, abs=1e-7 if level == 1e5 else 1e-9)
-        theirs = adfuller((y - 1.4 * x)[part], maxlag=lags, regression="c", autolag=None, result_object=False)[1]
+        theirs = adfuller(
+            (y - 1.4 * x)[part], maxlag=lags, regression="c", autolag=None, result_object=False
+        )[1]
         assert spread[t] == pytest.approx(theirs, abs=1e-7 if level == 1e5 else 1e-9)
 
 
@@ -206,7 +279,7 @@ def test_rolling_tests_survive_and_forget_a_bad_tick(leg, factor):
     ours = rolling_engle_granger(y, x, window=50, lags=1)
     np.testing.assert_allclose(ours[130:], clean[130:], rtol=1e-9, atol=1e-9)
     for t in range(82, 130, 3):
-        theirs = coint(y[t - 49:t + 1], x[t - 49:t + 1], trend="c", maxlag=1, autolag=None)[1]
+        theirs = coint(y[t - 49 : t + 1], x[t - 49 : t + 1], trend="c", maxlag=1, autolag=None)[1]
         assert ours[t] == pytest.approx(theirs, abs=1e-7)
 
 
@@ -215,7 +288,9 @@ def exact_line(y: np.ndarray, x: np.ndarray) -> tuple[Fraction, Fraction]:
     """Least squares in rational numbers: no rounding at all."""
     ys, xs = [Fraction(float(v)) for v in y], [Fraction(float(v)) for v in x]
     y_mean, x_mean = sum(ys) / len(ys), sum(xs) / len(xs)
-    slope = sum((b - x_mean) * (a - y_mean) for a, b in zip(ys, xs, strict=True)) / sum((b - x_mean) ** 2 for b in xs)
+    slope = sum((b - x_mean) * (a - y_mean) for a, b in zip(ys, xs, strict=True)) / sum(
+        (b - x_mean) ** 2 for b in xs
+    )
     return y_mean - slope * x_mean, slope
 
 
@@ -237,9 +312,11 @@ def test_rolling_ols_agrees_with_exact_arithmetic(level, bad_tick):
         x[100] *= 1e8
     ours = rolling_ols(y, x, window=60)
     for t in [*range(59, 100, 13), *range(160, 400, 13)]:
-        alpha, beta = exact_line(y[t - 59:t + 1], x[t - 59:t + 1])
+        alpha, beta = exact_line(y[t - 59 : t + 1], x[t - 59 : t + 1])
         assert abs(ours.beta[t] - beta) <= 1e-12 * abs(beta)
-        assert abs(ours.alpha[t] - alpha) <= 1e-12 * max(abs(alpha), Fraction(float(np.abs(y[t - 59:t + 1]).max())))
+        assert abs(ours.alpha[t] - alpha) <= 1e-12 * max(
+            abs(alpha), Fraction(float(np.abs(y[t - 59 : t + 1]).max()))
+        )
 
 
 @pytest.mark.parametrize("level", [0.0, 4e3, 1e5])
@@ -257,7 +334,9 @@ def test_kalman_starts_at_statsmodels_least_squares():
     y, x = walks(6, 120, 50.0)
     ours = kalman(y, x, window=80, gamma=1e-4)
     assert np.isnan(ours.beta[:79]).all()
-    assert [ours.alpha[79], ours.beta[79]] == pytest.approx(list(OLS(y[:80], add_constant(x[:80])).fit().params), rel=1e-9)
+    assert [ours.alpha[79], ours.beta[79]] == pytest.approx(
+        list(OLS(y[:80], add_constant(x[:80])).fit().params), rel=1e-9
+    )
 
 
 def test_5_near_copies_of_one_trial_are_no_evidence_of_little_luck():

@@ -15,7 +15,13 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import expected_best_sharpe, measure
 from pairkit.research.overfitting.bootstrap import sharpe_interval, superiority
-from pairkit.research.overfitting.check import CONVENTIONS, effective_number, min_backtest_length, min_track_record, overfitting
+from pairkit.research.overfitting.check import (
+    CONVENTIONS,
+    effective_number,
+    min_backtest_length,
+    min_track_record,
+    overfitting,
+)
 from pairkit.research.overfitting.pbo import pbo
 from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.sweep import config_of, sweep
@@ -23,8 +29,18 @@ from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config
 from tests.test_cli import PROJECT
 
-BASE = draw_config(3, hedge_model="ols", max_participation=0.0, liquidity_gate=False,
-                   exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False)
+BASE = draw_config(
+    3,
+    hedge_model="ols",
+    max_participation=0.0,
+    liquidity_gate=False,
+    exit_z=0.2,
+    stop_z=4.0,
+    entry_z=1.0,
+    adf_gate=False,
+    vol_gate=False,
+    beta_gate=False,
+)
 SPACE = {"entry_z": [0.8, 1.0, 1.2, 1.4], "max_holding_days": [5, 10]}
 QUICK = {"blocks": 6, "draws": 50}
 
@@ -40,8 +56,10 @@ def demo():
 
 
 # --- closed forms ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("periods", "skew", "kurtosis", "years"), [
-    (252, 0.0, 3.0, 2.73), (52, 0.0, 3.0, 2.83), (12, 0.0, 3.0, 3.24), (12, -0.72, 5.78, 4.99)])
+@pytest.mark.parametrize(
+    ("periods", "skew", "kurtosis", "years"),
+    [(252, 0.0, 3.0, 2.73), (52, 0.0, 3.0, 2.83), (12, 0.0, 3.0, 3.24), (12, -0.72, 5.78, 4.99)],
+)
 def test_min_track_record_is_the_published_one(periods, skew, kurtosis, years):
     """Bailey and Lopez de Prado 2012: a Sharpe ratio of 2 a year against 1, at 95 %."""
     root = math.sqrt(periods)
@@ -71,7 +89,9 @@ def test_the_best_of_many_and_the_least_backtest_are_the_published_ones():
 # --- PBO -------------------------------------------------------------------------------------------------------------
 def test_pbo_by_hand():
     """Two blocks, three trials: the best of either block is the worst of the other, so both logits are ln(1/3)."""
-    found = pbo(np.array([[1, 0, 0.5], [1, 0, 0.5], [0, 1, 0.5], [0, 1, 0.5]]), blocks=2, score="mean")
+    found = pbo(
+        np.array([[1, 0, 0.5], [1, 0, 0.5], [0, 1, 0.5], [0, 1, 0.5]]), blocks=2, score="mean"
+    )
     assert found.splits["logit"].to_numpy() == pytest.approx([-1.098612, -1.098612], abs=1e-6)
     assert found.splits["chosen"].to_list() == [0, 1]
     assert (found.pbo, found.blocks, found.rows) == (1.0, 2, 4)
@@ -103,8 +123,12 @@ def test_pbo_agrees_with_plain_python():
     found = pbo(returns, blocks=6)
     for split, (_, row) in zip(combinations(range(6), 3), found.splits.iterrows(), strict=True):
         inside = [list(returns[[t for t in range(60) if t // 10 in split], n]) for n in range(5)]
-        outside = [list(returns[[t for t in range(60) if t // 10 not in split], n]) for n in range(5)]
-        scores_in, scores_out = ([mean(one) / stdev(one) for one in sample] for sample in (inside, outside))
+        outside = [
+            list(returns[[t for t in range(60) if t // 10 not in split], n]) for n in range(5)
+        ]
+        scores_in, scores_out = (
+            [mean(one) / stdev(one) for one in sample] for sample in (inside, outside)
+        )
         best = scores_in.index(max(scores_in))
         omega = (sorted(scores_out).index(scores_out[best]) + 1) / 6
         assert (row["chosen"], row["in_sample"]) == (best, pytest.approx(scores_in[best], rel=1e-9))
@@ -124,7 +148,9 @@ def test_noise_has_a_pbo_of_a_half_and_skill_a_low_one():
 def test_a_trial_that_never_moves_scores_nothing():
     """Better than a loser, worse than a winner; no rounding makes it a ratio of two zeros."""
     rng = np.random.default_rng(2)
-    returns = np.column_stack([rng.normal(-0.01, 0.001, 80), np.zeros(80), rng.normal(-0.02, 0.001, 80)])
+    returns = np.column_stack(
+        [rng.normal(-0.01, 0.001, 80), np.zeros(80), rng.normal(-0.02, 0.001, 80)]
+    )
     found = pbo(returns, blocks=4)
     assert found.splits["chosen"].to_list() == [1] * 6
     assert (found.splits[["in_sample", "out_of_sample"]] == 0.0).all(axis=None)
@@ -162,7 +188,10 @@ def test_the_interval_widens_where_returns_follow_each_other():
     """A moving sum of ten returns, whose mean varies more than independent ones tell."""
     shocks = np.random.default_rng(6).normal(0.0, 0.01, 3009)
     smooth = np.convolve(shocks, np.ones(10) / math.sqrt(10), "valid")
-    wide, plain = sharpe_interval(smooth, draws=500), sharpe_interval(np.random.default_rng(6).permutation(smooth), draws=500)
+    wide, plain = (
+        sharpe_interval(smooth, draws=500),
+        sharpe_interval(np.random.default_rng(6).permutation(smooth), draws=500),
+    )
     assert wide.high - wide.low > 2.0 * (plain.high - plain.low)
     assert all(math.isnan(end) for end in sharpe_interval(np.zeros(100))[:2])
 
@@ -198,9 +227,16 @@ def test_the_figures_are_those_of_run_and_sweep(pair):
     config = config_of(table, 2)
     found = overfitting(pair, config, table, **QUICK)
     run = run_backtest(pair, config)
-    assert (found.figures["sharpe"], found.figures["psr"]) == (run.metrics["sharpe"], run.metrics["psr"])
-    assert found.swept["sharpe"].to_numpy() == pytest.approx(table["sharpe"].to_numpy(), rel=1e-9, nan_ok=True)
-    expected = measure(run.ledger.tally, config.capital, trial_sharpes=list(table["sharpe"] / math.sqrt(252)))["dsr"]
+    assert (found.figures["sharpe"], found.figures["psr"]) == (
+        run.metrics["sharpe"],
+        run.metrics["psr"],
+    )
+    assert found.swept["sharpe"].to_numpy() == pytest.approx(
+        table["sharpe"].to_numpy(), rel=1e-9, nan_ok=True
+    )
+    expected = measure(
+        run.ledger.tally, config.capital, trial_sharpes=list(table["sharpe"] / math.sqrt(252))
+    )["dsr"]
     assert found.figures["dsr"] == pytest.approx(expected, rel=1e-9)
     assert found.counted_by == "check"
     assert list(found.table["figure"]) == list(CONVENTIONS) == list(found.figures)
@@ -213,14 +249,17 @@ def test_the_ledger_counts_where_it_can(pair):
     valid = run_backtest(pair, BASE).frame["valid"].to_numpy()
     measured_bars = valid.size - int(valid.argmax())
     assert found.figures["best_by_luck"] == pytest.approx(
-        expected_best_sharpe(max(0.0009, 1.0 / measured_bars), 480) * math.sqrt(252))
+        expected_best_sharpe(max(0.0009, 1.0 / measured_bars), 480) * math.sqrt(252)
+    )
     assert overfitting(pair, BASE, SPACE, ledger=TrialCount(1, 1), **QUICK).counted_by == "check"
 
 
 def test_the_same_seed_gives_the_same_bits(pair):
     """Whatever the number of threads; another seed moves the interval alone."""
-    one, two, other = (overfitting(pair, BASE, SPACE, executor=threads, seed=seed, **QUICK)
-                       for threads, seed in ((1, 0), (2, 0), (1, 1)))
+    one, two, other = (
+        overfitting(pair, BASE, SPACE, executor=threads, seed=seed, **QUICK)
+        for threads, seed in ((1, 0), (2, 0), (1, 1))
+    )
     assert one.result() == two.result()
     assert one.figures["sharpe_low"] != other.figures["sharpe_low"]
     assert one.figures["pbo"] == other.figures["pbo"]
@@ -243,15 +282,26 @@ def test_progress_is_told_and_a_stop_is_obeyed(pair):
     with pytest.raises(CancelledError):
         overfitting(pair, BASE, SPACE, cancelled=lambda: True, **QUICK)
     with pytest.raises(CancelledError, match="step 2"):
-        overfitting(pair, BASE, SPACE, progress=lambda done, total: told.append(done), cancelled=lambda: told[-1] == 10, **QUICK)
+        overfitting(
+            pair,
+            BASE,
+            SPACE,
+            progress=lambda done, total: told.append(done),
+            cancelled=lambda: told[-1] == 10,
+            **QUICK,
+        )
 
 
 def test_what_cannot_be_checked_is_refused(pair):
     """One trial only; data too short for any indicator."""
     with pytest.raises(ConfigError, match="at least two"):
         overfitting(pair, BASE, {"entry_z": [1.0]})
-    for wrong, says in (({"draws": 0}, "whole number from 1"), ({"confidence": 1.0}, "between 0 and 1"),
-                        ({"seed": -1}, "whole number from 0"), ({"most_trials": 1}, "whole number from 2")):
+    for wrong, says in (
+        ({"draws": 0}, "whole number from 1"),
+        ({"confidence": 1.0}, "between 0 and 1"),
+        ({"seed": -1}, "whole number from 0"),
+        ({"most_trials": 1}, "whole number from 2"),
+    ):
         with pytest.raises(ConfigError, match=says):
             overfitting(pair, BASE, SPACE, **wrong)
     with pytest.raises(RunError, match="Choose longer data"):
@@ -260,7 +310,9 @@ def test_what_cannot_be_checked_is_refused(pair):
 
 def test_a_config_that_never_traded_is_noted(pair):
     """No Sharpe ratio, so no luck; nothing undefined reaches the outcome but as None."""
-    found = overfitting(pair, BASE.replace(entry_z=3.9), {"stop_z": [4.0, 4.1, 4.2]}, **QUICK).result()
+    found = overfitting(
+        pair, BASE.replace(entry_z=3.9), {"stop_z": [4.0, 4.1, 4.2]}, **QUICK
+    ).result()
     assert found.verdict == "noted"
     assert "never traded" in found.sentence
     assert found.figures["sharpe"] is None
@@ -278,8 +330,12 @@ def test_the_space_around_a_config_holds_it_and_stays_in_bounds():
 @pytest.mark.slow
 def test_the_placebo_is_called_luck_and_the_true_pair_is_not(demo):
     """Two walks without a link fail; legs that are cointegrated do not."""
-    outcome = {name: overfitting(demo.pair(*name.split("-")), StrategyConfig(), blocks=10, draws=200).result()
-               for name in ("RB-HC", "CU-AU")}
+    outcome = {
+        name: overfitting(
+            demo.pair(*name.split("-")), StrategyConfig(), blocks=10, draws=200
+        ).result()
+        for name in ("RB-HC", "CU-AU")
+    }
     assert outcome["CU-AU"].verdict == "failed"
     assert outcome["RB-HC"].verdict != "failed"
     assert outcome["RB-HC"].figures["spa"] < 0.05 < outcome["CU-AU"].figures["spa"]
@@ -310,28 +366,50 @@ def test_the_figures_drawn_are_those_found(pair):
 
 def test_the_panel_says_whose_trials_were_counted():
     """Figures, both charts and the table are drawn, in either theme, with the trials' source in words."""
+
     def panel() -> None:
         from pairkit.audit.runs.trial_count import TrialCount
         from pairkit.research.overfitting.check import overfitting
         from pairkit.ui.honesty.overfitting import draw
         from tests.test_overfitting import BASE, QUICK, SPACE, build_pair
 
-        draw(overfitting(build_pair(3, 400), BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK), "dark")
+        draw(
+            overfitting(
+                build_pair(3, 400), BASE, SPACE, ledger=TrialCount(500, 480, 0.0009), **QUICK
+            ),
+            "dark",
+        )
 
     page = AppTest.from_function(panel, default_timeout=120).run()
     assert not page.exception
-    assert "**480** trials: the trials made on this pair and the pairs scanned with it" in page.markdown[0].value
+    assert (
+        "**480** trials: the trials made on this pair and the pairs scanned with it"
+        in page.markdown[0].value
+    )
     assert len(page.get("plotly_chart")) == 2
     assert page.table[0].value["Figure"].iloc[0] == "Sharpe ratio"
 
 
-@pytest.mark.parametrize(("figures", "verdict"), [
-    ({"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "passed"),
-    ({"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.1, "closed": 30.0}, "noted"),   # a plateau: the rank is a coin
-    ({"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.7, "closed": 30.0}, "failed"),  # and what was best loses
-    ({"dsr": 0.40, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "failed"),
-    ({"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 9.0}, "noted"),    # too few trades to say
-    ({"dsr": 0.70, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "noted")])
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ({"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "passed"),
+        (
+            {"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.1, "closed": 30.0},
+            "noted",
+        ),  # a plateau: the rank is a coin
+        (
+            {"dsr": 0.99, "pbo": 0.8, "pbo_loss": 0.7, "closed": 30.0},
+            "failed",
+        ),  # and what was best loses
+        ({"dsr": 0.40, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "failed"),
+        (
+            {"dsr": 0.99, "pbo": 0.2, "pbo_loss": 0.1, "closed": 9.0},
+            "noted",
+        ),  # too few trades to say
+        ({"dsr": 0.70, "pbo": 0.2, "pbo_loss": 0.1, "closed": 30.0}, "noted"),
+    ],
+)
 def test_the_verdict_weighs_loss_and_trades_not_rank_alone(pair, figures, verdict):
     """Each bound by itself, the other figures being good."""
     found = overfitting(pair, BASE, SPACE, **QUICK)
@@ -344,16 +422,22 @@ def test_independent_trials_count_in_full_and_copies_as_one():
     rng = np.random.default_rng(1)
     noise = rng.normal(size=(200_000, 12))
     assert effective_number(noise, 12) == pytest.approx(12, rel=0.01)
-    assert effective_number(np.repeat(noise[:, :1], 12, axis=1) * np.arange(1, 13), 12) == pytest.approx(1.0)
+    assert effective_number(
+        np.repeat(noise[:, :1], 12, axis=1) * np.arange(1, 13), 12
+    ) == pytest.approx(1.0)
     mixed = 0.6 * noise + 0.8 * rng.normal(size=(200_000, 1))
     eigenvalues = np.linalg.eigvalsh(np.corrcoef(mixed.T))
-    assert effective_number(mixed, 12) == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rel=1e-9)
+    assert effective_number(mixed, 12) == pytest.approx(
+        eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rel=1e-9
+    )
 
 
 def test_eighty_one_grid_trials_of_mean_correlation_039_are_about_five():
     """Trials that correlate at .39 are worth about 1/.39^2 however many they are."""
     rng = np.random.default_rng(2)
-    returns = np.sqrt(0.61) * rng.normal(size=(50_000, 81)) + np.sqrt(0.39) * rng.normal(size=(50_000, 1))
+    returns = np.sqrt(0.61) * rng.normal(size=(50_000, 81)) + np.sqrt(0.39) * rng.normal(
+        size=(50_000, 1)
+    )
     assert effective_number(returns, 81) == pytest.approx(81 / (1 + 80 * 0.39**2), rel=0.05)
     assert effective_number(returns, 10_000) == pytest.approx(1 / 0.39**2, rel=0.05)
     assert effective_number(np.zeros((50, 3)), 3) == 3.0

@@ -135,8 +135,16 @@ def test_a_link_that_contradicts_itself_still_opens():
 
 def test_a_link_opens_the_same_view(run):
     """Snapshot, pair, settings and chosen bar all come back from a link."""
-    page = app(snapshot="demo", y="Y", x="P", hedge_model="kalman", kalman_gamma="0.0003", capital="2M", adf_gate="false",
-               bar="2019-05-15")
+    page = app(
+        snapshot="demo",
+        y="Y",
+        x="P",
+        hedge_model="kalman",
+        kalman_gamma="0.0003",
+        capital="2M",
+        adf_gate="false",
+        bar="2019-05-15",
+    )
     config = StrategyConfig(hedge_model="kalman", kalman_gamma=0.0003, capital=2e6, adf_gate=False)
     expected = run_backtest(open_snapshot(DEMO).pair("Y", "P"), config)
     assert not page.exception
@@ -144,23 +152,43 @@ def test_a_link_opens_the_same_view(run):
     assert "2019-05-15" in said(page)
 
 
-@pytest.mark.parametrize("config", [
-    *(StrategyConfig(**preset.changes) for preset in PRESETS.values()),
-    StrategyConfig(capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(StrategyConfig(**preset.changes) for preset in PRESETS.values()),
+        StrategyConfig(
+            capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False
+        ),
+    ],
+)
 def test_the_link_of_a_config_is_read_back_as_that_config(config):
     """Writing a config as query parameters and reading them gives the config, to the bit."""
     link = settings.link_of(config.model_dump())
     assert settings.faults_of_link(link) == []
-    assert StrategyConfig(**{name: settings.parse(SETTINGS[name], text) for name, text in link.items()}) == config
+    assert (
+        StrategyConfig(
+            **{name: settings.parse(SETTINGS[name], text) for name, text in link.items()}
+        )
+        == config
+    )
 
 
 def test_a_bad_link_is_told_and_the_default_used():
     """A value out of bounds or of another kind is named with what is accepted, and the page opens without it."""
-    page = app(entry_z="99", hedge_window="soon", fill="never", snapshot="none", y="ZZ", bar="yesterday")
+    page = app(
+        entry_z="99", hedge_window="soon", fill="never", snapshot="none", y="ZZ", bar="yesterday"
+    )
     assert not page.exception
     assert tiles(page) == tiles(app())
-    for words in ("entry\\_z = 99", "from 0.5 to 5 sigma", "hedge\\_window = soon", "fill = never", "one of open, close",
-                  "snapshot = none", "y = ZZ"):
+    for words in (
+        "entry\\_z = 99",
+        "from 0.5 to 5 sigma",
+        "hedge\\_window = soon",
+        "fill = never",
+        "one of open, close",
+        "snapshot = none",
+        "y = ZZ",
+    ):
         assert words in said(page)
 
 
@@ -181,8 +209,10 @@ def test_a_notice_about_a_link_goes_with_the_page():
     assert not page.warning
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("200000", 200_000.0), ("123456", 123_456.0), ("200k", 200_000.0), ("123.456k", 123_456.0)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("200000", 200_000.0), ("123456", 123_456.0), ("200k", 200_000.0), ("123.456k", 123_456.0)],
+)
 def test_a_link_may_spell_a_large_number_out(text, value):
     """capital=200000 is capital=200k, and a number beside the slider's own is taken too; nothing is dropped in silence."""
     page = app(capital=text)
@@ -212,7 +242,9 @@ def test_pair_and_settings_go_along_to_another_page_and_back():
     assert (page.slider(key="entry_z").value, page.slider(key="exit_z").value) == (2.5, 0.3)
     assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "HC")
     assert not page.exception
-    expected = run_backtest(open_snapshot(DEMO).pair("TA", "HC"), StrategyConfig(entry_z=2.5, exit_z=0.3))
+    expected = run_backtest(
+        open_snapshot(DEMO).pair("TA", "HC"), StrategyConfig(entry_z=2.5, exit_z=0.3)
+    )
     assert tiles(page)["Total return"] == f"{expected.metrics['total_return']:.2%}"
 
 
@@ -330,7 +362,9 @@ def test_findings_of_the_pair_are_counted_and_listed():
 # --- exports -------------------------------------------------------------------------------------------------------
 def test_saved_tables_hold_the_run(run):
     """The CSV of bars and of trades give back the run's numbers, dates as plain days."""
-    table = pd.read_csv(io.StringIO(exports.frame_csv(run)), index_col="trade_date", parse_dates=True)
+    table = pd.read_csv(
+        io.StringIO(exports.frame_csv(run)), index_col="trade_date", parse_dates=True
+    )
     np.testing.assert_array_equal(table["equity"], run.frame["equity"])
     np.testing.assert_array_equal(table["z"], run.frame["z"])
     assert list(table["state"]) == list(run.frame["state"])
@@ -342,7 +376,13 @@ def test_saved_tables_hold_the_run(run):
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx"])
 def test_text_that_a_spreadsheet_would_run_is_made_inert(cell):
     """A text cell that starts like a formula gets an apostrophe; a negative number stays a number."""
-    table = pd.DataFrame({"words": [cell, "plain"], "number": [-1.5, 2.0], "when": pd.to_datetime(["2020-01-02", None])})
+    table = pd.DataFrame(
+        {
+            "words": [cell, "plain"],
+            "number": [-1.5, 2.0],
+            "when": pd.to_datetime(["2020-01-02", None]),
+        }
+    )
     rows = list(csv.reader(io.StringIO(exports.csv_text(table), newline="")))
     assert rows[1] == ["'" + cell, "-1.5", "2020-01-02"]
     assert rows[2] == ["plain", "2.0", ""]
@@ -380,14 +420,24 @@ def test_the_packed_chart_unpacks_to_the_figure(run):
         np.testing.assert_array_equal(unpack(sent["y"]), trace["y"])
     words = packed["data"][-1]["text"]
     assert [words["words"][place] for place in unpack(words["places"])] == spec["data"][-1]["text"]
-    np.testing.assert_array_equal(unpack(packed["data"][-1]["customdata"]), spec["data"][-1]["customdata"])
+    np.testing.assert_array_equal(
+        unpack(packed["data"][-1]["customdata"]), spec["data"][-1]["customdata"]
+    )
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("name", "value", "shown"), [
-    ("total_return", 0.12345, "12.35%"), ("sharpe", 1.234, "1.23"), ("trades", 1234, "1,234"), ("win_rate", float("nan"), "n/a"),
-    ("costs", 12345.6, "12,346"), ("avg_holding_bars", 7.25, "7.2"), ("psr", 0.987, "0.99"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("total_return", 0.12345, "12.35%"),
+        ("sharpe", 1.234, "1.23"),
+        ("trades", 1234, "1,234"),
+        ("win_rate", float("nan"), "n/a"),
+        ("costs", 12345.6, "12,346"),
+        ("avg_holding_bars", 7.25, "7.2"),
+        ("psr", 0.987, "0.99"),
+    ],
+)
 def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
     """Fractions become percent only on the label; what cannot be computed is n/a."""
     assert views.shown_metric(name, value) == shown
@@ -396,15 +446,30 @@ def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
 def test_text_from_files_cannot_be_markup():
     """Markdown, HTML and colour directives in a message are shown as they are written."""
     assert views.escape("<b>*x*</b> [a](b) :red[c] $y$ `z`") == (
-        r"\<b\>\*x\*\</b\> \[a\]\(b\) \:" + "\u2060" + r"red\[c\] \$y\$ \`z\`")
+        r"\<b\>\*x\*\</b\> \[a\]\(b\) \:" + "\u2060" + r"red\[c\] \$y\$ \`z\`"
+    )
 
 
-@pytest.mark.parametrize(("text", "shown"), [
-    ("", ""), ("RB 螺纹钢 Rebar", "RB 螺纹钢 Rebar"), ("-5.2 on 2024-01-02, 10 h", "-5.2 on 2024-01-02, 10 h"),
-    ("a\u202eb\x00", "a⟨U\\+202E⟩b⟨U\\+0000⟩"), ("one\r\ntwo", "one  \ntwo"), ("&lt;", "\\&lt;"),
-    ("- a", "\u2060- a"), ("1. a", "\u20601. a"), ("---", "-\u2060-\u2060-"), ("a\n\nb", "a  \n\u2060  \nb"),
-    ("https://a.b", "https\\:\u2060//a.b"), ("WWW.a.b", "WWW\u2060.a.b"), ("me@a.b", "me@\u2060a.b"),
-    ("a -> b", "a -\u2060\\> b"), (":material/home:", "\\:\u2060material/home\\:")])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("RB 螺纹钢 Rebar", "RB 螺纹钢 Rebar"),
+        ("-5.2 on 2024-01-02, 10 h", "-5.2 on 2024-01-02, 10 h"),
+        ("a\u202eb\x00", "a⟨U\\+202E⟩b⟨U\\+0000⟩"),
+        ("one\r\ntwo", "one  \ntwo"),
+        ("&lt;", "\\&lt;"),
+        ("- a", "\u2060- a"),
+        ("1. a", "\u20601. a"),
+        ("---", "-\u2060-\u2060-"),
+        ("a\n\nb", "a  \n\u2060  \nb"),
+        ("https://a.b", "https\\:\u2060//a.b"),
+        ("WWW.a.b", "WWW\u2060.a.b"),
+        ("me@a.b", "me@\u2060a.b"),
+        ("a -> b", "a -\u2060\\> b"),
+        (":material/home:", "\\:\u2060material/home\\:"),
+    ],
+)
 def test_text_is_escaped_no_more_than_it_must_be(text, shown):
     """Ordinary text stays as it is, to be copied; what cannot be seen is named; what Markdown would read gets a mark."""
     assert views.escape(text) == shown

@@ -50,7 +50,9 @@ def test_nothing_is_claimed_before_it_is_made():
     """Every check is listed with its question and stands as not made."""
     page = honesty()
     assert verdicts(page) == ["made"] * len(CHECKS)
-    assert page.table[0].value["What was found"].to_list() == [f":gray[{question}]" for question in CHECKS.values()]
+    assert page.table[0].value["What was found"].to_list() == [
+        f":gray[{question}]" for question in CHECKS.values()
+    ]
     assert "none of 8 checks made" in said(page)
 
 
@@ -60,7 +62,7 @@ def test_a_check_is_made_told_and_kept_for_this_run():
     page.number_input(key="lookahead_cuts").set_value(8).run()
     made(page, "lookahead_start")
     pair = open_snapshot(DEMO).pair("RB", "HC")
-    result, = recall(pair, StrategyConfig())
+    (result,) = recall(pair, StrategyConfig())
     assert (result.check, result.verdict) == ("lookahead", "passed")
     assert result.sentence in page.success[0].value.replace("\\", "")
     assert verdicts(page)[0] == "passed"

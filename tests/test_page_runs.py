@@ -31,9 +31,12 @@ LOW = StrategyConfig(entry_z=1.8, kalman_gamma=0.00037, adf_gate=False)
 @pytest.fixture(scope="module")
 def made() -> dict[str, BacktestRun]:
     pair = open_snapshot(DEMO).pair("TA", "MA")
-    return {"base": run_backtest(pair), "low": run_backtest(pair, LOW),
-            "steel": run_backtest(open_snapshot(DEMO).pair("RB", "HC")),
-            "own": run_backtest(pair_of(leg_frame([100.0] * 60), leg_frame([50.0] * 60)))}
+    return {
+        "base": run_backtest(pair),
+        "low": run_backtest(pair, LOW),
+        "steel": run_backtest(open_snapshot(DEMO).pair("RB", "HC")),
+        "own": run_backtest(pair_of(leg_frame([100.0] * 60), leg_frame([50.0] * 60))),
+    }
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def test_explore_saves_the_run_on_the_page(folder, made):
     page.text_area(key="save_run_note").input("why")
     page.button(key="save_run_now").click().run()
     assert not page.exception
-    found, = store.list_runs()
+    (found,) = store.list_runs()
     assert (found.name, found.note) == ("my <b>run</b>", "why")
     assert found.manifest.run_id == run_manifest(made["low"]).run_id
     assert rerun(found.manifest_file, DEMO.parent).verdict == "same"
@@ -103,7 +106,12 @@ def test_all_runs_are_listed_with_their_numbers(saved, made):
     assert set(table["name"]) == set(made)
     row = table.loc[saved["low"].id]
     assert row[["pair", "snapshot", "sharpe", "settings", "note"]].to_list() == [
-        "TA-MA", "demo", made["low"].metrics["sharpe"], "kalman_gamma=0.00037, entry_z=1.8, adf_gate=False", "note on *low*"]
+        "TA-MA",
+        "demo",
+        made["low"].metrics["sharpe"],
+        "kalman_gamma=0.00037, entry_z=1.8, adf_gate=False",
+        "note on *low*",
+    ]
     assert table.loc[saved["own"].id, "snapshot"] == "own frames"
 
 
@@ -117,7 +125,12 @@ def test_filter_and_sort(saved):
     assert runs_page.filtered(table.iloc[:0], "x", sharpe).empty
     by_sharpe = runs_page.filtered(table, "", sharpe)["sharpe"]
     assert by_sharpe.dropna().is_monotonic_decreasing
-    assert runs_page.filtered(table, "", "Name")["name"].to_list() == ["base", "low", "own", "steel"]
+    assert runs_page.filtered(table, "", "Name")["name"].to_list() == [
+        "base",
+        "low",
+        "own",
+        "steel",
+    ]
     page = runs_app()
     page.text_input(key="runs_filter").input("kalman").run()
     assert page.dataframe[0].value["name"].to_list() == ["low"]
@@ -166,7 +179,11 @@ def test_two_runs_are_compared(saved, made):
     shown = metrics.set_index("metric").loc["total return"].to_list()
     assert shown == [f"{made[name].metrics['total_return']:.2%}" for name in ("base", "low")]
     frames = [made[name].frame for name in ("base", "low")]
-    day = next(date for date in frames[0].index if frames[0].loc[date, "reason"] != frames[1].loc[date, "reason"])
+    day = next(
+        date
+        for date in frames[0].index
+        if frames[0].loc[date, "reason"] != frames[1].loc[date, "reason"]
+    )
     assert f"first differ on **{day:%Y-%m-%d}**" in said(page)
     assert views.escape(made["low"].explain(day).sentence) in reasons.to_string()
 
@@ -222,5 +239,8 @@ def test_the_bundle_is_what_rerun_takes(made, tmp_path):
     assert raw == save.bundle(made["low"])
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         archive.extractall(tmp_path)
-    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["run_id"] == run_manifest(made["low"]).run_id
+    assert (
+        json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["run_id"]
+        == run_manifest(made["low"]).run_id
+    )
     assert rerun(tmp_path / "run.json", DEMO.parent).verdict == "same"

@@ -58,10 +58,14 @@ def test_filters_choose_what_is_shown_and_leave_the_pvalues(snapshot):
     table = scan(snapshot, roots=ROOTS).set_index(["y", "x"])
     page.multiselect(key="scan_sectors").set_value(["Oilseeds"]).run()
     shown = page.dataframe[0].value
-    oilseeds = {root for pair in universe() if pair.sector == "Oilseeds" for root in (pair.y, pair.x)} & set(ROOTS)
+    oilseeds = {
+        root for pair in universe() if pair.sector == "Oilseeds" for root in (pair.y, pair.x)
+    } & set(ROOTS)
     assert len(shown) == len(oilseeds) * (len(oilseeds) - 1) // 2
     assert set(shown["y"]) | set(shown["x"]) == oilseeds
-    assert shown["by_pvalue"].to_list() == [table.loc[(y, x), "by_pvalue"] for y, x in zip(shown["y"], shown["x"], strict=True)]
+    assert shown["by_pvalue"].to_list() == [
+        table.loc[(y, x), "by_pvalue"] for y, x in zip(shown["y"], shown["x"], strict=True)
+    ]
     page.multiselect(key="scan_sectors").set_value([]).run()
     volumes = {root: snapshot.leg(root)["volume"].median() for root in ROOTS}
     least = int(np.median(list(volumes.values())))

@@ -17,7 +17,16 @@ from streamlit.testing.v1 import AppTest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.charts.base import milliseconds
-from pairkit.charts.quality import FAULTY, NO_BAR, STATUSES, STRAY, WHOLE, RootQuality, calendar_spec, price_spec
+from pairkit.charts.quality import (
+    FAULTY,
+    NO_BAR,
+    STATUSES,
+    STRAY,
+    WHOLE,
+    RootQuality,
+    calendar_spec,
+    price_spec,
+)
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm
 from pairkit.ui.snapshots.page import age, roots_in_short
@@ -27,8 +36,13 @@ from tests.tushare.server import GOOD_TOKEN, running
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "snapshots" / "demo"
 BARS = b"date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,4015,1300\n"
-PARTS = {"quality": "Data quality", "contents": "Contents and terms", "compare": "Compare", "import": "Import files",
-         "take": "Take from TuShare"}
+PARTS = {
+    "quality": "Data quality",
+    "contents": "Contents and terms",
+    "compare": "Compare",
+    "import": "Import files",
+    "take": "Take from TuShare",
+}
 
 
 @pytest.fixture
@@ -69,10 +83,19 @@ def test_each_snapshot_is_a_line_with_its_state(folder):
     page = app()
     assert not page.exception
     broken, small = page.table[0].value.to_dict("records")
-    assert (broken["Snapshot"], "refused" in broken["State"], broken["Id"]) == ("**broken**", True, "–")
+    assert (broken["Snapshot"], "refused" in broken["State"], broken["Id"]) == (
+        "**broken**",
+        True,
+        "–",
+    )
     assert "verified" in small["State"]
     assert "simulated" in small["Snapshot"]
-    assert (small["From"], small["To"], small["Roots"], small["Bars"]) == ("2024-01-02", "2024-02-26", "HC RB", "160")
+    assert (small["From"], small["To"], small["Roots"], small["Bars"]) == (
+        "2024-01-02",
+        "2024-02-26",
+        "HC RB",
+        "160",
+    )
     assert small["Id"] == f"`{open_snapshot(folder / 'small').id[:12]}`"
     assert "bars.parquet: expected" in said(page)
     assert page.selectbox(key="shown").options == ["small"]
@@ -116,10 +139,18 @@ def test_an_empty_folder_says_what_to_do(tmp_path, monkeypatch):
         assert "There is no snapshot yet" in said(page)
 
 
-@pytest.mark.parametrize(("created", "words"), [
-    ("2024-06-01T11:59:30Z", "just now"), ("2024-06-01T11:57:00Z", "3 minutes"), ("2024-06-01T10:30:00Z", "1 hour"),
-    ("2024-05-29T12:00:00Z", "3 days"), ("2024-03-01T12:00:00Z", "3 months"), ("2022-01-01T00:00:00Z", "2 years"),
-    ("2025-01-01T00:00:00Z", "in the future")])
+@pytest.mark.parametrize(
+    ("created", "words"),
+    [
+        ("2024-06-01T11:59:30Z", "just now"),
+        ("2024-06-01T11:57:00Z", "3 minutes"),
+        ("2024-06-01T10:30:00Z", "1 hour"),
+        ("2024-05-29T12:00:00Z", "3 days"),
+        ("2024-03-01T12:00:00Z", "3 months"),
+        ("2022-01-01T00:00:00Z", "2 years"),
+        ("2025-01-01T00:00:00Z", "in the future"),
+    ],
+)
 def test_age_is_in_the_largest_unit_that_has_passed(created, words):
     """Seconds to years, against dates worked out by hand."""
     assert age(created, datetime(2024, 6, 1, 12, tzinfo=UTC)) == words
@@ -152,8 +183,13 @@ def test_the_quality_of_a_root_is_told(folder):
 def test_planted_faults_are_on_their_days_in_the_calendar():
     """Of the demo's faulty root: missing sessions, a holiday's ghost, a settlement of 0 and an ordinary day."""
     days = quality_of("TA").days
-    for day, status in (("2019-04-22", NO_BAR), ("2018-10-17", NO_BAR), ("2019-05-01", STRAY), ("2017-03-14", FAULTY),
-                        ("2017-03-15", WHOLE)):
+    for day, status in (
+        ("2019-04-22", NO_BAR),
+        ("2018-10-17", NO_BAR),
+        ("2019-05-01", STRAY),
+        ("2017-03-14", FAULTY),
+        ("2017-03-15", WHOLE),
+    ):
         assert days[day] == status
     assert "2019-05-02" not in days  # a holiday without a bar
     assert days.index.is_monotonic_increasing
@@ -167,7 +203,9 @@ def test_the_price_chart_has_every_roll_and_every_fault():
     contract = quality.leg["contract"]
     changed = contract.index[1:][contract.to_numpy()[1:] != contract.to_numpy()[:-1]]
     np.testing.assert_array_equal(traces["rolls"]["x"][::3], milliseconds(changed))
-    assert spec["layout"]["yaxis4"]["ticktext"] == [kind.replace("_", " ") for kind in quality.kinds]
+    assert spec["layout"]["yaxis4"]["ticktext"] == [
+        kind.replace("_", " ") for kind in quality.kinds
+    ]
     for kind in quality.kinds:
         of_kind = quality.faults.loc[quality.faults["kind"] == kind, "trade_date"]
         np.testing.assert_array_equal(traces[kind]["x"], milliseconds(of_kind))
@@ -181,7 +219,10 @@ def test_the_calendar_has_a_row_a_year_and_a_box_a_run(theme):
     quality = quality_of("TA")
     spec = calendar_spec(quality, theme)
     boxes = [trace for trace in spec["data"] if trace["name"] in STATUSES]
-    widths = {trace["name"]: np.nansum(trace["x"][2::6] - trace["x"][0::6]) / 86_400_000 for trace in boxes}
+    widths = {
+        trace["name"]: np.nansum(trace["x"][2::6] - trace["x"][0::6]) / 86_400_000
+        for trace in boxes
+    }
     assert widths == dict(quality.days.value_counts())
     words = spec["data"][-1]["hovertext"]
     assert len(words) == len(quality.days)
@@ -194,7 +235,10 @@ def test_a_series_without_contracts_or_faults_is_drawn():
     days = pd.bdate_range("2024-01-02", periods=30, name="trade_date")
     leg = pd.DataFrame({"close": np.arange(30.0) + 100}, index=days)
     quality = RootQuality("RB", leg, pd.DataFrame({"trade_date": days[:0], "kind": []}), days)
-    assert [trace["name"] for trace in price_spec(quality)["data"]] == ["bars", "close"]  # so few are dots too
+    assert [trace["name"] for trace in price_spec(quality)["data"]] == [
+        "bars",
+        "close",
+    ]  # so few are dots too
     assert "rolls are not known" in price_spec(quality)["layout"]["annotations"][0]["text"]
     assert set(quality.days) == {WHOLE}
     assert len(quality.rolls) == 0
@@ -210,13 +254,19 @@ def test_contents_show_scope_and_the_source_of_every_term(folder):
     assert scope.set_index("Field").loc["rows", "Value"] == "160"
     spec = open_snapshot(folder / "small").specs["RB"]
     row = terms.set_index("Term").loc["multiplier"]
-    assert (float(row["Value"]), row["Source"].replace("\\", "")) == (spec.multiplier, spec.source_of("multiplier"))
+    assert (float(row["Value"]), row["Source"].replace("\\", "")) == (
+        spec.multiplier,
+        spec.source_of("multiplier"),
+    )
 
 
 def test_contents_show_what_was_otherwise_for_older_contracts(folder):
     """Below the newest terms, each figure of earlier delivery months, and of earlier days."""
     given = snapshot_input()
-    older = (OlderTerm("tick", 5.0, before_delivery="2410"), OlderTerm("margin_rate", 0.25, before_date="2024-01-04"))
+    older = (
+        OlderTerm("tick", 5.0, before_delivery="2410"),
+        OlderTerm("margin_rate", 0.25, before_date="2024-01-04"),
+    )
     specs = [replace(spec, older=older) if spec.code == "RB" else spec for spec in given["specs"]]
     write_snapshot(folder, "dated", **{**given, "specs": specs})
     page = app("contents", shown="dated", root="RB")
@@ -237,7 +287,11 @@ def test_two_snapshots_are_compared(folder):
     tiles = {tile.label: tile.value for tile in page.metric}
     assert (tiles["Bars revised"], tiles["Bars removed"], tiles["Bars added"]) == ("1", "1", "0")
     revised = page.dataframe[0].value.iloc[0]
-    assert (revised["contract"], revised["trade_date"], revised["new"] - revised["old"]) == ("HC2405", "2024-01-05", 1)
+    assert (revised["contract"], revised["trade_date"], revised["new"] - revised["old"]) == (
+        "HC2405",
+        "2024-01-05",
+        1,
+    )
 
 
 def test_one_snapshot_alone_cannot_be_compared(folder):
@@ -247,7 +301,9 @@ def test_one_snapshot_alone_cannot_be_compared(folder):
 
 # --- import ----------------------------------------------------------------------------------------------------------
 def uploaded(page: AppTest, name: str, *files: tuple[str, bytes]) -> AppTest:
-    page.file_uploader(key="uploads_0").set_value([(file, content, "text/csv") for file, content in files])
+    page.file_uploader(key="uploads_0").set_value(
+        [(file, content, "text/csv") for file, content in files]
+    )
     page.text_input(key="import_name_0").input(name)
     return page.button(key="import_now").click().run()
 
@@ -268,7 +324,9 @@ def test_a_mapping_and_a_calendar_are_uploaded_beside_the_bars(folder):
     page = app("import")
     mapping = b"date,root,contract\n2024-01-02,RB,RB2410\n2024-01-03,RB,RB2410\n"
     page.file_uploader(key="import_mapping_0").set_value([("own.csv", mapping, "text/csv")])
-    page.file_uploader(key="import_calendar_0").set_value([("days.txt", b"2024-01-02\n2024-01-03\n", "text/plain")])
+    page.file_uploader(key="import_calendar_0").set_value(
+        [("days.txt", b"2024-01-02\n2024-01-03\n", "text/plain")]
+    )
     bars = "\n".join(["date,contract,open,high,low,close,volume", *rows]).encode()
     assert "Imported mine" in said(uploaded(page, "mine", ("RB.csv", bars)))
     snapshot = open_snapshot(folder / "mine")
@@ -284,16 +342,24 @@ def test_all_unknown_roots_are_named_with_terms_to_fill_in(folder):
     assert names(folder) == ["small"]
 
 
-@pytest.mark.parametrize(("name", "files", "says"), [
-    ("mine", [], "no file was given"),
-    ("mine", [("RB.csv", BARS.replace(b"4015", b"=cmd|' /C calc'!A0"))], "RB.csv, row 3, column 'close'"),
-    ("mine", [("RB.csv", b"PK\x03\x04")], "zip archive"),
-    ("mine", [("RB.exe", BARS)], "ends otherwise"),
-    ("small", [("RB.csv", BARS)], "never changed"),
-    ("../up", [("RB.csv", BARS)], "cannot name a snapshot"),
-    ("", [("RB.csv", BARS)], "cannot name a snapshot"),
-    ("mine", [("<b>ZZ.csv", BARS)], "<b>ZZ"),
-], ids=lambda part: repr(part)[:20])
+@pytest.mark.parametrize(
+    ("name", "files", "says"),
+    [
+        ("mine", [], "no file was given"),
+        (
+            "mine",
+            [("RB.csv", BARS.replace(b"4015", b"=cmd|' /C calc'!A0"))],
+            "RB.csv, row 3, column 'close'",
+        ),
+        ("mine", [("RB.csv", b"PK\x03\x04")], "zip archive"),
+        ("mine", [("RB.exe", BARS)], "ends otherwise"),
+        ("small", [("RB.csv", BARS)], "never changed"),
+        ("../up", [("RB.csv", BARS)], "cannot name a snapshot"),
+        ("", [("RB.csv", BARS)], "cannot name a snapshot"),
+        ("mine", [("<b>ZZ.csv", BARS)], "<b>ZZ"),
+    ],
+    ids=lambda part: repr(part)[:20],
+)
 def test_a_bad_upload_is_told_and_leaves_nothing(folder, name, files, says):
     """A sentence, no exception, the folder as it was, and no temporary file beside it."""
     before = names(folder)
@@ -322,7 +388,9 @@ def provider(folder, monkeypatch):
         yield server
 
 
-def taking(page: AppTest, name: str, roots=("RB",), start="2023-11-01", end="2023-12-29") -> AppTest:
+def taking(
+    page: AppTest, name: str, roots=("RB",), start="2023-11-01", end="2023-12-29"
+) -> AppTest:
     page.multiselect(key="take_roots").set_value(list(roots))
     page.date_input(key="take_start").set_value(datetime.fromisoformat(start).date())
     page.date_input(key="take_end").set_value(datetime.fromisoformat(end).date())
@@ -363,8 +431,14 @@ def test_a_market_is_taken_and_shown(provider, folder):
 def test_errors_found_in_what_came_are_said(provider, folder):
     """A snapshot with errors in it is written, and the page says so with their kinds, not that all is well."""
     provider.alter = lambda api, at, rows: [
-        [1e30 if api == "fut_daily" and place == at["vol"] and row[at["trade_date"]] == "20231201" else cell
-         for place, cell in enumerate(row)] for row in rows]
+        [
+            1e30
+            if api == "fut_daily" and place == at["vol"] and row[at["trade_date"]] == "20231201"
+            else cell
+            for place, cell in enumerate(row)
+        ]
+        for row in rows
+    ]
     page = finished(taking(app("take"), "odd"))
     assert not page.exception
     assert "Took odd:" in said(page)
@@ -386,9 +460,16 @@ def test_a_taking_can_be_stopped_and_nothing_is_left(provider, folder):
     assert "Took taken:" in said(finished(taking(page, "taken")))
 
 
-@pytest.mark.parametrize(("form", "says"), [
-    ({"name": "small"}, "never changed"), ({"name": "a b"}, "cannot name a snapshot"), ({"name": "x", "roots": ()}, "no root"),
-    ({"name": "x", "start": "2024-01-05", "end": "2024-01-03"}, "after the last")], ids=lambda part: str(part)[:30])
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"name": "small"}, "never changed"),
+        ({"name": "a b"}, "cannot name a snapshot"),
+        ({"name": "x", "roots": ()}, "no root"),
+        ({"name": "x", "start": "2024-01-05", "end": "2024-01-03"}, "after the last"),
+    ],
+    ids=lambda part: str(part)[:30],
+)
 def test_a_form_that_cannot_succeed_is_refused_at_once(provider, folder, form, says):
     """Before a single question is asked."""
     page = taking(app("take"), **form)

@@ -21,9 +21,20 @@ def test_the_panels_show_every_kind_and_every_column():
     made(page, "glitches_start")
     table = page.dataframe[0].value
     assert table["Glitch"].value_counts().to_dict() == {
-        "as they are": 1, "mixed": 5, "missing bar": 5, "late leg": 5, "spike": 5, "zero settle": 5}
+        "as they are": 1,
+        "mixed": 5,
+        "missing bar": 5,
+        "late leg": 5,
+        "spike": 5,
+        "zero settle": 5,
+    }
     assert "Passed: Hold leaves more by over two standard errors" in said(page)
     page = made(on(page, "warm_up"), "warm_up_start")
     table = page.dataframe[0].value
-    assert table.groupby("Windows later")["Column"].nunique().to_dict() == {1: 28, 2: 28, 4: 28, 8: 28}
+    assert table.groupby("Windows later")["Column"].nunique().to_dict() == {
+        1: 28,
+        2: 28,
+        4: 28,
+        8: 28,
+    }
     assert "agree within 1e-9 of their size" in said(page)

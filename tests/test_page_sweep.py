@@ -84,7 +84,9 @@ def test_the_chosen_trial_opens_in_explore():
     page.number_input(key="sweep_trial").set_value(2).run()
     page.button(key="sweep_open").click().run()
     assert not page.exception
-    run = run_backtest(open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.5, max_holding_days=35))
+    run = run_backtest(
+        open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.5, max_holding_days=35)
+    )
     assert page.slider(key="entry_z").value == 1.5
     assert tiles(page)["Total return"] == f"{run.metrics['total_return']:.2%}"
 
@@ -97,10 +99,15 @@ def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
     assert "9 trials were made" in said(swept(page))
     page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
     assert "13 trials were made" in said(page)
-    one, two = sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}), sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)})
+    one, two = (
+        sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}),
+        sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)}),
+    )
     sharpes = [*one["sharpe"] / np.sqrt(252), *two["sharpe"] / np.sqrt(252)]
     config = config_of(two, int(two["sharpe"].idxmax()))
-    dsr = measure(run_backtest(pair, config).ledger.tally, config.capital, trial_sharpes=sharpes)["dsr"]
+    dsr = measure(run_backtest(pair, config).ledger.tally, config.capital, trial_sharpes=sharpes)[
+        "dsr"
+    ]
     best = page.table[0].value.set_index("What")["Peak"]
     assert best["Deflated Sharpe, all trials on this pair"] == f"{dsr:.2f}"
 
@@ -115,8 +122,10 @@ def test_draws_over_many_settings(pair):
     assert "Each setting by itself" in said(page)
 
 
-@pytest.mark.parametrize(("low", "high", "step", "told"), [
-    (3.0, 1.0, 0.1, "give the lower end first"), (4.5, 5.0, 0.1, "contradicts itself")])
+@pytest.mark.parametrize(
+    ("low", "high", "step", "told"),
+    [(3.0, 1.0, 0.1, "give the lower end first"), (4.5, 5.0, 0.1, "contradicts itself")],
+)
 def test_bad_ranges_are_told(low, high, step, told):
     """In a sentence, and there is no button to press."""
     page = set_range(sweep_app("entry_z"), "entry_z", low, high, step)
@@ -173,7 +182,10 @@ def test_a_sweep_can_be_stopped(monkeypatch):
     assert "stopped before the end" in said(page)
 
 
-@pytest.mark.parametrize(("bars", "told"), [(1, "too few for any trial to trade"), (35, "No trial has a value for sharpe")])
+@pytest.mark.parametrize(
+    ("bars", "told"),
+    [(1, "too few for any trial to trade"), (35, "No trial has a value for sharpe")],
+)
 def test_too_few_bars_are_told(bars, told, tmp_path, monkeypatch):
     """One bar in common, or too few for an indicator: a sentence, no error."""
     given = snapshot_input()
@@ -194,7 +206,9 @@ def test_a_pair_without_common_days_is_told(tmp_path, monkeypatch):
     early = given["calendar"][:20]
     for name in ("bars", "mapping"):
         table = given[name]
-        given[name] = table[(table["root"] == "HC") == table["trade_date"].isin(early)].reset_index(drop=True)
+        given[name] = table[(table["root"] == "HC") == table["trade_date"].isin(early)].reset_index(
+            drop=True
+        )
     write_snapshot(tmp_path, "apart", **given)
     monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
     page = sweep_app()
@@ -212,7 +226,13 @@ def test_suggested_ranges_are_within_bounds_and_few():
 
 def test_the_estimate_is_of_the_order_of_the_sweep(pair):
     """A number of seconds above zero that grows with the trials; in words no more exact than it is."""
-    few, many = (make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, step)}) for step in (0.5, 0.001))
+    few, many = (
+        make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, step)}) for step in (0.5, 0.001)
+    )
     assert 0 < estimate(pair, few) < 60
     assert estimate(pair, many) > 0
-    assert [in_words(seconds) for seconds in (0.2, 12.3, 600)] == ["less than a second", "about 12 s", "about 10 minutes"]
+    assert [in_words(seconds) for seconds in (0.2, 12.3, 600)] == [
+        "less than a second",
+        "about 12 s",
+        "about 10 minutes",
+    ]

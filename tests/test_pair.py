@@ -62,17 +62,36 @@ def test_1_2_pre_close_looks_before_the_first_common_row():
 
 def test_1_3_contract_names_are_carried_over_all_rows():
     """Over unnamed rows, rows without a close and dates the leg lacks; before the first known name there is none."""
-    y = leg_frame([1, 2, NAN, 4, 5, 6], contract=[None, "A", "B", None, np.nan, "C"]).drop(pd.Timestamp("2021-01-08"))
+    y = leg_frame([1, 2, NAN, 4, 5, 6], contract=[None, "A", "B", None, np.nan, "C"]).drop(
+        pd.Timestamp("2021-01-08")
+    )
     pair = pair_of(y, leg_frame([1, 2, 3, 4, 5, 6]))
-    assert [None if pd.isna(name) else name for name in pair.frame["y"]["contract"]] == [None, "A", "B", "B", "B", "C"]
+    assert [None if pd.isna(name) else name for name in pair.frame["y"]["contract"]] == [
+        None,
+        "A",
+        "B",
+        "B",
+        "B",
+        "C",
+    ]
 
 
 def test_a_leg_without_names_is_one_contract_and_says_so():
     """One finding for each such leg, none for a leg with names, none twice."""
-    given = Provenance("id", "snap", simulated=True, findings=(Finding("unadjusted_splice", "warning", "known", root="X"),))
+    given = Provenance(
+        "id",
+        "snap",
+        simulated=True,
+        findings=(Finding("unadjusted_splice", "warning", "known", root="X"),),
+    )
     y, x = leg_frame([1, 2]), leg_frame([1, 2])
-    assert [(f.kind, f.root) for f in pair_of(y, x).findings] == [("unadjusted_splice", "Y"), ("unadjusted_splice", "X")]
-    pair = pair_from_frames(y.assign(contract="Y2405"), x, y_spec=spec("Y"), x_spec=spec("X"), provenance=given)
+    assert [(f.kind, f.root) for f in pair_of(y, x).findings] == [
+        ("unadjusted_splice", "Y"),
+        ("unadjusted_splice", "X"),
+    ]
+    pair = pair_from_frames(
+        y.assign(contract="Y2405"), x, y_spec=spec("Y"), x_spec=spec("X"), provenance=given
+    )
     assert [f.message for f in pair.findings] == ["known"]
     assert (pair.provenance.snapshot_id, pair.provenance.simulated) == ("id", True)
     assert pair.y.contract_names == ("Y2405",)
@@ -122,19 +141,37 @@ def test_a_pair_says_what_it_is():
     assert repr(pair[:0]) == "<PairFrame Y-X: 0 bars, no rows>"
 
 
-@pytest.mark.parametrize(("spoil", "said"), [
-    (lambda leg: leg.drop(columns=["volume", "settle"]), r"leg y \(Y\) lacks column settle, volume"),
-    (lambda leg: leg.assign(close=["1", "two", "3"]), "column close.*numbers"),
-    (lambda leg: leg.reset_index(drop=True), "indexed by numbers"),
-    (lambda leg: leg.set_axis(["one", "two", "three"], axis=0), "not indexed by trade date"),
-    (lambda leg: leg.set_axis(["01/02/2021", "02/02/2021", "03/02/2021"], axis=0), "such as '01/02/2021'.*ISO dates"),
-    (lambda leg: leg.iloc[:0], "has no rows"),
-    (lambda leg: leg.set_axis(pd.DatetimeIndex(["2021-01-04", None, "2021-01-06"]), axis=0), "without a date"),
-    (lambda leg: leg.set_axis(leg.index + pd.Timedelta(hours=15), axis=0), "with a time or time zone"),
-    (lambda leg: leg.set_axis(leg.index.tz_localize("Asia/Shanghai"), axis=0), "with a time or time zone"),
-    (lambda leg: leg.iloc[[0, 1, 1]], "2021-01-05 more than once"),
-    (lambda leg: leg.iloc[[0, 2, 1]], r"not in order of date at 2021-01-05 \(row 2\)"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda leg: leg.drop(columns=["volume", "settle"]),
+            r"leg y \(Y\) lacks column settle, volume",
+        ),
+        (lambda leg: leg.assign(close=["1", "two", "3"]), "column close.*numbers"),
+        (lambda leg: leg.reset_index(drop=True), "indexed by numbers"),
+        (lambda leg: leg.set_axis(["one", "two", "three"], axis=0), "not indexed by trade date"),
+        (
+            lambda leg: leg.set_axis(["01/02/2021", "02/02/2021", "03/02/2021"], axis=0),
+            "such as '01/02/2021'.*ISO dates",
+        ),
+        (lambda leg: leg.iloc[:0], "has no rows"),
+        (
+            lambda leg: leg.set_axis(pd.DatetimeIndex(["2021-01-04", None, "2021-01-06"]), axis=0),
+            "without a date",
+        ),
+        (
+            lambda leg: leg.set_axis(leg.index + pd.Timedelta(hours=15), axis=0),
+            "with a time or time zone",
+        ),
+        (
+            lambda leg: leg.set_axis(leg.index.tz_localize("Asia/Shanghai"), axis=0),
+            "with a time or time zone",
+        ),
+        (lambda leg: leg.iloc[[0, 1, 1]], "2021-01-05 more than once"),
+        (lambda leg: leg.iloc[[0, 2, 1]], r"not in order of date at 2021-01-05 \(row 2\)"),
+    ],
+)
 def test_a_leg_that_cannot_be_understood_is_refused(spoil, said):
     """The message names the leg and the fault; the same for either leg."""
     good = leg_frame([1, 2, 3])
@@ -147,13 +184,20 @@ def test_a_leg_that_cannot_be_understood_is_refused(spoil, said):
 def test_legs_without_a_common_day_are_refused():
     """The message shows both spans."""
     early, late = on(["2020-01-02", "2020-01-03"], [1, 2]), on(["2021-01-04", "2021-01-05"], [1, 2])
-    with pytest.raises(DataError, match=r"no days in common: y runs 2020-01-02 \.\. 2020-01-03; x runs 2021-01-04"):
+    with pytest.raises(
+        DataError, match=r"no days in common: y runs 2020-01-02 \.\. 2020-01-03; x runs 2021-01-04"
+    ):
         pair_of(early, late)
 
 
-@pytest.mark.parametrize(("ends", "says"), [
-    (("2100-01-01", None), "has no bar from 2100-01-01; it runs"), ((None, "1900-01-01"), "has no bar to 1900-01-01; it runs"),
-    (("2100-01-01", "2100-02-01"), "has no bar from 2100-01-01 to 2100-02-01; it runs")])
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        (("2100-01-01", None), "has no bar from 2100-01-01; it runs"),
+        ((None, "1900-01-01"), "has no bar to 1900-01-01; it runs"),
+        (("2100-01-01", "2100-02-01"), "has no bar from 2100-01-01 to 2100-02-01; it runs"),
+    ],
+)
 def test_a_stretch_without_bars_is_refused_by_the_ends_that_were_given(ends, says):
     """An open end is not named, for it is no date."""
     with pytest.raises(DataError, match=says):
@@ -166,29 +210,43 @@ def given(**columns):
     return leg_frame(100.0 + np.arange(30.0), **columns)
 
 
-@pytest.mark.parametrize("table", [{"open": [1.0]}, [1.0, 2.0], np.ones((5, 7)), pd.Series([1.0]), None, "RB.csv"],
-                         ids=lambda table: type(table).__name__)
+@pytest.mark.parametrize(
+    "table",
+    [{"open": [1.0]}, [1.0, 2.0], np.ones((5, 7)), pd.Series([1.0]), None, "RB.csv"],
+    ids=lambda table: type(table).__name__,
+)
 def test_what_is_no_table_is_refused_by_its_name(table):
     """The leg, what was given, and what is taken."""
-    with pytest.raises(DataError, match=rf"leg x \(X\) is a {type(table).__name__}; give a DataFrame"):
+    with pytest.raises(
+        DataError, match=rf"leg x \(X\) is a {type(table).__name__}; give a DataFrame"
+    ):
         pair_from_frames(given(), table, y_spec=spec("Y"), x_spec=spec("X"))
 
 
-@pytest.mark.parametrize(("column", "values", "says"), [
-    ("close", [True] * 30, "close holds yes and no"), ("open", [1 + 2j] * 30, "open holds complex numbers"),
-    ("settle", pd.date_range("2024-01-01", periods=30), "settle holds dates"),
-    ("high", [np.inf] + [100.0] * 29, "high is infinite on 1 rows"), ("volume", ["many"] * 30, "volume holds 'many', a str"),
-    ("close", ["100.5"] * 30, "close holds '100.5', a str"), ("close", pd.Categorical(["1_000"] * 30), "close holds '1_000'"),
-    ("open", np.array([1.0, True] * 15, dtype=object), "open holds True, a bool"),
-    ("open", [b"1"] * 30, "open holds b'1', a bytes"),
-    ("low", np.array([1 + 2j] * 30, dtype=object), "low holds .1.2j., a complex"),
-    ("close", [[1.0]] * 30, "close holds .1.0., a list"),
-    ("settle", [date(2024, 1, 1)] * 30, "settle holds datetime.date"),
-    ("close", np.array([10**400] * 30, dtype=object), "close: int")])
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("close", [True] * 30, "close holds yes and no"),
+        ("open", [1 + 2j] * 30, "open holds complex numbers"),
+        ("settle", pd.date_range("2024-01-01", periods=30), "settle holds dates"),
+        ("high", [np.inf] + [100.0] * 29, "high is infinite on 1 rows"),
+        ("volume", ["many"] * 30, "volume holds 'many', a str"),
+        ("close", ["100.5"] * 30, "close holds '100.5', a str"),
+        ("close", pd.Categorical(["1_000"] * 30), "close holds '1_000'"),
+        ("open", np.array([1.0, True] * 15, dtype=object), "open holds True, a bool"),
+        ("open", [b"1"] * 30, "open holds b'1', a bytes"),
+        ("low", np.array([1 + 2j] * 30, dtype=object), "low holds .1.2j., a complex"),
+        ("close", [[1.0]] * 30, "close holds .1.0., a list"),
+        ("settle", [date(2024, 1, 1)] * 30, "settle holds datetime.date"),
+        ("close", np.array([10**400] * 30, dtype=object), "close: int"),
+    ],
+)
 def test_a_column_that_holds_no_prices_is_refused_by_its_name(column, values, says):
     """Each is named, with its leg."""
     with pytest.raises(DataError, match=rf"leg y \(Y\), column {says}"):
-        pair_from_frames(given().assign(**{column: values}), given(), y_spec=spec("Y"), x_spec=spec("X"))
+        pair_from_frames(
+            given().assign(**{column: values}), given(), y_spec=spec("Y"), x_spec=spec("X")
+        )
 
 
 def test_a_column_given_twice_is_refused():
@@ -204,8 +262,13 @@ def test_a_column_given_twice_is_refused():
 @pytest.mark.parametrize("year", [1, 1849, 2151, 9999])
 def test_a_bar_of_no_year_in_which_futures_trade_is_refused(year):
     """By its leg and year."""
-    days = pd.DatetimeIndex(np.datetime64(f"{year:04d}-03-01", "s") + np.arange(30).astype("timedelta64[D]"))
-    with pytest.raises(DataError, match=rf"leg y \(Y\) has a bar of the year {year}; accepted are the years 1850 to 2150"):
+    days = pd.DatetimeIndex(
+        np.datetime64(f"{year:04d}-03-01", "s") + np.arange(30).astype("timedelta64[D]")
+    )
+    with pytest.raises(
+        DataError,
+        match=rf"leg y \(Y\) has a bar of the year {year}; accepted are the years 1850 to 2150",
+    ):
         pair_from_frames(given().set_axis(days), given(), y_spec=spec("Y"), x_spec=spec("X"))
 
 
@@ -213,13 +276,17 @@ def test_an_arrow_table_is_taken_as_a_frame_is():
     """With its dates in a column; the same pair to the bit."""
     table = given(contract=["A"] * 20 + ["B"] * 10)
     arrow = pa.Table.from_pandas(table.rename_axis("trade_date").reset_index())
-    ours, theirs = (pair_from_frames(one, given(), y_spec=spec("Y"), x_spec=spec("X")) for one in (arrow, table))
+    ours, theirs = (
+        pair_from_frames(one, given(), y_spec=spec("Y"), x_spec=spec("X")) for one in (arrow, table)
+    )
     assert ours.frame.equals(theirs.frame)
     with pytest.raises(DataError, match="has no column trade_date"):
         pair_from_frames(arrow.drop(["trade_date"]), given(), y_spec=spec("Y"), x_spec=spec("X"))
 
 
-@pytest.mark.parametrize(("every", "word"), [("7D", "weekly"), ("MS", "monthly"), ("QS", "quarterly"), ("YS", "yearly")])
+@pytest.mark.parametrize(
+    ("every", "word"), [("7D", "weekly"), ("MS", "monthly"), ("QS", "quarterly"), ("YS", "yearly")]
+)
 def test_7_7_bars_that_are_not_daily_are_refused(every, word):
     """With the word for what they are; a leg over long holidays is daily."""
     table = given().set_axis(pd.date_range("2010-01-01", periods=30, freq=every))
@@ -232,8 +299,13 @@ def test_7_7_bars_that_are_not_daily_are_refused(every, word):
 @pytest.mark.parametrize("clock", [True, False])
 def test_7_7_bars_of_minutes_are_called_intraday(clock):
     """Several rows on most dates, with times in the index or without; one date that comes twice is only that."""
-    minutes = pd.DatetimeIndex([day + pd.Timedelta(minutes=minute) for day in pd.bdate_range("2021-01-04", periods=10)
-                                for minute in (541, 542, 543)])
+    minutes = pd.DatetimeIndex(
+        [
+            day + pd.Timedelta(minutes=minute)
+            for day in pd.bdate_range("2021-01-04", periods=10)
+            for minute in (541, 542, 543)
+        ]
+    )
     table = given().set_axis(minutes if clock else minutes.normalize())
     with pytest.raises(DataError, match=r"has intraday \(3 rows a day in the median\) bars"):
         pair_from_frames(table, given(), y_spec=spec("Y"), x_spec=spec("X"))
@@ -249,8 +321,18 @@ def test_7_7_legs_in_two_currencies_are_refused():
 
 
 # --- a user's dates --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("given_day", ["2021-01-20", "2021/1/20", "20210120", date(2021, 1, 20), pd.Timestamp("2021-01-20"),
-                                       np.datetime64("2021-01-20"), pd.Timestamp("2021-01-20").to_pydatetime()])
+@pytest.mark.parametrize(
+    "given_day",
+    [
+        "2021-01-20",
+        "2021/1/20",
+        "20210120",
+        date(2021, 1, 20),
+        pd.Timestamp("2021-01-20"),
+        np.datetime64("2021-01-20"),
+        pd.Timestamp("2021-01-20").to_pydatetime(),
+    ],
+)
 def test_a_day_is_taken_in_any_form_that_has_one_reading(given_day):
     """Text from the largest unit to the smallest, and the dates of Python, numpy and pandas; in between, and in explain."""
     pair = pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X"))
@@ -258,10 +340,20 @@ def test_a_day_is_taken_in_any_form_that_has_one_reading(given_day):
     assert run_backtest(pair).explain(given_day).date == pd.Timestamp("2021-01-20")
 
 
-@pytest.mark.parametrize(("given_day", "says"), [
-    ("03/04/2020", "could be day first or month first"), ("4.3.2021", "could be day first"), ("soon", "is not a date"),
-    ("2021-02-30", "not a day of the calendar"), (20210120, "is a int, not a date"), (1.5, "is a float"), (pd.NaT, "not a date"),
-    (pd.Timestamp("2021-01-20", tz="Asia/Shanghai"), "time zone"), (pd.Timestamp("2021-01-20 09:30"), "time of day")])
+@pytest.mark.parametrize(
+    ("given_day", "says"),
+    [
+        ("03/04/2020", "could be day first or month first"),
+        ("4.3.2021", "could be day first"),
+        ("soon", "is not a date"),
+        ("2021-02-30", "not a day of the calendar"),
+        (20210120, "is a int, not a date"),
+        (1.5, "is a float"),
+        (pd.NaT, "not a date"),
+        (pd.Timestamp("2021-01-20", tz="Asia/Shanghai"), "time zone"),
+        (pd.Timestamp("2021-01-20 09:30"), "time of day"),
+    ],
+)
 def test_a_day_with_two_readings_or_none_is_refused(given_day, says):
     """In a sentence of its kind: DataError from the pair, RunError from the run."""
     pair = pair_from_frames(given(), given(), y_spec=spec("Y"), x_spec=spec("X"))

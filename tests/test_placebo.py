@@ -20,7 +20,15 @@ from pairkit.errors import CancelledError, ConfigError, DataError
 from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame
 from pairkit.research.placebo.check import Placebo, placebo
-from pairkit.research.placebo.surrogates import LEAST_SHIFT, mismatched_pairs, reordered, restrung, shifted, shifts, shuffled
+from pairkit.research.placebo.surrogates import (
+    LEAST_SHIFT,
+    mismatched_pairs,
+    reordered,
+    restrung,
+    shifted,
+    shifts,
+    shuffled,
+)
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
@@ -45,7 +53,11 @@ def kept_figures(pair: PairFrame, transform: str) -> dict[str, np.ndarray]:
             return values / base if log else values - base
 
     names = ("open", "high", "low", "close", "settle", "up_limit", "down_limit")
-    return {**{name: to(getattr(leg, name)) for name in names}, "volume": leg.volume, "open_interest": leg.open_interest}
+    return {
+        **{name: to(getattr(leg, name)) for name in names},
+        "volume": leg.volume,
+        "open_interest": leg.open_interest,
+    }
 
 
 @pytest.mark.parametrize("transform", ["log", "level"])
@@ -60,7 +72,9 @@ def test_each_row_keeps_its_own_figures(seed, transform):
         expected = values[order]
         strung = np.isfinite(expected)
         assert np.array_equal(np.isfinite(after[name]), strung), name
-        assert after[name][strung] == pytest.approx(expected[strung], rel=1e-9, abs=1e-6 if transform == "level" else 1e-12), name
+        assert after[name][strung] == pytest.approx(
+            expected[strung], rel=1e-9, abs=1e-6 if transform == "level" else 1e-12
+        ), name
 
 
 @pytest.mark.parametrize("transform", ["log", "level"])
@@ -72,7 +86,9 @@ def test_the_adjusted_series_is_the_old_moves_in_the_new_order(transform):
     moves = np.diff(old.series[:, 1], prepend=np.nan)
     assert np.diff(new.series[:, 1]) == pytest.approx(moves[order][1:], rel=1e-9, abs=1e-9)
     assert np.array_equal(old.series[:, 0], new.series[:, 0])
-    assert new.series[-1, 1] - new.series[0, 1] == pytest.approx(old.series[-1, 1] - old.series[0, 1], abs=1e-8)
+    assert new.series[-1, 1] - new.series[0, 1] == pytest.approx(
+        old.series[-1, 1] - old.series[0, 1], abs=1e-8
+    )
 
 
 def test_rolls_go_with_their_rows():
@@ -88,7 +104,9 @@ def test_rolls_go_with_their_rows():
     own = np.concatenate([[np.nan], made.x.close[:-1]])
     known = np.isfinite(made.x.roll_open)
     assert known.sum() == np.isfinite(pair.x.roll_open).sum() > 0
-    assert (made.x.roll_open / own)[known] == pytest.approx((pair.x.roll_open / close_before)[order][known], rel=1e-12)
+    assert (made.x.roll_open / own)[known] == pytest.approx(
+        (pair.x.roll_open / close_before)[order][known], rel=1e-12
+    )
 
 
 def test_a_leg_in_its_own_order_is_itself():
@@ -137,7 +155,10 @@ def test_the_moves_of_the_legs_are_no_longer_together():
 
     assert together(pair) > 0.7
     for draw in range(5):
-        assert abs(together(reordered(pair, shuffled(len(pair), block=20, seed=9, draw=draw), "log"))) < 0.12
+        assert (
+            abs(together(reordered(pair, shuffled(len(pair), block=20, seed=9, draw=draw), "log")))
+            < 0.12
+        )
         assert abs(together(reordered(pair, shifted(len(pair), by=100 + 300 * draw), "log"))) < 0.12
 
 
@@ -158,7 +179,10 @@ def test_other_pairs_of_the_snapshot_are_a_placebo_too():
     others = list(mismatched_pairs(demo(), demo().pair("RB", "HC")))
     names = [pair.name for pair in others]
     assert len(set(names)) == len(names) >= 30
-    assert {"RB-HC", "M-RM", "P-Y", "CU-AU"} & {*names, *("-".join(reversed(name.split("-"))) for name in names)} <= {"CU-AU"}
+    assert {"RB-HC", "M-RM", "P-Y", "CU-AU"} & {
+        *names,
+        *("-".join(reversed(name.split("-"))) for name in names),
+    } <= {"CU-AU"}
     assert names[0].startswith("RB-")
     found = placebo(demo().pair("RB", "HC"), method="mismatch", others=iter(others), draws=1000)
     assert found.draws == len(others)
@@ -184,14 +208,31 @@ def test_each_row_is_the_single_run_whatever_the_threads():
         order = shuffled(len(pair), block=12, seed=6, draw=draw)
         metrics = run_backtest(reordered(pair, order, config.price_transform), config).metrics
         row = found.table.iloc[draw]
-        assert np.array_equal([row[name] for name in found.real], [metrics[name] for name in found.real], equal_nan=True)
+        assert np.array_equal(
+            [row[name] for name in found.real],
+            [metrics[name] for name in found.real],
+            equal_nan=True,
+        )
     assert found.real["sharpe"] == run_backtest(pair, config).metrics["sharpe"]
 
 
 def hand_made(sharpes: list[float], real: float, trades: int = 5) -> Placebo:
-    table = pd.DataFrame({"pair": "s", "sharpe": sharpes, "total_return": np.nan_to_num(sharpes) / 10,
-                          "trades": [0.0 if math.isnan(value) else 3.0 for value in sharpes]})
-    return Placebo("Y-X", "block_shuffle", 20, 0, {"sharpe": real, "total_return": real / 10, "trades": float(trades)}, table)
+    table = pd.DataFrame(
+        {
+            "pair": "s",
+            "sharpe": sharpes,
+            "total_return": np.nan_to_num(sharpes) / 10,
+            "trades": [0.0 if math.isnan(value) else 3.0 for value in sharpes],
+        }
+    )
+    return Placebo(
+        "Y-X",
+        "block_shuffle",
+        20,
+        0,
+        {"sharpe": real, "total_return": real / 10, "trades": float(trades)},
+        table,
+    )
 
 
 def test_the_p_value_by_hand():
@@ -215,16 +256,29 @@ def test_the_result_says_its_numbers():
     """The sentence has p-value, error, share and method; the settings have draws, seed and block."""
     result = hand_made([0.1, 0.2, 0.5, math.nan, -0.3] * 4, 0.5).result()
     assert result.check == "placebo"
-    assert "80 % of 20 pairs without a link, one leg in shuffled blocks of 20 bars (p = 0.238 ± 0.093" in result.sentence
+    assert (
+        "80 % of 20 pairs without a link, one leg in shuffled blocks of 20 bars (p = 0.238 ± 0.093"
+        in result.sentence
+    )
     assert result.settings == {"method": "block_shuffle", "draws": 20, "seed": 0, "block": 20}
 
 
-@pytest.mark.parametrize(("asked", "says"), [
-    ({"method": "magic"}, "block_shuffle, shift, mismatch"), ({"draws": 0}, "from 1 to 100,000"),
-    ({"draws": 2.5}, "a whole number"), ({"seed": "a"}, "seed = 'a'"), ({"seed": -1}, "seed = -1"),
-    ({"block": 0}, "a quarter of the pair's"), ({"block": 200}, "a quarter of the pair's"), ({"method": "mismatch"}, "goes with"),
-    ({"others": []}, "goes with"), ({"method": "mismatch", "others": []}, "`others` is empty"),
-    ({"method": "shift", "draws": 400}, "shuffle blocks")])
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"method": "magic"}, "block_shuffle, shift, mismatch"),
+        ({"draws": 0}, "from 1 to 100,000"),
+        ({"draws": 2.5}, "a whole number"),
+        ({"seed": "a"}, "seed = 'a'"),
+        ({"seed": -1}, "seed = -1"),
+        ({"block": 0}, "a quarter of the pair's"),
+        ({"block": 200}, "a quarter of the pair's"),
+        ({"method": "mismatch"}, "goes with"),
+        ({"others": []}, "goes with"),
+        ({"method": "mismatch", "others": []}, "`others` is empty"),
+        ({"method": "shift", "draws": 400}, "shuffle blocks"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused(asked, says):
     """The message says what is accepted."""
     with pytest.raises(ConfigError, match=says):
@@ -235,7 +289,13 @@ def test_stopping_raises():
     """A stop ends it with CancelledError, and progress told how far it was."""
     told: list[tuple[int, int]] = []
     with pytest.raises(CancelledError, match="stopped after"):
-        placebo(build_pair(1, 200), draw_config(1), draws=500, progress=lambda *done: told.append(done), cancelled=lambda: True)
+        placebo(
+            build_pair(1, 200),
+            draw_config(1),
+            draws=500,
+            progress=lambda *done: told.append(done),
+            cancelled=lambda: True,
+        )
     assert told[0][1] == 500
 
 
@@ -287,7 +347,11 @@ def test_the_panel_shows_the_numbers():
     """p-value with its error, the share below, and how many surrogates never traded."""
     page = AppTest.from_function(panel, default_timeout=60).run()
     assert not page.exception
-    assert [(tile.value, tile.delta) for tile in page.metric] == [("0.238", "± 0.093"), ("80 %", ""), ("0.238", "")]
+    assert [(tile.value, tile.delta) for tile in page.metric] == [
+        ("0.238", "± 0.093"),
+        ("80 %", ""),
+        ("0.238", ""),
+    ]
     assert "On 20% of the surrogates they never traded" in page.caption[0].value
 
 
@@ -305,9 +369,24 @@ def test_the_figure_shows_every_surrogate_and_the_real_pair(theme, shown):
 
 # --- the best of a sweep against the best of each surrogate ------------------------------------------------------------
 SPACE = {"entry_z": [0.8, 1.2, 1.6], "exit_z": [0.0, 0.4], "z_window": [15, 30, 45]}
-WIDE = {"hedge_window": [20, 40], "z_window": [10, 20, 40], "entry_z": [0.6, 1.0, 1.4, 1.8], "exit_z": [0.0, 0.4]}
-LOOSE = StrategyConfig(hedge_window=30, z_window=30, stop_z=4.0, adf_gate=False, beta_gate=False, vol_gate=False, rearm=False,
-                       cooldown_days=0, whole_lots=False, max_participation=0.0)
+WIDE = {
+    "hedge_window": [20, 40],
+    "z_window": [10, 20, 40],
+    "entry_z": [0.6, 1.0, 1.4, 1.8],
+    "exit_z": [0.0, 0.4],
+}
+LOOSE = StrategyConfig(
+    hedge_window=30,
+    z_window=30,
+    stop_z=4.0,
+    adf_gate=False,
+    beta_gate=False,
+    vol_gate=False,
+    rearm=False,
+    cooldown_days=0,
+    whole_lots=False,
+    max_participation=0.0,
+)
 
 
 def test_each_surrogate_is_swept_as_the_real_pair_is():
@@ -316,11 +395,17 @@ def test_each_surrogate_is_swept_as_the_real_pair_is():
     found = placebo(pair, LOOSE, draws=20, space=SPACE, executor=1)
     table = sweep(pair, LOOSE, SPACE, executor=1)
     best = table.loc[table["sharpe"].idxmax()]
-    assert (found.real["sharpe"], found.real["total_return"]) == (best["sharpe"], table["total_return"].max())
+    assert (found.real["sharpe"], found.real["total_return"]) == (
+        best["sharpe"],
+        table["total_return"].max(),
+    )
     assert found.real["trades"] == best["trades"]
     other = reordered(pair, shuffled(len(pair), block=20, seed=0, draw=3), "log")
     theirs = sweep(other, LOOSE, SPACE, executor=1)
-    assert tuple(found.table.loc[3, ["sharpe", "total_return"]]) == (theirs["sharpe"].max(), theirs["total_return"].max())
+    assert tuple(found.table.loc[3, ["sharpe", "total_return"]]) == (
+        theirs["sharpe"].max(),
+        theirs["total_return"].max(),
+    )
     assert found.configs == len(table) == 18
     assert found.result().figures["configs"] == 18
     assert found.result().sentence.startswith("The best Sharpe of 18 configs, ")
@@ -347,4 +432,7 @@ def test_without_a_space_the_trials_made_are_told():
     sentence = placebo(pair, LOOSE, draws=20, tried=9266, executor=1).result().sentence
     assert "9,266 configs were tried on this pair" in sentence
     assert "compare best with best" in sentence
-    assert "were tried" not in placebo(pair, LOOSE, draws=20, tried=9266, space=SPACE, executor=1).result().sentence
+    assert (
+        "were tried"
+        not in placebo(pair, LOOSE, draws=20, tried=9266, space=SPACE, executor=1).result().sentence
+    )

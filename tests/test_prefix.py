@@ -13,7 +13,9 @@ from pairkit.run import run_backtest
 from tests.honesty import prefix_alarms, with_contracts
 from tests.pairs import SEEDS, draw_config, draw_pair
 
-SETTINGS = list(itertools.product(hedge_model_names(), ("log", "level"), ("engle_granger", "adf_spread")))
+SETTINGS = list(
+    itertools.product(hedge_model_names(), ("log", "level"), ("engle_granger", "adf_spread"))
+)
 
 
 def run(pair, config):
@@ -45,4 +47,4 @@ def test_6_1_closed_trades_stay_as_they_were(seed, data):
     cut = data.draw(st.integers(1, len(pair)))
     part, whole = run_backtest(pair[:cut], config).trades, run_backtest(pair, config).trades
     closed = part[part["exit_filled"].notna()]
-    assert closed.astype(object).equals(whole.iloc[:len(closed)].astype(object))
+    assert closed.astype(object).equals(whole.iloc[: len(closed)].astype(object))

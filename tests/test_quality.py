@@ -19,17 +19,30 @@ def clean(roots=ROOTS, days=DAYS, contract=None, seed=5):
         rng = np.random.default_rng([seed, place])
         close = 4000 + rng.integers(-30, 31, len(days)).cumsum() * 1.0
         start = close - rng.integers(-5, 6, len(days))
-        parts.append(pd.DataFrame({
-            "root": root, "contract": contract, "trade_date": days, "open": start, "high": np.maximum(start, close) + 7,
-            "low": np.minimum(start, close) - 7, "close": close, "settle": close + 1,
-            "volume": rng.integers(100_000, 200_000, len(days)) * 1.0,
-            "open_interest": 500_000 + rng.integers(-9999, 9999, len(days)) * 1.0}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "root": root,
+                    "contract": contract,
+                    "trade_date": days,
+                    "open": start,
+                    "high": np.maximum(start, close) + 7,
+                    "low": np.minimum(start, close) - 7,
+                    "close": close,
+                    "settle": close + 1,
+                    "volume": rng.integers(100_000, 200_000, len(days)) * 1.0,
+                    "open_interest": 500_000 + rng.integers(-9999, 9999, len(days)) * 1.0,
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def found(bars, calendar=None):
     """(root, kind) -> dates, splices apart."""
-    findings = [finding for finding in examine(bars, calendar) if finding.kind != "unadjusted_splice"]
+    findings = [
+        finding for finding in examine(bars, calendar) if finding.kind != "unadjusted_splice"
+    ]
     return {(finding.root, finding.kind): finding.dates for finding in findings}
 
 
@@ -45,8 +58,10 @@ def iso(*days):
 
 def put(**values):
     """A fault: some cells of RB's bar on day 40 set."""
+
     def fault(bars):
         bars.loc[at(bars, 40), list(values)] = list(values.values())
+
     return fault
 
 
@@ -65,22 +80,29 @@ def jump(bars):
     bars.loc[later, ["open", "high", "low", "close", "settle"]] *= 1.2
 
 
-@pytest.mark.parametrize(("fault", "kinds"), [
-    (put(settle=0), {"zero_settle"}),
-    (put(high=1), {"ohlc_contradiction"}),
-    (put(low=9999), {"ohlc_contradiction"}),
-    (put(low=0), {"nonpositive_price"}),
-    (put(low=-5), {"nonpositive_price"}),
-    (put(open=np.nan, high=np.nan, low=np.nan, close=np.nan, settle=np.nan, volume=0), {"empty_bar"}),
-    (put(open=np.nan), {"incomplete_bar"}),
-    (put(volume=np.nan), {"incomplete_bar"}),
-    (put(volume=-2), {"negative_size"}),
-    (put(volume=0), {"no_trade"}),
-    (put(volume=120, open_interest=840), {"wrong_contract"}),
-    (repeat, {"ghost_bar"}),
-    (repeat_without_volume, {"ghost_bar"}),
-    (jump, {"large_gap"}),
-], ids=lambda part: "-".join(part) if isinstance(part, set) else "")
+@pytest.mark.parametrize(
+    ("fault", "kinds"),
+    [
+        (put(settle=0), {"zero_settle"}),
+        (put(high=1), {"ohlc_contradiction"}),
+        (put(low=9999), {"ohlc_contradiction"}),
+        (put(low=0), {"nonpositive_price"}),
+        (put(low=-5), {"nonpositive_price"}),
+        (
+            put(open=np.nan, high=np.nan, low=np.nan, close=np.nan, settle=np.nan, volume=0),
+            {"empty_bar"},
+        ),
+        (put(open=np.nan), {"incomplete_bar"}),
+        (put(volume=np.nan), {"incomplete_bar"}),
+        (put(volume=-2), {"negative_size"}),
+        (put(volume=0), {"no_trade"}),
+        (put(volume=120, open_interest=840), {"wrong_contract"}),
+        (repeat, {"ghost_bar"}),
+        (repeat_without_volume, {"ghost_bar"}),
+        (jump, {"large_gap"}),
+    ],
+    ids=lambda part: "-".join(part) if isinstance(part, set) else "",
+)
 def test_a_planted_fault_is_found_on_its_day_and_no_other(fault, kinds):
     """One fault in 320 bars: exactly that finding, for that root, on that day."""
     bars = clean()
@@ -138,14 +160,20 @@ def test_days_before_the_first_and_after_the_last_bar_are_not_missing():
 def test_a_day_that_nobody_else_traded_is_a_ghost():
     """A bar where three other roots have none is a ghost, though it looks alive."""
     bars = clean()
-    assert found(bars.drop([at(bars, 40, root) for root in ("HC", "M", "RU")])) == {("RB", "ghost_bar"): iso(40)}
+    assert found(bars.drop([at(bars, 40, root) for root in ("HC", "M", "RU")])) == {
+        ("RB", "ghost_bar"): iso(40)
+    }
 
 
-@pytest.mark.parametrize(("dead", "kind"), [
-    (lambda before, bar: before, "ghost_bar"),
-    (lambda before, bar: {**bar, "volume": 0.0}, "no_trade"),
-    (lambda before, bar: {**bar, "volume": 120.0, "open_interest": 840.0}, "wrong_contract"),
-], ids=["repeats", "without volume", "another contract's"])
+@pytest.mark.parametrize(
+    ("dead", "kind"),
+    [
+        (lambda before, bar: before, "ghost_bar"),
+        (lambda before, bar: {**bar, "volume": 0.0}, "no_trade"),
+        (lambda before, bar: {**bar, "volume": 120.0, "open_interest": 840.0}, "wrong_contract"),
+    ],
+    ids=["repeats", "without volume", "another contract's"],
+)
 def test_dead_bars_do_not_make_a_day_a_trading_day(dead, kind):
     """Two dead bars on a holiday are ghosts, and do not make the others miss the day."""
     bars = clean()
@@ -154,14 +182,18 @@ def test_dead_bars_do_not_make_a_day_a_trading_day(dead, kind):
         before, bar = (bars.loc[at(bars, day, root), columns].to_dict() for day in (39, 40))
         bars.loc[at(bars, 40, root), columns] = list(dead(before, bar).values())
     bars = bars.drop([at(bars, 40, "RB"), at(bars, 40, "RU")])
-    assert found(bars) == {(root, told): iso(40) for root in ("HC", "M") for told in {"ghost_bar", kind}}
+    assert found(bars) == {
+        (root, told): iso(40) for root in ("HC", "M") for told in {"ghost_bar", kind}
+    }
 
 
 @pytest.mark.parametrize("day", ["2024-02-03", "2025-01-01"])
 def test_weekends_and_new_year_are_ghosts(day):
     """No exchange trades then, whatever the others say."""
     days = DAYS.insert(len(DAYS), pd.Timestamp(day)).sort_values()
-    assert {dates for (_, kind), dates in found(clean(days=days)).items() if kind == "ghost_bar"} == {(day,)}
+    assert {
+        dates for (_, kind), dates in found(clean(days=days)).items() if kind == "ghost_bar"
+    } == {(day,)}
 
 
 def test_one_root_alone_is_not_told_its_calendar():
@@ -174,12 +206,18 @@ def test_a_given_calendar_decides():
     """With a calendar, one root is enough for missing bars and ghosts."""
     bars = clean(roots=("RB",))
     calendar = DAYS.delete(20)
-    assert found(bars.drop(at(bars, 40)), calendar) == {("RB", "missing_bar"): iso(40), ("RB", "ghost_bar"): iso(20)}
+    assert found(bars.drop(at(bars, 40)), calendar) == {
+        ("RB", "missing_bar"): iso(40),
+        ("RB", "ghost_bar"): iso(20),
+    }
 
 
 def test_each_contract_has_its_own_days_and_steps():
     """At contract level nothing is compared across contracts: a new contract may begin at another price."""
-    near, far = clean(contract="2405", days=DAYS[:50]), clean(contract="2410", days=DAYS[30:], seed=6)
+    near, far = (
+        clean(contract="2405", days=DAYS[:50]),
+        clean(contract="2410", days=DAYS[30:], seed=6),
+    )
     far[["open", "high", "low", "close", "settle"]] *= 2
     bars = pd.concat([near, far], ignore_index=True)
     assert found(bars) == {}
@@ -217,7 +255,10 @@ def test_a_few_bars_say_nothing_of_large_gaps():
 
 def test_a_day_of_several_contracts_counts_once():
     """Three contracts without settlement on two days: two days in the count, six bars in words."""
-    bars = pd.concat([clean(roots=("RB",), contract=f"RB24{month}", seed=month) for month in (10, 11, 12)], ignore_index=True)
+    bars = pd.concat(
+        [clean(roots=("RB",), contract=f"RB24{month}", seed=month) for month in (10, 11, 12)],
+        ignore_index=True,
+    )
     bars.loc[bars["trade_date"].isin(DAYS[[40, 41]]), "settle"] = 0
     (finding,) = examine(bars)
     assert (finding.kind, finding.count, finding.dates) == ("zero_settle", 2, iso(40, 41))
@@ -230,9 +271,17 @@ def test_faulty_days_are_those_that_the_findings_count():
     bars.loc[bars["root"] == "M", "settle"] = 0
     repeat(bars)
     bars = bars.drop(at(bars, 60, "HC"))
-    days = faulty_days(bars).groupby(["root", "kind"])["trade_date"].apply(lambda of: tuple(f"{day:%Y-%m-%d}" for day in of))
+    days = (
+        faulty_days(bars)
+        .groupby(["root", "kind"])["trade_date"]
+        .apply(lambda of: tuple(f"{day:%Y-%m-%d}" for day in of))
+    )
     told = {(one.root, one.kind): one for one in examine(bars) if one.kind != "unadjusted_splice"}
-    assert set(days.index) == set(told) == {("M", "zero_settle"), ("RB", "ghost_bar"), ("HC", "missing_bar")}
+    assert (
+        set(days.index)
+        == set(told)
+        == {("M", "zero_settle"), ("RB", "ghost_bar"), ("HC", "missing_bar")}
+    )
     for key, finding in told.items():
         assert (len(days[key]), days[key][:10]) == (finding.count, finding.dates)
 
@@ -257,24 +306,37 @@ def test_a_close_with_a_digit_too_many_is_a_spike(thin, factor):
     day = bars.loc[mine, "trade_date"].iloc[40]
     bars.loc[mine & (bars["trade_date"] == day), "close"] *= factor
     spikes = [finding for finding in examine(bars) if finding.kind == "spike"]
-    assert [(one.root, one.severity, one.dates) for one in spikes] == [("RB", "error", (f"{day:%Y-%m-%d}",))]
+    assert [(one.root, one.severity, one.dates) for one in spikes] == [
+        ("RB", "error", (f"{day:%Y-%m-%d}",))
+    ]
 
 
 def test_a_step_that_stays_is_no_spike():
     """A level that a price goes to and keeps is a gap: news, or a roll."""
     bars = clean()
     mine = bars["root"] == "RB"
-    bars.loc[mine & (bars["trade_date"] >= bars["trade_date"].iloc[40]), ["open", "high", "low", "close", "settle"]] *= 1.4
+    bars.loc[
+        mine & (bars["trade_date"] >= bars["trade_date"].iloc[40]),
+        ["open", "high", "low", "close", "settle"],
+    ] *= 1.4
     assert not [finding for finding in examine(bars) if finding.kind == "spike"]
 
 
 def test_impossible_figures_are_errors():
     """Prices and sizes that no future has, large and small, are told as errors; prices below 0 and tiny ticks are not."""
-    for name, value in (("close", 1e308), ("open", 5e-324), ("settle", 1e12), ("volume", 1e30), ("open_interest", 1e15)):
+    for name, value in (
+        ("close", 1e308),
+        ("open", 5e-324),
+        ("settle", 1e12),
+        ("volume", 1e30),
+        ("open_interest", 1e15),
+    ):
         bars = clean()
         bars.loc[at(bars, 40), name] = value
         told = [finding for finding in examine(bars) if finding.kind == "impossible_figure"]
-        assert [(one.root, one.severity, one.dates) for one in told] == [("RB", "error", iso(40))], name
+        assert [(one.root, one.severity, one.dates) for one in told] == [
+            ("RB", "error", iso(40))
+        ], name
     bars = clean()
     bars.loc[at(bars, 40), ["open", "high", "low", "close"]] = -37.63
     bars.loc[at(bars, 41), ["open", "high", "low", "close"]] = 0.0000675
@@ -292,13 +354,18 @@ def test_limits_that_are_crossed_or_broken_are_errors():
     """An upper limit not above the lower one, and a close beyond its limit; touching one is neither, nor is a limit of 0."""
     bars = with_limits()
     assert found(bars) == {}
-    bars.loc[at(bars, 20), ["up_limit", "down_limit"]] = bars.loc[at(bars, 20), ["down_limit", "up_limit"]].to_numpy()
+    bars.loc[at(bars, 20), ["up_limit", "down_limit"]] = bars.loc[
+        at(bars, 20), ["down_limit", "up_limit"]
+    ].to_numpy()
     bars.loc[at(bars, 25), ["up_limit", "down_limit"]] = 4000.0
     bars.loc[at(bars, 30), "up_limit"] = bars.loc[at(bars, 30), "close"] - 1.0
     bars.loc[at(bars, 31), "down_limit"] = bars.loc[at(bars, 31), "close"] + 1.0
     bars.loc[at(bars, 40), "up_limit"] = bars.loc[at(bars, 40), "high"]
     bars.loc[at(bars, 41), ["up_limit", "down_limit"]] = 0.0
-    assert found(bars) == {("RB", "crossed_limits"): iso(20, 25), ("RB", "outside_limits"): iso(30, 31)}
+    assert found(bars) == {
+        ("RB", "crossed_limits"): iso(20, 25),
+        ("RB", "outside_limits"): iso(30, 31),
+    }
 
 
 def test_dates_a_day_off_are_an_error_and_a_stray_weekend_is_not():
@@ -316,8 +383,11 @@ def test_dates_a_day_off_are_an_error_and_a_stray_weekend_is_not():
 def test_a_calendar_with_open_weekends_is_told_once_and_expects_no_bar_there():
     """One error for the calendar, and no missing bars on its weekends."""
     told = examine(clean(), pd.date_range(DAYS[0], DAYS[-1]))
-    assert [(one.kind, one.severity, one.root, one.count) for one in told if one.kind != "unadjusted_splice"] == [
-        ("open_weekend", "error", "", 32)]
+    assert [
+        (one.kind, one.severity, one.root, one.count)
+        for one in told
+        if one.kind != "unadjusted_splice"
+    ] == [("open_weekend", "error", "", 32)]
 
 
 def test_a_close_far_off_is_a_spike_on_any_series():
@@ -344,7 +414,9 @@ def test_the_likely_rolls_of_a_splice_are_named():
     """Days on which open interest turns from falling to growing are found; none with contract names, nor where a count halves."""
     bars, rolls = splice()
     assert found(bars)["RB", "likely_roll"] == rolls
-    assert set(faulty_days(bars).query("kind == 'likely_roll'")["trade_date"].dt.strftime("%Y-%m-%d")) == set(rolls)
+    assert set(
+        faulty_days(bars).query("kind == 'likely_roll'")["trade_date"].dt.strftime("%Y-%m-%d")
+    ) == set(rolls)
     assert ("RB", "likely_roll") not in found(bars.assign(contract="RB2405"))
     halved, _ = splice()
     halved.loc[:200, "open_interest"] *= 2.0

@@ -23,8 +23,20 @@ from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of, 
 
 STEPS = [rung.name for rung in RUNGS]
 CONFIG = StrategyConfig(
-    hedge_window=30, z_window=15, entry_z=1.0, exit_z=0.3, stop_z=4.0, adf_window=40, adf_max_pvalue=0.5, vol_window=5,
-    vol_baseline_window=20, max_vol_ratio=1.5, cooldown_days=0, max_holding_days=200, max_loss=0.0)
+    hedge_window=30,
+    z_window=15,
+    entry_z=1.0,
+    exit_z=0.3,
+    stop_z=4.0,
+    adf_window=40,
+    adf_max_pvalue=0.5,
+    vol_window=5,
+    vol_baseline_window=20,
+    max_vol_ratio=1.5,
+    cooldown_days=0,
+    max_holding_days=200,
+    max_loss=0.0,
+)
 
 
 def coming_back(bars=240, seed=1):
@@ -44,12 +56,18 @@ def test_the_last_rung_is_the_run(seed):
     pair, config = draw_pair(seed, 200), draw_config(seed)
     run, ladder = run_backtest(pair, config), realism_ladder(pair, config)
     last = ladder.ledgers["gates"]
-    assert [name for name in run.ledger._fields
-            if getattr(last, name).shape != getattr(run.ledger, name).shape
-            or first_difference(getattr(last, name).ravel(), getattr(run.ledger, name).ravel()) is not None] == []
+    assert [
+        name
+        for name in run.ledger._fields
+        if getattr(last, name).shape != getattr(run.ledger, name).shape
+        or first_difference(getattr(last, name).ravel(), getattr(run.ledger, name).ravel())
+        is not None
+    ] == []
     told = ladder.table.iloc[-1]
     for name in ("total_return", "sharpe", "max_drawdown", "trades", "costs"):
-        assert told[name] == run.metrics[name] or (math.isnan(told[name]) and math.isnan(run.metrics[name]))
+        assert told[name] == run.metrics[name] or (
+            math.isnan(told[name]) and math.isnan(run.metrics[name])
+        )
 
 
 # --- the paper end -----------------------------------------------------------------------------------------------------
@@ -60,23 +78,36 @@ def paper_equity(pair, config):
     equity, out, lots, side = config.capital, [], np.zeros(2), 0
     for t in range(len(pair)):
         if t:
-            equity += float(lots @ [10 * (pair.y.close[t] - pair.y.close[t - 1]), 10 * (pair.x.close[t] - pair.x.close[t - 1])])
+            equity += float(
+                lots
+                @ [
+                    10 * (pair.y.close[t] - pair.y.close[t - 1]),
+                    10 * (pair.x.close[t] - pair.x.close[t - 1]),
+                ]
+            )
         out.append(equity)
         past = slice(t - config.hedge_window + 1, t + 1)
         slope, intercept = np.polyfit(x[past], y[past], 1) if past.start >= 0 else (np.nan, np.nan)
         if t:
             hedged.append(y[t] - y[t - 1] - slope * (x[t] - x[t - 1]))
         spread.append(y[t] - intercept - slope * x[t])
-        recent = np.array(spread[-config.z_window:])
-        z = (recent[-1] - recent.mean()) / recent.std(ddof=1) if len(recent) == config.z_window else np.nan
+        recent = np.array(spread[-config.z_window :])
+        z = (
+            (recent[-1] - recent.mean()) / recent.std(ddof=1)
+            if len(recent) == config.z_window
+            else np.nan
+        )
         if math.isnan(z):
             continue
         if side and (-side * z >= config.stop_z or -side * z <= config.exit_z):
             side, lots = 0, np.zeros(2)
         elif not side and config.entry_z <= abs(z) < config.stop_z:
             side = -1 if z > 0 else 1
-            vol = np.std(hedged[-config.vol_window:], ddof=1) * math.sqrt(252)
-            share = min(config.max_leverage / (1 + abs(slope)), config.vol_target / vol if config.vol_target else 1.0)
+            vol = np.std(hedged[-config.vol_window :], ddof=1) * math.sqrt(252)
+            share = min(
+                config.max_leverage / (1 + abs(slope)),
+                config.vol_target / vol if config.vol_target else 1.0,
+            )
             lots_y = config.capital * share / (10 * pair.y.close[t])
             lots = side * np.array([lots_y, -slope * lots_y * pair.y.close[t] / pair.x.close[t]])
     return np.array(out)
@@ -96,7 +127,11 @@ def test_a_paper_fill_is_the_close_that_decided():
     """Up to the lagged hedge at the deciding close, both ways; from then on at the open of the next bar."""
     pair = coming_back()
     ladder = realism_ladder(pair, CONFIG)
-    for step, price in (("paper", pair.y.close), ("lagged_beta", pair.y.close), ("next_bar", pair.y.open)):
+    for step, price in (
+        ("paper", pair.y.close),
+        ("lagged_beta", pair.y.close),
+        ("next_bar", pair.y.open),
+    ):
         ledger = ladder.ledgers[step]
         later = 0 if step != "next_bar" else 1
         decided, exits = ledger.trade_bars[:, 0], ledger.trade_bars[:, 2]
@@ -121,13 +156,15 @@ def test_a_paper_roll_earns_the_new_contract_s_own_move(bars_after_entry):
     with_roll = realism_ladder(replace(pair, y=rolled(pair.y, at)), config).ledgers
     for step in ("lagged_beta", "next_bar", "slippage", "fees"):
         ours, theirs = with_roll[step], flat[step]
-        assert (ours.trade_bars[:longest + 1] == theirs.trade_bars[:longest + 1]).all()
-        assert ours.pnl[:left + 1] == pytest.approx(theirs.pnl[:left + 1])
-        assert ours.cost[:left + 1] == pytest.approx(theirs.cost[:left + 1])
+        assert (ours.trade_bars[: longest + 1] == theirs.trade_bars[: longest + 1]).all()
+        assert ours.pnl[: left + 1] == pytest.approx(theirs.pnl[: left + 1])
+        assert ours.cost[: left + 1] == pytest.approx(theirs.cost[: left + 1])
     real, paid, lots = with_roll["rolls"], with_roll["fees"], with_roll["rolls"].lots[at - 1, 0]
     assert bool(lots) == bool(bars_after_entry)
     assert real.pnl[at] == pytest.approx(paid.pnl[at] + lots * 10.0 * 7.0)
-    assert real.cost[at] == pytest.approx(paid.cost[at] + abs(lots) * (3.0 + 3.0 + 2 * 10.0))  # two fees, two ticks of 10 CNY
+    assert real.cost[at] == pytest.approx(
+        paid.cost[at] + abs(lots) * (3.0 + 3.0 + 2 * 10.0)
+    )  # two fees, two ticks of 10 CNY
 
 
 def test_a_paper_roll_waits_for_a_bar():
@@ -140,13 +177,26 @@ def test_a_paper_roll_waits_for_a_bar():
     for step in ("lagged_beta", "slippage"):
         ours, theirs = (realism_ladder(one, config).ledgers[step] for one in (rolling, flat))
         assert theirs.lots[at + 1, 0] == theirs.lots[at - 1, 0] != 0
-        assert ours.pnl[:at + 2] == pytest.approx(theirs.pnl[:at + 2])
+        assert ours.pnl[: at + 2] == pytest.approx(theirs.pnl[: at + 2])
 
 
 def without_bar(leg, row):
     """The leg without prices and volume on one row; its contract is known, and the next row's close before is an earlier one."""
-    names = ("open", "high", "low", "close", "settle", "volume", "open_interest", "pre_close", "roll_open")
-    gone = {name: np.where(np.arange(len(leg.close)) == row, np.nan, getattr(leg, name)) for name in names}
+    names = (
+        "open",
+        "high",
+        "low",
+        "close",
+        "settle",
+        "volume",
+        "open_interest",
+        "pre_close",
+        "roll_open",
+    )
+    gone = {
+        name: np.where(np.arange(len(leg.close)) == row, np.nan, getattr(leg, name))
+        for name in names
+    }
     gone["pre_close"][row + 1] = leg.pre_close[row]
     return replace(leg, **gone)
 
@@ -154,15 +204,26 @@ def without_bar(leg, row):
 def rolled(leg, at):
     """The leg with a contract that stands 50 points higher from row `at` on, where the old one opens 7 points above itself."""
     new = np.arange(len(leg.close)) >= at
-    higher = {name: getattr(leg, name) + 50.0 * new for name in ("open", "high", "low", "close", "settle", "pre_close")}
+    higher = {
+        name: getattr(leg, name) + 50.0 * new
+        for name in ("open", "high", "low", "close", "settle", "pre_close")
+    }
     roll_open = np.where(np.arange(len(new)) == at, leg.open + 7.0, np.nan)
-    return replace(leg, **higher, roll_open=roll_open, contract=new.astype(np.int64), contract_names=("A", "B"))
+    return replace(
+        leg, **higher, roll_open=roll_open, contract=new.astype(np.int64), contract_names=("A", "B")
+    )
 
 
 # --- each rung alone ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("step", "changes"), [
-    ("whole_lots", {"whole_lots": False}), ("slippage", {"slippage_ticks": 0.0}), ("fees", {"fee_multiplier": 0.0}),
-    ("gates", {"adf_gate": False, "beta_gate": False, "vol_gate": False})])
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [
+        ("whole_lots", {"whole_lots": False}),
+        ("slippage", {"slippage_ticks": 0.0}),
+        ("fees", {"fee_multiplier": 0.0}),
+        ("gates", {"adf_gate": False, "beta_gate": False, "vol_gate": False}),
+    ],
+)
 def test_a_step_that_the_config_does_not_take_takes_nothing(step, changes):
     """Exactly 0 from return, Sharpe ratio, trades and costs, and the same ledger to the bit."""
     pair = build_pair(3, 240, ills=("missing", "limits", "no_volume"), roll_every=20)
@@ -173,16 +234,23 @@ def test_a_step_that_the_config_does_not_take_takes_nothing(step, changes):
 @pytest.mark.parametrize("seed", range(4))
 def test_steps_without_an_occasion_take_nothing(seed):
     """No rolls: the rolls take exactly 0. No gaps, no limits, any share of the volume: tradability takes exactly 0."""
-    _takes_nothing(realism_ladder(build_pair(seed, 240, ills=("limits", "missing"), roll_every=0), CONFIG), "rolls")
+    _takes_nothing(
+        realism_ladder(build_pair(seed, 240, ills=("limits", "missing"), roll_every=0), CONFIG),
+        "rolls",
+    )
     unbound = CONFIG.replace(max_participation=0.0)
-    _takes_nothing(realism_ladder(build_pair(seed, 240, ills=(), roll_every=15), unbound), "tradability")
+    _takes_nothing(
+        realism_ladder(build_pair(seed, 240, ills=(), roll_every=15), unbound), "tradability"
+    )
 
 
 def _takes_nothing(ladder, step):
     row = ladder.table.set_index("step").loc[step]
     assert (row[["takes_return", "takes_sharpe", "takes_trades", "adds_costs"]] == 0).all()
     ours, before = ladder.ledgers[step], ladder.ledgers[STEPS[STEPS.index(step) - 1]]
-    assert all(first_difference(a.ravel(), b.ravel()) is None for a, b in zip(ours, before, strict=True))
+    assert all(
+        first_difference(a.ravel(), b.ravel()) is None for a, b in zip(ours, before, strict=True)
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -191,7 +259,7 @@ def test_each_rung_brings_what_it_says(seed):
     pair = build_pair(seed, 280, ills=("missing", "limits", "no_volume"), roll_every=15)
     ledgers = realism_ladder(pair, CONFIG).ledgers
     deferred = {step: ledger.deferred.any() for step, ledger in ledgers.items()}
-    assert not any(deferred[step] for step in STEPS[:STEPS.index("tradability")])
+    assert not any(deferred[step] for step in STEPS[: STEPS.index("tradability")])
     for step in ("paper", "lagged_beta", "next_bar", "whole_lots"):
         assert not ledgers[step].cost.any()
     assert (ledgers["whole_lots"].trade_lots == np.round(ledgers["whole_lots"].trade_lots)).all()
@@ -219,29 +287,45 @@ def test_the_figures_are_those_of_the_equity(seed):
     ladder = realism_ladder(pair, config)
     for rung, (step, ledger) in enumerate(ladder.ledgers.items()):
         equity = pd.Series(np.append(config.capital, ledger.equity))
-        assert ledger.equity == pytest.approx(config.capital + np.cumsum(ledger.pnl - ledger.cost), rel=1e-9)
+        assert ledger.equity == pytest.approx(
+            config.capital + np.cumsum(ledger.pnl - ledger.cost), rel=1e-9
+        )
         told = ladder.table.set_index("step").loc[step]
-        assert told["total_return"] == pytest.approx(ledger.equity[-1] / config.capital - 1, abs=1e-12)
-        assert told["max_drawdown"] == pytest.approx((equity.cummax() - equity).max() / config.capital, abs=1e-12)
+        assert told["total_return"] == pytest.approx(
+            ledger.equity[-1] / config.capital - 1, abs=1e-12
+        )
+        assert told["max_drawdown"] == pytest.approx(
+            (equity.cummax() - equity).max() / config.capital, abs=1e-12
+        )
         assert told["costs"] == pytest.approx(ledger.cost.sum())
         gross, costs = ledger.trade_money[ledger.trade_bars[:, 3] >= 0, :2].T
         assert ledger.tally[TALLY.index("won")] == (gross > costs).sum()
         if rung:
-            assert told["takes_return"] == ladder.table["total_return"].iloc[rung - 1] - told["total_return"]
+            assert (
+                told["takes_return"]
+                == ladder.table["total_return"].iloc[rung - 1] - told["total_return"]
+            )
 
 
 # --- what is said ------------------------------------------------------------------------------------------------------
 def ladder_of(*sharpes):
-    table = pd.DataFrame({"step": STEPS, "sharpe": np.interp(range(9), np.linspace(0, 8, len(sharpes)), sharpes)})
+    table = pd.DataFrame(
+        {"step": STEPS, "sharpe": np.interp(range(9), np.linspace(0, 8, len(sharpes)), sharpes)}
+    )
     table["total_return"] = table["sharpe"] / 10
     table["takes_sharpe"] = -table["sharpe"].diff()
     return RealismLadder(table, {}, pd.DatetimeIndex([]))
 
 
-@pytest.mark.parametrize(("sharpes", "verdict", "told"), [
-    ((2.0, 0.5), "passed", "A paper Sharpe ratio of 2.00 ends as 0.50: 25% of it is left"),
-    ((2.0, -0.5), "failed", "ends as -0.50: nothing of it is left"), ((2.0, 0.0), "failed", "nothing of it is left"),
-    ((-0.2, 0.5), "noted", "Even on paper the Sharpe ratio is -0.20")])
+@pytest.mark.parametrize(
+    ("sharpes", "verdict", "told"),
+    [
+        ((2.0, 0.5), "passed", "A paper Sharpe ratio of 2.00 ends as 0.50: 25% of it is left"),
+        ((2.0, -0.5), "failed", "ends as -0.50: nothing of it is left"),
+        ((2.0, 0.0), "failed", "nothing of it is left"),
+        ((-0.2, 0.5), "noted", "Even on paper the Sharpe ratio is -0.20"),
+    ],
+)
 def test_the_verdict_is_that_of_both_ends(sharpes, verdict, told):
     """Failed where a paper profit is none in the end; noted where there was none on paper."""
     result = ladder_of(*sharpes).result()
@@ -252,7 +336,9 @@ def test_the_verdict_is_that_of_both_ends(sharpes, verdict, told):
 
 def test_a_config_that_never_trades_is_told():
     """Gates that no bar passes: the paper profit ends in no trade, which fails; no figure is NaN."""
-    result = realism_ladder(coming_back(), CONFIG.replace(adf_max_pvalue=0.001, max_vol_ratio=0.5)).result()
+    result = realism_ladder(
+        coming_back(), CONFIG.replace(adf_max_pvalue=0.001, max_vol_ratio=0.5)
+    ).result()
     assert result.verdict == "failed"
     assert "ends as no trade" in result.sentence
     assert result.figures["real_sharpe"] is None
@@ -281,7 +367,13 @@ def test_the_waterfall_ends_at_the_run(theme):
     assert sum(returns["y"]) == pytest.approx(100 * real["total_return"])
     assert sharpe["text"][-1] == f"{real['sharpe']:.2f}"
     assert sharpe["measure"] == ["absolute", *["relative"] * 8, "total"]
-    assert [line["name"] for line in equities["data"]] == [*(rung.title for rung in RUNGS[:-1]), "Real"]
+    assert [line["name"] for line in equities["data"]] == [
+        *(rung.title for rung in RUNGS[:-1]),
+        "Real",
+    ]
     assert equities["data"][-1]["y"][-1] == ladder.ledgers["gates"].equity[-1] / 1e6
     for spec_of_figure in (waterfall, equities):
-        assert json.loads(Figure(spec_of_figure).to_json())["layout"]["paper_bgcolor"] == THEMES[theme].background
+        assert (
+            json.loads(Figure(spec_of_figure).to_json())["layout"]["paper_bgcolor"]
+            == THEMES[theme].background
+        )

@@ -29,7 +29,13 @@ from pairkit.metrics import BARS_A_YEAR
 from pairkit.report import checks as module
 from pairkit.report import report_html, write_report
 from pairkit.report.checks import checks
-from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, rolling_sharpe, trade_summary
+from pairkit.report.figures import (
+    by_exit_reason,
+    hold_spells,
+    monthly_returns,
+    rolling_sharpe,
+    trade_summary,
+)
 from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
@@ -76,7 +82,9 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run() -> BacktestRun:
-    return run_backtest(open_snapshot(PROJECT / "snapshots" / "demo").pair("TA", "MA"), StrategyConfig(entry_z=1.8))
+    return run_backtest(
+        open_snapshot(PROJECT / "snapshots" / "demo").pair("TA", "MA"), StrategyConfig(entry_z=1.8)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +101,27 @@ def test_every_metric_is_the_runs_own(run, page):
     """To the last bit, whatever is shown."""
     assert list(page.metrics) == names(METRICS)
     for name, value in page.metrics.items():
-        assert float(value) == run.metrics[name] or (math.isnan(float(value)) and math.isnan(run.metrics[name]))
+        assert float(value) == run.metrics[name] or (
+            math.isnan(float(value)) and math.isnan(run.metrics[name])
+        )
 
 
 def test_every_section_that_a_desk_expects_is_there(text):
     """And the links at the top lead to each."""
-    for name in ("summary", "chart", "months", "sharpe", "attribution", "trades", "hold", "gates", "findings", "honesty",
-                 "settings", "manifest"):
+    for name in (
+        "summary",
+        "chart",
+        "months",
+        "sharpe",
+        "attribution",
+        "trades",
+        "hold",
+        "gates",
+        "findings",
+        "honesty",
+        "settings",
+        "manifest",
+    ):
         assert f'<section id="{name}">' in text
         assert f'<a href="#{name}">' in text
     assert text.count('class="plotly-graph-div"') == 4
@@ -109,14 +131,23 @@ def test_tables_hold_what_the_run_holds(run, page):
     """Trades, blocked trades, findings and settings: one row each, in order."""
     assert len(page.tables["trade-list"]) == len(run.trades) + 1
     assert page.tables["trade-list"][0] == [name.replace("_", " ") for name in names(TRADE_COLUMNS)]
-    assert [row[1] for row in page.tables["trade-list"][1:]] == [f"{day:%Y-%m-%d}" for day in run.trades["entry_decided"]]
+    assert [row[1] for row in page.tables["trade-list"][1:]] == [
+        f"{day:%Y-%m-%d}" for day in run.trades["entry_decided"]
+    ]
     followed = blocked_trades(run)
-    assert [row[2] for row in page.tables["blocked-trades"][1:]] == [f"{day:%Y-%m-%d}" for day in followed["decided"]]
-    assert [row[2] for row in page.tables["data-findings"][1:]] == [finding.message for finding in run.pair.findings]
+    assert [row[2] for row in page.tables["blocked-trades"][1:]] == [
+        f"{day:%Y-%m-%d}" for day in followed["decided"]
+    ]
+    assert [row[2] for row in page.tables["data-findings"][1:]] == [
+        finding.message for finding in run.pair.findings
+    ]
     assert [row[:2] for row in page.tables["settings-table"][1:]] == [
-        [name, str(value)] for name, value in run.config.model_dump(mode="json").items()]
+        [name, str(value)] for name, value in run.config.model_dump(mode="json").items()
+    ]
     off = gates_off(run)
-    assert [row[2].replace(",", "") for row in page.tables["gates-off"][1:]] == [f"{value:.0f}" for value in off["difference"]]
+    assert [row[2].replace(",", "") for row in page.tables["gates-off"][1:]] == [
+        f"{value:.0f}" for value in off["difference"]
+    ]
     total = by_year(attribute(run)).loc["all", "total"]
     assert page.tables["attribution-table"][-1][-1].replace(",", "") == f"{total:.0f}"
     assert page.tables["monthly"][-1][-1] == f"{monthly_returns(run)['total'].iloc[-1]:.2%}"
@@ -126,13 +157,17 @@ def test_the_manifest_in_it_is_the_runs(run, text):
     """As text to read and as a file to save."""
     shown = re.search(r'<pre id="run-manifest">(.*?)</pre>', text, re.DOTALL).group(1)
     assert stdlib_html.unescape(shown) == run_manifest(run).to_json()
-    saved = re.search(r'download="run.json" href="data:application/json;base64,([^"]+)"', text).group(1)
+    saved = re.search(
+        r'download="run.json" href="data:application/json;base64,([^"]+)"', text
+    ).group(1)
     assert base64.b64decode(saved).decode() == run_manifest(run).to_json()
 
 
 def test_it_loads_nothing(page, text):
     """Every link is to a place in the page or to data in it, and a policy forbids the rest."""
-    assert {link.partition(":")[0] if link.startswith("data:") else link[0] for link in page.loads} == {"#", "data"}
+    assert {
+        link.partition(":")[0] if link.startswith("data:") else link[0] for link in page.loads
+    } == {"#", "data"}
     assert "Content-Security-Policy" in text
     assert "default-src 'none'" in text
 
@@ -149,18 +184,28 @@ def test_names_from_files_are_text():
     """A contract, a finding and a source full of markup come out as they went in, and make no element."""
     pair = build_pair(4, 200)
     found = Finding("odd", "warning", NASTY, root=NASTY, dates=(NASTY,))
-    pair = replace(pair, y_spec=spec("Y", name=NASTY, source=NASTY), provenance=replace(
-        pair.provenance, snapshot_id="ab" * 32, snapshot_name=NASTY, findings=(found,)))
+    pair = replace(
+        pair,
+        y_spec=spec("Y", name=NASTY, source=NASTY),
+        provenance=replace(
+            pair.provenance, snapshot_id="ab" * 32, snapshot_name=NASTY, findings=(found,)
+        ),
+    )
     text = report_html(run_backtest(pair, draw_config(4)))
     body = text.split("</head>")[1]
-    assert "<script>alert" not in re.sub(r"<script type=\"text/javascript\">.*?</script>", "", body, flags=re.DOTALL)
+    assert "<script>alert" not in re.sub(
+        r"<script type=\"text/javascript\">.*?</script>", "", body, flags=re.DOTALL
+    )
     assert stdlib_html.escape(NASTY) in body
     ordinary = Reader(report_html(run_backtest(build_pair(4, 200), draw_config(4))))
     assert Reader(text).tags.count("script") == ordinary.tags.count("script")
 
 
-@pytest.mark.parametrize("pair", [pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30)), build_pair(6, 90)],
-                         ids=["still", "short"])
+@pytest.mark.parametrize(
+    "pair",
+    [pair_of(leg_frame([100.0] * 30), leg_frame([50.0] * 30)), build_pair(6, 90)],
+    ids=["still", "short"],
+)
 def test_a_run_without_trades_is_reported_too(pair):
     """Flat and short runs: n/a in place of numbers, and what cannot be rerun is said."""
     text = report_html(run_backtest(pair))
@@ -191,7 +236,9 @@ def test_months_add_up(seed):
     equity = run.frame["equity"]
     ends = equity.groupby([equity.index.year, equity.index.month]).last()
     by_hand = np.diff(ends, prepend=run.config.capital) / run.config.capital
-    np.testing.assert_allclose(table.drop(columns="total").stack().dropna().to_numpy(), by_hand, atol=1e-12)
+    np.testing.assert_allclose(
+        table.drop(columns="total").stack().dropna().to_numpy(), by_hand, atol=1e-12
+    )
 
 
 def test_the_rolling_sharpe_ratio_is_the_metric_of_its_window(run):
@@ -200,20 +247,25 @@ def test_the_rolling_sharpe_ratio_is_the_metric_of_its_window(run):
     assert window == 252
     equity = run.frame["equity"].to_numpy()
     returns = np.diff(equity)[-252:] / run.config.capital
-    assert values.iloc[-1] == pytest.approx(returns.mean() / returns.std(ddof=1) * math.sqrt(BARS_A_YEAR), rel=1e-9)
+    assert values.iloc[-1] == pytest.approx(
+        returns.mean() / returns.std(ddof=1) * math.sqrt(BARS_A_YEAR), rel=1e-9
+    )
     assert values.iloc[:251].isna().all()
 
 
 def test_stretches_of_hold_cover_the_bars_on_hold():
     """Their bars add up to those of the frame, and no two touch."""
     for seed in range(12):
-        run = run_backtest(build_pair(seed, 400), draw_config(seed).replace(adf_gate=False, beta_gate=False, vol_gate=False))
+        run = run_backtest(
+            build_pair(seed, 400),
+            draw_config(seed).replace(adf_gate=False, beta_gate=False, vol_gate=False),
+        )
         spells = hold_spells(run)
         held = run.frame[run.frame["state"] == "HOLD"]
         assert spells["bars"].sum() == len(held)
         assert spells["net"].sum() == pytest.approx((held["pnl"] - held["cost"]).sum(), abs=1e-9)
         for row in spells.itertuples():
-            assert (run.frame.loc[row.first:row.last, "state"] == "HOLD").all()
+            assert (run.frame.loc[row.first : row.last, "state"] == "HOLD").all()
 
 
 def test_trades_are_summed_up(run):
@@ -242,7 +294,11 @@ def test_checks_say_what_was_made(run, monkeypatch):
 
     def knowing(pair, config, **asked):
         return audit_lookahead(
-            pair, config, lambda pair, _: run.frame.iloc[:len(pair)].assign(z=float(len(pair))), **asked)
+            pair,
+            config,
+            lambda pair, _: run.frame.iloc[: len(pair)].assign(z=float(len(pair))),
+            **asked,
+        )
 
     monkeypatch.setattr(module, "audit_lookahead", knowing)
     assert checks(run, make=True)["result"].iloc[0].startswith("FAILED: z on")
@@ -264,12 +320,19 @@ def test_it_opens_in_a_browser_and_prints(text, tmp_path):
         chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
         tab, faults, asked = chromium.new_page(viewport={"width": 1200, "height": 900}), [], []
         tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.on("console", lambda line: faults.append(line.text) if line.type in ("error", "warning") else None)
+        tab.on(
+            "console",
+            lambda line: faults.append(line.text) if line.type in ("error", "warning") else None,
+        )
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(file.as_uri())
-        tab.wait_for_function("document.querySelectorAll('.plotly-graph-div .main-svg').length >= 8")
+        tab.wait_for_function(
+            "document.querySelectorAll('.plotly-graph-div .main-svg').length >= 8"
+        )
         tab.mouse.move(600, 700)
-        overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        overflow = tab.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         printed = tab.pdf(prefer_css_page_size=True)
         chromium.close()
     assert faults == []
@@ -295,7 +358,12 @@ def test_a_run_shows_itself_in_a_notebook(run):
 
 def test_the_worked_example_runs():
     """From the project's folder, warnings being errors; its last line says that the rerun is the same."""
-    answer = subprocess.run([sys.executable, "-W", "error", "-m", "docs.worked_example"], cwd=PROJECT, capture_output=True,
-                            text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "docs.worked_example"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.rstrip().splitlines()[-1].startswith("The same")

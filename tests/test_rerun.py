@@ -29,7 +29,9 @@ from tests.pairs import leg_frame, pair_of
 from tests.test_cli import cli  # noqa: F401  a fixture
 
 BARS = 300
-CONFIG = StrategyConfig(adf_gate=False, entry_z=1.5, hedge_window=40, z_window=30, kalman_gamma=0.00037)
+CONFIG = StrategyConfig(
+    adf_gate=False, entry_z=1.5, hedge_window=40, z_window=30, kalman_gamma=0.00037
+)
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -47,12 +49,32 @@ def folder(tmp_path_factory) -> Path:
         for root, close in (("HC", x), ("RB", x * np.exp(apart))):
             close = np.round(close)
             close[200] += nudge
-            parts.append(pd.DataFrame({
-                "root": root, "contract": None, "trade_date": pd.bdate_range("2022-01-04", periods=BARS), "open": close - 2,
-                "high": close + 9, "low": close - 9, "close": close, "settle": close, "volume": 5000.0,
-                "open_interest": 9000.0, "up_limit": np.nan, "down_limit": np.nan}))
-        write_snapshot(parent, name, bars=pd.concat(parts), specs=[bundled_spec("HC"), bundled_spec("RB")],
-                       data_scope={"source": "test", "simulated": True}, created_utc="2024-06-01T00:00:00Z")
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "root": root,
+                        "contract": None,
+                        "trade_date": pd.bdate_range("2022-01-04", periods=BARS),
+                        "open": close - 2,
+                        "high": close + 9,
+                        "low": close - 9,
+                        "close": close,
+                        "settle": close,
+                        "volume": 5000.0,
+                        "open_interest": 9000.0,
+                        "up_limit": np.nan,
+                        "down_limit": np.nan,
+                    }
+                )
+            )
+        write_snapshot(
+            parent,
+            name,
+            bars=pd.concat(parts),
+            specs=[bundled_spec("HC"), bundled_spec("RB")],
+            data_scope={"source": "test", "simulated": True},
+            created_utc="2024-06-01T00:00:00Z",
+        )
     return parent
 
 
@@ -75,7 +97,10 @@ def edit(path: Path, change: Change, *, rehash: bool = False) -> Path:
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     if rehash:
-        content["config_sha256"], content["run_id"] = hash_of(content["inputs"]["config"]), hash_of(content["inputs"])
+        content["config_sha256"], content["run_id"] = (
+            hash_of(content["inputs"]["config"]),
+            hash_of(content["inputs"]),
+        )
     path.write_bytes(rfc8785.dumps(content))
     return path
 
@@ -87,13 +112,18 @@ def elsewhere(content: dict[str, Any]) -> None:
 
 def nudged(monkeypatch, stage: str, column: str, row: int, factor: float) -> None:
     """Make every run from now on come out otherwise in one cell."""
+
     def make(pair, config=None):
         run = run_backtest(pair, config)
         part = getattr(run, stage)
         values = getattr(part, column).copy()
         values[row] = values[row] * factor
-        return BacktestRun(**{**{name: getattr(run, name) for name in run.__dataclass_fields__},
-                              stage: part._replace(**{column: values})})
+        return BacktestRun(
+            **{
+                **{name: getattr(run, name) for name in run.__dataclass_fields__},
+                stage: part._replace(**{column: values}),
+            }
+        )
 
     monkeypatch.setattr(module, "run_backtest", make)
 
@@ -101,7 +131,13 @@ def nudged(monkeypatch, stage: str, column: str, row: int, factor: float) -> Non
 def test_the_same_machine_gives_the_same_hashes(saved, folder):
     """Every column of both tables, to the bit; nothing of the runtime differs."""
     found = rerun(saved, folder)
-    assert (found.verdict, found.exit_code, found.differences, found.runtime, found.notes) == ("same", 0, (), (), ())
+    assert (found.verdict, found.exit_code, found.differences, found.runtime, found.notes) == (
+        "same",
+        0,
+        (),
+        (),
+        (),
+    )
     assert found.made.to_json() == saved.read_text(encoding="utf-8")
 
 
@@ -111,7 +147,10 @@ def test_a_cut_run_is_cut_again(folder, tmp_path, model):
     whole = open_snapshot(folder / "small").pair("RB", "HC")
     made = run_backtest(whole[17:260], CONFIG.replace(hedge_model=model))
     content = save_run(made, tmp_path / "run.json").content
-    assert content["inputs"]["cut"] == {"first": f"{whole.trade_date[17]:%Y-%m-%d}", "last": f"{whole.trade_date[259]:%Y-%m-%d}"}
+    assert content["inputs"]["cut"] == {
+        "first": f"{whole.trade_date[17]:%Y-%m-%d}",
+        "last": f"{whole.trade_date[259]:%Y-%m-%d}",
+    }
     found = rerun(tmp_path / "run.json", folder)
     assert found.verdict == "same"
     assert found.run.frame.equals(made.frame)
@@ -130,7 +169,11 @@ def test_a_changed_number_is_found_where_it_is(saved, folder, monkeypatch):
     assert (found.verdict, found.exit_code) == ("differs", 1)
     first = found.differences[0]
     recorded = run_backtest(found.run.pair, CONFIG).frame
-    assert (first.where, first.column, first.row) == ("frame", "equity", f"{recorded.index[123]:%Y-%m-%d}")
+    assert (first.where, first.column, first.row) == (
+        "frame",
+        "equity",
+        f"{recorded.index[123]:%Y-%m-%d}",
+    )
     assert first.recorded == recorded["equity"].iloc[123]
     assert first.rerun == found.run.frame["equity"].iloc[123] != first.recorded
     assert first.row in found.sentence
@@ -142,8 +185,14 @@ def test_on_the_same_machine_the_last_bit_counts(saved, folder, monkeypatch):
     assert rerun(saved, folder).verdict == "differs"
 
 
-@pytest.mark.parametrize(("factor", "verdict", "code"), [
-    (1 + 4e-16, "within_tolerance", 0), (1 + 0.9e-12, "within_tolerance", 0), (1 + 1.2e-12, "differs", 1)])
+@pytest.mark.parametrize(
+    ("factor", "verdict", "code"),
+    [
+        (1 + 4e-16, "within_tolerance", 0),
+        (1 + 0.9e-12, "within_tolerance", 0),
+        (1 + 1.2e-12, "differs", 1),
+    ],
+)
 def test_on_other_versions_1e_12_counts(saved, folder, monkeypatch, factor, verdict, code):
     """Just within is good and just beyond is not; what differs in the runtime is told."""
     nudged(monkeypatch, "indicators", "adf_pvalue", 250, factor)
@@ -157,7 +206,9 @@ def test_another_decision_is_a_difference_on_any_version(saved, folder, monkeypa
     nudged(monkeypatch, "ledger", "reason", -1, 0)
     found = rerun(edit(saved, elsewhere), folder)
     then = run_backtest(found.run.pair, CONFIG).frame["reason"].iloc[-1]
-    assert [(one.column, one.recorded, one.rerun) for one in found.differences] == [("reason", then, "")]
+    assert [(one.column, one.recorded, one.rerun) for one in found.differences] == [
+        ("reason", then, "")
+    ]
 
 
 def test_without_its_tables_bits_that_moved_elsewhere_cannot_be_judged(saved, folder, monkeypatch):
@@ -166,7 +217,11 @@ def test_without_its_tables_bits_that_moved_elsewhere_cannot_be_judged(saved, fo
         table_file(saved, name).unlink()
     nudged(monkeypatch, "ledger", "equity", 123, 1 + 4e-16)
     here = rerun(saved, folder)
-    assert (here.verdict, here.differences[0].column, here.differences[0].recorded) == ("differs", "equity", None)
+    assert (here.verdict, here.differences[0].column, here.differences[0].recorded) == (
+        "differs",
+        "equity",
+        None,
+    )
     found = rerun(edit(saved, elsewhere), folder)
     assert (found.verdict, found.exit_code) == ("cannot_tell", 2)
     assert "frame.equity" in found.sentence
@@ -190,9 +245,14 @@ OLD_SETTINGS = CONFIG.replace(max_participation=0.0, one_sided_margin=False)
 @pytest.fixture
 def of_older(folder, tmp_path) -> Path:
     """A manifest of the rules before, by what the run gives under settings that did not exist then."""
-    save_run(run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), OLD_SETTINGS), tmp_path / "run.json")
+    save_run(
+        run_backtest(open_snapshot(folder / "small").pair("RB", "HC"), OLD_SETTINGS),
+        tmp_path / "run.json",
+    )
     command = "python -m pairkit run small RB HC " + " ".join(
-        f"--set {name}={getattr(CONFIG, name)}" for name in ("hedge_window", "kalman_gamma", "z_window", "entry_z", "adf_gate"))
+        f"--set {name}={getattr(CONFIG, name)}"
+        for name in ("hedge_window", "kalman_gamma", "z_window", "entry_z", "adf_gate")
+    )
 
     def change(content):
         of_older_rules(content)
@@ -218,6 +278,7 @@ def test_changed_rules_excuse_nothing_else(of_older, folder):
 
 def test_results_may_grow(saved, folder):
     """A metric that only other code knows is said and decides nothing; of the same code it would be a difference."""
+
     def more(content):
         content["metrics"]["ulcer"] = 0.1
 
@@ -230,6 +291,7 @@ def test_results_may_grow(saved, folder):
 @pytest.mark.parametrize("hashed", ["equity", "z"])
 def test_an_altered_hash_of_a_column_is_refused(saved, folder, hashed):
     """The table beside the manifest is its own and says otherwise: no tolerance excuses that, on whatever machine."""
+
     def change(content):
         elsewhere(content)
         content["outputs"]["frame"]["column_hashes"][hashed] = "0" * 64
@@ -240,7 +302,13 @@ def test_an_altered_hash_of_a_column_is_refused(saved, folder, hashed):
 
 def test_checks_and_trials_are_said_not_to_be_checked(saved, folder):
     """A forged check passes for no more than it is."""
-    check = {"check": "placebo", "verdict": "passed", "sentence": "Best of all.", "figures": {}, "settings": {}}
+    check = {
+        "check": "placebo",
+        "verdict": "passed",
+        "sentence": "Best of all.",
+        "figures": {},
+        "settings": {},
+    }
     found = rerun(edit(saved, lambda content: content["checks"].append(check)), folder)
     assert any("checks were not checked" in note for note in found.notes)
 
@@ -268,16 +336,19 @@ def outputs(table: str, key: str, value: Any) -> Change:
     return lambda content: content["outputs"][table].update({key: value})
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    (outputs("frame", "content_hash", "0" * 64), "(content hash of the table)"),
-    (outputs("trades", "rows", 99), "(number of rows)"),
-    (lambda content: content["outputs"]["frame"]["column_hashes"].update(z="0" * 64), "z"),
-    (lambda content: content["metrics"].update(sharpe=3.0), "sharpe"),
-    (lambda content: content["metrics"].update(dsr=0.99), "dsr"),
-    (lambda content: content["metrics"].pop("costs"), "costs"),
-    (lambda content: content["findings"].clear(), "findings"),
-    (lambda content: content.update(rerun_command="rm -r ~"), "rerun_command"),
-])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (outputs("frame", "content_hash", "0" * 64), "(content hash of the table)"),
+        (outputs("trades", "rows", 99), "(number of rows)"),
+        (lambda content: content["outputs"]["frame"]["column_hashes"].update(z="0" * 64), "z"),
+        (lambda content: content["metrics"].update(sharpe=3.0), "sharpe"),
+        (lambda content: content["metrics"].update(dsr=0.99), "dsr"),
+        (lambda content: content["metrics"].pop("costs"), "costs"),
+        (lambda content: content["findings"].clear(), "findings"),
+        (lambda content: content.update(rerun_command="rm -r ~"), "rerun_command"),
+    ],
+)
 def test_a_result_that_was_edited_is_a_difference(saved, folder, change, told):
     """Everything in a manifest is derived again: a better Sharpe, a finding left out, a hash, a command."""
     for name in ("frame", "trades"):
@@ -291,21 +362,24 @@ def inputs(part: str, **values: Any) -> Change:
     return lambda content: content["inputs"][part].update(values)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (inputs("config", entry_z=2.5), "config_sha256 is"),
-    (inputs("pair", y="HC", x="RB"), "run_id is"),
-    (inputs("snapshot", id="ab" * 32), "run_id is"),
-    (inputs("bars", rows=3), "run_id is"),
-    (lambda content: content["inputs"]["contract_specs"][0].update(fee_open=0.0), "run_id is"),
-    (lambda content: content.update(run_id="0" * 64), "run_id is"),
-    (lambda content: content["outputs"]["trades"].update(columns=["side"]), "hashes of"),
-    (lambda content: content["outputs"]["frame"]["column_hashes"].pop("z"), "hashes of"),
-    (lambda content: content.update(schema="pairkit.run/9"), "reads 'pairkit.run/1'"),
-    (lambda content: content.pop("outputs"), "outputs: Field required"),
-    (lambda content: content.update(saved_at="today"), "saved_at: Extra inputs"),
-    (lambda content: content["metrics"].update(sharpe="3"), "metrics.sharpe"),
-    (lambda content: content["inputs"]["config"].update(entry_z=[2]), "inputs.config.entry_z"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (inputs("config", entry_z=2.5), "config_sha256 is"),
+        (inputs("pair", y="HC", x="RB"), "run_id is"),
+        (inputs("snapshot", id="ab" * 32), "run_id is"),
+        (inputs("bars", rows=3), "run_id is"),
+        (lambda content: content["inputs"]["contract_specs"][0].update(fee_open=0.0), "run_id is"),
+        (lambda content: content.update(run_id="0" * 64), "run_id is"),
+        (lambda content: content["outputs"]["trades"].update(columns=["side"]), "hashes of"),
+        (lambda content: content["outputs"]["frame"]["column_hashes"].pop("z"), "hashes of"),
+        (lambda content: content.update(schema="pairkit.run/9"), "reads 'pairkit.run/1'"),
+        (lambda content: content.pop("outputs"), "outputs: Field required"),
+        (lambda content: content.update(saved_at="today"), "saved_at: Extra inputs"),
+        (lambda content: content["metrics"].update(sharpe="3"), "metrics.sharpe"),
+        (lambda content: content["inputs"]["config"].update(entry_z=[2]), "inputs.config.entry_z"),
+    ],
+)
 def test_an_altered_manifest_is_refused(saved, folder, change, sentence):
     """Inputs that do not fit the id, a config that does not fit its hash, another schema or shape."""
     with pytest.raises(RunError) as refused:
@@ -314,22 +388,38 @@ def test_an_altered_manifest_is_refused(saved, folder, change, sentence):
     assert "run.json" in str(refused.value)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (inputs("bars", content_hash="0" * 64), "made of the bars"),
-    (inputs("bars", rows=17), "made of the bars"),
-    (inputs("snapshot", simulated=False), "snapshot came out otherwise"),
-    (inputs("snapshot", id="ab" * 32), "has the id"),
-    (inputs("snapshot", id="ab" * 32, name="gone"), "is not in"),
-    (inputs("pair", x="ZZ"), "no root 'ZZ'"),
-    (inputs("config", entry_z=99.0), "entry_z = 99: accepted"),
-    (inputs("config", entry=2.0), "no setting 'entry'"),
-    (lambda content: content["inputs"]["config"].pop("entry_z"), "lacks entry_z"),
-    (lambda content: content["inputs"].update(cut={"first": "2022-02-31", "last": "2022-03-01"}), "not a day of the calendar"),
-    (lambda content: content["inputs"].update(cut={"first": "2032-02-01", "last": "2033-03-01"}), "no bar from 2032"),
-    (lambda content: content["inputs"]["contract_specs"][0].update(code="HC"), "It was altered"),
-    (lambda content: content["inputs"]["contract_specs"][0].update(tick=-1), "are not such"),
-    (lambda content: content["inputs"].update(snapshot=None), "own frames"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (inputs("bars", content_hash="0" * 64), "made of the bars"),
+        (inputs("bars", rows=17), "made of the bars"),
+        (inputs("snapshot", simulated=False), "snapshot came out otherwise"),
+        (inputs("snapshot", id="ab" * 32), "has the id"),
+        (inputs("snapshot", id="ab" * 32, name="gone"), "is not in"),
+        (inputs("pair", x="ZZ"), "no root 'ZZ'"),
+        (inputs("config", entry_z=99.0), "entry_z = 99: accepted"),
+        (inputs("config", entry=2.0), "no setting 'entry'"),
+        (lambda content: content["inputs"]["config"].pop("entry_z"), "lacks entry_z"),
+        (
+            lambda content: content["inputs"].update(
+                cut={"first": "2022-02-31", "last": "2022-03-01"}
+            ),
+            "not a day of the calendar",
+        ),
+        (
+            lambda content: content["inputs"].update(
+                cut={"first": "2032-02-01", "last": "2033-03-01"}
+            ),
+            "no bar from 2032",
+        ),
+        (
+            lambda content: content["inputs"]["contract_specs"][0].update(code="HC"),
+            "It was altered",
+        ),
+        (lambda content: content["inputs"]["contract_specs"][0].update(tick=-1), "are not such"),
+        (lambda content: content["inputs"].update(snapshot=None), "own frames"),
+    ],
+)
 def test_a_lie_that_hashes_right_is_refused_too(saved, folder, change, sentence):
     """Inputs rewritten together with the id: the snapshot does not give them, or they are none."""
     with pytest.raises(PairkitError) as refused:
@@ -351,12 +441,24 @@ def test_own_contract_terms_are_rerun_and_told(run, folder, tmp_path):
     save_run(run_backtest(replace(run.pair, y_spec=spec), CONFIG), tmp_path / "run.json")
     found = rerun(tmp_path / "run.json", folder)
     assert found.verdict == "same"
-    assert "RB is run on other terms than the snapshot's (fee_open, source; source: broker)" in found.notes[0]
+    assert (
+        "RB is run on other terms than the snapshot's (fee_open, source; source: broker)"
+        in found.notes[0]
+    )
 
 
-@pytest.mark.parametrize(("raw", "sentence"), [
-    (b"", "is not JSON"), (b"[]", "has the schema None"), (b'{"schema":1,"schema":1}', "twice"), (b'{"a":NaN}', "NaN"),
-    (b'{"a":' + b"[" * 50 + b"]" * 50 + b"}", "deeper"), (b" " * (5 * 1024 * 1024), "bytes"), (b"\xff", "UTF-8")])
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (b"", "is not JSON"),
+        (b"[]", "has the schema None"),
+        (b'{"schema":1,"schema":1}', "twice"),
+        (b'{"a":NaN}', "NaN"),
+        (b'{"a":' + b"[" * 50 + b"]" * 50 + b"}", "deeper"),
+        (b" " * (5 * 1024 * 1024), "bytes"),
+        (b"\xff", "UTF-8"),
+    ],
+)
 def test_what_is_no_manifest_is_told(tmp_path, folder, raw, sentence):
     """One reading of JSON only, of bounded size and depth."""
     (tmp_path / "run.json").write_bytes(raw)
@@ -397,11 +499,36 @@ def test_the_command_answers_with_its_exit_code(cli, saved, folder, tmp_path, mo
 def test_run_writes_what_rerun_reads(cli, folder, tmp_path):  # noqa: F811
     """`run --manifest` with a cut and settings of each kind, then `rerun`, in the words of the command line."""
     file = tmp_path / "x.json"
-    settings = ("--set", "rearm=false", "--set", "kalman_gamma=0.00037", "--set", "hedge_model=kalman")
-    made = cli("run", "small", "RB", "HC", "--dir", folder, "--first", "2022-02-01", "--last", "2022-12-30", *settings,
-               "--manifest", file, "--json")
+    settings = (
+        "--set",
+        "rearm=false",
+        "--set",
+        "kalman_gamma=0.00037",
+        "--set",
+        "hedge_model=kalman",
+    )
+    made = cli(
+        "run",
+        "small",
+        "RB",
+        "HC",
+        "--dir",
+        folder,
+        "--first",
+        "2022-02-01",
+        "--last",
+        "2022-12-30",
+        *settings,
+        "--manifest",
+        file,
+        "--json",
+    )
     assert made.code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.frame.parquet", "x.json", "x.trades.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "x.frame.parquet",
+        "x.json",
+        "x.trades.parquet",
+    ]
     assert cli("rerun", file, "--dir", folder).code == 0
     words = json.loads(made.out)["rerun_command"].split()
     assert cli(*words[3:], "--dir", folder, "--json").out == made.out
@@ -409,7 +536,10 @@ def test_run_writes_what_rerun_reads(cli, folder, tmp_path):  # noqa: F811
 
 def test_own_frames_cannot_be_rerun(tmp_path, folder):
     """The sentence says why, and what their author can do."""
-    save_run(run_backtest(pair_of(leg_frame([100.0] * 40), leg_frame([50.0] * 40))), tmp_path / "own.json")
+    save_run(
+        run_backtest(pair_of(leg_frame([100.0] * 40), leg_frame([50.0] * 40))),
+        tmp_path / "own.json",
+    )
     with pytest.raises(RunError, match=r"own frames.*not the bars.*snapshot import"):
         rerun(tmp_path / "own.json", folder)
 
@@ -422,19 +552,24 @@ def test_saved_tables_are_the_runs_own(run, saved):
         ours = run.frame[name]
         if ours.dtype == bool:
             ours = ours.astype(float)
-        assert ours.to_list() == frame[name].to_list() or np.array_equal(ours.astype(float), frame[name], equal_nan=True), name
+        assert ours.to_list() == frame[name].to_list() or np.array_equal(
+            ours.astype(float), frame[name], equal_nan=True
+        ), name
     assert frame.index.equals(run.frame.index)
 
 
-@pytest.mark.parametrize(("recorded", "made", "apart"), [
-    ([1.0, 2.0], [1.0 + 5e-13, 2.0], [False, False]),
-    ([1e-14, 1.0], [2e-14, 1.0], [False, False]),   # near zero the column's usual size counts
-    ([1e-14, 2e-14], [3e-14, 2e-14], [True, False]),
-    ([np.nan, 1.0], [np.nan, np.nan], [False, True]),
-    ([np.inf, -np.inf], [np.inf, np.inf], [False, True]),
-    ([0.0, 0.0], [0.0, 1e-300], [False, True]),
-    ([-0.0], [0.0], [False]),
-])
+@pytest.mark.parametrize(
+    ("recorded", "made", "apart"),
+    [
+        ([1.0, 2.0], [1.0 + 5e-13, 2.0], [False, False]),
+        ([1e-14, 1.0], [2e-14, 1.0], [False, False]),  # near zero the column's usual size counts
+        ([1e-14, 2e-14], [3e-14, 2e-14], [True, False]),
+        ([np.nan, 1.0], [np.nan, np.nan], [False, True]),
+        ([np.inf, -np.inf], [np.inf, np.inf], [False, True]),
+        ([0.0, 0.0], [0.0, 1e-300], [False, True]),
+        ([-0.0], [0.0], [False]),
+    ],
+)
 def test_when_two_numbers_agree(recorded, made, apart):
     """By hand: tolerance, usual size, NaN, infinities, zero."""
     assert numbers_apart(np.array(recorded), np.array(made), 1e-12).tolist() == apart
@@ -447,11 +582,35 @@ def test_reading_a_manifest_back_gives_its_text(run, saved):
 
 def _places(plain: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of every value in nested JSON."""
-    below = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    below = (
+        plain.items()
+        if isinstance(plain, dict)
+        else enumerate(plain)
+        if isinstance(plain, list)
+        else ()
+    )
     return [path, *(place for key, value in below for place in _places(value, (*path, key)))]
 
 
-ODD = [None, True, 0, -1, 2**60, 1.5, 1e308, "", "x", "../..", "\ud800", "2022-02-30", "9999-12-31", [], {}, ["x"], {"x": 1}]
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    2**60,
+    1.5,
+    1e308,
+    "",
+    "x",
+    "../..",
+    "\ud800",
+    "2022-02-30",
+    "9999-12-31",
+    [],
+    {},
+    ["x"],
+    {"x": 1},
+]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -464,15 +623,26 @@ def test_whatever_is_in_a_manifest_the_answer_is_a_verdict_or_a_sentence(saved, 
     verdicts = set()
     for turn in range(60):
         content = json.loads(text)
-        *above, last = (parts if turn % 2 else places)[rng.integers(len(parts if turn % 2 else places))]
+        *above, last = (parts if turn % 2 else places)[
+            rng.integers(len(parts if turn % 2 else places))
+        ]
         inner = content
         for key in above:
             inner = inner[key]
         inner[last] = ODD[rng.integers(len(ODD))]
         try:
-            content["config_sha256"], content["run_id"] = hash_of(content["inputs"]["config"]), hash_of(content["inputs"])
+            content["config_sha256"], content["run_id"] = (
+                hash_of(content["inputs"]["config"]),
+                hash_of(content["inputs"]),
+            )
             saved.write_bytes(rfc8785.dumps(content))
-        except (PairkitError, TypeError, KeyError, rfc8785.CanonicalizationError, UnicodeEncodeError):
+        except (
+            PairkitError,
+            TypeError,
+            KeyError,
+            rfc8785.CanonicalizationError,
+            UnicodeEncodeError,
+        ):
             saved.write_text(json.dumps(content), encoding="utf-8")
         try:
             verdicts.add(rerun(saved, folder).verdict)

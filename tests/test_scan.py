@@ -15,7 +15,13 @@ from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError, DataError
 from pairkit.models.adjusted import adjust
-from pairkit.models.cointegration import JOHANSEN_95, engle_granger, engle_granger_many, johansen_many, johansen_trace
+from pairkit.models.cointegration import (
+    JOHANSEN_95,
+    engle_granger,
+    engle_granger_many,
+    johansen_many,
+    johansen_trace,
+)
 from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.relation import relate, relate_many
 from pairkit.models.stationarity import mackinnon_pvalue
@@ -23,7 +29,23 @@ from pairkit.research.scan import adjusted_pvalues, scan
 from tests.pairs import draw_pair, leg_frame, pair_of, spec
 
 # Benjamini and Hochberg (1995), section 4.1: fifteen p-values of a trial of thrombolysis.
-PUBLISHED = [.0001, .0004, .0019, .0095, .0201, .0278, .0298, .0344, .0459, .3240, .4262, .5719, .6528, .7590, 1.0]
+PUBLISHED = [
+    0.0001,
+    0.0004,
+    0.0019,
+    0.0095,
+    0.0201,
+    0.0278,
+    0.0298,
+    0.0344,
+    0.0459,
+    0.3240,
+    0.4262,
+    0.5719,
+    0.6528,
+    0.7590,
+    1.0,
+]
 
 
 def two_series(seed: int, bars: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +63,9 @@ def statsmodels_coint(y, x, lags):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fixed = isinstance(lags, int)
-        answer = coint(y, x, trend="c", maxlag=lags if fixed else None, autolag=None if fixed else lags)
+        answer = coint(
+            y, x, trend="c", maxlag=lags if fixed else None, autolag=None if fixed else lags
+        )
         return float(answer[0]), float(answer[1])
 
 
@@ -50,7 +74,9 @@ def test_engle_granger_is_statsmodels(lags):
     """The statistic is that of statsmodels.coint at the same lags, fixed or chosen by AIC or BIC."""
     for seed in range(6):
         y, x = two_series(seed)
-        assert relate(y, x, lags=lags).statistic == pytest.approx(statsmodels_coint(y, x, lags)[0], rel=1e-8)
+        assert relate(y, x, lags=lags).statistic == pytest.approx(
+            statsmodels_coint(y, x, lags)[0], rel=1e-8
+        )
 
 
 def test_both_directions_are_statsmodels_within_1e9_of_p():
@@ -59,9 +85,15 @@ def test_both_directions_are_statsmodels_within_1e9_of_p():
     for bars in (30, 34, 35, 36, 66, 67, 68, 131, 400):
         for scatter in (1e-2, 1e-4, 1e-6):
             x = 8 + np.cumsum(rng.normal(0, 0.01, bars))
-            y = 1 + rng.uniform(0.5, 2) * x + scatter * (np.cumsum(rng.normal(0, 0.3, bars)) + rng.normal(0, 1, bars))
+            y = (
+                1
+                + rng.uniform(0.5, 2) * x
+                + scatter * (np.cumsum(rng.normal(0, 0.3, bars)) + rng.normal(0, 1, bars))
+            )
             *ours, _, _ = engle_granger(y, x, lags=1)
-            for statistic, theirs in zip(ours, (statsmodels_coint(y, x, 1), statsmodels_coint(x, y, 1)), strict=True):
+            for statistic, theirs in zip(
+                ours, (statsmodels_coint(y, x, 1), statsmodels_coint(x, y, 1)), strict=True
+            ):
                 assert mackinnon_pvalue(statistic, 2) == pytest.approx(theirs[1], abs=1e-9)
 
 
@@ -71,7 +103,9 @@ def test_engle_granger_with_a_bad_tick(place):
     y, x = two_series(9)
     y[place] *= 1e3
     *ours, _, _ = engle_granger(y, x, lags=1)
-    assert ours == pytest.approx([statsmodels_coint(y, x, 1)[0], statsmodels_coint(x, y, 1)[0]], rel=1e-8)
+    assert ours == pytest.approx(
+        [statsmodels_coint(y, x, 1)[0], statsmodels_coint(x, y, 1)[0]], rel=1e-8
+    )
 
 
 @pytest.mark.parametrize("lags", [2, 3, 5])
@@ -91,7 +125,10 @@ def test_many_pairs_are_each_as_alone():
     bars = np.array([400, 301, 77, 20])
     for k, count in enumerate(bars):
         y[k, :count], x[k, :count] = two_series(k, int(count))
-    tests, traces = engle_granger_many(y, x, bars, lags=1), johansen_many(y, x, bars, np.array([1, 2, 0, 1]))
+    tests, traces = (
+        engle_granger_many(y, x, bars, lags=1),
+        johansen_many(y, x, bars, np.array([1, 2, 0, 1])),
+    )
     figures, turned = (relate_many(y, x, bars, np.full(4, swapped)) for swapped in (False, True))
     for k, count in enumerate(bars[:3]):
         legs = y[k, :count], x[k, :count]
@@ -108,7 +145,10 @@ def test_many_pairs_are_each_as_alone():
 def test_pairs_are_laid_on_their_common_bars():
     """The days that both series have, as numpy.intersect1d finds them; none where they never meet."""
     rng = np.random.default_rng(3)
-    days = [np.sort(rng.choice(60, size, replace=False)) + shift for size, shift in ((40, 0), (25, 10), (60, 5), (30, 500))]
+    days = [
+        np.sort(rng.choice(60, size, replace=False)) + shift
+        for size, shift in ((40, 0), (25, 10), (60, 5), (30, 500))
+    ]
     values = [day * (r + 1.0) for r, day in enumerate(days)]
     pairs = np.array([(0, 1), (1, 0), (1, 2), (0, 3)])
     panel = panel_of(days, values)
@@ -117,8 +157,8 @@ def test_pairs_are_laid_on_their_common_bars():
     for k, (a, b) in enumerate(pairs):
         common = np.intersect1d(days[a], days[b])
         assert bars[k] == len(common)
-        assert np.array_equal(y[k, :bars[k]], common * (a + 1.0))
-        assert np.array_equal(x[k, :bars[k]], common * (b + 1.0))
+        assert np.array_equal(y[k, : bars[k]], common * (a + 1.0))
+        assert np.array_equal(x[k, : bars[k]], common * (b + 1.0))
 
 
 def test_the_room_for_pairs_is_bounded():
@@ -153,7 +193,9 @@ def test_figures_of_the_residual_are_plain_ones():
     e = y - intercept - slope * x
     assert found.slope == pytest.approx(slope, rel=1e-9)
     assert found.residual_std == pytest.approx(np.std(e, ddof=1), rel=1e-9)
-    assert found.half_life == pytest.approx(-math.log(2) / math.log1p(np.polyfit(e[:-1], np.diff(e), 1)[0]), rel=1e-7)
+    assert found.half_life == pytest.approx(
+        -math.log(2) / math.log1p(np.polyfit(e[:-1], np.diff(e), 1)[0]), rel=1e-7
+    )
     assert found.crossings == np.sum(np.sign(e[1:]) != np.sign(e[:-1]))
     assert found.correlation == pytest.approx(np.corrcoef(np.diff(y), np.diff(x))[0, 1], rel=1e-9)
 
@@ -161,7 +203,9 @@ def test_figures_of_the_residual_are_plain_ones():
 def test_slope_spread_compares_stretches_of_a_year():
     """Deviation of the slopes of the last whole 250-bar stretches over the whole sample's; NaN with fewer than two."""
     y, x = two_series(4, 800)
-    slopes = [np.polyfit(x[first:first + 250], y[first:first + 250], 1)[0] for first in (50, 300, 550)]
+    slopes = [
+        np.polyfit(x[first : first + 250], y[first : first + 250], 1)[0] for first in (50, 300, 550)
+    ]
     found = relate(y, x)
     assert found.slope_spread == pytest.approx(np.std(slopes, ddof=1) / abs(found.slope), rel=1e-8)
     assert math.isnan(relate(y[:499], x[:499]).slope_spread)
@@ -189,7 +233,7 @@ def test_degenerate_pairs_say_so():
     assert math.isnan(relate(y, np.full_like(x, 3.0)).statistic)
     assert math.isnan(johansen_trace(x, x)[0])
     t = np.arange(400.0)
-    assert relate(1.01 ** t, np.sin(t)).half_life == math.inf
+    assert relate(1.01**t, np.sin(t)).half_life == math.inf
 
 
 def test_adjusted_pvalues_of_the_published_trial():
@@ -198,7 +242,9 @@ def test_adjusted_pvalues_of_the_published_trial():
     assert bh[3] == pytest.approx(0.035625, rel=1e-12)
     assert (bh <= 0.05).sum() == 4
     assert (by <= 0.05).sum() == 3
-    assert by == pytest.approx(np.minimum(bh * np.sum(1 / np.arange(1, 16)), 1.0)[:9].tolist() + [1.0] * 6)
+    assert by == pytest.approx(
+        np.minimum(bh * np.sum(1 / np.arange(1, 16)), 1.0)[:9].tolist() + [1.0] * 6
+    )
 
 
 def test_adjusted_pvalues_know_no_order_and_skip_nan():
@@ -221,15 +267,24 @@ def snapshot(tmp_path_factory):
     rng = np.random.default_rng(2)
     bars, days = 400, pd.bdate_range("2020-01-01", periods=400)
     a, b = two_series(8)
-    walks = {"A": np.exp(a), "B": np.exp(b), "C": 50 * np.exp(np.cumsum(rng.normal(0, 0.01, bars))),
-             "D": 90 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))}
+    walks = {
+        "A": np.exp(a),
+        "B": np.exp(b),
+        "C": 50 * np.exp(np.cumsum(rng.normal(0, 0.01, bars))),
+        "D": 90 * np.exp(np.cumsum(rng.normal(0, 0.01, bars))),
+    }
     rows = []
     for root, close in walks.items():
         table = leg_frame(np.round(close, 2)).assign(root=root, contract=None, trade_date=days)
         rows.append(table[rng.random(bars) > 0.02] if root != "D" else table.iloc[300:])
     table = pd.concat(rows, ignore_index=True).assign(up_limit=np.nan, down_limit=np.nan)
-    return write_snapshot(tmp_path_factory.mktemp("scan"), "four", bars=table, data_scope={"source": "test"},
-                          specs=[spec(root, fee_open=3.0, fee_close=4.0, tick=0.01) for root in walks])
+    return write_snapshot(
+        tmp_path_factory.mktemp("scan"),
+        "four",
+        bars=table,
+        data_scope={"source": "test"},
+        specs=[spec(root, fee_open=3.0, fee_close=4.0, tick=0.01) for root in walks],
+    )
 
 
 def test_a_row_is_its_pair(snapshot):
@@ -237,7 +292,8 @@ def test_a_row_is_its_pair(snapshot):
     table = scan(snapshot, least_bars=60)
     assert list(table) == names(SCAN_COLUMNS)
     assert {frozenset(pair) for pair in zip(table["y"], table["x"], strict=True)} == {
-        frozenset(pair) for pair in ("AB", "AC", "AD", "BC", "BD", "CD")}
+        frozenset(pair) for pair in ("AB", "AC", "AD", "BC", "BD", "CD")
+    }
     assert table["pvalue"].is_monotonic_increasing
     for row in table.itertuples():
         pair = snapshot.pair(row.y, row.x)
@@ -246,7 +302,9 @@ def test_a_row_is_its_pair(snapshot):
         forward, backward = statsmodels_coint(y, x, 1), statsmodels_coint(x, y, 1)
         assert row.bars == adjusted.complete.sum()
         assert row.eg_statistic == pytest.approx(forward[0], rel=1e-7)
-        assert (row.eg_pvalue, row.eg_pvalue_reverse) == pytest.approx((forward[1], backward[1]), rel=1e-6)
+        assert (row.eg_pvalue, row.eg_pvalue_reverse) == pytest.approx(
+            (forward[1], backward[1]), rel=1e-6
+        )
         assert row.pvalue == min(1.0, 2 * row.eg_pvalue)
         assert row.eg_pvalue <= row.eg_pvalue_reverse
     assert np.array_equal(table["bh_pvalue"], adjusted_pvalues(table["pvalue"], method="bh"))
@@ -258,9 +316,14 @@ def test_the_cost_of_a_round_trip_is_counted_in_deviations(snapshot):
     """Fees and ticks of both legs, in and out, at the last closes, against the residual's deviation."""
     row = scan(snapshot, roots=["A", "B"], slippage_ticks=2.0).iloc[0]
     pair = snapshot.pair(row["y"], row["x"])
-    share = {leg: (7.0 + 2 * 2.0 * 0.01 * 10) / (10 * getattr(pair, leg).close[np.isfinite(getattr(pair, leg).close)][-1])
-             for leg in "yx"}
-    assert row["cost_sigmas"] == pytest.approx((share["y"] + abs(row["beta"]) * share["x"]) / row["sigma"], rel=1e-9)
+    share = {
+        leg: (7.0 + 2 * 2.0 * 0.01 * 10)
+        / (10 * getattr(pair, leg).close[np.isfinite(getattr(pair, leg).close)][-1])
+        for leg in "yx"
+    }
+    assert row["cost_sigmas"] == pytest.approx(
+        (share["y"] + abs(row["beta"]) * share["x"]) / row["sigma"], rel=1e-9
+    )
 
 
 def test_pairs_with_too_few_common_bars_are_left_out_and_told(snapshot):
@@ -277,7 +340,9 @@ def test_pairs_with_too_few_common_bars_are_left_out_and_told(snapshot):
 def test_given_pairs_are_scanned_as_they_are():
     """A list of PairFrames: each is one row, and the thread count changes no bit."""
     pairs = [draw_pair(seed, 300) for seed in range(5)]
-    one, many = (scan(pairs, transform="level", least_bars=100, executor=executor) for executor in (1, 3))
+    one, many = (
+        scan(pairs, transform="level", least_bars=100, executor=executor) for executor in (1, 3)
+    )
     assert len(one) + len(one.attrs["left_out"]) == 5
     pd.testing.assert_frame_equal(one, many, check_exact=True)
 
@@ -291,10 +356,16 @@ def test_a_cancelled_scan_keeps_what_is_done():
     assert 0 < len(table) < 70
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ({"roots": ["A", "Z"]}, "at least two of A, B, C, D"), ({"roots": ["A"]}, "at least two"),
-    ({"transform": "sqrt"}, "'log' or 'level'"),
-    ({"least_bars": 5}, "a whole number from 30"), ({"slippage_ticks": -1.0}, "from 0 to 100")])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"roots": ["A", "Z"]}, "at least two of A, B, C, D"),
+        ({"roots": ["A"]}, "at least two"),
+        ({"transform": "sqrt"}, "'log' or 'level'"),
+        ({"least_bars": 5}, "a whole number from 30"),
+        ({"slippage_ticks": -1.0}, "from 0 to 100"),
+    ],
+)
 def test_settings_that_cannot_be_used_are_refused(snapshot, settings, words):
     """The message says what is accepted."""
     with pytest.raises(ConfigError, match=words):

@@ -20,7 +20,15 @@ from tests.pairs import build_pair, leg_frame, pair_of
 
 NAN = float("nan")
 SHORT = StrategyConfig(
-    hedge_window=20, z_window=10, vol_window=5, vol_baseline_window=20, adf_window=40, entry_z=1.0, exit_z=0.2, stop_z=3.0)
+    hedge_window=20,
+    z_window=10,
+    vol_window=5,
+    vol_baseline_window=20,
+    adf_window=40,
+    entry_z=1.0,
+    exit_z=0.2,
+    stop_z=3.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +37,13 @@ def gappy():
     return build_pair(3, 160, ills=("missing", "holes"))
 
 
-@pytest.fixture(params=[
-    {"hedge_model": model, "price_transform": transform} for model in ("ols", "kalman") for transform in ("log", "level")])
+@pytest.fixture(
+    params=[
+        {"hedge_model": model, "price_transform": transform}
+        for model in ("ols", "kalman")
+        for transform in ("log", "level")
+    ]
+)
 def table(request, gappy) -> pd.DataFrame:
     """The complete bars of a run on it, for each model and transform."""
     return run_backtest(gappy, SHORT.replace(**request.param)).frame.dropna(subset=["y"])
@@ -41,7 +54,9 @@ def test_1_4_the_adjusted_series_starts_at_its_first_close_and_adds_changes_from
     """A roll from 102 to a contract that closed at 120 adds 126/120, or 6; a missing pre_close adds nothing."""
     y = leg_frame([100, 102, 126, 130, 132], pre_close=[95, 100, 120, NAN, 130])
     pair = pair_of(y, leg_frame([50] * 5))
-    np.testing.assert_allclose(adjust(pair, "level").series[:, 0], [100, 102, 108, 108, 110], rtol=1e-15)
+    np.testing.assert_allclose(
+        adjust(pair, "level").series[:, 0], [100, 102, 108, 108, 110], rtol=1e-15
+    )
     expected = np.cumsum([log(100), log(1.02), log(1.05), 0, log(132 / 130)])
     np.testing.assert_allclose(adjust(pair, "log").series[:, 0], expected, rtol=1e-15)
 
@@ -57,8 +72,16 @@ def test_1_4_a_price_below_zero_is_missing_under_log_only():
     y = leg_frame([2, 1, 2, -1, 1], pre_close=[2, 2, 1, 2, -1], open=[1.0] * 5)
     pair = pair_of(y, leg_frame([50] * 5))
     assert list(adjust(pair, "level").complete) == [True] * 5
-    assert list(adjust(pair, "log").complete) == [True, True, True, False, False]  # the last has no pre_close above 0
-    np.testing.assert_allclose(adjust(pair, "log").series[:, 0], [log(2), 0, log(2), NAN, log(2)], atol=1e-15)
+    assert list(adjust(pair, "log").complete) == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]  # the last has no pre_close above 0
+    np.testing.assert_allclose(
+        adjust(pair, "log").series[:, 0], [log(2), 0, log(2), NAN, log(2)], atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("transform", ["log", "level"])
@@ -71,7 +94,9 @@ def test_1_2_a_price_of_zero_is_missing(transform):
     np.testing.assert_allclose(adjusted.series[:, 0], expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize(("column", "rows"), [("open", [0, 2]), ("close", [0, 2]), ("pre_close", [2])])
+@pytest.mark.parametrize(
+    ("column", "rows"), [("open", [0, 2]), ("close", [0, 2]), ("pre_close", [2])]
+)
 def test_1_5_a_bar_is_complete_with_open_close_and_pre_close_of_both_legs(column, rows):
     """Each of them is needed on every row, but for pre_close on the first."""
     fields = {"open": [100.0] * 4, "close": [100.0] * 4, "pre_close": [100.0] * 4}
@@ -91,7 +116,9 @@ def test_2_windows_count_complete_bars_only(gappy):
     legs = [leg_frame(closes[:, i]) for i in (0, 1)]
     alone = run_backtest(pair_of(*legs), SHORT).frame
     for name in ("beta", "beta_lag", "spread", "z", "vol", "vol_ratio", "beta_jump", "adf_pvalue"):
-        np.testing.assert_allclose(alone[name], frame.loc[complete, name], rtol=1e-6, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            alone[name], frame.loc[complete, name], rtol=1e-6, atol=1e-9, err_msg=name
+        )
     assert frame.loc[~complete, "y":"adf_pvalue"].isna().all(axis=None)
 
 
@@ -101,7 +128,7 @@ def test_2_1_ols_is_least_squares_over_the_last_bars(gappy):
     y, x = table["y"].to_numpy(), table["x"].to_numpy()
     assert table[["alpha", "beta"]].iloc[:19].isna().all(axis=None)
     for t in range(19, len(table), 7):
-        slope, intercept = np.polyfit(x[t - 19:t + 1], y[t - 19:t + 1], 1)
+        slope, intercept = np.polyfit(x[t - 19 : t + 1], y[t - 19 : t + 1], 1)
         assert table["beta"].iloc[t] == pytest.approx(slope, rel=1e-9)
         assert table["alpha"].iloc[t] == pytest.approx(intercept, rel=1e-9, abs=1e-9)
 
@@ -113,7 +140,9 @@ def still_then_moving(bars: int, still: int) -> list[float]:
 def test_2_1_ols_is_nan_while_x_is_constant():
     """x stands still for 30 bars: no hedge until one bar of the window differs."""
     y = [100.0 + (t * 5 % 7) for t in range(60)]
-    beta = run_backtest(pair_of(leg_frame(y), leg_frame(still_then_moving(60, 31))), SHORT).frame["beta"]
+    beta = run_backtest(pair_of(leg_frame(y), leg_frame(still_then_moving(60, 31))), SHORT).frame[
+        "beta"
+    ]
     assert beta.iloc[:32].isna().all()
     assert beta.iloc[32:].notna().all()
 
@@ -125,9 +154,19 @@ def test_2_1_kalman_starts_from_least_squares_and_fails_without_it():
     beta = run_backtest(pair_of(leg_frame(y), leg_frame(x)), kalman).frame["beta"]
     assert beta.iloc[:19].isna().all()
     assert beta.iloc[19] == pytest.approx(np.polyfit(x[:20], y[:20], 1)[0], rel=1e-9)
-    assert run_backtest(pair_of(leg_frame(y), leg_frame(still_then_moving(60, 20))), kalman).frame["beta"].isna().all()
+    assert (
+        run_backtest(pair_of(leg_frame(y), leg_frame(still_then_moving(60, 20))), kalman)
+        .frame["beta"]
+        .isna()
+        .all()
+    )
     on_the_line = [2 * value for value in x[:30]] + y[30:]
-    assert run_backtest(pair_of(leg_frame(on_the_line), leg_frame(x)), kalman).frame["beta"].isna().all()
+    assert (
+        run_backtest(pair_of(leg_frame(on_the_line), leg_frame(x)), kalman)
+        .frame["beta"]
+        .isna()
+        .all()
+    )
 
 
 def test_2_1_kalman_takes_a_step_as_bayes_would():
@@ -136,15 +175,21 @@ def test_2_1_kalman_takes_a_step_as_bayes_would():
     x = 50 + np.cumsum(rng.normal(size=130))
     y = 10 + 1.3 * x + rng.normal(size=130)
     window, gamma = 120, 1e-3
-    config = SHORT.replace(hedge_model="kalman", price_transform="level", hedge_window=window, kalman_gamma=gamma)
+    config = SHORT.replace(
+        hedge_model="kalman", price_transform="level", hedge_window=window, kalman_gamma=gamma
+    )
     frame = run_backtest(pair_of(leg_frame(y), leg_frame(x)), config).frame
     x0, y0 = x[:window], y[:window]
     slope, _ = np.polyfit(x0, y0, 1)
     noise = np.sum((y0 - y0.mean() - slope * (x0 - x0.mean())) ** 2) / (window - 2)
-    prior = np.diag([noise / (window * x0.var()), noise / window]) + gamma * noise * np.diag([1 / x0.var(), 1])
+    prior = np.diag([noise / (window * x0.var()), noise / window]) + gamma * noise * np.diag(
+        [1 / x0.var(), 1]
+    )
     h = np.array([[x[window] - x0.mean(), 1.0]])
     precision = np.linalg.inv(prior) + h.T @ h / noise
-    mean = np.linalg.solve(precision, np.linalg.solve(prior, [slope, y0.mean()]) + h[0] * y[window] / noise)
+    mean = np.linalg.solve(
+        precision, np.linalg.solve(prior, [slope, y0.mean()]) + h[0] * y[window] / noise
+    )
     assert frame["beta"].iloc[window] == pytest.approx(mean[0], rel=1e-9)
     assert frame["alpha"].iloc[window] == pytest.approx(mean[1] - mean[0] * x0.mean(), rel=1e-9)
 
@@ -153,26 +198,39 @@ def test_2_1_kalman_does_not_care_for_the_unit_of_prices(gappy):
     """Quoted in other units, the same pair has the same z: prices near 4,000 and near 4 are treated alike."""
     config = SHORT.replace(hedge_model="kalman", price_transform="level")
     tables = [leg.table(gappy.trade_date) for leg in (gappy.y, gappy.x)]
-    scaled = [(table.drop(columns="contract") * 1000).assign(contract=table["contract"]) for table in tables]
+    scaled = [
+        (table.drop(columns="contract") * 1000).assign(contract=table["contract"])
+        for table in tables
+    ]
     np.testing.assert_allclose(
-        run_backtest(pair_of(*scaled), config).frame["z"], run_backtest(gappy, config).frame["z"], rtol=1e-7, atol=1e-7)
+        run_backtest(pair_of(*scaled), config).frame["z"],
+        run_backtest(gappy, config).frame["z"],
+        rtol=1e-7,
+        atol=1e-7,
+    )
 
 
 def test_2_2_the_hedge_in_use_is_that_of_the_complete_bar_before(table):
     """alpha_lag and beta_lag are alpha and beta one complete bar later."""
     for name in ("alpha", "beta"):
-        pd.testing.assert_series_equal(table[f"{name}_lag"], table[name].shift(), check_names=False, check_exact=True)
+        pd.testing.assert_series_equal(
+            table[f"{name}_lag"], table[name].shift(), check_names=False, check_exact=True
+        )
 
 
 def test_2_3_spread(table):
     """y less alpha_lag less beta_lag x."""
-    np.testing.assert_array_equal(table["spread"], table["y"] - table["alpha_lag"] - table["beta_lag"] * table["x"])
+    np.testing.assert_array_equal(
+        table["spread"], table["y"] - table["alpha_lag"] - table["beta_lag"] * table["x"]
+    )
 
 
 def test_2_4_z(table):
     """The spread against the mean and deviation (n-1) of the last 10, itself included; no partial window."""
     window = table["spread"].rolling(10)
-    np.testing.assert_allclose(table["z"], (table["spread"] - window.mean()) / window.std(), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        table["z"], (table["spread"] - window.mean()) / window.std(), rtol=1e-7, atol=1e-9
+    )
     assert table["z"].first_valid_index() == table.index[20 + 9]
 
 
@@ -190,13 +248,17 @@ def test_2_5_vol_and_its_ratio(table):
     earned = table["y"].diff() - table["beta_lag"] * table["x"].diff()
     np.testing.assert_allclose(table["hedged_return"], earned, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(table["vol"], earned.rolling(5).std(), rtol=1e-7)
-    np.testing.assert_allclose(table["vol_ratio"], earned.rolling(5).std() / earned.rolling(20).std(), rtol=1e-7)
+    np.testing.assert_allclose(
+        table["vol_ratio"], earned.rolling(5).std() / earned.rolling(20).std(), rtol=1e-7
+    )
 
 
 def test_2_6_beta_jump(table):
     """Change between the two betas known before the bar, against the older one, or 0.05 where that is smaller."""
     one, two = table["beta"].shift(1), table["beta"].shift(2)
-    np.testing.assert_allclose(table["beta_jump"], (one - two).abs() / two.abs().clip(lower=0.05), rtol=1e-12)
+    np.testing.assert_allclose(
+        table["beta_jump"], (one - two).abs() / two.abs().clip(lower=0.05), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("lags", [0, 1, 6])
@@ -204,12 +266,20 @@ def test_2_7_pvalues_are_statsmodels_own(gappy, lags):
     """Engle-Granger of the legs, or ADF of the spread, in each full window, gate on or off."""
     config = SHORT.replace(adf_lags=lags, adf_gate=False)
     legs = run_backtest(gappy, config).frame.dropna(subset=["y"])
-    spread = run_backtest(gappy, config.replace(adf_test="adf_spread")).frame.dropna(subset=["spread"])
+    spread = run_backtest(gappy, config.replace(adf_test="adf_spread")).frame.dropna(
+        subset=["spread"]
+    )
     assert legs["adf_pvalue"].first_valid_index() == legs.index[39]
     assert spread["adf_pvalue"].first_valid_index() == spread.index[39]
     for t in range(39, len(spread), 9):
-        y, x, s = legs["y"].iloc[t - 39:t + 1], legs["x"].iloc[t - 39:t + 1], spread["spread"].iloc[t - 39:t + 1]
-        assert legs["adf_pvalue"].iloc[t] == pytest.approx(coint(y, x, trend="c", maxlag=lags, autolag=None)[1], abs=1e-9)
+        y, x, s = (
+            legs["y"].iloc[t - 39 : t + 1],
+            legs["x"].iloc[t - 39 : t + 1],
+            spread["spread"].iloc[t - 39 : t + 1],
+        )
+        assert legs["adf_pvalue"].iloc[t] == pytest.approx(
+            coint(y, x, trend="c", maxlag=lags, autolag=None)[1], abs=1e-9
+        )
         expected = adfuller(s, maxlag=lags, regression="c", autolag=None, result_object=False)[1]
         assert spread["adf_pvalue"].iloc[t] == pytest.approx(expected, abs=1e-9)
 
@@ -219,12 +289,25 @@ def test_2_7_pvalue_of_constant_and_collinear_legs():
     still, moving = [50.0] * 60, [50.0 + (t * 7 % 5) for t in range(60)]
     level = SHORT.replace(price_transform="level")
     for y, x in ((still, moving), (moving, still)):
-        assert run_backtest(pair_of(leg_frame(y), leg_frame(x)), level).frame["adf_pvalue"].isna().all()
+        assert (
+            run_backtest(pair_of(leg_frame(y), leg_frame(x)), level)
+            .frame["adf_pvalue"]
+            .isna()
+            .all()
+        )
     doubled = [2 * value for value in moving]
-    collinear = run_backtest(pair_of(leg_frame(doubled), leg_frame(moving)), level).frame["adf_pvalue"]
+    collinear = run_backtest(pair_of(leg_frame(doubled), leg_frame(moving)), level).frame[
+        "adf_pvalue"
+    ]
     assert (collinear.iloc[39:] == 0).all()
-    assert run_backtest(pair_of(leg_frame(doubled), leg_frame(moving)), level.replace(adf_test="adf_spread")).frame[
-        "adf_pvalue"].isna().all()
+    assert (
+        run_backtest(
+            pair_of(leg_frame(doubled), leg_frame(moving)), level.replace(adf_test="adf_spread")
+        )
+        .frame["adf_pvalue"]
+        .isna()
+        .all()
+    )
 
 
 def test_2_8_a_bar_is_valid_with_z_and_a_hedge(gappy):
@@ -243,12 +326,15 @@ def test_3_gates_are_computed_on_every_valid_bar_and_shut_where_unknown(gappy):
     expected = {
         "gate_adf": frame["valid"] & (frame["adf_pvalue"] <= 0.2),
         "gate_beta": frame["valid"] & (frame["beta_jump"] <= 0.03) & (frame["beta_lag"] > 0),
-        "gate_vol": frame["valid"] & (frame["vol_ratio"] <= 0.9)}
+        "gate_vol": frame["valid"] & (frame["vol_ratio"] <= 0.9),
+    }
     for gate, is_open in expected.items():
         assert is_open.any()
         assert not is_open.all()
         assert (frame[gate] == np.where(is_open, "open", "shut")).all()
-        switched_off = run_backtest(gappy, config.replace(**{gate.removeprefix("gate_") + "_gate": False})).frame
+        switched_off = run_backtest(
+            gappy, config.replace(**{gate.removeprefix("gate_") + "_gate": False})
+        ).frame
         assert (switched_off[gate] == "off").all()
     assert (frame.loc[frame["adf_pvalue"].isna(), "gate_adf"] == "shut").all()
 
@@ -257,14 +343,19 @@ def test_3_the_beta_gate_is_shut_by_a_hedge_that_is_not_positive():
     """y goes against x: however steady beta is, the gate stays shut."""
     x = [50.0 + (t * 7 % 5) for t in range(60)]
     y = [200 - 2 * value + 0.1 * (t * 3 % 4) for t, value in enumerate(x)]
-    frame = run_backtest(pair_of(leg_frame(y), leg_frame(x)), SHORT.replace(price_transform="level", max_beta_jump=5.0)).frame
+    frame = run_backtest(
+        pair_of(leg_frame(y), leg_frame(x)),
+        SHORT.replace(price_transform="level", max_beta_jump=5.0),
+    ).frame
     assert frame["valid"].any()
     assert (frame["gate_beta"] == "shut").all()
 
 
 def test_3_gates_never_force_an_exit(gappy):
     """A trade that is entered both with gates and without is left on the same bar for the same reason."""
-    free = run_backtest(gappy, SHORT.replace(adf_gate=False, beta_gate=False, vol_gate=False)).trades
+    free = run_backtest(
+        gappy, SHORT.replace(adf_gate=False, beta_gate=False, vol_gate=False)
+    ).trades
     gated = run_backtest(gappy, SHORT.replace(adf_max_pvalue=0.3, max_vol_ratio=1.1)).trades
     same = gated.merge(free, on="entry_decided", suffixes=("", "_free"))
     assert len(same) > 0

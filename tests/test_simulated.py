@@ -35,8 +35,13 @@ def market():
 def legs(market):
     """Each root's continuous table."""
     roots = [spec.code for spec in market.specs]
-    return {root: leg_table(market.bars[market.bars["root"] == root].reset_index(drop=True),
-                            market.mapping[market.mapping["root"] == root]) for root in roots}
+    return {
+        root: leg_table(
+            market.bars[market.bars["root"] == root].reset_index(drop=True),
+            market.mapping[market.mapping["root"] == root],
+        )
+        for root in roots
+    }
 
 
 def bars_on(market, root, date):
@@ -55,7 +60,10 @@ def rejections(y, x, *, window, step):
     """Share of windows in which Engle-Granger at 5 % finds the two cointegrated."""
     both = pd.concat([y, x], axis=1, join="inner").to_numpy()
     starts = range(0, len(both) - window, step)
-    pvalues = [coint(both[s:s + window, 0], both[s:s + window, 1], maxlag=1, autolag=None)[1] for s in starts]
+    pvalues = [
+        coint(both[s : s + window, 0], both[s : s + window, 1], maxlag=1, autolag=None)[1]
+        for s in starts
+    ]
     return float(np.mean(np.array(pvalues) < 0.05))
 
 
@@ -74,8 +82,14 @@ def test_a_root_does_not_depend_on_the_other_stories(market):
     """A story's bars are the same when it is simulated by itself: roots draw from their own streams."""
     story = STORY["M"]
     path = paths(story, market.calendar, SEED)["RM"]
-    alone = pd.concat([contract_bars(story.x, one, market.calendar, path, tick=bundled_spec("RM").tick, seed=SEED)
-                       for one in listings(story.x, market.calendar, SEED)])
+    alone = pd.concat(
+        [
+            contract_bars(
+                story.x, one, market.calendar, path, tick=bundled_spec("RM").tick, seed=SEED
+            )
+            for one in listings(story.x, market.calendar, SEED)
+        ]
+    )
     kept = market.bars[market.bars["root"] == "RM"]
     joined = kept.merge(alone, on=["contract", TRADE_DATE], suffixes=("", "_alone"))
     assert len(joined) == len(kept)
@@ -85,7 +99,9 @@ def test_a_root_does_not_depend_on_the_other_stories(market):
 def test_bars_of_clean_roots_are_consistent(market):
     """Where no fault is planted: low <= open, close, settle <= high, within the limits, whole ticks, whole lots."""
     bars = market.bars[market.bars["root"].isin(CLEAN)]
-    assert bars[[*PRICES, "volume", "open_interest", "up_limit", "down_limit"]].notna().all(axis=None)
+    assert (
+        bars[[*PRICES, "volume", "open_interest", "up_limit", "down_limit"]].notna().all(axis=None)
+    )
     for price in ("open", "close", "settle"):
         assert (bars[price] <= bars["high"]).all()
         assert (bars[price] >= bars["low"]).all()
@@ -93,7 +109,9 @@ def test_bars_of_clean_roots_are_consistent(market):
     assert (bars["low"] >= bars["down_limit"]).all()
     ticks = bars["root"].map({root: bundled_spec(root).tick for root in CLEAN})
     for price in [*PRICES, "up_limit", "down_limit"]:
-        np.testing.assert_allclose(bars[price] / ticks, (bars[price] / ticks).round(), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            bars[price] / ticks, (bars[price] / ticks).round(), rtol=0, atol=1e-6
+        )
     assert (bars[["volume", "open_interest"]] % 1 == 0).all(axis=None)
     assert (bars[["volume", "open_interest"]] >= 0).all(axis=None)
 
@@ -172,7 +190,11 @@ def test_the_link_breaks_on_its_date(legs):
 
 def test_beta_drifts_as_told(legs):
     """Least squares of daily moves finds the true beta of each end of the drifting pair, not the other one's."""
-    moves = pd.concat([adjusted(legs[root]).diff() for root in ("Y", "P")], axis=1, join="inner").dropna().to_numpy()
+    moves = (
+        pd.concat([adjusted(legs[root]).diff() for root in ("Y", "P")], axis=1, join="inner")
+        .dropna()
+        .to_numpy()
+    )
     truth = beta_by_bar(STORY["Y"], len(moves))
     for part in (slice(0, 600), slice(-600, None)):
         y, x = moves[part].T
@@ -204,10 +226,15 @@ def is_missing(market, root, date):
 
 def is_ghost(market, root, date):
     bars = market.bars[market.bars["root"] == root]
-    before = bars_on(market, root, bars.loc[bars[TRADE_DATE] < pd.Timestamp(date), TRADE_DATE].max())
+    before = bars_on(
+        market, root, bars.loc[bars[TRADE_DATE] < pd.Timestamp(date), TRADE_DATE].max()
+    )
     ghosts = bars_on(market, root, date)
-    return (pd.Timestamp(date) not in market.calendar and (ghosts["volume"] == 0).all()
-            and ghosts["close"].tolist() == before["close"].tolist())
+    return (
+        pd.Timestamp(date) not in market.calendar
+        and (ghosts["volume"] == 0).all()
+        and ghosts["close"].tolist() == before["close"].tolist()
+    )
 
 
 def dominant_on(market, root, date):
@@ -225,8 +252,12 @@ def are_doubled(market, root, date):
 
 def is_wrong_contract(market, root, date):
     bar, bars = dominant_on(market, root, date), market.bars
-    days = bars[(bars["contract"] == bar["contract"]) & (bars[TRADE_DATE] != pd.Timestamp(date))].set_index(TRADE_DATE)
-    near = days.loc[pd.Timestamp(date) - pd.Timedelta(days=10):pd.Timestamp(date) + pd.Timedelta(days=10)]
+    days = bars[
+        (bars["contract"] == bar["contract"]) & (bars[TRADE_DATE] != pd.Timestamp(date))
+    ].set_index(TRADE_DATE)
+    near = days.loc[
+        pd.Timestamp(date) - pd.Timedelta(days=10) : pd.Timestamp(date) + pd.Timedelta(days=10)
+    ]
     return bar["volume"] < 0.01 * near["volume"].median()
 
 
@@ -235,9 +266,15 @@ FOUND = {
     "ghost_bar": is_ghost,
     "doubled_sizes": are_doubled,
     "wrong_contract": is_wrong_contract,
-    "zero_settle": lambda m, r, d: (bars_on(m, r, d)["settle"] == 0).all() and (bars_on(m, r, d)["close"] > 0).all(),
-    "empty_row": lambda m, r, d: bars_on(m, r, d)[PRICES].isna().all(axis=None) and not any(bars_on(m, r, d)["volume"]),
-    "no_trade": lambda m, r, d: not bars_on(m, r, d)["volume"].any() and bars_on(m, r, d)["close"].notna().all(),
+    "zero_settle": lambda m, r, d: (
+        (bars_on(m, r, d)["settle"] == 0).all() and (bars_on(m, r, d)["close"] > 0).all()
+    ),
+    "empty_row": lambda m, r, d: (
+        bars_on(m, r, d)[PRICES].isna().all(axis=None) and not any(bars_on(m, r, d)["volume"])
+    ),
+    "no_trade": lambda m, r, d: (
+        not bars_on(m, r, d)["volume"].any() and bars_on(m, r, d)["close"].notna().all()
+    ),
     "spike": lambda m, r, d: dominant_on(m, r, d)["close"] > dominant_on(m, r, d)["up_limit"],
     "bad_low": lambda m, r, d: dominant_on(m, r, d)["low"] < 0.6 * dominant_on(m, r, d)["close"],
     "zero_open": lambda m, r, d: dominant_on(m, r, d)["open"] == 0,
@@ -250,7 +287,10 @@ def test_a_planted_fault_is_where_the_truth_says(market, fault):
     """Each fault is found on each of its dates, and the truth and the notes name it."""
     assert all(FOUND[fault.kind](market, fault.root, date) for date in fault.dates)
     assert {"root": fault.root, "kind": fault.kind, "dates": fault.dates} in market.truth["faults"]
-    assert f"| {fault.root} | {fault.kind} | {MEANINGS[fault.kind]} | {', '.join(fault.dates)} |" in market.notes
+    assert (
+        f"| {fault.root} | {fault.kind} | {MEANINGS[fault.kind]} | {', '.join(fault.dates)} |"
+        in market.notes
+    )
 
 
 def test_shocks_lock_prices_at_the_limit(market, legs):

@@ -56,7 +56,11 @@ def test_the_same_input_makes_the_same_id(tmp_path):
     """Rows in any order, written twice, are the same bytes."""
     given = snapshot_input()
     first = write_snapshot(tmp_path / "a", "small", **given)
-    shuffled = {**given, "bars": given["bars"].sample(frac=1, random_state=3), "specs": given["specs"][::-1]}
+    shuffled = {
+        **given,
+        "bars": given["bars"].sample(frac=1, random_state=3),
+        "specs": given["specs"][::-1],
+    }
     second = write_snapshot(tmp_path / "b", "small", **shuffled)
     assert first.id == second.id
     for path in first.path.iterdir():
@@ -73,34 +77,57 @@ def test_any_other_cell_makes_another_id(tmp_path, snapshot):
 def test_the_manifest_states_scope_specs_and_runtime(snapshot):
     """Range, rows and roots come from the bars; a simulated snapshot does not name the commit it is part of."""
     scope, runtime = snapshot.manifest["data_scope"], snapshot.manifest["runtime"]
-    assert (scope["symbols"], scope["start"], scope["end"]) == (["HC", "RB"], "2024-01-02", f"{DAYS[-1]:%Y-%m-%d}")
+    assert (scope["symbols"], scope["start"], scope["end"]) == (
+        ["HC", "RB"],
+        "2024-01-02",
+        f"{DAYS[-1]:%Y-%m-%d}",
+    )
     assert (scope["rows"], scope["source"], scope["fetched_at"]) == (160, "test", None)
     assert runtime == describe_runtime(with_commit=False)
     assert snapshot.manifest["contract_specs"]["source"] == "typical"
     assert snapshot.manifest["created_utc"] == CREATED
     for resource in snapshot.manifest["resources"]:
         raw = (snapshot.path / resource["path"]).read_bytes()
-        assert (resource["bytes"], resource["sha256"]) == (len(raw), hashlib.sha256(raw).hexdigest())
+        assert (resource["bytes"], resource["sha256"]) == (
+            len(raw),
+            hashlib.sha256(raw).hexdigest(),
+        )
 
 
 def test_a_pair_is_made_from_the_rolled_legs(snapshot):
     """`.pair` is leg_table and pair_from_frames on the snapshot's rows, with the snapshot as provenance."""
     market = small_market()
-    legs = [leg_table(*(table[table["root"] == root] for table in (market.bars, market.mapping))) for root in ("RB", "HC")]
+    legs = [
+        leg_table(*(table[table["root"] == root] for table in (market.bars, market.mapping)))
+        for root in ("RB", "HC")
+    ]
     direct = pair_from_frames(*legs, y_spec=bundled_spec("RB"), x_spec=bundled_spec("HC"))
     pair = snapshot.pair("RB", "HC")
     assert_frame_equal(pair.frame, direct.frame)
     assert pair.frame["y"]["contract"].iloc[ROLL_DAY - 1] == "RB2410"
-    assert (pair.provenance.snapshot_id, pair.provenance.snapshot_name, pair.provenance.simulated) == (snapshot.id, "small", True)
+    assert (
+        pair.provenance.snapshot_id,
+        pair.provenance.snapshot_name,
+        pair.provenance.simulated,
+    ) == (snapshot.id, "small", True)
 
 
 def test_a_pair_carries_the_findings_of_its_roots(snapshot):
     """Findings of the two roots and of no root go along; others do not."""
-    assert [finding.kind for finding in snapshot.pair("RB", "HC").findings] == ["large_gap", "ignored_file"]
+    assert [finding.kind for finding in snapshot.pair("RB", "HC").findings] == [
+        "large_gap",
+        "ignored_file",
+    ]
 
 
-@pytest.mark.parametrize(("roots", "says"), [
-    (("RB", "ZZ"), "'ZZ'; it has HC, RB"), (("rb", "HC"), "'rb'; it has HC, RB"), (("RB", "RB"), "twice")])
+@pytest.mark.parametrize(
+    ("roots", "says"),
+    [
+        (("RB", "ZZ"), "'ZZ'; it has HC, RB"),
+        (("rb", "HC"), "'rb'; it has HC, RB"),
+        (("RB", "RB"), "twice"),
+    ],
+)
 def test_a_pair_that_is_not_there_is_refused(snapshot, roots, says):
     """The error lists the roots there are."""
     with pytest.raises(SnapshotError, match=says):
@@ -110,7 +137,9 @@ def test_a_pair_that_is_not_there_is_refused(snapshot, roots, says):
 def test_root_level_bars_make_legs_without_contracts(tmp_path):
     """Bars without contracts and mapping seal, open and pair, with roll gaps told."""
     bars = small_market().bars.query("contract.str.endswith('2405')").assign(contract=None)
-    snapshot = write_snapshot(tmp_path, "roots", **{**snapshot_input(), "bars": bars, "mapping": None, "calendar": None})
+    snapshot = write_snapshot(
+        tmp_path, "roots", **{**snapshot_input(), "bars": bars, "mapping": None, "calendar": None}
+    )
     assert snapshot.mapping.empty
     assert "contract" not in snapshot.leg("RB")
     assert {finding.kind for finding in snapshot.pair("RB", "HC").findings} >= {"unadjusted_splice"}
@@ -131,20 +160,24 @@ def edited(column, row, value):
 LATE = small_market().mapping.assign(known_date=lambda mapping: mapping["trade_date"])
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    (broken(bars=edited("close", 5, np.inf)), "column close: an infinite value"),
-    (broken(bars=edited("trade_date", 5, DAYS[4])), "repeats the row before"),
-    (broken(bars=edited("trade_date", 5, pd.Timestamp("2024-01-09 09:00"))), "time of day"),
-    (broken(bars=edited("trade_date", 5, pd.NaT)), "trade_date has 1 empty"),
-    (broken(bars=small_market().bars.drop(columns="volume")), "missing: volume"),
-    (broken(bars=small_market().bars.assign(amount=1.0)), "not known: amount"),
-    (broken(bars=small_market().bars.iloc[:0]), "no bars"),
-    (broken(mapping=LATE), "known on 2024-01-03"),
-    (broken(specs=small_market().specs[:1]), "bars have HC, RB; specs are given for HC"),
-    (broken(specs=[*small_market().specs, bundled_spec("CU")]), "one spec for each root"),
-    (broken(specs=[*small_market().specs, small_market().specs[0]]), "one spec for each root"),
-    (broken(data_scope={}), "needs `source`"),
-], ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (broken(bars=edited("close", 5, np.inf)), "column close: an infinite value"),
+        (broken(bars=edited("trade_date", 5, DAYS[4])), "repeats the row before"),
+        (broken(bars=edited("trade_date", 5, pd.Timestamp("2024-01-09 09:00"))), "time of day"),
+        (broken(bars=edited("trade_date", 5, pd.NaT)), "trade_date has 1 empty"),
+        (broken(bars=small_market().bars.drop(columns="volume")), "missing: volume"),
+        (broken(bars=small_market().bars.assign(amount=1.0)), "not known: amount"),
+        (broken(bars=small_market().bars.iloc[:0]), "no bars"),
+        (broken(mapping=LATE), "known on 2024-01-03"),
+        (broken(specs=small_market().specs[:1]), "bars have HC, RB; specs are given for HC"),
+        (broken(specs=[*small_market().specs, bundled_spec("CU")]), "one spec for each root"),
+        (broken(specs=[*small_market().specs, small_market().specs[0]]), "one spec for each root"),
+        (broken(data_scope={}), "needs `source`"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
 def test_input_that_does_not_fit_is_refused_and_nothing_written(tmp_path, given, says):
     """Each fault is named, and no folder appears."""
     with pytest.raises(DataError, match=says):
@@ -152,10 +185,15 @@ def test_input_that_does_not_fit_is_refused_and_nothing_written(tmp_path, given,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("given", [
-    broken(created_utc="yesterday"), broken(data_scope={"source": "test", "units": 3}),
-    broken(data_scope={"source": "test", "x": np.nan})],
-    ids=["time", "units", "NaN"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        broken(created_utc="yesterday"),
+        broken(data_scope={"source": "test", "units": 3}),
+        broken(data_scope={"source": "test", "x": np.nan}),
+    ],
+    ids=["time", "units", "NaN"],
+)
 def test_a_manifest_that_could_not_be_opened_is_not_published(tmp_path, given):
     """What `open_snapshot` would refuse is refused before it is written."""
     with pytest.raises(SnapshotError):
@@ -181,7 +219,14 @@ def test_each_file_is_opened_once(snapshot, monkeypatch):
 
     monkeypatch.setattr(os, "open", spy)
     open_snapshot(snapshot.path)
-    assert sorted(opened) == ["README.md", "bars.parquet", "calendar.parquet", "manifest.json", "mapping.parquet", "specs.json"]
+    assert sorted(opened) == [
+        "README.md",
+        "bars.parquet",
+        "calendar.parquet",
+        "manifest.json",
+        "mapping.parquet",
+        "specs.json",
+    ]
 
 
 def test_a_listing_shows_good_and_bad_alike(snapshot):
@@ -193,17 +238,28 @@ def test_a_listing_shows_good_and_bad_alike(snapshot):
     (parent / "README.md").touch()
     bad, good = list_snapshots(parent)
     assert (bad.name, bad.verified, "bars.parquet" in bad.error) == ("bad", False, True)
-    assert (good.name, good.id, good.roots, good.rows, good.findings, good.simulated, good.verified) == (
-        "small", snapshot.id, ("HC", "RB"), 160, 3, True, True)
+    assert (
+        good.name,
+        good.id,
+        good.roots,
+        good.rows,
+        good.findings,
+        good.simulated,
+        good.verified,
+    ) == ("small", snapshot.id, ("HC", "RB"), 160, 3, True, True)
     assert (good.start, good.end) == ("2024-01-02", f"{DAYS[-1]:%Y-%m-%d}")
     assert list_snapshots(parent / "nowhere") == []
 
 
 def test_opening_needs_no_page_and_no_statistics(snapshot):
     """Opening a snapshot and making a pair loads neither Streamlit nor statsmodels nor Plotly."""
-    code = ("import sys; from pairkit.audit.snapshots.snapshot import open_snapshot; open_snapshot(sys.argv[1]).pair('RB', 'HC');"
-            "print(*sorted({'streamlit', 'statsmodels', 'plotly', 'scipy', 'numba'} & set(sys.modules)))")
-    answer = subprocess.run([sys.executable, "-c", code, str(snapshot.path)], capture_output=True, text=True, check=True)
+    code = (
+        "import sys; from pairkit.audit.snapshots.snapshot import open_snapshot; open_snapshot(sys.argv[1]).pair('RB', 'HC');"
+        "print(*sorted({'streamlit', 'statsmodels', 'plotly', 'scipy', 'numba'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(snapshot.path)], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == ""
 
 
@@ -216,7 +272,9 @@ def test_the_commit_is_named_only_where_pairkit_is_a_checkout():
 
 def test_specs_keep_every_field(tmp_path):
     """A spec of one's own comes back with all its terms."""
-    own = replace(bundled_spec("RB"), price_limit=0.06, fee_close_today=None, source="mine", version="7")
+    own = replace(
+        bundled_spec("RB"), price_limit=0.06, fee_close_today=None, source="mine", version="7"
+    )
     snapshot = write_snapshot(tmp_path, "own", **broken(specs=[bundled_spec("HC"), own]))
     assert open_snapshot(snapshot.path).specs["RB"] == own
     assert snapshot.manifest["contract_specs"]["source"] == "mine, typical"
@@ -227,7 +285,11 @@ def test_opening_tells_how_far_it_is(tmp_path):
     folder = write_snapshot(tmp_path, "small", **snapshot_input()).path
     told = []
     open_snapshot(folder, progress=lambda name, share: told.append((name, share)))
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != "manifest.json"}
+    sizes = {
+        path.name: path.stat().st_size
+        for path in sorted(folder.iterdir())
+        if path.name != "manifest.json"
+    }
     assert [name for name, _ in told] == list(sizes)
     done = np.cumsum([0, *sizes.values()])
     np.testing.assert_allclose([share for _, share in told], done[:-1] / done[-1])

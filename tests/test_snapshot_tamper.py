@@ -44,6 +44,7 @@ def folder(sealed, tmp_path):
 @pytest.fixture
 def unparsed(monkeypatch):
     """Parsing anything but the manifest is a failure: the fault must be noticed before."""
+
     def fail(*_arguments, **_options):
         pytest.fail("a byte was parsed before all were checked")
 
@@ -73,7 +74,12 @@ def resource(manifest, path):
 def rewrite(folder, path, raw):
     """A file and its size and hash in the manifest, replaced together."""
     (folder / path).write_bytes(raw)
-    reseal(folder, lambda manifest: resource(manifest, path).update(bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest()))
+    reseal(
+        folder,
+        lambda manifest: resource(manifest, path).update(
+            bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest()
+        ),
+    )
 
 
 @pytest.mark.parametrize("place", [0.0, 0.13, 0.5, 0.77, 1.0])
@@ -81,7 +87,9 @@ def rewrite(folder, path, raw):
 def test_a_flipped_bit_is_found(folder, unparsed, name, place):
     """One bit of any file at any place: expected and found hash are shown with the file's name."""
     flip(folder / name, place)
-    with pytest.raises(SnapshotError, match=rf"{name}: expected sha256 [0-9a-f]{{64}}, found [0-9a-f]{{64}}"):
+    with pytest.raises(
+        SnapshotError, match=rf"{name}: expected sha256 [0-9a-f]{{64}}, found [0-9a-f]{{64}}"
+    ):
         open_snapshot(folder)
 
 
@@ -98,10 +106,14 @@ def test_a_file_cut_short_or_grown_is_found(folder, unparsed, name):
     """Sizes are compared before contents."""
     raw = (folder / name).read_bytes()
     (folder / name).write_bytes(raw[:-1])
-    with pytest.raises(SnapshotError, match=f"{name}: expected {len(raw):,} bytes, found {len(raw) - 1:,}"):
+    with pytest.raises(
+        SnapshotError, match=f"{name}: expected {len(raw):,} bytes, found {len(raw) - 1:,}"
+    ):
         open_snapshot(folder)
     (folder / name).write_bytes(raw + b"\0")
-    with pytest.raises(SnapshotError, match=f"{name}: expected at most {len(raw):,} bytes, found {len(raw) + 1:,}"):
+    with pytest.raises(
+        SnapshotError, match=f"{name}: expected at most {len(raw):,} bytes, found {len(raw) + 1:,}"
+    ):
         open_snapshot(folder)
 
 
@@ -134,10 +146,12 @@ def pretty(folder):
 
 def replaced(old, new):
     """A tamper that edits the manifest's text."""
+
     def tamper(folder):
         raw = (folder / "manifest.json").read_bytes()
         assert raw.count(old)
         (folder / "manifest.json").write_bytes(raw.replace(old, new, 1))
+
     return tamper
 
 
@@ -152,7 +166,9 @@ def listed_twice(folder):
 
 def entry_and_file_dropped(folder):
     (folder / "mapping.parquet").unlink()
-    reseal(folder, lambda manifest: manifest["resources"].remove(resource(manifest, "mapping.parquet")))
+    reseal(
+        folder, lambda manifest: manifest["resources"].remove(resource(manifest, "mapping.parquet"))
+    )
 
 
 def deep(levels):
@@ -165,48 +181,63 @@ def set_(**changes):
     return lambda folder: reseal(folder, lambda manifest: manifest.update(changes))
 
 
-@pytest.mark.parametrize(("tamper", "says"), [
-    (lambda folder: (folder / "extra.csv").touch(), "extra.csv found, but"),
-    (lambda folder: (folder / ".DS_Store").touch(), ".DS_Store found, but"),
-    (lambda folder: (folder / "sub").mkdir(), "sub/ is a folder"),
-    (lambda folder: (folder / "BARS.parquet").touch(), "'BARS.parquet' and 'bars.parquet'"),
-    (lambda folder: os.mkfifo(folder / "pipe"), "pipe is not a plain file"),
-    (link, "bars.parquet is a link"),
-    (manifest_link, "manifest.json is a link"),
-    (hard_link, "bars.parquet has 2 names"),
-    (pretty, "not in RFC 8785 canonical form"),
-    (replaced(b'"name":', b'"name":"x","name":'), "'name' twice"),
-    (replaced(b'"rows":160', b'"rows":NaN'), "NaN"),
-    (replaced(b'"rows":160', b'"rows":160.0'), "rows"),
-    (replaced(b"{", b"{" + b" " * (4 * 1024 * 1024)), "expected at most 4,194,304 bytes"),
-    (lambda folder: (folder / "manifest.json").write_bytes(b""), "not JSON"),
-    (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "schema None"),
-    (lambda folder: (folder / "manifest.json").write_bytes(b"[]"), "schema None"),
-    (set_(schema="pairkit.snapshot/2"), "'pairkit.snapshot/2'; this pairkit reads 'pairkit.snapshot/1'"),
-    (set_(resources=[]), "does not list bars.parquet"),
-    (set_(note="hello"), "note"),
-    (set_(findings=[{"kind": "x"}]), "findings.0"),
-    (set_(created_utc="2024"), "created_utc"),
-    (moved("README.md", "../README.md"), "climbs"),
-    (moved("README.md", "/etc/passwd"), "absolute"),
-    (moved("README.md", "sub/../README.md"), "climbs"),
-    (moved("README.md", "./README.md"), "empty part"),
-    (moved("README.md", "README.MD"), "README.MD expected"),
-    (moved("README.md", "nul"), "device"),
-    (moved("README.md", "C:README.md"), "absolute"),
-    (moved("README.md", "//host/share"), "absolute"),
-    (moved("README.md", "sub\\README.md"), "character"),
-    (moved("README.md", "README.md\0"), "character"),
-    (moved("README.md", "\u00e9.md"), "character"),
-    (moved("README.md", "e\u0301.md"), "NFC"),
-    (lambda folder: [(folder / name).touch() for name in ("\u00e9.md", "e\u0301.md")], "differ in case or Unicode form"),
-    (lambda folder: reseal(folder, lambda m: m.update(findings=deep(25))), "deeper than 20"),
-    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(bytes=2**40)), "bytes"),
-    (moved("README.md", "Bars.parquet"), "'Bars.parquet'"),
-    (moved("README.md", "manifest.json"), "'manifest.json'"),
-    (listed_twice, "'README.md' and 'README.md'"),
-    (entry_and_file_dropped, "does not list mapping.parquet"),
-], ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    ("tamper", "says"),
+    [
+        (lambda folder: (folder / "extra.csv").touch(), "extra.csv found, but"),
+        (lambda folder: (folder / ".DS_Store").touch(), ".DS_Store found, but"),
+        (lambda folder: (folder / "sub").mkdir(), "sub/ is a folder"),
+        (lambda folder: (folder / "BARS.parquet").touch(), "'BARS.parquet' and 'bars.parquet'"),
+        (lambda folder: os.mkfifo(folder / "pipe"), "pipe is not a plain file"),
+        (link, "bars.parquet is a link"),
+        (manifest_link, "manifest.json is a link"),
+        (hard_link, "bars.parquet has 2 names"),
+        (pretty, "not in RFC 8785 canonical form"),
+        (replaced(b'"name":', b'"name":"x","name":'), "'name' twice"),
+        (replaced(b'"rows":160', b'"rows":NaN'), "NaN"),
+        (replaced(b'"rows":160', b'"rows":160.0'), "rows"),
+        (replaced(b"{", b"{" + b" " * (4 * 1024 * 1024)), "expected at most 4,194,304 bytes"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b""), "not JSON"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "schema None"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"[]"), "schema None"),
+        (
+            set_(schema="pairkit.snapshot/2"),
+            "'pairkit.snapshot/2'; this pairkit reads 'pairkit.snapshot/1'",
+        ),
+        (set_(resources=[]), "does not list bars.parquet"),
+        (set_(note="hello"), "note"),
+        (set_(findings=[{"kind": "x"}]), "findings.0"),
+        (set_(created_utc="2024"), "created_utc"),
+        (moved("README.md", "../README.md"), "climbs"),
+        (moved("README.md", "/etc/passwd"), "absolute"),
+        (moved("README.md", "sub/../README.md"), "climbs"),
+        (moved("README.md", "./README.md"), "empty part"),
+        (moved("README.md", "README.MD"), "README.MD expected"),
+        (moved("README.md", "nul"), "device"),
+        (moved("README.md", "C:README.md"), "absolute"),
+        (moved("README.md", "//host/share"), "absolute"),
+        (moved("README.md", "sub\\README.md"), "character"),
+        (moved("README.md", "README.md\0"), "character"),
+        (moved("README.md", "\u00e9.md"), "character"),
+        (moved("README.md", "e\u0301.md"), "NFC"),
+        (
+            lambda folder: [(folder / name).touch() for name in ("\u00e9.md", "e\u0301.md")],
+            "differ in case or Unicode form",
+        ),
+        (lambda folder: reseal(folder, lambda m: m.update(findings=deep(25))), "deeper than 20"),
+        (
+            lambda folder: reseal(
+                folder, lambda m: resource(m, "bars.parquet").update(bytes=2**40)
+            ),
+            "bytes",
+        ),
+        (moved("README.md", "Bars.parquet"), "'Bars.parquet'"),
+        (moved("README.md", "manifest.json"), "'manifest.json'"),
+        (listed_twice, "'README.md' and 'README.md'"),
+        (entry_and_file_dropped, "does not list mapping.parquet"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
 def test_a_touched_snapshot_is_refused_before_it_is_parsed(folder, unparsed, tamper, says):
     """Each way of touching it is named, with the folder in front, and no table is parsed."""
     tamper(folder)
@@ -248,9 +279,16 @@ def other_mapping(folder):
     table = pq.read_table(folder / "mapping.parquet")
     place = table.schema.get_field_index("contract")
     names = [*table["contract"].to_pylist()[:-1], "RB2599"]
-    table = table.set_column(place, table.schema.field(place), pa.array(names, table.schema.field(place).type))
+    table = table.set_column(
+        place, table.schema.field(place), pa.array(names, table.schema.field(place).type)
+    )
     rewrite(folder, "mapping.parquet", tables.to_parquet(table))
-    reseal(folder, lambda manifest: resource(manifest, "mapping.parquet").update(content_hash=content_hash(table)))
+    reseal(
+        folder,
+        lambda manifest: resource(manifest, "mapping.parquet").update(
+            content_hash=content_hash(table)
+        ),
+    )
 
 
 def specs_twice(folder):
@@ -259,24 +297,69 @@ def specs_twice(folder):
     again = {**next(spec for spec in plain["specs"] if spec["code"] == "RB"), "tick": 5.0}
     raw = canonical_json({"specs": [*plain["specs"], again]})
     rewrite(folder, "specs.json", raw)
-    reseal(folder, lambda manifest: manifest["contract_specs"].update(sha256=hashlib.sha256(raw).hexdigest()))
+    reseal(
+        folder,
+        lambda manifest: manifest["contract_specs"].update(sha256=hashlib.sha256(raw).hexdigest()),
+    )
 
 
-@pytest.mark.parametrize(("tamper", "says"), [
-    (lambda folder: rewrite(folder, "bars.parquet", b"PAR1 not really"), "not a Parquet table"),
-    (lambda folder: rewrite(folder, "bars.parquet", (folder / "mapping.parquet").read_bytes()), "has the columns"),
-    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(rows=161)), "expected 161 rows"),
-    (lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(content_hash="0" * 64)), "content hash"),
-    (lambda folder: reseal(folder, lambda m: m["contract_specs"].update(sha256="0" * 64)), "contradicts itself"),
-    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(symbols=["RB"])), "name different roots"),
-    (lambda folder: rewrite(folder, "specs.json", b'{"specs":[]}'), "contradicts itself"),
-    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(rows=7)), "rows is 7, that of the bars"),
-    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(end="2031-01-01")), "end is 2031-01-01"),
-    (lambda folder: reseal(folder, lambda m: m["data_scope"].update(start="![x](http://far.invalid/x.png)")), "data_scope.start"),
-    (lambda folder: reseal(folder, lambda m: m["findings"][0].update(dates=["[a](http://far.invalid)"])), "findings.0.dates"),
-    (lambda folder: other_mapping(folder), "mapping names contracts that have no bar there: RB2599 of RB"),
-    (lambda folder: specs_twice(folder), "two specs of RB"),
-], ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    ("tamper", "says"),
+    [
+        (lambda folder: rewrite(folder, "bars.parquet", b"PAR1 not really"), "not a Parquet table"),
+        (
+            lambda folder: rewrite(
+                folder, "bars.parquet", (folder / "mapping.parquet").read_bytes()
+            ),
+            "has the columns",
+        ),
+        (
+            lambda folder: reseal(folder, lambda m: resource(m, "bars.parquet").update(rows=161)),
+            "expected 161 rows",
+        ),
+        (
+            lambda folder: reseal(
+                folder, lambda m: resource(m, "bars.parquet").update(content_hash="0" * 64)
+            ),
+            "content hash",
+        ),
+        (
+            lambda folder: reseal(folder, lambda m: m["contract_specs"].update(sha256="0" * 64)),
+            "contradicts itself",
+        ),
+        (
+            lambda folder: reseal(folder, lambda m: m["data_scope"].update(symbols=["RB"])),
+            "name different roots",
+        ),
+        (lambda folder: rewrite(folder, "specs.json", b'{"specs":[]}'), "contradicts itself"),
+        (
+            lambda folder: reseal(folder, lambda m: m["data_scope"].update(rows=7)),
+            "rows is 7, that of the bars",
+        ),
+        (
+            lambda folder: reseal(folder, lambda m: m["data_scope"].update(end="2031-01-01")),
+            "end is 2031-01-01",
+        ),
+        (
+            lambda folder: reseal(
+                folder, lambda m: m["data_scope"].update(start="![x](http://far.invalid/x.png)")
+            ),
+            "data_scope.start",
+        ),
+        (
+            lambda folder: reseal(
+                folder, lambda m: m["findings"][0].update(dates=["[a](http://far.invalid)"])
+            ),
+            "findings.0.dates",
+        ),
+        (
+            lambda folder: other_mapping(folder),
+            "mapping names contracts that have no bar there: RB2599 of RB",
+        ),
+        (lambda folder: specs_twice(folder), "two specs of RB"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
 def test_a_forged_snapshot_whose_parts_disagree_is_refused(folder, tamper, says):
     """Hashes that fit do not help where tables, specs and scope contradict one another."""
     tamper(folder)
@@ -285,8 +368,16 @@ def test_a_forged_snapshot_whose_parts_disagree_is_refused(folder, tamper, says)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 10**6) | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=5)
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 10**6)
+    | st.text(max_size=5)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
 
 
 @given(st.data())
@@ -297,7 +388,11 @@ def test_a_forged_manifest_is_refused_in_our_own_words(sealed, data):
     place, key = manifest, data.draw(st.sampled_from(sorted(manifest)))
     while isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
         place = place[key]
-        key = data.draw(st.sampled_from(sorted(place)) if isinstance(place, dict) else st.integers(0, len(place) - 1))
+        key = data.draw(
+            st.sampled_from(sorted(place))
+            if isinstance(place, dict)
+            else st.integers(0, len(place) - 1)
+        )
     place[key] = data.draw(JSON)
     with tempfile.TemporaryDirectory() as parent:
         folder = shutil.copytree(sealed.path, Path(parent, "small"))
@@ -307,22 +402,37 @@ def test_a_forged_manifest_is_refused_in_our_own_words(sealed, data):
         assert [summary.name for summary in list_snapshots(parent)] == ["small"]
 
 
-@pytest.mark.parametrize(("column", "value", "says"), [
-    ("close", np.inf, "infinite"), ("trade_date", "9999-01-01", "out of range"), ("root", None, "empty cells")])
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("close", np.inf, "infinite"),
+        ("trade_date", "9999-01-01", "out of range"),
+        ("root", None, "empty cells"),
+    ],
+)
 def test_a_forged_table_is_refused_in_our_own_words(folder, column, value, says):
     """A cell that `write_snapshot` would not have written, with hashes that fit, is refused."""
     table = pq.read_table(folder / "bars.parquet")
     place = table.schema.get_field_index(column)
     cells = table.column(place).to_pylist()
     cells[-1] = date.fromisoformat(value) if column == "trade_date" else value
-    table = table.set_column(place, table.schema.field(place), pa.array(cells, table.schema.field(place).type))
+    table = table.set_column(
+        place, table.schema.field(place), pa.array(cells, table.schema.field(place).type)
+    )
     rewrite(folder, "bars.parquet", tables.to_parquet(table))
-    reseal(folder, lambda manifest: resource(manifest, "bars.parquet").update(content_hash=content_hash(table)))
+    reseal(
+        folder,
+        lambda manifest: resource(manifest, "bars.parquet").update(
+            content_hash=content_hash(table)
+        ),
+    )
     with pytest.raises(SnapshotError, match=says):
         open_snapshot(folder)
 
 
-@pytest.mark.parametrize(("path", "says"), [("nowhere", "no such folder"), ("small/specs.json", "this is a file")])
+@pytest.mark.parametrize(
+    ("path", "says"), [("nowhere", "no such folder"), ("small/specs.json", "this is a file")]
+)
 def test_a_path_that_is_no_snapshot_is_refused(folder, path, says):
     """The error says what was found there."""
     with pytest.raises(SnapshotError, match=says):

@@ -33,10 +33,19 @@ def accepted_by_config(name, value) -> bool:
     return True
 
 
-@given(name=st.sampled_from(list(SETTINGS)), value=st.one_of(
-    st.integers(-5, 800), st.floats(-1, 30), st.sampled_from([0.5, 1.0, 10.0, 1e6, np.nan, np.inf]), st.booleans(),
-    st.none(), st.sampled_from(["log", "ols", "open", "adf_spread", ""]), st.integers(1, 500).map(np.int64),
-    st.floats(0, 5).map(np.float64)))
+@given(
+    name=st.sampled_from(list(SETTINGS)),
+    value=st.one_of(
+        st.integers(-5, 800),
+        st.floats(-1, 30),
+        st.sampled_from([0.5, 1.0, 10.0, 1e6, np.nan, np.inf]),
+        st.booleans(),
+        st.none(),
+        st.sampled_from(["log", "ols", "open", "adf_spread", ""]),
+        st.integers(1, 500).map(np.int64),
+        st.floats(0, 5).map(np.float64),
+    ),
+)
 def test_a_value_is_taken_where_the_config_takes_it(name, value):
     """A space accepts and refuses single values as StrategyConfig does."""
     base = BASE.replace(entry_z=1.0, exit_z=0.0, stop_z=9.0)
@@ -52,9 +61,16 @@ def test_a_value_is_taken_where_the_config_takes_it(name, value):
 @given(st.data())
 def test_what_is_left_out_is_what_the_config_refuses(data):
     """Of a grid, exactly the combinations that StrategyConfig takes are kept, in the order of the grid."""
-    drawn = {name: data.draw(st.lists(st.sampled_from(values), min_size=1, max_size=4, unique=True)) for name, values in {
-        "entry_z": [0.5, 1.0, 2.0, 3.0], "exit_z": [0.0, 1.0, 2.0, 3.0], "stop_z": [1.0, 2.0, 4.0],
-        "vol_window": [5, 20, 120], "vol_baseline_window": [20, 120]}.items()}
+    drawn = {
+        name: data.draw(st.lists(st.sampled_from(values), min_size=1, max_size=4, unique=True))
+        for name, values in {
+            "entry_z": [0.5, 1.0, 2.0, 3.0],
+            "exit_z": [0.0, 1.0, 2.0, 3.0],
+            "stop_z": [1.0, 2.0, 4.0],
+            "vol_window": [5, 20, 120],
+            "vol_baseline_window": [20, 120],
+        }.items()
+    }
     wanted = []
     for combination in itertools.product(*drawn.values()):
         try:
@@ -72,8 +88,27 @@ def test_what_is_left_out_is_what_the_config_refuses(data):
 
 def test_a_range_is_its_steps_with_both_ends():
     """(low, high, step) lists plain decimals, (low, high) takes the field's own step, and whole numbers stay whole."""
-    values = make_trials(BASE, {"entry_z": (1.5, 3.0, 0.1), "exit_z": (0.0, 0.2), "hedge_window": (40, 60, 7)}).values
-    assert values["entry_z"].tolist() == [1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0]
+    values = make_trials(
+        BASE, {"entry_z": (1.5, 3.0, 0.1), "exit_z": (0.0, 0.2), "hedge_window": (40, 60, 7)}
+    ).values
+    assert values["entry_z"].tolist() == [
+        1.5,
+        1.6,
+        1.7,
+        1.8,
+        1.9,
+        2.0,
+        2.1,
+        2.2,
+        2.3,
+        2.4,
+        2.5,
+        2.6,
+        2.7,
+        2.8,
+        2.9,
+        3.0,
+    ]
     assert values["exit_z"].tolist() == [0.0, 0.05, 0.1, 0.15, 0.2]
     assert values["hedge_window"].tolist() == [40, 47, 54]
     assert values["hedge_window"].dtype == np.int64
@@ -82,7 +117,9 @@ def test_a_range_is_its_steps_with_both_ends():
 def test_equal_values_and_draws_are_tried_once():
     """A value given twice is one value; draws that repeat are made once and counted."""
     assert len(make_trials(BASE, {"entry_z": [2.0, 2, np.float64(2.0), 2.5]})) == 2
-    trials = make_trials(BASE, {"cooldown_days": (0, 3), "rearm": [True, False]}, n=200, method="random")
+    trials = make_trials(
+        BASE, {"cooldown_days": (0, 3), "rearm": [True, False]}, n=200, method="random"
+    )
     assert len(trials) == 8
     assert trials.repeated == 192
     assert len({trials.config(row) for row in range(8)}) == 8
@@ -94,8 +131,13 @@ def test_draws_stay_within_their_range(name):
     setting = SETTINGS[name]
     kind = int if setting.kind == "int" else float
     for method in ("random", "latin_hypercube"):
-        drawn = make_trials(BASE.replace(entry_z=1.0, exit_z=0.0, stop_z=9.0), {name: (kind(setting.low), kind(setting.high))},
-                            n=50, method=method, seed=2).values[name]
+        drawn = make_trials(
+            BASE.replace(entry_z=1.0, exit_z=0.0, stop_z=9.0),
+            {name: (kind(setting.low), kind(setting.high))},
+            n=50,
+            method=method,
+            seed=2,
+        ).values[name]
         assert all(accepted_by_config(name, value) for value in drawn)
 
 
@@ -107,32 +149,45 @@ def test_a_latin_hypercube_draws_once_from_each_slice():
     assert sorted(((np.log10(drawn["kalman_gamma"]) + 6) / 5 * 40).astype(int)) == list(range(40))
 
 
-@pytest.mark.parametrize(("space", "words"), [
-    ({}, "name at least one field"),
-    ({"entri_z": [2.0]}, "'entry_z' is the closest"),
-    ({"entry_z": []}, "no value"),
-    ({"entry_z": 2.0}, "give a list"),
-    ({"hedge_model": "ols"}, "give a list"),
-    ({"entry_z": [9.0]}, "accepted is a number from 0.5 to 5"),
-    ({"hedge_window": [40.0]}, "accepted is a whole number from 20 to 500"),
-    ({"hedge_model": ["lasso"]}, "one of ols"),
-    ({"rearm": [1]}, "true or false"),
-    ({"entry_z": (3.0, 2.0)}, "lower end first"),
-    ({"entry_z": (1.0, 2.0, 0.0)}, "above 0"),
-    ({"hedge_window": (40, 60, 2.5)}, "a whole number above 0"),
-    ({"entry_z": (1.0, 2.0, 0.5, 3.0)}, r"a range is \(low, high\)"),
-    ({"kalman_gamma": (1e-6, 1e-1)}, "orders of magnitude"),
-    ({"entry_z": [3.0], "stop_z": [2.0]}, "contradicts itself"),
-    ({"hedge_window": (20, 500), "z_window": (10, 500), "adf_window": (40, 750)}, "Use larger steps"),
-])
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({}, "name at least one field"),
+        ({"entri_z": [2.0]}, "'entry_z' is the closest"),
+        ({"entry_z": []}, "no value"),
+        ({"entry_z": 2.0}, "give a list"),
+        ({"hedge_model": "ols"}, "give a list"),
+        ({"entry_z": [9.0]}, "accepted is a number from 0.5 to 5"),
+        ({"hedge_window": [40.0]}, "accepted is a whole number from 20 to 500"),
+        ({"hedge_model": ["lasso"]}, "one of ols"),
+        ({"rearm": [1]}, "true or false"),
+        ({"entry_z": (3.0, 2.0)}, "lower end first"),
+        ({"entry_z": (1.0, 2.0, 0.0)}, "above 0"),
+        ({"hedge_window": (40, 60, 2.5)}, "a whole number above 0"),
+        ({"entry_z": (1.0, 2.0, 0.5, 3.0)}, r"a range is \(low, high\)"),
+        ({"kalman_gamma": (1e-6, 1e-1)}, "orders of magnitude"),
+        ({"entry_z": [3.0], "stop_z": [2.0]}, "contradicts itself"),
+        (
+            {"hedge_window": (20, 500), "z_window": (10, 500), "adf_window": (40, 750)},
+            "Use larger steps",
+        ),
+    ],
+)
 def test_a_space_that_cannot_be_used_is_refused_in_words(space, words):
     """The message says what was found and what is accepted."""
     with pytest.raises(ConfigError, match=words):
         make_trials(BASE, space)
 
 
-@pytest.mark.parametrize(("n", "method", "words"), [
-    (10, "grid", "goes with"), (None, "random", "how many to draw"), (0, None, "from 1 to"), (10, "sobol", "accepted is one of")])
+@pytest.mark.parametrize(
+    ("n", "method", "words"),
+    [
+        (10, "grid", "goes with"),
+        (None, "random", "how many to draw"),
+        (0, None, "from 1 to"),
+        (10, "sobol", "accepted is one of"),
+    ],
+)
 def test_the_number_of_draws_must_fit_the_method(n, method, words):
     """A grid takes no n, a draw needs one, and a method must be known."""
     with pytest.raises(ConfigError, match=words):

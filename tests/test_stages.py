@@ -47,4 +47,7 @@ def test_a_pickle_carries_the_pair_and_no_result():
     made = stages.signals(config, gates=GATE_NAMES)
     assert len(pickle.dumps(stages)) < len(pickle.dumps(stages.pair)) + made.z.nbytes
     again = pickle.loads(pickle.dumps(stages)).signals(config, gates=GATE_NAMES)
-    assert all(np.array_equal(one, other, equal_nan=one.dtype != bool) for one, other in zip(made, again, strict=True))
+    assert all(
+        np.array_equal(one, other, equal_nan=one.dtype != bool)
+        for one, other in zip(made, again, strict=True)
+    )

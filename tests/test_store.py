@@ -36,7 +36,9 @@ def run() -> BacktestRun:
 
 @pytest.fixture(scope="module")
 def other() -> BacktestRun:
-    return run_backtest(open_snapshot(DEMO / "demo").pair("TA", "MA"), StrategyConfig(entry_z=1.8, adf_gate=False))
+    return run_backtest(
+        open_snapshot(DEMO / "demo").pair("TA", "MA"), StrategyConfig(entry_z=1.8, adf_gate=False)
+    )
 
 
 def test_what_is_saved_comes_back(run, tmp_path):
@@ -44,7 +46,11 @@ def test_what_is_saved_comes_back(run, tmp_path):
     saved = store.save(run, "  a first try 甲 ", "with *markup* & <b>", folder=tmp_path)
     found = store.list_runs(tmp_path)
     assert [one.id for one in found] == [saved.id]
-    assert (found[0].name, found[0].note, found[0].error) == ("a first try 甲", "with *markup* & <b>", "")
+    assert (found[0].name, found[0].note, found[0].error) == (
+        "a first try 甲",
+        "with *markup* & <b>",
+        "",
+    )
     assert found[0].manifest_file.read_text(encoding="utf-8") == run_manifest(run).to_json()
     frame = found[0].table("frame").set_index("trade_date")
     assert frame["equity"].to_list() == run.frame["equity"].to_list()
@@ -60,13 +66,18 @@ def test_a_saved_run_reruns(run, tmp_path):
 
 def test_name_note_and_time_are_not_part_of_the_run(run, tmp_path):
     """Saved twice under two names: two entries of one run id."""
-    first, second = store.save(run, "one", folder=tmp_path), store.save(run, "two", "note", folder=tmp_path)
+    first, second = (
+        store.save(run, "one", folder=tmp_path),
+        store.save(run, "two", "note", folder=tmp_path),
+    )
     assert first.manifest.run_id == second.manifest.run_id
     assert first.id != second.id
     assert len(store.list_runs(tmp_path)) == 2
 
 
-@pytest.mark.parametrize(("name", "note"), [("", ""), ("   ", ""), ("x" * 101, ""), ("x", "y" * 4001)])
+@pytest.mark.parametrize(
+    ("name", "note"), [("", ""), ("   ", ""), ("x" * 101, ""), ("x", "y" * 4001)]
+)
 def test_a_name_is_needed_and_has_bounds(run, tmp_path, name, note):
     """Said with what is accepted, and nothing is written."""
     with pytest.raises(RunError, match="1 to 100 characters"):
@@ -74,16 +85,26 @@ def test_a_name_is_needed_and_has_bounds(run, tmp_path, name, note):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: (path / "run.json").write_text("{}"),
-    lambda path: (path / "run.json").unlink(),
-    lambda path: (path / "run.frame.parquet").write_bytes((path / "run.frame.parquet").read_bytes()[:-1]),
-    lambda path: (path / "run.trades.parquet").unlink(),
-    lambda path: (path / "label.json").write_text("not JSON"),
-    lambda path: (path / "label.json").unlink(),
-    lambda path: (path / "label.json").write_text(json.dumps({**json.loads((path / "label.json").read_text()), "name": 7})),
-    lambda path: (path / "label.json").write_text((path / "label.json").read_text().replace("saved_run/1", "saved_run/2")),
-], ids=range(8))
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path / "run.json").write_text("{}"),
+        lambda path: (path / "run.json").unlink(),
+        lambda path: (path / "run.frame.parquet").write_bytes(
+            (path / "run.frame.parquet").read_bytes()[:-1]
+        ),
+        lambda path: (path / "run.trades.parquet").unlink(),
+        lambda path: (path / "label.json").write_text("not JSON"),
+        lambda path: (path / "label.json").unlink(),
+        lambda path: (path / "label.json").write_text(
+            json.dumps({**json.loads((path / "label.json").read_text()), "name": 7})
+        ),
+        lambda path: (path / "label.json").write_text(
+            (path / "label.json").read_text().replace("saved_run/1", "saved_run/2")
+        ),
+    ],
+    ids=range(8),
+)
 def test_damage_is_told_and_hides_nothing(run, tmp_path, damage):
     """The damaged run is listed with the reason, naming a file; the others as ever; and it can be deleted."""
     good, bad = store.save(run, "good", folder=tmp_path), store.save(run, "bad", folder=tmp_path)
@@ -137,11 +158,15 @@ def test_a_crash_while_saving_leaves_nothing_listed(run, tmp_path, monkeypatch):
 
 def test_a_kill_while_saving_loses_nothing(tmp_path):
     """A process that saves run after run is killed: every run that is listed is whole."""
-    script = ("import sys; from pathlib import Path; from pairkit.audit.runs import store; from pairkit.run import run_backtest\n"
-              "from tests.pairs import build_pair\n"
-              "run = run_backtest(build_pair(1, 200)); print('ready', flush=True)\n"
-              f"while True: store.save(run, 'again', folder=Path({str(tmp_path)!r})); print('saved', flush=True)")
-    with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+    script = (
+        "import sys; from pathlib import Path; from pairkit.audit.runs import store; from pairkit.run import run_backtest\n"
+        "from tests.pairs import build_pair\n"
+        "run = run_backtest(build_pair(1, 200)); print('ready', flush=True)\n"
+        f"while True: store.save(run, 'again', folder=Path({str(tmp_path)!r})); print('saved', flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    ) as process:
         saved = 0
         while saved < 5:
             line = process.stdout.readline()
@@ -165,18 +190,26 @@ def test_where_things_are_kept(monkeypatch):
     """What the variables name, else the folders of the system, where they have always been."""
     monkeypatch.setenv("PAIRKIT_RUNS", os.sep + "somewhere")
     monkeypatch.setenv("PAIRKIT_CACHE", os.sep + "elsewhere")
-    assert (folders.runs_folder(), folders.cache_folder()) == (Path(os.sep + "somewhere"), Path(os.sep + "elsewhere"))
+    assert (folders.runs_folder(), folders.cache_folder()) == (
+        Path(os.sep + "somewhere"),
+        Path(os.sep + "elsewhere"),
+    )
     assert folders.calibrations_folder() == Path(os.sep + "elsewhere", "calibrations")
     monkeypatch.delenv("PAIRKIT_RUNS")
     monkeypatch.delenv("PAIRKIT_CACHE")
     home = Path.home()
-    for system, data, cache in ((Unix, Path("/data/pairkit"), Path("/cache/pairkit")),
-                                (MacOS, home / "Library/Application Support/pairkit", home / "Library/Caches/pairkit")):
+    for system, data, cache in (
+        (Unix, Path("/data/pairkit"), Path("/cache/pairkit")),
+        (MacOS, home / "Library/Application Support/pairkit", home / "Library/Caches/pairkit"),
+    ):
         monkeypatch.setenv("XDG_DATA_HOME", "/data" if system is Unix else "")
         monkeypatch.setenv("XDG_CACHE_HOME", "/cache" if system is Unix else "")
         for name in ("user_data_path", "user_cache_path"):
-            monkeypatch.setattr(folders.platformdirs, name,
-                                lambda *args, of=system, its=name, **more: getattr(of(*args, **more), its))
+            monkeypatch.setattr(
+                folders.platformdirs,
+                name,
+                lambda *args, of=system, its=name, **more: getattr(of(*args, **more), its),
+            )
         assert (folders.runs_folder(), folders.cache_folder()) == (data / "runs", cache)
 
 
@@ -186,25 +219,42 @@ def test_only_what_differs_is_listed(run, other):
     inputs = {name: run_manifest(one).content["inputs"] for name, one in (("a", run), ("b", other))}
     table = input_differences(inputs)
     assert table.to_dict("records") == [
-        {"what": "entry_z", "a": "2.0", "b": "1.8"}, {"what": "adf_gate", "a": "True", "b": "False"}]
+        {"what": "entry_z", "a": "2.0", "b": "1.8"},
+        {"what": "adf_gate", "a": "True", "b": "False"},
+    ]
     assert input_differences({"a": inputs["a"], "c": inputs["a"]}).empty
-    pair = run_manifest(run_backtest(open_snapshot(DEMO / "demo").pair("RB", "HC"))).content["inputs"]
-    assert {"pair", "bars", "y code", "x code"} <= set(input_differences({"a": inputs["a"], "d": pair})["what"])
+    pair = run_manifest(run_backtest(open_snapshot(DEMO / "demo").pair("RB", "HC"))).content[
+        "inputs"
+    ]
+    assert {"pair", "bars", "y code", "x code"} <= set(
+        input_differences({"a": inputs["a"], "d": pair})["what"]
+    )
 
 
 def test_metrics_stand_side_by_side(run, other):
     """Each run's own numbers in its column, NaN where null."""
-    metrics = {name: run_manifest(one).content["metrics"] for name, one in (("a", run), ("b", other))}
+    metrics = {
+        name: run_manifest(one).content["metrics"] for name, one in (("a", run), ("b", other))
+    }
     table = metric_table(metrics).set_index("metric")
-    assert table.loc["sharpe"].to_dict() == {"a": run.metrics["sharpe"], "b": other.metrics["sharpe"]}
+    assert table.loc["sharpe"].to_dict() == {
+        "a": run.metrics["sharpe"],
+        "b": other.metrics["sharpe"],
+    }
     assert (table.loc["dsr"] == table.loc["psr"]).all()
 
 
 def test_the_first_day_on_which_decisions_differ_is_found_and_explained(run, other):
     """By a plain loop over the days; the traces show the threshold or the gate that made the difference."""
     day = first_difference(run.frame, other.frame)
-    by_hand = next(date for date in run.frame.index if any(
-        run.frame.loc[date, name] != other.frame.loc[date, name] for name in ("state", "reason", "lots_y", "lots_x")))
+    by_hand = next(
+        date
+        for date in run.frame.index
+        if any(
+            run.frame.loc[date, name] != other.frame.loc[date, name]
+            for name in ("state", "reason", "lots_y", "lots_x")
+        )
+    )
     assert day == by_hand
     table = why(run, other, day).set_index("what")
     assert table.loc["decision", "first"] == run.explain(day).sentence
@@ -219,7 +269,9 @@ def test_the_first_day_on_which_decisions_differ_is_found_and_explained(run, oth
 def relabelled(saved: store.SavedRun) -> None:
     """Make the label name the files as they are now, as someone who edits them would."""
     label = json.loads((saved.path / store.LABEL).read_bytes())
-    label["files"] = {name: seal.sha256_hex((saved.path / name).read_bytes()) for name in store.FILES}
+    label["files"] = {
+        name: seal.sha256_hex((saved.path / name).read_bytes()) for name in store.FILES
+    }
     (saved.path / store.LABEL).write_bytes(seal.canonical_json(label))
 
 
@@ -245,7 +297,10 @@ def another_runs_table(saved: store.SavedRun, other: store.SavedRun) -> str:
 @pytest.mark.parametrize("edit", [edited_metric, lacking_metric, another_runs_table])
 def test_parts_that_are_not_of_one_run_are_found_when_it_is_used(run, other, tmp_path, edit):
     """The label is made to fit, so the list cannot tell; `check` names the part."""
-    saved, second = store.save(run, "one", folder=tmp_path), store.save(other, "two", folder=tmp_path)
+    saved, second = (
+        store.save(run, "one", folder=tmp_path),
+        store.save(other, "two", folder=tmp_path),
+    )
     store.check(saved)
     told = edit(saved, second)
     relabelled(saved)
@@ -275,9 +330,15 @@ def twenty_gigabytes(path: Path) -> None:
         file.truncate(20 * 1024**3)
 
 
-@pytest.mark.parametrize(("harm", "told"), [
-    (a_link, "elsewhere|symbolic links"), (a_second_name, "second name"), (a_pipe, "no plain file"),
-    (twenty_gigabytes, "at most")])
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (a_link, "elsewhere|symbolic links"),
+        (a_second_name, "second name"),
+        (a_pipe, "no plain file"),
+        (twenty_gigabytes, "at most"),
+    ],
+)
 @pytest.mark.parametrize("name", ["run.json", "run.frame.parquet", "label.json"])
 def test_what_is_no_plain_file_of_a_run_is_told_without_reading_it(run, tmp_path, harm, told, name):
     """A link, a second name, a pipe, a sparse file of 20 GB: listed as damaged at once."""
@@ -308,4 +369,6 @@ def test_a_key_given_twice_is_found_among_very_many():
     """As many keys as fit, the last one a second time: named in time that grows with their number."""
     many = ",".join(f'"k{place}":0' for place in range(300_000))
     with pytest.raises(RunError, match="'k299999' twice"):
-        seal.strict_json(f'{{{many},"k299999":1}}'.encode(), what="it", max_bytes=2**30, refuse=RunError)
+        seal.strict_json(
+            f'{{{many},"k299999":1}}'.encode(), what="it", max_bytes=2**30, refuse=RunError
+        )

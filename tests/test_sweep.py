@@ -21,21 +21,31 @@ from pairkit.trading.loop import TALLY
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 FIGURES = [name for name in names(METRICS) if name != "dsr"]
-CHOICES = {name: list(setting.options) for name, setting in SETTINGS.items() if setting.kind == "choice"}
+CHOICES = {
+    name: list(setting.options) for name, setting in SETTINGS.items() if setting.kind == "choice"
+}
 SWITCHES = {name: [True, False] for name, setting in SETTINGS.items() if setting.kind == "bool"}
 
 
 def single_run(pair, table: pd.DataFrame, row: int) -> dict[str, float]:
     """What `run_backtest` says of one row's config, deflated by all the rows."""
     run = run_backtest(pair, config_of(table, row))
-    return measure(run.ledger.tally, run.config.capital, trial_sharpes=table["sharpe"].to_numpy() / math.sqrt(BARS_A_YEAR))
+    return measure(
+        run.ledger.tally,
+        run.config.capital,
+        trial_sharpes=table["sharpe"].to_numpy() / math.sqrt(BARS_A_YEAR),
+    )
 
 
 def assert_same(pair, table: pd.DataFrame, rows) -> None:
     for row in rows:
         expected = single_run(pair, table, row)
         found = table[names(METRICS)].iloc[row].to_dict()
-        assert np.array_equal(list(found.values()), list(expected.values()), equal_nan=True), (row, found, expected)
+        assert np.array_equal(list(found.values()), list(expected.values()), equal_nan=True), (
+            row,
+            found,
+            expected,
+        )
 
 
 @settings(max_examples=60)
@@ -45,7 +55,9 @@ def test_each_row_is_the_single_run_to_the_bit(seed):
     rng = np.random.default_rng(seed)
     pair = draw_pair(seed, 200)
     configs = [draw_config(seed + k) for k in range(3)]
-    drawn = {name: list(dict.fromkeys(getattr(config, name) for config in configs)) for name in SETTINGS}
+    drawn = {
+        name: list(dict.fromkeys(getattr(config, name) for config in configs)) for name in SETTINGS
+    }
     varied = rng.choice(list(SETTINGS), 4, replace=False)
     try:
         table = sweep(pair, configs[0], {name: drawn[name] for name in varied}, executor=1)
@@ -73,10 +85,29 @@ def test_long_grids_of_gates_and_thresholds():
     """Many trials that share their indicators: gates at many thresholds, rearming, stops, timers."""
     for seed in range(6):
         pair = draw_pair(seed, 400)
-        base = draw_config(seed, adf_gate=True, vol_gate=True, vol_target=0.1, whole_lots=False, stop_z=3.0, min_volume_lots=50)
-        table = sweep(pair, base, {
-            "entry_z": [0.6, 1.0, 1.5], "exit_z": [0.0, 0.4], "stop_z": [1.6, 4.0], "adf_max_pvalue": [0.05, 0.5],
-            "max_vol_ratio": [0.9, 3.0], "rearm": [True, False], "cooldown_days": [0, 4], "max_holding_days": [3, 30]})
+        base = draw_config(
+            seed,
+            adf_gate=True,
+            vol_gate=True,
+            vol_target=0.1,
+            whole_lots=False,
+            stop_z=3.0,
+            min_volume_lots=50,
+        )
+        table = sweep(
+            pair,
+            base,
+            {
+                "entry_z": [0.6, 1.0, 1.5],
+                "exit_z": [0.0, 0.4],
+                "stop_z": [1.6, 4.0],
+                "adf_max_pvalue": [0.05, 0.5],
+                "max_vol_ratio": [0.9, 3.0],
+                "rearm": [True, False],
+                "cooldown_days": [0, 4],
+                "max_holding_days": [3, 30],
+            },
+        )
         assert table["trades"].max() > 0
         assert table["blocked_bars"].max() > 0
         assert_same(pair, table, range(0, len(table), 17))
@@ -86,29 +117,53 @@ def test_long_grids_of_gates_and_thresholds():
 def test_tallies_of_a_wild_z_are_the_single_runs(seed):
     """A z that leaps from side to side, calls turned down by gates, rearming, size or margin: each tally is that of `trade`."""
     rng = np.random.default_rng(seed)
-    pair, base = draw_pair(seed, 300), draw_config(seed, entry_z=0.6, exit_z=0.1, stop_z=2.5, rearm=True, vol_gate=True)
+    pair, base = (
+        draw_pair(seed, 300),
+        draw_config(seed, entry_z=0.6, exit_z=0.1, stop_z=2.5, rearm=True, vol_gate=True),
+    )
     run = run_backtest(pair, base)
     bars = len(pair)
     wild = run.indicators._replace(
-        z=rng.normal(0.0, 2.0, bars), beta_lag=rng.normal(1.0, 0.6, bars), vol=rng.lognormal(-4.5, 1.5, bars),
-        vol_ratio=rng.lognormal(0.0, 0.5, bars), beta_jump=np.abs(rng.normal(0.0, 0.2, bars)), adf_pvalue=rng.random(bars),
-        valid=rng.random(bars) < 0.9)
-    changes = {"entry_z": rng.uniform(0.5, 1.2, 40), "capital": rng.choice([2e4, 1e5, 1e6], 40),
-               "cooldown_days": rng.integers(0, 4, 40), "max_vol_ratio": np.sort(rng.choice([1.0, 2.0, 9.0], 40)),
-               "max_holding_days": rng.integers(1, 9, 40)}
+        z=rng.normal(0.0, 2.0, bars),
+        beta_lag=rng.normal(1.0, 0.6, bars),
+        vol=rng.lognormal(-4.5, 1.5, bars),
+        vol_ratio=rng.lognormal(0.0, 0.5, bars),
+        beta_jump=np.abs(rng.normal(0.0, 0.2, bars)),
+        adf_pvalue=rng.random(bars),
+        valid=rng.random(bars) < 0.9,
+    )
+    changes = {
+        "entry_z": rng.uniform(0.5, 1.2, 40),
+        "capital": rng.choice([2e4, 1e5, 1e6], 40),
+        "cooldown_days": rng.integers(0, 4, 40),
+        "max_vol_ratio": np.sort(rng.choice([1.0, 2.0, 9.0], 40)),
+        "max_holding_days": rng.integers(1, 9, 40),
+    }
     signals = signals_of(lambda name: getattr(wild, name))
-    tallies = tally_many(tape_of(run.adjusted.market), terms_of(pair), signals, rules_of(base, 40, changes))
+    tallies = tally_many(
+        tape_of(run.adjusted.market), terms_of(pair), signals, rules_of(base, 40, changes)
+    )
     for k, tally in enumerate(tallies):
         config = base.replace(**{name: values[k].item() for name, values in changes.items()})
         alone = trade(pair, run.adjusted.market, wild, judge(wild, config), config).tally
-        assert tally.tobytes() == alone.tobytes(), dict(zip(TALLY, zip(tally, alone, strict=True), strict=True))
+        assert tally.tobytes() == alone.tobytes(), dict(
+            zip(TALLY, zip(tally, alone, strict=True), strict=True)
+        )
 
 
 def test_thread_count_changes_no_bit():
     """One thread, three, and the machine's own count give the same table, rows in the same order."""
     pair = draw_pair(3, 300)
-    space = {"hedge_window": [20, 30, 40], "z_window": (10, 30, 2), "entry_z": (0.6, 2.0, 0.1), "exit_z": [0.0, 0.3]}
-    tables = [sweep(pair, draw_config(3, stop_z=4.0), space, executor=executor) for executor in (1, 3, None)]
+    space = {
+        "hedge_window": [20, 30, 40],
+        "z_window": (10, 30, 2),
+        "entry_z": (0.6, 2.0, 0.1),
+        "exit_z": [0.0, 0.3],
+    }
+    tables = [
+        sweep(pair, draw_config(3, stop_z=4.0), space, executor=executor)
+        for executor in (1, 3, None)
+    ]
     for other in tables[1:]:
         pd.testing.assert_frame_equal(tables[0], other, check_exact=True)
 
@@ -120,14 +175,22 @@ def test_several_pairs_are_several_sweeps():
     both = sweep(pairs, base, space)
     alone = pd.concat([sweep(pair, base, space) for pair in pairs], ignore_index=True)
     assert both.attrs["trials"] == 6
-    pd.testing.assert_frame_equal(both[["entry_z", *FIGURES]], alone[["entry_z", *FIGURES]], check_exact=True)
+    pd.testing.assert_frame_equal(
+        both[["entry_z", *FIGURES]], alone[["entry_z", *FIGURES]], check_exact=True
+    )
 
 
 def test_draws_are_seeded_and_their_rows_are_single_runs():
     """A Latin hypercube over ranges: the same seed the same table, another seed another one; every row a single run."""
     pair, base = draw_pair(8, 250), draw_config(8)
-    space = {"entry_z": (0.6, 2.0), "stop_z": (1.0, 4.0), "hedge_window": (20, 60), "kalman_gamma": (1e-6, 1e-1), **CHOICES,
-             **SWITCHES}
+    space = {
+        "entry_z": (0.6, 2.0),
+        "stop_z": (1.0, 4.0),
+        "hedge_window": (20, 60),
+        "kalman_gamma": (1e-6, 1e-1),
+        **CHOICES,
+        **SWITCHES,
+    }
     one, again, other = (sweep(pair, base, space, n=40, seed=seed) for seed in (4, 4, 5))
     pd.testing.assert_frame_equal(one, again, check_exact=True)
     assert not one["entry_z"].equals(other["entry_z"])
@@ -148,15 +211,25 @@ def test_cancelling_returns_what_is_done():
     assert part.attrs["trials"] == len(part) == seen[0][0]
     assert seen[-1] == (len(whole), len(whole))
     keys = ["entry_z", "exit_z"]
-    matched = part[[*keys, *FIGURES]].merge(whole[[*keys, *FIGURES]], on=keys, suffixes=("", "_whole"))
+    matched = part[[*keys, *FIGURES]].merge(
+        whole[[*keys, *FIGURES]], on=keys, suffixes=("", "_whole")
+    )
     assert len(matched) == len(part)
     assert all(matched[name].equals(matched[f"{name}_whole"].rename(name)) for name in FIGURES)
 
 
 def test_left_out_combinations_are_counted():
     """What StrategyConfig would refuse is left out and counted, and nothing else is."""
-    table = sweep(draw_pair(1, 120), StrategyConfig(), {"entry_z": [1.0, 2.0, 4.5], "stop_z": [1.0, 3.0, 5.0]})
-    assert table[["entry_z", "stop_z"]].to_numpy().tolist() == [[1.0, 3.0], [1.0, 5.0], [2.0, 3.0], [2.0, 5.0], [4.5, 5.0]]
+    table = sweep(
+        draw_pair(1, 120), StrategyConfig(), {"entry_z": [1.0, 2.0, 4.5], "stop_z": [1.0, 3.0, 5.0]}
+    )
+    assert table[["entry_z", "stop_z"]].to_numpy().tolist() == [
+        [1.0, 3.0],
+        [1.0, 5.0],
+        [2.0, 3.0],
+        [2.0, 5.0],
+        [4.5, 5.0],
+    ]
     assert table.attrs["left_out"] == 4
 
 

@@ -18,7 +18,15 @@ from hypothesis import given, settings
 
 from pairkit.audit.runs import trial_ledger as module
 from pairkit.audit.runs.manifest import checked_manifest, run_manifest
-from pairkit.audit.runs.trial_ledger import FILE, note_run, note_scan, note_sweep, reset, tried, tried_pairs
+from pairkit.audit.runs.trial_ledger import (
+    FILE,
+    note_run,
+    note_scan,
+    note_sweep,
+    reset,
+    tried,
+    tried_pairs,
+)
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError
@@ -30,7 +38,9 @@ from tests.pairs import SEEDS, build_pair, draw_config, draw_pair
 from tests.test_cli import PROJECT, cli  # noqa: F401  the fixture
 
 SPACE = {"entry_z": [0.8, 1.0, 1.2, 1.4], "max_holding_days": [5, 10]}
-BASE = draw_config(3, exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False)
+BASE = draw_config(
+    3, exit_z=0.2, stop_z=4.0, entry_z=1.0, adf_gate=False, vol_gate=False, beta_gate=False
+)
 
 
 def named(pair, snapshot_id: str = "a" * 64):
@@ -53,7 +63,9 @@ def test_a_sweep_is_counted_with_its_variance(pair, table, tmp_path):
     assert note_sweep(pair, table, folder=tmp_path) == ""
     count = tried(pair, folder=tmp_path)
     assert (count.n_configs, count.with_sharpe) == (len(table), int(table["sharpe"].notna().sum()))
-    assert count.sharpe_variance == pytest.approx(np.nanvar(table["sharpe"] / np.sqrt(252), ddof=1), rel=1e-12)
+    assert count.sharpe_variance == pytest.approx(
+        np.nanvar(table["sharpe"] / np.sqrt(252), ddof=1), rel=1e-12
+    )
     assert dict(count.made_by) == {"sweep": len(table)}
 
 
@@ -64,7 +76,9 @@ def test_a_run_and_a_row_of_a_sweep_are_one_trial(seed):
     rng = np.random.default_rng(seed)
     pair, drawn = draw_pair(seed, 120), [draw_config(seed + k) for k in range(2)]
     varied = rng.choice(list(SETTINGS), 3, replace=False)
-    space = {name: list(dict.fromkeys(getattr(config, name) for config in drawn)) for name in varied}
+    space = {
+        name: list(dict.fromkeys(getattr(config, name) for config in drawn)) for name in varied
+    }
     try:
         table = sweep(pair, drawn[0], space, executor=1)
     except ConfigError:  # every combination contradicts itself
@@ -91,13 +105,19 @@ def test_other_rows_and_other_pairs_are_counted_apart(pair, tmp_path):
     """A config on cut rows is another trial of the pair; on another snapshot, it is one of another pair."""
     for one in (pair, pair[:200], pair[:180], named(pair, "b" * 64)):
         note_run(run_backtest(one, BASE), "run", folder=tmp_path)
-    assert [tried(one, folder=tmp_path).n_configs for one in (pair, pair[:100], named(pair, "b" * 64))] == [3, 3, 1]
+    assert [
+        tried(one, folder=tmp_path).n_configs for one in (pair, pair[:100], named(pair, "b" * 64))
+    ] == [3, 3, 1]
     assert [one.n_configs for one in tried_pairs(folder=tmp_path)] == [3, 1]
 
 
 def test_a_trial_without_a_sharpe_ratio_counts(pair, tmp_path):
     """It never traded: counted, and not part of the variance."""
-    note_run(run_backtest(pair, BASE.replace(max_leverage=0.1, capital=1e4, whole_lots=True)), "run", folder=tmp_path)
+    note_run(
+        run_backtest(pair, BASE.replace(max_leverage=0.1, capital=1e4, whole_lots=True)),
+        "run",
+        folder=tmp_path,
+    )
     count = tried(pair, folder=tmp_path)
     assert (count.n_configs, count.with_sharpe, count.sharpe_variance) == (1, 0, None)
     assert count.best_by_luck(500) == 0.0
@@ -107,7 +127,9 @@ def test_the_count_deflates_as_the_trials_themselves_do(pair, table, tmp_path):
     """From count and variance alone comes the `dsr` that `measure` makes of all the Sharpe ratios."""
     note_sweep(pair, table, folder=tmp_path)
     run = run_backtest(pair, config_of(table, 0))
-    by_all = measure(run.ledger.tally, run.config.capital, trial_sharpes=list(table["sharpe"] / np.sqrt(252)))["dsr"]
+    by_all = measure(
+        run.ledger.tally, run.config.capital, trial_sharpes=list(table["sharpe"] / np.sqrt(252))
+    )["dsr"]
     assert tried(pair, folder=tmp_path).deflated_sharpe(run) == pytest.approx(by_all, rel=1e-9)
 
 
@@ -128,7 +150,10 @@ def test_bars_of_no_snapshot_are_counted_in_memory(tmp_path):
     """By what they hold: an equal pair shares the count, another has its own, and no file is written."""
     one, again, other = build_pair(71, 120), build_pair(71, 120), build_pair(72, 120)
     note_run(run_backtest(one, BASE), "run", folder=tmp_path)
-    assert (tried(again, folder=tmp_path).n_configs, tried(other, folder=tmp_path).n_configs) == (1, 0)
+    assert (tried(again, folder=tmp_path).n_configs, tried(other, folder=tmp_path).n_configs) == (
+        1,
+        0,
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,8 +183,11 @@ def test_a_ledger_that_cannot_be_used_is_told_and_stops_nothing(pair, table, tmp
     """Writing answers with a sentence, the count is unknown and null in a manifest; only a reset is refused."""
     spoil(tmp_path)
     run = run_backtest(pair, BASE)
-    for said in (note_run(run, "run", folder=tmp_path), note_sweep(pair, table, folder=tmp_path),
-                 tried(pair, folder=tmp_path).warning):
+    for said in (
+        note_run(run, "run", folder=tmp_path),
+        note_sweep(pair, table, folder=tmp_path),
+        tried(pair, folder=tmp_path).warning,
+    ):
         assert str(tmp_path / FILE) in said
         assert "unknown" in said
     assert tried(pair, folder=tmp_path).n_configs is None
@@ -205,10 +233,18 @@ def count_some(me: int, folder: str) -> None:
 
 def test_processes_and_threads_may_count_at_once(tmp_path):
     """Another process and three threads of this one, half of their configs shared: none is lost, none counted twice."""
-    program = ("import sys; from tests.test_trials import count_some\n"
-               "print('ready', flush=True); sys.stdin.readline(); count_some(0, sys.argv[1])")
-    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=PROJECT, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    program = (
+        "import sys; from tests.test_trials import count_some\n"
+        "print('ready', flush=True); sys.stdin.readline(); count_some(0, sys.argv[1])"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert other.stdout.readline() == "ready\n"
     other.stdin.write("go\n")
     other.stdin.flush()
@@ -240,17 +276,37 @@ def test_the_commands_count_list_and_reset(cli, tmp_path, monkeypatch):  # noqa:
     snapshots = PROJECT / "snapshots"
     assert "No trial" in cli("trials", "list").out
     first = cli("run", "demo", "RB", "HC", "--dir", snapshots, "--json")
-    assert json.loads(first.out)["trials"] == {"n_configs": 1, "sharpe_variance": None, "resets": []}
-    assert cli("sweep", "demo", "RB", "HC", "--dir", snapshots, "--vary", "entry_z=1.5,2.0,2.5").code == 0
+    assert json.loads(first.out)["trials"] == {
+        "n_configs": 1,
+        "sharpe_variance": None,
+        "resets": [],
+    }
+    assert (
+        cli("sweep", "demo", "RB", "HC", "--dir", snapshots, "--vary", "entry_z=1.5,2.0,2.5").code
+        == 0
+    )
     listed = json.loads(cli("trials", "list", "--json").out)
-    assert [(one["snapshot"], one["y"], one["x"], one["n_configs"], one["made_by"]) for one in listed] == [
-        ("demo", "RB", "HC", 3, {"run": 1, "sweep": 2})]
+    assert [
+        (one["snapshot"], one["y"], one["x"], one["n_configs"], one["made_by"]) for one in listed
+    ] == [("demo", "RB", "HC", 3, {"run": 1, "sweep": 2})]
     assert "demo RB-HC: 3 configs tried (1 by run, 2 by sweep)" in cli("trials", "list").out
     assert "3 trials" in cli("trials", "reset", "demo", "RB", "HC", "--dir", snapshots).out
     assert "3 trials were forgotten" in cli("trials", "list").out
     after = json.loads(cli("run", "demo", "RB", "HC", "--dir", snapshots, "--json").out)["trials"]
     assert (after["n_configs"], [one["forgotten"] for one in after["resets"]]) == (1, [3])
-    audit = ("audit", "demo", "M", "RM", "--dir", snapshots, "--check", "walk_forward", "--set", "entry_z=2.2", "--json")
+    audit = (
+        "audit",
+        "demo",
+        "M",
+        "RM",
+        "--dir",
+        snapshots,
+        "--check",
+        "walk_forward",
+        "--set",
+        "entry_z=2.2",
+        "--json",
+    )
     assert json.loads(cli(*audit).out)["checks"][0]["check"] == "walk_forward"
     listed = {one["y"]: one["made_by"] for one in json.loads(cli("trials", "list", "--json").out)}
     assert listed == {"RB": {"run": 1}, "M": {"check": 1}}

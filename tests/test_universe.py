@@ -37,26 +37,37 @@ def test_a_users_list_takes_the_bundled_ones_place(here, monkeypatch, by):
     if by == "variable":
         (here / "universe.json").write_text("not this one")
         monkeypatch.setenv("PAIRKIT_UNIVERSE", str(here / "mine.json"))
-    (here / ("universe.json" if by == "working folder" else "mine.json")).write_text(json.dumps({"pairs": pairs}), "utf-8-sig")
+    (here / ("universe.json" if by == "working folder" else "mine.json")).write_text(
+        json.dumps({"pairs": pairs}), "utf-8-sig"
+    )
     assert [pair._asdict() for pair in universe()] == pairs
     assert universe_roots() == ("ZZ9", "HC", "RB")
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b"", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[]", "dictionary"),
-    (b'{"pairs": []}', "at least 1"),
-    (b" " * (MAX_BYTES + 1), "bytes"),
-    ({"pairs": [{"y": "RB"}]}, "pairs.0.x: Field required"),
-    ({"pairs": [{**PAIR, "y": "rb/../x"}]}, "pairs.0.y"),
-    ({"pairs": [{**PAIR, "reason": ""}]}, "pairs.0.reason"),
-    ({"pairs": [{**PAIR, "beta": 1}]}, "pairs.0.beta"),
-    ({"pairs": [PAIR], "pair": 1}, "pair: Extra inputs"),
-    ({"pairs": [{**PAIR, "x": "RB"}]}, "RB-RB has the same root twice"),
-    ({"pairs": [PAIR, {**PAIR, "y": "HC", "x": "RB"}]}, "HC-RB is listed twice"),
-], ids=lambda part: repr(part)[:30])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "dictionary"),
+        (b'{"pairs": []}', "at least 1"),
+        (b" " * (MAX_BYTES + 1), "bytes"),
+        ({"pairs": [{"y": "RB"}]}, "pairs.0.x: Field required"),
+        ({"pairs": [{**PAIR, "y": "rb/../x"}]}, "pairs.0.y"),
+        ({"pairs": [{**PAIR, "reason": ""}]}, "pairs.0.reason"),
+        ({"pairs": [{**PAIR, "beta": 1}]}, "pairs.0.beta"),
+        ({"pairs": [PAIR], "pair": 1}, "pair: Extra inputs"),
+        ({"pairs": [{**PAIR, "x": "RB"}]}, "RB-RB has the same root twice"),
+        ({"pairs": [PAIR, {**PAIR, "y": "HC", "x": "RB"}]}, "HC-RB is listed twice"),
+    ],
+    ids=lambda part: repr(part)[:30],
+)
 def test_a_list_that_is_none_is_refused_in_words(here, content, says):
     """The file, the place in it and what is accepted."""
-    (here / "universe.json").write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    (here / "universe.json").write_bytes(
+        content if isinstance(content, bytes) else json.dumps(content).encode()
+    )
     with pytest.raises(DataError, match=r"universe\.json") as caught:
         universe()
     assert says in str(caught.value)
@@ -71,7 +82,9 @@ def test_a_list_that_is_named_but_not_there_is_an_error(here, monkeypatch):
 
 # --- on the page -----------------------------------------------------------------------------------------------------
 def explore() -> AppTest:
-    return AppTest.from_file(str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=120).run()
+    return AppTest.from_file(
+        str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=120
+    ).run()
 
 
 def test_the_page_suggests_the_pairs_that_its_snapshot_holds(here):
@@ -79,7 +92,11 @@ def test_the_page_suggests_the_pairs_that_its_snapshot_holds(here):
     page = explore()
     suggested = {button.key for button in page.button if (button.key or "").startswith("pair_")}
     demo = ("AU", "CU", "HC", "M", "MA", "P", "RB", "RM", "TA", "Y")
-    assert suggested == {f"pair_{pair.y}_{pair.x}" for pair in universe() if pair.y in demo and pair.x in demo} != set()
+    assert (
+        suggested
+        == {f"pair_{pair.y}_{pair.x}" for pair in universe() if pair.y in demo and pair.x in demo}
+        != set()
+    )
     page.button(key="pair_M_RM").click().run()
     assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("M", "RM")
     assert not page.exception

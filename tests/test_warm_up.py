@@ -18,23 +18,42 @@ from pairkit.run import run_backtest
 from tests.pairs import build_pair
 from tests.test_cli import PROJECT
 
-SHORT = StrategyConfig(hedge_window=20, z_window=15, adf_window=40, adf_lags=0, vol_window=5, vol_baseline_window=20, entry_z=1.2,
-                       exit_z=0.3, adf_gate=False, beta_gate=False, vol_gate=False)
+SHORT = StrategyConfig(
+    hedge_window=20,
+    z_window=15,
+    adf_window=40,
+    adf_lags=0,
+    vol_window=5,
+    vol_baseline_window=20,
+    entry_z=1.2,
+    exit_z=0.3,
+    adf_gate=False,
+    beta_gate=False,
+    vol_gate=False,
+)
 
 
 def planted(**shifts):
     """A backtest some of whose indicators depend on where the data begin: by `shift` of the number of bars."""
+
     def run(pair, config):
         made = run_backtest(pair, config)
-        moved = {name: getattr(made.indicators, name) + shift(len(pair)) for name, shift in shifts.items()}
+        moved = {
+            name: getattr(made.indicators, name) + shift(len(pair))
+            for name, shift in shifts.items()
+        }
         return replace(made, indicators=made.indicators._replace(**moved))
+
     return run
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_windowed_columns_do_not_depend_on_the_start(seed):
     """On pairs with every ill, log and level, both tests: indicators within 1e-9, decisions exactly."""
-    config = SHORT.replace(price_transform=("log", "level")[seed % 2], adf_test=("engle_granger", "adf_spread")[seed // 2 % 2])
+    config = SHORT.replace(
+        price_transform=("log", "level")[seed % 2],
+        adf_test=("engle_granger", "adf_spread")[seed // 2 % 2],
+    )
     found = warm_up_sensitivity(build_pair(seed, 420), config)
     assert found.result().verdict == "passed", found.table[found.table["verdict"] == "failed"]
     assert found.result().figures["largest_relative"] < 1e-9
@@ -46,7 +65,12 @@ def test_windowed_columns_do_not_depend_on_the_start(seed):
 @pytest.mark.parametrize("name", ["beta", "spread", "z", "vol", "adf_pvalue"])
 def test_a_column_that_knows_the_start_is_found(name):
     """Shifted by a millionth for each bar of the data, the column fails by its name on every bar, with the size of the shift."""
-    found = warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT, steps=[1, 2], run=planted(**{name: lambda bars: 1e-6 * bars}))
+    found = warm_up_sensitivity(
+        build_pair(1, 400, ills=()),
+        SHORT,
+        steps=[1, 2],
+        run=planted(**{name: lambda bars: 1e-6 * bars}),
+    )
     failed = found.table[(found.table["verdict"] == "failed") & (found.table["column"] == name)]
     assert failed["step"].tolist() == [1, 2]
     assert (failed["differing"] > 0.9 * failed["rows"]).all()
@@ -58,6 +82,7 @@ def test_a_column_that_knows_the_start_is_found(name):
 
 def test_decisions_that_know_the_start_are_found():
     """With alike indicators, lots that grow with the length of the data are held against the run."""
+
     def run(pair, config):
         made = run_backtest(pair, config)
         return replace(made, ledger=made.ledger._replace(lots=made.ledger.lots * len(pair)))
@@ -84,7 +109,9 @@ SLOW = StrategyConfig(hedge_model="kalman", kalman_gamma=1e-6)
 def test_a_filter_forgets_where_the_data_began():
     """At its usual gamma the Kalman hedge comes together with the one of the whole data, within the check's bound."""
     pair = open_snapshot(PROJECT / "snapshots" / "demo").pair("RB", "HC")
-    table = warm_up_sensitivity(pair, StrategyConfig(hedge_model="kalman"), steps=[2]).table.set_index("column")
+    table = warm_up_sensitivity(
+        pair, StrategyConfig(hedge_model="kalman"), steps=[2]
+    ).table.set_index("column")
     assert table.loc["beta", "kind"] == "recursive"
     assert table.loc["beta", "verdict"] == "passed"
 
@@ -98,7 +125,7 @@ def test_a_filter_that_is_slow_to_forget_is_found():
     assert table.loc["beta", "kind"] == "recursive"
     assert table.loc["z", "verdict"] == "failed"
     assert (table.loc[table["kind"] == "decided", "verdict"] == "noted").all()
-    by_hand = run_backtest(pair[2 * found.settings["window"]:], SLOW).frame["beta"]
+    by_hand = run_backtest(pair[2 * found.settings["window"] :], SLOW).frame["beta"]
     ours = run_backtest(pair, SLOW).frame["beta"].loc[by_hand.index]
     rows = int(table.loc["beta", "rows"])
     assert table.loc["beta", "largest"] == np.nanmax(np.abs(ours - by_hand).iloc[-rows:])
@@ -123,7 +150,9 @@ def test_steps_that_cannot_be_are_refused(steps):
 def test_it_tells_its_progress_and_can_be_stopped():
     """Progress ends at all starts; a stop raises CancelledError."""
     told = []
-    warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT, steps=[1, 2], progress=lambda *at: told.append(at))
+    warm_up_sensitivity(
+        build_pair(1, 400, ills=()), SHORT, steps=[1, 2], progress=lambda *at: told.append(at)
+    )
     assert told == [(0, 2), (1, 2), (2, 2)]
     with pytest.raises(CancelledError):
         warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT, cancelled=lambda: True)
@@ -132,12 +161,18 @@ def test_it_tells_its_progress_and_can_be_stopped():
 def test_the_figures_drawn_are_those_found():
     """A point for each column of numbers, marked where it failed; a line a start; both are Plotly's in both themes."""
     pair = build_pair(1, 400, ills=())
-    for found in (warm_up_sensitivity(pair, SHORT, steps=[1, 2]),
-                  warm_up_sensitivity(pair, SHORT, steps=[1], run=planted(z=lambda bars: 1e-6 * bars))):
+    for found in (
+        warm_up_sensitivity(pair, SHORT, steps=[1, 2]),
+        warm_up_sensitivity(pair, SHORT, steps=[1], run=planted(z=lambda bars: 1e-6 * bars)),
+    ):
         numbers = found.table.dropna(subset=["relative"]).groupby("column")["relative"].max()
         for theme in ("light", "dark"):
             columns, beta = figures(found, theme)
-            drawn = {name: y for trace in columns["data"] for name, y in zip(trace["x"], trace["y"], strict=True)}
+            drawn = {
+                name: y
+                for trace in columns["data"]
+                for name, y in zip(trace["x"], trace["y"], strict=True)
+            }
             assert set(drawn) == set(numbers.index)
             assert drawn["z"] == numbers["z"]
             groups = {trace["name"]: set(trace["x"]) for trace in columns["data"]}

@@ -57,15 +57,23 @@ def by_year(parts: pd.DataFrame) -> pd.DataFrame:
 class _LegOfTrade:
     """One leg of one trade, walked from its entry to its exit or to the last bar."""
 
-    def __init__(self, run: BacktestRun, parts: dict[str, FloatArray], trade: int, leg: int) -> None:
+    def __init__(
+        self, run: BacktestRun, parts: dict[str, FloatArray], trade: int, leg: int
+    ) -> None:
         ledger = run.ledger
         self.parts, self.market, self.leg = parts, run.adjusted.market, leg
         self.table, self.config = terms_of(run.pair), run.config
         self.at_open = run.config.fill == "open"
         self.lots = float(ledger.trade_lots[trade, leg])
-        self.entered, self.exited = int(ledger.trade_bars[trade, 1]), int(ledger.trade_bars[trade, 3])
+        self.entered, self.exited = (
+            int(ledger.trade_bars[trade, 1]),
+            int(ledger.trade_bars[trade, 3]),
+        )
         self.last = self.exited if self.exited >= 0 else len(run.pair) - 1
-        self.entry_price, self.exit_price = float(ledger.entry_price[trade, leg]), float(ledger.exit_price[trade, leg])
+        self.entry_price, self.exit_price = (
+            float(ledger.entry_price[trade, leg]),
+            float(ledger.exit_price[trade, leg]),
+        )
         self.mark, self.held = self.entry_price, int(self.market.contract[self.entered, leg])
         self.rolled_on = -1
         self.terms = self._terms_on(self.entered)
@@ -107,7 +115,9 @@ class _LegOfTrade:
         if rolls and self.at_open and not np.isfinite(self.market.roll_open[t, self.leg]):
             self.mark, self.terms = self._known_close(t), self._terms_on(t)
         self._move_mark(t, self.exit_price)
-        self._charge(t, self.exit_price, "fee_close_today" if self.rolled_on == t else "fee_close", "")
+        self._charge(
+            t, self.exit_price, "fee_close_today" if self.rolled_on == t else "fee_close", ""
+        )
 
     def _terms_on(self, t: int) -> np.void:
         """The terms in force on row t."""
@@ -119,7 +129,9 @@ class _LegOfTrade:
         return float(before if np.isfinite(before) else self.market.close[t, self.leg])
 
     def _move_mark(self, t: int, price: float) -> None:
-        self.parts[("price_y", "price_x")[self.leg]][t] += self.lots * float(self.terms["multiplier"]) * (price - self.mark)
+        self.parts[("price_y", "price_x")[self.leg]][t] += (
+            self.lots * float(self.terms["multiplier"]) * (price - self.mark)
+        )
         self.mark = float(price)
 
     def _charge(self, t: int, price: float, fee: str, kind: str) -> None:

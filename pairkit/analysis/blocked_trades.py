@@ -27,8 +27,19 @@ from pairkit.trading.loop import BLOCKED, MARGIN, REASON_NAMES, SIZE
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
-COLUMNS = ("blocked_by", "side", "decided", "filled", "exit_filled", "outcome", "exit_reason", "bars_held", "gross", "costs",
-           "net")
+COLUMNS = (
+    "blocked_by",
+    "side",
+    "decided",
+    "filled",
+    "exit_filled",
+    "outcome",
+    "exit_reason",
+    "bars_held",
+    "gross",
+    "costs",
+    "net",
+)
 
 
 def blocked_trades(run: BacktestRun) -> pd.DataFrame:
@@ -46,8 +57,12 @@ def blocked_trades(run: BacktestRun) -> pd.DataFrame:
         rows.append(row)
         free_from = int(t) + bars
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    dates = {name: table[name].astype("datetime64[ns]") for name in ("decided", "filled", "exit_filled")}
-    numbers = {name: table[name].astype("float64") for name in ("bars_held", "gross", "costs", "net")}
+    dates = {
+        name: table[name].astype("datetime64[ns]") for name in ("decided", "filled", "exit_filled")
+    }
+    numbers = {
+        name: table[name].astype("float64") for name in ("bars_held", "gross", "costs", "net")
+    }
     return table.assign(**dates, **numbers)
 
 
@@ -58,8 +73,15 @@ def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for reason, bars in reasons.value_counts().items():
         net = made.loc[made["blocked_by"] == reason, "net"]
-        rows.append({"blocked_by": reason, "blocked_bars": int(bars), "trades": len(net), "won": int((net > 0).sum()),
-                     "net": float(net.sum())})
+        rows.append(
+            {
+                "blocked_by": reason,
+                "blocked_bars": int(bars),
+                "trades": len(net),
+                "won": int((net > 0).sum()),
+                "net": float(net.sum()),
+            }
+        )
     return pd.DataFrame(rows, columns=["blocked_by", "blocked_bars", "trades", "won", "net"])
 
 
@@ -70,9 +92,19 @@ def gates_off(run: BacktestRun) -> pd.DataFrame:
     if len(on) > 1:
         variants["without any gate"] = _without(run, on)
     ours = _net(run)
-    return pd.DataFrame([
-        {"variant": name, "net": _net(other), "difference": _net(other) - ours, "trades": other.metrics["trades"],
-         "sharpe": other.metrics["sharpe"], "max_drawdown": other.metrics["max_drawdown"]} for name, other in variants.items()])
+    return pd.DataFrame(
+        [
+            {
+                "variant": name,
+                "net": _net(other),
+                "difference": _net(other) - ours,
+                "trades": other.metrics["trades"],
+                "sharpe": other.metrics["sharpe"],
+                "max_drawdown": other.metrics["max_drawdown"],
+            }
+            for name, other in variants.items()
+        ]
+    )
 
 
 def _without(run: BacktestRun, gates: list[Gate]) -> BacktestRun:
@@ -86,27 +118,48 @@ def _net(run: BacktestRun) -> float:
 def _followed(run: BacktestRun, t: int) -> tuple[dict[str, Any], int]:
     """The trade that the blocked entry of row t would have been, and after how many bars the next one may be followed."""
     reason, dates = int(run.ledger.reason[t]), run.pair.trade_date
-    row: dict[str, Any] = {"blocked_by": REASON_NAMES[reason], "side": "short" if run.indicators.z[t] > 0.0 else "long",
-                           "decided": dates[t], "outcome": "no order", "exit_reason": ""}
+    row: dict[str, Any] = {
+        "blocked_by": REASON_NAMES[reason],
+        "side": "short" if run.indicators.z[t] > 0.0 else "long",
+        "decided": dates[t],
+        "outcome": "no order",
+        "exit_reason": "",
+    }
     if reason in (SIZE, MARGIN):
         return row, 1
     ledger = _with_open_gates(run, t)
-    if not len(ledger.trade_bars) or ledger.trade_bars[0, 0] != 0:  # the first trade is not this bar's
-        return {**row, "outcome": "not filled" if REASON_NAMES[ledger.reason[0]] == "entry" else "no order"}, 1
+    if (
+        not len(ledger.trade_bars) or ledger.trade_bars[0, 0] != 0
+    ):  # the first trade is not this bar's
+        return {
+            **row,
+            "outcome": "not filled" if REASON_NAMES[ledger.reason[0]] == "entry" else "no order",
+        }, 1
     _, filled, _, exited = (int(bar) for bar in ledger.trade_bars[0])
     closed = exited >= 0
     gross, costs = (float(amount) for amount in ledger.trade_money[0, :2])
     last = exited if closed else len(run.pair) - 1 - t
-    row |= {"filled": dates[t + filled], "exit_filled": dates[t + exited] if closed else pd.NaT,
-            "outcome": "closed" if closed else "open", "exit_reason": REASON_NAMES[ledger.trade_reason[0]] if closed else "",
-            "bars_held": last - filled, "gross": gross, "costs": costs, "net": gross - costs}
+    row |= {
+        "filled": dates[t + filled],
+        "exit_filled": dates[t + exited] if closed else pd.NaT,
+        "outcome": "closed" if closed else "open",
+        "exit_reason": REASON_NAMES[ledger.trade_reason[0]] if closed else "",
+        "bars_held": last - filled,
+        "gross": gross,
+        "costs": costs,
+        "net": gross - costs,
+    }
     return row, last if closed else len(run.pair)
 
 
 def _with_open_gates(run: BacktestRun, t: int) -> Ledger:
     """The engine from row t on, with a new book, all gates open on that bar and as they were afterwards."""
-    market = Market._make(values[t:].copy() for values in run.adjusted.market)  # copies: a kernel compiles anew for what
-    indicators = Indicators._make(values[t:].copy() for values in run.indicators)  # cannot be written
+    market = Market._make(
+        values[t:].copy() for values in run.adjusted.market
+    )  # copies: a kernel compiles anew for what
+    indicators = Indicators._make(
+        values[t:].copy() for values in run.indicators
+    )  # cannot be written
     gates = run.gates.since(t)
     gates.verdicts[:, 0] = np.where(gates.verdicts[:, 0] == OFF, OFF, OPEN)
     return trade(run.pair, market, indicators, gates, run.config)

@@ -51,10 +51,14 @@ def describe_run_runtime() -> dict[str, Any]:
 
     plain = describe_runtime()
     return {
-        **plain, "packages": {**plain["packages"], "llvmlite": _installed("llvmlite")},
-        "libc": " ".join(platform.libc_ver()).strip(), "processor": llvmlite.binding.get_host_cpu_name(),
+        **plain,
+        "packages": {**plain["packages"], "llvmlite": _installed("llvmlite")},
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "processor": llvmlite.binding.get_host_cpu_name(),
         "threads": {"numba": numba.get_num_threads(), "processors": os.cpu_count()},
-        "git_commit": _commit(), "git_dirty": _difference() is not None, "diff_sha256": _difference(),
+        "git_commit": _commit(),
+        "git_dirty": _difference() is not None,
+        "diff_sha256": _difference(),
         "code_sha256": code_hash(),
     }
 
@@ -62,7 +66,11 @@ def describe_run_runtime() -> dict[str, Any]:
 @cache
 def _commit() -> str | None:
     """The commit of the checkout that holds this file, whether or not the code differs from it."""
-    return None if _git("ls-files", "--error-unmatch", "runtime.py") is None else _git("rev-parse", "HEAD")
+    return (
+        None
+        if _git("ls-files", "--error-unmatch", "runtime.py") is None
+        else _git("rev-parse", "HEAD")
+    )
 
 
 @cache
@@ -70,10 +78,22 @@ def _difference() -> str | None:
     """sha256 of how pairkit's code differs from its commit, files that git does not know included; None where it does not."""
     if _commit() is None:
         return None
-    exact = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", "-U3",
-             "--src-prefix=a/", "--dst-prefix=b/")
+    exact = (
+        "--binary",
+        "--full-index",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--diff-algorithm=myers",
+        "-U3",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    )
     changed = _git("diff", *exact, "HEAD", "--", str(_CODE)) or ""
-    unknown = (_git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(_CODE)) or "").strip("\0")
+    unknown = (
+        _git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(_CODE))
+        or ""
+    ).strip("\0")
     if not changed and not unknown:
         return None
     digest = hashlib.sha256(changed.encode("utf-8", "surrogateescape"))
@@ -105,7 +125,9 @@ def _installed(package: str) -> str | None:
 @cache
 def _git_commit() -> str | None:
     """The commit of the checkout that holds this very file, `-dirty` where pairkit's code differs from it."""
-    if _git("ls-files", "--error-unmatch", "runtime.py") is None:  # installed, or inside somebody else's repository
+    if (
+        _git("ls-files", "--error-unmatch", "runtime.py") is None
+    ):  # installed, or inside somebody else's repository
         return None
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--", str(_HERE.parent))
@@ -115,7 +137,14 @@ def _git_commit() -> str | None:
 def _git(*arguments: str) -> str | None:
     try:
         command = ["git", "-C", str(_HERE), *arguments]
-        answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=10, check=True)
+        answer = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):  # no git, no repository, or not tracked
         return None
     return answer.stdout.strip()

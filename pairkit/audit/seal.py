@@ -39,7 +39,13 @@ STALE_TMP_SECONDS = 3600.0
 TMP_PREFIX = ".tmp-"
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._/-]+")
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
-_DOS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+_DOS_DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
@@ -54,12 +60,18 @@ def canonical_json(value: Any, *, what: str = "this value") -> bytes:
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
-        raise SnapshotError(f"{what} has no canonical JSON form: {error}. Use text, true, false, null, lists, tables "
-                            "with text keys, finite numbers, and integers below 2^53.") from error
+        raise SnapshotError(
+            f"{what} has no canonical JSON form: {error}. Use text, true, false, null, lists, tables "
+            "with text keys, finite numbers, and integers below 2^53."
+        ) from error
 
 
 def strict_json(
-    raw: bytes, *, what: str, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH,
+    raw: bytes,
+    *,
+    what: str,
+    max_bytes: int = MAX_JSON_BYTES,
+    max_depth: int = MAX_JSON_DEPTH,
     refuse: type[PairkitError] = SnapshotError,
 ) -> Any:
     """Parse JSON that can be read in one way only.
@@ -81,16 +93,20 @@ def strict_json(
         Of type `refuse`: not UTF-8, not JSON, too large, too deep, a key given twice, or a number that is not finite.
     """
     if len(raw) > max_bytes:
-        raise refuse(f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. It was not written by "
-                     "pairkit.")
+        raise refuse(
+            f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. It was not written by "
+            "pairkit."
+        )
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise refuse(f"{what} gives the key {twice!r} twice; each key is accepted once. It was edited after it was "
-                         "written.")
+            raise refuse(
+                f"{what} gives the key {twice!r} twice; each key is accepted once. It was edited after it was "
+                "written."
+            )
         return table
 
     def finite(text: str) -> float:
@@ -103,13 +119,24 @@ def strict_json(
         raise refuse(f"{what} holds the number {text}; only finite numbers are accepted.")
 
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_float=finite, parse_constant=not_a_number)
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=once,
+            parse_float=finite,
+            parse_constant=not_a_number,
+        )
     except RecursionError as error:
-        raise refuse(f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit.") from error
+        raise refuse(
+            f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit."
+        ) from error
     except ValueError as error:  # not UTF-8, not JSON, or an integer of thousands of digits
-        raise refuse(f"{what} is not JSON in UTF-8: {error}. Restore it from where it came.") from error
+        raise refuse(
+            f"{what} is not JSON in UTF-8: {error}. Restore it from where it came."
+        ) from error
     if _depth_exceeds(value, max_depth):
-        raise refuse(f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit.")
+        raise refuse(
+            f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit."
+        )
     return value
 
 
@@ -117,7 +144,11 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     """More than `limit` tables or lists lie within one another."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(limit):
-        children = [child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent)]
+        children = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
         level = [child for child in children if isinstance(child, dict | list)]
     return bool(level)
 
@@ -165,21 +196,34 @@ def _decoded(name: str, column: pa.ChunkedArray) -> tuple[str, list[bytes]]:
         return "float64", [np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()]
     if pa.types.is_date32(column.type):
         missing = column.is_null().to_numpy().astype("u1").tobytes()
-        return "date", [column.cast(pa.int32()).fill_null(0).to_numpy().astype("<i4").tobytes(), missing]
+        return "date", [
+            column.cast(pa.int32()).fill_null(0).to_numpy().astype("<i4").tobytes(),
+            missing,
+        ]
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        codes = column.cast(pa.string()).combine_chunks().dictionary_encode()  # in order of first appearance
+        codes = (
+            column.cast(pa.string()).combine_chunks().dictionary_encode()
+        )  # in order of first appearance
         labels = canonical_json(codes.dictionary.to_pylist())
         return "text", [labels, codes.indices.fill_null(-1).to_numpy().astype("<i4").tobytes()]
-    raise SnapshotError(f"column {name} is of type {column.type}; a snapshot's tables hold text, date32 and float64.")
+    raise SnapshotError(
+        f"column {name} is of type {column.type}; a snapshot's tables hold text, date32 and float64."
+    )
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
 def check_slug(name: str) -> str:
     """The name, if it is safe as a folder's name everywhere; else SnapshotError."""
-    if not _SLUG.fullmatch(name) or ".." in name or name.partition(".")[0].casefold() in _DOS_DEVICES:
-        raise SnapshotError(f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, digits, '.', '_' and '-', "
-                            "starting with a letter or digit, not ending in '.', and no device name such as CON. For "
-                            "example: rb-hc-2024.")
+    if (
+        not _SLUG.fullmatch(name)
+        or ".." in name
+        or name.partition(".")[0].casefold() in _DOS_DEVICES
+    ):
+        raise SnapshotError(
+            f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, digits, '.', '_' and '-', "
+            "starting with a letter or digit, not ending in '.', and no device name such as CON. For "
+            "example: rb-hc-2024."
+        )
     return name
 
 
@@ -187,9 +231,11 @@ def check_path(path: str, where: str) -> str:
     """The path, if it names one file below its folder in one way only, on every system; else SnapshotError naming `where`."""
     fault = _path_fault(path)
     if fault:
-        raise SnapshotError(f"{where}: the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
-                            "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
-                            "restore the snapshot.")
+        raise SnapshotError(
+            f"{where}: the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
+            "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
+            "restore the snapshot."
+        )
     return path
 
 
@@ -216,9 +262,11 @@ def check_no_twins(paths: Iterable[str], where: str) -> None:
     for path in paths:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
         if key in seen:
-            raise SnapshotError(f"{where} has both {seen[key]!r} and {path!r}, which differ in case or Unicode form "
-                                "only, or not at all. On some systems they are one file: one of them was added. "
-                                "Restore the snapshot.")
+            raise SnapshotError(
+                f"{where} has both {seen[key]!r} and {path!r}, which differ in case or Unicode form "
+                "only, or not at all. On some systems they are one file: one of them was added. "
+                "Restore the snapshot."
+            )
         seen[key] = path
 
 
@@ -249,8 +297,10 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
         sweep(target.parent)
         _write_and_rename(target, files)
     except OSError as error:
-        raise SnapshotError(f"{target} could not be written: {error}. Nothing was published; free space or choose a "
-                            "folder that can be written.") from error
+        raise SnapshotError(
+            f"{target} could not be written: {error}. Nothing was published; free space or choose a "
+            "folder that can be written."
+        ) from error
     _make_name_durable(target)
     return target
 
@@ -258,12 +308,16 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
 def refuse_if_taken(target: Path) -> None:
     """SnapshotError where something has this name already: what is published is never changed."""
     if os.path.lexists(target):
-        raise SnapshotError(f"{target} exists, and what is published is never changed. Choose another name, or remove it first.")
+        raise SnapshotError(
+            f"{target} exists, and what is published is never changed. Choose another name, or remove it first."
+        )
 
 
 def write_whole(target: Path, raw: bytes) -> Path:
     """The bytes in a file of this name, whole or not at all; RunError where they cannot be written."""
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")  # of this very call: threads write too
+    draft = target.with_name(
+        f".{target.name}.{uuid.uuid4().hex}.tmp"
+    )  # of this very call: threads write too
     try:
         with draft.open("wb") as file:
             file.write(raw)
@@ -272,8 +326,10 @@ def write_whole(target: Path, raw: bytes) -> Path:
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise RunError(f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
-                       "written to.") from error
+        raise RunError(
+            f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
+            "written to."
+        ) from error
     return target
 
 
@@ -293,8 +349,10 @@ def _make_name_durable(target: Path) -> None:
     try:
         _fsync_folder(target.parent)
     except OSError as error:
-        raise SnapshotError(f"{target} was published and is whole, but the disk could not confirm its name: {error}. It may "
-                            "be gone after a power cut: check the disk, then verify it.") from error
+        raise SnapshotError(
+            f"{target} was published and is whole, but the disk could not confirm its name: {error}. It may "
+            "be gone after a power cut: check the disk, then verify it."
+        ) from error
 
 
 def _write_durably(path: Path, raw: bytes) -> None:
@@ -318,7 +376,9 @@ def _fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sweep(parent: str | os.PathLike[str], *, older_than_seconds: float = STALE_TMP_SECONDS) -> list[Path]:
+def sweep(
+    parent: str | os.PathLike[str], *, older_than_seconds: float = STALE_TMP_SECONDS
+) -> list[Path]:
     """Remove what killed writers left in `parent`; the `.tmp-*` folders of writers still at work are younger."""
     swept = []
     for leftover in Path(parent).glob(f"{TMP_PREFIX}*"):

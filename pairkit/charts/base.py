@@ -76,23 +76,59 @@ class Canvas:
 
     def line(self, axis: int, name: str, values: Any, color: str, **more: Any) -> Trace:
         """One value per bar as a line on y axis `axis`; gaps stay gaps."""
-        style = {"width": more.pop("width", 1.3), "color": color, "shape": more.pop("shape", "linear")}
-        return {"type": "scatter", "mode": "lines", "name": name, "x": self.when, "y": values, "xaxis": "x",
-                "yaxis": axis_name(axis), "line": style, "hoverinfo": "skip", **more}
+        style = {
+            "width": more.pop("width", 1.3),
+            "color": color,
+            "shape": more.pop("shape", "linear"),
+        }
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": self.when,
+            "y": values,
+            "xaxis": "x",
+            "yaxis": axis_name(axis),
+            "line": style,
+            "hoverinfo": "skip",
+            **more,
+        }
 
     def marks(self, axis: int, name: str, x: Any, y: Any, marker: dict[str, Any]) -> Trace:
         """Symbols at some points on y axis `axis`."""
-        return {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "xaxis": "x",
-                "yaxis": axis_name(axis), "marker": marker, "hoverinfo": "skip"}
+        return {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": x,
+            "y": y,
+            "xaxis": "x",
+            "yaxis": axis_name(axis),
+            "marker": marker,
+            "hoverinfo": "skip",
+        }
 
-    def band(self, axis: int, name: str, on: BoolArray, low: float, high: float, color: str) -> Trace:
+    def band(
+        self, axis: int, name: str, on: BoolArray, low: float, high: float, color: str
+    ) -> Trace:
         """Boxes from `low` to `high` over every stretch of bars where `on` holds: one path, however many there are."""
         starts, stops = stretches(on)
         left, right = self.edges[starts], self.edges[stops]
         x = np.column_stack([left, left, right, right, left, np.full(len(left), np.nan)]).ravel()
         y = np.tile([low, high, high, low, low, np.nan], len(left)).astype(np.float32)
-        return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "xaxis": "x", "yaxis": axis_name(axis),
-                "fill": "toself", "fillcolor": color, "line": {"width": 0}, "hoverinfo": "skip"}
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": x,
+            "y": y,
+            "xaxis": "x",
+            "yaxis": axis_name(axis),
+            "fill": "toself",
+            "fillcolor": color,
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+        }
 
 
 def axis_name(axis: int) -> str:

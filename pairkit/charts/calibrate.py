@@ -24,16 +24,39 @@ def _size(found: Calibration, colors: Theme) -> Spec:
     nominal = _percent(found.curve["nominal"])
     low, high = ([share * factor for share in nominal] for factor in (1 - BAND, 1 + BAND))
     data = [
-        {"type": "scatter", "x": nominal + nominal[::-1], "y": high + low[::-1], "mode": "lines", "fill": "toself",
-         "name": "Promise, within a fifth", "line": {"width": 0}, "fillcolor": colors.hold, "hoverinfo": "skip"},
-        *({"type": "scatter", "x": nominal, "y": _percent(found.curve[name]), "mode": "lines+markers", "name": told,
-           "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
-           "marker": {"size": 5, "symbol": _MARKS[name][1]},
-           "hovertemplate": f"{told}: a nominal %{{x:.0f}} % is %{{y:.2f}} %<extra></extra>"}
-          for name, told in _NAMES.items())]
-    spec: Spec = {"data": data, "layout": layout(colors, "nominal p-value (%)", "bars of unrelated pairs (%)")}
+        {
+            "type": "scatter",
+            "x": nominal + nominal[::-1],
+            "y": high + low[::-1],
+            "mode": "lines",
+            "fill": "toself",
+            "name": "Promise, within a fifth",
+            "line": {"width": 0},
+            "fillcolor": colors.hold,
+            "hoverinfo": "skip",
+        },
+        *(
+            {
+                "type": "scatter",
+                "x": nominal,
+                "y": _percent(found.curve[name]),
+                "mode": "lines+markers",
+                "name": told,
+                "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
+                "marker": {"size": 5, "symbol": _MARKS[name][1]},
+                "hovertemplate": f"{told}: a nominal %{{x:.0f}} % is %{{y:.2f}} %<extra></extra>",
+            }
+            for name, told in _NAMES.items()
+        ),
+    ]
+    spec: Spec = {
+        "data": data,
+        "layout": layout(colors, "nominal p-value (%)", "bars of unrelated pairs (%)"),
+    }
     if found.config.adf_max_pvalue <= found.curve["nominal"].max():
-        line, words = upright(colors, 100.0 * found.config.adf_max_pvalue, "adf_max_pvalue", dash="dot")
+        line, words = upright(
+            colors, 100.0 * found.config.adf_max_pvalue, "adf_max_pvalue", dash="dot"
+        )
         spec["layout"] |= {"shapes": [line], "annotations": [words]}
     return spec
 
@@ -41,13 +64,25 @@ def _size(found: Calibration, colors: Theme) -> Spec:
 def _power(found: Calibration, colors: Theme) -> Spec:
     half_lives = [f"{value:g}" for value in found.power["half_life"]]
     data = [
-        {"type": "scatter", "x": half_lives, "y": _percent(found.power[name]), "mode": "lines+markers", "name": told,
-         "error_y": {"array": _percent(2 * found.power[f"{name}_error"]), "thickness": 1.2},
-         "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
-         "marker": {"size": 7, "symbol": _MARKS[name][1]},
-         "hovertemplate": f"{told}: open on %{{y:.1f}} % of days<extra></extra>"}
-        for name, told in _NAMES.items()]
-    spec: Spec = {"data": data, "layout": layout(colors, "half-life of the link (bars)", "days on which the gate is open (%)")}
+        {
+            "type": "scatter",
+            "x": half_lives,
+            "y": _percent(found.power[name]),
+            "mode": "lines+markers",
+            "name": told,
+            "error_y": {"array": _percent(2 * found.power[f"{name}_error"]), "thickness": 1.2},
+            "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
+            "marker": {"size": 7, "symbol": _MARKS[name][1]},
+            "hovertemplate": f"{told}: open on %{{y:.1f}} % of days<extra></extra>",
+        }
+        for name, told in _NAMES.items()
+    ]
+    spec: Spec = {
+        "data": data,
+        "layout": layout(
+            colors, "half-life of the link (bars)", "days on which the gate is open (%)"
+        ),
+    }
     spec["layout"]["xaxis"]["type"] = "category"
     spec["layout"]["yaxis"]["rangemode"] = "tozero"
     return spec

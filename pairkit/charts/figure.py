@@ -35,7 +35,9 @@ MARGIN_PX = {"l": 66, "r": 14, "t": 4, "b": 30}
 FONT = '"Source Sans", "Source Sans Pro", "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif'
 
 
-def plot_run(run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, title: str | None = None) -> Figure:
+def plot_run(
+    run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, title: str | None = None
+) -> Figure:
     """A run as a plotly Figure.
 
     Parameters
@@ -59,13 +61,23 @@ def plot_run(run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, t
     spec = figure_spec(run, "dark" if dark else "light", height=height)
     words = _default_title(run) if title is None else title
     if words:
-        spec["layout"]["title"] = {"text": words, "x": 0.005, "y": 0.995, "yanchor": "top", "font": {"size": 15}}
+        spec["layout"]["title"] = {
+            "text": words,
+            "x": 0.005,
+            "y": 0.995,
+            "yanchor": "top",
+            "font": {"size": 15},
+        }
         spec["layout"]["margin"]["t"] = 34
-    spec["layout"]["modebar"]["remove"] = ["sendChartToCloud"]  # shown by a notebook, it would upload the chart
+    spec["layout"]["modebar"]["remove"] = [
+        "sendChartToCloud"
+    ]  # shown by a notebook, it would upload the chart
     return Figure(spec)
 
 
-def figure_spec(run: BacktestRun, theme: ThemeName = "light", *, height: int = HEIGHT_PX) -> dict[str, Any]:
+def figure_spec(
+    run: BacktestRun, theme: ThemeName = "light", *, height: int = HEIGHT_PX
+) -> dict[str, Any]:
     """The chart as `{"data": [...], "layout": {...}}` with numpy arrays; x is milliseconds since 1970.
 
     Raises RunError for a run without bars or a height below 400.
@@ -75,7 +87,9 @@ def figure_spec(run: BacktestRun, theme: ThemeName = "light", *, height: int = H
     if height < 400:
         raise RunError(f"height = {height}: the panes need at least 400 pixels.")
     canvas = Canvas.of(run, THEMES[theme])
-    data = [trace for axis, pane in enumerate(PANES, start=1) for trace in pane.traces(canvas, axis)]
+    data = [
+        trace for axis, pane in enumerate(PANES, start=1) for trace in pane.traces(canvas, axis)
+    ]
     data.append(readout(canvas, len(PANES) + 1))
     return {"data": data, "layout": _layout(canvas, height)}
 
@@ -83,45 +97,88 @@ def figure_spec(run: BacktestRun, theme: ThemeName = "light", *, height: int = H
 def _layout(canvas: Canvas, height: int) -> dict[str, Any]:
     theme = canvas.theme
     layout: dict[str, Any] = {
-        "height": height, "margin": dict(MARGIN_PX), "showlegend": False, "dragmode": "zoom",
-        "hovermode": "x unified", "hoverdistance": -1,
-        "paper_bgcolor": theme.background, "plot_bgcolor": "rgba(0,0,0,0)",  # the unseen trace lies over all panes
+        "height": height,
+        "margin": dict(MARGIN_PX),
+        "showlegend": False,
+        "dragmode": "zoom",
+        "hovermode": "x unified",
+        "hoverdistance": -1,
+        "paper_bgcolor": theme.background,
+        "plot_bgcolor": "rgba(0,0,0,0)",  # the unseen trace lies over all panes
         "font": {"color": theme.text, "size": 12, "family": FONT},
-        "hoverlabel": {"bgcolor": theme.hover, "bordercolor": theme.zero, "align": "left",
-                       "font": {"size": 12, "color": theme.text}},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": theme.quiet_text, "activecolor": theme.text},
-        "xaxis": _x_axis(canvas), "annotations": [], "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, _axis_of("z"))],
+        "hoverlabel": {
+            "bgcolor": theme.hover,
+            "bordercolor": theme.zero,
+            "align": "left",
+            "font": {"size": 12, "color": theme.text},
+        },
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": theme.quiet_text,
+            "activecolor": theme.text,
+        },
+        "xaxis": _x_axis(canvas),
+        "annotations": [],
+        "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, _axis_of("z"))],
     }
     domains = _domains(height)
     for axis, (pane, domain) in enumerate(zip(PANES, domains, strict=True), start=1):
         layout[axis_name(axis).replace("y", "yaxis")] = {**_y_axis(canvas, pane), "domain": domain}
         layout["annotations"].append(_label(pane.title(canvas), domain[1], theme))
     layout[axis_name(len(PANES) + 1).replace("y", "yaxis")] = {
-        "anchor": "x", "domain": [0, 1], "range": [-1, 1], "fixedrange": True, "visible": False}
+        "anchor": "x",
+        "domain": [0, 1],
+        "range": [-1, 1],
+        "fixedrange": True,
+        "visible": False,
+    }
     layout["annotations"] += _explanations(canvas, domains)
     return layout
 
 
 def _x_axis(canvas: Canvas) -> dict[str, Any]:
     theme = canvas.theme
-    return {"type": "date", "anchor": axis_name(len(PANES)), "gridcolor": theme.grid, "zeroline": False,
-            "range": [canvas.edges[0], canvas.edges[-1]], "showspikes": True, "spikemode": "across", "spikesnap": "hovered data",
-            "spikethickness": 1, "spikedash": "dot", "spikecolor": theme.quiet_text, "tickfont": {"color": theme.quiet_text},
-            "hoverformat": "%a %d %b %Y"}
+    return {
+        "type": "date",
+        "anchor": axis_name(len(PANES)),
+        "gridcolor": theme.grid,
+        "zeroline": False,
+        "range": [canvas.edges[0], canvas.edges[-1]],
+        "showspikes": True,
+        "spikemode": "across",
+        "spikesnap": "hovered data",
+        "spikethickness": 1,
+        "spikedash": "dot",
+        "spikecolor": theme.quiet_text,
+        "tickfont": {"color": theme.quiet_text},
+        "hoverformat": "%a %d %b %Y",
+    }
 
 
 def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
     """A pane's y axis. It cannot be dragged: a drag always chooses a stretch of time, in every pane."""
     theme = canvas.theme
-    axis: dict[str, Any] = {"anchor": "x", "fixedrange": True, "gridcolor": theme.grid, "zerolinecolor": theme.zero, "nticks": 5,
-                            "zeroline": pane.name in ("position", "drawdown", "spread"), "zerolinewidth": 1,
-                            "tickfont": {"color": theme.quiet_text, "size": 11}}
+    axis: dict[str, Any] = {
+        "anchor": "x",
+        "fixedrange": True,
+        "gridcolor": theme.grid,
+        "zerolinecolor": theme.zero,
+        "nticks": 5,
+        "zeroline": pane.name in ("position", "drawdown", "spread"),
+        "zerolinewidth": 1,
+        "tickfont": {"color": theme.quiet_text, "size": 11},
+    }
     if pane.name == "z":
         reach = z_reach(canvas)
         axis |= {"range": [-reach, reach], "showgrid": False}
     elif pane.name == "gates":
         labels = [gate.label for gate in reversed(GATES)]
-        axis |= {"range": [-0.5, len(GATES) - 0.5], "tickvals": list(range(len(GATES))), "ticktext": labels, "showgrid": False}
+        axis |= {
+            "range": [-0.5, len(GATES) - 0.5],
+            "tickvals": list(range(len(GATES))),
+            "ticktext": labels,
+            "showgrid": False,
+        }
     elif pane.name == "drawdown":
         axis |= {"tickformat": ".2~%", "rangemode": "tozero", "nticks": 4}
     elif pane.name == "equity":
@@ -148,18 +205,42 @@ def _axis_of(name: str) -> int:
 
 
 def _label(text: str, top: float, theme: Theme) -> dict[str, Any]:
-    return {"text": text, "xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom",
-            "showarrow": False, "font": {"size": 12, "color": theme.text}, "align": "left",
-            "bgcolor": theme.background, "borderpad": 0}
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": top,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12, "color": theme.text},
+        "align": "left",
+        "bgcolor": theme.background,
+        "borderpad": 0,
+    }
 
 
 def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:
     """A band over all panes for every stretch of bars on Hold: a position kept while an indicator was not available."""
     theme = canvas.theme
     starts, stops = stretches(canvas.words["state"] == "HOLD")
-    return [{"type": "rect", "name": "hold", "xref": "x", "yref": "paper", "x0": canvas.edges[start], "x1": canvas.edges[stop],
-             "y0": 0, "y1": 1, "fillcolor": theme.hold, "line": {"width": 1, "color": theme.hold}, "layer": "below"}
-            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    return [
+        {
+            "type": "rect",
+            "name": "hold",
+            "xref": "x",
+            "yref": "paper",
+            "x0": canvas.edges[start],
+            "x1": canvas.edges[stop],
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": theme.hold,
+            "line": {"width": 1, "color": theme.hold},
+            "layer": "below",
+        }
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+    ]
 
 
 def _explanations(canvas: Canvas, domains: list[list[float]]) -> list[dict[str, Any]]:
@@ -168,15 +249,33 @@ def _explanations(canvas: Canvas, domains: list[list[float]]) -> list[dict[str, 
     notes = [("z", why)] if why else []
     if not why and canvas.run.trades.empty:
         blocked = int((canvas.blocked_by != "").sum())
-        wanted = f"{blocked:,} bars wanted an entry and were blocked" if blocked else "z never called for an entry"
+        wanted = (
+            f"{blocked:,} bars wanted an entry and were blocked"
+            if blocked
+            else "z never called for an entry"
+        )
         notes.append(("position", f"No trade: {wanted}."))
-    return [_note(text, float(np.mean(domains[_axis_of(pane) - 1])), canvas.theme) for pane, text in notes]
+    return [
+        _note(text, float(np.mean(domains[_axis_of(pane) - 1])), canvas.theme)
+        for pane, text in notes
+    ]
 
 
 def _note(text: str, height: float, theme: Theme) -> dict[str, Any]:
-    return {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": height, "xanchor": "center", "yanchor": "middle",
-            "showarrow": False, "font": {"size": 14, "color": theme.text}, "bgcolor": theme.hover, "bordercolor": theme.zero,
-            "borderpad": 6}
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": height,
+        "xanchor": "center",
+        "yanchor": "middle",
+        "showarrow": False,
+        "font": {"size": 14, "color": theme.text},
+        "bgcolor": theme.hover,
+        "bordercolor": theme.zero,
+        "borderpad": 6,
+    }
 
 
 def _default_title(run: BacktestRun) -> str:

@@ -12,7 +12,10 @@ from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.glitches.check import GlitchStress
 
 _VARIANTS = {"hold": ("Hold", "solid", "circle"), "flat": ("Forced flat", "dash", "square")}
-_DIFFERENCES = {"saved": ("After costs", "solid", "circle"), "extra_costs": ("Of it fees and slippage", "dash", "square")}
+_DIFFERENCES = {
+    "saved": ("After costs", "solid", "circle"),
+    "extra_costs": ("Of it fees and slippage", "dash", "square"),
+}
 _SHARE = "bars spoiled (%)"
 
 
@@ -23,25 +26,76 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
     """
     colors, currency = THEMES[theme], plain(found.currency)
     mixed = found.table[found.table["kind"] == found.table["kind"].iloc[0]]
-    spread = found.runs.groupby(["kind", "rate"], sort=False)[["net_hold", "net_flat"]].std().loc[mixed["kind"].iloc[0]]
+    spread = (
+        found.runs.groupby(["kind", "rate"], sort=False)[["net_hold", "net_flat"]]
+        .std()
+        .loc[mixed["kind"].iloc[0]]
+    )
     rates = [0.0, *(100.0 * mixed["rate"])]
-    result = [_line(rates, [found.unspoiled[f"net_{name}"], *mixed[f"net_{name}"]], [0.0, *spread[f"net_{name}"]], told,
-                    _color(name, colors), currency) for name, told in _VARIANTS.items()]
-    difference = [_line(rates, [found.unspoiled[name], *mixed[name]], [0.0, *(2.0 * mixed[f"{name}_error"])], told,
-                        _color(name, colors), currency) for name, told in _DIFFERENCES.items()]
-    left: Spec = {"data": result, "layout": layout(colors, _SHARE, f"result after costs ({currency})")}
-    right: Spec = {"data": difference, "layout": layout(colors, _SHARE, f"Hold is better by ({currency})")}
-    right["layout"]["shapes"] = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0,
-                                  "line": {"width": 1.5, "color": colors.zero}}]
+    result = [
+        _line(
+            rates,
+            [found.unspoiled[f"net_{name}"], *mixed[f"net_{name}"]],
+            [0.0, *spread[f"net_{name}"]],
+            told,
+            _color(name, colors),
+            currency,
+        )
+        for name, told in _VARIANTS.items()
+    ]
+    difference = [
+        _line(
+            rates,
+            [found.unspoiled[name], *mixed[name]],
+            [0.0, *(2.0 * mixed[f"{name}_error"])],
+            told,
+            _color(name, colors),
+            currency,
+        )
+        for name, told in _DIFFERENCES.items()
+    ]
+    left: Spec = {
+        "data": result,
+        "layout": layout(colors, _SHARE, f"result after costs ({currency})"),
+    }
+    right: Spec = {
+        "data": difference,
+        "layout": layout(colors, _SHARE, f"Hold is better by ({currency})"),
+    }
+    right["layout"]["shapes"] = [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": 0,
+            "y1": 0,
+            "line": {"width": 1.5, "color": colors.zero},
+        }
+    ]
     return left, right
 
 
-def _line(x: list[float], y: list[Any], error: list[Any], told: tuple[str, str, str], color: str, currency: str) -> Spec:
+def _line(
+    x: list[float],
+    y: list[Any],
+    error: list[Any],
+    told: tuple[str, str, str],
+    color: str,
+    currency: str,
+) -> Spec:
     name, dash, symbol = told
-    return {"type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": pd.Series(y, dtype=float).tolist(),
-            "error_y": {"array": pd.Series(error, dtype=float).tolist(), "thickness": 1.2},
-            "line": {"width": 2, "dash": dash, "color": color}, "marker": {"size": 7, "symbol": symbol, "color": color},
-            "hovertemplate": f"{name}: %{{y:,.0f}} {currency} at %{{x:g}} %<extra></extra>"}
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": x,
+        "y": pd.Series(y, dtype=float).tolist(),
+        "error_y": {"array": pd.Series(error, dtype=float).tolist(), "thickness": 1.2},
+        "line": {"width": 2, "dash": dash, "color": color},
+        "marker": {"size": 7, "symbol": symbol, "color": color},
+        "hovertemplate": f"{name}: %{{y:,.0f}} {currency} at %{{x:g}} %<extra></extra>",
+    }
 
 
 def _color(name: str, colors: Theme) -> str:

@@ -39,13 +39,27 @@ def why_blocked(bar: Mapping[str, Any], config: StrategyConfig) -> str:
 def _why(part: str, bar: Mapping[str, Any], config: StrategyConfig) -> str:
     gate = _GATES.get(part)
     if gate is None:
-        return {"size": "lots round to 0 on a leg, or volatility is unknown",
-                "margin": "margin of the wanted lots is above equity"}.get(part, part)
-    if gate.above_zero is not None and np.isfinite(bar[gate.above_zero]) and bar[gate.above_zero] <= 0:
+        return {
+            "size": "lots round to 0 on a leg, or volatility is unknown",
+            "margin": "margin of the wanted lots is above equity",
+        }.get(part, part)
+    if (
+        gate.above_zero is not None
+        and np.isfinite(bar[gate.above_zero])
+        and bar[gate.above_zero] <= 0
+    ):
         return f"{gate.label} {bar[gate.above_zero]:.3g} is not above 0"
-    what, value, limit = f"{gate.label} {gate.described(config)}", bar[gate.number], getattr(config, gate.limit)
+    what, value, limit = (
+        f"{gate.label} {gate.described(config)}",
+        bar[gate.number],
+        getattr(config, gate.limit),
+    )
     beyond = ">" if gate.direction == "at most" else "<"
-    return f"{what} {_short(value)} {beyond} {limit:g}" if np.isfinite(value) else f"{what} not known (limit {limit:g})"
+    return (
+        f"{what} {_short(value)} {beyond} {limit:g}"
+        if np.isfinite(value)
+        else f"{what} not known (limit {limit:g})"
+    )
 
 
 def _short(value: float) -> str:

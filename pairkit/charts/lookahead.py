@@ -9,9 +9,16 @@ from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.research.lookahead.comparison import CHECKS
 
-_WORDS = {"repeat": "same twice", "fresh": "in a fresh process",
-          "prefix": "later sessions cut", "contract": "a session moved", "control": "does it move?",
-          "data known": "contract known", "data prefix": "data cut", "data contract": "data moved"}
+_WORDS = {
+    "repeat": "same twice",
+    "fresh": "in a fresh process",
+    "prefix": "later sessions cut",
+    "contract": "a session moved",
+    "control": "does it move?",
+    "data known": "contract known",
+    "data prefix": "data cut",
+    "data contract": "data moved",
+}
 _SYMBOLS = {"passed": "circle", "noted": "circle-open", "failed": "x"}
 
 
@@ -21,25 +28,48 @@ def figure(found: LookaheadProof, theme: ThemeName = "light") -> Spec:
     checks = [check for check in CHECKS if (table["check"] == check).any()]
     data = [_verdict(table[table["verdict"] == verdict], verdict, colors) for verdict in _SYMBOLS]
     spec: Spec = {"data": data, "layout": layout(colors, "", "", height=150 + 34 * len(checks))}
-    order = table.sort_values("check", key=lambda names: names.map(CHECKS.index), kind="stable")["column"].drop_duplicates()
-    spec["layout"]["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(order), "tickangle": -60}
-    spec["layout"]["yaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": [_WORDS[c] for c in checks[::-1]]}
+    order = table.sort_values("check", key=lambda names: names.map(CHECKS.index), kind="stable")[
+        "column"
+    ].drop_duplicates()
+    spec["layout"]["xaxis"] |= {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": list(order),
+        "tickangle": -60,
+    }
+    spec["layout"]["yaxis"] |= {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": [_WORDS[c] for c in checks[::-1]],
+    }
     spec["layout"]["margin"] |= {"l": 130, "b": 130}
     return spec
 
 
 def _verdict(rows: pd.DataFrame, verdict: str, colors: Theme) -> Spec:
     color = {"passed": colors.long, "noted": colors.quiet_text, "failed": colors.drawdown}[verdict]
-    return {"type": "scatter", "mode": "markers", "name": verdict, "x": list(rows["column"]),
-            "y": [_WORDS[check] for check in rows["check"]], "hovertext": [_told(row) for row in rows.to_dict("records")],
-            "hovertemplate": "%{x}, %{y}: %{hovertext}<extra></extra>",
-            "marker": {"symbol": _SYMBOLS[verdict], "size": 13 if verdict == "failed" else 8, "color": color,
-                       "line": {"width": 2 if verdict == "noted" else 0, "color": color}}}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": verdict,
+        "x": list(rows["column"]),
+        "y": [_WORDS[check] for check in rows["check"]],
+        "hovertext": [_told(row) for row in rows.to_dict("records")],
+        "hovertemplate": "%{x}, %{y}: %{hovertext}<extra></extra>",
+        "marker": {
+            "symbol": _SYMBOLS[verdict],
+            "size": 13 if verdict == "failed" else 8,
+            "color": color,
+            "line": {"width": 2 if verdict == "noted" else 0, "color": color},
+        },
+    }
 
 
 def _told(row: dict[object, object]) -> str:
     date, ahead = row["date"], row["bars_ahead"]
     if row["verdict"] != "failed" or not isinstance(date, pd.Timestamp) or pd.isna(date):
         return str(row["verdict"])
-    far = f", {ahead:.0f} bars ahead or more" if isinstance(ahead, float) and ahead == ahead else ""  # NaN where it has none
+    far = (
+        f", {ahead:.0f} bars ahead or more" if isinstance(ahead, float) and ahead == ahead else ""
+    )  # NaN where it has none
     return f"first on {date:%Y-%m-%d}{far}: {row['whole']} became {row['other']}"

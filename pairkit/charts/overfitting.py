@@ -31,29 +31,67 @@ def _ranks(found: Overfitting, colors: Theme) -> Spec:
     counts = np.array([np.sum((logits > low) & (logits <= high)) for low, high in pairwise(edges)])
     counts[0] += np.sum(logits == edges[0])
     middles, bad = (edges[:-1] + edges[1:]) / 2.0, np.arange(_BINS) < _BINS // 2
-    data = [{"type": "bar", "name": name, "x": middles[of].tolist(), "y": (counts[of] / len(logits) * 100.0).tolist(),
-             "width": 2.0 * reach / _BINS * 0.92, "marker": {"color": color, "pattern": {"shape": shape}},
-             "hovertemplate": "%{y:.1f} % of splits<extra></extra>"}
-            for name, of, color, shape in (("no better than the median out of sample", bad, colors.drawdown, "/"),
-                                           ("better", ~bad, colors.long, ""))]
+    data = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": middles[of].tolist(),
+            "y": (counts[of] / len(logits) * 100.0).tolist(),
+            "width": 2.0 * reach / _BINS * 0.92,
+            "marker": {"color": color, "pattern": {"shape": shape}},
+            "hovertemplate": "%{y:.1f} % of splits<extra></extra>",
+        }
+        for name, of, color, shape in (
+            ("no better than the median out of sample", bad, colors.drawdown, "/"),
+            ("better", ~bad, colors.long, ""),
+        )
+    ]
     line, words = upright(colors, 0.0, f"PBO {found.figures['pbo']:.0%}", dash="dash")
     made = layout(colors, "logit of the rank out of sample of the best in sample", "splits (%)")
-    made["yaxis"]["range"] = [0.0, 1.15 * float(np.max(counts)) / len(logits) * 100.0]  # room for the words above the bars
+    made["yaxis"]["range"] = [
+        0.0,
+        1.15 * float(np.max(counts)) / len(logits) * 100.0,
+    ]  # room for the words above the bars
     return {"data": data, "layout": made | {"shapes": [line], "annotations": [words]}}
 
 
 def _degradation(found: Overfitting, colors: Theme) -> Spec:
     root = math.sqrt(BARS_A_YEAR)
-    shown = found.splits.iloc[::max(-(-len(found.splits) // _MOST_POINTS), 1)]
+    shown = found.splits.iloc[:: max(-(-len(found.splits) // _MOST_POINTS), 1)]
     x, y = (shown[name].to_numpy(np.float64) * root for name in ("in_sample", "out_of_sample"))
-    data = [{"type": "scatter", "mode": "markers", "name": "a split's best trial", "x": x.tolist(), "y": y.tolist(),
-             "marker": {"size": 5, "opacity": 0.5, "color": colors.leg_y},
-             "hovertemplate": "in sample %{x:.2f}, out of sample %{y:.2f}<extra></extra>"}]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "a split's best trial",
+            "x": x.tolist(),
+            "y": y.tolist(),
+            "marker": {"size": 5, "opacity": 0.5, "color": colors.leg_y},
+            "hovertemplate": "in sample %{x:.2f}, out of sample %{y:.2f}<extra></extra>",
+        }
+    ]
     ends = [float(np.min(x)), float(np.max(x))]
     if len(x) > 2 and ends[1] > ends[0]:
         slope, height = np.polyfit(x, y, 1)
-        data.append({"type": "scatter", "mode": "lines", "name": f"slope {slope:.2f}", "x": ends, "hoverinfo": "skip",
-                     "y": [float(slope * end + height) for end in ends], "line": {"width": 2.5, "color": colors.leg_x}})
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": f"slope {slope:.2f}",
+                "x": ends,
+                "hoverinfo": "skip",
+                "y": [float(slope * end + height) for end in ends],
+                "line": {"width": 2.5, "color": colors.leg_x},
+            }
+        )
     made = layout(colors, "Sharpe ratio in sample, a year", "Sharpe ratio out of sample, a year")
-    zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"width": 1.5, "color": colors.zero}}
+    zero = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "line": {"width": 1.5, "color": colors.zero},
+    }
     return {"data": data, "layout": made | {"shapes": [zero]}}

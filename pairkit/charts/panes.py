@@ -11,7 +11,14 @@ from pairkit._typing import FloatArray
 from pairkit.charts.base import Canvas, Trace
 from pairkit.charts.labels import plain
 from pairkit.charts.readout import roll_rows
-from pairkit.charts.signals import beta_title, beta_traces, gate_title, gate_traces, signal_title, signal_traces
+from pairkit.charts.signals import (
+    beta_title,
+    beta_traces,
+    gate_title,
+    gate_traces,
+    signal_title,
+    signal_traces,
+)
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,23 @@ def _price_title(canvas: Canvas) -> str:
     hold = "   " + swatch(theme.hold_edge, "Hold: data missing, position kept", "▮") if held else ""
     spliced = [finding.root for finding in pair.findings if finding.kind == "unadjusted_splice"]
     rolls = f"roll gaps inside {' and '.join(map(plain, spliced))}" if spliced else "roll-adjusted"
-    tick = "   " + swatch(theme.quiet_text, "roll", "|") if roll_rows(pair.y) or roll_rows(pair.x) else ""
-    return (f"<b>Prices</b>, {rolls}, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
-            f"{swatch(theme.leg_x, plain(pair.x_spec.label))}{tick}{hold}")
+    tick = (
+        "   " + swatch(theme.quiet_text, "roll", "|")
+        if roll_rows(pair.y) or roll_rows(pair.x)
+        else ""
+    )
+    return (
+        f"<b>Prices</b>, {rolls}, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
+        f"{swatch(theme.leg_x, plain(pair.x_spec.label))}{tick}{hold}"
+    )
 
 
 def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:
     pair, traces = canvas.run.pair, []
     for name, leg, color in (("y", pair.y, canvas.theme.leg_y), ("x", pair.x, canvas.theme.leg_x)):
-        level = _rebased(canvas.frame[name].to_numpy(dtype=np.float64), canvas.config.price_transform).astype(np.float32)
+        level = _rebased(
+            canvas.frame[name].to_numpy(dtype=np.float64), canvas.config.price_transform
+        ).astype(np.float32)
         traces.append(canvas.line(axis, f"price_{name}", level, color))
         rows = roll_rows(leg)
         marker = {"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": color}}
@@ -58,20 +73,26 @@ def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:
     if len(finite) == 0:
         return adjusted
     first = adjusted[finite[0]]
-    rebased: FloatArray = 100 * np.exp(adjusted - first) if transform == "log" else 100 * adjusted / first
+    rebased: FloatArray = (
+        100 * np.exp(adjusted - first) if transform == "log" else 100 * adjusted / first
+    )
     return rebased
 
 
 # --- position and money --------------------------------------------------------------------------------------------
 def _position_title(canvas: Canvas) -> str:
     pair, theme = canvas.run.pair, canvas.theme
-    return (f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
-            f"{swatch(theme.leg_x, plain(pair.x_spec.code))}")
+    return (
+        f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
+        f"{swatch(theme.leg_x, plain(pair.x_spec.code))}"
+    )
 
 
 def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:
     return [
-        canvas.line(axis, f"lots_{name}", canvas.column(f"lots_{name}"), color, shape="hv", width=1.4)
+        canvas.line(
+            axis, f"lots_{name}", canvas.column(f"lots_{name}"), color, shape="hv", width=1.4
+        )
         for name, color in (("y", canvas.theme.leg_y), ("x", canvas.theme.leg_x))
     ]
 
@@ -90,8 +111,17 @@ def _drawdown_title(_: Canvas) -> str:
 
 
 def _drawdown_traces(canvas: Canvas, axis: int) -> list[Trace]:
-    return [canvas.line(axis, "drawdown", -canvas.column("drawdown"), canvas.theme.drawdown,
-                        fill="tozeroy", fillcolor=canvas.theme.drawdown_fill, width=1.0)]
+    return [
+        canvas.line(
+            axis,
+            "drawdown",
+            -canvas.column("drawdown"),
+            canvas.theme.drawdown,
+            fill="tozeroy",
+            fillcolor=canvas.theme.drawdown_fill,
+            width=1.0,
+        )
+    ]
 
 
 def _spread_title(canvas: Canvas) -> str:

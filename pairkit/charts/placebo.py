@@ -27,10 +27,20 @@ def figure(found: Placebo, shown: str = "sharpe", theme: ThemeName = "light") ->
     if real > middles.mean():
         words |= {"xanchor": "right", "xshift": -6}
     spec: Spec = {
-        "data": [{"type": "bar", "x": middles.tolist(), "y": counts.tolist(), "width": width * 0.95,
-                  "name": "Pairs without a link", "marker": {"color": colors.leg_y}, "opacity": 0.8,
-                  "hovertemplate": "about %{x:.2f}: %{y} of " + f"{found.draws}<extra></extra>"}],
-        "layout": layout(colors, _TITLES[shown], "pairs without a link")}
+        "data": [
+            {
+                "type": "bar",
+                "x": middles.tolist(),
+                "y": counts.tolist(),
+                "width": width * 0.95,
+                "name": "Pairs without a link",
+                "marker": {"color": colors.leg_y},
+                "opacity": 0.8,
+                "hovertemplate": "about %{x:.2f}: %{y} of " + f"{found.draws}<extra></extra>",
+            }
+        ],
+        "layout": layout(colors, _TITLES[shown], "pairs without a link"),
+    }
     spec["layout"] |= {"shapes": [line], "annotations": [words]}
     return spec
 

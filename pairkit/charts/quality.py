@@ -20,7 +20,12 @@ from pairkit.columns import TRADE_DATE
 
 Trace = dict[str, Any]
 PRICE_PX, LANE_PX, YEAR_PX = 300, 24, 24
-NO_BAR, FAULTY, WHOLE, STRAY = "no bar", "bar with a finding", "whole bar", "bar on a day without trading"
+NO_BAR, FAULTY, WHOLE, STRAY = (
+    "no bar",
+    "bar with a finding",
+    "whole bar",
+    "bar on a day without trading",
+)
 STATUSES = (WHOLE, FAULTY, NO_BAR, STRAY)
 _LEAP_YEAR = 2000  # every day of any year has its place in it
 _MARGIN = {"l": 150, "r": 14, "t": 26, "b": 28}
@@ -44,7 +49,9 @@ class RootQuality:
     def days(self) -> pd.Series:
         """Status by day, one of STATUSES, over the sessions from the first bar to the last, and the days with a bar."""
         with_bar = pd.DatetimeIndex(self.leg.index[self.leg["close"].notna()])
-        inside = self.sessions[(self.sessions >= self.leg.index[0]) & (self.sessions <= self.leg.index[-1])]
+        inside = self.sessions[
+            (self.sessions >= self.leg.index[0]) & (self.sessions <= self.leg.index[-1])
+        ]
         every = inside.union(with_bar)
         faulty = pd.DatetimeIndex(self.faults[TRADE_DATE])
         stray = pd.DatetimeIndex(self.faults.loc[self.faults["kind"] == "ghost_bar", TRADE_DATE])
@@ -77,18 +84,32 @@ def price_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str, An
     colors, kinds = THEMES[theme], quality.kinds
     height = PRICE_PX + LANE_PX * max(len(kinds), 1) + _MARGIN["t"] + _MARGIN["b"]
     lanes_top = LANE_PX * max(len(kinds), 1) / (height - _MARGIN["t"] - _MARGIN["b"])
-    data = [_rolls(quality, colors), *(_lane(quality, kind, row, colors) for row, kind in enumerate(kinds)),
-            _faults_on_price(quality, colors), _few_bars(quality, colors), _price(quality, colors)]
+    data = [
+        _rolls(quality, colors),
+        *(_lane(quality, kind, row, colors) for row, kind in enumerate(kinds)),
+        _faults_on_price(quality, colors),
+        _few_bars(quality, colors),
+        _price(quality, colors),
+    ]
     gap = 12 / height
     layout = _layout(colors, height, f"{quality.root}-price") | {
         "xaxis": _time_axis(colors) | {"anchor": "y4", "range": _reach(quality.leg.index)},
         "yaxis": _value_axis(colors) | {"domain": [lanes_top + gap, 1]},
         "yaxis9": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
-        "yaxis4": _value_axis(colors) | {
-            "domain": [0, lanes_top], "range": [len(kinds) - 0.5, -0.5] if kinds else [0.5, -0.5], "showgrid": False,
-            "tickvals": list(range(len(kinds))), "ticktext": [_words(kind) for kind in kinds]}}
-    words = (f"Close of the contract held, <b>{len(quality.rolls)} rolls</b> ┊" if quality.contract.notna().any()
-             else "Close; the bars name no contracts, so rolls are not known")
+        "yaxis4": _value_axis(colors)
+        | {
+            "domain": [0, lanes_top],
+            "range": [len(kinds) - 0.5, -0.5] if kinds else [0.5, -0.5],
+            "showgrid": False,
+            "tickvals": list(range(len(kinds))),
+            "ticktext": [_words(kind) for kind in kinds],
+        },
+    }
+    words = (
+        f"Close of the contract held, <b>{len(quality.rolls)} rolls</b> ┊"
+        if quality.contract.notna().any()
+        else "Close; the bars name no contracts, so rolls are not known"
+    )
     layout["annotations"] = [_title(words, 1.0, colors)]
     if not kinds:
         layout["annotations"].append(_note("No finding on any day", lanes_top / 2, colors))
@@ -100,16 +121,41 @@ def calendar_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str,
     colors, days = THEMES[theme], quality.days
     years = sorted(set(pd.DatetimeIndex(days.index).year))
     height = YEAR_PX * len(years) + _MARGIN["t"] + _MARGIN["b"]
-    paint = dict(zip(STATUSES, (colors.gate_open, colors.hold_edge, colors.drawdown, colors.short), strict=True))
-    data = [*(_status_boxes(days, status, paint[status]) for status in STATUSES), _day_words(quality)]
-    legend = "   ".join(f'<span style="color:{paint[status]}">■</span> {status}: {int((days == status).sum()):,}'
-                        for status in STATUSES if (days == status).any())
+    paint = dict(
+        zip(
+            STATUSES,
+            (colors.gate_open, colors.hold_edge, colors.drawdown, colors.short),
+            strict=True,
+        )
+    )
+    data = [
+        *(_status_boxes(days, status, paint[status]) for status in STATUSES),
+        _day_words(quality),
+    ]
+    legend = "   ".join(
+        f'<span style="color:{paint[status]}">■</span> {status}: {int((days == status).sum()):,}'
+        for status in STATUSES
+        if (days == status).any()
+    )
     first, last = (float(milliseconds([f"{_LEAP_YEAR}-{day}"])[0]) for day in ("01-01", "12-31"))
     layout = _layout(colors, height, f"{quality.root}-calendar") | {
-        "xaxis": _time_axis(colors) | {"anchor": "y4", "range": [first - DAY_MS, last + DAY_MS], "tickformat": "%b",
-                                       "dtick": "M1", "showgrid": False},
-        "yaxis4": _value_axis(colors) | {"range": [years[-1] + 0.5, years[0] - 0.5], "tickvals": years, "nticks": None,
-                                         "ticktext": [str(year) for year in years], "showgrid": False}}
+        "xaxis": _time_axis(colors)
+        | {
+            "anchor": "y4",
+            "range": [first - DAY_MS, last + DAY_MS],
+            "tickformat": "%b",
+            "dtick": "M1",
+            "showgrid": False,
+        },
+        "yaxis4": _value_axis(colors)
+        | {
+            "range": [years[-1] + 0.5, years[0] - 0.5],
+            "tickvals": years,
+            "nticks": None,
+            "ticktext": [str(year) for year in years],
+            "showgrid": False,
+        },
+    }
     layout["annotations"] = [_title(legend, 1.0, colors)]
     return {"data": [trace for trace in data if len(trace["x"])], "layout": layout}
 
@@ -119,17 +165,42 @@ def _price(quality: RootQuality, colors: Theme) -> Trace:
     """The close by day; a session without a bar breaks the line."""
     days = quality.leg.index.union(quality.days.index)
     close = quality.leg["close"].reindex(days).to_numpy(np.float64)
-    words = [f"{day:%a %d %b %Y}<br>close {price:,.6g}{'' if pd.isna(name) else f' · {name}'}"
-             for day, price, name in zip(days, close, quality.contract.reindex(days), strict=True)]
-    return {"type": "scatter", "mode": "lines", "name": "close", "x": milliseconds(days), "y": close,
-            "xaxis": "x", "yaxis": "y", "line": {"width": 1.3, "color": colors.leg_y}, "hoverinfo": "text", "hovertext": words}
+    words = [
+        f"{day:%a %d %b %Y}<br>close {price:,.6g}{'' if pd.isna(name) else f' · {name}'}"
+        for day, price, name in zip(days, close, quality.contract.reindex(days), strict=True)
+    ]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "close",
+        "x": milliseconds(days),
+        "y": close,
+        "xaxis": "x",
+        "yaxis": "y",
+        "line": {"width": 1.3, "color": colors.leg_y},
+        "hoverinfo": "text",
+        "hovertext": words,
+    }
 
 
 def _few_bars(quality: RootQuality, colors: Theme) -> Trace:
     """A dot on each bar where there are so few that a line alone would hardly be seen; nothing where there are more."""
-    close = quality.leg["close"].dropna() if len(quality.leg) <= _FEW_BARS else quality.leg["close"].iloc[:0]
-    return {"type": "scatter", "mode": "markers", "name": "bars", "x": milliseconds(close.index), "y": close.to_numpy(np.float64),
-            "xaxis": "x", "yaxis": "y", "hoverinfo": "skip", "marker": {"size": 5, "color": colors.leg_y}}
+    close = (
+        quality.leg["close"].dropna()
+        if len(quality.leg) <= _FEW_BARS
+        else quality.leg["close"].iloc[:0]
+    )
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "bars",
+        "x": milliseconds(close.index),
+        "y": close.to_numpy(np.float64),
+        "xaxis": "x",
+        "yaxis": "y",
+        "hoverinfo": "skip",
+        "marker": {"size": 5, "color": colors.leg_y},
+    }
 
 
 def _rolls(quality: RootQuality, colors: Theme) -> Trace:
@@ -137,16 +208,33 @@ def _rolls(quality: RootQuality, colors: Theme) -> Trace:
     when = milliseconds(quality.rolls)
     x = np.column_stack([when, when, np.full(len(when), np.nan)]).ravel()
     y = np.tile([0.0, 1.0, np.nan], len(when))
-    return {"type": "scatter", "mode": "lines", "name": "rolls", "x": x, "y": y, "xaxis": "x", "yaxis": "y9", "hoverinfo": "skip",
-            "line": {"width": 1, "color": colors.zero, "dash": "dot"}}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "rolls",
+        "x": x,
+        "y": y,
+        "xaxis": "x",
+        "yaxis": "y9",
+        "hoverinfo": "skip",
+        "line": {"width": 1, "color": colors.zero, "dash": "dot"},
+    }
 
 
 def _lane(quality: RootQuality, kind: str, row: int, colors: Theme) -> Trace:
     """A mark for each day with this kind of fault."""
     days = pd.DatetimeIndex(quality.faults.loc[quality.faults["kind"] == kind, TRADE_DATE])
     color = colors.drawdown if kind in _ABSENT else colors.hold_edge
-    return _marks(milliseconds(days), np.full(len(days), float(row)), "y4", kind, color, "line-ns-open", 13,
-                  [f"{day:%a %d %b %Y}<br>{_words(kind)}" for day in days])
+    return _marks(
+        milliseconds(days),
+        np.full(len(days), float(row)),
+        "y4",
+        kind,
+        color,
+        "line-ns-open",
+        13,
+        [f"{day:%a %d %b %Y}<br>{_words(kind)}" for day in days],
+    )
 
 
 def _faults_on_price(quality: RootQuality, colors: Theme) -> Trace:
@@ -155,14 +243,39 @@ def _faults_on_price(quality: RootQuality, colors: Theme) -> Trace:
     days = days[days.isin(quality.leg.index)]
     kinds = quality.faults.groupby(TRADE_DATE)["kind"].agg(lambda of: ", ".join(map(_words, of)))
     words = [f"{day:%a %d %b %Y}<br>{kinds[day]}" for day in days]
-    return _marks(milliseconds(days), quality.leg["close"].reindex(days).to_numpy(np.float64), "y", "faults", colors.hold_edge,
-                  "circle-open", 9, words)
+    return _marks(
+        milliseconds(days),
+        quality.leg["close"].reindex(days).to_numpy(np.float64),
+        "y",
+        "faults",
+        colors.hold_edge,
+        "circle-open",
+        9,
+        words,
+    )
 
 
-def _marks(x: Any, y: Any, axis: str, name: str, color: str, symbol: str, size: int, words: list[str]) -> Trace:
-    marker = {"symbol": symbol, "size": size, "color": color, "line": {"width": 1.6, "color": color}}
-    return {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "xaxis": "x", "yaxis": axis, "hoverinfo": "text",
-            "hovertext": words, "marker": marker}
+def _marks(
+    x: Any, y: Any, axis: str, name: str, color: str, symbol: str, size: int, words: list[str]
+) -> Trace:
+    marker = {
+        "symbol": symbol,
+        "size": size,
+        "color": color,
+        "line": {"width": 1.6, "color": color},
+    }
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": x,
+        "y": y,
+        "xaxis": "x",
+        "yaxis": axis,
+        "hoverinfo": "text",
+        "hovertext": words,
+        "marker": marker,
+    }
 
 
 def _in_leap_year(days: pd.DatetimeIndex) -> Any:
@@ -178,20 +291,48 @@ def _status_boxes(days: pd.Series, status: str, color: str) -> Trace:
     joined[1:] = (np.diff(x) == DAY_MS) & (np.diff(index.year) == 0)
     starts = np.flatnonzero(~joined)
     stops = np.append(starts[1:], len(index)) - 1 if len(starts) else starts
-    left, right, year = x[starts] - DAY_MS / 2, x[stops] + DAY_MS / 2, np.asarray(index.year, dtype=np.float64)[starts]
+    left, right, year = (
+        x[starts] - DAY_MS / 2,
+        x[stops] + DAY_MS / 2,
+        np.asarray(index.year, dtype=np.float64)[starts],
+    )
     low, high, nothing = year - 0.4, year + 0.4, np.full(len(starts), np.nan)
-    return {"type": "scatter", "mode": "lines", "name": status, "xaxis": "x", "yaxis": "y4", "hoverinfo": "skip",
-            "x": np.column_stack([left, left, right, right, left, nothing]).ravel(),
-            "y": np.column_stack([low, high, high, low, low, nothing]).ravel(),
-            "fill": "toself", "fillcolor": color, "line": {"width": 0}}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": status,
+        "xaxis": "x",
+        "yaxis": "y4",
+        "hoverinfo": "skip",
+        "x": np.column_stack([left, left, right, right, left, nothing]).ravel(),
+        "y": np.column_stack([low, high, high, low, low, nothing]).ravel(),
+        "fill": "toself",
+        "fillcolor": color,
+        "line": {"width": 0},
+    }
 
 
 def _day_words(quality: RootQuality) -> Trace:
     """An unseen mark for each day, for the hover."""
     days = pd.DatetimeIndex(quality.days.index)
-    kinds = quality.faults.groupby(TRADE_DATE)["kind"].agg(lambda of: ", ".join(map(_words, of))).to_dict()
-    words = [f"{day:%a %d %b %Y}<br>{kinds.get(day, status)}" for day, status in quality.days.items()]
-    return _marks(_in_leap_year(days), np.asarray(days.year, dtype=np.float64), "y4", "days", "rgba(0,0,0,0)", "square", 6, words)
+    kinds = (
+        quality.faults.groupby(TRADE_DATE)["kind"]
+        .agg(lambda of: ", ".join(map(_words, of)))
+        .to_dict()
+    )
+    words = [
+        f"{day:%a %d %b %Y}<br>{kinds.get(day, status)}" for day, status in quality.days.items()
+    ]
+    return _marks(
+        _in_leap_year(days),
+        np.asarray(days.year, dtype=np.float64),
+        "y4",
+        "days",
+        "rgba(0,0,0,0)",
+        "square",
+        6,
+        words,
+    )
 
 
 # --- layout ----------------------------------------------------------------------------------------------------------
@@ -205,28 +346,75 @@ def _reach(index: pd.Index) -> list[float]:
 
 
 def _layout(colors: Theme, height: int, revision: str) -> dict[str, Any]:
-    return {"height": height, "margin": dict(_MARGIN), "showlegend": False, "dragmode": "zoom", "hovermode": "closest",
-            "paper_bgcolor": colors.background, "plot_bgcolor": "rgba(0,0,0,0)", "uirevision": revision, "shapes": [],
-            "font": {"color": colors.text, "size": 12, "family": FONT},
-            "hoverlabel": {"bgcolor": colors.hover, "bordercolor": colors.zero, "align": "left",
-                           "font": {"size": 12, "color": colors.text}},
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colors.quiet_text, "activecolor": colors.text}}
+    return {
+        "height": height,
+        "margin": dict(_MARGIN),
+        "showlegend": False,
+        "dragmode": "zoom",
+        "hovermode": "closest",
+        "paper_bgcolor": colors.background,
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "uirevision": revision,
+        "shapes": [],
+        "font": {"color": colors.text, "size": 12, "family": FONT},
+        "hoverlabel": {
+            "bgcolor": colors.hover,
+            "bordercolor": colors.zero,
+            "align": "left",
+            "font": {"size": 12, "color": colors.text},
+        },
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": colors.quiet_text,
+            "activecolor": colors.text,
+        },
+    }
 
 
 def _time_axis(colors: Theme) -> dict[str, Any]:
-    return {"type": "date", "gridcolor": colors.grid, "zeroline": False, "tickfont": {"color": colors.quiet_text}}
+    return {
+        "type": "date",
+        "gridcolor": colors.grid,
+        "zeroline": False,
+        "tickfont": {"color": colors.quiet_text},
+    }
 
 
 def _value_axis(colors: Theme) -> dict[str, Any]:
-    return {"anchor": "x", "fixedrange": True, "gridcolor": colors.grid, "zeroline": False, "nticks": 5,
-            "tickfont": {"color": colors.quiet_text, "size": 11}}
+    return {
+        "anchor": "x",
+        "fixedrange": True,
+        "gridcolor": colors.grid,
+        "zeroline": False,
+        "nticks": 5,
+        "tickfont": {"color": colors.quiet_text, "size": 11},
+    }
 
 
 def _title(text: str, top: float, colors: Theme) -> dict[str, Any]:
-    return {"text": text, "xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom",
-            "showarrow": False, "font": {"size": 12, "color": colors.text}, "align": "left"}
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": top,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12, "color": colors.text},
+        "align": "left",
+    }
 
 
 def _note(text: str, height: float, colors: Theme) -> dict[str, Any]:
-    return {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": height, "xanchor": "center", "yanchor": "middle",
-            "showarrow": False, "font": {"size": 12, "color": colors.quiet_text}}
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": height,
+        "xanchor": "center",
+        "yanchor": "middle",
+        "showarrow": False,
+        "font": {"size": 12, "color": colors.quiet_text},
+    }

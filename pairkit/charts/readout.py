@@ -19,39 +19,78 @@ from pairkit.pair import NO_CONTRACT, Leg
 BOX_HEIGHT = -0.62  # where the box stands between the bottom (-1) and the top (1) of all panes: below z and the gates
 _SIGNS = {"at most": "≤", "at least": "≥"}
 _NUMBERS = tuple(gate.number for gate in GATES)
-_COLUMNS = ("beta_lag", "alpha_lag", "spread", "z", *_NUMBERS, "lots_y", "lots_x", "equity", "drawdown")
+_COLUMNS = (
+    "beta_lag",
+    "alpha_lag",
+    "spread",
+    "z",
+    *_NUMBERS,
+    "lots_y",
+    "lots_x",
+    "equity",
+    "drawdown",
+)
 _JUDGED = (*_NUMBERS, *(gate.above_zero for gate in GATES if gate.above_zero))
 
 
 def readout(canvas: Canvas, axis: int) -> Trace:
     """The unseen trace that carries the hover box, on a y axis of its own that spans all panes."""
     pair = canvas.run.pair
-    numbers = np.column_stack([pair.y.close.astype(np.float32), pair.x.close.astype(np.float32),
-                               *(canvas.column(name) for name in _COLUMNS)])
-    return {"type": "scatter", "mode": "none", "name": "readout", "x": canvas.when,
-            "y": np.full(len(canvas), BOX_HEIGHT, np.float32), "xaxis": "x", "yaxis": axis_name(axis),
-            "text": decisions(canvas), "hovertext": _verdicts(canvas), "customdata": numbers,
-            "hovertemplate": _template(canvas) + "<extra></extra>"}
+    numbers = np.column_stack(
+        [
+            pair.y.close.astype(np.float32),
+            pair.x.close.astype(np.float32),
+            *(canvas.column(name) for name in _COLUMNS),
+        ]
+    )
+    return {
+        "type": "scatter",
+        "mode": "none",
+        "name": "readout",
+        "x": canvas.when,
+        "y": np.full(len(canvas), BOX_HEIGHT, np.float32),
+        "xaxis": "x",
+        "yaxis": axis_name(axis),
+        "text": decisions(canvas),
+        "hovertext": _verdicts(canvas),
+        "customdata": numbers,
+        "hovertemplate": _template(canvas) + "<extra></extra>",
+    }
 
 
 def _template(canvas: Canvas) -> str:
     theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
-    place = {name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))}
-    limits = "  ".join(f"{gate.label} {gate.described(config)} {place[gate.number]}:.3~f}} "
-                       f"({_SIGNS[gate.direction]} {getattr(config, gate.limit):g})"
-                       for gate in GATES if getattr(config, gate.switch) or GATE_NUMBERS[gate.number].whenever)
+    place = {
+        name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))
+    }
+    limits = "  ".join(
+        f"{gate.label} {gate.described(config)} {place[gate.number]}:.3~f}} "
+        f"({_SIGNS[gate.direction]} {getattr(config, gate.limit):g})"
+        for gate in GATES
+        if getattr(config, gate.switch) or GATE_NUMBERS[gate.number].whenever
+    )
     legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
-    return "<br>".join([
-        "<b>%{text}</b>",
-        "   ".join(f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}'
-                   for color, spec, close in legs),
-        "   ".join([f"β {place['beta_lag']}:.4f}}", f"α {place['alpha_lag']}:.4~g}}", f"spread {place['spread']}:.4~g}}",
-                    f"<b>z {place['z']}:.2f}}</b>"]),
-        "Gates: %{hovertext}",
-        limits,
-        f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
-        f"Equity {place['equity']}:,.0f}} {plain(pair.currency)}   drawdown {place['drawdown']}:.2%}}",
-    ])
+    return "<br>".join(
+        [
+            "<b>%{text}</b>",
+            "   ".join(
+                f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}'
+                for color, spec, close in legs
+            ),
+            "   ".join(
+                [
+                    f"β {place['beta_lag']}:.4f}}",
+                    f"α {place['alpha_lag']}:.4~g}}",
+                    f"spread {place['spread']}:.4~g}}",
+                    f"<b>z {place['z']}:.2f}}</b>",
+                ]
+            ),
+            "Gates: %{hovertext}",
+            limits,
+            f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
+            f"Equity {place['equity']}:,.0f}} {plain(pair.currency)}   drawdown {place['drawdown']}:.2%}}",
+        ]
+    )
 
 
 def decisions(canvas: Canvas) -> list[str]:
@@ -61,7 +100,10 @@ def decisions(canvas: Canvas) -> list[str]:
     words = [known.get(pair) or known.setdefault(pair, decision(*pair)) for pair in pairs]
     judged = {name: canvas.frame[name].to_numpy() for name in _JUDGED}
     for row in np.flatnonzero(canvas.blocked_by != "").tolist():
-        bar = {"reason": canvas.words["reason"][row], **{name: values[row] for name, values in judged.items()}}
+        bar = {
+            "reason": canvas.words["reason"][row],
+            **{name: values[row] for name, values in judged.items()},
+        }
         words[row] = "BLOCKED: " + why_blocked(bar, canvas.config)
     for row, outcome in _outcomes(canvas).items():
         words[row] += outcome
@@ -73,12 +115,18 @@ def decisions(canvas: Canvas) -> list[str]:
 def _outcomes(canvas: Canvas) -> dict[int, str]:
     """By row: what came of a decision to enter or to leave."""
     trades, index = canvas.run.trades, canvas.frame.index
-    entered, left = (index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided"))
+    entered, left = (
+        index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided")
+    )
     columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
     said: dict[int, str] = {}
     currency = plain(canvas.run.pair.currency)
-    for entry, leave, side, net, bars, reason in zip(entered.tolist(), left.tolist(), *columns, strict=True):
-        said[entry] = f" {side} → net {net:+,.0f} {currency}" + (" so far" if reason == "open" else "")
+    for entry, leave, side, net, bars, reason in zip(
+        entered.tolist(), left.tolist(), *columns, strict=True
+    ):
+        said[entry] = f" {side} → net {net:+,.0f} {currency}" + (
+            " so far" if reason == "open" else ""
+        )
         if reason != "open":
             said[leave] = f" → net {net:+,.0f} {currency} after {bars:g} bars"
     return said
@@ -91,7 +139,9 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
     for leg, code in ((pair.y, pair.y_spec.code), (pair.x, pair.x_spec.code)):
         for row in roll_rows(leg):
             names = leg.contract_names
-            words = plain(f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}")
+            words = plain(
+                f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}"
+            )
             said[row] = f"{said[row]}, {words}" if row in said else words
     return said
 
@@ -117,4 +167,6 @@ def _verdicts(canvas: Canvas) -> list[str]:
 
 
 def _joined(verdicts: list[str]) -> str:
-    return "  ".join(f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATE_NAMES, verdicts, strict=True))
+    return "  ".join(
+        f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATE_NAMES, verdicts, strict=True)
+    )

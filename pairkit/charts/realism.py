@@ -19,26 +19,47 @@ def figures(found: RealismLadder, theme: ThemeName = "light") -> tuple[Spec, Spe
 def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
     """What is there on paper, what each step takes or gives, and what is left."""
     table = found.table
-    panes = (("y", table["sharpe"].fillna(0.0), table["takes_sharpe"], "{:.2f}"),
-             ("y2", 100 * table["total_return"], 100 * table["takes_return"], "{:.1f} %"))
+    panes = (
+        ("y", table["sharpe"].fillna(0.0), table["takes_sharpe"], "{:.2f}"),
+        ("y2", 100 * table["total_return"], 100 * table["takes_return"], "{:.1f} %"),
+    )
     data = []
     for pane, level, taken, form in panes:
         heights = [float(level.iloc[0]), *(-taken.iloc[1:]).astype(float), 0.0]
         told = [form.format(value) for value in (*heights[:-1], float(level.iloc[-1]))]
         color = {"line": {"width": 1, "color": colors.text}}
-        data.append({
-            "type": "waterfall", "x": [*_TITLES, "Real"], "y": heights, "yaxis": pane, "text": told, "textposition": "outside",
-            "measure": ["absolute", *["relative"] * (len(RUNGS) - 1), "total"], "cliponaxis": False, "showlegend": False,
-            "increasing": {"marker": {"color": colors.long, **color}},
-            "decreasing": {"marker": {"color": colors.drawdown, **color}},
-            "totals": {"marker": {"color": colors.leg_y, **color}}, "connector": {"line": {"width": 1, "color": colors.zero}},
-            "hovertext": [*(rung.meaning for rung in RUNGS), "What is left: the run itself."],
-            "hovertemplate": "%{x}: %{text}<br>%{hovertext}<extra></extra>"})
+        data.append(
+            {
+                "type": "waterfall",
+                "x": [*_TITLES, "Real"],
+                "y": heights,
+                "yaxis": pane,
+                "text": told,
+                "textposition": "outside",
+                "measure": ["absolute", *["relative"] * (len(RUNGS) - 1), "total"],
+                "cliponaxis": False,
+                "showlegend": False,
+                "increasing": {"marker": {"color": colors.long, **color}},
+                "decreasing": {"marker": {"color": colors.drawdown, **color}},
+                "totals": {"marker": {"color": colors.leg_y, **color}},
+                "connector": {"line": {"width": 1, "color": colors.zero}},
+                "hovertext": [*(rung.meaning for rung in RUNGS), "What is left: the run itself."],
+                "hovertemplate": "%{x}: %{text}<br>%{hovertext}<extra></extra>",
+            }
+        )
     spec: Spec = {"data": data, "layout": layout(colors, "", "Sharpe ratio", height=560)}
     half = (1.0 - _GAP) / 2.0
-    spec["layout"]["yaxis"] |= {"domain": [1.0 - half, 1.0], "zeroline": True, "zerolinecolor": colors.zero}
+    spec["layout"]["yaxis"] |= {
+        "domain": [1.0 - half, 1.0],
+        "zeroline": True,
+        "zerolinecolor": colors.zero,
+    }
     spec["layout"]["yaxis2"] = axis(colors, "total return (%)") | {
-        "domain": [0.0, half], "anchor": "x", "zeroline": True, "zerolinecolor": colors.zero}
+        "domain": [0.0, half],
+        "anchor": "x",
+        "zeroline": True,
+        "zerolinecolor": colors.zero,
+    }
     spec["layout"]["xaxis"]["anchor"] = "y2"
     return spec
 
@@ -49,8 +70,18 @@ def _equities(found: RealismLadder, colors: Theme) -> Spec:
     data = []
     for rung in RUNGS:
         dash, color = ends.get(rung.name, ("dot", colors.line))
-        data.append({"type": "scatter", "mode": "lines", "name": "Real" if rung.name == "gates" else rung.title,
-                     "x": equity.index.to_numpy(), "y": equity[rung.name].to_numpy() / 1e6,
-                     "line": {"width": 2.5 if rung.name in ends else 1.0, "dash": dash, "color": color},
-                     "hovertemplate": f"{rung.title} %{{x|%Y-%m-%d}}: %{{y:.3f}}<extra></extra>"})
-    return {"data": data, "layout": layout(colors, "", f"equity (million {plain(found.currency)})", height=380)}
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "Real" if rung.name == "gates" else rung.title,
+                "x": equity.index.to_numpy(),
+                "y": equity[rung.name].to_numpy() / 1e6,
+                "line": {"width": 2.5 if rung.name in ends else 1.0, "dash": dash, "color": color},
+                "hovertemplate": f"{rung.title} %{{x|%Y-%m-%d}}: %{{y:.3f}}<extra></extra>",
+            }
+        )
+    return {
+        "data": data,
+        "layout": layout(colors, "", f"equity (million {plain(found.currency)})", height=380),
+    }

@@ -25,7 +25,11 @@ def beta_traces(canvas: Canvas, axis: int) -> list[Trace]:
     traces = [canvas.line(axis, "beta", beta, canvas.theme.line)]
     shut = (canvas.words["gate_beta"] == "shut") & canvas.valid
     if shut.any():
-        marker = {"symbol": BLOCKER_MARKS["beta"][0], "size": 4, "color": canvas.theme.blocker["beta"]}
+        marker = {
+            "symbol": BLOCKER_MARKS["beta"][0],
+            "size": 4,
+            "color": canvas.theme.blocker["beta"],
+        }
         traces.append(canvas.marks(axis, "beta_shut", canvas.when[shut], beta[shut], marker))
     return traces
 
@@ -35,8 +39,11 @@ def beta_title(canvas: Canvas) -> str:
     title = "<b>Hedge ratio β</b>, as known the day before"
     if not canvas.config.beta_gate:
         return title
-    mark = _sign(canvas.theme.blocker["beta"], f"gate shut: a jump above {canvas.config.max_beta_jump:g}, or not above 0",
-                 BLOCKER_MARKS["beta"][1])
+    mark = _sign(
+        canvas.theme.blocker["beta"],
+        f"gate shut: a jump above {canvas.config.max_beta_jump:g}, or not above 0",
+        BLOCKER_MARKS["beta"][1],
+    )
     return f"{title}   {mark}"
 
 
@@ -51,11 +58,18 @@ def z_reach(canvas: Canvas) -> float:
 def signal_title(canvas: Canvas) -> str:
     """The title of the z pane, with a legend of what is marked in it."""
     config, theme = canvas.config, canvas.theme
-    parts = [f"<b>z</b>: entry ±{config.entry_z:g}, exit ±{config.exit_z:g}, stop ±{config.stop_z:g}",
-             _sign(theme.long, "long", "▲"), _sign(theme.short, "short", "▼"), _sign(theme.text, "exit", "○")]
+    parts = [
+        f"<b>z</b>: entry ±{config.entry_z:g}, exit ±{config.exit_z:g}, stop ±{config.stop_z:g}",
+        _sign(theme.long, "long", "▲"),
+        _sign(theme.short, "short", "▼"),
+        _sign(theme.text, "exit", "○"),
+    ]
     present = [name for name in SHOWN_BLOCKERS if (canvas.blocked_by == name).any()]
     if present:
-        marks = "  ".join(_sign(theme.blocker[name], BLOCKER_WORDS[name], BLOCKER_MARKS[name][1]) for name in present)
+        marks = "  ".join(
+            _sign(theme.blocker[name], BLOCKER_WORDS[name], BLOCKER_MARKS[name][1])
+            for name in present
+        )
         parts.append(f"<b>blocked by</b> {marks}")
     return "   ".join(parts)
 
@@ -69,11 +83,26 @@ def signal_traces(canvas: Canvas, axis: int) -> list[Trace]:
 def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:
     """The entry, exit and stop levels of z, both sides."""
     config, theme = canvas.config, canvas.theme
-    styles = ((config.entry_z, theme.leg_y, "solid"), (config.exit_z, theme.quiet_text, "dot"),
-              (config.stop_z, theme.drawdown, "dash"))
-    return [{"type": "line", "xref": "x domain", "yref": axis_name(axis), "x0": 0, "x1": 1,
-             "y0": side * level, "y1": side * level, "line": {"color": color, "width": 1, "dash": dash}, "layer": "below"}
-            for level, color, dash in styles for side in (1, -1)]
+    styles = (
+        (config.entry_z, theme.leg_y, "solid"),
+        (config.exit_z, theme.quiet_text, "dot"),
+        (config.stop_z, theme.drawdown, "dash"),
+    )
+    return [
+        {
+            "type": "line",
+            "xref": "x domain",
+            "yref": axis_name(axis),
+            "x0": 0,
+            "x1": 1,
+            "y0": side * level,
+            "y1": side * level,
+            "line": {"color": color, "width": 1, "dash": dash},
+            "layer": "below",
+        }
+        for level, color, dash in styles
+        for side in (1, -1)
+    ]
 
 
 def _blocked_traces(canvas: Canvas, axis: int) -> list[Trace]:
@@ -81,8 +110,12 @@ def _blocked_traces(canvas: Canvas, axis: int) -> list[Trace]:
     for name in SHOWN_BLOCKERS:
         on = canvas.blocked_by == name
         if on.any():
-            marker = {"symbol": BLOCKER_MARKS[name][0], "size": 7, "color": canvas.theme.blocker[name],
-                      "line": {"width": 0.5, "color": canvas.theme.background}}
+            marker = {
+                "symbol": BLOCKER_MARKS[name][0],
+                "size": 7,
+                "color": canvas.theme.blocker[name],
+                "line": {"width": 0.5, "color": canvas.theme.background},
+            }
             traces.append(canvas.marks(axis, f"blocked_{name}", canvas.when[on], z[on], marker))
     return traces
 
@@ -95,13 +128,29 @@ def _trade_traces(canvas: Canvas, axis: int) -> list[Trace]:
         if mine.empty:
             continue
         color = theme.long if side == "long" else theme.short
-        entry = {"symbol": symbol, "size": 10, "color": color, "line": {"width": 1, "color": theme.background}}
-        traces.append(canvas.marks(axis, f"entry_{side}", milliseconds(mine["entry_decided"]),
-                                   mine["entry_z"].to_numpy(np.float32), entry))
+        entry = {
+            "symbol": symbol,
+            "size": 10,
+            "color": color,
+            "line": {"width": 1, "color": theme.background},
+        }
+        traces.append(
+            canvas.marks(
+                axis,
+                f"entry_{side}",
+                milliseconds(mine["entry_decided"]),
+                mine["entry_z"].to_numpy(np.float32),
+                entry,
+            )
+        )
         closed = mine[mine["exit_decided"].notna()]
         leave = {"symbol": "circle-open", "size": 8, "color": color, "line": {"width": 2}}
-        at_z = np.nan_to_num(closed["exit_z"].to_numpy(np.float32))  # an exit without z, e.g. stale, is marked at 0
-        traces.append(canvas.marks(axis, f"exit_{side}", milliseconds(closed["exit_decided"]), at_z, leave))
+        at_z = np.nan_to_num(
+            closed["exit_z"].to_numpy(np.float32)
+        )  # an exit without z, e.g. stale, is marked at 0
+        traces.append(
+            canvas.marks(axis, f"exit_{side}", milliseconds(closed["exit_decided"]), at_z, leave)
+        )
     return traces
 
 
@@ -110,9 +159,15 @@ def gate_title(canvas: Canvas) -> str:
     """The title of the gate lanes, with a legend of their colours."""
     theme = canvas.theme
     shut = "".join(f'<span style="color:{theme.blocker[gate.name]}">■</span>' for gate in GATES)
-    return "   ".join(["<b>Gates</b>", _sign(theme.gate_open, "open", "■"), f"{shut} shut: no entry",
-                       _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"),
-                       _sign(theme.quiet_text, "off", "□")])
+    return "   ".join(
+        [
+            "<b>Gates</b>",
+            _sign(theme.gate_open, "open", "■"),
+            f"{shut} shut: no entry",
+            _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"),
+            _sign(theme.quiet_text, "off", "□"),
+        ]
+    )
 
 
 def gate_traces(canvas: Canvas, axis: int) -> list[Trace]:
@@ -122,12 +177,24 @@ def gate_traces(canvas: Canvas, axis: int) -> list[Trace]:
         verdict = canvas.words[gate.column]
         for name, on, color in _verdicts(verdict, canvas.valid, gate.name, canvas.theme):
             if on.any():
-                box = canvas.band(axis, f"{gate.column}_{name}", on, lane - LANE_HALF, lane + LANE_HALF, color)
-                traces.append({**box, "line": {"width": 1, "color": canvas.theme.gate_unknown}} if name == "off" else box)
+                box = canvas.band(
+                    axis, f"{gate.column}_{name}", on, lane - LANE_HALF, lane + LANE_HALF, color
+                )
+                traces.append(
+                    {**box, "line": {"width": 1, "color": canvas.theme.gate_unknown}}
+                    if name == "off"
+                    else box
+                )
     return traces
 
 
-def _verdicts(verdict: Any, valid: BoolArray, gate: str, theme: Theme) -> list[tuple[str, BoolArray, str]]:
+def _verdicts(
+    verdict: Any, valid: BoolArray, gate: str, theme: Theme
+) -> list[tuple[str, BoolArray, str]]:
     off = verdict == "off"
-    return [("open", valid & (verdict == "open"), theme.gate_open), ("shut", valid & (verdict == "shut"), theme.blocker[gate]),
-            ("unknown", ~valid & ~off, theme.gate_unknown), ("off", off, "rgba(0,0,0,0)")]
+    return [
+        ("open", valid & (verdict == "open"), theme.gate_open),
+        ("shut", valid & (verdict == "shut"), theme.blocker[gate]),
+        ("unknown", ~valid & ~off, theme.gate_unknown),
+        ("off", off, "rgba(0,0,0,0)"),
+    ]

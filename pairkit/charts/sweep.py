@@ -22,12 +22,23 @@ Spec = dict[str, Any]
 SCALE = "Viridis"
 TOP_LINES, MOST_VALUES, MOST_TEXT_CELLS = 25, 30, 150
 _ACROSS = 3
-MARKS = {"peak": ("star", "Peak"), "plateau": ("circle-open", "Best plateau"), "chosen": ("square-open", "Chosen")}
+MARKS = {
+    "peak": ("star", "Peak"),
+    "plateau": ("circle-open", "Best plateau"),
+    "chosen": ("square-open", "Chosen"),
+}
 
 
 def landscape(
-    table: pd.DataFrame, fields: Sequence[str], figure: str, around: Neighbourhood | None, *, rows: dict[str, int],
-    smooth: bool = False, low_is_good: bool = False, theme: ThemeName = "light",
+    table: pd.DataFrame,
+    fields: Sequence[str],
+    figure: str,
+    around: Neighbourhood | None,
+    *,
+    rows: dict[str, int],
+    smooth: bool = False,
+    low_is_good: bool = False,
+    theme: ThemeName = "light",
 ) -> Spec:
     """The figure that suits the number of fields.
 
@@ -52,11 +63,23 @@ def landscape(
         return _line(table, fields[0], figure, around, rows, hover, colors)
     if len(fields) == 2:
         shown = around.mean if smooth and around is not None else table[figure].to_numpy(np.float64)
-        return _map(table, fields, figure, shown, rows, hover, colors, low_is_good=low_is_good, on_grid=around is not None)
+        return _map(
+            table,
+            fields,
+            figure,
+            shown,
+            rows,
+            hover,
+            colors,
+            low_is_good=low_is_good,
+            on_grid=around is not None,
+        )
     return _best_lines(table, fields, figure, rows, hover, colors, low_is_good=low_is_good)
 
 
-def small_charts(table: pd.DataFrame, fields: Sequence[str], figure: str, *, theme: ThemeName = "light") -> Spec:
+def small_charts(
+    table: pd.DataFrame, fields: Sequence[str], figure: str, *, theme: ThemeName = "light"
+) -> Spec:
     """For each field, by its value: the median trial and the stretch from the tenth to the ninetieth of a hundred."""
     colors, data, down = THEMES[theme], [], -(-len(fields) // _ACROSS)
     layout = _layout(colors, 60 + 230 * down)
@@ -64,98 +87,251 @@ def small_charts(table: pd.DataFrame, fields: Sequence[str], figure: str, *, the
         row, column = divmod(place, _ACROSS)
         end = "" if place == 0 else str(place + 1)
         x, quantiles = _quantiles(table, name, figure)
-        axes = {"xaxis": f"x{end}", "yaxis": f"y{end}", "type": "scatter", "hovertemplate": "%{x}: %{y:.3g}"}
+        axes = {
+            "xaxis": f"x{end}",
+            "yaxis": f"y{end}",
+            "type": "scatter",
+            "hovertemplate": "%{x}: %{y:.3g}",
+        }
         edge = {"width": 0, "color": colors.leg_y}
-        data += [{**axes, "x": x, "y": quantiles[0], "mode": "lines", "name": "10 %", "line": edge},
-                 {**axes, "x": x, "y": quantiles[2], "mode": "lines", "name": "90 %", "line": edge, "fill": "tonexty",
-                  "fillcolor": f"rgba({_rgb(colors.leg_y)},.18)"},
-                 {**axes, "x": x, "y": quantiles[1], "mode": "lines+markers", "name": "median",
-                  "line": {"width": 2, "color": colors.leg_y}, "marker": {"size": 5}}]
+        data += [
+            {**axes, "x": x, "y": quantiles[0], "mode": "lines", "name": "10 %", "line": edge},
+            {
+                **axes,
+                "x": x,
+                "y": quantiles[2],
+                "mode": "lines",
+                "name": "90 %",
+                "line": edge,
+                "fill": "tonexty",
+                "fillcolor": f"rgba({_rgb(colors.leg_y)},.18)",
+            },
+            {
+                **axes,
+                "x": x,
+                "y": quantiles[1],
+                "mode": "lines+markers",
+                "name": "median",
+                "line": {"width": 2, "color": colors.leg_y},
+                "marker": {"size": 5},
+            },
+        ]
         width, height = 1.0 / _ACROSS, 1.0 / down
-        layout[f"xaxis{end}"] = {**_axis(colors, _words(name)), "anchor": f"y{end}", "nticks": 6,
-                                 "domain": [column * width + 0.03, (column + 1) * width - 0.03]}
-        layout[f"yaxis{end}"] = {**_axis(colors, ""), "anchor": f"x{end}", "nticks": 5,
-                                 "domain": [1 - (row + 0.72) * height, 1 - row * height]}
+        layout[f"xaxis{end}"] = {
+            **_axis(colors, _words(name)),
+            "anchor": f"y{end}",
+            "nticks": 6,
+            "domain": [column * width + 0.03, (column + 1) * width - 0.03],
+        }
+        layout[f"yaxis{end}"] = {
+            **_axis(colors, ""),
+            "anchor": f"x{end}",
+            "nticks": 5,
+            "domain": [1 - (row + 0.72) * height, 1 - row * height],
+        }
     return {"data": data, "layout": layout}
 
 
 # --- one field, two, more ----------------------------------------------------------------------------------------------
-def _line(table: pd.DataFrame, name: str, figure: str, around: Neighbourhood | None, rows: dict[str, int], hover: list[str],
-          colors: Theme) -> Spec:
+def _line(
+    table: pd.DataFrame,
+    name: str,
+    figure: str,
+    around: Neighbourhood | None,
+    rows: dict[str, int],
+    hover: list[str],
+    colors: Theme,
+) -> Spec:
     order = np.argsort(table[name].to_numpy(), kind="stable")
     x, y = _axis_values(table[name])[order], table[figure].to_numpy(np.float64)[order]
     data: list[Spec] = []
     if around is not None:
-        data.append({"type": "scatter", "mode": "lines", "name": "Mean of the neighbourhood", "x": x, "y": around.mean[order],
-                     "line": {"width": 2, "dash": "dash", "color": colors.leg_x}, "hoverinfo": "skip"})
-    data.append({"type": "scatter", "mode": "lines+markers", "name": _words(figure), "x": x, "y": y, "hoverinfo": "text",
-                 "hovertext": [hover[place] for place in order], "customdata": order,
-                 "line": {"width": 1.5, "color": colors.leg_y}, "marker": {"size": 7, "color": colors.leg_y}})
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "Mean of the neighbourhood",
+                "x": x,
+                "y": around.mean[order],
+                "line": {"width": 2, "dash": "dash", "color": colors.leg_x},
+                "hoverinfo": "skip",
+            }
+        )
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": _words(figure),
+            "x": x,
+            "y": y,
+            "hoverinfo": "text",
+            "hovertext": [hover[place] for place in order],
+            "customdata": order,
+            "line": {"width": 1.5, "color": colors.leg_y},
+            "marker": {"size": 7, "color": colors.leg_y},
+        }
+    )
     data += _marks(_axis_values(table[name]), table[figure].to_numpy(np.float64), rows, colors)
-    layout = _layout(colors, 420) | {"xaxis": _axis(colors, _words(name)), "yaxis": _axis(colors, _words(figure)),
-                                     **_legend(colors)}
+    layout = _layout(colors, 420) | {
+        "xaxis": _axis(colors, _words(name)),
+        "yaxis": _axis(colors, _words(figure)),
+        **_legend(colors),
+    }
     return {"data": data, "layout": layout}
 
 
-def _map(table: pd.DataFrame, fields: Sequence[str], figure: str, shown: FloatArray, rows: dict[str, int], hover: list[str],
-         colors: Theme, *, low_is_good: bool, on_grid: bool) -> Spec:
+def _map(
+    table: pd.DataFrame,
+    fields: Sequence[str],
+    figure: str,
+    shown: FloatArray,
+    rows: dict[str, int],
+    hover: list[str],
+    colors: Theme,
+    *,
+    low_is_good: bool,
+    on_grid: bool,
+) -> Spec:
     x, y = (_axis_values(table[name]) for name in fields)
     scale = {"colorscale": SCALE, "reversescale": low_is_good}
-    bar = {"title": {"text": _words(figure), "side": "right"}, "tickfont": {"color": colors.quiet_text}, "outlinewidth": 0,
-           "thickness": 14}
+    bar = {
+        "title": {"text": _words(figure), "side": "right"},
+        "tickfont": {"color": colors.quiet_text},
+        "outlinewidth": 0,
+        "thickness": 14,
+    }
     data: list[Spec] = []
     if on_grid:
         grid, columns, lines = _grid(x, y, shown)
         few = grid.size <= MOST_TEXT_CELLS
-        texts = [["" if math.isnan(cell) else f"{cell:.2f}" for cell in line] for line in grid] if few else None
-        data.append({"type": "heatmap", "x": columns, "y": lines, "z": grid, "colorbar": bar, "hoverinfo": "skip", **scale,
-                     "xgap": 1, "ygap": 1, **({"text": texts, "texttemplate": "%{text}"} if texts else {})})
+        texts = (
+            [["" if math.isnan(cell) else f"{cell:.2f}" for cell in line] for line in grid]
+            if few
+            else None
+        )
+        data.append(
+            {
+                "type": "heatmap",
+                "x": columns,
+                "y": lines,
+                "z": grid,
+                "colorbar": bar,
+                "hoverinfo": "skip",
+                **scale,
+                "xgap": 1,
+                "ygap": 1,
+                **({"text": texts, "texttemplate": "%{text}"} if texts else {}),
+            }
+        )
         marker: Spec = {"size": 14, "symbol": "square", "opacity": 0}
     else:
         marker = {"size": 7, "color": shown, "colorbar": bar, **scale}
-    data.append({"type": "scatter", "mode": "markers", "name": "trials", "x": x, "y": y, "customdata": np.arange(len(table)),
-                 "hoverinfo": "text", "hovertext": hover, "marker": marker, "showlegend": False,
-                 "selected": {"marker": {"opacity": marker.get("opacity", 1)}},
-                 "unselected": {"marker": {"opacity": marker.get("opacity", 1)}}})
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "trials",
+            "x": x,
+            "y": y,
+            "customdata": np.arange(len(table)),
+            "hoverinfo": "text",
+            "hovertext": hover,
+            "marker": marker,
+            "showlegend": False,
+            "selected": {"marker": {"opacity": marker.get("opacity", 1)}},
+            "unselected": {"marker": {"opacity": marker.get("opacity", 1)}},
+        }
+    )
     data += _marks(x, y, rows, colors, halo=True)
-    layout = _layout(colors, 520) | {"xaxis": _axis(colors, _words(fields[0]), grid=False),
-                                     "yaxis": _axis(colors, _words(fields[1]), grid=False), **_legend(colors)}
+    layout = _layout(colors, 520) | {
+        "xaxis": _axis(colors, _words(fields[0]), grid=False),
+        "yaxis": _axis(colors, _words(fields[1]), grid=False),
+        **_legend(colors),
+    }
     return {"data": data, "layout": layout}
 
 
-def _best_lines(table: pd.DataFrame, fields: Sequence[str], figure: str, rows: dict[str, int], hover: list[str], colors: Theme, *,
-                low_is_good: bool) -> Spec:
+def _best_lines(
+    table: pd.DataFrame,
+    fields: Sequence[str],
+    figure: str,
+    rows: dict[str, int],
+    hover: list[str],
+    colors: Theme,
+    *,
+    low_is_good: bool,
+) -> Spec:
     """Parallel coordinates of the best trials; few, so that each line can be followed."""
-    order = table[figure].sort_values(ascending=low_is_good, na_position="last", kind="stable").dropna().index[:TOP_LINES]
+    order = (
+        table[figure]
+        .sort_values(ascending=low_is_good, na_position="last", kind="stable")
+        .dropna()
+        .index[:TOP_LINES]
+    )
     best = [int(row) for row in order]
     heights = np.column_stack([_height(table[name]) for name in fields])
     best += [row for row in rows.values() if row not in best]
     data: list[Spec] = []
     for rank, row in enumerate(reversed(best)):
         mark = next((key for key in MARKS if rows.get(key) == row), "")
-        color = {"peak": colors.leg_x, "plateau": colors.long, "chosen": colors.text}.get(mark, colors.leg_y)
-        data.append({"type": "scatter", "mode": "lines+markers", "x": list(range(len(fields))), "y": heights[row],
-                     "hoverinfo": "text", "hovertext": [hover[row]] * len(fields), "customdata": [row] * len(fields),
-                     "name": MARKS[mark][1] if mark else f"Best {len(best)}", "showlegend": bool(mark) or rank == 0,
-                     "line": {"width": 3 if mark else 1.2, "color": color, "dash": "dash" if mark == "plateau" else "solid"},
-                     "opacity": 1.0 if mark else 0.45,
-                     "marker": {"size": 11 if mark else 6, "color": color, "symbol": MARKS[mark][0] if mark else "circle"}})
+        color = {"peak": colors.leg_x, "plateau": colors.long, "chosen": colors.text}.get(
+            mark, colors.leg_y
+        )
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": list(range(len(fields))),
+                "y": heights[row],
+                "hoverinfo": "text",
+                "hovertext": [hover[row]] * len(fields),
+                "customdata": [row] * len(fields),
+                "name": MARKS[mark][1] if mark else f"Best {len(best)}",
+                "showlegend": bool(mark) or rank == 0,
+                "line": {
+                    "width": 3 if mark else 1.2,
+                    "color": color,
+                    "dash": "dash" if mark == "plateau" else "solid",
+                },
+                "opacity": 1.0 if mark else 0.45,
+                "marker": {
+                    "size": 11 if mark else 6,
+                    "color": color,
+                    "symbol": MARKS[mark][0] if mark else "circle",
+                },
+            }
+        )
     layout = _layout(colors, 430) | {
-        "xaxis": {**_axis(colors, ""), "tickvals": list(range(len(fields))), "ticktext": [_words(name) for name in fields],
-                  "range": [-0.25, len(fields) - 0.6], "gridcolor": colors.zero},
+        "xaxis": {
+            **_axis(colors, ""),
+            "tickvals": list(range(len(fields))),
+            "ticktext": [_words(name) for name in fields],
+            "range": [-0.25, len(fields) - 0.6],
+            "gridcolor": colors.zero,
+        },
         "yaxis": {**_axis(colors, "", grid=False), "range": [-0.06, 1.1], "showticklabels": False},
-        "annotations": _ends(table, fields, colors), **_legend(colors)}
+        "annotations": _ends(table, fields, colors),
+        **_legend(colors),
+    }
     return {"data": data, "layout": layout}
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------
-def _hovers(table: pd.DataFrame, fields: Sequence[str], figure: str, around: Neighbourhood | None) -> list[str]:
-    shown: dict[str, Any] = {**{_words(name): table[name] for name in fields}, _words(figure): table[figure]}
+def _hovers(
+    table: pd.DataFrame, fields: Sequence[str], figure: str, around: Neighbourhood | None
+) -> list[str]:
+    shown: dict[str, Any] = {
+        **{_words(name): table[name] for name in fields},
+        _words(figure): table[figure],
+    }
     if around is not None:
         shown |= {"neighbourhood mean": around.mean, "neighbourhood worst": around.worst}
     shown |= {"trades": table["trades"]}
     columns = [[f"{label} {_short(value)}" for value in values] for label, values in shown.items()]
-    return ["<br>".join((f"trial {row}", *parts)) for row, parts in enumerate(zip(*columns, strict=True))]
+    return [
+        "<br>".join((f"trial {row}", *parts))
+        for row, parts in enumerate(zip(*columns, strict=True))
+    ]
 
 
 def _short(value: Any) -> str:
@@ -164,14 +340,32 @@ def _short(value: Any) -> str:
     return str(value) if isinstance(value, str) else "n/a" if np.isnan(value) else f"{value:,.4g}"
 
 
-def _marks(x: Any, y: Any, rows: dict[str, int], colors: Theme, *, halo: bool = False) -> list[Spec]:
+def _marks(
+    x: Any, y: Any, rows: dict[str, int], colors: Theme, *, halo: bool = False
+) -> list[Spec]:
     """The symbols of the peak, the plateau and the chosen trial; on a map white with a dark rim, to be seen on any colour."""
     color = "#ffffff" if halo else colors.leg_x
-    return [{"type": "scatter", "mode": "markers", "name": MARKS[key][1], "x": [x[row]], "y": [y[row]], "customdata": [row],
-             "hoverinfo": "skip", "marker": {"symbol": MARKS[key][0], "size": {"peak": 15, "plateau": 19, "chosen": 25}[key],
-                                             "color": color, "line": {"width": 1 if key == "peak" else 3,
-                                                                      "color": "#111827" if halo and key == "peak" else color}}}
-            for key, row in rows.items()]
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": MARKS[key][1],
+            "x": [x[row]],
+            "y": [y[row]],
+            "customdata": [row],
+            "hoverinfo": "skip",
+            "marker": {
+                "symbol": MARKS[key][0],
+                "size": {"peak": 15, "plateau": 19, "chosen": 25}[key],
+                "color": color,
+                "line": {
+                    "width": 1 if key == "peak" else 3,
+                    "color": "#111827" if halo and key == "peak" else color,
+                },
+            },
+        }
+        for key, row in rows.items()
+    ]
 
 
 def _grid(x: Any, y: Any, shown: FloatArray) -> tuple[FloatArray, Any, Any]:
@@ -186,7 +380,11 @@ def _axis_values(values: pd.Series) -> Any:
     """As an axis takes them: numbers, or words for a switch and a choice."""
     if values.dtype == bool:
         return np.where(values.to_numpy(), "on", "off").astype(object)
-    return values.to_numpy() if pd.api.types.is_numeric_dtype(values) else values.astype(object).to_numpy()
+    return (
+        values.to_numpy()
+        if pd.api.types.is_numeric_dtype(values)
+        else values.astype(object).to_numpy()
+    )
 
 
 def _height(values: pd.Series) -> FloatArray:
@@ -206,17 +404,36 @@ def _ends(table: pd.DataFrame, fields: Sequence[str], colors: Theme) -> list[Spe
     for place, name in enumerate(fields):
         values = _axis_values(table[name])
         for value, y in ((values.min(), -0.01), (values.max(), 1.01)):
-            found.append({"x": place, "y": y, "text": _short(value), "showarrow": False, "xanchor": "left", "xshift": 8,
-                          "font": {"size": 11, "color": colors.quiet_text}})
+            found.append(
+                {
+                    "x": place,
+                    "y": y,
+                    "text": _short(value),
+                    "showarrow": False,
+                    "xanchor": "left",
+                    "xshift": 8,
+                    "font": {"size": 11, "color": colors.quiet_text},
+                }
+            )
     return found
 
 
 def _quantiles(table: pd.DataFrame, name: str, figure: str) -> tuple[Any, FloatArray]:
     """A field's values, drawn ones put together to at most MOST_VALUES, and (3, V) quantiles of the figure at each."""
     values, figures = table[name], table[figure]
-    if pd.api.types.is_numeric_dtype(values) and values.dtype != bool and values.nunique() > MOST_VALUES:
-        values = pd.qcut(values, MOST_VALUES, duplicates="drop").map(lambda part: part.mid).astype(float)
-    grouped = figures.groupby(pd.Series(_axis_values(values), index=figures.index)).quantile(np.array([0.1, 0.5, 0.9])).unstack()
+    if (
+        pd.api.types.is_numeric_dtype(values)
+        and values.dtype != bool
+        and values.nunique() > MOST_VALUES
+    ):
+        values = (
+            pd.qcut(values, MOST_VALUES, duplicates="drop").map(lambda part: part.mid).astype(float)
+        )
+    grouped = (
+        figures.groupby(pd.Series(_axis_values(values), index=figures.index))
+        .quantile(np.array([0.1, 0.5, 0.9]))
+        .unstack()
+    )
     return grouped.index.to_numpy(), grouped.to_numpy(np.float64).T
 
 
@@ -225,22 +442,52 @@ def _words(name: str) -> str:
 
 
 def _layout(colors: Theme, height: int) -> Spec:
-    return {"height": height, "margin": {"l": 70, "r": 20, "t": 40, "b": 56}, "showlegend": False, "hovermode": "closest",
-            "clickmode": "event+select", "dragmode": "zoom", "paper_bgcolor": colors.background, "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": colors.text, "size": 12, "family": FONT},
-            "hoverlabel": {"bgcolor": colors.hover, "bordercolor": colors.zero, "font": {"color": colors.text, "size": 12}},
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colors.quiet_text, "activecolor": colors.text}}
+    return {
+        "height": height,
+        "margin": {"l": 70, "r": 20, "t": 40, "b": 56},
+        "showlegend": False,
+        "hovermode": "closest",
+        "clickmode": "event+select",
+        "dragmode": "zoom",
+        "paper_bgcolor": colors.background,
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": colors.text, "size": 12, "family": FONT},
+        "hoverlabel": {
+            "bgcolor": colors.hover,
+            "bordercolor": colors.zero,
+            "font": {"color": colors.text, "size": 12},
+        },
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": colors.quiet_text,
+            "activecolor": colors.text,
+        },
+    }
 
 
 def _legend(colors: Theme) -> Spec:
-    return {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom",
-                                           "bgcolor": "rgba(71,85,105,.28)", "font": {"color": colors.text}}}
+    return {
+        "showlegend": True,
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "bgcolor": "rgba(71,85,105,.28)",
+            "font": {"color": colors.text},
+        },
+    }
 
 
 def _axis(colors: Theme, title: str, *, grid: bool = True) -> Spec:
-    return {"title": {"text": title}, "showgrid": grid, "gridcolor": colors.grid, "zeroline": False,
-            "tickfont": {"color": colors.quiet_text, "size": 11}}
+    return {
+        "title": {"text": title},
+        "showgrid": grid,
+        "gridcolor": colors.grid,
+        "zeroline": False,
+        "tickfont": {"color": colors.quiet_text, "size": 11},
+    }
 
 
 def _rgb(color: str) -> str:
-    return ",".join(str(int(color[at:at + 2], 16)) for at in (1, 3, 5))
+    return ",".join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5))

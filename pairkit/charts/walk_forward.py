@@ -27,14 +27,39 @@ def figures(found: WalkForward, theme: ThemeName = "light") -> tuple[Spec, Spec,
 def _curve(found: WalkForward, colors: Theme) -> Spec:
     currency = plain(found.currency)
     dates = [f"{date:%Y-%m-%d}" for date in found.curve.index]
-    lines = (("chosen on the past", "equity", colors.leg_y, "solid"), ("unchanged config", "fixed_equity", colors.leg_x, "dash"))
-    data = [{"type": "scatter", "mode": "lines", "name": name, "x": dates, "y": found.curve[column].tolist(),
-             "line": {"width": 2, "color": color, "dash": dash},
-             "hovertemplate": f"%{{x}}: %{{y:,.0f}} {currency}, {name}<extra></extra>"}
-            for name, column, color, dash in lines]
-    bands = [{"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": f"{first:%Y-%m-%d}", "x1": f"{last:%Y-%m-%d}",
-              "fillcolor": colors.grid, "opacity": 0.6, "line": {"width": 0}, "layer": "below"}
-             for first, last in found.folds[["test_first", "test_last"]].iloc[::2].itertuples(index=False)]
+    lines = (
+        ("chosen on the past", "equity", colors.leg_y, "solid"),
+        ("unchanged config", "fixed_equity", colors.leg_x, "dash"),
+    )
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": dates,
+            "y": found.curve[column].tolist(),
+            "line": {"width": 2, "color": color, "dash": dash},
+            "hovertemplate": f"%{{x}}: %{{y:,.0f}} {currency}, {name}<extra></extra>",
+        }
+        for name, column, color, dash in lines
+    ]
+    bands = [
+        {
+            "type": "rect",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "x0": f"{first:%Y-%m-%d}",
+            "x1": f"{last:%Y-%m-%d}",
+            "fillcolor": colors.grid,
+            "opacity": 0.6,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        for first, last in found.folds[["test_first", "test_last"]]
+        .iloc[::2]
+        .itertuples(index=False)
+    ]
     made = layout(colors, "", f"equity out of sample ({currency})", height=380)
     made["yaxis"]["tickformat"] = ",.0f"
     return {"data": data, "layout": made | {"shapes": bands}}
@@ -42,31 +67,78 @@ def _curve(found: WalkForward, colors: Theme) -> Spec:
 
 def _scatter(found: WalkForward, colors: Theme) -> Spec:
     known = found.scatter.dropna()
-    others = known.iloc[::max(-(-len(known) // _MOST_POINTS), 1)]
+    others = known.iloc[:: max(-(-len(known) // _MOST_POINTS), 1)]
     chosen = found.folds.dropna(subset=["train_sharpe", "test_sharpe"])
     data = [
-        {"type": "scatter", "mode": "markers", "name": "every trial", "x": others["train_sharpe"].tolist(),
-         "y": others["test_sharpe"].tolist(), "marker": {"size": 4, "opacity": 0.4, "color": colors.leg_y}, "hoverinfo": "skip"},
-        {"type": "scatter", "mode": "markers", "name": "the choices", "x": chosen["train_sharpe"].tolist(),
-         "y": chosen["test_sharpe"].tolist(), "customdata": chosen["fold"].tolist(),
-         "marker": {"size": 11, "symbol": "diamond", "color": colors.leg_x, "line": {"width": 1, "color": colors.text}},
-         "hovertemplate": "fold %{customdata}: train %{x:.2f}, test %{y:.2f}<extra></extra>"}]
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "every trial",
+            "x": others["train_sharpe"].tolist(),
+            "y": others["test_sharpe"].tolist(),
+            "marker": {"size": 4, "opacity": 0.4, "color": colors.leg_y},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "the choices",
+            "x": chosen["train_sharpe"].tolist(),
+            "y": chosen["test_sharpe"].tolist(),
+            "customdata": chosen["fold"].tolist(),
+            "marker": {
+                "size": 11,
+                "symbol": "diamond",
+                "color": colors.leg_x,
+                "line": {"width": 1, "color": colors.text},
+            },
+            "hovertemplate": "fold %{customdata}: train %{x:.2f}, test %{y:.2f}<extra></extra>",
+        },
+    ]
     made = layout(colors, "Sharpe ratio in train, a year", "Sharpe ratio in test, a year")
-    zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"width": 1.5, "color": colors.zero}}
+    zero = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "line": {"width": 1.5, "color": colors.zero},
+    }
     return {"data": data, "layout": made | {"shapes": [zero]}}
 
 
 def _choices(found: WalkForward, colors: Theme) -> Spec:
     folds = found.folds[found.folds["chosen"] >= 0]
-    data = [{"type": "scatter", "mode": "markers+text", "name": name, "x": folds["fold"].tolist(),
-             "y": [name.replace("_", " ")] * len(folds), "text": [written(value) for value in folds[name]], "hoverinfo": "skip",
-             "textfont": {"size": 11, "color": colors.text}, "textposition": "top center",
-             "marker": {"size": 12, "symbol": "square", "color": _heights(folds[name]).tolist(), "cmin": 0, "cmax": 1,
-                        "colorscale": "Viridis", "line": {"width": 1, "color": colors.text}}}
-            for name in found.stability["setting"]]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "name": name,
+            "x": folds["fold"].tolist(),
+            "y": [name.replace("_", " ")] * len(folds),
+            "text": [written(value) for value in folds[name]],
+            "hoverinfo": "skip",
+            "textfont": {"size": 11, "color": colors.text},
+            "textposition": "top center",
+            "marker": {
+                "size": 12,
+                "symbol": "square",
+                "color": _heights(folds[name]).tolist(),
+                "cmin": 0,
+                "cmax": 1,
+                "colorscale": "Viridis",
+                "line": {"width": 1, "color": colors.text},
+            },
+        }
+        for name in found.stability["setting"]
+    ]
     made = layout(colors, "fold", "") | {"showlegend": False}
     made["margin"] = made["margin"] | {"l": 110}
-    made["xaxis"] |= {"dtick": max(len(found.folds) // 12, 1), "range": [-0.6, len(found.folds) - 0.4]}
+    made["xaxis"] |= {
+        "dtick": max(len(found.folds) // 12, 1),
+        "range": [-0.6, len(found.folds) - 0.4],
+    }
     made["yaxis"] |= {"range": [-0.4, len(found.stability) - 0.4]}
     return {"data": data, "layout": made}
 

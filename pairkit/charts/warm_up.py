@@ -25,36 +25,82 @@ def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
     numbers = found.table.dropna(subset=["relative"])
     largest = numbers.groupby("column", sort=False)["relative"].max()
     verdicts = found.table.groupby("column")["verdict"].agg(set)
-    failed, noted = ({name for name in largest.index if verdict in verdicts[name]} for verdict in ("failed", "noted"))
+    failed, noted = (
+        {name for name in largest.index if verdict in verdicts[name]}
+        for verdict in ("failed", "noted")
+    )
     spec: Spec = {"data": [], "layout": layout(colors, "", "largest difference, of its size")}
     for told, color, symbol, names in (
-        ("agrees", colors.leg_y, "circle", [name for name in largest.index if name not in failed | noted]),
-        ("depends on the start", colors.leg_x, "x", [name for name in largest.index if name in failed]),
-        ("not judged", colors.quiet_text, "diamond-open", [name for name in largest.index if name in noted - failed]),
+        (
+            "agrees",
+            colors.leg_y,
+            "circle",
+            [name for name in largest.index if name not in failed | noted],
+        ),
+        (
+            "depends on the start",
+            colors.leg_x,
+            "x",
+            [name for name in largest.index if name in failed],
+        ),
+        (
+            "not judged",
+            colors.quiet_text,
+            "diamond-open",
+            [name for name in largest.index if name in noted - failed],
+        ),
     ):
         if names:
-            spec["data"].append({
-                "type": "scatter", "mode": "markers", "name": told, "x": names, "y": _powers(largest[names]),
-                "marker": {"size": 9, "color": color, "symbol": symbol}, "hovertemplate": "%{x}: %{y:.1e}<extra></extra>"})
+            spec["data"].append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "name": told,
+                    "x": names,
+                    "y": _powers(largest[names]),
+                    "marker": {"size": 9, "color": color, "symbol": symbol},
+                    "hovertemplate": "%{x}: %{y:.1e}<extra></extra>",
+                }
+            )
     spec["layout"]["xaxis"] |= {"type": "category", "tickangle": -45}
     return _on_powers(spec, colors)
 
 
 def _beta(found: WarmUpSensitivity, colors: Theme) -> Spec:
     shades = (colors.leg_y, colors.leg_x, colors.long, colors.short)
-    data = [{"type": "scatter", "mode": "lines+markers", "name": f"{step} windows later", "x": group["windows_after"].tolist(),
-             "y": _powers(group["relative"]), "line": {"width": 2, "color": shades[place % len(shades)]},
-             "marker": {"size": 5}, "hovertemplate": "%{y:.1e} after %{x} windows<extra></extra>"}
-            for place, (step, group) in enumerate(found.decay.groupby("step"))]
-    spec: Spec = {"data": data, "layout": layout(colors, "windows after the warm-up", "difference of beta, of its size")}
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": f"{step} windows later",
+            "x": group["windows_after"].tolist(),
+            "y": _powers(group["relative"]),
+            "line": {"width": 2, "color": shades[place % len(shades)]},
+            "marker": {"size": 5},
+            "hovertemplate": "%{y:.1e} after %{x} windows<extra></extra>",
+        }
+        for place, (step, group) in enumerate(found.decay.groupby("step"))
+    ]
+    spec: Spec = {
+        "data": data,
+        "layout": layout(colors, "windows after the warm-up", "difference of beta, of its size"),
+    }
     return _on_powers(spec, colors)
 
 
 def _on_powers(spec: Spec, colors: Theme) -> Spec:
     spec["layout"]["yaxis"] |= {"type": "log", "exponentformat": "power"}
-    spec["layout"]["shapes"] = [{
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": WINDOWED_TOLERANCE, "y1": WINDOWED_TOLERANCE,
-        "line": {"width": 1.5, "dash": "dot", "color": colors.zero}}]
+    spec["layout"]["shapes"] = [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": WINDOWED_TOLERANCE,
+            "y1": WINDOWED_TOLERANCE,
+            "line": {"width": 1.5, "dash": "dot", "color": colors.zero},
+        }
+    ]
     return spec
 
 

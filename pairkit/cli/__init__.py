@@ -24,8 +24,12 @@ from pairkit.cli.trials import trials_app
 from pairkit.errors import PairkitError
 
 app = typer.Typer(
-    name="pairkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    help="Futures pair trading research: honest backtests on audited data.")
+    name="pairkit",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Futures pair trading research: honest backtests on audited data.",
+)
 app.command("app")(app_command)
 app.command("run")(run_command)
 app.command("rerun")(rerun_command)
@@ -39,7 +43,9 @@ app.add_typer(trials_app, name="trials")
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
     if version:
         from pairkit._version import __version__
 

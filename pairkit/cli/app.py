@@ -17,7 +17,9 @@ DEMO = "demo"
 
 def app_command(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8501,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser window.")
+    ] = True,
 ) -> None:
     """Start the dashboard. Snapshots are those of ./snapshots, which begins with the simulated market."""
     from pairkit.folders import bundled, snapshots_folder
@@ -29,7 +31,14 @@ def app_command(
         typer.echo(f"The simulated market was put into {folder / DEMO}.")
     settings = tomllib.loads((bundled("streamlit") / "config.toml").read_text(encoding="utf-8"))
     settings["server"] |= {"port": port, "headless": not browser}
-    command = [sys.executable, "-m", "streamlit", "run", str(Path(ui[0]) / "main.py"), *_flags(settings)]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(Path(ui[0]) / "main.py"),
+        *_flags(settings),
+    ]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 

@@ -25,23 +25,45 @@ def audit_command(
     y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
     x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+        ),
     ] = None,
     checks: Annotated[
-        list[str] | None, typer.Option("--check", metavar="CHECK", help="Make this check only; may be repeated. All by default.")
+        list[str] | None,
+        typer.Option(
+            "--check",
+            metavar="CHECK",
+            help="Make this check only; may be repeated. All by default.",
+        ),
     ] = None,
     options: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="CHECK.OPTION=VALUE", help="A check's setting, e.g. placebo.draws=500; may be repeated."),
+        typer.Option(
+            "--with",
+            metavar="CHECK.OPTION=VALUE",
+            help="A check's setting, e.g. placebo.draws=500; may be repeated.",
+        ),
     ] = None,
-    vary: Annotated[list[str] | None, typer.Option(
-        "--vary", metavar="FIELD=VALUES",
-        help="A field of the sweep that the config was chosen from, as `sweep` takes it: the placebo compares best with best.")
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="FIELD=VALUES",
+            help="A field of the sweep that the config was chosen from, as `sweep` takes it: the placebo compares best with best.",
+        ),
     ] = None,
-    first: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")] = None,
-    last: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")] = None,
+    first: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")
+    ] = None,
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the results as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
@@ -54,17 +76,36 @@ def audit_command(
     for name, values in given.items():
         experiment_of(name).settings(values)
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
-    case = Case(pair if first is last is None else pair.between(first, last), config, opened, space_from_text(vary or []) or None)
+    case = Case(
+        pair if first is last is None else pair.between(first, last),
+        config,
+        opened,
+        space_from_text(vary or []) or None,
+    )
     tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
     results, left_out, whole = _made(case, asked, given, quiet=as_json)
     if as_json:
-        typer.echo(json.dumps({"snapshot": opened.id, "y": pair.y_spec.code, "x": pair.x_spec.code,
-                               "config": config.model_dump(mode="json"),
-                               "checks": [one.to_dict() for one in results], "left_out": left_out, "cancelled": not whole}))
+        typer.echo(
+            json.dumps(
+                {
+                    "snapshot": opened.id,
+                    "y": pair.y_spec.code,
+                    "x": pair.x_spec.code,
+                    "config": config.model_dump(mode="json"),
+                    "checks": [one.to_dict() for one in results],
+                    "left_out": left_out,
+                    "cancelled": not whole,
+                }
+            )
+        )
     else:
         _print(results, left_out, simulated=pair.provenance.simulated)
     if not whole:
-        typer.secho(f"stopped early: {len(results)} of {len(asked)} checks were made and are kept.", fg="yellow", err=True)
+        typer.secho(
+            f"stopped early: {len(results)} of {len(asked)} checks were made and are kept.",
+            fg="yellow",
+            err=True,
+        )
         raise typer.Exit(NOT_DONE)
     if left_out and not results:
         raise typer.Exit(NOT_DONE)
@@ -81,7 +122,9 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
         name, equals, value = (part.strip() for part in text.partition("="))
         check, dot, option = name.partition(".")
         if not (equals and dot and option and value):
-            raise ConfigError(f"--with {text}: write it as CHECK.OPTION=VALUE, e.g. --with placebo.draws=500")
+            raise ConfigError(
+                f"--with {text}: write it as CHECK.OPTION=VALUE, e.g. --with placebo.draws=500"
+            )
         given.setdefault(check, {})[option] = value
     return given
 
@@ -97,8 +140,14 @@ def _made(
     left_out: dict[str, str] = {}
     with watched("audit", quiet=quiet) as (progress, cancelled):
         try:
-            for _, found in examine_and_keep(case, asked, given, progress=progress, cancelled=cancelled,
-                                             left_out=left_out.__setitem__):
+            for _, found in examine_and_keep(
+                case,
+                asked,
+                given,
+                progress=progress,
+                cancelled=cancelled,
+                left_out=left_out.__setitem__,
+            ):
                 results.append(found.result())
         except CancelledError:
             return results, left_out, False
@@ -107,7 +156,9 @@ def _made(
 
 def _print(results: list[CheckResult], left_out: dict[str, str], *, simulated: bool) -> None:
     for one in results:
-        typer.echo(f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {one.sentence}")
+        typer.echo(
+            f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {one.sentence}"
+        )
     for check, why in left_out.items():
         typer.echo(f"{typer.style('not run', fg='yellow')} {check}: {why}")
     if simulated:

@@ -32,17 +32,31 @@ if TYPE_CHECKING:
 
 DAYS = 730
 _DAYS_PAST_THE_CACHE = 30
-FALLBACKS = ("stale_answer", "spec_fallback", "dominant_by_open_interest", "calendar_of_another_exchange")
+FALLBACKS = (
+    "stale_answer",
+    "spec_fallback",
+    "dominant_by_open_interest",
+    "calendar_of_another_exchange",
+)
 CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
 _FORMATS = ["%Y-%m-%d", "%Y%m%d"]
 
 
 def live_command(
     roots: Annotated[str, typer.Option("--roots", help="The two roots to try it with.")] = "RB,HC",
-    start: Annotated[datetime | None, typer.Option("--start", formats=_FORMATS, help="First day; two years before the last by "
-                                                                                     "default.")] = None,
-    end: Annotated[datetime | None, typer.Option("--end", formats=_FORMATS, help="Last day; yesterday by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")] = False,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--start", formats=_FORMATS, help="First day; two years before the last by default."
+        ),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        typer.Option("--end", formats=_FORMATS, help="Last day; yesterday by default."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Check the way from TuShare to a backtest, step by step.
 
@@ -50,13 +64,24 @@ def live_command(
     found in what came.
     """
     with tempfile.TemporaryDirectory(prefix="pairkit-live-") as folder:
-        check = LiveCheck(roots_of(roots), start and start.date(), end and end.date(), Path(folder), quiet=as_json)
+        check = LiveCheck(
+            roots_of(roots), start and start.date(), end and end.date(), Path(folder), quiet=as_json
+        )
         steps = _walk(check, as_json)
     code = _exit_code(steps, check.fallbacks, check.errors)
     if as_json:
-        typer.echo(json.dumps({"exit_code": code, "steps": steps, "fell_back": [found.to_dict() for found in check.fallbacks],
-                               "errors": [found.to_dict() for found in check.errors]},
-                              ensure_ascii=False, indent=2))
+        typer.echo(
+            json.dumps(
+                {
+                    "exit_code": code,
+                    "steps": steps,
+                    "fell_back": [found.to_dict() for found in check.fallbacks],
+                    "errors": [found.to_dict() for found in check.errors],
+                },
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
     else:
         _close(code, check.fallbacks, check.errors)
     raise typer.Exit(code)
@@ -68,9 +93,19 @@ def _walk(check: LiveCheck, as_json: bool) -> Sequence[dict[str, Any]]:
     for name, step in check.steps():
         began = time.perf_counter()
         outcome, said = _tried(step)
-        taken.append({"step": name, "outcome": outcome, "said": said, "seconds": round(time.perf_counter() - began, 3)})
+        taken.append(
+            {
+                "step": name,
+                "outcome": outcome,
+                "said": said,
+                "seconds": round(time.perf_counter() - began, 3),
+            }
+        )
         if not as_json:
-            typer.secho(f"{outcome:6}  {name}: {said} ({taken[-1]['seconds']} s)", fg=None if outcome == "ok" else "red")
+            typer.secho(
+                f"{outcome:6}  {name}: {said} ({taken[-1]['seconds']} s)",
+                fg=None if outcome == "ok" else "red",
+            )
         if outcome != "ok":
             break
     return taken
@@ -89,7 +124,9 @@ def _tried(step: Callable[[], str]) -> tuple[str, str]:
         return "stuck", "stopped; what was downloaded is kept. Run it again to go on from there."
 
 
-def _exit_code(steps: Sequence[dict[str, Any]], fallbacks: Sequence[Finding], errors: Sequence[Finding]) -> int:
+def _exit_code(
+    steps: Sequence[dict[str, Any]], fallbacks: Sequence[Finding], errors: Sequence[Finding]
+) -> int:
     outcomes = {step["outcome"] for step in steps}
     if "stuck" in outcomes:
         return NOT_DONE
@@ -103,18 +140,23 @@ def _close(code: int, fallbacks: Sequence[Finding], errors: Sequence[Finding]) -
         typer.secho(f"error found: {found.root or 'all'} {found.kind}: {found.message}", fg="red")
     for found in fallbacks:
         typer.secho(f"fell back: {found.root or 'all'} {found.kind}: {found.message}", fg="yellow")
-    words = {0: "All of it is fresh and good.", CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
-             ERRORS_FOUND: "It works, but what came has errors; see above.",
-             NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
-                       "there: "
-                       "python -m pairkit smoke."}
+    words = {
+        0: "All of it is fresh and good.",
+        CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
+        ERRORS_FOUND: "It works, but what came has errors; see above.",
+        NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
+        "there: "
+        "python -m pairkit smoke.",
+    }
     typer.echo(words[code], file=sys.stderr if code == NOT_DONE else sys.stdout)
 
 
 class LiveCheck:
     """The steps of the check; each returns what it saw, or raises a PairkitError. `fallbacks` gathers what was not fresh."""
 
-    def __init__(self, roots: list[str], start: date | None, end: date | None, folder: Path, *, quiet: bool) -> None:
+    def __init__(
+        self, roots: list[str], start: date | None, end: date | None, folder: Path, *, quiet: bool
+    ) -> None:
         self.roots, self.folder, self.quiet = roots, folder, quiet
         self._start, self._end = start, end
         self._source: TushareSource | None = None
@@ -125,8 +167,14 @@ class LiveCheck:
 
     def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """Name and action of each step, in order; a later one uses what an earlier one found."""
-        return (("token", self.token), ("calendar", self.calendar), ("specs and bars", self.bars), ("snapshot", self.seals),
-                ("verify", self.verifies), ("backtest", self.runs))
+        return (
+            ("token", self.token),
+            ("calendar", self.calendar),
+            ("specs and bars", self.bars),
+            ("snapshot", self.seals),
+            ("verify", self.verifies),
+            ("backtest", self.runs),
+        )
 
     @property
     def source(self) -> TushareSource:
@@ -159,9 +207,17 @@ class LiveCheck:
 
         start, end = self.days
         try:
-            TushareSource(cache=AnswerCache(None)).calendar("SHFE", max(start, end - timedelta(days=_DAYS_PAST_THE_CACHE)), end)
+            TushareSource(cache=AnswerCache(None)).calendar(
+                "SHFE", max(start, end - timedelta(days=_DAYS_PAST_THE_CACHE)), end
+            )
         except (TransportError, MalformedAnswerError) as error:
-            self.fallbacks.append(Finding("provider_down", "warning", f"{error} The rest comes from the cache, if it has it."))
+            self.fallbacks.append(
+                Finding(
+                    "provider_down",
+                    "warning",
+                    f"{error} The rest comes from the cache, if it has it.",
+                )
+            )
         answer = self.source.calendar("SHFE", start, end)
         return f"{len(answer.table)} sessions {self.days[0]} .. {self.days[1]}, {_origin(answer.calls, answer.stale)}"
 
@@ -171,11 +227,15 @@ class LiveCheck:
 
         with showing_progress(quiet=self.quiet) as progress:
             self._market = take(self.source, self.roots, *self.days, progress=progress)
-        self.fallbacks += [finding for finding in self._market.findings if finding.kind in FALLBACKS]
+        self.fallbacks += [
+            finding for finding in self._market.findings if finding.kind in FALLBACKS
+        ]
         sources = {source for spec in self._market.specs for _, source in spec.field_sources}
-        return (f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
-                f"{', '.join(sorted(sources))}, "
-                f"{_origin(self._market.calls, self._market.stale)}")
+        return (
+            f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
+            f"{', '.join(sorted(sources))}, "
+            f"{_origin(self._market.calls, self._market.stale)}"
+        )
 
     def seals(self) -> str:
         """The market is examined and sealed."""
@@ -185,7 +245,9 @@ class LiveCheck:
         if self._market is None:
             raise RunError("there is no market to seal; the step before it was not taken.")
         self._snapshot = seal_market(self._market, name="live", folder=self.folder)
-        self.errors += [finding for finding in self._snapshot.findings if finding.severity == "error"]
+        self.errors += [
+            finding for finding in self._snapshot.findings if finding.severity == "error"
+        ]
         return f"id {self._snapshot.id[:12]}, {len(self._snapshot.findings)} findings"
 
     def verifies(self) -> str:

@@ -32,8 +32,15 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
 
     stopped: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-              console=Console(stderr=True), disable=quiet, transient=True)
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+        transient=True,
+    )
     try:
         with bar:
             task = bar.add_task(what, total=None)
@@ -46,7 +53,9 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
         signal.signal(signal.SIGINT, before)
 
 
-def hand_out(table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]) -> None:
+def hand_out(
+    table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]
+) -> None:
     """Write the table where it is wanted, and exit with code 2 where it is not the whole."""
     from pairkit.errors import RunError
 
@@ -54,9 +63,18 @@ def hand_out(table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Call
         try:
             table.to_csv(csv, index=False)
         except OSError as error:
-            raise RunError(f"{csv} cannot be written ({error}); name another file with --csv.") from error
+            raise RunError(
+                f"{csv} cannot be written ({error}); name another file with --csv."
+            ) from error
     if as_json:
-        typer.echo(json.dumps({**_plain(table.attrs), "rows": json.loads(table.to_json(orient="records", double_precision=15))}))
+        typer.echo(
+            json.dumps(
+                {
+                    **_plain(table.attrs),
+                    "rows": json.loads(table.to_json(orient="records", double_precision=15)),
+                }
+            )
+        )
     else:
         show()
         if csv is not None:

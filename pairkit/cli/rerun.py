@@ -15,9 +15,15 @@ MOST_SHOWN = 10
 
 
 def rerun_command(
-    manifest: Annotated[Path, typer.Argument(help="A run manifest, as `run --manifest` writes it.")],
-    directory: Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")] = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
+    manifest: Annotated[
+        Path, typer.Argument(help="A run manifest, as `run --manifest` writes it.")
+    ],
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Folder that holds the snapshots.")
+    ] = Path("snapshots"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or told."""
     from pairkit.audit.runs.rerun import rerun

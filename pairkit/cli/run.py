@@ -21,14 +21,25 @@ def run_command(
     y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
     x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+        ),
     ] = None,
-    first: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")] = None,
-    last: Annotated[str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")] = None,
+    first: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")
+    ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="Write the run manifest to this file, and the run's tables beside it.")] = None,
+        Path | None,
+        typer.Option(help="Write the run manifest to this file, and the run's tables beside it."),
+    ] = None,
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
@@ -42,8 +53,11 @@ def run_command(
     tell_uncounted(note_run(run, "run"))
     trials, known = tried(run.pair), recall(run.pair, config)
     folder = directory if opened.path == directory / opened.path.name else opened.path.parent
-    made = (run_manifest(run, checks=known, trials=trials, directory=folder) if manifest is None
-            else save_run(run, manifest, checks=known, trials=trials, directory=folder))
+    made = (
+        run_manifest(run, checks=known, trials=trials, directory=folder)
+        if manifest is None
+        else save_run(run, manifest, checks=known, trials=trials, directory=folder)
+    )
     if as_json:
         typer.echo(made.to_json())
     else:
@@ -116,20 +130,38 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
 
     console = Console()
     pair = run.pair
-    console.print(f"[bold]{pair.y_spec.label}  -  {pair.x_spec.label}[/bold]  {len(pair)} bars, "
-                  f"{pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}", highlight=False)
+    console.print(
+        f"[bold]{pair.y_spec.label}  -  {pair.x_spec.label}[/bold]  {len(pair)} bars, "
+        f"{pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}",
+        highlight=False,
+    )
     if pair.provenance.simulated:
         console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
     table = Table("metric", "value", "unit", "meaning")
     for metric in METRICS:
         weak = weakness(metric.name, run.closed_trades)
-        table.add_row(metric.name, f"{run.metrics[metric.name]:,.6g}", unit_in(metric.unit, pair.currency),
-                      f"{metric.meaning} {weak}".strip())
+        table.add_row(
+            metric.name,
+            f"{run.metrics[metric.name]:,.6g}",
+            unit_in(metric.unit, pair.currency),
+            f"{metric.meaning} {weak}".strip(),
+        )
     console.print(table)
     for finding in run.findings:
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:
-        again = ["python", "-m", "pairkit", "rerun", str(manifest), *(["--dir", str(folder)] if folder != USUAL_FOLDER else [])]
-        console.print(f"manifest written to {manifest}, tables beside it; again: {shlex.join(again)}",
-                      highlight=False, markup=False, soft_wrap=True)
+        again = [
+            "python",
+            "-m",
+            "pairkit",
+            "rerun",
+            str(manifest),
+            *(["--dir", str(folder)] if folder != USUAL_FOLDER else []),
+        ]
+        console.print(
+            f"manifest written to {manifest}, tables beside it; again: {shlex.join(again)}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -14,19 +14,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 30
-_COLUMNS = ["y", "x", "bars", "beta", "eg_statistic", "pvalue", "bh_pvalue", "by_pvalue", "johansen_rank", "half_life", "hurst",
-            "cost_sigmas"]
+_COLUMNS = [
+    "y",
+    "x",
+    "bars",
+    "beta",
+    "eg_statistic",
+    "pvalue",
+    "bh_pvalue",
+    "by_pvalue",
+    "johansen_rank",
+    "half_life",
+    "hurst",
+    "cost_sigmas",
+]
 
 
 def scan_command(
     snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    roots: Annotated[str | None, typer.Option(metavar="A,B,C", help="Only the pairs of these roots.")] = None,
-    lags: Annotated[str, typer.Option(help="Lagged differences in each test, or aic or bic to choose them.")] = "1",
+    roots: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Only the pairs of these roots.")
+    ] = None,
+    lags: Annotated[
+        str, typer.Option(help="Lagged differences in each test, or aic or bic to choose them.")
+    ] = "1",
     transform: Annotated[str, typer.Option(help="log or level.")] = "log",
     least_bars: Annotated[int, typer.Option(help="Leave out pairs with fewer common bars.")] = 250,
     csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
     from pairkit.audit.runs.trial_ledger import note_scan
@@ -37,16 +55,32 @@ def scan_command(
     opened = open_snapshot(snapshot_path(snapshot, directory))
     lags_: Any = int(lags) if lags.isdecimal() else lags  # wrong ones are refused in words
     transform_: Any = transform
-    wanted = None if roots is None else [same_code(root.strip(), opened.roots) for root in roots.split(",")]
+    wanted = (
+        None
+        if roots is None
+        else [same_code(root.strip(), opened.roots) for root in roots.split(",")]
+    )
     with watched(f"scan {opened.name}", quiet=as_json) as (progress, cancelled):
-        table = scan(opened, roots=wanted, lags=lags_, transform=transform_, least_bars=least_bars,
-                     progress=progress, cancelled=cancelled)
+        table = scan(
+            opened,
+            roots=wanted,
+            lags=lags_,
+            transform=transform_,
+            least_bars=least_bars,
+            progress=progress,
+            cancelled=cancelled,
+        )
     tell_uncounted(note_scan(table))
     hand_out(table, csv=csv, as_json=as_json, show=lambda: _print(table, opened.simulated))
 
 
 def _print(table: pd.DataFrame, simulated: bool) -> None:
-    print_rows(table, _COLUMNS, _SHOWN, f"{len(table):,} pairs, lags {table.attrs['lag_rule']}, {table.attrs['transform']}")
+    print_rows(
+        table,
+        _COLUMNS,
+        _SHOWN,
+        f"{len(table):,} pairs, lags {table.attrs['lag_rule']}, {table.attrs['transform']}",
+    )
     for pair, why in table.attrs["left_out"].items():
         typer.echo(f"left out: {pair}, {why}")
     typer.echo(table.attrs["caveat"])

@@ -28,21 +28,37 @@ DEMO = "demo"
 
 
 def smoke_command(
-    directory: Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")] = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")] = False,
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Folder that holds the snapshots.")
+    ] = Path("snapshots"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Check this installation end to end, offline; exit code 0 where all is well, 1 where a check failed."""
     from pairkit.folders import bundled
 
     path = directory / DEMO
-    check = Check(path if path.exists() or directory != Path("snapshots") else bundled("snapshots") / DEMO)
+    check = Check(
+        path if path.exists() or directory != Path("snapshots") else bundled("snapshots") / DEMO
+    )
     steps: list[dict[str, object]] = []
     for name, step in check.steps():
         began = time.perf_counter()
         good, said = _tried(step)
-        steps.append({"step": name, "good": good, "said": said, "seconds": round(time.perf_counter() - began, 3)})
+        steps.append(
+            {
+                "step": name,
+                "good": good,
+                "said": said,
+                "seconds": round(time.perf_counter() - began, 3),
+            }
+        )
         if not as_json:
-            typer.secho(f"{'ok  ' if good else 'FAIL'}  {name}: {said} ({steps[-1]['seconds']} s)", fg=None if good else "red")
+            typer.secho(
+                f"{'ok  ' if good else 'FAIL'}  {name}: {said} ({steps[-1]['seconds']} s)",
+                fg=None if good else "red",
+            )
         if not good:
             break
     passed = all(step["good"] for step in steps)
@@ -69,8 +85,14 @@ class Check:
 
     def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """Name and action of each step, in order; a later one may use what an earlier one found."""
-        return (("bundled snapshot", self.opens), ("backtests", self.runs), ("charts and report", self.draws),
-                ("sweep and scan", self.searches), ("no look-ahead", self.proves), ("rerun", self.reruns))
+        return (
+            ("bundled snapshot", self.opens),
+            ("backtests", self.runs),
+            ("charts and report", self.draws),
+            ("sweep and scan", self.searches),
+            ("no look-ahead", self.proves),
+            ("rerun", self.reruns),
+        )
 
     @property
     def snapshot(self) -> Snapshot:
@@ -97,8 +119,11 @@ class Check:
         from pairkit.config import StrategyConfig, hedge_model_names
         from pairkit.run import run_backtest
 
-        runs = [run_backtest(self.snapshot.pair(y, x), StrategyConfig(hedge_model=model))
-                for y, x in self.pairs for model in hedge_model_names()]
+        runs = [
+            run_backtest(self.snapshot.pair(y, x), StrategyConfig(hedge_model=model))
+            for y, x in self.pairs
+            for model in hedge_model_names()
+        ]
         return f"{len(runs)} runs, {sum(run.metrics['trades'] for run in runs)} trades"
 
     def draws(self) -> str:
@@ -126,12 +151,20 @@ class Check:
 
         pair = self.snapshot.pair(*self.pairs[0])
         grid = sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0, 2.5], "hedge_window": [40, 60]})
-        alone = [name for name in names(METRICS) if name != "dsr"]  # the sweep's own trials enter its dsr
+        alone = [
+            name for name in names(METRICS) if name != "dsr"
+        ]  # the sweep's own trials enter its dsr
         for row in grid.to_dict("records"):
-            run = run_backtest(pair, StrategyConfig(entry_z=row["entry_z"], hedge_window=row["hedge_window"]))
-            differing = [name for name in alone if not (row[name] == run.metrics[name] or isnan(row[name]))]
+            run = run_backtest(
+                pair, StrategyConfig(entry_z=row["entry_z"], hedge_window=row["hedge_window"])
+            )
+            differing = [
+                name for name in alone if not (row[name] == run.metrics[name] or isnan(row[name]))
+            ]
             if differing:
-                raise RunError(f"a sweep's {differing[0]} differs from the single run's at entry_z {row['entry_z']:g}.")
+                raise RunError(
+                    f"a sweep's {differing[0]} differs from the single run's at entry_z {row['entry_z']:g}."
+                )
         return f"{len(grid)} configs as the single runs, to the bit; {len(scan(self.snapshot))} pairs scanned"
 
     def proves(self) -> str:
@@ -141,7 +174,10 @@ class Check:
         from pairkit.research.lookahead.audit import audit_lookahead
 
         pair = self.snapshot.pair(*self.pairs[0])
-        proofs = {model: audit_lookahead(pair, StrategyConfig(hedge_model=model), cuts=8) for model in hedge_model_names()}
+        proofs = {
+            model: audit_lookahead(pair, StrategyConfig(hedge_model=model), cuts=8)
+            for model in hedge_model_names()
+        }
         for model, proof in proofs.items():
             if not proof.passed:
                 raise RunError(f"{model}: {proof.result().sentence}")
@@ -156,8 +192,18 @@ class Check:
         with tempfile.TemporaryDirectory(prefix="pairkit-smoke-") as folder:
             manifest = Path(folder) / "run.json"
             made = save_run(run_backtest(self.snapshot.pair(*self.pairs[0])), manifest)
-            command = [sys.executable, "-m", "pairkit", "rerun", str(manifest), "--dir", str(self.path.parent)]
+            command = [
+                sys.executable,
+                "-m",
+                "pairkit",
+                "rerun",
+                str(manifest),
+                "--dir",
+                str(self.path.parent),
+            ]
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
-            raise RunError(f"`rerun` ended with exit code {answer.returncode}: {(answer.stdout + answer.stderr).strip()}")
+            raise RunError(
+                f"`rerun` ended with exit code {answer.returncode}: {(answer.stdout + answer.stderr).strip()}"
+            )
         return f"run {made.run_id[:12]} made again in another process, the same bytes"

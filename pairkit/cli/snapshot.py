@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
 _SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
-snapshot_app = typer.Typer(help="List, verify, compare, import and take snapshots of daily bars.", no_args_is_help=True)
+snapshot_app = typer.Typer(
+    help="List, verify, compare, import and take snapshots of daily bars.", no_args_is_help=True
+)
 snapshot_app.command("take")(take_command)
 snapshot_app.command("diff")(diff_command)
 Folder = Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")]
@@ -34,7 +36,10 @@ def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> N
     from pairkit.audit.snapshots.listing import list_snapshots
 
     if not folder.is_dir():
-        _give_up(f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.", as_json)
+        _give_up(
+            f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.",
+            as_json,
+        )
     summaries = list_snapshots(folder)
     if as_json:
         _print_json({"dir": str(folder), "snapshots": [_plain(summary) for summary in summaries]})
@@ -45,8 +50,11 @@ def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> N
 
 @snapshot_app.command("verify")
 def verify_command(
-    snapshots: Annotated[list[str] | None, typer.Argument(help="Names, or paths; all in --dir by default.")] = None,
-    folder: Folder = Path("snapshots"), as_json: Json = False,
+    snapshots: Annotated[
+        list[str] | None, typer.Argument(help="Names, or paths; all in --dir by default.")
+    ] = None,
+    folder: Folder = Path("snapshots"),
+    as_json: Json = False,
 ) -> None:
     """Check every byte of snapshots against their manifests."""
     from pairkit.audit.snapshots.listing import list_snapshots, summarise
@@ -55,13 +63,18 @@ def verify_command(
         paths = [_place(name, folder) for name in snapshots]
         absent = [str(path) for path in paths if not path.exists()]
         if absent:
-            _give_up(f"there is no snapshot {', '.join(absent)}; `python -m pairkit snapshot list` shows which there are.",
-                     as_json)
+            _give_up(
+                f"there is no snapshot {', '.join(absent)}; `python -m pairkit snapshot list` shows which there are.",
+                as_json,
+            )
         summaries = [summarise(path) for path in paths]
     else:
         summaries = list_snapshots(folder)
         if not summaries:
-            _give_up(f"there is no snapshot in {folder}; name one, or another folder with --dir.", as_json)
+            _give_up(
+                f"there is no snapshot in {folder}; name one, or another folder with --dir.",
+                as_json,
+            )
     if as_json:
         _print_json({"snapshots": [_plain(summary) for summary in summaries]})
     else:
@@ -71,28 +84,63 @@ def verify_command(
 
 @snapshot_app.command("import")
 def import_command(
-    paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of daily bars, or folders of them.")],
-    name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
-    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that are not bundled, or of rows marked "
-                                                               "override, JSON or CSV.")] = None,
-    mapping: Annotated[Path | None, typer.Option("--mapping", help="Which contract is dominant each day, as known at the close "
-                                                                   "before: date, root, contract.")] = None,
-    calendar: Annotated[Path | None, typer.Option("--calendar", help="The sessions on which bars are expected: dates, one a "
-                                                                     "line or in a column.")] = None,
-    folder: Folder = Path("snapshots"), as_json: Json = False,
+    paths: Annotated[
+        list[Path], typer.Argument(help="CSV or Parquet files of daily bars, or folders of them.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")
+    ],
+    specs: Annotated[
+        Path | None,
+        typer.Option(
+            "--specs",
+            help="Contract specs of roots that are not bundled, or of rows marked "
+            "override, JSON or CSV.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            help="Which contract is dominant each day, as known at the close "
+            "before: date, root, contract.",
+        ),
+    ] = None,
+    calendar: Annotated[
+        Path | None,
+        typer.Option(
+            "--calendar",
+            help="The sessions on which bars are expected: dates, one a line or in a column.",
+        ),
+    ] = None,
+    folder: Folder = Path("snapshots"),
+    as_json: Json = False,
 ) -> None:
     """Make a snapshot from files, and report what was found in them."""
     from pairkit.audit.snapshots.from_files import import_files
 
     try:
-        snapshot = import_files(paths, name=name, folder=folder, specs_file=specs, mapping_file=mapping,
-                                calendar_file=calendar)
+        snapshot = import_files(
+            paths,
+            name=name,
+            folder=folder,
+            specs_file=specs,
+            mapping_file=mapping,
+            calendar_file=calendar,
+        )
     except PairkitError as error:
         _give_up(str(error), as_json)
     if as_json:
-        _print_json({
-            "path": str(snapshot.path), "id": snapshot.id, "name": snapshot.name, "roots": list(snapshot.roots),
-            "data_scope": snapshot.manifest["data_scope"], "findings": [finding.to_dict() for finding in snapshot.findings]})
+        _print_json(
+            {
+                "path": str(snapshot.path),
+                "id": snapshot.id,
+                "name": snapshot.name,
+                "roots": list(snapshot.roots),
+                "data_scope": snapshot.manifest["data_scope"],
+                "findings": [finding.to_dict() for finding in snapshot.findings],
+            }
+        )
     else:
         _print_imported(snapshot)
 
@@ -105,9 +153,18 @@ def _place(name: str, folder: Path) -> Path:
 
 def _plain(summary: SnapshotSummary) -> dict[str, Any]:
     return {
-        "name": summary.name, "path": str(summary.path), "verified": summary.verified, "error": summary.error, "id": summary.id,
-        "roots": list(summary.roots), "start": summary.start, "end": summary.end, "simulated": summary.simulated,
-        "rows": summary.rows, "findings": summary.findings}
+        "name": summary.name,
+        "path": str(summary.path),
+        "verified": summary.verified,
+        "error": summary.error,
+        "id": summary.id,
+        "roots": list(summary.roots),
+        "start": summary.start,
+        "end": summary.end,
+        "simulated": summary.simulated,
+        "rows": summary.rows,
+        "findings": summary.findings,
+    }
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -143,17 +200,32 @@ def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None
         if summary.error:
             table.add_row(Text(summary.name), Text("cannot be opened", "bold red"))
             continue
-        label = Text(summary.name) + (Text("\nsimulated", "magenta") if summary.simulated else Text())
+        label = Text(summary.name) + (
+            Text("\nsimulated", "magenta") if summary.simulated else Text()
+        )
         span = f"{summary.start}\n{summary.end}"
-        table.add_row(label, _roots_in_short(summary.roots), span, f"{summary.rows:,}", str(summary.findings), summary.id[:12])
+        table.add_row(
+            label,
+            _roots_in_short(summary.roots),
+            span,
+            f"{summary.rows:,}",
+            str(summary.findings),
+            summary.id[:12],
+        )
     console.print(table)
     for summary in summaries:
         if summary.error:
-            console.print(Text.assemble((f"{summary.name}: ", "bold red"), summary.error), soft_wrap=True)
+            console.print(
+                Text.assemble((f"{summary.name}: ", "bold red"), summary.error), soft_wrap=True
+            )
 
 
 def _roots_in_short(roots: Sequence[str]) -> str:
-    return " ".join(roots) if len(roots) <= 12 else f"{' '.join(roots[:11])} and {len(roots) - 11} more"
+    return (
+        " ".join(roots)
+        if len(roots) <= 12
+        else f"{' '.join(roots[:11])} and {len(roots) - 11} more"
+    )
 
 
 def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
@@ -165,7 +237,10 @@ def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
         if summary.error:
             console.print(Text.assemble(("FAILED ", "bold red"), summary.error), soft_wrap=True)
         else:
-            console.print(Text.assemble(("verified ", "green"), f"{summary.path}  id {summary.id}"), soft_wrap=True)
+            console.print(
+                Text.assemble(("verified ", "green"), f"{summary.path}  id {summary.id}"),
+                soft_wrap=True,
+            )
 
 
 def _print_imported(snapshot: Snapshot) -> None:
@@ -175,11 +250,18 @@ def _print_imported(snapshot: Snapshot) -> None:
     scope = snapshot.manifest["data_scope"]
     console = Console()
     span = f"{scope['start']} .. {scope['end']}"
-    console.print(Text(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {span}"), soft_wrap=True)
+    console.print(
+        Text(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {span}"),
+        soft_wrap=True,
+    )
     console.print(Text(f"id {snapshot.id}"), soft_wrap=True)
     _print_findings(console, snapshot.findings)
     if len(snapshot.roots) > 1:
-        console.print(Text(f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"))
+        console.print(
+            Text(
+                f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"
+            )
+        )
 
 
 def _print_findings(console: Any, findings: Sequence[Finding]) -> None:

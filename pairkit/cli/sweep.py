@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import hand_out, print_rows, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, parsed_value, snapshot_and_pair, tell_uncounted
+from pairkit.cli.run import (
+    SnapshotFolder,
+    config_from_text,
+    parsed_value,
+    snapshot_and_pair,
+    tell_uncounted,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,18 +26,34 @@ def sweep_command(
     snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
     y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
     x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
-    vary: Annotated[list[str], typer.Option(
-        "--vary", metavar="FIELD=VALUES", help="A field to vary: LOW:HIGH or LOW:HIGH:STEP, or values A,B,C; may be repeated.")],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary",
+            metavar="FIELD=VALUES",
+            help="A field to vary: LOW:HIGH or LOW:HIGH:STEP, or values A,B,C; may be repeated.",
+        ),
+    ],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting that does not vary; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="A setting that does not vary; may be repeated."
+        ),
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Draw so many configs instead of the whole grid.")] = None,
-    method: Annotated[str | None, typer.Option(help="grid, random or latin_hypercube; by default what --n calls for.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", help="Draw so many configs instead of the whole grid.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="grid, random or latin_hypercube; by default what --n calls for."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     sort: Annotated[str, typer.Option(help="Column to rank by, the highest first.")] = "sharpe",
     csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Backtest many configs of the pair Y-X. Ctrl-C stops early and keeps what is done (exit code 2)."""
     config, space = config_from_text(settings or []), space_from_text(vary)
@@ -42,13 +64,26 @@ def sweep_command(
     _, pair = snapshot_and_pair(snapshot, directory, y, x)
     method_: Any = method  # a wrong one is refused in words
     with watched(f"sweep {pair.name}", quiet=as_json) as (progress, cancelled):
-        table = sweep(pair, config, space, n=n, method=method_, seed=seed, progress=progress, cancelled=cancelled)
+        table = sweep(
+            pair,
+            config,
+            space,
+            n=n,
+            method=method_,
+            seed=seed,
+            progress=progress,
+            cancelled=cancelled,
+        )
     tell_uncounted(note_sweep(pair, table))
     if sort not in table.columns:
-        raise ConfigError(f"--sort {sort}: accepted is one of {', '.join(map(str, table.columns))}.")
+        raise ConfigError(
+            f"--sort {sort}: accepted is one of {', '.join(map(str, table.columns))}."
+        )
     ranked = table.sort_values(sort, ascending=False, kind="stable", ignore_index=True)
     ranked.attrs = table.attrs
-    hand_out(ranked, csv=csv, as_json=as_json, show=lambda: _print(ranked, pair.provenance.simulated))
+    hand_out(
+        ranked, csv=csv, as_json=as_json, show=lambda: _print(ranked, pair.provenance.simulated)
+    )
 
 
 def space_from_text(texts: list[str]) -> dict[str, Any]:
@@ -59,10 +94,14 @@ def space_from_text(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, given = (part.strip() for part in text.partition("="))
         if not equals or not given:
-            raise ConfigError(f"--vary {text}: write it as FIELD=LOW:HIGH:STEP or FIELD=A,B,C, e.g. --vary entry_z=1.5:3:0.1")
+            raise ConfigError(
+                f"--vary {text}: write it as FIELD=LOW:HIGH:STEP or FIELD=A,B,C, e.g. --vary entry_z=1.5:3:0.1"
+            )
         if name in space:
             raise ConfigError(f"--vary {name} is given twice; write its values in one.")
-        parts = [parsed_value(name, part.strip()) for part in given.split(":" if ":" in given else ",")]
+        parts = [
+            parsed_value(name, part.strip()) for part in given.split(":" if ":" in given else ",")
+        ]
         space[name] = tuple(parts) if ":" in given else parts
     return space
 
@@ -70,10 +109,25 @@ def space_from_text(texts: list[str]) -> dict[str, Any]:
 def _print(table: pd.DataFrame, simulated: bool) -> None:
     attrs = table.attrs
     notes = [f"{attrs['trials']:,} trials"]
-    notes += [f"{attrs['left_out']:,} combinations left out, for they contradict themselves"] if attrs["left_out"] else []
+    notes += (
+        [f"{attrs['left_out']:,} combinations left out, for they contradict themselves"]
+        if attrs["left_out"]
+        else []
+    )
     notes += [f"{attrs['repeated']:,} draws had been made before"] if attrs["repeated"] else []
-    columns = [*attrs["varied"], "sharpe", "annual_return", "max_drawdown", "trades", "win_rate", "psr", "dsr"]
+    columns = [
+        *attrs["varied"],
+        "sharpe",
+        "annual_return",
+        "max_drawdown",
+        "trades",
+        "win_rate",
+        "psr",
+        "dsr",
+    ]
     print_rows(table, list(dict.fromkeys(columns)), _SHOWN, "; ".join(notes))
-    typer.echo("The best of many trials flatters: dsr is its probability after allowing for all of them.")
+    typer.echo(
+        "The best of many trials flatters: dsr is its probability after allowing for all of them."
+    )
     if simulated:
         typer.echo("SIMULATED DATA: no market traded these prices.")

@@ -21,18 +21,38 @@ _DAYS = ["%Y-%m-%d", "%Y%m%d"]
 
 def take_command(
     start: Annotated[datetime, typer.Option("--start", formats=_DAYS, help="First day.")],
-    end: Annotated[datetime, typer.Option("--end", formats=_DAYS, help="Last day; not after today.")],
-    name: Annotated[str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")],
+    end: Annotated[
+        datetime, typer.Option("--end", formats=_DAYS, help="Last day; not after today.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")
+    ],
     roots: Annotated[
-        str, typer.Option("--roots", help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. All of the "
-                                          "universe by default.")
+        str,
+        typer.Option(
+            "--roots",
+            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. All of the "
+            "universe by default.",
+        ),
     ] = "",
     source: Annotated[str, typer.Option("--source", help="The provider: tushare.")] = "tushare",
-    dominant: Annotated[str, typer.Option("--dominant", help="Where dominant contracts come from: mapping or "
-                                                             "open_interest.")] = "mapping",
-    specs: Annotated[Path | None, typer.Option("--specs", help="Contract specs of roots that the bundled table lacks, or of "
-                                                               "rows marked override, JSON or CSV.")] = None,
-    folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path("snapshots"),
+    dominant: Annotated[
+        str,
+        typer.Option(
+            "--dominant", help="Where dominant contracts come from: mapping or open_interest."
+        ),
+    ] = "mapping",
+    specs: Annotated[
+        Path | None,
+        typer.Option(
+            "--specs",
+            help="Contract specs of roots that the bundled table lacks, or of "
+            "rows marked override, JSON or CSV.",
+        ),
+    ] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(
+        "snapshots"
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it goes on where it was.
@@ -47,26 +67,41 @@ def take_command(
     from pairkit.market.universe import universe_roots
 
     if source != "tushare" or dominant not in ("mapping", "open_interest"):
-        _give_up(f"--source is tushare, --dominant is mapping or open_interest; got {source!r} and {dominant!r}.", as_json)
+        _give_up(
+            f"--source is tushare, --dominant is mapping or open_interest; got {source!r} and {dominant!r}.",
+            as_json,
+        )
     try:
         settings = read_settings()
         require_token(settings)
         with showing_progress(quiet=as_json) as progress:
             taken = take_snapshot(
-                TushareSource(settings), roots_of(roots) or universe_roots(), day_of(start), day_of(end), name=name,
+                TushareSource(settings),
+                roots_of(roots) or universe_roots(),
+                day_of(start),
+                day_of(end),
+                name=name,
                 folder=folder,
                 rule="mapping" if dominant == "mapping" else "open_interest",
-                user_specs=None if specs is None else read_specs(specs), progress=progress)
+                user_specs=None if specs is None else read_specs(specs),
+                progress=progress,
+            )
     except PairkitError as error:
         _give_up(str(error), as_json)
     except KeyboardInterrupt:
-        _give_up("stopped; what was downloaded is kept. Run the same command again to go on from there.", as_json)
+        _give_up(
+            "stopped; what was downloaded is kept. Run the same command again to go on from there.",
+            as_json,
+        )
     _report(taken, as_json)
     errors = [finding for finding in taken.snapshot.findings if finding.severity == "error"]
     if errors and not as_json:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in errors))
-        typer.secho(f"{len(errors)} errors found in what came: {kinds}. Look at the days before you believe a run.", fg="red",
-                    err=True)
+        typer.secho(
+            f"{len(errors)} errors found in what came: {kinds}. Look at the days before you believe a run.",
+            fg="red",
+            err=True,
+        )
     raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if taken.stale else 0)
 
 
@@ -89,27 +124,50 @@ def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("asking", total=None)
-        yield lambda step: bar.update(task, description=step.what, completed=step.done, total=step.total)
+        yield lambda step: bar.update(
+            task, description=step.what, completed=step.done, total=step.total
+        )
 
 
 def _report(taken: Taken, as_json: bool) -> None:
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
     if as_json:
-        typer.echo(json.dumps({
-            "path": str(snapshot.path), "id": snapshot.id, "name": snapshot.name, "roots": list(snapshot.roots),
-            "calls": taken.calls, "stale": taken.stale, "data_scope": scope,
-            "findings": [finding.to_dict() for finding in snapshot.findings]}, ensure_ascii=False, indent=2))
+        typer.echo(
+            json.dumps(
+                {
+                    "path": str(snapshot.path),
+                    "id": snapshot.id,
+                    "name": snapshot.name,
+                    "roots": list(snapshot.roots),
+                    "calls": taken.calls,
+                    "stale": taken.stale,
+                    "data_scope": scope,
+                    "findings": [finding.to_dict() for finding in snapshot.findings],
+                },
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
         return
-    typer.echo(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {scope['start']} .. {scope['end']}; "
-               f"{taken.calls} calls")
+    typer.echo(
+        f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {scope['start']} .. {scope['end']}; "
+        f"{taken.calls} calls"
+    )
     typer.echo(f"id {snapshot.id}")
     for finding in sorted(snapshot.findings, key=lambda finding: (finding.root, finding.kind)):
         typer.echo(f"{finding.severity}: {finding.root or 'all'} {finding.kind}: {finding.message}")
     if len(snapshot.roots) > 1:
-        typer.echo(f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}")
+        typer.echo(
+            f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"
+        )
 
 
 def _give_up(message: str, as_json: bool) -> NoReturn:

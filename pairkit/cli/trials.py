@@ -15,23 +15,41 @@ trials_app = typer.Typer(no_args_is_help=True, help="How many configs were tried
 
 @trials_app.command("list")
 def list_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Count the configs tried on each pair, by pages and commands."""
     from pairkit.audit.runs.trial_ledger import tried_pairs
 
     found = tried_pairs()
     if as_json:
-        typer.echo(json.dumps([{"snapshot": one.snapshot, "y": one.y, "x": one.x, "made_by": dict(one.made_by),
-                                **(one.to_dict() or {})} for one in found]))
+        typer.echo(
+            json.dumps(
+                [
+                    {
+                        "snapshot": one.snapshot,
+                        "y": one.y,
+                        "x": one.x,
+                        "made_by": dict(one.made_by),
+                        **(one.to_dict() or {}),
+                    }
+                    for one in found
+                ]
+            )
+        )
         return
     if not found:
         typer.echo("No trial has been counted yet.")
     for one in found:
         by = ", ".join(f"{count:,} by {name}" for name, count in one.made_by)
-        typer.echo(f"{one.snapshot} {one.y}-{one.x}: {one.n_configs:,} configs tried{f' ({by})' if by else ''}")
+        typer.echo(
+            f"{one.snapshot} {one.y}-{one.x}: {one.n_configs:,} configs tried{f' ({by})' if by else ''}"
+        )
         if one.scanned:
-            typer.echo(f"    one of {one.scanned:,} scanned pairs: the deflated Sharpe ratio allows for {one.trials:,} trials")
+            typer.echo(
+                f"    one of {one.scanned:,} scanned pairs: the deflated Sharpe ratio allows for {one.trials:,} trials"
+            )
         for reset in one.resets:
             typer.echo(f"    reset on {reset.at}: {reset.forgotten:,} trials were forgotten")
 
@@ -42,7 +60,9 @@ def reset_command(
     y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
     x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")
+    ] = False,
 ) -> None:
     """Forget the trials of a pair; that they were forgotten stays on record."""
     from pairkit.audit.runs.trial_ledger import reset
@@ -51,4 +71,6 @@ def reset_command(
     if as_json:
         typer.echo(json.dumps(done._asdict()))
     else:
-        typer.echo(f"{done.forgotten:,} trials on {y}-{x} are forgotten. Manifests of this pair will say so.")
+        typer.echo(
+            f"{done.forgotten:,} trials on {y}-{x} are forgotten. Manifests of this pair will say so."
+        )

@@ -31,10 +31,15 @@ Marks = NDArray[np.bool_]
 GAP_SIGMAS = 8.0
 _OFF_GRID, _STRAY_OFF_GRID = 1e-3, 0.05  # of a tick; the share of closes that stray ones may be
 _LEAST_SPIKE = math.log(1.2)  # no exchange lets a price move so far and back within two days
-_SURE_SPIKE = math.log(2.0)  # nor twice as far and back, however much or little the series moves otherwise
+_SURE_SPIKE = math.log(
+    2.0
+)  # nor twice as far and back, however much or little the series moves otherwise
 _LARGEST_PRICE, _SMALLEST_PRICE = 1e9, 1e-7  # in size; no future is quoted beyond them
 _LARGEST_SIZE = 1e10  # lots a day, or open
-_WEEKEND_SHARE, _FEWEST_WEEKENDS = 0.05, 3  # dates that are a day off put a fifth of the bars on a weekend
+_WEEKEND_SHARE, _FEWEST_WEEKENDS = (
+    0.05,
+    3,
+)  # dates that are a day off put a fifth of the bars on a weekend
 _ROLL_SIGMAS, _ROLL_BARS, _ROLLS_APART = 5.0, 3, 5
 _HALVED = math.log(0.6)
 _ROUNDING = 1e-9  # of a limit
@@ -56,16 +61,22 @@ class _Bars:
     """The columns of the bars as arrays (N,), in order, with their series' previous and next rows at hand."""
 
     def __init__(self, bars: pd.DataFrame) -> None:
-        ordered = bars.sort_values(["root", "contract", TRADE_DATE], kind="stable", ignore_index=True)
+        ordered = bars.sort_values(
+            ["root", "contract", TRADE_DATE], kind="stable", ignore_index=True
+        )
         self.root = ordered["root"].to_numpy(dtype=object)
         self.has_contract = ordered["contract"].notna().to_numpy()
         self.day = ordered[TRADE_DATE].to_numpy(dtype="datetime64[D]")
-        self.series = ordered.groupby(["root", "contract"], dropna=False, sort=False).ngroup().to_numpy()
+        self.series = (
+            ordered.groupby(["root", "contract"], dropna=False, sort=False).ngroup().to_numpy()
+        )
         for name in ("open", "high", "low", "close", "settle", "volume", "open_interest"):
             setattr(self, name, ordered[name].to_numpy(dtype=np.float64, na_value=np.nan))
         for name in ("up_limit", "down_limit"):  # that a table may lack; 0 is none
             limits = ordered[name] if name in ordered else pd.Series(np.nan, ordered.index)
-            setattr(self, name, limits.mask(limits == 0.0).to_numpy(dtype=np.float64, na_value=np.nan))
+            setattr(
+                self, name, limits.mask(limits == 0.0).to_numpy(dtype=np.float64, na_value=np.nan)
+            )
 
     open: FloatArray
     high: FloatArray
@@ -102,7 +113,9 @@ class _Bars:
         returns = returns.where(returns.groupby(self.root).transform("count") >= _MIN_RETURNS)
         distance = (returns - returns.groupby(self.root).transform("median")).abs()
         usual = distance.groupby(self.root).transform("median")
-        moved = distance.where(distance > 0.0).groupby(self.root).transform("median")  # where most days stand still
+        moved = (
+            distance.where(distance > 0.0).groupby(self.root).transform("median")
+        )  # where most days stand still
         return np.asarray(_MAD_TO_SIGMA * usual.where(usual > 0.0, moved))
 
 
@@ -140,14 +153,30 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
     """What one root's leg lacks of its own bars, and where a name comes back: a finding for each kind of `LostBars`."""
     root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
     told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
-        ("missing_dominant_bar", "error", lost.missing,
-         "days on which the held contract has no close while others of the root have one: nothing can trade or be marked"),
-        ("unused_bars", "error" if len(lost.unused) > _DAYS_TO_BEGIN else "warning", lost.unused,
-         "days with bars before the first on which a dominant contract is known: no leg uses them"),
-        ("mapping_not_followed", "warning", lost.not_followed,
-         "days on which the mapping goes back to a contract that it had left; the later one is held on"))
-    found = [_finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
-             for kind, severity, days, what in told if len(days)]
+        (
+            "missing_dominant_bar",
+            "error",
+            lost.missing,
+            "days on which the held contract has no close while others of the root have one: nothing can trade or be marked",
+        ),
+        (
+            "unused_bars",
+            "error" if len(lost.unused) > _DAYS_TO_BEGIN else "warning",
+            lost.unused,
+            "days with bars before the first on which a dominant contract is known: no leg uses them",
+        ),
+        (
+            "mapping_not_followed",
+            "warning",
+            lost.not_followed,
+            "days on which the mapping goes back to a contract that it had left; the later one is held on",
+        ),
+    )
+    found = [
+        _finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
+        for kind, severity, days, what in told
+        if len(days)
+    ]
     return found + returning_contract(root, lost.returned)
 
 
@@ -163,10 +192,20 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
     if not len(close) or off.mean() <= _STRAY_OFF_GRID:
         return []
     shown = tuple(map(str, np.unique(days[off])[:_SHOWN_DATES]))
-    return [Finding("off_tick_grid", "warning", root=spec.code, count=int(off.sum()), dates=shown, message=(
-        f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
-        "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
-        "not right."))]
+    return [
+        Finding(
+            "off_tick_grid",
+            "warning",
+            root=spec.code,
+            count=int(off.sum()),
+            dates=shown,
+            message=(
+                f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
+                "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
+                "not right."
+            ),
+        )
+    ]
 
 
 def faulty_days(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> pd.DataFrame:
@@ -177,21 +216,48 @@ def faulty_days(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) ->
     bars, calendar
         As `examine` takes them.
     """
-    parts = [pd.DataFrame({"root": marked.roots, TRADE_DATE: marked.days.astype("datetime64[ns]"), "kind": marked.kind})
-             for marked in _all_marks(_Bars(bars), calendar)]
+    parts = [
+        pd.DataFrame(
+            {
+                "root": marked.roots,
+                TRADE_DATE: marked.days.astype("datetime64[ns]"),
+                "kind": marked.kind,
+            }
+        )
+        for marked in _all_marks(_Bars(bars), calendar)
+    ]
     every = pd.concat(parts, ignore_index=True).drop_duplicates()
     return every.sort_values(["root", TRADE_DATE, "kind"], ignore_index=True)
 
 
 def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]:
-    found = [_marked(kind, severity, what, table, check(table)) for kind, severity, check, what in _CHECKS]
+    found = [
+        _marked(kind, severity, what, table, check(table))
+        for kind, severity, check, what in _CHECKS
+    ]
     expected = _expected(table, calendar)
     ghosts = _repeats(table) | _closed(table.day) | _unexpected(table, expected)
-    found.append(_marked("ghost_bar", "warning", "bars on a day without trading: a repeat of the day before, a weekend, "
-                                                 "New Year's Day, or a day on which no other root traded", table, ghosts))
-    found.append(_marked("likely_roll", "warning", "days on which open interest, after a fall, jumps up and grows on, as where "
-                                                   "a series goes over to the next contract: the roll gap there is taken "
-                                                   "for profit or loss", table, _likely_rolls(table)))
+    found.append(
+        _marked(
+            "ghost_bar",
+            "warning",
+            "bars on a day without trading: a repeat of the day before, a weekend, "
+            "New Year's Day, or a day on which no other root traded",
+            table,
+            ghosts,
+        )
+    )
+    found.append(
+        _marked(
+            "likely_roll",
+            "warning",
+            "days on which open interest, after a fall, jumps up and grows on, as where "
+            "a series goes over to the next contract: the roll gap there is taken "
+            "for profit or loss",
+            table,
+            _likely_rolls(table),
+        )
+    )
     return [*found, _missing(table, expected)]
 
 
@@ -202,14 +268,32 @@ def _marked(kind: str, severity: Severity, what: str, table: _Bars, marks: Marks
 def _gathered(marked: _Marked) -> list[Finding]:
     """One finding for each root that has a mark."""
     roots = sorted(set(marked.roots))
-    return [_finding(marked.kind, marked.severity, marked.what, str(root), marked.days[marked.roots == root]) for root in roots]
+    return [
+        _finding(
+            marked.kind, marked.severity, marked.what, str(root), marked.days[marked.roots == root]
+        )
+        for root in roots
+    ]
 
 
-def _finding(kind: str, severity: Severity, what: str, root: str, bar_days: NDArray[np.datetime64]) -> Finding:
+def _finding(
+    kind: str, severity: Severity, what: str, root: str, bar_days: NDArray[np.datetime64]
+) -> Finding:
     """A finding of one root, given the day of each of its marked bars."""
     days, bars = np.unique(bar_days), len(bar_days)
-    many = f" day{'s' if len(days) > 1 else ''} ({bars} bars, of several contracts)" if bars > len(days) else ""
-    return Finding(kind, severity, f"{root}: {what}: {len(days)}{many}.", root, len(days), tuple(map(str, days[:_SHOWN_DATES])))
+    many = (
+        f" day{'s' if len(days) > 1 else ''} ({bars} bars, of several contracts)"
+        if bars > len(days)
+        else ""
+    )
+    return Finding(
+        kind,
+        severity,
+        f"{root}: {what}: {len(days)}{many}.",
+        root,
+        len(days),
+        tuple(map(str, days[:_SHOWN_DATES])),
+    )
 
 
 # --- row by row ------------------------------------------------------------------------------------------------------
@@ -220,7 +304,11 @@ def _zero_settle(bars: _Bars) -> Marks:
 def _contradictory(bars: _Bars) -> Marks:
     inner = np.array([bars.open, bars.close])
     with np.errstate(invalid="ignore"):
-        outside = (inner > bars.high).any(axis=0) | (inner < bars.low).any(axis=0) | (bars.high < bars.low)
+        outside = (
+            (inner > bars.high).any(axis=0)
+            | (inner < bars.low).any(axis=0)
+            | (bars.high < bars.low)
+        )
     return np.asarray(outside)
 
 
@@ -255,7 +343,9 @@ def _repeats(bars: _Bars) -> Marks:
     for prices in (bars.open, bars.high, bars.low):
         same &= prices == bars.beside(prices, 1)
     before = bars.beside(bars.volume, 1)
-    return np.asarray(same & ((bars.volume == 0) | (np.abs(bars.volume - before) <= _SAME_VOLUME * before)))
+    return np.asarray(
+        same & ((bars.volume == 0) | (np.abs(bars.volume - before) <= _SAME_VOLUME * before))
+    )
 
 
 def _wrong_contract(bars: _Bars) -> Marks:
@@ -277,7 +367,9 @@ def _spike(bars: _Bars) -> Marks:
     away = np.minimum(np.abs(bars.log_close - before), np.abs(bars.log_close - after))
     same_side = (bars.log_close > before) == (bars.log_close > after)
     near = np.abs(after - before) < away / 2.0
-    far = np.minimum(np.maximum(GAP_SIGMAS * np.nan_to_num(bars.sigma, nan=np.inf), _LEAST_SPIKE), _SURE_SPIKE)
+    far = np.minimum(
+        np.maximum(GAP_SIGMAS * np.nan_to_num(bars.sigma, nan=np.inf), _LEAST_SPIKE), _SURE_SPIKE
+    )
     return np.asarray(same_side & near & (away > far))
 
 
@@ -295,7 +387,9 @@ def _crossed_limits(bars: _Bars) -> Marks:
 def _outside_limits(bars: _Bars) -> Marks:
     """A price beyond the day's own limits; a price of 0 is none."""
     prices = _prices(bars)
-    beyond = (prices > bars.up_limit * (1.0 + _ROUNDING)) | (prices < bars.down_limit * (1.0 - _ROUNDING))
+    beyond = (prices > bars.up_limit * (1.0 + _ROUNDING)) | (
+        prices < bars.down_limit * (1.0 - _ROUNDING)
+    )
     return np.asarray((beyond & (prices != 0.0)).any(axis=0)) & ~_crossed_limits(bars)
 
 
@@ -310,11 +404,16 @@ def _likely_rolls(bars: _Bars) -> Marks:
        the next takes half of it back, or where it takes back the last: one figure is wrong there.
     """
     rolls = np.zeros(len(bars.day), dtype=bool)
-    usable = ~bars.has_contract & (bars.open_interest > 0.0) & ~_wrong_contract(bars) & ~_repeats(bars)
+    usable = (
+        ~bars.has_contract & (bars.open_interest > 0.0) & ~_wrong_contract(bars) & ~_repeats(bars)
+    )
     for series in np.unique(bars.series[~bars.has_contract]):
         places = np.flatnonzero(usable & (bars.series == series))
         steps = pd.Series(np.log(bars.open_interest[places])).diff()
-        if steps.count() < _MIN_RETURNS or not (sigma := _MAD_TO_SIGMA * (steps - steps.median()).abs().median()) > 0.0:
+        if (
+            steps.count() < _MIN_RETURNS
+            or not (sigma := _MAD_TO_SIGMA * (steps - steps.median()).abs().median()) > 0.0
+        ):
             continue
         halved = steps < _HALVED  # a change in how lots are counted, and no trend
         calm = steps.mask(halved, 0.0).clip(-_ROLL_SIGMAS * sigma, _ROLL_SIGMAS * sigma)
@@ -330,27 +429,73 @@ def _likely_rolls(bars: _Bars) -> Marks:
 
 _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
     ("zero_settle", "warning", _zero_settle, "bars with settle 0 and a valid close"),
-    ("ohlc_contradiction", "warning", _contradictory, "bars whose open or close lies outside low .. high"),
-    ("nonpositive_price", "error", _not_positive, "bars with a price of 0 or below; logs do not exist there"),
+    (
+        "ohlc_contradiction",
+        "warning",
+        _contradictory,
+        "bars whose open or close lies outside low .. high",
+    ),
+    (
+        "nonpositive_price",
+        "error",
+        _not_positive,
+        "bars with a price of 0 or below; logs do not exist there",
+    ),
     ("empty_bar", "warning", _empty, "bars without any price"),
     ("incomplete_bar", "warning", _incomplete, "bars with some price, or the volume, missing"),
     ("negative_size", "error", _negative_size, "bars with volume or open interest below 0"),
-    ("impossible_figure", "error", _impossible, "bars with a price, limit, volume or open interest that no future has"),
-    ("crossed_limits", "error", _crossed_limits, "bars whose upper limit is not above the lower one"),
-    ("outside_limits", "error", _outside_limits, "bars with a price beyond their own limits: one of them is not of this bar"),
+    (
+        "impossible_figure",
+        "error",
+        _impossible,
+        "bars with a price, limit, volume or open interest that no future has",
+    ),
+    (
+        "crossed_limits",
+        "error",
+        _crossed_limits,
+        "bars whose upper limit is not above the lower one",
+    ),
+    (
+        "outside_limits",
+        "error",
+        _outside_limits,
+        "bars with a price beyond their own limits: one of them is not of this bar",
+    ),
     ("no_trade", "info", _no_trade, "bars with a close but no volume: nothing fills there"),
-    ("wrong_contract", "warning", _wrong_contract,
-     "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs"),
-    ("spike", "error", _spike, "closes more than a fifth away from both neighbours, which agree: a digit too many, most likely"),
-    ("large_gap", "warning", _gap, f"steps from close to close above {GAP_SIGMAS:g} robust deviations: a roll, a bad tick, news"),
+    (
+        "wrong_contract",
+        "warning",
+        _wrong_contract,
+        "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs",
+    ),
+    (
+        "spike",
+        "error",
+        _spike,
+        "closes more than a fifth away from both neighbours, which agree: a digit too many, most likely",
+    ),
+    (
+        "large_gap",
+        "warning",
+        _gap,
+        f"steps from close to close above {GAP_SIGMAS:g} robust deviations: a roll, a bad tick, news",
+    ),
 )
 
 
 # --- days ------------------------------------------------------------------------------------------------------------
 def _by_day(bars: _Bars, marks: Marks) -> pd.DataFrame:
     """Days by roots: True where the root has a marked bar."""
-    table = pd.DataFrame({"day": bars.day.astype("datetime64[ns]"), "root": bars.root, "marked": marks})
-    return table.groupby(["day", "root"])["marked"].any().unstack("root", fill_value=False).astype(bool)
+    table = pd.DataFrame(
+        {"day": bars.day.astype("datetime64[ns]"), "root": bars.root, "marked": marks}
+    )
+    return (
+        table.groupby(["day", "root"])["marked"]
+        .any()
+        .unstack("root", fill_value=False)
+        .astype(bool)
+    )
 
 
 def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
@@ -362,7 +507,9 @@ def _expected(bars: _Bars, calendar: pd.DatetimeIndex | None) -> pd.DataFrame:
         return pd.DataFrame(dict.fromkeys(live.columns, column), index=days)
     present = _by_day(bars, np.ones(len(bars.day), dtype=bool))
     active = present.cummax() & present[::-1].cummax()[::-1]
-    others_active, others_live = ((-table.astype(int)).add(table.sum(axis=1), axis=0) for table in (active, live))
+    others_active, others_live = (
+        (-table.astype(int)).add(table.sum(axis=1), axis=0) for table in (active, live)
+    )
     known = (others_active >= _OTHERS) & ((others_live == 0) | (others_live >= _OTHERS))
     return (others_live > 0).astype(np.float64).where(known)
 
@@ -379,7 +526,9 @@ def _weekend(days: pd.DatetimeIndex) -> Marks:
 
 def _unexpected(bars: _Bars, expected: pd.DataFrame) -> Marks:
     row = expected.index.get_indexer(pd.DatetimeIndex(bars.day.astype("datetime64[ns]")))
-    return np.asarray(expected.to_numpy()[row, expected.columns.get_indexer(pd.Index(bars.root))] == 0)
+    return np.asarray(
+        expected.to_numpy()[row, expected.columns.get_indexer(pd.Index(bars.root))] == 0
+    )
 
 
 def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
@@ -394,8 +543,13 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
         wanted = wanted[(wanted > bars.day[first]) & (wanted < bars.day[end - 1])]
         lacking.append(np.setdiff1d(wanted, bars.day[first:end], assume_unique=True))
         roots.append(np.full(len(lacking[-1]), root, dtype=object))
-    return _Marked("missing_bar", "warning", "bars that are missing on trading days",
-                   np.concatenate(roots), np.concatenate(lacking))
+    return _Marked(
+        "missing_bar",
+        "warning",
+        "bars that are missing on trading days",
+        np.concatenate(roots),
+        np.concatenate(lacking),
+    )
 
 
 def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
@@ -404,10 +558,19 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
     open_days = days[_weekend(days)]
     if not len(open_days):
         return []
-    told = (f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, when no exchange trades; they are not "
-            "expected to have bars. Check where it comes from.")
-    return [Finding("open_weekend", "error", told, count=len(open_days),
-                    dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:_SHOWN_DATES]))]
+    told = (
+        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, when no exchange trades; they are not "
+        "expected to have bars. Check where it comes from."
+    )
+    return [
+        Finding(
+            "open_weekend",
+            "error",
+            told,
+            count=len(open_days),
+            dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:_SHOWN_DATES]),
+        )
+    ]
 
 
 def _weekend_dates(bars: _Bars) -> list[Finding]:
@@ -418,19 +581,37 @@ def _weekend_dates(bars: _Bars) -> list[Finding]:
         off = days[_weekend(days)]
         if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
             continue
-        told = (f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: all dates are a day off, most likely, as "
-                "after a conversion of time zones. Correct them at the source and import again.")
-        findings.append(Finding("shifted_dates", "error", told, str(root), len(off),
-                                tuple(f"{day:%Y-%m-%d}" for day in off[:_SHOWN_DATES])))
+        told = (
+            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: all dates are a day off, most likely, as "
+            "after a conversion of time zones. Correct them at the source and import again."
+        )
+        findings.append(
+            Finding(
+                "shifted_dates",
+                "error",
+                told,
+                str(root),
+                len(off),
+                tuple(f"{day:%Y-%m-%d}" for day in off[:_SHOWN_DATES]),
+            )
+        )
     return findings
 
 
 # --- series ----------------------------------------------------------------------------------------------------------
 def _splices(bars: _Bars) -> list[Finding]:
     return [
-        Finding("unadjusted_splice", "warning", root=str(root), count=int((bars.root == root).sum()), message=(
-            f"{root} comes without contract names and is taken as one contract: roll gaps, if any, are inside."))
-        for root in sorted(set(bars.root[~bars.has_contract]))]
+        Finding(
+            "unadjusted_splice",
+            "warning",
+            root=str(root),
+            count=int((bars.root == root).sum()),
+            message=(
+                f"{root} comes without contract names and is taken as one contract: roll gaps, if any, are inside."
+            ),
+        )
+        for root in sorted(set(bars.root[~bars.has_contract]))
+    ]
 
 
 def _double_counts(bars: _Bars) -> list[Finding]:
@@ -441,12 +622,25 @@ def _double_counts(bars: _Bars) -> list[Finding]:
     findings = []
     for root in sorted(set(bars.root)):
         of_root = bars.root == root
-        odd = pd.Series((bars.volume[of_root] % 2 == 1) | (bars.open_interest[of_root] % 2 == 1), dtype=np.float64)
+        odd = pd.Series(
+            (bars.volume[of_root] % 2 == 1) | (bars.open_interest[of_root] % 2 == 1),
+            dtype=np.float64,
+        )
         share = odd.groupby(bars.day[of_root].astype("datetime64[ns]")).mean()
         at = int(np.argmin((share - share.mean()).cumsum().to_numpy())) + 1
-        if at < _EVEN_DAYS or share[:at].mean() > _STRAY_ODD_SHARE or not share[at:].mean() >= _ODD_SHARE:
+        if (
+            at < _EVEN_DAYS
+            or share[:at].mean() > _STRAY_ODD_SHARE
+            or not share[at:].mean() >= _ODD_SHARE
+        ):
             continue
-        told = (f"{root}: volume and open interest are even on the {at} days before {share.index[at]:%Y-%m-%d} and not "
-                "after: each lot was counted twice until then, so levels halve on that day.")
-        findings.append(Finding("double_counted", "warning", told, str(root), at, (f"{share.index[at]:%Y-%m-%d}",)))
+        told = (
+            f"{root}: volume and open interest are even on the {at} days before {share.index[at]:%Y-%m-%d} and not "
+            "after: each lot was counted twice until then, so levels halve on that day."
+        )
+        findings.append(
+            Finding(
+                "double_counted", "warning", told, str(root), at, (f"{share.index[at]:%Y-%m-%d}",)
+            )
+        )
     return findings

@@ -48,17 +48,27 @@ class OlderTerm:
 
     field: Literal["multiplier", "tick", "fee_open", "fee_close", "margin_rate"]
     value: float
-    before_delivery: str | None = Field(default=None, pattern=r"^\d\d(0[1-9]|1[0-2])$", kw_only=True)
-    before_date: Annotated[str, AfterValidator(_iso_date)] | None = Field(default=None, kw_only=True)
+    before_delivery: str | None = Field(
+        default=None, pattern=r"^\d\d(0[1-9]|1[0-2])$", kw_only=True
+    )
+    before_date: Annotated[str, AfterValidator(_iso_date)] | None = Field(
+        default=None, kw_only=True
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if (self.before_delivery is None) == (self.before_date is None):
-            raise ValueError("give exactly one of before_delivery (YYMM) and before_date (YYYY-MM-DD)")
+            raise ValueError(
+                "give exactly one of before_delivery (YYMM) and before_date (YYYY-MM-DD)"
+            )
         if self.value < 0 or (self.value == 0 and self.field in ("multiplier", "tick")):
-            raise ValueError(f"{self.field} was {self.value:g}; fees and margins are 0 or more, multipliers and ticks above 0")
+            raise ValueError(
+                f"{self.field} was {self.value:g}; fees and margins are 0 or more, multipliers and ticks above 0"
+            )
         if self.field == "margin_rate" and self.value > 1:
-            raise ValueError(f"margin_rate was {self.value:g}; it is a fraction of notional, 1 at the most")
+            raise ValueError(
+                f"margin_rate was {self.value:g}; it is a fraction of notional, 1 at the most"
+            )
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +128,9 @@ class ContractSpec:
     name: str = field(default="", kw_only=True)
     name_zh: str = field(default="", kw_only=True)
     exchange: str = field(default="", kw_only=True)
-    field_sources: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = field(default=(), kw_only=True)
+    field_sources: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = field(
+        default=(), kw_only=True
+    )
     margin_group: str = field(default="", kw_only=True)
     older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
 
@@ -129,16 +141,24 @@ class ContractSpec:
         if not self.margin_group:
             del plain["margin_group"]
         sources, older = dict(plain.pop("field_sources")), [term.to_dict() for term in self.older]
-        return {**plain, **({"field_sources": sources} if sources else {}), **({"older": older} if older else {})}
+        return {
+            **plain,
+            **({"field_sources": sources} if sources else {}),
+            **({"older": older} if older else {}),
+        }
 
     def source_of(self, field_name: str) -> str:
         """Where one figure comes from, with its version."""
-        return dict(self.field_sources).get(field_name, " ".join(part for part in (self.source, self.version) if part))
+        return dict(self.field_sources).get(
+            field_name, " ".join(part for part in (self.source, self.version) if part)
+        )
 
     @property
     def margined_with(self) -> str:
         """The margin group that the root belongs to: its own word, else the exchange's rule, else the root by itself."""
-        return self.margin_group or next((name for name, roots in _MARGIN_GROUPS.items() if self.code in roots), self.code)
+        return self.margin_group or next(
+            (name for name, roots in _MARGIN_GROUPS.items() if self.code in roots), self.code
+        )
 
     @property
     def label(self) -> str:
@@ -149,9 +169,15 @@ class ContractSpec:
 @cache
 def bundled_specs() -> dict[str, ContractSpec]:
     """The table that ships with pairkit, by root: multipliers and ticks are contract rules, fees and margins typical values."""
-    table = json.loads(files("pairkit.market").joinpath("instruments.json").read_text(encoding="utf-8"))
-    return {row["code"]: ContractSpec(**row, currency=table["currency"], source=table["source"], version=table["version"])
-            for row in table["instruments"]}
+    table = json.loads(
+        files("pairkit.market").joinpath("instruments.json").read_text(encoding="utf-8")
+    )
+    return {
+        row["code"]: ContractSpec(
+            **row, currency=table["currency"], source=table["source"], version=table["version"]
+        )
+        for row in table["instruments"]
+    }
 
 
 def bundled_spec(code: str) -> ContractSpec:
@@ -159,8 +185,10 @@ def bundled_spec(code: str) -> ContractSpec:
     try:
         return bundled_specs()[code.upper()]
     except KeyError:
-        raise DataError(f"no bundled contract spec for {code!r}; there are specs for {', '.join(sorted(bundled_specs()))}. "
-                        "Give your own ContractSpec.") from None
+        raise DataError(
+            f"no bundled contract spec for {code!r}; there are specs for {', '.join(sorted(bundled_specs()))}. "
+            "Give your own ContractSpec."
+        ) from None
 
 
 def same_code(typed: str, codes: Iterable[str]) -> str:

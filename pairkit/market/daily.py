@@ -24,7 +24,9 @@ def not_daily(days: pd.DatetimeIndex) -> str:
     """
     if len(days) < _ENOUGH:
         return ""
-    dates, rows = np.unique(days.tz_localize(None).to_numpy(dtype="datetime64[D]"), return_counts=True)
+    dates, rows = np.unique(
+        days.tz_localize(None).to_numpy(dtype="datetime64[D]"), return_counts=True
+    )
     if (a_day := float(np.median(rows))) >= _INTRADAY:
         return f"intraday ({a_day:g} rows a day in the median)"
     if len(dates) < _ENOUGH:
@@ -52,7 +54,11 @@ def day_of(given: Any) -> pd.Timestamp:
     if isinstance(given, str):
         found = _ISO.fullmatch(given.strip())
         if found is None:
-            why = "could be day first or month first" if _EITHER_FIRST.fullmatch(given.strip()) else "is not a date"
+            why = (
+                "could be day first or month first"
+                if _EITHER_FIRST.fullmatch(given.strip())
+                else "is not a date"
+            )
             raise DataError(f"{given!r} {why}; {accepted}.")
         try:
             return pd.Timestamp(date(int(found[1]), int(found[3]), int(found[4])))
@@ -62,5 +68,7 @@ def day_of(given: Any) -> pd.Timestamp:
         raise DataError(f"{given!r} is a {type(given).__name__}, not a date; {accepted}.")
     day = pd.Timestamp(given)
     if day.tz is not None or day != day.normalize():
-        raise DataError(f"{given!r} carries a time of day or a time zone; trade dates are plain days: {accepted}.")
+        raise DataError(
+            f"{given!r} carries a time of day or a time zone; trade dates are plain days: {accepted}."
+        )
     return day

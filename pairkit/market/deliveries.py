@@ -27,14 +27,35 @@ from numpy.typing import NDArray
 
 from pairkit.errors import DataError
 
-MISSING_WORDS = frozenset({"", "-", "--", "---", "—", "——", "NULL", "NONE", "NAN", "NA", "N/A", "#N/A", "NIL", "<NA>", "NAT"})
+MISSING_WORDS = frozenset(
+    {
+        "",
+        "-",
+        "--",
+        "---",
+        "—",
+        "——",
+        "NULL",
+        "NONE",
+        "NAN",
+        "NA",
+        "N/A",
+        "#N/A",
+        "NIL",
+        "<NA>",
+        "NAT",
+    }
+)
 FIRST_YEAR, LAST_YEAR = 1850, 2150
 _MONTH_LETTERS = "FGHJKMNQUVXZ"
 _DIGITS = re.compile(r"(\d{1,2}|\d{4})(\d{2})$")
 _LETTER = re.compile(rf"(?:([{_MONTH_LETTERS}])(\d{{1,2}}|\d{{4}})|(\d{{4}})([{_MONTH_LETTERS}]))$")
 _EXCHANGE = re.compile(r"^[A-Z]+[.:](?=[A-Z0-9])|(?<=[0-9A-Z])\.[A-Z]+$")
 _ROOT = re.compile(r"[A-Z][A-Z0-9]*")
-_MONTHS_LATE = {1: 24, 2: 600}  # by digits of the year: so long after its delivery, a bar is a late one
+_MONTHS_LATE = {
+    1: 24,
+    2: 600,
+}  # by digits of the year: so long after its delivery, a bar is a late one
 
 
 class NamedMonth(NamedTuple):
@@ -57,11 +78,22 @@ def normal_name(name: Any) -> str | None:
     if isinstance(name, str):
         plain = name.strip().upper()
         return None if plain in MISSING_WORDS else plain
-    if name is None or name is pd.NA or name is pd.NaT or (isinstance(name, Real) and np.isnan(float(name))):
+    if (
+        name is None
+        or name is pd.NA
+        or name is pd.NaT
+        or (isinstance(name, Real) and np.isnan(float(name)))
+    ):
         return None
-    if isinstance(name, Real) and not isinstance(name, bool | np.bool_) and float(name).is_integer():
+    if (
+        isinstance(name, Real)
+        and not isinstance(name, bool | np.bool_)
+        and float(name).is_integer()
+    ):
         return f"{float(name):.0f}"  # a delivery month alone; whole floats are what is left of integers beside a missing one
-    raise DataError(f"{name!r} is no name of a contract; names are text such as RB2405, or a delivery month such as 2405.")
+    raise DataError(
+        f"{name!r} is no name of a contract; names are text such as RB2405, or a delivery month such as 2405."
+    )
 
 
 def read_name(name: str, root: str | None = None) -> NamedMonth | None:
@@ -92,7 +124,11 @@ def readings(name: str, roots: Iterable[str]) -> tuple[NamedMonth, ...]:
     January 2005 of S.
     """
     plain = _plain(name)
-    found = [named for root in sorted(set(roots)) if root and plain.startswith(root.upper()) and (named := read_name(name, root))]
+    found = [
+        named
+        for root in sorted(set(roots))
+        if root and plain.startswith(root.upper()) and (named := read_name(name, root))
+    ]
     in_digits = tuple(named for named in found if not named.letter)
     if in_digits or not found:
         return in_digits
@@ -146,7 +182,11 @@ def _month_of(named: NamedMonth, trading: int) -> int:
 def _one_name(named: NamedMonth, trading: int) -> str:
     """The contract's name, whatever the spelling, given the month in which it trades."""
     year = _month_of(named, trading) // 12 % 100
-    return f"{named.root}{named.letter}{year:02d}" if named.letter else f"{named.root}{year:02d}{named.month:02d}"
+    return (
+        f"{named.root}{named.letter}{year:02d}"
+        if named.letter
+        else f"{named.root}{year:02d}{named.month:02d}"
+    )
 
 
 def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:
@@ -170,7 +210,9 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
     try:
         codes, written = pd.factorize(names)  # -1 where missing
     except TypeError as error:
-        raise DataError(f"contract names hold what is no name ({error}); names are text such as RB2405.") from error
+        raise DataError(
+            f"contract names hold what is no name ({error}); names are text such as RB2405."
+        ) from error
     dates = pd.DatetimeIndex(days)
     trading = (dates.year * 12 + dates.month - 1).to_numpy(dtype=np.int64)
     latest = int(trading.max(initial=0)) + 1
@@ -183,10 +225,14 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
         found[place] = plain if named is None else _one_name(named, month)
         if named is not None:
             spellings.setdefault((named.root, _month_of(named, month)), set()).add(found[place])
-    return _as_first_called(found[which], dates, [both for both in spellings.values() if len(both) > 1])
+    return _as_first_called(
+        found[which], dates, [both for both in spellings.values() if len(both) > 1]
+    )
 
 
-def _as_first_called(names: NDArray[np.object_], days: pd.DatetimeIndex, of_one: list[set[str]]) -> NDArray[np.object_]:
+def _as_first_called(
+    names: NDArray[np.object_], days: pd.DatetimeIndex, of_one: list[set[str]]
+) -> NDArray[np.object_]:
     """The names, where each of these sets, of one contract each, is replaced by the name of its first day; in digits on a tie."""
     for both in of_one:
         rows = np.flatnonzero(np.isin(names, list(both)))

@@ -61,14 +61,18 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     _refuse_other_roots(bars)
     if bars["contract"].isna().all():
         if len(mapping):
-            raise DataError(f"{_root(bars)} is mapped to contracts, but its bars name none. Give both, or neither.")
+            raise DataError(
+                f"{_root(bars)} is mapped to contracts, but its bars name none. Give both, or neither."
+            )
         return _root_level_table(bars)
     grid = _Grid.of(bars, mapping)
     held = _held(grid, _wanted(grid, bars, mapping))
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
-        raise DataError(f"{_root(bars)} has bars of contracts but no mapped day; make a mapping with "
-                        "dominant_by_open_interest, or take the provider's.")
+        raise DataError(
+            f"{_root(bars)} has bars of contracts but no mapped day; make a mapping with "
+            "dominant_by_open_interest, or take the provider's."
+        )
     return _table(bars, grid, held).iloc[first:]
 
 
@@ -84,7 +88,9 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
     wanted = _wanted(grid, bars, mapping)
     held = _held(grid, wanted)
     close = _figures(bars, "close")
-    has_close = (grid.row_of != NO_BAR) & np.isfinite(close[grid.row_of]) & (close[grid.row_of] != 0.0)
+    has_close = (
+        (grid.row_of != NO_BAR) & np.isfinite(close[grid.row_of]) & (close[grid.row_of] != 0.0)
+    )
     day, known = np.arange(len(held)), held != NO_CONTRACT
     own, any_close = has_close[day, held] & known, has_close.any(axis=1)
     waiting = ~known & any_close
@@ -93,7 +99,8 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
         missing=grid.days[known & ~own & any_close],
         unused=grid.days[waiting],
         returned=grid.days[returns(held)],
-        not_followed=grid.days[(wanted != NO_CONTRACT) & (wanted != held)])
+        not_followed=grid.days[(wanted != NO_CONTRACT) & (wanted != held)],
+    )
 
 
 class LostBars(NamedTuple):
@@ -120,10 +127,17 @@ def returning_contract(root: str, days: pd.DatetimeIndex) -> list[Finding]:
     if not len(days):
         return []
     shown = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES])
-    return [Finding(
-        "returning_contract", "warning", root=root, count=len(days), dates=shown,
-        message=f"{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
-                f"{len(days)}.")]
+    return [
+        Finding(
+            "returning_contract",
+            "warning",
+            root=root,
+            count=len(days),
+            dates=shown,
+            message=f"{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
+            f"{len(days)}.",
+        )
+    ]
 
 
 def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
@@ -149,7 +163,9 @@ def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
     DataError
         A name without a delivery month, a contract given twice on a day, or no open interest at all.
     """
-    parts = [_dominant_of_root(str(root), of_root) for root, of_root in bars.groupby("root", sort=True)]
+    parts = [
+        _dominant_of_root(str(root), of_root) for root, of_root in bars.groupby("root", sort=True)
+    ]
     if not parts:
         return pd.DataFrame({name: [] for name in MAPPING_COLUMNS})
     return pd.concat(parts, ignore_index=True)
@@ -168,7 +184,9 @@ class _Grid:
     def of(cls, bars: pd.DataFrame, mapping: pd.DataFrame) -> _Grid:
         """The grid of one root's bars, widened to the days and names of its mapping."""
         if bars["contract"].isna().any():
-            raise DataError(f"{_root(bars)} has bars with a contract and bars without; name all of them, or none.")
+            raise DataError(
+                f"{_root(bars)} has bars with a contract and bars without; name all of them, or none."
+            )
         bar_days, mapped_days = _days(bars), _days(mapping)
         days = bar_days.union(mapped_days).unique().sort_values()
         named, mapped = _named(bars, mapping)
@@ -186,11 +204,15 @@ class _Grid:
         return np.where(row >= 0, values[row], np.nan)
 
 
-def _named(bars: pd.DataFrame, mapping: pd.DataFrame) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+def _named(
+    bars: pd.DataFrame, mapping: pd.DataFrame
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
-    both = pd.concat([table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True)
+    both = pd.concat(
+        [table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True
+    )
     names = one_names(both["contract"], both[TRADE_DATE], _root(bars))
-    return names[:len(bars)], names[len(bars):]
+    return names[: len(bars)], names[len(bars) :]
 
 
 def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
@@ -201,7 +223,9 @@ def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
     last_close_day = _before(np.maximum.accumulate(np.where(has_close, day, -1)))
     columns["pre_close"] = grid.take(_figures(bars, "close"), last_close_day, held)
     held_before = _before(held)  # none on the first row, which hence has no roll_open
-    columns["roll_open"] = np.where(held_before != held, grid.take(_figures(bars, "open"), day, held_before), np.nan)
+    columns["roll_open"] = np.where(
+        held_before != held, grid.take(_figures(bars, "open"), day, held_before), np.nan
+    )
     no_bar = grid.row_of[day, held] == NO_BAR
     for roll_price in ("pre_close", "roll_open"):
         columns[roll_price][no_bar] = np.nan  # a day without a bar has no figures at all
@@ -218,9 +242,13 @@ def _wanted(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
     places, counts = np.unique(at_day, return_counts=True)
     if (counts > 1).any():
         twice = grid.days[places[counts > 1][0]]
-        raise DataError(f"the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.")
+        raise DataError(
+            f"the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day."
+        )
     wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
-    wanted[at_day] = grid.contracts.get_indexer(pd.Index(_named(bars, mapping)[1]))  # null is not found: NO_CONTRACT
+    wanted[at_day] = grid.contracts.get_indexer(
+        pd.Index(_named(bars, mapping)[1])
+    )  # null is not found: NO_CONTRACT
     return wanted
 
 
@@ -257,20 +285,30 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     delivery = _deliveries(grid, root)
     nearest_first = np.argsort(delivery, kind="stable")
     day = np.arange(len(grid.days))
-    open_interest = np.column_stack([
-        grid.take(_figures(bars, "open_interest"), day, np.full(len(day), contract)) for contract in nearest_first])
+    open_interest = np.column_stack(
+        [
+            grid.take(_figures(bars, "open_interest"), day, np.full(len(day), contract))
+            for contract in nearest_first
+        ]
+    )
     if not (open_interest > 0).any():
-        raise DataError(f"{root} has no open interest, so no dominant contract can be chosen; give a mapping "
-                        "(trade_date, contract), or open interest.")
-    months = np.asarray(grid.days.year * 12 + grid.days.month - 1, dtype=np.int64)  # as a delivery month is counted
+        raise DataError(
+            f"{root} has no open interest, so no dominant contract can be chosen; give a mapping "
+            "(trade_date, contract), or open interest."
+        )
+    months = np.asarray(
+        grid.days.year * 12 + grid.days.month - 1, dtype=np.int64
+    )  # as a delivery month is counted
     held = _dominant(open_interest, delivery[nearest_first], months)
     known = held != NO_CONTRACT
-    return pd.DataFrame({
-        "root": root,
-        TRADE_DATE: grid.days[known],
-        "contract": pd.array(_as_written(bars, grid)[nearest_first[held[known]]], dtype="str"),
-        "known_date": grid.days[np.flatnonzero(known) - 1],
-    })
+    return pd.DataFrame(
+        {
+            "root": root,
+            TRADE_DATE: grid.days[known],
+            "contract": pd.array(_as_written(bars, grid)[nearest_first[held[known]]], dtype="str"),
+            "known_date": grid.days[np.flatnonzero(known) - 1],
+        }
+    )
 
 
 def _as_written(bars: pd.DataFrame, grid: _Grid) -> NDArray[np.object_]:
@@ -285,7 +323,7 @@ def _dominant(open_interest: FloatArray, delivery: IntArray, months: IntArray) -
     held = np.full(len(open_interest), NO_CONTRACT, dtype=np.int64)
     current = NO_CONTRACT
     for day in range(1, len(held)):
-        known = np.nan_to_num(open_interest[day - 1, current + 1:])
+        known = np.nan_to_num(open_interest[day - 1, current + 1 :])
         best = int(np.argmax(known)) if len(known) else 0  # the first, hence the nearest, of equals
         most = known[best] if len(known) else 0.0
         if most > _to_beat(open_interest[day - 1], current, delivery, int(months[day - 1])):
@@ -311,8 +349,10 @@ def _deliveries(grid: _Grid, root: str) -> IntArray:
         days = grid.days[grid.row_of[:, place] != NO_BAR]
         deliveries[place] = _delivery(str(name), days[0], root)
         if days[-1].year - days[0].year >= _YEARS_BEFORE_A_NAME_RETURNS:
-            raise DataError(f"{name} runs {days[0]:%Y-%m-%d} .. {days[-1]:%Y-%m-%d}, too long for one contract. "
-                            "Write the year of delivery with two or four digits.")
+            raise DataError(
+                f"{name} runs {days[0]:%Y-%m-%d} .. {days[-1]:%Y-%m-%d}, too long for one contract. "
+                "Write the year of delivery with two or four digits."
+            )
     return deliveries
 
 
@@ -320,8 +360,10 @@ def _delivery(name: str, first_day: pd.Timestamp, root: str) -> int:
     """Months from year 0 to the delivery month that a contract's name holds."""
     month = delivery_month(name, first_day, root)
     if month is None:
-        raise DataError(f"contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
-                        "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract).")
+        raise DataError(
+            f"contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
+            "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract)."
+        )
     return month
 
 

@@ -48,8 +48,13 @@ def with_history(spec: ContractSpec, *, but: Collection[str] = ()) -> ContractSp
     but : collection of str
         Fields that the user has set, whose figures hold for every contract.
     """
-    known = (OlderTerm(change.field, change.before, before_delivery=change.first_delivery) for change in CHANGES
-             if change.code == spec.code and change.field not in but and getattr(spec, change.field) == change.after)
+    known = (
+        OlderTerm(change.field, change.before, before_delivery=change.first_delivery)
+        for change in CHANGES
+        if change.code == spec.code
+        and change.field not in but
+        and getattr(spec, change.field) == change.after
+    )
     older = tuple(dict.fromkeys((*spec.older, *known)))
     return replace(spec, older=older) if older else spec
 
@@ -65,7 +70,13 @@ def spec_for(spec: ContractSpec, contract: str) -> ContractSpec:
         Its name, such as AU1906; one without a delivery month of four digits has the newest rules.
     """
     undone: dict[str, Any] = _undone(spec, contract)
-    return replace(spec, **undone, older=tuple(term for term in spec.older if not _before(contract, term))) if undone else spec
+    return (
+        replace(
+            spec, **undone, older=tuple(term for term in spec.older if not _before(contract, term))
+        )
+        if undone
+        else spec
+    )
 
 
 def older_terms(spec: ContractSpec, contracts: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -84,7 +95,10 @@ class InForce(NamedTuple):
 
 
 def specs_in_force(
-    spec: ContractSpec, contract: NDArray[np.int64], contract_names: Sequence[str], trade_date: pd.DatetimeIndex
+    spec: ContractSpec,
+    contract: NDArray[np.int64],
+    contract_names: Sequence[str],
+    trade_date: pd.DatetimeIndex,
 ) -> InForce:
     """The terms of each bar's contract on its day: those it was listed with, and over them what was otherwise on that day.
 
@@ -105,9 +119,13 @@ def specs_in_force(
     days = sorted({term.before_date for term in spec.older if term.before_date is not None})
     dated = [_undone_before(spec, day) for day in [*days, None]]
     period = pd.DatetimeIndex(days).searchsorted(trade_date, side="right")
-    met, which = np.unique((contract + 1) * len(dated) + period, return_inverse=True)  # each contract in each period
-    of_met = [replace(spec, older=(), **{**listed[code - 1], **dated[place]})
-              for code, place in (divmod(each, len(dated)) for each in met.tolist())]
+    met, which = np.unique(
+        (contract + 1) * len(dated) + period, return_inverse=True
+    )  # each contract in each period
+    of_met = [
+        replace(spec, older=(), **{**listed[code - 1], **dated[place]})
+        for code, place in (divmod(each, len(dated)) for each in met.tolist())
+    ]
     specs = tuple(dict.fromkeys(of_met)) or (spec,)
     return InForce(specs, np.array([specs.index(each) for each in of_met], np.int64)[which])
 
@@ -116,26 +134,42 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
     """A finding for each rule on which these contracts of a root differ."""
     names = list(contracts)
     return tuple(
-        Finding("spec_changed", "warning", root=spec.code, message=(
-            f"{spec.code}: {term.field} is {term.value:g} before the delivery month {term.before_delivery} and "
-            f"{getattr(spec, term.field):g} in the newest contracts, and the range has both. Each contract trades on its own "
-            "terms; at the roll from one to the other the number of lots stays."))
+        Finding(
+            "spec_changed",
+            "warning",
+            root=spec.code,
+            message=(
+                f"{spec.code}: {term.field} is {term.value:g} before the delivery month {term.before_delivery} and "
+                f"{getattr(spec, term.field):g} in the newest contracts, and the range has both. Each contract trades on its own "
+                "terms; at the roll from one to the other the number of lots stays."
+            ),
+        )
         for term in spec.older
-        if len({_before(name, term) for name in names}) == 2)
+        if len({_before(name, term) for name in names}) == 2
+    )
 
 
 def _undone(spec: ContractSpec, contract: str) -> dict[str, float]:
     """Field -> the contract's own figure; of several changes of a field the first after its delivery counts."""
     terms = [term for term in spec.older if _before(contract, term)]
-    return {term.field: term.value for term in sorted(terms, key=lambda term: term.before_delivery or "", reverse=True)}
+    return {
+        term.field: term.value
+        for term in sorted(terms, key=lambda term: term.before_delivery or "", reverse=True)
+    }
 
 
 def _undone_before(spec: ContractSpec, day: str | None) -> dict[str, Any]:
     """Field -> its figure on the last trade dates before `day`, which is one of the spec's dates; None is past them all."""
     if day is None:
         return {}
-    later = [(term.before_date, term) for term in spec.older if term.before_date is not None and term.before_date >= day]
-    return {term.field: term.value for _, term in sorted(later, key=lambda each: each[0], reverse=True)}
+    later = [
+        (term.before_date, term)
+        for term in spec.older
+        if term.before_date is not None and term.before_date >= day
+    ]
+    return {
+        term.field: term.value for _, term in sorted(later, key=lambda each: each[0], reverse=True)
+    }
 
 
 def _before(contract: str, term: OlderTerm) -> bool:
@@ -143,7 +177,9 @@ def _before(contract: str, term: OlderTerm) -> bool:
     named = read_name(contract)
     if named is None or term.before_delivery is None or len(named.year) == 1:
         return False
-    return _months(named.year[-2:], named.month) < _months(term.before_delivery[:2], int(term.before_delivery[2:]))
+    return _months(named.year[-2:], named.month) < _months(
+        term.before_delivery[:2], int(term.before_delivery[2:])
+    )
 
 
 def _months(year: str, month: int) -> int:

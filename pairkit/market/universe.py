@@ -58,12 +58,16 @@ def universe() -> tuple[UniversePair, ...]:
     """
     path = own_file()
     if path is None:
-        return _parsed(files("pairkit.market").joinpath(FILE_NAME).read_bytes(), "the bundled universe")
+        return _parsed(
+            files("pairkit.market").joinpath(FILE_NAME).read_bytes(), "the bundled universe"
+        )
     try:
         return _parsed(read_whole(path, MAX_BYTES), str(path))
     except OSError as error:
-        raise DataError(f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
-                        "list.") from error
+        raise DataError(
+            f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
+            "list."
+        ) from error
 
 
 def own_file() -> Path | None:
@@ -89,14 +93,20 @@ def _parsed(raw: bytes, where: str) -> tuple[UniversePair, ...]:
     try:
         rows = _File.model_validate(json.loads(raw.decode("utf-8-sig"))).pairs
     except (ValueError, RecursionError) as error:
-        fault = _in_words(error) if isinstance(error, ValidationError) else f"it is not JSON in UTF-8 ({error})"
+        fault = (
+            _in_words(error)
+            if isinstance(error, ValidationError)
+            else f"it is not JSON in UTF-8 ({error})"
+        )
         raise DataError(f"{where}: {fault}. Accepted is a file such as {_EXAMPLE}") from error
     seen: set[frozenset[str]] = set()
     for row in rows:
         legs = frozenset((row.y, row.x))
         if len(legs) < 2 or legs in seen:
             fault = "has the same root twice" if len(legs) < 2 else "is listed twice"
-            raise DataError(f"{where}: the pair {row.y}-{row.x} {fault}; a pair is two roots, and is listed once.")
+            raise DataError(
+                f"{where}: the pair {row.y}-{row.x} {fault}; a pair is two roots, and is listed once."
+            )
         seen.add(legs)
     return tuple(UniversePair(row.y, row.x, row.sector, row.reason) for row in rows)
 

@@ -60,14 +60,21 @@ class Adjusted(NamedTuple):
 def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     """The pair's usable prices, adjusted series and complete bars under `transform`."""
     log = transform == "log"
-    prices = {name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES}
+    prices = {
+        name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES
+    }
     in_force = (pair.y_in_force, pair.x_in_force)
     ticks = np.array([spec.tick for leg in in_force for spec in leg.specs])
     terms = np.column_stack([in_force[0].place, in_force[1].place + len(in_force[0].specs)])
-    market = Market(**prices, up_limit=_inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0),
-                    down_limit=_inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0),
-                    volume=np.column_stack([pair.y.volume, pair.x.volume]), leave=np.column_stack([pair.y.leave, pair.x.leave]),
-                    contract=np.column_stack([pair.y.contract, pair.x.contract]), terms=terms)
+    market = Market(
+        **prices,
+        up_limit=_inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0),
+        down_limit=_inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0),
+        volume=np.column_stack([pair.y.volume, pair.x.volume]),
+        leave=np.column_stack([pair.y.leave, pair.x.leave]),
+        contract=np.column_stack([pair.y.contract, pair.x.contract]),
+        terms=terms,
+    )
     series, complete = _adjusted(market.open, market.close, market.pre_close, log)
     return Adjusted(market, series, complete)
 
@@ -108,7 +115,11 @@ def _adjusted(opened, close, pre_close, log):
         level = 0.0
         for t in range(bars):
             price, before = close[t, leg], pre_close[t, leg]
-            complete[t] &= np.isfinite(opened[t, leg]) and np.isfinite(price) and (t == 0 or np.isfinite(before))
+            complete[t] &= (
+                np.isfinite(opened[t, leg])
+                and np.isfinite(price)
+                and (t == 0 or np.isfinite(before))
+            )
             if not np.isfinite(price):
                 continue
             if not started:

@@ -26,8 +26,12 @@ from pairkit.models.hedges import checked_legs
 LagRule = int | Literal["aic", "bic"]
 LEAST_BARS = 30
 _FIXED, _AIC, _BIC = 0, 1, 2
-_COLLINEAR = 100.0 * math.sqrt(np.finfo(np.float64).eps)  # 1 - R^2 at or below this: statsmodels.coint's own bound
-_LEAST_SHARE = 1e-3  # of a leg's products, the residual's: below this the quadratic form loses too many digits
+_COLLINEAR = 100.0 * math.sqrt(
+    np.finfo(np.float64).eps
+)  # 1 - R^2 at or below this: statsmodels.coint's own bound
+_LEAST_SHARE = (
+    1e-3  # of a leg's products, the residual's: below this the quadratic form loses too many digits
+)
 _NOTHING_LEFT = 1e-13  # of a column's own square, once those before it are taken out: it is a combination of them
 _LANES = 32
 
@@ -37,7 +41,9 @@ _LANES = 32
 JOHANSEN_95 = (17.95, 8.18)
 
 
-def engle_granger(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> tuple[float, float, int, int]:
+def engle_granger(
+    y: FloatArray, x: FloatArray, *, lags: LagRule = 1
+) -> tuple[float, float, int, int]:
     """Engle-Granger of y on (1, x) and of x on (1, y): the two statistics, and the lags of each.
 
     Parameters
@@ -60,12 +66,16 @@ def engle_granger(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> tuple[f
     y, x = checked_legs(y, x)
     fixed, rule = lag_rule(lags)
     if y.size < max(LEAST_BARS, 3 * fixed + 8):
-        raise DataError(f"{y.size} bars are too few for a test with {lags} lags; use at least {max(LEAST_BARS, 3 * fixed + 8)}.")
+        raise DataError(
+            f"{y.size} bars are too few for a test with {lags} lags; use at least {max(LEAST_BARS, 3 * fixed + 8)}."
+        )
     forward, backward, lags_forward, lags_backward = _both_ways(y, x, fixed, rule)
     return float(forward), float(backward), int(lags_forward), int(lags_backward)
 
 
-def engle_granger_many(y: FloatArray, x: FloatArray, bars: IntArray, *, lags: LagRule) -> FloatArray:
+def engle_granger_many(
+    y: FloatArray, x: FloatArray, bars: IntArray, *, lags: LagRule
+) -> FloatArray:
     """`engle_granger` of many pairs, the GIL free meanwhile.
 
     `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row. Returns (K, 4): the two
@@ -96,7 +106,9 @@ def lag_rule(lags: LagRule) -> tuple[int, int]:
     if isinstance(lags, str) and lags in ("aic", "bic"):
         return 0, _AIC if lags == "aic" else _BIC
     if not isinstance(lags, int) or isinstance(lags, bool) or not 0 <= lags <= 40:
-        raise DataError(f"lags = {lags!r}: accepted is a whole number from 0 to 40, 'aic' or 'bic'.")
+        raise DataError(
+            f"lags = {lags!r}: accepted is a whole number from 0 to 40, 'aic' or 'bic'."
+        )
     return lags, _FIXED
 
 
@@ -170,7 +182,12 @@ def _gram_at_one_lag(y, x, mean_y, mean_x):
     for i in range(2):
         for j in range(2):
             a, b = legs[i], legs[j]
-            first_a, first_b, last_a, last_b = a[1] - a[0], b[1] - b[0], a[last] - a[last - 1], b[last] - b[last - 1]
+            first_a, first_b, last_a, last_b = (
+                a[1] - a[0],
+                b[1] - b[0],
+                a[last] - a[last - 1],
+                b[last] - b[last - 1],
+            )
             level = a[last - 1] - means[i]
             pulled = s[10 + 2 * i + j]
             gram[4 + i, 4 + j] = s[i + j] + level * (b[last - 1] - means[j])
@@ -180,7 +197,9 @@ def _gram_at_one_lag(y, x, mean_y, mean_x):
             gram[2 + j, i] = gram[i, 2 + j]
             gram[4 + i, 2 + j] = pulled + level * last_b
             gram[2 + j, 4 + i] = gram[4 + i, 2 + j]
-            gram[4 + i, j] = pulled + (a[0] - means[i]) * first_b + gram[i, j]  # the level is that of a bar before and a change
+            gram[4 + i, j] = (
+                pulled + (a[0] - means[i]) * first_b + gram[i, j]
+            )  # the level is that of a bar before and a change
             gram[j, 4 + i] = gram[4 + i, j]
     return gram
 
@@ -249,10 +268,18 @@ def _residual_gram(gram, lags, regressed, slope):
     for i in range(lags + 2):
         for j in range(i, lags + 2):
             # `gram` has the change before the level, and the residual's the level before the change
-            p, q = 2 * (i if i < lags else 2 * lags + 1 - i), 2 * (j if j < lags else 2 * lags + 1 - j)
-            own, crossed = gram[p + regressed, q + regressed], gram[p + regressed, q + 1 - regressed]
+            p, q = (
+                2 * (i if i < lags else 2 * lags + 1 - i),
+                2 * (j if j < lags else 2 * lags + 1 - j),
+            )
+            own, crossed = (
+                gram[p + regressed, q + regressed],
+                gram[p + regressed, q + 1 - regressed],
+            )
             crossed += gram[p + 1 - regressed, q + regressed]
-            out[i, j] = own - slope * crossed + slope * slope * gram[p + 1 - regressed, q + 1 - regressed]
+            out[i, j] = (
+                own - slope * crossed + slope * slope * gram[p + 1 - regressed, q + 1 - regressed]
+            )
             if i == j and not out[i, i] >= _LEAST_SHARE * own:
                 out[0, 0] = np.nan
                 return out
@@ -315,7 +342,11 @@ def _squares(y, x, mean_y, mean_x):
             lanes[2, lane] += v * u
     for t in range(blocks * _LANES, y.size):
         v, u = y[t] - mean_y, x[t] - mean_x
-        lanes[0, 0], lanes[1, 0], lanes[2, 0] = lanes[0, 0] + v * v, lanes[1, 0] + u * u, lanes[2, 0] + v * u
+        lanes[0, 0], lanes[1, 0], lanes[2, 0] = (
+            lanes[0, 0] + v * v,
+            lanes[1, 0] + u * u,
+            lanes[2, 0] + v * u,
+        )
     return _sum_of_lanes(lanes[0]), _sum_of_lanes(lanes[1]), _sum_of_lanes(lanes[2])
 
 
@@ -326,7 +357,9 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     if not (sxx > 0.0 and syy > 0.0):
         return np.nan, lags
     slope = sxy / sxx
-    if (syy - slope * sxy) <= 10.0 * _COLLINEAR * syy:  # so close to collinear that only the residual itself can tell
+    if (
+        syy - slope * sxy
+    ) <= 10.0 * _COLLINEAR * syy:  # so close to collinear that only the residual itself can tell
         e = _residual(y, x, slope, mean_y, mean_x)
         if np.sum(e * e) <= _COLLINEAR * syy:
             return -np.inf, lags
@@ -338,7 +371,9 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     if rule != _FIXED:
         lags = _choose_lags(e, rule)
     if lags == 1:
-        return _t_of_level(_residual_gram(_gram_at_one_lag(e, e, 0.0, 0.0), 1, 0, 0.0), 1, y.size - 2), lags
+        return _t_of_level(
+            _residual_gram(_gram_at_one_lag(e, e, 0.0, 0.0), 1, 0, 0.0), 1, y.size - 2
+        ), lags
     return _t_of_level(_residual_columns(e, lags, lags + 1, False), lags, y.size - 1 - lags), lags
 
 
@@ -346,9 +381,15 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
 def _both_ways(y, x, lags, rule):
     mean_y, mean_x = _means(y, x)
     gram = _gram(y, x, lags, mean_y, mean_x) if rule == _FIXED else np.empty((0, 0))
-    if rule == _FIXED and lags == 1:  # whose levels are those of all bars but the first and the last
+    if (
+        rule == _FIXED and lags == 1
+    ):  # whose levels are those of all bars but the first and the last
         v, u, w, z = y[0] - mean_y, x[0] - mean_x, y[y.size - 1] - mean_y, x[x.size - 1] - mean_x
-        syy, sxx, sxy = gram[4, 4] + v * v + w * w, gram[5, 5] + u * u + z * z, gram[4, 5] + v * u + w * z
+        syy, sxx, sxy = (
+            gram[4, 4] + v * v + w * w,
+            gram[5, 5] + u * u + z * z,
+            gram[4, 5] + v * u + w * z,
+        )
     else:
         syy, sxx, sxy = _squares(y, x, mean_y, mean_x)
     forward = _one_way(y, x, mean_y, mean_x, (syy, sxx, sxy), gram, 0, lags, rule)
@@ -361,7 +402,9 @@ def _both_ways_many(y, x, bars, lags, rule):
     out = np.full((bars.size, 4), np.nan)
     for k in range(bars.size):
         if bars[k] >= max(LEAST_BARS, 3 * lags + 8):
-            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _both_ways(y[k, :bars[k]], x[k, :bars[k]], lags, rule)
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _both_ways(
+                y[k, : bars[k]], x[k, : bars[k]], lags, rule
+            )
     return out
 
 
@@ -371,9 +414,14 @@ def _johansen(y, x, lags):
     gram = _gram(y, x, lags, mean_y, mean_x)
     size, rows, last = 2 * lags + 4, y.size - 1 - lags, y.size - 1
     sums = np.empty(size)
-    for i in range(lags + 1):  # of changes: where they end, less where they begin; the change itself is the last of them
+    for i in range(
+        lags + 1
+    ):  # of changes: where they end, less where they begin; the change itself is the last of them
         back = i + 1 if i < lags else 0
-        sums[2 * i], sums[2 * i + 1] = y[last - back] - y[lags - back], x[last - back] - x[lags - back]
+        sums[2 * i], sums[2 * i + 1] = (
+            y[last - back] - y[lags - back],
+            x[last - back] - x[lags - back],
+        )
     level_y, level_x = _means(y[lags:last], x[lags:last])
     sums[size - 2], sums[size - 1] = rows * (level_y - mean_y), rows * (level_x - mean_x)
     for i in range(size):
@@ -382,7 +430,7 @@ def _johansen(y, x, lags):
     whole = np.diag(gram).copy()
     for pivot in range(2 * lags):
         _sweep_out(gram, pivot, whole[pivot])
-    g = gram[2 * lags:, 2 * lags:]  # changes (0, 1) and levels (2, 3), the lags taken out
+    g = gram[2 * lags :, 2 * lags :]  # changes (0, 1) and levels (2, 3), the lags taken out
     p, q, r = g[2, 2], g[2, 3], g[3, 3]
     whole_levels = p * r - q * q
     if not (whole_levels > 0.0 and _sweep_out(g, 0, 0.0) and _sweep_out(g, 1, 0.0)):
@@ -401,5 +449,5 @@ def _johansen_many(y, x, bars, lags):
     out = np.full((bars.size, 2), np.nan)
     for k in range(bars.size):
         if bars[k] > 2 * lags[k] + 8:
-            out[k, 0], out[k, 1] = _johansen(y[k, :bars[k]], x[k, :bars[k]], lags[k])
+            out[k, 0], out[k, 1] = _johansen(y[k, : bars[k]], x[k, : bars[k]], lags[k])
     return out

@@ -93,12 +93,19 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     def deviation_over(window: int) -> FloatArray:
         return deviation(hedged, window)
 
-    on_complete = {**hedged._asdict(), "z": standing(hedged, config.z_window), "vol": deviation_over(config.vol_window)}
+    on_complete = {
+        **hedged._asdict(),
+        "z": standing(hedged, config.z_window),
+        "vol": deviation_over(config.vol_window),
+    }
     for gate in GATES:
         made = GATE_NUMBERS[gate.number]
         wanted = made.whenever or getattr(config, gate.switch)
-        on_complete[gate.number] = (made.make(adjusted, hedged, deviation_over, config) if wanted
-                                    else np.full(hedged.y.size, np.nan))
+        on_complete[gate.number] = (
+            made.make(adjusted, hedged, deviation_over, config)
+            if wanted
+            else np.full(hedged.y.size, np.nan)
+        )
     columns = {name: on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
     return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
 
@@ -114,8 +121,16 @@ def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:
     alpha, beta = estimate_hedge(y, x, config)
     alpha_lag, beta_lag = _lagged(alpha), _lagged(beta)
     return Hedged(
-        y=y, x=x, alpha=alpha, beta=beta, alpha_lag=alpha_lag, beta_lag=beta_lag, spread=y - alpha_lag - beta_lag * x,
-        hedged_return=_change(y) - beta_lag * _change(x), beta_jump=_beta_jump(beta_lag))
+        y=y,
+        x=x,
+        alpha=alpha,
+        beta=beta,
+        alpha_lag=alpha_lag,
+        beta_lag=beta_lag,
+        spread=y - alpha_lag - beta_lag * x,
+        hedged_return=_change(y) - beta_lag * _change(x),
+        beta_jump=_beta_jump(beta_lag),
+    )
 
 
 def standing(hedged: Hedged, window: int) -> FloatArray:
@@ -145,14 +160,24 @@ def median_volume(adjusted: Adjusted) -> FloatArray:
 
 # By column of a run; every number that a gate judges is here (pairkit/gates.py).
 GATE_NUMBERS = {
-    "adf_pvalue": GateNumber(lambda _adjusted, hedged, _deviation, config: adf_pvalue(hedged, config),
-                             ("adf_test", "adf_null", "adf_window", "adf_lags"), lambda config: config.adf_test == "adf_spread"),
+    "adf_pvalue": GateNumber(
+        lambda _adjusted, hedged, _deviation, config: adf_pvalue(hedged, config),
+        ("adf_test", "adf_null", "adf_window", "adf_lags"),
+        lambda config: config.adf_test == "adf_spread",
+    ),
     "beta_jump": GateNumber(lambda _adjusted, hedged, _deviation, _config: hedged.beta_jump, ()),
     "vol_ratio": GateNumber(
-        lambda _adjusted, _hedged, deviation_over, config:
-        deviation_over(config.vol_window) / deviation_over(config.vol_baseline_window), ("vol_baseline_window", "vol_window")),
-    "median_volume": GateNumber(lambda adjusted, _hedged, _deviation, _config: median_volume(adjusted), (), lambda _: False,
-                                whenever=False),
+        lambda _adjusted, _hedged, deviation_over, config: (
+            deviation_over(config.vol_window) / deviation_over(config.vol_baseline_window)
+        ),
+        ("vol_baseline_window", "vol_window"),
+    ),
+    "median_volume": GateNumber(
+        lambda adjusted, _hedged, _deviation, _config: median_volume(adjusted),
+        (),
+        lambda _: False,
+        whenever=False,
+    ),
 }
 
 
@@ -172,7 +197,9 @@ def stationarity_statistic(y: FloatArray, x: FloatArray, config: StrategyConfig)
 def _statistic(hedged: Hedged, config: StrategyConfig) -> FloatArray:
     if config.adf_test == "adf_spread":
         return adf_statistic(hedged.spread, window=config.adf_window, lags=config.adf_lags)
-    return engle_granger_statistic(hedged.y, hedged.x, window=config.adf_window, lags=config.adf_lags)
+    return engle_granger_statistic(
+        hedged.y, hedged.x, window=config.adf_window, lags=config.adf_lags
+    )
 
 
 def first_tested_bar(config: StrategyConfig) -> int:
@@ -204,8 +231,11 @@ class _Null:
             if self._table is None:
                 config = self._config
                 self._table = simulate_null(
-                    lambda y, x: stationarity_statistic(y, x, config), warm_up=first_tested_bar(config),
-                    window=config.adf_window, memory=memory_bars(config) if config.adf_test == "adf_spread" else 0)
+                    lambda y, x: stationarity_statistic(y, x, config),
+                    warm_up=first_tested_bar(config),
+                    window=config.adf_window,
+                    memory=memory_bars(config) if config.adf_test == "adf_spread" else 0,
+                )
             return self._table
 
 

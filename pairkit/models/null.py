@@ -25,10 +25,14 @@ from pairkit._typing import FloatArray
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 
 # From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely told.
-PROBABILITIES: FloatArray = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in np.linspace(-3.3, 3.3, 133)])
+PROBABILITIES: FloatArray = np.array(
+    [0.5 * math.erfc(-z / math.sqrt(2.0)) for z in np.linspace(-3.3, 3.3, 133)]
+)
 WINDOWS_A_WALK = 20  # of the test, end to end, on each walk of a statistic that forgets
 WALKS = 800
-MEMORIES = 8  # bars of memory after which a statistic has forgotten: 3 in 10,000 of the weight is left
+MEMORIES = (
+    8  # bars of memory after which a statistic has forgotten: 3 in 10,000 of the weight is left
+)
 WALKS_REMEMBERED = 1_200
 _AGES = 10
 _DEGREE = 3  # of the curve in log age that the quantiles are smoothed by
@@ -58,13 +62,17 @@ def unrelated_walks(bars: int, *, seed: int, walk: int) -> tuple[FloatArray, Flo
 
 def _gaussian_pairs(bars: int, *, seed: int, walk: int) -> FloatArray:
     """(2, bars) independent standard normals."""
-    raw = np.random.PCG64(np.random.SeedSequence([seed, walk])).random_raw(2 * bars).reshape(bars, 2)
+    raw = (
+        np.random.PCG64(np.random.SeedSequence([seed, walk])).random_raw(2 * bars).reshape(bars, 2)
+    )
     uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # never 0
     radius, angle = np.sqrt(-2.0 * np.log(uniform[:, 0])), 2.0 * math.pi * uniform[:, 1]
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def linked_walks(bars: int, *, half_life: float, seed: int, walk: int) -> tuple[FloatArray, FloatArray]:
+def linked_walks(
+    bars: int, *, half_life: float, seed: int, walk: int
+) -> tuple[FloatArray, FloatArray]:
     """A Gaussian walk x, and y = x + e with e an AR(1) whose deviations halve every `half_life` bars; (bars,) each.
 
     e is at its long-run spread from the first bar on. How large it is beside the steps of x makes no difference to any of the
@@ -88,7 +96,9 @@ def _decaying(steps: FloatArray, keep: float) -> FloatArray:
     return out
 
 
-def simulate_null(statistic: Statistic, *, warm_up: int, window: int, memory: int, seed: int = 0) -> NullTable:
+def simulate_null(
+    statistic: Statistic, *, warm_up: int, window: int, memory: int, seed: int = 0
+) -> NullTable:
     """The table of a statistic.
 
     Parameters
@@ -115,9 +125,13 @@ def simulate_null(statistic: Statistic, *, warm_up: int, window: int, memory: in
     edges = np.unique(np.geomspace(max(warm_up, 1), settled, _AGES + 1).astype(np.int64))
     parts = list(pairwise(edges.tolist()))
     ages = np.array([math.sqrt(first * last) for first, last in parts])
-    rows = np.array([_quantiles(found[:, first - edges[0]:last - edges[0]]) for first, last in parts])
-    forgotten = _quantiles(found[:, settled - warm_up:])
-    return NullTable(np.append(ages, float(settled)), np.vstack([_smooth(np.log(ages), rows), forgotten]))
+    rows = np.array(
+        [_quantiles(found[:, first - edges[0] : last - edges[0]]) for first, last in parts]
+    )
+    forgotten = _quantiles(found[:, settled - warm_up :])
+    return NullTable(
+        np.append(ages, float(settled)), np.vstack([_smooth(np.log(ages), rows), forgotten])
+    )
 
 
 def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
@@ -147,13 +161,19 @@ def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
 
 def _between_ages(table: NullTable, statistics: FloatArray) -> FloatArray:
     """As pvalues_under, from the two ages about each bar."""
-    place = np.interp(np.log(np.maximum(np.arange(len(statistics)), 1)), np.log(table.ages), np.arange(len(table.ages)))
+    place = np.interp(
+        np.log(np.maximum(np.arange(len(statistics)), 1)),
+        np.log(table.ages),
+        np.arange(len(table.ages)),
+    )
     below = np.minimum(place.astype(np.int64), len(table.ages) - 2)
     share = place - below
     out = np.empty(len(statistics))
     for row in range(len(table.ages) - 1):
         at = below == row
-        older, younger = (np.interp(statistics[at], table.quantiles[row + step], PROBABILITIES) for step in (1, 0))
+        older, younger = (
+            np.interp(statistics[at], table.quantiles[row + step], PROBABILITIES) for step in (1, 0)
+        )
         out[at] = (1.0 - share[at]) * younger + share[at] * older
     return out
 

@@ -48,7 +48,7 @@ def room_for(panel: Panel, pairs: IntArray) -> Aligned:
 
 def align(panel: Panel, pairs: IntArray, room: Aligned) -> Aligned:
     """The (K, 2) pairs of places of series, each on its common bars; written into `room`, whose first K rows are returned."""
-    rows = Aligned(room.y[:len(pairs)], room.x[:len(pairs)], room.bars[:len(pairs)])
+    rows = Aligned(room.y[: len(pairs)], room.x[: len(pairs)], room.bars[: len(pairs)])
     _align(*panel, pairs, *rows)
     return rows
 
@@ -80,9 +80,11 @@ def _align(days, values, starts, pairs, y, x, bars):
                 i += 1
             elif days[i] > days[j]:
                 j += 1
-            elif untried and _are_same(days[i:i + rest], days[j:j + rest]):  # so it is with most pairs of one market
-                _copy(values[i:i + rest], y[k, n:n + rest])
-                _copy(values[j:j + rest], x[k, n:n + rest])
+            elif untried and _are_same(
+                days[i : i + rest], days[j : j + rest]
+            ):  # so it is with most pairs of one market
+                _copy(values[i : i + rest], y[k, n : n + rest])
+                _copy(values[j : j + rest], x[k, n : n + rest])
                 n, i, j = n + rest, i + rest, j + rest
             else:
                 untried = False

@@ -65,7 +65,9 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
     return Relation(slope, statistic, float(used), *figures)
 
 
-def relate_many(y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]) -> FloatArray:
+def relate_many(
+    y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]
+) -> FloatArray:
     """The figures of many pairs, the GIL free meanwhile: those of `Relation` but the test's, (K, 7), in its order.
 
     `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row; where `swapped` (K,), it is x
@@ -191,8 +193,15 @@ def _figures(y, x):
     if not (squares > 0.0 and _dot(v, v) > 0.0):
         return slope, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
     e = v - slope * u
-    return (slope, math.sqrt(_dot(e, e) / (y.size - 1)), _half_life(e), _hurst(e), float(_crossings(e)),
-            _correlation_of_changes(y, x), _slope_spread(y, x, slope))
+    return (
+        slope,
+        math.sqrt(_dot(e, e) / (y.size - 1)),
+        _half_life(e),
+        _hurst(e),
+        float(_crossings(e)),
+        _correlation_of_changes(y, x),
+        _slope_spread(y, x, slope),
+    )
 
 
 @kernel
@@ -200,8 +209,10 @@ def _figures_many(y, x, bars, swapped):
     out = np.full((bars.size, 7), np.nan)
     for k in range(bars.size):
         if bars[k] >= LEAST_BARS:
-            a, b = y[k, :bars[k]], x[k, :bars[k]]
+            a, b = y[k, : bars[k]], x[k, : bars[k]]
             if swapped[k]:
                 a, b = b, a
-            out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(a, b)
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(
+                a, b
+            )
     return out

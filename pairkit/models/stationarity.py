@@ -29,11 +29,15 @@ _TAU_MAX = np.array([2.74, 0.92])
 _TAU_MIN = np.array([-18.83, -18.86])
 _TAU_STAR = np.array([-1.61, -2.62])
 _SMALL_P = np.array([[2.1659, 1.4412, 0.038269], [2.92, 1.5012, 0.039796]])
-_LARGE_P = np.array([[1.7339, 0.93202, -0.12745, -0.010368], [2.1945, 0.64695, -0.29198, -0.042377]])
+_LARGE_P = np.array(
+    [[1.7339, 0.93202, -0.12745, -0.010368], [2.1945, 0.64695, -0.29198, -0.042377]]
+)
 
 _SMALLEST_RANGE = 1e-10
 _LEAST_SHARE = 1e-4  # of what the block's slope leaves in y, the window's residual: below this too many digits are lost
-_COLLINEAR = 100.0 * math.sqrt(np.finfo(np.float64).eps)  # 1 - R^2 at or below this: statsmodels.coint's own bound
+_COLLINEAR = 100.0 * math.sqrt(
+    np.finfo(np.float64).eps
+)  # 1 - R^2 at or below this: statsmodels.coint's own bound
 
 
 def mackinnon_pvalue(statistic: float, legs: int) -> float:
@@ -101,12 +105,17 @@ def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     """The t-statistics behind `rolling_adf`, which says the rest."""
     values = np.ascontiguousarray(values, dtype=np.float64)
     window = _checked_window(window, lags)
-    return cast("FloatArray", _adf_at_one_lag(values, window) if lags == 1 else _rolling_adf(values, window, lags))
+    return cast(
+        "FloatArray",
+        _adf_at_one_lag(values, window) if lags == 1 else _rolling_adf(values, window, lags),
+    )
 
 
 def _checked_window(window: int, lags: int) -> int:
     if lags < 0 or window < 2 * lags + 4:
-        raise DataError(f"a test over {window} bars with {lags} lags has too few; use at least {2 * max(lags, 0) + 4} bars")
+        raise DataError(
+            f"a test over {window} bars with {lags} lags has too few; use at least {2 * max(lags, 0) + 4} bars"
+        )
     return window
 
 
@@ -219,10 +228,14 @@ def _rolling_adf(values, window, lags):
             for i in range(k):
                 mean = (suffix[ahead, i] + sums[i]) / rows
                 for j in range(i, k):
-                    gram[i, j] = suffix[ahead, place] + sums[place] - mean * (suffix[ahead, j] + sums[j])
+                    gram[i, j] = (
+                        suffix[ahead, place] + sums[place] - mean * (suffix[ahead, j] + sums[j])
+                    )
                     place += 1
             # the exact test of a constant window is dear, and only a tiny variance of the level can call for it
-            if gram[lags, lags] <= rows * 1e-18 and _spans_too_little(values, end - window + 1, end):
+            if gram[lags, lags] <= rows * 1e-18 and _spans_too_little(
+                values, end - window + 1, end
+            ):
                 continue
             statistic[end] = _t_of_level(gram, lags, rows - k)
         start += rows
@@ -275,7 +288,13 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
     u_at, v_at = 2 * lags, 2 * lags + 1
     place_uu = k + u_at * k - u_at * (u_at - 1) // 2
     place_vv = k + v_at * k - v_at * (v_at - 1) // 2
-    su, sv, suu, suv, svv = total[u_at], total[v_at], total[place_uu], total[place_uu + 1], total[place_vv]
+    su, sv, suu, suv, svv = (
+        total[u_at],
+        total[v_at],
+        total[place_uu],
+        total[place_uu + 1],
+        total[place_vv],
+    )
     first = end - window + 1
     for i in range(lags + 1):
         t = first + i if i < lags else end
@@ -285,7 +304,12 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
     cuu, cuv, cvv = suu - su * su / window, suv - su * sv / window, svv - sv * sv / window
     tilt = cuv / cvv
     left = max(cuu - tilt * cuv, 0.0)
-    return tilt, (su - tilt * sv) / window, left / (cuu + slope * (2.0 * cuv + slope * cvv)), left / cuu
+    return (
+        tilt,
+        (su - tilt * sv) / window,
+        left / (cuu + slope * (2.0 * cuv + slope * cvv)),
+        left / cuu,
+    )
 
 
 @kernel
@@ -303,7 +327,9 @@ def _residual_gram(total, gram, rows, lags, tilt, shift):
     k = 2 * (lags + 2)
     for i in range(lags + 2):
         a = 2 * i
-        first = k + a * k - a * (a - 1) // 2  # place of (u_i, u_i); (u_i, v_i) follows, then (u_i, u_j), ...
+        first = (
+            k + a * k - a * (a - 1) // 2
+        )  # place of (u_i, u_i); (u_i, v_i) follows, then (u_i, u_j), ...
         second = first + (k - a)  # place of (v_i, v_i)
         for j in range(i, lags + 2):
             b = 2 * (j - i)
@@ -358,11 +384,15 @@ def _rolling_engle_granger(y, x, window, lags):
                 continue  # a constant leg has no relation to test
             total = suffix[ahead]
             total += sums
-            tilt, shift, unexplained, share = _first_stage(total, y, x, end, window, lags, y0, x0, slope)
+            tilt, shift, unexplained, share = _first_stage(
+                total, y, x, end, window, lags, y0, x0, slope
+            )
             if not share >= _LEAST_SHARE:
                 own = _slope_about(y, x, first, end, y0, x0)
                 _sum_window(total, row, y, x, end, rows, lags, y0, x0, own)
-                tilt, shift, unexplained, _ = _first_stage(total, y, x, end, window, lags, y0, x0, own)
+                tilt, shift, unexplained, _ = _first_stage(
+                    total, y, x, end, window, lags, y0, x0, own
+                )
             if unexplained <= _COLLINEAR:
                 statistic[end] = -np.inf
                 continue

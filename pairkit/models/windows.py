@@ -33,7 +33,10 @@ def rolling_z(values: FloatArray, *, window: int, price: FloatArray) -> FloatArr
 
 def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
     moments: tuple[FloatArray, FloatArray] = _rolling_moments(
-        np.ascontiguousarray(values, dtype=np.float64), window, np.ascontiguousarray(price, dtype=np.float64))
+        np.ascontiguousarray(values, dtype=np.float64),
+        window,
+        np.ascontiguousarray(price, dtype=np.float64),
+    )
     return moments
 
 

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
     from pairkit.run import BacktestRun
 
-QUIET = {"displaylogo": False, "showSendToCloud": False, "responsive": True}  # no button that would upload the chart
+QUIET = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "responsive": True,
+}  # no button that would upload the chart
 
 
 def div(figure: Figure, name: str) -> str:
     """A figure as HTML that finds plotly.js on the page; `name` is its id, so that a page is the same each time."""
-    inner: str = figure.to_html(full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}")
+    inner: str = figure.to_html(
+        full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}"
+    )
     return f'<div class="chart">{inner}</div>'
 
 
@@ -35,9 +41,17 @@ def whole_run(run: BacktestRun) -> Figure:
 def sharpe(run: BacktestRun) -> Figure:
     """The rolling Sharpe ratio."""
     values, window = rolling_sharpe(run)
-    trace = {"type": "scatter", "mode": "lines", "x": _days(values.index), "y": values.to_numpy(),
-             "line": {"color": LIGHT.line, "width": 1.5}, "hovertemplate": "%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>"}
-    return _figure([trace], f"Sharpe ratio of the last {window} bars", {"zerolinecolor": LIGHT.zero})
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": _days(values.index),
+        "y": values.to_numpy(),
+        "line": {"color": LIGHT.line, "width": 1.5},
+        "hovertemplate": "%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>",
+    }
+    return _figure(
+        [trace], f"Sharpe ratio of the last {window} bars", {"zerolinecolor": LIGHT.zero}
+    )
 
 
 def distribution(run: BacktestRun) -> Figure:
@@ -46,36 +60,77 @@ def distribution(run: BacktestRun) -> Figure:
     traces = []
     for side, color in (("long", LIGHT.long), ("short", LIGHT.short)):
         net = closed.loc[closed["side"] == side, "net"].to_numpy(dtype=float)
-        traces.append({"type": "histogram", "x": net, "name": f"{side} spread ({len(net)})", "marker": {"color": color},
-                       "nbinsx": 40, "bingroup": 1})
+        traces.append(
+            {
+                "type": "histogram",
+                "x": net,
+                "name": f"{side} spread ({len(net)})",
+                "marker": {"color": color},
+                "nbinsx": 40,
+                "bingroup": 1,
+            }
+        )
     title = f"Closed trades by net result ({plain(run.pair.currency)})"
     figure = _figure(traces, title, {"title": {"text": "trades"}}, dates=False)
-    figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
+    figure.update_layout(
+        barmode="stack",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+    )
     return figure
 
 
 def attribution(parts: pd.DataFrame, labels: dict[str, str], currency: str) -> Figure:
     """Each part of the result, added up over time."""
-    colors = (LIGHT.leg_y, LIGHT.leg_x, LIGHT.drawdown, LIGHT.hold_edge, LIGHT.blocker["beta"], LIGHT.blocker["margin"])
+    colors = (
+        LIGHT.leg_y,
+        LIGHT.leg_x,
+        LIGHT.drawdown,
+        LIGHT.hold_edge,
+        LIGHT.blocker["beta"],
+        LIGHT.blocker["margin"],
+    )
     dashes = ("solid", "solid", "dash", "dot", "dash", "dot")
-    traces = [{"type": "scatter", "mode": "lines", "name": labels[name], "x": _days(parts.index),
-               "y": parts[name].cumsum().to_numpy(), "line": {"color": color, "dash": dash, "width": 1.6}}
-              for name, color, dash in zip(parts.columns, colors, dashes, strict=True)]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": labels[name],
+            "x": _days(parts.index),
+            "y": parts[name].cumsum().to_numpy(),
+            "line": {"color": color, "dash": dash, "width": 1.6},
+        }
+        for name, color, dash in zip(parts.columns, colors, dashes, strict=True)
+    ]
     title = f"Where the result came from, added up ({plain(currency)})"
     figure = _figure(traces, title, {"zerolinecolor": LIGHT.zero, "tickformat": ",.0f"})
-    figure.update_layout(showlegend=True, hovermode="x unified", legend={"orientation": "h", "y": -0.18})
+    figure.update_layout(
+        showlegend=True, hovermode="x unified", legend={"orientation": "h", "y": -0.18}
+    )
     return figure
 
 
-def _figure(traces: list[dict[str, Any]], title: str, y_axis: dict[str, Any], *, dates: bool = True) -> Figure:
+def _figure(
+    traces: list[dict[str, Any]], title: str, y_axis: dict[str, Any], *, dates: bool = True
+) -> Figure:
     from plotly.graph_objects import Figure
 
-    return Figure({"data": traces, "layout": {
-        "height": 300, "margin": {"l": 70, "r": 14, "t": 40, "b": 40}, "title": {"text": title, "font": {"size": 14}, "x": 0.005},
-        "font": {"family": FONT, "size": 12, "color": LIGHT.text},
-        "paper_bgcolor": LIGHT.background, "plot_bgcolor": LIGHT.background, "showlegend": False,
-        "xaxis": {"type": "date" if dates else "linear", "gridcolor": LIGHT.grid},
-        "yaxis": {"gridcolor": LIGHT.grid, **y_axis}}})
+    return Figure(
+        {
+            "data": traces,
+            "layout": {
+                "height": 300,
+                "margin": {"l": 70, "r": 14, "t": 40, "b": 40},
+                "title": {"text": title, "font": {"size": 14}, "x": 0.005},
+                "font": {"family": FONT, "size": 12, "color": LIGHT.text},
+                "paper_bgcolor": LIGHT.background,
+                "plot_bgcolor": LIGHT.background,
+                "showlegend": False,
+                "xaxis": {"type": "date" if dates else "linear", "gridcolor": LIGHT.grid},
+                "yaxis": {"gridcolor": LIGHT.grid, **y_axis},
+            },
+        }
+    )
 
 
 def _days(index: pd.Index) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:

@@ -22,7 +22,11 @@ HOW_TO = "make it on the Honesty page, or by python -m pairkit audit"
 
 
 def checks(
-    run: BacktestRun, known: Iterable[CheckResult] = (), trials: TrialCount | None = None, *, make: bool
+    run: BacktestRun,
+    known: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
+    *,
+    make: bool,
 ) -> pd.DataFrame:
     """One row per check: `check`, `made`, `result`.
 
@@ -30,12 +34,23 @@ def checks(
     quick checks are made now, some tenths of a second.
     """
     by_name = {one.check: one for one in known}
-    rows = [_looks_ahead(run) if make else (BRIEF_PROOF, "not made", "the report was asked for without checks"),
-            _adds_up(run) if make else ("The result adds up", "not made", "the report was asked for without checks"),
-            _sealed(run), _trials(run, trials)]
+    rows = [
+        _looks_ahead(run)
+        if make
+        else (BRIEF_PROOF, "not made", "the report was asked for without checks"),
+        _adds_up(run)
+        if make
+        else ("The result adds up", "not made", "the report was asked for without checks"),
+        _sealed(run),
+        _trials(run, trials),
+    ]
     for name, question in CHECKS.items():
         found = by_name.get(name)
-        rows.append((question, "made", f"{_word(found)}: {found.sentence}") if found else (question, "not made", HOW_TO))
+        rows.append(
+            (question, "made", f"{_word(found)}: {found.sentence}")
+            if found
+            else (question, "not made", HOW_TO)
+        )
     return pd.DataFrame(rows, columns=["check", "made", "result"])
 
 
@@ -49,7 +64,9 @@ def _looks_ahead(run: BacktestRun) -> tuple[str, str, str]:
 
 
 def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
-    apart = abs(float(attribute(run).to_numpy().sum()) - (float(run.ledger.equity[-1]) - run.config.capital))
+    apart = abs(
+        float(attribute(run).to_numpy().sum()) - (float(run.ledger.equity[-1]) - run.config.capital)
+    )
     good = apart <= 1e-9 * max(1.0, run.config.capital)
     words = f"{'passed' if good else 'FAILED'}: attribution and equity differ by {apart:.1e} {run.pair.currency}"
     return "The result adds up", "made", words
@@ -58,19 +75,40 @@ def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
 def _sealed(run: BacktestRun) -> tuple[str, str, str]:
     origin = run.pair.provenance
     if origin.snapshot_id:
-        return ("Data sealed", "made",
-                f"every byte of snapshot {origin.snapshot_name} was checked when it was opened: {origin.snapshot_id}")
-    return "Data sealed", "not made", "the bars are the author's own, in no snapshot: nobody else can check or rerun this"
+        return (
+            "Data sealed",
+            "made",
+            f"every byte of snapshot {origin.snapshot_name} was checked when it was opened: {origin.snapshot_id}",
+        )
+    return (
+        "Data sealed",
+        "not made",
+        "the bars are the author's own, in no snapshot: nobody else can check or rerun this",
+    )
 
 
 def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]:
     name = "Trials counted"
     if trials is None or trials.n_configs is None:
-        return name, "not made", trials.warning if trials else "one run knows nothing of how many others were tried before it"
+        return (
+            name,
+            "not made",
+            trials.warning
+            if trials
+            else "one run knows nothing of how many others were tried before it",
+        )
     forgotten = sum(reset.forgotten for reset in trials.resets)
     told = f"{trials.n_configs:,} configs were tried on this pair on this machine"
-    told += f" since {forgotten:,} were forgotten in {len(trials.resets)} resets" if trials.resets else ""
+    told += (
+        f" since {forgotten:,} were forgotten in {len(trials.resets)} resets"
+        if trials.resets
+        else ""
+    )
     told += f", which is one of {trials.scanned:,} scanned" if trials.scanned else ""
     deflated = trials.deflated_sharpe(run)
-    told += "" if math.isnan(deflated) else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
+    told += (
+        ""
+        if math.isnan(deflated)
+        else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
+    )
     return name, "made", told

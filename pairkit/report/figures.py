@@ -21,7 +21,10 @@ ROLLING_BARS = (252, 126, 63)
 
 def bar_returns(run: BacktestRun) -> pd.Series:
     """Change of equity on each bar over the capital, by trade date; the first bar's is against the capital itself."""
-    return pd.Series(np.diff(run.ledger.equity, prepend=run.config.capital) / run.config.capital, index=run.pair.trade_date)
+    return pd.Series(
+        np.diff(run.ledger.equity, prepend=run.config.capital) / run.config.capital,
+        index=run.pair.trade_date,
+    )
 
 
 def monthly_returns(run: BacktestRun) -> pd.DataFrame:
@@ -46,17 +49,27 @@ def rolling_sharpe(run: BacktestRun) -> tuple[pd.Series, int]:
     window = next((bars for bars in ROLLING_BARS if len(returns) >= 2 * bars), ROLLING_BARS[-1])
     over = returns.rolling(window)
     still = returns.ne(0.0).rolling(window).sum() == 0
-    return (over.mean() / over.std() * math.sqrt(BARS_A_YEAR)).mask(still).replace([np.inf, -np.inf], np.nan), window
+    return (over.mean() / over.std() * math.sqrt(BARS_A_YEAR)).mask(still).replace(
+        [np.inf, -np.inf], np.nan
+    ), window
 
 
 def hold_spells(run: BacktestRun) -> pd.DataFrame:
     """One row for each stretch of bars on Hold: from, to, bars, and the P&L, less costs, while it lasted."""
     on = (run.frame["state"] == "HOLD").to_numpy()
     number = np.cumsum(np.diff(on, prepend=False) & on)[on]
-    table = pd.DataFrame({"date": run.frame.index[on], "net": (run.frame["pnl"] - run.frame["cost"])[on].to_numpy()})
+    table = pd.DataFrame(
+        {"date": run.frame.index[on], "net": (run.frame["pnl"] - run.frame["cost"])[on].to_numpy()}
+    )
     spells = table.groupby(number)
-    return pd.DataFrame({"first": spells["date"].min(), "last": spells["date"].max(), "bars": spells.size(),
-                         "net": spells["net"].sum()})
+    return pd.DataFrame(
+        {
+            "first": spells["date"].min(),
+            "last": spells["date"].max(),
+            "bars": spells.size(),
+            "net": spells["net"].sum(),
+        }
+    )
 
 
 def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
@@ -69,17 +82,29 @@ def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
         return float(values.mean()) if len(values) else math.nan
 
     return [
-        ("closed trades", float(len(net)), "count"), ("won", float(len(won)), "count"), ("net of all", float(net.sum()), MONEY),
-        ("mean net", mean(net), MONEY), ("median net", float(np.median(net)) if len(net) else math.nan, MONEY),
-        ("mean win", mean(won), MONEY), ("mean loss", mean(lost), MONEY),
-        ("best", float(net.max()) if len(net) else math.nan, MONEY), ("worst", float(net.min()) if len(net) else math.nan, MONEY),
-        ("profit factor", float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan, "ratio")]
+        ("closed trades", float(len(net)), "count"),
+        ("won", float(len(won)), "count"),
+        ("net of all", float(net.sum()), MONEY),
+        ("mean net", mean(net), MONEY),
+        ("median net", float(np.median(net)) if len(net) else math.nan, MONEY),
+        ("mean win", mean(won), MONEY),
+        ("mean loss", mean(lost), MONEY),
+        ("best", float(net.max()) if len(net) else math.nan, MONEY),
+        ("worst", float(net.min()) if len(net) else math.nan, MONEY),
+        ("profit factor", float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan, "ratio"),
+    ]
 
 
 def by_exit_reason(run: BacktestRun) -> pd.DataFrame:
     """Trades, wins, mean bars held and net for each exit reason, the most frequent first."""
     trades = run.trades
     groups = trades.groupby("exit_reason")
-    table = pd.DataFrame({"trades": groups.size(), "won": groups["net"].apply(lambda net: int((net > 0).sum())),
-                          "mean bars held": groups["bars_held"].mean(), "net": groups["net"].sum()})
+    table = pd.DataFrame(
+        {
+            "trades": groups.size(),
+            "won": groups["net"].apply(lambda net: int((net > 0).sum())),
+            "mean bars held": groups["bars_held"].mean(),
+            "net": groups["net"].sum(),
+        }
+    )
     return table.sort_values("trades", ascending=False).rename_axis("exit reason").reset_index()

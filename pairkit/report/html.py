@@ -49,22 +49,32 @@ def cell(value: Any, shown: Shown | None = None) -> str:
 
 
 def table(
-    rows: pd.DataFrame, *, shown: Mapping[str, Shown] | None = None, caption: str = "", empty: str = "None.", name: str = ""
+    rows: pd.DataFrame,
+    *,
+    shown: Mapping[str, Shown] | None = None,
+    caption: str = "",
+    empty: str = "None.",
+    name: str = "",
 ) -> str:
     """A DataFrame as a table, without its index; `shown` formats columns of numbers by name."""
     if rows.empty:
         return f"<p>{as_html(empty)}</p>"
     shown = shown or {}
     numeric = {column for column in rows.columns if pd.api.types.is_numeric_dtype(rows[column])}
-    head = "".join(f'<th scope="col"{" class=n" if column in numeric else ""}>{as_html(str(column).replace("_", " "))}</th>'
-                   for column in rows.columns)
+    head = "".join(
+        f'<th scope="col"{" class=n" if column in numeric else ""}>{as_html(str(column).replace("_", " "))}</th>'
+        for column in rows.columns
+    )
     body = "".join(
         f"<tr>{''.join(cell(value, shown.get(str(column))) for column, value in zip(rows.columns, values, strict=True))}</tr>"
-        for values in rows.itertuples(index=False, name=None))
+        for values in rows.itertuples(index=False, name=None)
+    )
     words = f"<caption>{as_html(caption)}</caption>" if caption else ""
     anchor = f' id="{as_html(name)}"' if name else ""
-    return (f'<div class="scroll"><table{anchor}>{words}<thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>")
+    return (
+        f'<div class="scroll"><table{anchor}>{words}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def paragraphs(*texts: str) -> str:

@@ -63,7 +63,9 @@ class Option:
             value = None
         if value is None or not self.low <= value <= self.high:
             what = "a whole number" if kind is int else "a number"
-            raise ConfigError(f"{self.name} = {given!r}: accepted is {what} from {self.low:g} to {self.high:g}.")
+            raise ConfigError(
+                f"{self.name} = {given!r}: accepted is {what} from {self.low:g} to {self.high:g}."
+            )
         return value
 
 
@@ -91,5 +93,9 @@ class Experiment:
         known = {option.name: option for option in self.options}
         for name in given:
             if name not in known:
-                raise ConfigError(f"{self.check} has no setting {name!r}; there are {', '.join(known) or 'none'}.")
-        return {name: option.read(given.get(name, option.default)) for name, option in known.items()}
+                raise ConfigError(
+                    f"{self.check} has no setting {name!r}; there are {', '.join(known) or 'none'}."
+                )
+        return {
+            name: option.read(given.get(name, option.default)) for name, option in known.items()
+        }

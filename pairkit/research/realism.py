@@ -49,14 +49,30 @@ class Rung(NamedTuple):
 
 
 RUNGS = (
-    Rung("paper", "Paper", "Hedge and fill of the close that decides, fractional lots, no costs, no gates, every order fills."),
+    Rung(
+        "paper",
+        "Paper",
+        "Hedge and fill of the close that decides, fractional lots, no costs, no gates, every order fills.",
+    ),
     Rung("lagged_beta", "Lagged hedge", "The hedge is the one known a bar before."),
-    Rung("next_bar", "Next-bar fill", "Orders fill on the bar after the decision, at the price that `fill` names."),
+    Rung(
+        "next_bar",
+        "Next-bar fill",
+        "Orders fill on the bar after the decision, at the price that `fill` names.",
+    ),
     Rung("whole_lots", "Whole lots", "Lots are rounded, if the config says so."),
     Rung("slippage", "Slippage", "Entries and exits concede `slippage_ticks`."),
     Rung("fees", "Fees", "Entries and exits pay the contract's fees times `fee_multiplier`."),
-    Rung("rolls", "Rolls", "Held lots are rolled at the opens of both contracts, with fees and slippage."),
-    Rung("tradability", "Limits and gaps", "No fill without a bar or volume, or against a limit: exits wait, entries lapse."),
+    Rung(
+        "rolls",
+        "Rolls",
+        "Held lots are rolled at the opens of both contracts, with fees and slippage.",
+    ),
+    Rung(
+        "tradability",
+        "Limits and gaps",
+        "No fill without a bar or volume, or against a limit: exits wait, entries lapse.",
+    ),
     Rung("gates", "Gates", "The gates that the config turns on forbid entries."),
 )
 LADDER_COLUMNS = (
@@ -66,7 +82,11 @@ LADDER_COLUMNS = (
     Column("max_drawdown", "fraction", "The same."),
     Column("trades", "", "The same."),
     Column("costs", MONEY, "The same; without those of rolls until they are a step."),
-    Column("takes_return", "fraction", "What the step takes from the total return of the rung before; negative where it gives."),
+    Column(
+        "takes_return",
+        "fraction",
+        "What the step takes from the total return of the rung before; negative where it gives.",
+    ),
     Column("takes_sharpe", "", "The same of the Sharpe ratio, one of NaN counting as 0."),
     Column("takes_trades", "", "The same of the trades."),
     Column("adds_costs", MONEY, "What the step adds to the costs."),
@@ -89,7 +109,9 @@ class RealismLadder:
     @property
     def equity(self) -> pd.DataFrame:
         """(T, rungs) money at each close, by trade date."""
-        return pd.DataFrame({name: ledger.equity for name, ledger in self.ledgers.items()}, index=self.trade_date)
+        return pd.DataFrame(
+            {name: ledger.equity for name, ledger in self.ledgers.items()}, index=self.trade_date
+        )
 
     def result(self) -> CheckResult:
         """Failed where the Sharpe ratio is above 0 on paper and not so in the end; passed where it is at both ends; noted where
@@ -99,11 +121,21 @@ class RealismLadder:
         verdict: Verdict = "noted" if not paper > 0.0 else "passed" if real > 0.0 else "failed"
         returns = self.table["total_return"]
         figures: dict[str, Any] = {
-            "paper_sharpe": paper, "real_sharpe": real, "share_left": real / paper if verdict == "passed" else None,
-            "paper_return": float(returns.iloc[0]), "real_return": float(returns.iloc[-1]), "dearest_step": self._dearest().title}
-        figures |= {f"{rung.name}_takes_sharpe": float(taken)
-                    for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)}
-        known = {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in figures.items()}
+            "paper_sharpe": paper,
+            "real_sharpe": real,
+            "share_left": real / paper if verdict == "passed" else None,
+            "paper_return": float(returns.iloc[0]),
+            "real_return": float(returns.iloc[-1]),
+            "dearest_step": self._dearest().title,
+        }
+        figures |= {
+            f"{rung.name}_takes_sharpe": float(taken)
+            for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)
+        }
+        known = {
+            name: None if isinstance(value, float) and np.isnan(value) else value
+            for name, value in figures.items()
+        }
         return CheckResult("realism", verdict, self._sentence(verdict, paper, real), known)
 
     def _dearest(self) -> Rung:
@@ -113,7 +145,9 @@ class RealismLadder:
         if verdict == "noted":
             told = "nothing was traded" if np.isnan(paper) else f"the Sharpe ratio is {paper:.2f}"
             return f"Even on paper {told}: there is nothing that reality could take."
-        left = f"{real / paper:.0%} of it is left" if verdict == "passed" else "nothing of it is left"
+        left = (
+            f"{real / paper:.0%} of it is left" if verdict == "passed" else "nothing of it is left"
+        )
         end = "no trade" if np.isnan(real) else f"{real:.2f}"
         dearest = self._dearest()
         taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
@@ -121,7 +155,10 @@ class RealismLadder:
 
 
 def realism_ladder(
-    pair: PairFrame, config: StrategyConfig | None = None, *, progress: Progress | None = None,
+    pair: PairFrame,
+    config: StrategyConfig | None = None,
+    *,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> RealismLadder:
     """Play one config from paper to real, one step at a time.
@@ -151,7 +188,9 @@ def realism_ladder(
         ledgers[rung.name] = ladder.play(frozenset(step.name for step in RUNGS[:done]))
         if progress:
             progress(done, len(RUNGS))
-    return RealismLadder(_table(ledgers, ladder.config.capital), ledgers, pair.trade_date, pair.currency)
+    return RealismLadder(
+        _table(ledgers, ladder.config.capital), ledgers, pair.trade_date, pair.currency
+    )
 
 
 class _Ladder:
@@ -177,13 +216,27 @@ class _Ladder:
         ledger = trade(self.pair, market, indicators, gates, config)
         if "rolls" in taken:
             return ledger
-        parts = attribute(BacktestRun(self.pair, config, self.adjusted._replace(market=market), indicators, gates, ledger, {}))
+        parts = attribute(
+            BacktestRun(
+                self.pair,
+                config,
+                self.adjusted._replace(market=market),
+                indicators,
+                gates,
+                ledger,
+                {},
+            )
+        )
         return _without_roll_costs(ledger, parts, config.capital)
 
     def _config(self, taken: frozenset[str]) -> StrategyConfig:
         paper: dict[str, dict[str, Any]] = {
-            "next_bar": {"fill": "open"}, "whole_lots": {"whole_lots": False}, "slippage": {"slippage_ticks": 0.0},
-            "fees": {"fee_multiplier": 0.0}, "gates": {gate.switch: False for gate in GATES}}
+            "next_bar": {"fill": "open"},
+            "whole_lots": {"whole_lots": False},
+            "slippage": {"slippage_ticks": 0.0},
+            "fees": {"fee_multiplier": 0.0},
+            "gates": {gate.switch: False for gate in GATES},
+        }
         changes: dict[str, Any] = {}
         for step, fields in paper.items():
             changes |= fields if step not in taken else {}
@@ -191,19 +244,28 @@ class _Ladder:
 
 
 # --- what the engine is given on paper -------------------------------------------------------------------------------
-def _with_the_hedge_of_the_day(indicators: Indicators, adjusted: Adjusted, config: StrategyConfig) -> Indicators:
+def _with_the_hedge_of_the_day(
+    indicators: Indicators, adjusted: Adjusted, config: StrategyConfig
+) -> Indicators:
     """The indicators with the hedge that is estimated from the very close it is applied to."""
     on = adjusted.complete
-    y, x, alpha, beta = (values[on] for values in (indicators.y, indicators.x, indicators.alpha, indicators.beta))
+    y, x, alpha, beta = (
+        values[on] for values in (indicators.y, indicators.x, indicators.alpha, indicators.beta)
+    )
     spread = y - alpha - beta * x
     hedged_return = np.full_like(y, np.nan)
     hedged_return[1:] = np.diff(y) - beta[1:] * np.diff(x)
     z = on_all_bars(rolling_z(spread, window=config.z_window, price=y), on)
     vol = rolling_std(hedged_return, window=config.vol_window, price=y)
     return indicators._replace(
-        alpha_lag=indicators.alpha, beta_lag=indicators.beta, spread=on_all_bars(spread, on), z=z,
-        hedged_return=on_all_bars(hedged_return, on), vol=on_all_bars(vol, on),
-        valid=is_valid(z, indicators.beta))
+        alpha_lag=indicators.alpha,
+        beta_lag=indicators.beta,
+        spread=on_all_bars(spread, on),
+        z=z,
+        hedged_return=on_all_bars(hedged_return, on),
+        vol=on_all_bars(vol, on),
+        valid=is_valid(z, indicators.beta),
+    )
 
 
 def _always_tradable(market: Market) -> Market:
@@ -215,11 +277,18 @@ def _always_tradable(market: Market) -> Market:
     last = np.maximum.accumulate(np.where(there, np.arange(len(there))[:, np.newaxis], -1), axis=0)
     started, place = last >= 0, np.maximum(last, 0)
     close = np.where(started, np.take_along_axis(market.close, place, axis=0), np.nan)
-    contract = np.where(started, np.take_along_axis(market.contract, place, axis=0), market.contract)
+    contract = np.where(
+        started, np.take_along_axis(market.contract, place, axis=0), market.contract
+    )
     unlimited = np.full_like(close, np.nan)
     return market._replace(
-        open=np.where(np.isfinite(market.open) & there, market.open, _before(close)), close=close, contract=contract,
-        volume=np.full_like(close, np.inf), up_limit=unlimited, down_limit=unlimited)
+        open=np.where(np.isfinite(market.open) & there, market.open, _before(close)),
+        close=close,
+        contract=contract,
+        volume=np.full_like(close, np.inf),
+        up_limit=unlimited,
+        down_limit=unlimited,
+    )
 
 
 def _opening_at_the_last_close(market: Market) -> Market:
@@ -232,7 +301,7 @@ def _opening_at_the_last_close(market: Market) -> Market:
 
 def _before(prices: FloatArray) -> FloatArray:
     """Each row's prices of the row before; NaN on the first."""
-    return np.concatenate([np.full((1, prices.shape[1]), np.nan), prices[:-1]])[:len(prices)]
+    return np.concatenate([np.full((1, prices.shape[1]), np.nan), prices[:-1]])[: len(prices)]
 
 
 def _without_roll_costs(ledger: Ledger, parts: pd.DataFrame, capital: float) -> Ledger:
@@ -250,12 +319,24 @@ def _without_roll_costs(ledger: Ledger, parts: pd.DataFrame, capital: float) -> 
     closed = exited >= 0
     net = (money[:, 0] - money[:, 1])[closed]
     sums = dict(zip(TALLY, ledger.tally, strict=True))
-    sums |= {"r": r.sum(), "rr": (r**2).sum(), "rrr": (r**3).sum(), "rrrr": (r**4).sum(),
-             "rr_below": (np.minimum(r, 0.0)**2).sum(), "equity": equity[-1], "max_drawdown": fall.max(),
-             "underwater": _longest(fall > 0.0), "costs": sums["costs"] - so_far[-1],
-             "won": float((net > 0.0).sum()), "lost": float((net < 0.0).sum()),
-             "net_won": net[net > 0.0].sum(), "net_lost": net[net < 0.0].sum()}
-    return ledger._replace(cost=cost, equity=equity, trade_money=money, tally=np.array(list(sums.values())))
+    sums |= {
+        "r": r.sum(),
+        "rr": (r**2).sum(),
+        "rrr": (r**3).sum(),
+        "rrrr": (r**4).sum(),
+        "rr_below": (np.minimum(r, 0.0) ** 2).sum(),
+        "equity": equity[-1],
+        "max_drawdown": fall.max(),
+        "underwater": _longest(fall > 0.0),
+        "costs": sums["costs"] - so_far[-1],
+        "won": float((net > 0.0).sum()),
+        "lost": float((net < 0.0).sum()),
+        "net_won": net[net > 0.0].sum(),
+        "net_lost": net[net < 0.0].sum(),
+    }
+    return ledger._replace(
+        cost=cost, equity=equity, trade_money=money, tally=np.array(list(sums.values()))
+    )
 
 
 def _longest(held: NDArray[np.bool_]) -> float:

@@ -24,7 +24,14 @@ from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.errors import ConfigError
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
-from pairkit.models.cointegration import JOHANSEN_95, LEAST_BARS, LagRule, engle_granger_many, johansen_many, lag_rule
+from pairkit.models.cointegration import (
+    JOHANSEN_95,
+    LEAST_BARS,
+    LagRule,
+    engle_granger_many,
+    johansen_many,
+    lag_rule,
+)
 from pairkit.models.panel import Aligned, Panel, align, panel_of, room_for
 from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
@@ -35,8 +42,10 @@ from pairkit.research.sweeps.executors import done_in_slices
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-CAVEAT = ("Pairs that share a leg are not independent. bh_pvalue allows for that only where the dependence is positive; "
-          "by_pvalue always does, and finds less. Neither says that a relation will last.")
+CAVEAT = (
+    "Pairs that share a leg are not independent. bh_pvalue allows for that only where the dependence is positive; "
+    "by_pvalue always does, and finds less. Neither says that a relation will last."
+)
 
 _FIGURES = names(SCAN_COLUMNS)[2:]
 
@@ -120,17 +129,35 @@ def scan(
         series, snapshot = _given_series(list(market), roots, transform)
         places, apart = np.arange(len(series)).reshape(-1, 2), {}
     panel = panel_of([each.days for each in series], [each.values for each in series])
-    work = Market(panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars)
-    figures, done = done_in_slices(scan_rows, work, np.arange(len(places)), len(_FIGURES) + 1,
-                                   executor=executor, progress=progress, cancelled=cancelled)
+    work = Market(
+        panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars
+    )
+    figures, done = done_in_slices(
+        scan_rows,
+        work,
+        np.arange(len(places)),
+        len(_FIGURES) + 1,
+        executor=executor,
+        progress=progress,
+        cancelled=cancelled,
+    )
     table, left_out = _table(work, [each.spec.code for each in series], figures, done)
-    table.attrs = {"pairs": len(table), "left_out": apart | left_out, "lag_rule": str(lags), "transform": transform,
-                   "slippage_ticks": float(slippage_ticks), "snapshot": snapshot, "caveat": CAVEAT,
-                   "cancelled": not bool(done.all())}
+    table.attrs = {
+        "pairs": len(table),
+        "left_out": apart | left_out,
+        "lag_rule": str(lags),
+        "transform": transform,
+        "slippage_ticks": float(slippage_ticks),
+        "snapshot": snapshot,
+        "caveat": CAVEAT,
+        "cancelled": not bool(done.all()),
+    }
     return table
 
 
-def adjusted_pvalues(pvalues: Sequence[float] | FloatArray, *, method: Literal["bh", "by"]) -> FloatArray:
+def adjusted_pvalues(
+    pvalues: Sequence[float] | FloatArray, *, method: Literal["bh", "by"]
+) -> FloatArray:
     """P-values adjusted for their number: the smallest false discovery rate at which each would be a discovery.
 
     (K,) in, (K,) out; "bh" Benjamini-Hochberg, "by" Benjamini-Yekutieli. A NaN stays one, and counts as no test.
@@ -158,7 +185,7 @@ def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
     room = room_for(market.panel, ends)
     at_once = max(len(room.bars), 1)
     for start in range(0, len(rows), at_once):
-        figures[start:start + at_once] = _figures(market, ends[start:start + at_once], room)
+        figures[start : start + at_once] = _figures(market, ends[start : start + at_once], room)
     return figures
 
 
@@ -173,16 +200,30 @@ def _figures(market: Market, ends: NDArray[np.int64], room: Aligned) -> FloatArr
     best, lags = pvalues[each, chosen], tests[each, 2 + chosen]
     none, at_most_one = johansen_many(first, second, bars, np.nan_to_num(lags).astype(np.int64)).T
     found, more = none > JOHANSEN_95[0], at_most_one > JOHANSEN_95[1]
-    slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(first, second, bars, swapped).T
+    slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(
+        first, second, bars, swapped
+    ).T
     cost = _round_trip(market, ends[each, chosen], ends[each, other], slope)
     with np.errstate(divide="ignore", invalid="ignore"):
         cost_sigmas = np.where(residual_std > 0.0, cost / residual_std, np.nan)
     known = {
-        "bars": bars, "beta": slope, "eg_statistic": tests[each, chosen], "eg_lags": lags, "eg_pvalue": best,
-        "eg_pvalue_reverse": pvalues[each, other], "pvalue": np.minimum(1.0, 2.0 * best), "johansen_trace": none,
-        "johansen_rank": np.where(np.isnan(none), np.nan, found * (1.0 + more)), "half_life": half_life, "hurst": hurst,
-        "zero_crossings": crossings, "correlation": correlation, "beta_spread": slope_spread, "sigma": residual_std,
-        "cost_sigmas": cost_sigmas}
+        "bars": bars,
+        "beta": slope,
+        "eg_statistic": tests[each, chosen],
+        "eg_lags": lags,
+        "eg_pvalue": best,
+        "eg_pvalue_reverse": pvalues[each, other],
+        "pvalue": np.minimum(1.0, 2.0 * best),
+        "johansen_trace": none,
+        "johansen_rank": np.where(np.isnan(none), np.nan, found * (1.0 + more)),
+        "half_life": half_life,
+        "hurst": hurst,
+        "zero_crossings": crossings,
+        "correlation": correlation,
+        "beta_spread": slope_spread,
+        "sigma": residual_std,
+        "cost_sigmas": cost_sigmas,
+    }
     figures = np.full((len(ends), len(_FIGURES) + 1), np.nan)
     for name, values in known.items():
         figures[:, 1 + _FIGURES.index(name)] = values
@@ -192,7 +233,9 @@ def _figures(market: Market, ends: NDArray[np.int64], room: Aligned) -> FloatArr
     return figures
 
 
-def _round_trip(market: Market, y: NDArray[np.int64], x: NDArray[np.int64], slope: FloatArray) -> FloatArray:
+def _round_trip(
+    market: Market, y: NDArray[np.int64], x: NDArray[np.int64], slope: FloatArray
+) -> FloatArray:
     """Cost of entering and leaving one unit of each spread, in the spread's unit: log, or quote of y."""
     price, share = market.terms
     cost: FloatArray = share[y] + np.abs(slope) * share[x]
@@ -206,7 +249,10 @@ def _terms(series: Sequence[Series], slippage_ticks: float) -> Terms:
     for leg in series:
         spec, unit = leg.spec, abs(leg.price) * leg.spec.multiplier
         fees = spec.fee_open + spec.fee_close
-        shares.append((fees if spec.fee_mode == "rate" else fees / unit) + 2.0 * slippage_ticks * spec.tick / abs(leg.price))
+        shares.append(
+            (fees if spec.fee_mode == "rate" else fees / unit)
+            + 2.0 * slippage_ticks * spec.tick / abs(leg.price)
+        )
     return Terms(np.array([leg.price for leg in series]), np.array(shares))
 
 
@@ -215,7 +261,9 @@ def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int
     if transform not in ("log", "level"):
         raise ConfigError(f"transform = {transform!r}: accepted is 'log' or 'level'.")
     if not 0.0 <= slippage_ticks <= 100.0:
-        raise ConfigError(f"slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100.")
+        raise ConfigError(
+            f"slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100."
+        )
     needed = max(LEAST_BARS, 3 * lags + 8 if isinstance(lags, int) else 0)
     whole_number("least_bars", least_bars, needed)
 
@@ -226,7 +274,9 @@ def _all_series(
     wanted = list(dict.fromkeys(market.roots if roots is None else roots))
     unknown = [root for root in wanted if root not in market.roots]
     if unknown or len(wanted) < 2:
-        raise ConfigError(f"roots = {', '.join(wanted) or 'none'}: accepted are at least two of {', '.join(market.roots)}.")
+        raise ConfigError(
+            f"roots = {', '.join(wanted) or 'none'}: accepted are at least two of {', '.join(market.roots)}."
+        )
     series = []
     for root in wanted:
         leg, spec = market.leg(root), market.specs[root]
@@ -242,9 +292,13 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
         if a.currency == b.currency:
             places.append((first, second))
         else:
-            apart[f"{a.code}-{b.code}"] = f"{a.code} is in {a.currency}, {b.code} in {b.currency}: no pair has two currencies"
+            apart[f"{a.code}-{b.code}"] = (
+                f"{a.code} is in {a.currency}, {b.code} in {b.currency}: no pair has two currencies"
+            )
     if not places:
-        raise ConfigError(f"no two of these roots are in one currency: {'; '.join(apart.values())}.")
+        raise ConfigError(
+            f"no two of these roots are in one currency: {'; '.join(apart.values())}."
+        )
     return np.array(places), apart
 
 
@@ -264,8 +318,10 @@ def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series
     """Both legs of a pair on the pair's complete bars."""
     adjusted = adjust(pair, transform)
     days, values = pair.trade_date.asi8[adjusted.complete], adjusted.series[adjusted.complete]
-    return (Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec),
-            Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec))
+    return (
+        Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec),
+        Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec),
+    )
 
 
 def _last_known(closes: FloatArray) -> float:
@@ -280,11 +336,16 @@ def _table(
     ends = market.pairs[done]
     swapped, values = figures[done, 0] > 0.0, figures[done, 1:]
     enough = values[:, 0] >= market.least_bars
-    left_out = {f"{codes[a]}-{codes[b]}": f"{int(bars)} common bars, fewer than {market.least_bars}"
-                for (a, b), bars in zip(ends[~enough], values[~enough, 0], strict=True)}
+    left_out = {
+        f"{codes[a]}-{codes[b]}": f"{int(bars)} common bars, fewer than {market.least_bars}"
+        for (a, b), bars in zip(ends[~enough], values[~enough, 0], strict=True)
+    }
     ends = np.where(swapped[:, np.newaxis], ends[:, ::-1], ends)[enough]
     labels = np.array(codes, dtype=object)
-    columns: dict[str, Any] = {"y": pd.array(labels[ends[:, 0]], dtype="str"), "x": pd.array(labels[ends[:, 1]], dtype="str")}
+    columns: dict[str, Any] = {
+        "y": pd.array(labels[ends[:, 0]], dtype="str"),
+        "x": pd.array(labels[ends[:, 1]], dtype="str"),
+    }
     columns |= {name: values[enough, i] for i, name in enumerate(_FIGURES)}
     table = pd.DataFrame(columns)
     table["bars"] = table["bars"].astype(np.int64)

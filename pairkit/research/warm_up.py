@@ -40,7 +40,19 @@ _FEWEST_ROWS = 50
 _OF_PRICES = ("y", "x", "adf_pvalue", "gate_adf")  # know no hedge, unless the test is of the spread
 _DECIDED = ("state", "reason", "position", "lots_y", "lots_x", "deferred", "pnl", "cost", "equity")
 _LEFT_OUT = ("drawdown",)
-_TABLE = ("step", "start", "column", "kind", "rows", "differing", "first_date", "largest", "relative", "late_relative", "verdict")
+_TABLE = (
+    "step",
+    "start",
+    "column",
+    "kind",
+    "rows",
+    "differing",
+    "first_date",
+    "largest",
+    "relative",
+    "late_relative",
+    "verdict",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +77,25 @@ class WarmUpSensitivity:
         judged = self.table[self.table["kind"] != "decided"]
         worst = float(judged["relative"].max())
         figures: dict[str, int | float | str | bool | None] = {
-            "starts": int(self.table["step"].nunique()), "columns": int(self.table["column"].nunique()),
-            "failed": int(failed["column"].nunique()), "largest_relative": worst if np.isfinite(worst) else None,
-            "first_column": None if failed.empty else str(failed["column"].iloc[0])}
+            "starts": int(self.table["step"].nunique()),
+            "columns": int(self.table["column"].nunique()),
+            "failed": int(failed["column"].nunique()),
+            "largest_relative": worst if np.isfinite(worst) else None,
+            "first_column": None if failed.empty else str(failed["column"].iloc[0]),
+        }
         verdict: Verdict = "passed" if failed.empty else "failed"
-        return CheckResult("warm_up", verdict, self._sentence(failed, worst), figures, self.settings)
+        return CheckResult(
+            "warm_up", verdict, self._sentence(failed, worst), figures, self.settings
+        )
 
     def _sentence(self, failed: pd.DataFrame, worst: float) -> str:
         starts, columns = self.table["step"].nunique(), self.table["column"].nunique()
         if failed.empty:
             then = ", or converging." if self._recursive else ", decisions exactly."
-            return (f"With the data begun later at {starts} places, all of {columns} columns agree after the warm-up: indicators "
-                    f"within {worst:.1e} of their size{then}")
+            return (
+                f"With the data begun later at {starts} places, all of {columns} columns agree after the warm-up: indicators "
+                f"within {worst:.1e} of their size{then}"
+            )
         names = ", ".join(failed["column"].unique()[:6])
         return f"{self._offence(failed)} In all {failed['column'].nunique()} of {columns} columns depend on the start: {names}."
 
@@ -90,19 +109,31 @@ class WarmUpSensitivity:
         if len(betas):
             last = betas.iloc[-1]
             late = f"{last['late_relative']:.1%} of its size over the last quarter of {last['rows']:,} bars"
-            decided = self.table[(self.table["step"] == last["step"]) & (self.table["column"] == "position")].iloc[0]
-            return (f"With the data begun {last['step']} windows later, beta still differs by up to {late}; of all of them the "
-                    f"position differs on {decided['differing']:,}.")
+            decided = self.table[
+                (self.table["step"] == last["step"]) & (self.table["column"] == "position")
+            ].iloc[0]
+            return (
+                f"With the data begun {last['step']} windows later, beta still differs by up to {late}; of all of them the "
+                f"position differs on {decided['differing']:,}."
+            )
         first = failed.iloc[0]
         when = "" if pd.isna(first["first_date"]) else f", first on {first['first_date']:%Y-%m-%d}"
-        much = "" if pd.isna(first["relative"]) else f", by up to {first['relative']:.1e} of its size"
-        return (f"With the data begun {first['step']} windows later, {first['column']} differs on {first['differing']:,} of "
-                f"{first['rows']:,} bars after the warm-up{when}{much}.")
+        much = (
+            "" if pd.isna(first["relative"]) else f", by up to {first['relative']:.1e} of its size"
+        )
+        return (
+            f"With the data begun {first['step']} windows later, {first['column']} differs on {first['differing']:,} of "
+            f"{first['rows']:,} bars after the warm-up{when}{much}."
+        )
 
 
 def warm_up_sensitivity(
-    pair: PairFrame, config: StrategyConfig | None = None, *, steps: Sequence[int] = STEPS,
-    run: Callable[[PairFrame, StrategyConfig], BacktestRun] = run_backtest, progress: Callable[[int, int], None] | None = None,
+    pair: PairFrame,
+    config: StrategyConfig | None = None,
+    *,
+    steps: Sequence[int] = STEPS,
+    run: Callable[[PairFrame, StrategyConfig], BacktestRun] = run_backtest,
+    progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WarmUpSensitivity:
     """Begin the data later, and tell which columns change, and by how much.
@@ -128,27 +159,46 @@ def warm_up_sensitivity(
         It was stopped.
     """
     config = config or StrategyConfig()
-    if not steps or len(set(steps)) < len(steps) or not all(isinstance(step, int) and step >= 1 for step in steps):
-        raise ConfigError(f"steps = {tuple(steps)}: accepted are whole numbers of windows from 1, each once.")
+    if (
+        not steps
+        or len(set(steps)) < len(steps)
+        or not all(isinstance(step, int) and step >= 1 for step in steps)
+    ):
+        raise ConfigError(
+            f"steps = {tuple(steps)}: accepted are whole numbers of windows from 1, each once."
+        )
     window = _longest_window(config)
     whole = run(pair, config)
-    firsts = {step: first for step in sorted(steps) if (first := _compared_from(whole, config, step * window)) is not None}
+    firsts = {
+        step: first
+        for step in sorted(steps)
+        if (first := _compared_from(whole, config, step * window)) is not None
+    }
     if not firsts:
-        raise RunError(f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} and compare "
-                       f"{_FEWEST_ROWS} more after the warm-up. Take a longer pair or shorter windows.")
+        raise RunError(
+            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} and compare "
+            f"{_FEWEST_ROWS} more after the warm-up. Take a longer pair or shorter windows."
+        )
     parts, decays = [], []
     for done, (step, first) in enumerate(firsts.items()):
         if progress:
             progress(done, len(firsts))
         if cancelled and cancelled():
-            raise CancelledError(f"stopped after {done} of {len(firsts)} starts; nothing is kept of this check.")
-        compared = _Compared(whole, run(pair[step * window:], config), step * window, first)
+            raise CancelledError(
+                f"stopped after {done} of {len(firsts)} starts; nothing is kept of this check."
+            )
+        compared = _Compared(whole, run(pair[step * window :], config), step * window, first)
         parts.append(compared.table(step))
         decays.append(compared.decay(step, window))
     if progress:
         progress(len(firsts), len(firsts))
-    settings: dict[str, int | float | str | bool | None] = {"steps": " ".join(str(step) for step in firsts), "window": window}
-    return WarmUpSensitivity(pd.concat(parts, ignore_index=True), pd.concat(decays, ignore_index=True), settings)
+    settings: dict[str, int | float | str | bool | None] = {
+        "steps": " ".join(str(step) for step in firsts),
+        "window": window,
+    }
+    return WarmUpSensitivity(
+        pd.concat(parts, ignore_index=True), pd.concat(decays, ignore_index=True), settings
+    )
 
 
 def _longest_window(config: StrategyConfig) -> int:
@@ -157,7 +207,9 @@ def _longest_window(config: StrategyConfig) -> int:
 
 def _compared_from(whole: BacktestRun, config: StrategyConfig, start: int) -> int | None:
     """The row from which all indicators of a run from `start` on are defined; None where fewer than _FEWEST_ROWS follow."""
-    warm_up = config.hedge_window + max(config.z_window, config.vol_baseline_window, config.adf_window)  # complete bars
+    warm_up = config.hedge_window + max(
+        config.z_window, config.vol_baseline_window, config.adf_window
+    )  # complete bars
     complete = np.flatnonzero(whole.adjusted.complete)
     complete = complete[complete >= start]
     if len(complete) <= warm_up or len(whole.pair) - complete[warm_up] < _FEWEST_ROWS:
@@ -171,8 +223,12 @@ class _Compared:
     def __init__(self, whole: BacktestRun, later: BacktestRun, start: int, first: int) -> None:
         self.config, self.later = whole.config, later
         self.dates = whole.pair.trade_date[first:]
-        self.ours, self.theirs = whole.frame.iloc[first:], later.frame.iloc[first - start:]
-        self.differences = {name: self._apart(name) for name in whole.frame.columns if name not in (*_DECIDED, *_LEFT_OUT)}
+        self.ours, self.theirs = whole.frame.iloc[first:], later.frame.iloc[first - start :]
+        self.differences = {
+            name: self._apart(name)
+            for name in whole.frame.columns
+            if name not in (*_DECIDED, *_LEFT_OUT)
+        }
         self.alike = self._alike_from()
 
     def table(self, step: int) -> pd.DataFrame:
@@ -180,49 +236,91 @@ class _Compared:
         rows = [self._row(name, apart) for name, apart in self.differences.items()]
         agree = all(row["kind"] == "windowed" and row["verdict"] == "passed" for row in rows)
         rows += [self._decided_row(name, agree=agree) for name in _DECIDED]
-        return pd.DataFrame(rows).assign(step=step, start=self.later.pair.trade_date[0])[list(_TABLE)]
+        return pd.DataFrame(rows).assign(step=step, start=self.later.pair.trade_date[0])[
+            list(_TABLE)
+        ]
 
     def decay(self, step: int, window: int) -> pd.DataFrame:
         """The largest relative difference of beta, window by window after the warm-up."""
         relative = self.differences["beta"].relative
         firsts = range(0, len(relative), window)
-        return pd.DataFrame({"step": step, "windows_after": np.arange(len(firsts)),
-                             "relative": [float(relative[first:first + window].max()) for first in firsts]})
+        return pd.DataFrame(
+            {
+                "step": step,
+                "windows_after": np.arange(len(firsts)),
+                "relative": [float(relative[first : first + window].max()) for first in firsts],
+            }
+        )
 
     def _kind(self, name: str) -> str:
-        of_prices = name in _OF_PRICES and (name in ("y", "x") or self.config.adf_test == "engle_granger")
+        of_prices = name in _OF_PRICES and (
+            name in ("y", "x") or self.config.adf_test == "engle_granger"
+        )
         return "windowed" if of_prices or not memory_bars(self.config) else "recursive"
 
     def _row(self, name: str, apart: _Apart) -> dict[str, Any]:
         if self._kind(name) == "windowed":
             beyond = apart.relative > WINDOWED_TOLERANCE
-            return self._told(name, "windowed", apart, beyond, "failed" if beyond.any() else "passed")
+            return self._told(
+                name, "windowed", apart, beyond, "failed" if beyond.any() else "passed"
+            )
         beyond = apart.relative > RECURSIVE_TOLERANCE
-        late = bool(beyond[-_late(len(beyond)):].any())
-        return self._told(name, "recursive", apart, beyond, "noted" if apart.of_words else "failed" if late else "passed")
+        late = bool(beyond[-_late(len(beyond)) :].any())
+        return self._told(
+            name,
+            "recursive",
+            apart,
+            beyond,
+            "noted" if apart.of_words else "failed" if late else "passed",
+        )
 
     def _decided_row(self, name: str, *, agree: bool) -> dict[str, Any]:
         apart = self._apart(name, self.alike)
         beyond = apart.relative > WINDOWED_TOLERANCE
-        verdict = "noted" if not agree or not len(beyond) else "failed" if beyond.any() else "passed"
+        verdict = (
+            "noted" if not agree or not len(beyond) else "failed" if beyond.any() else "passed"
+        )
         return self._told(name, "decided", apart, beyond, verdict)
 
-    def _told(self, name: str, kind: str, apart: _Apart, beyond: Rows, verdict: str) -> dict[str, Any]:
-        first = self.dates[len(self.dates) - len(beyond) + int(np.argmax(beyond))] if beyond.any() else pd.NaT
-        sizes = [np.nan] * 3 if apart.of_words else [
-            float(part.max(initial=0.0)) for part in (apart.absolute, apart.relative, apart.relative[-_late(len(beyond)):])]
-        return {"column": name, "kind": kind, "rows": len(beyond), "differing": int(beyond.sum()), "first_date": first,
-                **dict(zip(("largest", "relative", "late_relative"), sizes, strict=True)), "verdict": verdict}
+    def _told(
+        self, name: str, kind: str, apart: _Apart, beyond: Rows, verdict: str
+    ) -> dict[str, Any]:
+        first = (
+            self.dates[len(self.dates) - len(beyond) + int(np.argmax(beyond))]
+            if beyond.any()
+            else pd.NaT
+        )
+        sizes = (
+            [np.nan] * 3
+            if apart.of_words
+            else [
+                float(part.max(initial=0.0))
+                for part in (apart.absolute, apart.relative, apart.relative[-_late(len(beyond)) :])
+            ]
+        )
+        return {
+            "column": name,
+            "kind": kind,
+            "rows": len(beyond),
+            "differing": int(beyond.sum()),
+            "first_date": first,
+            **dict(zip(("largest", "relative", "late_relative"), sizes, strict=True)),
+            "verdict": verdict,
+        }
 
     def _alike_from(self) -> int:
         """The first row on which both are flat, without a call or a cooldown, and rearmed; all rows where there is none."""
         quiet = np.ones(len(self.dates), np.bool_)
         for side in (self.ours, self.theirs):
-            quiet &= (side["reason"] == "no_signal").to_numpy() & (side["z"].abs() < self.config.entry_z).to_numpy()
+            quiet &= (side["reason"] == "no_signal").to_numpy() & (
+                side["z"].abs() < self.config.entry_z
+            ).to_numpy()
         return int(np.argmax(quiet)) if quiet.any() else len(quiet)
 
     def _apart(self, name: str, skipped: int = 0) -> _Apart:
-        ours, theirs = (_free_of_anchor(side.iloc[skipped:], name) for side in (self.ours, self.theirs))
+        ours, theirs = (
+            _free_of_anchor(side.iloc[skipped:], name) for side in (self.ours, self.theirs)
+        )
         return _Apart.of(ours, theirs)
 
 
@@ -234,7 +332,9 @@ def _late(rows: int) -> int:
 def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
     """The column, without what only tells where the data began."""
     if name in ("alpha", "alpha_lag"):
-        fitted: pd.Series = frame[name] + frame[name.replace("alpha", "beta")] * frame["x"] - frame["y"]
+        fitted: pd.Series = (
+            frame[name] + frame[name.replace("alpha", "beta")] * frame["x"] - frame["y"]
+        )
         return fitted
     if name in ("y", "x", "equity"):
         known = frame[name].dropna()
@@ -259,7 +359,11 @@ class _Apart:
             return cls(apart, apart, of_words=True)
         one, other = ours.to_numpy(np.float64), theirs.to_numpy(np.float64)
         missing = np.isnan(one) | np.isnan(other)
-        absolute = np.where(missing, np.where(np.isnan(one) & np.isnan(other), 0.0, np.inf), np.abs(one - other))
+        absolute = np.where(
+            missing, np.where(np.isnan(one) & np.isnan(other), 0.0, np.inf), np.abs(one - other)
+        )
         sizes = np.abs(one[~missing & (one != 0.0)])
         usual = float(np.median(sizes)) if len(sizes) else 1.0
-        return cls(absolute, absolute / np.fmax(np.fmax(np.abs(one), usual), np.finfo(np.float64).tiny))
+        return cls(
+            absolute, absolute / np.fmax(np.fmax(np.abs(one), usual), np.finfo(np.float64).tiny)
+        )

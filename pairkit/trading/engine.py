@@ -15,9 +15,21 @@ from pairkit.models.adjusted import Market
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates, gate_limits, gate_number
-from pairkit.trading.loop import BAR, RULES, TERMS, as_records, lay_tape, play_many, play_one, size_lots
+from pairkit.trading.loop import (
+    BAR,
+    RULES,
+    TERMS,
+    as_records,
+    lay_tape,
+    play_many,
+    play_one,
+    size_lots,
+)
 
-_SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}  # a choice of two, as a switch
+_SPELT = {
+    "log": ("price_transform", "log"),
+    "fill_at_open": ("fill", "open"),
+}  # a choice of two, as a switch
 
 
 class Signals(NamedTuple):
@@ -57,29 +69,62 @@ class Ledger(NamedTuple):
     tally: FloatArray
 
 
-def trade(pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig) -> Ledger:
+def trade(
+    pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig
+) -> Ledger:
     """Run the engine over all bars."""
-    return Ledger(*play_one(tape_of(market), terms_of(pair), rules_of(config), indicators.z, indicators.beta_lag,
-                            indicators.vol, indicators.valid, gates.shut_bits()))
+    return Ledger(
+        *play_one(
+            tape_of(market),
+            terms_of(pair),
+            rules_of(config),
+            indicators.z,
+            indicators.beta_lag,
+            indicators.vol,
+            indicators.valid,
+            gates.shut_bits(),
+        )
+    )
 
 
 def signals_of(column: Callable[[str], Any]) -> Signals:
     """What decisions are made of, from the columns of a run by name."""
-    return Signals(z=column("z"), beta_lag=column("beta_lag"), vol=column("vol"), valid=column("valid"),
-                   gate_numbers=np.column_stack([gate_number(gate, column) for gate in GATES]))
+    return Signals(
+        z=column("z"),
+        beta_lag=column("beta_lag"),
+        vol=column("vol"),
+        valid=column("valid"),
+        gate_numbers=np.column_stack([gate_number(gate, column) for gate in GATES]),
+    )
 
 
 def terms_of(pair: PairFrame) -> NDArray[np.void]:
     """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
     specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
     one_group = pair.y_spec.margined_with == pair.x_spec.margined_with
-    return as_records(np.array([
-        (spec.multiplier, spec.tick, spec.fee_mode == "rate", spec.fee_open, spec.fee_close,
-         spec.fee_close if spec.fee_close_today is None else spec.fee_close_today, spec.margin_rate, one_group)
-        for spec in specs], TERMS))
+    return as_records(
+        np.array(
+            [
+                (
+                    spec.multiplier,
+                    spec.tick,
+                    spec.fee_mode == "rate",
+                    spec.fee_open,
+                    spec.fee_close,
+                    spec.fee_close if spec.fee_close_today is None else spec.fee_close_today,
+                    spec.margin_rate,
+                    one_group,
+                )
+                for spec in specs
+            ],
+            TERMS,
+        )
+    )
 
 
-def rules_of(config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.void]:
+def rules_of(
+    config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None
+) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
     rules, changes = as_records(np.zeros(runs, RULES)), changes or {}
 
@@ -103,7 +148,9 @@ def tape_of(market: Market) -> NDArray[np.void]:
     return tape
 
 
-def tally_many(tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals, rules: NDArray[np.void]) -> FloatArray:
+def tally_many(
+    tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals, rules: NDArray[np.void]
+) -> FloatArray:
     """The tallies of K runs that share their indicators.
 
     Parameters
@@ -127,7 +174,12 @@ def tally_many(tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals
 
 
 def size(
-    config: StrategyConfig, terms: NDArray[np.void], prices: FloatArray, volumes: FloatArray, beta_lag: float, vol: float
+    config: StrategyConfig,
+    terms: NDArray[np.void],
+    prices: FloatArray,
+    volumes: FloatArray,
+    beta_lag: float,
+    vol: float,
 ) -> tuple[float, float]:
     """Lots of y and x for a long spread, signed; (0, 0) where there are none.
 
@@ -146,5 +198,6 @@ def size(
     """
     rules = rules_of(config)[0]
     lots: tuple[float, float] = size_lots(
-        rules, terms[0], terms[1], prices[0], prices[1], volumes[0], volumes[1], beta_lag, vol)
+        rules, terms[0], terms[1], prices[0], prices[1], volumes[0], volumes[1], beta_lag, vol
+    )
     return lots

@@ -31,7 +31,16 @@ from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
-_SHOWN_INPUTS = ("y", "x", "beta_lag", "spread", "z", "vol", *(gate.number for gate in GATES), "valid")
+_SHOWN_INPUTS = (
+    "y",
+    "x",
+    "beta_lag",
+    "spread",
+    "z",
+    "vol",
+    *(gate.number for gate in GATES),
+    "valid",
+)
 
 
 @dataclass(frozen=True)
@@ -103,32 +112,48 @@ def _waiting(m: Moment) -> Verdict:
 
 
 def _margin_call(m: Moment) -> Verdict:
-    return _while_held(m, m.closes_known and m.held_margin > m.equity,
-                       f"margin {_money(m.held_margin)} > equity {_money(m.equity)}")
+    return _while_held(
+        m,
+        m.closes_known and m.held_margin > m.equity,
+        f"margin {_money(m.held_margin)} > equity {_money(m.equity)}",
+    )
 
 
 def _max_loss(m: Moment) -> Verdict:
     limit = -m.config.max_loss * m.config.capital
     reached = m.closes_known and m.config.max_loss > 0.0 and m.trade_net <= limit
-    return _while_held(m, reached, f"trade {m.trade_net:,.0f} <= {limit:,.0f}" if m.config.max_loss else "off")
+    return _while_held(
+        m, reached, f"trade {m.trade_net:,.0f} <= {limit:,.0f}" if m.config.max_loss else "off"
+    )
 
 
 def _max_holding(m: Moment) -> Verdict:
-    return _while_held(m, m.closes_known and m.age >= m.config.max_holding_days,
-                       f"age {m.age} >= {m.config.max_holding_days}")
+    return _while_held(
+        m,
+        m.closes_known and m.age >= m.config.max_holding_days,
+        f"age {m.age} >= {m.config.max_holding_days}",
+    )
 
 
 def _expiry(m: Moment) -> Verdict:
-    return _while_held(m, m.leave, "a contract must be left" if m.leave else "no contract must be left")
+    return _while_held(
+        m, m.leave, "a contract must be left" if m.leave else "no contract must be left"
+    )
 
 
 def _expiry_flat(m: Moment) -> Verdict:
-    return not m.position and m.leave, "a contract must be left" if m.leave else "no contract must be left"
+    return (
+        not m.position and m.leave,
+        "a contract must be left" if m.leave else "no contract must be left",
+    )
 
 
 def _stale(m: Moment) -> Verdict:
-    return _while_held(m, not m.valid and 0 < m.config.max_invalid_days < m.invalid_run,
-                       f"invalid bar {m.invalid_run} > {m.config.max_invalid_days or 'never'}")
+    return _while_held(
+        m,
+        not m.valid and 0 < m.config.max_invalid_days < m.invalid_run,
+        f"invalid bar {m.invalid_run} > {m.config.max_invalid_days or 'never'}",
+    )
 
 
 def _hold(m: Moment) -> Verdict:
@@ -156,15 +181,21 @@ def _in_position(m: Moment) -> Verdict:
 def _cooldown(m: Moment) -> Verdict:
     if m.bars_since_exit is None:
         return False, "no exit yet"
-    return m.bars_since_exit < m.config.cooldown_days, f"{m.bars_since_exit} < {m.config.cooldown_days} bars since the exit"
+    return (
+        m.bars_since_exit < m.config.cooldown_days,
+        f"{m.bars_since_exit} < {m.config.cooldown_days} bars since the exit",
+    )
 
 
 def _no_rearm(m: Moment) -> Verdict:
     same_side = bool(m.called_side) and m.last_side == m.called_side
     blocked = m.config.rearm and m.last_reason not in ("", "target") and same_side and not m.rearmed
     came_back = "has" if m.rearmed else "has not"
-    return blocked, (f"last exit {m.last_reason}; abs(z) {came_back} been below {m.config.entry_z:g} since"
-                     if m.last_reason else "no exit yet")
+    return blocked, (
+        f"last exit {m.last_reason}; abs(z) {came_back} been below {m.config.entry_z:g} since"
+        if m.last_reason
+        else "no exit yet"
+    )
 
 
 def _gate_shut(m: Moment) -> Verdict:
@@ -172,11 +203,15 @@ def _gate_shut(m: Moment) -> Verdict:
 
 
 def _no_size(m: Moment) -> Verdict:
-    return bool(m.called_side) and m.wanted_lots == (0.0, 0.0), "lots {:g} / {:g}".format(*m.wanted_lots)
+    return bool(m.called_side) and m.wanted_lots == (0.0, 0.0), "lots {:g} / {:g}".format(
+        *m.wanted_lots
+    )
 
 
 def _no_margin(m: Moment) -> Verdict:
-    return bool(m.called_side) and m.wanted_margin > m.equity, f"margin {m.wanted_margin:,.0f} > equity {m.equity:,.0f}"
+    return bool(
+        m.called_side
+    ) and m.wanted_margin > m.equity, f"margin {m.wanted_margin:,.0f} > equity {m.equity:,.0f}"
 
 
 def _enter(m: Moment) -> Verdict:
@@ -212,9 +247,19 @@ def explain(run: BacktestRun, date: Any) -> Trace:
     moment = moment_at(run, t)
     state, reason = STATE_NAMES[run.ledger.state[t]], REASON_NAMES[run.ledger.reason[t]]
     return Trace(
-        date=run.pair.trade_date[t], state=state, reason=reason, sentence=_sentence(run, t, state, reason),
-        sections=(("Inputs", _inputs(run, t)), ("Gates", _gates(run, t)), ("Memory", _memory(moment, run.pair.currency)),
-                  ("Rules", _fired(moment)), ("Order", _order(run, t, moment)), ("Next bar", _next_bar(run, t, moment))))
+        date=run.pair.trade_date[t],
+        state=state,
+        reason=reason,
+        sentence=_sentence(run, t, state, reason),
+        sections=(
+            ("Inputs", _inputs(run, t)),
+            ("Gates", _gates(run, t)),
+            ("Memory", _memory(moment, run.pair.currency)),
+            ("Rules", _fired(moment)),
+            ("Order", _order(run, t, moment)),
+            ("Next bar", _next_bar(run, t, moment)),
+        ),
+    )
 
 
 def bar_of(run: BacktestRun, date: Any) -> int:
@@ -226,8 +271,10 @@ def bar_of(run: BacktestRun, date: Any) -> int:
         raise RunError(f"{error} The run's last bar is {dates[-1]:%Y-%m-%d}.") from error
     if wanted in dates:
         return int(dates.searchsorted(wanted))
-    near = dates[max(0, dates.searchsorted(wanted) - 1):][:2]
-    raise RunError(f"the run has no bar on {wanted:%Y-%m-%d}; near it are {', '.join(f'{d:%Y-%m-%d}' for d in near)}.")
+    near = dates[max(0, dates.searchsorted(wanted) - 1) :][:2]
+    raise RunError(
+        f"the run has no bar on {wanted:%Y-%m-%d}; near it are {', '.join(f'{d:%Y-%m-%d}' for d in near)}."
+    )
 
 
 def first_rule(moment: Moment) -> int:
@@ -245,31 +292,51 @@ def moment_at(run: BacktestRun, t: int) -> Moment:
     last = int(closed[-1]) if closed.size else None
     position = int(ledger.position[t])
     entry = int(entered[entered <= t][-1]) if position else t
-    still_waits = position != 0 and t > 0 and t > entry and STATE_NAMES[ledger.state[t - 1]] == "EXITING"
-    known = np.flatnonzero(valid[entry:t + 1])
+    still_waits = (
+        position != 0 and t > 0 and t > entry and STATE_NAMES[ledger.state[t - 1]] == "EXITING"
+    )
+    known = np.flatnonzero(valid[entry : t + 1])
     closes = run.adjusted.market.close[t]
     terms = terms_of(run.pair)[run.adjusted.market.terms[t]]
     wanted = (0.0, 0.0)
     if valid[t]:
-        wanted = size(config, terms, closes, run.adjusted.market.volume[t], float(run.indicators.beta_lag[t]),
-                      float(run.indicators.vol[t]))
+        wanted = size(
+            config,
+            terms,
+            closes,
+            run.adjusted.market.volume[t],
+            float(run.indicators.beta_lag[t]),
+            float(run.indicators.vol[t]),
+        )
     shut = int(run.gates.shut_bits()[t])
     return Moment(
-        config=config, z=float(z[t]), valid=bool(valid[t]), leave=bool(run.adjusted.market.leave[t].any()),
+        config=config,
+        z=float(z[t]),
+        valid=bool(valid[t]),
+        leave=bool(run.adjusted.market.leave[t].any()),
         closes_known=bool(np.isfinite(closes).all()),
-        position=position, equity=float(ledger.equity[t]),
+        position=position,
+        equity=float(ledger.equity[t]),
         waiting=REASON_NAMES[ledger.reason[t - 1]] if still_waits else "",
-        trade_net=float(np.sum(ledger.pnl[entry:t + 1]) - np.sum(ledger.cost[entry:t + 1])) if position else 0.0,
-        age=t - entry, invalid_run=t - entry - int(known[-1]) if known.size else t - entry + 1,
+        trade_net=float(np.sum(ledger.pnl[entry : t + 1]) - np.sum(ledger.cost[entry : t + 1]))
+        if position
+        else 0.0,
+        age=t - entry,
+        invalid_run=t - entry - int(known[-1]) if known.size else t - entry + 1,
         held_margin=_margin(config, terms, closes, ledger.lots[t]),
         bars_since_exit=t - int(exits[last]) if last is not None else None,
         last_reason=REASON_NAMES[ledger.trade_reason[last]] if last is not None else "",
         last_side=int(np.sign(ledger.trade_lots[last, 0])) if last is not None else 0,
-        rearmed=last is not None and bool(np.any(np.abs(z[exits[last]:t + 1]) < config.entry_z)),
-        shut_gates=REASON_NAMES[shut], wanted_lots=wanted, wanted_margin=_margin(config, terms, closes, np.array(wanted)))
+        rearmed=last is not None and bool(np.any(np.abs(z[exits[last] : t + 1]) < config.entry_z)),
+        shut_gates=REASON_NAMES[shut],
+        wanted_lots=wanted,
+        wanted_margin=_margin(config, terms, closes, np.array(wanted)),
+    )
 
 
-def _margin(config: StrategyConfig, terms: NDArray[np.void], closes: FloatArray, lots: FloatArray) -> float:
+def _margin(
+    config: StrategyConfig, terms: NDArray[np.void], closes: FloatArray, lots: FloatArray
+) -> float:
     """Margin of signed lots of y and x; of the dearer leg alone, where they offset each other in one margin group."""
     of_leg = np.abs(lots) * np.abs(closes) * terms["multiplier"] * terms["margin_rate"]
     one_sided = config.one_sided_margin and terms["one_group"][0] > 0.0 and lots[0] * lots[1] < 0.0
@@ -278,7 +345,10 @@ def _margin(config: StrategyConfig, terms: NDArray[np.void], closes: FloatArray,
 
 def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
     compared = _gates_compared(run, t) if state == "BLOCKED" else {}
-    meanings = [REASONS[part] + (f" Needed: {compared[part]}." if part in compared else "") for part in reason.split("+")]
+    meanings = [
+        REASONS[part] + (f" Needed: {compared[part]}." if part in compared else "")
+        for part in reason.split("+")
+    ]
     if not run.indicators.valid[t]:
         meanings.append(_why_not_valid(run, t))
     return f"{run.pair.trade_date[t]:%Y-%m-%d}: {state} ({reason}). {STATES[state]} {' '.join(meanings)}"
@@ -289,8 +359,12 @@ def _why_not_valid(run: BacktestRun, t: int) -> str:
     market, config = run.adjusted.market, run.config
     if not run.adjusted.complete[t]:
         needed = {"open": market.open, "close": market.close, "previous close": market.pre_close}
-        lacks = [f"{spec.code} has no {name}" for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))
-                 for name, prices in needed.items() if not np.isfinite(prices[t, leg])]
+        lacks = [
+            f"{spec.code} has no {name}"
+            for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))
+            for name, prices in needed.items()
+            if not np.isfinite(prices[t, leg])
+        ]
         return f"{'; '.join(lacks)}."
     if not np.isfinite(run.indicators.beta_lag[t]):
         return f"No hedge ratio yet: it needs {config.hedge_window} complete bars before this one, and prices that move."
@@ -299,8 +373,10 @@ def _why_not_valid(run: BacktestRun, t: int) -> str:
 
 def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
     meaning = {column.name: column for column in RUN_COLUMNS}
-    rows = [(f"close {spec.code}", number(leg.close[t]), "quote", "Last price of the session.")
-            for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))]
+    rows = [
+        (f"close {spec.code}", number(leg.close[t]), "quote", "Last price of the session.")
+        for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))
+    ]
     for name in _SHOWN_INPUTS:
         value = getattr(run.indicators, name)[t]
         shown = ("yes" if value else "no") if name == "valid" else number(value)
@@ -316,15 +392,24 @@ def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
 
 def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
     compared = _gates_compared(run, t)
-    rows = [(gate.name, compared[gate.name], VERDICTS[run.gates.of(gate.name)[t]]) for gate in GATES]
+    rows = [
+        (gate.name, compared[gate.name], VERDICTS[run.gates.of(gate.name)[t]]) for gate in GATES
+    ]
     return pd.DataFrame(rows, columns=["gate", "is open while", "verdict"])
 
 
 def _memory(m: Moment, currency: str) -> pd.DataFrame:
-    rows = [("position", f"{m.position:+d}" if m.position else "0"), ("equity", f"{m.equity:,.2f} {currency}")]
+    rows = [
+        ("position", f"{m.position:+d}" if m.position else "0"),
+        ("equity", f"{m.equity:,.2f} {currency}"),
+    ]
     if m.position:
-        rows += [("age", f"{m.age} bars"), ("trade so far, net", f"{m.trade_net:,.2f} {currency}"),
-                 ("margin held", f"{_money(m.held_margin)} {currency}"), ("invalid bars in a row", str(m.invalid_run))]
+        rows += [
+            ("age", f"{m.age} bars"),
+            ("trade so far, net", f"{m.trade_net:,.2f} {currency}"),
+            ("margin held", f"{_money(m.held_margin)} {currency}"),
+            ("invalid bars in a row", str(m.invalid_run)),
+        ]
     if m.bars_since_exit is not None:
         rows.append(("last exit", f"{m.last_reason}, {m.bars_since_exit} bars ago"))
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -332,8 +417,15 @@ def _memory(m: Moment, currency: str) -> pd.DataFrame:
 
 def _fired(m: Moment) -> pd.DataFrame:
     fired = first_rule(m)
-    rows = [(name, "fires" if place == fired else "no" if place < fired else "not reached",
-             holds(m)[1] if place <= fired else "", decides) for place, (name, decides, holds) in enumerate(RULES)]
+    rows = [
+        (
+            name,
+            "fires" if place == fired else "no" if place < fired else "not reached",
+            holds(m)[1] if place <= fired else "",
+            decides,
+        )
+        for place, (name, decides, holds) in enumerate(RULES)
+    ]
     return pd.DataFrame(rows, columns=["rule", "verdict", "compared", "decides"])
 
 
@@ -347,8 +439,10 @@ def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
 
 def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     codes = (run.pair.y_spec.code, run.pair.x_spec.code)
-    rows = [(code, "buy" if lot > 0 else "sell", f"{abs(lot):g}", f"next {run.config.fill}")
-            for code, lot in zip(codes, _ordered_lots(run, t, m), strict=False)]
+    rows = [
+        (code, "buy" if lot > 0 else "sell", f"{abs(lot):g}", f"next {run.config.fill}")
+        for code, lot in zip(codes, _ordered_lots(run, t, m), strict=False)
+    ]
     return pd.DataFrame(rows, columns=["leg", "order", "lots", "fills at"])
 
 
@@ -362,10 +456,16 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
             specs = (run.pair.y_spec, run.pair.x_spec)
-            rows += [(f"fill {spec.code}", f"{price:,g}") for spec, price in zip(specs, prices[k], strict=True)]
-    rows += [("P&L", f"{ledger.pnl[n]:,.2f} {currency}"), ("costs", f"{ledger.cost[n]:,.2f} {currency}"),
-             ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
-             ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})")]
+            rows += [
+                (f"fill {spec.code}", f"{price:,g}")
+                for spec, price in zip(specs, prices[k], strict=True)
+            ]
+    rows += [
+        ("P&L", f"{ledger.pnl[n]:,.2f} {currency}"),
+        ("costs", f"{ledger.cost[n]:,.2f} {currency}"),
+        ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
+        ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})"),
+    ]
     return pd.DataFrame(rows, columns=["what", "value"])
 
 
@@ -378,7 +478,11 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
             said.append(f"{spec.code} has no price")
         elif not market.volume[n, leg] > 0:
             said.append(f"{spec.code} did not trade")
-        elif prices[leg] >= market.up_limit[n, leg] if lots[leg] > 0 else prices[leg] <= market.down_limit[n, leg]:
+        elif (
+            prices[leg] >= market.up_limit[n, leg]
+            if lots[leg] > 0
+            else prices[leg] <= market.down_limit[n, leg]
+        ):
             said.append(f"{spec.code} is at its limit ({prices[leg]:,g})")
     return "; ".join(said)
 

@@ -56,18 +56,34 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
     limits = gate_limits(lambda name: getattr(config, name))
     for gate, row, limit in zip(GATES, verdicts, limits, strict=True):
         if limit != NO_LIMIT:
-            row[:] = (gate_number(gate, lambda name: getattr(indicators, name)) <= limit) & indicators.valid  # OPEN is 1, SHUT 0
+            row[:] = (
+                gate_number(gate, lambda name: getattr(indicators, name)) <= limit
+            ) & indicators.valid  # OPEN is 1, SHUT 0
     return Gates(verdicts)
 
 
 def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
     """(T,) what is compared with the gate's limit, from the columns of a run by name."""
     values = _SIGN[gate.direction] * column(gate.number)
-    return values if gate.above_zero is None else np.where(column(gate.above_zero) > 0.0, values, np.nan)
+    return (
+        values
+        if gate.above_zero is None
+        else np.where(column(gate.above_zero) > 0.0, values, np.nan)
+    )
 
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     """(..., gates) what opens each gate, from the settings by name: numbers, or arrays with one value a run."""
-    return np.stack(np.broadcast_arrays(*(
-        np.where(setting(gate.switch), _SIGN[gate.direction] * np.asarray(setting(gate.limit), np.float64), NO_LIMIT)
-        for gate in GATES)), axis=-1)
+    return np.stack(
+        np.broadcast_arrays(
+            *(
+                np.where(
+                    setting(gate.switch),
+                    _SIGN[gate.direction] * np.asarray(setting(gate.limit), np.float64),
+                    NO_LIMIT,
+                )
+                for gate in GATES
+            )
+        ),
+        axis=-1,
+    )

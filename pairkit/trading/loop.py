@@ -34,11 +34,45 @@ FLAT, BLOCKED, COOLDOWN, ENTERING, LONG, SHORT, HOLD, EXITING = range(8)
 
 # The first reasons are the sets of shut gates, in the bits of Gates.shut_bits; the others follow.
 _GATES = len(GATE_NAMES)
-_GATE_SETS = tuple("+".join(gate for bit, gate in enumerate(GATE_NAMES) if bits >> bit & 1) for bits in range(1 << _GATES))
-REASON_NAMES = (*_GATE_SETS, "invalid", "no_signal", "cooldown", "rearm", "size", "margin", "entry", "in_position",
-                "target", "stop_z", "max_loss", "max_holding", "margin_call", "stale", "expiry")
-(INVALID, NO_SIGNAL, COOLING, REARM, SIZE, MARGIN, ENTRY, IN_POSITION,
- TARGET, STOP_Z, MAX_LOSS, MAX_HOLDING, MARGIN_CALL, STALE, EXPIRY) = range(len(_GATE_SETS), len(REASON_NAMES))
+_GATE_SETS = tuple(
+    "+".join(gate for bit, gate in enumerate(GATE_NAMES) if bits >> bit & 1)
+    for bits in range(1 << _GATES)
+)
+REASON_NAMES = (
+    *_GATE_SETS,
+    "invalid",
+    "no_signal",
+    "cooldown",
+    "rearm",
+    "size",
+    "margin",
+    "entry",
+    "in_position",
+    "target",
+    "stop_z",
+    "max_loss",
+    "max_holding",
+    "margin_call",
+    "stale",
+    "expiry",
+)
+(
+    INVALID,
+    NO_SIGNAL,
+    COOLING,
+    REARM,
+    SIZE,
+    MARGIN,
+    ENTRY,
+    IN_POSITION,
+    TARGET,
+    STOP_Z,
+    MAX_LOSS,
+    MAX_HOLDING,
+    MARGIN_CALL,
+    STALE,
+    EXPIRY,
+) = range(len(_GATE_SETS), len(REASON_NAMES))
 NOTHING = 0  # no order waits; 0 is no reason of its own
 
 _TRADING_DAYS = 252
@@ -52,43 +86,132 @@ def _of_both(leg: np.dtype[np.void]) -> list[tuple[str, np.dtype[np.void]]]:
 
 # The market, one record a bar. `leave` is 1 where a leg's contract must be left.
 _LEG_FIELDS = tuple(name for name in Market._fields if name != "leave")
-BAR = np.dtype([*_of_both(np.dtype([(name, "i8" if name in ("contract", "terms") else "f8") for name in _LEG_FIELDS])),
-                ("leave", "i8")])
+BAR = np.dtype(
+    [
+        *_of_both(
+            np.dtype(
+                [(name, "i8" if name in ("contract", "terms") else "f8") for name in _LEG_FIELDS]
+            )
+        ),
+        ("leave", "i8"),
+    ]
+)
 
 # Contract terms; `fee_is_rate` is 1 where fees are a fraction of notional, `one_group` where both legs are in one margin group.
 # The `terms` of a bar or of a held leg is a place in a table of these.
-TERMS = np.dtype([(name, "f8") for name in ("multiplier", "tick", "fee_is_rate", "fee_open", "fee_close", "fee_close_today",
-                                            "margin_rate", "one_group")])
+TERMS = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            "multiplier",
+            "tick",
+            "fee_is_rate",
+            "fee_open",
+            "fee_close",
+            "fee_close_today",
+            "margin_rate",
+            "one_group",
+        )
+    ]
+)
 
 # The settings, one record a run; not those of the indicators behind z and the gates, of which there is what opens each
 # (trading/gates.py). A fraction of `max_invalid_days` means from the first invalid bar on; no config can hold one
 # (research/glitches/check.py asks for it).
-RULES = np.dtype([
-    ("log", "?"), ("fill_at_open", "?"), ("whole_lots", "?"), ("one_sided_margin", "?"), ("rearm", "?"),
-    ("entry_z", "f8"), ("exit_z", "f8"), ("stop_z", "f8"), ("gate_limits", "f8", (_GATES,)),
-    ("capital", "f8"), ("vol_target", "f8"), ("max_leverage", "f8"), ("max_participation", "f8"), ("max_loss", "f8"),
-    ("slippage_ticks", "f8"), ("fee_multiplier", "f8"), ("max_holding_days", "i8"), ("cooldown_days", "i8"),
-    ("max_invalid_days", "f8")])
+RULES = np.dtype(
+    [
+        ("log", "?"),
+        ("fill_at_open", "?"),
+        ("whole_lots", "?"),
+        ("one_sided_margin", "?"),
+        ("rearm", "?"),
+        ("entry_z", "f8"),
+        ("exit_z", "f8"),
+        ("stop_z", "f8"),
+        ("gate_limits", "f8", (_GATES,)),
+        ("capital", "f8"),
+        ("vol_target", "f8"),
+        ("max_leverage", "f8"),
+        ("max_participation", "f8"),
+        ("max_loss", "f8"),
+        ("slippage_ticks", "f8"),
+        ("fee_multiplier", "f8"),
+        ("max_holding_days", "i8"),
+        ("cooldown_days", "i8"),
+        ("max_invalid_days", "f8"),
+    ]
+)
 
 # Sums over the bars from the first valid one: of returns on capital and their powers (`rr_below`: the squares of those below 0),
 # of costs, of what was traded (`traded` CNY; `tick_money`, the CNY of one tick on all of it), of margin at the closes, counts of
 # bars and trades, the nets of closed trades above and below 0; and the run's `slippage_ticks`.
-TALLY = ("bars", "r", "rr", "rrr", "rrrr", "rr_below", "equity", "max_drawdown", "underwater", "trades", "closed", "won", "lost",
-         "net_won", "net_lost", "bars_held", "costs", "traded", "tick_money", "slippage_ticks", "margin", "margined", "exposed",
-         "on_hold", "blocked", "deferred")
+TALLY = (
+    "bars",
+    "r",
+    "rr",
+    "rrr",
+    "rrrr",
+    "rr_below",
+    "equity",
+    "max_drawdown",
+    "underwater",
+    "trades",
+    "closed",
+    "won",
+    "lost",
+    "net_won",
+    "net_lost",
+    "bars_held",
+    "costs",
+    "traded",
+    "tick_money",
+    "slippage_ticks",
+    "margin",
+    "margined",
+    "exposed",
+    "on_hold",
+    "blocked",
+    "deferred",
+)
 
 # What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
-_HELD = np.dtype([("lots", "f8"), ("ordered", "f8"), ("mark", "f8"), ("contract", "i8"), ("terms", "i8"),
-                  ("filled_at", "f8"), ("rolled_on", "i8")])
-_BOOK = np.dtype([
-    *_of_both(_HELD), ("equity", "f8"), ("position", "i8"), ("waiting", "i8"), ("decided_on", "i8"),
-    ("entered_on", "i8"), ("gross", "f8"), ("costs", "f8"), ("invalid_run", "i8"),
-    ("exited_on", "i8"), ("last_side", "i8"), ("last_reason", "i8"), ("rearmed", "i8"),
-    ("pnl", "f8"), ("cost", "f8"), ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
-    ("margin", "f8"),  # of the held lots at this bar's closes, where both are known
-    ("peak", "f8"), ("topped_on", "i8"), ("underwater", "i8"),  # the last bar at the peak, and the most bars in a row below it
-    ("tally_unpriced", "f8"),  # bars in a position that lack a close
-    *((f"tally_{name}", "f8") for name in TALLY)])
+_HELD = np.dtype(
+    [
+        ("lots", "f8"),
+        ("ordered", "f8"),
+        ("mark", "f8"),
+        ("contract", "i8"),
+        ("terms", "i8"),
+        ("filled_at", "f8"),
+        ("rolled_on", "i8"),
+    ]
+)
+_BOOK = np.dtype(
+    [
+        *_of_both(_HELD),
+        ("equity", "f8"),
+        ("position", "i8"),
+        ("waiting", "i8"),
+        ("decided_on", "i8"),
+        ("entered_on", "i8"),
+        ("gross", "f8"),
+        ("costs", "f8"),
+        ("invalid_run", "i8"),
+        ("exited_on", "i8"),
+        ("last_side", "i8"),
+        ("last_reason", "i8"),
+        ("rearmed", "i8"),
+        ("pnl", "f8"),
+        ("cost", "f8"),
+        ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
+        ("margin", "f8"),  # of the held lots at this bar's closes, where both are known
+        ("peak", "f8"),
+        ("topped_on", "i8"),
+        ("underwater", "i8"),  # the last bar at the peak, and the most bars in a row below it
+        ("tally_unpriced", "f8"),  # bars in a position that lack a close
+        *((f"tally_{name}", "f8") for name in TALLY),
+    ]
+)
 
 
 def _on_stack(_typing: Any) -> Any:
@@ -120,15 +243,25 @@ _blank_book: Any = _blank_record if _INTERPRETED else intrinsic(_on_stack)
 
 
 @kernel
-def lay_tape(tape, opened, close, pre_close, roll_open, volume, up_limit, down_limit, leave, contract, terms):
+def lay_tape(
+    tape, opened, close, pre_close, roll_open, volume, up_limit, down_limit, leave, contract, terms
+):
     """Write a market's (T, 2) columns into (T,) records of BAR: what the engine reads of a bar lies together."""
     for t in range(tape.size):
         bar = tape[t]
         for column in range(2):
             leg = bar.y if column == 0 else bar.x
-            leg.open, leg.close, leg.pre_close = opened[t, column], close[t, column], pre_close[t, column]
+            leg.open, leg.close, leg.pre_close = (
+                opened[t, column],
+                close[t, column],
+                pre_close[t, column],
+            )
             leg.roll_open = roll_open[t, column]
-            leg.volume, leg.up_limit, leg.down_limit = volume[t, column], up_limit[t, column], down_limit[t, column]
+            leg.volume, leg.up_limit, leg.down_limit = (
+                volume[t, column],
+                up_limit[t, column],
+                down_limit[t, column],
+            )
             leg.contract, leg.terms = contract[t, column], terms[t, column]
         bar.leave = leave[t, 0] or leave[t, 1]
 
@@ -174,11 +307,19 @@ def size_lots(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, bet
         if not (volume_y > 0.0 and volume_x > 0.0 and b > 0.0):
             return 0.0, 0.0
         share_y, share_x = rules.max_participation * volume_y, rules.max_participation * volume_x
-        of_x = share_x * unit_x / (b * unit_y) if rules.log else share_x * terms_x.multiplier / (b * terms_y.multiplier)
+        of_x = (
+            share_x * unit_x / (b * unit_y)
+            if rules.log
+            else share_x * terms_x.multiplier / (b * terms_y.multiplier)
+        )
         lots_y = min(lots_y, share_y, of_x)
     if rules.whole_lots:
         lots_y = math.floor(lots_y + 0.5)
-    lots_x = b * lots_y * unit_y / unit_x if rules.log else b * lots_y * terms_y.multiplier / terms_x.multiplier
+    lots_x = (
+        b * lots_y * unit_y / unit_x
+        if rules.log
+        else b * lots_y * terms_y.multiplier / terms_x.multiplier
+    )
     if rules.whole_lots:
         lots_x = math.floor(lots_x + 0.5)
     if lots_y == 0.0 or lots_x == 0.0:
@@ -197,14 +338,19 @@ def _can_fill(book, bar, rules):
     if book.waiting == NOTHING:
         return False
     entering = book.waiting == ENTRY
-    return (_can_trade(bar.y, _fill_price(bar.y, rules), book.y.ordered if entering else -book.y.lots)
-            and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots))
+    return _can_trade(
+        bar.y, _fill_price(bar.y, rules), book.y.ordered if entering else -book.y.lots
+    ) and _can_trade(bar.x, _fill_price(bar.x, rules), book.x.ordered if entering else -book.x.lots)
 
 
 @lean_step
 def _charge(book, held, rules, terms, price, fee):
     """Charge one trade of a leg's held lots at `price`, on these terms."""
-    lots, per_lot, tick_money = abs(held.lots), rules.fee_multiplier * fee, terms.tick * terms.multiplier
+    lots, per_lot, tick_money = (
+        abs(held.lots),
+        rules.fee_multiplier * fee,
+        terms.tick * terms.multiplier,
+    )
     if terms.fee_is_rate > 0.0:
         per_lot = per_lot * abs(price) * terms.multiplier
     book.cost += lots * (per_lot + rules.slippage_ticks * tick_money)
@@ -289,7 +435,14 @@ def _exit_leg(book, held, leg, rules, terms, t):
             held.mark, held.terms = _known_close(leg), leg.terms
     _move_mark(book, held, terms, price)
     in_force = terms[held.terms]
-    _charge(book, held, rules, in_force, price, in_force.fee_close_today if held.rolled_on == t else in_force.fee_close)
+    _charge(
+        book,
+        held,
+        rules,
+        in_force,
+        price,
+        in_force.fee_close_today if held.rolled_on == t else in_force.fee_close,
+    )
     held.filled_at = price
 
 
@@ -297,7 +450,12 @@ def _exit_leg(book, held, leg, rules, terms, t):
 def _exit(book, bar, rules, terms, t):
     _exit_leg(book, book.y, bar.y, rules, terms, t)
     _exit_leg(book, book.x, bar.x, rules, terms, t)
-    book.exited_on, book.last_side, book.last_reason, book.rearmed = t, book.position, book.waiting, 0
+    book.exited_on, book.last_side, book.last_reason, book.rearmed = (
+        t,
+        book.position,
+        book.waiting,
+        0,
+    )
     book.position, book.waiting = 0, NOTHING
     book.y.lots, book.x.lots = 0.0, 0.0
 
@@ -372,7 +530,9 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
 def _asked(bar, rules, terms, beta_lag, vol):
     """What an entry decided on this bar asks for: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
-    lots_y, lots_x = size_lots(rules, terms_y, terms_x, bar.y.close, bar.x.close, bar.y.volume, bar.x.volume, beta_lag, vol)
+    lots_y, lots_x = size_lots(
+        rules, terms_y, terms_x, bar.y.close, bar.x.close, bar.y.volume, bar.x.volume, beta_lag, vol
+    )
     return lots_y, lots_x, _margin(rules, terms_y, terms_x, lots_y, lots_x, bar)
 
 
@@ -444,13 +604,39 @@ def _counted_bars(valid):
 @lean_step
 def _tally_of(book, rules, bars, counted_bars, out):
     """The tally of a run of so many bars as a row of numbers in the order of TALLY."""
-    underwater = book.underwater if book.equity >= book.peak else max(book.underwater, bars - 1 - book.topped_on)
-    out[:] = (float(counted_bars), book.tally_r, book.tally_rr, book.tally_rrr, book.tally_rrrr, book.tally_rr_below, book.equity,
-              book.tally_max_drawdown / rules.capital, float(underwater), book.tally_trades, book.tally_closed,
-              book.tally_won, book.tally_lost, book.tally_net_won, book.tally_net_lost, book.tally_bars_held,
-              book.tally_costs, book.tally_traded, book.tally_tick_money, rules.slippage_ticks, book.tally_margin,
-              book.tally_exposed - book.tally_unpriced, book.tally_exposed, book.tally_on_hold, book.tally_blocked,
-              book.tally_deferred)
+    underwater = (
+        book.underwater
+        if book.equity >= book.peak
+        else max(book.underwater, bars - 1 - book.topped_on)
+    )
+    out[:] = (
+        float(counted_bars),
+        book.tally_r,
+        book.tally_rr,
+        book.tally_rrr,
+        book.tally_rrrr,
+        book.tally_rr_below,
+        book.equity,
+        book.tally_max_drawdown / rules.capital,
+        float(underwater),
+        book.tally_trades,
+        book.tally_closed,
+        book.tally_won,
+        book.tally_lost,
+        book.tally_net_won,
+        book.tally_net_lost,
+        book.tally_bars_held,
+        book.tally_costs,
+        book.tally_traded,
+        book.tally_tick_money,
+        rules.slippage_ticks,
+        book.tally_margin,
+        book.tally_exposed - book.tally_unpriced,
+        book.tally_exposed,
+        book.tally_on_hold,
+        book.tally_blocked,
+        book.tally_deferred,
+    )
 
 
 @lean_step
@@ -483,7 +669,9 @@ def _mark(book, bar, terms):
 @lean_step
 def _weigh(book, bar, rules, terms):
     """Take note of the margin of what is held, at closes that are both known."""
-    book.margin = _margin(rules, terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar)
+    book.margin = _margin(
+        rules, terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar
+    )
     book.tally_margin += book.margin
 
 
@@ -568,13 +756,21 @@ def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
         elif event == _EXITED:
             trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
             trade_reason[trades - 1] = book.last_reason
-            exit_price[trades - 1, 0], exit_price[trades - 1, 1] = book.y.filled_at, book.x.filled_at
+            exit_price[trades - 1, 0], exit_price[trades - 1, 1] = (
+                book.y.filled_at,
+                book.x.filled_at,
+            )
         deferred[t] = event == _DEFERRED
         if book.position != 0 or book.was_in != 0:
             result = book.gross - book.costs
             worst, best = min(worst, result), max(best, result)
             trade_money[trades - 1] = (book.gross, book.costs, worst, best)
-        position_on[t], pnl_on[t], cost_on[t], equity_on[t] = book.position, book.pnl, book.cost, book.equity
+        position_on[t], pnl_on[t], cost_on[t], equity_on[t] = (
+            book.position,
+            book.pnl,
+            book.cost,
+            book.equity,
+        )
         lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
 
         _count_invalid(book, valid[t])
@@ -583,22 +779,48 @@ def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
         if book.position != 0:
             decided = _decide_held(book, bar, _has_closes(bar), rules, t, valid[t], z[t])
         else:
-            decided = _decide_flat(book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t])
+            decided = _decide_flat(
+                book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t]
+            )
         state[t], reason[t] = decided
 
     tally = np.empty(len(TALLY))
     _tally_of(book, rules, bars, _counted_bars(valid), tally)
-    return (state, reason, position_on, lots_on, pnl_on, cost_on, equity_on, deferred,
-            trade_bars[:trades], trade_reason[:trades], trade_lots[:trades], entry_price[:trades], exit_price[:trades],
-            trade_money[:trades], tally)
+    return (
+        state,
+        reason,
+        position_on,
+        lots_on,
+        pnl_on,
+        cost_on,
+        equity_on,
+        deferred,
+        trade_bars[:trades],
+        trade_reason[:trades],
+        trade_lots[:trades],
+        entry_price[:trades],
+        exit_price[:trades],
+        trade_money[:trades],
+        tally,
+    )
 
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
 # bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
 # the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
 # the entry threshold; last, in runs that size alike, what it asks for, and the batch of such runs for which that was worked out.
-_CANDIDATE = np.dtype([*((name, "i8") for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")),
-                       ("lots_y", "f8"), ("lots_x", "f8"), ("margin", "f8"), ("sized_in", "i8")])
+_CANDIDATE = np.dtype(
+    [
+        *(
+            (name, "i8")
+            for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")
+        ),
+        ("lots_y", "f8"),
+        ("lots_x", "f8"),
+        ("margin", "f8"),
+        ("sized_in", "i8"),
+    ]
+)
 # Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
 _ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
@@ -641,7 +863,7 @@ def _find_candidates(tape, signals, lowest_entry):
                 count += 1
     onward[bars].candidate, onward[bars].valid_before = count, valid
     candidates[count].bar = bars
-    return onward, candidates[:count + 1]
+    return onward, candidates[: count + 1]
 
 
 @lean_step
@@ -655,16 +877,25 @@ def _same_limits(a, b):
 @lean_step
 def _call_alike(a, b):
     """Whether two runs' rules make the same candidates call, with the same gates shut."""
-    return (a.entry_z == b.entry_z and a.stop_z == b.stop_z
-            and _same_limits(a.gate_limits, b.gate_limits))
+    return (
+        a.entry_z == b.entry_z
+        and a.stop_z == b.stop_z
+        and _same_limits(a.gate_limits, b.gate_limits)
+    )
 
 
 @lean_step
 def _size_alike(a, b):
     """Whether two runs' rules make the same candidates ask for the same lots."""
-    return (a.log == b.log and a.whole_lots == b.whole_lots and a.capital == b.capital and a.vol_target == b.vol_target
-            and a.max_leverage == b.max_leverage and a.max_participation == b.max_participation
-            and a.one_sided_margin == b.one_sided_margin)
+    return (
+        a.log == b.log
+        and a.whole_lots == b.whole_lots
+        and a.capital == b.capital
+        and a.vol_target == b.vol_target
+        and a.max_leverage == b.max_leverage
+        and a.max_participation == b.max_participation
+        and a.one_sided_margin == b.one_sided_margin
+    )
 
 
 @lean_step
@@ -689,18 +920,26 @@ def _judge_candidates(candidates, signals, rules):
         shut = calls and _shut_at(signals, rules, here.bar) > 0
         here.next_call = place if calls else last
         here.next_open = place if calls and not shut else last
-        after.shut_before, after.high_before = here.shut_before + shut, here.high_before + (height >= rules.entry_z)
+        after.shut_before, after.high_before = (
+            here.shut_before + shut,
+            here.high_before + (height >= rules.entry_z),
+        )
     candidates[last].next_call = candidates[last].next_open = last
     for place in range(last - 1, -1, -1):
         here, after = candidates[place], candidates[place + 1]
-        here.next_call, here.next_open = min(here.next_call, after.next_call), min(here.next_open, after.next_open)
+        here.next_call, here.next_open = (
+            min(here.next_call, after.next_call),
+            min(here.next_open, after.next_open),
+        )
 
 
 @lean_step
 def _came_back(onward, candidates, since, place):
     """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
     valid = onward[candidates[place].bar + 1].valid_before - onward[since].valid_before
-    return valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
+    return (
+        valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
+    )
 
 
 @lean_step
@@ -730,7 +969,9 @@ def _asked_at(candidate, tape, rules, terms, signals, size_lot):
     """What an entry at a candidate asks for, worked out once in each lot of runs that size alike."""
     if candidate.sized_in != size_lot:
         t = candidate.bar
-        candidate.lots_y, candidate.lots_x, candidate.margin = _asked(tape[t], rules, terms, signals.beta_lag[t], signals.vol[t])
+        candidate.lots_y, candidate.lots_x, candidate.margin = _asked(
+            tape[t], rules, terms, signals.beta_lag[t], signals.vol[t]
+        )
         candidate.sized_in = size_lot
     return candidate.lots_y, candidate.lots_x, candidate.margin
 
@@ -741,9 +982,13 @@ def _quiet(tape):
     quiet = np.zeros(tape.size, np.bool_)
     for t in range(1, tape.size):
         bar, before = tape[t], tape[t - 1]
-        quiet[t] = (bar.y.contract == before.y.contract and bar.x.contract == before.x.contract
-                    and bar.y.terms == before.y.terms and bar.x.terms == before.x.terms
-                    and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close))
+        quiet[t] = (
+            bar.y.contract == before.y.contract
+            and bar.x.contract == before.x.contract
+            and bar.y.terms == before.y.terms
+            and bar.x.terms == before.x.terms
+            and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close)
+        )
     return quiet
 
 

@@ -37,7 +37,10 @@ class Reversion(NamedTuple):
 
 
 def reversion_of(
-    indicators: Indicators, config: StrategyConfig, trade_bars: NDArray[np.int64], side: NDArray[np.int64]
+    indicators: Indicators,
+    config: StrategyConfig,
+    trade_bars: NDArray[np.int64],
+    side: NDArray[np.int64],
 ) -> Reversion:
     """The reversion of each trade, and how far the wanted hedge went from the one held.
 
@@ -56,16 +59,21 @@ def reversion_of(
     def at(values: FloatArray, bars: NDArray[np.int64]) -> FloatArray:
         return np.append(values, np.nan)[bars]  # bar -1, not yet, picks the NaN
 
-    (z_e, z_x), (spread_e, spread_x), (std_e, std_x) = ((at(values, entry), at(values, leave))
-                                                        for values in (indicators.z, indicators.spread, deviation))
+    (z_e, z_x), (spread_e, spread_x), (std_e, std_x) = (
+        (at(values, entry), at(values, leave))
+        for values in (indicators.z, indicators.spread, deviation)
+    )
     y, x = (at(values, leave) - at(values, entry) for values in (indicators.y, indicators.x))
     lots = y - at(indicators.beta_lag, entry) * x
     mean = (spread_x - z_x * std_x) - (spread_e - z_e * std_e)
     return Reversion(
-        reversion=side * (z_x - z_e), reversion_lots=side * lots / std_e,
+        reversion=side * (z_x - z_e),
+        reversion_lots=side * lots / std_e,
         reversion_hedge=side * (spread_x - spread_e - lots) / std_e,
-        reversion_mean=-side * mean / std_e, reversion_deviation=side * z_x * std_x * (1 / std_x - 1 / std_e),
-        hedge_drift=_hedge_drift(indicators.beta_lag, entry, leave))
+        reversion_mean=-side * mean / std_e,
+        reversion_deviation=side * z_x * std_x * (1 / std_x - 1 / std_e),
+        hedge_drift=_hedge_drift(indicators.beta_lag, entry, leave),
+    )
 
 
 def target_exits_told(trades: pd.DataFrame) -> str:
@@ -74,22 +82,30 @@ def target_exits_told(trades: pd.DataFrame) -> str:
     if left.empty:
         return ""
     lost, mean = int((left["gross"] < 0.0).sum()), left[["reversion", "reversion_lots"]].mean()
-    return (f"{lost} of {len(left)} exits at target lost before costs. On average z came back by {mean['reversion']:.2f}, of "
-            f"which the lots earned {mean['reversion_lots']:.2f}; mean, deviation and hedge moved the rest.")
+    return (
+        f"{lost} of {len(left)} exits at target lost before costs. On average z came back by {mean['reversion']:.2f}, of "
+        f"which the lots earned {mean['reversion_lots']:.2f}; mean, deviation and hedge moved the rest."
+    )
 
 
 def _deviation(indicators: Indicators, window: int) -> FloatArray:
     """(T,) the deviation in z, on the complete bars."""
     complete = np.isfinite(indicators.y) & np.isfinite(indicators.x)
     deviation = np.full(complete.size, np.nan)
-    deviation[complete] = rolling_std(indicators.spread[complete], window=window, price=indicators.y[complete])
+    deviation[complete] = rolling_std(
+        indicators.spread[complete], window=window, price=indicators.y[complete]
+    )
     return deviation
 
 
-def _hedge_drift(beta_lag: FloatArray, entry: NDArray[np.int64], leave: NDArray[np.int64]) -> FloatArray:
+def _hedge_drift(
+    beta_lag: FloatArray, entry: NDArray[np.int64], leave: NDArray[np.int64]
+) -> FloatArray:
     """(K,) the largest relative change of the hedge ratio since the entry was decided; NaN where that is 0."""
     drift = np.full(entry.size, np.nan)
-    for place, (first, last) in enumerate(zip(entry, np.where(leave >= 0, leave, beta_lag.size - 1), strict=True)):
+    for place, (first, last) in enumerate(
+        zip(entry, np.where(leave >= 0, leave, beta_lag.size - 1), strict=True)
+    ):
         if beta_lag[first] != 0.0:
-            drift[place] = np.nanmax(np.abs(beta_lag[first:last + 1] / beta_lag[first] - 1.0))
+            drift[place] = np.nanmax(np.abs(beta_lag[first : last + 1] / beta_lag[first] - 1.0))
     return drift

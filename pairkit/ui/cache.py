@@ -21,7 +21,9 @@ from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 
 COUNTED = "counted_trials"
-_LEDGER = ThreadPoolExecutor(1, "trial ledger")  # one writer: what is asked of the ledger is done in order
+_LEDGER = ThreadPoolExecutor(
+    1, "trial ledger"
+)  # one writer: what is asked of the ledger is done in order
 
 
 def snapshots() -> list[SnapshotSummary]:
@@ -29,8 +31,11 @@ def snapshots() -> list[SnapshotSummary]:
     folder = snapshots_folder()
     if not folder.is_dir():
         return []
-    seen = tuple((entry.name, changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
-                 if entry.is_dir())
+    seen = tuple(
+        (entry.name, changed(Path(entry)))
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+        if entry.is_dir()
+    )
     return _summaries(str(folder), seen)
 
 
@@ -85,8 +90,11 @@ def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
     return done
 
 
-@st.cache_resource(show_spinner=False, max_entries=64,
-                   hash_funcs={PairFrame: pair_key, StrategyConfig: StrategyConfig.model_dump_json})
+@st.cache_resource(
+    show_spinner=False,
+    max_entries=64,
+    hash_funcs={PairFrame: pair_key, StrategyConfig: StrategyConfig.model_dump_json},
+)
 def _run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
     return run_backtest(legs, config)
 
@@ -108,7 +116,9 @@ def manifest(done: BacktestRun) -> RunManifest:
     return run_manifest(done, checks=recall(done.pair, done.config), trials=trials(done.pair))
 
 
-@st.cache_resource(show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds.")
+@st.cache_resource(
+    show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds."
+)
 def warm_up() -> None:
     """Import what is heavy and compile the kernels, once; then take all of it out of the collector's sight.
 

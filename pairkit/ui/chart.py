@@ -29,9 +29,18 @@ from pairkit.run import BacktestRun
 from pairkit.ui.cache import run_key
 
 KEY = "chart"
-FOLLOWS = ("yaxis", "yaxis2", "yaxis3", "yaxis6", "yaxis7", "yaxis8")  # panes scaled to what is visible; not z, not gates
+FOLLOWS = (
+    "yaxis",
+    "yaxis2",
+    "yaxis3",
+    "yaxis6",
+    "yaxis7",
+    "yaxis8",
+)  # panes scaled to what is visible; not z, not gates
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-_HTML = '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
+_HTML = (
+    '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
+)
 _LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
 
 
@@ -39,7 +48,9 @@ _LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, 
 def _loader() -> Any:
     """The component that brings plotly.js to the page; registered once."""
     library = _PLOTLY.read_text(encoding="utf-8") + "\nexport default function () {}\n"
-    return st.components.v2.component("pairkit_plotly", html="<span></span>", js=library, isolate_styles=False)
+    return st.components.v2.component(
+        "pairkit_plotly", html="<span></span>", js=library, isolate_styles=False
+    )
 
 
 @st.cache_resource(show_spinner=False)
@@ -47,7 +58,9 @@ def _chart(name: str, label: str, height: int) -> Any:
     """One of the page's charts; registered once."""
     drawing = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
     html = _HTML.format(label=label, height=height)
-    return st.components.v2.component(f"pairkit_{name}", html=html, js=drawing, isolate_styles=False)
+    return st.components.v2.component(
+        f"pairkit_{name}", html=html, js=drawing, isolate_styles=False
+    )
 
 
 def load_plotly() -> None:
@@ -55,10 +68,16 @@ def load_plotly() -> None:
     _loader()(key="plotly")
 
 
-def show(packed: bytes, *, name: str, label: str, rev: str, filename: str, height: int = 400) -> None:
+def show(
+    packed: bytes, *, name: str, label: str, rev: str, filename: str, height: int = 400
+) -> None:
     """Draw a packed figure in which nothing can be chosen, as the chart `name`; `label` is what a screen reader says of it."""
-    _chart(name, label, height)(key=name, on_picked_change=lambda: None, on_theme_change=lambda: None,
-                                data=_message(packed, rev=rev, picked=None, filename=filename))
+    _chart(name, label, height)(
+        key=name,
+        on_picked_change=lambda: None,
+        on_theme_change=lambda: None,
+        data=_message(packed, rev=rev, picked=None, filename=filename),
+    )
 
 
 def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> None:
@@ -76,15 +95,21 @@ def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> N
         if isinstance(date, str):
             on_pick(date)
 
-    _chart("chart", _LABEL, 400)(key=KEY, on_picked_change=picked_in_browser, on_theme_change=lambda: None,
-                                 data=_message(packed, rev=rev, picked=picked, filename=f"pairkit-{run.pair.name}"))
+    _chart("chart", _LABEL, 400)(
+        key=KEY,
+        on_picked_change=picked_in_browser,
+        on_theme_change=lambda: None,
+        data=_message(packed, rev=rev, picked=picked, filename=f"pairkit-{run.pair.name}"),
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={BacktestRun: run_key})
 def _packed(run: BacktestRun, dark: bool) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
     spec = figure_spec(run, theme)
-    spec["layout"]["uirevision"] = " ".join(map(str, run_key(run)[:3]))  # another pair starts with all its bars in sight
+    spec["layout"]["uirevision"] = " ".join(
+        map(str, run_key(run)[:3])
+    )  # another pair starts with all its bars in sight
     return pack(spec, picked_color=THEMES[theme].leg_y)
 
 
@@ -100,10 +125,20 @@ def _sized(text: bytes) -> bytes:
 def pack(spec: dict[str, Any], *, picked_color: str) -> bytes:
     """A figure as the bytes that chart.js unpacks: see the module's docstring, part 3."""
     when, arrays = spec["data"][-1]["x"], _Arrays()
-    traces = [{name: "when" if value is when else _pack_value(value, arrays) for name, value in trace.items()}
-              for trace in spec["data"]]
-    figure = {"data": traces, "layout": spec["layout"], "when": arrays.add(when), "follows": FOLLOWS,
-              "pickedColor": picked_color}
+    traces = [
+        {
+            name: "when" if value is when else _pack_value(value, arrays)
+            for name, value in trace.items()
+        }
+        for trace in spec["data"]
+    ]
+    figure = {
+        "data": traces,
+        "layout": spec["layout"],
+        "when": arrays.add(when),
+        "follows": FOLLOWS,
+        "pickedColor": picked_color,
+    }
     text = orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY)
     return _sized(text + b" " * (-(4 + len(text)) % 8)) + b"".join(arrays.parts)
 
@@ -130,5 +165,8 @@ def _pack_value(value: Any, arrays: _Arrays) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], str):
         words: dict[str, int] = {}
         places = np.array([words.setdefault(word, len(words)) for word in value])
-        return {"words": list(words), "places": arrays.add(places.astype(np.min_scalar_type(len(words))))}
+        return {
+            "words": list(words),
+            "places": arrays.add(places.astype(np.min_scalar_type(len(words)))),
+        }
     return value

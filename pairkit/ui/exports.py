@@ -17,15 +17,42 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
     """Draw the download buttons. What they save is made when they are pressed."""
     name = f"pairkit-{run.pair.name}"
     with st.container(horizontal=True, key="exports"):
-        st.download_button("Bars (CSV)", lambda: frame_csv(run), f"{name}-bars.csv", "text/csv", key="save_frame",
-                           on_click="ignore", help="Every column of every bar.")
-        st.download_button("Trades (CSV)", lambda: trades_csv(run), f"{name}-trades.csv", "text/csv", key="save_trades",
-                           on_click="ignore", help="One row per round trip.")
-        st.download_button("Chart (HTML)", lambda: chart_html(run, dark=dark), f"{name}.html", "text/html", key="save_chart",
-                           on_click="ignore", help="Interactive, opens without a network. For a PNG use the camera on the chart.")
-        st.download_button("Run manifest (JSON)", lambda: cache.manifest(run).to_json(), f"{name}-run.json", "application/json",
-                           key="save_manifest", on_click="ignore",
-                           help="Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs.")
+        st.download_button(
+            "Bars (CSV)",
+            lambda: frame_csv(run),
+            f"{name}-bars.csv",
+            "text/csv",
+            key="save_frame",
+            on_click="ignore",
+            help="Every column of every bar.",
+        )
+        st.download_button(
+            "Trades (CSV)",
+            lambda: trades_csv(run),
+            f"{name}-trades.csv",
+            "text/csv",
+            key="save_trades",
+            on_click="ignore",
+            help="One row per round trip.",
+        )
+        st.download_button(
+            "Chart (HTML)",
+            lambda: chart_html(run, dark=dark),
+            f"{name}.html",
+            "text/html",
+            key="save_chart",
+            on_click="ignore",
+            help="Interactive, opens without a network. For a PNG use the camera on the chart.",
+        )
+        st.download_button(
+            "Run manifest (JSON)",
+            lambda: cache.manifest(run).to_json(),
+            f"{name}-run.json",
+            "application/json",
+            key="save_manifest",
+            on_click="ignore",
+            help="Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs.",
+        )
 
 
 def frame_csv(run: BacktestRun) -> str:
@@ -40,7 +67,9 @@ def trades_csv(run: BacktestRun) -> str:
 
 def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
     """The chart as one HTML file that holds plotly.js itself."""
-    page: str = plot_run(run, dark=dark).to_html(full_html=True, include_plotlyjs=True, config=QUIET)
+    page: str = plot_run(run, dark=dark).to_html(
+        full_html=True, include_plotlyjs=True, config=QUIET
+    )
     return page
 
 
@@ -48,7 +77,10 @@ def csv_text(table: pd.DataFrame) -> str:
     """As CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it. Numbers stay numbers."""
     safe = table.copy()
     for name in safe.columns:
-        if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_datetime64_any_dtype(safe[name])):
+        if not (
+            pd.api.types.is_numeric_dtype(safe[name])
+            or pd.api.types.is_datetime64_any_dtype(safe[name])
+        ):
             safe[name] = safe[name].map(_inert, na_action="ignore")
     # Lines end as RFC 4180 has them; only then does the csv module quote a lone \r.
     text: str = safe.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\r\n")

@@ -62,7 +62,9 @@ class Job:
 
     def _run(self) -> None:
         began = self._seen = time.perf_counter()
-        self.error = "It ended for a reason that the server's log tells."  # until it is known better
+        self.error = (
+            "It ended for a reason that the server's log tells."  # until it is known better
+        )
         try:
             room = self._room()
             try:
@@ -122,9 +124,17 @@ def show_under_way() -> None:
     st.markdown("#### Running on this server")
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job_{id(job)}"):
-            st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text=escape(how_far(job)))
-            st.button("Stop", key=f"stop_job_{id(job)}", icon=":material/stop_circle:", on_click=job.stop.set,
-                      disabled=job.stop.is_set(), help="What is done until then is kept where the job keeps it.")
+            st.progress(
+                min(job.done / job.total, 1.0) if job.total else 0.0, text=escape(how_far(job))
+            )
+            st.button(
+                "Stop",
+                key=f"stop_job_{id(job)}",
+                icon=":material/stop_circle:",
+                on_click=job.stop.set,
+                disabled=job.stop.is_set(),
+                help="What is done until then is kept where the job keeps it.",
+            )
 
 
 def _this_session() -> Callable[[], bool]:
@@ -148,8 +158,14 @@ def show_progress(key: str) -> None:
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     what = escape(how_far(job))
     st.progress(share, text=f"Stopping: {what}" if job.stop.is_set() else what)
-    st.button("Stop", key=f"{key}_stop", icon=":material/stop_circle:", on_click=job.stop.set, disabled=job.stop.is_set(),
-              help="What is done until then is shown.")
+    st.button(
+        "Stop",
+        key=f"{key}_stop",
+        icon=":material/stop_circle:",
+        on_click=job.stop.set,
+        disabled=job.stop.is_set(),
+        help="What is done until then is shown.",
+    )
 
 
 def ended_job(key: str) -> Job | None:

@@ -28,7 +28,9 @@ _SCRIPT = """export default function ({ data }) {
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
     """The component that has no look; registered once."""
-    return st.components.v2.component("pairkit_link", html="<span></span>", js=_SCRIPT, isolate_styles=False)
+    return st.components.v2.component(
+        "pairkit_link", html="<span></span>", js=_SCRIPT, isolate_styles=False
+    )
 
 
 def complete(link: Mapping[str, str]) -> None:

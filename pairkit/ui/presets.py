@@ -20,18 +20,40 @@ PRESETS: dict[str, Preset] = {
     "Default": Preset("Every setting at its default."),
     "Patient": Preset(
         "Longer windows, wider entry, more time to come back: few trades.",
-        {"hedge_window": 120, "z_window": 120, "adf_window": 250, "entry_z": 2.5, "exit_z": 0.25, "stop_z": 5.0,
-         "max_holding_days": 60, "vol_baseline_window": 250}),
+        {
+            "hedge_window": 120,
+            "z_window": 120,
+            "adf_window": 250,
+            "entry_z": 2.5,
+            "exit_z": 0.25,
+            "stop_z": 5.0,
+            "max_holding_days": 60,
+            "vol_baseline_window": 250,
+        },
+    ),
     "Fast": Preset(
         "Short windows, early entry, quick exit: many trades, and many costs.",
-        {"hedge_window": 30, "z_window": 20, "adf_window": 60, "entry_z": 1.5, "exit_z": 0.25, "stop_z": 3.0,
-         "max_holding_days": 10, "cooldown_days": 1, "vol_window": 10, "vol_baseline_window": 60}),
+        {
+            "hedge_window": 30,
+            "z_window": 20,
+            "adf_window": 60,
+            "entry_z": 1.5,
+            "exit_z": 0.25,
+            "stop_z": 3.0,
+            "max_holding_days": 10,
+            "cooldown_days": 1,
+            "vol_window": 10,
+            "vol_baseline_window": 60,
+        },
+    ),
     "Kalman": Preset(
         "Beta follows the market bar by bar instead of over a window.",
-        {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40}),
+        {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40},
+    ),
     "No gates": Preset(
         "Every signal is traded: shows what the gates are worth.",
-        {gate.switch: False for gate in GATES}),
+        {gate.switch: False for gate in GATES},
+    ),
 }
 CUSTOM = "Custom"
 

@@ -28,33 +28,86 @@ LAGS: dict[str, LagRule] = {"1": 1, "0": 0, "2": 2, "5": 5, "by AIC": "aic", "by
 
 def start(snapshot: Snapshot) -> None:
     """The settings of the scan and the button that begins it."""
-    roots = st.multiselect("Roots", list(snapshot.roots), key="scan_roots", bind="query-params",
-                           placeholder="All roots of the snapshot", format_func=lambda root: snapshot.specs[root].label,
-                           help="All, where none is chosen. Choosing after a look at the results would make the adjusted "
-                           "p-values too small.")
+    roots = st.multiselect(
+        "Roots",
+        list(snapshot.roots),
+        key="scan_roots",
+        bind="query-params",
+        placeholder="All roots of the snapshot",
+        format_func=lambda root: snapshot.specs[root].label,
+        help="All, where none is chosen. Choosing after a look at the results would make the adjusted "
+        "p-values too small.",
+    )
     one, two, three, four = st.columns(4)
-    transform = one.selectbox("Prices", ["log", "level"], key="scan_transform", bind="query-params",
-                              help="What the tests are made on.")
-    lags = two.selectbox("Lags", list(LAGS), key="scan_lags", bind="query-params",
-                         help="Lagged differences in every test, or the criterion that chooses them for each pair and direction.")
-    bars = three.number_input("Least common bars", 30, 10_000, 250, 10, key="scan_bars", bind="query-params",
-                              help="Pairs with fewer are left out.")
-    ticks = four.number_input("Slippage (ticks)", 0.0, 100.0, 1.0, 0.5, key="scan_ticks", bind="query-params",
-                              help="Price conceded on each lot, for the cost of a round trip.")
+    transform = one.selectbox(
+        "Prices",
+        ["log", "level"],
+        key="scan_transform",
+        bind="query-params",
+        help="What the tests are made on.",
+    )
+    lags = two.selectbox(
+        "Lags",
+        list(LAGS),
+        key="scan_lags",
+        bind="query-params",
+        help="Lagged differences in every test, or the criterion that chooses them for each pair and direction.",
+    )
+    bars = three.number_input(
+        "Least common bars",
+        30,
+        10_000,
+        250,
+        10,
+        key="scan_bars",
+        bind="query-params",
+        help="Pairs with fewer are left out.",
+    )
+    ticks = four.number_input(
+        "Slippage (ticks)",
+        0.0,
+        100.0,
+        1.0,
+        0.5,
+        key="scan_ticks",
+        bind="query-params",
+        help="Price conceded on each lot, for the cost of a round trip.",
+    )
     number = len(roots or snapshot.roots)
     if number < 2:
-        st.warning("A pair needs two roots. Choose at least one more, or none for all." if roots else
-                   f"Snapshot {views.escape(snapshot.name)} has one root only; a pair needs two.", icon=":material/error:")
+        st.warning(
+            "A pair needs two roots. Choose at least one more, or none for all."
+            if roots
+            else f"Snapshot {views.escape(snapshot.name)} has one root only; a pair needs two.",
+            icon=":material/error:",
+        )
         return
-    if st.button(f"Scan {number * (number - 1) // 2:,} pairs", key="scan_start", icon=":material/play_arrow:",
-                 disabled=running(JOB)):
+    if st.button(
+        f"Scan {number * (number - 1) // 2:,} pairs",
+        key="scan_start",
+        icon=":material/play_arrow:",
+        disabled=running(JOB),
+    ):
+
         def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-            made = scan(snapshot, roots=roots or None, lags=LAGS[lags], slippage_ticks=float(ticks), least_bars=int(bars),
-                        transform="log" if transform == "log" else "level", progress=progress, cancelled=cancelled)
+            made = scan(
+                snapshot,
+                roots=roots or None,
+                lags=LAGS[lags],
+                slippage_ticks=float(ticks),
+                least_bars=int(bars),
+                transform="log" if transform == "log" else "level",
+                progress=progress,
+                cancelled=cancelled,
+            )
             note_scan(made)  # where it cannot, the count is told to be unknown
             return made
 
-        about = {"snapshot": snapshot.name, "simulated": snapshot.simulated, "volumes": _volumes(snapshot)}
+        about = {
+            "snapshot": snapshot.name,
+            "simulated": snapshot.simulated,
+            "volumes": _volumes(snapshot),
+        }
         st.session_state[JOB] = Job(work, "pairs", about).begin()
         st.session_state.pop(CHOSEN, None)
         st.rerun()
@@ -67,8 +120,12 @@ def _key(snapshot: Snapshot) -> str:
 @st.cache_data(show_spinner="Reading volumes …", max_entries=8, hash_funcs={Snapshot: _key})
 def _volumes(snapshot: Snapshot) -> dict[str, float]:
     """Median volume of each root's bars, lots; NaN where the bars tell none."""
-    return {root: float(snapshot.leg(root)["volume"].median()) if "volume" in snapshot.leg(root) else float("nan")
-            for root in snapshot.roots}
+    return {
+        root: float(snapshot.leg(root)["volume"].median())
+        if "volume" in snapshot.leg(root)
+        else float("nan")
+        for root in snapshot.roots
+    }
 
 
 def show() -> None:
@@ -79,8 +136,15 @@ def show() -> None:
     table = job.made
     _heading(job, table)
     if table.empty:
-        st.info("No pair could be tested: " + ("the scan was stopped." if table.attrs["cancelled"] else
-                "none has enough common bars. Ask for fewer, or choose other roots."), icon=":material/info:")
+        st.info(
+            "No pair could be tested: "
+            + (
+                "the scan was stopped."
+                if table.attrs["cancelled"]
+                else "none has enough common bars. Ask for fewer, or choose other roots."
+            ),
+            icon=":material/info:",
+        )
         _left_out(table)
         return
     kept = _filtered(table, job.about["volumes"])
@@ -95,16 +159,31 @@ def show() -> None:
 
 def _heading(job: Job, table: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"#### {len(table):,} pairs of {views.escape(job.about['snapshot'])}", width="content")
+        st.markdown(
+            f"#### {len(table):,} pairs of {views.escape(job.about['snapshot'])}", width="content"
+        )
         if job.about["simulated"]:
-            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
-                     help="Made up by a program, with a known truth. No market ever traded like this.")
+            st.badge(
+                "SIMULATED DATA",
+                icon=":material/science:",
+                color="orange",
+                help="Made up by a program, with a known truth. No market ever traded like this.",
+            )
     attrs = table.attrs
-    stopped = " Stopped before the end: p-values are adjusted for the pairs tested." if attrs["cancelled"] else ""
-    st.caption(f"Engle-Granger in both directions and Johansen on {attrs['transform']} prices, lags {attrs['lag_rule']}, "
-               f"in {job.seconds:.1f} s.{stopped}")
-    st.info(f"{views.escape(attrs['caveat'])} Filters below choose what is shown; the p-values stay adjusted for all pairs "
-            "scanned.", icon=":material/balance:")
+    stopped = (
+        " Stopped before the end: p-values are adjusted for the pairs tested."
+        if attrs["cancelled"]
+        else ""
+    )
+    st.caption(
+        f"Engle-Granger in both directions and Johansen on {attrs['transform']} prices, lags {attrs['lag_rule']}, "
+        f"in {job.seconds:.1f} s.{stopped}"
+    )
+    st.info(
+        f"{views.escape(attrs['caveat'])} Filters below choose what is shown; the p-values stay adjusted for all pairs "
+        "scanned.",
+        icon=":material/balance:",
+    )
 
 
 def sectors() -> dict[str, set[str]]:
@@ -125,14 +204,36 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     present = {*table["y"], *table["x"]}
     one, two, three = st.columns([2, 1, 2])
     here = sorted(name for name, roots in known.items() if len(roots & present) > 1)
-    chosen = one.multiselect("Sectors", here, key="scan_sectors", bind="query-params", placeholder="Any",
-                             help="Pairs whose legs are both in one of these sectors, by the list of pairs in force.")
-    least = two.number_input("Least volume (lots)", 0, 100_000_000, 0, 1000, key="scan_volume",
-                             bind="query-params", help="Median over the bars of the less traded leg.")
-    words = three.text_input("Filter", key="scan_filter", bind="query-params", placeholder="by_pvalue < 0.05, half_life < 20")
+    chosen = one.multiselect(
+        "Sectors",
+        here,
+        key="scan_sectors",
+        bind="query-params",
+        placeholder="Any",
+        help="Pairs whose legs are both in one of these sectors, by the list of pairs in force.",
+    )
+    least = two.number_input(
+        "Least volume (lots)",
+        0,
+        100_000_000,
+        0,
+        1000,
+        key="scan_volume",
+        bind="query-params",
+        help="Median over the bars of the less traded leg.",
+    )
+    words = three.text_input(
+        "Filter",
+        key="scan_filter",
+        bind="query-params",
+        placeholder="by_pvalue < 0.05, half_life < 20",
+    )
     kept = with_volume(table, volumes)
     if chosen:
-        inside = [any({y, x} <= known[name] for name in chosen) for y, x in zip(kept["y"], kept["x"], strict=True)]
+        inside = [
+            any({y, x} <= known[name] for name in chosen)
+            for y, x in zip(kept["y"], kept["x"], strict=True)
+        ]
         kept = kept[inside]
     if least:
         kept = kept[kept["median_volume"] >= least]
@@ -152,12 +253,25 @@ def with_volume(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame:
 def _matrix(kept: pd.DataFrame) -> None:
     from plotly.graph_objects import Figure
 
-    figure = st.selectbox("In the matrix", list(SHOWN), key="scan_figure", bind="query-params", width=320,
-                          format_func=lambda name: SHOWN[name])
+    figure = st.selectbox(
+        "In the matrix",
+        list(SHOWN),
+        key="scan_figure",
+        bind="query-params",
+        width=320,
+        format_func=lambda name: SHOWN[name],
+    )
     theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
     spec = matrix(kept, figure, chosen=st.session_state.get(CHOSEN), theme=theme)
-    st.plotly_chart(Figure(spec), key=CHART, theme=None, on_select=_cell_picked, selection_mode="points", config=QUIET,
-                    alt=f"Matrix of pairs: {SHOWN[figure]}")
+    st.plotly_chart(
+        Figure(spec),
+        key=CHART,
+        theme=None,
+        on_select=_cell_picked,
+        selection_mode="points",
+        config=QUIET,
+        alt=f"Matrix of pairs: {SHOWN[figure]}",
+    )
 
 
 def _cell_picked() -> None:
@@ -173,8 +287,14 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
     if st.session_state.get(CHOSEN) not in numbers:
         st.session_state[CHOSEN] = numbers[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="scan_pick"):
-        number = st.selectbox("Pair, by rank", numbers, key=CHOSEN, width=320, help="Or click a cell, or tick a row.",
-                              format_func=lambda at: f"{at + 1}. {kept.loc[at, 'y']} on {kept.loc[at, 'x']}")
+        number = st.selectbox(
+            "Pair, by rank",
+            numbers,
+            key=CHOSEN,
+            width=320,
+            help="Or click a cell, or tick a row.",
+            format_func=lambda at: f"{at + 1}. {kept.loc[at, 'y']} on {kept.loc[at, 'x']}",
+        )
         clicked = st.button("Open in Explore", key="scan_open", icon=":material/monitoring:")
     if clicked:
         row = kept.loc[number]
@@ -184,17 +304,49 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
 def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
     numbers = [int(number) for number in kept.index]
     config = st.column_config
-    columns: dict[str, Any] = {column.name: config.NumberColumn(column.name.replace("_", " "), help=column.meaning, format="%.4g")
-                               for column in SCAN_COLUMNS[2:]}
+    columns: dict[str, Any] = {
+        column.name: config.NumberColumn(
+            column.name.replace("_", " "), help=column.meaning, format="%.4g"
+        )
+        for column in SCAN_COLUMNS[2:]
+    }
     columns |= {leg: config.TextColumn(leg) for leg in ("y", "x")}
-    columns["median_volume"] = config.NumberColumn("median volume", help="Of the less traded leg, lots.", format="localized")
-    front = ["y", "x", "pvalue", "bh_pvalue", "by_pvalue", "half_life", "hurst", "correlation", "cost_sigmas", "median_volume"]
+    columns["median_volume"] = config.NumberColumn(
+        "median volume", help="Of the less traded leg, lots.", format="localized"
+    )
+    front = [
+        "y",
+        "x",
+        "pvalue",
+        "bh_pvalue",
+        "by_pvalue",
+        "half_life",
+        "hurst",
+        "correlation",
+        "cost_sigmas",
+        "median_volume",
+    ]
     order = [*front, *(name for name in kept.columns if name not in front)]
-    st.dataframe(kept, key=TABLE, hide_index=True, height=380, column_config=columns, column_order=order,
-                 selection_mode="single-row", on_select=lambda: _row_picked(numbers), alt="Pairs, the smallest p-value first")
+    st.dataframe(
+        kept,
+        key=TABLE,
+        hide_index=True,
+        height=380,
+        column_config=columns,
+        column_order=order,
+        selection_mode="single-row",
+        on_select=lambda: _row_picked(numbers),
+        alt="Pairs, the smallest p-value first",
+    )
     st.caption(f"{len(kept):,} of {len(table):,} pairs.")
-    st.download_button("Pairs (CSV)", lambda: csv_text(kept[order]), f"pairkit-{job.about['snapshot']}-scan.csv", "text/csv",
-                       key="save_scan", on_click="ignore")
+    st.download_button(
+        "Pairs (CSV)",
+        lambda: csv_text(kept[order]),
+        f"pairkit-{job.about['snapshot']}-scan.csv",
+        "text/csv",
+        key="save_scan",
+        on_click="ignore",
+    )
 
 
 def _row_picked(numbers: list[int]) -> None:
@@ -207,5 +359,7 @@ def _left_out(table: pd.DataFrame) -> None:
     left_out = table.attrs["left_out"]
     if left_out:
         with st.expander(f"Left out: {len(left_out):,} pairs"):
-            shown = pd.DataFrame({"Pair": map(views.escape, left_out), "Why": map(views.escape, left_out.values())})
+            shown = pd.DataFrame(
+                {"Pair": map(views.escape, left_out), "Why": map(views.escape, left_out.values())}
+            )
             st.table(shown, hide_index=True, border="horizontal", alt="Pairs left out")

@@ -41,7 +41,9 @@ def insist() -> None:
     On the browser's way back, Streamlit takes a link's silence for the default, over anything that is set.
     """
     recalled = st.session_state.pop(RECALLED, {})
-    if not overruled() and any(st.session_state.get(name) != value for name, value in recalled.items()):
+    if not overruled() and any(
+        st.session_state.get(name) != value for name, value in recalled.items()
+    ):
         st.session_state[KEPT], st.session_state[OVERRULED] = recalled, True
         st.rerun()
     st.session_state.pop(OVERRULED, None)

@@ -87,18 +87,38 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
     """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
     label = label_of(setting)
     more: dict[str, Any] = {
-        "key": setting.name, "bind": "query-params", "on_change": redraw,
-        "help": f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}."}
+        "key": setting.name,
+        "bind": "query-params",
+        "on_change": redraw,
+        "help": f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}.",
+    }
     if setting.kind == "bool":
         st.toggle(label, setting.default, **more)
     elif setting.kind == "choice":
         st.selectbox(label, setting.options, setting.options.index(setting.default), **more)
     elif setting.scale == "log":
-        st.select_slider(label, _log_options(setting), setting.default, format_func=short_number, **more)
+        st.select_slider(
+            label, _log_options(setting), setting.default, format_func=short_number, **more
+        )
     elif setting.kind == "int":
-        st.slider(label, int(setting.low or 0), int(setting.high or 0), setting.default, int(setting.step or 1), **more)
+        st.slider(
+            label,
+            int(setting.low or 0),
+            int(setting.high or 0),
+            setting.default,
+            int(setting.step or 1),
+            **more,
+        )
     else:
-        st.slider(label, setting.low, setting.high, setting.default, setting.step, format=_format(setting), **more)
+        st.slider(
+            label,
+            setting.low,
+            setting.high,
+            setting.default,
+            setting.step,
+            format=_format(setting),
+            **more,
+        )
 
 
 def _format(setting: Setting) -> str:
@@ -155,9 +175,17 @@ def _presets() -> None:
     told = "  \n".join(f"**{name}**: {preset.help}" for name, preset in PRESETS.items())
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     left.selectbox("Preset", options, key="preset", on_change=_preset_chosen, help=told)
-    right.button("Reset", key="reset", on_click=_set_all, args=("Default",), disabled=not changed, width="stretch",
-                 help=f"Set all to default. {changed} of {len(values)} settings differ from it." if changed else
-                 "Every setting is at its default.")
+    right.button(
+        "Reset",
+        key="reset",
+        on_click=_set_all,
+        args=("Default",),
+        disabled=not changed,
+        width="stretch",
+        help=f"Set all to default. {changed} of {len(values)} settings differ from it."
+        if changed
+        else "Every setting is at its default.",
+    )
     for fault in build_config(values)[1]:
         st.warning(fault, icon=":material/error:")
 
@@ -200,9 +228,12 @@ def accept_plain(params: Mapping[str, str]) -> None:
 
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
-    return [f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. "
-            f"The default, {setting.default}, is used."
-            for name, setting in SETTINGS.items() if name in params and parse(setting, params[name]) is None]
+    return [
+        f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. "
+        f"The default, {setting.default}, is used."
+        for name, setting in SETTINGS.items()
+        if name in params and parse(setting, params[name]) is None
+    ]
 
 
 def link_of(values: Mapping[str, Any]) -> dict[str, str]:

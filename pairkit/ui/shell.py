@@ -23,7 +23,10 @@ from pairkit.ui.session import SNAPSHOT, choose_instead, insist, keep, overruled
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
-FAVICON = "data:image/png;base64," + b64encode(Path(__file__).with_name("favicon.png").read_bytes()).decode()
+FAVICON = (
+    "data:image/png;base64,"
+    + b64encode(Path(__file__).with_name("favicon.png").read_bytes()).decode()
+)
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
 LINK, LINK_FAULTS = "link", "link_faults"
@@ -58,12 +61,16 @@ class Choice:
 def pages() -> list[st.Page]:
     """Every page, in the order of the navigation."""
     folder = bundled("pages")
-    return [st.Page(folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True),
-            st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
-            st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
-            st.Page(folder / "4_honesty.py", title="Honesty", icon=":material/fact_check:"),
-            st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
-            st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:")]
+    return [
+        st.Page(
+            folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True
+        ),
+        st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
+        st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
+        st.Page(folder / "4_honesty.py", title="Honesty", icon=":material/fact_check:"),
+        st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
+        st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:"),
+    ]
 
 
 def main() -> None:
@@ -79,7 +86,9 @@ def start() -> None:
     cache.warm_up()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
-        st.session_state[LINK] = {name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params}
+        st.session_state[LINK] = {
+            name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params
+        }
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
         accept_plain(st.query_params)
 
@@ -121,10 +130,16 @@ def choose_snapshot() -> Snapshot | None:
     return None if summary is None else cache.snapshot(str(summary.path), summary.id)
 
 
-def open_in_explore(snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None) -> None:
+def open_in_explore(
+    snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None
+) -> None:
     """Leave for Explore with this pair and this config."""
-    choose_instead({SNAPSHOT: snapshot, "y": y_root, "x": x_root, **(config.model_dump() if config else {})})
-    st.switch_page(pages()[0], query_params={})  # none at all would be refused, for this page's widgets own some
+    choose_instead(
+        {SNAPSHOT: snapshot, "y": y_root, "x": x_root, **(config.model_dump() if config else {})}
+    )
+    st.switch_page(
+        pages()[0], query_params={}
+    )  # none at all would be refused, for this page's widgets own some
 
 
 def _choose_summary() -> SnapshotSummary | None:
@@ -132,16 +147,28 @@ def _choose_summary() -> SnapshotSummary | None:
     usable = {one.name: one for one in found if one.verified}
     with st.sidebar:
         for broken in (one for one in found if not one.verified):
-            st.error(f"Snapshot {views.escape(broken.name)} cannot be used. {views.escape(broken.error)}",
-                     icon=":material/gpp_bad:")
+            st.error(
+                f"Snapshot {views.escape(broken.name)} cannot be used. {views.escape(broken.error)}",
+                icon=":material/gpp_bad:",
+            )
         if usable:
             _accept_short("snapshot", {name: name for name in usable})
             first = _first_place(list(usable), "demo")
-            name = st.selectbox("Snapshot", list(usable), first, key="snapshot", bind="query-params", help=_about(usable))
+            name = st.selectbox(
+                "Snapshot",
+                list(usable),
+                first,
+                key="snapshot",
+                bind="query-params",
+                help=_about(usable),
+            )
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
-    st.info(f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. Make one from your own CSV or Parquet "
-            f"files: `{HOW_TO_IMPORT}`, then reload this page.", icon=":material/inventory_2:")
+    st.info(
+        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. Make one from your own CSV or Parquet "
+        f"files: `{HOW_TO_IMPORT}`, then reload this page.",
+        icon=":material/inventory_2:",
+    )
     return None
 
 
@@ -153,13 +180,33 @@ def _choose_legs(summary: SnapshotSummary) -> Choice | None:
         roots = list(labels)
         for leg in LEGS:
             _accept_short(leg, labels)
-        y_root = st.selectbox("Leg y (regressed; long spread = long y)", roots, roots.index(first_y), key="y",
-                              format_func=lambda root: labels[root], bind="query-params")
-        x_root = st.selectbox("Leg x (the hedge)", roots, roots.index(first_x), key="x",
-                              format_func=lambda root: labels[root], bind="query-params")
-        complete({leg: labels[root] for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x)) if root != first})
+        y_root = st.selectbox(
+            "Leg y (regressed; long spread = long y)",
+            roots,
+            roots.index(first_y),
+            key="y",
+            format_func=lambda root: labels[root],
+            bind="query-params",
+        )
+        x_root = st.selectbox(
+            "Leg x (the hedge)",
+            roots,
+            roots.index(first_x),
+            key="x",
+            format_func=lambda root: labels[root],
+            bind="query-params",
+        )
+        complete(
+            {
+                leg: labels[root]
+                for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x))
+                if root != first
+            }
+        )
         _suggest(roots)
-        st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
+        st.button(
+            "Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch"
+        )
         return Choice(snapshot, cache.pair(str(summary.path), summary.id, y_root, x_root))
     except PairkitError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
@@ -177,8 +224,13 @@ def _suggest(roots: list[str]) -> None:
         return
     with st.popover("Pairs with a reason", icon=":material/lightbulb:", width="stretch"):
         for pair in pairs:
-            st.button(views.escape(f"{pair.y} – {pair.x}"), key=f"pair_{pair.y}_{pair.x}", on_click=_choose,
-                      args=(pair.y, pair.x), width="stretch")
+            st.button(
+                views.escape(f"{pair.y} – {pair.x}"),
+                key=f"pair_{pair.y}_{pair.x}",
+                on_click=_choose,
+                args=(pair.y, pair.x),
+                width="stretch",
+            )
             st.caption(f"{views.escape(pair.sector)}: {views.escape(pair.reason)}")
 
 
@@ -198,7 +250,9 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
     """A line per snapshot: what is in it."""
     return "  \n".join(
         f"**{views.escape(one.name)}**{' (simulated)' if one.simulated else ''}: {len(one.roots)} roots, "
-        f"{views.escape(one.start)} to {views.escape(one.end)}, {one.rows:,} rows, id {one.id[:12]}" for one in usable.values())
+        f"{views.escape(one.start)} to {views.escape(one.end)}, {one.rows:,} rows, id {one.id[:12]}"
+        for one in usable.values()
+    )
 
 
 def _accept_short(name: str, labels: dict[str, str]) -> None:
@@ -212,7 +266,8 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
         st.session_state[name] = code
     elif asked is not None and asked not in labels.values():
         st.session_state[LINK_FAULTS].append(
-            f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead.")
+            f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead."
+        )
 
 
 def settle() -> None:
@@ -227,4 +282,6 @@ def _tell_link_faults() -> None:
     for fault in faults:
         st.warning(views.escape(fault), icon=":material/link_off:")
     if faults:
-        st.button("Dismiss", key="dismiss_link_faults", icon=":material/close:", on_click=faults.clear)
+        st.button(
+            "Dismiss", key="dismiss_link_faults", icon=":material/close:", on_click=faults.clear
+        )

@@ -25,19 +25,30 @@ _JOINER = "\u2060"
 _MARKUP = frozenset(r"\`*_{}[]()#+!|<>~$:&")
 _OPENS_LINE = re.compile(r"^(?=\s|=|-+(?:\s|$)|\d+\.(?:\s|$)|$)|(?<=\s)$")
 # After the colon of https:// and :icons:, the @ of an address and the www of www.name.com; within -> and >=.
-_READ_LATER = re.compile(r"(?<=:)(?=[/a-z])|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~=])(?=\\?[-<>=])", re.IGNORECASE)
+_READ_LATER = re.compile(
+    r"(?<=:)(?=[/a-z])|(?<=@)|(?<=www)(?=\.)|(?<=[-<>~=])(?=\\?[-<>=])", re.IGNORECASE
+)
 
 
 def heading(pair: PairFrame) -> None:
     """Which pair, from when to when, and, where so, that its data are simulated."""
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
-        st.markdown(f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content")
+        st.markdown(
+            f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content"
+        )
         told = f", {len(pair.findings)} findings" if pair.findings else ""
-        st.caption(f"{index[0]:%Y-%m-%d} – {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}", width="content")
+        st.caption(
+            f"{index[0]:%Y-%m-%d} – {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}",
+            width="content",
+        )
         if pair.provenance.simulated:
-            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
-                     help="Made up by a program, with a known truth. No market ever traded like this.")
+            st.badge(
+                "SIMULATED DATA",
+                icon=":material/science:",
+                color="orange",
+                help="Made up by a program, with a known truth. No market ever traded like this.",
+            )
 
 
 def tiles(run: BacktestRun) -> DeltaGenerator:
@@ -54,10 +65,17 @@ def tiles(run: BacktestRun) -> DeltaGenerator:
 
 def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
-    rows = [{"Metric": name.replace("_", " "), "Value": shown_metric(name, value),
-             "Meaning": f"{_meaning(name, run.pair.currency)} {weakness(name, run.closed_trades)}".strip()}
-            for name, value in run.metrics.items()]
-    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run")
+    rows = [
+        {
+            "Metric": name.replace("_", " "),
+            "Value": shown_metric(name, value),
+            "Meaning": f"{_meaning(name, run.pair.currency)} {weakness(name, run.closed_trades)}".strip(),
+        }
+        for name, value in run.metrics.items()
+    ]
+    st.table(
+        pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run"
+    )
 
 
 def _meaning(name: str, currency: str) -> str:
@@ -83,8 +101,10 @@ def shown_metric(name: str, value: float) -> str:
 def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
     """One line under the chart's controls: what was decided at the chosen bar, and what that means."""
     if bar is None:
-        st.caption("Click a bar in the chart, or use the buttons, to see why it was decided as it was. "
-                   "Drag over the chart to zoom, double-click to see all.")
+        st.caption(
+            "Click a bar in the chart, or use the buttons, to see why it was decided as it was. "
+            "Drag over the chart to zoom, double-click to see all."
+        )
         return None
     found = run.explain(bar)
     with st.container(border=True, key="why"):
@@ -104,14 +124,26 @@ def trace_tables(found: Trace | None) -> None:
             if table.empty:
                 st.caption("None.")
                 continue
-            st.table(table.map(_cell), hide_index=True, border="horizontal", alt=f"{title} of {found.date:%Y-%m-%d}")
+            st.table(
+                table.map(_cell),
+                hide_index=True,
+                border="horizontal",
+                alt=f"{title} of {found.date:%Y-%m-%d}",
+            )
 
 
 def _trace_places() -> dict[str, DeltaGenerator]:
     """Where each section of a trace stands: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
-    return {"Inputs": inputs, "Gates": gates, "Memory": memory, "Rules": rules, "Order": order, "Next bar": next_bar}
+    return {
+        "Inputs": inputs,
+        "Gates": gates,
+        "Memory": memory,
+        "Rules": rules,
+        "Order": order,
+        "Next bar": next_bar,
+    }
 
 
 def _cell(value: object) -> str:
@@ -119,7 +151,9 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return "NaN" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return (
+            "NaN" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        )
     return escape(str(value))
 
 
@@ -129,20 +163,44 @@ def trades(run: BacktestRun) -> None:
         st.info("No trade was made. The gate lanes and the blocked entries in the chart show why.")
         return
     currency = escape(run.pair.currency)
-    columns = {column.name: st.column_config.Column(column.name.replace("_", " "),
-                                                    help=_help(column.meaning, unit_in(column.unit, currency)))
-               for column in TRADE_COLUMNS}
+    columns = {
+        column.name: st.column_config.Column(
+            column.name.replace("_", " "),
+            help=_help(column.meaning, unit_in(column.unit, currency)),
+        )
+        for column in TRADE_COLUMNS
+    }
     for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
-        columns[name] = st.column_config.DateColumn(name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"])
+        columns[name] = st.column_config.DateColumn(
+            name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"]
+        )
     for name in ("gross", "costs", "net", "worst_mark", "best_mark"):
-        columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="localized", help=columns[name]["help"])
-    for name in ("entry_z", "exit_z", *(column.name for column in TRADE_COLUMNS if column.name.startswith("reversion"))):
-        columns[name] = st.column_config.NumberColumn(name.replace("_", " "), format="%.2f", help=columns[name]["help"])
-    columns["hedge_drift"] = st.column_config.NumberColumn("hedge drift", format="percent", help=columns["hedge_drift"]["help"])
+        columns[name] = st.column_config.NumberColumn(
+            name.replace("_", " "), format="localized", help=columns[name]["help"]
+        )
+    for name in (
+        "entry_z",
+        "exit_z",
+        *(column.name for column in TRADE_COLUMNS if column.name.startswith("reversion")),
+    ):
+        columns[name] = st.column_config.NumberColumn(
+            name.replace("_", " "), format="%.2f", help=columns[name]["help"]
+        )
+    columns["hedge_drift"] = st.column_config.NumberColumn(
+        "hedge drift", format="percent", help=columns["hedge_drift"]["help"]
+    )
     if told := target_exits_told(run.trades):
         st.caption(told)
-    shown = run.trades.iloc[::-1].round({"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0})
-    st.dataframe(shown, hide_index=True, column_config=columns, alt="Round trips, the last first", key="trades")
+    shown = run.trades.iloc[::-1].round(
+        {"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0}
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=columns,
+        alt="Round trips, the last first",
+        key="trades",
+    )
 
 
 def _help(meaning_: str, unit: str) -> str:
@@ -154,14 +212,30 @@ def findings(found: tuple[Finding, ...]) -> None:
     if not found:
         st.caption("Nothing was found about the data of this pair.")
         return
-    rows = [{"Severity": one.severity, "Root": escape(one.root) or "all", "Finding": escape(one.message), "Count": one.count,
-             "First dates": escape(", ".join(one.dates))} for one in found]
-    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data")
+    rows = [
+        {
+            "Severity": one.severity,
+            "Root": escape(one.root) or "all",
+            "Finding": escape(one.message),
+            "Count": one.count,
+            "First dates": escape(", ".join(one.dates)),
+        }
+        for one in found
+    ]
+    st.table(
+        pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data"
+    )
 
 
 def details(run: BacktestRun, found: Trace | None) -> None:
     """What is below the chart, in tabs; only the one in sight is made, so that a slider does not wait for the others."""
-    opened = dict(zip(TABS, st.tabs(TABS, default=TABS[0], key=DETAILS, on_change="rerun", bind="query-params"), strict=True))
+    opened = dict(
+        zip(
+            TABS,
+            st.tabs(TABS, default=TABS[0], key=DETAILS, on_change="rerun", bind="query-params"),
+            strict=True,
+        )
+    )
     shown = next((name for name, tab in opened.items() if tab.open), TABS[0])
     with opened[shown]:
         if shown == TRACE_TAB:
@@ -185,5 +259,9 @@ def escape(text: str) -> str:
     """
     if not text:
         return ""
-    signs = "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(str(text), most=MOST_SHOWN))
-    return "  \n".join(_OPENS_LINE.sub(_JOINER, _READ_LATER.sub(_JOINER, line)) for line in signs.split("\n"))
+    signs = "".join(
+        f"\\{sign}" if sign in _MARKUP else sign for sign in visible(str(text), most=MOST_SHOWN)
+    )
+    return "  \n".join(
+        _OPENS_LINE.sub(_JOINER, _READ_LATER.sub(_JOINER, line)) for line in signs.split("\n")
+    )

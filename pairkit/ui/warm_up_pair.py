@@ -14,7 +14,9 @@ def sample_pair(bars: int = 320) -> PairFrame:
     random = np.random.default_rng(7)
     leader = 4000 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
     follower = leader * np.exp(random.normal(0, 0.01, bars))
-    return pair_from_frames(_bars(follower), _bars(leader), y_spec=bundled_spec("RB"), x_spec=bundled_spec("HC"))
+    return pair_from_frames(
+        _bars(follower), _bars(leader), y_spec=bundled_spec("RB"), x_spec=bundled_spec("HC")
+    )
 
 
 def _bars(close: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pd.DataFrame:

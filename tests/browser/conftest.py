@@ -21,11 +21,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 PATIENCE_MS = 60_000
 STARTED_WITHIN_S = 60
-BAD_IN_LOG = re.compile(r"Traceback|deprecat|will be removed|ERROR|WARNING|Exception|has no effect", re.IGNORECASE)
+BAD_IN_LOG = re.compile(
+    r"Traceback|deprecat|will be removed|ERROR|WARNING|Exception|has no effect", re.IGNORECASE
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -38,7 +52,9 @@ def missing(what: str) -> None:
     """Skip on a user's machine; fail where the tests are to be complete."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is not there, and CI=true asks for the browser tests")
-    pytest.skip(f"{what} is not there; set CHROMIUM to a Chromium or Chrome to run the browser tests")
+    pytest.skip(
+        f"{what} is not there; set CHROMIUM to a Chromium or Chrome to run the browser tests"
+    )
 
 
 class Server:
@@ -52,12 +68,27 @@ class Server:
         self.log, self.url = log, f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Server:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py",
-                   "--server.port", str(self.port), "--server.fileWatcherType", "none"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PAIRKIT_", "STREAMLIT_"))}
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.port",
+            str(self.port),
+            "--server.fileWatcherType",
+            "none",
+        ]
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PAIRKIT_", "STREAMLIT_"))
+        }
         environment |= {"PAIRKIT_RUNS": str(self.log.parent / "runs"), **self.environment}
         self.file = self.log.open("w")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=self.file, stderr=subprocess.STDOUT, env=environment
+        )
         deadline = time.monotonic() + STARTED_WITHIN_S
         while not self._healthy():
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -87,8 +118,11 @@ def browser():
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing("a Chromium")
-    playwright = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else __import__(
-        "playwright.sync_api", fromlist=["sync_playwright"])
+    playwright = (
+        pytest.importorskip("playwright.sync_api")
+        if os.environ.get("CI") != "true"
+        else __import__("playwright.sync_api", fromlist=["sync_playwright"])
+    )
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
@@ -116,10 +150,17 @@ class Explore:
 
     def settle(self) -> Explore:
         """Wait until the script has run and nothing on the page is out of date."""
-        self.page.wait_for_timeout(200)  # a widget waits this long for further input before it asks for a rerun
-        self.page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]",
-                                    state="attached", timeout=PATIENCE_MS)
-        self.page.wait_for_function("document.querySelectorAll('[data-stale=\"true\"]').length === 0", timeout=PATIENCE_MS)
+        self.page.wait_for_timeout(
+            200
+        )  # a widget waits this long for further input before it asks for a rerun
+        self.page.wait_for_selector(
+            "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]",
+            state="attached",
+            timeout=PATIENCE_MS,
+        )
+        self.page.wait_for_function(
+            "document.querySelectorAll('[data-stale=\"true\"]').length === 0", timeout=PATIENCE_MS
+        )
         return self
 
     def press(self, link: str, button: str) -> Explore:
@@ -134,8 +175,11 @@ class Explore:
         """Press the stop of a job once some of its units are done."""
         button = self.key(f"{job}_stop").get_by_role("button")
         button.wait_for(timeout=PATIENCE_MS)
-        self.page.wait_for_function("unit => new RegExp('[1-9][0-9,]* of [0-9,]+ ' + unit).test(document.body.innerText)",
-                                    arg=unit, timeout=PATIENCE_MS)
+        self.page.wait_for_function(
+            "unit => new RegExp('[1-9][0-9,]* of [0-9,]+ ' + unit).test(document.body.innerText)",
+            arg=unit,
+            timeout=PATIENCE_MS,
+        )
         button.click()
 
     def key(self, name: str):
@@ -150,15 +194,20 @@ class Explore:
         """Do something, and wait for the chart that it leads to."""
         before = self.rev
         act()
-        self.page.wait_for_function("before => document.querySelector('.pk-chart').dataset.rev !== before", arg=before,
-                                    timeout=PATIENCE_MS)
+        self.page.wait_for_function(
+            "before => document.querySelector('.pk-chart').dataset.rev !== before",
+            arg=before,
+            timeout=PATIENCE_MS,
+        )
         return self.settle()
 
     def choose(self, name: str, words: str) -> Explore:
         """Pick an option of a select box by a part of its label."""
+
         def act() -> None:
             self.key(name).locator("input, [role=combobox]").first.click()
             self.page.get_by_role("option").filter(has_text=words).first.click()
+
         return self.changing(act)
 
     def check_accessible(self) -> None:
@@ -166,27 +215,42 @@ class Explore:
         axe = os.environ.get("PAIRKIT_AXE")
         if not axe:
             pytest.skip("PAIRKIT_AXE does not name a copy of axe.min.js")
-        fading = "a => a.playState === 'running' && a.effect.getComputedTiming().iterations !== Infinity"
-        self.page.wait_for_function(f"!document.getAnimations().some({fading})", timeout=PATIENCE_MS)
+        fading = (
+            "a => a.playState === 'running' && a.effect.getComputedTiming().iterations !== Infinity"
+        )
+        self.page.wait_for_function(
+            f"!document.getAnimations().some({fading})", timeout=PATIENCE_MS
+        )
         self.page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)["violations"]
-        assert not found, [(one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160]) for one in found]
+        found = self.page.evaluate(
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags
+        )["violations"]
+        assert not found, [
+            (one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160])
+            for one in found
+        ]
 
     def visible_time(self) -> list[str]:
         """The two ends of the time axis."""
-        return self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range")
+        return self.page.evaluate(
+            "() => document.querySelector('.pk-chart')._fullLayout.xaxis.range"
+        )
 
     @property
     def chart_color(self) -> str:
         """What the chart is drawn on, as the browser writes colours."""
-        paper = self.page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.paper_bgcolor")
-        return "rgb({}, {}, {})".format(*(int(paper[at:at + 2], 16) for at in (1, 3, 5)))
+        paper = self.page.evaluate(
+            "() => document.querySelector('.pk-chart')._fullLayout.paper_bgcolor"
+        )
+        return "rgb({}, {}, {})".format(*(int(paper[at : at + 2], 16) for at in (1, 3, 5)))
 
     @property
     def page_color(self) -> str:
         """What the page is drawn on."""
-        return self.page.evaluate("() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+        return self.page.evaluate(
+            "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+        )
 
     def zoom(self, low: float = 0.3, high: float = 0.6) -> None:
         """Drag over a stretch of the chart, given as fractions of its width."""
@@ -199,24 +263,50 @@ class Explore:
         self.page.mouse.up()
         self.page.wait_for_function(
             "before => String(document.querySelector('.pk-chart')._fullLayout.xaxis.range) !== before",
-            arg=",".join(map(str, before)), timeout=PATIENCE_MS)
+            arg=",".join(map(str, before)),
+            timeout=PATIENCE_MS,
+        )
 
 
 @contextmanager
 def opened(browser, server: Server, scheme: str = "light") -> Iterator[Explore]:
     """A tab on a fresh browser profile; what goes wrong on it fails the test at the end."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=scheme, reduced_motion="reduce",
-                                  accept_downloads=True)
+    context = browser.new_context(
+        viewport={"width": 1400, "height": 1000},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        accept_downloads=True,
+    )
     page, faults = context.new_page(), []
     home = (f"http://127.0.0.1:{server.port}", f"ws://127.0.0.1:{server.port}", "data:", "blob:")
-    probe = re.compile(r"/[^/]+/_stcore/(health|host-config)$")  # on a deep link the frontend looks below the page first
+    probe = re.compile(
+        r"/[^/]+/_stcore/(health|host-config)$"
+    )  # on a deep link the frontend looks below the page first
     page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-    page.on("console", lambda line: faults.append(f"console: {line.text}")
-            if line.type == "error" and "Failed to load resource" not in line.text else None)
-    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}")
-            if answer.status >= 400 and not probe.search(answer.url) else None)
-    page.on("request", lambda asked: None if asked.url.startswith(home)
-            else faults.append(f"leaves the machine: {asked.url[:90]}"))
+    page.on(
+        "console",
+        lambda line: (
+            faults.append(f"console: {line.text}")
+            if line.type == "error" and "Failed to load resource" not in line.text
+            else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            faults.append(f"{answer.status} {answer.url}")
+            if answer.status >= 400 and not probe.search(answer.url)
+            else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith(home)
+            else faults.append(f"leaves the machine: {asked.url[:90]}")
+        ),
+    )
     yield Explore(page, server, faults)
     boxes = page.get_by_test_id("stException").count()
     context.close()

@@ -96,7 +96,9 @@ def test_pair_and_settings_go_along_through_the_navigation(explore):
     page.keyboard.press("ArrowRight")
     explore.settle()
     page.get_by_role("link", name="Runs").click()
-    page.get_by_text("Saved runs").or_(page.get_by_text("No run is saved yet")).first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("Saved runs").or_(page.get_by_text("No run is saved yet")).first.wait_for(
+        timeout=PATIENCE_MS
+    )
     explore.settle()
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
@@ -112,11 +114,16 @@ def test_the_link_and_the_way_back_hold_what_was_chosen_on_another_page(explore)
     chosen = {"y": ["TA 精对苯二甲酸 PTA"], "x": ["MA 甲醇 Methanol"], "entry_z": ["2.5"]}
 
     def arrives(path: str) -> None:
-        page.wait_for_url(lambda url: urlsplit(url).path == path and parse_qs(urlsplit(url).query) == chosen, timeout=PATIENCE_MS)
+        page.wait_for_url(
+            lambda url: urlsplit(url).path == path and parse_qs(urlsplit(url).query) == chosen,
+            timeout=PATIENCE_MS,
+        )
         explore.settle()
         value = explore.key("entry_z").locator("[role=slider], input[type=range]").first
         assert float(value.get_attribute("aria-valuetext") or value.input_value()) == 2.5
-        assert "TA 精对苯二甲酸 PTA" in (explore.key("y").inner_text() + explore.key("y").locator("input").first.input_value())
+        assert "TA 精对苯二甲酸 PTA" in (
+            explore.key("y").inner_text() + explore.key("y").locator("input").first.input_value()
+        )
 
     arrives("/")
     page.get_by_role("link", name="Sweep").click()
@@ -137,7 +144,9 @@ def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):
     page = explore.open("/?y=TA&x=MA").page
     explore.zoom(0.9, 0.95)
     explore.changing(lambda: explore.key("next_hold").get_by_role("button").click())
-    low, high = page.evaluate("() => document.querySelector('.pk-chart')._fullLayout.xaxis.range.map(v => +new Date(v))")
+    low, high = page.evaluate(
+        "() => document.querySelector('.pk-chart')._fullLayout.xaxis.range.map(v => +new Date(v))"
+    )
     picked = page.evaluate("() => Number(document.querySelector('.pk-chart').dataset.picked)")
     assert low < picked < high
 
@@ -159,9 +168,20 @@ def test_both_themes_draw_the_whole_page(explore):
     """In light and in dark every pane has its title, the page its colour, and nothing sticks out to the side."""
     page = explore.open("/?y=TA&x=MA&bar=2019-04-24").page
     titles = page.locator(".pk-chart .annotation").all_text_contents()
-    for words in ("Prices", "Hedge ratio", "Spread", "z", "Gates", "Position", "Equity", "Drawdown"):
+    for words in (
+        "Prices",
+        "Hedge ratio",
+        "Spread",
+        "z",
+        "Gates",
+        "Position",
+        "Equity",
+        "Drawdown",
+    ):
         assert any(title.startswith(words) for title in titles), words
-    overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    overflow = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert overflow <= 0
     assert explore.chart_color == explore.page_color
 

@@ -24,7 +24,9 @@ def test_a_person_makes_a_check_and_explore_tells_of_it(explore):
     explore.key("realism_start").get_by_role("button").click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    assert page.get_by_text("A paper Sharpe ratio of").count() == 2  # in the overview and in the panel
+    assert (
+        page.get_by_text("A paper Sharpe ratio of").count() == 2
+    )  # in the overview and in the panel
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     explore.settle()
@@ -50,5 +52,10 @@ def test_the_page_is_accessible_and_fits(explore):
     explore.key("realism_start").get_by_role("button").click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    assert page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert (
+        page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        <= 0
+    )
     explore.check_accessible()

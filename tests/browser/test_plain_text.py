@@ -24,9 +24,11 @@ from tests.browser.conftest import PATIENCE_MS, Explore, Server, opened
 
 HOST = "evil.test"
 SHORT = ":red[r] <img src=x onerror=hacked=1> www.evil.test $x$"
-TEXT = (f"![i](http://{HOST}/i.png) [l](http://{HOST}) <img src=http://{HOST}/j.png onerror=hacked=1> <script>hacked=1</script> "
-        f"<a href='http://{HOST}'>a</a> <http://{HOST}> https://{HOST} www.{HOST} me@{HOST} $x^2$ :material/home: :streamlit: "
-        ":smile: :red[r] :blue-badge[b] %{x} `c` ~~s~~ \u202e\u2066\n\n# h\n- i\n\n    code\n| a |\n|---|\n| b |")
+TEXT = (
+    f"![i](http://{HOST}/i.png) [l](http://{HOST}) <img src=http://{HOST}/j.png onerror=hacked=1> <script>hacked=1</script> "
+    f"<a href='http://{HOST}'>a</a> <http://{HOST}> https://{HOST} www.{HOST} me@{HOST} $x^2$ :material/home: :streamlit: "
+    ":smile: :red[r] :blue-badge[b] %{x} `c` ~~s~~ \u202e\u2066\n\n# h\n- i\n\n    code\n| a |\n|---|\n| b |"
+)
 LONG = TEXT + "long " * 20_000
 Y, X = f"Y {SHORT}", f"X {SHORT}"
 FOREIGN = """() => [
@@ -34,14 +36,25 @@ FOREIGN = """() => [
   ...[...document.querySelectorAll('svg a')].map((a) => String(a.getAttribute('xlink:href') ?? a.getAttribute('href'))),
   ...[...document.querySelectorAll('img, iframe, script[src]')].map((e) => e.src),
 ].filter((to) => !to.startsWith(location.origin) && !/^(data:|blob:|#|file:.*#)/.test(to))"""
-MARKUP = (".katex, [aria-label='home icon'], [alt='Streamlit logo'], [data-testid=stMarkdownPre], "
-          ".stMarkdownColoredText:text-is('r')")
+MARKUP = (
+    ".katex, [aria-label='home icon'], [alt='Streamlit logo'], [data-testid=stMarkdownPre], "
+    ".stMarkdownColoredText:text-is('r')"
+)
 
 
 def terms(code: str, root: str) -> ContractSpec:
     """A contract whose every word is hostile."""
-    return replace(bundled_spec(root), code=code, name=TEXT, name_zh=SHORT, exchange=TEXT, source=TEXT, version=TEXT,
-                   currency=SHORT, field_sources={"tick": TEXT})
+    return replace(
+        bundled_spec(root),
+        code=code,
+        name=TEXT,
+        name_zh=SHORT,
+        exchange=TEXT,
+        source=TEXT,
+        version=TEXT,
+        currency=SHORT,
+        field_sources={"tick": TEXT},
+    )
 
 
 def bars() -> pd.DataFrame:
@@ -52,18 +65,44 @@ def bars() -> pd.DataFrame:
     for code, noise in ((Y, 12.0), (X, 0.0)):
         for contract in ("1", "2"):
             close = np.round(walk + rng.normal(0, 1, len(days)) * noise)
-            parts.append(pd.DataFrame({
-                "root": code, "contract": f"{code}{contract}", "trade_date": days, "open": close, "high": close + 5,
-                "low": close - 5, "close": close, "settle": close, "volume": 1e4, "open_interest": 1e4,
-                "up_limit": np.nan, "down_limit": np.nan}))
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "root": code,
+                        "contract": f"{code}{contract}",
+                        "trade_date": days,
+                        "open": close,
+                        "high": close + 5,
+                        "low": close - 5,
+                        "close": close,
+                        "settle": close,
+                        "volume": 1e4,
+                        "open_interest": 1e4,
+                        "up_limit": np.nan,
+                        "down_limit": np.nan,
+                    }
+                )
+            )
     return pd.concat(parts, ignore_index=True)
 
 
 def mapping(table: pd.DataFrame) -> pd.DataFrame:
     days = pd.DatetimeIndex(table["trade_date"].unique())
     held = np.where(np.arange(1, len(days)) < 400, "1", "2")
-    return pd.concat([pd.DataFrame({"root": code, "trade_date": days[1:], "contract": [code + one for one in held],
-                                    "known_date": days[:-1]}) for code in (Y, X)], ignore_index=True)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "root": code,
+                    "trade_date": days[1:],
+                    "contract": [code + one for one in held],
+                    "known_date": days[:-1],
+                }
+            )
+            for code in (Y, X)
+        ],
+        ignore_index=True,
+    )
 
 
 def plant(folder: Path, name: str, message: str, close_more: float = 0.0) -> None:
@@ -71,13 +110,30 @@ def plant(folder: Path, name: str, message: str, close_more: float = 0.0) -> Non
     table = bars()
     table.loc[5, ["close", "high"]] += close_more
     found = [Finding("odd", "warning", message, root, 1, ("2022-01-05",)) for root in ("", Y, X)]
-    write_snapshot(folder, name, bars=table, mapping=mapping(table), specs=[terms(Y, "RB"), terms(X, "HC")], findings=found,
-                   data_scope={"source": TEXT, "source_version": TEXT, "api": TEXT, "fetched_at": TEXT, TEXT: {TEXT: [TEXT]}},
-                   notes=TEXT)
+    write_snapshot(
+        folder,
+        name,
+        bars=table,
+        mapping=mapping(table),
+        specs=[terms(Y, "RB"), terms(X, "HC")],
+        findings=found,
+        data_scope={
+            "source": TEXT,
+            "source_version": TEXT,
+            "api": TEXT,
+            "fetched_at": TEXT,
+            TEXT: {TEXT: [TEXT]},
+        },
+        notes=TEXT,
+    )
     path = folder / name / "manifest.json"
     manifest = json.loads(path.read_bytes())
-    manifest["name"] = manifest["contract_specs"]["source"] = manifest["contract_specs"]["version"] = TEXT
-    manifest["findings"][0]["kind"] = manifest["runtime"]["platform"] = manifest["data_scope"]["units"][TEXT] = TEXT
+    manifest["name"] = manifest["contract_specs"]["source"] = manifest["contract_specs"][
+        "version"
+    ] = TEXT
+    manifest["findings"][0]["kind"] = manifest["runtime"]["platform"] = manifest["data_scope"][
+        "units"
+    ][TEXT] = TEXT
     path.write_bytes(canonical_json(manifest))
 
 
@@ -91,18 +147,29 @@ def planted(tmp_path_factory) -> Path:
         broken.mkdir(parents=True)
     pair = open_snapshot(folder / "snapshots" / "demo").pair(Y, X)
     for entry_z in (2.0, 1.5):
-        store.save(run_backtest(pair, StrategyConfig(entry_z=entry_z, adf_gate=False)), f"{entry_z} {SHORT}", TEXT,
-                   folder=folder / "runs")
-    (folder / "universe.json").write_text(json.dumps(
-        {"pairs": [{"y": "RB", "x": "HC", "sector": SHORT, "reason": TEXT[:300]}]}), encoding="utf-8")
+        store.save(
+            run_backtest(pair, StrategyConfig(entry_z=entry_z, adf_gate=False)),
+            f"{entry_z} {SHORT}",
+            TEXT,
+            folder=folder / "runs",
+        )
+    (folder / "universe.json").write_text(
+        json.dumps({"pairs": [{"y": "RB", "x": "HC", "sector": SHORT, "reason": TEXT[:300]}]}),
+        encoding="utf-8",
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(browser, planted, tmp_path_factory) -> Iterator[Server]:
     """A server on these folders."""
-    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(planted / "snapshots"), TUSHARE_TOKEN="",
-                PAIRKIT_RUNS=str(planted / "runs"), PAIRKIT_UNIVERSE=str(planted / "universe.json")) as running:
+    with Server(
+        tmp_path_factory.mktemp("app") / "server.log",
+        PAIRKIT_SNAPSHOTS=str(planted / "snapshots"),
+        TUSHARE_TOKEN="",
+        PAIRKIT_RUNS=str(planted / "runs"),
+        PAIRKIT_UNIVERSE=str(planted / "universe.json"),
+    ) as running:
         yield running
     assert "Traceback" not in running.log.read_text()
 
@@ -208,9 +275,13 @@ def test_saved_runs_are_text(tab, planted):
     """Names, notes, verdicts and the comparison of two."""
     chosen = [label(one) for one in store.list_runs(planted / "runs") if not one.error]
     assert len(chosen) == 2
-    visit(tab, "/runs?" + urlencode({"runs": chosen, "runs_filter": ""}, doseq=True), "equity_chart")
+    visit(
+        tab, "/runs?" + urlencode({"runs": chosen, "runs_filter": ""}, doseq=True), "equity_chart"
+    )
     tab.key("equity_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
-    tab.page.get_by_text("first differ on").or_(tab.page.get_by_text("decide the same")).first.wait_for(timeout=PATIENCE_MS)
+    tab.page.get_by_text("first differ on").or_(
+        tab.page.get_by_text("decide the same")
+    ).first.wait_for(timeout=PATIENCE_MS)
     assert_inert(tab.settle().page)
     tab.key("verify_runs").get_by_role("button").click()
     tab.page.get_by_test_id("stAlert").filter(has_text="#").nth(1).wait_for(timeout=PATIENCE_MS)
@@ -229,7 +300,12 @@ def test_the_report_is_text(tab, browser, tmp_path):
     asked: list[str] = []
     context = browser.new_context()
     page = context.new_page()
-    page.on("request", lambda one: asked.append(one.url) if not one.url.startswith(("file:", "data:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda one: (
+            asked.append(one.url) if not one.url.startswith(("file:", "data:", "blob:")) else None
+        ),
+    )
     page.goto((tmp_path / "report.html").as_uri())
     page.locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
     assert HOST in page.inner_text("body")

@@ -19,7 +19,9 @@ def test_a_person_saves_proves_compares_opens_and_deletes(explore):
     tile = page.get_by_test_id("stMetric").first.inner_text()
     _save(explore, "low <b>")
 
-    page.get_by_test_id("stTopNavLink").filter(has_text="Runs").or_(page.get_by_role("link", name="Runs")).first.click()
+    page.get_by_test_id("stTopNavLink").filter(has_text="Runs").or_(
+        page.get_by_role("link", name="Runs")
+    ).first.click()
     page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
     explore.settle()
     for name in ("base", "low"):
@@ -63,7 +65,9 @@ def _save(explore, name: str) -> None:
     explore.key("save_run").get_by_role("button").first.click()
     explore.key("save_run_note").locator("textarea").press_sequentially(f"why {name}")
     explore.key("save_run_name").locator("input").press_sequentially(name)
-    explore.key("save_run_now").get_by_role("button").click()  # at once: nothing typed has been committed by itself
+    explore.key("save_run_now").get_by_role(
+        "button"
+    ).click()  # at once: nothing typed has been committed by itself
     explore.page.get_by_text("Saved as").wait_for(timeout=PATIENCE_MS)
     explore.settle()
 

@@ -28,7 +28,8 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
     box = explore.key("scan_chart").locator(".nsewdrag").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 8.5 / 10, box["y"] + box["height"] * 4.5 / 10)
     explore.key("scan_pick").get_by_text("2. TA on MA").or_(
-        page.locator('.st-key-scan_pair input[value="2. TA on MA"]')).first.wait_for(timeout=PATIENCE_MS)
+        page.locator('.st-key-scan_pair input[value="2. TA on MA"]')
+    ).first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
     explore.key("scan_open").get_by_role("button").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
@@ -51,7 +52,12 @@ def test_the_pairs_of_a_scan_come_down_as_csv(explore):
 def test_the_page_is_accessible_and_fits(explore):
     """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
     page = scanned(explore)
-    assert page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert (
+        page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        <= 0
+    )
     explore.check_accessible()
 
 
@@ -63,12 +69,34 @@ def large_market(browser, tmp_path_factory) -> Iterator[Server]:
     specs, bars = list(bundled_specs().values())[:60], []
     for spec in specs:
         close = np.exp(8.0 + rng.normal(0.0, 0.01, len(days)).cumsum())
-        bars.append(pd.DataFrame({
-            "root": spec.code, "contract": None, "trade_date": days, "open": close, "high": close, "low": close, "close": close,
-            "settle": close, "volume": 1000.0, "open_interest": 5000.0, "up_limit": np.nan, "down_limit": np.nan}))
-    write_snapshot(folder, "large", bars=pd.concat(bars, ignore_index=True), specs=specs,
-                   data_scope={"source": "random walks", "simulated": True})
-    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder)) as running:
+        bars.append(
+            pd.DataFrame(
+                {
+                    "root": spec.code,
+                    "contract": None,
+                    "trade_date": days,
+                    "open": close,
+                    "high": close,
+                    "low": close,
+                    "close": close,
+                    "settle": close,
+                    "volume": 1000.0,
+                    "open_interest": 5000.0,
+                    "up_limit": np.nan,
+                    "down_limit": np.nan,
+                }
+            )
+        )
+    write_snapshot(
+        folder,
+        "large",
+        bars=pd.concat(bars, ignore_index=True),
+        specs=specs,
+        data_scope={"source": "random walks", "simulated": True},
+    )
+    with Server(
+        tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder)
+    ) as running:
         yield running
     assert "Traceback" not in running.log.read_text()
 
@@ -80,7 +108,12 @@ def test_a_running_scan_is_stopped_and_what_is_done_is_shown(browser, large_mark
         explore.stop("scan_job", "pairs")
         page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
         explore.settle()
-        done = int(page.get_by_role("heading", name="pairs of large").inner_text().split()[0].replace(",", ""))
+        done = int(
+            page.get_by_role("heading", name="pairs of large")
+            .inner_text()
+            .split()[0]
+            .replace(",", "")
+        )
         assert 0 < done < 1770
         with page.expect_download(timeout=PATIENCE_MS) as download:
             explore.key("save_scan").get_by_role("button").click()

@@ -11,18 +11,30 @@ import pytest
 
 def handshake(port: int, host: str, origin: str | None) -> str:
     """The status line of a request for the WebSocket that every page works over."""
-    lines = ["GET /_stcore/stream HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade",
-             "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
+    lines = [
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: {host}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+    ]
     lines += [f"Origin: {origin}"] if origin else []
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         return connection.recv(200).decode("latin-1").split("\r\n")[0]
 
 
-@pytest.mark.parametrize(("host", "origin", "status"), [
-    ("127.0.0.1", "http://127.0.0.1", "101"), ("localhost", "http://localhost", "101"),
-    ("elsewhere.example", "http://elsewhere.example", "403"), ("elsewhere.example", None, "403"),
-    ("127.0.0.1", "http://elsewhere.example", "403")])
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1", "http://127.0.0.1", "101"),
+        ("localhost", "http://localhost", "101"),
+        ("elsewhere.example", "http://elsewhere.example", "403"),
+        ("elsewhere.example", None, "403"),
+        ("127.0.0.1", "http://elsewhere.example", "403"),
+    ],
+)
 def test_a_foreign_host_or_origin_is_refused(browser, tmp_path_factory, host, origin, status):
     """Its own names are answered; a name that was made to point here, and a page of another origin, are not."""
     from tests.browser.conftest import Server

@@ -32,14 +32,20 @@ class Snapshots(Explore):
     def drawn(self) -> Snapshots:
         """Wait for both charts."""
         for name in ("quality_price", "quality_calendar"):
-            self.key(name).locator(".pk-chart[data-rev] .main-svg").first.wait_for(timeout=PATIENCE_MS)
+            self.key(name).locator(".pk-chart[data-rev] .main-svg").first.wait_for(
+                timeout=PATIENCE_MS
+            )
         return self.settle()
 
     def upload(self, *files: Path) -> None:
         self.key("import_now").wait_for(timeout=PATIENCE_MS)
-        self.page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files([str(file) for file in files])
+        self.page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files(
+            [str(file) for file in files]
+        )
         for file in files:
-            self.page.locator("[data-testid=stFileChip]").filter(has_text=file.name).first.wait_for(timeout=PATIENCE_MS)
+            self.page.locator("[data-testid=stFileChip]").filter(has_text=file.name).first.wait_for(
+                timeout=PATIENCE_MS
+            )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,11 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def server(browser, folder, tmp_path_factory) -> Iterator[Server]:
     """A server of its own on that folder."""
-    with Server(tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder), TUSHARE_TOKEN="") as running:
+    with Server(
+        tmp_path_factory.mktemp("app") / "server.log",
+        PAIRKIT_SNAPSHOTS=str(folder),
+        TUSHARE_TOKEN="",
+    ) as running:
         yield running
     assert "Traceback" not in running.log.read_text()
 
@@ -69,9 +79,15 @@ def test_a_person_looks_at_the_quality_of_a_root_and_verifies(snapshots):
     page = snapshots.open("/snapshots?root=TA").drawn().page
     words = " ".join(snapshots.key("quality_price").locator(".annotation").all_text_contents())
     assert "30 rolls" in words
-    lanes = snapshots.key("quality_price").locator(".yaxislayer-above .ytick, .y4tick").all_text_contents()
+    lanes = (
+        snapshots.key("quality_price")
+        .locator(".yaxislayer-above .ytick, .y4tick")
+        .all_text_contents()
+    )
     assert "zero settle" in " ".join(lanes)
-    assert "no bar: 8" in " ".join(snapshots.key("quality_calendar").locator(".annotation").all_text_contents())
+    assert "no bar: 8" in " ".join(
+        snapshots.key("quality_calendar").locator(".annotation").all_text_contents()
+    )
     snapshots.key("verify").get_by_role("button").click()
     page.get_by_text("Every byte of").wait_for(timeout=PATIENCE_MS)
     again = re.compile(r"verified, again \d\d:\d\d:\d\d UTC")
@@ -94,7 +110,10 @@ def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_pa
     assert "'x' is not a number" in page.get_by_test_id("stAlert").inner_text()
     assert sorted(path.name for path in folder.iterdir()) == before
 
-    for name, files in (("mine", (good / "RB.csv",)), ("mine-2", (good / "RB.csv", good / "HC.csv"))):
+    for name, files in (
+        ("mine", (good / "RB.csv",)),
+        ("mine-2", (good / "RB.csv", good / "HC.csv")),
+    ):
         snapshots.open().part("Import files").upload(*files)
         page.get_by_label("Name of the snapshot", exact=True).fill(name)
         snapshots.key("import_now").get_by_role("button").click()
@@ -121,9 +140,17 @@ TOKEN = "CANARY-7f3e91c2a5"
 def taking(browser, folder, tmp_path_factory) -> Iterator[tuple[Server, FaultServer]]:
     """The app, and the market on this machine that it takes from, with a token that can be told wherever it turns up."""
     made = tmp_path_factory.mktemp("taking")
-    with running() as market, Server(
-            made / "server.log", PAIRKIT_SNAPSHOTS=str(folder), PAIRKIT_CACHE=str(made / "cache"), NO_PROXY="127.0.0.1",
-            TUSHARE_TOKEN=TOKEN, TUSHARE_URL=market.url) as app:
+    with (
+        running() as market,
+        Server(
+            made / "server.log",
+            PAIRKIT_SNAPSHOTS=str(folder),
+            PAIRKIT_CACHE=str(made / "cache"),
+            NO_PROXY="127.0.0.1",
+            TUSHARE_TOKEN=TOKEN,
+            TUSHARE_URL=market.url,
+        ) as app,
+    ):
         yield app, market
     log = (made / "server.log").read_text()
     assert "Traceback" not in log
@@ -150,9 +177,15 @@ def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
     verified = page.locator("table").first.locator("tr").filter(has_text="taken")
     verified.filter(has_text="verified, again").wait_for(timeout=PATIENCE_MS)
     assert TOKEN not in page.content()
-    assert not [path for path in (folder / "taken").iterdir() if TOKEN.encode() in path.read_bytes()]
-    explore.faults[:] = [fault for fault in explore.faults if not fault.startswith(f"leaves the machine: {app.url}")
-                         and not fault.startswith(f"leaves the machine: ws://127.0.0.1:{app.port}")]
+    assert not [
+        path for path in (folder / "taken").iterdir() if TOKEN.encode() in path.read_bytes()
+    ]
+    explore.faults[:] = [
+        fault
+        for fault in explore.faults
+        if not fault.startswith(f"leaves the machine: {app.url}")
+        and not fault.startswith(f"leaves the machine: ws://127.0.0.1:{app.port}")
+    ]
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
@@ -160,11 +193,15 @@ def test_both_themes_draw_charts_in_the_pages_colour(snapshots):
     """Charts stand on the page's own background, and nothing sticks out to the side."""
     page = snapshots.open("/snapshots?root=TA&shown=demo").drawn().page
     assert snapshots.chart_color == snapshots.page_color
-    overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    overflow = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert overflow <= 0
 
 
-@pytest.mark.parametrize("part", ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"])
+@pytest.mark.parametrize(
+    "part", ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"]
+)
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
 def test_every_part_is_accessible(snapshots, part):
     """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js)."""

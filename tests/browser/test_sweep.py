@@ -30,8 +30,11 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
     before = trial.input_value()
     box = explore.key("sweep_chart").locator(".nsewdrag").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("before => document.querySelector('.st-key-sweep_trial input').value !== before", arg=before,
-                           timeout=PATIENCE_MS)
+    page.wait_for_function(
+        "before => document.querySelector('.st-key-sweep_trial input').value !== before",
+        arg=before,
+        timeout=PATIENCE_MS,
+    )
     explore.settle()
     assert "entry_z 2, z_window 60" in explore.key("sweep_pick").inner_text().replace("\\", "")
     trial.fill("3")
@@ -49,7 +52,13 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
 def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
     """A sweep of many thousand trials is stopped in its midst; the page shows those that were done, the file holds them all."""
     fields = [label_of(SETTINGS[name]) for name in ("hedge_window", "adf_window", "vol_window")]
-    link = {"y": "TA", "x": "MA", "sweep_fields": fields, "sweep_how": "Random draws", "sweep_n": "400000"}
+    link = {
+        "y": "TA",
+        "x": "MA",
+        "sweep_fields": fields,
+        "sweep_how": "Random draws",
+        "sweep_n": "400000",
+    }
     page = explore.press(f"/sweep?{urlencode(link, doseq=True)}", "sweep_start").page
     explore.stop("sweep_job", "trials")
     heading = page.get_by_role("heading", name="stopped before the end")
@@ -62,12 +71,19 @@ def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
     with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == done
-    assert all(float(one["sharpe"]) >= float(two["sharpe"]) for one, two in itertools.pairwise(rows[:50]))
+    assert all(
+        float(one["sharpe"]) >= float(two["sharpe"]) for one, two in itertools.pairwise(rows[:50])
+    )
 
 
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
 def test_the_page_is_accessible_and_fits(explore):
     """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
     page = swept(explore)
-    assert page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert (
+        page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        <= 0
+    )
     explore.check_accessible()

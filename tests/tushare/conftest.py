@@ -68,13 +68,22 @@ def clock() -> FakeClock:
 def settings_for(
     server: FaultServer, token: str = GOOD_TOKEN, timeout: float = 5.0, answer_seconds: float = 60.0
 ) -> TushareSettings:
-    return TushareSettings(token=token, url=server.url, timeout_seconds=timeout, answer_seconds=answer_seconds)
+    return TushareSettings(
+        token=token, url=server.url, timeout_seconds=timeout, answer_seconds=answer_seconds
+    )
 
 
 def source_for(
-    server: FaultServer, *, cache: Path | None = None, clock: Clock | None = None, token: str = GOOD_TOKEN, timeout: float = 5.0
+    server: FaultServer,
+    *,
+    cache: Path | None = None,
+    clock: Clock | None = None,
+    token: str = GOOD_TOKEN,
+    timeout: float = 5.0,
 ) -> TushareSource:
-    return TushareSource(settings_for(server, token, timeout), clock=clock or FakeClock(), cache=AnswerCache(cache))
+    return TushareSource(
+        settings_for(server, token, timeout), clock=clock or FakeClock(), cache=AnswerCache(cache)
+    )
 
 
 @pytest.fixture

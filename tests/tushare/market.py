@@ -40,7 +40,9 @@ def market() -> Market:
             if root.code in ROOTS:
                 path = paths(story, days, SEED)[root.code]
                 parts += [
-                    contract_bars(root, one, days, path, tick=bundled_spec(root.code).tick, seed=SEED)
+                    contract_bars(
+                        root, one, days, path, tick=bundled_spec(root.code).tick, seed=SEED
+                    )
                     for one in listings(root, days, SEED)
                     if days[one.sessions][-1] >= FIRST
                 ]
@@ -100,7 +102,9 @@ def _fut_basic(bars: pd.DataFrame) -> pd.DataFrame:
 
 def _trade_cal(days: pd.DatetimeIndex) -> pd.DataFrame:
     every = pd.date_range(days[0], pd.Timestamp("2025-12-31"))
-    one = pd.DataFrame({"cal_date": every.strftime("%Y%m%d"), "is_open": every.isin(days).astype(int)})
+    one = pd.DataFrame(
+        {"cal_date": every.strftime("%Y%m%d"), "is_open": every.isin(days).astype(int)}
+    )
     return pd.concat([one.assign(exchange=exchange) for exchange in SUFFIX], ignore_index=True)
 
 
@@ -139,7 +143,9 @@ def _fut_settle(bars: pd.DataFrame) -> pd.DataFrame:
         {
             "ts_code": bars["contract"].map(code_of),
             "trade_date": _text(bars["trade_date"]),
-            "trading_fee_rate": bars["root"].map({"RB": 0.1, "HC": 0.1, "TA": 0.0}),  # per mille; the bundled figures
+            "trading_fee_rate": bars["root"].map(
+                {"RB": 0.1, "HC": 0.1, "TA": 0.0}
+            ),  # per mille; the bundled figures
             "trading_fee": bars["root"].map({"RB": 0.0, "HC": 0.0, "TA": 3.0}),
             "long_margin_rate": 0.1,
             "short_margin_rate": 0.1,

@@ -42,9 +42,22 @@ REFUSALS = {
     "busy": "系统繁忙，请稍后再试",
     "unknown": "参数错误",
 }
-ROW_FAULTS = ("twice", "shuffled", "missing days", "null cells", "dashes", "contradiction", "other rows", "cut rows")
+ROW_FAULTS = (
+    "twice",
+    "shuffled",
+    "missing days",
+    "null cells",
+    "dashes",
+    "contradiction",
+    "other rows",
+    "cut rows",
+)
 DRIFTS = ("text numbers", "float days", "int days", "float flags")
-DRIPS = ("drip headers", "drip body", "drip without length")  # each costs the client its whole patience, so not in FAULTS
+DRIPS = (
+    "drip headers",
+    "drip body",
+    "drip without length",
+)  # each costs the client its whole patience, so not in FAULTS
 FAULTS = (*TRANSPORT_FAULTS, *PROTOCOL_FAULTS, *REFUSALS, *ROW_FAULTS, *DRIFTS)
 CAPS = {
     "fut_basic": 10_000,
@@ -56,7 +69,9 @@ CAPS = {
 }
 Plan = Callable[[int, str], str | None]
 Rows = list[list[Any]]
-Alter = Callable[[str, dict[str, int], Rows], Rows]  # interface, place of each field, rows; the rows must not be changed in place
+Alter = Callable[
+    [str, dict[str, int], Rows], Rows
+]  # interface, place of each field, rows; the rows must not be changed in place
 
 
 def no_faults(_number: int, _api: str) -> str | None:
@@ -87,9 +102,14 @@ class FaultServer:
         self.moved_to = ""  # where the fault "moved" points
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.tables = {
-            api: {"fields": list(table.columns), "rows": table.astype(object).where(table.notna(), None).to_numpy().tolist()}
+            api: {
+                "fields": list(table.columns),
+                "rows": table.astype(object).where(table.notna(), None).to_numpy().tolist(),
+            }
             for api, table in market().answers.items()
         }
         self._by_code: dict[tuple[str, str], Rows] = {}
@@ -120,7 +140,11 @@ class FaultServer:
         """What TuShare would answer: filtered, newest first, cut at the cap without a word."""
         table = self.tables[api]
         index = {name: at for at, name in enumerate(table["fields"])}
-        rows = self._by_code.get((api, params["ts_code"]), []) if "ts_code" in params else table["rows"]
+        rows = (
+            self._by_code.get((api, params["ts_code"]), [])
+            if "ts_code" in params
+            else table["rows"]
+        )
         rows = self.alter(api, index, rows)
         for name in ("exchange", "fut_code"):
             if name in params and name in index:
@@ -138,7 +162,11 @@ def spoil_rows(fault: str, fields: list[str], rows: Rows, rng: random.Random) ->
     if not rows:
         return rows
     rows = [list(row) for row in rows]
-    figures = [at for at, name in enumerate(fields) if name in ("open", "high", "low", "close", "settle", "vol", "oi")]
+    figures = [
+        at
+        for at, name in enumerate(fields)
+        if name in ("open", "high", "low", "close", "settle", "vol", "oi")
+    ]
     days = [at for at, name in enumerate(fields) if name in ("trade_date", "cal_date", "list_date")]
     some = rng.sample(range(len(rows)), min(len(rows), 3))
     if fault == "twice":
@@ -149,21 +177,31 @@ def spoil_rows(fault: str, fields: list[str], rows: Rows, rng: random.Random) ->
         rows = [row for at, row in enumerate(rows) if at not in some]
     elif fault in ("null cells", "dashes"):
         for at in some:
-            rows[at][rng.choice(figures or [len(fields) - 1])] = None if fault == "null cells" else "--"
+            rows[at][rng.choice(figures or [len(fields) - 1])] = (
+                None if fault == "null cells" else "--"
+            )
     elif fault == "contradiction":
         other = list(rows[some[0]])
         at = rng.choice(figures or [len(fields) - 1])
-        other[at] = 1 if other[at] == 0 else 0 if not isinstance(other[at], str) else other[at][:-1] + "X"
+        other[at] = (
+            1 if other[at] == 0 else 0 if not isinstance(other[at], str) else other[at][:-1] + "X"
+        )
         rows.append(other)
     elif fault == "other rows":
         stray = list(rows[some[0]])
-        stray[fields.index("ts_code") if "ts_code" in fields else fields.index("exchange")] = "ZZ2401.SHF"
+        stray[fields.index("ts_code") if "ts_code" in fields else fields.index("exchange")] = (
+            "ZZ2401.SHF"
+        )
         rows.append(stray)
     elif fault == "cut rows":
         rows = rows[: max(1, len(rows) // 2)]
     elif fault == "text numbers":
         rows = [
-            [f"{cell}" if isinstance(cell, int | float) and not isinstance(cell, bool) else cell for cell in row] for row in rows
+            [
+                f"{cell}" if isinstance(cell, int | float) and not isinstance(cell, bool) else cell
+                for cell in row
+            ]
+            for row in rows
         ]
     elif fault in ("float days", "int days"):
         kind = float if fault == "float days" else int
@@ -181,7 +219,9 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             api, params, fields = asked["api_name"], asked["params"], asked["fields"].split(",")
-            assert urlsplit(self.path).path == f"/dataapi/{api}"  # a proxy is sent the whole address
+            assert (
+                urlsplit(self.path).path == f"/dataapi/{api}"
+            )  # a proxy is sent the whole address
             server.asked.append((api, params))
             fault = server.plan(len(server.asked) - 1, api)
             if asked["token"] != GOOD_TOKEN and not asked["token"].startswith("CANARY-"):
@@ -190,7 +230,9 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
                 server.injected.append(fault)
             self.answer(fault, api, params, fields)
 
-        def answer(self, fault: str | None, api: str, params: dict[str, Any], fields: list[str]) -> None:
+        def answer(
+            self, fault: str | None, api: str, params: dict[str, Any], fields: list[str]
+        ) -> None:
             if fault in HTTP_FAULTS:
                 self.send(b"<html>no</html>", int(fault.split()[1]))
             elif fault == "moved":
@@ -210,13 +252,23 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
             else:
                 rows = spoil_rows(fault or "", fields, server.rows(api, params, fields), server.rng)
                 self.protocol(
-                    fault, {"request_id": "1", "code": 0, "msg": "", "data": {"fields": fields, "items": rows, "has_more": False}}
+                    fault,
+                    {
+                        "request_id": "1",
+                        "code": 0,
+                        "msg": "",
+                        "data": {"fields": fields, "items": rows, "has_more": False},
+                    },
                 )
 
         def drip(self, fault: str) -> None:
             """A byte now and then, each well within the client's time-out, for as long as it listens."""
             self.close_connection = True
-            rest = {"drip headers": b"X-Slow: ", "drip body": b"Content-Length: 99999\r\n\r\n", "drip without length": b"\r\n"}
+            rest = {
+                "drip headers": b"X-Slow: ",
+                "drip body": b"Content-Length: 99999\r\n\r\n",
+                "drip without length": b"\r\n",
+            }
             with suppress(OSError):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\n" + rest[fault])
                 for _ in range(2000):
@@ -232,9 +284,15 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
             elif fault == "null items":
                 data["items"] = None
             elif fault == "a field less":
-                data["fields"], data["items"] = data["fields"][:-1], [row[:-1] for row in data["items"]]
+                data["fields"], data["items"] = (
+                    data["fields"][:-1],
+                    [row[:-1] for row in data["items"]],
+                )
             elif fault == "ragged rows":
-                data["items"] = [row[:-1] if at == 0 and len(row) > 1 else row for at, row in enumerate(data["items"])]
+                data["items"] = [
+                    row[:-1] if at == 0 and len(row) > 1 else row
+                    for at, row in enumerate(data["items"])
+                ]
             elif fault == "code without words":
                 whole = {"code": -1, "msg": "", "data": None}
             if fault == "not json":

@@ -45,9 +45,14 @@ WINDOW = {"ts_code": "RB2405.SHF", "start_date": "20240102", "end_date": "202401
 
 
 def client_for(
-    server: FaultServer, cache: Path | None = None, clock: FakeClock | None = None, token: str = GOOD_TOKEN
+    server: FaultServer,
+    cache: Path | None = None,
+    clock: FakeClock | None = None,
+    token: str = GOOD_TOKEN,
 ) -> TushareClient:
-    return TushareClient(settings_for(server, token), clock=clock or FakeClock(), cache=AnswerCache(cache))
+    return TushareClient(
+        settings_for(server, token), clock=clock or FakeClock(), cache=AnswerCache(cache)
+    )
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -83,7 +88,9 @@ def test_an_http_error_is_not_taken_for_no_rows(server: FaultServer):
     with pytest.raises(errors.TransportError):
         Seam(settings_for(server)).ask("fut_daily", WINDOW, ["ts_code"])
     server.reset()
-    none = Seam(settings_for(server)).ask("fut_daily", {**WINDOW, "ts_code": "ZZ2405.SHF"}, ["ts_code", "trade_date"])
+    none = Seam(settings_for(server)).ask(
+        "fut_daily", {**WINDOW, "ts_code": "ZZ2405.SHF"}, ["ts_code", "trade_date"]
+    )
     assert none.shape == (0, 2)
 
 
@@ -103,12 +110,18 @@ def test_without_a_token_nothing_is_sent(server: FaultServer):
 
 # --- cells -----------------------------------------------------------------------------------------------------------
 @given(
-    st.lists(st.one_of(st.none(), st.just("--"), st.floats(-1e9, 1e9).map(lambda x: round(x, 3))), min_size=1, max_size=8),
+    st.lists(
+        st.one_of(st.none(), st.just("--"), st.floats(-1e9, 1e9).map(lambda x: round(x, 3))),
+        min_size=1,
+        max_size=8,
+    ),
     st.integers(0, 5),
 )
 def test_numbers_are_read_alike_however_they_are_spelled(cells, spelling):
     """Text, int and float spellings of a column give the same numbers; empty cells are NaN, never 0."""
-    as_text = [cell if cell is None or cell == "--" or spelling % 2 else repr(cell) for cell in cells]
+    as_text = [
+        cell if cell is None or cell == "--" or spelling % 2 else repr(cell) for cell in cells
+    ]
     frame = pd.DataFrame(
         {
             "ts_code": "RB2405.SHF",
@@ -190,7 +203,10 @@ def test_cancelling_ends_a_wait(server: FaultServer):
     """A user who cancels while an hour's worth of retries is due gets CancelledError before the next request."""
     server.reset(lambda _number, _api: "minute")
     client = TushareClient(
-        settings_for(server), clock=FakeClock(), cache=AnswerCache(None), cancelled=lambda: len(server.asked) > 0
+        settings_for(server),
+        clock=FakeClock(),
+        cache=AnswerCache(None),
+        cancelled=lambda: len(server.asked) > 0,
     )
     with pytest.raises(errors.CancelledError):
         client.ask(FUT_DAILY, **WINDOW)
@@ -234,7 +250,11 @@ def test_each_interface_keeps_its_own_pace():
 
 def test_the_mapping_of_the_thirty_year_bond_is_asked_under_its_own_code():
     """TL.CFX is the continuous series of T; the main series of TL is TL0.CFX. Every other root is its own code."""
-    assert (main_code("TL", "CFFEX"), main_code("T", "CFFEX"), main_code("RB", "SHFE")) == ("TL0.CFX", "T.CFX", "RB.SHF")
+    assert (main_code("TL", "CFFEX"), main_code("T", "CFFEX"), main_code("RB", "SHFE")) == (
+        "TL0.CFX",
+        "T.CFX",
+        "RB.SHF",
+    )
 
 
 def test_the_breaker_opens_rests_and_tries_once():
@@ -251,9 +271,13 @@ def test_the_breaker_opens_rests_and_tries_once():
     assert [breaker.admits(), breaker.admits()] == [True, True]
 
 
-def test_while_the_breaker_is_open_the_cache_serves_and_says_so(server: FaultServer, tmp_path: Path):
+def test_while_the_breaker_is_open_the_cache_serves_and_says_so(
+    server: FaultServer, tmp_path: Path
+):
     """A provider that went down: a question asked before is answered from the cache, tagged; a new one is a SourceDownError."""
-    clock = FakeClock(now=1_704_189_600.0)  # 2024-01-02: the range is not over, so its answer goes stale
+    clock = FakeClock(
+        now=1_704_189_600.0
+    )  # 2024-01-02: the range is not over, so its answer goes stale
     client = client_for(server, tmp_path, clock)
     client.ask(FUT_DAILY, **WINDOW)
     clock.now += 3600
@@ -294,7 +318,9 @@ def test_days_that_are_not_over_are_asked_for_again(server: FaultServer, tmp_pat
 def test_what_lacks_rows_is_asked_for_again_later(server: FaultServer, tmp_path: Path):
     """An answer with gaps is not kept for good: once the provider has filled them, so has the next answer."""
     clock = FakeClock()
-    due = pd.DatetimeIndex(market().sessions[market().sessions.slice_indexer("2024-01-02", "2024-01-31")])
+    due = pd.DatetimeIndex(
+        market().sessions[market().sessions.slice_indexer("2024-01-02", "2024-01-31")]
+    )
     server.reset(lambda _number, _api: "missing days")
     client = client_for(server, tmp_path, clock)
     lacking = client.ask(FUT_DAILY, due, **WINDOW)
@@ -305,9 +331,23 @@ def test_what_lacks_rows_is_asked_for_again_later(server: FaultServer, tmp_path:
     assert not whole.findings
 
 
-@pytest.mark.parametrize("damage", ["flip a bit", "cut", "empty note", "other note", "no table", "a list", "a number",
-                                    "deep", "a pipe"])
-def test_a_damaged_entry_is_dropped_and_asked_for_again(server: FaultServer, tmp_path: Path, damage: str):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "flip a bit",
+        "cut",
+        "empty note",
+        "other note",
+        "no table",
+        "a list",
+        "a number",
+        "deep",
+        "a pipe",
+    ],
+)
+def test_a_damaged_entry_is_dropped_and_asked_for_again(
+    server: FaultServer, tmp_path: Path, damage: str
+):
     """Whatever happened to the cache on disk, the answer is the provider's."""
     honest = client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
     (table_file,), (note_file,) = tmp_path.rglob("*.parquet"), tmp_path.rglob("*.json")
@@ -335,8 +375,15 @@ def test_a_damaged_entry_is_dropped_and_asked_for_again(server: FaultServer, tmp
 def test_two_paths_on_one_host_are_two_providers(server: FaultServer):
     """What one path answered is not given for the other; a name before the host is no part of it."""
     here = settings_for(server)
-    urls = (here.url, here.url.replace("/dataapi", "/otherapi"), here.url.replace("http:", "https:"))
-    keys = [Question(here.model_copy(update={"url": url}).address, FUT_DAILY, WINDOW).key for url in urls]
+    urls = (
+        here.url,
+        here.url.replace("/dataapi", "/otherapi"),
+        here.url.replace("http:", "https:"),
+    )
+    keys = [
+        Question(here.model_copy(update={"url": url}).address, FUT_DAILY, WINDOW).key
+        for url in urls
+    ]
     assert len(set(keys)) == 3
     named = here.model_copy(update={"url": here.url.replace("//", "//me:secret@")})
     assert Question(named.address, FUT_DAILY, WINDOW).key == keys[0]
@@ -353,7 +400,9 @@ def test_what_a_killed_writer_left_is_swept(server: FaultServer, tmp_path: Path)
     """Two writers killed before the rename: the next start removes the file of an hour ago, not that of a moment ago."""
     client_for(server, tmp_path).ask(FUT_DAILY, **WINDOW)
     (table_file,) = tmp_path.rglob("*.parquet")
-    old, fresh = (table_file.with_name(f"{table_file.name}.{name}.tmp") for name in ("old", "fresh"))
+    old, fresh = (
+        table_file.with_name(f"{table_file.name}.{name}.tmp") for name in ("old", "fresh")
+    )
     for leftover in (old, fresh):
         leftover.write_bytes(b"PAR1")
     os.utime(old, (0, time.time() - STALE_TMP_SECONDS - 1))
@@ -366,7 +415,11 @@ def test_the_cache_gives_back_what_was_put(tmp_path: Path):
     cache = AnswerCache(tmp_path)
     for rows in (0, 2):
         frame = pd.DataFrame(
-            {"ts_code": ["RB.SHF"] * rows, "trade_date": ["20240102", "20240103"][:rows], "mapping_ts_code": [None] * rows}
+            {
+                "ts_code": ["RB.SHF"] * rows,
+                "trade_date": ["20240102", "20240103"][:rows],
+                "mapping_ts_code": [None] * rows,
+            }
         )
         table, _ = typed(frame, FUT_MAPPING, {})
         question = Question("host", FUT_MAPPING, {"rows": str(rows)})

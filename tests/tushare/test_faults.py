@@ -15,7 +15,16 @@ from pairkit.errors import SourceError
 from pairkit.findings import Finding
 from tests.tushare.conftest import source_for
 from tests.tushare.market import market
-from tests.tushare.server import DRIFTS, FAULTS, PROTOCOL_FAULTS, REFUSALS, ROW_FAULTS, TRANSPORT_FAULTS, FaultServer, seeded
+from tests.tushare.server import (
+    DRIFTS,
+    FAULTS,
+    PROTOCOL_FAULTS,
+    REFUSALS,
+    ROW_FAULTS,
+    TRANSPORT_FAULTS,
+    FaultServer,
+    seeded,
+)
 
 BARS = ["open", "high", "low", "close", "settle", "volume", "open_interest"]
 EXCHANGES = {"RB": "SHFE", "HC": "SHFE", "TA": "CZCE"}
@@ -37,7 +46,9 @@ def test_what_comes_out_is_right_or_told_or_a_typed_error(server: FaultServer, s
         server.injected.clear()
         outcome = ask_one(source_for(server, timeout=TIMEOUT), rng)
         if not server.injected:
-            assert outcome == "right", f"seed {seed}, question {number}: an honest answer was not taken as it is"
+            assert outcome == "right", (
+                f"seed {seed}, question {number}: an honest answer was not taken as it is"
+            )
         outcomes[outcome] += 1
         injected += len(server.injected)
     assert outcomes["right"] > 0
@@ -47,7 +58,16 @@ def test_what_comes_out_is_right_or_told_or_a_typed_error(server: FaultServer, s
 def ask_one(source: TushareSource, rng: random.Random) -> str:
     """Ask a question drawn at random, hold the answer against the market, and say how it came out."""
     root = rng.choice(sorted(EXCHANGES))
-    question = rng.choice((bars_are_true, bars_are_true, limits_are_true, mapping_is_true, calendar_is_true, listing_is_true))
+    question = rng.choice(
+        (
+            bars_are_true,
+            bars_are_true,
+            limits_are_true,
+            mapping_is_true,
+            calendar_is_true,
+            listing_is_true,
+        )
+    )
     try:
         return question(source, root, rng)
     except SourceError as error:
@@ -59,13 +79,17 @@ def ask_one(source: TushareSource, rng: random.Random) -> str:
 
 def bars_are_true(source: TushareSource, root: str, rng: random.Random) -> str:
     truth = contract_rows(root, rng)
-    answer = source.bars(truth["contract"].iloc[0], EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"]))
+    answer = source.bars(
+        truth["contract"].iloc[0], EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"])
+    )
     return held_against(answer, truth, BARS)
 
 
 def limits_are_true(source: TushareSource, root: str, rng: random.Random) -> str:
     truth = contract_rows(root, rng)
-    answer = source.limits(truth["contract"].iloc[0], EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"]))
+    answer = source.limits(
+        truth["contract"].iloc[0], EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"])
+    )
     return held_against(answer, truth, ["up_limit", "down_limit"])
 
 
@@ -74,7 +98,11 @@ def mapping_is_true(source: TushareSource, root: str, rng: random.Random) -> str
     first = rng.randrange(len(of_root) - 60)
     truth = of_root.iloc[first : first + rng.randrange(5, 60)]
     truth = pd.DataFrame({"trade_date": truth["known_date"], "contract": truth["contract"]})
-    return held_against(source.mapping(root, EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"])), truth, ["contract"])
+    return held_against(
+        source.mapping(root, EXCHANGES[root], pd.DatetimeIndex(truth["trade_date"])),
+        truth,
+        ["contract"],
+    )
 
 
 def calendar_is_true(source: TushareSource, root: str, rng: random.Random) -> str:
@@ -90,7 +118,9 @@ def calendar_is_true(source: TushareSource, root: str, rng: random.Random) -> st
 def listing_is_true(source: TushareSource, root: str, _rng: random.Random) -> str:
     answer = source.contracts(EXCHANGES[root], [root])
     expected = set(market().bars.query("root == @root")["contract"])
-    undated = sum(finding.count for finding in answer.findings if finding.kind == "undated_contracts")
+    undated = sum(
+        finding.count for finding in answer.findings if finding.kind == "undated_contracts"
+    )
     found = set(answer.table["contract"])
     assert found <= expected
     assert len(expected - found) == undated
@@ -114,7 +144,9 @@ def held_against(answer: Answer, truth: pd.DataFrame, columns: list[str]) -> str
     assert table.index.is_monotonic_increasing
     expected = truth.set_index("trade_date")
     assert set(table.index) <= set(expected.index)
-    days_told, cells_told = (told(answer.findings, kind) for kind in ("missing_rows", "missing_cells"))
+    days_told, cells_told = (
+        told(answer.findings, kind) for kind in ("missing_rows", "missing_cells")
+    )
     missing = expected.index.difference(table.index)
     cells = 0
     for column in columns:
@@ -167,10 +199,15 @@ def test_a_passing_fault_leaves_no_trace_in_the_bars(server: FaultServer, fault:
     assert server.injected == [fault]
 
 
-@pytest.mark.parametrize("fault", sorted({*TRANSPORT_FAULTS[:6], *PROTOCOL_FAULTS, *REFUSALS, *ROW_FAULTS} - {"null items"}))
+@pytest.mark.parametrize(
+    "fault",
+    sorted({*TRANSPORT_FAULTS[:6], *PROTOCOL_FAULTS, *REFUSALS, *ROW_FAULTS} - {"null items"}),
+)
 def test_a_lasting_fault_is_an_error_or_told(server: FaultServer, fault: str):
     """The same fault in every answer: an error of its own type, or a gap that is told; harmless ones leave the truth."""
     server.reset(lambda _number, _api: fault, seed=7)
     outcome = ask_one(source_for(server), random.Random(2))
     harmless = {"twice", "shuffled", "other rows", "missing days", "null cells", "dashes"}
-    assert outcome == "error" if fault not in {*harmless, "cut rows"} else outcome in ("right", "told")
+    assert (
+        outcome == "error" if fault not in {*harmless, "cut rows"} else outcome in ("right", "told")
+    )

@@ -15,7 +15,13 @@ from pairkit.audit.snapshots.from_provider import take_snapshot
 from pairkit.data.provider.download import take
 from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.tushare.clock import CHINA
-from pairkit.errors import DataError, IncompleteAnswerError, MalformedAnswerError, PairkitError, SourceError
+from pairkit.errors import (
+    DataError,
+    IncompleteAnswerError,
+    MalformedAnswerError,
+    PairkitError,
+    SourceError,
+)
 from pairkit.market.contracts import bundled_spec
 from tests.tushare.conftest import FakeClock, source_for
 from tests.tushare.market import market
@@ -23,17 +29,31 @@ from tests.tushare.server import GOOD_TOKEN, Alter, FaultServer, Rows
 
 START, END = date(2023, 1, 3), date(2023, 12, 29)
 SESSIONS = [f"{day:%Y%m%d}" for day in market().sessions if START <= day.date() <= END]
-HELD = market().mapping.query("root == 'RB'").set_index("trade_date")["contract"].loc[f"{START}":f"{END}"]
+HELD = (
+    market()
+    .mapping.query("root == 'RB'")
+    .set_index("trade_date")["contract"]
+    .loc[f"{START}" : f"{END}"]
+)
 
 
-def cells(api: str, field: str, change: Callable[[Any], Any], where: Callable[[dict[str, int], list[Any]], bool]) -> Alter:
+def cells(
+    api: str,
+    field: str,
+    change: Callable[[Any], Any],
+    where: Callable[[dict[str, int], list[Any]], bool],
+) -> Alter:
     """Change a field of the rows of one interface."""
 
     def alter(asked: str, at: dict[str, int], rows: Rows) -> Rows:
         if asked != api:
             return rows
         return [
-            [change(cell) if place == at[field] and where(at, row) else cell for place, cell in enumerate(row)] for row in rows
+            [
+                change(cell) if place == at[field] and where(at, row) else cell
+                for place, cell in enumerate(row)
+            ]
+            for row in rows
         ]
 
     return alter
@@ -59,7 +79,9 @@ def times(factor: float) -> Callable[[Any], Any]:
 
 def dropped(api: str, gone: Callable[[dict[str, int], list[Any]], bool]) -> Alter:
     """Rows of one interface that are not there."""
-    return lambda asked, at, rows: [row for row in rows if not gone(at, row)] if asked == api else rows
+    return lambda asked, at, rows: (
+        [row for row in rows if not gone(at, row)] if asked == api else rows
+    )
 
 
 def days_later(text: str, days: int) -> str:
@@ -182,11 +204,25 @@ def test_what_can_be_taken_out_is_told_as_an_error(server: FaultServer, fault: s
     """The snapshot is written, an error names the fault, and every figure that is left is the market's own."""
     server.alter, kind = TOLD[fault]
     taken = take_snapshot(source_for(server), ["RB"], START, END, name="told", folder=tmp_path)
-    errors = {finding.kind: finding for finding in taken.snapshot.findings if finding.severity == "error"}
+    errors = {
+        finding.kind: finding for finding in taken.snapshot.findings if finding.severity == "error"
+    }
     assert kind in errors, sorted(errors)
     assert errors[kind].dates or kind == "spec_impossible"
-    both = taken.snapshot.bars.merge(market().bars, on=["root", "contract", "trade_date"], suffixes=("", "_true"))
-    for name in ("open", "high", "low", "close", "settle", "volume", "open_interest", "up_limit", "down_limit"):
+    both = taken.snapshot.bars.merge(
+        market().bars, on=["root", "contract", "trade_date"], suffixes=("", "_true")
+    )
+    for name in (
+        "open",
+        "high",
+        "low",
+        "close",
+        "settle",
+        "volume",
+        "open_interest",
+        "up_limit",
+        "down_limit",
+    ):
         there = both[both[name].notna()]
         np.testing.assert_array_equal(there[name], there[f"{name}_true"], err_msg=name)
 
@@ -196,7 +232,9 @@ def test_every_session_without_a_bar_of_its_contract_is_counted(server: FaultSer
     server.alter = TOLD["mapped past the last day"][0]
     taken = take(source_for(server), ["RB"], START, END)
     last = market().bars.query("contract == @FIRST")["trade_date"].max()
-    without = [day for day in taken.calendar[1:131] if day > last]  # a mapping is for the session after it
+    without = [
+        day for day in taken.calendar[1:131] if day > last
+    ]  # a mapping is for the session after it
     found = next(finding for finding in taken.findings if finding.kind == "missing_dominant_bar")
     assert found.count == len(without) > 0
     assert found.dates[0] == f"{without[0]:%Y-%m-%d}"
@@ -212,8 +250,16 @@ def test_codes_in_two_letter_cases_are_one(server: FaultServer):
                      for row in rows]  # fmt: skip
             return [*rows, *twice]
         if api == "fut_mapping":
-            small = cells(api, "mapping_ts_code", str.lower, lambda place, row: int(row[place["trade_date"]]) % 2 == 0)
-            return [*small(api, at, rows), *cells(api, "ts_code", str.lower, everywhere)(api, at, rows)]
+            small = cells(
+                api,
+                "mapping_ts_code",
+                str.lower,
+                lambda place, row: int(row[place["trade_date"]]) % 2 == 0,
+            )
+            return [
+                *small(api, at, rows),
+                *cells(api, "ts_code", str.lower, everywhere)(api, at, rows),
+            ]
         return rows
 
     server.alter = alter
@@ -226,7 +272,9 @@ def test_rows_that_nobody_asked_for_are_an_error(server: FaultServer):
     """Rows of another contract or of a day outside the question, tomorrow's for one: left out, and an error."""
     server.reset(lambda _number, api: "other rows" if api == "fut_daily" else None)
     taken = take(source_for(server), ["RB"], START, END)
-    assert {finding.kind for finding in taken.findings if finding.severity == "error"} == {"unasked_rows"}
+    assert {finding.kind for finding in taken.findings if finding.severity == "error"} == {
+        "unasked_rows"
+    }
     assert set(taken.bars["contract"]) <= set(market().bars["contract"])
 
 
@@ -249,7 +297,10 @@ def test_bars_of_a_session_that_is_not_over_are_not_taken(server: FaultServer, t
     if not there:
         server.alter = dropped("fut_daily", lambda at, row: row[at["trade_date"]] == SESSIONS[-1])
     clock = at_china("2023-12-29T18:00:00")
-    with pytest.raises(IncompleteAnswerError, match=r"bars of RB of 2023-12-29 are not there yet.*about 21:05 China time"):
+    with pytest.raises(
+        IncompleteAnswerError,
+        match=r"bars of RB of 2023-12-29 are not there yet.*about 21:05 China time",
+    ):
         take(source_for(server, clock=clock), ["RB"], START, END)
     taken = take(source_for(server, clock=clock), ["RB"], START, date(2023, 12, 28))
     assert taken.bars["trade_date"].max() == pd.Timestamp("2023-12-28")
@@ -258,19 +309,31 @@ def test_bars_of_a_session_that_is_not_over_are_not_taken(server: FaultServer, t
 
 def test_bars_that_are_late_are_not_written_as_if_whole(server: FaultServer):
     """In the evening, without today's bars: refused with the contracts that lack them; with them, taken."""
-    whole = take(source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END)
+    whole = take(
+        source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END
+    )
     assert whole.bars["trade_date"].max() == pd.Timestamp("2023-12-29")
     server.alter = dropped("fut_daily", lambda at, row: row[at["trade_date"]] == SESSIONS[-1])
-    held = whole.mapping[whole.mapping["trade_date"] == pd.Timestamp(END)].set_index("root")["contract"]
-    with pytest.raises(IncompleteAnswerError, match=rf"no bar of {held['RB']}, {held['HC']} of 2023-12-29 yet"):
+    held = whole.mapping[whole.mapping["trade_date"] == pd.Timestamp(END)].set_index("root")[
+        "contract"
+    ]
+    with pytest.raises(
+        IncompleteAnswerError, match=rf"no bar of {held['RB']}, {held['HC']} of 2023-12-29 yet"
+    ):
         take(source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END)
 
 
 def test_a_leg_has_no_row_of_the_session_to_come(server: FaultServer, tmp_path: Path):
     """The mapping of the next session is in the snapshot; pairs end on the last session."""
-    snapshot = take_snapshot(source_for(server), ["RB", "HC"], START, END, name="next", folder=tmp_path).snapshot
+    snapshot = take_snapshot(
+        source_for(server), ["RB", "HC"], START, END, name="next", folder=tmp_path
+    ).snapshot
     assert snapshot.mapping["trade_date"].max() == pd.Timestamp("2024-01-02")
-    assert snapshot.leg("RB").index[-1] == snapshot.pair("RB", "HC").trade_date[-1] == pd.Timestamp(END)
+    assert (
+        snapshot.leg("RB").index[-1]
+        == snapshot.pair("RB", "HC").trade_date[-1]
+        == pd.Timestamp(END)
+    )
 
 
 def test_a_token_among_the_data_is_kept_nowhere(server: FaultServer, tmp_path: Path):
@@ -280,4 +343,8 @@ def test_a_token_among_the_data_is_kept_nowhere(server: FaultServer, tmp_path: P
         take(source_for(server, cache=tmp_path), ["RB"], START, END)
     assert GOOD_TOKEN not in str(caught.value).lower()
     assert not isinstance(caught.value, MalformedAnswerError)
-    assert all(GOOD_TOKEN not in file.read_bytes().decode("latin-1").lower() for file in tmp_path.rglob("*") if file.is_file())
+    assert all(
+        GOOD_TOKEN not in file.read_bytes().decode("latin-1").lower()
+        for file in tmp_path.rglob("*")
+        if file.is_file()
+    )

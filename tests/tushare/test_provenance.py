@@ -18,12 +18,20 @@ def listing(
     tick: str | None = None,
 ):
     return pd.Series(
-        {"lot_size": lot_size, "lot_unit": lot_unit, "quote_unit": quote_unit, "index_multiplier": index, "tick_text": tick}
+        {
+            "lot_size": lot_size,
+            "lot_unit": lot_unit,
+            "quote_unit": quote_unit,
+            "index_multiplier": index,
+            "tick_text": tick,
+        }
     )
 
 
 def terms(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate"], dtype=float)
+    return pd.DataFrame(
+        rows, columns=["fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate"], dtype=float
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,14 @@ def test_fees_are_a_rate_or_an_amount(rows: list, expected: tuple[str, float] | 
     assert (found.get("fee_mode"), found.get("fee_open")) == (expected or (None, None))
 
 
-@pytest.mark.parametrize(("stated", "margin"), [(0.08, 0.08), (8.0, 0.08), (0.0, None), (100.0, None), (math.nan, None)])
+@pytest.mark.parametrize(
+    ("stated", "margin"), [(0.08, 0.08), (8.0, 0.08), (0.0, None), (100.0, None), (math.nan, None)]
+)
 def test_margins_are_fractions_or_percents(stated: float, margin: float | None):
     """Below 1 it is a fraction, from 1 a percentage; 0 and 100 are neither."""
-    assert read_terms("p", "v", listing(10, tick="1元/吨"), terms((1e-4, 0, stated, stated))).terms.get("margin_rate") == margin
+    assert (
+        read_terms(
+            "p", "v", listing(10, tick="1元/吨"), terms((1e-4, 0, stated, stated))
+        ).terms.get("margin_rate")
+        == margin
+    )

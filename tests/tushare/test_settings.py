@@ -25,10 +25,14 @@ from tests.tushare.server import PROTOCOL_FAULTS, REFUSALS, FaultServer
 RANGE = ["--start", "2023-06-01", "--end", "2023-12-29"]
 
 
-def test_the_token_comes_from_the_environment_then_env_file_then_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_the_token_comes_from_the_environment_then_env_file_then_secrets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     """The nearer place wins, an empty variable hides nothing, and Streamlit is not needed."""
     (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text('TUSHARE_TOKEN = "from-secrets"\nother = 1\n', encoding="utf-8")
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(
+        'TUSHARE_TOKEN = "from-secrets"\nother = 1\n', encoding="utf-8"
+    )
     assert require_token(read_settings()).get_secret_value() == "from-secrets"
     (tmp_path / ".env").write_text("TUSHARE_TOKEN=from-file\nOTHER=1\n", encoding="utf-8")
     monkeypatch.setenv("TUSHARE_TOKEN", "")
@@ -39,7 +43,11 @@ def test_the_token_comes_from_the_environment_then_env_file_then_secrets(monkeyp
 
 
 @pytest.mark.parametrize(
-    "written", ["TUSHARE_CALLS_PER_MINUTE_OF = '{\"fut_daily\": 60}'", "[TUSHARE_CALLS_PER_MINUTE_OF]\nfut_daily = 60"]
+    "written",
+    [
+        "TUSHARE_CALLS_PER_MINUTE_OF = '{\"fut_daily\": 60}'",
+        "[TUSHARE_CALLS_PER_MINUTE_OF]\nfut_daily = 60",
+    ],
 )
 def test_calls_of_one_interface_are_set_without_those_of_another(written: str, tmp_path: Path):
     """In Streamlit's secrets as JSON or as a table; fut_basic keeps the 80 a minute of 2,000 points."""
@@ -58,7 +66,9 @@ def test_calls_of_one_interface_are_set_without_those_of_another(written: str, t
         ("TUSHARE_CALLS_PER_MINUTE", "many"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+def test_a_setting_that_cannot_be_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
     """Out of bounds or not understood: SourceError that names the variable and keeps its value to itself."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SourceError, match=name) as refused:
@@ -69,7 +79,9 @@ def test_a_setting_that_cannot_be_is_refused_by_name(monkeypatch: pytest.MonkeyP
 def test_broken_secrets_are_not_quoted(tmp_path: Path):
     """A file that is not TOML may hold the token on the very line: the message does not show it."""
     (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text("TUSHARE_TOKEN = CANARY-in-a-broken-file\n", encoding="utf-8")
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(
+        "TUSHARE_TOKEN = CANARY-in-a-broken-file\n", encoding="utf-8"
+    )
     with pytest.raises(SourceError) as refused:
         read_settings()
     assert "CANARY" not in "".join(traceback.format_exception(refused.value))
@@ -103,33 +115,54 @@ def test_the_token_is_written_nowhere(canary: str, server: FaultServer, tmp_path
     root.setLevel(logging.DEBUG)
     try:
         told = [_taken(tmp_path), _on_the_command_line(tmp_path)]
-        told += [_failing(server, fault) for fault in ("http 500", "cut body", "closed", "time-out", *PROTOCOL_FAULTS, *REFUSALS)]
+        told += [
+            _failing(server, fault)
+            for fault in ("http 500", "cut body", "closed", "time-out", *PROTOCOL_FAULTS, *REFUSALS)
+        ]
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert len(written) > 10_000
     assert "fut_daily" in heard.getvalue()
-    for place, text in {"files": written.decode("latin-1"), "logs": heard.getvalue(), "words": "".join(told)}.items():
+    for place, text in {
+        "files": written.decode("latin-1"),
+        "logs": heard.getvalue(),
+        "words": "".join(told),
+    }.items():
         assert canary not in text, place
         assert canary.removeprefix("CANARY-") not in text, place
-    assert not (Path.home() / "tk.csv").exists() or canary not in (Path.home() / "tk.csv").read_text(encoding="utf-8")
+    assert not (Path.home() / "tk.csv").exists() or canary not in (
+        Path.home() / "tk.csv"
+    ).read_text(encoding="utf-8")
 
 
 def _taken(folder: Path) -> str:
     source = TushareSource(read_settings())
-    taken = take_snapshot(source, ["RB"], date(2023, 6, 1), date(2023, 12, 29), name="canary", folder=folder)
-    return repr(taken) + repr(taken.snapshot.manifest) + repr(source.__dict__) + repr(vars(source._client))
+    taken = take_snapshot(
+        source, ["RB"], date(2023, 6, 1), date(2023, 12, 29), name="canary", folder=folder
+    )
+    return (
+        repr(taken)
+        + repr(taken.snapshot.manifest)
+        + repr(source.__dict__)
+        + repr(vars(source._client))
+    )
 
 
 def _on_the_command_line(folder: Path) -> str:
     runner = CliRunner()
     results = [
-        runner.invoke(app, ["snapshot", "take", "--roots", "RB,HC", *RANGE, "--name", "cli", "--dir", str(folder)]),
+        runner.invoke(
+            app,
+            ["snapshot", "take", "--roots", "RB,HC", *RANGE, "--name", "cli", "--dir", str(folder)],
+        ),
         runner.invoke(app, ["live", *RANGE]),
         runner.invoke(app, ["live", *RANGE, "--json"]),
     ]
-    assert [result.exit_code for result in results] == [0, 0, 0], [result.output for result in results]
+    assert [result.exit_code for result in results] == [0, 0, 0], [
+        result.output for result in results
+    ]
     return "".join(result.output + result.stderr for result in results)
 
 
@@ -147,12 +180,20 @@ def _failing(server: FaultServer, fault: str) -> str:
     assert error.__context__ is None, "the SDK's error hangs on: its frames hold the token"
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     frames = [frame for frame in shown.stack if "/pairkit/" in frame.filename]
-    return str(error) + "".join(traceback.format_exception(error)) + "".join(repr(frame.locals) for frame in frames)
+    return (
+        str(error)
+        + "".join(traceback.format_exception(error))
+        + "".join(repr(frame.locals) for frame in frames)
+    )
 
 
 def test_without_a_token_the_commands_say_how_to_get_one():
     """Exit code 2, the address to register at, and the file to write."""
-    for command in (["live"], ["live", "--json"], ["snapshot", "take", "--roots", "RB", *RANGE, "--name", "x"]):
+    for command in (
+        ["live"],
+        ["live", "--json"],
+        ["snapshot", "take", "--roots", "RB", *RANGE, "--name", "x"],
+    ):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 2
         assert "https://tushare.pro" in result.output
@@ -161,9 +202,16 @@ def test_without_a_token_the_commands_say_how_to_get_one():
 
 @pytest.mark.parametrize(
     ("faults", "code", "word"),
-    [("", 0, "fresh and good"), ("fut_settle", 1, "spec_fallback"), ("trade_cal", 2, "token"), ("fut_daily", 2, "tomorrow")],
+    [
+        ("", 0, "fresh and good"),
+        ("fut_settle", 1, "spec_fallback"),
+        ("trade_cal", 2, "token"),
+        ("fut_daily", 2, "tomorrow"),
+    ],
 )
-def test_the_exit_code_of_live_says_what_happened(canary: str, server: FaultServer, faults: str, code: int, word: str):
+def test_the_exit_code_of_live_says_what_happened(
+    canary: str, server: FaultServer, faults: str, code: int, word: str
+):
     """0 all fresh; 1 something fell back; 2 could not be done: with what was seen on the way."""
     refusals = {"fut_settle": "permission", "trade_cal": "token", "fut_daily": "day"}
     server.reset(lambda _number, api: refusals[api] if api == faults else None)
@@ -172,7 +220,9 @@ def test_the_exit_code_of_live_says_what_happened(canary: str, server: FaultServ
     assert word in result.output
 
 
-def test_errors_found_in_what_came_have_an_exit_code_of_their_own(canary: str, server: FaultServer, tmp_path: Path):
+def test_errors_found_in_what_came_have_an_exit_code_of_their_own(
+    canary: str, server: FaultServer, tmp_path: Path
+):
     """A price that cannot be: the snapshot is written and the exit code 3, of the taking and of the check; both name the kind."""
 
     def alter(api: str, at: dict[str, int], rows: list[list[Any]]) -> list[list[Any]]:
@@ -185,7 +235,17 @@ def test_errors_found_in_what_came_have_an_exit_code_of_their_own(canary: str, s
         return spoilt
 
     server.alter = alter
-    asked = ["snapshot", "take", "--roots", "RB,HC", *RANGE, "--name", "odd", "--dir", str(tmp_path / "odd")]
+    asked = [
+        "snapshot",
+        "take",
+        "--roots",
+        "RB,HC",
+        *RANGE,
+        "--name",
+        "odd",
+        "--dir",
+        str(tmp_path / "odd"),
+    ]
     results = [CliRunner().invoke(app, asked), CliRunner().invoke(app, ["live", *RANGE])]
     assert [result.exit_code for result in results] == [3, 3], [result.output for result in results]
     assert all("impossible_price" in result.output + result.stderr for result in results)
@@ -205,7 +265,9 @@ def test_live_says_that_a_provider_is_down_though_the_cache_has_it_all(
     assert "provider_down" in result.output
 
 
-def test_ctrl_c_on_the_command_line_says_how_to_go_on(canary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_ctrl_c_on_the_command_line_says_how_to_go_on(
+    canary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     """Stopped in the middle: exit code 2, no traceback, nothing half-made, and the word to run it again."""
     left = iter(range(6))
 
@@ -215,7 +277,18 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(canary: str, monkeypatch: 
 
     monkeypatch.setattr("pairkit.data.tushare.client.TushareClient._look_up", stop)
     result = CliRunner().invoke(
-        app, ["snapshot", "take", "--roots", "RB", *RANGE, "--name", "half", "--dir", str(tmp_path / "s")]
+        app,
+        [
+            "snapshot",
+            "take",
+            "--roots",
+            "RB",
+            *RANGE,
+            "--name",
+            "half",
+            "--dir",
+            str(tmp_path / "s"),
+        ],
     )
     assert result.exit_code == 2
     assert "again" in result.output

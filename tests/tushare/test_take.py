@@ -14,7 +14,13 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.data.provider.download import take
 from pairkit.data.provider.market import TakenMarket, with_neighbours
 from pairkit.data.tushare import TushareSource
-from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, SnapshotError, TransportError
+from pairkit.errors import (
+    CancelledError,
+    DataError,
+    IncompleteAnswerError,
+    SnapshotError,
+    TransportError,
+)
 from pairkit.market.rolls import leg_table
 from pairkit.run import run_backtest
 from tests.tushare.conftest import FakeClock, source_for
@@ -22,11 +28,23 @@ from tests.tushare.market import market
 from tests.tushare.server import FaultServer, seeded
 
 START, END = date(2023, 1, 3), date(2023, 12, 29)
-FIGURES = ["open", "high", "low", "close", "settle", "volume", "open_interest", "up_limit", "down_limit"]
+FIGURES = [
+    "open",
+    "high",
+    "low",
+    "close",
+    "settle",
+    "volume",
+    "open_interest",
+    "up_limit",
+    "down_limit",
+]
 
 
 def in_range(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["trade_date"].between(pd.Timestamp(START), pd.Timestamp(END))].reset_index(drop=True)
+    return table[table["trade_date"].between(pd.Timestamp(START), pd.Timestamp(END))].reset_index(
+        drop=True
+    )
 
 
 def of_root(table: pd.DataFrame, root: str) -> pd.DataFrame:
@@ -45,27 +63,41 @@ def test_the_market_that_comes_out_is_the_one_that_was_served(source: TushareSou
     """
     taken = take(source, ["RB", "TA"], START, END, rule=rule)
     truth = in_range(market().bars)
-    both = taken.bars.merge(truth, on=["root", "contract", "trade_date"], how="left", suffixes=("", "_true"))
+    both = taken.bars.merge(
+        truth, on=["root", "contract", "trade_date"], how="left", suffixes=("", "_true")
+    )
     for name in FIGURES:
         pd.testing.assert_series_equal(both[name], both[f"{name}_true"], check_names=False)
-    to_next = market().mapping[market().mapping["trade_date"].between(pd.Timestamp(START), pd.Timestamp("2024-01-02"))]
+    to_next = market().mapping[
+        market().mapping["trade_date"].between(pd.Timestamp(START), pd.Timestamp("2024-01-02"))
+    ]
     for root in ("RB", "TA"):
         ours, theirs = (of_root(table, root) for table in (taken.mapping, to_next))
-        assert f"{ours['trade_date'].iloc[-1]:%Y-%m-%d} {ours['known_date'].iloc[-1]:%Y-%m-%d}" == "2024-01-02 2023-12-29"
+        assert (
+            f"{ours['trade_date'].iloc[-1]:%Y-%m-%d} {ours['known_date'].iloc[-1]:%Y-%m-%d}"
+            == "2024-01-02 2023-12-29"
+        )
         pd.testing.assert_frame_equal(ours[theirs.columns], theirs, check_dtype=False)
         pd.testing.assert_frame_equal(
             leg_table(of_root(taken.bars, root), ours.iloc[:-1]),
             leg_table(of_root(truth, root), theirs.iloc[:-1]),
             check_dtype=False,
         )
-    assert list(taken.calendar) == [day for day in market().sessions if pd.Timestamp(START) <= day <= pd.Timestamp(END)]
+    assert list(taken.calendar) == [
+        day for day in market().sessions if pd.Timestamp(START) <= day <= pd.Timestamp(END)
+    ]
     assert not taken.findings
 
 
 def test_the_dominant_contract_was_known_the_session_before(source: TushareSource):
     """Each day's contract is the provider's of the session before, never of the day itself."""
     taken = take(source, ["RB"], START, END)
-    served = market().answers["fut_mapping"].query("ts_code == 'RB.SHF'").set_index("trade_date")["mapping_ts_code"]
+    served = (
+        market()
+        .answers["fut_mapping"]
+        .query("ts_code == 'RB.SHF'")
+        .set_index("trade_date")["mapping_ts_code"]
+    )
     sessions = market().sessions
     for row in taken.mapping.itertuples():
         assert row.known_date == sessions[sessions < row.trade_date][-1]
@@ -83,13 +115,18 @@ def test_every_contract_that_was_or_neighboured_the_dominant_one_is_there(source
 def test_neighbours_stop_at_the_ends():
     """The first and the last listed contract have one neighbour."""
     listed = pd.DataFrame(
-        {"contract": ["A1", "A2", "A3"], "last_trade_date": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])}
+        {
+            "contract": ["A1", "A2", "A3"],
+            "last_trade_date": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"]),
+        }
     )
     assert list(with_neighbours(pd.Series(["A1"]), listed)["contract"]) == ["A1", "A2"]
     assert list(with_neighbours(pd.Series(["A3"]), listed)["contract"]) == ["A2", "A3"]
 
 
-def test_a_root_that_has_no_exchange_is_refused_before_anything_is_asked(server: FaultServer, source: TushareSource):
+def test_a_root_that_has_no_exchange_is_refused_before_anything_is_asked(
+    server: FaultServer, source: TushareSource
+):
     """Unknown root, empty range, no session: DataError that says what to give."""
     for roots, start, end in (
         (["QQQ"], START, END),
@@ -104,7 +141,9 @@ def test_a_root_that_has_no_exchange_is_refused_before_anything_is_asked(server:
 
 
 # --- gaps --------------------------------------------------------------------------------------------------------------
-def test_a_missing_session_of_a_dominant_contract_is_told_with_its_date(server: FaultServer, source: TushareSource):
+def test_a_missing_session_of_a_dominant_contract_is_told_with_its_date(
+    server: FaultServer, source: TushareSource
+):
     """A day that the provider lacks for good is in a finding, and absent from the bars."""
     contract = in_range(market().mapping).query("root == 'RB'")["contract"].iloc[60]
     day = str(in_range(market().mapping).query("root == 'RB'")["trade_date"].iloc[60].date())
@@ -118,7 +157,9 @@ def test_a_missing_session_of_a_dominant_contract_is_told_with_its_date(server: 
     found = {finding.kind: finding for finding in taken.findings}
     assert found["missing_dominant_bar"].dates == (day,)
     assert found["missing_rows"].root == "RB"
-    assert day not in set(taken.bars.query("contract == @contract")["trade_date"].dt.strftime("%Y-%m-%d"))
+    assert day not in set(
+        taken.bars.query("contract == @contract")["trade_date"].dt.strftime("%Y-%m-%d")
+    )
 
 
 def test_a_dominant_contract_without_bars_is_an_error(server: FaultServer, source: TushareSource):
@@ -132,9 +173,13 @@ def test_a_dominant_contract_without_bars_is_an_error(server: FaultServer, sourc
         server._by_code["fut_daily", f"{contract}.SHF"] = rows
 
 
-def test_what_the_account_may_not_ask_is_told_and_done_without(server: FaultServer, source: TushareSource):
+def test_what_the_account_may_not_ask_is_told_and_done_without(
+    server: FaultServer, source: TushareSource
+):
     """No permission for limits, fees, mapping: limits unknown, terms from the table, dominance by open interest; each told."""
-    server.plan = lambda _number, api: "permission" if api in ("ft_limit", "fut_settle", "fut_mapping") else None
+    server.plan = lambda _number, api: (
+        "permission" if api in ("ft_limit", "fut_settle", "fut_mapping") else None
+    )
     taken = take(source, ["RB"], START, END)
     assert {"no_price_limits", "spec_fallback", "dominant_by_open_interest"} <= kinds(taken)
     assert taken.bars[["up_limit", "down_limit"]].isna().all(axis=None)
@@ -152,7 +197,13 @@ def test_a_stopped_taking_goes_on_from_the_cache(server: FaultServer, tmp_path: 
     in_all = len(server.asked)
     server.reset()
     with pytest.raises(CancelledError, match="goes on"):
-        take(source_for(server, cache=tmp_path), ["RB"], START, END, cancelled=lambda: len(server.asked) >= in_all // 2)
+        take(
+            source_for(server, cache=tmp_path),
+            ["RB"],
+            START,
+            END,
+            cancelled=lambda: len(server.asked) >= in_all // 2,
+        )
     before = len(server.asked)
     resumed = take(source_for(server, cache=tmp_path), ["RB"], START, END)
     assert len(server.asked) - before <= in_all - before + 1
@@ -182,7 +233,9 @@ def test_ctrl_c_keeps_what_came(server: FaultServer, tmp_path: Path):
     assert all(step.done <= step.total for step in steps)
 
 
-def test_a_provider_that_is_down_gives_the_stale_market_and_says_so(server: FaultServer, tmp_path: Path):
+def test_a_provider_that_is_down_gives_the_stale_market_and_says_so(
+    server: FaultServer, tmp_path: Path
+):
     """Taken once, then down with the cache past its time: the same market, tagged stale in scope and findings."""
     clock = FakeClock()
     fresh = take(source_for(server, cache=tmp_path, clock=clock), ["RB"], START, END)
@@ -198,12 +251,18 @@ def test_a_provider_that_is_down_gives_the_stale_market_and_says_so(server: Faul
 
 
 # --- snapshots -------------------------------------------------------------------------------------------------------------
-def test_a_taken_market_becomes_a_snapshot_that_runs(server: FaultServer, source: TushareSource, tmp_path: Path):
+def test_a_taken_market_becomes_a_snapshot_that_runs(
+    server: FaultServer, source: TushareSource, tmp_path: Path
+):
     """Sealed, opened again and run; the manifest names source, endpoint, range, rule and the source of every term."""
     taken = take_snapshot(source, ["RB", "HC"], START, END, name="live", folder=tmp_path)
     snapshot = open_snapshot(tmp_path / "live", expect_id=taken.snapshot.id)
     scope = snapshot.manifest["data_scope"]
-    assert (scope["source"], scope["source_version"], scope["endpoint"]) == ("tushare", "1.4.29", server.url.split("/")[2])
+    assert (scope["source"], scope["source_version"], scope["endpoint"]) == (
+        "tushare",
+        "1.4.29",
+        server.url.split("/")[2],
+    )
     assert scope["asked"] == {"roots": ["RB", "HC"], "start": "2023-01-03", "end": "2023-12-29"}
     assert scope["dominant"]["rule"] == "mapping"
     assert dict(snapshot.specs["RB"].field_sources)["multiplier"] == "tushare 2023-12-29"

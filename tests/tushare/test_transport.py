@@ -26,14 +26,22 @@ def test_an_answer_that_drips_is_given_up(server: FaultServer, drip: str):
     """Bytes that keep coming, each within the time-out, do not hold a request beyond its whole time: TransportError says so."""
     server.reset(lambda _number, _api: drip)
     with pytest.raises(TransportError, match=r"within 0\.3 seconds"):
-        Seam(settings_for(server, answer_seconds=PATIENCE_SECONDS)).ask("fut_daily", WINDOW, ["ts_code"])
+        Seam(settings_for(server, answer_seconds=PATIENCE_SECONDS)).ask(
+            "fut_daily", WINDOW, ["ts_code"]
+        )
 
 
 def test_a_proxy_that_drips_is_given_up(server: FaultServer, monkeypatch: pytest.MonkeyPatch):
     """The connection to a proxy is watched like a direct one."""
     monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/dataapi"))
-    settings = settings_for(server, answer_seconds=PATIENCE_SECONDS).model_copy(update={"url": "http://far.invalid/dataapi"})
-    assert len(Seam(settings.model_copy(update={"answer_seconds": 60.0})).ask("fut_daily", WINDOW, ["ts_code"]))
+    settings = settings_for(server, answer_seconds=PATIENCE_SECONDS).model_copy(
+        update={"url": "http://far.invalid/dataapi"}
+    )
+    assert len(
+        Seam(settings.model_copy(update={"answer_seconds": 60.0})).ask(
+            "fut_daily", WINDOW, ["ts_code"]
+        )
+    )
     server.reset(lambda _number, _api: "drip body")
     with pytest.raises(TransportError, match=r"within 0\.3 seconds"):
         Seam(settings).ask("fut_daily", WINDOW, ["ts_code"])
@@ -45,14 +53,18 @@ def test_no_watch_outlives_its_request(server: FaultServer):
     for fault in (None, "closed", "drip body"):
         server.reset(lambda _number, _api, fault=fault: fault)
         try:
-            Seam(settings_for(server, answer_seconds=PATIENCE_SECONDS)).ask("fut_daily", WINDOW, ["ts_code"])
+            Seam(settings_for(server, answer_seconds=PATIENCE_SECONDS)).ask(
+                "fut_daily", WINDOW, ["ts_code"]
+            )
         except TransportError:
             assert fault
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join(5)
             assert not thread.is_alive()
-    assert threading.active_count() <= before + 3  # the server's own, one for each request, may linger
+    assert (
+        threading.active_count() <= before + 3
+    )  # the server's own, one for each request, may linger
 
 
 def test_the_sdk_is_left_as_it_is(server: FaultServer):
@@ -81,7 +93,9 @@ def packed_server() -> Iterator[str]:
             self.wfile.write(raw)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread = threading.Thread(
+            target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         thread.start()
         yield f"http://127.0.0.1:{serving.server_address[1]}"
         serving.shutdown()
@@ -106,7 +120,9 @@ def test_no_redirect_is_followed(server: FaultServer):
         assert other.asked == []
 
 
-@pytest.mark.parametrize("echo", ["%54%6f%6b%65%6e-1a", "token-1a", "TOKEN-1A", "tok%65n-1a", "Token%2D1a"])
+@pytest.mark.parametrize(
+    "echo", ["%54%6f%6b%65%6e-1a", "token-1a", "TOKEN-1A", "tok%65n-1a", "Token%2D1a"]
+)
 def test_a_token_is_the_same_in_any_spelling(echo: str):
     """In capitals, in small letters, percent-encoded in whole or in part: it is taken out of what a server says."""
     assert without_token(f"bad {echo}!", "Token-1a") == "bad ***!"

@@ -48,19 +48,36 @@ def twin_run(pair: PairFrame, config: StrategyConfig) -> TwinRun:
     return play(pair, config, bars, measure(series, complete, config, volumes))
 
 
-def play(pair: PairFrame, config: StrategyConfig, bars: dict[str, list[Bar]], indicators: dict[str, list[Any]]) -> TwinRun:
+def play(
+    pair: PairFrame,
+    config: StrategyConfig,
+    bars: dict[str, list[Bar]],
+    indicators: dict[str, list[Any]],
+) -> TwinRun:
     """Trade on indicators that are already there."""
-    engine = Engine(bars, {"y": pair.y_spec, "x": pair.x_spec}, indicators, config,
-                    [f"{day:%Y-%m-%d}" for day in pair.trade_date])
+    engine = Engine(
+        bars,
+        {"y": pair.y_spec, "x": pair.x_spec},
+        indicators,
+        config,
+        [f"{day:%Y-%m-%d}" for day in pair.trade_date],
+    )
     rows = [engine.step(row) for row in range(len(pair))]
-    frame = pd.DataFrame({**indicators, **{name: [row[name] for row in rows] for name in rows[0]}}, index=pair.trade_date)
+    frame = pd.DataFrame(
+        {**indicators, **{name: [row[name] for row in rows] for name in rows[0]}},
+        index=pair.trade_date,
+    )
     add_reversion(engine.trades, indicators, config.z_window)
     metrics = figures(rows, engine, indicators, config)
-    return TwinRun(frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), metrics, engine.events)
+    return TwinRun(
+        frame[names(RUN_COLUMNS)], _trades(engine, pair.trade_date), metrics, engine.events
+    )
 
 
 def _trades(engine: Engine, dates: pd.DatetimeIndex) -> pd.DataFrame:
     table = pd.DataFrame(engine.trades, columns=names(TRADE_COLUMNS))
     for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
-        table[name] = pd.DatetimeIndex([pd.NaT if row is None else dates[row] for row in (t[name] for t in engine.trades)])
+        table[name] = pd.DatetimeIndex(
+            [pd.NaT if row is None else dates[row] for row in (t[name] for t in engine.trades)]
+        )
     return table

@@ -26,15 +26,29 @@ def half_up(value: float) -> float:
 
 def margin_group(spec: ContractSpec) -> str:
     """A spec's own word, else the first root of the exchange's group, else the root."""
-    return spec.margin_group or next((group[0] for group in GROUPS if spec.code in group), spec.code)
+    return spec.margin_group or next(
+        (group[0] for group in GROUPS if spec.code in group), spec.code
+    )
 
 
 class Engine:
     """A book that holds at most one spread."""
 
-    def __init__(self, bars: dict[str, list[Bar]], specs: dict[str, ContractSpec], indicators: dict[str, list[Any]],
-                 config: StrategyConfig, days: list[str]) -> None:
-        self.bars, self.specs, self.indicators, self.config, self.days = bars, specs, indicators, config, days
+    def __init__(
+        self,
+        bars: dict[str, list[Bar]],
+        specs: dict[str, ContractSpec],
+        indicators: dict[str, list[Any]],
+        config: StrategyConfig,
+        days: list[str],
+    ) -> None:
+        self.bars, self.specs, self.indicators, self.config, self.days = (
+            bars,
+            specs,
+            indicators,
+            config,
+            days,
+        )
         self.equity = self.peak = config.capital
         self.position = 0
         self.lots = {"y": 0.0, "x": 0.0}
@@ -45,18 +59,29 @@ class Engine:
         self.invalid_bars = 0
         self.last_exit: dict[str, Any] | None = None
         self.bought_on = {"y": -1, "x": -1}  # the row of a leg's last roll
-        self.traded = self.tick_money = 0.0  # notional of all trades, and what one tick on all of them is worth
+        self.traded = self.tick_money = (
+            0.0  # notional of all trades, and what one tick on all of them is worth
+        )
         self.margins: list[float] = []  # of the held lots, on bars in a position with both closes
         self.trades: list[dict[str, Any]] = []
-        self.events: set[str] = set()  # which variants of roll and fill have happened: how strong a comparison is
+        self.events: set[str] = (
+            set()
+        )  # which variants of roll and fill have happened: how strong a comparison is
 
     def step(self, row: int) -> dict[str, Any]:
         """One bar: what the run's table says of it."""
         self.row = row
         self.bar = {leg: self.bars[leg][row] for leg in LEGS}
-        self.terms = {leg: terms_of_contract(self.specs[leg], self.bar[leg]["contract"], self.days[row]) for leg in LEGS}
+        self.terms = {
+            leg: terms_of_contract(self.specs[leg], self.bar[leg]["contract"], self.days[row])
+            for leg in LEGS
+        }
         for leg in LEGS:
-            if self.position != 0 and self.held[leg] == self.bar[leg]["contract"] and self.held_terms[leg] != self.terms[leg]:
+            if (
+                self.position != 0
+                and self.held[leg] == self.bar[leg]["contract"]
+                and self.held_terms[leg] != self.terms[leg]
+            ):
                 self.events.add("held over a change of terms")
                 self.held_terms[leg] = self.terms[leg]
         self.now = {name: column[row] for name, column in self.indicators.items()}
@@ -70,9 +95,18 @@ class Engine:
         self.equity += self.pnl - self.cost
         self.peak = max(self.peak, self.equity)
         state, reason = self._decide()
-        return {"state": state, "reason": reason, "position": self.position, "lots_y": self.lots["y"], "lots_x": self.lots["x"],
-                "pnl": self.pnl, "cost": self.cost, "equity": self.equity,
-                "drawdown": (self.peak - self.equity) / self.config.capital, "deferred": deferred}
+        return {
+            "state": state,
+            "reason": reason,
+            "position": self.position,
+            "lots_y": self.lots["y"],
+            "lots_x": self.lots["x"],
+            "pnl": self.pnl,
+            "cost": self.cost,
+            "equity": self.equity,
+            "drawdown": (self.peak - self.equity) / self.config.capital,
+            "deferred": deferred,
+        }
 
     # --- money -----------------------------------------------------------------------------------------------------
     def _book(self, leg: str, price: float) -> None:
@@ -90,16 +124,23 @@ class Engine:
         self.tick_money += abs(lots) * spec.tick * spec.multiplier
         if spec.fee_mode == "rate":
             fee *= abs(price) * spec.multiplier
-        cost = abs(lots) * (config.fee_multiplier * fee + config.slippage_ticks * spec.tick * spec.multiplier)
+        cost = abs(lots) * (
+            config.fee_multiplier * fee + config.slippage_ticks * spec.tick * spec.multiplier
+        )
         self.cost += cost
         self.trades[-1]["costs"] += cost
 
     def _margin(self, lots: dict[str, float], terms: dict[str, ContractSpec]) -> float:
         """Margin of lots at today's closes."""
-        notional = {leg: abs(lots[leg] * self.bar[leg]["close"]) * terms[leg].multiplier for leg in LEGS}
+        notional = {
+            leg: abs(lots[leg] * self.bar[leg]["close"]) * terms[leg].multiplier for leg in LEGS
+        }
         margins = [notional[leg] * terms[leg].margin_rate for leg in LEGS]
-        if self.config.one_sided_margin and lots["y"] * lots["x"] < 0 and (
-                margin_group(self.specs["y"]) == margin_group(self.specs["x"])):
+        if (
+            self.config.one_sided_margin
+            and lots["y"] * lots["x"] < 0
+            and (margin_group(self.specs["y"]) == margin_group(self.specs["x"]))
+        ):
             self.events.add("margin of one side")
             return max(margins)
         return sum(margins)
@@ -111,7 +152,10 @@ class Engine:
             return False
         today = self.bar[leg]["contract"]
         if self.held[leg] is None:
-            self.held[leg], self.held_terms[leg] = today, self.terms[leg]  # learning a first name is not a roll
+            self.held[leg], self.held_terms[leg] = (
+                today,
+                self.terms[leg],
+            )  # learning a first name is not a roll
         return today != self.held[leg]
 
     def _roll(self, leaving: bool) -> None:
@@ -123,7 +167,9 @@ class Engine:
             bar = self.bar[leg]
             known = isfinite(bar["roll_open"]) and isfinite(bar["open"])
             new_mark = bar["pre_close"] if isfinite(bar["pre_close"]) else bar["close"]
-            self.events.add(f"{'leaves at' if leaving else 'rolls at'} {'known' if known else 'unknown'} open")
+            self.events.add(
+                f"{'leaves at' if leaving else 'rolls at'} {'known' if known else 'unknown'} open"
+            )
             if leaving and known:
                 self.left_at[leg] = bar["roll_open"]
             elif leaving:
@@ -184,11 +230,28 @@ class Engine:
         self.position, self.lots = order["position"], dict(order["lots"])
         self.entry_row = self.row
         self.invalid_bars = 0
-        self.trades.append({
-            "side": SIDE[self.position], "entry_decided": order["decided"], "entry_filled": self.row, "exit_decided": None,
-            "exit_filled": None, "lots_y": self.lots["y"], "lots_x": self.lots["x"], "exit_price_y": nan, "exit_price_x": nan,
-            "entry_z": order["z"], "exit_z": nan, "exit_reason": "open", "bars_held": 0, "gross": 0.0, "costs": 0.0, "net": 0.0,
-            "worst_mark": inf, "best_mark": -inf})
+        self.trades.append(
+            {
+                "side": SIDE[self.position],
+                "entry_decided": order["decided"],
+                "entry_filled": self.row,
+                "exit_decided": None,
+                "exit_filled": None,
+                "lots_y": self.lots["y"],
+                "lots_x": self.lots["x"],
+                "exit_price_y": nan,
+                "exit_price_x": nan,
+                "entry_z": order["z"],
+                "exit_z": nan,
+                "exit_reason": "open",
+                "bars_held": 0,
+                "gross": 0.0,
+                "costs": 0.0,
+                "net": 0.0,
+                "worst_mark": inf,
+                "best_mark": -inf,
+            }
+        )
         for leg in LEGS:
             price = self.bar[leg][self.config.fill]
             self.trades[-1][f"entry_price_{leg}"] = self.mark[leg] = price
@@ -199,15 +262,29 @@ class Engine:
         trade = self.trades[-1]
         for leg in LEGS:
             price = self.left_at.get(leg, self.bar[leg][self.config.fill])
-            same_session = self.bought_on[leg] == self.row and self.held_terms[leg].fee_close_today is not None
+            same_session = (
+                self.bought_on[leg] == self.row and self.held_terms[leg].fee_close_today is not None
+            )
             if same_session:
                 self.events.add("closed on the day it was opened")
-            self._charge(leg, self.lots[leg], price, "fee_close_today" if same_session else "fee_close")
+            self._charge(
+                leg, self.lots[leg], price, "fee_close_today" if same_session else "fee_close"
+            )
             self._book(leg, price)
             trade[f"exit_price_{leg}"] = price
-        trade |= {"exit_decided": order["decided"], "exit_filled": self.row, "exit_z": order["z"], "exit_reason": order["reason"]}
+        trade |= {
+            "exit_decided": order["decided"],
+            "exit_filled": self.row,
+            "exit_z": order["z"],
+            "exit_reason": order["reason"],
+        }
         self._value_trade()
-        self.last_exit = {"row": self.row, "reason": order["reason"], "side": self.position, "came_back": False}
+        self.last_exit = {
+            "row": self.row,
+            "reason": order["reason"],
+            "side": self.position,
+            "came_back": False,
+        }
         self.position, self.lots = 0, {"y": 0.0, "x": 0.0}
 
     # --- mark ------------------------------------------------------------------------------------------------------
@@ -281,9 +358,19 @@ class Engine:
             return "COOLDOWN", "cooldown"
         if not wanted:
             return "FLAT", "no_signal"
-        if config.rearm and last and last["reason"] != "target" and last["side"] == side and not last["came_back"]:
+        if (
+            config.rearm
+            and last
+            and last["reason"] != "target"
+            and last["side"] == side
+            and not last["came_back"]
+        ):
             return "COOLDOWN", "rearm"
-        shut = [gate for gate in ("adf", "beta", "vol", "liquidity") if self.now[f"gate_{gate}"] == "shut"]
+        shut = [
+            gate
+            for gate in ("adf", "beta", "vol", "liquidity")
+            if self.now[f"gate_{gate}"] == "shut"
+        ]
         if shut:
             return "BLOCKED", "+".join(shut)
         lots = self._size(side)
@@ -316,7 +403,10 @@ class Engine:
             volume_y, volume_x = (self.bar[leg]["volume"] for leg in LEGS)
             if beta == 0 or not (volume_y > 0 and volume_x > 0):
                 return none
-            share, unit_y, unit_x = config.max_participation, *((price_y * m_y, price_x * m_x) if log else (m_y, m_x))
+            share, unit_y, unit_x = (
+                config.max_participation,
+                *((price_y * m_y, price_x * m_x) if log else (m_y, m_x)),
+            )
             most = min(share * volume_y, share * volume_x * unit_x / (abs(beta) * unit_y))
             if most < lots_y:
                 self.events.add("bound by the volume")

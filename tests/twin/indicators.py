@@ -28,7 +28,10 @@ Values = list[float]
 
 
 def measure(
-    series: dict[str, Values], complete: list[int], config: StrategyConfig, volumes: dict[str, Values]
+    series: dict[str, Values],
+    complete: list[int],
+    config: StrategyConfig,
+    volumes: dict[str, Values],
 ) -> dict[str, list[object]]:
     """Every indicator column of a run, on the pair's rows."""
     y, x = ([series[leg][row] for row in complete] for leg in ("y", "x"))
@@ -38,20 +41,39 @@ def measure(
         alpha, beta = kalman(y, x, config.hedge_window, config.kalman_gamma)
     else:
         alpha, beta = {"ols": ols, "tls": tls}[config.hedge_model](y, x, config.hedge_window)
-    alpha_lag, beta_lag = [nan, *alpha][:len(y)], [nan, *beta][:len(y)]
+    alpha_lag, beta_lag = [nan, *alpha][: len(y)], [nan, *beta][: len(y)]
     bars = range(len(y))
     spread = [y[t] - alpha_lag[t] - beta_lag[t] * x[t] for t in bars]
-    hedged_return = [nan if t == 0 else (y[t] - y[t - 1]) - beta_lag[t] * (x[t] - x[t - 1]) for t in bars]
+    hedged_return = [
+        nan if t == 0 else (y[t] - y[t - 1]) - beta_lag[t] * (x[t] - x[t - 1]) for t in bars
+    ]
     vol = deviations(hedged_return, config.vol_window, y)
     baseline = deviations(hedged_return, config.vol_baseline_window, y)
     z = z_scores(spread, config.z_window, y)
     columns: dict[str, Values] = {
-        "y": y, "x": x, "alpha": alpha, "beta": beta, "alpha_lag": alpha_lag, "beta_lag": beta_lag, "spread": spread,
-        "z": z, "hedged_return": hedged_return, "vol": vol, "vol_ratio": [vol[t] / baseline[t] for t in bars],
-        "beta_jump": beta_jumps(beta), "adf_pvalue": pvalues(y, x, spread, config),
-        "median_volume": thinner_volumes([[volumes[leg][row] for row in complete] for leg in ("y", "x")], config)}
-    laid: dict[str, list[object]] = {name: list(_on_rows(values, complete, len(series["y"]))) for name, values in columns.items()}
-    laid["valid"] = [isfinite(a) and isfinite(b) for a, b in zip(laid["z"], laid["beta_lag"], strict=True)]
+        "y": y,
+        "x": x,
+        "alpha": alpha,
+        "beta": beta,
+        "alpha_lag": alpha_lag,
+        "beta_lag": beta_lag,
+        "spread": spread,
+        "z": z,
+        "hedged_return": hedged_return,
+        "vol": vol,
+        "vol_ratio": [vol[t] / baseline[t] for t in bars],
+        "beta_jump": beta_jumps(beta),
+        "adf_pvalue": pvalues(y, x, spread, config),
+        "median_volume": thinner_volumes(
+            [[volumes[leg][row] for row in complete] for leg in ("y", "x")], config
+        ),
+    }
+    laid: dict[str, list[object]] = {
+        name: list(_on_rows(values, complete, len(series["y"]))) for name, values in columns.items()
+    }
+    laid["valid"] = [
+        isfinite(a) and isfinite(b) for a, b in zip(laid["z"], laid["beta_lag"], strict=True)
+    ]
     return laid | gates(laid, config)
 
 
@@ -66,7 +88,9 @@ def gates(columns: dict[str, list[object]], config: StrategyConfig) -> dict[str,
     """Open or shut on every valid bar, shut on others, off where the switch is."""
     verdicts = {"gate_adf": [], "gate_beta": [], "gate_vol": [], "gate_liquidity": []}
     names = ("valid", "adf_pvalue", "beta_jump", "beta_lag", "vol_ratio", "median_volume")
-    for valid, pvalue, jump, beta_lag, ratio, lots in zip(*(columns[name] for name in names), strict=True):
+    for valid, pvalue, jump, beta_lag, ratio, lots in zip(
+        *(columns[name] for name in names), strict=True
+    ):
         for gate, switch, passes in (
             ("gate_adf", config.adf_gate, pvalue <= config.adf_max_pvalue),
             ("gate_beta", config.beta_gate, jump <= config.max_beta_jump and beta_lag > 0),
@@ -80,13 +104,15 @@ def gates(columns: dict[str, list[object]], config: StrategyConfig) -> dict[str,
 def thinner_volumes(legs: list[Values], config: StrategyConfig) -> Values:
     """The smaller of the two legs' median volumes of 20 bars; NaN where a volume is missing, or nobody asks."""
     windows = [[full_window(leg, t, 20) for t in range(len(leg))] for leg in legs]
-    return [nan if y is None or x is None or not config.liquidity_gate else min(median(y), median(x))
-            for y, x in zip(*windows, strict=True)]
+    return [
+        nan if y is None or x is None or not config.liquidity_gate else min(median(y), median(x))
+        for y, x in zip(*windows, strict=True)
+    ]
 
 
 def full_window(values: Values, t: int, window: int) -> Values | None:
     """The last `window` values, or None unless there are that many and all are finite."""
-    part = values[max(0, t + 1 - window):t + 1]
+    part = values[max(0, t + 1 - window) : t + 1]
     return part if len(part) == window and all(map(isfinite, part)) else None
 
 
@@ -123,13 +149,18 @@ def z_scores(spread: Values, window: int, y: Values) -> Values:
 
 def beta_jumps(beta: Values) -> Values:
     """Relative change between the two hedge ratios known before each bar."""
-    return [nan if t < 2 else abs(beta[t - 1] - beta[t - 2]) / max(abs(beta[t - 2]), LEAST_BETA) for t in range(len(beta))]
+    return [
+        nan if t < 2 else abs(beta[t - 1] - beta[t - 2]) / max(abs(beta[t - 2]), LEAST_BETA)
+        for t in range(len(beta))
+    ]
 
 
 def line(y: Values, x: Values) -> tuple[float, float]:
     """Intercept and slope of least squares, from centred sums."""
     x_mean, y_mean = fsum(x) / len(x), fsum(y) / len(y)
-    slope = fsum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True)) / fsum((a - x_mean) ** 2 for a in x)
+    slope = fsum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True)) / fsum(
+        (a - x_mean) ** 2 for a in x
+    )
     return y_mean - slope * x_mean, slope
 
 
@@ -137,7 +168,7 @@ def ols(y: Values, x: Values, window: int) -> tuple[Values, Values]:
     """Least squares over the last `window` bars; NaN while x does not move."""
     alpha, beta = [nan] * len(y), [nan] * len(y)
     for t in range(window - 1, len(y)):
-        y_part, x_part = y[t + 1 - window:t + 1], x[t + 1 - window:t + 1]
+        y_part, x_part = y[t + 1 - window : t + 1], x[t + 1 - window : t + 1]
         if max(x_part) > min(x_part):
             alpha[t], beta[t] = line(y_part, x_part)
     return alpha, beta
@@ -147,10 +178,16 @@ def tls(y: Values, x: Values, window: int) -> tuple[Values, Values]:
     """The direction of the largest spread of the bars in the window: the leading eigenvector of their covariance."""
     alpha, beta = [nan] * len(y), [nan] * len(y)
     for t in range(window - 1, len(y)):
-        part = [values[t + 1 - window:t + 1] for values in (x, y)]
+        part = [values[t + 1 - window : t + 1] for values in (x, y)]
         x_mean, y_mean = (fsum(values) / window for values in part)
-        centred = [[value - mean for value in values] for values, mean in zip(part, (x_mean, y_mean), strict=True)]
-        sums = [[fsum(a * b for a, b in zip(one, other, strict=True)) for other in centred] for one in centred]
+        centred = [
+            [value - mean for value in values]
+            for values, mean in zip(part, (x_mean, y_mean), strict=True)
+        ]
+        sums = [
+            [fsum(a * b for a, b in zip(one, other, strict=True)) for other in centred]
+            for one in centred
+        ]
         if any(max(values) == min(values) for values in part) or sums[0][1] == 0:
             continue
         towards_x, towards_y = np.linalg.eigh(np.array(sums))[1][:, 1]
@@ -202,8 +239,12 @@ def pvalues(y: Values, x: Values, spread: Values, config: StrategyConfig) -> Val
         if any(part is None or max(part) - min(part) <= moves for part in tested):
             out.append(nan)
         else:
-            statistic, pvalue = _statsmodels_test(*(tuple(part) for part in tested), lags=config.adf_lags)
-            out.append(under(null_of(config), t, statistic) if config.adf_null == "calibrated" else pvalue)
+            statistic, pvalue = _statsmodels_test(
+                *(tuple(part) for part in tested), lags=config.adf_lags
+            )
+            out.append(
+                under(null_of(config), t, statistic) if config.adf_null == "calibrated" else pvalue
+            )
     return out
 
 
@@ -230,12 +271,20 @@ def _between(places: Values, values: Values, at: float) -> float:
 def _statsmodels_test(*series: tuple[float, ...], lags: int) -> tuple[float, float]:
     """Its statistic and p-value."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollinearityWarning)  # its answer for such legs, 0, is the rule
+        warnings.simplefilter(
+            "ignore", CollinearityWarning
+        )  # its answer for such legs, 0, is the rule
         try:
             if len(series) == 2:
                 found = coint(*map(np.array, series), trend="c", maxlag=lags, autolag=None)
             else:
-                found = adfuller(np.array(series[0]), maxlag=lags, regression="c", autolag=None, result_object=False)
+                found = adfuller(
+                    np.array(series[0]),
+                    maxlag=lags,
+                    regression="c",
+                    autolag=None,
+                    result_object=False,
+                )
             return float(found[0]), float(found[1])
         except ValueError:
             return nan, nan

@@ -12,19 +12,28 @@ from tests.twin.indicators import mean_and_deviation
 
 
 def figures(
-    rows: list[dict[str, Any]], engine: Any, indicators: dict[str, list[Any]], config: StrategyConfig
+    rows: list[dict[str, Any]],
+    engine: Any,
+    indicators: dict[str, list[Any]],
+    config: StrategyConfig,
 ) -> dict[str, float]:
     """Every metric, over the bars from the first valid one to the last; the run is its only trial, so `dsr` is `psr`."""
     valid, trades = indicators["valid"], engine.trades
     start = valid.index(True) if True in valid else 0
     measured = rows[start:]
-    equity = [config.capital if start == 0 else rows[start - 1]["equity"], *(row["equity"] for row in measured)]
+    equity = [
+        config.capital if start == 0 else rows[start - 1]["equity"],
+        *(row["equity"] for row in measured),
+    ]
     returns = [(after - before) / config.capital for before, after in pairwise(equity)]
     mean, deviation = mean_and_deviation(returns) if len(returns) > 1 else (fsum(returns), nan)
     per_bar = mean / deviation if deviation > 0 else nan
     below = sqrt(fsum(min(r, 0.0) ** 2 for r in returns) / len(returns))
     closed = [trade for trade in trades if trade["exit_filled"] is not None]
-    won, lost = [t["net"] for t in closed if t["net"] > 0], [t["net"] for t in closed if t["net"] < 0]
+    won, lost = (
+        [t["net"] for t in closed if t["net"] > 0],
+        [t["net"] for t in closed if t["net"] < 0],
+    )
     gained, worst = equity[-1] - config.capital, max_drawdown(equity, config.capital)
     psr = probability_of_skill(returns, mean, per_bar)
     return {
@@ -41,11 +50,20 @@ def figures(
         "profit_factor": sum(won) / -sum(lost) if lost else nan,
         "avg_trade": sum(t["net"] for t in closed) / len(closed) if closed else nan,
         "payoff": (sum(won) / len(won)) / -(sum(lost) / len(lost)) if won and lost else nan,
-        "avg_holding_bars": sum(trade["bars_held"] for trade in closed) / len(closed) if closed else nan,
+        "avg_holding_bars": sum(trade["bars_held"] for trade in closed) / len(closed)
+        if closed
+        else nan,
         "costs": fsum(row["cost"] for row in measured),
         "turnover": engine.traded / config.capital * 252 / len(returns),
-        "breakeven_ticks": config.slippage_ticks + gained / engine.tick_money if engine.tick_money else nan,
-        "return_on_margin": mean * 252 * config.capital / (sum(engine.margins) / len(engine.margins)) if engine.margins else nan,
+        "breakeven_ticks": config.slippage_ticks + gained / engine.tick_money
+        if engine.tick_money
+        else nan,
+        "return_on_margin": mean
+        * 252
+        * config.capital
+        / (sum(engine.margins) / len(engine.margins))
+        if engine.margins
+        else nan,
         "exposure": sum(row["position"] != 0 for row in measured) / len(measured),
         "hold_bars": sum(row["state"] == "HOLD" for row in measured),
         "blocked_bars": sum(row["state"] == "BLOCKED" for row in measured),

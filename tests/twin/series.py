@@ -16,10 +16,19 @@ def bars_of(leg: Leg, log_prices: bool) -> list[Bar]:
     bars = []
     for row in range(len(leg.close)):
         bar: Bar = {name: float(getattr(leg, name)[row]) for name in PRICES}
-        bar = {name: nan if price == 0 or (log_prices and price < 0) else price for name, price in bar.items()}
+        bar = {
+            name: nan if price == 0 or (log_prices and price < 0) else price
+            for name, price in bar.items()
+        }
         code = int(leg.contract[row])
-        bars.append({**bar, "leave": bool(leg.leave[row]), "volume": float(leg.volume[row]),
-                     "contract": leg.contract_names[code] if code >= 0 else None})
+        bars.append(
+            {
+                **bar,
+                "leave": bool(leg.leave[row]),
+                "volume": float(leg.volume[row]),
+                "contract": leg.contract_names[code] if code >= 0 else None,
+            }
+        )
     return bars
 
 

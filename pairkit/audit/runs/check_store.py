@@ -34,7 +34,13 @@ _PATIENCE_SECONDS = 30.0
 _PAGE = TypeAdapter(list[CheckMade])
 
 
-def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckResult], *, folder: Path | None = None) -> None:
+def remember(
+    pair: PairFrame,
+    config: StrategyConfig,
+    results: Iterable[CheckResult],
+    *,
+    folder: Path | None = None,
+) -> None:
     """Write results down for the run of `config` on `pair`.
 
     Raises
@@ -44,22 +50,37 @@ def remember(pair: PairFrame, config: StrategyConfig, results: Iterable[CheckRes
     """
     page = _page(pair, config, folder)
     if page is None:
-        raise RunError("checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which.")
+        raise RunError(
+            "checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which."
+        )
     lock = page.parent.with_name(_LOCK)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=_PATIENCE_SECONDS):  # what is read must not change before it is written back
+        with FileLock(
+            lock, timeout=_PATIENCE_SECONDS
+        ):  # what is read must not change before it is written back
             known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
-            write_whole(page, canonical_json([one.to_dict() for one in in_order(known)], what="the book of checks"))
+            write_whole(
+                page,
+                canonical_json(
+                    [one.to_dict() for one in in_order(known)], what="the book of checks"
+                ),
+            )
     except Timeout as error:
-        raise RunError(f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
-                       "again, or remove the file if none does.") from error
+        raise RunError(
+            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
+            "again, or remove the file if none does."
+        ) from error
     except OSError as error:
-        raise RunError(f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
-                       "folder.") from error
+        raise RunError(
+            f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
+            "folder."
+        ) from error
 
 
-def recall(pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None) -> tuple[CheckResult, ...]:
+def recall(
+    pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None
+) -> tuple[CheckResult, ...]:
     """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
     page = _page(pair, config, folder)
     if page is None:
@@ -68,7 +89,11 @@ def recall(pair: PairFrame, config: StrategyConfig, *, folder: Path | None = Non
         plain = strict_json(read_whole(page, MAX_JSON_BYTES), what=str(page), refuse=RunError)
         _PAGE.validate_python(plain)
         return tuple(CheckResult.from_dict(one) for one in plain)
-    except (OSError, RunError, ValidationError):  # a check that cannot be read was not made: it is made again in seconds
+    except (
+        OSError,
+        RunError,
+        ValidationError,
+    ):  # a check that cannot be read was not made: it is made again in seconds
         return ()
 
 
@@ -83,6 +108,14 @@ def _page(pair: PairFrame, config: StrategyConfig, folder: Path | None) -> Path 
     if not snapshot_id or not len(pair):
         return None
     dates = pair.trade_date
-    run = {"snapshot": snapshot_id, "y": pair.y_spec.code, "x": pair.x_spec.code, "code": code_hash(), "rows": len(pair),
-           "first": f"{dates[0]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "config": config.model_dump(mode="json")}
+    run = {
+        "snapshot": snapshot_id,
+        "y": pair.y_spec.code,
+        "x": pair.x_spec.code,
+        "code": code_hash(),
+        "rows": len(pair),
+        "first": f"{dates[0]:%Y-%m-%d}",
+        "last": f"{dates[-1]:%Y-%m-%d}",
+        "config": config.model_dump(mode="json"),
+    }
     return (folder or runs_folder()) / FOLDER / f"{hash_of(run)}.json"

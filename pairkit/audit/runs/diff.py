@@ -35,12 +35,24 @@ class Difference:
 
     def __str__(self) -> str:
         known = not (self.recorded is None and self.rerun is None)
-        values = f": recorded {self.recorded!r}, rerun {self.rerun!r}" if known else " (the recorded values are not here)"
-        return f"{self.where}, column {self.column}{', row ' + self.row if self.row else ''}{values}"
+        values = (
+            f": recorded {self.recorded!r}, rerun {self.rerun!r}"
+            if known
+            else " (the recorded values are not here)"
+        )
+        return (
+            f"{self.where}, column {self.column}{', row ' + self.row if self.row else ''}{values}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {"where": self.where, "column": self.column, "row": self.row, "recorded": self.recorded, "rerun": self.rerun}
+        return {
+            "where": self.where,
+            "column": self.column,
+            "row": self.row,
+            "recorded": self.recorded,
+            "rerun": self.rerun,
+        }
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,9 @@ class Comparison:
     grown: tuple[str, ...] = ()
 
 
-def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tolerance: float) -> Comparison:
+def compare(
+    then: Content, now: Content, recorded: Tables, made: Tables, *, tolerance: float
+) -> Comparison:
     """Compare two manifests' results.
 
     Parameters
@@ -78,12 +92,23 @@ def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tole
         undecided += [f"{name}.{column}" for column in unknown]
         one_sided[name] = _only_one_side(outputs[0]["columns"], outputs[1]["columns"])
     differences += _metrics(then["metrics"], now["metrics"], tolerance)
-    differences += [Difference("manifest", part, "", then[part], now[part]) for part in ("findings", "rerun_command")
-                    if canonical_json(then[part]) != canonical_json(now[part])]
-    grown = [f"{where}, {words}: {', '.join(names)}." for where, sides in one_sided.items() for words, names in sides.items()]
+    differences += [
+        Difference("manifest", part, "", then[part], now[part])
+        for part in ("findings", "rerun_command")
+        if canonical_json(then[part]) != canonical_json(now[part])
+    ]
+    grown = [
+        f"{where}, {words}: {', '.join(names)}."
+        for where, sides in one_sided.items()
+        for words, names in sides.items()
+    ]
     if tolerance == 0.0:
-        differences += [Difference(where, name, "", words, None) for where, sides in one_sided.items()
-                        for words, names in sides.items() for name in names]
+        differences += [
+            Difference(where, name, "", words, None)
+            for where, sides in one_sided.items()
+            for words, names in sides.items()
+            for name in names
+        ]
     if differences:
         return Comparison("differs", tuple(differences), tuple(undecided), tuple(grown))
     if undecided:
@@ -94,8 +119,10 @@ def compare(then: Content, now: Content, recorded: Tables, made: Tables, *, tole
 
 def _only_one_side(then: Collection[str], now: Collection[str]) -> dict[str, list[str]]:
     """The names that were added since, and those that are no longer there."""
-    sides = {"added since": [name for name in now if name not in then],
-             "no longer there": [name for name in then if name not in now]}
+    sides = {
+        "added since": [name for name in now if name not in then],
+        "no longer there": [name for name in then if name not in now],
+    }
     return {words: names for words, names in sides.items() if names}
 
 
@@ -106,7 +133,12 @@ def _shared_hashes(then: Content, now: Content) -> bool:
 
 
 def _compare_table(
-    name: str, then: Content, now: Content, recorded: pa.Table | None, made: pa.Table, tolerance: float
+    name: str,
+    then: Content,
+    now: Content,
+    recorded: pa.Table | None,
+    made: pa.Table,
+    tolerance: float,
 ) -> tuple[list[Difference], list[str]]:
     """The differences of one table, and the columns that cannot be decided without its recorded values."""
     if then == now:
@@ -114,19 +146,33 @@ def _compare_table(
     found: list[Difference] = []
     unknown: list[str] = []
     shared = [column for column in now["columns"] if column in then["column_hashes"]]
-    changed = [column for column in shared if then["column_hashes"][column] != now["column_hashes"][column]]
+    changed = [
+        column for column in shared if then["column_hashes"][column] != now["column_hashes"][column]
+    ]
     for column in changed:
         if recorded is not None:
-            found += _first_difference(name, column, recorded[column], made[column], _labels(made, recorded), tolerance)
-        elif tolerance > 0.0 and pa.types.is_float64(made.schema.field(column).type) and then["rows"] == now["rows"]:
+            found += _first_difference(
+                name, column, recorded[column], made[column], _labels(made, recorded), tolerance
+            )
+        elif (
+            tolerance > 0.0
+            and pa.types.is_float64(made.schema.field(column).type)
+            and then["rows"] == now["rows"]
+        ):
             unknown.append(column)
         else:
             found.append(Difference(name, column))
     if then["rows"] != now["rows"]:
         found.append(Difference(name, "(number of rows)", "", then["rows"], now["rows"]))
     whole = then["columns"] == now["columns"]
-    if whole and not changed and then["rows"] == now["rows"]:  # each column is right, the whole is not: never of one table
-        found.append(Difference(name, "(content hash of the table)", "", then["content_hash"], now["content_hash"]))
+    if (
+        whole and not changed and then["rows"] == now["rows"]
+    ):  # each column is right, the whole is not: never of one table
+        found.append(
+            Difference(
+                name, "(content hash of the table)", "", then["content_hash"], now["content_hash"]
+            )
+        )
     return found, unknown
 
 
@@ -139,21 +185,38 @@ def _labels(made: pa.Table, recorded: pa.Table) -> list[str]:
 
 
 def _first_difference(
-    name: str, column: str, recorded: pa.ChunkedArray, made: pa.ChunkedArray, labels: list[str], tolerance: float
+    name: str,
+    column: str,
+    recorded: pa.ChunkedArray,
+    made: pa.ChunkedArray,
+    labels: list[str],
+    tolerance: float,
 ) -> list[Difference]:
     rows = min(len(recorded), len(made))
     before, after = recorded.slice(0, rows), made.slice(0, rows)
     if pa.types.is_float64(made.type):
         apart = numbers_apart(before.to_numpy(), after.to_numpy(), tolerance)
     else:
-        apart = np.array([left != right for left, right in zip(before.to_pylist(), after.to_pylist(), strict=True)], dtype=bool)
+        apart = np.array(
+            [
+                left != right
+                for left, right in zip(before.to_pylist(), after.to_pylist(), strict=True)
+            ],
+            dtype=bool,
+        )
     if not apart.any():
         return []
     row = int(np.argmax(apart))
-    return [Difference(name, column, labels[row], _plain(before[row].as_py()), _plain(after[row].as_py()))]
+    return [
+        Difference(
+            name, column, labels[row], _plain(before[row].as_py()), _plain(after[row].as_py())
+        )
+    ]
 
 
-def numbers_apart(recorded: NDArray[np.float64], made: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
+def numbers_apart(
+    recorded: NDArray[np.float64], made: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
     """(T,) where two columns differ by more than the tolerance. NaN equals NaN alone, an infinity itself alone.
 
     The column's usual size is the median of its recorded absolute values that are neither 0 nor missing.
@@ -162,7 +225,9 @@ def numbers_apart(recorded: NDArray[np.float64], made: NDArray[np.float64], tole
     usual = float(np.median(size)) if size.size else 0.0
     same = (recorded == made) | (np.isnan(recorded) & np.isnan(made))
     with np.errstate(invalid="ignore", over="ignore"):
-        near = np.abs(recorded - made) <= tolerance * np.maximum(np.maximum(np.abs(recorded), np.abs(made)), usual)
+        near = np.abs(recorded - made) <= tolerance * np.maximum(
+            np.maximum(np.abs(recorded), np.abs(made)), usual
+        )
     apart: NDArray[np.bool_] = ~(same | (near & np.isfinite(recorded) & np.isfinite(made)))
     return apart
 
@@ -171,7 +236,9 @@ def _metrics(then: Content, now: Content, tolerance: float) -> list[Difference]:
     found = []
     for name in (name for name in then if name in now):
         before, after = then[name], now[name]
-        left, right = (np.array([np.nan if value is None else float(value)]) for value in (before, after))
+        left, right = (
+            np.array([np.nan if value is None else float(value)]) for value in (before, after)
+        )
         if numbers_apart(left, right, tolerance)[0]:
             found.append(Difference("metrics", name, "", before, after))
     return found

@@ -33,8 +33,13 @@ def inputs_of(run: BacktestRun) -> dict[str, Any]:
     pair, origin = run.pair, run.pair.provenance
     bars = bars_of(pair)
     return {
-        "snapshot": {"id": origin.snapshot_id, "name": origin.snapshot_name, "simulated": origin.simulated}
-        if origin.snapshot_id else None,
+        "snapshot": {
+            "id": origin.snapshot_id,
+            "name": origin.snapshot_name,
+            "simulated": origin.simulated,
+        }
+        if origin.snapshot_id
+        else None,
         "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
         "bars": bars,
         "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
@@ -52,19 +57,47 @@ def _terms(spec: ContractSpec, leg: Leg) -> dict[str, Any]:
 def bars_of(pair: PairFrame) -> dict[str, Any]:
     """Which bars went in: how many, from when to when, and the hash of their content."""
     dates = pair.trade_date
-    return {"rows": len(pair), "first": f"{dates[0]:%Y-%m-%d}" if len(pair) else None,
-            "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None, "content_hash": content_hash(hashable(_flat(pair.frame)))}
+    return {
+        "rows": len(pair),
+        "first": f"{dates[0]:%Y-%m-%d}" if len(pair) else None,
+        "last": f"{dates[-1]:%Y-%m-%d}" if len(pair) else None,
+        "content_hash": content_hash(hashable(_flat(pair.frame))),
+    }
 
 
-def command_of(pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None) -> str | None:
+def command_of(
+    pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None
+) -> str | None:
     """The command that makes a run with these settings, as a shell takes it; None for bars of no snapshot."""
     if not pair.provenance.snapshot_name or not len(pair):
         return None
-    cut = ["--first", f"{pair.trade_date[0]:%Y-%m-%d}", "--last", f"{pair.trade_date[-1]:%Y-%m-%d}"] if pair.cut else []
-    elsewhere = ["--dir", str(directory)] if directory is not None and directory != USUAL_FOLDER else []
-    settings = [word for name, value in changed_settings(config).items() for word in ("--set", f"{name}={value}")]
-    return shlex.join(["python", "-m", "pairkit", "run", pair.provenance.snapshot_name, pair.y_spec.code, pair.x_spec.code,
-                       *elsewhere, *cut, *settings])
+    cut = (
+        ["--first", f"{pair.trade_date[0]:%Y-%m-%d}", "--last", f"{pair.trade_date[-1]:%Y-%m-%d}"]
+        if pair.cut
+        else []
+    )
+    elsewhere = (
+        ["--dir", str(directory)] if directory is not None and directory != USUAL_FOLDER else []
+    )
+    settings = [
+        word
+        for name, value in changed_settings(config).items()
+        for word in ("--set", f"{name}={value}")
+    ]
+    return shlex.join(
+        [
+            "python",
+            "-m",
+            "pairkit",
+            "run",
+            pair.provenance.snapshot_name,
+            pair.y_spec.code,
+            pair.x_spec.code,
+            *elsewhere,
+            *cut,
+            *settings,
+        ]
+    )
 
 
 def without_folder(command: str | None) -> str | None:
@@ -75,7 +108,7 @@ def without_folder(command: str | None) -> str | None:
         return command
     if "--dir" in words[:-1]:
         at = words.index("--dir")
-        del words[at:at + 2]
+        del words[at : at + 2]
     return shlex.join(words) if command else command
 
 
@@ -83,7 +116,11 @@ def changed_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a config, as plain values, that are not at their defaults, in their own order."""
     from pairkit.config import SETTINGS
 
-    known = {name: config[name] for name in SETTINGS if name in config and config[name] != SETTINGS[name].default}
+    known = {
+        name: config[name]
+        for name in SETTINGS
+        if name in config and config[name] != SETTINGS[name].default
+    }
     return {**known, **{name: value for name, value in config.items() if name not in SETTINGS}}
 
 
@@ -92,5 +129,13 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
     `leave` stands in it only where a contract must be left: bars without such keep the hash that they had before there was one.
     """
-    frame = frame.drop(columns=[column for column in frame.columns if column[1] == "leave" and not frame[column].any()])
-    return frame.set_axis(["_".join(column) for column in frame.columns], axis=1).rename_axis(TRADE_DATE).reset_index()
+    frame = frame.drop(
+        columns=[
+            column for column in frame.columns if column[1] == "leave" and not frame[column].any()
+        ]
+    )
+    return (
+        frame.set_axis(["_".join(column) for column in frame.columns], axis=1)
+        .rename_axis(TRADE_DATE)
+        .reset_index()
+    )

@@ -52,7 +52,11 @@ class RunManifest:
 
 
 def run_manifest(
-    run: BacktestRun, *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None, directory: Path | None = None
+    run: BacktestRun,
+    *,
+    checks: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
+    directory: Path | None = None,
 ) -> RunManifest:
     """The manifest of a run.
 
@@ -61,24 +65,32 @@ def run_manifest(
     `trials` what the trial ledger counts on its pair, `directory` the folder of snapshots, where it is not the usual one.
     """
     inputs = inputs_of(run)
-    return RunManifest({
-        "schema": SCHEMA,
-        "run_id": hash_of(inputs),
-        "inputs": inputs,
-        "config_sha256": hash_of(inputs["config"]),
-        "runtime": describe_run_runtime(),
-        "outputs": {name: describe(table) for name, table in tables_of(run).items()},
-        "metrics": {name: None if math.isnan(value) else value for name, value in run.metrics.items()},
-        "findings": [finding.to_dict() for finding in run.pair.findings],
-        "checks": [check.to_dict() for check in checks],
-        "trials": trials.to_dict() if trials else None,
-        "rerun_command": command_of(run.pair, inputs["config"], directory),
-        "rules": RULES,
-    })
+    return RunManifest(
+        {
+            "schema": SCHEMA,
+            "run_id": hash_of(inputs),
+            "inputs": inputs,
+            "config_sha256": hash_of(inputs["config"]),
+            "runtime": describe_run_runtime(),
+            "outputs": {name: describe(table) for name, table in tables_of(run).items()},
+            "metrics": {
+                name: None if math.isnan(value) else value for name, value in run.metrics.items()
+            },
+            "findings": [finding.to_dict() for finding in run.pair.findings],
+            "checks": [check.to_dict() for check in checks],
+            "trials": trials.to_dict() if trials else None,
+            "rerun_command": command_of(run.pair, inputs["config"], directory),
+            "rules": RULES,
+        }
+    )
 
 
 def save_run(
-    run: BacktestRun, path: str | os.PathLike[str], *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None,
+    run: BacktestRun,
+    path: str | os.PathLike[str],
+    *,
+    checks: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
     directory: Path | None = None,
 ) -> RunManifest:
     """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
@@ -107,8 +119,10 @@ def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
     try:
         raw = read_whole(source, MAX_JSON_BYTES)
     except OSError as error:
-        raise RunError(f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
-                       "`pairkit run ... --manifest run.json` writes it.") from error
+        raise RunError(
+            f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
+            "`pairkit run ... --manifest run.json` writes it."
+        ) from error
     return checked_manifest(strict_json(raw, what=str(source), refuse=RunError), what=str(source))
 
 
@@ -116,21 +130,34 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     """The manifest in parsed JSON, or RunError that names what is wrong with it; `what` is its name in the message."""
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
-        raise RunError(f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another version, or not a run "
-                       "manifest.")
+        raise RunError(
+            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another version, or not a run "
+            "manifest."
+        )
     try:
         Manifest.model_validate(content)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise RunError(f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit.") from error
+        raise RunError(
+            f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit."
+        ) from error
     for name, output in content["outputs"].items():
         if sorted(output["column_hashes"]) != sorted(output["columns"]):
-            counts = f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
-            raise RunError(f"{what}: outputs.{name} has {counts}. A hash was added or removed after "
-                           "the manifest was written: get it again from where it came.")
-    for name, part in (("config_sha256", content["inputs"]["config"]), ("run_id", content["inputs"])):
+            counts = (
+                f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
+            )
+            raise RunError(
+                f"{what}: outputs.{name} has {counts}. A hash was added or removed after "
+                "the manifest was written: get it again from where it came."
+            )
+    for name, part in (
+        ("config_sha256", content["inputs"]["config"]),
+        ("run_id", content["inputs"]),
+    ):
         if hash_of(part) != content[name]:
-            raise RunError(f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
-                           "after it was written, or lies about its inputs: get it again from where it came.")
+            raise RunError(
+                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
+                "after it was written, or lies about its inputs: get it again from where it came."
+            )
     return RunManifest(content)

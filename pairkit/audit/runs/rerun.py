@@ -32,8 +32,19 @@ from pairkit.pair import PairFrame
 from pairkit.rules import BEFORE, RuleChange, changes_since, covers
 from pairkit.run import BacktestRun, run_backtest
 
-NOT_DECISIVE = ("threads", "git_commit", "git_dirty", "diff_sha256")  # a run uses one thread; the code itself is hashed
-EXIT_CODES: dict[Verdict, int] = {"same": 0, "within_tolerance": 0, "rules_changed": 0, "differs": 1, "cannot_tell": 2}
+NOT_DECISIVE = (
+    "threads",
+    "git_commit",
+    "git_dirty",
+    "diff_sha256",
+)  # a run uses one thread; the code itself is hashed
+EXIT_CODES: dict[Verdict, int] = {
+    "same": 0,
+    "within_tolerance": 0,
+    "rules_changed": 0,
+    "differs": 1,
+    "cannot_tell": 2,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +68,15 @@ class Rerun:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
-            "verdict": self.verdict, "sentence": self.sentence, "run_id": self.recorded.run_id,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "run_id": self.recorded.run_id,
             "differences": [difference.to_dict() for difference in self.differences],
-            "runtime": [{"what": what, "recorded": then, "now": now} for what, then, now in self.runtime],
-            "notes": list(self.notes)}
+            "runtime": [
+                {"what": what, "recorded": then, "now": now} for what, then, now in self.runtime
+            ],
+            "notes": list(self.notes),
+        }
 
 
 def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapshots") -> Rerun:
@@ -88,7 +104,10 @@ def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapsh
 
 
 def rerun_manifest(
-    recorded: RunManifest, folder: str | os.PathLike[str] = "snapshots", *, tables: Tables | None = None,
+    recorded: RunManifest,
+    folder: str | os.PathLike[str] = "snapshots",
+    *,
+    tables: Tables | None = None,
     notes: list[str] | None = None,
 ) -> Rerun:
     """The same for a manifest in hand; `tables` are its own, by name, as far as they are known."""
@@ -97,11 +116,16 @@ def rerun_manifest(
     made = run_manifest(run)
     then, now = recorded.content["inputs"], made.content["inputs"]
     younger = [name for name in LATER_SETTINGS if name not in then["config"]]
-    now = {**now, "config": {name: value for name, value in now["config"].items() if name not in younger}}
+    now = {
+        **now,
+        "config": {name: value for name, value in now["config"].items() if name not in younger},
+    }
     if hash_of(now) != recorded.run_id:
         parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
-        raise RunError(f"the inputs that the manifest states cannot be had from snapshot {pair.provenance.snapshot_name!r}: "
-                       f"{parts} came out otherwise. The manifest was altered.")
+        raise RunError(
+            f"the inputs that the manifest states cannot be had from snapshot {pair.provenance.snapshot_name!r}: "
+            f"{parts} came out otherwise. The manifest was altered."
+        )
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
     said = {**recorded.content, "rerun_command": without_folder(recorded.content["rerun_command"])}
@@ -109,9 +133,25 @@ def rerun_manifest(
     found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
     changes = changes_since(recorded.content.get("rules"), run)
     verdict = _verdict(found, changes)
-    sentence = _rules_sentence(found, changes) if verdict == "rules_changed" else _sentence(found, alike)
-    return Rerun(verdict, sentence, recorded, made, run, found.differences, runtime,
-                 (*(notes or []), *of_specs, *found.grown, *_not_checked(recorded), *(_younger(name) for name in younger)))
+    sentence = (
+        _rules_sentence(found, changes) if verdict == "rules_changed" else _sentence(found, alike)
+    )
+    return Rerun(
+        verdict,
+        sentence,
+        recorded,
+        made,
+        run,
+        found.differences,
+        runtime,
+        (
+            *(notes or []),
+            *of_specs,
+            *found.grown,
+            *_not_checked(recorded),
+            *(_younger(name) for name in younger),
+        ),
+    )
 
 
 def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> None:
@@ -119,57 +159,94 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
     for name, table in tables.items():
         for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
-                raise RunError(f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table "
-                               "that the manifest names. The manifest was edited after it was written: get it again from where "
-                               "it came.")
+                raise RunError(
+                    f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table "
+                    "that the manifest names. The manifest was edited after it was written: get it again from where "
+                    "it came."
+                )
 
 
 def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Verdict:
     """The comparison's verdict; `rules_changed` where changed rules cover every difference."""
     if found.verdict != "differs":
         return found.verdict
-    covered = all(any(covers(change, each.where, each.column) or (change.columns == ("*",) and each.column.startswith("("))
-                      for change in changes) for each in found.differences)
+    covered = all(
+        any(
+            covers(change, each.where, each.column)
+            or (change.columns == ("*",) and each.column.startswith("("))
+            for change in changes
+        )
+        for each in found.differences
+    )
     return "rules_changed" if covered else "differs"
 
 
 def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
-    by = [change.words for change in changes
-          if any(covers(change, each.where, each.column) for each in found.differences)]
-    return (f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out "
-            f"otherwise by what changed since: {'; '.join(by)}. Everything else is the recorded one.")
+    by = [
+        change.words
+        for change in changes
+        if any(covers(change, each.where, each.column) for each in found.differences)
+    ]
+    return (
+        f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out "
+        f"otherwise by what changed since: {'; '.join(by)}. Everything else is the recorded one."
+    )
 
 
 def _not_checked(recorded: RunManifest) -> list[str]:
     """What a rerun does not make again."""
     there = [name for name in ("checks", "trials") if recorded.content.get(name)]
-    return [f"The manifest's {' and '.join(there)} were not checked: a rerun makes the run again, not them."] if there else []
+    return (
+        [
+            f"The manifest's {' and '.join(there)} were not checked: a rerun makes the run again, not them."
+        ]
+        if there
+        else []
+    )
 
 
 def _younger(setting: str) -> str:
-    return (f"The manifest was written before there was a setting {setting}; the run is made with {LATER_SETTINGS[setting]}, "
-            "which is what runs did then.")
+    return (
+        f"The manifest was written before there was a setting {setting}; the run is made with {LATER_SETTINGS[setting]}, "
+        "which is what runs did then."
+    )
 
 
 def _sentence(found: Comparison, alike: bool) -> str:
     if found.verdict == "same":
         return "The same: every hash, metric and finding is the recorded one."
     if found.verdict == "within_tolerance":
-        return (f"Within tolerance: every decision is the recorded one, every number to {TOLERANCE:g} relative. Code, packages "
-                "or machine are not those of the manifest, so the bits need not be the same.")
+        return (
+            f"Within tolerance: every decision is the recorded one, every number to {TOLERANCE:g} relative. Code, packages "
+            "or machine are not those of the manifest, so the bits need not be the same."
+        )
     if found.verdict == "cannot_tell":
-        return (f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, packages or another machine, "
-                "and the recorded values are not here to say by how much. Put the .parquet files that were written beside the "
-                "manifest next to it.")
-    where = "code, packages and kind of machine are those of the manifest" if alike else f"by more than {TOLERANCE:g} relative"
+        return (
+            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, packages or another machine, "
+            "and the recorded values are not here to say by how much. Put the .parquet files that were written beside the "
+            "manifest next to it."
+        )
+    where = (
+        "code, packages and kind of machine are those of the manifest"
+        if alike
+        else f"by more than {TOLERANCE:g} relative"
+    )
     return f"Differs: {where}, first in {found.differences[0]}."
 
 
-def runtime_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[tuple[str, Any, Any], ...]:
+def runtime_differences(
+    then: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[tuple[str, Any, Any], ...]:
     """What of two runtimes differs, as (what, then, now)."""
-    before, after = ({**{k: v for k, v in plain.items() if k != "packages"}, **plain["packages"]} for plain in (then, now))
-    return tuple((what, before.get(what), after.get(what)) for what in dict.fromkeys([*before, *after])
-                 if before.get(what) != after.get(what))
+    before, after = (
+        {**{k: v for k, v in plain.items() if k != "packages"}, **plain["packages"]}
+        for plain in (then, now)
+    )
+    return tuple(
+        (what, before.get(what), after.get(what))
+        for what in dict.fromkeys([*before, *after])
+        if before.get(what) != after.get(what)
+    )
 
 
 # --- from the manifest to a run ------------------------------------------------------------------------------------
@@ -180,31 +257,43 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
         raise RunError(
             "this run was made from own frames, not from a snapshot: the manifest has the bars' hash "
             f"({inputs['bars']['content_hash'][:12]}…), not the bars, so nobody else can make it again. Whoever has the bars can "
-            "seal them with `pairkit snapshot import` and run from there; that run can be rerun by anyone.")
+            "seal them with `pairkit snapshot import` and run from there; that run can be rerun by anyone."
+        )
     config = _config(inputs["config"])
     snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
-    pair, notes = _with_specs(snapshot.pair(inputs["pair"]["y"], inputs["pair"]["x"]), inputs["contract_specs"])
+    pair, notes = _with_specs(
+        snapshot.pair(inputs["pair"]["y"], inputs["pair"]["x"]), inputs["contract_specs"]
+    )
     if inputs["cut"] is not None:
         pair = pair.between(inputs["cut"]["first"], inputs["cut"]["last"])
     if (found := bars_of(pair)) != inputs["bars"]:
-        raise RunError(f"the manifest says that the run was made of the bars {inputs['bars']}, but snapshot {snapshot.name!r} "
-                       f"gives {found}. The manifest lies about its bars, or this pairkit builds pairs in another way than "
-                       f"{recorded.content['runtime']['pairkit_version']}.")
+        raise RunError(
+            f"the manifest says that the run was made of the bars {inputs['bars']}, but snapshot {snapshot.name!r} "
+            f"gives {found}. The manifest lies about its bars, or this pairkit builds pairs in another way than "
+            f"{recorded.content['runtime']['pairkit_version']}."
+        )
     return pair, config, notes
 
 
 def _config(plain: dict[str, Any]) -> StrategyConfig:
-    plain = {**{name: value for name, value in LATER_SETTINGS.items() if name not in plain}, **plain}
+    plain = {
+        **{name: value for name, value in LATER_SETTINGS.items() if name not in plain},
+        **plain,
+    }
     try:
         config = StrategyConfig(**plain)
     except ValidationError as error:
-        raise RunError(f"the manifest's config is not one: {' '.join(describe_errors(error))} It was written by another version, "
-                       "or by hand.") from error
+        raise RunError(
+            f"the manifest's config is not one: {' '.join(describe_errors(error))} It was written by another version, "
+            "or by hand."
+        ) from error
     full = config.model_dump(mode="json")
     if hash_of(full) != hash_of(plain):
         absent = [name for name in full if name not in plain]
-        raise RunError(f"the manifest's config lacks {', '.join(absent) or 'the exact values'}; a manifest holds every setting. "
-                       "It was written by another version, or by hand.")
+        raise RunError(
+            f"the manifest's config lacks {', '.join(absent) or 'the exact values'}; a manifest holds every setting. "
+            "It was written by another version, or by hand."
+        )
     return config
 
 
@@ -221,11 +310,18 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         if path.is_dir() and _id_of(path) == snapshot_id:
             return open_snapshot(path, expect_id=snapshot_id)
     if name in {path.name for path in below}:
-        return open_snapshot(folder / name, expect_id=snapshot_id)  # tells in which way it is another one
-    there = ", ".join(path.name for path in below if path.is_dir() and not path.name.startswith(".")) or "none"
-    raise SnapshotError(f"the run was made from snapshot {name!r} with the id {snapshot_id}, which is not in {folder} "
-                        f"(there: {there}). Get that folder from whoever made the run, put it there, or name its "
-                        "parent with --dir.")
+        return open_snapshot(
+            folder / name, expect_id=snapshot_id
+        )  # tells in which way it is another one
+    there = (
+        ", ".join(path.name for path in below if path.is_dir() and not path.name.startswith("."))
+        or "none"
+    )
+    raise SnapshotError(
+        f"the run was made from snapshot {name!r} with the id {snapshot_id}, which is not in {folder} "
+        f"(there: {there}). Get that folder from whoever made the run, put it there, or name its "
+        "parent with --dir."
+    )
 
 
 def _id_of(folder: Path) -> str:
@@ -241,14 +337,22 @@ def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFram
     notes, specs = [], []
     for spec, plain in zip((pair.y_spec, pair.x_spec), stated, strict=True):
         try:
-            given = ContractSpec(**{name: value for name, value in plain.items() if name != "by_contract"})  # follows from it
+            given = ContractSpec(
+                **{name: value for name, value in plain.items() if name != "by_contract"}
+            )  # follows from it
         except (TypeError, ValidationError) as error:
-            raise RunError(f"the manifest's contract terms of {spec.code} are not such: {error}.") from error
+            raise RunError(
+                f"the manifest's contract terms of {spec.code} are not such: {error}."
+            ) from error
         if given.code != spec.code:
-            raise RunError(f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered.")
+            raise RunError(
+                f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered."
+            )
         if given != spec:
             own = spec.to_dict()
             changed = [name for name, value in given.to_dict().items() if value != own.get(name)]
-            notes.append(f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source}).")
+            notes.append(
+                f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source})."
+            )
         specs.append(given)
     return replace(pair, y_spec=specs[0], x_spec=specs[1]), notes

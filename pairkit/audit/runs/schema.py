@@ -21,7 +21,9 @@ class _Strict(BaseModel):
 class SnapshotCited(_Strict):
     """The snapshot that the bars come from."""
 
-    id: str = Field(pattern=_HEX, description="sha256 of the snapshot's manifest: names every byte in it.")
+    id: str = Field(
+        pattern=_HEX, description="sha256 of the snapshot's manifest: names every byte in it."
+    )
     name: str
     simulated: bool
 
@@ -132,9 +134,15 @@ class TrialsMade(_Strict):
     """The configs that the author's ledger counts on this pair. Not part of the id."""
 
     n_configs: int = Field(ge=0)
-    sharpe_variance: float | None = Field(description="Of the trials' Sharpe ratios per bar, divisor n-1.")
+    sharpe_variance: float | None = Field(
+        description="Of the trials' Sharpe ratios per bar, divisor n-1."
+    )
     resets: list[TrialsForgotten]
-    scanned: int = Field(default=0, ge=0, description="Pairs scanned in the snapshot, this one among them; absent for none.")
+    scanned: int = Field(
+        default=0,
+        ge=0,
+        description="Pairs scanned in the snapshot, this one among them; absent for none.",
+    )
 
 
 class Manifest(_Strict):
@@ -142,20 +150,32 @@ class Manifest(_Strict):
 
     schema_: Literal["pairkit.run/1"] = Field(alias="schema")
     run_id: str = Field(pattern=_HEX, description="sha256 of `inputs` in RFC 8785 form.")
-    config_sha256: str = Field(pattern=_HEX, description="sha256 of `inputs.config` in RFC 8785 form.")
+    config_sha256: str = Field(
+        pattern=_HEX, description="sha256 of `inputs.config` in RFC 8785 form."
+    )
     inputs: Inputs
     runtime: Runtime
     outputs: Outputs
     metrics: dict[str, int | float | None]
     findings: list[FoundInData]
-    checks: list[CheckMade] = Field(default=[], description="Absent before there were checks; a check not listed was not made.")
-    trials: TrialsMade | None = Field(default=None, description="Null where no ledger was kept or it could not be read.")
+    checks: list[CheckMade] = Field(
+        default=[], description="Absent before there were checks; a check not listed was not made."
+    )
+    trials: TrialsMade | None = Field(
+        default=None, description="Null where no ledger was kept or it could not be read."
+    )
     rerun_command: str | None
-    rules: str | None = Field(default=None, description="Date of the rules (docs/semantics.md); absent before they had one.")
+    rules: str | None = Field(
+        default=None,
+        description="Date of the rules (docs/semantics.md); absent before they had one.",
+    )
 
 
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a run manifest, as it is shipped."""
-    made: dict[str, Any] = {**Manifest.model_json_schema(by_alias=True), "title": SCHEMA,
-                            "$schema": "https://json-schema.org/draft/2020-12/schema"}
+    made: dict[str, Any] = {
+        **Manifest.model_json_schema(by_alias=True),
+        "title": SCHEMA,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    }
     return json.dumps(made, indent=1, sort_keys=True) + "\n"

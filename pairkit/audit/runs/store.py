@@ -28,8 +28,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairkit._files import read_whole
 from pairkit.audit.runs.manifest import RunManifest, checked_manifest, run_manifest
-from pairkit.audit.runs.tables import MAX_TABLE_BYTES, TABLES, checked_table, table_file, tables_of, to_frame, to_parquet
-from pairkit.audit.seal import MAX_JSON_BYTES, TMP_PREFIX, canonical_json, check_slug, publish, sha256_hex, strict_json
+from pairkit.audit.runs.tables import (
+    MAX_TABLE_BYTES,
+    TABLES,
+    checked_table,
+    table_file,
+    tables_of,
+    to_frame,
+    to_parquet,
+)
+from pairkit.audit.seal import (
+    MAX_JSON_BYTES,
+    TMP_PREFIX,
+    canonical_json,
+    check_slug,
+    publish,
+    sha256_hex,
+    strict_json,
+)
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.folders import runs_folder
 from pairkit.metrics import BARS_A_YEAR
@@ -83,11 +99,18 @@ class SavedRun:
 
     def table(self, name: str) -> pd.DataFrame:
         """Its `frame` or `trades`, or RunError where the file is not the one that was saved."""
-        return to_frame(checked_table(table_file(self.manifest_file, name), self.content["outputs"][name]))
+        return to_frame(
+            checked_table(table_file(self.manifest_file, name), self.content["outputs"][name])
+        )
 
 
 def save(
-    run: BacktestRun, name: str, note: str = "", *, checks: Iterable[CheckResult] = (), trials: TrialCount | None = None,
+    run: BacktestRun,
+    name: str,
+    note: str = "",
+    *,
+    checks: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
     folder: Path | None = None,
 ) -> SavedRun:
     """Keep a run under a name.
@@ -112,17 +135,28 @@ def save(
     """
     name, note = name.strip(), note.strip()
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
-        raise RunError(f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
-                       f"{len(name)} and {len(note):,}.")
+        raise RunError(
+            f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
+            f"{len(name)} and {len(note):,}."
+        )
     made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
-    files = {MANIFEST: made.to_json().encode("utf-8"),
-             **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()}}
-    label = {"schema": SCHEMA, "name": name, "note": note, "saved_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-             "files": {path: sha256_hex(raw) for path, raw in files.items()}}
+    files = {
+        MANIFEST: made.to_json().encode("utf-8"),
+        **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()},
+    }
+    label = {
+        "schema": SCHEMA,
+        "name": name,
+        "note": note,
+        "saved_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "files": {path: sha256_hex(raw) for path, raw in files.items()},
+    }
     entry = f"{now:%Y%m%d-%H%M%S}-{made.run_id[:8]}-{uuid.uuid4().hex[:6]}"
     store = folder or runs_folder()
     try:
-        publish(store / entry, {**files, LABEL: canonical_json(label, what="the label of this run")})
+        publish(
+            store / entry, {**files, LABEL: canonical_json(label, what="the label of this run")}
+        )
     except SnapshotError as error:
         raise RunError(f"the run could not be saved: {error}") from error
     return load(entry, folder=store)
@@ -155,11 +189,15 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
     label = _label(path)
     strange = sorted({each.name for each in path.iterdir()} - {*FILES, LABEL})
     if strange:
-        raise RunError(f"{path} has {', '.join(strange)} in it, which was not saved with the run; move it away.")
+        raise RunError(
+            f"{path} has {', '.join(strange)} in it, which was not saved with the run; move it away."
+        )
     for name in FILES:
         if sha256_hex(_bytes(path / name)) != label.files.get(name):
-            raise RunError(f"{path / name} is not the file that was saved: its sha256 is another. It was edited or damaged; "
-                           "delete this run, or restore its folder from a backup.")
+            raise RunError(
+                f"{path / name} is not the file that was saved: its sha256 is another. It was edited or damaged; "
+                "delete this run, or restore its folder from a backup."
+            )
     content = strict_json(_bytes(path / MANIFEST), what=str(path / MANIFEST), refuse=RunError)
     checked_manifest(content, what=str(path / MANIFEST))
     return SavedRun(entry, path, label.name, label.note, label.saved_at, content)
@@ -178,11 +216,15 @@ def check(saved: SavedRun) -> None:
     """
     again = load(saved.id, folder=saved.path.parent)
     frame, trades, metrics = again.table("frame"), again.table("trades"), again.content["metrics"]
-    for name, expected in _metrics_of(frame, trades, float(again.content["inputs"]["config"]["capital"])).items():
+    for name, expected in _metrics_of(
+        frame, trades, float(again.content["inputs"]["config"]["capital"])
+    ).items():
         stated = metrics.get(name, "nothing")
         if isinstance(stated, str) or not _alike(stated, expected):
-            raise RunError(f"{again.manifest_file}: metrics.{name} is {stated}, its tables make {expected:.10g}. The manifest "
-                           "was edited after it was written; delete this run, or restore its folder from a backup.")
+            raise RunError(
+                f"{again.manifest_file}: metrics.{name} is {stated}, its tables make {expected:.10g}. The manifest "
+                "was edited after it was written; delete this run, or restore its folder from a backup."
+            )
 
 
 def _metrics_of(frame: pd.DataFrame, trades: pd.DataFrame, capital: float) -> dict[str, float]:
@@ -194,9 +236,17 @@ def _metrics_of(frame: pd.DataFrame, trades: pd.DataFrame, capital: float) -> di
     equity = np.append(capital, frame["equity"].to_numpy())
     returns = np.diff(equity)[first:] / capital
     moves = len(returns) > 1 and float(returns.std(ddof=1)) > 0.0
-    return {"total_return": (equity[-1] - capital) / capital, "trades": float(len(trades)),
-            "max_drawdown": float(frame["drawdown"].max()), "costs": float(frame["cost"].sum()),
-            **({"sharpe": float(returns.mean() / returns.std(ddof=1) * math.sqrt(BARS_A_YEAR))} if moves else {})}
+    return {
+        "total_return": (equity[-1] - capital) / capital,
+        "trades": float(len(trades)),
+        "max_drawdown": float(frame["drawdown"].max()),
+        "costs": float(frame["cost"].sum()),
+        **(
+            {"sharpe": float(returns.mean() / returns.std(ddof=1) * math.sqrt(BARS_A_YEAR))}
+            if moves
+            else {}
+        ),
+    }
 
 
 def _alike(stated: float | None, expected: float) -> bool:
@@ -212,7 +262,9 @@ def delete(entry: str, *, folder: Path | None = None) -> None:
         There is none of this id, or the disk refuses.
     """
     path = _folder_of(entry, folder or runs_folder())
-    hidden = path.with_name(f"{TMP_PREFIX}{uuid.uuid4().hex}")  # what a crash leaves of it is swept by a later save
+    hidden = path.with_name(
+        f"{TMP_PREFIX}{uuid.uuid4().hex}"
+    )  # what a crash leaves of it is swept by a later save
     try:
         path.rename(hidden)
         shutil.rmtree(hidden)
@@ -237,12 +289,16 @@ def _label(path: Path) -> _Label:
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
-        raise RunError(f"{path / LABEL}, {where}: {fault['msg']}. It was edited, or written by another version.") from error
+        raise RunError(
+            f"{path / LABEL}, {where}: {fault['msg']}. It was edited, or written by another version."
+        ) from error
 
 
 def _bytes(path: Path) -> bytes:
     try:
         return read_whole(path, _MOST_BYTES.get(path.name, MAX_TABLE_BYTES), links=False)
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
-                       "backup.") from error
+        raise RunError(
+            f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
+            "backup."
+        ) from error

@@ -37,9 +37,13 @@ def hashable(table: pd.DataFrame) -> pa.Table:
     for name in table.columns:
         values = table[name]
         if pd.api.types.is_datetime64_any_dtype(values):
-            columns[str(name)] = pa.array(values, type=pa.timestamp("s"), from_pandas=True, safe=False).cast(pa.date32())
+            columns[str(name)] = pa.array(
+                values, type=pa.timestamp("s"), from_pandas=True, safe=False
+            ).cast(pa.date32())
         elif pd.api.types.is_numeric_dtype(values):
-            columns[str(name)] = pa.array(values.astype("float64"), type=pa.float64(), from_pandas=False)
+            columns[str(name)] = pa.array(
+                values.astype("float64"), type=pa.float64(), from_pandas=False
+            )
         else:
             columns[str(name)] = pa.array(values, type=pa.string(), from_pandas=True)
     return pa.table(columns)
@@ -47,8 +51,12 @@ def hashable(table: pd.DataFrame) -> pa.Table:
 
 def describe(table: pa.Table) -> dict[str, Any]:
     """What a manifest says of a table: rows, columns, the content hash of the whole and of each column."""
-    return {"rows": len(table), "columns": table.column_names, "content_hash": content_hash(table),
-            "column_hashes": {name: content_hash(table.select([name])) for name in table.column_names}}
+    return {
+        "rows": len(table),
+        "columns": table.column_names,
+        "content_hash": content_hash(table),
+        "column_hashes": {name: content_hash(table.select([name])) for name in table.column_names},
+    }
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
@@ -64,7 +72,9 @@ def to_parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def read_tables(manifest: Path, outputs: Mapping[str, Any]) -> tuple[dict[str, pa.Table], list[str]]:
+def read_tables(
+    manifest: Path, outputs: Mapping[str, Any]
+) -> tuple[dict[str, pa.Table], list[str]]:
     """The tables beside a manifest that are the ones it speaks of, and a sentence for each that is not.
 
     A table that is not there is left out without a word.
@@ -87,10 +97,14 @@ def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
         table = pq.read_table(pa.BufferReader(read_whole(path, MAX_TABLE_BYTES)))
         found = content_hash(table)
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise RunError(f"{path} cannot be read as a table: {error}. Copy it again from where it came.") from error
+        raise RunError(
+            f"{path} cannot be read as a table: {error}. Copy it again from where it came."
+        ) from error
     if found != expected["content_hash"]:
-        raise RunError(f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: it belongs to "
-                       "another run, or one of the two was altered. It is not used.")
+        raise RunError(
+            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: it belongs to "
+            "another run, or one of the two was altered. It is not used."
+        )
     return table
 
 
@@ -100,7 +114,9 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     for field in table.schema:
         values = table[field.name]
         if pa.types.is_date32(field.type):
-            columns[field.name] = pd.Series(values.to_numpy(), dtype="datetime64[s]").astype("datetime64[ns]")
+            columns[field.name] = pd.Series(values.to_numpy(), dtype="datetime64[s]").astype(
+                "datetime64[ns]"
+            )
         elif pa.types.is_float64(field.type):
             columns[field.name] = pd.Series(values.to_numpy(), dtype="float64")
         else:

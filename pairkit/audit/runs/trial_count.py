@@ -70,13 +70,20 @@ class TrialCount:
         `trials` is another number of them, such as the effective one.
         """
         number = max(self.trials if trials is None else trials, 1)
-        values = measure_many(run.ledger.tally[np.newaxis], np.array([run.config.capital]),
-                              trial_variance=self.sharpe_variance or 0.0, trials=number)
+        values = measure_many(
+            run.ledger.tally[np.newaxis],
+            np.array([run.config.capital]),
+            trial_variance=self.sharpe_variance or 0.0,
+            trials=number,
+        )
         return float(values[0, AT.dsr])
 
     def to_dict(self) -> dict[str, Any] | None:
         """What a run manifest says of it; None where the count is unknown."""
         if self.n_configs is None:
             return None
-        return {"n_configs": self.n_configs, "sharpe_variance": self.sharpe_variance,
-                "resets": [reset._asdict() for reset in self.resets]} | ({"scanned": self.scanned} if self.scanned else {})
+        return {
+            "n_configs": self.n_configs,
+            "sharpe_variance": self.sharpe_variance,
+            "resets": [reset._asdict() for reset in self.resets],
+        } | ({"scanned": self.scanned} if self.scanned else {})

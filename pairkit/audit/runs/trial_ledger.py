@@ -64,7 +64,9 @@ def note_run(run: BacktestRun, made_by: MadeBy, *, folder: Path | None = None) -
     return _note(run.pair, [trial], made_by, folder)
 
 
-def note_sweep(pair: PairFrame, table: pd.DataFrame, made_by: MadeBy = "sweep", *, folder: Path | None = None) -> str:
+def note_sweep(
+    pair: PairFrame, table: pd.DataFrame, made_by: MadeBy = "sweep", *, folder: Path | None = None
+) -> str:
     """Count the rows of a sweep's table that are of this pair; a sentence where they could not be counted, else ""."""
     mine = table[table["pair"] == pair.name]
     base, rows, varied = table.attrs["config"], _rows(pair), table.attrs["varied"]
@@ -83,8 +85,10 @@ def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _file(path) as ledger:
-            ledger.executemany("INSERT OR IGNORE INTO scanned VALUES (?, ?, ?)",
-                               ((source, *sorted(pair)) for pair in zip(table["y"], table["x"], strict=True)))
+            ledger.executemany(
+                "INSERT OR IGNORE INTO scanned VALUES (?, ?, ?)",
+                ((source, *sorted(pair)) for pair in zip(table["y"], table["x"], strict=True)),
+            )
     except (sqlite3.Error, OSError) as error:
         return _cannot("written", error, folder)
     return ""
@@ -99,7 +103,9 @@ def tried(pair: PairFrame, *, folder: Path | None = None) -> TrialCount:
     try:
         with _opened(pair, folder) as ledger:
             none = replace(none, scanned=_scanned(ledger, source, y, x))
-            found = ledger.execute("SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", (source, y, x)).fetchone()
+            found = ledger.execute(
+                "SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", (source, y, x)
+            ).fetchone()
             return _count(ledger, found[0], none) if found else none
     except (sqlite3.Error, OSError) as error:
         return replace(none, n_configs=None, warning=_cannot("read", error, folder))
@@ -120,9 +126,17 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
         if not path.exists():
             return []
         with _file(path) as ledger:
-            pairs = ledger.execute("SELECT id, source, name, y, x FROM pairs ORDER BY name, y, x").fetchall()
-            return [_count(ledger, key, TrialCount(0, scanned=_scanned(ledger, source, y, x), snapshot=name, y=y, x=x))
-                    for key, source, name, y, x in pairs]
+            pairs = ledger.execute(
+                "SELECT id, source, name, y, x FROM pairs ORDER BY name, y, x"
+            ).fetchall()
+            return [
+                _count(
+                    ledger,
+                    key,
+                    TrialCount(0, scanned=_scanned(ledger, source, y, x), snapshot=name, y=y, x=x),
+                )
+                for key, source, name, y, x in pairs
+            ]
     except (sqlite3.Error, OSError) as error:
         raise RunError(_cannot("read", error, folder)) from error
 
@@ -149,12 +163,18 @@ def reset(pair: PairFrame, *, folder: Path | None = None) -> Reset:
 # --- what a trial is -----------------------------------------------------------------------------------------------
 def _digest(config: dict[str, Any], rows: bytes) -> bytes:
     """16 bytes that name a config on some rows, the same for a single run and for the row of a sweep."""
-    return blake2b(orjson.dumps(config, option=orjson.OPT_SORT_KEYS) + rows, digest_size=16).digest()
+    return blake2b(
+        orjson.dumps(config, option=orjson.OPT_SORT_KEYS) + rows, digest_size=16
+    ).digest()
 
 
 def _rows(pair: PairFrame) -> bytes:
     """Which rows of the pair were run, where not all."""
-    return f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode() if pair.cut and len(pair) else b""
+    return (
+        f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode()
+        if pair.cut and len(pair)
+        else b""
+    )
 
 
 def _per_bar(sharpe: float) -> float | None:
@@ -168,15 +188,24 @@ def _key(pair: PairFrame) -> tuple[str, str, str]:
 
 
 # --- the store -----------------------------------------------------------------------------------------------------
-def _note(pair: PairFrame, trials: Iterable[tuple[bytes, float | None]], made_by: MadeBy, folder: Path | None) -> str:
+def _note(
+    pair: PairFrame,
+    trials: Iterable[tuple[bytes, float | None]],
+    made_by: MadeBy,
+    folder: Path | None,
+) -> str:
     try:
         with _opened(pair, folder) as ledger:
             key = _pair_id(ledger, pair)
-            batch = ledger.execute("INSERT INTO batches (made_at, made_by, bars) VALUES (?, ?, ?)",
-                                   (_now(), made_by, len(pair))).lastrowid
+            batch = ledger.execute(
+                "INSERT INTO batches (made_at, made_by, bars) VALUES (?, ?, ?)",
+                (_now(), made_by, len(pair)),
+            ).lastrowid
             in_order = sorted(trials, key=itemgetter(0))  # as the table is kept: faster by far
-            written = ledger.executemany("INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?)",
-                                         ((key, digest, sharpe, batch) for digest, sharpe in in_order)).rowcount
+            written = ledger.executemany(
+                "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?)",
+                ((key, digest, sharpe, batch) for digest, sharpe in in_order),
+            ).rowcount
             if not written:
                 ledger.execute("DELETE FROM batches WHERE id = ?", (batch,))
     except (sqlite3.Error, OSError) as error:
@@ -186,33 +215,58 @@ def _note(pair: PairFrame, trials: Iterable[tuple[bytes, float | None]], made_by
 
 def _pair_id(ledger: sqlite3.Connection, pair: PairFrame) -> int:
     key = _key(pair)
-    ledger.execute("INSERT OR IGNORE INTO pairs (source, y, x, name) VALUES (?, ?, ?, ?)",
-                   (*key, pair.provenance.snapshot_name or ""))
-    found: int = ledger.execute("SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", key).fetchone()[0]
+    ledger.execute(
+        "INSERT OR IGNORE INTO pairs (source, y, x, name) VALUES (?, ?, ?, ?)",
+        (*key, pair.provenance.snapshot_name or ""),
+    )
+    found: int = ledger.execute(
+        "SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", key
+    ).fetchone()[0]
     return found
 
 
 def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount:
     """`none` with the figures of the pair of this key."""
-    configs, known, mean = ledger.execute("SELECT count(*), count(sharpe), avg(sharpe) FROM trials WHERE pair = ?",
-                                          (key,)).fetchone()
+    configs, known, mean = ledger.execute(
+        "SELECT count(*), count(sharpe), avg(sharpe) FROM trials WHERE pair = ?", (key,)
+    ).fetchone()
     variance = None
     if known > 1:
-        squares = ledger.execute("SELECT sum((sharpe - ?) * (sharpe - ?)) FROM trials WHERE pair = ?", (mean, mean, key))
+        squares = ledger.execute(
+            "SELECT sum((sharpe - ?) * (sharpe - ?)) FROM trials WHERE pair = ?", (mean, mean, key)
+        )
         variance = squares.fetchone()[0] / (known - 1)
-    resets = ledger.execute("SELECT reset_at, forgotten FROM resets WHERE pair = ? ORDER BY rowid", (key,)).fetchall()
-    by = ledger.execute("SELECT made_by, count(*) FROM trials JOIN batches ON batches.id = batch WHERE pair = ? "
-                        "GROUP BY made_by ORDER BY made_by", (key,)).fetchall()
-    return replace(none, n_configs=configs, with_sharpe=known, sharpe_variance=variance,
-                   resets=tuple(Reset(*each) for each in resets), made_by=tuple(by))
+    resets = ledger.execute(
+        "SELECT reset_at, forgotten FROM resets WHERE pair = ? ORDER BY rowid", (key,)
+    ).fetchall()
+    by = ledger.execute(
+        "SELECT made_by, count(*) FROM trials JOIN batches ON batches.id = batch WHERE pair = ? "
+        "GROUP BY made_by ORDER BY made_by",
+        (key,),
+    ).fetchall()
+    return replace(
+        none,
+        n_configs=configs,
+        with_sharpe=known,
+        sharpe_variance=variance,
+        resets=tuple(Reset(*each) for each in resets),
+        made_by=tuple(by),
+    )
 
 
 def _scanned(ledger: sqlite3.Connection, source: str, y: str, x: str) -> int:
     """How many pairs of the snapshot were scanned, where this one, in either direction, is among them."""
     asked = (source, *sorted((y, x)))
-    if ledger.execute("SELECT 1 FROM scanned WHERE source = ? AND y = ? AND x = ?", asked).fetchone() is None:
+    if (
+        ledger.execute(
+            "SELECT 1 FROM scanned WHERE source = ? AND y = ? AND x = ?", asked
+        ).fetchone()
+        is None
+    ):
         return 0
-    count: int = ledger.execute("SELECT count(*) FROM scanned WHERE source = ?", (source,)).fetchone()[0]
+    count: int = ledger.execute(
+        "SELECT count(*) FROM scanned WHERE source = ?", (source,)
+    ).fetchone()[0]
     return count
 
 
@@ -280,8 +334,10 @@ _IN_MEMORY = _Memory()
 
 
 def _cannot(be: str, error: Exception, folder: Path | None) -> str:
-    return (f"The trial ledger {_path(folder)} cannot be {be} ({error}), so how many configs were tried is unknown. If it is "
-            "damaged, move it away and a new one is begun; if its folder cannot be written, name another with PAIRKIT_RUNS.")
+    return (
+        f"The trial ledger {_path(folder)} cannot be {be} ({error}), so how many configs were tried is unknown. If it is "
+        "damaged, move it away and a new one is begun; if its folder cannot be written, name another with PAIRKIT_RUNS."
+    )
 
 
 def _now() -> str:

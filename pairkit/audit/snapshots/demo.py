@@ -29,10 +29,23 @@ def write_demo(folder: str | os.PathLike[str]) -> Snapshot:
     """
     market = simulate_market(SEED)
     return write_snapshot(
-        folder, NAME, bars=market.bars, mapping=market.mapping, specs=market.specs, calendar=market.calendar,
-        data_scope={"source": "simulated", "source_version": __version__, "api": "pairkit.data.simulated",
-                    "simulated": True, "seed": SEED},
-        findings=examine(market.bars, market.calendar), notes=market.notes, created_utc=CREATED_UTC)
+        folder,
+        NAME,
+        bars=market.bars,
+        mapping=market.mapping,
+        specs=market.specs,
+        calendar=market.calendar,
+        data_scope={
+            "source": "simulated",
+            "source_version": __version__,
+            "api": "pairkit.data.simulated",
+            "simulated": True,
+            "seed": SEED,
+        },
+        findings=examine(market.bars, market.calendar),
+        notes=market.notes,
+        created_utc=CREATED_UTC,
+    )
 
 
 if __name__ == "__main__":

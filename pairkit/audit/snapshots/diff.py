@@ -46,9 +46,15 @@ class SnapshotDiff:
     def counts(self) -> dict[str, int]:
         """How many of each; `revised` counts bars, however many of their figures changed."""
         return {
-            "added": len(self.added), "removed": len(self.removed), "revised": len(self.revised.drop_duplicates(KEY)),
-            "mapping": len(self.mapping), "specs": len(self.specs), "sessions_added": len(self.sessions_added),
-            "sessions_removed": len(self.sessions_removed), "scope": len(self.scope)}
+            "added": len(self.added),
+            "removed": len(self.removed),
+            "revised": len(self.revised.drop_duplicates(KEY)),
+            "mapping": len(self.mapping),
+            "specs": len(self.specs),
+            "sessions_added": len(self.sessions_added),
+            "sessions_removed": len(self.sessions_removed),
+            "scope": len(self.scope),
+        }
 
     @property
     def same_data(self) -> bool:
@@ -57,9 +63,18 @@ class SnapshotDiff:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, every row; dates as ISO text, what is missing as None."""
-        tables = {name: _plain_rows(getattr(self, name)) for name in ("added", "removed", "revised", "mapping", "specs", "scope")}
-        days = {name: [f"{day:%Y-%m-%d}" for day in getattr(self, name)] for name in ("sessions_added", "sessions_removed")}
-        sides = {side: {"name": snap.name, "id": snap.id} for side, snap in (("old", self.old), ("new", self.new))}
+        tables = {
+            name: _plain_rows(getattr(self, name))
+            for name in ("added", "removed", "revised", "mapping", "specs", "scope")
+        }
+        days = {
+            name: [f"{day:%Y-%m-%d}" for day in getattr(self, name)]
+            for name in ("sessions_added", "sessions_removed")
+        }
+        sides = {
+            side: {"name": snap.name, "id": snap.id}
+            for side, snap in (("old", self.old), ("new", self.new))
+        }
         return {**sides, "same_data": self.same_data, "counts": self.counts, **tables, **days}
 
 
@@ -71,41 +86,73 @@ def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
     both = _side_by_side(old.bars, new.bars, KEY)
     days_old, days_new = old.calendar, new.calendar
     return SnapshotDiff(
-        old, new,
-        added=_only(both, "right_only", "_new", old.bars.columns), removed=_only(both, "left_only", "_old", old.bars.columns),
-        revised=_revised(both[both["_merge"] == "both"]), mapping=_mapping(old.mapping, new.mapping),
-        specs=_specs(old, new), sessions_added=days_new.difference(days_old), sessions_removed=days_old.difference(days_new),
-        scope=_scope(old, new))
+        old,
+        new,
+        added=_only(both, "right_only", "_new", old.bars.columns),
+        removed=_only(both, "left_only", "_old", old.bars.columns),
+        revised=_revised(both[both["_merge"] == "both"]),
+        mapping=_mapping(old.mapping, new.mapping),
+        specs=_specs(old, new),
+        sessions_added=days_new.difference(days_old),
+        sessions_removed=days_old.difference(days_new),
+        scope=_scope(old, new),
+    )
 
 
 def _side_by_side(old: pd.DataFrame, new: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """The rows of both by key; text as objects, since pandas cannot match an empty text column, or one of nulls alone."""
     text = {"root": object, "contract": object}
-    return old.astype(text).merge(new.astype(text), on=key, how="outer", suffixes=("_old", "_new"), indicator=True)
+    return old.astype(text).merge(
+        new.astype(text), on=key, how="outer", suffixes=("_old", "_new"), indicator=True
+    )
 
 
 def _only(both: pd.DataFrame, side: str, suffix: str, columns: pd.Index) -> pd.DataFrame:
     """The bars that one side alone has."""
     rows = both[both["_merge"] == side]
-    return rows[[name if name in KEY else f"{name}{suffix}" for name in columns]].set_axis(columns, axis=1).reset_index(drop=True)
+    return (
+        rows[[name if name in KEY else f"{name}{suffix}" for name in columns]]
+        .set_axis(columns, axis=1)
+        .reset_index(drop=True)
+    )
 
 
 def _revised(both: pd.DataFrame) -> pd.DataFrame:
     """A row for each figure that differs, by bar and then by column."""
     parts = []
-    for place, name in enumerate(one.removesuffix("_old") for one in both.columns if one.endswith("_old")):
-        before, after = (both[f"{name}{side}"].to_numpy(dtype=np.float64) for side in ("_old", "_new"))
+    for place, name in enumerate(
+        one.removesuffix("_old") for one in both.columns if one.endswith("_old")
+    ):
+        before, after = (
+            both[f"{name}{side}"].to_numpy(dtype=np.float64) for side in ("_old", "_new")
+        )
         differs = ~((before == after) | (np.isnan(before) & np.isnan(after)))
-        parts.append(both.loc[differs, KEY].assign(column=name, old=before[differs], new=after[differs], place=place))
-    revised: pd.DataFrame = pd.concat(parts).sort_values([*KEY, "place"], ignore_index=True)[REVISED]
+        parts.append(
+            both.loc[differs, KEY].assign(
+                column=name, old=before[differs], new=after[differs], place=place
+            )
+        )
+    revised: pd.DataFrame = pd.concat(parts).sort_values([*KEY, "place"], ignore_index=True)[
+        REVISED
+    ]
     return revised
 
 
 def _mapping(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """A row for each root and date whose dominant contract, or the date it became known, is another."""
     both = _side_by_side(old, new, ["root", TRADE_DATE])
-    same = [(both[f"{name}_old"] == both[f"{name}_new"]).to_numpy(dtype=bool) for name in ("contract", "known_date")]
-    columns = ["root", TRADE_DATE, "contract_old", "contract_new", "known_date_old", "known_date_new"]
+    same = [
+        (both[f"{name}_old"] == both[f"{name}_new"]).to_numpy(dtype=bool)
+        for name in ("contract", "known_date")
+    ]
+    columns = [
+        "root",
+        TRADE_DATE,
+        "contract_old",
+        "contract_new",
+        "known_date_old",
+        "known_date_new",
+    ]
     return both.loc[~(same[0] & same[1]), columns].reset_index(drop=True)
 
 
@@ -114,7 +161,14 @@ def _specs(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     rows: list[tuple[str, str, Any, Any]] = []
     for root in sorted({*old.specs, *new.specs}):
         if root not in old.specs or root not in new.specs:
-            rows.append((root, "code", root if root in old.specs else None, root if root in new.specs else None))
+            rows.append(
+                (
+                    root,
+                    "code",
+                    root if root in old.specs else None,
+                    root if root in new.specs else None,
+                )
+            )
             continue
         changes = _changes(old.specs[root].to_dict(), new.specs[root].to_dict())
         rows += [(root, name, before, after) for name, before, after in changes]
@@ -123,13 +177,23 @@ def _specs(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 def _scope(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     """A row for each field of the data scope that differs."""
-    before, after = ({name: value for name, value in side.manifest["data_scope"].items() if name not in _NOT_SCOPE}
-                     for side in (old, new))
+    before, after = (
+        {
+            name: value
+            for name, value in side.manifest["data_scope"].items()
+            if name not in _NOT_SCOPE
+        }
+        for side in (old, new)
+    )
     return _table(_changes(before, after), ["field", "old", "new"])
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    return [(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)]
+    return [
+        (name, old.get(name), new.get(name))
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    ]
 
 
 def _table(rows: list[Any], columns: list[str]) -> pd.DataFrame:
@@ -138,7 +202,10 @@ def _table(rows: list[Any], columns: list[str]) -> pd.DataFrame:
 
 
 def _plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+    return [
+        {str(name): _plain(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -45,11 +45,24 @@ def import_files(
         The name is not accepted or taken, or the disk refuses.
     """
     refuse_if_taken(Path(folder) / check_slug(name))
-    imported = read_bars(paths, specs=None if specs_file is None else read_specs(specs_file), mapping=mapping_file,
-                         calendar=calendar_file)
+    imported = read_bars(
+        paths,
+        specs=None if specs_file is None else read_specs(specs_file),
+        mapping=mapping_file,
+        calendar=calendar_file,
+    )
     beside = {"mapping_file": imported.mapping_source, "calendar_file": imported.calendar_source}
     return write_snapshot(
-        folder, name, bars=imported.bars, mapping=imported.mapping, specs=imported.specs, calendar=imported.calendar,
-        data_scope={"source": "files", "files": [asdict(source) for source in imported.sources],
-                    **{use: asdict(source) for use, source in beside.items() if source is not None}},
-        findings=(*imported.findings, *examine(imported.bars, imported.calendar)))
+        folder,
+        name,
+        bars=imported.bars,
+        mapping=imported.mapping,
+        specs=imported.specs,
+        calendar=imported.calendar,
+        data_scope={
+            "source": "files",
+            "files": [asdict(source) for source in imported.sources],
+            **{use: asdict(source) for use, source in beside.items() if source is not None},
+        },
+        findings=(*imported.findings, *examine(imported.bars, imported.calendar)),
+    )

@@ -59,13 +59,33 @@ def take_snapshot(
         The name is not accepted or taken, or the disk refuses.
     """
     refuse_if_taken(Path(folder) / check_slug(name))
-    market = take(source, roots, start, end, rule=rule, user_specs=user_specs, progress=progress, cancelled=cancelled)
+    market = take(
+        source,
+        roots,
+        start,
+        end,
+        rule=rule,
+        user_specs=user_specs,
+        progress=progress,
+        cancelled=cancelled,
+    )
     return Taken(seal_market(market, name=name, folder=folder), market.calls, market.stale)
 
 
 def seal_market(market: TakenMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
     """A market that was taken, examined and sealed as `folder/name`."""
-    off_grid = [finding for spec in market.specs for finding in examine_grid(market.bars[market.bars["root"] == spec.code], spec)]
+    off_grid = [
+        finding
+        for spec in market.specs
+        for finding in examine_grid(market.bars[market.bars["root"] == spec.code], spec)
+    ]
     return write_snapshot(
-        folder, name, bars=market.bars, mapping=market.mapping, specs=market.specs, calendar=market.calendar,
-        data_scope=market.data_scope, findings=(*market.findings, *off_grid, *examine(market.bars, market.calendar)))
+        folder,
+        name,
+        bars=market.bars,
+        mapping=market.mapping,
+        specs=market.specs,
+        calendar=market.calendar,
+        data_scope=market.data_scope,
+        findings=(*market.findings, *off_grid, *examine(market.bars, market.calendar)),
+    )

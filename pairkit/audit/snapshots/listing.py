@@ -43,7 +43,9 @@ def snapshot_paths(folder: str | os.PathLike[str]) -> list[Path]:
     parent = Path(folder)
     if not parent.is_dir():
         return []
-    return [path for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [
+        path for path in sorted(parent.iterdir()) if path.is_dir() and not path.name.startswith(".")
+    ]
 
 
 def summarise(path: Path) -> SnapshotSummary:
@@ -54,6 +56,15 @@ def summarise(path: Path) -> SnapshotSummary:
         return SnapshotSummary(name=path.name, path=path, error=str(error))
     scope = snapshot.manifest["data_scope"]
     return SnapshotSummary(
-        name=path.name, path=path, id=snapshot.id, created_utc=snapshot.manifest["created_utc"], source=scope["source"],
-        roots=snapshot.roots, start=scope["start"], end=scope["end"], simulated=snapshot.simulated, rows=scope["rows"],
-        findings=len(snapshot.findings))
+        name=path.name,
+        path=path,
+        id=snapshot.id,
+        created_utc=snapshot.manifest["created_utc"],
+        source=scope["source"],
+        roots=snapshot.roots,
+        start=scope["start"],
+        end=scope["end"],
+        simulated=snapshot.simulated,
+        rows=scope["rows"],
+        findings=len(snapshot.findings),
+    )

@@ -20,9 +20,27 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from pairkit.audit.runtime import describe_runtime
-from pairkit.audit.seal import canonical_json, check_slug, content_hash, publish, refuse_if_taken, sha256_hex, strict_json
+from pairkit.audit.seal import (
+    canonical_json,
+    check_slug,
+    content_hash,
+    publish,
+    refuse_if_taken,
+    sha256_hex,
+    strict_json,
+)
 from pairkit.audit.snapshots import tables
-from pairkit.audit.snapshots.verify import MANIFEST, NOTES, SCHEMA, SPECS, TABLES, Progress, Sealed, check_manifest, verify_folder
+from pairkit.audit.snapshots.verify import (
+    MANIFEST,
+    NOTES,
+    SCHEMA,
+    SPECS,
+    TABLES,
+    Progress,
+    Sealed,
+    check_manifest,
+    verify_folder,
+)
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
@@ -53,7 +71,9 @@ class Snapshot:
         scope = self.manifest["data_scope"]
         made_up = ", simulated" if self.simulated else ""
         span = f"{scope['start']} .. {scope['end']}"
-        return f"<Snapshot {self.name}: {', '.join(self.roots)}; {span}{made_up}; id {self.id[:12]}>"
+        return (
+            f"<Snapshot {self.name}: {', '.join(self.roots)}; {span}{made_up}; id {self.id[:12]}>"
+        )
 
     @property
     def name(self) -> str:
@@ -85,9 +105,13 @@ class Snapshot:
     def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """One root's bars and mapping."""
         if root not in self.specs:
-            raise SnapshotError(f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}.")
-        bars, mapping = (table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
-                         for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far)))
+            raise SnapshotError(
+                f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}."
+            )
+        bars, mapping = (
+            table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
+            for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far))
+        )
         return bars, mapping
 
     def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
@@ -95,7 +119,9 @@ class Snapshot:
         concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
         told = {(finding.kind, finding.root) for finding in concerned}
         for root in roots:
-            concerned += [found for found in self._lacks(root) if (found.kind, found.root) not in told]
+            concerned += [
+                found for found in self._lacks(root) if (found.kind, found.root) not in told
+            ]
         return tuple(concerned)
 
     def _lacks(self, root: str) -> list[Finding]:
@@ -104,7 +130,9 @@ class Snapshot:
 
         if root not in self._lacking:
             bars, mapping = self._of_root(root)
-            self._lacking[root] = examine_leg(bars, mapping) if bars["contract"].notna().all() else []
+            self._lacking[root] = (
+                examine_leg(bars, mapping) if bars["contract"].notna().all() else []
+            )
         return self._lacking[root]
 
     @cached_property
@@ -129,12 +157,19 @@ class Snapshot:
             The two have no trade dates in common.
         """
         if y_root == x_root:
-            raise SnapshotError(f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
-                                f"{', '.join(self.roots)}.")
+            raise SnapshotError(
+                f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
+                f"{', '.join(self.roots)}."
+            )
         legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
-            *legs, y_spec=self.specs[y_root], x_spec=self.specs[x_root],
-            provenance=Provenance(self.id, self.name, self.simulated, self._of_legs((y_root, x_root))))
+            *legs,
+            y_spec=self.specs[y_root],
+            x_spec=self.specs[x_root],
+            provenance=Provenance(
+                self.id, self.name, self.simulated, self._of_legs((y_root, x_root))
+            ),
+        )
 
     @cached_property
     def _places(self) -> dict[str, dict[str, slice]]:
@@ -150,7 +185,10 @@ def _rows_by_root(table: pd.DataFrame) -> dict[str, slice]:
 
 # --- opening -------------------------------------------------------------------------------------------------------
 def open_snapshot(
-    path: str | os.PathLike[str], *, expect_id: str | None = None, progress: Progress = lambda _name, _share: None
+    path: str | os.PathLike[str],
+    *,
+    expect_id: str | None = None,
+    progress: Progress = lambda _name, _share: None,
 ) -> Snapshot:
     """Verify a snapshot to the last byte, then parse it.
 
@@ -182,23 +220,34 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
     except SnapshotError as error:
         raise SnapshotError(f"{folder}: {error}") from error
     return Snapshot(
-        id=sealed.id, path=folder, manifest=sealed.manifest, specs=specs,
-        bars=tables.to_frame(bars), mapping=tables.to_frame(mapping),
+        id=sealed.id,
+        path=folder,
+        manifest=sealed.manifest,
+        specs=specs,
+        bars=tables.to_frame(bars),
+        mapping=tables.to_frame(mapping),
         calendar=pd.DatetimeIndex(tables.to_frame(calendar)[TRADE_DATE], name=TRADE_DATE),
-        findings=tuple(Finding.from_dict(plain) for plain in sealed.manifest["findings"]))
+        findings=tuple(Finding.from_dict(plain) for plain in sealed.manifest["findings"]),
+    )
 
 
 def _verified_table(sealed: Sealed, name: str) -> pa.Table:
     table, listed = tables.from_parquet(sealed.files[name], name), sealed.resources[name]
-    if table.num_rows != listed.rows or listed.table_schema != tables.describe_schema(tables.SCHEMAS[name]):
-        raise SnapshotError(f"{name}: expected {listed.rows} rows of the listed schema, found {table.num_rows} of "
-                            f"{tables.describe_schema(table.schema)}. The manifest was not written by pairkit: take "
-                            "the snapshot again.")
+    if table.num_rows != listed.rows or listed.table_schema != tables.describe_schema(
+        tables.SCHEMAS[name]
+    ):
+        raise SnapshotError(
+            f"{name}: expected {listed.rows} rows of the listed schema, found {table.num_rows} of "
+            f"{tables.describe_schema(table.schema)}. The manifest was not written by pairkit: take "
+            "the snapshot again."
+        )
     found = content_hash(table)
     if found != listed.content_hash:
-        raise SnapshotError(f"{name}: expected the content hash {listed.content_hash}, found {found}. The file is the "
-                            "sealed one but decodes to other values: the Parquet reader, or the manifest, is at fault. "
-                            "Take the snapshot again.")
+        raise SnapshotError(
+            f"{name}: expected the content hash {listed.content_hash}, found {found}. The file is the "
+            "sealed one but decodes to other values: the Parquet reader, or the manifest, is at fault. "
+            "Take the snapshot again."
+        )
     fault = tables.table_fault(table, name)
     if fault:
         raise SnapshotError(f"{name}: {fault}")
@@ -208,46 +257,72 @@ def _verified_table(sealed: Sealed, name: str) -> pa.Table:
 def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
     stated = sealed.manifest["contract_specs"]["sha256"]
     if stated != sealed.resources[SPECS].sha256:
-        raise SnapshotError(f"{SPECS}: contract_specs.sha256 is {stated}, its resource's "
-                            f"{sealed.resources[SPECS].sha256}. The manifest contradicts itself: it was edited. "
-                            "Restore the snapshot.")
+        raise SnapshotError(
+            f"{SPECS}: contract_specs.sha256 is {stated}, its resource's "
+            f"{sealed.resources[SPECS].sha256}. The manifest contradicts itself: it was edited. "
+            "Restore the snapshot."
+        )
     plain = strict_json(sealed.files[SPECS], what=SPECS)
     try:
         listed = [ContractSpec(**terms) for terms in plain["specs"]]
     except (KeyError, TypeError, ValidationError) as error:
-        raise SnapshotError(f"{SPECS} does not hold contract specs: {error}. Take the snapshot again.") from error
+        raise SnapshotError(
+            f"{SPECS} does not hold contract specs: {error}. Take the snapshot again."
+        ) from error
     codes = [spec.code for spec in listed]
     twice = sorted({code for code in codes if codes.count(code) > 1})
     if twice:
-        raise SnapshotError(f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
-                            "pairkit: take the snapshot again.")
+        raise SnapshotError(
+            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
+            "pairkit: take the snapshot again."
+        )
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
 
 
-def _check_fits_together(sealed: Sealed, specs: Mapping[str, ContractSpec], bars: pa.Table, mapping: pa.Table) -> None:
+def _check_fits_together(
+    sealed: Sealed, specs: Mapping[str, ContractSpec], bars: pa.Table, mapping: pa.Table
+) -> None:
     with_bars, mapped = (set(table["root"].unique().to_pylist()) for table in (bars, mapping))
     symbols = set(sealed.manifest["data_scope"]["symbols"])
     if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
-        raise SnapshotError(f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
-                            f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
-                            "pairkit: take it again.")
+        raise SnapshotError(
+            f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
+            f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
+            "pairkit: take it again."
+        )
     _check_scope(sealed.manifest["data_scope"], bars)
-    contracts, named = (set(zip(*(table[name].to_pylist() for name in ("root", "contract")), strict=True))
-                        for table in (bars, mapping))
-    unknown = sorted(f"{contract} of {root}" for root, contract in named - contracts if contract is not None)
+    contracts, named = (
+        set(zip(*(table[name].to_pylist() for name in ("root", "contract")), strict=True))
+        for table in (bars, mapping)
+    )
+    unknown = sorted(
+        f"{contract} of {root}" for root, contract in named - contracts if contract is not None
+    )
     if unknown:
-        raise SnapshotError(f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. The tables were not "
-                            "written together: take the snapshot again.")
+        raise SnapshotError(
+            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. The tables were not "
+            "written together: take the snapshot again."
+        )
 
 
 def _check_scope(scope: Mapping[str, Any], bars: pa.Table) -> None:
     """Rows, start and end that the manifest states are those of the bars."""
     span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
-    found = {"rows": bars.num_rows, "start": span["min"].isoformat(), "end": span["max"].isoformat()}
-    wrong = [f"{name} is {scope[name]}, that of the bars {value}" for name, value in found.items() if scope[name] != value]
+    found = {
+        "rows": bars.num_rows,
+        "start": span["min"].isoformat(),
+        "end": span["max"].isoformat(),
+    }
+    wrong = [
+        f"{name} is {scope[name]}, that of the bars {value}"
+        for name, value in found.items()
+        if scope[name] != value
+    ]
     if wrong:
-        raise SnapshotError(f"data_scope contradicts the tables: {'; '.join(wrong)}. The manifest was not written by pairkit: "
-                            "take the snapshot again.")
+        raise SnapshotError(
+            f"data_scope contradicts the tables: {'; '.join(wrong)}. The manifest was not written by pairkit: "
+            "take the snapshot again."
+        )
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -299,7 +374,9 @@ def write_snapshot(
     arrow = _arrow_tables(bars, mapping, calendar)
     by_code = _specs_of_all_roots(specs, arrow["bars.parquet"])
     files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
-    files[SPECS] = canonical_json({"specs": [by_code[code].to_dict() for code in sorted(by_code)]}, what=SPECS)
+    files[SPECS] = canonical_json(
+        {"specs": [by_code[code].to_dict() for code in sorted(by_code)]}, what=SPECS
+    )
     if notes is not None:
         files[NOTES] = notes.encode("utf-8")
     scope = _full_scope(data_scope, arrow["bars.parquet"], sorted(by_code))
@@ -314,7 +391,9 @@ def write_snapshot(
         "runtime": describe_runtime(with_commit=not scope.get("simulated", False)),
     }
     raw = canonical_json(manifest, what=MANIFEST)
-    _parse(Sealed(sha256_hex(raw), *check_manifest(target, raw), files), target)  # what could not be opened is not published
+    _parse(
+        Sealed(sha256_hex(raw), *check_manifest(target, raw), files), target
+    )  # what could not be opened is not published
     publish(target, {**files, MANIFEST: raw})
     return open_snapshot(target)
 
@@ -326,8 +405,16 @@ def _arrow_tables(
         raise DataError("there are no bars; a snapshot needs at least one.")
     if mapping is None:
         mapping = pd.DataFrame({name: pd.Series(dtype=object) for name in tables.MAPPING.names})
-    days = pd.DatetimeIndex(np.unique(pd.to_datetime(bars[TRADE_DATE]))) if calendar is None else calendar
-    frames = {"bars.parquet": bars, "mapping.parquet": mapping, "calendar.parquet": pd.DataFrame({TRADE_DATE: days})}
+    days = (
+        pd.DatetimeIndex(np.unique(pd.to_datetime(bars[TRADE_DATE])))
+        if calendar is None
+        else calendar
+    )
+    frames = {
+        "bars.parquet": bars,
+        "mapping.parquet": mapping,
+        "calendar.parquet": pd.DataFrame({TRADE_DATE: days}),
+    }
     return {resource: tables.to_arrow(frame, resource) for resource, frame in frames.items()}
 
 
@@ -336,24 +423,43 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
     by_code = {spec.code: spec for spec in given}
     roots = set(bars["root"].unique().to_pylist())
     if len(by_code) < len(given) or set(by_code) != roots:
-        raise DataError(f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; specs are "
-                        f"given for {', '.join(sorted(spec.code for spec in given)) or 'none'}.")
+        raise DataError(
+            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; specs are "
+            f"given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
+        )
     return by_code
 
 
-def _full_scope(data_scope: Mapping[str, Any], bars: pa.Table, symbols: list[str]) -> dict[str, Any]:
+def _full_scope(
+    data_scope: Mapping[str, Any], bars: pa.Table, symbols: list[str]
+) -> dict[str, Any]:
     if not isinstance(data_scope.get("source"), str):
-        raise DataError("data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'.")
+        raise DataError(
+            "data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'."
+        )
     span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
     known: dict[str, Any] = {"source_version": "", "api": "", "units": UNITS, "fetched_at": None}
     start, end = span["min"].isoformat(), span["max"].isoformat()
-    return {**known, **data_scope, "symbols": symbols, "start": start, "end": end, "rows": bars.num_rows}
+    return {
+        **known,
+        **data_scope,
+        "symbols": symbols,
+        "start": start,
+        "end": end,
+        "rows": bars.num_rows,
+    }
 
 
 def _specs_origin(specs: Mapping[str, ContractSpec], sha256: str) -> dict[str, str]:
-    sources, versions = ({one for spec in specs.values() for one in getattr(spec, part).split(", ")}
-                         for part in ("source", "version"))
-    return {"source": ", ".join(sorted(sources)), "version": ", ".join(sorted(versions)), "sha256": sha256}
+    sources, versions = (
+        {one for spec in specs.values() for one in getattr(spec, part).split(", ")}
+        for part in ("source", "version")
+    )
+    return {
+        "source": ", ".join(sorted(sources)),
+        "version": ", ".join(sorted(versions)),
+        "sha256": sha256,
+    }
 
 
 def _resource(path: str, raw: bytes, table: pa.Table | None) -> dict[str, Any]:

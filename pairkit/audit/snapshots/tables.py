@@ -18,17 +18,39 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
-from pairkit.data.files.table import MAX_COLUMNS, MAX_UNPACKED_BYTES, Extent, parquet_extent, parquet_table, refuse_huge_together
+from pairkit.data.files.table import (
+    MAX_COLUMNS,
+    MAX_UNPACKED_BYTES,
+    Extent,
+    parquet_extent,
+    parquet_table,
+    refuse_huge_together,
+)
 from pairkit.errors import DataError, SnapshotError
 
 Codes = NDArray[np.int64]
 _NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 _TEXT, _DATE, _NUMBER = pa.string(), pa.date32(), pa.float64()
-BARS = pa.schema([("root", _TEXT), ("contract", _TEXT), (TRADE_DATE, _DATE), *((name, _NUMBER) for name in _NUMBERS)])
-MAPPING = pa.schema([("root", _TEXT), (TRADE_DATE, _DATE), ("contract", _TEXT), ("known_date", _DATE)])
+BARS = pa.schema(
+    [
+        ("root", _TEXT),
+        ("contract", _TEXT),
+        (TRADE_DATE, _DATE),
+        *((name, _NUMBER) for name in _NUMBERS),
+    ]
+)
+MAPPING = pa.schema(
+    [("root", _TEXT), (TRADE_DATE, _DATE), ("contract", _TEXT), ("known_date", _DATE)]
+)
 CALENDAR = pa.schema([(TRADE_DATE, _DATE)])
-SCHEMAS: Mapping[str, pa.Schema] = {"bars.parquet": BARS, "mapping.parquet": MAPPING, "calendar.parquet": CALENDAR}
-MOST = Extent(10_000_000, MAX_COLUMNS, 10_000_000 * len(BARS), MAX_UNPACKED_BYTES)  # of each table, and of all of a snapshot
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "bars.parquet": BARS,
+    "mapping.parquet": MAPPING,
+    "calendar.parquet": CALENDAR,
+}
+MOST = Extent(
+    10_000_000, MAX_COLUMNS, 10_000_000 * len(BARS), MAX_UNPACKED_BYTES
+)  # of each table, and of all of a snapshot
 _MAY_BE_NULL = {("bars.parquet", "contract"), *(("bars.parquet", name) for name in _NUMBERS)}
 _SORTED_BY = {
     "bars.parquet": ["root", "contract", TRADE_DATE],
@@ -55,8 +77,10 @@ def to_arrow(frame: pd.DataFrame, resource: str) -> pa.Table:
     missing = [name for name in schema.names if name not in frame.columns]
     unknown = [str(name) for name in frame.columns if name not in schema.names]
     if missing or unknown:
-        raise DataError(f"{resource} takes the columns {', '.join(schema.names)}; missing: "
-                        f"{', '.join(missing) or 'none'}, not known: {', '.join(unknown) or 'none'}.")
+        raise DataError(
+            f"{resource} takes the columns {', '.join(schema.names)}; missing: "
+            f"{', '.join(missing) or 'none'}, not known: {', '.join(unknown) or 'none'}."
+        )
     arrays = [_to_column(frame[field.name], field, resource) for field in schema]
     table = pa.Table.from_arrays(arrays, schema=schema).combine_chunks()
     table = table.sort_by([(name, "ascending") for name in _SORTED_BY[resource]])
@@ -71,11 +95,17 @@ def _to_column(series: pd.Series, field: pa.Field, resource: str) -> pa.Array:
         if field.type == pa.date32():
             return pa.Array.from_pandas(_days(series), type=pa.date32())
         if field.type == pa.float64():
-            return pa.array(_finite(series), type=pa.float64())  # NaN stays NaN; there are no nulls among the numbers
-        return pa.Array.from_pandas(series.astype(object).where(series.notna(), None), type=pa.string())
+            return pa.array(
+                _finite(series), type=pa.float64()
+            )  # NaN stays NaN; there are no nulls among the numbers
+        return pa.Array.from_pandas(
+            series.astype(object).where(series.notna(), None), type=pa.string()
+        )
     except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         kind = _FIELD_TYPES[field.type]
-        raise DataError(f"{resource}, column {field.name}: {error}. It takes {kind} values.") from error
+        raise DataError(
+            f"{resource}, column {field.name}: {error}. It takes {kind} values."
+        ) from error
 
 
 def _days(series: pd.Series) -> NDArray[np.datetime64]:
@@ -112,8 +142,10 @@ def table_fault(table: pa.Table, resource: str) -> str:
         late = pa.compute.greater_equal(table["known_date"], table[TRADE_DATE])
         if pa.compute.any(late).as_py():
             row_ = table.filter(late).slice(0, 1).to_pylist()[0]
-            return (f"{row_['root']} {row_[TRADE_DATE]}: the dominant contract became known on {row_['known_date']}; "
-                    "it must be known before its trade date.")
+            return (
+                f"{row_['root']} {row_[TRADE_DATE]}: the dominant contract became known on {row_['known_date']}; "
+                "it must be known before its trade date."
+            )
     return ""
 
 
@@ -145,16 +177,26 @@ def _row_order(keys: list[Codes], rows: int) -> Codes:
 def to_parquet(table: pa.Table) -> bytes:
     """A table as Parquet bytes: zstd, no pandas metadata, the same bytes for the same table and pyarrow version."""
     sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", compression_level=9, version="2.6")
+    pq.write_table(
+        table.replace_schema_metadata(None),
+        sink,
+        compression="zstd",
+        compression_level=9,
+        version="2.6",
+    )
     return sink.getvalue()
 
 
 def refuse_huge(files: Mapping[str, bytes]) -> None:
     """SnapshotError where the tables in these bytes are larger than MOST, each or together; nothing is unpacked."""
     try:
-        refuse_huge_together([parquet_extent(resource, files[resource], MOST) for resource in SCHEMAS], MOST)
+        refuse_huge_together(
+            [parquet_extent(resource, files[resource], MOST) for resource in SCHEMAS], MOST
+        )
     except DataError as error:
-        raise SnapshotError(f"too large, or not a Parquet table: {error} Restore the snapshot, or take a smaller one.") from error
+        raise SnapshotError(
+            f"too large, or not a Parquet table: {error} Restore the snapshot, or take a smaller one."
+        ) from error
 
 
 def from_parquet(raw: bytes, resource: str) -> pa.Table:
@@ -162,24 +204,38 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
     try:
         table = parquet_table(resource, raw, MOST)
     except DataError as error:
-        raise SnapshotError(f"{resource} is not a Parquet table of a snapshot: {error} Restore the snapshot.") from error
-    plain = pa.schema([field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-                       for field in table.schema])
+        raise SnapshotError(
+            f"{resource} is not a Parquet table of a snapshot: {error} Restore the snapshot."
+        ) from error
+    plain = pa.schema(
+        [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in table.schema
+        ]
+    )
     if not plain.equals(SCHEMAS[resource]):
         found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
-        raise SnapshotError(f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
-                            "another version: take the snapshot again.")
+        raise SnapshotError(
+            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
+            "another version: take the snapshot again."
+        )
     if _text_bytes(table) > MOST.unpacked_bytes:
-        raise SnapshotError(f"{resource} has more than {MOST.unpacked_bytes:,} bytes of text. It was not written by pairkit: "
-                            "restore the snapshot.")
+        raise SnapshotError(
+            f"{resource} has more than {MOST.unpacked_bytes:,} bytes of text. It was not written by pairkit: "
+            "restore the snapshot."
+        )
     return table.cast(plain)
 
 
 def _text_bytes(table: pa.Table) -> int:
     """Bytes that the texts of a table come to, at most, once each row has its own."""
-    longest = [int(pa.compute.max(pa.compute.binary_length(chunk.dictionary)).as_py() or 0)
-               for column in table.columns if pa.types.is_dictionary(column.type) for chunk in column.chunks]
+    longest = [
+        int(pa.compute.max(pa.compute.binary_length(chunk.dictionary)).as_py() or 0)
+        for column in table.columns
+        if pa.types.is_dictionary(column.type)
+        for chunk in column.chunks
+    ]
     rows: int = table.num_rows
     return rows * sum(longest)
 

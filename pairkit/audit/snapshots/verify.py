@@ -19,7 +19,14 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, check_no_twins, check_path, sha256_hex, strict_json
+from pairkit.audit.seal import (
+    MAX_JSON_BYTES,
+    canonical_json,
+    check_no_twins,
+    check_path,
+    sha256_hex,
+    strict_json,
+)
 from pairkit.errors import SnapshotError
 
 SCHEMA = "pairkit.snapshot/1"
@@ -27,7 +34,9 @@ MANIFEST = "manifest.json"
 TABLES = ("bars.parquet", "mapping.parquet", "calendar.parquet")
 SPECS = "specs.json"
 NOTES = "README.md"
-MAX_FILE_BYTES = 1024**3  # of a file, and of all files of a snapshot: packed tables are smaller than unpacked ones
+MAX_FILE_BYTES = (
+    1024**3
+)  # of a file, and of all files of a snapshot: packed tables are smaller than unpacked ones
 _RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
 _DAY = r"^\d{4}-\d\d-\d\d$"
 _HEX = r"^[0-9a-f]{64}$"
@@ -108,7 +117,9 @@ class Sealed:
     files: Mapping[str, bytes]
 
 
-def verify_folder(folder: Path, *, expect_id: str | None = None, progress: Progress = lambda _name, _share: None) -> Sealed:
+def verify_folder(
+    folder: Path, *, expect_id: str | None = None, progress: Progress = lambda _name, _share: None
+) -> Sealed:
     """Check a snapshot's folder to the last byte.
 
     `progress` is told each file before it is read, and the share of the bytes that was checked by then.
@@ -120,21 +131,31 @@ def verify_folder(folder: Path, *, expect_id: str | None = None, progress: Progr
     """
     found = _plain_files(folder)
     if MANIFEST not in found:
-        _refuse(folder, f"{MANIFEST} is missing; without it nothing says what the files should be. This is not a "
-                "snapshot, or its copy was interrupted.",
-                "Point at a folder made by `pairkit snapshot import`.")
+        _refuse(
+            folder,
+            f"{MANIFEST} is missing; without it nothing says what the files should be. This is not a "
+            "snapshot, or its copy was interrupted.",
+            "Point at a folder made by `pairkit snapshot import`.",
+        )
     raw = _read_once(folder, MANIFEST, limit=MAX_JSON_BYTES)
     manifest, resources = check_manifest(folder, raw)
     snapshot_id = sha256_hex(raw)
     if expect_id is not None and snapshot_id != expect_id.removeprefix("sha256:"):
-        _refuse(folder, f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, or data "
-                "and manifest were both rewritten.",
-                "Open the snapshot that was pinned, or pin this id if you mean to use it.")
+        _refuse(
+            folder,
+            f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, or data "
+            "and manifest were both rewritten.",
+            "Open the snapshot that was pinned, or pin this id if you mean to use it.",
+        )
     _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
     total, done, files = sum(one.bytes for one in resources.values()), 0, {}
     if total > MAX_FILE_BYTES:
-        _refuse(folder, f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. It was not "
-                "written by pairkit.", "Take a smaller snapshot, of fewer roots or years.")
+        _refuse(
+            folder,
+            f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. It was not "
+            "written by pairkit.",
+            "Take a smaller snapshot, of fewer roots or years.",
+        )
     for path in sorted(resources):
         progress(path, done / max(total, 1))
         files[path] = _checked_bytes(folder, resources[path])
@@ -146,8 +167,14 @@ def _plain_files(folder: Path) -> list[str]:
     """The names in the folder, each a regular file with one name; sorted."""
     try:
         if not folder.is_dir():
-            found = "this is a file; a snapshot is a folder." if folder.exists() else "there is no such folder."
-            _refuse(folder, found, "`python -m pairkit snapshot list` shows which snapshots there are.")
+            found = (
+                "this is a file; a snapshot is a folder."
+                if folder.exists()
+                else "there is no such folder."
+            )
+            _refuse(
+                folder, found, "`python -m pairkit snapshot list` shows which snapshots there are."
+            )
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:
@@ -159,14 +186,24 @@ def _plain_files(folder: Path) -> list[str]:
 
 def _check_plain(folder: Path, name: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        _refuse(folder, f"{name}/ is a folder; a snapshot holds plain files only. It was added later.",
-                "Move it out of the snapshot.")
+        _refuse(
+            folder,
+            f"{name}/ is a folder; a snapshot holds plain files only. It was added later.",
+            "Move it out of the snapshot.",
+        )
     if not stat.S_ISREG(status.st_mode):
         kind = "a link" if stat.S_ISLNK(status.st_mode) else "not a plain file"
-        _refuse(folder, f"{name} is {kind}; expected a plain file. It was put in the file's place.", _RESTORE)
+        _refuse(
+            folder,
+            f"{name} is {kind}; expected a plain file. It was put in the file's place.",
+            _RESTORE,
+        )
     if status.st_nlink > 1:
-        _refuse(folder, f"{name} has {status.st_nlink} names (hard links); expected 1, or it could change unseen.",
-                "Copy the folder (`cp -r`) and open the copy.")
+        _refuse(
+            folder,
+            f"{name} has {status.st_nlink} names (hard links); expected 1, or it could change unseen.",
+            "Copy the folder (`cp -r`) and open the copy.",
+        )
 
 
 def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, Resource]]:
@@ -174,59 +211,100 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
     manifest = strict_json(raw, what=f"{folder}: {MANIFEST}")
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
-        _refuse(folder, f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another "
-                "version, or not a snapshot.", "Open it with the pairkit that wrote it, or take the snapshot again.")
+        _refuse(
+            folder,
+            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another "
+            "version, or not a snapshot.",
+            "Open it with the pairkit that wrote it, or take the snapshot again.",
+        )
     try:
         checked = _Manifest.model_validate(manifest)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
-        _refuse(folder, f"{MANIFEST}, {where}: {fault['msg']}. It was edited, or not written by pairkit.", _RESTORE)
+        _refuse(
+            folder,
+            f"{MANIFEST}, {where}: {fault['msg']}. It was edited, or not written by pairkit.",
+            _RESTORE,
+        )
     if canonical_json(manifest, what=f"{folder}: {MANIFEST}") != raw:
-        _refuse(folder, f"{MANIFEST} is not in RFC 8785 canonical form. It was edited or reformatted later.", _RESTORE)
+        _refuse(
+            folder,
+            f"{MANIFEST} is not in RFC 8785 canonical form. It was edited or reformatted later.",
+            _RESTORE,
+        )
     paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
     check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
     lacking = sorted({*TABLES, SPECS} - set(paths))
     if lacking:
-        _refuse(folder, f"{MANIFEST} does not list {', '.join(lacking)}; every {SCHEMA} does. It was edited.", _RESTORE)
+        _refuse(
+            folder,
+            f"{MANIFEST} does not list {', '.join(lacking)}; every {SCHEMA} does. It was edited.",
+            _RESTORE,
+        )
     return manifest, {resource.path: resource for resource in checked.resources}
 
 
 def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:
     missing, added = sorted(listed - found), sorted(found - listed)
     if missing:
-        _refuse(folder, f"{', '.join(missing)} expected by {MANIFEST}, found nothing. Deleted, or a copy was "
-                "interrupted.", _RESTORE)
+        _refuse(
+            folder,
+            f"{', '.join(missing)} expected by {MANIFEST}, found nothing. Deleted, or a copy was "
+            "interrupted.",
+            _RESTORE,
+        )
     if added:
-        _refuse(folder, f"{', '.join(added)} found, but {MANIFEST} does not list it. It was added later.",
-                "Move it out of the snapshot.")
+        _refuse(
+            folder,
+            f"{', '.join(added)} found, but {MANIFEST} does not list it. It was added later.",
+            "Move it out of the snapshot.",
+        )
 
 
 def _checked_bytes(folder: Path, resource: Resource) -> bytes:
     raw = _read_once(folder, resource.path, limit=resource.bytes)
     if len(raw) != resource.bytes:
-        _refuse(folder, f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. Cut off by an "
-                "interrupted copy or a full disk.", _RESTORE)
+        _refuse(
+            folder,
+            f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. Cut off by an "
+            "interrupted copy or a full disk.",
+            _RESTORE,
+        )
     digest = sha256_hex(raw)
     if digest != resource.sha256:
-        _refuse(folder, f"{resource.path}: expected sha256 {resource.sha256}, found {digest}, at the right size. "
-                "Edited, or damaged on disk or in transfer (line endings, for one).", _RESTORE)
+        _refuse(
+            folder,
+            f"{resource.path}: expected sha256 {resource.sha256}, found {digest}, at the right size. "
+            "Edited, or damaged on disk or in transfer (line endings, for one).",
+            _RESTORE,
+        )
     return raw
 
 
 def _read_once(folder: Path, name: str, *, limit: int) -> bytes:
     """The file's bytes, from one opening that follows no link; refuses a file above `limit` before reading it."""
     try:
-        handle = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(
+            folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             _check_plain(folder, name, status)
             if status.st_size > limit:
-                _refuse(folder, f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. Appended to or "
-                        "replaced after the snapshot was written.", _RESTORE)
+                _refuse(
+                    folder,
+                    f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. Appended to or "
+                    "replaced after the snapshot was written.",
+                    _RESTORE,
+                )
             return file.read(limit + 1)
     except OSError as error:
-        _refuse(folder, f"{name} cannot be read: {error}. Its permissions changed, or it was just replaced.", _RESTORE)
+        _refuse(
+            folder,
+            f"{name} cannot be read: {error}. Its permissions changed, or it was just replaced.",
+            _RESTORE,
+        )
 
 
 def _refuse(folder: Path, what: str, remedy: str) -> NoReturn:

@@ -16,7 +16,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from pairkit.market.daily import not_daily
-from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, MISSING_WORDS, NamedMonth, read_name, readings
+from pairkit.market.deliveries import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MISSING_WORDS,
+    NamedMonth,
+    read_name,
+    readings,
+)
 
 INDEX = "index"  # a column without a heading, as a saved DataFrame index is
 CODE = "code"  # names a root or a contract; its cells say which
@@ -45,30 +52,48 @@ _IN_PLAIN_UNITS = re.compile(r"[(（\[](?:手|lots?|元|元/吨|cny|张)[)）\]]
 MISSING = frozenset(word.casefold() for word in MISSING_WORDS)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?(?!0+,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_BLANKS = re.compile(r"([+-]?[1-9]\d{0,2})((?:(?P<blank>[ \u00a0\u2007\u2009\u202f])\d{3})(?:(?P=blank)\d{3})*)((?:[.,]\d+)?)")
+_BLANKS = re.compile(
+    r"([+-]?[1-9]\d{0,2})((?:(?P<blank>[ \u00a0\u2007\u2009\u202f])\d{3})(?:(?P=blank)\d{3})*)((?:[.,]\d+)?)"
+)
 _LOTS = re.compile(r"(.*\d\.?)\s*([kmb万亿])手?", re.IGNORECASE)  # as 100.01K, 3.4M, 12.5万
 _TIMES = {"k": 10**3, "m": 10**6, "b": 10**9, "万": 10**4, "亿": 10**8}
 _LONE_COMMA = re.compile(r"[+-]?\d{1,3},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:\.\d{3})+,\d+)")
 _INFINITE = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
-_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d\d)(\d\d)(?:\.0+)?|(\d{4})年(\d{1,2})月(\d{1,2})日?")
+_DATE = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{4})(\d\d)(\d\d)(?:\.0+)?|(\d{4})年(\d{1,2})月(\d{1,2})日?"
+)
 # Midnight, also where an offset stands behind it, and three in the afternoon, when a Chinese session ends: both name the day.
 _MIDNIGHT = re.compile(r"[ T]+(?:0{1,2}:00|15:00)(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?$")
 _DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
 _IN_PARTS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
 _WEEKDAY = re.compile(
-    r"(?:[,，]\s*|\s+)(?:(?:周|星期)?([一二三四五六日])|(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?)$", re.IGNORECASE)
-_WEEKDAYS = {name: day for week in (tuple("一二三四五六日"), ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
-             for day, name in enumerate(week)}
+    r"(?:[,，]\s*|\s+)(?:(?:周|星期)?([一二三四五六日])|(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?)$",
+    re.IGNORECASE,
+)
+_WEEKDAYS = {
+    name: day
+    for week in (tuple("一二三四五六日"), ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    for day, name in enumerate(week)
+}
 _EPOCH = re.compile(r"\d{10,19}(?:\.0+)?|\d\.\d+e\+?(?:0?9|1[0-8])", re.IGNORECASE)
 # From so many units since 1970 on, the unit is clear: seconds, milli-, micro- and nanoseconds of the years from 2001 (1973) on.
-_EPOCH_UNITS = ((10**9, 10**10, 1), (10**12, 10**13, 10**3), (10**15, 10**16, 10**6), (10**17, 10**19, 10**9))
+_EPOCH_UNITS = (
+    (10**9, 10**10, 1),
+    (10**12, 10**13, 10**3),
+    (10**15, 10**16, 10**6),
+    (10**17, 10**19, 10**9),
+)
 _ENOUGH_DATES = 5
 CHINA = timezone(timedelta(hours=8))
-_EXCHANGE = re.compile(r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE)
+_EXCHANGE = re.compile(
+    r"(?:SHFE|SHF|DCE|CZCE|ZCE|CFFEX|CFX|INE|GFEX|GFE)\.(?=[A-Z])", re.IGNORECASE
+)
 _CONTRACT = re.compile(r"([A-Za-z]{1,3})(\d{3,4}|\d{6})?(?:\.[A-Za-z]{2,5})?")
 _MAIN = re.compile(r"(?<=.)(?:主力|主连|连续|指数|L[89])$")  # a vendor's main series of a root
-_CONTINUED = re.compile(r"(?<=[A-Za-z0-9])[=.]F$", re.IGNORECASE)  # a continuous series of futures, as CL=F and CL.F
+_CONTINUED = re.compile(
+    r"(?<=[A-Za-z0-9])[=.]F$", re.IGNORECASE
+)  # a continuous series of futures, as CL=F and CL.F
 _MARKED_MAIN = re.compile(r"^KQ\.[mi]@", re.IGNORECASE)
 _NUMBERED = re.compile(r"^\d+#")  # a market's number before the code, as some programs export it
 _CONTINUOUS = re.compile(r"([A-Za-z]{1,3}?)(?:0|00|88|888|8888|99|999|9999)(?:\.[A-Za-z]{2,5})?")
@@ -79,7 +104,11 @@ def _heading_key(heading: str) -> str:
     return re.sub(r"[\s_:.-]+", "", _IN_PLAIN_UNITS.sub("", text))
 
 
-_MEANING = {_heading_key(spelling): name for name, spellings in _HEADINGS.items() for spelling in spellings.split()}
+_MEANING = {
+    _heading_key(spelling): name
+    for name, spellings in _HEADINGS.items()
+    for spelling in spellings.split()
+}
 
 
 def meaning_of_heading(heading: str) -> str | None:
@@ -119,8 +148,10 @@ def read_number(text: str) -> Number:
         return Number(float(text.replace(",", "")), grouped=True)
     if _INFINITE.fullmatch(text):
         raise CellError("is infinite; accepted are finite numbers")
-    raise CellError("is not a number; accepted are 3500, 3500.5, 3,500.5, 3 500.5, and for a missing one an empty cell, --, "
-                    "null or NaN")
+    raise CellError(
+        "is not a number; accepted are 3500, 3500.5, 3,500.5, 3 500.5, and for a missing one an empty cell, --, "
+        "null or NaN"
+    )
 
 
 def _without_blanks(text: str) -> tuple[str, bool]:
@@ -158,7 +189,11 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
     said = set()
     for text in lots:
         digits, times = split_lots(text)
-        if times == 1 and _LONE_COMMA.fullmatch(digits.strip()) and not digits.strip().endswith(",000"):
+        if (
+            times == 1
+            and _LONE_COMMA.fullmatch(digits.strip())
+            and not digits.strip().endswith(",000")
+        ):
             said.add("thousands")
     for text in (*texts, *(split_lots(text)[0] for text in lots)):
         plain, _ = _without_blanks(text)
@@ -182,7 +217,9 @@ def has_lone_comma(text: str) -> bool:
 def with_decimal_point(text: str) -> str:
     """A number that is written with a decimal comma, written with a point; any other text as it is."""
     plain, _ = _without_blanks(text)
-    return text.strip().replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
+    return (
+        text.strip().replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else text
+    )
 
 
 def order_of_dates(texts: Collection[str]) -> str:
@@ -202,14 +239,22 @@ def order_of_dates(texts: Collection[str]) -> str:
     days = {}
     for order, (day, month) in {"day first": (1, 3), "month first": (3, 1)}.items():
         try:
-            days[order] = [date(int(found[4]), int(found[month]), int(found[day])) for found in parts if found]
+            days[order] = [
+                date(int(found[4]), int(found[month]), int(found[day])) for found in parts if found
+            ]
         except ValueError:
             continue
     if not days:
-        raise CellError("are written day first in part and month first in part; write them as 2020-01-02")
+        raise CellError(
+            "are written day first in part and month first in part; write them as 2020-01-02"
+        )
     if len(days) == 2:
-        days = {order: those for order, those in days.items()
-                if len(set(those)) >= _ENOUGH_DATES and not not_daily(pd.DatetimeIndex(sorted(set(those))))}
+        days = {
+            order: those
+            for order, those in days.items()
+            if len(set(those)) >= _ENOUGH_DATES
+            and not not_daily(pd.DatetimeIndex(sorted(set(those))))
+        }
     return next(iter(days)) if len(days) == 1 else ""
 
 
@@ -223,7 +268,9 @@ def read_date(text: str, order: str = "") -> date:
     try:
         found = _plain_date(day, order)
     except ValueError as error:
-        raise CellError(str(error) if isinstance(error, CellError) else "is not a day of the calendar") from None
+        raise CellError(
+            str(error) if isinstance(error, CellError) else "is not a day of the calendar"
+        ) from None
     if named and found.weekday() != _WEEKDAYS[(named[1] or named[2]).casefold()]:
         raise CellError(f"names another weekday than its date, which is a {found:%A}")
     return found
@@ -259,8 +306,10 @@ def _day_of(moment: datetime) -> date:
     in_china = moment.astimezone(CHINA)
     if moment.time() == time() or in_china.time() in (time(), SESSION_END):
         return plausible(in_china.date())
-    raise CellError(f"is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
-                    "accepted are midnight in UTC or in China, and 15:00 in China. Write the dates as 2020-01-02")
+    raise CellError(
+        f"is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
+        "accepted are midnight in UTC or in China, and 15:00 in China. Write the dates as 2020-01-02"
+    )
 
 
 def plausible(day: date) -> date:
@@ -277,7 +326,9 @@ def _why_no_date(text: str) -> str:
     if _DAY_OR_MONTH_FIRST.fullmatch(text):
         return f"could be day first or month first; {accepted}"
     if re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}[ T]", text):
-        return f"carries a time of day or a time zone, as intraday bars do; bars are daily, {accepted}"
+        return (
+            f"carries a time of day or a time zone, as intraday bars do; bars are daily, {accepted}"
+        )
     return f"is not a date; {accepted}"
 
 
@@ -306,7 +357,12 @@ def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code
         It is a contract of two roots that are known.
     """
     text = text.strip()
-    if root is not None and not text.isdigit() and (named := read_name(text, root)) and named.root == root:
+    if (
+        root is not None
+        and not text.isdigit()
+        and (named := read_name(text, root))
+        and named.root == root
+    ):
         return Code(root, _contract(named))
     known = roots.get(text.casefold())
     if known is not None:
@@ -321,12 +377,16 @@ def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code
         return Code(_as_root(continuous[1], roots))
     of_known = readings(text, roots.values())
     if len(of_known) > 1:
-        both = " or ".join(f"{_contract(named)[len(named.root):]} of {named.root}" for named in of_known)
+        both = " or ".join(
+            f"{_contract(named)[len(named.root) :]} of {named.root}" for named in of_known
+        )
         raise CellError(f"could be {both}; name the root in a column of its own")
     if of_known:
         return Code(of_known[0].root, _contract(of_known[0]))
     found, named = _CONTRACT.fullmatch(text), read_name(text)
-    if named is not None and (found is None or (found[2] and not 1 <= int(found[2][-2:]) <= 12)):  # as CME and ICE write it
+    if named is not None and (
+        found is None or (found[2] and not 1 <= int(found[2][-2:]) <= 12)
+    ):  # as CME and ICE write it
         return Code(_as_root(named.root, roots), text.upper())
     if found is None:
         return Code(text.upper())
@@ -336,7 +396,11 @@ def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code
 
 def _contract(named: NamedMonth) -> str:
     """A contract's name with its year as it is written."""
-    return f"{named.root}{named.letter}{named.year}" if named.letter else f"{named.root}{named.year}{named.month:02d}"
+    return (
+        f"{named.root}{named.letter}{named.year}"
+        if named.letter
+        else f"{named.root}{named.year}{named.month:02d}"
+    )
 
 
 def _begun(text: str, roots: dict[str, str]) -> str | None:

@@ -33,46 +33,81 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         Two contracts on one day, a contract or root without bars, or an end before that of the bars.
     """
     file = str(chosen["file"].iloc[0])
-    twice = chosen.drop_duplicates(["root", TRADE_DATE, "contract"]).duplicated(["root", TRADE_DATE], keep=False)
+    twice = chosen.drop_duplicates(["root", TRADE_DATE, "contract"]).duplicated(
+        ["root", TRADE_DATE], keep=False
+    )
     if twice.any():
-        first, second = chosen.loc[twice[twice].index].sort_values(["root", TRADE_DATE, "row"]).head(2).itertuples()
-        raise DataError(f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} (row {first.row}) and "
-                        f"to {second.contract} (row {second.row}). Keep one contract a day.")
+        first, second = (
+            chosen.loc[twice[twice].index]
+            .sort_values(["root", TRADE_DATE, "row"])
+            .head(2)
+            .itertuples()
+        )
+        raise DataError(
+            f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} (row {first.row}) and "
+            f"to {second.contract} (row {second.row}). Keep one contract a day."
+        )
     chosen = chosen.drop_duplicates(["root", TRADE_DATE])
     with_names = bars[bars["contract"].notna()]
     parts = []
     for root, of_root in chosen.groupby("root"):
         days = with_names.loc[with_names["root"] == root, TRADE_DATE]
         if days.empty:
-            raise DataError(f"{file}: maps {root}, of which there are no bars that name a contract. Take {root} out of the "
-                            "mapping, or give its bars.")
+            raise DataError(
+                f"{file}: maps {root}, of which there are no bars that name a contract. Take {root} out of the "
+                "mapping, or give its bars."
+            )
         parts.append(_within(of_root, str(root), days, file, findings))
     fitting = pd.concat(parts, ignore_index=True)
-    named, with_bars = (set(zip(table["root"], table["contract"], strict=True)) for table in (fitting, with_names))
+    named, with_bars = (
+        set(zip(table["root"], table["contract"], strict=True)) for table in (fitting, with_names)
+    )
     absent = sorted(str(name) for _, name in named - with_bars)
     if absent:
         more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-        raise DataError(f"{file}: maps to {len(absent)} contracts without a bar: {', '.join(absent[:SHOWN])}{more}. Give "
-                        "their bars, or correct the mapping.")
+        raise DataError(
+            f"{file}: maps to {len(absent)} contracts without a bar: {', '.join(absent[:SHOWN])}{more}. Give "
+            "their bars, or correct the mapping."
+        )
     return fitting
 
 
-def _within(of_root: pd.DataFrame, root: str, days: pd.Series, file: str, findings: list[Finding]) -> pd.DataFrame:
+def _within(
+    of_root: pd.DataFrame, root: str, days: pd.Series, file: str, findings: list[Finding]
+) -> pd.DataFrame:
     """The mapping of one root on the days from its first bar to its last; refuses one that ends before them."""
     last = of_root[TRADE_DATE].max()
     if last < days.max():
-        raise DataError(f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, and its bars on {days.max():%Y-%m-%d}. Say "
-                        "which contract is dominant until then, or leave the later bars out.")
+        raise DataError(
+            f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, and its bars on {days.max():%Y-%m-%d}. Say "
+            "which contract is dominant until then, or leave the later bars out."
+        )
     inside = of_root[TRADE_DATE].between(days.min(), days.max())
     if not inside.all():
         beyond = of_root.loc[~inside, TRADE_DATE]
-        findings.append(days_finding("unused_mapping", "info", root, beyond,
-                                     f"{file}: {len(beyond)} days of {root} before its first bar or after its last: not used."))
-    lacking = pd.Series(np.setdiff1d(days[days >= of_root[TRADE_DATE].min()].unique(), of_root[TRADE_DATE]))
+        findings.append(
+            days_finding(
+                "unused_mapping",
+                "info",
+                root,
+                beyond,
+                f"{file}: {len(beyond)} days of {root} before its first bar or after its last: not used.",
+            )
+        )
+    lacking = pd.Series(
+        np.setdiff1d(days[days >= of_root[TRADE_DATE].min()].unique(), of_root[TRADE_DATE])
+    )
     if len(lacking):
-        findings.append(days_finding("mapping_gaps", "warning", root, lacking,
-                                     f"{file}: {len(lacking)} days of {root} with bars are not mapped; the contract of the day "
-                                     "before is held on."))
+        findings.append(
+            days_finding(
+                "mapping_gaps",
+                "warning",
+                root,
+                lacking,
+                f"{file}: {len(lacking)} days of {root} with bars are not mapped; the contract of the day "
+                "before is held on.",
+            )
+        )
     return of_root[inside]
 
 
@@ -87,16 +122,22 @@ def sessions_of(path: Path, sessions: pd.DatetimeIndex, bars: pd.DataFrame) -> p
     days = pd.DatetimeIndex(np.unique(bars[TRADE_DATE]))
     first, last = days[0], days[-1]
     if sessions[0] > first or sessions[-1] < last:
-        raise DataError(f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, and the bars are of "
-                        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}. Give a calendar of all of them.")
+        raise DataError(
+            f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, and the bars are of "
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}. Give a calendar of all of them."
+        )
     shared = float(days.isin(sessions).mean())
     if shared < _FEWEST_SHARED:
-        raise DataError(f"{path} has only {shared:.0%} of the days with bars. It takes the sessions of their market, on which "
-                        "bars are expected, and not its holidays.")
+        raise DataError(
+            f"{path} has only {shared:.0%} of the days with bars. It takes the sessions of their market, on which "
+            "bars are expected, and not its holidays."
+        )
     return sessions[(sessions >= first) & (sessions <= last)]
 
 
-def days_finding(kind: str, severity: Severity, root: str, dates: pd.Series, message: str) -> Finding:
+def days_finding(
+    kind: str, severity: Severity, root: str, dates: pd.Series, message: str
+) -> Finding:
     """A finding of one root that counts these days and shows the first few."""
     shown = tuple(f"{day:%Y-%m-%d}" for day in sorted(dates)[:SHOWN])
     return Finding(kind, severity, message, root, len(dates), shown)

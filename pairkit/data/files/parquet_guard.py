@@ -22,11 +22,17 @@ MAX_PAGES = 200_000
 _MAX_PARTS = 400_000  # structs in the footer
 _MAX_DEPTH, _LARGEST = 10, 2**31 - 1
 _TAIL_BYTES = 8  # the footer's length in four bytes, and the file's mark
-_TRUE, _FALSE, _BYTE, _SHORT, _INT, _LONG, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+_TRUE, _FALSE, _BYTE, _SHORT, _INT, _LONG, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(
+    1, 13
+)
 _ROW_GROUPS, _CHUNKS, _METADATA = 4, 1, 3
 _NUM_VALUES, _DATA_PLACE, _DICTIONARY_PLACE = 5, 9, 11
 _DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
-_HEADER_OF = {_DATA_PAGE: 5, _DICTIONARY_PAGE: 7, _DATA_PAGE_V2: 8}  # page type -> field of the header with `num_values`
+_HEADER_OF = {
+    _DATA_PAGE: 5,
+    _DICTIONARY_PAGE: 7,
+    _DATA_PAGE_V2: 8,
+}  # page type -> field of the header with `num_values`
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,9 @@ class Struct:
         """A number that must be there, from 0 to `most`."""
         found = self.numbers.get(field, -1)
         if not 0 <= found <= most:
-            raise ValueError(f"field {field} of a part of its account is absent, below 0 or above {most:,}")
+            raise ValueError(
+                f"field {field} of a part of its account is absent, below 0 or above {most:,}"
+            )
         return found
 
 
@@ -113,7 +121,9 @@ def _page(raw: bytes, place: int) -> Page:
     about = header.structs.get(_HEADER_OF.get(kind, 0))
     values = 0 if about is None else about.number(1)
     if kind == _DICTIONARY_PAGE and values > unpacked:
-        raise ValueError(f"the dictionary at byte {place:,} states {values:,} values in {unpacked:,} bytes")
+        raise ValueError(
+            f"the dictionary at byte {place:,} states {values:,} values in {unpacked:,} bytes"
+        )
     if compact.place + packed > len(raw):
         raise ValueError(f"the page at byte {place:,} goes beyond the end of the file")
     return Page(kind, unpacked, values, compact.place + packed)
@@ -171,7 +181,9 @@ class _Compact:
         elif kind in (_TRUE, _FALSE, _BYTE, _DOUBLE):
             self.place += 8 if kind == _DOUBLE else 1
         else:  # maps, and lists of lists, are nowhere in the format
-            raise ValueError(f"its account holds a value of type {kind}, which is not in the format")
+            raise ValueError(
+                f"its account holds a value of type {kind}, which is not in the format"
+            )
 
     def _whole(self) -> int:
         """A signed number: even ones are positive, odd ones negative."""

@@ -30,7 +30,14 @@ import pandas as pd
 from pairkit.columns import TRADE_DATE
 from pairkit.data.files.companions import SHOWN, days_finding, fit_mapping, sessions_of
 from pairkit.data.files.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
-from pairkit.data.files.table import SUFFIXES, Extent, extent_of, has_headings_of_bars, read_table, refuse_huge_together
+from pairkit.data.files.table import (
+    SUFFIXES,
+    Extent,
+    extent_of,
+    has_headings_of_bars,
+    read_table,
+    refuse_huge_together,
+)
 from pairkit.data.files.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.data.quality import examine_grid, examine_leg
 from pairkit.data.terms.combine import combine_terms
@@ -131,10 +138,18 @@ def read_bars(
     rows = pd.concat(parts, ignore_index=True)
     chosen, mapping_source = _read_mapping(mapping, roots, findings)
     rows, chosen = _named_once(rows, chosen)
-    refuse_unknown({str(root): str(file) for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()}, own)
+    refuse_unknown(
+        {
+            str(root): str(file)
+            for root, file in rows.drop_duplicates("root").set_index("root")["file"].items()
+        },
+        own,
+    )
     bars = _in_order(rows, findings)
     sessions, calendar_source = _read_calendar(calendar, bars)
-    made = _mapping(bars, None if chosen is None else fit_mapping(chosen, bars, findings), sessions, findings)
+    made = _mapping(
+        bars, None if chosen is None else fit_mapping(chosen, bars, findings), sessions, findings
+    )
     terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
     findings += [finding for _, told in terms for finding in told]
     of_code = {spec.code: spec for spec, _ in terms}
@@ -142,8 +157,16 @@ def read_bars(
         findings += examine_grid(of_root, of_code[str(root)])
     for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
         findings += changes_among(of_code[str(root)], contracts.unique())
-    return ImportedBars(bars, made, tuple(of_code.values()), tuple(findings), tuple(sources), sessions, mapping_source,
-                        calendar_source)
+    return ImportedBars(
+        bars,
+        made,
+        tuple(of_code.values()),
+        tuple(findings),
+        tuple(sources),
+        sessions,
+        mapping_source,
+        calendar_source,
+    )
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -159,16 +182,22 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
             continue
         below = list(islice(Path(one).rglob("*"), MAX_FILES_BELOW + 1))
         if len(below) > MAX_FILES_BELOW:
-            raise DataError(f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone.")
-        for file in sorted(file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere):
+            raise DataError(
+                f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone."
+            )
+        for file in sorted(
+            file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere
+        ):
             hidden = file.name.startswith((".", "~$"))
             if file.is_file() and not hidden and file.suffix.casefold() in (*SUFFIXES, *_WORKBOOKS):
                 files.append(_Given(file, in_folder=True))
             else:
                 ignored.append(file.name)
     if not files:
-        raise DataError(f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
-                        f"{', '.join(SUFFIXES)}.")
+        raise DataError(
+            f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
+            f"{', '.join(SUFFIXES)}."
+        )
     return files, ignored
 
 
@@ -183,7 +212,9 @@ def _size_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist; give CSV or Parquet files, or a folder of them.") from None
+        raise DataError(
+            f"{path} does not exist; give CSV or Parquet files, or a folder of them."
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
 
@@ -196,8 +227,10 @@ def _raws(files: list[_Given]) -> list[bytes]:
             raws.append(bytes_of(one.file))
             left -= len(raws[-1])
         else:
-            raise DataError(f"the files have more than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. Import "
-                            "fewer at once.")
+            raise DataError(
+                f"the files have more than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. Import "
+                "fewer at once."
+            )
     return raws
 
 
@@ -208,16 +241,21 @@ def _taken(
     taken, stray, extents = [], [], list[Extent]()
     for one, raw in zip(files, raws, strict=True):
         name = one.path.name
-        if one.in_folder and one.path.suffix.casefold() not in _WORKBOOKS and not (
-                has_headings_of_bars(one.path, raw) or names_known_root(name, roots)):
+        if (
+            one.in_folder
+            and one.path.suffix.casefold() not in _WORKBOOKS
+            and not (has_headings_of_bars(one.path, raw) or names_known_root(name, roots))
+        ):
             stray.append(name)
             continue
         taken.append((one, raw))
         extents.append(extent_of(one.path, raw))
     if not taken:
         read_table(files[0].path, raws[0])  # says best what is wrong with the first
-        raise DataError(f"{files[0].path} has no headings of bars, nor has any other file of the folder. Headings are date, "
-                        "open, high, low, close, volume, in English or Chinese.")
+        raise DataError(
+            f"{files[0].path} has no headings of bars, nor has any other file of the folder. Headings are date, "
+            "open, high, low, close, volume, in English or Chinese."
+        )
     refuse_huge_together(extents)
     return taken, stray
 
@@ -225,8 +263,16 @@ def _taken(
 def _told_ignored(names: list[str]) -> list[Finding]:
     if not names:
         return []
-    return [Finding("ignored_file", "warning", count=len(names), message=(
-        f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:SHOWN])}."))]
+    return [
+        Finding(
+            "ignored_file",
+            "warning",
+            count=len(names),
+            message=(
+                f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:SHOWN])}."
+            ),
+        )
+    ]
 
 
 def _source(path: Path, raw: bytes) -> SourceFile:
@@ -246,7 +292,9 @@ def _read_mapping(
     return rows, _source(path, raw)
 
 
-def _read_calendar(given: Given | None, bars: pd.DataFrame) -> tuple[pd.DatetimeIndex | None, SourceFile | None]:
+def _read_calendar(
+    given: Given | None, bars: pd.DataFrame
+) -> tuple[pd.DatetimeIndex | None, SourceFile | None]:
     """The sessions of the user's calendar from the first bar to the last."""
     if given is None:
         return None, None
@@ -255,14 +303,19 @@ def _read_calendar(given: Given | None, bars: pd.DataFrame) -> tuple[pd.Datetime
 
 
 # --- all rows --------------------------------------------------------------------------------------------------------
-def _named_once(rows: pd.DataFrame, chosen: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def _named_once(
+    rows: pd.DataFrame, chosen: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """The rows, and those of the user's mapping, with one name for each contract, however spelt (market/deliveries.py)."""
     both = pd.concat([rows, chosen], ignore_index=True)
     names = both["contract"].to_numpy(dtype=object).copy()
     for root, of_root in both[both["contract"].notna()].groupby("root"):
         names[of_root.index] = one_names(of_root["contract"], of_root[TRADE_DATE], str(root))
-    named = [part.assign(contract=pd.array(these, dtype="str"))
-             for part, these in ((rows, names[:len(rows)]), (chosen, names[len(rows):])) if part is not None]
+    named = [
+        part.assign(contract=pd.array(these, dtype="str"))
+        for part, these in ((rows, names[: len(rows)]), (chosen, names[len(rows) :]))
+        if part is not None
+    ]
     return named[0], named[1] if chosen is not None else None
 
 
@@ -272,20 +325,36 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         steps = of_file.groupby("contract", dropna=False)[TRADE_DATE].diff().dt.days
         late = of_file.loc[steps < 0, TRADE_DATE]
         if len(late):
-            findings.append(days_finding("unsorted_rows", "info", str(root), late,
-                                         f"{file}: {len(late)} rows of {root} are not in order of date; sorted."))
+            findings.append(
+                days_finding(
+                    "unsorted_rows",
+                    "info",
+                    str(root),
+                    late,
+                    f"{file}: {len(late)} rows of {root} are not in order of date; sorted.",
+                )
+            )
     ordered = rows.sort_values([*_KEY, "file", "row"], kind="stable", ignore_index=True)
     same_key = ordered.duplicated(_KEY)
     repeats = ordered.duplicated([*_KEY, *NUMBERS])
     if (same_key & ~repeats).any():
         raise DataError(_contradiction(ordered, int(np.argmax((same_key & ~repeats).to_numpy()))))
     for root, of_root in ordered[repeats].groupby("root"):
-        findings.append(days_finding("duplicate_rows", "warning", str(root), of_root[TRADE_DATE],
-                                     f"{root!s}: {len(of_root)} rows repeat another exactly; dropped."))
+        findings.append(
+            days_finding(
+                "duplicate_rows",
+                "warning",
+                str(root),
+                of_root[TRADE_DATE],
+                f"{root!s}: {len(of_root)} rows repeat another exactly; dropped.",
+            )
+        )
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
         if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique())):
-            raise DataError(f"{root!s} has {instead} bars; pairkit takes daily ones, one row for each session.")
+            raise DataError(
+                f"{root!s} has {instead} bars; pairkit takes daily ones, one row for each session."
+            )
         _tell_absent(str(root), of_root, findings)
     return bars
 
@@ -293,32 +362,52 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
 def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     """Two rows of one bar that differ, in words."""
     row = ordered.iloc[second]
-    same = (ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "") ==
-            row[_KEY].astype(object).where(row[_KEY].notna(), "")).all(axis=1)
+    same = (
+        ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "")
+        == row[_KEY].astype(object).where(row[_KEY].notna(), "")
+    ).all(axis=1)
     other = ordered[same].iloc[0]
     beside = (ordered["file"] == row["file"]) & (ordered["root"] == row["root"])
-    beside &= ordered["contract"].isna() if pd.isna(row["contract"]) else ordered["contract"] == row["contract"]
+    beside &= (
+        ordered["contract"].isna()
+        if pd.isna(row["contract"])
+        else ordered["contract"] == row["contract"]
+    )
     if instead := not_daily(pd.DatetimeIndex(ordered.loc[beside, TRADE_DATE])):
         return f"{row['file']}: {row['root']} has {instead} bars; pairkit takes daily ones, one row for each session."
-    differing = [name for name in NUMBERS if not np.array_equal(row[name], other[name], equal_nan=True)]
+    differing = [
+        name for name in NUMBERS if not np.array_equal(row[name], other[name], equal_nan=True)
+    ]
     values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
-    return (f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} ({other['file']} row "
-            f"{other['row']}, {row['file']} row {row['row']}). Keep the right one.")
+    return (
+        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} ({other['file']} row "
+        f"{other['row']}, {row['file']} row {row['row']}). Keep the right one."
+    )
 
 
 def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
     """Findings for a column that may be absent, and for missing cells in the others."""
-    for name, use in (("settle", "daily settlement is not known"), ("open_interest", "open positions are not known")):
+    for name, use in (
+        ("settle", "daily settlement is not known"),
+        ("open_interest", "open positions are not known"),
+    ):
         if bars[name].isna().all():
-            findings.append(Finding(f"no_{name}", "info", f"{root} has no {name}: {use}.", root, len(bars)))
+            findings.append(
+                Finding(f"no_{name}", "info", f"{root} has no {name}: {use}.", root, len(bars))
+            )
     if bars["contract"].isna().any() and bars["contract"].notna().any():
-        raise DataError(f"{root} has bars with a contract and bars without; name the contract of all of them, or of "
-                        "none.")
+        raise DataError(
+            f"{root} has bars with a contract and bars without; name the contract of all of them, or of "
+            "none."
+        )
 
 
 def _mapping(
-    bars: pd.DataFrame, chosen: pd.DataFrame | None, sessions: pd.DatetimeIndex | None, findings: list[Finding]
+    bars: pd.DataFrame,
+    chosen: pd.DataFrame | None,
+    sessions: pd.DatetimeIndex | None,
+    findings: list[Finding],
 ) -> pd.DataFrame | None:
     """The dominant contract of each day, for the roots at contract level: as chosen by the user, or else found."""
     from pairkit.market.rolls import dominant_by_open_interest
@@ -349,6 +438,8 @@ def _as_named(rows: pd.DataFrame, sessions: pd.Series) -> pd.DataFrame:
     in_order = rows.sort_values(TRADE_DATE)
     days = pd.DatetimeIndex(np.unique(sessions))
     before = days.searchsorted(pd.DatetimeIndex(in_order[TRADE_DATE])) - 1
-    known = np.where(before < 0, in_order[TRADE_DATE] - pd.Timedelta(days=1), days[np.maximum(before, 0)])
+    known = np.where(
+        before < 0, in_order[TRADE_DATE] - pd.Timedelta(days=1), days[np.maximum(before, 0)]
+    )
     columns = in_order[["root", TRADE_DATE, "contract"]]
     return columns.assign(known_date=known).reset_index(drop=True)

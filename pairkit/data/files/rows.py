@@ -78,21 +78,47 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
     grouped = abbreviated = 0
     for name in NUMBERS:
         read = _number_reader(meaning, in_lots=name in _SIZES)
-        numbers = _cells(table, place[name], read) if name in place else [Number(np.nan)] * len(table)
+        numbers = (
+            _cells(table, place[name], read) if name in place else [Number(np.nan)] * len(table)
+        )
         rows[name] = np.array([number.value for number in numbers], dtype=np.float64)
         grouped += sum(number.grouped for number in numbers)
         abbreviated += sum(number.abbreviated for number in numbers)
     _name(rows, _codes(table, place, roots, prefix))
     if table.left_out:
-        findings.append(Finding("other_rows", "warning", count=len(table.left_out), message=(
-            f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
-            "again, totals, or lines of text above the headings or at the end.")))
+        findings.append(
+            Finding(
+                "other_rows",
+                "warning",
+                count=len(table.left_out),
+                message=(
+                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
+                    "again, totals, or lines of text above the headings or at the end."
+                ),
+            )
+        )
     if grouped:
-        findings.append(Finding("thousands_separators", "info", count=grouped, message=(
-            f"{path.name}: {grouped} numbers have commas or blanks, read as thousands separators.")))
+        findings.append(
+            Finding(
+                "thousands_separators",
+                "info",
+                count=grouped,
+                message=(
+                    f"{path.name}: {grouped} numbers have commas or blanks, read as thousands separators."
+                ),
+            )
+        )
     if abbreviated:
-        findings.append(Finding("abbreviated_numbers", "info", count=abbreviated, message=(
-            f"{path.name}: {abbreviated} numbers of lots are abbreviated, as 1.2K, 3.4M or 5.6万, so they are rounded.")))
+        findings.append(
+            Finding(
+                "abbreviated_numbers",
+                "info",
+                count=abbreviated,
+                message=(
+                    f"{path.name}: {abbreviated} numbers of lots are abbreviated, as 1.2K, 3.4M or 5.6万, so they are rounded."
+                ),
+            )
+        )
     held = set(rows["root"])
     of = str(held.pop()) if len(held) == 1 else ""
     return rows, [replace(finding, root=of) for finding in findings]
@@ -104,13 +130,17 @@ def read_named(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFr
     Parameters and errors as `read_rows`; a row that names no contract is refused.
     """
     table = read_table(path, raw)
-    place, findings = _recognised(table, ("contract",) if CODE not in map(meaning_of_heading, table.headings) else ())
+    place, findings = _recognised(
+        table, ("contract",) if CODE not in map(meaning_of_heading, table.headings) else ()
+    )
     rows, told = _dated_rows(table, path.name, place[TRADE_DATE])
     _name(rows, _codes(table, place, roots))
     unnamed = rows["contract"].isna()
     if unnamed.any():
         first = rows[unnamed].iloc[0]
-        raise DataError(f"{path}, row {first['row']}: names no contract of {first['root']}; each row names the one that is held.")
+        raise DataError(
+            f"{path}, row {first['row']}: names no contract of {first['root']}; each row names the one that is held."
+        )
     return rows, findings + told
 
 
@@ -124,24 +154,50 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
     DataError
         A line or cell is no date, or there is none.
     """
-    lines = [] if raw[:4] == b"PAR1" else [line for line in text_of(path, raw).splitlines() if line.strip()]
+    lines = (
+        []
+        if raw[:4] == b"PAR1"
+        else [line for line in text_of(path, raw).splitlines() if line.strip()]
+    )
     if lines and not any(sign in lines[0] for sign in ",;\t|"):
-        first = 1 if meaning_of_heading(lines[0]) == TRADE_DATE or lines[0].strip().casefold() == OF_CALENDARS[0] else 0
-        table = CellTable(str(path), ("date",), ([line.strip(' "') for line in lines[first:]],), range(1 + first, len(lines) + 1))
+        first = (
+            1
+            if meaning_of_heading(lines[0]) == TRADE_DATE
+            or lines[0].strip().casefold() == OF_CALENDARS[0]
+            else 0
+        )
+        table = CellTable(
+            str(path),
+            ("date",),
+            ([line.strip(' "') for line in lines[first:]],),
+            range(1 + first, len(lines) + 1),
+        )
         place, is_open = 0, None
     else:
         table = read_table(path, raw)
-        places = [column for column, heading in enumerate(table.headings)
-                  if meaning_of_heading(heading) == TRADE_DATE or heading.strip().casefold() == OF_CALENDARS[0]]
+        places = [
+            column
+            for column, heading in enumerate(table.headings)
+            if meaning_of_heading(heading) == TRADE_DATE
+            or heading.strip().casefold() == OF_CALENDARS[0]
+        ]
         if len(places) != 1:
-            raise DataError(f"{path}: {len(places)} columns of dates; expected one, headed date, or a date in each line.")
+            raise DataError(
+                f"{path}: {len(places)} columns of dates; expected one, headed date, or a date in each line."
+            )
         place = places[0]
-        flags = [column for column, heading in enumerate(table.headings) if heading.strip().casefold() == OF_CALENDARS[1]]
+        flags = [
+            column
+            for column, heading in enumerate(table.headings)
+            if heading.strip().casefold() == OF_CALENDARS[1]
+        ]
         is_open = flags[0] if flags else None
     days, _ = _dated_rows(table, path.name, place)
     found = days[TRADE_DATE]
     if is_open is not None:
-        found = found[[_is_open(table, row, cell) for row, cell in enumerate(table.columns[is_open])]]
+        found = found[
+            [_is_open(table, row, cell) for row, cell in enumerate(table.columns[is_open])]
+        ]
     if found.empty:
         raise DataError(f"{path} holds no day; expected the sessions of a market, one date a line.")
     return pd.DatetimeIndex(np.unique(found))
@@ -149,7 +205,9 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
 
 def _is_open(table: CellTable, row: int, cell: Hashable) -> bool:
     if str(cell).strip() not in ("0", "1", "True", "False"):
-        raise DataError(f"{table.file}, row {table.row_numbers[row]}, column 'is_open': {cell!r} is neither 1 nor 0.")
+        raise DataError(
+            f"{table.file}, row {table.row_numbers[row]}, column 'is_open': {cell!r} is neither 1 nor 0."
+        )
     return str(cell).strip() in ("1", "True")
 
 
@@ -165,7 +223,9 @@ def _dated_rows(table: CellTable, file: str, column: int) -> tuple[pd.DataFrame,
     """`file, row, trade_date` of each row, and what was found out about how the dates are written."""
     read_day, told = _date_reader(table, column)
     rows = pd.DataFrame({"file": file, "row": list(table.row_numbers)})
-    rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, column, read_day))).astype("datetime64[ns]")
+    rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, column, read_day))).astype(
+        "datetime64[ns]"
+    )
     return rows, told
 
 
@@ -197,8 +257,10 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
         elif meaning in place and table.columns[place[meaning]] == table.columns[column]:
             ignored.append(f"{heading} (again, with the same cells)")
         elif meaning in place:
-            raise DataError(f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
-                            f"{meaning}; keep one.")
+            raise DataError(
+                f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
+                f"{meaning}; keep one."
+            )
         else:
             place[meaning] = column
     if CLOCK in place and TRADE_DATE in place:
@@ -215,14 +277,26 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
         ignored.append(table.headings[place[INDEX]])
     for name in (TRADE_DATE, *required):
         if name not in place:
-            why = " Without volume nothing says whether an order could have filled." if name == "volume" else ""
+            why = (
+                " Without volume nothing says whether an order could have filled."
+                if name == "volume"
+                else ""
+            )
             found = ", ".join(map(repr, table.headings))
-            raise DataError(f"{table.file}: no column for {name}; its headings are {found}. Accepted are "
-                            f"{spellings_of(name)}.{why}")
+            raise DataError(
+                f"{table.file}: no column for {name}; its headings are {found}. Accepted are "
+                f"{spellings_of(name)}.{why}"
+            )
     findings = []
     if ignored:
-        findings.append(Finding("ignored_columns", "info", count=len(ignored), message=(
-            f"{Path(table.file).name}: not used: {', '.join(ignored)}.")))
+        findings.append(
+            Finding(
+                "ignored_columns",
+                "info",
+                count=len(ignored),
+                message=(f"{Path(table.file).name}: not used: {', '.join(ignored)}."),
+            )
+        )
     return place, findings
 
 
@@ -231,9 +305,11 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
     for row, cell in enumerate(table.columns[column]):
         if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
             where = f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}"
-            raise DataError(f"{where}: {cell!r} is a time "
-                            "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each "
-                            "session.")
+            raise DataError(
+                f"{where}: {cell!r} is a time "
+                "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each "
+                "session."
+            )
 
 
 def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], date], list[Finding]]:
@@ -247,15 +323,25 @@ def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], da
     moments = [moment_of_epoch(str(cell)) for cell in set(table.columns[column])]
     clocks = sorted({moment.time() for moment in moments if moment is not None})
     if len(clocks) > 1:
-        raise DataError(f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
-                        "intraday bars do; bars are daily, one row for each session.")
+        raise DataError(
+            f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
+            "intraday bars do; bars are daily, one row for each session."
+        )
     if clocks and any(_is_on_saturday(moment) for moment in moments if moment is not None):
-        raise DataError(f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, which is midnight in China, and some are Saturdays "
-                        "there. They name other days, most likely: write the dates as 2020-01-02.")
+        raise DataError(
+            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, which is midnight in China, and some are Saturdays "
+            "there. They name other days, most likely: write the dates as 2020-01-02."
+        )
     if not order:
         return _as_date, []
-    told = Finding("day_and_month", "info", count=len(texts), message=(
-        f"{Path(table.file).name}: the dates are written {order}; in the other order some are no days, or the bars not daily."))
+    told = Finding(
+        "day_and_month",
+        "info",
+        count=len(texts),
+        message=(
+            f"{Path(table.file).name}: the dates are written {order}; in the other order some are no days, or the bars not daily."
+        ),
+    )
     return lambda cell: read_date(str(cell), order), [told]
 
 
@@ -270,12 +356,17 @@ def _commas_of(table: CellTable, place: dict[str, int]) -> str:
 
     Where cells are separated by commas, one within a number is taken to group thousands unless another says otherwise.
     """
+
     def texts(names: Sequence[str]) -> list[str]:
         columns = (table.columns[place[name]] for name in names if name in place)
-        return [cell for cells in columns for cell in cells if isinstance(cell, str) and "," in cell]
+        return [
+            cell for cells in columns for cell in cells if isinstance(cell, str) and "," in cell
+        ]
 
     try:
-        meaning = commas_mean(texts([name for name in NUMBERS if name not in _SIZES]), texts(_SIZES))
+        meaning = commas_mean(
+            texts([name for name in NUMBERS if name not in _SIZES]), texts(_SIZES)
+        )
     except CellError as error:
         raise DataError(f"{table.file}: {error}; write decimals with a point.") from None
     return meaning or ("" if table.separator in ("", ",") else "either")
@@ -283,6 +374,7 @@ def _commas_of(table: CellTable, place: dict[str, int]) -> str:
 
 def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number]:
     """How the numbers of a column are read, given what a comma in them is; numbers of lots may be abbreviated."""
+
     def read(cell: Hashable) -> Number:
         if not isinstance(cell, str):
             return _as_number(cell)
@@ -291,15 +383,20 @@ def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number
             cell = cell.replace(digits, with_decimal_point(digits), 1) if digits else cell
         elif commas == "either" and has_lone_comma(digits):
             whole, rest = digits.strip().split(",")
-            raise CellError(f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
-                            "thousands")
+            raise CellError(
+                f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
+                "thousands"
+            )
         return read_lots(cell) if in_lots else read_number(cell)
 
     return read
 
 
 def _cells(
-    table: CellTable, column: int, read: Callable[[Any], Reading], beside: Sequence[Hashable] | None = None
+    table: CellTable,
+    column: int,
+    read: Callable[[Any], Reading],
+    beside: Sequence[Hashable] | None = None,
 ) -> list[Reading]:
     """Every cell of a column, read; each spelling is read once. With `beside`, each is read as a pair with the row's of these."""
     cells = table.columns[column]
@@ -310,8 +407,10 @@ def _cells(
             try:
                 known[key] = read(key)
             except CellError as error:
-                raise DataError(f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: "
-                                f"{cells[row]!r} {error}.") from None
+                raise DataError(
+                    f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: "
+                    f"{cells[row]!r} {error}."
+                ) from None
     return [known[key] for key in keys]
 
 
@@ -328,14 +427,18 @@ def _as_number(cell: Hashable) -> Number:
 def _as_date(cell: Hashable) -> date:
     if isinstance(cell, datetime):
         if cell.time() not in (datetime.min.time(), SESSION_END):
-            raise CellError("carries a time of day or a time zone, as intraday bars do; bars are daily")
+            raise CellError(
+                "carries a time of day or a time zone, as intraday bars do; bars are daily"
+            )
         return plausible(cell.date())
     if isinstance(cell, date):
         return plausible(cell)
     return read_date("" if cell is None else str(cell))
 
 
-def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str], prefix: str = "") -> list[Code]:
+def _codes(
+    table: CellTable, place: dict[str, int], roots: dict[str, str], prefix: str = ""
+) -> list[Code]:
     """Root and contract of each row, from its columns, or else from the prefix of its headings or the file's name."""
     if not {"root", "contract", CODE} & set(place):
         if prefix:
@@ -355,12 +458,21 @@ def _codes(table: CellTable, place: dict[str, int], roots: dict[str, str], prefi
             columns[name] = _cells(table, place[name], read, of_row)
             if name == "root":
                 of_row = [None if code is None else code.root for code in columns[name]]
-    default = _code_of_file(table.file, roots) if set(columns) == {"contract"} and _all_digits(table, place) else None
-    return [_one_code(table, row, [column[row] for column in columns.values()], default) for row in range(len(table))]
+    default = (
+        _code_of_file(table.file, roots)
+        if set(columns) == {"contract"} and _all_digits(table, place)
+        else None
+    )
+    return [
+        _one_code(table, row, [column[row] for column in columns.values()], default)
+        for row in range(len(table))
+    ]
 
 
 def _all_digits(table: CellTable, place: dict[str, int]) -> bool:
-    return all(str(cell).strip().isdigit() for cell in table.columns[place["contract"]] if cell is not None)
+    return all(
+        str(cell).strip().isdigit() for cell in table.columns[place["contract"]] if cell is not None
+    )
 
 
 def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Code | None) -> Code:
@@ -371,16 +483,22 @@ def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Cod
     named = [code for code in (default, *codes) if code is not None]
     where = f"{table.file}, row {table.row_numbers[row]}"
     if not named:
-        raise DataError(f"{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF.")
+        raise DataError(
+            f"{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF."
+        )
     root = named[0].root
     contract = next((code.contract for code in named if code.contract is not None), None)
     for code in named:
         if code.root.isdigit() and contract is None:
             if read_name(code.root, root) is None:
-                raise DataError(f"{where}: {code.root} is no delivery month of {root}; accepted are 405, 2405, 202405.")
+                raise DataError(
+                    f"{where}: {code.root} is no delivery month of {root}; accepted are 405, 2405, 202405."
+                )
             contract = f"{root}{code.root}"
         elif not code.root.isdigit() and code.root != root:
-            raise DataError(f"{where}: names both {root} and {code.contract or code.root}; a bar is of one root.")
+            raise DataError(
+                f"{where}: names both {root} and {code.contract or code.root}; a bar is of one root."
+            )
     return Code(root, contract)
 
 
@@ -391,10 +509,14 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
     if whole.root in roots.values() or whole.root.isalpha() or whole.contract is not None:
         return whole
     parts = [part for part in re.split(r"[-_. ]+", stem) if part]
-    found = {code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()}
+    found = {
+        code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()
+    }
     if len(found) != 1:
         shown = " and ".join(sorted(code.root for code in found)) or "none that has a spec"
-        raise DataError(f"{file}: cannot tell which root it holds; its name names {shown}. Name the file after the "
-                        f"root (RB.csv), or give it a column {spellings_of('root')}; a root of your own needs --specs "
-                        "FILE.")
+        raise DataError(
+            f"{file}: cannot tell which root it holds; its name names {shown}. Name the file after the "
+            f"root (RB.csv), or give it a column {spellings_of('root')}; a root of your own needs --specs "
+            "FILE."
+        )
     return found.pop()

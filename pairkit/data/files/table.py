@@ -118,22 +118,32 @@ def parquet_extent(path: str | Path, raw: bytes, most: Extent | None = None) -> 
 
     try:
         stated = _opened(raw).metadata
-        groups = sum(stated.row_group(place).total_byte_size for place in range(stated.num_row_groups))
+        groups = sum(
+            stated.row_group(place).total_byte_size for place in range(stated.num_row_groups)
+        )
         pages = list(page_sizes(raw))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _no_parquet(path, error) from error
     cells = stated.num_rows * stated.num_columns
-    extent = Extent(stated.num_rows, stated.num_columns, cells, max(groups, sum(pages), cells * _CELL_BYTES))
+    extent = Extent(
+        stated.num_rows, stated.num_columns, cells, max(groups, sum(pages), cells * _CELL_BYTES)
+    )
     _refuse_huge(str(path), extent, most)
     if max(pages, default=0) > MAX_PAGE_BYTES:
-        raise DataError(f"{path} has a page of {max(pages):,} bytes when unpacked; at most {MAX_PAGE_BYTES:,} are accepted. "
-                        "A text in it is too long for a table of bars, or its pages are unusually large: write the file again.")
+        raise DataError(
+            f"{path} has a page of {max(pages):,} bytes when unpacked; at most {MAX_PAGE_BYTES:,} are accepted. "
+            "A text in it is too long for a table of bars, or its pages are unusually large: write the file again."
+        )
     return extent
 
 
 def refuse_huge_together(extents: Iterable[Extent], most: Extent | None = None) -> None:
     """DataError where files that are read together come to more than one table may."""
-    _refuse_huge("the files together", Extent(*map(sum, zip(*extents, strict=True)))._replace(columns=0), most)
+    _refuse_huge(
+        "the files together",
+        Extent(*map(sum, zip(*extents, strict=True)))._replace(columns=0),
+        most,
+    )
 
 
 def parquet_table(path: str | Path, raw: bytes, most: Extent | None = None) -> pa.Table:
@@ -149,7 +159,9 @@ def parquet_table(path: str | Path, raw: bytes, most: Extent | None = None) -> p
     parquet_extent(path, raw, most)
     try:
         texts = _texts_of_flat(path, _opened(raw).schema_arrow)
-        table = _opened(raw, read_dictionary=texts).read(use_threads=False, use_pandas_metadata=False)
+        table = _opened(raw, read_dictionary=texts).read(
+            use_threads=False, use_pandas_metadata=False
+        )
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _no_parquet(path, error) from error
     _refuse_huge(str(path), Extent(table.num_rows, table.num_columns, 0, table.nbytes), most)
@@ -161,24 +173,37 @@ def _opened(raw: bytes, read_dictionary: list[str] | None = None) -> pq.ParquetF
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(pa.BufferReader(raw), read_dictionary=read_dictionary, thrift_string_size_limit=_THRIFT_BYTES,
-                          thrift_container_size_limit=_THRIFT_BYTES)
+    return pq.ParquetFile(
+        pa.BufferReader(raw),
+        read_dictionary=read_dictionary,
+        thrift_string_size_limit=_THRIFT_BYTES,
+        thrift_container_size_limit=_THRIFT_BYTES,
+    )
 
 
 def _no_parquet(path: str | Path, error: Exception) -> DataError:
-    return DataError(f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.")
+    return DataError(
+        f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged."
+    )
 
 
 def _from_parquet(path: Path, raw: bytes) -> CellTable:
     table = parquet_table(path, raw)
-    columns = tuple(_cells(path, name, column) if _is_used(name) else []
-                    for name, column in zip(table.column_names, table.columns, strict=True))
-    return _checked(CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1)))
+    columns = tuple(
+        _cells(path, name, column) if _is_used(name) else []
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    )
+    return _checked(
+        CellTable(str(path), tuple(table.column_names), columns, range(1, table.num_rows + 1))
+    )
 
 
 def _is_used(heading: str) -> bool:
     """Whether a column may be asked for: the cells of any other need not be made."""
-    return meaning_of_heading(heading.rpartition(".")[2]) is not None or heading.strip().casefold() in OF_CALENDARS
+    return (
+        meaning_of_heading(heading.rpartition(".")[2]) is not None
+        or heading.strip().casefold() in OF_CALENDARS
+    )
 
 
 def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
@@ -191,8 +216,10 @@ def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
             return [None if place is None else labels[place] for place in coded.indices.to_pylist()]
         cells: list[Hashable] = column.to_pylist()
     except (ValueError, OverflowError) as error:  # a date after the year 9999, or text that is none
-        raise DataError(f"{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
-                        "The column is damaged, or of another kind.") from error
+        raise DataError(
+            f"{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
+            "The column is damaged, or of another kind."
+        ) from error
     return cells
 
 
@@ -202,15 +229,26 @@ def _texts_of_flat(path: str | Path, schema: pa.Schema) -> list[str]:
 
     for field in schema:
         of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_nested(of) or pa.types.is_fixed_size_binary(of) or isinstance(of, pa.BaseExtensionType):
-            raise DataError(f"{path}, column {field.name}: holds lists or tables ({of}); expected one value a cell.")
+        if (
+            pa.types.is_nested(of)
+            or pa.types.is_fixed_size_binary(of)
+            or isinstance(of, pa.BaseExtensionType)
+        ):
+            raise DataError(
+                f"{path}, column {field.name}: holds lists or tables ({of}); expected one value a cell."
+            )
     return [field.name for field in schema if _is_text(field.type)]
 
 
 def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    of_kind = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    of_kind = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+    )
     return any(is_kind(kind) for is_kind in of_kind)
 
 
@@ -223,16 +261,22 @@ def _refuse_long_texts(path: str | Path, table: pa.Table) -> None:
             texts = chunk.dictionary if pa.types.is_dictionary(column.type) else chunk
             longest = pc.max(pc.binary_length(texts)).as_py() if _is_text(texts.type) else None
             if longest is not None and longest > MAX_TEXT_BYTES:
-                raise DataError(f"{path}, column {heading}: holds a text of {longest:,} bytes; at most {MAX_TEXT_BYTES:,} are "
-                                "accepted. It is no column of bars.")
+                raise DataError(
+                    f"{path}, column {heading}: holds a text of {longest:,} bytes; at most {MAX_TEXT_BYTES:,} are "
+                    "accepted. It is no column of bars."
+                )
 
 
 def _refuse_huge(what: str, extent: Extent, most: Extent | None = None) -> None:
     most = most or Extent(MAX_ROWS, MAX_COLUMNS, MAX_CELLS, MAX_UNPACKED_BYTES)
-    for found, limit, of in zip(extent, most, ("rows", "columns", "cells", "bytes when unpacked"), strict=True):
+    for found, limit, of in zip(
+        extent, most, ("rows", "columns", "cells", "bytes when unpacked"), strict=True
+    ):
         if found > limit:
-            raise DataError(f"{what}: {found:,} {of}; at most {limit:,} are accepted. Split the files, or leave out what is no "
-                            "daily bar.")
+            raise DataError(
+                f"{what}: {found:,} {of}; at most {limit:,} are accepted. Split the files, or leave out what is no "
+                "daily bar."
+            )
 
 
 def _from_csv(path: Path, raw: bytes) -> CellTable:
@@ -248,26 +292,42 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
                 rows.append(row)
                 row_numbers.append(reader.line_num)
     except csv.Error as error:
-        raise DataError(f"{path}, row {reader.line_num}: {error}. A quote may not be closed.") from error
+        raise DataError(
+            f"{path}, row {reader.line_num}: {error}. A quote may not be closed."
+        ) from error
     rows, row_numbers = _with_one_line_of_headings(path, rows, row_numbers)
     rows, row_numbers, left_out = _without_other_lines(path, rows, row_numbers)
     _drop_ends(rows)
     for row, number in zip(rows, row_numbers, strict=True):
         if len(row) != len(rows[0]):
-            raise DataError(f"{path}, row {number}: has {len(row)} cells where the headings are {len(rows[0])}. "
-                            "The row is cut off, or a separator is inside a cell.")
-    columns = tuple(list(column) for column in zip(*rows[1:], strict=True)) or tuple([] for _ in rows[0])
-    return _checked(CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:], separator, left_out))
+            raise DataError(
+                f"{path}, row {number}: has {len(row)} cells where the headings are {len(rows[0])}. "
+                "The row is cut off, or a separator is inside a cell."
+            )
+    columns = tuple(list(column) for column in zip(*rows[1:], strict=True)) or tuple(
+        [] for _ in rows[0]
+    )
+    return _checked(
+        CellTable(str(path), tuple(rows[0]), columns, row_numbers[1:], separator, left_out)
+    )
 
 
-def _with_one_line_of_headings(path: Path, rows: list[list[str]], numbers: list[int]) -> tuple[list[list[str]], list[int]]:
+def _with_one_line_of_headings(
+    path: Path, rows: list[list[str]], numbers: list[int]
+) -> tuple[list[list[str]], list[int]]:
     """A table whose headings are three lines, of prices, of tickers and of the dates, with one, and the ticker in a column."""
-    if len(rows) < 3 or [row[0].strip().casefold() for row in rows[:3]] != ["price", "ticker", "date"]:
+    if len(rows) < 3 or [row[0].strip().casefold() for row in rows[:3]] != [
+        "price",
+        "ticker",
+        "date",
+    ]:
         return rows, numbers
     tickers = {cell.strip() for cell in rows[1][1:] if cell.strip()}
     if len(tickers) != 1:
-        raise DataError(f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. Write a file "
-                        "for each.")
+        raise DataError(
+            f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. Write a file "
+            "for each."
+        )
     headings = [rows[2][0], *rows[0][1:], rows[1][0]]
     return [headings, *([*row, *tickers] for row in rows[3:])], [numbers[0], *numbers[3:]]
 
@@ -276,11 +336,16 @@ def _separator_of(path: Path, text: str) -> str:
     """The separator by which a line near the top has most known headings, else the most frequent one of the first line."""
     lines = [line for line in text[:_TOP].splitlines() if line.strip()][: _MOST_TITLES + 1]
     first = lines[0] if lines else ""
-    known = {separator: max((_known_headings(line.split(separator)) for line in lines), default=0) for separator in _SEPARATORS}
+    known = {
+        separator: max((_known_headings(line.split(separator)) for line in lines), default=0)
+        for separator in _SEPARATORS
+    }
     separator = max(_SEPARATORS, key=lambda one: (known[one], first.count(one)))
     if not known[separator] and separator not in first:
-        raise DataError(f"{path} is no table: its first line is {first[:60]!r}. Expected headings separated by a comma, a "
-                        "semicolon, a tab or a bar (|).")
+        raise DataError(
+            f"{path} is no table: its first line is {first[:60]!r}. Expected headings separated by a comma, a "
+            "semicolon, a tab or a bar (|)."
+        )
     return separator
 
 
@@ -301,7 +366,9 @@ def has_headings_of_bars(path: Path, raw: bytes) -> bool:
         lines = text_of(path, raw)[:_TOP].splitlines()
     except DataError:
         return False
-    return any(_known_headings(line.split(separator)) for line in lines for separator in _SEPARATORS)
+    return any(
+        _known_headings(line.split(separator)) for line in lines for separator in _SEPARATORS
+    )
 
 
 def _without_other_lines(
@@ -310,18 +377,32 @@ def _without_other_lines(
     """The rows and their numbers without titles above the headings, headings again, totals, and last lines of one cell; and the
     numbers of those."""
     filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
-    top = next((place for place, row in enumerate(rows[: _MOST_TITLES + 1]) if _known_headings(row)), 0)
+    top = next(
+        (place for place, row in enumerate(rows[: _MOST_TITLES + 1]) if _known_headings(row)), 0
+    )
     for place in range(top):
         if len(filled[place]) >= max(len(filled[top]) - 1, _FEWEST_HEADINGS):
-            raise DataError(f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) and has as many cells "
-                            "as a bar. Put the headings first, or take the row out.")
+            raise DataError(
+                f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) and has as many cells "
+                "as a bar. Put the headings first, or take the row out."
+            )
     end = len(rows)
     while end > top + 1 and len(filled[end - 1]) == 1 < len(rows[top]):
         end -= 1
-    kept = [top, *(place for place in range(top + 1, end)
-                   if rows[place] != rows[top] and filled[place][0].casefold() not in _TOTALS)]
+    kept = [
+        top,
+        *(
+            place
+            for place in range(top + 1, end)
+            if rows[place] != rows[top] and filled[place][0].casefold() not in _TOTALS
+        ),
+    ]
     other = sorted(set(range(len(rows))) - set(kept))
-    return [rows[place] for place in kept], [numbers[place] for place in kept], tuple(numbers[place] for place in other)
+    return (
+        [rows[place] for place in kept],
+        [numbers[place] for place in kept],
+        tuple(numbers[place] for place in other),
+    )
 
 
 def _drop_ends(rows: list[list[str]]) -> None:
@@ -343,16 +424,22 @@ def text_of(path: Path, raw: bytes) -> str:
         try:
             return raw.decode("utf-16")
         except UnicodeDecodeError:
-            raise DataError(f"{path} begins like UTF-16 and is cut off or damaged. Save it as CSV in UTF-8.") from None
+            raise DataError(
+                f"{path} begins like UTF-16 and is cut off or damaged. Save it as CSV in UTF-8."
+            ) from None
     if b"\x00" in raw:
-        raise DataError(f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. Save it as CSV in UTF-8, or as "
-                        "Parquet.")
+        raise DataError(
+            f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. Save it as CSV in UTF-8, or as "
+            "Parquet."
+        )
     for encoding in _ENCODINGS:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise DataError(f"{path} is not text in UTF-8 or GB18030. Save it as CSV in UTF-8, or as Parquet.")
+    raise DataError(
+        f"{path} is not text in UTF-8 or GB18030. Save it as CSV in UTF-8, or as Parquet."
+    )
 
 
 def _checked(table: CellTable) -> CellTable:

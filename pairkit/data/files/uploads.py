@@ -45,7 +45,9 @@ def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
     try:
         return read_whole(path, most)
     except OSError as error:
-        remedy = " Split it, or leave out what is no daily bar." if error.errno == errno.EFBIG else ""
+        remedy = (
+            " Split it, or leave out what is no daily bar." if error.errno == errno.EFBIG else ""
+        )
         raise DataError(f"{path} cannot be read: {error.strerror}.{remedy}") from error
     except ValueError as error:  # a path with a NUL in it
         raise DataError(f"{path} cannot be read: {error}.") from error
@@ -60,8 +62,10 @@ def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES)
         The first fault, with the file's name.
     """
     if len(uploads) > MAX_FILES:
-        raise DataError(f"{len(uploads)} files were given; at most {MAX_FILES} are accepted at once. Put several roots into one "
-                        "file, or use `python -m pairkit snapshot import`.")
+        raise DataError(
+            f"{len(uploads)} files were given; at most {MAX_FILES} are accepted at once. Put several roots into one "
+            "file, or use `python -m pairkit snapshot import`."
+        )
     seen: set[str] = set()
     for upload in uploads:
         fault = _name_fault(upload.name, suffixes)
@@ -72,18 +76,24 @@ def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES)
             raise DataError(f"two of the files are named {upload.name!r}; give each once.")
         seen.add(key)
         if len(upload.content) > MAX_FILE_BYTES:
-            raise DataError(f"{upload.name} has {len(upload.content):,} bytes; at most {MAX_FILE_BYTES:,} are accepted here. Use "
-                            "`python -m pairkit snapshot import` for larger ones.")
+            raise DataError(
+                f"{upload.name} has {len(upload.content):,} bytes; at most {MAX_FILE_BYTES:,} are accepted here. Use "
+                "`python -m pairkit snapshot import` for larger ones."
+            )
     total = sum(len(upload.content) for upload in uploads)
     if total > MAX_TOTAL_BYTES:
-        raise DataError(f"the files have {total:,} bytes together; at most {MAX_TOTAL_BYTES:,} are accepted here. Use "
-                        "`python -m pairkit snapshot import` for more.")
+        raise DataError(
+            f"the files have {total:,} bytes together; at most {MAX_TOTAL_BYTES:,} are accepted here. Use "
+            "`python -m pairkit snapshot import` for more."
+        )
 
 
 def _name_fault(name: str, suffixes: Sequence[str]) -> str:
     if not name or len(name) > _MAX_NAME:
         return f"has {len(name)} characters; accepted are 1 to {_MAX_NAME}."
-    if any(sign in "/\\:" or unicodedata.category(sign).startswith("C") for sign in name) or name.startswith("."):
+    if any(
+        sign in "/\\:" or unicodedata.category(sign).startswith("C") for sign in name
+    ) or name.startswith("."):
         return "has a path, an unseen character, or a dot in front; rename the file."
     if PurePosixPath(name).suffix.casefold() not in suffixes:
         return f"ends otherwise than in {', '.join(suffixes)}; only those are accepted. Save a sheet of Excel as CSV."

@@ -24,7 +24,14 @@ import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.provider.mapping_checks import checked_mapping
-from pairkit.data.provider.market import SHOWN_DATES, Step, TakenMarket, exchanges_of, folded, with_neighbours
+from pairkit.data.provider.market import (
+    SHOWN_DATES,
+    Step,
+    TakenMarket,
+    exchanges_of,
+    folded,
+    with_neighbours,
+)
 from pairkit.data.provider.plausibility import refuse_out_of_step, without_impossible
 from pairkit.data.provider.source import TERMS_COLUMNS, Answer, Source
 from pairkit.data.quality import examine_leg
@@ -40,7 +47,9 @@ from pairkit.market.spec_history import changes_among
 Rule = Literal["mapping", "open_interest"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
 MAPPING = ("root", TRADE_DATE, "contract", "known_date")
-_DAYS_BEFORE = 30  # no closure of the exchanges is as long, so a session before the first is among them
+_DAYS_BEFORE = (
+    30  # no closure of the exchanges is as long, so a session before the first is among them
+)
 _DAYS_AFTER = 15  # so long ahead is a next session looked for
 _LATE_DAYS = 4  # within so many days, bars that lack on the last session have not come yet
 _MOST_WITHOUT_BAR = 1 / 3  # of the sessions
@@ -87,18 +96,36 @@ def take(
         A root is unknown or the range holds no session.
     """
     last = min(end, source.today())
-    return _Taking(source, exchanges_of(roots), start, last, rule, dict(user_specs or {}), progress, cancelled).run()
+    return _Taking(
+        source, exchanges_of(roots), start, last, rule, dict(user_specs or {}), progress, cancelled
+    ).run()
 
 
 class _Taking:
     """One taking: what was asked for, and what came so far."""
 
-    def __init__(self, source: Source, exchanges: dict[str, str], start: date, end: date, rule: Rule,
-                 user_specs: dict[str, OwnSpec], progress: Steps, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        exchanges: dict[str, str],
+        start: date,
+        end: date,
+        rule: Rule,
+        user_specs: dict[str, OwnSpec],
+        progress: Steps,
+        cancelled: Callable[[], bool],
+    ) -> None:
         if start > end:
-            raise DataError(f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today.")
+            raise DataError(
+                f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today."
+            )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
-        self.rule, self.user_specs, self.progress, self.cancelled = rule, user_specs, progress, cancelled
+        self.rule, self.user_specs, self.progress, self.cancelled = (
+            rule,
+            user_specs,
+            progress,
+            cancelled,
+        )
         self.findings: list[Finding] = []
         self.fetched: list[str] = []
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
@@ -107,24 +134,39 @@ class _Taking:
 
     def run(self) -> TakenMarket:
         """The steps of the module, in order."""
-        days = {exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))}
+        days = {
+            exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))
+        }
         self.refuse_unfinished(days)
         after = {exchange: self.next_session(exchange) for exchange in days}
-        parts = [self.root(root, exchange, days[exchange], after[exchange]) for root, exchange in self.exchanges.items()]
+        parts = [
+            self.root(root, exchange, days[exchange], after[exchange])
+            for root, exchange in self.exchanges.items()
+        ]
         self.refuse_not_yet(max(self.wanted(of)[-1] for of in days.values()))
-        calendar = pd.DatetimeIndex(np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE)
+        calendar = pd.DatetimeIndex(
+            np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE
+        )
         bars = pd.concat([of_root for of_root, _, _ in parts], ignore_index=True)
         mapping = pd.concat([of_root for _, of_root, _ in parts], ignore_index=True)
         return TakenMarket(
-            bars=bars, mapping=mapping, specs=tuple(spec for _, _, spec in parts), calendar=calendar,
-            data_scope=self.scope(), findings=folded(self.findings),
-            calls=self.calls, stale=self.stale)
+            bars=bars,
+            mapping=mapping,
+            specs=tuple(spec for _, _, spec in parts),
+            calendar=calendar,
+            data_scope=self.scope(),
+            findings=folded(self.findings),
+            calls=self.calls,
+            stale=self.stale,
+        )
 
     def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
         """One question's table; its findings, cost and age are noted."""
         if self.cancelled():
-            raise CancelledError(f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
-                                 "goes on from there.")
+            raise CancelledError(
+                f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
+                "goes on from there."
+            )
         self.progress(Step(self.done, max(self.total, self.done + 1), what))
         answer = question()
         self.done += 1
@@ -138,34 +180,51 @@ class _Taking:
     def sessions(self, exchange: str) -> pd.DatetimeIndex:
         """The sessions of the range, and some before it."""
         first = self.start - timedelta(days=_DAYS_BEFORE)
-        table = self.asked(f"calendar of {exchange}", lambda: self.source.calendar(exchange, first, self.end))
+        table = self.asked(
+            f"calendar of {exchange}", lambda: self.source.calendar(exchange, first, self.end)
+        )
         days = pd.DatetimeIndex(table[TRADE_DATE])
         if not len(self.wanted(days)):
-            raise DataError(f"{exchange} has no session in {self.start} .. {self.end}; give a longer range.")
+            raise DataError(
+                f"{exchange} has no session in {self.start} .. {self.end}; give a longer range."
+            )
         return days
 
     def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
         """IncompleteAnswerError where a session of the range is not over for the provider: before that, bars are not finished."""
         due = pd.Timestamp(self.source.published_to())
-        roots = [root for root, exchange in self.exchanges.items() if self.wanted(days[exchange])[-1] > due]
+        roots = [
+            root
+            for root, exchange in self.exchanges.items()
+            if self.wanted(days[exchange])[-1] > due
+        ]
         if roots:
             last = max(self.wanted(of)[-1] for of in days.values())
-            raise IncompleteAnswerError(f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
-                                        f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
-                                        f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
-                                        "time.")
+            raise IncompleteAnswerError(
+                f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
+                f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
+                f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
+                "time."
+            )
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
         """IncompleteAnswerError where bars of a last session that was just now have not come."""
-        if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(days=_LATE_DAYS):
-            raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(self.not_yet)} of {last:%Y-%m-%d} yet; it "
-                                        f"has a session's bars at {self.source.published_at}, and is late. Ask again later, or "
-                                        "for bars up to the session before.")
+        if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
+            days=_LATE_DAYS
+        ):
+            raise IncompleteAnswerError(
+                f"{self.source.name} has no bar of {', '.join(self.not_yet)} of {last:%Y-%m-%d} yet; it "
+                f"has a session's bars at {self.source.published_at}, and is late. Ask again later, or "
+                "for bars up to the session before."
+            )
 
     def next_session(self, exchange: str) -> pd.Timestamp | None:
         """The session after the range, for which the mapping of the last day is; None where no calendar has it yet."""
         first = self.end + timedelta(days=1)
-        question = lambda: self.source.calendar(exchange, first, self.end + timedelta(days=_DAYS_AFTER))  # noqa: E731
+
+        def question() -> Answer:
+            return self.source.calendar(exchange, first, self.end + timedelta(days=_DAYS_AFTER))
+
         self.total += 1
         try:
             table = self.asked(f"next session of {exchange}", question)
@@ -181,28 +240,42 @@ class _Taking:
         self, root: str, exchange: str, days: pd.DatetimeIndex, after: pd.Timestamp | None
     ) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
         """One root's bars, mapping and spec; the mapping goes on to the session `after` the range, where that is known."""
-        listing = self.asked(f"contracts of {root}", lambda: self.source.contracts(exchange, [root]), root)
+        listing = self.asked(
+            f"contracts of {root}", lambda: self.source.contracts(exchange, [root]), root
+        )
         window = self.wanted(days)
         before = days[days < window[0]][-1:]
         with_before = pd.DatetimeIndex(before.append(window))
-        listed = listing[(listing["list_date"] <= window[-1]) & (listing["last_trade_date"] >= window[0])].reset_index(drop=True)
+        listed = listing[
+            (listing["list_date"] <= window[-1]) & (listing["last_trade_date"] >= window[0])
+        ].reset_index(drop=True)
         if listed.empty:
-            raise IncompleteAnswerError(f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
-                                        f"{self.end}. Check the root "
-                                        "and its exchange, or ask for a later range.")
-        mapping = self.provider_mapping(root, exchange, with_before, listed, after) if self.rule == "mapping" else None
+            raise IncompleteAnswerError(
+                f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
+                f"{self.end}. Check the root "
+                "and its exchange, or ask for a later range."
+            )
+        mapping = (
+            self.provider_mapping(root, exchange, with_before, listed, after)
+            if self.rule == "mapping"
+            else None
+        )
         if mapping is None:
             bars = self.bars(root, exchange, listed, with_before)
             mapping = dominant_by_open_interest(_with_next(bars, window[-1], after))[list(MAPPING)]
             mapping = mapping[mapping[TRADE_DATE] >= window[0]].reset_index(drop=True)
             near = with_neighbours(mapping["contract"], listed)
-            bars = bars[bars["contract"].isin(near["contract"]) & (bars[TRADE_DATE] >= window[0])].reset_index(drop=True)
+            bars = bars[
+                bars["contract"].isin(near["contract"]) & (bars[TRADE_DATE] >= window[0])
+            ].reset_index(drop=True)
         else:
             bars = self.bars(root, exchange, with_neighbours(mapping["contract"], listed), window)
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
-            raise IncompleteAnswerError(f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
-                                        "longer range.")
+            raise IncompleteAnswerError(
+                f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
+                "longer range."
+            )
         refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
         last = str(now["contract"].iloc[-1])
@@ -212,12 +285,19 @@ class _Taking:
 
     # --- dominant contracts -------------------------------------------------------------------------------------------
     def provider_mapping(
-        self, root: str, exchange: str, days: pd.DatetimeIndex, listed: pd.DataFrame, after: pd.Timestamp | None
+        self,
+        root: str,
+        exchange: str,
+        days: pd.DatetimeIndex,
+        listed: pd.DataFrame,
+        after: pd.Timestamp | None,
     ) -> pd.DataFrame | None:
         """Each session's contract is the provider's of the session before: whatever it was made from, it was known by then."""
         alive = days[days >= listed["list_date"].min()]
         try:
-            table = self.asked(f"mapping of {root}", lambda: self.source.mapping(root, exchange, alive), root)
+            table = self.asked(
+                f"mapping of {root}", lambda: self.source.mapping(root, exchange, alive), root
+            )
         except NoPermissionError as error:
             self.note_fallback(root, f"the mapping may not be asked for ({error})")
             return None
@@ -226,130 +306,223 @@ class _Taking:
             return None
         unknown = sorted(set(table["contract"]) - set(listed["contract"]))
         if unknown:
-            raise IncompleteAnswerError(f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, which it does not list in "
-                                        "this range: one of the "
-                                        "answers is not whole. Try again later, or take open interest as the rule.")
+            raise IncompleteAnswerError(
+                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, which it does not list in "
+                "this range: one of the "
+                "answers is not whole. Try again later, or take open interest as the rule."
+            )
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
         known = (place >= 0) & (place < len(sessions) - 1)
-        mapping = pd.DataFrame({"root": root, TRADE_DATE: sessions[place[known] + 1], "known_date": days[place[known]]})
+        mapping = pd.DataFrame(
+            {"root": root, TRADE_DATE: sessions[place[known] + 1], "known_date": days[place[known]]}
+        )
         mapping.insert(2, "contract", table["contract"].to_numpy()[known])
         mapping = mapping.astype({"contract": "str"})
-        mapping, told = checked_mapping(mapping, root, listed, days[days > alive[0]], self.source.name)
+        mapping, told = checked_mapping(
+            mapping, root, listed, days[days > alive[0]], self.source.name
+        )
         self.findings.extend(told)
         return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
         """Tell that open interest decides."""
-        self.findings.append(Finding("dominant_by_open_interest", "warning", f"{root}: {why}; dominant contracts are chosen by "
-                                                                             "the open interest of "
-                                     "the session before.", root=root))
+        self.findings.append(
+            Finding(
+                "dominant_by_open_interest",
+                "warning",
+                f"{root}: {why}; dominant contracts are chosen by "
+                "the open interest of "
+                "the session before.",
+                root=root,
+            )
+        )
 
     # --- bars ---------------------------------------------------------------------------------------------------------
-    def bars(self, root: str, exchange: str, contracts: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
+    def bars(
+        self, root: str, exchange: str, contracts: pd.DataFrame, days: pd.DatetimeIndex
+    ) -> pd.DataFrame:
         """Bars of these contracts on these days, with limits."""
         self.total += len(contracts) * (1 + self.limits_allowed)
         parts = [self.contract_bars(root, exchange, row, days) for row in contracts.itertuples()]
         parts = [part for part in parts if len(part)]
         if not parts:
-            raise IncompleteAnswerError(f"{self.source.name} has no bar of any contract of {root} in {self.start} .. "
-                                        f"{self.end}, though there were "
-                                        "sessions. Try again later.")
+            raise IncompleteAnswerError(
+                f"{self.source.name} has no bar of any contract of {root} in {self.start} .. "
+                f"{self.end}, though there were "
+                "sessions. Try again later."
+            )
         return pd.concat(parts, ignore_index=True)
 
-    def contract_bars(self, root: str, exchange: str, listed: Any, days: pd.DatetimeIndex) -> pd.DataFrame:
+    def contract_bars(
+        self, root: str, exchange: str, listed: Any, days: pd.DatetimeIndex
+    ) -> pd.DataFrame:
         """Bars of one contract, on the sessions of its life."""
         life = days[(days >= listed.list_date) & (days <= listed.last_trade_date)]
         contract = str(listed.contract)
         if not len(life):
             return pd.DataFrame(columns=list(BARS))
         try:
-            bars = self.asked(f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root)
-        except IncompleteAnswerError as error:  # no bar at all; refused later if the contract was dominant
+            bars = self.asked(
+                f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root
+            )
+        except (
+            IncompleteAnswerError
+        ) as error:  # no bar at all; refused later if the contract was dominant
             self.findings.append(Finding("no_bars", "warning", str(error), root=root))
             return pd.DataFrame(columns=list(BARS))
-        bars = bars.merge(self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left")
+        bars = bars.merge(
+            self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left"
+        )
         bars, told = without_impossible(bars, contract)
         self.findings.extend(replace(finding, root=root) for finding in told)
         bars.insert(0, "root", root)
         return bars[list(BARS)]
 
-    def contract_limits(self, root: str, exchange: str, contract: str, life: pd.DatetimeIndex) -> pd.DataFrame:
+    def contract_limits(
+        self, root: str, exchange: str, contract: str, life: pd.DatetimeIndex
+    ) -> pd.DataFrame:
         """Limits by date; no row where the account may not ask."""
         columns = [TRADE_DATE, "up_limit", "down_limit"]
-        none = pd.DataFrame({TRADE_DATE: pd.DatetimeIndex([]).as_unit("ns"), "up_limit": np.zeros(0), "down_limit": np.zeros(0)})
+        none = pd.DataFrame(
+            {
+                TRADE_DATE: pd.DatetimeIndex([]).as_unit("ns"),
+                "up_limit": np.zeros(0),
+                "down_limit": np.zeros(0),
+            }
+        )
         if not self.limits_allowed:
             return none
         try:
-            table = self.asked(f"limits of {contract}", lambda: self.source.limits(contract, exchange, life), root)
+            table = self.asked(
+                f"limits of {contract}", lambda: self.source.limits(contract, exchange, life), root
+            )
         except NoPermissionError as error:
             self.limits_allowed = False
-            self.findings.append(Finding("no_price_limits", "warning", f"price limits are not known, so none stops a fill: "
-                                                                       f"{error}"))
+            self.findings.append(
+                Finding(
+                    "no_price_limits",
+                    "warning",
+                    f"price limits are not known, so none stops a fill: {error}",
+                )
+            )
             return none
         limits = table[columns].copy()
         for name in ("up_limit", "down_limit"):
             limits[name] = limits[name].where(limits[name] > 0)
         return limits
 
-    def check_dominant(self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex) -> None:
+    def check_dominant(
+        self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex
+    ) -> None:
         """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
         says of the contract's end; a contract without any bar is refused."""
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
-            raise IncompleteAnswerError(f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
-                                        f"of {self.start} .. "
-                                        f"{self.end}. Try again later, or ask for another range.")
+            raise IncompleteAnswerError(
+                f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
+                f"of {self.start} .. "
+                f"{self.end}. Try again later, or ask for another range."
+            )
         leg = leg_table(bars, mapping)
         due = leg.reindex(window[window >= leg.index[0]])
         without = due.index[due["close"].isna() | (due["close"] == 0.0)]
-        self.findings.extend(found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar")
+        self.findings.extend(
+            found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar"
+        )
         if window[-1] in without:
             self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
         if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
-            raise IncompleteAnswerError(f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
-                                        f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
-                                        "again later, or ask for another range.")
+            raise IncompleteAnswerError(
+                f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
+                f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
+                "again later, or ask for another range."
+            )
         if len(without):
             dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
-            self.findings.append(Finding("missing_dominant_bar", "error", f"{root}: {len(without)} sessions have no close of "
-                                                                          "the dominant contract.",
-                                         root=root, count=len(without), dates=dates))
+            self.findings.append(
+                Finding(
+                    "missing_dominant_bar",
+                    "error",
+                    f"{root}: {len(without)} sessions have no close of the dominant contract.",
+                    root=root,
+                    count=len(without),
+                    dates=dates,
+                )
+            )
 
     # --- terms ----------------------------------------------------------------------------------------------------------
     def spec(
-        self, root: str, exchange: str, contract: str, listing: pd.DataFrame, window: pd.DatetimeIndex, price: float
+        self,
+        root: str,
+        exchange: str,
+        contract: str,
+        listing: pd.DataFrame,
+        window: pd.DatetimeIndex,
+        price: float,
     ) -> ContractSpec:
         """The terms of the contract that was dominant last, every field with its source."""
         row = listing[listing["contract"] == contract].iloc[0]
-        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])][-_SESSIONS_OF_TERMS:]
+        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])][
+            -_SESSIONS_OF_TERMS:
+        ]
         why, terms = "", pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]})
         try:
-            terms = self.asked(f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root)
+            terms = self.asked(
+                f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root
+            )
         except NoPermissionError:
             why = "the account may not ask for fees and margins"
         provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
         spec, findings = combine_terms(
-            root, provided=provided, own=self.user_specs.get(root), exchange=exchange, contract=contract, price=price)
+            root,
+            provided=provided,
+            own=self.user_specs.get(root),
+            exchange=exchange,
+            contract=contract,
+            price=price,
+        )
         self.findings.extend(findings)
         return spec
 
     def scope(self) -> dict[str, Any]:
         """What was asked of whom, for the manifest."""
-        by_interest = sorted({finding.root for finding in self.findings if finding.kind == "dominant_by_open_interest"})
+        by_interest = sorted(
+            {
+                finding.root
+                for finding in self.findings
+                if finding.kind == "dominant_by_open_interest"
+            }
+        )
         return {
-            "source": self.source.name, "source_version": self.source.version, "endpoint": self.source.endpoint,
-            "api": "fut_basic, trade_cal, fut_daily, fut_mapping, fut_settle, ft_limit" if self.source.name == "tushare" else "",
-            "asked": {"roots": list(self.exchanges), "start": self.start.isoformat(), "end": self.end.isoformat()},
-            "dominant": {"rule": self.rule, "known": "at the close of the session before", "open_interest_for": by_interest},
-            "fetched_at": min(filter(None, self.fetched), default=None), "stale": self.stale}
+            "source": self.source.name,
+            "source_version": self.source.version,
+            "endpoint": self.source.endpoint,
+            "api": "fut_basic, trade_cal, fut_daily, fut_mapping, fut_settle, ft_limit"
+            if self.source.name == "tushare"
+            else "",
+            "asked": {
+                "roots": list(self.exchanges),
+                "start": self.start.isoformat(),
+                "end": self.end.isoformat(),
+            },
+            "dominant": {
+                "rule": self.rule,
+                "known": "at the close of the session before",
+                "open_interest_for": by_interest,
+            },
+            "fetched_at": min(filter(None, self.fetched), default=None),
+            "stale": self.stale,
+        }
 
 
 def _with_next(bars: pd.DataFrame, last: pd.Timestamp, after: pd.Timestamp | None) -> pd.DataFrame:
     """The bars, and a row of the session after the last, for which the open interest of the last one chooses."""
     if after is None:
         return bars
-    return pd.concat([bars, bars[bars[TRADE_DATE] == last].assign(trade_date=after)], ignore_index=True)
+    return pd.concat(
+        [bars, bars[bars[TRADE_DATE] == last].assign(trade_date=after)], ignore_index=True
+    )
 
 
 def _last_close(bars: pd.DataFrame, contract: str) -> float:

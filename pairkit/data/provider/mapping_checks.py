@@ -45,18 +45,38 @@ def checked_mapping(
     mapping = mapping.sort_values(TRADE_DATE, ignore_index=True)
     gaps = due.difference(pd.DatetimeIndex(mapping[TRADE_DATE]))
     if len(gaps) > max(_MOST_MISSING * len(due), _LATE_START):
-        raise IncompleteAnswerError(f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, with none on "
-                                    f"{len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. Try again later, or take "
-                                    "open interest as the rule.")
+        raise IncompleteAnswerError(
+            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, with none on "
+            f"{len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. Try again later, or take "
+            "open interest as the rule."
+        )
     kept, back = _forward_only(mapping, listed)
     dates = listed.set_index("contract")
     day, of = pd.DatetimeIndex(mapping[TRADE_DATE]), dates.loc[mapping["contract"]]
-    dead = mapping.loc[(day < of["list_date"].to_numpy()) | (day > of["last_trade_date"].to_numpy()), TRADE_DATE]
+    dead = mapping.loc[
+        (day < of["list_date"].to_numpy()) | (day > of["last_trade_date"].to_numpy()), TRADE_DATE
+    ]
     doubtful = _doubtful(gaps, kept, due)
     return kept, (
-        *_told("mapping_gap", doubtful, root, "sessions without a mapped contract; they keep the one before"),
-        *_told("mapping_goes_back", back, root, "sessions mapped to an earlier delivery than a session before; left out"),
-        *_told("mapping_outside_life", dead, root, "sessions mapped to a contract before its first or after its last listed day"))
+        *_told(
+            "mapping_gap",
+            doubtful,
+            root,
+            "sessions without a mapped contract; they keep the one before",
+        ),
+        *_told(
+            "mapping_goes_back",
+            back,
+            root,
+            "sessions mapped to an earlier delivery than a session before; left out",
+        ),
+        *_told(
+            "mapping_outside_life",
+            dead,
+            root,
+            "sessions mapped to a contract before its first or after its last listed day",
+        ),
+    )
 
 
 def _forward_only(mapping: pd.DataFrame, listed: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
@@ -66,7 +86,9 @@ def _forward_only(mapping: pd.DataFrame, listed: pd.DataFrame) -> tuple[pd.DataF
     return mapping[forward].reset_index(drop=True), mapping.loc[~forward, TRADE_DATE]
 
 
-def _doubtful(gaps: pd.DatetimeIndex, mapping: pd.DataFrame, due: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def _doubtful(
+    gaps: pd.DatetimeIndex, mapping: pd.DataFrame, due: pd.DatetimeIndex
+) -> pd.DatetimeIndex:
     """Of the sessions without a row, those whose contract is not evident from the rows around; a late start is none."""
     names = mapping.set_index(TRADE_DATE)["contract"].reindex(due)
     missing = names.isna().to_numpy() & due.isin(gaps)
@@ -84,4 +106,8 @@ def _told(kind: str, days: pd.Series | pd.DatetimeIndex, root: str, what: str) -
     if not len(days):
         return []
     dates = tuple(f"{day:%Y-%m-%d}" for day in pd.DatetimeIndex(days)[:_SHOWN_DATES])
-    return [Finding(kind, "error", f"{root}: {what}: {len(days)}.", root=root, count=len(days), dates=dates)]
+    return [
+        Finding(
+            kind, "error", f"{root}: {what}: {len(days)}.", root=root, count=len(days), dates=dates
+        )
+    ]

@@ -49,9 +49,11 @@ def exchanges_of(roots: Sequence[str]) -> dict[str, str]:
         root, _, exchange = given.strip().upper().partition(".")
         bundled = bundled_specs().get(root)
         if not exchange and bundled is None:
-            raise DataError(f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
-                            f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
-                            ".CFFEX, .INE or .GFEX.")
+            raise DataError(
+                f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
+                f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
+                ".CFFEX, .INE or .GFEX."
+            )
         found[root] = exchange or (bundled.exchange if bundled else "")
     if not found:
         raise DataError("no root was named; give at least one, such as RB.")
@@ -76,5 +78,9 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         first, more = group[0], len(group) - 1
         message = f"{first.message} And {more} more of this kind." if more else first.message
         dates = tuple(sorted({day for finding in group for day in finding.dates})[:SHOWN_DATES])
-        told.append(replace(first, message=message, count=sum(finding.count for finding in group), dates=dates))
+        told.append(
+            replace(
+                first, message=message, count=sum(finding.count for finding in group), dates=dates
+            )
+        )
     return tuple(told)

@@ -43,7 +43,9 @@ _FEE_UNITS = {"rate": "of notional", "lot": "CNY a lot"}
 _SHOWN_DATES = 10
 
 
-def without_impossible(bars: pd.DataFrame, contract: str) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def without_impossible(
+    bars: pd.DataFrame, contract: str
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """One contract's bars, oldest first, without the cells that cannot be so, and what was taken out.
 
     Parameters
@@ -51,21 +53,38 @@ def without_impossible(bars: pd.DataFrame, contract: str) -> tuple[pd.DataFrame,
     bars : DataFrame
         `trade_date`, prices, sizes and limits. Missing cells stay missing; prices of 0 or below are left as they are.
     """
-    figures = {name: bars[name].to_numpy(dtype=np.float64, na_value=np.nan).copy() for name in (*_PRICES, *_SIZES, *_LIMITS)}
+    figures = {
+        name: bars[name].to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        for name in (*_PRICES, *_SIZES, *_LIMITS)
+    }
     findings = []
-    around = pd.Series(np.where(figures["close"] > 0, figures["close"], np.nan)).rolling(_AROUND, center=True, min_periods=1)
+    around = pd.Series(np.where(figures["close"] > 0, figures["close"], np.nan)).rolling(
+        _AROUND, center=True, min_periods=1
+    )
     usual = around.median().to_numpy()
     far = {name: _far(figures[name], usual) for name in _PRICES}
     findings += _taken_out(
-        "impossible_price", figures, far, bars,
-        f"{contract}: prices more than {FAR:g} times, or below a third of, the closes around them; taken out as missing")
+        "impossible_price",
+        figures,
+        far,
+        bars,
+        f"{contract}: prices more than {FAR:g} times, or below a third of, the closes around them; taken out as missing",
+    )
     findings += _taken_out(
-        "impossible_size", figures, {name: figures[name] > _MOST_LOTS for name in _SIZES}, bars,
-        f"{contract}: volume or open interest above {_MOST_LOTS:,.0f} lots; taken out as missing")
+        "impossible_size",
+        figures,
+        {name: figures[name] > _MOST_LOTS for name in _SIZES},
+        bars,
+        f"{contract}: volume or open interest above {_MOST_LOTS:,.0f} lots; taken out as missing",
+    )
     impossible = _impossible_limits(figures)
     findings += _taken_out(
-        "impossible_limits", figures, dict.fromkeys(_LIMITS, impossible), bars,
-        f"{contract}: price limits that are crossed, no exchange's, or violated by the bar's own prices; taken as unknown")
+        "impossible_limits",
+        figures,
+        dict.fromkeys(_LIMITS, impossible),
+        bars,
+        f"{contract}: price limits that are crossed, no exchange's, or violated by the bar's own prices; taken as unknown",
+    )
     return bars.assign(**figures), tuple(findings)
 
 
@@ -81,12 +100,18 @@ def _impossible_limits(figures: Mapping[str, NDArray[np.float64]]) -> NDArray[np
     prices = np.array([figures[name] for name in ("open", "high", "low", "close")])
     with np.errstate(invalid="ignore", over="ignore"):
         half = (up / 2 - down / 2) / (up / 2 + down / 2)
-        outside = (prices > up * (1 + _SAME_PRICE)) | ((prices < down * (1 - _SAME_PRICE)) & (prices != 0))
+        outside = (prices > up * (1 + _SAME_PRICE)) | (
+            (prices < down * (1 - _SAME_PRICE)) & (prices != 0)
+        )
         return np.asarray((half < _NARROWEST) | (half > _WIDEST) | outside.any(axis=0))
 
 
 def _taken_out(
-    kind: str, figures: dict[str, NDArray[np.float64]], marks: Mapping[str, NDArray[np.bool_]], bars: pd.DataFrame, what: str
+    kind: str,
+    figures: dict[str, NDArray[np.float64]],
+    marks: Mapping[str, NDArray[np.bool_]],
+    bars: pd.DataFrame,
+    what: str,
 ) -> list[Finding]:
     """Make the marked cells missing; an error that counts the bars, where there are any."""
     marked = np.any(list(marks.values()), axis=0)
@@ -96,7 +121,15 @@ def _taken_out(
         figures[name][at] = np.nan
     days = pd.DatetimeIndex(bars[TRADE_DATE])[marked]
     dates = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES])
-    return [Finding(kind, "error", f"{what}: {int(marked.sum())} bars.", count=int(marked.sum()), dates=dates)]
+    return [
+        Finding(
+            kind,
+            "error",
+            f"{what}: {int(marked.sum())} bars.",
+            count=int(marked.sum()),
+            dates=dates,
+        )
+    ]
 
 
 def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
@@ -111,16 +144,20 @@ def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
     middle = ((ordered["up_limit"] + ordered["down_limit"]) / 2).where(ordered["settle"] > 0)
     settles = ordered["settle"].where(ordered["settle"] > 0)
     by_contract = settles.groupby(ordered["contract"])
-    away = pd.DataFrame({lag: (middle / by_contract.shift(lag) - 1).abs() for lag in (1, 0, 2)}).dropna()
+    away = pd.DataFrame(
+        {lag: (middle / by_contract.shift(lag) - 1).abs() for lag in (1, 0, 2)}
+    ).dropna()
     if len(away) < _FEWEST_IN_STEP:
         return
     typical = away.median()
     nearest = (1, 0, 2)[int(np.argmin(typical.to_numpy()))]
     if nearest != 1 and typical[nearest] < _OUT_OF_STEP * typical[1]:
         other = "of the session itself" if nearest == 0 else "of two sessions before"
-        raise IncompleteAnswerError(f"the price limits of {root} lie around the settlement {other}, where they are made from "
-                                    "that of the session before: bars or limits are shifted by a session. Nothing of it can be "
-                                    "used. Try again later; if it persists, report it.")
+        raise IncompleteAnswerError(
+            f"the price limits of {root} lie around the settlement {other}, where they are made from "
+            "that of the session before: bars or limits are shifted by a session. Nothing of it can be "
+            "used. Try again later; if it persists, report it."
+        )
 
 
 def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str) -> None:
@@ -138,41 +175,71 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     wrong = []
     value = terms.get("multiplier", math.nan) * price
     if not math.isnan(value) and not _LOT_VALUES[0] <= value <= _LOT_VALUES[1]:
-        wrong.append(f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} at {price:g}; lots are worth "
-                     f"{_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}")
+        wrong.append(
+            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} at {price:g}; lots are worth "
+            f"{_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
+        )
     if terms.get("tick", 0.0) > _LARGEST_TICK * price:
-        wrong.append(f"tick {terms['tick']:g}, more than {_LARGEST_TICK:.0%} of the price {price:g}")
+        wrong.append(
+            f"tick {terms['tick']:g}, more than {_LARGEST_TICK:.0%} of the price {price:g}"
+        )
     fee = terms.get("fee_open", 0.0) / (1.0 if terms.get("fee_mode") == "rate" else value)
     if fee > _LARGEST_FEE:
-        wrong.append(f"fee {terms['fee_open']:g} ({terms['fee_mode']}), {fee:.2%} of a lot's value; a fee is "
-                     f"{_LARGEST_FEE:.0%} at the most")
+        wrong.append(
+            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), {fee:.2%} of a lot's value; a fee is "
+            f"{_LARGEST_FEE:.0%} at the most"
+        )
     if wrong:
-        raise DataError(f"{source} says of {code} {'; '.join(wrong)}. That cannot be so. Give the root's right terms in a file "
-                        'of contract specs (--specs) with "override": true, or try again later.')
+        raise DataError(
+            f"{source} says of {code} {'; '.join(wrong)}. That cannot be so. Give the root's right terms in a file "
+            'of contract specs (--specs) with "override": true, or try again later.'
+        )
 
 
 def refuse_far(bundled: ContractSpec, used: Mapping[str, Any], price: float, source: str) -> None:
     """DataError where a figure that is used of `source` is more than `FAR` times the bundled one, or less than its part."""
-    far = [f"{name} {theirs}, the bundled table {ours}" for name, theirs, ours, factor in compared(bundled, used, price)
-           if factor > FAR]
+    far = [
+        f"{name} {theirs}, the bundled table {ours}"
+        for name, theirs, ours, factor in compared(bundled, used, price)
+        if factor > FAR
+    ]
     if far:
-        raise DataError(f"{source} says of {bundled.code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of an "
-                        "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
-                        'a file of contract specs (--specs) with "override": true; else try again later.')
+        raise DataError(
+            f"{source} says of {bundled.code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of an "
+            "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
+            'a file of contract specs (--specs) with "override": true; else try again later.'
+        )
 
 
-def compared(bundled: ContractSpec, used: Mapping[str, Any], price: float) -> list[tuple[str, str, str, float]]:
+def compared(
+    bundled: ContractSpec, used: Mapping[str, Any], price: float
+) -> list[tuple[str, str, str, float]]:
     """Field, both figures in words, and how many times the larger is the smaller, for each that both sources know.
 
     Fees of two modes are compared as CNY per lot at `price`; where a figure is 0 or the price unknown, the factor is 1.
     """
-    told = [(name, f"{used[name]:g}", f"{getattr(bundled, name):g}", _factor(used[name], getattr(bundled, name)))
-            for name in ("multiplier", "tick", "margin_rate") if name in used]
+    told = [
+        (
+            name,
+            f"{used[name]:g}",
+            f"{getattr(bundled, name):g}",
+            _factor(used[name], getattr(bundled, name)),
+        )
+        for name in ("multiplier", "tick", "margin_rate")
+        if name in used
+    ]
     if "fee_open" in used:
         fees = ((used["fee_open"], used["fee_mode"]), (bundled.fee_open, bundled.fee_mode))
         theirs, ours = (f"{fee:g} {_FEE_UNITS[mode]}" for fee, mode in fees)
         lot = price * bundled.multiplier if used["fee_mode"] != bundled.fee_mode else 1.0
-        told.append(("fee_open", theirs, ours, _factor(*(fee * lot if mode == "rate" else fee for fee, mode in fees))))
+        told.append(
+            (
+                "fee_open",
+                theirs,
+                ours,
+                _factor(*(fee * lot if mode == "rate" else fee for fee, mode in fees)),
+            )
+        )
     return told
 
 

@@ -17,11 +17,39 @@ import pandas as pd
 from pairkit.findings import Finding
 
 LISTING_COLUMNS = (
-    "contract", "root", "exchange", "name", "list_date", "last_trade_date", "lot_size", "lot_unit", "index_multiplier",
-    "quote_unit", "tick_text")
-BAR_COLUMNS = ("contract", "trade_date", "open", "high", "low", "close", "settle", "volume", "open_interest", "amount_cny")
+    "contract",
+    "root",
+    "exchange",
+    "name",
+    "list_date",
+    "last_trade_date",
+    "lot_size",
+    "lot_unit",
+    "index_multiplier",
+    "quote_unit",
+    "tick_text",
+)
+BAR_COLUMNS = (
+    "contract",
+    "trade_date",
+    "open",
+    "high",
+    "low",
+    "close",
+    "settle",
+    "volume",
+    "open_interest",
+    "amount_cny",
+)
 MAPPING_COLUMNS = ("trade_date", "contract")
-TERMS_COLUMNS = ("contract", "trade_date", "fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate")
+TERMS_COLUMNS = (
+    "contract",
+    "trade_date",
+    "fee_rate",
+    "fee_cny",
+    "long_margin_rate",
+    "short_margin_rate",
+)
 LIMIT_COLUMNS = ("contract", "trade_date", "up_limit", "down_limit", "margin_rate")
 
 

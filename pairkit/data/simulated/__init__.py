@@ -52,11 +52,17 @@ def simulate_market(seed: int = SEED) -> SimulatedMarket:
     """The simulated market of a seed; the same tables for the same seed."""
     calendar = trading_days(FIRST_DAY, LAST_DAY)
     all_bars = pd.concat(
-        [_root_bars(root, calendar, path, seed) for root, path in _paths_by_root(calendar, seed)], ignore_index=True)
+        [_root_bars(root, calendar, path, seed) for root, path in _paths_by_root(calendar, seed)],
+        ignore_index=True,
+    )
     mapping = dominant_by_open_interest(all_bars)
     bars = plant(_near_dominant(all_bars, mapping), mapping, all_bars)
     specs = tuple(_spec(root) for story in STORIES for root in (story.y, story.x))
-    truth = {"seed": seed, "stories": [_plain(story) for story in STORIES], "faults": [asdict(f) for f in FAULTS]}
+    truth = {
+        "seed": seed,
+        "stories": [_plain(story) for story in STORIES],
+        "faults": [asdict(f) for f in FAULTS],
+    }
     return SimulatedMarket(bars, mapping, specs, calendar, truth, describe(seed, STORIES, FAULTS))
 
 
@@ -71,17 +77,25 @@ def _paths_by_root(calendar: pd.DatetimeIndex, seed: int) -> list[tuple[Root, An
 def _root_bars(root: Root, calendar: pd.DatetimeIndex, path: Any, seed: int) -> pd.DataFrame:
     """Bars of every listed contract of one root."""
     tick = bundled_spec(root.code).tick
-    parts = [contract_bars(root, one, calendar, path, tick=tick, seed=seed) for one in listings(root, calendar, seed)]
+    parts = [
+        contract_bars(root, one, calendar, path, tick=tick, seed=seed)
+        for one in listings(root, calendar, seed)
+    ]
     return pd.concat(parts, ignore_index=True)[_COLUMNS]
 
 
 def _near_dominant(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     """The bars of each day's dominant contract and of the one before and after it; the first day goes by the second."""
     dominant = mapping.set_index(["root", TRADE_DATE])["contract"]
-    wanted = dominant.reindex(pd.MultiIndex.from_frame(bars[["root", TRADE_DATE]])).set_axis(bars.index)
+    wanted = dominant.reindex(pd.MultiIndex.from_frame(bars[["root", TRADE_DATE]])).set_axis(
+        bars.index
+    )
     wanted = wanted.groupby(bars["contract"]).bfill(limit=1)
-    place = {name: at for names_of_root in bars.groupby("root")["contract"].unique()
-             for at, name in enumerate(sorted(names_of_root))}
+    place = {
+        name: at
+        for names_of_root in bars.groupby("root")["contract"].unique()
+        for at, name in enumerate(sorted(names_of_root))
+    }
     away = bars["contract"].map(place) - wanted.map(place)
     return bars[away.abs() <= 1].reset_index(drop=True)
 

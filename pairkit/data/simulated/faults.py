@@ -31,10 +31,18 @@ class Fault:
 
 
 FAULTS = (
-    Fault("HC", "missing_bar", ("2016-02-17", "2018-12-18", "2018-12-19", "2021-04-13", "2023-01-12")),
+    Fault(
+        "HC", "missing_bar", ("2016-02-17", "2018-12-18", "2018-12-19", "2021-04-13", "2023-01-12")
+    ),
     Fault("HC", "no_trade", ("2017-05-23",)),
-    Fault("TA", "missing_bar", ("2015-07-02", "2016-03-08", "2019-04-22", "2019-04-23", "2019-04-24", "2023-05-31")),
-    Fault("MA", "missing_bar", ("2016-08-12", "2017-07-25", "2021-06-30", "2021-07-01", "2021-11-10")),
+    Fault(
+        "TA",
+        "missing_bar",
+        ("2015-07-02", "2016-03-08", "2019-04-22", "2019-04-23", "2019-04-24", "2023-05-31"),
+    ),
+    Fault(
+        "MA", "missing_bar", ("2016-08-12", "2017-07-25", "2021-06-30", "2021-07-01", "2021-11-10")
+    ),
     Fault("TA", "zero_settle", ("2017-03-14", "2021-09-14", "2023-08-28")),
     Fault("MA", "zero_settle", ("2018-05-22", "2024-03-26")),
     Fault("TA", "ghost_bar", ("2016-10-04", "2019-05-01")),
@@ -71,7 +79,10 @@ MEANINGS = {
 
 
 def plant(
-    bars: pd.DataFrame, mapping: pd.DataFrame, all_bars: pd.DataFrame, faults: tuple[Fault, ...] = FAULTS
+    bars: pd.DataFrame,
+    mapping: pd.DataFrame,
+    all_bars: pd.DataFrame,
+    faults: tuple[Fault, ...] = FAULTS,
 ) -> pd.DataFrame:
     """The bars with these faults in them, sorted by root, contract and date.
 
@@ -92,9 +103,13 @@ def plant(
                 continue
             rows = _rows(planted, fault.root, date)
             if fault.kind in _FAULTS_OF_ONE_BAR or fault.kind == "wrong_contract":
-                rows = rows & (planted["contract"] == _dominant(mapping, fault.root, date)).to_numpy()
+                rows = (
+                    rows & (planted["contract"] == _dominant(mapping, fault.root, date)).to_numpy()
+                )
             if fault.kind == "wrong_contract":
-                changed = _wrong_contract(planted[rows], all_bars[_rows(all_bars, fault.root, date)])
+                changed = _wrong_contract(
+                    planted[rows], all_bars[_rows(all_bars, fault.root, date)]
+                )
             else:
                 changed = {**_FAULTS_OF_ALL_BARS, **_FAULTS_OF_ONE_BAR}[fault.kind](planted[rows])
             planted.loc[rows, FIGURES] = changed[FIGURES].to_numpy()
@@ -102,7 +117,9 @@ def plant(
 
 
 def _rows(table: pd.DataFrame, root: str, date: pd.Timestamp) -> BoolArray:
-    found: BoolArray = ((table["root"] == root) & (table["trade_date"] == date)).to_numpy(dtype=np.bool_)
+    found: BoolArray = ((table["root"] == root) & (table["trade_date"] == date)).to_numpy(
+        dtype=np.bool_
+    )
     return found
 
 
@@ -130,7 +147,9 @@ def _doubled_sizes(bars: pd.DataFrame, root: str, date: pd.Timestamp) -> pd.Data
 # --- faults inside bars ----------------------------------------------------------------------------------------------
 def _wrong_contract(rows: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     far = listed.iloc[-1]
-    return rows.assign(**{name: far[name] for name in FIGURES}).assign(volume=min(_WRONG_VOLUME, far["volume"]))
+    return rows.assign(**{name: far[name] for name in FIGURES}).assign(
+        volume=min(_WRONG_VOLUME, far["volume"])
+    )
 
 
 def _spike(rows: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +158,10 @@ def _spike(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 _TABLE_FAULTS: dict[str, Callable[[pd.DataFrame, str, pd.Timestamp], pd.DataFrame]] = {
-    "missing_bar": _missing_bar, "ghost_bar": _ghost_bar, "doubled_sizes": _doubled_sizes}
+    "missing_bar": _missing_bar,
+    "ghost_bar": _ghost_bar,
+    "doubled_sizes": _doubled_sizes,
+}
 _FAULTS_OF_ALL_BARS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "zero_settle": lambda rows: rows.assign(settle=0.0),
     "empty_row": lambda rows: rows.assign(**dict.fromkeys(PRICES, np.nan), volume=0.0),

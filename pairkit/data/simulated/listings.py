@@ -23,7 +23,9 @@ _OFFSET_SIZE, _OFFSET_MEMORY = 0.022, 0.6
 _BASIS_SIZE, _BASIS_MEMORY = 0.0012, 0.85
 _DAYS_A_MONTH = 30.4
 _LOCKED_TURNOVER = 0.05
-_GAP_SHARE = 0.35  # of the day's move is made before the open; all of it where it is beyond the limit
+_GAP_SHARE = (
+    0.35  # of the day's move is made before the open; all of it where it is beyond the limit
+)
 _OPEN_NOISE, _REACH, _SETTLE_NOISE = 0.3, 0.5, 0.1
 
 
@@ -46,15 +48,30 @@ def listings(root: Root, days: pd.DatetimeIndex, seed: int) -> list[Listing]:
             offset = _OFFSET_MEMORY * offset + _OFFSET_SIZE * float(rng.standard_normal())
             last_day = pd.Timestamp(year, month, LAST_DAY_OF_TRADE)
             first_day = last_day - pd.DateOffset(months=root.listed_months)
-            sessions = slice(int(days.searchsorted(first_day, "right")), int(days.searchsorted(last_day, "right")))
+            sessions = slice(
+                int(days.searchsorted(first_day, "right")),
+                int(days.searchsorted(last_day, "right")),
+            )
             if sessions.stop > sessions.start:
-                months_left = (last_day - days[sessions]).days.to_numpy(dtype=np.float64) / _DAYS_A_MONTH
-                found.append(Listing(f"{root.code}{year % 100:02d}{month:02d}", sessions, months_left, offset))
+                months_left = (last_day - days[sessions]).days.to_numpy(
+                    dtype=np.float64
+                ) / _DAYS_A_MONTH
+                found.append(
+                    Listing(
+                        f"{root.code}{year % 100:02d}{month:02d}", sessions, months_left, offset
+                    )
+                )
     return found
 
 
 def contract_bars(
-    root: Root, listing: Listing, days: pd.DatetimeIndex, path: FloatArray, *, tick: float, seed: int
+    root: Root,
+    listing: Listing,
+    days: pd.DatetimeIndex,
+    path: FloatArray,
+    *,
+    tick: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Daily bars of one contract, one row per session it is listed."""
     rng = stream(seed, root.code, listing.name)
@@ -91,7 +108,9 @@ def _open_interest(rng: np.random.Generator, root: Root, listing: Listing) -> Fl
     return whole_lots
 
 
-def _session_prices(rng: np.random.Generator, wanted: FloatArray, root: Root, tick: float) -> dict[str, FloatArray]:
+def _session_prices(
+    rng: np.random.Generator, wanted: FloatArray, root: Root, tick: float
+) -> dict[str, FloatArray]:
     """Open, high, low, close, settle and limits of each session, given the close wanted without limits.
 
     Counted in whole ticks until the end, so that no platform's last bit of `exp` reaches a price.
@@ -105,7 +124,9 @@ def _session_prices(rng: np.random.Generator, wanted: FloatArray, root: Root, ti
         down = math.ceil(round(last_settle * (1 - root.price_limit), 6))
         move = math.log(close_wanted / last_close)
         share = 1.0 if abs(move) > root.price_limit else _GAP_SHARE
-        opened = min(max(round(last_close * math.exp(share * move + _OPEN_NOISE * gap_noise[bar])), down), up)
+        opened = min(
+            max(round(last_close * math.exp(share * move + _OPEN_NOISE * gap_noise[bar])), down), up
+        )
         close = min(max(round(close_wanted), down), up)
         above, below = (0.0, 0.0) if opened == close and close in (up, down) else reach[bar]
         high = min(round(max(opened, close) * (1 + above)), up)

@@ -31,7 +31,10 @@ of the session before. Bars are kept of each day's dominant contract and of its 
 def describe(seed: int, stories: tuple[Story, ...], faults: tuple[Fault, ...]) -> str:
     """The notes, ending in a newline."""
     lines = [_HEAD.format(seed=seed), *(_story_line(story) for story in stories), "\n"]
-    lines += [f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.told}{_shocks(one)}\n" for one in stories]
+    lines += [
+        f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.told}{_shocks(one)}\n"
+        for one in stories
+    ]
     lines += [_FAULTS_HEAD, *(_fault_line(fault) for fault in faults)]
     return "".join(lines)
 

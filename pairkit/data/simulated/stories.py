@@ -81,30 +81,75 @@ class Story:
 
 STORIES = (
     Story(
-        Root("RB", 3500, 0.013, (1, 5, 10), 0.07, 1_800_000), Root("HC", 3700, 0.013, (1, 5, 10), 0.07, 900_000),
-        "cointegrated", "The legs are cointegrated throughout.", 1.0, 1.0, 5, 0.005),
+        Root("RB", 3500, 0.013, (1, 5, 10), 0.07, 1_800_000),
+        Root("HC", 3700, 0.013, (1, 5, 10), 0.07, 900_000),
+        "cointegrated",
+        "The legs are cointegrated throughout.",
+        1.0,
+        1.0,
+        5,
+        0.005,
+    ),
     Story(
-        Root("M", 3000, 0.011, (1, 5, 9), 0.07, 1_600_000), Root("RM", 2400, 0.013, (1, 5, 9), 0.07, 700_000),
-        "broken link", "Cointegrated until the break; from then on the link is a random walk.", 0.9, 0.9, 5, 0.005,
-        broken_after="2020-06-30"),
+        Root("M", 3000, 0.011, (1, 5, 9), 0.07, 1_600_000),
+        Root("RM", 2400, 0.013, (1, 5, 9), 0.07, 700_000),
+        "broken link",
+        "Cointegrated until the break; from then on the link is a random walk.",
+        0.9,
+        0.9,
+        5,
+        0.005,
+        broken_after="2020-06-30",
+    ),
     Story(
-        Root("Y", 7000, 0.012, (1, 5, 9), 0.07, 600_000), Root("P", 6500, 0.013, (1, 5, 9), 0.08, 500_000),
-        "drifting beta", "The link holds, but the hedge ratio moves slowly.", 0.8, 1.3, 5, 0.005),
+        Root("Y", 7000, 0.012, (1, 5, 9), 0.07, 600_000),
+        Root("P", 6500, 0.013, (1, 5, 9), 0.08, 500_000),
+        "drifting beta",
+        "The link holds, but the hedge ratio moves slowly.",
+        0.8,
+        1.3,
+        5,
+        0.005,
+    ),
     Story(
-        Root("CU", 55000, 0.011, tuple(range(1, 13)), 0.08, 180_000, peak_months=1.9, hump_months=0.8,
-             listed_months=6),
+        Root(
+            "CU",
+            55000,
+            0.011,
+            tuple(range(1, 13)),
+            0.08,
+            180_000,
+            peak_months=1.9,
+            hump_months=0.8,
+            listed_months=6,
+        ),
         Root("AU", 380, 0.009, (6, 12), 0.08, 160_000, peak_months=5.0, hump_months=2.2),
-        "placebo", "Never linked: two independent random walks.", 0.0, 0.0, float("inf"), 0.011),
+        "placebo",
+        "Never linked: two independent random walks.",
+        0.0,
+        0.0,
+        float("inf"),
+        0.011,
+    ),
     Story(
-        Root("TA", 5000, 0.014, (1, 5, 9), 0.06, 1_200_000), Root("MA", 2500, 0.015, (1, 5, 9), 0.06, 1_000_000),
-        "every pathology", "The legs are cointegrated, and the bars hold every fault listed below.", 0.9, 0.9, 5, 0.006,
-        shocks={"2018-08-13": 0.135, "2020-02-03": -0.155, "2022-03-08": 0.10}),
+        Root("TA", 5000, 0.014, (1, 5, 9), 0.06, 1_200_000),
+        Root("MA", 2500, 0.015, (1, 5, 9), 0.06, 1_000_000),
+        "every pathology",
+        "The legs are cointegrated, and the bars hold every fault listed below.",
+        0.9,
+        0.9,
+        5,
+        0.006,
+        shocks={"2018-08-13": 0.135, "2020-02-03": -0.155, "2022-03-08": 0.10},
+    ),
 )
 
 
 def stream(seed: int, *words: str) -> np.random.Generator:
     """The random stream of these words alone."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *"/".join(words).encode()])))
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed, *"/".join(words).encode()]))
+    )
 
 
 def paths(story: Story, days: pd.DatetimeIndex, seed: int) -> dict[str, FloatArray]:
@@ -117,7 +162,10 @@ def paths(story: Story, days: pd.DatetimeIndex, seed: int) -> dict[str, FloatArr
     innovations = story.link_vol * clustered_noise(y_rng, len(days), story.storm_factor)
     link = pulled_walk(innovations, pull_by_bar(story, days))
     y_path = np.cumsum(beta_by_bar(story, len(days)) * x_returns) + link
-    return {story.y.code: _centred(y_path, story.y.level), story.x.code: _centred(np.cumsum(x_returns), story.x.level)}
+    return {
+        story.y.code: _centred(y_path, story.y.level),
+        story.x.code: _centred(np.cumsum(x_returns), story.x.level),
+    }
 
 
 def clustered_noise(rng: np.random.Generator, n_bars: int, storm_factor: float) -> FloatArray:
@@ -127,10 +175,16 @@ def clustered_noise(rng: np.random.Generator, n_bars: int, storm_factor: float) 
     variance = 1.0
     for bar, shock in enumerate(shocks):
         noise[bar] = np.sqrt(variance) * shock
-        variance = 1 - _SHOCK_MEMORY - _VOL_MEMORY + _SHOCK_MEMORY * noise[bar] ** 2 + _VOL_MEMORY * variance
+        variance = (
+            1
+            - _SHOCK_MEMORY
+            - _VOL_MEMORY
+            + _SHOCK_MEMORY * noise[bar] ** 2
+            + _VOL_MEMORY * variance
+        )
     for _ in range(rng.poisson(_STORMS_A_YEAR * n_bars / _SESSIONS_A_YEAR)):
         first, length = rng.integers(0, n_bars), rng.integers(*_STORM_BARS)
-        noise[first:first + length] *= storm_factor
+        noise[first : first + length] *= storm_factor
     return noise
 
 

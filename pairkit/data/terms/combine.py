@@ -47,8 +47,13 @@ class _Source:
 
 
 def combine_terms(
-    code: str, *, provided: Provided | None = None, own: OwnSpec | None = None, exchange: str = "", contract: str = "",
-    price: float = math.nan
+    code: str,
+    *,
+    provided: Provided | None = None,
+    own: OwnSpec | None = None,
+    exchange: str = "",
+    contract: str = "",
+    price: float = math.nan,
 ) -> tuple[ContractSpec, tuple[Finding, ...]]:
     """One root's spec, every field with its source, and what a reader must know of it.
 
@@ -80,25 +85,48 @@ def combine_terms(
     chosen = _chosen(sources)
     absent = [name for name in _NEEDED if name not in chosen]
     if absent:
-        raise DataError(f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
-                        f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs).")
+        raise DataError(
+            f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
+            f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
+        )
     if provided is not None:
-        used = {name: source.terms[name] for name, source in chosen.items() if source.name == provided.source and not source.mine}
-        refuse_terms(code, {"multiplier": chosen["multiplier"].terms["multiplier"], **used}, price, provided.source)
+        used = {
+            name: source.terms[name]
+            for name, source in chosen.items()
+            if source.name == provided.source and not source.mine
+        }
+        refuse_terms(
+            code,
+            {"multiplier": chosen["multiplier"].terms["multiplier"], **used},
+            price,
+            provided.source,
+        )
         if bundled is not None:
             refuse_far(bundled, used, price, provided.source)
-    findings = (*_fallbacks(code, provided, chosen), *_impossible(code, provided), *_differences(code, provided, bundled, price))
+    findings = (
+        *_fallbacks(code, provided, chosen),
+        *_impossible(code, provided),
+        *_differences(code, provided, bundled, price),
+    )
     if own is not None:
         findings = (*findings, *_of_own(code, own, chosen, sources, listed))
     for finding in findings:
         _log.warning("%s", finding.message)
     local = own.spec if bundled is None and own is not None else bundled
     group = own.spec.margin_group if own is not None else ""  # which no other source gives
-    if provided is None and local is not None and {source.mine for source in chosen.values()} == {bundled is None}:
-        return replace(local, margin_group=group) if group else local, findings  # all of it from there, with the tag it has
+    if (
+        provided is None
+        and local is not None
+        and {source.mine for source in chosen.values()} == {bundled is None}
+    ):
+        return replace(
+            local, margin_group=group
+        ) if group else local, findings  # all of it from there, with the tag it has
     mine = {name for name, source in chosen.items() if source.mine}
     older = tuple(term for term in own.spec.older if term.field in mine) if own is not None else ()
-    merged = replace(_merged(code, exchange, provided, chosen, local), older=older, margin_group=group)
+    merged = replace(
+        _merged(code, exchange, provided, chosen, local), older=older, margin_group=group
+    )
     if own is not None and own.override:
         about = {name: getattr(own.spec, name) for name in _ABOUT if getattr(own.spec, name)}
         if listed is not None and _otherwise(own, listed) and own.spec.name_zh == listed.name_zh:
@@ -110,19 +138,30 @@ def combine_terms(
 def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
     """Of currency, exchange and name, those that the user's spec gives and that are not the bundled ones."""
     given = {name: str(getattr(own.spec, name)) for name in (*_ABOUT, "name_zh")}
-    return [name for name, text in given.items() if text and text.casefold() != str(getattr(listed, name)).casefold()]
+    return [
+        name
+        for name, text in given.items()
+        if text and text.casefold() != str(getattr(listed, name)).casefold()
+    ]
 
 
 def _refuse_another_contract(own: OwnSpec, listed: ContractSpec) -> None:
     """DataError where the user's spec describes another contract than the bundled one, and does not say which holds."""
-    otherwise = [f"{name} {getattr(own.spec, name)!r}, not {getattr(listed, name)!r}" for name in _otherwise(own, listed)]
+    otherwise = [
+        f"{name} {getattr(own.spec, name)!r}, not {getattr(listed, name)!r}"
+        for name in _otherwise(own, listed)
+    ]
     if otherwise and not own.override:
-        raise DataError(f"{listed.code}: your spec says {'; '.join(otherwise)}; the bundled {listed.code} is {listed.label} of "
-                        f"{listed.exchange}. If your bars are of another contract, write \"override\": true in its row to keep "
-                        "all that it says, or give the root another code; if they are the bundled one's, leave those fields out.")
+        raise DataError(
+            f"{listed.code}: your spec says {'; '.join(otherwise)}; the bundled {listed.code} is {listed.label} of "
+            f'{listed.exchange}. If your bars are of another contract, write "override": true in its row to keep '
+            "all that it says, or give the root another code; if they are the bundled one's, leave those fields out."
+        )
 
 
-def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None) -> list[_Source]:
+def _in_order(
+    provided: Provided | None, bundled: ContractSpec | None, own: OwnSpec | None
+) -> list[_Source]:
     """The sources, the one that wins first; the user's file stands first with its overrides, and last with all it has."""
     sources = []
     if own is not None and own.override:
@@ -137,41 +176,67 @@ def _in_order(provided: Provided | None, bundled: ContractSpec | None, own: OwnS
 
 
 def _of_spec(spec: ContractSpec, terms: Collection[str] = TERMS, *, mine: bool = False) -> _Source:
-    known = {name: getattr(spec, name) for name in TERMS if name in terms and getattr(spec, name) is not None}
+    known = {
+        name: getattr(spec, name)
+        for name in TERMS
+        if name in terms and getattr(spec, name) is not None
+    }
     return _Source(spec.source, spec.version, known, mine)
 
 
 def _chosen(sources: list[_Source]) -> dict[str, _Source]:
     """Field -> the source that it is taken from."""
-    chosen = {name: source for source in reversed(sources) for name in source.terms if name not in FEES}
+    chosen = {
+        name: source for source in reversed(sources) for name in source.terms if name not in FEES
+    }
     fees = next((source for source in sources if "fee_mode" in source.terms), None)
     if fees is not None:
         chosen.update({name: fees for name in FEES if name in fees.terms})
-        same_unit = [source for source in sources if source.terms.get("fee_mode") == fees.terms["fee_mode"]]
-        chosen.update({name: source for source in reversed(same_unit) for name in source.terms if name == "fee_close_today"})
+        same_unit = [
+            source for source in sources if source.terms.get("fee_mode") == fees.terms["fee_mode"]
+        ]
+        chosen.update(
+            {
+                name: source
+                for source in reversed(same_unit)
+                for name in source.terms
+                if name == "fee_close_today"
+            }
+        )
     return {name: chosen[name] for name in TERMS if name in chosen}
 
 
 def _merged(
-    code: str, exchange: str, provided: Provided | None, chosen: Mapping[str, _Source], local: ContractSpec | None
+    code: str,
+    exchange: str,
+    provided: Provided | None,
+    chosen: Mapping[str, _Source],
+    local: ContractSpec | None,
 ) -> ContractSpec:
     about = {} if local is None else {name: getattr(local, name) for name in (*_ABOUT, "name_zh")}
     if exchange:
         about["exchange"] = exchange
     sources = list(dict.fromkeys(chosen.values()))
     return ContractSpec(
-        code=code, **{name: source.terms[name] for name, source in chosen.items()}, **about,
+        code=code,
+        **{name: source.terms[name] for name, source in chosen.items()},
+        **about,
         source=", ".join(dict.fromkeys(source.name for source in sources)),
         version=provided.version if provided else sources[0].version,
-        field_sources=tuple(sorted((name, source.tag) for name, source in chosen.items())))
+        field_sources=tuple(sorted((name, source.tag) for name, source in chosen.items())),
+    )
 
 
 # --- what a reader must know ---------------------------------------------------------------------------------------------
-def _fallbacks(code: str, provided: Provided | None, chosen: Mapping[str, _Source]) -> list[Finding]:
+def _fallbacks(
+    code: str, provided: Provided | None, chosen: Mapping[str, _Source]
+) -> list[Finding]:
     if provided is None or not provided.absent:
         return []
     why = "; ".join(f"{name}: {reason}" for name, reason in provided.absent.items())
-    used = " and ".join(dict.fromkeys(chosen[name].tag for name in provided.absent if name in chosen))
+    used = " and ".join(
+        dict.fromkeys(chosen[name].tag for name in provided.absent if name in chosen)
+    )
     told = f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} ({why}); taken from {used}."
     return [Finding("spec_fallback", "warning", told, root=code, count=len(provided.absent))]
 
@@ -183,40 +248,75 @@ def _impossible(code: str, provided: Provided | None) -> list[Finding]:
     return [Finding("spec_impossible", "error", told, root=code, count=len(provided.impossible))]
 
 
-def _differences(code: str, provided: Provided | None, bundled: ContractSpec | None, price: float) -> list[Finding]:
+def _differences(
+    code: str, provided: Provided | None, bundled: ContractSpec | None, price: float
+) -> list[Finding]:
     """Where the provider and the bundled table differ."""
     if provided is None or bundled is None:
         return []
-    differ = [f"{name} {theirs} against {ours}" for name, theirs, ours, factor
-              in compared(bundled, provided.terms, price) if factor > 1 + _SAME]
+    differ = [
+        f"{name} {theirs} against {ours}"
+        for name, theirs, ours, factor in compared(bundled, provided.terms, price)
+        if factor > 1 + _SAME
+    ]
     if not differ:
         return []
-    told = (f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
-            "Check it: P&L is proportional to the multiplier, and fees and margins change by notice.")
+    told = (
+        f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
+        "Check it: P&L is proportional to the multiplier, and fees and margins change by notice."
+    )
     return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
 
 
 def _of_own(
-    code: str, own: OwnSpec, chosen: Mapping[str, _Source], sources: list[_Source], listed: ContractSpec | None
+    code: str,
+    own: OwnSpec,
+    chosen: Mapping[str, _Source],
+    sources: list[_Source],
+    listed: ContractSpec | None,
 ) -> list[Finding]:
     """What the user's file changed, and what of it was left out."""
     mine = _of_spec(own.spec, own.given, mine=True)
     otherwise = _chosen([source for source in sources if not source.mine])
-    changed = [f"{name} {_shown(mine, name)} in place of {_shown(otherwise[name], name)} ({otherwise[name].tag})"
-               for name in mine.terms if name in chosen and chosen[name].mine and name in otherwise]
+    changed = [
+        f"{name} {_shown(mine, name)} in place of {_shown(otherwise[name], name)} ({otherwise[name].tag})"
+        for name in mine.terms
+        if name in chosen and chosen[name].mine and name in otherwise
+    ]
     if own.override and listed is not None:
-        changed += [f"{name} {getattr(own.spec, name)} in place of {getattr(listed, name)}" for name in _otherwise(own, listed)]
-    left_out = [f"{name} {_shown(mine, name)}, against {_shown(chosen[name], name)} ({chosen[name].tag})"
-                for name in mine.terms if name in chosen and not chosen[name].mine
-                and not _same(mine.terms[name], chosen[name].terms[name])]
+        changed += [
+            f"{name} {getattr(own.spec, name)} in place of {getattr(listed, name)}"
+            for name in _otherwise(own, listed)
+        ]
+    left_out = [
+        f"{name} {_shown(mine, name)}, against {_shown(chosen[name], name)} ({chosen[name].tag})"
+        for name in mine.terms
+        if name in chosen
+        and not chosen[name].mine
+        and not _same(mine.terms[name], chosen[name].terms[name])
+    ]
     told = []
     if changed:
-        told.append(Finding("spec_override", "warning", f"{code}: your file overrides {'; '.join(changed)}.", root=code,
-                            count=len(changed)))
+        told.append(
+            Finding(
+                "spec_override",
+                "warning",
+                f"{code}: your file overrides {'; '.join(changed)}.",
+                root=code,
+                count=len(changed),
+            )
+        )
     if left_out:
-        told.append(Finding("spec_not_used", "warning", f"{code}: of your file is not used: {'; '.join(left_out)}. Their "
-                                                        'sources come first; to use yours, write "override": true in its row.',
-                            root=code, count=len(left_out)))
+        told.append(
+            Finding(
+                "spec_not_used",
+                "warning",
+                f"{code}: of your file is not used: {'; '.join(left_out)}. Their "
+                'sources come first; to use yours, write "override": true in its row.',
+                root=code,
+                count=len(left_out),
+            )
+        )
     return told
 
 
@@ -226,4 +326,8 @@ def _shown(source: _Source, name: str) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) if isinstance(one, str) or isinstance(other, str) else math.isclose(one, other, rel_tol=_SAME)
+    return (
+        bool(one == other)
+        if isinstance(one, str) or isinstance(other, str)
+        else math.isclose(one, other, rel_tol=_SAME)
+    )

@@ -17,7 +17,16 @@ import pandas as pd
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PER_UNIT = re.compile(r"/\s*(\d+(?:\.\d+)?)?\s*([^\d/()]+?)\s*(?:\(|$)")
-_GRAMS = {"克": 1.0, "g": 1.0, "千克": 1e3, "公斤": 1e3, "kg": 1e3, "吨": 1e6, "公吨": 1e6, "t": 1e6}
+_GRAMS = {
+    "克": 1.0,
+    "g": 1.0,
+    "千克": 1e3,
+    "公斤": 1e3,
+    "kg": 1e3,
+    "吨": 1e6,
+    "公吨": 1e6,
+    "t": 1e6,
+}
 _LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0  # no exchange takes more; a margin of all is none
 
 
@@ -37,7 +46,9 @@ class Provided:
         return f"{self.source} {self.version}".strip()
 
 
-def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFrame, why_no_terms: str = "") -> Provided:
+def read_terms(
+    source: str, version: str, listing: pd.Series, terms: pd.DataFrame, why_no_terms: str = ""
+) -> Provided:
     """A provider's terms from its listing of one contract and its daily fees and margins.
 
     Parameters
@@ -65,17 +76,26 @@ def read_terms(source: str, version: str, listing: pd.Series, terms: pd.DataFram
     fees = _fees(terms)
     found.update(fees)
     if not fees:
-        absent.update(dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee"))
+        absent.update(
+            dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee")
+        )
     return Provided(source, version, found, absent, tuple(_impossible(listing, terms)))
 
 
 def _impossible(listing: pd.Series, terms: pd.DataFrame) -> list[str]:
     """The last stated figures that are passed over, as none of their kind can be so."""
-    bounds = (("fee_rate", 0.0, _LARGEST_FEE_RATE), ("fee_cny", 0.0, math.inf), ("long_margin_rate", 0.0, _PERCENT_BELOW),
-              ("short_margin_rate", 0.0, _PERCENT_BELOW))
+    bounds = (
+        ("fee_rate", 0.0, _LARGEST_FEE_RATE),
+        ("fee_cny", 0.0, math.inf),
+        ("long_margin_rate", 0.0, _PERCENT_BELOW),
+        ("short_margin_rate", 0.0, _PERCENT_BELOW),
+    )
     stated = [(name, terms[name].dropna(), low, high) for name, low, high in bounds]
-    told = [f"{name} {figures.iloc[-1]:g}" for name, figures, low, high in stated
-            if len(figures) and not low <= figures.iloc[-1] <= high]
+    told = [
+        f"{name} {figures.iloc[-1]:g}"
+        for name, figures, low, high in stated
+        if len(figures) and not low <= figures.iloc[-1] <= high
+    ]
     sizes = [(name, listing[name]) for name in ("index_multiplier", "lot_size")]
     return told + [f"{name} {size:g}" for name, size in sizes if pd.notna(size) and size < 0]
 
@@ -118,12 +138,19 @@ def tick_of_text(text: Any) -> float | None:
 
 
 def _plain(text: Any) -> str:
-    return unicodedata.normalize("NFKC", text).replace(",", "").lower() if isinstance(text, str) else ""
+    return (
+        unicodedata.normalize("NFKC", text).replace(",", "").lower()
+        if isinstance(text, str)
+        else ""
+    )
 
 
 def _fees(terms: pd.DataFrame) -> dict[str, Any]:
     """The last row's fee: a rate if it has one, else CNY per lot."""
-    for column, mode, largest in (("fee_rate", "rate", _LARGEST_FEE_RATE), ("fee_cny", "lot", math.inf)):
+    for column, mode, largest in (
+        ("fee_rate", "rate", _LARGEST_FEE_RATE),
+        ("fee_cny", "lot", math.inf),
+    ):
         stated = terms[column].dropna()
         if len(stated) and 0 < stated.iloc[-1] <= largest:
             fee = round(float(stated.iloc[-1]), 12)

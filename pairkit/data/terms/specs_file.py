@@ -17,11 +17,22 @@ from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, bundled_specs
 
 _ZZ = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}'
-_TO_FILL = ('{"code": "ZZ", "multiplier": null, "tick": null, "fee_mode": null, "fee_open": null, "fee_close": null, '
-            '"margin_rate": null}')  # refused as it stands: nobody trades on figures of an example
+_TO_FILL = (
+    '{"code": "ZZ", "multiplier": null, "tick": null, "fee_mode": null, "fee_open": null, "fee_close": null, '
+    '"margin_rate": null}'
+)  # refused as it stands: nobody trades on figures of an example
 EXAMPLE = f'{{"specs": [{_ZZ}]}}'
 _FIELDS = [field.name for field in fields(ContractSpec)]
-TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "fee_close_today", "margin_rate", "price_limit")
+TERMS = (
+    "multiplier",
+    "tick",
+    "fee_mode",
+    "fee_open",
+    "fee_close",
+    "fee_close_today",
+    "margin_rate",
+    "price_limit",
+)
 FEES = ("fee_mode", "fee_open", "fee_close", "fee_close_today")  # in one unit, so of one source
 OVERRIDE = "override"
 _MAX_BYTES = 4 * 1024**2
@@ -66,16 +77,24 @@ def read_specs(path: Given) -> dict[str, OwnSpec]:
         text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
     except (DataError, UnicodeDecodeError) as error:
         why = str(error).rstrip(".")
-        raise DataError(f"specs file {file} cannot be read: {why}. It takes JSON or CSV, e.g. {EXAMPLE}") from None
-    rows = _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
+        raise DataError(
+            f"specs file {file} cannot be read: {why}. It takes JSON or CSV, e.g. {EXAMPLE}"
+        ) from None
+    rows = (
+        _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
+    )
     specs: dict[str, OwnSpec] = {}
     for where, row in rows:
         own = _own(f"specs file {file}, {where}", row)
         if own.spec.code in specs:
-            raise DataError(f"specs file {file}, {where}: {own.spec.code} is given twice; keep one.")
+            raise DataError(
+                f"specs file {file}, {where}: {own.spec.code} is given twice; keep one."
+            )
         specs[own.spec.code] = own
     if not specs:
-        raise DataError(f"specs file {file} holds no spec; give one for each root, such as {EXAMPLE}")
+        raise DataError(
+            f"specs file {file} holds no spec; give one for each root, such as {EXAMPLE}"
+        )
     return specs
 
 
@@ -96,10 +115,15 @@ def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     if isinstance(plain, dict) and isinstance(plain.get("specs"), list):
         plain = plain["specs"]
     if isinstance(plain, dict):
-        plain = [{"code": code, **terms} if isinstance(terms, dict) else terms for code, terms in plain.items()]
+        plain = [
+            {"code": code, **terms} if isinstance(terms, dict) else terms
+            for code, terms in plain.items()
+        ]
     wrong = next((row for row in plain if not isinstance(row, dict)), None)
     if wrong is not None:
-        raise DataError(f"specs file {file}: found {wrong!r} where a spec was expected. An example: {EXAMPLE}")
+        raise DataError(
+            f"specs file {file}: found {wrong!r} where a spec was expected. An example: {EXAMPLE}"
+        )
     return [(f"spec {place}", row) for place, row in enumerate(plain, start=1)]
 
 
@@ -109,13 +133,19 @@ def _rows_of_csv(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         read = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise DataError(f"specs file {file} is neither JSON nor CSV: {error}. An example: {EXAMPLE}") from error
+        raise DataError(
+            f"specs file {file} is neither JSON nor CSV: {error}. An example: {EXAMPLE}"
+        ) from error
     for line, row in read:
         where = f"row {line}"
         if None in row or None in row.values():
-            raise DataError(f"specs file {file}, {where}: has more or fewer cells than the heading row.")
+            raise DataError(
+                f"specs file {file}, {where}: has more or fewer cells than the heading row."
+            )
         filled = {name.strip(): cell.strip() for name, cell in row.items() if cell.strip()}
-        rows.append((where, {name: _cell(file, where, name, cell) for name, cell in filled.items()}))
+        rows.append(
+            (where, {name: _cell(file, where, name, cell) for name, cell in filled.items()})
+        )
     return rows
 
 
@@ -125,23 +155,36 @@ def _cell(file: Path, where: str, name: str, text: str) -> str | float:
     try:
         return float(text)
     except ValueError:
-        raise DataError(f"specs file {file}, {where}, column {name}: {text!r} is not a number.") from None
+        raise DataError(
+            f"specs file {file}, {where}, column {name}: {text!r} is not a number."
+        ) from None
 
 
 def _own(where: str, row: dict[str, Any]) -> OwnSpec:
     unknown = sorted(set(row) - {*_FIELDS, OVERRIDE})
     if unknown:
-        raise DataError(f"{where}: no field {', '.join(unknown)}; a spec has {', '.join(_FIELDS)}, and may have {OVERRIDE}.")
+        raise DataError(
+            f"{where}: no field {', '.join(unknown)}; a spec has {', '.join(_FIELDS)}, and may have {OVERRIDE}."
+        )
     said = {name: value for name, value in row.items() if name != OVERRIDE}
     given = frozenset(name for name in TERMS if said.get(name) is not None)
     override = _override(where, row.get(OVERRIDE), given)
     bundled = bundled_specs().get(str(said.get("code")))
     if override and bundled is not None:  # the row need not be whole
         if given & set(FEES) and not {"fee_mode", "fee_open", "fee_close"} <= given:
-            raise DataError(f"{where}: an override of fees needs fee_mode, fee_open and fee_close together, since a rate and an "
-                            f"amount do not mix; found {', '.join(sorted(given & set(FEES)))}.")
+            raise DataError(
+                f"{where}: an override of fees needs fee_mode, fee_open and fee_close together, since a rate and an "
+                f"amount do not mix; found {', '.join(sorted(given & set(FEES)))}."
+            )
         rest = {**bundled.to_dict(), "source": "user", "version": ""}
-        said = {**{name: value for name, value in rest.items() if name not in FEES or not given & set(FEES)}, **said}
+        said = {
+            **{
+                name: value
+                for name, value in rest.items()
+                if name not in FEES or not given & set(FEES)
+            },
+            **said,
+        }
     return OwnSpec(_spec(where, said), override, given)
 
 
@@ -149,14 +192,20 @@ def _override(where: str, said: Any, given: frozenset[str]) -> frozenset[str]:
     """The figures that a row says are overrides: `true`, a list of names, or in a CSV names separated by blanks."""
     if isinstance(said, str):
         words = said.split()
-        said = words[0].casefold() == "true" if [word.casefold() for word in words] in (["true"], ["false"]) else words
+        said = (
+            words[0].casefold() == "true"
+            if [word.casefold() for word in words] in (["true"], ["false"])
+            else words
+        )
     if said is None or isinstance(said, bool):
         names = set(given) if said else set()
     elif isinstance(said, list) and set(map(str, said)) <= given:
         names = set(said)
     else:
-        raise DataError(f"{where}, {OVERRIDE}: found {said!r}; it takes true, or names of figures in the row: "
-                        f"{', '.join(sorted(given))}.")
+        raise DataError(
+            f"{where}, {OVERRIDE}: found {said!r}; it takes true, or names of figures in the row: "
+            f"{', '.join(sorted(given))}."
+        )
     return frozenset(names | (set(FEES) & given if names & set(FEES) else set()))
 
 
@@ -166,10 +215,14 @@ def _spec(where: str, row: dict[str, Any]) -> ContractSpec:
     except ValidationError as error:
         fault = error.errors()[0]
         name = str(fault["loc"][0]) if fault["loc"] else "spec"
-        raise DataError(f"{where}, {name}: {fault['msg']} (found {fault['input']!r}). An example: {EXAMPLE}") from error
+        raise DataError(
+            f"{where}, {name}: {fault['msg']} (found {fault['input']!r}). An example: {EXAMPLE}"
+        ) from error
 
 
-def own_specs(given: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None) -> dict[str, OwnSpec]:
+def own_specs(
+    given: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None,
+) -> dict[str, OwnSpec]:
     """By code; a plain ContractSpec overrides nothing."""
     each = given.values() if isinstance(given, Mapping) else given or ()
     owned = [one if isinstance(one, OwnSpec) else OwnSpec(one) for one in each]
@@ -187,10 +240,14 @@ def refuse_unknown(roots: Mapping[str, str], own: Mapping[str, OwnSpec]) -> None
         return
     met = ", ".join(f"{root} ({file})" for root, file in unknown.items())
     (first, file), *others = unknown.items()
-    which = (f"there are no contract specs for {len(unknown)} roots: {met}" if others
-             else f"{file}: there is no contract spec for root {first!r}")
+    which = (
+        f"there are no contract specs for {len(unknown)} roots: {met}"
+        if others
+        else f"{file}: there is no contract spec for root {first!r}"
+    )
     rows = ", ".join(_TO_FILL.replace("ZZ", root) for root in unknown)
-    raise DataError(f"{which}. Known are {', '.join(sorted(known))}. "
-                    f"Give them in a file of contract terms (--specs FILE), as {_ZZ} for ZZ; fill in their figures: "
-                    f'{{"specs": [{rows}]}}')
-
+    raise DataError(
+        f"{which}. Known are {', '.join(sorted(known))}. "
+        f"Give them in a file of contract terms (--specs FILE), as {_ZZ} for ZZ; fill in their figures: "
+        f'{{"specs": [{rows}]}}'
+    )

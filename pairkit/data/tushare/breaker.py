@@ -13,7 +13,9 @@ SECONDS_OPEN = 30.0
 class Breaker:
     """Counts failures in a row; shared by threads. `closed` lets all through, `open` none, `half-open` one trial."""
 
-    def __init__(self, clock: Clock, *, failures: int = FAILURES_TO_OPEN, seconds: float = SECONDS_OPEN) -> None:
+    def __init__(
+        self, clock: Clock, *, failures: int = FAILURES_TO_OPEN, seconds: float = SECONDS_OPEN
+    ) -> None:
         self._clock, self._failures, self._seconds = clock, failures, seconds
         self._lock = Lock()
         self._in_a_row = 0
@@ -26,7 +28,9 @@ class Breaker:
                 return True
             if self._clock.monotonic() - self._opened_at < self._seconds:
                 return False
-            self._opened_at = self._clock.monotonic()  # the next trial, should this one not end, is a rest away
+            self._opened_at = (
+                self._clock.monotonic()
+            )  # the next trial, should this one not end, is a rest away
             return True
 
     def succeeded(self) -> None:

@@ -33,8 +33,15 @@ FORMAT = "pairkit.tushare/2"  # of the tables: raise it when cells are read othe
 _MOST_BYTES = 256 * 1024**2  # several times the largest answer of the protocol
 STALE_TMP_SECONDS = 3600.0  # a writer still at work is done in far less
 _log = logging.getLogger(__name__)
-_ARROW = {"code": pa.string(), "code or none": pa.string(), "text": pa.string(), "day": pa.timestamp("ns"),
-          "day or none": pa.timestamp("ns"), "number": pa.float64(), "flag": pa.float64()}
+_ARROW = {
+    "code": pa.string(),
+    "code or none": pa.string(),
+    "text": pa.string(),
+    "day": pa.timestamp("ns"),
+    "day or none": pa.timestamp("ns"),
+    "number": pa.float64(),
+    "flag": pa.float64(),
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,13 @@ class Question:
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON values: the whole of what the key is made of."""
-        return {"format": FORMAT, "endpoint": self.endpoint, "api": self.interface.name, "params": dict(self.params),
-                "fields": list(self.interface.columns)}
+        return {
+            "format": FORMAT,
+            "endpoint": self.endpoint,
+            "api": self.interface.name,
+            "params": dict(self.params),
+            "fields": list(self.interface.columns),
+        }
 
     @property
     def key(self) -> str:
@@ -89,7 +101,15 @@ class AnswerCache:
             return None
         try:
             return _opened(question, note_bytes, table_bytes)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException, OSError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            pa.ArrowException,
+            OSError,
+        ) as error:
             _log.warning("dropped a damaged entry of the cache, %s: %s", note_file.name, error)
             for file in (note_file, table_file):
                 file.unlink(missing_ok=True)
@@ -104,9 +124,13 @@ class AnswerCache:
         pq.write_table(_to_arrow(entry.table, question.interface), sink, compression="zstd")
         table_bytes = sink.getvalue().to_pybytes()
         note: dict[str, Any] = {
-            "question": question.plain(), "sha256": hashlib.sha256(table_bytes).hexdigest(), "fetched_utc": entry.fetched_utc,
-            "final": entry.final, "expires_epoch": entry.expires_epoch,
-            "findings": [finding.to_dict() for finding in entry.findings]}
+            "question": question.plain(),
+            "sha256": hashlib.sha256(table_bytes).hexdigest(),
+            "fetched_utc": entry.fetched_utc,
+            "final": entry.final,
+            "expires_epoch": entry.expires_epoch,
+            "findings": [finding.to_dict() for finding in entry.findings],
+        }
         try:
             table_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _replace(table_file, table_bytes)
@@ -115,7 +139,10 @@ class AnswerCache:
             self._turn_off(error)
 
     def _turn_off(self, error: OSError) -> None:
-        _log.warning("answers are not kept from now on: %s; set PAIRKIT_CACHE to a folder that can be written", error)
+        _log.warning(
+            "answers are not kept from now on: %s; set PAIRKIT_CACHE to a folder that can be written",
+            error,
+        )
         self._folder = None
 
 
@@ -144,7 +171,9 @@ def _opened(question: Question, note_bytes: bytes, table_bytes: bytes) -> Entry:
     arrow = pq.read_table(pa.BufferReader(table_bytes))
     findings = tuple(Finding.from_dict(plain) for plain in note["findings"])
     table = _to_frame(arrow, question.interface)
-    return Entry(table, findings, note["fetched_utc"], bool(note["final"]), float(note["expires_epoch"]))
+    return Entry(
+        table, findings, note["fetched_utc"], bool(note["final"]), float(note["expires_epoch"])
+    )
 
 
 def _seal(note: Mapping[str, Any]) -> str:
@@ -172,11 +201,15 @@ def _sweep(folder: Path) -> None:
 
 def _to_arrow(table: pd.DataFrame, interface: Interface) -> pa.Table:
     schema = pa.schema([(field, _ARROW[kind]) for field, kind in interface.columns.items()])
-    return pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    return pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(
+        None
+    )
 
 
 def _to_frame(arrow: pa.Table, interface: Interface) -> pd.DataFrame:
-    if arrow.schema != pa.schema([(field, _ARROW[kind]) for field, kind in interface.columns.items()]):
+    if arrow.schema != pa.schema(
+        [(field, _ARROW[kind]) for field, kind in interface.columns.items()]
+    ):
         raise ValueError("its table has other columns")
     frame: pd.DataFrame = arrow.to_pandas()
     for field, kind in interface.columns.items():

@@ -68,15 +68,24 @@ class TushareClient:
     """
 
     def __init__(
-        self, settings: TushareSettings, *, clock: Clock | None = None, cache: AnswerCache | None = None,
+        self,
+        settings: TushareSettings,
+        *,
+        clock: Clock | None = None,
+        cache: AnswerCache | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
         calls, share = settings.calls_per_minute, settings.pacing_share
-        of = {api: int(min(own, calls) * share) for api, own in settings.calls_per_minute_of.items()}
-        self._pacer = (shared_pacer(settings.endpoint, int(calls * share), tuple(sorted(of.items()))) if clock is None
-                       else Pacer(int(calls * share), clock, of))
+        of = {
+            api: int(min(own, calls) * share) for api, own in settings.calls_per_minute_of.items()
+        }
+        self._pacer = (
+            shared_pacer(settings.endpoint, int(calls * share), tuple(sorted(of.items())))
+            if clock is None
+            else Pacer(int(calls * share), clock, of)
+        )
         self._breaker = Breaker(self.clock)
         self._seam = Seam(settings)
         self._cache = AnswerCache(answers_folder(settings)) if cache is None else cache
@@ -84,7 +93,9 @@ class TushareClient:
         self._calls = 0
         self._lock = Lock()
 
-    def ask(self, interface: Interface, due: pd.DatetimeIndex | None = None, **params: str) -> Answer:
+    def ask(
+        self, interface: Interface, due: pd.DatetimeIndex | None = None, **params: str
+    ) -> Answer:
         """The answer to one question.
 
         Parameters
@@ -123,12 +134,18 @@ class TushareClient:
         """An older answer while the provider is down, told as such; SourceDownError where there is none."""
         about = f"{question.interface.name} for {subject(question.params)}"
         if kept is None:
-            raise SourceDownError(f"TuShare at {question.endpoint} has failed too often in a row and is left alone for half a "
-                                  "minute; "
-                                  f"{about} is not in the cache. Check the connection and TUSHARE_URL, and try again "
-                                  "later.") from error
+            raise SourceDownError(
+                f"TuShare at {question.endpoint} has failed too often in a row and is left alone for half a "
+                "minute; "
+                f"{about} is not in the cache. Check the connection and TUSHARE_URL, and try again "
+                "later."
+            ) from error
         _log.warning("TuShare is down: %s comes from the cache, of %s", about, kept.fetched_utc)
-        found = Finding(STALE, "warning", f"TuShare was down: {about} is the cached answer of {kept.fetched_utc}.")
+        found = Finding(
+            STALE,
+            "warning",
+            f"TuShare was down: {about} is the cached answer of {kept.fetched_utc}.",
+        )
         return Answer(kept.table, (*kept.findings, found), kept.fetched_utc, stale=True)
 
     # --- whole answers -----------------------------------------------------------------------------------------------
@@ -141,13 +158,26 @@ class TushareClient:
             table, told = self._until_no_more_comes(question, table, due)
             findings = (*findings, *told)
         last_day = question.params.get("end_date")
-        lacking = any(finding.kind in (NO_ROWS, NO_CELLS) for finding in findings)  # it may come yet
-        final = last_day is not None and last_day < self.clock.today().strftime(_DAY_FORMAT) and not lacking
+        lacking = any(
+            finding.kind in (NO_ROWS, NO_CELLS) for finding in findings
+        )  # it may come yet
+        final = (
+            last_day is not None
+            and last_day < self.clock.today().strftime(_DAY_FORMAT)
+            and not lacking
+        )
         return Entry(table, findings, fetched_utc, final, self.clock.epoch() + FRESH_SECONDS)
 
-    def _in_halves(self, question: Question, due: pd.DatetimeIndex | None) -> tuple[pd.DataFrame, tuple[Finding, ...], str]:
-        halves = [self.ask(question.interface, _within(due, half), **half) for half in _halves(question)]
-        table = pd.concat([half.table for half in halves if len(half.table)] or [halves[0].table], ignore_index=True)
+    def _in_halves(
+        self, question: Question, due: pd.DatetimeIndex | None
+    ) -> tuple[pd.DataFrame, tuple[Finding, ...], str]:
+        halves = [
+            self.ask(question.interface, _within(due, half), **half) for half in _halves(question)
+        ]
+        table = pd.concat(
+            [half.table for half in halves if len(half.table)] or [halves[0].table],
+            ignore_index=True,
+        )
         findings = tuple(finding for half in halves for finding in half.findings)
         table = table.sort_values(list(question.interface.key), ignore_index=True)
         return table, findings, min(half.fetched_utc for half in halves)
@@ -179,8 +209,13 @@ class TushareClient:
             return state.attempt_number >= ATTEMPTS or spent > DEADLINE_SECONDS
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(may_heal), wait=self._pause, stop=given_up, reraise=True,
-            sleep=lambda seconds: self.clock.wait(seconds, self._look_up), before_sleep=_log_retry)
+            retry=tenacity.retry_if_exception(may_heal),
+            wait=self._pause,
+            stop=given_up,
+            reraise=True,
+            sleep=lambda seconds: self.clock.wait(seconds, self._look_up),
+            before_sleep=_log_retry,
+        )
         return retrying(self._request, question)
 
     def _request(self, question: Question) -> tuple[pd.DataFrame, tuple[Finding, ...], int]:
@@ -210,7 +245,9 @@ class TushareClient:
 
     def _look_up(self) -> None:
         if self._cancelled():
-            raise CancelledError("stopped at your word; what was downloaded is kept, so that doing it again goes on from there.")
+            raise CancelledError(
+                "stopped at your word; what was downloaded is kept, so that doing it again goes on from there."
+            )
 
 
 def may_heal(error: BaseException) -> bool:
@@ -222,21 +259,30 @@ def may_heal(error: BaseException) -> bool:
 
 def _log_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome is not None else None
-    _log.info("attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
+    _log.info(
+        "attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error
+    )
 
 
 # --- ranges, gaps ------------------------------------------------------------------------------------------------------
 def _halves(question: Question) -> list[dict[str, str]]:
     """The parameters of the two halves of a range; IncompleteAnswerError where there is no range to halve."""
     params, interface = dict(question.params), question.interface
-    first, last = (pd.Timestamp(params[name]) if name in params else None for name in ("start_date", "end_date"))
+    first, last = (
+        pd.Timestamp(params[name]) if name in params else None
+        for name in ("start_date", "end_date")
+    )
     if first is None or last is None or first >= last:
-        raise IncompleteAnswerError(f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap of "
-                                    f"{interface.row_cap:,} rows, "
-                                    "so the rest was cut off, and it cannot be asked for in parts. Report it with this text.")
+        raise IncompleteAnswerError(
+            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap of "
+            f"{interface.row_cap:,} rows, "
+            "so the rest was cut off, and it cannot be asked for in parts. Report it with this text."
+        )
     middle = first + timedelta(days=(last - first).days // 2)
-    return [{**params, "end_date": middle.strftime(_DAY_FORMAT)},
-            {**params, "start_date": (middle + timedelta(days=1)).strftime(_DAY_FORMAT)}]
+    return [
+        {**params, "end_date": middle.strftime(_DAY_FORMAT)},
+        {**params, "start_date": (middle + timedelta(days=1)).strftime(_DAY_FORMAT)},
+    ]
 
 
 def _looks_cut(table: pd.DataFrame, question: Question, due: pd.DatetimeIndex | None) -> bool:
@@ -251,7 +297,9 @@ def _looks_cut(table: pd.DataFrame, question: Question, due: pd.DatetimeIndex | 
 def _within(due: pd.DatetimeIndex | None, params: Mapping[str, str]) -> pd.DatetimeIndex | None:
     if due is None:
         return None
-    return due[(due >= pd.Timestamp(params["start_date"])) & (due <= pd.Timestamp(params["end_date"]))]
+    return due[
+        (due >= pd.Timestamp(params["start_date"])) & (due <= pd.Timestamp(params["end_date"]))
+    ]
 
 
 def _gaps(table: pd.DataFrame, interface: Interface, due: pd.DatetimeIndex) -> Gaps:
@@ -274,6 +322,13 @@ def _told(gaps: Gaps, question: Question) -> list[Finding]:
     for field, days in by_field.items():
         what = f"no {field} on" if field else "no row on"
         kind = NO_CELLS if field else NO_ROWS
-        told.append(Finding(kind, "warning", f"{about}: {what} {len(days)} sessions, asked for twice.", count=len(days),
-                            dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10])))
+        told.append(
+            Finding(
+                kind,
+                "warning",
+                f"{about}: {what} {len(days)} sessions, asked for twice.",
+                count=len(days),
+                dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
+            )
+        )
     return told

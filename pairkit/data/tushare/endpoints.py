@@ -44,28 +44,97 @@ class Interface:
     idle: str = ""
 
 
-FUT_BASIC = Interface("fut_basic", 10_000, {
-    "ts_code": "code", "symbol": "code", "exchange": "code", "name": "text", "fut_code": "code", "multiplier": "number",
-    "trade_unit": "text", "per_unit": "number", "quote_unit": "text", "quote_unit_desc": "text",
-    "list_date": "day or none", "delist_date": "day or none"}, key=("ts_code",))
-TRADE_CAL = Interface("trade_cal", 120_000, {
-    "exchange": "code", "cal_date": "day", "is_open": "flag"}, key=("exchange", "cal_date"), day="cal_date")
-FUT_DAILY = Interface("fut_daily", 2_000, {
-    "ts_code": "code", "trade_date": "day", "open": "number", "high": "number", "low": "number", "close": "number",
-    "settle": "number", "vol": "number", "amount": "number", "oi": "number"},
-    key=("ts_code", "trade_date"), day="trade_date", vital=("open", "high", "low", "close", "settle", "vol", "oi"), idle="vol")
-FUT_MAPPING = Interface("fut_mapping", 2_000, {
-    "ts_code": "code", "trade_date": "day", "mapping_ts_code": "code or none"},
-    key=("ts_code", "trade_date"), day="trade_date", vital=("mapping_ts_code",))
-FUT_SETTLE = Interface("fut_settle", 1_600, {
-    "ts_code": "code", "trade_date": "day", "trading_fee_rate": "number", "trading_fee": "number",
-    "long_margin_rate": "number", "short_margin_rate": "number"},  # a fee may be empty: it is a rate or an amount
-    key=("ts_code", "trade_date"), day="trade_date")
-FT_LIMIT = Interface("ft_limit", 4_000, {
-    "ts_code": "code", "trade_date": "day", "up_limit": "number", "down_limit": "number", "m_ratio": "number"},
-    key=("ts_code", "trade_date"), day="trade_date", vital=("up_limit", "down_limit"))
+FUT_BASIC = Interface(
+    "fut_basic",
+    10_000,
+    {
+        "ts_code": "code",
+        "symbol": "code",
+        "exchange": "code",
+        "name": "text",
+        "fut_code": "code",
+        "multiplier": "number",
+        "trade_unit": "text",
+        "per_unit": "number",
+        "quote_unit": "text",
+        "quote_unit_desc": "text",
+        "list_date": "day or none",
+        "delist_date": "day or none",
+    },
+    key=("ts_code",),
+)
+TRADE_CAL = Interface(
+    "trade_cal",
+    120_000,
+    {"exchange": "code", "cal_date": "day", "is_open": "flag"},
+    key=("exchange", "cal_date"),
+    day="cal_date",
+)
+FUT_DAILY = Interface(
+    "fut_daily",
+    2_000,
+    {
+        "ts_code": "code",
+        "trade_date": "day",
+        "open": "number",
+        "high": "number",
+        "low": "number",
+        "close": "number",
+        "settle": "number",
+        "vol": "number",
+        "amount": "number",
+        "oi": "number",
+    },
+    key=("ts_code", "trade_date"),
+    day="trade_date",
+    vital=("open", "high", "low", "close", "settle", "vol", "oi"),
+    idle="vol",
+)
+FUT_MAPPING = Interface(
+    "fut_mapping",
+    2_000,
+    {"ts_code": "code", "trade_date": "day", "mapping_ts_code": "code or none"},
+    key=("ts_code", "trade_date"),
+    day="trade_date",
+    vital=("mapping_ts_code",),
+)
+FUT_SETTLE = Interface(
+    "fut_settle",
+    1_600,
+    {
+        "ts_code": "code",
+        "trade_date": "day",
+        "trading_fee_rate": "number",
+        "trading_fee": "number",
+        "long_margin_rate": "number",
+        "short_margin_rate": "number",
+    },  # a fee may be empty: it is a rate or an amount
+    key=("ts_code", "trade_date"),
+    day="trade_date",
+)
+FT_LIMIT = Interface(
+    "ft_limit",
+    4_000,
+    {
+        "ts_code": "code",
+        "trade_date": "day",
+        "up_limit": "number",
+        "down_limit": "number",
+        "m_ratio": "number",
+    },
+    key=("ts_code", "trade_date"),
+    day="trade_date",
+    vital=("up_limit", "down_limit"),
+)
 
-SUFFIXES = {"SHFE": "SHF", "DCE": "DCE", "CZCE": "ZCE", "CFFEX": "CFX", "INE": "INE", "GFEX": "GFE"}  # of a ts_code
+SUFFIXES = {
+    "SHFE": "SHF",
+    "DCE": "DCE",
+    "CZCE": "ZCE",
+    "CFFEX": "CFX",
+    "INE": "INE",
+    "GFEX": "GFE",
+}  # of a ts_code
 
 
 def ts_code(name: str, exchange: str) -> str:
@@ -73,7 +142,9 @@ def ts_code(name: str, exchange: str) -> str:
     return f"{name}.{SUFFIXES[exchange]}"
 
 
-_MAIN_SERIES = {"TL": "TL0"}  # roots whose plain code is another's continuous series: TL.CFX is that of T
+_MAIN_SERIES = {
+    "TL": "TL0"
+}  # roots whose plain code is another's continuous series: TL.CFX is that of T
 
 
 def main_code(root: str, exchange: str) -> str:

@@ -20,12 +20,17 @@ from pairkit.errors import (
 
 _DAY = re.compile("每天|每日|当天|当日|今日|单日|per day|daily", re.IGNORECASE)
 _HOUR = re.compile("每小时|per hour|hourly", re.IGNORECASE)
-_MINUTE = re.compile("每分钟|每秒|频率|频繁|频次|限流|per minute|rate limit|too many requests", re.IGNORECASE)
+_MINUTE = re.compile(
+    "每分钟|每秒|频率|频繁|频次|限流|per minute|rate limit|too many requests", re.IGNORECASE
+)
 _IP = re.compile(r"(?<![a-z])ip(?![a-z])", re.IGNORECASE)
 _TOKEN = re.compile("token|令牌|请登录|未登录", re.IGNORECASE)
 _PERMISSION = re.compile("权限|积分|permission|not authori[sz]ed|forbidden", re.IGNORECASE)
-_PASSING = re.compile("稍后|稍候|重试|繁忙|超时|系统异常|内部错误|服务异常|服务器|"
-                      "timeout|timed out|busy|internal|unavailable|try again", re.IGNORECASE)
+_PASSING = re.compile(
+    "稍后|稍候|重试|繁忙|超时|系统异常|内部错误|服务异常|服务器|"
+    "timeout|timed out|busy|internal|unavailable|try again",
+    re.IGNORECASE,
+)
 _SHOWN = 200
 
 
@@ -33,31 +38,49 @@ def error_of(text: str, api: str) -> SourceError:
     """The typed error for what TuShare said when asked for `api`; `text` must not hold the token."""
     said = f"TuShare, asked for {api}, said: {text.strip()[:_SHOWN]!r}."
     if not text.strip() or text.strip() == "None":
-        return MalformedAnswerError(f"TuShare, asked for {api}, refused without a word; such an answer is not in its protocol. "
-                                    "Try again later.")
+        return MalformedAnswerError(
+            f"TuShare, asked for {api}, refused without a word; such an answer is not in its protocol. "
+            "Try again later."
+        )
     rate = _rate_error(text, said)
     if rate is not None:
         return rate
     if _IP.search(text):
-        return IpLimitError(f"{said} The token is in use from too many addresses. Stop the other programs, or wait until they "
-                            "count no more.")
+        return IpLimitError(
+            f"{said} The token is in use from too many addresses. Stop the other programs, or wait until they "
+            "count no more."
+        )
     if _PERMISSION.search(text):
-        return NoPermissionError(f"{said} The account lacks the points for {api}; its page at https://tushare.pro/document/2 "
-                                 "says how many. "
-                                 "Raise the account, or do without it.")
+        return NoPermissionError(
+            f"{said} The account lacks the points for {api}; its page at https://tushare.pro/document/2 "
+            "says how many. "
+            "Raise the account, or do without it."
+        )
     if _TOKEN.search(text):
-        return TokenError(f"{said} Copy the token again from your account page at https://tushare.pro, without blanks, into "
-                          "TUSHARE_TOKEN.")
+        return TokenError(
+            f"{said} Copy the token again from your account page at https://tushare.pro, without blanks, into "
+            "TUSHARE_TOKEN."
+        )
     if _PASSING.search(text):
-        return TransportError(f"{said} The service is in trouble. Try again later; what was downloaded is kept.")
-    return RefusedRequestError(f"{said} That is no answer pairkit knows. If it persists, report it with this text.")
+        return TransportError(
+            f"{said} The service is in trouble. Try again later; what was downloaded is kept."
+        )
+    return RefusedRequestError(
+        f"{said} That is no answer pairkit knows. If it persists, report it with this text."
+    )
 
 
 def _rate_error(text: str, said: str) -> RateLimitError | None:
     if _DAY.search(text):
-        return RateLimitError(f"{said} Go on tomorrow: what was downloaded is kept. Or raise the account.", "day")
+        return RateLimitError(
+            f"{said} Go on tomorrow: what was downloaded is kept. Or raise the account.", "day"
+        )
     if _HOUR.search(text):
-        return RateLimitError(f"{said} Go on in an hour: what was downloaded is kept. Or raise the account.", "hour")
+        return RateLimitError(
+            f"{said} Go on in an hour: what was downloaded is kept. Or raise the account.", "hour"
+        )
     if _MINUTE.search(text):
-        return RateLimitError(f"{said} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", "minute")
+        return RateLimitError(
+            f"{said} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", "minute"
+        )
     return None

@@ -14,8 +14,13 @@ from pairkit.data.tushare.clock import Clock
 class Pacer:
     """A sliding window of one minute for each interface; safe to share between threads."""
 
-    def __init__(self, calls_per_minute: int, clock: Clock, of: Mapping[str, int] | None = None) -> None:
-        self.calls_per_minute, self._of = max(1, calls_per_minute), dict(of or {})  # of: interfaces with a limit of their own
+    def __init__(
+        self, calls_per_minute: int, clock: Clock, of: Mapping[str, int] | None = None
+    ) -> None:
+        self.calls_per_minute, self._of = (
+            max(1, calls_per_minute),
+            dict(of or {}),
+        )  # of: interfaces with a limit of their own
         self._clock = clock
         self._buckets: dict[str, InMemoryBucket] = {}
         self._lock = Lock()
@@ -42,6 +47,10 @@ class Pacer:
 
 
 @cache
-def shared_pacer(endpoint: str, calls_per_minute: int, of: tuple[tuple[str, int], ...] = ()) -> Pacer:  # noqa: ARG001  a key
+def shared_pacer(
+    endpoint: str,  # noqa: ARG001  a key of the cache
+    calls_per_minute: int,
+    of: tuple[tuple[str, int], ...] = (),
+) -> Pacer:
     """The pacer of this process for one endpoint: every session and thread draws on the same account."""
     return Pacer(calls_per_minute, Clock(), dict(of))

@@ -27,11 +27,16 @@ from pairkit.findings import Finding
 _MISSING = {"", "--", "-", "—", "nan", "null", "none", "nat"}
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d{1,3})?|[+-]?\.\d+")
 _DAY = re.compile(r"(\d{8})(\.0+)?")
-_FIRST_YEAR, _LAST_YEAR = 1990, 2199  # China's exchanges opened then; a day far off is no day of a contract
+_FIRST_YEAR, _LAST_YEAR = (
+    1990,
+    2199,
+)  # China's exchanges opened then; a day far off is no day of a contract
 _SHOWN_DATES = 10
 
 
-def typed(frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def typed(
+    frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """The table of an answer and what was found in it.
 
     Parameters
@@ -55,10 +60,17 @@ def typed(frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]) 
     given = [str(name) for name in frame.columns]
     if any(given.count(field) != 1 for field in fields):
         wrong = [field for field in fields if given.count(field) != 1]
-        raise MalformedAnswerError(f"TuShare's answer to {interface.name} needs the fields {', '.join(fields)} once each; "
-                                   f"absent or repeated: {', '.join(wrong)}. Try again later; if it persists, report it.")
+        raise MalformedAnswerError(
+            f"TuShare's answer to {interface.name} needs the fields {', '.join(fields)} once each; "
+            f"absent or repeated: {', '.join(wrong)}. Try again later; if it persists, report it."
+        )
     frame = frame.set_axis(given, axis=1)
-    table = pd.DataFrame({field: _column(frame[field], kind, interface.name) for field, kind in interface.columns.items()})
+    table = pd.DataFrame(
+        {
+            field: _column(frame[field], kind, interface.name)
+            for field, kind in interface.columns.items()
+        }
+    )
     table, unasked = _only_asked(table, interface, params)
     table, repeated = _once_each(table, interface)
     return table.sort_values(list(interface.key), ignore_index=True), (*unasked, *repeated)
@@ -67,7 +79,11 @@ def typed(frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]) 
 # --- cells -----------------------------------------------------------------------------------------------------------
 def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
     read, dtype = _READERS[kind]
-    if kind == "number" and cells.dtype in (np.dtype("float64"), np.dtype("int64")) and not np.isinf(cells.to_numpy()).any():
+    if (
+        kind == "number"
+        and cells.dtype in (np.dtype("float64"), np.dtype("int64"))
+        and not np.isinf(cells.to_numpy()).any()
+    ):
         return cells.astype("float64")
     values = []
     for cell in cells.tolist():
@@ -75,8 +91,10 @@ def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
             values.append(read(None if _is_missing(cell) else cell))
         except (ValueError, OverflowError) as error:
             shown = repr(cell)[:60]
-            raise MalformedAnswerError(f"TuShare's answer to {api} has {shown} in {cells.name}, which takes a {kind} ({error}). "
-                                       "Try again later; if it persists, report it with this text.") from None
+            raise MalformedAnswerError(
+                f"TuShare's answer to {api} has {shown} in {cells.name}, which takes a {kind} ({error}). "
+                "Try again later; if it persists, report it with this text."
+            ) from None
     return pd.Series(values, dtype=dtype, name=cells.name)
 
 
@@ -110,7 +128,9 @@ def _day_of_text(text: str) -> pd.Timestamp:
         raise ValueError("days are written YYYYMMDD")
     day = datetime.strptime(found[1], "%Y%m%d")  # noqa: DTZ007  a day has no time zone
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise ValueError(f"no futures traded then; years lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+        raise ValueError(
+            f"no futures traded then; years lie between {_FIRST_YEAR} and {_LAST_YEAR}"
+        )
     return pd.Timestamp(day)
 
 
@@ -153,37 +173,70 @@ def _flag(cell: Any) -> float:
 
 
 _READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
-    "code": (_sure_code, "str"), "code or none": (_code, "str"), "text": (_text, "str"), "day": (_sure_day, "datetime64[ns]"),
-    "day or none": (_day, "datetime64[ns]"), "number": (_number, "float64"), "flag": (_flag, "float64")}
+    "code": (_sure_code, "str"),
+    "code or none": (_code, "str"),
+    "text": (_text, "str"),
+    "day": (_sure_day, "datetime64[ns]"),
+    "day or none": (_day, "datetime64[ns]"),
+    "number": (_number, "float64"),
+    "flag": (_flag, "float64"),
+}
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
-def _only_asked(table: pd.DataFrame, interface: Interface, params: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def _only_asked(
+    table: pd.DataFrame, interface: Interface, params: Mapping[str, str]
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     asked = np.ones(len(table), dtype=bool)
     for field in ("ts_code", "exchange"):
         if field in params and field in table:
             asked &= (table[field].str.upper() == params[field].upper()).to_numpy()
     if interface.day and "start_date" in params:
-        asked &= table[interface.day].between(pd.Timestamp(params["start_date"]), pd.Timestamp(params["end_date"])).to_numpy()
+        asked &= (
+            table[interface.day]
+            .between(pd.Timestamp(params["start_date"]), pd.Timestamp(params["end_date"]))
+            .to_numpy()
+        )
     if asked.all():
         return table, ()
     other = int((~asked).sum())
-    return table[asked], (Finding("unasked_rows", "error", f"{interface.name} for {subject(params)}: {other} rows were not "
-                                                             "asked for "
-                                  "and were left out.", count=other),)
+    return table[asked], (
+        Finding(
+            "unasked_rows",
+            "error",
+            f"{interface.name} for {subject(params)}: {other} rows were not "
+            "asked for "
+            "and were left out.",
+            count=other,
+        ),
+    )
 
 
-def _once_each(table: pd.DataFrame, interface: Interface) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+def _once_each(
+    table: pd.DataFrame, interface: Interface
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     once = table.drop_duplicates()
     refuse_contradictions(once, interface)
     if len(once) == len(table):
         return table, ()
     again = table[table.duplicated()]
     of = ", ".join(sorted(set(again[interface.key[0]]))[:3])
-    days = tuple(f"{day:%Y-%m-%d}" for day in sorted(set(again[interface.day]))[:_SHOWN_DATES]) if interface.day else ()
-    return once, (Finding("duplicate_rows", "info", f"{interface.name}: {len(again)} rows of {of} came twice, cell for cell; "
-                                                    "each is kept "
-                          "once.", count=len(again), dates=days),)
+    days = (
+        tuple(f"{day:%Y-%m-%d}" for day in sorted(set(again[interface.day]))[:_SHOWN_DATES])
+        if interface.day
+        else ()
+    )
+    return once, (
+        Finding(
+            "duplicate_rows",
+            "info",
+            f"{interface.name}: {len(again)} rows of {of} came twice, cell for cell; "
+            "each is kept "
+            "once.",
+            count=len(again),
+            dates=days,
+        ),
+    )
 
 
 def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
@@ -191,26 +244,43 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
     twice = table.duplicated(list(interface.key), keep=False)
     if not twice.any():
         return
-    first, second = (table[twice].sort_values(list(interface.key), kind="stable").iloc[at] for at in (0, 1))
-    name = " ".join(f"{part:%Y-%m-%d}" if isinstance(part, date) else str(part) for part in first[list(interface.key)])
-    differ = ", ".join(f"{field} {first[field]} and "
-                       f"{second[field]}" for field in table.columns if first[field] is not second[field]
-                       and first[field] != second[field])
-    raise MalformedAnswerError(f"TuShare gives {interface.name} of {name} twice, with {differ}; one of them is wrong and "
-                               "nothing says which. "
-                               "Try again later; if it persists, report it.")
+    first, second = (
+        table[twice].sort_values(list(interface.key), kind="stable").iloc[at] for at in (0, 1)
+    )
+    name = " ".join(
+        f"{part:%Y-%m-%d}" if isinstance(part, date) else str(part)
+        for part in first[list(interface.key)]
+    )
+    differ = ", ".join(
+        f"{field} {first[field]} and {second[field]}"
+        for field in table.columns
+        if first[field] is not second[field] and first[field] != second[field]
+    )
+    raise MalformedAnswerError(
+        f"TuShare gives {interface.name} of {name} twice, with {differ}; one of them is wrong and "
+        "nothing says which. "
+        "Try again later; if it persists, report it."
+    )
 
 
 def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd.DataFrame:
     """Two answers about the same as one: what either lacks comes from the other; MalformedAnswerError where they contradict."""
     key = list(interface.key)
     ours, theirs = (part.set_index(key) for part in (table, again))
-    both, both_theirs_first = (one.combine_first(other)[ours.columns] for one, other in ((ours, theirs), (theirs, ours)))
-    refuse_contradictions(pd.concat([both, both_theirs_first]).reset_index().drop_duplicates(), interface)
+    both, both_theirs_first = (
+        one.combine_first(other)[ours.columns] for one, other in ((ours, theirs), (theirs, ours))
+    )
+    refuse_contradictions(
+        pd.concat([both, both_theirs_first]).reset_index().drop_duplicates(), interface
+    )
     return both.reset_index()[list(table.columns)].astype(table.dtypes.to_dict())
 
 
 def subject(params: Mapping[str, str]) -> str:
     """What a question was about, for messages: `RB2405.SHF 20240102..20240510`."""
-    about = next((params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all")
-    return f"{about} {params['start_date']}..{params['end_date']}" if "start_date" in params else about
+    about = next(
+        (params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all"
+    )
+    return (
+        f"{about} {params['start_date']}..{params['end_date']}" if "start_date" in params else about
+    )

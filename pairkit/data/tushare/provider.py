@@ -46,7 +46,10 @@ PERCENT = 1e-2
 _DATED = re.compile(r"([A-Z]+)\d{3,4}")
 _log = logging.getLogger(__name__)
 _YEARS_PER_QUESTION = 2
-_FEW_OFF_SESSION, _SHARE_OFF_SESSION = 2, 0.02  # stray rows are left out; more of them are of another calendar
+_FEW_OFF_SESSION, _SHARE_OFF_SESSION = (
+    2,
+    0.02,
+)  # stray rows are left out; more of them are of another calendar
 _CALENDAR_OF_ALL = "SHFE"
 _RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
 
@@ -70,10 +73,16 @@ class TushareSource:
     name = "tushare"
 
     def __init__(
-        self, settings: TushareSettings | None = None, *, clock: Clock | None = None, cache: AnswerCache | None = None,
+        self,
+        settings: TushareSettings | None = None,
+        *,
+        clock: Clock | None = None,
+        cache: AnswerCache | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._client = TushareClient(settings or read_settings(), clock=clock, cache=cache, cancelled=cancelled)
+        self._client = TushareClient(
+            settings or read_settings(), clock=clock, cache=cache, cancelled=cancelled
+        )
 
     @property
     def version(self) -> str:
@@ -100,26 +109,47 @@ class TushareSource:
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
         """Sessions; IncompleteAnswerError where a day of the range is neither open nor closed. A weekend is never one."""
-        whole = _one_answer([self._days(_known(exchange), first, last) for first, last in _blocks(start, end)])
+        whole = _one_answer(
+            [self._days(_known(exchange), first, last) for first, last in _blocks(start, end)]
+        )
         told: tuple[Finding, ...] = ()
         if whole.table.empty and exchange != _CALENDAR_OF_ALL:
-            whole = _one_answer([self._days(_CALENDAR_OF_ALL, first, last) for first, last in _blocks(start, end)])
-            told = (Finding("calendar_of_another_exchange", "warning", f"TuShare has no calendar of {exchange}; that of "
-                                                                       f"{_CALENDAR_OF_ALL} is "
-                            "used, as the exchanges keep the same days."),)
+            whole = _one_answer(
+                [self._days(_CALENDAR_OF_ALL, first, last) for first, last in _blocks(start, end)]
+            )
+            told = (
+                Finding(
+                    "calendar_of_another_exchange",
+                    "warning",
+                    f"TuShare has no calendar of {exchange}; that of "
+                    f"{_CALENDAR_OF_ALL} is "
+                    "used, as the exchanges keep the same days.",
+                ),
+            )
         missing = pd.date_range(start, end).difference(pd.DatetimeIndex(whole.table["cal_date"]))
         if len(missing):
-            raise IncompleteAnswerError(f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} and {end}, "
-                                        "the first "
-                                        f"{missing[0]:%Y-%m-%d}, so no gap in the bars could be told. Try again later, or ask "
-                                        "for a later start.")
-        sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(["trade_date"], axis=1)
+            raise IncompleteAnswerError(
+                f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} and {end}, "
+                "the first "
+                f"{missing[0]:%Y-%m-%d}, so no gap in the bars could be told. Try again later, or ask "
+                "for a later start."
+            )
+        sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(
+            ["trade_date"], axis=1
+        )
         weekends = sessions["trade_date"][sessions["trade_date"].dt.day_of_week >= 5]
         if len(weekends):
-            told = (*told, Finding(
-                "open_weekend", "error", f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
-                f"sessions. China's futures exchanges never trade then; they were left out. Look at {exchange}'s own calendar.",
-                count=len(weekends), dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10])))
+            told = (
+                *told,
+                Finding(
+                    "open_weekend",
+                    "error",
+                    f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
+                    f"sessions. China's futures exchanges never trade then; they were left out. Look at {exchange}'s own calendar.",
+                    count=len(weekends),
+                    dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10]),
+                ),
+            )
         return _with_table(whole, sessions.drop(weekends.index).reset_index(drop=True), told)
 
     def _days(self, exchange: str, first: date, last: date) -> Answer:
@@ -132,31 +162,51 @@ class TushareSource:
         Nothing says how many there are, so they are asked for root by root and all at once, and what either lacks comes
         from the other.
         """
-        answers = [self._client.ask(FUT_BASIC, exchange=_known(exchange), fut_type="1", fut_code=root) for root in sorted(roots)]
-        by_root = listed = _of_roots(_one_answer(answers).table, roots).drop_duplicates(FUT_BASIC.key)
+        answers = [
+            self._client.ask(FUT_BASIC, exchange=_known(exchange), fut_type="1", fut_code=root)
+            for root in sorted(roots)
+        ]
+        by_root = listed = _of_roots(_one_answer(answers).table, roots).drop_duplicates(
+            FUT_BASIC.key
+        )
         try:
             answers.append(self._client.ask(FUT_BASIC, exchange=exchange, fut_type="1"))
             listed = joined(by_root, _of_roots(answers[-1].table, roots), FUT_BASIC)
-        except IncompleteAnswerError:  # more contracts than one answer holds; those of a root are far fewer
-            _log.info("the listing of %s is longer than one answer; that of each root is used alone", exchange)
+        except (
+            IncompleteAnswerError
+        ):  # more contracts than one answer holds; those of a root are far fewer
+            _log.info(
+                "the listing of %s is longer than one answer; that of each root is used alone",
+                exchange,
+            )
         for root in sorted(set(roots) - set(listed["ts_code"].map(_root_of))):
-            raise IncompleteAnswerError(f"TuShare lists no contract of {root} on {exchange}. Check the root and its exchange.")
+            raise IncompleteAnswerError(
+                f"TuShare lists no contract of {root} on {exchange}. Check the root and its exchange."
+            )
         told = [*_fewer_than(listed, by_root)]
         undated = listed["list_date"].isna() | listed["delist_date"].isna()
         if undated.any():
             names = ", ".join(listed.loc[undated, "ts_code"].head(5))
-            told.append(Finding("undated_contracts", "warning", f"{int(undated.sum())} contracts are listed without dates and "
-                                                                f"left out: {names}.",
-                                count=int(undated.sum())))
+            told.append(
+                Finding(
+                    "undated_contracts",
+                    "warning",
+                    f"{int(undated.sum())} contracts are listed without dates and "
+                    f"left out: {names}.",
+                    count=int(undated.sum()),
+                )
+            )
         return _with_table(_one_answer(answers), _listing(listed[~undated], exchange), tuple(told))
 
     def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """Daily bars; prices as quoted, sizes in lots, turnover in CNY."""
         answer = self._by_session(FUT_DAILY, ts_code(contract, _known(exchange)), sessions)
         if answer.table.empty:
-            raise IncompleteAnswerError(f"TuShare has no bar of {contract} from {sessions[0]:%Y-%m-%d} to "
-                                        f"{sessions[-1]:%Y-%m-%d}, though these "
-                                        f"are {len(sessions)} sessions of its life. Try again later, or ask for another range.")
+            raise IncompleteAnswerError(
+                f"TuShare has no bar of {contract} from {sessions[0]:%Y-%m-%d} to "
+                f"{sessions[-1]:%Y-%m-%d}, though these "
+                f"are {len(sessions)} sessions of its life. Try again later, or ask for another range."
+            )
         bars = answer.table.rename(columns=_RENAMED)
         bars["contract"] = contract
         bars["amount_cny"] = bars["amount"] * CNY_PER_AMOUNT
@@ -167,16 +217,30 @@ class TushareSource:
         answer = self._by_session(FUT_MAPPING, main_code(root, _known(exchange)), sessions)
         table = answer.table.dropna(subset=["mapping_ts_code"])
         contract = table["mapping_ts_code"].map(plain_name).astype("str")
-        return _with_table(answer, pd.DataFrame({"trade_date": table["trade_date"], "contract": contract})[list(MAPPING_COLUMNS)])
+        return _with_table(
+            answer,
+            pd.DataFrame({"trade_date": table["trade_date"], "contract": contract})[
+                list(MAPPING_COLUMNS)
+            ],
+        )
 
     def terms(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """Fees and margins; fractions, and CNY per lot."""
         answer = self._by_session(FUT_SETTLE, ts_code(contract, _known(exchange)), sessions)
         table = answer.table
-        return _with_table(answer, pd.DataFrame({
-            "contract": contract, "trade_date": table["trade_date"], "fee_rate": table["trading_fee_rate"] * PER_MILLE,
-            "fee_cny": table["trading_fee"], "long_margin_rate": table["long_margin_rate"],
-            "short_margin_rate": table["short_margin_rate"]})[list(TERMS_COLUMNS)])
+        return _with_table(
+            answer,
+            pd.DataFrame(
+                {
+                    "contract": contract,
+                    "trade_date": table["trade_date"],
+                    "fee_rate": table["trading_fee_rate"] * PER_MILLE,
+                    "fee_cny": table["trading_fee"],
+                    "long_margin_rate": table["long_margin_rate"],
+                    "short_margin_rate": table["short_margin_rate"],
+                }
+            )[list(TERMS_COLUMNS)],
+        )
 
     def limits(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """Price limits as quoted, margin as a fraction."""
@@ -197,13 +261,21 @@ class TushareSource:
             return answer
         days = answer.table.loc[~on_session, interface.day]
         if len(days) > max(_FEW_OFF_SESSION, _SHARE_OFF_SESSION * len(on_session)):
-            raise MalformedAnswerError(f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days when the "
-                                       f"exchange was closed by TuShare's calendar, the first {days.min():%Y-%m-%d}: rows and "
-                                       "calendar do not belong together, as if one were shifted by a day. Nothing of it can be "
-                                       "used. Try again later; if it persists, report it.")
-        found = Finding("rows_without_session", "error", f"{interface.name} of {code} has {len(days)} rows on days when the "
-                                                           "exchange was "
-                        "closed; they were left out.", count=len(days), dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]))
+            raise MalformedAnswerError(
+                f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days when the "
+                f"exchange was closed by TuShare's calendar, the first {days.min():%Y-%m-%d}: rows and "
+                "calendar do not belong together, as if one were shifted by a day. Nothing of it can be "
+                "used. Try again later; if it persists, report it."
+            )
+        found = Finding(
+            "rows_without_session",
+            "error",
+            f"{interface.name} of {code} has {len(days)} rows on days when the "
+            "exchange was "
+            "closed; they were left out.",
+            count=len(days),
+            dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
+        )
         return _with_table(answer, answer.table[on_session].reset_index(drop=True), (found,))
 
 
@@ -220,7 +292,10 @@ def _range(days: pd.DatetimeIndex) -> Mapping[str, str]:
 def _blocks(start: date, end: date) -> list[tuple[date, date]]:
     """The range in blocks of whole years, so that a later range asks again for its last block alone."""
     firsts = range(start.year - start.year % _YEARS_PER_QUESTION, end.year + 1, _YEARS_PER_QUESTION)
-    return [(max(start, date(year, 1, 1)), min(end, date(year + _YEARS_PER_QUESTION - 1, 12, 31))) for year in firsts]
+    return [
+        (max(start, date(year, 1, 1)), min(end, date(year + _YEARS_PER_QUESTION - 1, 12, 31)))
+        for year in firsts
+    ]
 
 
 def _of_roots(table: pd.DataFrame, roots: Collection[str]) -> pd.DataFrame:
@@ -239,27 +314,51 @@ def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
     lacked = sorted(set(listed["ts_code"]) - set(by_root["ts_code"]))
     if not lacked or by_root.empty:  # empty: the parameter is not understood
         return []
-    return [Finding("listings_differ", "info", f"TuShare's listing by root lacked {len(lacked)} contracts that its listing by "
-                                               "exchange has, the "
-                    f"first {plain_name(lacked[0])}; they are in.", count=len(lacked))]
+    return [
+        Finding(
+            "listings_differ",
+            "info",
+            f"TuShare's listing by root lacked {len(lacked)} contracts that its listing by "
+            "exchange has, the "
+            f"first {plain_name(lacked[0])}; they are in.",
+            count=len(lacked),
+        )
+    ]
 
 
 def _listing(table: pd.DataFrame, exchange: str) -> pd.DataFrame:
-    listing = pd.DataFrame({
-        "contract": table["ts_code"].map(plain_name).astype("str"), "root": table["ts_code"].map(_root_of).astype("str"),
-        "exchange": exchange, "name": table["name"], "list_date": table["list_date"], "last_trade_date": table["delist_date"],
-        "lot_size": table["per_unit"], "lot_unit": table["trade_unit"], "index_multiplier": table["multiplier"],
-        "quote_unit": table["quote_unit"],
-        "tick_text": table["quote_unit_desc"]})
-    return listing[list(LISTING_COLUMNS)].sort_values(["root", "last_trade_date"], ignore_index=True)
+    listing = pd.DataFrame(
+        {
+            "contract": table["ts_code"].map(plain_name).astype("str"),
+            "root": table["ts_code"].map(_root_of).astype("str"),
+            "exchange": exchange,
+            "name": table["name"],
+            "list_date": table["list_date"],
+            "last_trade_date": table["delist_date"],
+            "lot_size": table["per_unit"],
+            "lot_unit": table["trade_unit"],
+            "index_multiplier": table["multiplier"],
+            "quote_unit": table["quote_unit"],
+            "tick_text": table["quote_unit_desc"],
+        }
+    )
+    return listing[list(LISTING_COLUMNS)].sort_values(
+        ["root", "last_trade_date"], ignore_index=True
+    )
 
 
 def _one_answer(parts: list[Answer]) -> Answer:
     tables = [part.table for part in parts if len(part.table)] or [parts[0].table]
     return Answer(
-        pd.concat(tables, ignore_index=True), tuple(finding for part in parts for finding in part.findings),
-        min(part.fetched_utc for part in parts), sum(part.calls for part in parts), any(part.stale for part in parts))
+        pd.concat(tables, ignore_index=True),
+        tuple(finding for part in parts for finding in part.findings),
+        min(part.fetched_utc for part in parts),
+        sum(part.calls for part in parts),
+        any(part.stale for part in parts),
+    )
 
 
 def _with_table(answer: Answer, table: pd.DataFrame, findings: tuple[Finding, ...] = ()) -> Answer:
-    return Answer(table, (*answer.findings, *findings), answer.fetched_utc, answer.calls, answer.stale)
+    return Answer(
+        table, (*answer.findings, *findings), answer.fetched_utc, answer.calls, answer.stale
+    )

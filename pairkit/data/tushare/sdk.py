@@ -19,7 +19,9 @@ from pairkit.data.tushare.errors import error_of
 from pairkit.data.tushare.settings import TushareSettings, require_token
 from pairkit.errors import MalformedAnswerError, RefusedRequestError, SourceError, TransportError
 
-_TRY_AGAIN = "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."
+_TRY_AGAIN = (
+    "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."
+)
 
 
 def without_token(text: str, token: str) -> str:
@@ -30,15 +32,24 @@ def without_token(text: str, token: str) -> str:
 def _spellings(token: str) -> re.Pattern[str]:
     """What finds the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
     encoded = ("".join(f"%{byte:02x}" for byte in letter.encode()) for letter in token)
-    return re.compile("".join(f"(?:{re.escape(letter)}|{code})" for letter, code in zip(token, encoded, strict=True)),
-                      re.IGNORECASE)
+    return re.compile(
+        "".join(
+            f"(?:{re.escape(letter)}|{code})" for letter, code in zip(token, encoded, strict=True)
+        ),
+        re.IGNORECASE,
+    )
 
 
 def _holds_token(frame: pd.DataFrame, token: str) -> bool:
     """Whether a field's name or a cell of text has the token in it, in any spelling."""
     found = _spellings(token)
-    texts = {cell for at in range(len(frame.columns)) if not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
-             for cell in frame.iloc[:, at].tolist() if isinstance(cell, str)}
+    texts = {
+        cell
+        for at in range(len(frame.columns))
+        if not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
+        for cell in frame.iloc[:, at].tolist()
+        if isinstance(cell, str)
+    }
     return any(found.search(text) for text in (*map(str, frame.columns), *texts))
 
 
@@ -74,9 +85,13 @@ class Seam:
             if isinstance(frame, pd.DataFrame) and len(frame.columns):
                 if not _holds_token(frame, self._settings.token.get_secret_value()):
                     return frame
-                raise RefusedRequestError(f"TuShare at {self._settings.endpoint}, asked for {api}, sent the token back among its "
-                                          "data, where it would be kept. Nothing of it was taken; check TUSHARE_URL.")
-            fault = TransportError(f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}")
+                raise RefusedRequestError(
+                    f"TuShare at {self._settings.endpoint}, asked for {api}, sent the token back among its "
+                    "data, where it would be kept. Nothing of it was taken; check TUSHARE_URL."
+                )
+            fault = TransportError(
+                f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}"
+            )
         raise fault
 
     def _client(self) -> Any:
@@ -86,7 +101,9 @@ class Seam:
 
         # A row shorter than the header is padded with a warning; that is no answer, so the warning is made an error.
         warnings.filterwarnings("error", category=Pandas4Warning, module=r"tushare\.pro")
-        client = DataApi(self._settings.token.get_secret_value(), timeout=self._settings.timeout_seconds)
+        client = DataApi(
+            self._settings.token.get_secret_value(), timeout=self._settings.timeout_seconds
+        )
         client._DataApi__http_url = self._settings.url  # noqa: SLF001  the SDK has no other way to set it
         return client
 
@@ -98,7 +115,9 @@ class Seam:
 
         query = DataApi.query
         names = {**query.__globals__, "requests": BoundedRequests(self._settings.answer_seconds)}
-        return FunctionType(query.__code__, names, query.__name__, query.__defaults__, query.__closure__)
+        return FunctionType(
+            query.__code__, names, query.__name__, query.__defaults__, query.__closure__
+        )
 
     def _typed(self, problem: Exception, api: str) -> SourceError:
         from requests import RequestException
@@ -106,15 +125,23 @@ class Seam:
         from pairkit.data.tushare.transport import BoundExceededError, RedirectedError
 
         if type(problem) is Exception:
-            return error_of(without_token(str(problem), self._settings.token.get_secret_value()), api)
+            return error_of(
+                without_token(str(problem), self._settings.token.get_secret_value()), api
+            )
         if isinstance(problem, RedirectedError):
-            return RefusedRequestError(f"TuShare at {self._settings.endpoint}, asked for {api}, points to another address. "
-                                       "The request holds the token and is sent nowhere else: check TUSHARE_URL, and ask over "
-                                       "https if it says http.")
+            return RefusedRequestError(
+                f"TuShare at {self._settings.endpoint}, asked for {api}, points to another address. "
+                "The request holds the token and is sent nowhere else: check TUSHARE_URL, and ask over "
+                "https if it says http."
+            )
         if isinstance(problem, BoundExceededError):
             return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
         kind = type(problem).__name__
         if isinstance(problem, RequestException | OSError):
-            return TransportError(f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}")
-        return MalformedAnswerError(f"TuShare, asked for {api}, sent what is not an answer of its protocol ({kind} while "
-                                    f"reading it). {_TRY_AGAIN}")
+            return TransportError(
+                f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}"
+            )
+        return MalformedAnswerError(
+            f"TuShare, asked for {api}, sent what is not an answer of its protocol ({kind} while "
+            f"reading it). {_TRY_AGAIN}"
+        )

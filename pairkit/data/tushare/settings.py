@@ -20,33 +20,63 @@ from pairkit.errors import SourceError, TokenError
 from pairkit.folders import cache_folder
 
 DEFAULT_URL = "http://api.waditu.com/dataapi"
-CALLS_OF_2000_POINTS = {"fut_basic": 80, "fut_daily": 120}  # a minute; of other interfaces such an account may make 200
+CALLS_OF_2000_POINTS = {
+    "fut_basic": 80,
+    "fut_daily": 120,
+}  # a minute; of other interfaces such an account may make 200
 SECRETS_FILE = Path(".streamlit/secrets.toml")
 HOW_TO_REGISTER = (
     "Register at https://tushare.pro, copy the token from your account page, and put TUSHARE_TOKEN=... into a file named .env "
-    "in this folder (see .env.example), into the environment, or TUSHARE_TOKEN = \"...\" into .streamlit/secrets.toml. Futures "
-    "need an account of 2,000 points.")
+    'in this folder (see .env.example), into the environment, or TUSHARE_TOKEN = "..." into .streamlit/secrets.toml. Futures '
+    "need an account of 2,000 points."
+)
 
 
 class TushareSettings(BaseSettings):
     """Token, endpoint and limits. Each is also an environment variable: `TUSHARE_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="TUSHARE_", env_file=".env", env_file_encoding="utf-8-sig", extra="ignore",
-                                      env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TUSHARE_",
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     token: SecretStr = Field(default=SecretStr(""), description="Access token of the account.")
     url: str = Field(default=DEFAULT_URL, description="Endpoint; TuShare's own speaks plain HTTP.")
-    timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Give up on an answer after this long without a byte.")
-    answer_seconds: float = Field(default=60.0, gt=0, le=3600, description="Give up on an answer that is not whole after this "
-                                                                           "long.")
-    calls_per_minute: int = Field(default=200, ge=1, le=100_000, description="What the account may call one interface in a "
-                                                                             "minute.")
-    calls_per_minute_of: Annotated[dict[str, Annotated[int, Field(ge=1, le=100_000)]], NoDecode] = Field(
-        default=CALLS_OF_2000_POINTS,
-        description="The same for interfaces that the account may call less, as JSON.")
+    timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Give up on an answer after this long without a byte.",
+    )
+    answer_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Give up on an answer that is not whole after this long.",
+    )
+    calls_per_minute: int = Field(
+        default=200,
+        ge=1,
+        le=100_000,
+        description="What the account may call one interface in a minute.",
+    )
+    calls_per_minute_of: Annotated[dict[str, Annotated[int, Field(ge=1, le=100_000)]], NoDecode] = (
+        Field(
+            default=CALLS_OF_2000_POINTS,
+            description="The same for interfaces that the account may call less, as JSON.",
+        )
+    )
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
-    cache_dir: Path | None = Field(default=None, description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
-                                                             "cache folder.")
+    cache_dir: Path | None = Field(
+        default=None,
+        description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
+        "cache folder.",
+    )
 
     @field_validator("token", mode="before")
     @classmethod
@@ -77,8 +107,11 @@ class TushareSettings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes all of them
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, `.env`, then Streamlit's secrets."""
@@ -103,7 +136,11 @@ class StreamlitSecrets(TomlConfigSettingsSource):
         super().__init__(settings_cls, SECRETS_FILE)
         prefix = str(settings_cls.model_config["env_prefix"])
         fields = {f"{prefix}{field}".upper(): field for field in settings_cls.model_fields}
-        self.init_kwargs = {fields[key.upper()]: value for key, value in self.toml_data.items() if key.upper() in fields}
+        self.init_kwargs = {
+            fields[key.upper()]: value
+            for key, value in self.toml_data.items()
+            if key.upper() in fields
+        }
 
 
 def read_settings() -> TushareSettings:
@@ -117,11 +154,15 @@ def read_settings() -> TushareSettings:
     try:
         return TushareSettings()
     except ValidationError as error:
-        faults = "; ".join(f"TUSHARE_{'.'.join(map(str, fault['loc'])).upper()}: "
-                           f"{fault['msg']}" for fault in error.errors(include_input=False))
+        faults = "; ".join(
+            f"TUSHARE_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
     except (OSError, ValueError) as error:
         faults = f"{type(error).__name__} while reading .env or {SECRETS_FILE}"  # its text could quote the file
-    raise SourceError(f"the TuShare settings cannot be used: {faults}. Correct them in the environment, .env or {SECRETS_FILE}.")
+    raise SourceError(
+        f"the TuShare settings cannot be used: {faults}. Correct them in the environment, .env or {SECRETS_FILE}."
+    )
 
 
 def require_token(settings: TushareSettings) -> SecretStr:

@@ -18,7 +18,9 @@ from typing import Any, Self
 import requests
 from requests.adapters import HTTPAdapter
 
-MAX_ANSWER_BYTES = 64 * 1024**2  # the longest answer in the protocol, a calendar of 120,000 rows, has some 5 MB
+MAX_ANSWER_BYTES = (
+    64 * 1024**2
+)  # the longest answer in the protocol, a calendar of 120,000 rows, has some 5 MB
 _PIECE_BYTES = 64 * 1024
 
 
@@ -73,7 +75,9 @@ class BoundedRequests:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, adapter)
             try:
-                with session.post(url, json=json, timeout=timeout, stream=True, allow_redirects=False) as response:
+                with session.post(
+                    url, json=json, timeout=timeout, stream=True, allow_redirects=False
+                ) as response:
                     if response.is_redirect:
                         raise RedirectedError
                     answered = Answered(response.ok, self._body(response).decode("utf-8"))
@@ -81,7 +85,9 @@ class BoundedRequests:
                 if not watch.expired:
                     raise
             else:
-                if not watch.expired:  # a body without a stated length ends where its socket was shut down
+                if (
+                    not watch.expired
+                ):  # a body without a stated length ends where its socket was shut down
                     return answered
         raise BoundExceededError(f"did not finish its answer within {self.seconds:g} seconds")
 
@@ -108,7 +114,12 @@ class _Watch:
         self._timer.start()
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
         self._timer.cancel()
         with self._lock:
             for noted in self._sockets:
@@ -157,7 +168,8 @@ class _WatchedAdapter(HTTPAdapter):
 
     def _watch_pools(self, manager: Any) -> None:
         manager.pool_classes_by_scheme = {
-            scheme: self._watched(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+            scheme: self._watched(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
 
     def _watched(self, pool: Any) -> Any:
         watch = self._watch

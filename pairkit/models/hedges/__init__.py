@@ -51,7 +51,9 @@ def memory_bars(config: StrategyConfig) -> int:
 
 def _model(config: StrategyConfig) -> Any:
     if config.hedge_model not in hedge_model_names():
-        raise ConfigError(f"there is no hedge model {config.hedge_model!r}; there are {', '.join(hedge_model_names())}")
+        raise ConfigError(
+            f"there is no hedge model {config.hedge_model!r}; there are {', '.join(hedge_model_names())}"
+        )
     return import_module(f"{__name__}.{config.hedge_model}")
 
 

@@ -49,8 +49,10 @@ def rolling_ols(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
 def _rolling_ols(y, x, window):
     bars = x.size
     alpha, beta = np.empty(bars), np.empty(bars)
-    alpha[:window - 1], beta[:window - 1] = np.nan, np.nan
-    sums = np.empty((4, window))  # of x, y, xx, xy about the origin; column m serves the window that ends at origin + m
+    alpha[: window - 1], beta[: window - 1] = np.nan, np.nan
+    sums = np.empty(
+        (4, window)
+    )  # of x, y, xx, xy about the origin; column m serves the window that ends at origin + m
     share = 1.0 / window
     for start in range(0, bars - window + 1, window):
         origin = start + window - 1
@@ -70,12 +72,16 @@ def _rolling_ols(y, x, window):
             sums[1, ahead] += sy
             sums[2, ahead] += sxx
             sums[3, ahead] += sxy
-        intercepts, slopes = alpha[origin:origin + served], beta[origin:origin + served]
-        for ahead in range(served):  # without a branch, so that a processor can take several windows at a time
+        intercepts, slopes = alpha[origin : origin + served], beta[origin : origin + served]
+        for ahead in range(
+            served
+        ):  # without a branch, so that a processor can take several windows at a time
             mean_x, mean_y = sums[0, ahead] * share, sums[1, ahead] * share
             spread_x = sums[2, ahead] - sums[0, ahead] * mean_x
             # spread_x is exactly 0 where x is constant: every difference from the origin is 0
-            slope = (sums[3, ahead] - sums[0, ahead] * mean_y) / spread_x if spread_x > 0.0 else np.nan
+            slope = (
+                (sums[3, ahead] - sums[0, ahead] * mean_y) / spread_x if spread_x > 0.0 else np.nan
+            )
             slopes[ahead] = slope
             intercepts[ahead] = (y0 + mean_y) - slope * (x0 + mean_x)
     return alpha, beta

@@ -54,7 +54,9 @@ def rolling_tls(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
 def _rolling_tls(y, x, window):
     bars = x.size
     alpha, beta = np.full(bars, np.nan), np.full(bars, np.nan)
-    sums = np.empty((5, window))  # of x, y, xx, xy, yy about the origin; column m serves the window that ends at origin + m
+    sums = np.empty(
+        (5, window)
+    )  # of x, y, xx, xy, yy about the origin; column m serves the window that ends at origin + m
     for start in range(0, bars - window + 1, window):
         origin = start + window - 1
         served = min(window, bars - origin)

@@ -44,20 +44,29 @@ def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
         return None
     if content["key"] != key or hash_of(content["tables"]) != content["tables_sha256"]:
         return None
-    return {name: pd.DataFrame(table["rows"], columns=table["columns"], dtype=np.float64)
-            for name, table in content["tables"].items()}
+    return {
+        name: pd.DataFrame(table["rows"], columns=table["columns"], dtype=np.float64)
+        for name, table in content["tables"].items()
+    }
 
 
 def remember(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
     """Keep the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
     key = _key(config, asked)
-    plain = {name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()} for name, table in tables.items()}
-    raw = canonical_json({"key": key, "tables": plain, "tables_sha256": hash_of(plain)}, what="a calibration")
+    plain = {
+        name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()}
+        for name, table in tables.items()
+    }
+    raw = canonical_json(
+        {"key": key, "tables": plain, "tables_sha256": hash_of(plain)}, what="a calibration"
+    )
     folder = calibrations_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / f"{hash_of(key)}.json", raw)
-        for old in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-MOST_KEPT]:
+        for old in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[
+            :-MOST_KEPT
+        ]:
             old.unlink(missing_ok=True)
     except (OSError, RunError):
         return
@@ -66,5 +75,10 @@ def remember(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -
 def _key(config: StrategyConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
     names = _READ if config.adf_test == "engle_granger" else (*_READ, *_OF_SPREAD)
     runtime = describe_runtime(with_commit=False)
-    return {"schema": SCHEMA, "code_sha256": code_hash(), "runtime": {name: runtime[name] for name in _OF_RUNTIME},
-            "config": {name: getattr(config, name) for name in names}, "asked": dict(asked)}
+    return {
+        "schema": SCHEMA,
+        "code_sha256": code_hash(),
+        "runtime": {name: runtime[name] for name in _OF_RUNTIME},
+        "config": {name: getattr(config, name) for name in names},
+        "asked": dict(asked),
+    }

@@ -34,7 +34,9 @@ from pairkit.research.calibration.worlds import WORLDS, walks_of
 from pairkit.research.sweeps.executors import done_in_slices
 
 NOMINAL = (0.01, 0.05, 0.10)
-BAND = 0.2  # a size within this share of the nominal one keeps the promise: 4 to 6 % at a nominal 5 %
+BAND = (
+    0.2  # a size within this share of the nominal one keeps the promise: 4 to 6 % at a nominal 5 %
+)
 STRETCH = 250  # bars in which "some day" is looked for: about a year
 MOST_VALUES = 60_000_000
 TABLES = ("table", "power", "some_day", "curve", "null", "worlds")
@@ -81,10 +83,15 @@ class Calibration:
     def by_world(self) -> pd.DataFrame:
         """`worlds` with `world`, its name, and `steps`, what they are there; the Gaussian walks of `table` first."""
         own = self.table[self.table["nominal"] == WORLD_LEVEL].iloc[0]
-        first = {name: own[name if name.endswith("error") else f"{name}_size"] for name in self.worlds.columns}
+        first = {
+            name: own[name if name.endswith("error") else f"{name}_size"]
+            for name in self.worlds.columns
+        }
         figures = pd.concat([pd.DataFrame([first]), self.worlds], ignore_index=True)
         figures.insert(0, "world", ["Gaussian walks", *WORLDS])
-        figures.insert(1, "steps", ["independent, of one size", *(told for told, _ in WORLDS.values())])
+        figures.insert(
+            1, "steps", ["independent, of one size", *(told for told, _ in WORLDS.values())]
+        )
         return figures
 
     @property
@@ -100,8 +107,10 @@ class Calibration:
     def pvalue(self, statistic: float) -> tuple[float, float]:
         """The share of unrelated pairs' bars with so low a statistic, and its Monte-Carlo standard error."""
         places = self.null["statistic"].to_numpy()
-        return (float(np.interp(statistic, places, self.null["probability"])),
-                float(np.interp(statistic, places, self.null["error"])))
+        return (
+            float(np.interp(statistic, places, self.null["probability"])),
+            float(np.interp(statistic, places, self.null["error"])),
+        )
 
     def _own(self) -> pd.Series:
         return self.table[self.table["nominal"] == self.config.adf_max_pvalue].iloc[0]
@@ -115,24 +124,48 @@ class Calibration:
         nominal = self.config.adf_max_pvalue
         holds = abs(self.size - nominal) <= BAND * nominal
         told = not 2.0 * self.size_error > BAND * nominal
-        verdict: Verdict = "noted" if not (self.config.adf_gate and told) else "passed" if holds else "failed"
+        verdict: Verdict = (
+            "noted" if not (self.config.adf_gate and told) else "passed" if holds else "failed"
+        )
         figures: dict[str, int | float | str | bool | None] = {}
         figures |= {"nominal": nominal, "size": self.size, "size_error": self.size_error}
-        figures |= {f"{name}_size_at_5": _at(self.table, 0.05, f"{name}_size") for name in ("mackinnon", "calibrated")}
-        figures |= {"critical_value_at_5": _at(self.table, 0.05, "critical_value"),
-                    "some_day_at_5": _at(self.some_day, 0.05, self.config.adf_null), "stretch": self.stretch}
-        figures |= {f"power_at_half_life_{row.half_life:g}": float(getattr(row, self.config.adf_null))
-                    for row in self.power.itertuples()}
-        figures |= {f"size_at_5_{name.replace(' ', '_')}": float(size)
-                    for name, size in zip(WORLDS, self.worlds[self.config.adf_null], strict=True)}
-        return CheckResult("calibration", verdict, self._sentence(holds, told), figures,
-                           {"bars": self.bars, "draws": self.draws, "seed": self.seed, "adf_test": self.config.adf_test,
-                            "adf_null": self.config.adf_null})
+        figures |= {
+            f"{name}_size_at_5": _at(self.table, 0.05, f"{name}_size")
+            for name in ("mackinnon", "calibrated")
+        }
+        figures |= {
+            "critical_value_at_5": _at(self.table, 0.05, "critical_value"),
+            "some_day_at_5": _at(self.some_day, 0.05, self.config.adf_null),
+            "stretch": self.stretch,
+        }
+        figures |= {
+            f"power_at_half_life_{row.half_life:g}": float(getattr(row, self.config.adf_null))
+            for row in self.power.itertuples()
+        }
+        figures |= {
+            f"size_at_5_{name.replace(' ', '_')}": float(size)
+            for name, size in zip(WORLDS, self.worlds[self.config.adf_null], strict=True)
+        }
+        return CheckResult(
+            "calibration",
+            verdict,
+            self._sentence(holds, told),
+            figures,
+            {
+                "bars": self.bars,
+                "draws": self.draws,
+                "seed": self.seed,
+                "adf_test": self.config.adf_test,
+                "adf_null": self.config.adf_null,
+            },
+        )
 
     def _sentence(self, holds: bool, told: bool) -> str:
         nominal = self.config.adf_max_pvalue
-        found = (f"At a nominal {_percent(nominal)} the gate passes {100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the "
-                 "bars of unrelated pairs")
+        found = (
+            f"At a nominal {_percent(nominal)} the gate passes {100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the "
+            "bars of unrelated pairs"
+        )
         band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
         if not self.config.adf_gate:
             return f"{found}, but it is off in this run."
@@ -140,16 +173,27 @@ class Calibration:
             return f"{found}; too few draws to tell whether that is within {band}."
         sizes = self.worlds[self.config.adf_null]
         worst = int(sizes.argmax())
-        elsewhere = f" At a nominal 5 % under {list(WORLDS)[worst]}: {_percent(float(sizes.iloc[worst]))}."
+        elsewhere = (
+            f" At a nominal 5 % under {list(WORLDS)[worst]}: {_percent(float(sizes.iloc[worst]))}."
+        )
         if holds:
             return f"{found}, within {band}: it keeps its promise.{elsewhere}"
-        remedy = "; adf_null = calibrated corrects that" if self.config.adf_null == "mackinnon" else ""
+        remedy = (
+            "; adf_null = calibrated corrects that" if self.config.adf_null == "mackinnon" else ""
+        )
         return f"{found}, outside {band}: it does not keep its promise{remedy}.{elsewhere}"
 
 
 def calibrate(
-    config: StrategyConfig | None = None, bars: int = 1500, *, draws: int = 1000, half_lives: Sequence[float] = (5, 10, 20, 40),
-    seed: int = 0, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    config: StrategyConfig | None = None,
+    bars: int = 1500,
+    *,
+    draws: int = 1000,
+    half_lives: Sequence[float] = (5, 10, 20, 40),
+    seed: int = 0,
+    executor: Any = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
     cache: bool = True,
 ) -> Calibration:
     """Measure the stationarity gate of a config on simulated pairs.
@@ -189,10 +233,19 @@ def calibrate(
     tables = recall(config, asked) if cache else None
     if tables is None or set(tables) != set(TABLES):
         job = _Job(config, bars, draws, half_lives, seed)
-        found, done = done_in_slices(take_statistics, job, np.arange(job.pairs), bars - first_tested_bar(config),
-                                     executor=executor, progress=progress, cancelled=cancelled)
+        found, done = done_in_slices(
+            take_statistics,
+            job,
+            np.arange(job.pairs),
+            bars - first_tested_bar(config),
+            executor=executor,
+            progress=progress,
+            cancelled=cancelled,
+        )
         if not done.all():
-            raise CancelledError(f"the calibration was stopped after {int(done.sum())} of {job.pairs} pairs; nothing is kept.")
+            raise CancelledError(
+                f"the calibration was stopped after {int(done.sum())} of {job.pairs} pairs; nothing is kept."
+            )
         tables = _tables(job, found, stretch)
         if cache:
             remember(config, asked, tables)
@@ -201,19 +254,27 @@ def calibrate(
     return Calibration(config, bars, draws, seed, stretch, **tables)
 
 
-def _check(config: StrategyConfig, bars: int, draws: int, half_lives: tuple[float, ...], seed: int) -> None:
+def _check(
+    config: StrategyConfig, bars: int, draws: int, half_lives: tuple[float, ...], seed: int
+) -> None:
     least = first_tested_bar(config) + 20
     if not least <= whole_number("bars", bars) <= 20_000:
-        raise ConfigError(f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
-                          f"{first_tested_bar(config) + 1}.")
+        raise ConfigError(
+            f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
+            f"{first_tested_bar(config) + 1}."
+        )
     whole_number("draws", draws, 20)
     whole_number("seed", seed)
     if not all(0.1 <= each <= 10_000 for each in half_lives):
-        raise ConfigError(f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars.")
+        raise ConfigError(
+            f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars."
+        )
     values = (draws + (len(half_lives) + len(WORLDS)) * _linked(draws)) * bars
     if values > MOST_VALUES:
-        raise ConfigError(f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
-                          "once. Use fewer draws or bars.")
+        raise ConfigError(
+            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
+            "once. Use fewer draws or bars."
+        )
 
 
 def _linked(draws: int) -> int:
@@ -241,7 +302,9 @@ class _Job:
             return unrelated_walks(self.bars, seed=seed, walk=place)
         kind = (place - self.draws) // _linked(self.draws)
         if kind >= len(self.half_lives):
-            return walks_of(list(WORLDS)[kind - len(self.half_lives)], self.bars, seed=seed, walk=place)
+            return walks_of(
+                list(WORLDS)[kind - len(self.half_lives)], self.bars, seed=seed, walk=place
+            )
         half_life = self.half_lives[kind]
         return linked_walks(self.bars, half_life=half_life, seed=seed, walk=place)
 
@@ -249,23 +312,36 @@ class _Job:
 def take_statistics(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
     """The statistics of some of a job's pairs, from the first tested bar on: what one slice of the work does."""
     first = first_tested_bar(job.config)
-    return np.array([stationarity_statistic(*job.legs(int(row)), job.config)[first:] for row in rows])
+    return np.array(
+        [stationarity_statistic(*job.legs(int(row)), job.config)[first:] for row in rows]
+    )
 
 
 # --- from statistics to tables -----------------------------------------------------------------------------------------
 def _tables(job: _Job, found: FloatArray, stretch: int) -> dict[str, pd.DataFrame]:
-    by_null = {"mackinnon": _by_mackinnon(job.config, found), "calibrated": _by_simulation(job.config, found)}
-    unrelated = {name: values[:job.draws] for name, values in by_null.items()}
+    by_null = {
+        "mackinnon": _by_mackinnon(job.config, found),
+        "calibrated": _by_simulation(job.config, found),
+    }
+    unrelated = {name: values[: job.draws] for name, values in by_null.items()}
     levels = sorted({*NOMINAL, job.config.adf_max_pvalue})
-    null = _null(found[:job.draws])
+    null = _null(found[: job.draws])
     return {
         "table": pd.DataFrame([_size_row(level, unrelated, null) for level in levels]),
         "power": _power(job, by_null, stretch),
         "some_day": pd.DataFrame([_some_day_row(level, unrelated, stretch) for level in levels]),
-        "curve": pd.DataFrame({"nominal": _CURVE, **{name: [float(np.mean(values <= level)) for level in _CURVE]
-                                                     for name, values in unrelated.items()}}),
+        "curve": pd.DataFrame(
+            {
+                "nominal": _CURVE,
+                **{
+                    name: [float(np.mean(values <= level)) for level in _CURVE]
+                    for name, values in unrelated.items()
+                },
+            }
+        ),
         "worlds": _worlds(job, by_null),
-        "null": null}
+        "null": null,
+    }
 
 
 def _by_mackinnon(config: StrategyConfig, found: FloatArray) -> FloatArray:
@@ -275,21 +351,37 @@ def _by_mackinnon(config: StrategyConfig, found: FloatArray) -> FloatArray:
 
 def _by_simulation(config: StrategyConfig, found: FloatArray) -> FloatArray:
     table, before = null_of(config), np.full(first_tested_bar(config), np.nan)
-    return np.array([pvalues_under(table, np.concatenate([before, row]))[before.size:] for row in found])
+    return np.array(
+        [pvalues_under(table, np.concatenate([before, row]))[before.size :] for row in found]
+    )
 
 
 def _null(found: FloatArray) -> pd.DataFrame:
     """Quantiles over all bars of all unrelated pairs, each with the error of its probability."""
     quantiles = np.quantile(found, PROBABILITIES)
-    shares = np.array([np.searchsorted(np.sort(row), quantiles, side="right") / row.size for row in found])
-    return pd.DataFrame({"probability": PROBABILITIES, "statistic": quantiles,
-                         "error": shares.std(axis=0, ddof=1) / math.sqrt(len(shares))})
+    shares = np.array(
+        [np.searchsorted(np.sort(row), quantiles, side="right") / row.size for row in found]
+    )
+    return pd.DataFrame(
+        {
+            "probability": PROBABILITIES,
+            "statistic": quantiles,
+            "error": shares.std(axis=0, ddof=1) / math.sqrt(len(shares)),
+        }
+    )
 
 
-def _size_row(level: float, unrelated: dict[str, FloatArray], null: pd.DataFrame) -> dict[str, float]:
-    row = {"nominal": level, "critical_value": float(np.interp(level, null["probability"], null["statistic"]))}
+def _size_row(
+    level: float, unrelated: dict[str, FloatArray], null: pd.DataFrame
+) -> dict[str, float]:
+    row = {
+        "nominal": level,
+        "critical_value": float(np.interp(level, null["probability"], null["statistic"])),
+    }
     error = float(np.interp(level, null["probability"], null["error"]))
-    slope = float(np.interp(level, null["probability"], np.gradient(null["statistic"], null["probability"])))
+    slope = float(
+        np.interp(level, null["probability"], np.gradient(null["statistic"], null["probability"]))
+    )
     row["critical_error"] = error * slope
     for name, values in unrelated.items():
         row[f"{name}_size"], row[f"{name}_error"] = _mean_over_pairs(values <= level)
@@ -309,11 +401,20 @@ def _power(job: _Job, by_null: dict[str, FloatArray], stretch: int) -> pd.DataFr
         first = job.draws + place * _linked(job.draws)
         row = {"half_life": half_life}
         for name, values in by_null.items():
-            row[name], row[f"{name}_error"] = _mean_over_pairs(values[first:first + _linked(job.draws)] <= level)
-        own = by_null[job.config.adf_null][first:first + _linked(job.draws)] <= level
+            row[name], row[f"{name}_error"] = _mean_over_pairs(
+                values[first : first + _linked(job.draws)] <= level
+            )
+        own = by_null[job.config.adf_null][first : first + _linked(job.draws)] <= level
         row["some_day"], row["some_day_error"] = _mean_over_pairs(_some_day(own, stretch))
         rows.append(row)
-    columns = ("mackinnon", "mackinnon_error", "calibrated", "calibrated_error", "some_day", "some_day_error")
+    columns = (
+        "mackinnon",
+        "mackinnon_error",
+        "calibrated",
+        "calibrated_error",
+        "some_day",
+        "some_day_error",
+    )
     return pd.DataFrame(rows, columns=["half_life", *columns], dtype=np.float64)
 
 
@@ -323,7 +424,9 @@ def _worlds(job: _Job, by_null: dict[str, FloatArray]) -> pd.DataFrame:
     for place in range(len(WORLDS)):
         first, row = job.draws + (len(job.half_lives) + place) * each, {}
         for name, values in by_null.items():
-            row[name], row[f"{name}_error"] = _mean_over_pairs(values[first:first + each] <= WORLD_LEVEL)
+            row[name], row[f"{name}_error"] = _mean_over_pairs(
+                values[first : first + each] <= WORLD_LEVEL
+            )
         rows.append(row)
     return pd.DataFrame(rows, dtype=np.float64)
 
@@ -331,7 +434,9 @@ def _worlds(job: _Job, by_null: dict[str, FloatArray]) -> pd.DataFrame:
 def _some_day(low: NDArray[np.bool_], stretch: int) -> NDArray[np.bool_]:
     """(pairs, stretches) whether some bar of each stretch is low; stretches follow each other from the first tested bar on."""
     count = low.shape[1] // stretch
-    some: NDArray[np.bool_] = np.any(low[:, :count * stretch].reshape(len(low), count, stretch), axis=2)
+    some: NDArray[np.bool_] = np.any(
+        low[:, : count * stretch].reshape(len(low), count, stretch), axis=2
+    )
     return some
 
 

@@ -84,5 +84,7 @@ WORLDS: dict[str, tuple[str, Callable[[Generator, int], FloatArray]]] = {
 def walks_of(world: str, bars: int, *, seed: int, walk: int) -> tuple[FloatArray, FloatArray]:
     """Two unrelated walks of a world, (bars,) each; the same arguments give the same bits under one version of numpy."""
     place = list(WORLDS).index(world)
-    y, x = np.cumsum(WORLDS[world][1](Generator(PCG64(SeedSequence([seed, place, walk]))), bars), axis=1)
+    y, x = np.cumsum(
+        WORLDS[world][1](Generator(PCG64(SeedSequence([seed, place, walk]))), bars), axis=1
+    )
     return y, x

@@ -65,34 +65,56 @@ class GlitchStress:
         Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
         noted where the draws cannot tell. Fees and slippage are told in any case.
         """
-        judged = self.runs[self.runs["kind"] == _judged_kind(self.runs)].groupby("draw")[list(_COLUMNS)].mean()
+        judged = (
+            self.runs[self.runs["kind"] == _judged_kind(self.runs)]
+            .groupby("draw")[list(_COLUMNS)]
+            .mean()
+        )
         apart = {name: _mean_and_error(values) for name, values in _differences(judged).items()}
         saved, error = apart["saved"]
         sure = abs(saved) > _ERRORS_TO_JUDGE * error
         verdict: Verdict = "noted" if not sure else "passed" if saved > 0 else "failed"
         figures: dict[str, int | float | str | bool | None] = {
-            "saved": saved, "saved_error": error, "extra_trades": apart["extra_trades"][0],
-            "extra_costs": apart["extra_costs"][0], "extra_costs_error": apart["extra_costs"][1],
-            "injected": float(judged["injected"].mean()), "saved_unspoiled": float(self.unspoiled["saved"])}
-        return CheckResult("glitches", verdict, self._sentence(apart, figures, sure=sure), figures, self.settings)
+            "saved": saved,
+            "saved_error": error,
+            "extra_trades": apart["extra_trades"][0],
+            "extra_costs": apart["extra_costs"][0],
+            "extra_costs_error": apart["extra_costs"][1],
+            "injected": float(judged["injected"].mean()),
+            "saved_unspoiled": float(self.unspoiled["saved"]),
+        }
+        return CheckResult(
+            "glitches", verdict, self._sentence(apart, figures, sure=sure), figures, self.settings
+        )
 
     def _money_more(self, amount: float) -> str:
         return _more(amount, self.currency, fewer="less")
 
-    def _sentence(self, apart: dict[str, tuple[float, float]], figures: Mapping[str, Any], *, sure: bool) -> str:
+    def _sentence(
+        self, apart: dict[str, tuple[float, float]], figures: Mapping[str, Any], *, sure: bool
+    ) -> str:
         saved, error = apart["saved"]
         costs, costs_error = apart["extra_costs"]
         trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
         doubt = "" if sure else ", so the draws cannot tell"
-        return (f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {self._money_more(saved)} after costs "
-                f"than being forced flat (± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
-                f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
-                f"On the bars as they are Hold leaves {self._money_more(as_is)}.")
+        return (
+            f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {self._money_more(saved)} after costs "
+            f"than being forced flat (± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
+            f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
+            f"On the bars as they are Hold leaves {self._money_more(as_is)}."
+        )
 
 
 def glitch_stress(
-    pair: PairFrame, config: StrategyConfig | None = None, *, rates: Sequence[float] = RATES, kinds: Sequence[str] = tuple(KINDS),
-    draws: int = 20, seed: int = 0, executor: Any = None, progress: Callable[[int, int], None] | None = None,
+    pair: PairFrame,
+    config: StrategyConfig | None = None,
+    *,
+    rates: Sequence[float] = RATES,
+    kinds: Sequence[str] = tuple(KINDS),
+    draws: int = 20,
+    seed: int = 0,
+    executor: Any = None,
+    progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> GlitchStress:
     """Measure what bad bars cost a run with Hold, and one that is forced flat by them.
@@ -123,17 +145,36 @@ def glitch_stress(
     stress = _Stress(pair, config or StrategyConfig(), tuple(rates), tuple(kinds), draws, seed)
     order = np.arange(len(stress.scenarios) * len(rates) * draws)
     figures, done = done_in_slices(
-        _made, stress, order, len(_COLUMNS), executor=executor, progress=progress, cancelled=cancelled)
+        _made,
+        stress,
+        order,
+        len(_COLUMNS),
+        executor=executor,
+        progress=progress,
+        cancelled=cancelled,
+    )
     if not done.all():
-        raise CancelledError(f"stopped after {int(done.sum()):,} of {len(order):,} runs; nothing is kept of this check.")
+        raise CancelledError(
+            f"stopped after {int(done.sum()):,} of {len(order):,} runs; nothing is kept of this check."
+        )
     scenario, rate, draw = np.unravel_index(order, stress.shape)
     names = np.array(list(stress.scenarios), dtype=object)
-    runs = pd.DataFrame({"kind": pd.array(names[scenario], dtype="str"), "rate": np.asarray(rates, dtype=np.float64)[rate],
-                         "draw": draw, **dict(zip(_COLUMNS, figures.T, strict=True))})
+    runs = pd.DataFrame(
+        {
+            "kind": pd.array(names[scenario], dtype="str"),
+            "rate": np.asarray(rates, dtype=np.float64)[rate],
+            "draw": draw,
+            **dict(zip(_COLUMNS, figures.T, strict=True)),
+        }
+    )
     as_is = pd.Series(_figures_of(pair, stress.config, 0), index=list(_COLUMNS))
     unspoiled = pd.concat([as_is, pd.Series(_differences(as_is))])
     settings: dict[str, int | float | str | bool | None] = {
-        "draws": draws, "seed": seed, "kinds": " ".join(kinds), "rates": " ".join(f"{value:g}" for value in rates)}
+        "draws": draws,
+        "seed": seed,
+        "kinds": " ".join(kinds),
+        "rates": " ".join(f"{value:g}" for value in rates),
+    }
     return GlitchStress(stress.config, runs, _table(runs), unspoiled, settings, pair.currency)
 
 
@@ -188,7 +229,12 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
     indicators = indicate(adjusted, config)
     rules = rules_of(config, len(_VARIANTS))
     rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
-    tallies = tally_many(tape_of(adjusted.market), terms_of(pair), signals_of(lambda name: getattr(indicators, name)), rules)
+    tallies = tally_many(
+        tape_of(adjusted.market),
+        terms_of(pair),
+        signals_of(lambda name: getattr(indicators, name)),
+        rules,
+    )
     figures = tallies[:, [TALLY.index(name) for name in ("trades", "costs", "equity", "on_hold")]]
     figures[:, _FIGURES.index("net")] -= config.capital
     return np.append(np.float64(injected), figures)
@@ -197,14 +243,21 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
 # --- tables and words ----------------------------------------------------------------------------------------------------
 def _differences(runs: Any) -> dict[str, Any]:
     """Of a table of figures, or of one row of it."""
-    return {"extra_trades": runs["trades_flat"] - runs["trades_hold"], "extra_costs": runs["costs_flat"] - runs["costs_hold"],
-            "saved": runs["net_hold"] - runs["net_flat"]}
+    return {
+        "extra_trades": runs["trades_flat"] - runs["trades_hold"],
+        "extra_costs": runs["costs_flat"] - runs["costs_hold"],
+        "saved": runs["net_hold"] - runs["net_flat"],
+    }
 
 
 def _table(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (kind, rate), group in runs.groupby(["kind", "rate"], sort=False):
-        row: dict[str, Any] = {"kind": kind, "rate": rate, **{name: float(group[name].mean()) for name in _COLUMNS}}
+        row: dict[str, Any] = {
+            "kind": kind,
+            "rate": rate,
+            **{name: float(group[name].mean()) for name in _COLUMNS},
+        }
         for name, values in _differences(group).items():
             row[name], row[f"{name}_error"] = _mean_and_error(values)
             row[f"{name}_spread"] = float(values.std())

@@ -29,7 +29,9 @@ KINDS = {
 _SPIKE_LOW, _SPIKE_HIGH = 0.04, 0.12
 
 
-def inject_glitches(pair: PairFrame, rate: float, *, kinds: Sequence[str] = tuple(KINDS), seed: int = 0) -> PairFrame:
+def inject_glitches(
+    pair: PairFrame, rate: float, *, kinds: Sequence[str] = tuple(KINDS), seed: int = 0
+) -> PairFrame:
     """The pair with about `rate` of its bars spoiled, labelled as made up; the pair that is given stays as it is.
 
     Parameters
@@ -55,9 +57,13 @@ def inject_glitches(pair: PairFrame, rate: float, *, kinds: Sequence[str] = tupl
 def check_glitches(rate: float, kinds: Sequence[str]) -> None:
     """ConfigError for a rate or a kind that is not accepted."""
     if not 0.0 < rate <= 0.5:
-        raise ConfigError(f"rate = {rate}: accepted is a share of the bars, above 0 and at most 0.5.")
+        raise ConfigError(
+            f"rate = {rate}: accepted is a share of the bars, above 0 and at most 0.5."
+        )
     if not kinds or not set(kinds) <= set(KINDS) or len(set(kinds)) < len(kinds):
-        raise ConfigError(f"kinds = {tuple(kinds)}: accepted are some of {', '.join(KINDS)}, each once.")
+        raise ConfigError(
+            f"kinds = {tuple(kinds)}: accepted are some of {', '.join(KINDS)}, each once."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +80,17 @@ def draw_glitches(bars: int, seed: int, draw: int) -> Draw:
     """The draw of this number; the same seed gives the same bits."""
     rng = np.random.default_rng([seed, draw])
     size = rng.uniform(_SPIKE_LOW, _SPIKE_HIGH, bars)
-    return Draw(rng.random(bars), rng.random(bars), rng.integers(0, 2, bars), 1.0 + size * rng.choice([-1.0, 1.0], bars))
+    return Draw(
+        rng.random(bars),
+        rng.random(bars),
+        rng.integers(0, 2, bars),
+        1.0 + size * rng.choice([-1.0, 1.0], bars),
+    )
 
 
-def spoil(pair: PairFrame, drawn: Draw, kinds: tuple[str, ...], rate: float) -> tuple[PairFrame, int]:
+def spoil(
+    pair: PairFrame, drawn: Draw, kinds: tuple[str, ...], rate: float
+) -> tuple[PairFrame, int]:
     """The pair with the draw's glitches at this rate, and how many bars have one."""
     legs = (_Figures.of(pair.y), _Figures.of(pair.x))
     closed = np.isfinite(np.column_stack([pair.y.close, pair.x.close]))
@@ -112,7 +125,11 @@ class _Figures:
     @classmethod
     def of(cls, leg: Leg) -> _Figures:
         columns = {field.name: getattr(leg, field.name) for field in fields(leg)}
-        figures = {name: column.copy() for name, column in columns.items() if getattr(column, "dtype", None) == np.float64}
+        figures = {
+            name: column.copy()
+            for name, column in columns.items()
+            if getattr(column, "dtype", None) == np.float64
+        }
         rows = np.where(np.isfinite(leg.close), np.arange(len(leg.close)), len(leg.close))
         later = np.append(np.minimum.accumulate(rows[::-1])[::-1], len(leg.close))[1:]
         return cls(leg, figures, np.where(later < len(leg.close), later, -1))

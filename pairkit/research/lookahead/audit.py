@@ -64,16 +64,23 @@ class LookaheadProof:
         bad = self.table[self.table["verdict"] == "failed"]
         first = bad.iloc[0] if len(bad) else None
         told: dict[str, int | float | str | bool | None] = {
-            "boundaries": self.boundaries, "columns": int(self.table["column"].nunique()), "failed": len(bad),
+            "boundaries": self.boundaries,
+            "columns": int(self.table["column"].nunique()),
+            "failed": len(bad),
             "first_column": None if first is None else str(first["column"]),
-            "first_date": None if first is None or pd.isna(first["date"]) else f"{first['date']:%Y-%m-%d}"}
+            "first_date": None
+            if first is None or pd.isna(first["date"])
+            else f"{first['date']:%Y-%m-%d}",
+        }
         clean = self._moved() and not len(self._rounded())
         verdict: Verdict = "failed" if first is not None else "passed" if clean else "noted"
         return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
 
     def _moved(self) -> bool:
         """Whether a moved session changed any column at all."""
-        return bool(((self.table["check"] == "control") & (self.table["verdict"] == "passed")).any())
+        return bool(
+            ((self.table["check"] == "control") & (self.table["verdict"] == "passed")).any()
+        )
 
     def _rounded(self) -> pd.DataFrame:
         """The rows of columns that differ, but by no more than rounding."""
@@ -85,12 +92,16 @@ class LookaheadProof:
         rounded = self._rounded()
         if not len(bad) and len(rounded):
             row = rounded.sort_values("by").iloc[-1]
-            return (f"Rounding only: {row['column']} changes by {row['by']:.1e} when later sessions are cut or moved, as under a "
-                    "method that works on the whole array at once (FFT, convolution). No value knows a later session; computed "
-                    "bar by bar it is equal to the bit.")
+            return (
+                f"Rounding only: {row['column']} changes by {row['by']:.1e} when later sessions are cut or moved, as under a "
+                "method that works on the whole array at once (FFT, convolution). No value knows a later session; computed "
+                "bar by bar it is equal to the bit."
+            )
         if not len(bad):
-            return (f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
-                    f"{self.table['column'].nunique()} columns changed, to the bit.")
+            return (
+                f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
+                f"{self.table['column'].nunique()} columns changed, to the bit."
+            )
         first = bad.iloc[0]
         more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""
         if first["check"] == "repeat":
@@ -98,15 +109,30 @@ class LookaheadProof:
         if first["check"] == "control":
             return f"A moved session never changed {first['column']}, so the check is blind to it{more}."
         if first["check"] == "fresh":
-            return (f"{first['column']} on {first['date']:%Y-%m-%d} is another in a process that has not seen later sessions: "
-                    f"the function keeps something of them between its calls{more}.")
-        ahead = "its own session, before it may" if first["bars_ahead"] == 0 else f"{int(first['bars_ahead'])} bars ahead or more"
-        return f"{first['column']} on {first['date']:%Y-%m-%d} knows a session that is {ahead}{more}."
+            return (
+                f"{first['column']} on {first['date']:%Y-%m-%d} is another in a process that has not seen later sessions: "
+                f"the function keeps something of them between its calls{more}."
+            )
+        ahead = (
+            "its own session, before it may"
+            if first["bars_ahead"] == 0
+            else f"{int(first['bars_ahead'])} bars ahead or more"
+        )
+        return (
+            f"{first['column']} on {first['date']:%Y-%m-%d} knows a session that is {ahead}{more}."
+        )
 
 
 def audit_lookahead(
-    pair: PairFrame, config: StrategyConfig | None = None, run: Run = run_backtest, *, cuts: int = 64, seed: int = 0,
-    shortest: int = 1, snapshot: Snapshot | None = None, progress: Progress | None = None,
+    pair: PairFrame,
+    config: StrategyConfig | None = None,
+    run: Run = run_backtest,
+    *,
+    cuts: int = 64,
+    seed: int = 0,
+    shortest: int = 1,
+    snapshot: Snapshot | None = None,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LookaheadProof:
     """Prove that no row depends on a later session, nor, where it must lag, on its own.
@@ -148,11 +174,17 @@ def audit_lookahead(
     whole_number("seed", seed)
     whole_number("shortest", shortest, 1, max(len(pair) - 1, 1))
     make = _Maker(run, config or StrategyConfig())
-    fresh = make_fresh(lambda row: make(pair[:row], f"the first {row} of {len(pair)} sessions"),
-                       fresh_rows(len(pair), cuts, shortest, seed))
+    fresh = make_fresh(
+        lambda row: make(pair[:row], f"the first {row} of {len(pair)} sessions"),
+        fresh_rows(len(pair), cuts, shortest, seed),
+    )
     whole = make(pair, f"all {len(pair)} sessions")
     evidence = Evidence(whole, pair.trade_date.to_numpy())
-    chosen = [row for row in boundaries(pair, whole, cuts, seed).tolist() if row >= shortest or shortest == 1]
+    chosen = [
+        row
+        for row in boundaries(pair, whole, cuts, seed).tolist()
+        if row >= shortest or shortest == 1
+    ]
     if not evidence.repeated(make(pair, f"all {len(pair)} sessions, again")):
         chosen, fresh = [], None  # whatever differs from itself differs at every boundary
     evidence.fresh(fresh)
@@ -161,13 +193,24 @@ def audit_lookahead(
             raise CancelledError("the look-ahead proof was stopped.")
         if row:
             evidence.cut(row, make(pair[:row], f"the first {row} of {len(pair)} sessions"))
-        evidence.moved(row, make(perturbed(pair, row, seed), f"the pair with {pair.trade_date[row]:%Y-%m-%d} moved"))
+        evidence.moved(
+            row,
+            make(
+                perturbed(pair, row, seed), f"the pair with {pair.trade_date[row]:%Y-%m-%d} moved"
+            ),
+        )
         if progress:
             progress(done + 1, len(chosen))
     table = evidence.table()
     if snapshot is not None:
-        path = trace_data_path(snapshot, pair, cuts=-(-cuts // 16), seed=seed, cancelled=cancelled,
-                               progress=_going_on(progress, len(chosen)))
+        path = trace_data_path(
+            snapshot,
+            pair,
+            cuts=-(-cuts // 16),
+            seed=seed,
+            cancelled=cancelled,
+            progress=_going_on(progress, len(chosen)),
+        )
         table = in_order(pd.concat([table, path], ignore_index=True))
     return LookaheadProof(table, len(chosen), {"cuts": cuts, "seed": seed, "shortest": shortest})
 

@@ -14,15 +14,45 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE, Column, names
-from pairkit.research.lookahead.outputs import Array, Known, Observed, distance, first_difference, largest_distance
+from pairkit.research.lookahead.outputs import (
+    Array,
+    Known,
+    Observed,
+    distance,
+    first_difference,
+    largest_distance,
+)
 
 Dates = NDArray[np.datetime64]
-CHECKS = ("repeat", "fresh", "prefix", "contract", "control", "data known", "data prefix", "data contract")
+CHECKS = (
+    "repeat",
+    "fresh",
+    "prefix",
+    "contract",
+    "control",
+    "data known",
+    "data prefix",
+    "data contract",
+)
 VERDICTS = ("failed", "noted", "passed")
 
 # What a session's figures may change only from the next session on; everything else may change on the session itself.
-LAGGING = frozenset({"alpha_lag", "beta_lag", "beta_jump", "gate_beta", "position", "lots_y", "lots_x", "deferred",
-                     "contract_y", "contract_x", "chosen_y", "chosen_x"})
+LAGGING = frozenset(
+    {
+        "alpha_lag",
+        "beta_lag",
+        "beta_jump",
+        "gate_beta",
+        "position",
+        "lots_y",
+        "lots_x",
+        "deferred",
+        "contract_y",
+        "contract_x",
+        "chosen_y",
+        "chosen_x",
+    }
+)
 # Columns of a run that a moved session cannot leave as they are, whatever the hedge model and the settings.
 RESPONSIVE = frozenset({"y", "x", "spread", "z", "hedged_return", "vol"})
 ROUNDING = 1e-14  # of a column's largest value: as much as sums in another order differ by, and less than any knowledge moves
@@ -30,12 +60,36 @@ _ENOUGH = 8  # sessions on which such a column, or of any other table one column
 ANY = "any column"
 
 PROOF_COLUMNS = (
-    Column("check", "", "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair."),
-    Column("column", "", "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves."),
-    Column("verdict", "", "passed, failed, or noted where nothing could be seen, or nothing but rounding."),
-    Column("date", "", "First offending row: the earliest session found whose value knew something later."),
-    Column("bars_ahead", "bars", "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar."),
-    Column("by", "", "By how much the value changed; NaN for words, and where one of the two is missing."),
+    Column(
+        "check",
+        "",
+        "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair.",
+    ),
+    Column(
+        "column",
+        "",
+        "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves.",
+    ),
+    Column(
+        "verdict",
+        "",
+        "passed, failed, or noted where nothing could be seen, or nothing but rounding.",
+    ),
+    Column(
+        "date",
+        "",
+        "First offending row: the earliest session found whose value knew something later.",
+    ),
+    Column(
+        "bars_ahead",
+        "bars",
+        "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar.",
+    ),
+    Column(
+        "by",
+        "",
+        "By how much the value changed; NaN for words, and where one of the two is missing.",
+    ),
     Column("whole", "", "The value in the whole."),
     Column("other", "", "The value with later sessions cut, or moved."),
     Column("times", "", "At how many boundaries the column failed."),
@@ -66,7 +120,10 @@ class Evidence:
         columns = (TRADE_DATE, *whole.columns, *(f"trades.{name}" for name in whole.trades))
         self._found = {(check, name): _Finding() for check in CHECKS[:4] for name in columns}
         self._fresh_seen: bool | None = None  # None: not asked
-        self._alive, self._chances = dict.fromkeys(whole.columns, False), dict.fromkeys(whole.columns, 0)
+        self._alive, self._chances = (
+            dict.fromkeys(whole.columns, False),
+            dict.fromkeys(whole.columns, 0),
+        )
 
     def repeated(self, again: Observed) -> bool:
         """Hold a second call on the same input against the first; whether it made the same."""
@@ -98,8 +155,11 @@ class Evidence:
 
     def table(self) -> pd.DataFrame:
         """One row per check and column as in PROOF_COLUMNS, failures first, in order of check and date."""
-        rows = [self._row(check, name, finding) for (check, name), finding in self._found.items()
-                if check != "fresh" or self._fresh_seen]
+        rows = [
+            self._row(check, name, finding)
+            for (check, name), finding in self._found.items()
+            if check != "fresh" or self._fresh_seen
+        ]
         if self._fresh_seen is False:
             rows.append(("fresh", ANY, "noted", pd.NaT, np.nan, np.nan, None, None, 0))
         return in_order(pd.DataFrame([*rows, *self._control()], columns=names(PROOF_COLUMNS)))
@@ -128,7 +188,7 @@ class Evidence:
         self._compare_trades(check, other, boundary)
 
     def _same_rows(self, check: str, other: Observed, boundary: int, rows: int) -> bool:
-        ours, theirs = self.whole.dates[:rows], other.dates[:self._rows_before(other, boundary)]
+        ours, theirs = self.whole.dates[:rows], other.dates[: self._rows_before(other, boundary)]
         if np.array_equal(ours, theirs):
             return True
         shared = min(len(ours), len(theirs))
@@ -136,7 +196,9 @@ class Evidence:
         place = int(apart[0]) if len(apart) else shared
         date = min(dates[place] for dates in (ours, theirs) if place < len(dates))
         in_whole, in_other = ("there" if date in dates else "missing" for dates in (ours, theirs))
-        self._found[check, TRADE_DATE].add(date, boundary - int(self.dates.searchsorted(date)), in_whole, in_other)
+        self._found[check, TRADE_DATE].add(
+            date, boundary - int(self.dates.searchsorted(date)), in_whole, in_other
+        )
         return False
 
     def _compare_trades(self, check: str, other: Observed, boundary: int) -> None:
@@ -149,21 +211,41 @@ class Evidence:
             if place is not None:
                 told = known.values[place], held.values[place]
             elif len(known.values) != len(held.values):
-                place, told = shared, ("there", "missing") if len(known.values) > shared else ("missing", "there")
+                place, told = (
+                    shared,
+                    ("there", "missing") if len(known.values) > shared else ("missing", "there"),
+                )
             else:
                 continue
             date = (known if len(known.since) > place else held).since[place]
-            self._found[check, f"trades.{name}"].add(date, boundary - int(self.dates.searchsorted(date)), *told)
+            self._found[check, f"trades.{name}"].add(
+                date, boundary - int(self.dates.searchsorted(date)), *told
+            )
 
     def _known_before(self, trades: Known, boundary: int) -> Known:
-        before = trades.since < self.dates[boundary] if boundary < len(self.dates) else ~np.isnat(trades.since)
+        before = (
+            trades.since < self.dates[boundary]
+            if boundary < len(self.dates)
+            else ~np.isnat(trades.since)
+        )
         return Known(trades.since[before], trades.values[before])
 
     def _rows_before(self, table: Observed, boundary: int) -> int:
-        return int(table.dates.searchsorted(self.dates[boundary])) if boundary < len(self.dates) else len(table.dates)
+        return (
+            int(table.dates.searchsorted(self.dates[boundary]))
+            if boundary < len(self.dates)
+            else len(table.dates)
+        )
 
     def _add(
-        self, check: str, name: str, place: int, boundary: int, whole: object, other: object, size: float = np.inf
+        self,
+        check: str,
+        name: str,
+        place: int,
+        boundary: int,
+        whole: object,
+        other: object,
+        size: float = np.inf,
     ) -> None:
         date = self.whole.dates[place] if place < len(self.whole.dates) else self.dates[0]
         finding = self._found.setdefault((check, name), _Finding())
@@ -176,14 +258,26 @@ class Evidence:
         date, whole, other = finding.first
         ahead = np.nan if check == "repeat" else float(finding.ahead)
         verdict = "noted" if check != "repeat" and self._is_rounding(name, finding) else "failed"
-        return check, name, verdict, date, ahead, distance(whole, other), str(whole), str(other), finding.times
+        return (
+            check,
+            name,
+            verdict,
+            date,
+            ahead,
+            distance(whole, other),
+            str(whole),
+            str(other),
+            finding.times,
+        )
 
     def _is_rounding(self, name: str, finding: _Finding) -> bool:
         """Whether a column differs by no more than the rounding of its largest value; those of a run must not differ at all."""
         column = self.whole.columns.get(name)
         if self.whole.trades or column is None or column.dtype.kind != "f":
             return False
-        return finding.largest <= ROUNDING * float(np.max(np.abs(column), where=np.isfinite(column), initial=0.0))
+        return finding.largest <= ROUNDING * float(
+            np.max(np.abs(column), where=np.isfinite(column), initial=0.0)
+        )
 
     def _control(self) -> list[tuple[Any, ...]]:
         """Whether each column moved where it might; a run's own responsive ones must have, and any column at all."""
@@ -194,16 +288,31 @@ class Evidence:
             verdict = "passed" if alive else "failed" if must else "noted"
             rows.append(("control", name, verdict, *nothing, 0))
         if self.moved_sessions and not any(self._alive.values()):
-            rows.append(("control", ANY, "failed" if self.moved_sessions >= _ENOUGH else "noted", *nothing, 0))
+            rows.append(
+                (
+                    "control",
+                    ANY,
+                    "failed" if self.moved_sessions >= _ENOUGH else "noted",
+                    *nothing,
+                    0,
+                )
+            )
         return rows
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of a proof, failures first, then by check and date."""
     table = table.assign(date=pd.to_datetime(table["date"]))
-    order = pd.DataFrame({"verdict": table["verdict"].map(VERDICTS.index), "check": table["check"].map(CHECKS.index),
-                          "date": table["date"]})
-    return table.loc[order.sort_values(["verdict", "check", "date"], kind="stable").index].reset_index(drop=True)
+    order = pd.DataFrame(
+        {
+            "verdict": table["verdict"].map(VERDICTS.index),
+            "check": table["check"].map(CHECKS.index),
+            "date": table["date"],
+        }
+    )
+    return table.loc[
+        order.sort_values(["verdict", "check", "date"], kind="stable").index
+    ].reset_index(drop=True)
 
 
 def _value_on(table: Observed, name: str, date: np.datetime64) -> Array | None:
@@ -211,7 +320,7 @@ def _value_on(table: Observed, name: str, date: np.datetime64) -> Array | None:
     place = int(table.dates.searchsorted(date))
     if name not in table.columns or place == len(table.dates) or table.dates[place] != date:
         return None
-    return table.columns[name][place:place + 1]
+    return table.columns[name][place : place + 1]
 
 
 def _known_on(table: Observed, name: str, date: np.datetime64) -> bool:

@@ -32,10 +32,17 @@ def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArr
         return np.arange(sessions)
     rng = np.random.default_rng(seed)
     first = int(rng.integers(0, sessions - cuts + 1))
-    chosen = [rng.choice(sessions, cuts, replace=False), np.arange(max(sessions - 4 * cuts, 0), sessions),
-              np.arange(first, first + cuts)]
+    chosen = [
+        rng.choice(sessions, cuts, replace=False),
+        np.arange(max(sessions - 4 * cuts, 0), sessions),
+        np.arange(first, first + cuts),
+    ]
     place = pair.trade_date.to_numpy().searchsorted(whole.dates)
-    for share, events in ((1, [_starts(whole, place)]), (8, _events(pair, whole, place)), (32, _beginnings(whole, place))):
+    for share, events in (
+        (1, [_starts(whole, place)]),
+        (8, _events(pair, whole, place)),
+        (32, _beginnings(whole, place)),
+    ):
         for rows in events:
             drawn = rng.choice(rows, min(len(rows), max(cuts // share, 2)), replace=False)
             chosen += [drawn, drawn + 1]
@@ -63,7 +70,9 @@ def _events(pair: PairFrame, whole: Observed, place: IntArray) -> list[IntArray]
 def _starts(whole: Observed, place: IntArray) -> IntArray:
     """Rows of the pair on which a column's warm-up ends."""
     known = [np.isfinite(column) for column in whole.columns.values() if column.dtype.kind == "f"]
-    return np.unique(np.array([place[np.argmax(each)] for each in known if each.any()], dtype=np.int64))
+    return np.unique(
+        np.array([place[np.argmax(each)] for each in known if each.any()], dtype=np.int64)
+    )
 
 
 def _beginnings(whole: Observed, place: IntArray) -> list[IntArray]:

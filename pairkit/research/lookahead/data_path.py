@@ -43,18 +43,27 @@ class Source(NamedTuple):
 
 def sources_of(snapshot: Snapshot, y: str, x: str) -> tuple[Source, Source]:
     """Both legs' tables in a snapshot."""
+
     def of(root: str) -> Source:
-        bars, mapping = (table[table["root"] == root].reset_index(drop=True)
-                         for table in (snapshot.bars, snapshot.mapping_so_far))
+        bars, mapping = (
+            table[table["root"] == root].reset_index(drop=True)
+            for table in (snapshot.bars, snapshot.mapping_so_far)
+        )
         return Source(bars, mapping, root)
 
     return of(y), of(x)
 
 
 def trace_data_path(
-    snapshot: Snapshot, pair: PairFrame, *, cuts: int = 8, seed: int = 0, build: Callable[..., PairFrame] | None = None,
+    snapshot: Snapshot,
+    pair: PairFrame,
+    *,
+    cuts: int = 8,
+    seed: int = 0,
+    build: Callable[..., PairFrame] | None = None,
     choose: Callable[[pd.DataFrame], pd.DataFrame] = dominant_by_open_interest,
-    progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
     """The rows that a proof has about the data path; columns as in `evidence.PROOF_COLUMNS`.
 
@@ -88,24 +97,35 @@ def trace_data_path(
             raise CancelledError("the proof of the data path was stopped.")
         day = whole.dates[row]
         evidence.cut(row + 1, path(tuple(_upto(source, day) for source in sources)))
-        evidence.moved(row, path(tuple(_moved(source, day, seed, leg) for leg, source in enumerate(sources))))
+        evidence.moved(
+            row, path(tuple(_moved(source, day, seed, leg) for leg, source in enumerate(sources)))
+        )
         if progress:
             progress(done + 1, len(rows))
     table = evidence.table()
     table = table[table["check"].isin(["prefix", "contract"])]
-    return pd.concat([_known(sources), table.assign(check="data " + table["check"])], ignore_index=True)
+    return pd.concat(
+        [_known(sources), table.assign(check="data " + table["check"])], ignore_index=True
+    )
 
 
 def pair_of_sources(y: Source, x: Source, like: PairFrame) -> PairFrame:
     """The pair of two sources, as a snapshot makes it."""
     tables = [leg_table(source.bars, source.mapping) for source in (y, x)]
-    return pair_from_frames(*tables, y_spec=like.y_spec, x_spec=like.x_spec, provenance=like.provenance)
+    return pair_from_frames(
+        *tables, y_spec=like.y_spec, x_spec=like.x_spec, provenance=like.provenance
+    )
 
 
 class _Path:
     """From two sources to everything the core reads, as one table."""
 
-    def __init__(self, build: Callable[..., PairFrame], choose: Callable[[pd.DataFrame], pd.DataFrame], like: PairFrame) -> None:
+    def __init__(
+        self,
+        build: Callable[..., PairFrame],
+        choose: Callable[[pd.DataFrame], pd.DataFrame],
+        like: PairFrame,
+    ) -> None:
         self.build, self.choose, self.like = build, choose, like
 
     def __call__(self, sources: tuple[Source, ...]) -> Observed:
@@ -120,7 +140,9 @@ class _Path:
                 columns[f"chosen_{leg}"] = words_of(chosen.reindex(pair.trade_date))
         for transform in ("log", "level"):
             series = adjust(pair, transform).series
-            columns |= {f"adjusted_{transform}_{leg}": series[:, column] for column, leg in enumerate(LEGS)}
+            columns |= {
+                f"adjusted_{transform}_{leg}": series[:, column] for column, leg in enumerate(LEGS)
+            }
         return Observed(pair.trade_date.to_numpy(), columns, {})
 
     def _choice(self, source: Source) -> pd.Series | None:
@@ -131,26 +153,37 @@ class _Path:
             mapping = self.choose(source.bars)
         except DataError:
             return None
-        return mapping.set_index(pd.DatetimeIndex(mapping[TRADE_DATE]).as_unit("ns"))["contract"].astype(object)
+        return mapping.set_index(pd.DatetimeIndex(mapping[TRADE_DATE]).as_unit("ns"))[
+            "contract"
+        ].astype(object)
 
 
-def _sessions(pair: PairFrame, whole: Observed, sources: tuple[Source, ...], cuts: int, seed: int) -> list[int]:
+def _sessions(
+    pair: PairFrame, whole: Observed, sources: tuple[Source, ...], cuts: int, seed: int
+) -> list[int]:
     """Rows to cut after and to move: drawn ones, and rolls; only where both legs have a bar."""
     both = np.ones(len(whole.dates), bool)
     rolled = np.zeros(len(whole.dates), bool)
     for leg, source in zip(LEGS, sources, strict=True):
-        both &= np.isin(whole.dates, pd.DatetimeIndex(source.bars[TRADE_DATE]).as_unit("ns").to_numpy())
+        both &= np.isin(
+            whole.dates, pd.DatetimeIndex(source.bars[TRADE_DATE]).as_unit("ns").to_numpy()
+        )
         held = whole.columns[f"contract_{leg}"]
         rolled[1:] |= held[1:] != held[:-1]
     rolled[:-1] |= rolled[1:]  # the session whose close decides, too
     rng = np.random.default_rng([seed, len(pair)])
-    drawn = [rng.choice(rows, min(cuts, len(rows)), replace=False) for rows in map(np.flatnonzero, (both, both & rolled))]
+    drawn = [
+        rng.choice(rows, min(cuts, len(rows)), replace=False)
+        for rows in map(np.flatnonzero, (both, both & rolled))
+    ]
     return [int(row) for row in np.unique(np.concatenate(drawn))]
 
 
 def _upto(source: Source, day: np.datetime64) -> Source:
     """What was known at the close of a day: the mapping for the day, the bars until it."""
-    bars, mapping = (table[(table[TRADE_DATE] <= day).to_numpy()].reset_index(drop=True) for table in source[:2])
+    bars, mapping = (
+        table[(table[TRADE_DATE] <= day).to_numpy()].reset_index(drop=True) for table in source[:2]
+    )
     return Source(bars, mapping, source.root)
 
 
@@ -169,7 +202,11 @@ def _moved(source: Source, day: np.datetime64, seed: int, leg: int) -> Source:
 def _reversed(sizes: FloatArray) -> FloatArray:
     """Sizes with their order turned round, the missing ones left out."""
     known = np.isfinite(sizes)
-    return np.where(known, sizes[known].max() + sizes[known].min() - sizes, np.nan) if known.any() else sizes
+    return (
+        np.where(known, sizes[known].max() + sizes[known].min() - sizes, np.nan)
+        if known.any()
+        else sizes
+    )
 
 
 def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
@@ -178,11 +215,23 @@ def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
     for leg, (_, mapping, _) in zip(LEGS, sources, strict=True):
         told = pd.DatetimeIndex(mapping["known_date"])
         late = mapping[np.asarray(told >= pd.DatetimeIndex(mapping[TRADE_DATE]))]
-        row: dict[str, Any] = {"check": "data known", "column": f"contract_{leg}", "times": len(late),
-                               "verdict": "failed" if len(late) else "noted" if told.isna().any() or mapping.empty else "passed"}
+        row: dict[str, Any] = {
+            "check": "data known",
+            "column": f"contract_{leg}",
+            "times": len(late),
+            "verdict": "failed"
+            if len(late)
+            else "noted"
+            if told.isna().any() or mapping.empty
+            else "passed",
+        }
         if len(late):
             first = late.iloc[0]
-            row |= {"date": pd.Timestamp(first[TRADE_DATE]), "whole": str(first["contract"]),
-                    "other": f"known {first['known_date']:%Y-%m-%d}", "bars_ahead": 0.0}
+            row |= {
+                "date": pd.Timestamp(first[TRADE_DATE]),
+                "whole": str(first["contract"]),
+                "other": f"known {first['known_date']:%Y-%m-%d}",
+                "bars_ahead": 0.0,
+            }
         rows.append(row)
     return pd.DataFrame(rows)

@@ -34,7 +34,9 @@ def fresh_rows(sessions: int, cuts: int, shortest: int, seed: int) -> list[int]:
     """How many sessions each child is given: at most MOST_CUTS numbers drawn by the seed, ascending, and fewer than all."""
     least = max(shortest, 1)
     choices = np.arange(least, sessions)
-    drawn = np.random.default_rng([seed, 1]).choice(choices, min(MOST_CUTS, cuts, len(choices)), replace=False)
+    drawn = np.random.default_rng([seed, 1]).choice(
+        choices, min(MOST_CUTS, cuts, len(choices)), replace=False
+    )
     return sorted(int(row) for row in drawn)
 
 
@@ -63,7 +65,9 @@ def _in_child(make: Callable[[int], Observed], row: int) -> Observed | None:
     child = context.Process(target=_answer, args=(make, row, theirs), daemon=True)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: a child that hangs is given up
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of forking beside threads: a child that hangs is given up
             child.start()
     except (OSError, AssertionError):  # no process can be had, or this one may have no children
         return None

@@ -53,19 +53,32 @@ def observe(made: object) -> Observed:
     if isinstance(made, BacktestRun):
         return Observed(made.pair.trade_date.to_numpy(), _run_columns(made), _run_trades(made))
     if not isinstance(made, pd.DataFrame):
-        raise RunError(f"the function returned a {type(made).__name__}; accepted is a BacktestRun, or a DataFrame with one row "
-                       "per session, indexed by trade date.")
+        raise RunError(
+            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, or a DataFrame with one row "
+            "per session, indexed by trade date."
+        )
     index = made.index
-    if not (isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique):
-        raise RunError(f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
-                       "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date.")
+    if not (
+        isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique
+    ):
+        raise RunError(
+            f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
+            "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date."
+        )
     if index.tz is not None:
-        raise RunError(f"the function returned a DataFrame whose dates have a time zone ({index.tz}); trade dates are plain "
-                       "days: keep the index of pair.trade_date.")
+        raise RunError(
+            f"the function returned a DataFrame whose dates have a time zone ({index.tz}); trade dates are plain "
+            "days: keep the index of pair.trade_date."
+        )
     labels = made.columns.map(str)
     if not labels.is_unique:
-        raise RunError(f"the function returned two columns named {labels[labels.duplicated()][0]!r}; name each once.")
-    columns = {str(name): column.to_numpy() if column.dtype.kind in "fib" else words_of(column) for name, column in made.items()}
+        raise RunError(
+            f"the function returned two columns named {labels[labels.duplicated()][0]!r}; name each once."
+        )
+    columns = {
+        str(name): column.to_numpy() if column.dtype.kind in "fib" else words_of(column)
+        for name, column in made.items()
+    }
     return Observed(index.as_unit("ns").to_numpy(), columns, {})
 
 
@@ -75,7 +88,9 @@ def words_of(column: pd.Series) -> Array:
     words: Array = column.to_numpy(dtype=object)
     if any(isinstance(word, _SEVERAL) for word in words):
         plain = [word.tolist() if isinstance(word, np.ndarray) else word for word in words]
-        words = np.array([repr(word) if isinstance(word, _SEVERAL) else word for word in plain], dtype=object)
+        words = np.array(
+            [repr(word) if isinstance(word, _SEVERAL) else word for word in plain], dtype=object
+        )
     missing = pd.isna(words)
     return np.where(missing, np.array(None, dtype=object), words) if missing.any() else words
 
@@ -84,41 +99,74 @@ def _run_columns(run: BacktestRun) -> dict[str, Array]:
     """The columns of `run.frame`, without the cost of making it, and the contracts."""
     ledger, gates = run.ledger, run.gates
     return {
-        **run.indicators._asdict(), **{gate.column: _VERDICTS[gates.of(gate.name)] for gate in GATES},
-        "state": _STATES[ledger.state], "reason": _REASONS[ledger.reason],
-        "position": ledger.position, "lots_y": ledger.lots[:, 0], "lots_x": ledger.lots[:, 1], "pnl": ledger.pnl,
-        "cost": ledger.cost, "equity": ledger.equity, "drawdown": drawdown(ledger.equity, run.config.capital),
-        "deferred": ledger.deferred, "contract_y": _contracts(run.pair.y), "contract_x": _contracts(run.pair.x)}
+        **run.indicators._asdict(),
+        **{gate.column: _VERDICTS[gates.of(gate.name)] for gate in GATES},
+        "state": _STATES[ledger.state],
+        "reason": _REASONS[ledger.reason],
+        "position": ledger.position,
+        "lots_y": ledger.lots[:, 0],
+        "lots_x": ledger.lots[:, 1],
+        "pnl": ledger.pnl,
+        "cost": ledger.cost,
+        "equity": ledger.equity,
+        "drawdown": drawdown(ledger.equity, run.config.capital),
+        "deferred": ledger.deferred,
+        "contract_y": _contracts(run.pair.y),
+        "contract_x": _contracts(run.pair.x),
+    }
 
 
 def _contracts(leg: Leg) -> Array:
-    names: Array = np.array([*leg.contract_names, "none"], dtype=object)[leg.contract]  # NO_CONTRACT = -1 picks the last
+    names: Array = np.array([*leg.contract_names, "none"], dtype=object)[
+        leg.contract
+    ]  # NO_CONTRACT = -1 picks the last
     return names
 
 
 def _run_trades(run: BacktestRun) -> dict[str, Known]:
     """Each trade's figures with the date from which they are known."""
     ledger = run.ledger
-    dates = np.append(run.pair.trade_date.to_numpy(), np.datetime64("NaT"))  # bar -1, not yet, picks the last
+    dates = np.append(
+        run.pair.trade_date.to_numpy(), np.datetime64("NaT")
+    )  # bar -1, not yet, picks the last
     entered, closed = dates[ledger.trade_bars[:, 1]], dates[ledger.trade_bars[:, 3]]
-    at_entry = {"entry_decided": ledger.trade_bars[:, 0], "entry_filled": ledger.trade_bars[:, 1],
-                "lots_y": ledger.trade_lots[:, 0], "lots_x": ledger.trade_lots[:, 1],
-                "entry_price_y": ledger.entry_price[:, 0], "entry_price_x": ledger.entry_price[:, 1]}
-    at_exit = {"exit_decided": ledger.trade_bars[:, 2], "exit_filled": ledger.trade_bars[:, 3],
-               "exit_reason": _REASONS[ledger.trade_reason], "exit_price_y": ledger.exit_price[:, 0],
-               "exit_price_x": ledger.exit_price[:, 1], "gross": ledger.trade_money[:, 0], "costs": ledger.trade_money[:, 1],
-               "worst_mark": ledger.trade_money[:, 2], "best_mark": ledger.trade_money[:, 3]}
-    return {**{name: Known(entered, values) for name, values in at_entry.items()},
-            **{name: Known(closed, values) for name, values in at_exit.items()}}
+    at_entry = {
+        "entry_decided": ledger.trade_bars[:, 0],
+        "entry_filled": ledger.trade_bars[:, 1],
+        "lots_y": ledger.trade_lots[:, 0],
+        "lots_x": ledger.trade_lots[:, 1],
+        "entry_price_y": ledger.entry_price[:, 0],
+        "entry_price_x": ledger.entry_price[:, 1],
+    }
+    at_exit = {
+        "exit_decided": ledger.trade_bars[:, 2],
+        "exit_filled": ledger.trade_bars[:, 3],
+        "exit_reason": _REASONS[ledger.trade_reason],
+        "exit_price_y": ledger.exit_price[:, 0],
+        "exit_price_x": ledger.exit_price[:, 1],
+        "gross": ledger.trade_money[:, 0],
+        "costs": ledger.trade_money[:, 1],
+        "worst_mark": ledger.trade_money[:, 2],
+        "best_mark": ledger.trade_money[:, 3],
+    }
+    return {
+        **{name: Known(entered, values) for name, values in at_entry.items()},
+        **{name: Known(closed, values) for name, values in at_exit.items()},
+    }
 
 
 def first_difference(ours: Array, theirs: Array) -> int | None:
     """The first place at which two arrays of one length differ in any bit, NaN being equal to NaN; None where they do not."""
-    if ours.dtype == theirs.dtype == np.float64 and (ours.view(np.int64) == theirs.view(np.int64)).all():
+    if (
+        ours.dtype == theirs.dtype == np.float64
+        and (ours.view(np.int64) == theirs.view(np.int64)).all()
+    ):
         return None
     same = np.asarray(ours == theirs, dtype=bool)
     if ours.dtype.kind == theirs.dtype.kind == "f":
-        same = (same & (np.signbit(ours) == np.signbit(theirs))) | (np.isnan(ours) & np.isnan(theirs))
+        same = (same & (np.signbit(ours) == np.signbit(theirs))) | (
+            np.isnan(ours) & np.isnan(theirs)
+        )
     elif not same.all():
         same |= np.asarray(pd.isna(ours) & pd.isna(theirs), dtype=bool)
     return None if same.all() else int(np.argmin(same))

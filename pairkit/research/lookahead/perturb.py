@@ -29,8 +29,11 @@ PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "do
 def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
     """The pair with the figures of session `row` moved, drawn from `seed` and `row`; missing figures stay missing."""
     rng = np.random.default_rng([seed, row])
-    return replace(pair, y=_moved(pair.y, row, rng, _tick(pair.y_in_force, row)),
-                   x=_moved(pair.x, row, rng, _tick(pair.x_in_force, row)))
+    return replace(
+        pair,
+        y=_moved(pair.y, row, rng, _tick(pair.y_in_force, row)),
+        x=_moved(pair.x, row, rng, _tick(pair.x_in_force, row)),
+    )
 
 
 def as_known(pair: PairFrame) -> PairFrame:
@@ -41,15 +44,28 @@ def as_known(pair: PairFrame) -> PairFrame:
     """
     last = f"{pair.trade_date[-1]:%Y-%m-%d}" if len(pair) else ""
     known = tuple(found for found in pair.findings if all(day <= last for day in found.dates))
-    return replace(pair, trade_date=pd.DatetimeIndex(_own(pair.trade_date.to_numpy()), name=pair.trade_date.name),
-                   y=_as_known(pair.y), x=_as_known(pair.x), cut=False,
-                   provenance=replace(pair.provenance, snapshot_id=None, snapshot_name=None, findings=known))
+    return replace(
+        pair,
+        trade_date=pd.DatetimeIndex(_own(pair.trade_date.to_numpy()), name=pair.trade_date.name),
+        y=_as_known(pair.y),
+        x=_as_known(pair.x),
+        cut=False,
+        provenance=replace(pair.provenance, snapshot_id=None, snapshot_name=None, findings=known),
+    )
 
 
 def _as_known(leg: Leg) -> Leg:
     """The leg with arrays of its own and the contract names up to the last one held; names are in order of their first day."""
-    columns: dict[str, Any] = {each.name: _own(getattr(leg, each.name)) for each in fields(leg) if each.name != "contract_names"}
-    return replace(leg, **columns, contract_names=leg.contract_names[:int(leg.contract.max(initial=NO_CONTRACT)) + 1])
+    columns: dict[str, Any] = {
+        each.name: _own(getattr(leg, each.name))
+        for each in fields(leg)
+        if each.name != "contract_names"
+    }
+    return replace(
+        leg,
+        **columns,
+        contract_names=leg.contract_names[: int(leg.contract.max(initial=NO_CONTRACT)) + 1],
+    )
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:
@@ -73,16 +89,27 @@ def _moved(leg: Leg, row: int, rng: np.random.Generator, tick: float) -> Leg:
     for name, factor in zip(("high", "low", "settle"), apart, strict=True):
         values[name] *= factor
     changed = _shifted(values, today, tick)
-    changed |= {"pre_close": leg.pre_close[row] * before, "volume": leg.volume[row] * size,
-                "open_interest": leg.open_interest[row] * size}
-    columns: dict[str, Any] = {name: _with(getattr(leg, name), row, value) for name, value in changed.items()}
+    changed |= {
+        "pre_close": leg.pre_close[row] * before,
+        "volume": leg.volume[row] * size,
+        "open_interest": leg.open_interest[row] * size,
+    }
+    columns: dict[str, Any] = {
+        name: _with(getattr(leg, name), row, value) for name, value in changed.items()
+    }
     return replace(leg, **columns)
 
 
 def _shifted(values: dict[str, float], factor: float, tick: float) -> dict[str, float]:
     """The prices moved by whole ticks, about as far as the factor would; by the factor where a price would change its sign."""
     known = [value for value in values.values() if np.isfinite(value) and value != 0.0]
-    size = abs(values["close"]) if np.isfinite(values["close"]) and values["close"] != 0.0 else abs(known[0]) if known else 0.0
+    size = (
+        abs(values["close"])
+        if np.isfinite(values["close"]) and values["close"] != 0.0
+        else abs(known[0])
+        if known
+        else 0.0
+    )
     shift = tick * (round((factor - 1.0) * size / tick) or (1 if factor > 1.0 else -1))
     if any((value + shift) * value <= 0.0 for value in known):
         return {name: value * factor for name, value in values.items()}
@@ -92,8 +119,14 @@ def _shifted(values: dict[str, float], factor: float, tick: float) -> dict[str, 
 def _free(values: dict[str, float], tick: float) -> bool:
     """Whether open and close are positive and strictly inside whatever limits are known, each taken inward to the tick."""
     ends = (values["open"], values["close"])
-    highest = tick * (np.floor(values["up_limit"] / tick + 1e-6) - 1e-6) if values["up_limit"] else np.nan
-    lowest = tick * (np.ceil(values["down_limit"] / tick - 1e-6) + 1e-6) if values["down_limit"] else np.nan
+    highest = (
+        tick * (np.floor(values["up_limit"] / tick + 1e-6) - 1e-6) if values["up_limit"] else np.nan
+    )
+    lowest = (
+        tick * (np.ceil(values["down_limit"] / tick - 1e-6) + 1e-6)
+        if values["down_limit"]
+        else np.nan
+    )
     return min(ends) > 0.0 and not (max(ends) >= highest or min(ends) <= lowest)
 
 

@@ -33,8 +33,13 @@ class Superiority(NamedTuple):
     block_bars: int
 
 
-def sharpe_interval(returns: FloatArray, *, draws: int = 1000, confidence: float = 0.95, seed: int | SeedSequence = 0
-                    ) -> SharpeInterval:
+def sharpe_interval(
+    returns: FloatArray,
+    *,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int | SeedSequence = 0,
+) -> SharpeInterval:
     """Percentile interval of the Sharpe ratio a year, by the stationary bootstrap.
 
     Parameters
@@ -66,7 +71,9 @@ def sharpe_interval(returns: FloatArray, *, draws: int = 1000, confidence: float
     return SharpeInterval(float(low), float(high), block)
 
 
-def superiority(returns: FloatArray, *, draws: int = 1000, seed: int | SeedSequence = 0) -> Superiority:
+def superiority(
+    returns: FloatArray, *, draws: int = 1000, seed: int | SeedSequence = 0
+) -> Superiority:
     """Hansen's (2005) test for superior predictive ability: is the best trial's mean return above 0, given how many there are?
 
     Parameters
@@ -90,9 +97,13 @@ def superiority(returns: FloatArray, *, draws: int = 1000, seed: int | SeedSeque
     test = SPA(np.zeros(len(moving)), -moving, block_size=block, reps=draws, seed=default_rng(seed))
     test.compute()
     values = test.pvalues
-    return Superiority(float(values["lower"]), float(values["consistent"]), float(values["upper"]), block)
+    return Superiority(
+        float(values["lower"]), float(values["consistent"]), float(values["upper"]), block
+    )
 
 
 def _sharpe(returns: FloatArray) -> FloatArray:
     deviation = float(np.std(returns, ddof=1))
-    return np.array([float(np.mean(returns)) / deviation * math.sqrt(BARS_A_YEAR) if deviation > 0.0 else 0.0])
+    return np.array(
+        [float(np.mean(returns)) / deviation * math.sqrt(BARS_A_YEAR) if deviation > 0.0 else 0.0]
+    )

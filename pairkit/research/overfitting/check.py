@@ -32,7 +32,12 @@ from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
-from pairkit.research.overfitting.bootstrap import SharpeInterval, Superiority, sharpe_interval, superiority
+from pairkit.research.overfitting.bootstrap import (
+    SharpeInterval,
+    Superiority,
+    sharpe_interval,
+    superiority,
+)
 from pairkit.research.overfitting.pbo import Pbo, pbo
 from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.executors import done_in_slices
@@ -45,23 +50,62 @@ MOST_PBO, MOST_LOSS, LEAST_DSR, LUCK_DSR = 0.5, 0.5, 0.95, 0.5
 
 # Figure -> unit and convention.
 CONVENTIONS: Mapping[str, tuple[str, str]] = {
-    "sharpe": ("a year", "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252"),
-    "sharpe_low": ("a year", "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White"),
+    "sharpe": (
+        "a year",
+        "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252",
+    ),
+    "sharpe_low": (
+        "a year",
+        "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White",
+    ),
     "sharpe_high": ("a year", "upper end of the same"),
-    "exposure": ("share", "of bars in a position; below 20 % an interval of 95 % covers about 88 to 90 %"),
-    "psr": ("probability", "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1"),
-    "min_track_years": ("years", "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012"),
+    "exposure": (
+        "share",
+        "of bars in a position; below 20 % an interval of 95 % covers about 88 to 90 %",
+    ),
+    "psr": (
+        "probability",
+        "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1",
+    ),
+    "min_track_years": (
+        "years",
+        "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012",
+    ),
     "years": ("years", "that the returns cover, at 252 bars a year"),
-    "trials": ("count", "configs tried on the pair that traded, other pairs scanned: by the trial ledger, else of this check"),
-    "effective_trials": ("count", "independent trials that so many are worth: the participation ratio of their correlations"),
-    "best_by_luck": ("a year", "expected highest Sharpe ratio of so many skill-less trials of the same variance"),
+    "trials": (
+        "count",
+        "configs tried on the pair that traded, other pairs scanned: by the trial ledger, else of this check",
+    ),
+    "effective_trials": (
+        "count",
+        "independent trials that so many are worth: the participation ratio of their correlations",
+    ),
+    "best_by_luck": (
+        "a year",
+        "expected highest Sharpe ratio of so many skill-less trials of the same variance",
+    ),
     "closed": ("trades", "closed under this config; psr and dsr over fewer than 10 are weak"),
-    "dsr": ("probability", "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
-    "dsr_effective": ("probability", "the same against the best of so many effective trials; the verdict takes dsr"),
-    "min_backtest_years": ("years", "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"),
-    "pbo": ("probability", "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"),
+    "dsr": (
+        "probability",
+        "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014",
+    ),
+    "dsr_effective": (
+        "probability",
+        "the same against the best of so many effective trials; the verdict takes dsr",
+    ),
+    "min_backtest_years": (
+        "years",
+        "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014",
+    ),
+    "pbo": (
+        "probability",
+        "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio",
+    ),
     "pbo_loss": ("share", "of the same splits where the best in sample loses money out of sample"),
-    "spa": ("p-value", "that no trial of this check earns anything: Hansen 2005, consistent, studentised, benchmark 0"),
+    "spa": (
+        "p-value",
+        "that no trial of this check earns anything: Hansen 2005, consistent, studentised, benchmark 0",
+    ),
     "spa_lower": ("p-value", "Hansen's lower bound"),
     "spa_upper": ("p-value", "Hansen's upper bound, which is White's reality check"),
 }
@@ -86,8 +130,12 @@ class Overfitting:
     @property
     def table(self) -> pd.DataFrame:
         """One row a figure: `figure`, `value`, `unit`, `convention`."""
-        return pd.DataFrame([{"figure": name, "value": self.figures[name], "unit": unit, "convention": words}
-                             for name, (unit, words) in CONVENTIONS.items()])
+        return pd.DataFrame(
+            [
+                {"figure": name, "value": self.figures[name], "unit": unit, "convention": words}
+                for name, (unit, words) in CONVENTIONS.items()
+            ]
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -99,37 +147,69 @@ class Overfitting:
             return "noted"
         if dsr < LUCK_DSR or (chance > MOST_PBO and loss > MOST_LOSS):
             return "failed"
-        return "passed" if dsr >= LEAST_DSR and chance <= MOST_PBO and self.figures["closed"] >= LEAST_TRADES else "noted"
+        return (
+            "passed"
+            if dsr >= LEAST_DSR and chance <= MOST_PBO and self.figures["closed"] >= LEAST_TRADES
+            else "noted"
+        )
 
     def result(self) -> CheckResult:
         """The outcome in the shape of all checks."""
-        return CheckResult("overfitting", self.verdict, self._sentence(),
-                           {name: _plain(self.figures[name]) for name in CONVENTIONS} | {"counted_by": self.counted_by},
-                           self.settings)
+        return CheckResult(
+            "overfitting",
+            self.verdict,
+            self._sentence(),
+            {name: _plain(self.figures[name]) for name in CONVENTIONS}
+            | {"counted_by": self.counted_by},
+            self.settings,
+        )
 
     def _sentence(self) -> str:
         its = self.figures
         if math.isnan(its["sharpe"]):
             return f"{self.name} never traded under this config, so there is no result that could be luck."
-        reading = {"failed": "luck is the likelier reading", "passed": "more than the luck of many trials",
-                   "noted": "these data do not decide between skill and luck"}[self.verdict]
-        trials = f"{its['trials']:,.0f} trials" + (" counted for the pair" if self.counted_by == "ledger" else " of this check")
+        reading = {
+            "failed": "luck is the likelier reading",
+            "passed": "more than the luck of many trials",
+            "noted": "these data do not decide between skill and luck",
+        }[self.verdict]
+        trials = f"{its['trials']:,.0f} trials" + (
+            " counted for the pair" if self.counted_by == "ledger" else " of this check"
+        )
         if math.isnan(its["dsr"]):
             return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
-        few = f" Only {its['closed']:.0f} trades are closed, so the DSR is weak." if its["closed"] < LEAST_TRADES else ""
+        few = (
+            f" Only {its['closed']:.0f} trades are closed, so the DSR is weak."
+            if its["closed"] < LEAST_TRADES
+            else ""
+        )
         if its["exposure"] < SPARSE:
-            few += (f" In a position on {its['exposure']:.0%} of bars: the interval {its['sharpe_low']:.2f} to "
-                    f"{its['sharpe_high']:.2f} is too narrow, 95 % covers about 88 to 90 %.")
-        return (f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
-                f"luck (DSR {its['dsr']:.0%}; {its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
-                f"the best in sample is no better than the median out of sample in "
-                f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}")
+            few += (
+                f" In a position on {its['exposure']:.0%} of bars: the interval {its['sharpe_low']:.2f} to "
+                f"{its['sharpe_high']:.2f} is too narrow, 95 % covers about 88 to 90 %."
+            )
+        return (
+            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
+            f"luck (DSR {its['dsr']:.0%}; {its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
+            f"the best in sample is no better than the median out of sample in "
+            f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
+        )
 
 
 def overfitting(
-    pair: PairFrame, config: StrategyConfig, space: Mapping[str, Any] | pd.DataFrame | None = None, *,
-    ledger: TrialCount | None = None, blocks: int = 16, draws: int = 1000, confidence: float = 0.95, most_trials: int = 400,
-    seed: int = 0, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    pair: PairFrame,
+    config: StrategyConfig,
+    space: Mapping[str, Any] | pd.DataFrame | None = None,
+    *,
+    ledger: TrialCount | None = None,
+    blocks: int = 16,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    most_trials: int = 400,
+    seed: int = 0,
+    executor: Any = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Overfitting:
     """Hold the result of a config against the luck of the trials around it.
 
@@ -175,16 +255,29 @@ def overfitting(
     interval_seed, spa_seed = SeedSequence(seed).spawn(2)
     run = run_backtest(pair, config)
     own = _returns_of(run)
-    interval = steps.done(sharpe_interval(own, draws=draws, confidence=confidence, seed=interval_seed))
+    interval = steps.done(
+        sharpe_interval(own, draws=draws, confidence=confidence, seed=interval_seed)
+    )
     test = steps.done(superiority(matrix, draws=draws, seed=spa_seed))
     sharpes = _sharpes(matrix)
     count = _count(ledger, sharpes)
     effective = effective_number(matrix, count.trials)
     swept = varied[shown].assign(sharpe=sharpes * math.sqrt(BARS_A_YEAR)).reset_index(drop=True)
     return Overfitting(
-        pair.name, _figures(run, count, effective, found, interval, test, confidence), found.splits, swept,
+        pair.name,
+        _figures(run, count, effective, found, interval, test, confidence),
+        found.splits,
+        swept,
         "check" if count is not ledger else "ledger",
-        {"trials": len(configs), "bars": len(matrix), "blocks": blocks, "draws": draws, "confidence": confidence, "seed": seed})
+        {
+            "trials": len(configs),
+            "bars": len(matrix),
+            "blocks": blocks,
+            "draws": draws,
+            "confidence": confidence,
+            "seed": seed,
+        },
+    )
 
 
 def effective_number(returns: FloatArray, trials: float) -> float:
@@ -215,7 +308,9 @@ def effective_number(returns: FloatArray, trials: float) -> float:
     return float(trials / (1.0 + max(trials - 1.0, 0.0) * mean_square))
 
 
-def min_track_record(sharpe: float, skew: float, kurtosis: float, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
+def min_track_record(
+    sharpe: float, skew: float, kurtosis: float, *, benchmark: float = 0.0, confidence: float = 0.95
+) -> float:
     """Bars that a track record needs for its PSR to reach `confidence`; infinite where the Sharpe ratio is not above `benchmark`.
 
     Sharpe ratios per bar, population moments, kurtosis 3 for a normal; NaN for NaN. Bailey and Lopez de Prado 2012.
@@ -235,7 +330,9 @@ def min_backtest_length(trials: int, sharpe: float) -> float:
 
 
 # --- the trials ----------------------------------------------------------------------------------------------------
-def _trials(config: StrategyConfig, space: Any, most: int, seed: int) -> tuple[list[StrategyConfig], pd.DataFrame]:
+def _trials(
+    config: StrategyConfig, space: Any, most: int, seed: int
+) -> tuple[list[StrategyConfig], pd.DataFrame]:
     """The configs of the trials, and what varies among them."""
     make: Callable[[int], StrategyConfig]
     if isinstance(space, pd.DataFrame):
@@ -244,33 +341,57 @@ def _trials(config: StrategyConfig, space: Any, most: int, seed: int) -> tuple[l
         trials = make_trials(config, space or space_around(config))
         names, make, total = list(trials.values), trials.config, len(trials)
     if total < 2:
-        raise ConfigError(f"{total} trial cannot be held against others; vary a setting over at least two values.")
-    rows = np.arange(total) if total <= most else np.sort(default_rng(SeedSequence(seed)).choice(total, most, replace=False))
+        raise ConfigError(
+            f"{total} trial cannot be held against others; vary a setting over at least two values."
+        )
+    rows = (
+        np.arange(total)
+        if total <= most
+        else np.sort(default_rng(SeedSequence(seed)).choice(total, most, replace=False))
+    )
     configs = [make(int(row)) for row in rows]
     return configs, pd.DataFrame({name: [getattr(one, name) for one in configs] for name in names})
 
 
-def _returns(pair: PairFrame, configs: list[StrategyConfig], executor: Any, progress: Progress | None,
-             cancelled: Callable[[], bool] | None) -> FloatArray:
+def _returns(
+    pair: PairFrame,
+    configs: list[StrategyConfig],
+    executor: Any,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> FloatArray:
     """(N, T) each trial's return on capital on each bar, NaN before its first valid bar."""
-    found, done = done_in_slices(return_rows, (pair, configs), np.arange(len(configs)), len(pair), executor=executor,
-                                 progress=progress, cancelled=cancelled)
+    found, done = done_in_slices(
+        return_rows,
+        (pair, configs),
+        np.arange(len(configs)),
+        len(pair),
+        executor=executor,
+        progress=progress,
+        cancelled=cancelled,
+    )
     if not done.all():
-        raise CancelledError(f"the overfitting check was stopped after {int(done.sum()):,} of {len(configs):,} trials.")
+        raise CancelledError(
+            f"the overfitting check was stopped after {int(done.sum()):,} of {len(configs):,} trials."
+        )
     if np.isfinite(found).any(axis=1).sum() < 2:
-        raise RunError(f"fewer than two of the {len(configs):,} trials ever have indicators: {pair.name} has {len(pair):,} bars. "
-                       "Choose longer data, or shorter windows.")
+        raise RunError(
+            f"fewer than two of the {len(configs):,} trials ever have indicators: {pair.name} has {len(pair):,} bars. "
+            "Choose longer data, or shorter windows."
+        )
     return found
 
 
-def return_rows(shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]) -> FloatArray:
+def return_rows(
+    shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]
+) -> FloatArray:
     """What one slice of the work does: (len(rows), T) returns of the trials of these places."""
     pair, configs = shared
     out = np.full((len(rows), len(pair)), np.nan)
     for place, row in enumerate(rows):
         own = _returns_of(run_backtest(pair, configs[row]))
         if len(own):
-            out[place, -len(own):] = own
+            out[place, -len(own) :] = own
     return out
 
 
@@ -280,7 +401,7 @@ def _returns_of(run: BacktestRun) -> FloatArray:
     if not valid.any():
         return np.empty(0)
     equity = np.append(run.config.capital, run.ledger.equity)
-    returns: FloatArray = np.diff(equity)[int(np.argmax(valid)):] / run.config.capital
+    returns: FloatArray = np.diff(equity)[int(np.argmax(valid)) :] / run.config.capital
     return returns
 
 
@@ -297,27 +418,46 @@ def _count(ledger: TrialCount | None, sharpes: FloatArray) -> TrialCount:
     if ledger is not None and ledger.sharpe_variance is not None:
         return ledger
     known = sharpes[np.isfinite(sharpes)]
-    return TrialCount(len(sharpes), len(known), float(np.var(known, ddof=1)) if len(known) > 1 else None)
+    return TrialCount(
+        len(sharpes), len(known), float(np.var(known, ddof=1)) if len(known) > 1 else None
+    )
 
 
 # --- the figures ---------------------------------------------------------------------------------------------------
 def _figures(
-    run: BacktestRun, count: TrialCount, effective: float, found: Pbo, interval: SharpeInterval, test: Superiority,
+    run: BacktestRun,
+    count: TrialCount,
+    effective: float,
+    found: Pbo,
+    interval: SharpeInterval,
+    test: Superiority,
     confidence: float,
 ) -> dict[str, float]:
     returns, sharpe = _returns_of(run), run.metrics["sharpe"]
-    bars_needed = min_track_record(sharpe / math.sqrt(BARS_A_YEAR), *_moments(returns), confidence=confidence)
+    bars_needed = min_track_record(
+        sharpe / math.sqrt(BARS_A_YEAR), *_moments(returns), confidence=confidence
+    )
     return {
-        "sharpe": sharpe, "sharpe_low": interval.low, "sharpe_high": interval.high, "exposure": run.metrics["exposure"],
+        "sharpe": sharpe,
+        "sharpe_low": interval.low,
+        "sharpe_high": interval.high,
+        "exposure": run.metrics["exposure"],
         "psr": run.metrics["psr"],
-        "min_track_years": bars_needed / BARS_A_YEAR, "years": len(returns) / BARS_A_YEAR,
-        "trials": float(count.trials), "effective_trials": effective,
+        "min_track_years": bars_needed / BARS_A_YEAR,
+        "years": len(returns) / BARS_A_YEAR,
+        "trials": float(count.trials),
+        "effective_trials": effective,
         "best_by_luck": count.best_by_luck(len(returns)) * math.sqrt(BARS_A_YEAR),
-        "closed": float((run.ledger.trade_bars[:, 3] >= 0).sum()), "dsr": count.deflated_sharpe(run),
+        "closed": float((run.ledger.trade_bars[:, 3] >= 0).sum()),
+        "dsr": count.deflated_sharpe(run),
         "dsr_effective": count.deflated_sharpe(run, trials=effective),
         "min_backtest_years": min_backtest_length(count.trials, sharpe),
-        "pbo": found.pbo, "pbo_loss": found.loss_share,
-        "spa": test.consistent, "spa_lower": test.lower, "spa_upper": test.upper}
+        "pbo": found.pbo,
+        "pbo_loss": found.loss_share,
+        "spa": test.consistent,
+        "spa_lower": test.lower,
+        "spa_upper": test.upper,
+    }
 
 
 def _moments(returns: FloatArray) -> tuple[float, float]:
@@ -340,7 +480,9 @@ def _longer(progress: Progress | None, steps: int) -> Progress | None:
 class _Steps:
     """The steps after the trials: each tells that it is done, and asks whether to go on."""
 
-    def __init__(self, progress: Progress | None, cancelled: Callable[[], bool] | None, trials: int) -> None:
+    def __init__(
+        self, progress: Progress | None, cancelled: Callable[[], bool] | None, trials: int
+    ) -> None:
         self.progress, self.cancelled, self.trials, self.made = progress, cancelled, trials, 0
 
     def done(self, what: Any) -> Any:

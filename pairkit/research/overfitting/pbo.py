@@ -80,17 +80,25 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
         raise ConfigError(f"blocks = {blocks}: accepted is an even number from 2 to {MOST_BLOCKS}.")
     bars, trials = returns.shape
     if trials < 2 or bars < 2 * blocks:
-        raise RunError(f"PBO needs at least 2 trials and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on "
-                       f"{bars} bars. Vary more settings, choose longer data, or fewer blocks.")
+        raise RunError(
+            f"PBO needs at least 2 trials and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on "
+            f"{bars} bars. Vary more settings, choose longer data, or fewer blocks."
+        )
     if not np.isfinite(returns).all():
-        raise RunError("PBO needs every return of every trial; some are missing or infinite. Take bars that all trials share.")
+        raise RunError(
+            "PBO needs every return of every trial; some are missing or infinite. Take bars that all trials share."
+        )
     length = bars // blocks
-    cut = returns[bars - blocks * length:].reshape(blocks, length, trials)
+    cut = returns[bars - blocks * length :].reshape(blocks, length, trials)
     sums, squares = cut.sum(axis=1), (cut * cut).sum(axis=1)
-    chosen_blocks = np.array([_members(split, blocks) for split in combinations(range(blocks), blocks // 2)])
+    chosen_blocks = np.array(
+        [_members(split, blocks) for split in combinations(range(blocks), blocks // 2)]
+    )
     step = max(_AT_ONCE // trials, 1)
-    parts = [_judged(chosen_blocks[first:first + step], sums, squares, blocks // 2 * length, score)
-             for first in range(0, len(chosen_blocks), step)]
+    parts = [
+        _judged(chosen_blocks[first : first + step], sums, squares, blocks // 2 * length, score)
+        for first in range(0, len(chosen_blocks), step)
+    ]
     return Pbo(pd.concat(parts, ignore_index=True), blocks, blocks * length)
 
 
@@ -99,7 +107,9 @@ def _members(split: tuple[int, ...], blocks: int) -> FloatArray:
     return np.isin(np.arange(blocks), split).astype(np.float64)
 
 
-def _judged(samples: FloatArray, sums: FloatArray, squares: FloatArray, bars: int, score: Score) -> pd.DataFrame:
+def _judged(
+    samples: FloatArray, sums: FloatArray, squares: FloatArray, bars: int, score: Score
+) -> pd.DataFrame:
     """Some splits: the trial chosen in each, its scores in sample and test, and the logit of its rank in the test."""
     trials, rows = sums.shape[1], np.arange(len(samples))
     inside = _scores(samples @ sums, samples @ squares, bars, score)
@@ -108,8 +118,14 @@ def _judged(samples: FloatArray, sums: FloatArray, squares: FloatArray, bars: in
     mine = outside[rows, chosen][:, np.newaxis]
     rank = np.sum(outside < mine, axis=1) + (np.sum(outside == mine, axis=1) + 1.0) / 2.0
     omega = rank / (trials + 1.0)
-    return pd.DataFrame({"chosen": chosen, "in_sample": inside[rows, chosen], "out_of_sample": outside[rows, chosen],
-                         "logit": np.log(omega / (1.0 - omega))})
+    return pd.DataFrame(
+        {
+            "chosen": chosen,
+            "in_sample": inside[rows, chosen],
+            "out_of_sample": outside[rows, chosen],
+            "logit": np.log(omega / (1.0 - omega)),
+        }
+    )
 
 
 def _scores(sums: FloatArray, squares: FloatArray, bars: int, score: Score) -> FloatArray:
@@ -120,4 +136,6 @@ def _scores(sums: FloatArray, squares: FloatArray, bars: int, score: Score) -> F
     variance = (squares - mean * sums) / (bars - 1.0)
     moves = variance > _NO_SPREAD * squares / bars
     still = np.where(mean == 0.0, 0.0, np.copysign(math.inf, mean))
-    return np.divide(mean, np.sqrt(variance, where=moves, out=np.ones_like(mean)), where=moves, out=still)
+    return np.divide(
+        mean, np.sqrt(variance, where=moves, out=np.ones_like(mean)), where=moves, out=still
+    )

@@ -114,11 +114,15 @@ class Placebo:
         fewer than 19 surrogates could be had.
         """
         idle, few = self.real["trades"] == 0, self.draws < FEWEST
-        verdict: Verdict = "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
+        verdict: Verdict = (
+            "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
+        )
         what = f"The best Sharpe of {self.configs:,} configs," if self.configs > 1 else "Sharpe"
-        found = (f"{what} {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
-                 f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
-                 f"of the total return {self.pvalue_of_return:.3f})")
+        found = (
+            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
+            f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
+            f"of the total return {self.pvalue_of_return:.3f})"
+        )
         found += " each swept over the same space" if self.configs > 1 else ""
         if idle:
             sentence = f"The rules never traded on {self.pair}, so there is nothing to hold against a placebo."
@@ -129,26 +133,52 @@ class Placebo:
         else:
             sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
         if self.configs == 1 < self.tried and not idle:
-            sentence += (f" {self.tried:,} configs were tried on this pair: if this is the best of them, sweep the surrogates "
-                         "over the same space and compare best with best.")
+            sentence += (
+                f" {self.tried:,} configs were tried on this pair: if this is the best of them, sweep the surrogates "
+                "over the same space and compare best with best."
+            )
         figures = {
-            "sharpe": _plain(self.real["sharpe"]), "total_return": _plain(self.real["total_return"]),
-            "trades": int(self.real["trades"]), "pvalue": self.pvalue, "pvalue_error": self.pvalue_error,
-            "percentile": self.percentile, "pvalue_of_return": self.pvalue_of_return,
-            "median_sharpe": _plain(float(np.median(np.nan_to_num(self.table["sharpe"])))), "without_trades": self.without_trades,
-            "configs": self.configs}
-        return CheckResult("placebo", verdict, sentence, figures,
-                           {"method": self.method, "draws": self.draws, "seed": self.seed, "block": self.block})
+            "sharpe": _plain(self.real["sharpe"]),
+            "total_return": _plain(self.real["total_return"]),
+            "trades": int(self.real["trades"]),
+            "pvalue": self.pvalue,
+            "pvalue_error": self.pvalue_error,
+            "percentile": self.percentile,
+            "pvalue_of_return": self.pvalue_of_return,
+            "median_sharpe": _plain(float(np.median(np.nan_to_num(self.table["sharpe"])))),
+            "without_trades": self.without_trades,
+            "configs": self.configs,
+        }
+        return CheckResult(
+            "placebo",
+            verdict,
+            sentence,
+            figures,
+            {"method": self.method, "draws": self.draws, "seed": self.seed, "block": self.block},
+        )
 
     def _how(self) -> str:
-        return {"block_shuffle": f"one leg in shuffled blocks of {self.block} bars", "shift": "one leg shifted in a circle",
-                "mismatch": "roots of different sectors"}[self.method]
+        return {
+            "block_shuffle": f"one leg in shuffled blocks of {self.block} bars",
+            "shift": "one leg shifted in a circle",
+            "mismatch": "roots of different sectors",
+        }[self.method]
 
 
 def placebo(
-    pair: PairFrame, config: StrategyConfig | None = None, *, draws: int = 300, method: PlaceboMethod = "block_shuffle",
-    block: int = 20, seed: int = 0, others: Iterable[PairFrame] | None = None, space: Mapping[str, Any] | None = None,
-    tried: int = 1, executor: Any = None, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    pair: PairFrame,
+    config: StrategyConfig | None = None,
+    *,
+    draws: int = 300,
+    method: PlaceboMethod = "block_shuffle",
+    block: int = 20,
+    seed: int = 0,
+    others: Iterable[PairFrame] | None = None,
+    space: Mapping[str, Any] | None = None,
+    tried: int = 1,
+    executor: Any = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Placebo:
     """Run the same rules on surrogates of a pair.
 
@@ -188,20 +218,47 @@ def placebo(
     _check(len(pair), draws, method, block, seed, others)
     strangers = tuple(islice(others, draws)) if others is not None else ()
     trials = None if space is None else make_trials(config, space)
-    job = _Job(pair, config, trials, method, block, seed, strangers,
-               shifts(len(pair), draws, seed=seed) if method == "shift" else np.empty(0, np.int64))
+    job = _Job(
+        pair,
+        config,
+        trials,
+        method,
+        block,
+        seed,
+        strangers,
+        shifts(len(pair), draws, seed=seed) if method == "shift" else np.empty(0, np.int64),
+    )
     count = len(strangers) if method == "mismatch" else draws
     if count == 0:
-        raise ConfigError("there is no pair to compare with: `others` is empty. Take more roots, or method 'block_shuffle'.")
-    figures, done = done_in_slices(run_surrogates, job, np.arange(count), len(FIGURES), executor=executor, progress=progress,
-                                   cancelled=cancelled)
+        raise ConfigError(
+            "there is no pair to compare with: `others` is empty. Take more roots, or method 'block_shuffle'."
+        )
+    figures, done = done_in_slices(
+        run_surrogates,
+        job,
+        np.arange(count),
+        len(FIGURES),
+        executor=executor,
+        progress=progress,
+        cancelled=cancelled,
+    )
     if not done.all():
-        raise CancelledError(f"the placebo was stopped after {int(done.sum())} of {count} pairs; nothing is kept.")
+        raise CancelledError(
+            f"the placebo was stopped after {int(done.sum())} of {count} pairs; nothing is kept."
+        )
     real = job.figures(pair)
     table = pd.DataFrame(figures, columns=list(FIGURES))
     table.insert(0, "pair", [job.name(place) for place in range(count)])
-    return Placebo(pair.name, method, block, seed, dict(zip(FIGURES, real, strict=True)), table,
-                   1 if trials is None else len(trials), tried)
+    return Placebo(
+        pair.name,
+        method,
+        block,
+        seed,
+        dict(zip(FIGURES, real, strict=True)),
+        table,
+        1 if trials is None else len(trials),
+        tried,
+    )
 
 
 def _check(
@@ -214,7 +271,9 @@ def _check(
     if method == "block_shuffle" and not 1 <= whole_number("block", block) <= bars // 4:
         raise ConfigError(f"block = {block}: accepted is 1 to a quarter of the pair's {bars} bars.")
     if (others is not None) != (method == "mismatch"):
-        raise ConfigError("`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with.")
+        raise ConfigError(
+            "`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +293,11 @@ class _Job:
         if self.method == "mismatch":
             return self.others[draw]
         rows = len(self.pair)
-        order = (shifted(rows, by=int(self.shifts[draw])) if self.method == "shift" else
-                 shuffled(rows, block=self.block, seed=self.seed, draw=draw))
+        order = (
+            shifted(rows, by=int(self.shifts[draw]))
+            if self.method == "shift"
+            else shuffled(rows, block=self.block, seed=self.seed, draw=draw)
+        )
         return reordered(self.pair, order, self.config.price_transform)
 
     def figures(self, pair: PairFrame) -> tuple[float, ...]:
@@ -245,16 +307,26 @@ class _Job:
             return tuple(float(metrics[name]) for name in FIGURES)
         order = by_shared_work(self.trials)
         tallies = tally_rows((Stages(pair), self.trials), order)
-        capital = np.asarray(self.trials.columns(order).get("capital", self.config.capital), np.float64)
+        capital = np.asarray(
+            self.trials.columns(order).get("capital", self.config.capital), np.float64
+        )
         values = measure_many(tallies, np.broadcast_to(capital, len(order)))
         sharpes = np.nan_to_num(values[:, AT.sharpe], nan=-np.inf)
         best = int(np.argmax(sharpes))
-        return float(values[best, AT.sharpe]), float(np.max(values[:, AT.total_return])), float(values[best, AT.trades])
+        return (
+            float(values[best, AT.sharpe]),
+            float(np.max(values[:, AT.total_return])),
+            float(values[best, AT.trades]),
+        )
 
     def name(self, draw: int) -> str:
         if self.method == "mismatch":
             return self.others[draw].name
-        return f"{self.pair.name} by {self.shifts[draw]} bars" if self.method == "shift" else f"{self.pair.name} shuffle {draw}"
+        return (
+            f"{self.pair.name} by {self.shifts[draw]} bars"
+            if self.method == "shift"
+            else f"{self.pair.name} shuffle {draw}"
+        )
 
 
 def run_surrogates(job: _Job, rows: NDArray[np.int64]) -> FloatArray:

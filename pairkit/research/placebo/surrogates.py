@@ -37,8 +37,14 @@ def shuffled(rows: int, *, block: int, seed: int, draw: int) -> Order:
     """(rows,) the order of rows with blocks of `block` shuffled; row 0 stays first, and blocks begin at a random place."""
     rng = np.random.default_rng([seed, draw])
     first = 1 + int(rng.integers(0, block))
-    pieces = [part for part in np.split(np.arange(1, rows), np.arange(first - 1, rows - 1, block)) if part.size]
-    return np.concatenate([[0], *(pieces[place] for place in rng.permutation(len(pieces)))]).astype(np.int64)
+    pieces = [
+        part
+        for part in np.split(np.arange(1, rows), np.arange(first - 1, rows - 1, block))
+        if part.size
+    ]
+    return np.concatenate([[0], *(pieces[place] for place in rng.permutation(len(pieces)))]).astype(
+        np.int64
+    )
 
 
 def shifted(rows: int, *, by: int) -> Order:
@@ -50,8 +56,10 @@ def shifts(rows: int, draws: int, *, seed: int) -> NDArray[np.int64]:
     """`draws` different shifts of at least LEAST_SHIFT bars either way, or ConfigError where there are not so many."""
     possible = np.arange(LEAST_SHIFT, rows - LEAST_SHIFT)
     if draws > possible.size:
-        raise ConfigError(f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars or more; ask for at most so "
-                          f"many draws, not {draws}, or shuffle blocks.")
+        raise ConfigError(
+            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars or more; ask for at most so "
+            f"many draws, not {draws}, or shuffle blocks."
+        )
     return np.random.default_rng(seed).permutation(possible)[:draws]
 
 
@@ -72,7 +80,9 @@ def reordered(pair: PairFrame, order: Order, transform: Transform) -> PairFrame:
     DataError
         Leg x has no usable close.
     """
-    return replace(pair, x=restrung(pair.x, order, transform), provenance=Provenance(simulated=True))
+    return replace(
+        pair, x=restrung(pair.x, order, transform), provenance=Provenance(simulated=True)
+    )
 
 
 def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
@@ -86,12 +96,19 @@ def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
         return values / stood_to * level if log else values - stood_to + level
 
     columns = {name: strung(getattr(leg, name), base) for name in _PRICES}
-    columns |= {"pre_close": np.where(np.isfinite(leg.pre_close[order]), level, np.nan),
-                "roll_open": strung(leg.roll_open, _close_before(leg, log)),
-                "volume": leg.volume[order], "open_interest": leg.open_interest[order]}
+    columns |= {
+        "pre_close": np.where(np.isfinite(leg.pre_close[order]), level, np.nan),
+        "roll_open": strung(leg.roll_open, _close_before(leg, log)),
+        "volume": leg.volume[order],
+        "open_interest": leg.open_interest[order],
+    }
     contract = np.cumsum(_changes(leg)[order])
-    made = Leg(**columns, leave=leg.leave[order], contract=contract,
-               contract_names=tuple(f"{number}" for number in range(int(contract[-1]) + 1)))
+    made = Leg(
+        **columns,
+        leave=leg.leave[order],
+        contract=contract,
+        contract_names=tuple(f"{number}" for number in range(int(contract[-1]) + 1)),
+    )
     for field in fields(made):
         if field.name != "contract_names":
             getattr(made, field.name).setflags(write=False)
@@ -109,12 +126,18 @@ def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]
         for root in {listed.y, listed.x} & sectors.keys():
             sectors[root].add(listed.sector)
     others = [root for root in snapshot.roots if root not in (y, x)]
-    for one, other in (*((y, root) for root in others), *((root, x) for root in others), *combinations(others, 2)):
+    for one, other in (
+        *((y, root) for root in others),
+        *((root, x) for root in others),
+        *combinations(others, 2),
+    ):
         if not sectors[one] & sectors[other]:
             stranger = snapshot.pair(one, other)
             shared = (stranger.trade_date >= dates[0]) & (stranger.trade_date <= dates[-1])
             if shared.any():
-                yield stranger[slice(int(shared.argmax()), len(shared) - int(shared[::-1].argmax()))]
+                yield stranger[
+                    slice(int(shared.argmax()), len(shared) - int(shared[::-1].argmax()))
+                ]
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------
@@ -133,7 +156,9 @@ def _levels(leg: Leg, step: FloatArray, log: bool) -> FloatArray:
     """Per row, the close that it follows; the first row's own close is what it was."""
     closes = leg.close[_usable(leg.close, log)]
     if closes.size == 0:
-        raise DataError("leg x has no usable close, so there is nothing to make surrogates of; choose another pair.")
+        raise DataError(
+            "leg x has no usable close, so there is nothing to make surrogates of; choose another pair."
+        )
     before = np.cumsum(step) - step - step[0]
     levels: FloatArray = closes[0] * np.exp(before) if log else closes[0] + before
     return levels

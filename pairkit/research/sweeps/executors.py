@@ -37,12 +37,20 @@ class Executor(Protocol):
     slice_seconds: float
     workers: int
 
-    def results(self, work: Work, shared: Any, slices: list[Rows]) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
+    def results(
+        self, work: Work, shared: Any, slices: list[Rows]
+    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
         """(place of the slice, seconds it took, result), as they are done; closing it drops what has not begun."""
 
 
 def done_in_slices(
-    work: Work, shared: Any, order: Rows, width: int, *, executor: Any = None, progress: Progress | None = None,
+    work: Work,
+    shared: Any,
+    order: Rows,
+    width: int,
+    *,
+    executor: Any = None,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """`work` over all rows.
@@ -93,19 +101,25 @@ def _cut(rows: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
     longest = max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1)
     rounds = math.ceil(len(rows) / (longest * hands.workers))
     length = math.ceil(len(rows) / (rounds * hands.workers))
-    return [rows[start:start + length] for start in range(0, len(rows), length)]
+    return [rows[start : start + length] for start in range(0, len(rows), length)]
 
 
 def executor_of(given: Any) -> Executor:
     """The executor that a caller means, or ConfigError."""
     if given is None:
-        return Threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        return Threads(
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if isinstance(given, int) and not isinstance(given, bool) and given >= 1:
         return Threads(given)
     if all(hasattr(given, name) for name in ("submit", "cancel", "scheduler_info", "gather")):
         return Cluster(given)
-    raise ConfigError(f"executor = {given!r}: accepted is None for this machine's cores, a number of threads from 1, "
-                      "or a dask.distributed.Client.")
+    raise ConfigError(
+        f"executor = {given!r}: accepted is None for this machine's cores, a number of threads from 1, "
+        "or a dask.distributed.Client."
+    )
 
 
 class Threads:
@@ -116,14 +130,20 @@ class Threads:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def results(self, work: Work, shared: Any, slices: list[Rows]) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
+    def results(
+        self, work: Work, shared: Any, slices: list[Rows]
+    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
         """As in Executor."""
-        if len(slices) == 1:  # as the first one is, which is small: threads would take longer to start
+        if (
+            len(slices) == 1
+        ):  # as the first one is, which is small: threads would take longer to start
             yield 0, *timed(work, shared, slices[0])
             return
         pool = ThreadPoolExecutor(self.workers)
         try:
-            places = {pool.submit(timed, work, shared, rows): place for place, rows in enumerate(slices)}
+            places = {
+                pool.submit(timed, work, shared, rows): place for place, rows in enumerate(slices)
+            }
             for future in first_done(places):
                 seconds, result = future.result()
                 yield places.pop(future), seconds, result
@@ -138,13 +158,23 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.workers = max(sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()), 1)
+        self.workers = max(
+            sum(
+                worker["nthreads"]
+                for worker in client.scheduler_info(n_workers=-1)["workers"].values()
+            ),
+            1,
+        )
 
-    def results(self, work: Work, shared: Any, slices: list[Rows]) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
+    def results(
+        self, work: Work, shared: Any, slices: list[Rows]
+    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
         """As in Executor."""
         as_completed = import_module("distributed").as_completed  # an extra, and typed by nobody
         held = self.client.submit(_itself, shared, pure=False)
-        futures = [self.client.submit(timed, work, held, rows, pure=False, retries=3) for rows in slices]
+        futures = [
+            self.client.submit(timed, work, held, rows, pure=False, retries=3) for rows in slices
+        ]
         places = {future.key: place for place, future in enumerate(futures)}
         try:
             for future in as_completed(futures):

@@ -12,8 +12,13 @@ import pandas as pd
 from pairkit.errors import ConfigError
 
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
-    ">=": operator.ge, "<=": operator.le, "!=": operator.ne,
-    ">": operator.gt, "<": operator.lt, "=": operator.eq}
+    ">=": operator.ge,
+    "<=": operator.le,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
 _CONDITION = re.compile(r"^\s*(\w+)\s*(>=|<=|!=|>|<|==?)\s*(\S.*?)\s*$")
 
 
@@ -36,11 +41,15 @@ def rows_where(table: pd.DataFrame, conditions: str) -> pd.DataFrame:
     for part in filter(str.strip, conditions.split(",")):
         found = _CONDITION.match(part)
         if found is None:
-            raise ConfigError(f"{part.strip()!r} is no condition; accepted is a column, one of {' '.join(_SIGNS)}, and a value, "
-                              "as in: sharpe > 1, trades >= 20.")
+            raise ConfigError(
+                f"{part.strip()!r} is no condition; accepted is a column, one of {' '.join(_SIGNS)}, and a value, "
+                "as in: sharpe > 1, trades >= 20."
+            )
         name, sign, word = found.groups()
         if name not in table.columns:
-            raise ConfigError(f"there is no column {name!r}; there are {', '.join(map(str, table.columns))}.")
+            raise ConfigError(
+                f"there is no column {name!r}; there are {', '.join(map(str, table.columns))}."
+            )
         kept &= _SIGNS[sign.replace("==", "=")](*_comparable(table[name], word, sign))
     return table[kept]
 
@@ -48,7 +57,14 @@ def rows_where(table: pd.DataFrame, conditions: str) -> pd.DataFrame:
 def _comparable(values: pd.Series, word: str, sign: str) -> tuple[pd.Series, object]:
     """A column and a value of its kind."""
     if values.dtype == bool:
-        switch = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}.get(word.lower())
+        switch = {
+            "true": True,
+            "on": True,
+            "yes": True,
+            "false": False,
+            "off": False,
+            "no": False,
+        }.get(word.lower())
         if switch is None:
             raise ConfigError(f"{values.name} = {word!r}: accepted is true or false.")
         return values, switch

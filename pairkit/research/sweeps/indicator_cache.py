@@ -32,8 +32,16 @@ from pairkit.pair import PairFrame
 from pairkit.trading.engine import Signals, signals_of, tape_of
 
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
-INDICATOR_FIELDS = tuple(dict.fromkeys(
-    (*HEDGE_FIELDS, *(name for gate in GATES for name in GATE_NUMBERS[gate.number].settings), "vol_window", "z_window")))
+INDICATOR_FIELDS = tuple(
+    dict.fromkeys(
+        (
+            *HEDGE_FIELDS,
+            *(name for gate in GATES for name in GATE_NUMBERS[gate.number].settings),
+            "vol_window",
+            "z_window",
+        )
+    )
+)
 _KEPT_VALUES = 200_000  # of each stage's results, per thread
 
 
@@ -61,24 +69,40 @@ class Stages:
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
 
         def deviation_over(window: int) -> FloatArray:
-            array: FloatArray = self._once("deviation", (hedging, window), lambda: deviation(hedged, window))
+            array: FloatArray = self._once(
+                "deviation", (hedging, window), lambda: deviation(hedged, window)
+            )
             return array
 
         def laid(name: str, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
-            array: FloatArray = self._once(name, key, lambda: on_all_bars(make(), adjusted.complete))
+            array: FloatArray = self._once(
+                name, key, lambda: on_all_bars(make(), adjusted.complete)
+            )
             return array
 
         beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
         z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
         vol = laid("vol", (hedging, config.vol_window), lambda: deviation_over(config.vol_window))
-        columns: dict[str, Any] = {"z": z, "beta_lag": beta_lag, "vol": vol, "valid": is_valid(z, beta_lag)}
+        columns: dict[str, Any] = {
+            "z": z,
+            "beta_lag": beta_lag,
+            "vol": vol,
+            "valid": is_valid(z, beta_lag),
+        }
         for gate in GATES:
             number = GATE_NUMBERS[gate.number]
             # a number that knows no hedge outlives a change of it
-            key = (hedging if number.hedged(config) else config.price_transform,
-                   *(getattr(config, name) for name in number.settings))
-            columns[gate.number] = (laid(gate.number, key, partial(number.make, adjusted, hedged, deviation_over, config))
-                                    if gate.name in gates else np.full(z.size, np.nan))
+            key = (
+                hedging if number.hedged(config) else config.price_transform,
+                *(getattr(config, name) for name in number.settings),
+            )
+            columns[gate.number] = (
+                laid(
+                    gate.number, key, partial(number.make, adjusted, hedged, deviation_over, config)
+                )
+                if gate.name in gates
+                else np.full(z.size, np.nan)
+            )
         return signals_of(columns.__getitem__)
 
     def _transformed(self, transform: Any) -> _Transformed:

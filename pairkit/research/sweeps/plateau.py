@@ -31,7 +31,9 @@ class Neighbourhood(NamedTuple):
     known: FloatArray
 
 
-def neighbourhood(table: pd.DataFrame, fields: Sequence[str], figure: str, *, low_is_good: bool = False) -> Neighbourhood | None:
+def neighbourhood(
+    table: pd.DataFrame, fields: Sequence[str], figure: str, *, low_is_good: bool = False
+) -> Neighbourhood | None:
     """How every trial of a grid does together with its neighbours.
 
     Parameters
@@ -97,13 +99,17 @@ def _places(values: pd.Series) -> tuple[NDArray[np.int64], int]:
     return places, len(distinct)
 
 
-def _over_boxes(grid: FloatArray, axes: list[int], join: Callable[..., FloatArray], edge: float) -> FloatArray:
+def _over_boxes(
+    grid: FloatArray, axes: list[int], join: Callable[..., FloatArray], edge: float
+) -> FloatArray:
     """`join` over each cell and its neighbours along `axes`; beyond the border there is `edge`."""
     for axis in axes:
         width = [(0, 0)] * grid.ndim
         width[axis] = (1, 1)
         wide = np.pad(grid, width, constant_values=edge)
         n = grid.shape[axis]
-        before, here, after = (np.take(wide, np.arange(start, start + n), axis=axis) for start in range(3))
+        before, here, after = (
+            np.take(wide, np.arange(start, start + n), axis=axis) for start in range(3)
+        )
         grid = join(join(before, here), after)
     return grid

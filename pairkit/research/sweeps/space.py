@@ -48,12 +48,20 @@ class Trials:
 
     def columns(self, rows: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
         """The varied fields' values, one a trial."""
-        return {name: values[self.codes[rows, place]] for place, (name, values) in enumerate(self.values.items())}
+        return {
+            name: values[self.codes[rows, place]]
+            for place, (name, values) in enumerate(self.values.items())
+        }
 
     def config(self, row: int, only: tuple[str, ...] | None = None) -> StrategyConfig:
         """One trial's config; with `only`, its values of those fields on the base."""
-        changes = {name: values[self.codes[row, place]].item() if values.dtype != object else values[self.codes[row, place]]
-                   for place, (name, values) in enumerate(self.values.items()) if only is None or name in only}
+        changes = {
+            name: values[self.codes[row, place]].item()
+            if values.dtype != object
+            else values[self.codes[row, place]]
+            for place, (name, values) in enumerate(self.values.items())
+            if only is None or name in only
+        }
         return self.base.replace(**changes) if changes else self.base
 
 
@@ -71,12 +79,16 @@ class Range:
         step = self.step
         if step is None:
             if self.setting.scale == "log":
-                raise ConfigError(f"{self.setting.name} runs over orders of magnitude, so a range of it has no step of its own; "
-                                  "give a list of values, or a step.")
+                raise ConfigError(
+                    f"{self.setting.name} runs over orders of magnitude, so a range of it has no step of its own; "
+                    "give a list of values, or a step."
+                )
             step = float(self.setting.step or 1.0)
         count = math.floor((self.high - self.low) / step + 1e-9) + 1
         if count > MOST_TRIALS:
-            raise ConfigError(f"{self.setting.name}: {count:,} values from {self.low:g} to {self.high:g}; use a larger step.")
+            raise ConfigError(
+                f"{self.setting.name}: {count:,} values from {self.low:g} to {self.high:g}; use a larger step."
+            )
         numbers = np.minimum(np.round(self.low + step * np.arange(count), _DIGITS), self.high)
         return numbers.astype(np.int64) if self.setting.kind == "int" else numbers
 
@@ -91,7 +103,12 @@ class Range:
 
 
 def make_trials(
-    config: StrategyConfig, space: Mapping[str, Any], *, n: int | None = None, method: Method | None = None, seed: int = 0
+    config: StrategyConfig,
+    space: Mapping[str, Any],
+    *,
+    n: int | None = None,
+    method: Method | None = None,
+    seed: int = 0,
 ) -> Trials:
     """The trials of a space around `config`.
 
@@ -118,18 +135,24 @@ def make_trials(
     if method not in METHODS:
         raise ConfigError(f"method = {method!r}: accepted is one of {', '.join(METHODS)}.")
     if not space:
-        raise ConfigError("the space is empty; name at least one field to vary, e.g. {'entry_z': [1.5, 2.0, 2.5]}.")
+        raise ConfigError(
+            "the space is empty; name at least one field to vary, e.g. {'entry_z': [1.5, 2.0, 2.5]}."
+        )
     axes = {name: _axis(name, given) for name, given in space.items()}
     if method == "grid":
         if n is not None:
-            raise ConfigError(f"n = {n} goes with method 'random' or 'latin_hypercube'; a grid has as many trials as it has.")
+            raise ConfigError(
+                f"n = {n} goes with method 'random' or 'latin_hypercube'; a grid has as many trials as it has."
+            )
         values, codes, repeated = *_grid(axes), 0
     else:
         values, codes, repeated = _draws(axes, n, method, seed)
     kept = _in_order(config, values, codes)
     if not kept.any():
-        raise ConfigError(f"every one of the {len(codes):,} combinations contradicts itself: need exit_z < entry_z < stop_z "
-                          "and vol_window < vol_baseline_window.")
+        raise ConfigError(
+            f"every one of the {len(codes):,} combinations contradicts itself: need exit_z < entry_z < stop_z "
+            "and vol_window < vol_baseline_window."
+        )
     return Trials(config, values, codes[kept], int(len(codes) - kept.sum()), repeated)
 
 
@@ -139,13 +162,17 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
         from difflib import get_close_matches  # only on the way to an error message
 
         close = get_close_matches(name, SETTINGS, n=1)
-        raise ConfigError(f"there is no setting {name!r}{f'; {close[0]!r} is the closest' if close else ''}; "
-                          f"there are {', '.join(SETTINGS)}.")
+        raise ConfigError(
+            f"there is no setting {name!r}{f'; {close[0]!r} is the closest' if close else ''}; "
+            f"there are {', '.join(SETTINGS)}."
+        )
     setting = SETTINGS[name]
     if isinstance(given, tuple) and setting.kind in ("int", "float"):
         return _range(setting, given)
     if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise ConfigError(f"{name} = {given!r}: give a list of values, or a range (low, high) or (low, high, step).")
+        raise ConfigError(
+            f"{name} = {given!r}: give a list of values, or a range (low, high) or (low, high, step)."
+        )
     values = [_checked(setting, value) for value in given]
     if not values:
         raise ConfigError(f"{name} has no value to try; give at least one.")
@@ -155,11 +182,15 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
 
 def _range(setting: Setting, given: tuple[Any, ...]) -> Range:
     if len(given) not in (2, 3):
-        raise ConfigError(f"{setting.name} = {given!r}: a range is (low, high) or (low, high, step); write values as a list.")
+        raise ConfigError(
+            f"{setting.name} = {given!r}: a range is (low, high) or (low, high, step); write values as a list."
+        )
     low, high = (_checked(setting, end) for end in given[:2])
     step = given[2] if len(given) == 3 else None
     if low > high:
-        raise ConfigError(f"{setting.name}: the range runs from {low:g} down to {high:g}; give the lower end first.")
+        raise ConfigError(
+            f"{setting.name}: the range runs from {low:g} down to {high:g}; give the lower end first."
+        )
     if step is not None:
         step = step.item() if isinstance(step, np.generic) else step
         whole = isinstance(step, int) or (setting.kind == "float" and isinstance(step, float))
@@ -188,13 +219,17 @@ def _pick(values: NDArray[Any], shares: NDArray[np.float64]) -> NDArray[Any]:
     return values[np.minimum((shares * len(values)).astype(np.int64), len(values) - 1)]
 
 
-def _grid(axes: dict[str, Range | NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
+def _grid(
+    axes: dict[str, Range | NDArray[Any]],
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
     """Every combination, the last field changing fastest."""
     values = {name: axis.grid() if isinstance(axis, Range) else axis for name, axis in axes.items()}
     count = math.prod(len(each) for each in values.values())
     if count > MOST_TRIALS:
         sizes = " x ".join(f"{name} {len(each)}" for name, each in values.items())
-        raise ConfigError(f"{sizes} = {count:,} combinations; at most {MOST_TRIALS:,} are tried. Use larger steps, or draw n.")
+        raise ConfigError(
+            f"{sizes} = {count:,} combinations; at most {MOST_TRIALS:,} are tried. Use larger steps, or draw n."
+        )
     codes = np.empty((count, len(values)), np.int32)
     stride = count
     for place, each in enumerate(values.values()):
@@ -207,10 +242,17 @@ def _draws(
     axes: dict[str, Range | NDArray[Any]], n: int | None, method: str, seed: int
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], int]:
     """`n` draws without the repeated ones, and how many those were."""
-    n, rng = whole_number("n (how many to draw)", n, 1, MOST_TRIALS), np.random.default_rng(whole_number("seed", seed))
+    n, rng = (
+        whole_number("n (how many to draw)", n, 1, MOST_TRIALS),
+        np.random.default_rng(whole_number("seed", seed)),
+    )
     values, codes = {}, np.empty((n, len(axes)), np.int32)
     for place, (name, axis) in enumerate(axes.items()):
-        shares = (rng.permutation(n) + rng.random(n)) / n if method == "latin_hypercube" else rng.random(n)
+        shares = (
+            (rng.permutation(n) + rng.random(n)) / n
+            if method == "latin_hypercube"
+            else rng.random(n)
+        )
         drawn = axis.at(shares) if isinstance(axis, Range) else _pick(axis, shares)
         places, found = pd.factorize(drawn)
         values[name], codes[:, place] = np.asarray(found), places
@@ -218,7 +260,9 @@ def _draws(
     return values, codes[~repeated], int(repeated.sum())
 
 
-def _in_order(config: StrategyConfig, values: dict[str, NDArray[Any]], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _in_order(
+    config: StrategyConfig, values: dict[str, NDArray[Any]], codes: NDArray[np.int32]
+) -> NDArray[np.bool_]:
     """(K,) which combinations do not contradict themselves: the rules of StrategyConfig that bind several fields."""
     place = {name: i for i, name in enumerate(values)}
 
@@ -226,6 +270,10 @@ def _in_order(config: StrategyConfig, values: dict[str, NDArray[Any]], codes: ND
         return values[name][codes[:, place[name]]] if name in place else getattr(config, name)
 
     kept: NDArray[np.bool_] = np.ones(len(codes), np.bool_)
-    for lower, upper in (("exit_z", "entry_z"), ("entry_z", "stop_z"), ("vol_window", "vol_baseline_window")):
+    for lower, upper in (
+        ("exit_z", "entry_z"),
+        ("entry_z", "stop_z"),
+        ("vol_window", "vol_baseline_window"),
+    ):
         kept &= column(lower) < column(upper)
     return kept

@@ -33,7 +33,11 @@ from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
 from pairkit.trading.loop import TALLY
 
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
-_CALL_FIELDS = (*(name for gate in GATES for name in (gate.switch, gate.limit)), "stop_z", "entry_z")
+_CALL_FIELDS = (
+    *(name for gate in GATES for name in (gate.switch, gate.limit)),
+    "stop_z",
+    "entry_z",
+)
 
 
 def sweep(
@@ -87,18 +91,32 @@ def sweep(
     tallies, done = [], []
     for place, pair in enumerate(listed):
         step = _shifted(progress, place * len(trials), len(listed) * len(trials))
-        tally, made = done_in_slices(tally_rows, (Stages(pair), trials), order, len(TALLY),
-                                     executor=executor, progress=step, cancelled=cancelled)
+        tally, made = done_in_slices(
+            tally_rows,
+            (Stages(pair), trials),
+            order,
+            len(TALLY),
+            executor=executor,
+            progress=step,
+            cancelled=cancelled,
+        )
         tallies.append(tally if made.all() else tally[made])
         done.append(np.flatnonzero(made))
         if not made.all():
             break
     frame = _table(listed, trials, tallies, done)
     frame.attrs = {
-        "trials": len(frame), "left_out": trials.left_out, "repeated": trials.repeated, "config": trials.base.model_dump(),
-        "varied": list(trials.values), "method": method or ("grid" if n is None else "latin_hypercube"), "n": n, "seed": seed,
+        "trials": len(frame),
+        "left_out": trials.left_out,
+        "repeated": trials.repeated,
+        "config": trials.base.model_dump(),
+        "varied": list(trials.values),
+        "method": method or ("grid" if n is None else "latin_hypercube"),
+        "n": n,
+        "seed": seed,
         "snapshots": {pair.name: pair.provenance.snapshot_id for pair in listed},
-        "cancelled": len(frame) < len(listed) * len(trials)}
+        "cancelled": len(frame) < len(listed) * len(trials),
+    }
     return frame
 
 
@@ -108,7 +126,9 @@ def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
     return StrategyConfig(**{**table.attrs["config"], **varied})
 
 
-def tally_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_bar: int = 0) -> FloatArray:
+def tally_rows(
+    shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_bar: int = 0
+) -> FloatArray:
     """The tallies of some trials: what one slice of a sweep does, wherever it is done.
 
     `rows` are places in the trials; those that share indicators should lie together. Trading begins, flat, on `first_bar`; the
@@ -121,10 +141,20 @@ def tally_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_
         group = rows[first:last]
         config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
         changes = trials.columns(group)
-        asked = {gate.name for gate in GATES if np.any(changes.get(gate.switch, getattr(config, gate.switch)))}
-        signals = Signals._make(values[first_bar:] for values in stages.signals(config, gates=asked))
-        tallies[first:last] = tally_many(stages.tape(config.price_transform)[first_bar:], terms, signals,
-                                         rules_of(config, len(group), changes))
+        asked = {
+            gate.name
+            for gate in GATES
+            if np.any(changes.get(gate.switch, getattr(config, gate.switch)))
+        }
+        signals = Signals._make(
+            values[first_bar:] for values in stages.signals(config, gates=asked)
+        )
+        tallies[first:last] = tally_many(
+            stages.tape(config.price_transform)[first_bar:],
+            terms,
+            signals,
+            rules_of(config, len(group), changes),
+        )
     return tallies
 
 
@@ -136,7 +166,10 @@ def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
 
 def by_shared_work(trials: Trials) -> NDArray[np.int64]:
     """The trials' places, sorted so that those that share work lie together: the order in which `tally_rows` is quick."""
-    keys = [trials.codes[:, place] for place in reversed(_places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)))]
+    keys = [
+        trials.codes[:, place]
+        for place in reversed(_places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)))
+    ]
     return np.lexsort(keys) if keys else np.arange(len(trials))
 
 
@@ -156,14 +189,23 @@ def _table(
 ) -> pd.DataFrame:
     rows = np.concatenate(done)
     varied = trials.columns(rows)
-    capitals = np.broadcast_to(np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows))
+    capitals = np.broadcast_to(
+        np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows)
+    )
     every = np.concatenate(tallies) if len(tallies) > 1 else tallies[0]
     variance, known = spread_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR))
     values = measure_many(every, capitals, trial_variance=variance, trials=known)
     names = list(dict.fromkeys(pair.name for pair in pairs))
-    of_pair: NDArray[np.int64] = np.repeat([names.index(pair.name) for pair in pairs[:len(done)]], [len(each) for each in done])
+    of_pair: NDArray[np.int64] = np.repeat(
+        [names.index(pair.name) for pair in pairs[: len(done)]], [len(each) for each in done]
+    )
     columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(of_pair, pd.Index(names))}
-    columns |= {name: pd.array(column, dtype="str") if column.dtype == object else column for name, column in varied.items()}
-    columns |= {metric.name: values[:, i].astype(np.int64) if metric.whole else values[:, i]
-                for i, metric in enumerate(METRICS)}
+    columns |= {
+        name: pd.array(column, dtype="str") if column.dtype == object else column
+        for name, column in varied.items()
+    }
+    columns |= {
+        metric.name: values[:, i].astype(np.int64) if metric.whole else values[:, i]
+        for i, metric in enumerate(METRICS)
+    }
     return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds

@@ -92,24 +92,43 @@ class WalkForward:
 
     def result(self) -> CheckResult:
         """The outcome in the shape of all checks."""
-        figures = {name: float(value) if math.isfinite(value) else None for name, value in self.figures.items()}
+        figures = {
+            name: float(value) if math.isfinite(value) else None
+            for name, value in self.figures.items()
+        }
         return CheckResult("walk_forward", self.verdict, self._sentence(), figures, self.settings)
 
     def _sentence(self) -> str:
         its = self.figures
         if math.isnan(its["sharpe"]):
             return f"Nothing was traded on {self.name} in {len(self.folds)} folds, so nothing was earned out of sample."
-        reading = {"failed": "what was chosen on the past lost on what followed", "passed": "the way of choosing earns",
-                   "noted": "too little to be sure"}[self.verdict]
-        return (f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} on the {len(self.curve):,} bars that "
-                f"followed ({len(self.folds)} folds, PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; the "
-                f"unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}.")
+        reading = {
+            "failed": "what was chosen on the past lost on what followed",
+            "passed": "the way of choosing earns",
+            "noted": "too little to be sure",
+        }[self.verdict]
+        return (
+            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} on the {len(self.curve):,} bars that "
+            f"followed ({len(self.folds)} folds, PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; the "
+            f"unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
+        )
 
 
 def walk_forward(
-    pair: PairFrame, config: StrategyConfig, space: Mapping[str, Any] | None = None, *, train: int = 504, test: int = 126,
-    anchored: bool = False, choose: Literal["sharpe", "plateau"] | Rule = "sharpe", gap: int | None = None, n: int | None = None,
-    method: Method | None = None, seed: int = 0, executor: Any = None, progress: Progress | None = None,
+    pair: PairFrame,
+    config: StrategyConfig,
+    space: Mapping[str, Any] | None = None,
+    *,
+    train: int = 504,
+    test: int = 126,
+    anchored: bool = False,
+    choose: Literal["sharpe", "plateau"] | Rule = "sharpe",
+    gap: int | None = None,
+    n: int | None = None,
+    method: Method | None = None,
+    seed: int = 0,
+    executor: Any = None,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WalkForward:
     """Choose on train rows, earn on the test rows that follow.
@@ -147,28 +166,61 @@ def walk_forward(
     """
     trials = make_trials(config, space or space_around(config), n=n, method=method, seed=seed)
     if "capital" in trials.values:
-        raise ConfigError("capital cannot vary in a walk-forward: one equity runs through all folds.")
+        raise ConfigError(
+            "capital cannot vary in a walk-forward: one equity runs through all folds."
+        )
     rule, width = _rule(choose, list(trials.values)), gap_of(trials, gap)
-    folds = lay_folds(len(pair), warm_up=reach_of(trials), train=train, gap=width, test=test, anchored=anchored)
+    folds = lay_folds(
+        len(pair), warm_up=reach_of(trials), train=train, gap=width, test=test, anchored=anchored
+    )
     work = _Work(pair, trials, executor, progress, cancelled, 2 * len(folds))
     rows, curves, scatters = [], [], []
     for number, fold in enumerate(folds):
         before = work.tally(fold.train_first, fold.train_stop)
         chosen = _chosen(rule(before.copy()), len(trials))
         after = work.tally(fold.test_first, fold.test_stop)
-        scatter = pd.DataFrame({"fold": number, "trial": np.arange(len(trials)), "train_sharpe": before["sharpe"],
-                                "test_sharpe": after["sharpe"]})
-        curve, trades = _earned(pair, fold, number, None if chosen is None else trials.config(chosen), config)
-        rows.append({**_dates(pair, fold), **_judged(before, after, scatter, chosen, list(trials.values)),
-                     "net": float(curve["net"].sum()), "trades": trades})
+        scatter = pd.DataFrame(
+            {
+                "fold": number,
+                "trial": np.arange(len(trials)),
+                "train_sharpe": before["sharpe"],
+                "test_sharpe": after["sharpe"],
+            }
+        )
+        curve, trades = _earned(
+            pair, fold, number, None if chosen is None else trials.config(chosen), config
+        )
+        rows.append(
+            {
+                **_dates(pair, fold),
+                **_judged(before, after, scatter, chosen, list(trials.values)),
+                "net": float(curve["net"].sum()),
+                "trades": trades,
+            }
+        )
         curves.append(curve)
         scatters.append(scatter)
     made = pd.DataFrame(rows).rename_axis("fold").reset_index()
     curve = _stitched(curves, config.capital)
-    settings = {"train": train, "test": test, "gap": width, "anchored": anchored, "choose": _name(choose), "trials": len(trials),
-                "folds": len(folds)}
-    return WalkForward(pair.name, made, curve, pd.concat(scatters, ignore_index=True), _stability(made, list(trials.values)),
-                       _figures(made, curve, config.capital), settings, pair.currency)
+    settings = {
+        "train": train,
+        "test": test,
+        "gap": width,
+        "anchored": anchored,
+        "choose": _name(choose),
+        "trials": len(trials),
+        "folds": len(folds),
+    }
+    return WalkForward(
+        pair.name,
+        made,
+        curve,
+        pd.concat(scatters, ignore_index=True),
+        _stability(made, list(trials.values)),
+        _figures(made, curve, config.capital),
+        settings,
+        pair.currency,
+    )
 
 
 # --- the rule ------------------------------------------------------------------------------------------------------
@@ -176,7 +228,9 @@ def _rule(choose: str | Rule, fields: list[str]) -> Rule:
     if callable(choose):
         return choose
     if choose not in RULES:
-        raise ConfigError(f"choose = {choose!r}: accepted is one of {', '.join(RULES)}, or a function of the train table.")
+        raise ConfigError(
+            f"choose = {choose!r}: accepted is one of {', '.join(RULES)}, or a function of the train table."
+        )
     return partial(_best_neighbourhood, fields=fields) if choose == "plateau" else _best_sharpe
 
 
@@ -187,7 +241,9 @@ def _best_sharpe(table: pd.DataFrame) -> int | None:
 def _best_neighbourhood(table: pd.DataFrame, fields: list[str]) -> int | None:
     around = plateau.neighbourhood(table, fields, "sharpe")
     if around is None:
-        raise ConfigError("choose = 'plateau' needs neighbours: vary a number over a grid of values, or choose by sharpe.")
+        raise ConfigError(
+            "choose = 'plateau' needs neighbours: vary a number over a grid of values, or choose by sharpe."
+        )
     return plateau.best_plateau(around)
 
 
@@ -196,7 +252,9 @@ def _chosen(row: object, trials: int) -> int | None:
     if row is None:
         return None
     if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < trials:
-        raise ConfigError(f"choose returned {row!r}: accepted is a row of the train table, 0 to {trials - 1}, or None for cash.")
+        raise ConfigError(
+            f"choose returned {row!r}: accepted is a row of the train table, 0 to {trials - 1}, or None for cash."
+        )
     return int(row)
 
 
@@ -208,55 +266,106 @@ def _name(choose: str | Rule) -> str:
 class _Work:
     """All trials on some rows, by the cores that were given, with one progress over all folds."""
 
-    def __init__(self, pair: PairFrame, trials: Trials, executor: Any, progress: Progress | None,
-                 cancelled: Callable[[], bool] | None, times: int) -> None:
-        self.pair, self.trials, self.executor, self.progress, self.cancelled = pair, trials, executor, progress, cancelled
+    def __init__(
+        self,
+        pair: PairFrame,
+        trials: Trials,
+        executor: Any,
+        progress: Progress | None,
+        cancelled: Callable[[], bool] | None,
+        times: int,
+    ) -> None:
+        self.pair, self.trials, self.executor, self.progress, self.cancelled = (
+            pair,
+            trials,
+            executor,
+            progress,
+            cancelled,
+        )
         self.total, self.before = times * len(trials), 0
 
     def tally(self, first: int, stop: int) -> pd.DataFrame:
         """One row a trial: the varied settings, and the metrics of trading from `first` up to `stop`."""
         order = by_shared_work(self.trials)
         shared = (Stages(self.pair[:stop]), self.trials)
-        tallies, done = done_in_slices(partial(tally_rows, first_bar=first), shared, order, len(TALLY), executor=self.executor,
-                                       progress=self._tell, cancelled=self.cancelled)
+        tallies, done = done_in_slices(
+            partial(tally_rows, first_bar=first),
+            shared,
+            order,
+            len(TALLY),
+            executor=self.executor,
+            progress=self._tell,
+            cancelled=self.cancelled,
+        )
         self.before += int(done.sum())
         if not done.all() or (self.cancelled and self.before < self.total and self.cancelled()):
-            raise CancelledError(f"the walk-forward was stopped after {self.before:,} of {self.total:,} runs.")
+            raise CancelledError(
+                f"the walk-forward was stopped after {self.before:,} of {self.total:,} runs."
+            )
         values = measure_many(tallies, np.full(len(order), self.trials.base.capital))
-        return pd.DataFrame({**self.trials.columns(), **{metric.name: values[:, i] for i, metric in enumerate(METRICS)}})
+        return pd.DataFrame(
+            {
+                **self.trials.columns(),
+                **{metric.name: values[:, i] for i, metric in enumerate(METRICS)},
+            }
+        )
 
     def _tell(self, done: int, _: int) -> None:
         if self.progress:
             self.progress(self.before + done, self.total)
 
 
-def _earned(pair: PairFrame, fold: Fold, number: int, chosen: StrategyConfig | None, fixed: StrategyConfig
-            ) -> tuple[pd.DataFrame, int]:
+def _earned(
+    pair: PairFrame, fold: Fold, number: int, chosen: StrategyConfig | None, fixed: StrategyConfig
+) -> tuple[pd.DataFrame, int]:
     """The fold's test rows: money after costs of the chosen config and of the unchanged one; and the chosen one's trades."""
     still = OnRows(np.zeros(fold.test_stop - fold.test_first), 0)
     made = still if chosen is None else run_rows(pair, chosen, fold.test_first, fold.test_stop)
     unchanged = run_rows(pair, fixed, fold.test_first, fold.test_stop)
-    dates = pair.trade_date[fold.test_first:fold.test_stop].rename(TRADE_DATE)
-    return pd.DataFrame({"fold": number, "net": made.net, "fixed_net": unchanged.net}, index=dates), made.trades
+    dates = pair.trade_date[fold.test_first : fold.test_stop].rename(TRADE_DATE)
+    return pd.DataFrame(
+        {"fold": number, "net": made.net, "fixed_net": unchanged.net}, index=dates
+    ), made.trades
 
 
 def _dates(pair: PairFrame, fold: Fold) -> dict[str, pd.Timestamp]:
     rows = (fold.train_first, fold.train_stop - 1, fold.test_first, fold.test_stop - 1)
-    return dict(zip(("train_first", "train_last", "test_first", "test_last"), pair.trade_date[list(rows)], strict=True))
+    return dict(
+        zip(
+            ("train_first", "train_last", "test_first", "test_last"),
+            pair.trade_date[list(rows)],
+            strict=True,
+        )
+    )
 
 
-def _judged(before: pd.DataFrame, after: pd.DataFrame, scatter: pd.DataFrame, chosen: int | None, fields: list[str]
-            ) -> dict[str, Any]:
+def _judged(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    scatter: pd.DataFrame,
+    chosen: int | None,
+    fields: list[str],
+) -> dict[str, Any]:
     """What was chosen, and how it and all trials did in train and in test."""
     tests = after["sharpe"].to_numpy(np.float64)
     known = tests[np.isfinite(tests)]
     row: dict[str, Any] = {"chosen": -1 if chosen is None else chosen}
     row |= {name: None if chosen is None else before[name].iloc[chosen] for name in fields}
-    row |= {f"{name}_{figure}": math.nan if chosen is None else float(table[figure].iloc[chosen])
-            for name, table in (("train", before), ("test", after)) for figure in ("sharpe", "annual_return")}
+    row |= {
+        f"{name}_{figure}": math.nan if chosen is None else float(table[figure].iloc[chosen])
+        for name, table in (("train", before), ("test", after))
+        for figure in ("sharpe", "annual_return")
+    }
     mine = row["test_sharpe"]
-    beaten = float(np.mean(known < mine) + np.mean(known == mine) / 2) if math.isfinite(mine) else math.nan
-    return row | {"test_rank": beaten, "rank_correlation": _rank_correlation(scatter["train_sharpe"], scatter["test_sharpe"])}
+    beaten = (
+        float(np.mean(known < mine) + np.mean(known == mine) / 2)
+        if math.isfinite(mine)
+        else math.nan
+    )
+    return row | {
+        "test_rank": beaten,
+        "rank_correlation": _rank_correlation(scatter["train_sharpe"], scatter["test_sharpe"]),
+    }
 
 
 def _rank_correlation(one: pd.Series, other: pd.Series) -> float:
@@ -281,10 +390,22 @@ def _stability(folds: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     for name in fields:
         values = folds.loc[folds["chosen"] >= 0, name]
         counts = values.value_counts()
-        changed = float(np.mean(values.to_numpy()[1:] != values.to_numpy()[:-1])) if len(values) > 1 else math.nan
-        rows.append({"setting": name, "distinct": len(counts), "changed": changed,
-                     "most_chosen": counts.index[0] if len(counts) else None,
-                     "most_chosen_share": float(counts.iloc[0] / len(values)) if len(counts) else math.nan})
+        changed = (
+            float(np.mean(values.to_numpy()[1:] != values.to_numpy()[:-1]))
+            if len(values) > 1
+            else math.nan
+        )
+        rows.append(
+            {
+                "setting": name,
+                "distinct": len(counts),
+                "changed": changed,
+                "most_chosen": counts.index[0] if len(counts) else None,
+                "most_chosen_share": float(counts.iloc[0] / len(values))
+                if len(counts)
+                else math.nan,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -294,11 +415,19 @@ def _figures(folds: pd.DataFrame, curve: pd.DataFrame, capital: float) -> dict[s
     train = float(folds["train_annual_return"].mean())
     annual = float(np.mean(returns)) * BARS_A_YEAR
     return {
-        "sharpe": sharpe, "psr": psr, "annual_return": annual, "net": float(curve["net"].sum()),
-        "max_drawdown": float(curve["drawdown"].max()), "trades": float(folds["trades"].sum()),
-        "train_sharpe": float(folds["train_sharpe"].mean()), "kept_return": annual / train if train > 0.0 else math.nan,
-        "fixed_sharpe": _sharpe_and_psr(fixed)[0], "fixed_net": float(curve["fixed_net"].sum()),
-        "rank_correlation": float(folds["rank_correlation"].mean()), "test_rank": float(folds["test_rank"].mean())}
+        "sharpe": sharpe,
+        "psr": psr,
+        "annual_return": annual,
+        "net": float(curve["net"].sum()),
+        "max_drawdown": float(curve["drawdown"].max()),
+        "trades": float(folds["trades"].sum()),
+        "train_sharpe": float(folds["train_sharpe"].mean()),
+        "kept_return": annual / train if train > 0.0 else math.nan,
+        "fixed_sharpe": _sharpe_and_psr(fixed)[0],
+        "fixed_net": float(curve["fixed_net"].sum()),
+        "rank_correlation": float(folds["rank_correlation"].mean()),
+        "test_rank": float(folds["test_rank"].mean()),
+    }
 
 
 def _sharpe_and_psr(returns: FloatArray) -> tuple[float, float]:
@@ -307,5 +436,7 @@ def _sharpe_and_psr(returns: FloatArray) -> tuple[float, float]:
         return math.nan, math.nan
     scaled = (returns - np.mean(returns)) / np.std(returns)
     sharpe = float(np.mean(returns) / np.std(returns, ddof=1))
-    psr = probabilistic_sharpe(sharpe, len(returns), float(np.mean(scaled**3)), float(np.mean(scaled**4)))
+    psr = probabilistic_sharpe(
+        sharpe, len(returns), float(np.mean(scaled**3)), float(np.mean(scaled**4))
+    )
     return sharpe * math.sqrt(BARS_A_YEAR), psr

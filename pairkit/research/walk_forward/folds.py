@@ -35,19 +35,28 @@ class Fold(NamedTuple):
 def reach_of(trials: Trials) -> int:
     """Bars that the longest chain of windows looks back: the hedge's window, the longest of those on its spread, and the lag."""
     windows = ("z_window", "vol_window", "vol_baseline_window", "adf_window")
-    return _most(trials, "hedge_window") + max(_most(trials, name) for name in windows) + _most(trials, "adf_lags") + 1
+    return (
+        _most(trials, "hedge_window")
+        + max(_most(trials, name) for name in windows)
+        + _most(trials, "adf_lags")
+        + 1
+    )
 
 
 def gap_of(trials: Trials, given: int | None) -> int:
     """The gap in bars: as given, or the least that is accepted; ConfigError for a shorter one."""
     least = reach_of(trials) + _most(trials, "max_holding_days")
     if given is not None and whole_number("gap", given) < least:
-        raise ConfigError(f"gap = {given}: accepted is {least} or more, as far as the windows reach back "
-                          f"({reach_of(trials)} bars) plus the longest holding ({least - reach_of(trials)} bars).")
+        raise ConfigError(
+            f"gap = {given}: accepted is {least} or more, as far as the windows reach back "
+            f"({reach_of(trials)} bars) plus the longest holding ({least - reach_of(trials)} bars)."
+        )
     return least if given is None else given
 
 
-def lay_folds(bars: int, *, warm_up: int, train: int, gap: int, test: int, anchored: bool = False) -> list[Fold]:
+def lay_folds(
+    bars: int, *, warm_up: int, train: int, gap: int, test: int, anchored: bool = False
+) -> list[Fold]:
     """The folds on so many bars.
 
     Parameters
@@ -73,9 +82,19 @@ def lay_folds(bars: int, *, warm_up: int, train: int, gap: int, test: int, ancho
     starts = [start for start in range(first, bars, test) if bars - start >= LEAST_TEST]
     if len(starts) < LEAST_FOLDS:
         needed = first + test + LEAST_TEST
-        raise RunError(f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, {train} to train, a gap of "
-                       f"{gap} and blocks of {test} to test need {needed:,}. Choose longer data, or shorter blocks or windows.")
-    return [Fold(warm_up if anchored else start - gap - train, start - gap, start, min(start + test, bars)) for start in starts]
+        raise RunError(
+            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, {train} to train, a gap of "
+            f"{gap} and blocks of {test} to test need {needed:,}. Choose longer data, or shorter blocks or windows."
+        )
+    return [
+        Fold(
+            warm_up if anchored else start - gap - train,
+            start - gap,
+            start,
+            min(start + test, bars),
+        )
+        for start in starts
+    ]
 
 
 def _most(trials: Trials, name: str) -> int:

@@ -33,9 +33,13 @@ def run_rows(pair: PairFrame, config: StrategyConfig, first: int, stop: int) -> 
     adjusted = adjust(part, config.price_transform)
     indicators = indicate(adjusted, config)
     gates = judge(indicators, config)
-    ledger = trade(part, Market._make(column[first:] for column in adjusted.market),
-                   Indicators._make(column[first:] for column in indicators),
-                   gates.since(first), config)
+    ledger = trade(
+        part,
+        Market._make(column[first:] for column in adjusted.market),
+        Indicators._make(column[first:] for column in indicators),
+        gates.since(first),
+        config,
+    )
     net: FloatArray = ledger.pnl - ledger.cost
     if len(net):
         net[-1] -= _closing_cost(part, config, ledger)
@@ -45,10 +49,14 @@ def run_rows(pair: PairFrame, config: StrategyConfig, first: int, stop: int) -> 
 def _closing_cost(part: PairFrame, config: StrategyConfig, ledger: Ledger) -> float:
     """Money that closing the lots of the last row would cost, at each leg's last close: its fee, and the slippage."""
     cost = 0.0
-    for leg, terms, lots in zip((part.y, part.x), (part.y_in_force, part.x_in_force), ledger.lots[-1], strict=True):
+    for leg, terms, lots in zip(
+        (part.y, part.x), (part.y_in_force, part.x_in_force), ledger.lots[-1], strict=True
+    ):
         if lots:
             spec = terms.specs[terms.place[-1]]
             price = abs(leg.close[np.flatnonzero(np.isfinite(leg.close))[-1]])
             fee = spec.fee_close * (price * spec.multiplier if spec.fee_mode == "rate" else 1.0)
-            cost += abs(lots) * (config.fee_multiplier * fee + config.slippage_ticks * spec.tick * spec.multiplier)
+            cost += abs(lots) * (
+                config.fee_multiplier * fee + config.slippage_ticks * spec.tick * spec.multiplier
+            )
     return cost

@@ -30,8 +30,17 @@ def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
 
     A date without a bar means the last bar before it, or the first one.
     """
-    chosen = place.date_input("Chosen bar", None, EARLIEST, LATEST, key=KEY, format="YYYY-MM-DD", bind="query-params",
-                              width=200, help="Or click a bar in the chart.")
+    chosen = place.date_input(
+        "Chosen bar",
+        None,
+        EARLIEST,
+        LATEST,
+        key=KEY,
+        format="YYYY-MM-DD",
+        bind="query-params",
+        width=200,
+        help="Or click a bar in the chart.",
+    )
     return nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
 
 
@@ -45,10 +54,22 @@ def offer_steps(place: DeltaGenerator, run: BacktestRun, bar: pd.Timestamp | Non
 def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) -> None:
     count = f"{len(dates):,} in all" if len(dates) else f"This run has no {name}."
     slug = name.replace(" ", "_").lower()
-    st.button(f"‹ {STEPS[name]}".strip(), key=f"previous_{slug}", disabled=not len(dates), on_click=_go,
-              args=(dates, bar, -1), help=f"Previous {name}. {count}")
-    st.button(f"{STEPS[name]} ›".strip(), key=f"next_{slug}", disabled=not len(dates), on_click=_go,
-              args=(dates, bar, 1), help=f"Next {name}. {count}")
+    st.button(
+        f"‹ {STEPS[name]}".strip(),
+        key=f"previous_{slug}",
+        disabled=not len(dates),
+        on_click=_go,
+        args=(dates, bar, -1),
+        help=f"Previous {name}. {count}",
+    )
+    st.button(
+        f"{STEPS[name]} ›".strip(),
+        key=f"next_{slug}",
+        disabled=not len(dates),
+        on_click=_go,
+        args=(dates, bar, 1),
+        help=f"Next {name}. {count}",
+    )
 
 
 def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
@@ -76,7 +97,11 @@ def neighbour(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> pd
     """The date after (`way` 1) or before (-1) a bar, round the ends; without a bar the first or the last."""
     if bar is None:
         return dates[0 if way > 0 else -1]
-    place = dates.searchsorted(bar, side="right") if way > 0 else dates.searchsorted(bar, side="left") - 1
+    place = (
+        dates.searchsorted(bar, side="right")
+        if way > 0
+        else dates.searchsorted(bar, side="left") - 1
+    )
     return dates[int(place) % len(dates)]
 
 

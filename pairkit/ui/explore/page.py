@@ -46,13 +46,19 @@ def _results(legs: PairFrame) -> None:
     config, faults = settings.config_in_force()
     run = cache.run(legs, config)
     if faults:
-        st.warning(f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not.")
+        st.warning(
+            f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not."
+        )
     with views.tiles(run):
         badge.draw(run)
         if not config.adf_calibrated:
-            st.badge("ADF p-value uncalibrated", icon=":material/warning:", color="orange",
-                     help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
-                     "too small. Set ADF null to calibrated, or test the legs.")
+            st.badge(
+                "ADF p-value uncalibrated",
+                icon=":material/warning:",
+                color="orange",
+                help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
+                "too small. Set ADF null to calibrated, or test the legs.",
+            )
     row, why = bar_picker.row(), st.container()
     bar = bar_picker.choose_date(row, run)
     chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bar_picker.pick)

@@ -24,19 +24,37 @@ def offer(run: BacktestRun) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
         with st.popover("Save run", icon=":material/bookmark_add:", key="save_run"):
             _form(run)
-        st.download_button("Report (HTML)", lambda: report(run), f"{name}-report.html", "text/html", key="save_report",
-                           on_click="ignore", icon=":material/description:",
-                           help="Everything about this run in one file that opens without a network and prints.")
-        st.download_button("Run with tables (ZIP)", lambda: bundle(run), f"{name}-run.zip", "application/zip", key="save_bundle",
-                           on_click="ignore", icon=":material/folder_zip:",
-                           help="Manifest and tables: what a colleague needs, beside the snapshot, to make this run again.")
+        st.download_button(
+            "Report (HTML)",
+            lambda: report(run),
+            f"{name}-report.html",
+            "text/html",
+            key="save_report",
+            on_click="ignore",
+            icon=":material/description:",
+            help="Everything about this run in one file that opens without a network and prints.",
+        )
+        st.download_button(
+            "Run with tables (ZIP)",
+            lambda: bundle(run),
+            f"{name}-run.zip",
+            "application/zip",
+            key="save_bundle",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="Manifest and tables: what a colleague needs, beside the snapshot, to make this run again.",
+        )
 
 
 def _form(run: BacktestRun) -> None:
     with st.form("save_run_form", border=False):
         st.text_input("Name", max_chars=store.MAX_NAME, key=NAME, placeholder=run.pair.name)
-        st.text_area("Note", max_chars=store.MAX_NOTE, key=NOTE, placeholder="What was tried, and why")
-        st.form_submit_button("Save", key="save_run_now", type="primary", on_click=_save, args=(run,))
+        st.text_area(
+            "Note", max_chars=store.MAX_NOTE, key=NOTE, placeholder="What was tried, and why"
+        )
+        st.form_submit_button(
+            "Save", key="save_run_now", type="primary", on_click=_save, args=(run,)
+        )
     of_run, good, told = st.session_state.get(SAVED, ("", False, ""))
     if of_run == _identity(run):
         (st.success if good else st.error)(views.escape(told))
@@ -44,11 +62,19 @@ def _form(run: BacktestRun) -> None:
 
 def _save(run: BacktestRun) -> None:
     """Save the run under what stands in the form now: a button's arguments would be those of the page before it was typed."""
-    name = st.session_state.get(NAME, "").strip() or run.pair.name  # a default would stay when the pair changes
+    name = (
+        st.session_state.get(NAME, "").strip() or run.pair.name
+    )  # a default would stay when the pair changes
     note = st.session_state.get(NOTE, "")
     try:
-        saved = store.save(run, name, note, checks=recall(run.pair, run.config), trials=cache.trials(run.pair))
-        st.session_state[SAVED] = (_identity(run), True, f"Saved as {saved.name}. The Runs page has it.")
+        saved = store.save(
+            run, name, note, checks=recall(run.pair, run.config), trials=cache.trials(run.pair)
+        )
+        st.session_state[SAVED] = (
+            _identity(run),
+            True,
+            f"Saved as {saved.name}. The Runs page has it.",
+        )
     except RunError as error:
         st.session_state[SAVED] = (_identity(run), False, str(error))
 
@@ -65,8 +91,10 @@ def report(run: BacktestRun) -> str:
 
 def bundle(run: BacktestRun) -> bytes:
     """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
-    files = {"run.json": cache.manifest(run).to_json().encode("utf-8"),
-             **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()}}
+    files = {
+        "run.json": cache.manifest(run).to_json().encode("utf-8"),
+        **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()},
+    }
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, raw in files.items():

@@ -11,14 +11,22 @@ from pairkit.audit.runs.check_store import recall
 from pairkit.checks import CHECKS, CheckResult, Verdict
 from pairkit.run import BacktestRun
 
-MARKS: Mapping[Verdict | None, str] = {"passed": ":green[✓ passed]", "failed": ":red[✗ failed]", "noted": ":blue[ℹ noted]",
-                                       None: ":gray[not made]"}
+MARKS: Mapping[Verdict | None, str] = {
+    "passed": ":green[✓ passed]",
+    "failed": ":red[✗ failed]",
+    "noted": ":blue[ℹ noted]",
+    None: ":gray[not made]",
+}
 
 
 def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
     """In words: how many of the checks were passed, failed, noted; unless `brief`, how many were not made."""
     counts = Counter(one.verdict for one in known)
-    made = [f"{counts[verdict]} {verdict}" for verdict in ("passed", "failed", "noted") if counts[verdict]]
+    made = [
+        f"{counts[verdict]} {verdict}"
+        for verdict in ("passed", "failed", "noted")
+        if counts[verdict]
+    ]
     if not made:
         return "none made" if brief else f"none of {len(CHECKS)} checks made"
     left = len(CHECKS) - counts.total()
@@ -30,8 +38,26 @@ def draw(run: BacktestRun) -> None:
     known = {one.check: one for one in recall(run.pair, run.config)}
     failed = any(one.verdict == "failed" for one in known.values())
     whole = len(known) == len(CHECKS)
-    color, icon = ("red", ":material/gpp_maybe:") if failed else ("green", ":material/verified_user:") if whole else (
-        "gray", ":material/shield_question:")
-    lines = [f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}" for check in CHECKS]
-    st.badge(f"Checks: {tally(known.values(), brief=True)}", icon=icon, color=color,  # type: ignore[arg-type]
-             help="  \n".join([*lines, "", "Honesty checks of this very pair, data and config; the Honesty page makes them."]))
+    color, icon = (
+        ("red", ":material/gpp_maybe:")
+        if failed
+        else ("green", ":material/verified_user:")
+        if whole
+        else ("gray", ":material/shield_question:")
+    )
+    lines = [
+        f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}"
+        for check in CHECKS
+    ]
+    st.badge(
+        f"Checks: {tally(known.values(), brief=True)}",
+        icon=icon,
+        color=color,  # type: ignore[arg-type]
+        help="  \n".join(
+            [
+                *lines,
+                "",
+                "Honesty checks of this very pair, data and config; the Honesty page makes them.",
+            ]
+        ),
+    )

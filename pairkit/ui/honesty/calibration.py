@@ -10,34 +10,57 @@ from pairkit.charts.theme import ThemeName
 from pairkit.research.calibration.check import Calibration
 from pairkit.ui.exports import QUIET
 
-_TABLE = {"nominal": "Nominal p-value", "critical_value": "Critical value", "critical_error": "its error",
-          "mackinnon_size": "MacKinnon passes", "mackinnon_error": "its error ", "calibrated_size": "Calibrated passes",
-          "calibrated_error": "its error  "}
+_TABLE = {
+    "nominal": "Nominal p-value",
+    "critical_value": "Critical value",
+    "critical_error": "its error",
+    "mackinnon_size": "MacKinnon passes",
+    "mackinnon_error": "its error ",
+    "calibrated_size": "Calibrated passes",
+    "calibrated_error": "its error  ",
+}
 _WORLD_SHARES = ("mackinnon", "mackinnon_error", "calibrated", "calibrated_error")
-_WORLDS = {"world": "World", "steps": "Steps", "mackinnon": "MacKinnon passes", "mackinnon_error": "its error",
-           "calibrated": "Calibrated passes", "calibrated_error": "its error "}
+_WORLDS = {
+    "world": "World",
+    "steps": "Steps",
+    "mackinnon": "MacKinnon passes",
+    "mackinnon_error": "its error",
+    "calibrated": "Calibrated passes",
+    "calibrated_error": "its error ",
+}
 _SHARES = ("nominal", "mackinnon_size", "mackinnon_error", "calibrated_size", "calibrated_error")
 
 
 def draw(found: Calibration, theme: ThemeName) -> None:
     """Both figures side by side, then the table; the way a green light on one day misleads, in words."""
     if found.config.adf_test == "adf_spread" and found.config.adf_null == "mackinnon":
-        st.warning("MacKinnon's table does not hold for a spread that is made with an estimated, moving hedge: its p-values are "
-                   "too small. Set ADF null to calibrated.", icon=":material/warning:")
+        st.warning(
+            "MacKinnon's table does not hold for a spread that is made with an estimated, moving hedge: its p-values are "
+            "too small. Set ADF null to calibrated.",
+            icon=":material/warning:",
+        )
     size, power = figures(found, theme)
     left, right = st.columns(2)
     left.plotly_chart(Figure(size), key="calibration_size", theme=None, config=QUIET)
     right.plotly_chart(Figure(power), key="calibration_power", theme=None, config=QUIET)
     day = found.some_day.set_index("nominal")[found.config.adf_null]
-    st.markdown(f"A green light on one day means little: within {found.stretch} bars, **{day.loc[0.05]:.0%}** of unrelated pairs "
-                f"show some day with p ≤ 5 %, and **{day.loc[found.config.adf_max_pvalue]:.0%}** one on which this gate is open.")
+    st.markdown(
+        f"A green light on one day means little: within {found.stretch} bars, **{day.loc[0.05]:.0%}** of unrelated pairs "
+        f"show some day with p ≤ 5 %, and **{day.loc[found.config.adf_max_pvalue]:.0%}** one on which this gate is open."
+    )
     shown = found.table[list(_TABLE)].copy()
     shown[list(_SHARES)] = shown[list(_SHARES)].map(lambda share: f"{100 * share:.3g} %")
     st.dataframe(shown.rename(columns=_TABLE), hide_index=True, key="calibration_table")
-    st.markdown("**Other worlds**: bars of unrelated pairs that pass at a nominal 5 %, where prices drift, cluster or bounce.")
+    st.markdown(
+        "**Other worlds**: bars of unrelated pairs that pass at a nominal 5 %, where prices drift, cluster or bounce."
+    )
     worlds = found.by_world
-    worlds[list(_WORLD_SHARES)] = worlds[list(_WORLD_SHARES)].map(lambda share: f"{100 * share:.3g} %")
+    worlds[list(_WORLD_SHARES)] = worlds[list(_WORLD_SHARES)].map(
+        lambda share: f"{100 * share:.3g} %"
+    )
     st.dataframe(worlds.rename(columns=_WORLDS), hide_index=True, key="calibration_worlds")
-    st.caption(f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for "
-               f"each half-life and each other world; seed {found.seed}. Errors are Monte-Carlo "
-               "standard errors; the right figure shows twice that.")
+    st.caption(
+        f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for "
+        f"each half-life and each other world; seed {found.seed}. Errors are Monte-Carlo "
+        "standard errors; the right figure shows twice that."
+    )

@@ -13,10 +13,20 @@ from pairkit.research.glitches.inject import KINDS
 from pairkit.ui.exports import QUIET
 from pairkit.ui.views import escape
 
-_MONEY = {"net_hold": "Left with Hold", "net_flat": "Left forced flat", "saved": "Hold is better by", "saved_error": "its error",
-          "extra_costs": "of it fees and slippage", "extra_costs_error": "its error "}
-_COUNTS = {"injected": "Bars spoiled", "hold_bars_hold": "Bars on Hold", "trades_hold": "Round trips with Hold",
-           "trades_flat": "Round trips forced flat"}
+_MONEY = {
+    "net_hold": "Left with Hold",
+    "net_flat": "Left forced flat",
+    "saved": "Hold is better by",
+    "saved_error": "its error",
+    "extra_costs": "of it fees and slippage",
+    "extra_costs_error": "its error ",
+}
+_COUNTS = {
+    "injected": "Bars spoiled",
+    "hold_bars_hold": "Bars on Hold",
+    "trades_hold": "Round trips with Hold",
+    "trades_flat": "Round trips forced flat",
+}
 
 
 def draw(found: GlitchStress, theme: ThemeName) -> None:
@@ -25,16 +35,23 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
     left, right = st.columns(2)
     left.plotly_chart(Figure(result), key="glitches_result", theme=None, config=QUIET)
     right.plotly_chart(Figure(difference), key="glitches_difference", theme=None, config=QUIET)
-    st.badge("SPOILED ON PURPOSE", icon=":material/science:", color="orange",
-             help="Only this check sees the spoiled bars. Your data, runs and results are as they were.")
+    st.badge(
+        "SPOILED ON PURPOSE",
+        icon=":material/science:",
+        color="orange",
+        help="Only this check sees the spoiled bars. Your data, runs and results are as they were.",
+    )
     st.dataframe(_shown(found), hide_index=True, key="glitches_table")
     present = set(found.table["kind"])
-    kinds = "; ".join(f"{name.replace('_', ' ')}: {meaning}" for name, meaning in KINDS.items() if name in present)
+    kinds = "; ".join(
+        f"{name.replace('_', ' ')}: {meaning}" for name, meaning in KINDS.items() if name in present
+    )
     asked = found.settings
     st.caption(
         f"{kinds}. Means over {asked['draws']} draws, seed {asked['seed']}; money in {escape(found.currency)}, errors are "
         "standard errors. Forced flat orders an exit at the first invalid bar; entries follow the config's rules in both. "
-        "Passed: Hold leaves more by over two standard errors. Failed: less by as much.")
+        "Passed: Hold leaves more by over two standard errors. Failed: less by as much."
+    )
 
 
 def _shown(found: GlitchStress) -> pd.DataFrame:

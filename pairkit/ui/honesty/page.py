@@ -33,12 +33,20 @@ _MOST_KEPT = 32
 def show(case: Case) -> None:
     """The overview of all checks, and the panel of the one in sight."""
     known = {one.check: one for one in recall(case.pair, case.config)}
-    case = replace(case, space=swept_space(case.pair) if st.session_state.get(BEST_WITH_BEST, True) else None)
+    case = replace(
+        case, space=swept_space(case.pair) if st.session_state.get(BEST_WITH_BEST, True) else None
+    )
     asked_all = _heading(case, known)
     _tell_progress()
     _overview(known)
     titles = {EXPERIMENTS[check].title: check for check in EXPERIMENTS}
-    tabs = dict(zip(titles, st.tabs(list(titles), key=PART, on_change="rerun", bind="query-params"), strict=True))
+    tabs = dict(
+        zip(
+            titles,
+            st.tabs(list(titles), key=PART, on_change="rerun", bind="query-params"),
+            strict=True,
+        )
+    )
     shown = next((title for title, tab in tabs.items() if tab.open), next(iter(titles)))
     with tabs[shown]:
         asked_one = _panel(EXPERIMENTS[titles[shown]], case, known.get(titles[shown]))
@@ -52,24 +60,49 @@ def _heading(case: Case, known: Mapping[CheckName, CheckResult]) -> bool:
     """Which run it is about, and the button that makes all checks; whether it was pressed."""
     pair = case.pair
     with st.container(horizontal=True, vertical_alignment="center", key="honesty_heading"):
-        st.markdown(f"#### {views.escape(pair.y_spec.label)} – {views.escape(pair.x_spec.label)}", width="content")
+        st.markdown(
+            f"#### {views.escape(pair.y_spec.label)} – {views.escape(pair.x_spec.label)}",
+            width="content",
+        )
         st.caption(f"{len(pair):,} bars; {tally(known.values())}", width="stretch")
         if pair.provenance.simulated:
-            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
-                     help="Made up by a program, with a known truth. No market ever traded like this.")
+            st.badge(
+                "SIMULATED DATA",
+                icon=":material/science:",
+                color="orange",
+                help="Made up by a program, with a known truth. No market ever traded like this.",
+            )
         trials.draw(pair)
-        return st.button("Make all checks", key="honesty_all", icon=":material/fact_check:", type="primary",
-                         disabled=running(JOB), help="One after the other, each with the settings of its panel. Minutes at most.")
+        return st.button(
+            "Make all checks",
+            key="honesty_all",
+            icon=":material/fact_check:",
+            type="primary",
+            disabled=running(JOB),
+            help="One after the other, each with the settings of its panel. Minutes at most.",
+        )
 
 
 def _overview(known: Mapping[CheckName, CheckResult]) -> None:
     rows = []
     for check, question in CHECKS.items():
         found = known.get(check)
-        rows.append({"Check": EXPERIMENTS[check].title, "Verdict": MARKS[found.verdict if found else None],
-                     "What was found": views.escape(found.sentence) if found else f":gray[{views.escape(question)}]"})
+        rows.append(
+            {
+                "Check": EXPERIMENTS[check].title,
+                "Verdict": MARKS[found.verdict if found else None],
+                "What was found": views.escape(found.sentence)
+                if found
+                else f":gray[{views.escape(question)}]",
+            }
+        )
     with st.container(key="overview"):
-        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every check, and what it found of this run")
+        st.table(
+            pd.DataFrame(rows),
+            hide_index=True,
+            border="horizontal",
+            alt="Every check, and what it found of this run",
+        )
 
 
 # --- one check ---------------------------------------------------------------------------------------------------------
@@ -77,17 +110,30 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
     """What the check is, its settings, its button, and what it found; the settings where it is to be made now."""
     st.markdown(f"{experiment.meaning} **Alarming:** {experiment.alarm}")
     given = {}
-    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{experiment.check}_options"):
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", key=f"{experiment.check}_options"
+    ):
         for option in experiment.options:
             given[option.name] = _widget(experiment.check, option)
         if experiment.check == "placebo" and (space := swept_space(case.pair)):
             swept = ", ".join(name.replace("_", " ") for name in space)
-            st.checkbox("Best with best", True, key=BEST_WITH_BEST,
-                        help=f"The config may be the best of this session's sweep over {swept}. Every surrogate is swept over "
-                        "the same grid, and the best of the real pair is compared with the best of each.")
-        asked = st.button("Make this check", key=f"{experiment.check}_start", icon=":material/play_arrow:", disabled=running(JOB))
+            st.checkbox(
+                "Best with best",
+                True,
+                key=BEST_WITH_BEST,
+                help=f"The config may be the best of this session's sweep over {swept}. Every surrogate is swept over "
+                "the same grid, and the best of the real pair is compared with the best of each.",
+            )
+        asked = st.button(
+            "Make this check",
+            key=f"{experiment.check}_start",
+            icon=":material/play_arrow:",
+            disabled=running(JOB),
+        )
     found = st.session_state.get(FOUND, {}).get((*_run_key(case), experiment.check))
-    if (why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), experiment.check))) is not None:
+    if (
+        why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), experiment.check))
+    ) is not None:
         st.warning(views.escape(why), icon=":material/straighten:")
     if found is not None:
         _tell(found.result())
@@ -95,8 +141,12 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
         _drawing(experiment.check)(found, theme)
     elif known is not None:
         _tell(known)
-        settings = ", ".join(f"{name} {value}" for name, value in known.settings.items()) or "no settings"
-        st.caption(f"Found earlier, with {views.escape(settings)}. Make the check again to see its charts and tables.")
+        settings = (
+            ", ".join(f"{name} {value}" for name, value in known.settings.items()) or "no settings"
+        )
+        st.caption(
+            f"Found earlier, with {views.escape(settings)}. Make the check again to see its charts and tables."
+        )
     else:
         st.caption("This check has not been made of this run.")
     return given if asked else None
@@ -105,24 +155,48 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
 def _widget(check: CheckName, option: Option) -> Any:
     key, label = f"{check}_{option.name}", option.name.replace("_", " ").capitalize()
     if option.choices:
-        return st.selectbox(label, option.choices, option.choices.index(str(option.default)), key=key, help=option.help,
-                            bind="query-params", width=220)
+        return st.selectbox(
+            label,
+            option.choices,
+            option.choices.index(str(option.default)),
+            key=key,
+            help=option.help,
+            bind="query-params",
+            width=220,
+        )
     kind = int if isinstance(option.default, int) else float
-    return st.number_input(label, kind(option.low), kind(option.high), kind(option.default), kind(option.step), key=key,
-                           help=option.help, bind="query-params", width=170)
+    return st.number_input(
+        label,
+        kind(option.low),
+        kind(option.high),
+        kind(option.default),
+        kind(option.step),
+        key=key,
+        help=option.help,
+        bind="query-params",
+        width=170,
+    )
 
 
 def _given(experiment: Experiment) -> dict[str, Any]:
     """The settings of a panel, whether or not it is in sight."""
-    return {option.name: st.session_state.get(f"{experiment.check}_{option.name}", option.default)
-            for option in experiment.options}
+    return {
+        option.name: st.session_state.get(f"{experiment.check}_{option.name}", option.default)
+        for option in experiment.options
+    }
 
 
 def _tell(found: CheckResult) -> None:
     """The verdict in a sentence."""
     box = {"passed": st.success, "failed": st.error, "noted": st.info}[found.verdict]
-    box(views.escape(found.sentence), icon={"passed": ":material/check_circle:", "failed": ":material/cancel:",
-                                            "noted": ":material/info:"}[found.verdict])
+    box(
+        views.escape(found.sentence),
+        icon={
+            "passed": ":material/check_circle:",
+            "failed": ":material/cancel:",
+            "noted": ":material/info:",
+        }[found.verdict],
+    )
 
 
 def _drawing(check: CheckName) -> Callable[[Checked, ThemeName], None]:
@@ -141,8 +215,9 @@ def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
         no_room[*run, check] = why
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> int:
-        for check, found in examine_and_keep(case, settings, settings, progress=progress, cancelled=cancelled,
-                                             left_out=left_out):
+        for check, found in examine_and_keep(
+            case, settings, settings, progress=progress, cancelled=cancelled, left_out=left_out
+        ):
             no_room.pop((*run, check), None)
             kept.pop((*run, check), None)
             kept[*run, check] = found

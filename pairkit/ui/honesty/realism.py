@@ -18,16 +18,28 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
     st.plotly_chart(Figure(waterfall), key="realism_waterfall", theme=None, config=QUIET)
     st.plotly_chart(Figure(equities), key="realism_equities", theme=None, config=QUIET)
     st.dataframe(_shown(found.table, found.currency), hide_index=True, key="realism_table")
-    st.caption("Each step keeps those before it. The last is the run itself, to the bit. Paper steps exist here alone: no "
-               "setting of a strategy can ask for them.")
+    st.caption(
+        "Each step keeps those before it. The last is the run itself, to the bit. Paper steps exist here alone: no "
+        "setting of a strategy can ask for them."
+    )
 
 
 def _shown(table: pd.DataFrame, currency: str) -> pd.DataFrame:
     """The ladder in a reader's words: percent, and what each step means."""
-    percent = {name: table[name].map(lambda share: "" if pd.isna(share) else f"{share:.2%}")
-               for name in ("total_return", "takes_return", "max_drawdown")}
-    return pd.DataFrame({
-        "Step": [rung.title for rung in RUNGS], "From here on": [rung.meaning for rung in RUNGS],
-        "Sharpe": table["sharpe"].round(2), "Takes of it": table["takes_sharpe"].round(2),
-        "Return": percent["total_return"], "Takes of the return": percent["takes_return"],
-        "Max drawdown": percent["max_drawdown"], "Trades": table["trades"], f"Costs ({currency})": table["costs"].round(0)})
+    percent = {
+        name: table[name].map(lambda share: "" if pd.isna(share) else f"{share:.2%}")
+        for name in ("total_return", "takes_return", "max_drawdown")
+    }
+    return pd.DataFrame(
+        {
+            "Step": [rung.title for rung in RUNGS],
+            "From here on": [rung.meaning for rung in RUNGS],
+            "Sharpe": table["sharpe"].round(2),
+            "Takes of it": table["takes_sharpe"].round(2),
+            "Return": percent["total_return"],
+            "Takes of the return": percent["takes_return"],
+            "Max drawdown": percent["max_drawdown"],
+            "Trades": table["trades"],
+            f"Costs ({currency})": table["costs"].round(0),
+        }
+    )

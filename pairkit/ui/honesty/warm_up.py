@@ -10,9 +10,17 @@ from pairkit.charts.warm_up import figures
 from pairkit.research.warm_up import WarmUpSensitivity
 from pairkit.ui.exports import QUIET
 
-_COLUMNS = {"step": "Windows later", "column": "Column", "kind": "Kind", "rows": "Bars compared", "differing": "Bars that differ",
-            "first_date": "First", "relative": "Largest difference, of its size", "late_relative": "in the last quarter",
-            "verdict": "Verdict"}
+_COLUMNS = {
+    "step": "Windows later",
+    "column": "Column",
+    "kind": "Kind",
+    "rows": "Bars compared",
+    "differing": "Bars that differ",
+    "first_date": "First",
+    "relative": "Largest difference, of its size",
+    "late_relative": "in the last quarter",
+    "verdict": "Verdict",
+}
 
 
 def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
@@ -22,17 +30,33 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
     left.plotly_chart(Figure(columns), key="warm_up_columns", theme=None, config=QUIET)
     right.plotly_chart(Figure(beta), key="warm_up_beta", theme=None, config=QUIET)
     if (found.table["kind"] == "recursive").any():
-        st.info("A recursive hedge is slow to forget where the data began. Read the differences as "
-                "part of the result's uncertainty: another first day would have given another curve.", icon=":material/info:")
+        st.info(
+            "A recursive hedge is slow to forget where the data began. Read the differences as "
+            "part of the result's uncertainty: another first day would have given another curve.",
+            icon=":material/info:",
+        )
     order = found.table["verdict"].map({"failed": 0, "noted": 1, "passed": 2})
-    shown = found.table.assign(order=order).sort_values(["order", "step"], kind="stable")[list(_COLUMNS)].rename(columns=_COLUMNS)
+    shown = (
+        found.table.assign(order=order)
+        .sort_values(["order", "step"], kind="stable")[list(_COLUMNS)]
+        .rename(columns=_COLUMNS)
+    )
     date = st.column_config.DateColumn(format="YYYY-MM-DD")
     powers = st.column_config.NumberColumn(format="scientific")
-    st.dataframe(shown, hide_index=True, key="warm_up_table", column_config={
-        "First": date, _COLUMNS["relative"]: powers, _COLUMNS["late_relative"]: powers})
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key="warm_up_table",
+        column_config={
+            "First": date,
+            _COLUMNS["relative"]: powers,
+            _COLUMNS["late_relative"]: powers,
+        },
+    )
     asked = found.settings
     st.caption(
         f"Later by {asked['steps']} times {asked['window']} bars, the longest window; compared after the warm-up. The adjusted "
         "series begins at the first close, so prices are compared as changes and alpha as the fit's error. Windowed columns must "
         "agree within 1e-9 of their size, recursive ones converge to 1e-3, and decisions be the same once both runs were flat "
-        "with nothing in memory. The dotted line is at 1e-9.")
+        "with nothing in memory. The dotted line is at 1e-9."
+    )

@@ -36,11 +36,22 @@ def show(chosen: list[SavedRun]) -> None:
         st.table(_escaped(table), hide_index=True, border="horizontal", alt="Inputs that differ")
     st.markdown("#### Metrics")
     metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
-    st.table(_escaped(shown_metrics(metrics)), hide_index=True, border="horizontal", alt="Metrics of the chosen runs")
+    st.table(
+        _escaped(shown_metrics(metrics)),
+        hide_index=True,
+        border="horizontal",
+        alt="Metrics of the chosen runs",
+    )
     frames = _frames(named)
     st.markdown("#### Equity")
-    st.plotly_chart(equity_figure({name: frame["equity"] for name, frame in frames.items()}, currencies(chosen)),
-                    key="equity_chart", config=QUIET, alt="Equity of the chosen runs")
+    st.plotly_chart(
+        equity_figure(
+            {name: frame["equity"] for name, frame in frames.items()}, currencies(chosen)
+        ),
+        key="equity_chart",
+        config=QUIET,
+        alt="Equity of the chosen runs",
+    )
     st.markdown("#### Where their decisions part")
     first, *others = frames
     for other in others:
@@ -53,14 +64,21 @@ def _frames(named: dict[str, SavedRun]) -> dict[str, pd.DataFrame]:
 
 def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """The table of metrics as text, each as its tile shows it."""
-    texts = {column: [views.shown_metric(name, value) for name, value in zip(table["metric"], table[column], strict=True)]
-             for column in table.columns[1:]}
+    texts = {
+        column: [
+            views.shown_metric(name, value)
+            for name, value in zip(table["metric"], table[column], strict=True)
+        ]
+        for column in table.columns[1:]
+    }
     return pd.DataFrame({"metric": table["metric"].str.replace("_", " "), **texts})
 
 
 def currencies(chosen: list[SavedRun]) -> str:
     """The currency of the runs' money; several are named in order, for their curves have no common scale."""
-    found = dict.fromkeys(str(one.content["inputs"]["contract_specs"][0]["currency"]) for one in chosen)
+    found = dict.fromkeys(
+        str(one.content["inputs"]["contract_specs"][0]["currency"]) for one in chosen
+    )
     return ", ".join(found)
 
 
@@ -68,12 +86,30 @@ def equity_figure(equity: dict[str, pd.Series], currency: str) -> Figure:
     """The equity curves on one time axis; told apart by dash as well as by colour."""
     from plotly.graph_objects import Figure
 
-    traces = [{"type": "scatter", "mode": "lines", "name": plain(name), "x": values.index.to_numpy(dtype="datetime64[ms]"),
-               "y": values.to_numpy(), "line": {"dash": DASHES[place % len(DASHES)], "width": 1.8}}
-              for place, (name, values) in enumerate(equity.items())]
-    return Figure({"data": traces, "layout": {
-        "height": 380, "margin": {"l": 70, "r": 14, "t": 10, "b": 40}, "hovermode": "x unified", "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.15}, "yaxis": {"tickformat": ",.0f", "title": {"text": plain(currency)}}}})
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": plain(name),
+            "x": values.index.to_numpy(dtype="datetime64[ms]"),
+            "y": values.to_numpy(),
+            "line": {"dash": DASHES[place % len(DASHES)], "width": 1.8},
+        }
+        for place, (name, values) in enumerate(equity.items())
+    ]
+    return Figure(
+        {
+            "data": traces,
+            "layout": {
+                "height": 380,
+                "margin": {"l": 70, "r": 14, "t": 10, "b": 40},
+                "hovermode": "x unified",
+                "showlegend": True,
+                "legend": {"orientation": "h", "y": -0.15},
+                "yaxis": {"tickformat": ",.0f", "title": {"text": plain(currency)}},
+            },
+        }
+    )
 
 
 def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:
@@ -83,17 +119,29 @@ def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.Data
         return
     day, common = first_difference(one, two), len(one.index.intersection(two.index))
     if day is None:
-        st.markdown(f"{names} decide the same on all of the {common:,} days that they have in common.")
+        st.markdown(
+            f"{names} decide the same on all of the {common:,} days that they have in common."
+        )
         return
     st.markdown(f"{names} first differ on **{day:%Y-%m-%d}**, of {common:,} days in common:")
     try:
         traced = why(_made_again(first.id, first), _made_again(other.id, other), day)
     except PairkitError as error:
         st.caption(f"Their traces are not to be had: {views.escape(str(error))}")
-        traced = pd.DataFrame([(column, str(one.loc[day, column]), str(two.loc[day, column])) for column in ("state", "reason")],
-                              columns=["what", "first", "second"])
+        traced = pd.DataFrame(
+            [
+                (column, str(one.loc[day, column]), str(two.loc[day, column]))
+                for column in ("state", "reason")
+            ],
+            columns=["what", "first", "second"],
+        )
     traced.columns = pd.Index(["what", label(first), label(other)])
-    st.table(_escaped(traced), hide_index=True, border="horizontal", alt=f"Why decisions differ on {day:%Y-%m-%d}")
+    st.table(
+        _escaped(traced),
+        hide_index=True,
+        border="horizontal",
+        alt=f"Why decisions differ on {day:%Y-%m-%d}",
+    )
 
 
 @st.cache_resource(show_spinner="Running again …", max_entries=16)
@@ -104,4 +152,6 @@ def _made_again(entry: str, _saved: SavedRun) -> BacktestRun:  # noqa: ARG001  t
 
 
 def _escaped(table: pd.DataFrame) -> pd.DataFrame:
-    return table.map(lambda cell: views.escape(str(cell))).rename(columns=lambda name: views.escape(str(name)))
+    return table.map(lambda cell: views.escape(str(cell))).rename(
+        columns=lambda name: views.escape(str(name))
+    )

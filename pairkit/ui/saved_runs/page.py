@@ -22,9 +22,14 @@ from pairkit.ui import cache, shell, views
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
-SORTS = {"Saved, newest first": ("saved", False), "Name": ("name", True), "Pair": ("pair", True),
-         "Sharpe ratio, best first": ("sharpe", False), "Total return, best first": ("total_return", False),
-         "Max drawdown, smallest first": ("max_drawdown", True)}
+SORTS = {
+    "Saved, newest first": ("saved", False),
+    "Name": ("name", True),
+    "Pair": ("pair", True),
+    "Sharpe ratio, best first": ("sharpe", False),
+    "Total return, best first": ("total_return", False),
+    "Max drawdown, smallest first": ("max_drawdown", True),
+}
 WHOLE = "runs_found_whole"
 SHOWN_METRICS = tuple(metric.name for metric in METRICS if metric.listed)
 
@@ -35,8 +40,11 @@ def saved() -> list[SavedRun]:
     folder = runs_folder()
     if not folder.is_dir():
         return []
-    seen = tuple((entry.name, cache.changed(Path(entry))) for entry in sorted(os.scandir(folder), key=lambda e: e.name)
-                 if entry.is_dir())
+    seen = tuple(
+        (entry.name, cache.changed(Path(entry)))
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+        if entry.is_dir()
+    )
     return _listed(str(folder), seen)
 
 
@@ -60,13 +68,37 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
     rows = []
     for one in found:
         inputs, metrics = one.content["inputs"], one.content["metrics"]
-        changed = ", ".join(f"{name}={value}" for name, value in changed_settings(inputs["config"]).items())
-        rows.append({"id": one.id, "name": one.name, "pair": pair_name(one),
-                     "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else "own frames",
-                     "first": inputs["bars"]["first"], "last": inputs["bars"]["last"],
-                     **{name: metrics.get(name) for name in SHOWN_METRICS}, "settings": changed, "note": one.note,
-                     "saved": one.saved_at, "checked": "whole" if one.id in checked else "not verified"})
-    columns = ["id", "name", "pair", "snapshot", "first", "last", *SHOWN_METRICS, "settings", "note", "saved", "checked"]
+        changed = ", ".join(
+            f"{name}={value}" for name, value in changed_settings(inputs["config"]).items()
+        )
+        rows.append(
+            {
+                "id": one.id,
+                "name": one.name,
+                "pair": pair_name(one),
+                "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else "own frames",
+                "first": inputs["bars"]["first"],
+                "last": inputs["bars"]["last"],
+                **{name: metrics.get(name) for name in SHOWN_METRICS},
+                "settings": changed,
+                "note": one.note,
+                "saved": one.saved_at,
+                "checked": "whole" if one.id in checked else "not verified",
+            }
+        )
+    columns = [
+        "id",
+        "name",
+        "pair",
+        "snapshot",
+        "first",
+        "last",
+        *SHOWN_METRICS,
+        "settings",
+        "note",
+        "saved",
+        "checked",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     table[list(SHOWN_METRICS)] = table[list(SHOWN_METRICS)].astype("float64")
     return table.set_index("id")
@@ -74,45 +106,80 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
 
 def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
     """The rows that hold every word of `words` in some text of theirs, sorted as `SORTS` says."""
-    texts = table[["name", "pair", "snapshot", "settings", "note"]].agg(" ".join, axis=1).str.casefold() if len(table) else None
+    texts = (
+        table[["name", "pair", "snapshot", "settings", "note"]].agg(" ".join, axis=1).str.casefold()
+        if len(table)
+        else None
+    )
     for word in words.casefold().split():
         if texts is not None:
             table = table[texts.loc[table.index].str.contains(word, regex=False)]
     column, ascending = SORTS[sort]
-    return table.sort_values(column, ascending=ascending, kind="stable",
-                             key=lambda values: values.str.casefold() if values.dtype == "str" else values)
+    return table.sort_values(
+        column,
+        ascending=ascending,
+        kind="stable",
+        key=lambda values: values.str.casefold() if values.dtype == "str" else values,
+    )
 
 
 # --- drawing -----------------------------------------------------------------------------------------------------------
 def tell_damaged(found: list[SavedRun]) -> None:
     """An error for each run that cannot be used, with a button to delete it."""
     for broken in (one for one in found if one.error):
-        st.error(f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}", icon=":material/gpp_bad:")
-        st.button("Delete it", key=f"delete_{broken.id}", on_click=_ask_to_delete, args=([(broken.id, broken.id)],))
+        st.error(
+            f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}",
+            icon=":material/gpp_bad:",
+        )
+        st.button(
+            "Delete it",
+            key=f"delete_{broken.id}",
+            on_click=_ask_to_delete,
+            args=([(broken.id, broken.id)],),
+        )
 
 
 def choose(found: list[SavedRun]) -> list[SavedRun]:
     """Draw filter, sort order, table and chooser; the runs chosen, in the order of choosing."""
     usable = {one.id: one for one in found if not one.error}
     if not usable:
-        st.info(f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in "
-                f"{views.escape(str(runs_folder()))}.", icon=":material/bookmarks:")
+        st.info(
+            f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in "
+            f"{views.escape(str(runs_folder()))}.",
+            icon=":material/bookmarks:",
+        )
         return []
     left, right = st.columns([3, 1])
-    words = left.text_input("Filter", key="runs_filter", bind="query-params",
-                            placeholder="Words in name, note, pair, snapshot, settings")
+    words = left.text_input(
+        "Filter",
+        key="runs_filter",
+        bind="query-params",
+        placeholder="Words in name, note, pair, snapshot, settings",
+    )
     sort = right.selectbox("Sort by", list(SORTS), key="runs_sort", bind="query-params")
     shown = filtered(as_table(list(usable.values()), st.session_state.get(WHOLE, ())), words, sort)
-    st.dataframe(shown, key=TABLE, hide_index=True, column_config=_columns(), on_select=lambda: _rows_chosen(list(shown.index)),
-                 selection_mode="multi-row", alt="Saved runs")
+    st.dataframe(
+        shown,
+        key=TABLE,
+        hide_index=True,
+        column_config=_columns(),
+        on_select=lambda: _rows_chosen(list(shown.index)),
+        selection_mode="multi-row",
+        alt="Saved runs",
+    )
     if shown.empty:
         st.caption("No saved run has these words.")
     by_label = {label(one): one for one in usable.values()}
     if CHOSEN in st.session_state:  # a run may have been deleted since
         st.session_state[CHOSEN] = [text for text in st.session_state[CHOSEN] if text in by_label]
-    chosen = st.multiselect("Chosen runs", list(by_label), key=CHOSEN, bind="query-params",
-                            placeholder="Choose one to open or rerun it, two or more to compare",
-                            help="Or tick rows in the table.")
+    chosen = st.multiselect(
+        "Chosen runs",
+        list(by_label),
+        key=CHOSEN,
+        bind="query-params",
+        placeholder="Choose one to open or rerun it, two or more to compare",
+        help="Or tick rows in the table.",
+    )
     return _whole([by_label[text] for text in chosen])
 
 
@@ -125,7 +192,10 @@ def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
             if one.id not in known:
                 store.check(one)
         except PairkitError as error:
-            st.error(f"{views.escape(label(one))} cannot be used. {views.escape(str(error))}", icon=":material/gpp_bad:")
+            st.error(
+                f"{views.escape(label(one))} cannot be used. {views.escape(str(error))}",
+                icon=":material/gpp_bad:",
+            )
             continue
         known.add(one.id)
         good.append(one)
@@ -141,14 +211,20 @@ def _columns() -> dict[str, Any]:
         "trades": config.NumberColumn("trades", format="%d"),
         "settings": config.TextColumn("settings not at default"),
         "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
-        "checked": config.TextColumn("parts", help="Whether manifest, metrics and tables are of one run: checked when a "
-                                     "run is chosen. That it comes out so again is what Rerun and verify says.")}
+        "checked": config.TextColumn(
+            "parts",
+            help="Whether manifest, metrics and tables are of one run: checked when a "
+            "run is chosen. That it comes out so again is what Rerun and verify says.",
+        ),
+    }
 
 
 def _rows_chosen(ids: list[str]) -> None:
     rows = st.session_state[TABLE].selection.rows
     by_id = {one.id: label(one) for one in saved() if not one.error}
-    st.session_state[CHOSEN] = [by_id[ids[row]] for row in rows if row < len(ids) and ids[row] in by_id]
+    st.session_state[CHOSEN] = [
+        by_id[ids[row]] for row in rows if row < len(ids) and ids[row] in by_id
+    ]
 
 
 def act(chosen: list[SavedRun]) -> None:
@@ -156,14 +232,29 @@ def act(chosen: list[SavedRun]) -> None:
     if not chosen:
         return
     with st.container(horizontal=True, key="run_actions"):
-        verify = st.button("Rerun and verify", key="verify_runs", icon=":material/verified:",
-                           help="Make it again from its manifest and compare every output with what was saved.")
+        verify = st.button(
+            "Rerun and verify",
+            key="verify_runs",
+            icon=":material/verified:",
+            help="Make it again from its manifest and compare every output with what was saved.",
+        )
         if len(chosen) == 1:
             _open_button(chosen[0])
-            st.download_button("Manifest (JSON)", chosen[0].manifest.to_json(), "run.json", "application/json",
-                               key="saved_manifest", on_click="ignore")
-        st.button("Delete", key="delete_runs", icon=":material/delete:", on_click=_ask_to_delete,
-                  args=([(one.id, label(one)) for one in chosen],))
+            st.download_button(
+                "Manifest (JSON)",
+                chosen[0].manifest.to_json(),
+                "run.json",
+                "application/json",
+                key="saved_manifest",
+                on_click="ignore",
+            )
+        st.button(
+            "Delete",
+            key="delete_runs",
+            icon=":material/delete:",
+            on_click=_ask_to_delete,
+            args=([(one.id, label(one)) for one in chosen],),
+        )
     if verify:
         _verify(chosen)
     for one in chosen:
@@ -179,11 +270,22 @@ def _open_button(one: SavedRun) -> None:
     name = there.get(inputs["snapshot"]["id"]) if inputs["snapshot"] else None
     why_not = ""
     if name is None:
-        why_not = (f"Snapshot {views.escape(inputs['snapshot']['name'])} is not here." if inputs["snapshot"]
-                   else "Its bars are in no snapshot.")
-    if st.button("Open in Explore", key="open_run", icon=":material/monitoring:", disabled=bool(why_not),
-                 help=why_not or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None)):
-        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"]))
+        why_not = (
+            f"Snapshot {views.escape(inputs['snapshot']['name'])} is not here."
+            if inputs["snapshot"]
+            else "Its bars are in no snapshot."
+        )
+    if st.button(
+        "Open in Explore",
+        key="open_run",
+        icon=":material/monitoring:",
+        disabled=bool(why_not),
+        help=why_not
+        or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None),
+    ):
+        shell.open_in_explore(
+            str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"])
+        )
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------
@@ -195,7 +297,13 @@ def _verify(chosen: list[SavedRun]) -> None:
         try:
             verdicts[one.id] = rerun(one.manifest_file, snapshots_folder()).to_dict()
         except PairkitError as error:
-            verdicts[one.id] = {"verdict": "cannot", "sentence": str(error), "differences": [], "runtime": [], "notes": []}
+            verdicts[one.id] = {
+                "verdict": "cannot",
+                "sentence": str(error),
+                "differences": [],
+                "runtime": [],
+                "notes": [],
+            }
     progress.empty()
 
 
@@ -204,12 +312,18 @@ def _tell_verdict(one: SavedRun) -> None:
     if found is None:
         return
     good = found["verdict"] in ("same", "within_tolerance", "rules_changed")
-    (st.success if good else st.error)(f"**{views.escape(label(one))}**: {views.escape(found['sentence'])}",
-                                       icon=":material/verified:" if good else ":material/gpp_bad:")
+    (st.success if good else st.error)(
+        f"**{views.escape(label(one))}**: {views.escape(found['sentence'])}",
+        icon=":material/verified:" if good else ":material/gpp_bad:",
+    )
     for title, rows in (("Differences", found["differences"]), ("Runtime", found["runtime"])):
         if rows:
             with st.expander(f"{title}: {len(rows)}"):
-                st.table(pd.DataFrame(rows).map(lambda cell: views.escape(str(cell))), hide_index=True, border="horizontal")
+                st.table(
+                    pd.DataFrame(rows).map(lambda cell: views.escape(str(cell))),
+                    hide_index=True,
+                    border="horizontal",
+                )
     for note in found["notes"]:
         st.caption(views.escape(note))
 
@@ -234,7 +348,9 @@ def _dialog(entries: list[tuple[str, str]]) -> None:
         st.markdown(f"- {views.escape(name)}")
     st.caption("The run's manifest and tables are removed from this machine. The snapshot stays.")
     with st.container(horizontal=True):
-        if st.button("Delete", key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)):
+        if st.button(
+            "Delete", key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)
+        ):
             st.rerun()
         if st.button("Keep", key="keep_runs"):
             st.rerun()

@@ -15,18 +15,37 @@ from pairkit.ui import cache
 from pairkit.ui.views import escape
 
 MOST_ROWS = 500
-_TABLES = {"revised": "Revised figures", "added": "Bars added", "removed": "Bars removed", "mapping": "Dominant contracts",
-           "specs": "Contract terms", "scope": "Data scope"}
-_TILES = {"revised": "Bars revised", "added": "Bars added", "removed": "Bars removed", "mapping": "Dominant contracts",
-          "specs": "Terms", "sessions_added": "Sessions added", "sessions_removed": "Sessions removed"}
+_TABLES = {
+    "revised": "Revised figures",
+    "added": "Bars added",
+    "removed": "Bars removed",
+    "mapping": "Dominant contracts",
+    "specs": "Contract terms",
+    "scope": "Data scope",
+}
+_TILES = {
+    "revised": "Bars revised",
+    "added": "Bars added",
+    "removed": "Bars removed",
+    "mapping": "Dominant contracts",
+    "specs": "Terms",
+    "sessions_added": "Sessions added",
+    "sessions_removed": "Sessions removed",
+}
 
 
 def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
     """The picker of the other snapshot, the counts, and a table for each kind of change."""
-    others = {one.name: one for one in found if one.verified and chosen is not None and one.path != chosen.path}
+    others = {
+        one.name: one
+        for one in found
+        if one.verified and chosen is not None and one.path != chosen.path
+    }
     if chosen is None or not others:
-        st.caption("There is nothing to compare: two snapshots that can be opened are needed. Import files or take a market, and "
-                   "take it again later to see what was revised.")
+        st.caption(
+            "There is nothing to compare: two snapshots that can be opened are needed. Import files or take a market, and "
+            "take it again later to see what was revised."
+        )
         return
     name = st.selectbox("Compare with the older snapshot", list(others), key="older", width=360)
     try:
@@ -37,7 +56,9 @@ def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
     _show(_diff(older, chosen))
 
 
-@st.cache_resource(show_spinner="Comparing …", max_entries=8, hash_funcs={Snapshot: lambda snapshot: snapshot.id})
+@st.cache_resource(
+    show_spinner="Comparing …", max_entries=8, hash_funcs={Snapshot: lambda snapshot: snapshot.id}
+)
 def _diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
     return diff_snapshots(old, new)
 
@@ -46,7 +67,9 @@ def _show(diff: SnapshotDiff) -> None:
     old, new = (f"{escape(side.name)}, id {side.id[:12]}," for side in (diff.old, diff.new))
     st.caption(f"From {old} to {new.rstrip(',')}")
     if diff.same_data:
-        st.success("The same bars, dominant contracts, terms and calendar.", icon=":material/check_circle:")
+        st.success(
+            "The same bars, dominant contracts, terms and calendar.", icon=":material/check_circle:"
+        )
     counts = diff.counts
     with st.container(horizontal=True, gap="medium", key="diff_tiles"):
         for name, label in _TILES.items():
@@ -56,9 +79,17 @@ def _show(diff: SnapshotDiff) -> None:
         if len(rows):
             more = f", the first {MOST_ROWS:,} shown" if len(rows) > MOST_ROWS else ""
             st.markdown(f"**{title}** ({len(rows):,} rows{more})")
-            st.dataframe(_readable(rows.head(MOST_ROWS)), hide_index=True, alt=title, key=f"diff_{name}")
-    st.download_button("All of it (JSON)", lambda: json.dumps(diff.to_dict(), ensure_ascii=False, indent=1),
-                       f"pairkit-{diff.old.name}-{diff.new.name}.json", "application/json", key="save_diff", on_click="ignore")
+            st.dataframe(
+                _readable(rows.head(MOST_ROWS)), hide_index=True, alt=title, key=f"diff_{name}"
+            )
+    st.download_button(
+        "All of it (JSON)",
+        lambda: json.dumps(diff.to_dict(), ensure_ascii=False, indent=1),
+        f"pairkit-{diff.old.name}-{diff.new.name}.json",
+        "application/json",
+        key="save_diff",
+        on_click="ignore",
+    )
 
 
 def _readable(rows: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,9 @@ JOB = "take_job"
 EARLIEST = date(1995, 1, 1)
 _YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
 _RULES: dict[str, Rule] = {
-    "The provider's mapping of the day before": "mapping", "Open interest of the day before": "open_interest"}
+    "The provider's mapping of the day before": "mapping",
+    "Open interest of the day before": "open_interest",
+}
 
 
 def draw() -> None:
@@ -52,8 +54,10 @@ def _has_token() -> bool:
         require_token(read_settings())
     except PairkitError as error:
         st.info(f"Nothing can be taken yet: {escape(str(error))}", icon=":material/key:")
-        st.caption("Then reload this page. The token is never shown, logged or written into a snapshot. "
-                   "Without one, import files, or use the bundled simulated market.")
+        st.caption(
+            "Then reload this page. The token is never shown, logged or written into a snapshot. "
+            "Without one, import files, or use the bundled simulated market."
+        )
         return False
     return True
 
@@ -69,16 +73,29 @@ def _form() -> None:
     known = bundled_specs()
     options = list(dict.fromkeys([*suggested, *known]))
     with st.form("take", border=True):
-        roots = st.multiselect("Roots", options, [root for root in _FIRST_ROOTS if root in options], key="take_roots",
-                               format_func=lambda root: known[root].label if root in known else root, accept_new_options=True,
-                               help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE")
+        roots = st.multiselect(
+            "Roots",
+            options,
+            [root for root in _FIRST_ROOTS if root in options],
+            key="take_roots",
+            format_func=lambda root: known[root].label if root in known else root,
+            accept_new_options=True,
+            help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE",
+        )
         left, middle, right = st.columns(3)
         today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
         first, last = today - timedelta(days=365 * _YEARS), min(Clock().published_to(), today)
-        start = left.date_input("From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD")
+        start = left.date_input(
+            "From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
+        )
         end = middle.date_input("To", last, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
-        name = right.text_input("Name of the snapshot", key="take_name", max_chars=64, placeholder=f"tushare-{today:%Y-%m-%d}",
-                                help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.")
+        name = right.text_input(
+            "Name of the snapshot",
+            key="take_name",
+            max_chars=64,
+            placeholder=f"tushare-{today:%Y-%m-%d}",
+            help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.",
+        )
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
         asked = st.form_submit_button("Take", icon=":material/download:", key="take_now")
     if asked:
@@ -102,8 +119,16 @@ def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Ru
         from pairkit.data.tushare import TushareSource, read_settings
 
         return take_snapshot(
-            TushareSource(read_settings(), cancelled=cancelled), list(roots), start, end, name=name, folder=folder, rule=rule,
-            progress=lambda step: progress(step.done, max(step.total, 1), step.what), cancelled=cancelled)
+            TushareSource(read_settings(), cancelled=cancelled),
+            list(roots),
+            start,
+            end,
+            name=name,
+            folder=folder,
+            rule=rule,
+            progress=lambda step: progress(step.done, max(step.total, 1), step.what),
+            cancelled=cancelled,
+        )
 
     st.session_state[JOB] = Job(work, "questions", {"name": name}).begin()
     st.rerun()
@@ -113,21 +138,27 @@ def _tell(job: Job) -> None:
     """What came of it, once."""
     del st.session_state[JOB]
     if job.cancelled:
-        st.info("Nothing was taken: it was stopped. What was downloaded is kept; taking again goes on from there.",
-                icon=":material/stop_circle:")
+        st.info(
+            "Nothing was taken: it was stopped. What was downloaded is kept; taking again goes on from there.",
+            icon=":material/stop_circle:",
+        )
         return
     if job.error:
         st.error(f"Nothing was taken: {escape(job.error)}", icon=":material/error:")
         return
     taken: Taken = job.made
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
-    notice = (f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-              f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`.")
+    notice = (
+        f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
+        f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`."
+    )
     if taken.stale:
         notice += " The provider was down: part of it is older answers from the cache. The snapshot says so."
     if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
-        notice += (f" **Errors were found in what came**, {len(faults)} in all: {kinds}. They are among the findings below; look "
-                   "at their days before you believe a run.")
+        notice += (
+            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. They are among the findings below; look "
+            "at their days before you believe a run."
+        )
     st.session_state[NOTICE], st.session_state[SHOW_NEXT] = notice, job.about["name"]
     st.rerun()

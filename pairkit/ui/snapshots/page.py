@@ -21,9 +21,25 @@ from pairkit.ui.views import findings as show_findings
 
 SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_notice"
 ROOT = "root"
-_NOT_TERMS = ("code", "currency", "source", "version", "name", "name_zh", "exchange", "field_sources", "older")
+_NOT_TERMS = (
+    "code",
+    "currency",
+    "source",
+    "version",
+    "name",
+    "name_zh",
+    "exchange",
+    "field_sources",
+    "older",
+)
 _SCOPE_FIRST = ("source", "source_version", "symbols", "start", "end", "rows", "made", "fetched_at")
-_SPANS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+_SPANS = (
+    (365 * 86_400, "year"),
+    (30 * 86_400, "month"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+)
 
 
 def listed() -> list[SnapshotSummary]:
@@ -37,8 +53,13 @@ def heading(found: list[SnapshotSummary]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="snapshots_heading"):
         st.markdown("#### Snapshots", width="content")
         st.caption(f"{len(found)} in {escape(str(snapshots_folder()))}", width="stretch")
-        asked = st.button("Verify all", key="verify", icon=":material/verified:", disabled=not found,
-                          help="Read every byte again and compare it with its hash. Opening a snapshot always does.")
+        asked = st.button(
+            "Verify all",
+            key="verify",
+            icon=":material/verified:",
+            disabled=not found,
+            help="Read every byte again and compare it with its hash. Opening a snapshot always does.",
+        )
     if asked:
         verify_all()
     notice = st.session_state.pop(NOTICE, None)
@@ -52,8 +73,12 @@ def verify_all() -> None:
     bar = st.progress(0.0, text="Verifying …")
     checked: dict[str, str] = {}
     for place, path in enumerate(paths):
+
         def show(name: str, share: float, place: int = place, label: str = path.name) -> None:
-            bar.progress((place + share) / len(paths), text=f"Verifying {escape(label)}: {escape(name)}")
+            bar.progress(
+                (place + share) / len(paths), text=f"Verifying {escape(label)}: {escape(name)}"
+            )
+
         try:
             open_snapshot(path, progress=show)
         except SnapshotError:
@@ -64,7 +89,9 @@ def verify_all() -> None:
     st.session_state[CHECKED] = {"at": f"{datetime.now(UTC):%H:%M:%S} UTC", "verdicts": checked}
     bad = sum(verdict != "good" for verdict in checked.values())
     if not bad:
-        st.session_state[NOTICE] = f"Every byte of {len(checked)} snapshot{'s' * (len(checked) != 1)} is right."
+        st.session_state[NOTICE] = (
+            f"Every byte of {len(checked)} snapshot{'s' * (len(checked) != 1)} is right."
+        )
     cache.forget_snapshots()
     st.rerun()
 
@@ -72,26 +99,49 @@ def verify_all() -> None:
 def table(found: list[SnapshotSummary]) -> None:
     """One line a snapshot; below it, why those that cannot be used cannot."""
     if not found:
-        st.info("There is no snapshot yet. Import files or take a market from TuShare, below.", icon=":material/inventory_2:")
+        st.info(
+            "There is no snapshot yet. Import files or take a market from TuShare, below.",
+            icon=":material/inventory_2:",
+        )
         return
     now = datetime.now(UTC)
-    st.table(pd.DataFrame([_line(one, now) for one in found]), hide_index=True, border="horizontal",
-             alt="The snapshots, each verified or not")
+    st.table(
+        pd.DataFrame([_line(one, now) for one in found]),
+        hide_index=True,
+        border="horizontal",
+        alt="The snapshots, each verified or not",
+    )
     for broken in (one for one in found if not one.verified):
-        st.error(f"Snapshot {escape(broken.name)} cannot be used. {escape(broken.error)}", icon=":material/gpp_bad:")
+        st.error(
+            f"Snapshot {escape(broken.name)} cannot be used. {escape(broken.error)}",
+            icon=":material/gpp_bad:",
+        )
 
 
 def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
     checked = st.session_state.get(CHECKED, {})
     again = f", again {checked['at']}" if one.name in checked.get("verdicts", {}) else ""
     if not one.verified:
-        return {"Snapshot": f"**{escape(one.name)}**", "State": f":red[✗ refused]{again}",
-                **dict.fromkeys(("Age", "From", "To", "Roots", "Bars", "Findings", "Source", "Id"), "–")}
+        return {
+            "Snapshot": f"**{escape(one.name)}**",
+            "State": f":red[✗ refused]{again}",
+            **dict.fromkeys(
+                ("Age", "From", "To", "Roots", "Bars", "Findings", "Source", "Id"), "–"
+            ),
+        }
     label = " :orange-badge[simulated]" if one.simulated else ""
     return {
-        "Snapshot": f"**{escape(one.name)}**{label}", "State": f":green[✓ verified]{again}", "Age": age(one.created_utc, now),
-        "From": escape(one.start), "To": escape(one.end), "Roots": roots_in_short(one.roots), "Bars": f"{one.rows:,}",
-        "Findings": f"{one.findings:,}", "Source": escape(one.source), "Id": f"`{one.id[:12]}`"}
+        "Snapshot": f"**{escape(one.name)}**{label}",
+        "State": f":green[✓ verified]{again}",
+        "Age": age(one.created_utc, now),
+        "From": escape(one.start),
+        "To": escape(one.end),
+        "Roots": roots_in_short(one.roots),
+        "Bars": f"{one.rows:,}",
+        "Findings": f"{one.findings:,}",
+        "Source": escape(one.source),
+        "Id": f"`{one.id[:12]}`",
+    }
 
 
 def age(created_utc: str, now: datetime) -> str:
@@ -119,8 +169,14 @@ def choose(found: list[SnapshotSummary]) -> Snapshot | None:
     wanted = st.session_state.pop(SHOW_NEXT, None)
     if wanted in usable:
         st.session_state[SHOWN] = wanted
-    name = st.selectbox("Snapshot to look at", names, names.index("demo") if "demo" in names else 0, key=SHOWN,
-                        bind="query-params", width=360)
+    name = st.selectbox(
+        "Snapshot to look at",
+        names,
+        names.index("demo") if "demo" in names else 0,
+        key=SHOWN,
+        bind="query-params",
+        width=360,
+    )
     try:
         return cache.snapshot(str(usable[name].path), usable[name].id)
     except SnapshotError as error:  # it changed between the listing and now
@@ -146,29 +202,60 @@ def contents(chosen: Snapshot | None) -> None:
     st.markdown("**Data scope**")
     st.code(f"id {chosen.id}", language=None)
     given = {"made": chosen.manifest["created_utc"], **chosen.manifest["data_scope"]}
-    names = sorted(given, key=lambda name: _SCOPE_FIRST.index(name) if name in _SCOPE_FIRST else len(_SCOPE_FIRST))
-    scope = [{"Field": escape(name.replace("_", " ")), "Value": escape(_plain(given[name]))} for name in names]
+    names = sorted(
+        given,
+        key=lambda name: _SCOPE_FIRST.index(name) if name in _SCOPE_FIRST else len(_SCOPE_FIRST),
+    )
+    scope = [
+        {"Field": escape(name.replace("_", " ")), "Value": escape(_plain(given[name]))}
+        for name in names
+    ]
     st.table(pd.DataFrame(scope), hide_index=True, border="horizontal", alt="Data scope")
-    st.download_button("Manifest (JSON)", lambda: canonical_json(chosen.manifest), f"{chosen.name}-manifest.json",
-                       "application/json", key="save_manifest", on_click="ignore",
-                       help="Byte for byte the one whose hash is the id.")
+    st.download_button(
+        "Manifest (JSON)",
+        lambda: canonical_json(chosen.manifest),
+        f"{chosen.name}-manifest.json",
+        "application/json",
+        key="save_manifest",
+        on_click="ignore",
+        help="Byte for byte the one whose hash is the id.",
+    )
     st.markdown("**Contract terms and where each figure comes from**")
     root = choose_root(chosen)
-    st.table(pd.DataFrame(_terms(chosen.specs[root])), hide_index=True, border="horizontal", alt=f"Contract terms of {root}")
+    st.table(
+        pd.DataFrame(_terms(chosen.specs[root])),
+        hide_index=True,
+        border="horizontal",
+        alt=f"Contract terms of {root}",
+    )
     show_findings(chosen.findings)
 
 
 def _terms(spec: ContractSpec) -> list[dict[str, str]]:
     names = [one.name for one in fields(spec) if one.name not in _NOT_TERMS]
     values = {name: getattr(spec, name) for name in names}
-    rows = [{"Term": name.replace("_", " "), "Value": "not known" if value is None else escape(_plain(value)),
-             "Source": escape(spec.source_of(name))} for name, value in values.items()]
+    rows = [
+        {
+            "Term": name.replace("_", " "),
+            "Value": "not known" if value is None else escape(_plain(value)),
+            "Source": escape(spec.source_of(name)),
+        }
+        for name, value in values.items()
+    ]
     known = "rule changes known to pairkit"
     return rows + [
-        {"Term": f"{term.field.replace('_', ' ')}, "
-                 + (f"before {escape(term.before_date)}" if term.before_date else f"contracts before {term.before_delivery}"),
-         "Value": _plain(term.value), "Source": escape(spec.source_of(term.field)) if term.before_date else known}
-        for term in spec.older]
+        {
+            "Term": f"{term.field.replace('_', ' ')}, "
+            + (
+                f"before {escape(term.before_date)}"
+                if term.before_date
+                else f"contracts before {term.before_delivery}"
+            ),
+            "Value": _plain(term.value),
+            "Source": escape(spec.source_of(term.field)) if term.before_date else known,
+        }
+        for term in spec.older
+    ]
 
 
 def _plain(value: Any) -> str:

@@ -24,13 +24,28 @@ def draw(chosen: Snapshot | None) -> None:
     quality = root_quality(chosen, root)
     _tiles(quality)
     dark = st.context.theme.type == "dark"
-    for name, label in (("quality_price", "Close of the root with its rolls, and a lane for each kind of finding"),
-                        ("quality_calendar", "Calendar of the root: what there was on each session")):
+    for name, label in (
+        ("quality_price", "Close of the root with its rolls, and a lane for each kind of finding"),
+        ("quality_calendar", "Calendar of the root: what there was on each session"),
+    ):
         packed = _packed(chosen, root, name, dark)
-        chart.show(packed, name=name, label=label, filename=f"pairkit-{root}-{name}",
-                   rev=f"{root} {hash(packed) & 0xFFFFFFFF:08x}", height=120)
-    st.download_button("Days with a finding (CSV)", lambda: csv_text(quality.faults), f"pairkit-{chosen.name}-{root}-days.csv",
-                       "text/csv", key="save_days", on_click="ignore", disabled=quality.faults.empty)
+        chart.show(
+            packed,
+            name=name,
+            label=label,
+            filename=f"pairkit-{root}-{name}",
+            rev=f"{root} {hash(packed) & 0xFFFFFFFF:08x}",
+            height=120,
+        )
+    st.download_button(
+        "Days with a finding (CSV)",
+        lambda: csv_text(quality.faults),
+        f"pairkit-{chosen.name}-{root}-days.csv",
+        "text/csv",
+        key="save_days",
+        on_click="ignore",
+        disabled=quality.faults.empty,
+    )
     show_findings(tuple(one for one in chosen.findings if one.root in ("", root)))
 
 
@@ -39,10 +54,22 @@ def _tiles(quality: RootQuality) -> None:
     sessions = int(days.isin([WHOLE, FAULTY, NO_BAR]).sum())
     shown = {
         "Sessions": (f"{sessions:,}", "From the first bar to the last."),
-        "With a bar": (f"{1 - (days == NO_BAR).sum() / max(sessions, 1):.2%}", "Share of the sessions that have a close."),
-        "Days with a finding": (f"{quality.faults['trade_date'].nunique():,}", "Days on which any check found something."),
-        "Rolls": (f"{len(quality.rolls):,}", "Days on which another contract is held than on the one before."),
-        "Contracts held": (f"{quality.contract.nunique():,}", "0 where the bars do not name contracts."),
+        "With a bar": (
+            f"{1 - (days == NO_BAR).sum() / max(sessions, 1):.2%}",
+            "Share of the sessions that have a close.",
+        ),
+        "Days with a finding": (
+            f"{quality.faults['trade_date'].nunique():,}",
+            "Days on which any check found something.",
+        ),
+        "Rolls": (
+            f"{len(quality.rolls):,}",
+            "Days on which another contract is held than on the one before.",
+        ),
+        "Contracts held": (
+            f"{quality.contract.nunique():,}",
+            "0 where the bars do not name contracts.",
+        ),
     }
     with st.container(horizontal=True, gap="medium", key="quality_tiles"):
         for label, (value, help_) in shown.items():
@@ -53,7 +80,9 @@ def _snapshot_key(snapshot: Snapshot) -> str:
     return snapshot.id
 
 
-@st.cache_resource(show_spinner="Examining the bars …", max_entries=4, hash_funcs={Snapshot: _snapshot_key})
+@st.cache_resource(
+    show_spinner="Examining the bars …", max_entries=4, hash_funcs={Snapshot: _snapshot_key}
+)
 def _faults(snapshot: Snapshot) -> pd.DataFrame:
     """Every faulty day of every root. Bars of files without a calendar are compared with one another, as when imported."""
     scope = snapshot.manifest["data_scope"]

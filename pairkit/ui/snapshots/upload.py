@@ -23,30 +23,54 @@ from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
 _BESIDE = {
-    "mapping": ("Dominant contracts", "Which contract is dominant each day, as known at the close before: date, root, contract."),
-    "calendar": ("Sessions", "The days on which bars are expected, one date a line, for a market with holidays of its own."),
+    "mapping": (
+        "Dominant contracts",
+        "Which contract is dominant each day, as known at the close before: date, root, contract.",
+    ),
+    "calendar": (
+        "Sessions",
+        "The days on which bars are expected, one date a line, for a market with holidays of its own.",
+    ),
 }
 _UPLOADS = "uploads"
 
 
 def draw() -> None:
     """The form, and what came of it."""
-    st.caption(f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
-               f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired in silence: what is odd is "
-               "told in findings, and a cell that cannot be understood refuses the import.")
-    round_ = st.session_state.setdefault("import_round", 0)  # a new key empties the form after a success
+    st.caption(
+        f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
+        f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired in silence: what is odd is "
+        "told in findings, and a cell that cannot be understood refuses the import."
+    )
+    round_ = st.session_state.setdefault(
+        "import_round", 0
+    )  # a new key empties the form after a success
     with st.form("import", border=True):
         # No `type`: given one, Streamlit answers a file of another kind with an exception, not with what to do about it.
-        files = st.file_uploader(f"Files of bars ({', '.join(SUFFIXES)})", accept_multiple_files=True, key=f"{_UPLOADS}_{round_}")
+        files = st.file_uploader(
+            f"Files of bars ({', '.join(SUFFIXES)})",
+            accept_multiple_files=True,
+            key=f"{_UPLOADS}_{round_}",
+        )
         left, right = st.columns(2)
-        name = left.text_input("Name of the snapshot", key=f"import_name_{round_}", max_chars=64, placeholder="rb-hc-2024",
-                               help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.")
-        specs = right.file_uploader(f"Contract terms, for roots that are not bundled ({', '.join(SPEC_SUFFIXES)})",
-                                    key=f"import_specs_{round_}")
+        name = left.text_input(
+            "Name of the snapshot",
+            key=f"import_name_{round_}",
+            max_chars=64,
+            placeholder="rb-hc-2024",
+            help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.",
+        )
+        specs = right.file_uploader(
+            f"Contract terms, for roots that are not bundled ({', '.join(SPEC_SUFFIXES)})",
+            key=f"import_specs_{round_}",
+        )
         beside = {}
         for column, (use, (label, what)) in zip(st.columns(2), _BESIDE.items(), strict=True):
-            beside[use] = column.file_uploader(f"{label}, if you have a file of them ({', '.join(SUFFIXES)})", help=what,
-                                               key=f"import_{use}_{round_}")
+            beside[use] = column.file_uploader(
+                f"{label}, if you have a file of them ({', '.join(SUFFIXES)})",
+                help=what,
+                key=f"import_{use}_{round_}",
+            )
         asked = st.form_submit_button("Import", icon=":material/upload_file:", key="import_now")
     if asked:
         _import(files or [], name.strip(), {"specs": specs, **beside})
@@ -56,22 +80,35 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
     try:
         with st.spinner("Reading and sealing …"):
             snapshot = import_uploads(
-                [Upload(file.name, file.getvalue()) for file in files], name,
-                **{use: Upload(file.name, file.getvalue()) for use, file in beside.items() if file is not None})
+                [Upload(file.name, file.getvalue()) for file in files],
+                name,
+                **{
+                    use: Upload(file.name, file.getvalue())
+                    for use, file in beside.items()
+                    if file is not None
+                },
+            )
     except PairkitError as error:
         st.error(f"Nothing was imported: {escape(str(error))}", icon=":material/error:")
         return
     scope = snapshot.manifest["data_scope"]
     st.session_state[NOTICE] = (
         f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-        f"{escape(scope['start'])} to {escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`.")
+        f"{escape(scope['start'])} to {escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`."
+    )
     st.session_state[SHOW_NEXT] = snapshot.name
     st.session_state["import_round"] += 1
     st.rerun()
 
 
-def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None = None, mapping: Upload | None = None,
-                   calendar: Upload | None = None) -> Snapshot:
+def import_uploads(
+    uploads: Sequence[Upload],
+    name: str,
+    *,
+    specs: Upload | None = None,
+    mapping: Upload | None = None,
+    calendar: Upload | None = None,
+) -> Snapshot:
     """The snapshot `name` from uploads of bars, and of what goes beside them, in the folder of the app.
 
     Raises
@@ -88,5 +125,11 @@ def import_uploads(uploads: Sequence[Upload], name: str, *, specs: Upload | None
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)
     check_uploads([one for one in (mapping, calendar) if one is not None])
-    return import_files(uploads, name=name, folder=snapshots_folder(), specs_file=specs, mapping_file=mapping,
-                        calendar_file=calendar)
+    return import_files(
+        uploads,
+        name=name,
+        folder=snapshots_folder(),
+        specs_file=specs,
+        mapping_file=mapping,
+        calendar_file=calendar,
+    )

@@ -34,8 +34,11 @@ def start(legs: PairFrame, config: StrategyConfig) -> None:
     """The choice of the space, what it amounts to, and the button that begins; or why it cannot."""
     plan = choose_plan()
     if len(legs) < _FEW_BARS:
-        st.warning(f"{views.escape(legs.name)} has {len(legs)} bars in common, too few for any trial to trade. "
-                   "Choose another pair, or a longer snapshot.", icon=":material/error:")
+        st.warning(
+            f"{views.escape(legs.name)} has {len(legs)} bars in common, too few for any trial to trade. "
+            "Choose another pair, or a longer snapshot.",
+            icon=":material/error:",
+        )
         return
     try:
         trials = trials_of(config, plan)
@@ -49,8 +52,16 @@ def start(legs: PairFrame, config: StrategyConfig) -> None:
 
 def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) -> None:
     def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-        made = sweep(legs, config, plan.space, n=plan.n, method=plan.method, seed=plan.seed,
-                     progress=progress, cancelled=cancelled)
+        made = sweep(
+            legs,
+            config,
+            plan.space,
+            n=plan.n,
+            method=plan.method,
+            seed=plan.seed,
+            progress=progress,
+            cancelled=cancelled,
+        )
         note_sweep(legs, made)  # where it cannot, the count is told to be unknown
         return made
 
@@ -62,7 +73,12 @@ def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) 
 def swept_space(legs: PairFrame) -> dict[str, list[Any]] | None:
     """The grid that this session swept on a pair, as `sweep` takes it; None where there is none, or its trials were drawn."""
     job: Job | None = st.session_state.get(JOB)
-    if job is None or job.made is None or job.about["legs"].name != legs.name or job.made.attrs["method"] != "grid":
+    if (
+        job is None
+        or job.made is None
+        or job.about["legs"].name != legs.name
+        or job.made.attrs["method"] != "grid"
+    ):
         return None
     return {name: sorted(job.made[name].unique().tolist()) for name in job.made.attrs["varied"]}
 
@@ -77,16 +93,29 @@ def show() -> None:
         st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
         return
     _heading(job, table, legs)
-    figure = st.selectbox("Metric", [metric.name for metric in METRICS], [metric.name for metric in METRICS].index("sharpe"),
-                          key="sweep_metric", bind="query-params", format_func=lambda name: name.replace("_", " "), width=260)
+    figure = st.selectbox(
+        "Metric",
+        [metric.name for metric in METRICS],
+        [metric.name for metric in METRICS].index("sharpe"),
+        key="sweep_metric",
+        bind="query-params",
+        format_func=lambda name: name.replace("_", " "),
+        width=260,
+    )
     low = METRIC[figure].low_is_good
     on_grid = table.attrs["method"] == "grid"
-    around = plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low) if on_grid else None
+    around = (
+        plateau.neighbourhood(table, table.attrs["varied"], figure, low_is_good=low)
+        if on_grid
+        else None
+    )
     figures = table[figure].to_numpy(np.float64)
     peak = plateau.best_row(figures, low_is_good=low)
     if peak is None:
-        st.info(f"No trial has a value for {figure.replace('_', ' ')}: {METRIC[figure].missing}.",
-                icon=":material/info:")
+        st.info(
+            f"No trial has a value for {figure.replace('_', ' ')}: {METRIC[figure].missing}.",
+            icon=":material/info:",
+        )
     else:
         rows = {"peak": peak}
         flat = plateau.best_plateau(around, low_is_good=low) if around is not None else None
@@ -101,12 +130,24 @@ def show() -> None:
 def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
     stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}", width="content")
+        st.markdown(
+            f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}", width="content"
+        )
         if legs.provenance.simulated:
-            st.badge("SIMULATED DATA", icon=":material/science:", color="orange",
-                     help="Made up by a program, with a known truth. No market ever traded like this.")
-    left_out = f" {table.attrs['left_out']:,} combinations contradicted themselves." if table.attrs["left_out"] else ""
-    st.caption(f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}.{left_out}")
+            st.badge(
+                "SIMULATED DATA",
+                icon=":material/science:",
+                color="orange",
+                help="Made up by a program, with a known truth. No market ever traded like this.",
+            )
+    left_out = (
+        f" {table.attrs['left_out']:,} combinations contradicted themselves."
+        if table.attrs["left_out"]
+        else ""
+    )
+    st.caption(
+        f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}.{left_out}"
+    )
 
 
 # --- trials made, deflation --------------------------------------------------------------------------------------------
@@ -116,45 +157,78 @@ def _tell_made(count: TrialCount) -> None:
         st.warning(views.escape(count.warning), icon=":material/error:")
         return
     again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
-    st.caption(f"{count.n_configs:,} trials were made on this pair, by pages and commands.{again} The more are tried, the better "
-               "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
-               "95 %, take it for luck.")
+    st.caption(
+        f"{count.n_configs:,} trials were made on this pair, by pages and commands.{again} The more are tried, the better "
+        "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
+        "95 %, take it for luck."
+    )
 
 
 # --- peak and plateau --------------------------------------------------------------------------------------------------
-def _tell_peak(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
+def _tell_peak(
+    table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]
+) -> None:
     """In a sentence: does the best trial stand on a plateau or alone."""
     if around is None:
-        st.caption("Whether the peak stands on a plateau is told where every combination of some number was tried; draws lie "
-                   "too thin to have neighbours.")
+        st.caption(
+            "Whether the peak stands on a plateau is told where every combination of some number was tried; draws lie "
+            "too thin to have neighbours."
+        )
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
     words = figure.replace("_", " ")
     if np.isnan(kept):
         st.caption(f"Every trial has the same {words}.")
     elif kept < 0.5:
-        st.warning(f"A lonely peak: of its lead over the median trial in {words}, its neighbourhood keeps {max(kept, 0):.0%}. "
-                   "Settings a step away do much worse, so expect luck rather than skill.", icon=":material/landscape:")
+        st.warning(
+            f"A lonely peak: of its lead over the median trial in {words}, its neighbourhood keeps {max(kept, 0):.0%}. "
+            "Settings a step away do much worse, so expect luck rather than skill.",
+            icon=":material/landscape:",
+        )
     else:
-        st.success(f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
-                   f"{words}.", icon=":material/landscape:")
+        st.success(
+            f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
+            f"{words}.",
+            icon=":material/landscape:",
+        )
 
 
-def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]) -> None:
+def _beside(
+    table: pd.DataFrame,
+    legs: PairFrame,
+    figure: str,
+    around: Neighbourhood | None,
+    rows: dict[str, int],
+) -> None:
     """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
     names, count = table.attrs["varied"], tried(legs)
     what = ["Trial", *(name.replace("_", " ") for name in names), figure.replace("_", " ")]
     what += ["Neighbourhood mean", "Neighbourhood worst"] if around is not None else []
     shown: dict[str, list[str]] = {
-        "What": [*what, "Trades", "Deflated Sharpe, this sweep's trials", "Deflated Sharpe, all trials on this pair"]}
+        "What": [
+            *what,
+            "Trades",
+            "Deflated Sharpe, this sweep's trials",
+            "Deflated Sharpe, all trials on this pair",
+        ]
+    }
     for key, row in rows.items():
-        cells = [f"{row:,}", *(_plain(table[name].iloc[row]) for name in names),
-                 views.shown_metric(figure, float(table[figure].iloc[row]))]
+        cells = [
+            f"{row:,}",
+            *(_plain(table[name].iloc[row]) for name in names),
+            views.shown_metric(figure, float(table[figure].iloc[row])),
+        ]
         if around is not None:
-            cells += [views.shown_metric(figure, float(values[row])) for values in (around.mean, around.worst)]
+            cells += [
+                views.shown_metric(figure, float(values[row]))
+                for values in (around.mean, around.worst)
+            ]
         dsr = count.deflated_sharpe(cache.run(legs, config_of(table, row)))
-        shown[MARKS[key][1]] = [*cells, f"{table['trades'].iloc[row]:,}",
-                                *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr))]
+        shown[MARKS[key][1]] = [
+            *cells,
+            f"{table['trades'].iloc[row]:,}",
+            *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr)),
+        ]
     st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt="Peak and plateau")
     _tell_made(count)
 
@@ -162,30 +236,64 @@ def _beside(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbour
 def _plain(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "on" if value else "off"
-    return f"{value:,.6g}" if isinstance(value, (int, float, np.number)) else views.escape(str(value))
+    return (
+        f"{value:,.6g}" if isinstance(value, (int, float, np.number)) else views.escape(str(value))
+    )
 
 
 # --- charts ------------------------------------------------------------------------------------------------------------
-def _charts(table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int], *, low_is_good: bool) -> None:
+def _charts(
+    table: pd.DataFrame,
+    figure: str,
+    around: Neighbourhood | None,
+    rows: dict[str, int],
+    *,
+    low_is_good: bool,
+) -> None:
     from plotly.graph_objects import Figure
 
     fields = table.attrs["varied"]
     theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
     smooth = False
     if len(fields) == 2 and around is not None:
-        smooth = st.toggle("Show the mean of each neighbourhood", key="sweep_smooth", bind="query-params",
-                           help="A plateau stays bright; a lonely peak fades.")
+        smooth = st.toggle(
+            "Show the mean of each neighbourhood",
+            key="sweep_smooth",
+            bind="query-params",
+            help="A plateau stays bright; a lonely peak fades.",
+        )
     chosen = st.session_state.get(CHOSEN)
     marked = dict(rows)
     if isinstance(chosen, int) and chosen < len(table) and chosen not in rows.values():
         marked["chosen"] = chosen
-    spec = landscape(table, fields, figure, around, rows=marked, smooth=smooth, low_is_good=low_is_good, theme=theme)
-    st.plotly_chart(Figure(spec, skip_invalid=False), key=CHART, theme=None, on_select=_point_picked, selection_mode="points",
-                    config=QUIET, alt=f"{figure.replace('_', ' ')} by {', '.join(name.replace('_', ' ') for name in fields)}")
+    spec = landscape(
+        table,
+        fields,
+        figure,
+        around,
+        rows=marked,
+        smooth=smooth,
+        low_is_good=low_is_good,
+        theme=theme,
+    )
+    st.plotly_chart(
+        Figure(spec, skip_invalid=False),
+        key=CHART,
+        theme=None,
+        on_select=_point_picked,
+        selection_mode="points",
+        config=QUIET,
+        alt=f"{figure.replace('_', ' ')} by {', '.join(name.replace('_', ' ') for name in fields)}",
+    )
     if len(fields) > 2:
         st.markdown("##### Each setting by itself: the median trial, and eight in ten of them")
-        st.plotly_chart(Figure(small_charts(table, fields, figure, theme=theme)), key="sweep_small", theme=None, config=QUIET,
-                        alt=f"{figure.replace('_', ' ')} by each setting")
+        st.plotly_chart(
+            Figure(small_charts(table, fields, figure, theme=theme)),
+            key="sweep_small",
+            theme=None,
+            config=QUIET,
+            alt=f"{figure.replace('_', ' ')} by each setting",
+        )
 
 
 def _point_picked() -> None:
@@ -200,34 +308,78 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
     if not isinstance(st.session_state.get(CHOSEN), int) or st.session_state[CHOSEN] >= len(table):
         st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
-        row = st.number_input("Trial", 0, len(table) - 1, key=CHOSEN, width=180,
-                              help="Click a point of the chart or tick a row of the table, or write its number.")
-        clicked = st.button("Open in Explore", key="sweep_open", icon=":material/monitoring:",
-                            disabled=legs.provenance.snapshot_name is None)
-        settings = ", ".join(f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"])
-        st.markdown(f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
-                    f"{int(table['trades'].iloc[row]):,} trades")
+        row = st.number_input(
+            "Trial",
+            0,
+            len(table) - 1,
+            key=CHOSEN,
+            width=180,
+            help="Click a point of the chart or tick a row of the table, or write its number.",
+        )
+        clicked = st.button(
+            "Open in Explore",
+            key="sweep_open",
+            icon=":material/monitoring:",
+            disabled=legs.provenance.snapshot_name is None,
+        )
+        settings = ", ".join(
+            f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"]
+        )
+        st.markdown(
+            f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
+            f"{int(table['trades'].iloc[row]):,} trades"
+        )
     if clicked:
-        shell.open_in_explore(str(legs.provenance.snapshot_name), legs.y_spec.code, legs.x_spec.code, config_of(table, row))
+        shell.open_in_explore(
+            str(legs.provenance.snapshot_name),
+            legs.y_spec.code,
+            legs.x_spec.code,
+            config_of(table, row),
+        )
 
 
-def _every_trial(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neighbourhood | None, *, low_is_good: bool) -> None:
+def _every_trial(
+    table: pd.DataFrame,
+    legs: PairFrame,
+    figure: str,
+    around: Neighbourhood | None,
+    *,
+    low_is_good: bool,
+) -> None:
     peak = plateau.best_row(table[figure].to_numpy(np.float64), low_is_good=low_is_good)
     if peak is not None:
         rows = {"peak": peak}
         flat = plateau.best_plateau(around, low_is_good=low_is_good) if around is not None else None
-        _beside(table, legs, figure, around, rows | ({"plateau": flat} if flat is not None else {})
-                | ({"chosen": st.session_state[CHOSEN]} if st.session_state[CHOSEN] not in (peak, flat) else {}))
+        _beside(
+            table,
+            legs,
+            figure,
+            around,
+            rows
+            | ({"plateau": flat} if flat is not None else {})
+            | (
+                {"chosen": st.session_state[CHOSEN]}
+                if st.session_state[CHOSEN] not in (peak, flat)
+                else {}
+            ),
+        )
     st.markdown("#### Every trial")
-    words = st.text_input("Filter", key="sweep_filter", bind="query-params", placeholder="sharpe > 1, trades >= 20",
-                          help="Conditions on columns, separated by commas.")
+    words = st.text_input(
+        "Filter",
+        key="sweep_filter",
+        bind="query-params",
+        placeholder="sharpe > 1, trades >= 20",
+        help="Conditions on columns, separated by commas.",
+    )
     whole = table.rename_axis("trial").reset_index()
     if around is not None:
         at = list(whole.columns).index(figure)
         whole.insert(at + 1, "neighbourhood_mean", around.mean)
         whole.insert(at + 2, "neighbourhood_worst", around.worst)
     try:
-        kept = rows_where(whole, words).sort_values(figure, ascending=low_is_good, kind="stable", na_position="last")
+        kept = rows_where(whole, words).sort_values(
+            figure, ascending=low_is_good, kind="stable", na_position="last"
+        )
     except PairkitError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
         return
@@ -236,12 +388,30 @@ def _every_trial(table: pd.DataFrame, legs: PairFrame, figure: str, around: Neig
         return
     shown = kept.head(MOST_ROWS)
     numbers = shown["trial"].to_list()
-    st.dataframe(shown, key=TABLE, hide_index=True, height=380, column_config=_columns(shown), selection_mode="single-row",
-                 on_select=lambda: _row_picked(numbers), alt="Trials, the best first")
-    cut = f" The table shows the best {MOST_ROWS:,}; the file has all." if len(kept) > MOST_ROWS else ""
+    st.dataframe(
+        shown,
+        key=TABLE,
+        hide_index=True,
+        height=380,
+        column_config=_columns(shown),
+        selection_mode="single-row",
+        on_select=lambda: _row_picked(numbers),
+        alt="Trials, the best first",
+    )
+    cut = (
+        f" The table shows the best {MOST_ROWS:,}; the file has all."
+        if len(kept) > MOST_ROWS
+        else ""
+    )
     st.caption(f"{len(kept):,} of {len(table):,} trials.{cut}")
-    st.download_button("Trials (CSV)", lambda: csv_text(kept), f"pairkit-{legs.name}-sweep.csv", "text/csv", key="save_trials",
-                       on_click="ignore")
+    st.download_button(
+        "Trials (CSV)",
+        lambda: csv_text(kept),
+        f"pairkit-{legs.name}-sweep.csv",
+        "text/csv",
+        key="save_trials",
+        on_click="ignore",
+    )
 
 
 def _row_picked(numbers: list[int]) -> None:
@@ -252,11 +422,20 @@ def _row_picked(numbers: list[int]) -> None:
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
     config = st.column_config
-    made: dict[str, Any] = {name: config.Column(name.replace("_", " "), help=SETTINGS[name].help)
-                            for name in table.columns if name in SETTINGS}
+    made: dict[str, Any] = {
+        name: config.Column(name.replace("_", " "), help=SETTINGS[name].help)
+        for name in table.columns
+        if name in SETTINGS
+    }
     for metric in METRICS:
         style = "percent" if metric.unit == "fraction" else "%d" if metric.whole else "%.3f"
-        made[metric.name] = config.NumberColumn(metric.name.replace("_", " "), help=metric.meaning,
-                                                format="localized" if metric.unit == MONEY else style)
-    return made | {name: config.NumberColumn(name.replace("_", " "), format="%.3f") for name in table.columns
-                   if name.startswith("neighbourhood")}
+        made[metric.name] = config.NumberColumn(
+            metric.name.replace("_", " "),
+            help=metric.meaning,
+            format="localized" if metric.unit == MONEY else style,
+        )
+    return made | {
+        name: config.NumberColumn(name.replace("_", " "), format="%.3f")
+        for name in table.columns
+        if name.startswith("neighbourhood")
+    }

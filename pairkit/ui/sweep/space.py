@@ -24,7 +24,11 @@ FIELDS, HOW = "sweep_fields", "sweep_how"
 FIRST_FIELDS = ("entry_z", "z_window")
 MOST_TRIALS = 500_000  # what a page holds without making its server large
 GRID = "Every combination"
-METHODS: dict[str, Method] = {GRID: "grid", "Latin hypercube": "latin_hypercube", "Random draws": "random"}
+METHODS: dict[str, Method] = {
+    GRID: "grid",
+    "Latin hypercube": "latin_hypercube",
+    "Random draws": "random",
+}
 _MOST_VALUES = 21
 _LONG_ENOUGH_SECONDS = 0.12
 
@@ -40,16 +44,32 @@ class Plan(NamedTuple):
 
 def choose_plan() -> Plan:
     """Draw fields, ranges and method."""
-    fields = st.multiselect("Settings to vary", list(SETTINGS), list(FIRST_FIELDS), key=FIELDS, bind="query-params",
-                            format_func=lambda name: label_of(SETTINGS[name]), max_selections=8,
-                            help="The others stay as they are in the sidebar. Two make a map; more make one chart for each.")
+    fields = st.multiselect(
+        "Settings to vary",
+        list(SETTINGS),
+        list(FIRST_FIELDS),
+        key=FIELDS,
+        bind="query-params",
+        format_func=lambda name: label_of(SETTINGS[name]),
+        max_selections=8,
+        help="The others stay as they are in the sidebar. Two make a map; more make one chart for each.",
+    )
     space = {name: _values(SETTINGS[name]) for name in fields}
     left, middle, right = st.columns([2, 1, 1])
-    how = left.segmented_control("Trials", list(METHODS), default=GRID, required=True, key=HOW, bind="query-params",
-                                 help="Draws spread a number of trials over many settings; a plateau needs every combination.")
+    how = left.segmented_control(
+        "Trials",
+        list(METHODS),
+        default=GRID,
+        required=True,
+        key=HOW,
+        bind="query-params",
+        help="Draws spread a number of trials over many settings; a plateau needs every combination.",
+    )
     if how == GRID:
         return Plan(space, None, "grid", 0)
-    n = middle.number_input("How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n", bind="query-params")
+    n = middle.number_input(
+        "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n", bind="query-params"
+    )
     seed = right.number_input("Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed", bind="query-params")
     return Plan(space, int(n), METHODS[how], int(seed))
 
@@ -70,34 +90,66 @@ def _values(setting: Setting) -> Any:
     name, label = setting.name, label_of(setting)
     if setting.kind in ("bool", "choice"):
         options = [False, True] if setting.kind == "bool" else list(setting.options)
-        return st.multiselect(label, options, options, key=f"sweep_{name}", help=setting.help, bind="query-params",
-                              format_func=lambda value: {True: "on", False: "off"}.get(value, value))
+        return st.multiselect(
+            label,
+            options,
+            options,
+            key=f"sweep_{name}",
+            help=setting.help,
+            bind="query-params",
+            format_func=lambda value: {True: "on", False: "off"}.get(value, value),
+        )
     if setting.scale == "log":
         grid = log_grid(setting)
         near = [value for value in grid if 0.09 <= value / setting.default <= 11]
-        return st.multiselect(label, grid, near, key=f"sweep_{name}", bind="query-params",
-                              format_func=short_number)
+        return st.multiselect(
+            label, grid, near, key=f"sweep_{name}", bind="query-params", format_func=short_number
+        )
     whole = setting.kind == "int"
     kind = int if whole else float
     bounds = kind(setting.low or 0), kind(setting.high or 0)
     start, end, step = (kind(part) for part in suggested(setting))
-    least, style = kind(setting.step or 1), "%d" if whole else f"%.{max(1, -math.floor(math.log10(setting.step or 1.0)))}f"
+    least, style = (
+        kind(setting.step or 1),
+        "%d" if whole else f"%.{max(1, -math.floor(math.log10(setting.step or 1.0)))}f",
+    )
     columns = st.columns(3)
-    chosen = [column.number_input(f"{label}: {word}", *limits, first, least, format=style, key=f"sweep_{name}_{word}",
-                                  help=setting.help, bind="query-params")
-              for column, word, limits, first in zip(columns, ("from", "to", "step"), (bounds, bounds, (least, bounds[1])),
-                                                     (start, end, step), strict=True)]
+    chosen = [
+        column.number_input(
+            f"{label}: {word}",
+            *limits,
+            first,
+            least,
+            format=style,
+            key=f"sweep_{name}_{word}",
+            help=setting.help,
+            bind="query-params",
+        )
+        for column, word, limits, first in zip(
+            columns,
+            ("from", "to", "step"),
+            (bounds, bounds, (least, bounds[1])),
+            (start, end, step),
+            strict=True,
+        )
+    ]
     return tuple(chosen)
 
 
 def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     """The trials of a plan, or ConfigError where there are none, or more than a page holds."""
-    sizes = [len(values) if isinstance(values, list) else math.floor((values[1] - values[0]) / values[2] + 1e-9) + 1
-             for values in plan.space.values()]
+    sizes = [
+        len(values)
+        if isinstance(values, list)
+        else math.floor((values[1] - values[0]) / values[2] + 1e-9) + 1
+        for values in plan.space.values()
+    ]
     count = plan.n or math.prod(sizes)
     if count > MOST_TRIALS:
-        raise ConfigError(f"{' x '.join(map(str, sizes))} = {count:,} combinations; this page holds at most {MOST_TRIALS:,}. "
-                          "Use larger steps, or draws. From Python, pk.sweep takes more.")
+        raise ConfigError(
+            f"{' x '.join(map(str, sizes))} = {count:,} combinations; this page holds at most {MOST_TRIALS:,}. "
+            "Use larger steps, or draws. From Python, pk.sweep takes more."
+        )
     return make_trials(config, plan.space, n=plan.n, method=plan.method, seed=plan.seed)
 
 
@@ -130,7 +182,7 @@ def estimate(legs: PairFrame, trials: Trials) -> float:
         while seconds < _LONG_ENOUGH_SECONDS and done < len(trials):
             size *= 4
             starts = np.linspace(0, max(len(order) - size, 0), workers).astype(np.int64)
-            blocks = [order[start:start + size] for start in starts]
+            blocks = [order[start : start + size] for start in starts]
             began = time.perf_counter()
             list(pool.map(lambda rows: tally_rows(shared, rows), blocks))
             seconds, done = time.perf_counter() - began, sum(map(len, blocks))
