@@ -164,7 +164,7 @@ def two_runs(folder) -> list[store.SavedRun]:
 def compared(two_runs) -> AppTest:
     page = opened("6_runs")
     for one in two_runs:
-        page.multiselect(key="runs").select(page.label(one)).run()
+        page.multiselect(key="runs").select(runs_page.label(one)).run()
     assert not page.exception
     return page
 
@@ -175,7 +175,7 @@ def test_a_run_that_is_deleted_while_it_is_compared_is_gone(folder, two_runs):
     shutil.rmtree(two_runs[0].path)
     page.run()
     assert not page.exception
-    assert page.multiselect(key="runs").value == [page.label(two_runs[1])]
+    assert page.multiselect(key="runs").value == [runs_page.label(two_runs[1])]
 
 
 def test_a_run_that_is_altered_unseen_is_not_compared(folder, two_runs):
@@ -202,7 +202,7 @@ def test_a_run_with_settings_of_another_version_is_listed_and_not_opened(folder,
     kept["files"]["run.json"] = sha256_hex(raw)
     (path / "label.json").write_bytes(canonical_json(kept))
     page = opened("6_runs")
-    page.multiselect(key="runs").select(page.label(two_runs[0])).run()
+    page.multiselect(key="runs").select(runs_page.label(two_runs[0])).run()
     assert not page.exception
     button = page.button(key="open_run")
     assert button.disabled

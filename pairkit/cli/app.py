@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from importlib.resources import files
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +23,6 @@ def app_command(
 ) -> None:
     """Start the dashboard. Snapshots are those of ./snapshots, which begins with the simulated market."""
     from pairkit.folders import bundled, snapshots_folder
-    from pairkit.ui import __path__ as ui
 
     folder = snapshots_folder()
     if not folder.exists():
@@ -36,7 +35,7 @@ def app_command(
         "-m",
         "streamlit",
         "run",
-        str(Path(ui[0]) / "main.py"),
+        str(files("pairkit.ui") / "main.py"),
         *_flags(settings),
     ]
     raise typer.Exit(subprocess.run(command, check=False).returncode)

@@ -3,8 +3,9 @@
 A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 
 1. `cuts` boundaries drawn by the seed from all of them;
-2. four times `cuts` in a row up to the end, so that no single bar of the last stretch is left out, and `cuts` in a row at a
-   place drawn by the seed: what leaks on every n-th bar only, n up to `cuts`, is met in a row and may be missed by a draw;
+2. four times `cuts` in a row up to the end, or a quarter of a short history, so that no single bar of the last stretch is left
+   out, and `cuts` in a row at a place drawn by the seed: what leaks on every n-th bar only, n up to `cuts`, is met in a row and
+   may be missed by a draw;
 3. the boundaries on both sides of what happens: the end of each column's warm-up; of rolls, missing bars, long gaps between
    sessions, turns of months and years, and, column by column, changes of a word, a count or a switch, which are decisions and
    fills, `cuts`/8 each drawn by the seed, at least two; of the beginnings of each single word `cuts`/32, at least two, for a
@@ -32,9 +33,10 @@ def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArr
         return np.arange(sessions)
     rng = np.random.default_rng(seed)
     first = int(rng.integers(0, sessions - cuts + 1))
+    stretch = max(cuts, min(4 * cuts, sessions // 4))
     chosen = [
         rng.choice(sessions, cuts, replace=False),
-        np.arange(max(sessions - 4 * cuts, 0), sessions),
+        np.arange(sessions - stretch, sessions),
         np.arange(first, first + cuts),
     ]
     place = pair.trade_date.to_numpy().searchsorted(whole.dates)
