@@ -16,6 +16,7 @@ from pairkit.audit.seal import canonical_json, sha256_hex
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
+from pairkit.ui.saved_runs import page as runs_page
 from tests.test_page_explore import ROOT, said
 
 DEMO = ROOT / "snapshots" / "demo"
