@@ -42,11 +42,7 @@ def show(chosen: list[SavedRun]) -> None:
         border="horizontal",
         alt="Metrics of the chosen runs",
     )
-    try:
-        frames = {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
-    except PairkitError as error:  # its files changed since the list was made
-        st.error(views.escape(str(error)), icon=":material/gpp_bad:")
-        return
+    frames = _frames(named)
     st.markdown("#### Equity")
     st.plotly_chart(
         equity_figure(
@@ -60,6 +56,10 @@ def show(chosen: list[SavedRun]) -> None:
     first, *others = frames
     for other in others:
         _decisions(named[first], named[other], frames[first], frames[other])
+
+
+def _frames(named: dict[str, SavedRun]) -> dict[str, pd.DataFrame]:
+    return {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
 
 
 def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:

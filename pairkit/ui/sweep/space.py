@@ -17,7 +17,6 @@ from pairkit.research.sweeps.executors import executor_of
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
-from pairkit.ui.link import number_input
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
 
@@ -66,10 +65,12 @@ def choose_plan() -> Plan:
         bind="query-params",
         help="Draws spread a number of trials over many settings; a plateau needs every combination.",
     )
-    if how in (None, GRID):  # a link may have asked for none
+    if how == GRID:
         return Plan(space, None, "grid", 0)
-    n = number_input(middle, "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n")
-    seed = number_input(right, "Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed")
+    n = middle.number_input(
+        "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n", bind="query-params"
+    )
+    seed = right.number_input("Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed", bind="query-params")
     return Plan(space, int(n), METHODS[how], int(seed))
 
 
@@ -114,8 +115,7 @@ def _values(setting: Setting) -> Any:
     )
     columns = st.columns(3)
     chosen = [
-        number_input(
-            column,
+        column.number_input(
             f"{label}: {word}",
             *limits,
             first,
@@ -123,6 +123,7 @@ def _values(setting: Setting) -> Any:
             format=style,
             key=f"sweep_{name}_{word}",
             help=setting.help,
+            bind="query-params",
         )
         for column, word, limits, first in zip(
             columns,
