@@ -19,7 +19,7 @@ import numpy as np
 from pairkit.errors import RunError
 from pairkit.research.lookahead.outputs import Observed
 
-MOST_CUTS = 8
+MOST_CUTS = 3
 _SECONDS = 120.0  # a child that answers later is given up, and nothing is claimed of it
 
 
