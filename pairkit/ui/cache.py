@@ -19,6 +19,7 @@ from pairkit.config import StrategyConfig
 from pairkit.folders import snapshots_folder
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
+from pairkit.ui.views import escape
 
 COUNTED = "counted_trials"
 _LEDGER = ThreadPoolExecutor(
@@ -31,17 +32,35 @@ def snapshots() -> list[SnapshotSummary]:
     folder = snapshots_folder()
     if not folder.is_dir():
         return []
-    seen = tuple(
-        (entry.name, changed(Path(entry)))
-        for entry in sorted(os.scandir(folder), key=lambda e: e.name)
-        if entry.is_dir()
-    )
-    return _summaries(str(folder), seen)
+    seen = seen_in(folder)
+    return _summaries(str(folder), seen) if seen else []
 
 
-def changed(folder: Path) -> tuple[int, ...]:
-    """What tells that a snapshot's folder was touched: times and sizes of all in it."""
-    stats = [path.stat() for path in sorted(folder.iterdir())]
+def seen_in(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Each folder in this one, by name, with what tells that it was touched: times and sizes of all in it.
+
+    None where `folder` cannot be read, which is said on the page.
+    """
+    try:
+        entries = sorted(
+            (entry for entry in os.scandir(folder) if entry.is_dir()), key=lambda entry: entry.name
+        )
+    except OSError as error:
+        st.error(
+            escape(
+                f"{folder} cannot be read: {error.strerror}. Check its permissions, then reload this page."
+            ),
+            icon=":material/error:",
+        )
+        return ()
+    return tuple((entry.name, _touched(Path(entry))) for entry in entries)
+
+
+def _touched(folder: Path) -> tuple[int, ...]:
+    try:
+        stats = [path.stat() for path in sorted(folder.iterdir())]
+    except OSError:  # gone since it was listed, or barred: opening it says which
+        return ()
     return tuple(value for stat in stats for value in (stat.st_mtime_ns, stat.st_size))
 
 

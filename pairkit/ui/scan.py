@@ -21,6 +21,7 @@ from pairkit.research.sweeps.filters import rows_where
 from pairkit.ui import shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running
+from pairkit.ui.link import number_input
 
 JOB, CHOSEN, TABLE, CHART = "scan_job", "scan_pair", "scan_table", "scan_chart"
 LAGS: dict[str, LagRule] = {"1": 1, "0": 0, "2": 2, "5": 5, "by AIC": "aic", "by BIC": "bic"}
@@ -53,24 +54,24 @@ def start(snapshot: Snapshot) -> None:
         bind="query-params",
         help="Lagged differences in every test, or the criterion that chooses them for each pair and direction.",
     )
-    bars = three.number_input(
+    bars = number_input(
+        three,
         "Least common bars",
         30,
         10_000,
         250,
         10,
         key="scan_bars",
-        bind="query-params",
         help="Pairs with fewer are left out.",
     )
-    ticks = four.number_input(
+    ticks = number_input(
+        four,
         "Slippage (ticks)",
         0.0,
         100.0,
         1.0,
         0.5,
         key="scan_ticks",
-        bind="query-params",
         help="Price conceded on each lot, for the cost of a round trip.",
     )
     number = len(roots or snapshot.roots)
@@ -212,14 +213,14 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
         placeholder="Any",
         help="Pairs whose legs are both in one of these sectors, by the list of pairs in force.",
     )
-    least = two.number_input(
+    least = number_input(
+        two,
         "Least volume (lots)",
         0,
         100_000_000,
         0,
         1000,
         key="scan_volume",
-        bind="query-params",
         help="Median over the bars of the less traded leg.",
     )
     words = three.text_input(

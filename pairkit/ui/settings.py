@@ -212,7 +212,7 @@ def parse(setting: Setting, text: str) -> Any:
         number = float(text[:-1]) * sizes[text[-1:]] if text[-1:] in sizes else float(text)
     except ValueError:
         return None
-    if setting.kind == "int" and number != int(number):
+    if not math.isfinite(number) or (setting.kind == "int" and number != int(number)):
         return None
     inside = float(setting.low or 0.0) <= number <= float(setting.high or 0.0)
     return (int(number) if setting.kind == "int" else number) if inside else None

@@ -18,7 +18,7 @@ from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, views
-from pairkit.ui.link import ARRIVED, complete
+from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
 from pairkit.ui.session import SNAPSHOT, choose_instead, insist, keep, overruled, recall
 from pairkit.ui.settings import accept_plain, faults_of_link
 
@@ -29,7 +29,7 @@ FAVICON = (
 )
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
-LINK, LINK_FAULTS = "link", "link_faults"
+LINK = "link"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -127,7 +127,13 @@ def choose_snapshot() -> Snapshot | None:
     """Draw the picker of the snapshot alone; None as in `choose_pair`."""
     summary = _choose_summary()
     keep((SNAPSHOT,))
-    return None if summary is None else cache.snapshot(str(summary.path), summary.id)
+    if summary is None:
+        return None
+    try:
+        return cache.snapshot(str(summary.path), summary.id)
+    except PairkitError as error:  # it changed since it was listed
+        st.error(views.escape(str(error)), icon=":material/gpp_bad:")
+        return None
 
 
 def open_in_explore(

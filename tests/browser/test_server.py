@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import socket
+from collections.abc import Iterator
 
 import pytest
+
+from tests.browser.conftest import Server
 
 
 def handshake(port: int, host: str, origin: str | None) -> str:
@@ -25,6 +28,13 @@ def handshake(port: int, host: str, origin: str | None) -> str:
         return connection.recv(200).decode("latin-1").split("\r\n")[0]
 
 
+@pytest.fixture(scope="module")
+def running(browser, tmp_path_factory) -> Iterator[Server]:
+    """A server of its own: what it refuses stands in its log."""
+    with Server(tmp_path_factory.mktemp("hosts") / "server.log") as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     ("host", "origin", "status"),
     [
@@ -35,10 +45,7 @@ def handshake(port: int, host: str, origin: str | None) -> str:
         ("127.0.0.1", "http://elsewhere.example", "403"),
     ],
 )
-def test_a_foreign_host_or_origin_is_refused(browser, tmp_path_factory, host, origin, status):
+def test_a_foreign_host_or_origin_is_refused(running, host, origin, status):
     """Its own names are answered; a name that was made to point here, and a page of another origin, are not."""
-    from tests.browser.conftest import Server
-
-    with Server(tmp_path_factory.mktemp("hosts") / "server.log") as running:
-        own = f"{origin}:{running.port}" if origin and "elsewhere" not in origin else origin
-        assert f" {status} " in handshake(running.port, f"{host}:{running.port}", own)
+    own = f"{origin}:{running.port}" if origin and "elsewhere" not in origin else origin
+    assert f" {status} " in handshake(running.port, f"{host}:{running.port}", own)

@@ -23,6 +23,7 @@ from pairkit.ui import cache, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
+from pairkit.ui.link import number_input
 from pairkit.ui.sweep.page import swept_space
 
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
@@ -165,15 +166,15 @@ def _widget(check: CheckName, option: Option) -> Any:
             width=220,
         )
     kind = int if isinstance(option.default, int) else float
-    return st.number_input(
+    bounds = kind(option.low), kind(option.high)
+    return number_input(
+        st.container(width="content"),
         label,
-        kind(option.low),
-        kind(option.high),
+        *bounds,
         kind(option.default),
         kind(option.step),
         key=key,
         help=option.help,
-        bind="query-params",
         width=170,
     )
 

@@ -42,7 +42,11 @@ def show(chosen: list[SavedRun]) -> None:
         border="horizontal",
         alt="Metrics of the chosen runs",
     )
-    frames = _frames(named)
+    try:
+        frames = {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
+    except PairkitError as error:  # its files changed since the list was made
+        st.error(views.escape(str(error)), icon=":material/gpp_bad:")
+        return
     st.markdown("#### Equity")
     st.plotly_chart(
         equity_figure(
@@ -56,10 +60,6 @@ def show(chosen: list[SavedRun]) -> None:
     first, *others = frames
     for other in others:
         _decisions(named[first], named[other], frames[first], frames[other])
-
-
-def _frames(named: dict[str, SavedRun]) -> dict[str, pd.DataFrame]:
-    return {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
 
 
 def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:

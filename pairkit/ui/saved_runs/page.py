@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
-from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.ui import cache, shell, views
+from pairkit.ui.settings import build_config
 
 CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
@@ -40,12 +39,8 @@ def saved() -> list[SavedRun]:
     folder = runs_folder()
     if not folder.is_dir():
         return []
-    seen = tuple(
-        (entry.name, cache.changed(Path(entry)))
-        for entry in sorted(os.scandir(folder), key=lambda e: e.name)
-        if entry.is_dir()
-    )
-    return _listed(str(folder), seen)
+    seen = cache.seen_in(folder)
+    return _listed(str(folder), seen) if seen else []
 
 
 @st.cache_data(show_spinner="Checking the saved runs …", max_entries=4)
@@ -275,6 +270,9 @@ def _open_button(one: SavedRun) -> None:
             if inputs["snapshot"]
             else "Its bars are in no snapshot."
         )
+    config, faults = build_config(inputs["config"])
+    if config is None:
+        why_not = f"Its settings are not those of this pairkit. {views.escape(' '.join(faults))}"
     if st.button(
         "Open in Explore",
         key="open_run",
@@ -283,9 +281,7 @@ def _open_button(one: SavedRun) -> None:
         help=why_not
         or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None),
     ):
-        shell.open_in_explore(
-            str(name), inputs["pair"]["y"], inputs["pair"]["x"], StrategyConfig(**inputs["config"])
-        )
+        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], config)
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------

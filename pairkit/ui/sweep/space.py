@@ -17,6 +17,7 @@ from pairkit.research.sweeps.executors import executor_of
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
+from pairkit.ui.link import number_input
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
 
@@ -65,12 +66,10 @@ def choose_plan() -> Plan:
         bind="query-params",
         help="Draws spread a number of trials over many settings; a plateau needs every combination.",
     )
-    if how == GRID:
+    if how in (None, GRID):  # a link may have asked for none
         return Plan(space, None, "grid", 0)
-    n = middle.number_input(
-        "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n", bind="query-params"
-    )
-    seed = right.number_input("Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed", bind="query-params")
+    n = number_input(middle, "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n")
+    seed = number_input(right, "Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed")
     return Plan(space, int(n), METHODS[how], int(seed))
 
 
@@ -115,7 +114,8 @@ def _values(setting: Setting) -> Any:
     )
     columns = st.columns(3)
     chosen = [
-        column.number_input(
+        number_input(
+            column,
             f"{label}: {word}",
             *limits,
             first,
@@ -123,7 +123,6 @@ def _values(setting: Setting) -> Any:
             format=style,
             key=f"sweep_{name}_{word}",
             help=setting.help,
-            bind="query-params",
         )
         for column, word, limits, first in zip(
             columns,
