@@ -13,8 +13,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from pairkit import columns  # noqa: E402  the path is set just above
-from pairkit.config import GROUPS, SETTINGS, Setting  # noqa: E402
+from pairkit.config import GROUPS, SETTINGS  # noqa: E402
 from pairkit.gates import GATE_NAMES  # noqa: E402
+from pairkit.setting import Setting  # noqa: E402
 
 PAGE = HERE / "columns.md"
 OPENING = """<!-- Made by docs/make_tables.py from pairkit/columns.py and pairkit/config.py. Do not edit: run it again. -->
@@ -92,7 +93,7 @@ def page() -> str:
 
 
 def _setting(setting: Setting) -> tuple[str, ...]:
-    step = _plain(setting.step) if setting.step is not None else ""
+    step = _plain(setting.step) if setting.is_number else ""
     on_logs = ", log scale" if setting.scale == "log" else ""
     if setting.kind == "choice":
         accepted = ", ".join(setting.options)

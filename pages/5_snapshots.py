@@ -12,7 +12,7 @@ page.heading(found)
 page.table(found)
 chosen = page.choose(found)
 tabs = st.tabs(
-    ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"],
+    ["Data quality", "Contents and terms", "Compare", "Import files", "Download"],
     key="part",
     on_change="rerun",
 )

@@ -30,10 +30,10 @@ _HOMES = {
     "sweep": "pairkit.research.sweeps.sweep",
     "audit_lookahead": "pairkit.research.lookahead.audit",
     "walk_forward": "pairkit.research.walk_forward.check",
-    "realism_ladder": "pairkit.research.realism",
+    "realism_ladder": "pairkit.research.realism.check",
     "scan": "pairkit.research.scan",
     "glitch_stress": "pairkit.research.glitches.check",
-    "warm_up_sensitivity": "pairkit.research.warm_up",
+    "warm_up_sensitivity": "pairkit.research.warm_up.check",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
     "PairkitError": "pairkit.errors",
@@ -71,11 +71,11 @@ if TYPE_CHECKING:
     from pairkit.research.lookahead.audit import audit_lookahead as audit_lookahead
     from pairkit.research.overfitting.check import overfitting as overfitting
     from pairkit.research.placebo.check import placebo as placebo
-    from pairkit.research.realism import realism_ladder as realism_ladder
+    from pairkit.research.realism.check import realism_ladder as realism_ladder
     from pairkit.research.scan import scan as scan
     from pairkit.research.sweeps.sweep import sweep as sweep
     from pairkit.research.walk_forward.check import walk_forward as walk_forward
-    from pairkit.research.warm_up import warm_up_sensitivity as warm_up_sensitivity
+    from pairkit.research.warm_up.check import warm_up_sensitivity as warm_up_sensitivity
     from pairkit.run import BacktestRun as BacktestRun
     from pairkit.run import run_backtest as run_backtest
 

@@ -1,16 +1,16 @@
-"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math, a division by
-zero giving inf or NaN as in numpy.
-
-numba keys its cache on the file that holds a function and does not see a change in another file, so a kernel and all it
-calls live in one module.
+"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math, a division by zero giving
+inf or NaN as in numpy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
+
+from pairkit._kernel_cache import KernelCache
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -31,11 +31,10 @@ def lean_step(function: Kernel) -> Kernel:
 
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
-    try:
-        return cast(
-            "Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-        )
-    except (
-        RuntimeError
-    ):  # "cannot cache function: no locator available": a read-only install without a home
-        return cast("Kernel", numba.njit(nogil=True, error_model="numpy", **options)(function))
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if getattr(numba.config, "DISABLE_JIT", False):
+        return cast("Kernel", compiled)
+    # "no locator available": a read-only install without a home, where nothing can be kept
+    with suppress(RuntimeError):
+        compiled._cache = KernelCache(function)  # noqa: SLF001  as numba's own cache=True does
+    return cast("Kernel", compiled)

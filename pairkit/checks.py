@@ -1,25 +1,17 @@
-"""What a check of a run's honesty found, in one shape for pages, commands, manifests and reports."""
+"""CheckResult: what a honesty check found, in one shape for pages, commands, manifests and reports; and the list of checks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-CheckName = Literal[
-    "lookahead",
-    "calibration",
-    "placebo",
-    "realism",
-    "overfitting",
-    "walk_forward",
-    "glitches",
-    "warm_up",
-]
 Verdict = Literal["passed", "failed", "noted"]
+CHECK_NAME = "[a-z][a-z0-9_]{0,39}"
 
-# Every check there is, in the order in which they are shown, and what it asks.
-CHECKS: Mapping[CheckName, str] = {
+# Every check there is, in the order in which they are shown, and what it asks. Its folder in each layer has its name.
+CHECKS: Mapping[str, str] = {
     "lookahead": "Does any number know the future?",
     "calibration": "Does the stationarity gate keep its promised error rate under these settings?",
     "placebo": "Do the same rules make as much on pairs without a link?",
@@ -38,7 +30,7 @@ class CheckResult:
     Parameters
     ----------
     check : str
-        A key of CHECKS.
+        Its name: a key of CHECKS, or of a later version that had it.
     verdict : {"passed", "failed", "noted"}
         `noted` where the check measures and judges nothing.
     sentence : str
@@ -49,15 +41,17 @@ class CheckResult:
         What it was asked with: draws, seed, windows.
     """
 
-    check: CheckName
+    check: str
     verdict: Verdict
     sentence: str
     figures: Mapping[str, int | float | str | bool | None] = field(default_factory=dict)
     settings: Mapping[str, int | float | str | bool | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.check not in CHECKS:
-            raise ValueError(f"check = {self.check!r}: accepted is {', '.join(CHECKS)}")
+        if not re.fullmatch(CHECK_NAME, self.check):
+            raise ValueError(
+                f"check = {self.check!r}: accepted is a name in small letters, as {', '.join(CHECKS)}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, in the field order above."""
@@ -73,3 +67,8 @@ class CheckResult:
     def from_dict(cls, plain: Mapping[str, Any]) -> CheckResult:
         """The result that `to_dict` wrote."""
         return cls(**plain)
+
+
+def in_order(known: Mapping[str, CheckResult]) -> list[CheckResult]:
+    """Results in the order of CHECKS; after them those of checks that this version does not know."""
+    return [known[name] for name in (*CHECKS, *sorted(set(known) - set(CHECKS))) if name in known]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pairkit.gates import GATES
-
-MONEY = "pair's currency"  # the unit of amounts, whose own name stands in its place where amounts are shown
+from pairkit.setting import MONEY
 
 
 class Column(NamedTuple):

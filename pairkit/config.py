@@ -6,7 +6,6 @@ read them from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -21,8 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+from pairkit.setting import MONEY, Setting
+
 HEDGE_MODEL_FOLDER = Path(__file__).parent / "models" / "hedges"
-_MONEY = "pair's currency"  # as in pairkit.columns
 GROUPS = ("Hedge", "Signal", "Gates", "Risk", "Execution")
 
 
@@ -56,7 +56,7 @@ def knob(
     group: str,
     help: str,
     *,
-    scale: str = "linear",
+    scale: Literal["linear", "log"] = "linear",
 ) -> Any:
     """Declare a number that carries its own bounds, step, unit, group and help."""
     extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
@@ -216,7 +216,7 @@ class StrategyConfig(BaseModel):
         1e4,
         1e10,
         1e4,
-        _MONEY,
+        MONEY,
         "Risk",
         "Starting equity; sizes and returns refer to it.",
         scale="log",
@@ -323,57 +323,21 @@ class StrategyConfig(BaseModel):
         return StrategyConfig(**{**self.model_dump(), **changes})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What one field of `StrategyConfig` declares, in the form that a slider, a sweep or a document needs.
-
-    `low`, `high`, `step` are None for a switch or a choice; `options` is empty for a number.
-    """
-
-    name: str
-    kind: Literal["int", "float", "bool", "choice"]
-    default: Any
-    low: float | None
-    high: float | None
-    step: float | None
-    unit: str
-    group: str
-    scale: str
-    options: tuple[str, ...]
-    help: str
-
-
 def _setting(name: str) -> Setting:
+    """What a field declares, in the form that a widget, a sweep or a document needs."""
     field = StrategyConfig.model_fields[name]
     extra: dict[str, Any] = (
         field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     )
     bounds = {type(mark).__name__: mark for mark in field.metadata}
-    options: tuple[str, ...] = ()
+    declared: dict[str, Any] = dict(extra)
+    if {"Ge", "Le"} <= set(bounds):
+        declared |= {"low": bounds["Ge"].ge, "high": bounds["Le"].le}
     if get_origin(field.annotation) is Literal:
-        options = get_args(field.annotation)
+        declared["options"] = get_args(field.annotation)
     elif name == "hedge_model":
-        options = hedge_model_names()
-    kind: Literal["int", "float", "bool", "choice"]
-    if options:
-        kind = "choice"
-    elif field.annotation is bool:
-        kind = "bool"
-    else:
-        kind = "int" if field.annotation is int else "float"
-    return Setting(
-        name=name,
-        kind=kind,
-        default=field.default,
-        low=getattr(bounds.get("Ge"), "ge", None),
-        high=getattr(bounds.get("Le"), "le", None),
-        step=extra.get("step"),
-        unit=extra.get("unit", ""),
-        group=extra["group"],
-        scale=extra.get("scale", "linear"),
-        options=options,
-        help=field.description or "",
-    )
+        declared["options"] = hedge_model_names()
+    return Setting(name, field.default, field.description or "", **declared)
 
 
 SETTINGS: dict[str, Setting] = {name: _setting(name) for name in StrategyConfig.model_fields}
@@ -389,32 +353,13 @@ LATER_SETTINGS: dict[str, Any] = {
 }
 
 
-def accepted(setting: Setting) -> str:
-    """What a field takes, in words: bounds with unit, the options, or yes and no."""
-    if setting.kind == "choice":
-        return "one of " + ", ".join(setting.options)
-    if setting.kind == "bool":
-        return "true or false"
-    number = "a whole number" if setting.kind == "int" else "a number"
-    unit = (
-        ", in the pair's currency"
-        if setting.unit == _MONEY
-        else f" {setting.unit}"
-        if setting.unit
-        else ""
-    )
-    return f"{number} from {setting.low:g} to {setting.high:g}{unit}"
-
-
 def describe_errors(error: ValidationError) -> list[str]:
     """Each fault of a refused config as a sentence: the field, what was found, what is accepted."""
     sentences = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
         if name in SETTINGS:
-            sentences.append(
-                f"{name} = {fault['input']!r}: accepted is {accepted(SETTINGS[name])}."
-            )
+            sentences.append(f"{name} = {fault['input']!r}: accepted is {SETTINGS[name].accepted}.")
         elif fault["type"] == "extra_forbidden":
             sentences.append(f"There is no setting {name!r}{_did_you_mean(name)}.")
         else:

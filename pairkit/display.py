@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pairkit.columns import METRIC, MONEY, unit_in
+from pairkit.columns import METRIC, unit_in
+from pairkit.setting import MONEY
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
-from pairkit.charts.calibrate import figures
+from pairkit.charts.checks.calibration import figures
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.folders import calibrations_folder

@@ -1,4 +1,4 @@
-"""The book of checks: a result is known for the run it was made of, and for no other."""
+"""The check store: a result is known for the run it was made of, and for no other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pairkit.audit.runs import check_store, store
-from pairkit.audit.runs.check_store import recall, remember
+from pairkit.audit.runs.check_store import load_checks, save_checks
 from pairkit.audit.runs.manifest import checked_manifest, read_manifest, run_manifest
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
@@ -35,36 +35,39 @@ def sealed(number: int = 5):
 
 def test_what_is_remembered_is_recalled_in_the_order_of_the_checks(tmp_path):
     """Results come back equal, whatever the order they were made in; a later one of a check replaces the one before."""
-    remember(sealed(), CONFIG, [FAILED], folder=tmp_path)
-    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
-    assert recall(sealed(), CONFIG, folder=tmp_path) == (PASSED, FAILED)
+    save_checks(sealed(), CONFIG, [FAILED], folder=tmp_path)
+    save_checks(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    assert load_checks(sealed(), CONFIG, folder=tmp_path) == (PASSED, FAILED)
     better = replace(FAILED, verdict="passed")
-    remember(sealed(), CONFIG, [better], folder=tmp_path)
-    assert recall(sealed(), CONFIG, folder=tmp_path) == (PASSED, better)
+    save_checks(sealed(), CONFIG, [better], folder=tmp_path)
+    assert load_checks(sealed(), CONFIG, folder=tmp_path) == (PASSED, better)
 
 
 def test_another_run_knows_nothing_of_it(tmp_path, monkeypatch):
     """Another setting, other rows, another snapshot, other legs, or other code: no check was made of that run."""
     pair = sealed()
-    remember(pair, CONFIG, [PASSED], folder=tmp_path)
-    assert recall(pair, CONFIG.replace(entry_z=2.1), folder=tmp_path) == ()
-    assert recall(pair[:100], CONFIG, folder=tmp_path) == ()
+    save_checks(pair, CONFIG, [PASSED], folder=tmp_path)
+    assert load_checks(pair, CONFIG.replace(entry_z=2.1), folder=tmp_path) == ()
+    assert load_checks(pair[:100], CONFIG, folder=tmp_path) == ()
     assert (
-        recall(replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path)
+        load_checks(
+            replace(pair, provenance=Provenance("cd" * 32, "small")), CONFIG, folder=tmp_path
+        )
         == ()
     )
     assert (
-        recall(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path) == ()
+        load_checks(replace(pair, y_spec=replace(pair.y_spec, code="Q")), CONFIG, folder=tmp_path)
+        == ()
     )
     monkeypatch.setattr(check_store, "code_hash", lambda: "0" * 64)
-    assert recall(pair, CONFIG, folder=tmp_path) == ()
+    assert load_checks(pair, CONFIG, folder=tmp_path) == ()
 
 
 def test_a_pair_of_no_snapshot_is_not_kept(tmp_path):
     """Nothing names its bars: remembering is refused with the reason, recalling finds nothing."""
     with pytest.raises(RunError, match="pairs of a snapshot"):
-        remember(build_pair(5, 120), CONFIG, [PASSED], folder=tmp_path)
-    assert recall(build_pair(5, 120), CONFIG, folder=tmp_path) == ()
+        save_checks(build_pair(5, 120), CONFIG, [PASSED], folder=tmp_path)
+    assert load_checks(build_pair(5, 120), CONFIG, folder=tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,19 +75,19 @@ def test_a_pair_of_no_snapshot_is_not_kept(tmp_path):
 )
 def test_a_damaged_page_counts_as_no_check(tmp_path, damage):
     """It never turns into a passed check, breaks nothing, and the next result is written over it."""
-    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    save_checks(sealed(), CONFIG, [PASSED], folder=tmp_path)
     (page,) = (tmp_path / check_store.FOLDER).iterdir()
     page.write_bytes(damage)
-    assert recall(sealed(), CONFIG, folder=tmp_path) == ()
-    remember(sealed(), CONFIG, [FAILED], folder=tmp_path)
-    assert recall(sealed(), CONFIG, folder=tmp_path) == (FAILED,)
+    assert load_checks(sealed(), CONFIG, folder=tmp_path) == ()
+    save_checks(sealed(), CONFIG, [FAILED], folder=tmp_path)
+    assert load_checks(sealed(), CONFIG, folder=tmp_path) == (FAILED,)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     """The message names the folder and the way to another."""
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="PAIRKIT_RUNS"):
-        remember(sealed(), CONFIG, [PASSED], folder=tmp_path / "file")
+        save_checks(sealed(), CONFIG, [PASSED], folder=tmp_path / "file")
 
 
 def test_the_manifest_carries_the_checks_and_keeps_its_id(tmp_path):
@@ -102,8 +105,8 @@ def test_the_manifest_carries_the_checks_and_keeps_its_id(tmp_path):
 
 def test_the_book_is_no_saved_run(tmp_path):
     """Runs saved in the same folder are listed without it, and carry the checks they were saved with."""
-    remember(sealed(), CONFIG, [PASSED], folder=tmp_path)
-    checks = recall(sealed(), CONFIG, folder=tmp_path)
+    save_checks(sealed(), CONFIG, [PASSED], folder=tmp_path)
+    checks = load_checks(sealed(), CONFIG, folder=tmp_path)
     saved = store.save(run_backtest(sealed(), CONFIG), "checked", checks=checks, folder=tmp_path)
     (found,) = store.list_runs(tmp_path)
     assert found.id == saved.id
@@ -123,7 +126,7 @@ def write_all(folder, names: tuple[str, ...]) -> None:
     def write(name: str) -> None:
         for pair in pairs:
             together.wait(60)
-            remember(pair, CONFIG, [CheckResult(name, "passed", name, {}, {})], folder=folder)
+            save_checks(pair, CONFIG, [CheckResult(name, "passed", name, {}, {})], folder=folder)
 
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(write, names))
@@ -149,5 +152,5 @@ def test_threads_and_processes_lose_no_check(tmp_path, monkeypatch):
         assert worker.exitcode == 0
     for page in range(PAGES):
         assert tuple(
-            one.check for one in recall(sealed()[: 60 + page], CONFIG, folder=tmp_path)
+            one.check for one in load_checks(sealed()[: 60 + page], CONFIG, folder=tmp_path)
         ) == tuple(CHECKS)

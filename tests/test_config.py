@@ -14,7 +14,6 @@ from pairkit.config import (
     SETTINGS,
     Setting,
     StrategyConfig,
-    accepted,
     describe_errors,
     hedge_model_names,
 )
@@ -122,7 +121,7 @@ def test_a_bound_is_accepted_and_the_next_number_beyond_it_is_not(setting):
 @pytest.mark.parametrize("wrong", ["nonsense", None, [1]], ids=repr)
 def test_a_value_of_the_wrong_kind_is_refused(setting, wrong):
     """Nothing is converted: the sentence names the field, what was found, and what is accepted."""
-    assert f"{setting.name} = {wrong!r}: accepted is {accepted(setting)}." in refusal(
+    assert f"{setting.name} = {wrong!r}: accepted is {setting.accepted}." in refusal(
         **{setting.name: wrong}
     )
 
@@ -238,7 +237,7 @@ def test_every_setting_says_what_it_is(setting):
         assert setting.low <= setting.default <= setting.high
         assert setting.scale == "linear" or setting.low > 0
     else:
-        assert (setting.low, setting.high, setting.step) == (None, None, None)
+        assert not setting.is_number
 
 
 def test_the_default_hedge_model_comes_first():

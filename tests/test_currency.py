@@ -14,19 +14,20 @@ from typer.testing import CliRunner
 
 from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.charts import figure_spec
-from pairkit.charts import glitches as drawn_glitches
-from pairkit.charts import realism as drawn_realism
-from pairkit.charts import walk_forward as drawn_folds
+from pairkit.charts.checks import glitches as drawn_glitches
+from pairkit.charts.checks import realism as drawn_realism
+from pairkit.charts.checks import walk_forward as drawn_folds
 from pairkit.cli import app as command
-from pairkit.columns import METRICS, MONEY, RUN_COLUMNS, TRADE_COLUMNS, unit_in
-from pairkit.config import SETTINGS, StrategyConfig, accepted
+from pairkit.columns import METRICS, RUN_COLUMNS, TRADE_COLUMNS, unit_in
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, DataError
 from pairkit.report import report_html
 from pairkit.research.glitches.check import glitch_stress
-from pairkit.research.realism import realism_ladder
+from pairkit.research.realism.check import realism_ladder
 from pairkit.research.scan import scan
 from pairkit.research.walk_forward.check import walk_forward
 from pairkit.run import run_backtest
+from pairkit.setting import MONEY
 from tests.pairs import leg_frame, spec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +112,7 @@ def test_columns_and_the_capital_are_in_money_and_a_currency_takes_its_place():
         "avg_trade",
     }
     assert not other_currency(json.dumps([tuple(column) for column in tables]))
-    assert (SETTINGS["capital"].unit, accepted(SETTINGS["capital"])) == (
+    assert (SETTINGS["capital"].unit, SETTINGS["capital"].accepted) == (
         MONEY,
         "a number from 10000 to 1e+10, in the pair's currency",
     )

@@ -10,7 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.charts.glitches import figures
+from pairkit.charts.checks.glitches import figures
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust

@@ -6,21 +6,22 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.runs.trial_ledger import tried
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.pair import Provenance
 from pairkit.research import registry
-from pairkit.research.check_spec import Case, Experiment, Option
-from pairkit.research.registry import EXPERIMENTS, examine, examine_and_keep
+from pairkit.research.check_spec import Case, CheckSpec
+from pairkit.research.registry import CHECK_SPECS, run_and_save_checks, run_checks
+from pairkit.setting import Setting
 from tests.pairs import build_pair
 
-OPTIONS = (
-    Option("draws", 300, "How many.", 10, 1000, 10),
-    Option("share", 0.5, "Of what.", 0, 1, 0.1),
-    Option("method", "shift", "Which.", choices=("shift", "shuffle")),
+SETTINGS = (
+    Setting("draws", 300, "How many.", 10, 1000, 10),
+    Setting("share", 0.5, "Of what.", 0, 1, 0.1),
+    Setting("method", "shift", "Which.", options=("shift", "shuffle")),
 )
 
 
@@ -35,29 +36,23 @@ class Found:
         return CheckResult(self.check, "passed", "Asked.", {}, self.asked)
 
 
-def fake(check: str = "placebo", **changes) -> Experiment:
-    def ask(case, settings, progress, cancelled):
+def fake(check: str = "placebo", **changes) -> CheckSpec:
+    def run(case, given, *, progress, cancelled):
         if cancelled and cancelled():
             raise CancelledError("stopped")
         if progress:
             progress(1, 2)
-        return Found(dict(settings), check)
+        return Found(dict(given), check)
 
-    return Experiment(
-        check,
-        check.title(),
-        "It asks.",
-        "No answer.",
-        "answers",
-        changes.get("options", OPTIONS),
-        ask,
+    return CheckSpec(
+        check.title(), "It asks.", "No answer.", "answers", run, changes.get("settings", SETTINGS)
     )
 
 
 @pytest.fixture
 def fakes(monkeypatch):
     made = {name: fake(name) for name in ("placebo", "realism")}
-    monkeypatch.setattr(registry, "EXPERIMENTS", made)
+    monkeypatch.setattr(registry, "CHECK_SPECS", made)
     return made
 
 
@@ -68,29 +63,28 @@ def case() -> Case:
 
 def test_every_check_is_offered_in_the_order_of_the_checks():
     """The registry has each check once, under its name, with a meaning and an alarm in whole sentences."""
-    assert list(EXPERIMENTS) == list(CHECKS)
-    for name, one in EXPERIMENTS.items():
-        assert one.check == name
+    assert list(CHECK_SPECS) == list(CHECKS)
+    for one in CHECK_SPECS.values():
         assert one.meaning.endswith(".")
         assert one.alarm.endswith(".")
 
 
 @pytest.mark.parametrize(
-    "option",
-    [option for one in EXPERIMENTS.values() for option in one.options],
-    ids=lambda option: option.name,
+    "setting",
+    [setting for one in CHECK_SPECS.values() for setting in one.settings],
+    ids=lambda setting: setting.name,
 )
-def test_every_default_is_accepted(option):
-    """Each option takes its own default, as a value and as text, and keeps its kind."""
-    assert option.read(option.default) == option.default
-    assert option.read(str(option.default)) == option.default
-    assert type(option.read(str(option.default))) is type(option.default)
+def test_every_default_is_accepted(setting):
+    """Each setting takes its own default, as a value and as text, and keeps its kind."""
+    assert setting.take(setting.default) == setting.default
+    assert setting.read(str(setting.default)) == setting.default
+    assert type(setting.read(str(setting.default))) is type(setting.default)
 
 
 def test_what_is_given_reaches_the_check_and_the_rest_is_default(fakes, case):
     """Text becomes the option's kind; checks are made in the order asked for; progress says what is counted."""
     told = []
-    found = examine(
+    found = run_checks(
         case,
         ["realism", "placebo"],
         {"placebo": {"draws": "500"}},
@@ -116,21 +110,21 @@ def test_what_is_given_reaches_the_check_and_the_rest_is_default(fakes, case):
 def test_what_is_not_accepted_is_told(given, told):
     """Bounds, kinds, words and names are refused with what is accepted."""
     with pytest.raises(ConfigError, match=told):
-        fake().settings(given)
+        fake().values(given)
 
 
 def test_an_unknown_check_is_told_before_any_is_made(fakes, case):
     """A misspelt name costs no waiting: the message lists the checks there are."""
     told = []
     with pytest.raises(ConfigError, match="placebo, realism"):
-        examine(case, ["placebo", "luck"], progress=lambda *now: told.append(now))
+        run_checks(case, ["placebo", "luck"], progress=lambda *now: told.append(now))
     assert told == []
 
 
 def test_a_stop_ends_it(fakes, case):
     """Cancelled work raises, and gives no half result."""
     with pytest.raises(CancelledError):
-        examine(case, cancelled=lambda: True)
+        run_checks(case, cancelled=lambda: True)
 
 
 def test_what_is_made_before_a_stop_is_kept(fakes, tmp_path, monkeypatch):
@@ -138,15 +132,15 @@ def test_what_is_made_before_a_stop_is_kept(fakes, tmp_path, monkeypatch):
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     pair = replace(build_pair(5, 120), provenance=Provenance("ab" * 32, "small"))
     case, stop = Case(pair, StrategyConfig()), []
-    made = examine_and_keep(case, ["placebo", "realism"], cancelled=lambda: bool(stop))
+    made = run_and_save_checks(case, ["placebo", "realism"], cancelled=lambda: bool(stop))
     stop.append(next(made))
     with pytest.raises(CancelledError):
         next(made)
-    assert [one.check for one in recall(pair, case.config)] == ["placebo"]
+    assert [one.check for one in load_checks(pair, case.config)] == ["placebo"]
     assert tried(pair).n_configs == 0
-    assert [check for check, _ in examine_and_keep(case, ["placebo", "realism"])] == [
+    assert [check for check, _ in run_and_save_checks(case, ["placebo", "realism"])] == [
         "placebo",
         "realism",
     ]
-    assert [one.check for one in recall(pair, case.config)] == ["placebo", "realism"]
+    assert [one.check for one in load_checks(pair, case.config)] == ["placebo", "realism"]
     assert dict(tried(pair).made_by) == {"check": 1}

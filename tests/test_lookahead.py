@@ -10,7 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.charts.lookahead import figure
+from pairkit.charts.checks.lookahead import figure
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError

@@ -345,7 +345,7 @@ def test_the_figures_drawn_are_those_found(pair):
     """The bars left of 0 hold the share that is PBO, all bars hold all splits; the table shows every figure in words."""
     from plotly.graph_objects import Figure
 
-    from pairkit.charts.overfitting import figures
+    from pairkit.charts.checks.overfitting import figures
     from pairkit.ui.honesty.overfitting import shown
 
     found = overfitting(pair, BASE, SPACE, **QUICK)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS
 from pairkit.config import StrategyConfig
-from pairkit.research.registry import EXPERIMENTS
+from pairkit.research.registry import CHECK_SPECS
 from tests.test_cli import PROJECT
 from tests.test_page_explore import app, said
 
@@ -38,7 +38,7 @@ def made(page: AppTest, button: str) -> AppTest:
 
 def on(page: AppTest, check: str) -> AppTest:
     """The page with this check's panel in sight."""
-    page.session_state["check"] = EXPERIMENTS[check].title
+    page.session_state["check"] = CHECK_SPECS[check].title
     return page.run()
 
 
@@ -47,13 +47,13 @@ def verdicts(page: AppTest) -> list[str]:
 
 
 def test_nothing_is_claimed_before_it_is_made():
-    """Every check is listed with its question and stands as not made."""
+    """Every check is listed with its question and stands as not run."""
     page = honesty()
-    assert verdicts(page) == ["made"] * len(CHECKS)
+    assert verdicts(page) == ["run"] * len(CHECKS)
     assert page.table[0].value["What was found"].to_list() == [
         f":gray[{question}]" for question in CHECKS.values()
     ]
-    assert "none of 8 checks made" in said(page)
+    assert "none of 8 checks run" in said(page)
 
 
 def test_a_check_is_made_told_and_kept_for_this_run():
@@ -62,12 +62,12 @@ def test_a_check_is_made_told_and_kept_for_this_run():
     page.number_input(key="lookahead_cuts").set_value(8).run()
     made(page, "lookahead_start")
     pair = open_snapshot(DEMO).pair("RB", "HC")
-    (result,) = recall(pair, StrategyConfig())
+    (result,) = load_checks(pair, StrategyConfig())
     assert (result.check, result.verdict) == ("lookahead", "passed")
     assert result.sentence in page.success[0].value.replace("\\", "")
     assert verdicts(page)[0] == "passed"
     page.slider(key="entry_z").set_value(2.1).run()
-    assert verdicts(page) == ["made"] * len(CHECKS)
+    assert verdicts(page) == ["run"] * len(CHECKS)
 
 
 def test_explore_tells_which_checks_a_run_has_passed():
@@ -78,7 +78,7 @@ def test_explore_tells_which_checks_a_run_has_passed():
     page.switch_page("pages/1_explore.py").run()
     assert "Checks: 1 passed]" in said(page)
     page.slider(key="entry_z").set_value(2.1).run().run()
-    assert "Checks: none made" in said(page)
+    assert "Checks: none run" in said(page)
 
 
 def test_trials_are_counted_shown_and_forgotten_on_record():

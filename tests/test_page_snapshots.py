@@ -41,7 +41,7 @@ PARTS = {
     "contents": "Contents and terms",
     "compare": "Compare",
     "import": "Import files",
-    "take": "Take from TuShare",
+    "take": "Download",
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
-from pairkit.charts.placebo import figure
+from pairkit.charts.checks.placebo import figure
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, DataError
 from pairkit.models.adjusted import adjust

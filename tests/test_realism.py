@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from plotly.graph_objects import Figure
 
-from pairkit.charts.realism import figures
+from pairkit.charts.checks.realism import figures
 from pairkit.charts.theme import THEMES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
 from pairkit.research.lookahead.outputs import first_difference
-from pairkit.research.realism import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
+from pairkit.research.realism.check import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
 from pairkit.run import run_backtest
 from pairkit.trading.loop import TALLY
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of, spec

@@ -281,16 +281,19 @@ def test_trades_are_summed_up(run):
 
 
 def test_checks_say_what_was_made(run, monkeypatch):
-    """Passed where nothing leaks; FAILED where something does; not made where not asked for."""
-    told = checks(run, make=True).set_index("check")
+    """Passed where nothing leaks; FAILED where something does; not run where not asked for."""
+    told = checks(run, run_quick=True).set_index("check")
     assert told.loc[module.BRIEF_PROOF, "result"].startswith("passed")
     assert told.loc["The result adds up", "result"].startswith("passed")
-    assert told.loc[CHECKS["placebo"], "made"] == "not made"
-    assert set(checks(run, make=False)["made"]) == {"made", "not made"}
+    assert told.loc[CHECKS["placebo"], "status"] == "not run"
+    assert set(checks(run, run_quick=False)["status"]) == {"run", "not run"}
     placebo = CheckResult("placebo", "failed", "41 % of the surrogates made more.")
-    told = checks(run, [placebo], make=True).set_index("check")
+    told = checks(run, [placebo], run_quick=True).set_index("check")
     assert told.loc[CHECKS["placebo"], "result"] == "FAILED: 41 % of the surrogates made more."
-    assert set(told.loc[[CHECKS["realism"], CHECKS["walk_forward"]], "made"]) == {"not made"}
+    assert set(told.loc[[CHECKS["realism"], CHECKS["walk_forward"]], "status"]) == {"not run"}
+    later = CheckResult("market_impact", "failed", "It costs more than it makes.")
+    told = checks(run, [later], run_quick=False).set_index("check")
+    assert told.loc["market impact", "result"] == "FAILED: It costs more than it makes."
 
     def knowing(pair, config, **asked):
         return audit_lookahead(
@@ -301,7 +304,7 @@ def test_checks_say_what_was_made(run, monkeypatch):
         )
 
     monkeypatch.setattr(module, "audit_lookahead", knowing)
-    assert checks(run, make=True)["result"].iloc[0].startswith("FAILED: z on")
+    assert checks(run, run_quick=True)["result"].iloc[0].startswith("FAILED: z on")
 
 
 # --- in a browser ------------------------------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ def test_the_figures_drawn_are_those_found(pair, found):
     """Both equities on the test dates; a point for each trial that traded in both; each fold's choice, written out."""
     from plotly.graph_objects import Figure
 
-    from pairkit.charts.walk_forward import figures
+    from pairkit.charts.checks.walk_forward import figures
 
     for theme in ("light", "dark"):
         curve, scatter, choices = figures(found, theme)

@@ -9,11 +9,11 @@ import pytest
 from plotly.graph_objects import Figure
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.charts.warm_up import figures
+from pairkit.charts.checks.warm_up import figures
 from pairkit.columns import RUN_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
-from pairkit.research.warm_up import warm_up_sensitivity
+from pairkit.research.warm_up.check import warm_up_sensitivity
 from pairkit.run import run_backtest
 from tests.pairs import build_pair
 from tests.test_cli import PROJECT

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray
-from pairkit.columns import MONEY, Column, names
+from pairkit.columns import Column, names
 from pairkit.pair import NO_CONTRACT
+from pairkit.setting import MONEY
 from pairkit.trading.engine import terms_of
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ def audit_command(
         typer.Option(
             "--check",
             metavar="CHECK",
-            help="Make this check only; may be repeated. All by default.",
+            help="Run this check only; may be repeated. All by default.",
         ),
     ] = None,
     options: Annotated[
@@ -65,16 +65,16 @@ def audit_command(
         bool, typer.Option("--json", help="Print the results as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks made (code 2)."""
+    """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks that ran (code 2)."""
     config, given = config_from_text(settings or []), options_from_text(options or [])
     from pairkit.audit.runs.trial_ledger import note_run
     from pairkit.research.check_spec import Case
-    from pairkit.research.registry import EXPERIMENTS, experiment_of
+    from pairkit.research.registry import CHECK_SPECS, check_spec
     from pairkit.run import run_backtest
 
-    asked = list(dict.fromkeys(experiment_of(name).check for name in (checks or EXPERIMENTS)))
-    for name, values in given.items():
-        experiment_of(name).settings(values)
+    asked = list(dict.fromkeys(checks or CHECK_SPECS))
+    for name in (*asked, *given):
+        check_spec(name).values(given.get(name, {}))
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     case = Case(
         pair if first is last is None else pair.between(first, last),
@@ -102,7 +102,7 @@ def audit_command(
         _print(results, left_out, simulated=pair.provenance.simulated)
     if not whole:
         typer.secho(
-            f"stopped early: {len(results)} of {len(asked)} checks were made and are kept.",
+            f"stopped early: {len(results)} of {len(asked)} checks ran and are kept.",
             fg="yellow",
             err=True,
         )
@@ -132,15 +132,15 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
 def _made(
     case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool
 ) -> tuple[list[CheckResult], dict[str, str], bool]:
-    """The results of the checks that ran, each kept in the book at once; why others could not; whether none was stopped."""
+    """The results of the checks that ran, each saved at once; why others could not; whether none was stopped."""
     from pairkit.errors import CancelledError
-    from pairkit.research.registry import examine_and_keep
+    from pairkit.research.registry import run_and_save_checks
 
     results: list[CheckResult] = []
     left_out: dict[str, str] = {}
     with watched("audit", quiet=quiet) as (progress, cancelled):
         try:
-            for _, found in examine_and_keep(
+            for _, found in run_and_save_checks(
                 case,
                 asked,
                 given,

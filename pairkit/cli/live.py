@@ -1,6 +1,6 @@
-"""`python -m pairkit live`: does the way from the provider to a backtest work, with this token, now?
+"""`python -m pairkit live`: does the way from a provider to a backtest work, with this account, now?
 
-1. There is a token, and TuShare's calendar can be read with it, past the cache.
+1. There is an account, and the calendar can be read with it, past the cache.
 2. Contract specs: each field from the provider, or told that it fell back.
 3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
 4. A backtest runs on it.
@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.take import roots_of, showing_progress
+from pairkit.data.provider.registry import DEFAULT, provider_names
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.data.provider.market import TakenMarket
-    from pairkit.data.tushare import TushareSource
+    from pairkit.data.provider.source import Source
     from pairkit.findings import Finding
 
 DAYS = 730
@@ -54,18 +55,26 @@ def live_command(
         datetime | None,
         typer.Option("--end", formats=_FORMATS, help="Last day; yesterday by default."),
     ] = None,
+    source: Annotated[
+        str, typer.Option("--source", help=f"The provider: {', '.join(provider_names())}.")
+    ] = DEFAULT,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Check the way from TuShare to a backtest, step by step.
+    """Check the way from a provider to a backtest, step by step.
 
     Exit codes: 0 all fresh and good, 1 a check failed or something fell back, 2 it could not be done, 3 it works, with errors
     found in what came.
     """
     with tempfile.TemporaryDirectory(prefix="pairkit-live-") as folder:
         check = LiveCheck(
-            roots_of(roots), start and start.date(), end and end.date(), Path(folder), quiet=as_json
+            source,
+            roots_of(roots),
+            start and start.date(),
+            end and end.date(),
+            Path(folder),
+            quiet=as_json,
         )
         steps = _walk(check, as_json)
     code = _exit_code(steps, check.fallbacks, check.errors)
@@ -155,11 +164,19 @@ class LiveCheck:
     """The steps of the check; each returns what it saw, or raises a PairkitError. `fallbacks` gathers what was not fresh."""
 
     def __init__(
-        self, roots: list[str], start: date | None, end: date | None, folder: Path, *, quiet: bool
+        self,
+        provider: str,
+        roots: list[str],
+        start: date | None,
+        end: date | None,
+        folder: Path,
+        *,
+        quiet: bool,
     ) -> None:
+        self.provider = provider
         self.roots, self.folder, self.quiet = roots, folder, quiet
         self._start, self._end = start, end
-        self._source: TushareSource | None = None
+        self._source: Source | None = None
         self._market: TakenMarket | None = None
         self._snapshot: Snapshot | None = None
         self.fallbacks: list[Finding] = []
@@ -177,12 +194,12 @@ class LiveCheck:
         )
 
     @property
-    def source(self) -> TushareSource:
-        """The provider, made once."""
-        from pairkit.data.tushare import TushareSource
+    def source(self) -> Source:
+        """The provider's source, opened once."""
+        from pairkit.data.provider.registry import provider
 
         if self._source is None:
-            self._source = TushareSource()
+            self._source = provider(self.provider).open()
         return self._source
 
     @property
@@ -193,22 +210,23 @@ class LiveCheck:
 
     def token(self) -> str:
         """There is a token; it is not shown."""
-        from pairkit.data.tushare import read_settings, require_token
+        from pairkit.data.provider.registry import provider
 
-        require_token(read_settings())
-        return f"there is one, for {self.source.endpoint} with the SDK {self.source.version}"
+        provider(self.provider).require_account()
+        return f"there is one, for {self.source.endpoint} with version {self.source.version}"
 
     def calendar(self) -> str:
         """The provider answers, and knows the token; where it does not answer, the cache may."""
-        from pairkit.data.tushare import TushareSource
-        from pairkit.data.tushare.cache import AnswerCache
+        from pairkit.data.provider.market import exchanges_of
+        from pairkit.data.provider.registry import provider
         from pairkit.errors import MalformedAnswerError, TransportError
         from pairkit.findings import Finding
 
         start, end = self.days
+        exchange = next(iter(exchanges_of(self.roots).values()))
         try:
-            TushareSource(cache=AnswerCache(None)).calendar(
-                "SHFE", max(start, end - timedelta(days=_DAYS_PAST_THE_CACHE)), end
+            provider(self.provider).open(cached=False).calendar(
+                exchange, max(start, end - timedelta(days=_DAYS_PAST_THE_CACHE)), end
             )
         except (TransportError, MalformedAnswerError) as error:
             self.fallbacks.append(
@@ -218,7 +236,7 @@ class LiveCheck:
                     f"{error} The rest comes from the cache, if it has it.",
                 )
             )
-        answer = self.source.calendar("SHFE", start, end)
+        answer = self.source.calendar(exchange, start, end)
         return f"{len(answer.table)} sessions {self.days[0]} .. {self.days[1]}, {_origin(answer.calls, answer.stale)}"
 
     def bars(self) -> str:
@@ -271,5 +289,5 @@ class LiveCheck:
 
 def _origin(calls: int, stale: bool) -> str:
     if stale:
-        return "from the cache, past its time: TuShare is down"
+        return "from the cache, past its time: the provider is down"
     return f"{calls} calls" if calls else "from the cache"

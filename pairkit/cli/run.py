@@ -43,7 +43,7 @@ def run_command(
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
     config = config_from_text(settings or [])
-    from pairkit.audit.runs.check_store import recall
+    from pairkit.audit.runs.check_store import load_checks
     from pairkit.audit.runs.manifest import run_manifest, save_run
     from pairkit.audit.runs.trial_ledger import note_run, tried
     from pairkit.run import run_backtest
@@ -51,7 +51,7 @@ def run_command(
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
     tell_uncounted(note_run(run, "run"))
-    trials, known = tried(run.pair), recall(run.pair, config)
+    trials, known = tried(run.pair), load_checks(run.pair, config)
     folder = directory if opened.path == directory / opened.path.name else opened.path.parent
     made = (
         run_manifest(run, checks=known, trials=trials, directory=folder)
@@ -107,15 +107,7 @@ def parsed_value(name: str, text: str) -> Any:
     """The value of the text in the kind of the field; the text itself where it is none, for the config to refuse."""
     from pairkit.config import SETTINGS
 
-    kind = SETTINGS[name].kind if name in SETTINGS else "choice"
-    if kind == "bool":
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if kind in ("int", "float"):
-        try:
-            return int(text) if kind == "int" else float(text)
-        except ValueError:
-            return text
-    return text
+    return SETTINGS[name].parse(text) if name in SETTINGS else text
 
 
 def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from pairkit.data.provider.registry import DEFAULT, provider_names
+
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.from_provider import Taken
     from pairkit.data.provider.market import Step
@@ -35,7 +37,9 @@ def take_command(
             "universe by default.",
         ),
     ] = "",
-    source: Annotated[str, typer.Option("--source", help="The provider: tushare.")] = "tushare",
+    source: Annotated[
+        str, typer.Option("--source", help=f"The provider: {', '.join(provider_names())}.")
+    ] = DEFAULT,
     dominant: Annotated[
         str,
         typer.Option(
@@ -61,22 +65,19 @@ def take_command(
     found in what came.
     """
     from pairkit.audit.snapshots.from_provider import take_snapshot
+    from pairkit.data.provider.registry import provider
     from pairkit.data.terms.specs_file import read_specs
-    from pairkit.data.tushare import TushareSource, read_settings, require_token
     from pairkit.errors import PairkitError
     from pairkit.market.universe import universe_roots
 
-    if source != "tushare" or dominant not in ("mapping", "open_interest"):
-        _give_up(
-            f"--source is tushare, --dominant is mapping or open_interest; got {source!r} and {dominant!r}.",
-            as_json,
-        )
+    if dominant not in ("mapping", "open_interest"):
+        _give_up(f"--dominant is mapping or open_interest; got {dominant!r}.", as_json)
     try:
-        settings = read_settings()
-        require_token(settings)
+        asked = provider(source)
+        asked.require_account()
         with showing_progress(quiet=as_json) as progress:
             taken = take_snapshot(
-                TushareSource(settings),
+                asked.open(),
                 roots_of(roots) or universe_roots(),
                 day_of(start),
                 day_of(end),

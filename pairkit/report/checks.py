@@ -1,4 +1,4 @@
-"""Which honesty checks stand behind a report: made, with what was found, or not made, with how to make them."""
+"""The honesty checks behind a report: what each found, or how to run it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CUTS = 4
 BRIEF_PROOF = "No look-ahead, a brief proof"
-HOW_TO = "make it on the Honesty page, or by python -m pairkit audit"
+HOW_TO = "run it on the Honesty page, or by python -m pairkit audit"
 
 
 def checks(
@@ -26,32 +26,33 @@ def checks(
     known: Iterable[CheckResult] = (),
     trials: TrialCount | None = None,
     *,
-    make: bool,
+    run_quick: bool,
 ) -> pd.DataFrame:
-    """One row per check: `check`, `made`, `result`.
+    """One row per check: `check`, `status` (run, not run), `result`.
 
-    `known` are the results of the laboratory's checks of this very run, `trials` what was tried on its pair. With `make` the
-    quick checks are made now, some tenths of a second.
+    `known` are the results of the laboratory's checks of this very run, `trials` what was tried on its pair. With `run_quick` the
+    quick checks run now, in some tenths of a second.
     """
     by_name = {one.check: one for one in known}
     rows = [
         _looks_ahead(run)
-        if make
-        else (BRIEF_PROOF, "not made", "the report was asked for without checks"),
+        if run_quick
+        else (BRIEF_PROOF, "not run", "the report was asked for without checks"),
         _adds_up(run)
-        if make
-        else ("The result adds up", "not made", "the report was asked for without checks"),
+        if run_quick
+        else ("The result adds up", "not run", "the report was asked for without checks"),
         _sealed(run),
         _trials(run, trials),
     ]
-    for name, question in CHECKS.items():
+    asked = {**CHECKS, **{name: name.replace("_", " ") for name in by_name if name not in CHECKS}}
+    for name, question in asked.items():
         found = by_name.get(name)
         rows.append(
-            (question, "made", f"{_word(found)}: {found.sentence}")
+            (question, "run", f"{_word(found)}: {found.sentence}")
             if found
-            else (question, "not made", HOW_TO)
+            else (question, "not run", HOW_TO)
         )
-    return pd.DataFrame(rows, columns=["check", "made", "result"])
+    return pd.DataFrame(rows, columns=["check", "status", "result"])
 
 
 def _word(found: CheckResult) -> str:
@@ -60,7 +61,7 @@ def _word(found: CheckResult) -> str:
 
 def _looks_ahead(run: BacktestRun) -> tuple[str, str, str]:
     found = audit_lookahead(run.pair, run.config, cuts=CUTS).result()
-    return BRIEF_PROOF, "made", f"{_word(found)}: {found.sentence}"
+    return BRIEF_PROOF, "run", f"{_word(found)}: {found.sentence}"
 
 
 def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
@@ -69,7 +70,7 @@ def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
     )
     good = apart <= 1e-9 * max(1.0, run.config.capital)
     words = f"{'passed' if good else 'FAILED'}: attribution and equity differ by {apart:.1e} {run.pair.currency}"
-    return "The result adds up", "made", words
+    return "The result adds up", "run", words
 
 
 def _sealed(run: BacktestRun) -> tuple[str, str, str]:
@@ -77,12 +78,12 @@ def _sealed(run: BacktestRun) -> tuple[str, str, str]:
     if origin.snapshot_id:
         return (
             "Data sealed",
-            "made",
+            "run",
             f"every byte of snapshot {origin.snapshot_name} was checked when it was opened: {origin.snapshot_id}",
         )
     return (
         "Data sealed",
-        "not made",
+        "not run",
         "the bars are the author's own, in no snapshot: nobody else can check or rerun this",
     )
 
@@ -92,7 +93,7 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
     if trials is None or trials.n_configs is None:
         return (
             name,
-            "not made",
+            "not run",
             trials.warning
             if trials
             else "one run knows nothing of how many others were tried before it",
@@ -111,4 +112,4 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
         if math.isnan(deflated)
         else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
     )
-    return name, "made", told
+    return name, "run", told

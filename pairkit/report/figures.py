@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pairkit.columns import MONEY
 from pairkit.metrics import BARS_A_YEAR
+from pairkit.setting import MONEY
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun

@@ -21,7 +21,7 @@ from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
 from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.manifest import RunManifest, run_manifest
 from pairkit.audit.seal import write_whole
-from pairkit.columns import BLOCKERS, METRICS, MONEY, REASONS, unit_in
+from pairkit.columns import BLOCKERS, METRICS, REASONS, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import as_html, weakness
 from pairkit.errors import RunError
@@ -31,6 +31,7 @@ from pairkit.pair import Leg
 from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
+from pairkit.setting import MONEY
 from pairkit.trading.reversion import target_exits_told
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def write_report(
     path : path
         The HTML file; replaced where it exists.
     checks : bool
-        Make the honesty checks that are quick. Without, the report says that they were not made.
+        Run the honesty checks that are quick. Without, the report says that they were not run.
     known : iterable of CheckResult
         What the honesty laboratory found of this very run; the report and the manifest in it carry it.
     trials : TrialCount, optional
@@ -118,7 +119,10 @@ def report_html(
         "hold": ("Time in Hold", _hold(run)),
         "gates": ("What the gates blocked", _gates(run)),
         "findings": ("What was found in the data", _findings(run)),
-        "honesty": ("Honesty checks", html.table(honesty_checks(run, known, trials, make=checks))),
+        "honesty": (
+            "Honesty checks",
+            html.table(honesty_checks(run, known, trials, run_quick=checks)),
+        ),
         "settings": ("Settings and contract terms", _settings(run)),
         "manifest": ("Run manifest", _manifest(made)),
     }

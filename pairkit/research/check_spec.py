@@ -1,4 +1,8 @@
-"""How a check is offered: what it asks, which settings it takes, and what it is asked of."""
+"""CheckSpec: what a honesty check is called, what it does, the settings it takes and how it is run.
+
+A check has a folder of its own, named after it, in each layer: `pairkit/research/<check>/spec.py` declares it as SPEC,
+`charts/checks/<check>.py` draws its figures and `ui/honesty/<check>.py` its panel. `pairkit.checks.CHECKS` lists them all.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pairkit._typing import Cancelled, Progress
-from pairkit.checks import CheckName, CheckResult
+from pairkit._typing import Progress
+from pairkit.checks import CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.pair import PairFrame
+from pairkit.setting import Setting
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-Value = int | float | str | bool
+SEED = Setting("seed", 0, "Same seed, same result.", 0, 2**31 - 1)
+Values = Mapping[str, Any]
 
 
 class Checked(Protocol):
@@ -27,75 +33,62 @@ class Checked(Protocol):
 
 @dataclass(frozen=True)
 class Case:
-    """What the checks are asked of."""
+    """The run that is checked: pair, config, and where they come from.
+
+    `snapshot` holds the bars, if any does; `space` is the one that was swept and from which the config was chosen.
+    """
 
     pair: PairFrame
     config: StrategyConfig
     snapshot: Snapshot | None = None
-    space: Mapping[str, Any] | None = None  # that was swept, and from which the config was chosen
+    space: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
-class Option:
-    """One setting of a check, declared once: it validates, draws the widget, and is what the command line takes.
+class CheckSpec:
+    """A honesty check as it is offered.
 
-    A number has bounds and a step; a word has `choices`.
+    Parameters
+    ----------
+    title : str
+        Its tab on the Honesty page.
+    meaning, alarm : str
+        What is done, in a sentence, and what would be alarming, in another.
+    unit : str
+        What its progress counts.
+    settings : tuple of Setting
+    run : callable
+        Takes the case, a value for each setting, and `progress` and `cancelled` by name.
     """
 
-    name: str
-    default: Value
-    help: str
-    low: float = 0
-    high: float = 0
-    step: float = 1
-    choices: tuple[str, ...] = ()
-
-    def read(self, given: Any) -> Value:
-        """The value that is meant, of the default's kind, or ConfigError that says what is accepted."""
-        if self.choices:
-            if given in self.choices:
-                return str(given)
-            raise ConfigError(f"{self.name} = {given!r}: accepted is {', '.join(self.choices)}.")
-        kind = int if isinstance(self.default, int) else float
-        try:
-            value = kind(given)
-        except (TypeError, ValueError):
-            value = None
-        if value is None or not self.low <= value <= self.high:
-            what = "a whole number" if kind is int else "a number"
-            raise ConfigError(
-                f"{self.name} = {given!r}: accepted is {what} from {self.low:g} to {self.high:g}."
-            )
-        return value
-
-
-Settings = Mapping[str, Any]
-Ask = Callable[[Case, Settings, Progress | None, Cancelled | None], Checked]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A check as it is offered.
-
-    `meaning` says in a sentence what is done, `alarm` in another what would be alarming; `unit` is what its progress counts.
-    """
-
-    check: CheckName
     title: str
     meaning: str
     alarm: str
     unit: str
-    options: tuple[Option, ...]
-    ask: Ask
+    run: Callable[..., Checked]
+    settings: tuple[Setting, ...] = ()
 
-    def settings(self, given: Settings) -> dict[str, Value]:
-        """Every option's value, given or default; ConfigError for an option that is not there, or a value not accepted."""
-        known = {option.name: option for option in self.options}
+    def values(self, given: Values) -> dict[str, Any]:
+        """Every setting's value, given or default; ConfigError for a setting that is not there, or a value not accepted."""
+        known = {setting.name: setting for setting in self.settings}
         for name in given:
             if name not in known:
                 raise ConfigError(
-                    f"{self.check} has no setting {name!r}; there are {', '.join(known) or 'none'}."
+                    f"{self.title} has no setting {name!r}; there are {', '.join(known) or 'none'}."
                 )
         return {
-            name: option.read(given.get(name, option.default)) for name, option in known.items()
+            name: _value(setting, given.get(name, setting.default))
+            for name, setting in known.items()
         }
+
+
+def _value(setting: Setting, given: Any) -> Any:
+    return setting.read(given) if isinstance(given, str) else setting.take(given)
+
+
+ProgressWithUnit = Callable[[int, int, str], None]
+
+
+def in_unit(progress: ProgressWithUnit | None, unit: str) -> Progress | None:
+    """The progress that a check reports, told with what it counts."""
+    return (lambda done, total: progress(done, total, unit)) if progress else None

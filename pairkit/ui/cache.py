@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.runs.manifest import RunManifest, run_manifest
 from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.audit.runs.trial_ledger import note_run, reset, tried
@@ -132,7 +132,7 @@ def forget_trials(legs: PairFrame) -> None:
 
 def manifest(done: BacktestRun) -> RunManifest:
     """The manifest of a run, with the checks that were made of it and the trials on its pair."""
-    return run_manifest(done, checks=recall(done.pair, done.config), trials=trials(done.pair))
+    return run_manifest(done, checks=load_checks(done.pair, done.config), trials=trials(done.pair))
 
 
 @st.cache_resource(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pairkit.columns import LEGS
 
-KEPT, RECALLED, OVERRULED = "kept_choices", "recalled_choices", "overruled"
+KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
 SNAPSHOT = "snapshot"
 
 
@@ -23,32 +23,32 @@ def keep(names: Iterable[str]) -> None:
             kept.pop(leg, None)
 
 
-def choose_instead(values: Mapping[str, Any]) -> None:
+def preset(values: Mapping[str, Any]) -> None:
     """What the page that is gone to next shall open with."""
     st.session_state.setdefault(KEPT, {}).update(values)
 
 
-def recall() -> None:
+def restore() -> None:
     """Give widgets that are about to be drawn on another page the values that they had on the one before."""
-    st.session_state[RECALLED] = dict(st.session_state.get(KEPT, {}))
-    for name, value in st.session_state[RECALLED].items():
+    st.session_state[RESTORED] = dict(st.session_state.get(KEPT, {}))
+    for name, value in st.session_state[RESTORED].items():
         st.session_state[name] = value
 
 
-def insist() -> None:
-    """After the widgets are drawn: where they have not taken what was recalled, begin the run anew, once.
+def enforce() -> None:
+    """After the widgets are drawn: where they have not taken what was restored, begin the run anew, once.
 
     On the browser's way back, Streamlit takes a link's silence for the default, over anything that is set.
     """
-    recalled = st.session_state.pop(RECALLED, {})
-    if not overruled() and any(
-        st.session_state.get(name) != value for name, value in recalled.items()
+    restored = st.session_state.pop(RESTORED, {})
+    if not was_enforced() and any(
+        st.session_state.get(name) != value for name, value in restored.items()
     ):
-        st.session_state[KEPT], st.session_state[OVERRULED] = recalled, True
+        st.session_state[KEPT], st.session_state[ENFORCED] = restored, True
         st.rerun()
-    st.session_state.pop(OVERRULED, None)
+    st.session_state.pop(ENFORCED, None)
 
 
-def overruled() -> bool:
-    """Whether this run was begun anew by `insist`."""
-    return OVERRULED in st.session_state
+def was_enforced() -> bool:
+    """Whether this run was begun anew by `enforce`."""
+    return ENFORCED in st.session_state

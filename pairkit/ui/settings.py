@@ -13,8 +13,10 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from pairkit.config import GROUPS, SETTINGS, Setting, StrategyConfig, accepted, describe_errors
-from pairkit.ui.link import complete
+from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
+from pairkit.errors import ConfigError
+from pairkit.setting import Setting
+from pairkit.ui.link import complete, number_input
 from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
 from pairkit.ui.session import keep
 
@@ -90,7 +92,7 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
         "key": setting.name,
         "bind": "query-params",
         "on_change": redraw,
-        "help": f"{setting.help}\n\n`{setting.name}`: {accepted(setting)}; default {setting.default}.",
+        "help": f"{setting.help}\n\n`{setting.name}`: {setting.accepted}; default {setting.default}.",
     }
     if setting.kind == "bool":
         st.toggle(label, setting.default, **more)
@@ -103,10 +105,10 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
     elif setting.kind == "int":
         st.slider(
             label,
-            int(setting.low or 0),
-            int(setting.high or 0),
+            int(setting.low),
+            int(setting.high),
             setting.default,
-            int(setting.step or 1),
+            int(setting.step),
             **more,
         )
     else:
@@ -121,17 +123,46 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
         )
 
 
+def field(setting: Setting, *, key: str) -> Any:
+    """Draw a setting outside the sidebar: a number to type, a choice or a switch, bound to the link under `key`."""
+    label = label_of(setting)
+    if setting.kind == "bool":
+        return st.toggle(label, setting.default, key=key, help=setting.help, bind="query-params")
+    if setting.kind == "choice":
+        return st.selectbox(
+            label,
+            setting.options,
+            setting.options.index(setting.default),
+            key=key,
+            help=setting.help,
+            bind="query-params",
+            width=220,
+        )
+    kind = int if setting.kind == "int" else float
+    return number_input(
+        st.container(width="content"),
+        label,
+        kind(setting.low),
+        kind(setting.high),
+        setting.default,
+        kind(setting.step),
+        key=key,
+        help=setting.help,
+        width=170,
+    )
+
+
 def _format(setting: Setting) -> str:
     """How a slider writes its number: percent, or with the decimals of its step."""
     if _in_percent(setting):
         return "percent"
-    decimals = max(1, -math.floor(math.log10(setting.step or 1.0)))
+    decimals = max(1, -math.floor(math.log10(setting.step)))
     return f"%.{decimals}f"
 
 
 def log_grid(setting: Setting) -> list[float]:
     """1, 2 and 5 of every power of ten within the bounds, and the default."""
-    low, high = float(setting.low or 0.0), float(setting.high or 0.0)
+    low, high = float(setting.low), float(setting.high)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     grid = {float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)}
     return sorted({value for value in grid if low <= value <= high} | {float(setting.default)})
@@ -203,19 +234,10 @@ def _set_all(name: str) -> None:
 # --- links ---------------------------------------------------------------------------------------------------------
 def parse(setting: Setting, text: str) -> Any:
     """The value that a link's text means for a setting, or None where it means none that is accepted."""
-    if setting.kind == "choice":
-        return text if text in setting.options else None
-    if setting.kind == "bool":
-        return {"true": True, "false": False}.get(text.lower())
-    sizes = {"k": 1e3, "M": 1e6, "B": 1e9} if setting.scale == "log" else {}
     try:
-        number = float(text[:-1]) * sizes[text[-1:]] if text[-1:] in sizes else float(text)
-    except ValueError:
+        return setting.read(text)
+    except ConfigError:
         return None
-    if not math.isfinite(number) or (setting.kind == "int" and number != int(number)):
-        return None
-    inside = float(setting.low or 0.0) <= number <= float(setting.high or 0.0)
-    return (int(number) if setting.kind == "int" else number) if inside else None
 
 
 def accept_plain(params: Mapping[str, str]) -> None:
@@ -229,7 +251,7 @@ def accept_plain(params: Mapping[str, str]) -> None:
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
     return [
-        f"The link asks for {name} = {params[name]}: accepted is {accepted(setting)}. "
+        f"The link asks for {name} = {params[name]}: accepted is {setting.accepted}. "
         f"The default, {setting.default}, is used."
         for name, setting in SETTINGS.items()
         if name in params and parse(setting, params[name]) is None

@@ -19,7 +19,7 @@ from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, views
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
-from pairkit.ui.session import SNAPSHOT, choose_instead, insist, keep, overruled, recall
+from pairkit.ui.session import SNAPSHOT, enforce, keep, preset, restore, was_enforced
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
@@ -105,9 +105,9 @@ def guard(page: str) -> None:
         st.navigation(pages(), position="hidden")
         st.rerun()
     before, st.session_state[SHOWN] = st.session_state.get(SHOWN), page
-    st.session_state[ARRIVED] = before != page or overruled()
+    st.session_state[ARRIVED] = before != page or was_enforced()
     if before is not None and st.session_state[ARRIVED]:
-        recall()
+        restore()
     if before not in (None, page):
         st.session_state[LINK_FAULTS].clear()
 
@@ -140,7 +140,7 @@ def open_in_explore(
     snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None
 ) -> None:
     """Leave for Explore with this pair and this config."""
-    choose_instead(
+    preset(
         {SNAPSHOT: snapshot, "y": y_root, "x": x_root, **(config.model_dump() if config else {})}
     )
     st.switch_page(
@@ -278,7 +278,7 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
 
 def settle() -> None:
     """The call after a page's last picker and setting: has them as they were left, and tells faults of the link."""
-    insist()
+    enforce()
     _tell_link_faults()
 
 

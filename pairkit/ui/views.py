@@ -10,11 +10,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.labels import meaning
-from pairkit.columns import METRIC, METRICS, MONEY, TRADE_COLUMNS, unit_in
+from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, unit_in
 from pairkit.display import visible, weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
+from pairkit.setting import MONEY
 from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 

@@ -129,7 +129,7 @@ def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_pa
 
 def test_without_a_token_the_page_says_how_to_get_one(snapshots):
     """In words, without an error box."""
-    page = snapshots.open().part("Take from TuShare").page
+    page = snapshots.open().part("Download").page
     page.get_by_text("there is no TuShare token").wait_for(timeout=PATIENCE_MS)
 
 
@@ -161,7 +161,7 @@ def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
     """Two months of two roots are taken, listed, chosen and verified; the token is nowhere in the page nor in the snapshot."""
     app, market = taking
     snapshots = Snapshots(explore.page, app, explore.faults)
-    page = snapshots.open().part("Take from TuShare").page
+    page = snapshots.open().part("Download").page
     for key, day in (("take_start", "2024-07-01"), ("take_end", "2024-08-30")):
         field = snapshots.key(key).locator("input").first
         field.fill(day)
@@ -200,7 +200,7 @@ def test_both_themes_draw_charts_in_the_pages_colour(snapshots):
 
 
 @pytest.mark.parametrize(
-    "part", ["Data quality", "Contents and terms", "Compare", "Import files", "Take from TuShare"]
+    "part", ["Data quality", "Contents and terms", "Compare", "Import files", "Download"]
 )
 @pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
 def test_every_part_is_accessible(snapshots, part):

@@ -1,14 +1,14 @@
-"""The book of checks: which honesty checks this machine has made of which run, and what they found.
+"""The check store: the results of honesty checks, by run.
 
 One small file a run, named by the hash of what the run is made of: snapshot, roots, rows, config, and the code that computes. A
 changed line of that code makes every older result one of another run. The latest result of a check replaces the one before.
 
-The book lies beside the saved runs. It proves nothing to others: who doubts a result makes the check again.
+The store lies beside the saved runs. It proves nothing to others: who doubts a result runs the check again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from pairkit.audit.runs.inputs import hash_of
 from pairkit.audit.runs.schema import CheckMade
 from pairkit.audit.runtime import code_hash
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
-from pairkit.checks import CHECKS, CheckName, CheckResult
+from pairkit.checks import CheckResult, in_order
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
 
@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 30.0
 _PAGE = TypeAdapter(list[CheckMade])
 
 
-def remember(
+def save_checks(
     pair: PairFrame,
     config: StrategyConfig,
     results: Iterable[CheckResult],
@@ -59,12 +59,12 @@ def remember(
         with FileLock(
             lock, timeout=_PATIENCE_SECONDS
         ):  # what is read must not change before it is written back
-            known = {one.check: one for one in (*recall(pair, config, folder=folder), *results)}
+            known = {
+                one.check: one for one in (*load_checks(pair, config, folder=folder), *results)
+            }
             write_whole(
                 page,
-                canonical_json(
-                    [one.to_dict() for one in in_order(known)], what="the book of checks"
-                ),
+                canonical_json([one.to_dict() for one in in_order(known)], what="the check store"),
             )
     except Timeout as error:
         raise RunError(
@@ -78,7 +78,7 @@ def remember(
         ) from error
 
 
-def recall(
+def load_checks(
     pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None
 ) -> tuple[CheckResult, ...]:
     """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
@@ -93,13 +93,8 @@ def recall(
         OSError,
         RunError,
         ValidationError,
-    ):  # a check that cannot be read was not made: it is made again in seconds
+    ):  # a result that cannot be read is as none: the check runs again in seconds
         return ()
-
-
-def in_order(known: Mapping[CheckName, CheckResult]) -> list[CheckResult]:
-    """Results by check, in the order of CHECKS."""
-    return [known[check] for check in CHECKS if check in known]
 
 
 def _page(pair: PairFrame, config: StrategyConfig, folder: Path | None) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from pairkit.checks import CheckName, Verdict
+from pairkit.checks import CHECK_NAME, Verdict
 
 SCHEMA = "pairkit.run/1"
 _HEX = r"^[0-9a-f]{64}$"
@@ -114,9 +114,11 @@ class FoundInData(_Strict):
 
 
 class CheckMade(_Strict):
-    """An honesty check that was made of this very run, and what it found. Not part of the id."""
+    """A honesty check of this very run, and what it found. Not part of the id."""
 
-    check: CheckName
+    check: str = Field(
+        pattern=f"^{CHECK_NAME}$", description="Its name; a later version may have more."
+    )
     verdict: Verdict
     sentence: str
     figures: dict[str, bool | int | float | str | None]
@@ -159,7 +161,8 @@ class Manifest(_Strict):
     metrics: dict[str, int | float | None]
     findings: list[FoundInData]
     checks: list[CheckMade] = Field(
-        default=[], description="Absent before there were checks; a check not listed was not made."
+        default=[],
+        description="Absent before there were checks; a check not listed has not been run.",
     )
     trials: TrialsMade | None = Field(
         default=None, description="Null where no ledger was kept or it could not be read."

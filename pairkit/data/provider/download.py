@@ -498,9 +498,7 @@ class _Taking:
             "source": self.source.name,
             "source_version": self.source.version,
             "endpoint": self.source.endpoint,
-            "api": "fut_basic, trade_cal, fut_daily, fut_mapping, fut_settle, ft_limit"
-            if self.source.name == "tushare"
-            else "",
+            "api": self.source.interfaces,
             "asked": {
                 "roots": list(self.exchanges),
                 "start": self.start.isoformat(),

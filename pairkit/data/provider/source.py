@@ -100,6 +100,11 @@ class Source(Protocol):
         """Host that is asked, without any secret."""
         ...
 
+    @property
+    def interfaces(self) -> str:
+        """The interfaces that are asked, for the record; "" where there is but one."""
+        ...
+
     def today(self) -> date:
         """The exchange's date now: no row of a later day can exist."""
         ...

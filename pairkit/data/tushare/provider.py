@@ -54,6 +54,13 @@ _CALENDAR_OF_ALL = "SHFE"
 _RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
 
 
+def open_source(
+    *, cancelled: Callable[[], bool] = lambda: False, cached: bool = True
+) -> TushareSource:
+    """TuShare with the settings of this folder and environment, with its cache or past it."""
+    return TushareSource(cache=None if cached else AnswerCache(None), cancelled=cancelled)
+
+
 class TushareSource:
     """The `Source` that asks TuShare.
 
@@ -82,6 +89,13 @@ class TushareSource:
     ) -> None:
         self._client = TushareClient(
             settings or read_settings(), clock=clock, cache=cache, cancelled=cancelled
+        )
+
+    @property
+    def interfaces(self) -> str:
+        """What is asked of TuShare, for the record."""
+        return ", ".join(
+            one.name for one in (FUT_BASIC, TRADE_CAL, FUT_DAILY, FUT_MAPPING, FUT_SETTLE, FT_LIMIT)
         )
 
     @property

@@ -32,7 +32,7 @@ _OF_RUNTIME = ("python", "platform", "packages")
 Tables = dict[str, pd.DataFrame]
 
 
-def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
+def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
     """The tables that were found under these settings by this code, or None."""
     key = _key(config, asked)
     path = calibrations_folder() / f"{hash_of(key)}.json"
@@ -50,7 +50,7 @@ def recall(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
     }
 
 
-def remember(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
+def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
     """Keep the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
     key = _key(config, asked)
     plain = {

@@ -29,7 +29,7 @@ from pairkit.models.indicators import first_tested_bar, null_of, stationarity_st
 from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research._validate import whole_number
-from pairkit.research.calibration.cache import recall, remember
+from pairkit.research.calibration import cache as disk
 from pairkit.research.calibration.worlds import WORLDS, walks_of
 from pairkit.research.sweeps.executors import done_in_slices
 
@@ -230,7 +230,7 @@ def calibrate(
     _check(config, bars, draws, half_lives, seed)
     asked = {"bars": bars, "draws": draws, "half_lives": list(half_lives), "seed": seed}
     stretch = min(STRETCH, bars - first_tested_bar(config))
-    tables = recall(config, asked) if cache else None
+    tables = disk.load(config, asked) if cache else None
     if tables is None or set(tables) != set(TABLES):
         job = _Job(config, bars, draws, half_lives, seed)
         found, done = done_in_slices(
@@ -248,7 +248,7 @@ def calibrate(
             )
         tables = _tables(job, found, stretch)
         if cache:
-            remember(config, asked, tables)
+            disk.save(config, asked, tables)
     elif progress:
         progress(draws, draws)
     return Calibration(config, bars, draws, seed, stretch, **tables)

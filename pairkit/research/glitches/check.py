@@ -20,7 +20,6 @@ import pandas as pd
 
 from pairkit._typing import FloatArray
 from pairkit.checks import CheckResult, Verdict
-from pairkit.columns import MONEY
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
@@ -29,6 +28,7 @@ from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
 from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitches, spoil
 from pairkit.research.sweeps.executors import Rows, done_in_slices
+from pairkit.setting import MONEY
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
 from pairkit.trading.loop import TALLY
 

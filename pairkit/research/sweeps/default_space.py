@@ -30,6 +30,6 @@ def space_around(config: StrategyConfig) -> dict[str, list[Any]]:
 def _within(name: str, values: list[Any]) -> list[Any]:
     """The distinct values inside of the setting's bounds."""
     setting = SETTINGS[name]
-    low, high = float(setting.low or 0.0), float(setting.high or 0.0)
+    low, high = float(setting.low), float(setting.high)
     kind = int if setting.kind == "int" else float
     return list(dict.fromkeys(kind(min(max(value, low), high)) for value in values))

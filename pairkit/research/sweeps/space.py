@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit.config import SETTINGS, Setting, StrategyConfig, accepted
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.research._validate import whole_number
+from pairkit.setting import Setting
 
 Method = Literal["grid", "random", "latin_hypercube"]
 METHODS = ("grid", "random", "latin_hypercube")
@@ -83,7 +84,7 @@ class Range:
                     f"{self.setting.name} runs over orders of magnitude, so a range of it has no step of its own; "
                     "give a list of values, or a step."
                 )
-            step = float(self.setting.step or 1.0)
+            step = float(self.setting.step)
         count = math.floor((self.high - self.low) / step + 1e-9) + 1
         if count > MOST_TRIALS:
             raise ConfigError(
@@ -173,7 +174,7 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
         raise ConfigError(
             f"{name} = {given!r}: give a list of values, or a range (low, high) or (low, high, step)."
         )
-    values = [_checked(setting, value) for value in given]
+    values = [setting.take(value) for value in given]
     if not values:
         raise ConfigError(f"{name} has no value to try; give at least one.")
     kind = {"int": np.int64, "float": np.float64, "bool": np.bool_, "choice": object}[setting.kind]
@@ -185,7 +186,7 @@ def _range(setting: Setting, given: tuple[Any, ...]) -> Range:
         raise ConfigError(
             f"{setting.name} = {given!r}: a range is (low, high) or (low, high, step); write values as a list."
         )
-    low, high = (_checked(setting, end) for end in given[:2])
+    low, high = (setting.take(end) for end in given[:2])
     step = given[2] if len(given) == 3 else None
     if low > high:
         raise ConfigError(
@@ -198,21 +199,6 @@ def _range(setting: Setting, given: tuple[Any, ...]) -> Range:
             kind = "a whole number" if setting.kind == "int" else "a number"
             raise ConfigError(f"{setting.name}: step {step!r}; accepted is {kind} above 0.")
     return Range(setting, low, high, step)
-
-
-def _checked(setting: Setting, value: Any) -> Any:
-    """A value of a field as a Python scalar, or ConfigError: what StrategyConfig itself would accept."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if setting.kind == "choice":
-        good = isinstance(value, str) and value in setting.options
-    elif setting.kind == "bool":
-        good = isinstance(value, bool)
-    else:
-        number = isinstance(value, int) or (setting.kind == "float" and isinstance(value, float))
-        good = number and not isinstance(value, bool) and setting.low <= value <= setting.high
-    if not good:
-        raise ConfigError(f"{setting.name} = {value!r}: accepted is {accepted(setting)}.")
-    return float(value) if setting.kind == "float" else value
 
 
 def _pick(values: NDArray[Any], shares: NDArray[np.float64]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import zipfile
 import streamlit as st
 
 from pairkit.audit.runs import store
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.errors import RunError
 from pairkit.report import report_html
@@ -68,7 +68,7 @@ def _save(run: BacktestRun) -> None:
     note = st.session_state.get(NOTE, "")
     try:
         saved = store.save(
-            run, name, note, checks=recall(run.pair, run.config), trials=cache.trials(run.pair)
+            run, name, note, checks=load_checks(run.pair, run.config), trials=cache.trials(run.pair)
         )
         st.session_state[SAVED] = (
             _identity(run),
@@ -86,7 +86,7 @@ def _identity(run: BacktestRun) -> str:
 
 def report(run: BacktestRun) -> str:
     """The report of a run, with the checks that were made of it and the trials on its pair."""
-    return report_html(run, known=recall(run.pair, run.config), trials=cache.trials(run.pair))
+    return report_html(run, known=load_checks(run.pair, run.config), trials=cache.trials(run.pair))
 
 
 def bundle(run: BacktestRun) -> bytes:

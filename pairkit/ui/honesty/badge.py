@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.checks import CHECKS, CheckResult, Verdict
 from pairkit.run import BacktestRun
 
@@ -15,12 +15,12 @@ MARKS: Mapping[Verdict | None, str] = {
     "passed": ":green[✓ passed]",
     "failed": ":red[✗ failed]",
     "noted": ":blue[ℹ noted]",
-    None: ":gray[not made]",
+    None: ":gray[not run]",
 }
 
 
 def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
-    """In words: how many of the checks were passed, failed, noted; unless `brief`, how many were not made."""
+    """In words: how many of the checks were passed, failed, noted; unless `brief`, how many have not been run."""
     counts = Counter(one.verdict for one in known)
     made = [
         f"{counts[verdict]} {verdict}"
@@ -28,14 +28,14 @@ def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
         if counts[verdict]
     ]
     if not made:
-        return "none made" if brief else f"none of {len(CHECKS)} checks made"
+        return "none run" if brief else f"none of {len(CHECKS)} checks run"
     left = len(CHECKS) - counts.total()
-    return ", ".join(made + ([f"{left} not made"] if left and not brief else []))
+    return ", ".join(made + ([f"{left} not run"] if left and not brief else []))
 
 
 def draw(run: BacktestRun) -> None:
     """The badge of a run; its help lists every check."""
-    known = {one.check: one for one in recall(run.pair, run.config)}
+    known = {one.check: one for one in load_checks(run.pair, run.config)}
     failed = any(one.verdict == "failed" for one in known.values())
     whole = len(known) == len(CHECKS)
     color, icon = (
@@ -57,7 +57,7 @@ def draw(run: BacktestRun) -> None:
             [
                 *lines,
                 "",
-                "Honesty checks of this very pair, data and config; the Honesty page makes them.",
+                "Honesty checks of this very pair, data and config; the Honesty page runs them.",
             ]
         ),
     )

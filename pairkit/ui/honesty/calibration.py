@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.calibrate import figures
+from pairkit.charts.checks.calibration import figures
 from pairkit.charts.theme import ThemeName
 from pairkit.research.calibration.check import Calibration
 from pairkit.ui.exports import QUIET

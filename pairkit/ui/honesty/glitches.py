@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.glitches import figures
+from pairkit.charts.checks.glitches import figures
 from pairkit.charts.theme import ThemeName
 from pairkit.research.glitches.check import GlitchStress
 from pairkit.research.glitches.inject import KINDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.lookahead import figure
+from pairkit.charts.checks.lookahead import figure
 from pairkit.charts.theme import ThemeName
 from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.ui.exports import QUIET

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.overfitting import figures
+from pairkit.charts.checks.overfitting import figures
 from pairkit.charts.theme import ThemeName
 from pairkit.research.overfitting.check import Overfitting
 from pairkit.ui.exports import QUIET

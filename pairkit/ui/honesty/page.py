@@ -1,6 +1,6 @@
-"""The Honesty page: what each check found of the chosen run, and the way to make it, with progress and a stop.
+"""The Honesty page: what each check found of the chosen run; runs checks, with progress and a stop.
 
-What a check found is kept twice. Its outcome goes into the book of checks, where Explore, manifests and reports find it; its own
+What a check found is kept twice. Its outcome goes into the check store, where Explore, manifests and reports find it; its own
 record, with the tables that charts are drawn from, stays in the session.
 """
 
@@ -14,16 +14,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pairkit.audit.runs.check_store import recall
+from pairkit.audit.runs.check_store import load_checks
 from pairkit.charts.theme import ThemeName
-from pairkit.checks import CHECKS, CheckName, CheckResult
-from pairkit.research.check_spec import Case, Checked, Experiment, Option
-from pairkit.research.registry import EXPERIMENTS, examine_and_keep
+from pairkit.checks import CHECKS, CheckResult
+from pairkit.research.check_spec import Case, Checked
+from pairkit.research.registry import CHECK_SPECS, run_and_save_checks
+from pairkit.setting import Setting
 from pairkit.ui import cache, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
-from pairkit.ui.link import number_input
+from pairkit.ui.settings import field
 from pairkit.ui.sweep.page import swept_space
 
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
@@ -33,14 +34,14 @@ _MOST_KEPT = 32
 
 def show(case: Case) -> None:
     """The overview of all checks, and the panel of the one in sight."""
-    known = {one.check: one for one in recall(case.pair, case.config)}
+    known = {one.check: one for one in load_checks(case.pair, case.config)}
     case = replace(
         case, space=swept_space(case.pair) if st.session_state.get(BEST_WITH_BEST, True) else None
     )
     asked_all = _heading(case, known)
     _tell_progress()
     _overview(known)
-    titles = {EXPERIMENTS[check].title: check for check in EXPERIMENTS}
+    titles = {CHECK_SPECS[check].title: check for check in CHECK_SPECS}
     tabs = dict(
         zip(
             titles,
@@ -50,15 +51,15 @@ def show(case: Case) -> None:
     )
     shown = next((title for title, tab in tabs.items() if tab.open), next(iter(titles)))
     with tabs[shown]:
-        asked_one = _panel(EXPERIMENTS[titles[shown]], case, known.get(titles[shown]))
+        asked_one = _panel(titles[shown], case, known.get(titles[shown]))
     if asked_all:
-        _begin(case, {check: _given(EXPERIMENTS[check]) for check in EXPERIMENTS})
+        _begin(case, {check: _given(check) for check in CHECK_SPECS})
     elif asked_one is not None:
         _begin(case, {titles[shown]: asked_one})
 
 
-def _heading(case: Case, known: Mapping[CheckName, CheckResult]) -> bool:
-    """Which run it is about, and the button that makes all checks; whether it was pressed."""
+def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
+    """Which run it is about, and the button that runs all checks; whether it was pressed."""
     pair = case.pair
     with st.container(horizontal=True, vertical_alignment="center", key="honesty_heading"):
         st.markdown(
@@ -75,7 +76,7 @@ def _heading(case: Case, known: Mapping[CheckName, CheckResult]) -> bool:
             )
         trials.draw(pair)
         return st.button(
-            "Make all checks",
+            "Run all checks",
             key="honesty_all",
             icon=":material/fact_check:",
             type="primary",
@@ -84,13 +85,13 @@ def _heading(case: Case, known: Mapping[CheckName, CheckResult]) -> bool:
         )
 
 
-def _overview(known: Mapping[CheckName, CheckResult]) -> None:
+def _overview(known: Mapping[str, CheckResult]) -> None:
     rows = []
     for check, question in CHECKS.items():
         found = known.get(check)
         rows.append(
             {
-                "Check": EXPERIMENTS[check].title,
+                "Check": CHECK_SPECS[check].title,
                 "Verdict": MARKS[found.verdict if found else None],
                 "What was found": views.escape(found.sentence)
                 if found
@@ -107,16 +108,15 @@ def _overview(known: Mapping[CheckName, CheckResult]) -> None:
 
 
 # --- one check ---------------------------------------------------------------------------------------------------------
-def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
-    """What the check is, its settings, its button, and what it found; the settings where it is to be made now."""
-    st.markdown(f"{experiment.meaning} **Alarming:** {experiment.alarm}")
+def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
+    """What the check is, its settings, its button, and what it found; the settings where it is to be run now."""
+    spec = CHECK_SPECS[check]
+    st.markdown(f"{spec.meaning} **Alarming:** {spec.alarm}")
     given = {}
-    with st.container(
-        horizontal=True, vertical_alignment="bottom", key=f"{experiment.check}_options"
-    ):
-        for option in experiment.options:
-            given[option.name] = _widget(experiment.check, option)
-        if experiment.check == "placebo" and (space := swept_space(case.pair)):
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{check}_options"):
+        for setting in spec.settings:
+            given[setting.name] = field(setting, key=_key(check, setting))
+        if check == "placebo" and (space := swept_space(case.pair)):
             swept = ", ".join(name.replace("_", " ") for name in space)
             st.checkbox(
                 "Best with best",
@@ -126,64 +126,40 @@ def _panel(experiment: Experiment, case: Case, known: CheckResult | None) -> dic
                 "the same grid, and the best of the real pair is compared with the best of each.",
             )
         asked = st.button(
-            "Make this check",
-            key=f"{experiment.check}_start",
+            "Run this check",
+            key=f"{check}_start",
             icon=":material/play_arrow:",
             disabled=running(JOB),
         )
-    found = st.session_state.get(FOUND, {}).get((*_run_key(case), experiment.check))
-    if (
-        why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), experiment.check))
-    ) is not None:
+    found = st.session_state.get(FOUND, {}).get((*_run_key(case), check))
+    if (why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), check))) is not None:
         st.warning(views.escape(why), icon=":material/straighten:")
     if found is not None:
         _tell(found.result())
         theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
-        _drawing(experiment.check)(found, theme)
+        _drawing(check)(found, theme)
     elif known is not None:
         _tell(known)
         settings = (
             ", ".join(f"{name} {value}" for name, value in known.settings.items()) or "no settings"
         )
         st.caption(
-            f"Found earlier, with {views.escape(settings)}. Make the check again to see its charts and tables."
+            f"Found earlier, with {views.escape(settings)}. Run the check again to see its charts and tables."
         )
     else:
-        st.caption("This check has not been made of this run.")
+        st.caption("This check has not been run.")
     return given if asked else None
 
 
-def _widget(check: CheckName, option: Option) -> Any:
-    key, label = f"{check}_{option.name}", option.name.replace("_", " ").capitalize()
-    if option.choices:
-        return st.selectbox(
-            label,
-            option.choices,
-            option.choices.index(str(option.default)),
-            key=key,
-            help=option.help,
-            bind="query-params",
-            width=220,
-        )
-    kind = int if isinstance(option.default, int) else float
-    bounds = kind(option.low), kind(option.high)
-    return number_input(
-        st.container(width="content"),
-        label,
-        *bounds,
-        kind(option.default),
-        kind(option.step),
-        key=key,
-        help=option.help,
-        width=170,
-    )
+def _key(check: str, setting: Setting) -> str:
+    return f"{check}_{setting.name}"
 
 
-def _given(experiment: Experiment) -> dict[str, Any]:
+def _given(check: str) -> dict[str, Any]:
     """The settings of a panel, whether or not it is in sight."""
     return {
-        option.name: st.session_state.get(f"{experiment.check}_{option.name}", option.default)
-        for option in experiment.options
+        setting.name: st.session_state.get(_key(check, setting), setting.default)
+        for setting in CHECK_SPECS[check].settings
     }
 
 
@@ -200,23 +176,23 @@ def _tell(found: CheckResult) -> None:
     )
 
 
-def _drawing(check: CheckName) -> Callable[[Checked, ThemeName], None]:
+def _drawing(check: str) -> Callable[[Checked, ThemeName], None]:
     draw: Callable[[Checked, ThemeName], None] = import_module(f"pairkit.ui.honesty.{check}").draw
     return draw
 
 
-# --- making checks -----------------------------------------------------------------------------------------------------
+# --- running checks ----------------------------------------------------------------------------------------------------
 def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
-    """Start the checks in a thread; each is kept as soon as it is made, so that a stop loses only the one under way."""
+    """Start the checks in a thread; each is kept as soon as it has run, so that a stop loses only the one under way."""
     kept: dict[Any, Checked] = st.session_state.setdefault(FOUND, {})
     no_room: dict[Any, str] = st.session_state.setdefault(NO_ROOM, {})
     run = _run_key(case)
 
-    def left_out(check: CheckName, why: str) -> None:
+    def left_out(check: str, why: str) -> None:
         no_room[*run, check] = why
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> int:
-        for check, found in examine_and_keep(
+        for check, found in run_and_save_checks(
             case, settings, settings, progress=progress, cancelled=cancelled, left_out=left_out
         ):
             no_room.pop((*run, check), None)

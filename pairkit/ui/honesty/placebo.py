@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.placebo import figure
+from pairkit.charts.checks.placebo import figure
 from pairkit.charts.theme import ThemeName
 from pairkit.research.placebo.check import Placebo
 from pairkit.ui.exports import QUIET

@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pairkit.charts.realism import figures
+from pairkit.charts.checks.realism import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.research.realism import RUNGS, RealismLadder
+from pairkit.research.realism.check import RUNGS, RealismLadder
 from pairkit.ui.exports import QUIET
 
 

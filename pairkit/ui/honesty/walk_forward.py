@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from pairkit.charts.checks.walk_forward import figures, written
 from pairkit.charts.theme import ThemeName
-from pairkit.charts.walk_forward import figures, written
 from pairkit.research.walk_forward.check import WalkForward
 from pairkit.ui.exports import QUIET
 

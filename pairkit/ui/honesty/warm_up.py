@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from pairkit.charts.checks.warm_up import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.charts.warm_up import figures
-from pairkit.research.warm_up import WarmUpSensitivity
+from pairkit.research.warm_up.check import WarmUpSensitivity
 from pairkit.ui.exports import QUIET
 
 _COLUMNS = {

@@ -1,4 +1,4 @@
-"""Take a market from TuShare: the form, a download in a thread of its own, its progress, and a button that stops it.
+"""Download a market from a provider: the form, a download in a thread of its own, its progress, and a button that stops it.
 
 It is a job as any other: another page may be looked at meanwhile, the Runs page lists it, and it ends when its session has gone.
 That loses nothing: the answers that came are kept, and taking again goes on from there.
@@ -15,6 +15,7 @@ import streamlit as st
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.data.provider.download import Rule
 from pairkit.data.provider.market import exchanges_of
+from pairkit.data.provider.registry import Provider, provider, provider_names
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import bundled_specs
@@ -36,22 +37,28 @@ _RULES: dict[str, Rule] = {
 
 
 def draw() -> None:
-    """The form, or the progress of a taking under way, or how to get a token."""
+    """The form, or the progress of a download under way, or how to get an account."""
     job: Job | None = st.session_state.get(JOB)
     if job is not None and not job.ended.is_set():
         show_progress(JOB)
         return
     if job is not None:
         _tell(job)
-    if _has_token():
-        _form()
+    names = provider_names()
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = st.selectbox("Provider", names, key="take_provider", format_func=_title, width=420)
+    if _has_account(provider(chosen)):
+        _form(provider(chosen))
 
 
-def _has_token() -> bool:
-    from pairkit.data.tushare import read_settings, require_token
+def _title(name: str) -> str:
+    return provider(name).title
 
+
+def _has_account(asked: Provider) -> bool:
     try:
-        require_token(read_settings())
+        asked.require_account()
     except PairkitError as error:
         st.info(f"Nothing can be taken yet: {escape(str(error))}", icon=":material/key:")
         st.caption(
@@ -62,9 +69,7 @@ def _has_token() -> bool:
     return True
 
 
-def _form() -> None:
-    from pairkit.data.tushare.clock import Clock
-
+def _form(asked: Provider) -> None:
     try:
         suggested = universe_roots()
     except DataError as error:
@@ -84,7 +89,7 @@ def _form() -> None:
         )
         left, middle, right = st.columns(3)
         today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
-        first, last = today - timedelta(days=365 * _YEARS), min(Clock().published_to(), today)
+        first, last = today - timedelta(days=365 * _YEARS), min(asked.open().published_to(), today)
         start = left.date_input(
             "From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
         )
@@ -93,16 +98,19 @@ def _form() -> None:
             "Name of the snapshot",
             key="take_name",
             max_chars=64,
-            placeholder=f"tushare-{today:%Y-%m-%d}",
+            placeholder=f"{asked.name}-{today:%Y-%m-%d}",
             help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.",
         )
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
-        asked = st.form_submit_button("Take", icon=":material/download:", key="take_now")
-    if asked:
-        _begin(roots, start, end, name.strip() or f"tushare-{today:%Y-%m-%d}", _RULES[rule])
+        pressed = st.form_submit_button("Take", icon=":material/download:", key="take_now")
+    if pressed:
+        named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"
+        _begin(asked, roots, start, end, named, _RULES[rule])
 
 
-def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Rule) -> None:
+def _begin(
+    asked: Provider, roots: Sequence[str], start: object, end: object, name: str, rule: Rule
+) -> None:
     """Refuse what cannot succeed; else start the thread."""
     folder = snapshots_folder()
     try:
@@ -116,10 +124,9 @@ def _begin(roots: Sequence[str], start: object, end: object, name: str, rule: Ru
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> Taken:
         from pairkit.audit.snapshots.from_provider import take_snapshot
-        from pairkit.data.tushare import TushareSource, read_settings
 
         return take_snapshot(
-            TushareSource(read_settings(), cancelled=cancelled),
+            asked.open(cancelled=cancelled),
             list(roots),
             start,
             end,

@@ -100,7 +100,7 @@ def table(found: list[SnapshotSummary]) -> None:
     """One line a snapshot; below it, why those that cannot be used cannot."""
     if not found:
         st.info(
-            "There is no snapshot yet. Import files or take a market from TuShare, below.",
+            "There is no snapshot yet. Import files or download a market, below.",
             icon=":material/inventory_2:",
         )
         return

@@ -12,7 +12,7 @@ from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.audit.runs.trial_ledger import note_sweep, tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
-from pairkit.columns import METRIC, METRICS, MONEY
+from pairkit.columns import METRIC, METRICS
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
@@ -20,6 +20,7 @@ from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.research.sweeps.sweep import config_of, sweep
+from pairkit.setting import MONEY
 from pairkit.ui import cache, shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pairkit.config import SETTINGS, Setting, StrategyConfig
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import executor_of
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
+from pairkit.setting import Setting
 from pairkit.ui.link import number_input
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
@@ -75,7 +76,7 @@ def choose_plan() -> Plan:
 
 def suggested(setting: Setting) -> tuple[float, float, float]:
     """From half the default to half as much again, within bounds, in steps that make at most 21 values."""
-    low, high, step = (float(part or 0.0) for part in (setting.low, setting.high, setting.step))
+    low, high, step = (float(part) for part in (setting.low, setting.high, setting.step))
     start, end = max(low, setting.default / 2), min(high, setting.default * 1.5)
     start, end = math.floor(start / step + 1e-9) * step, math.ceil(end / step - 1e-9) * step
     start = max(start, low)
@@ -106,11 +107,11 @@ def _values(setting: Setting) -> Any:
         )
     whole = setting.kind == "int"
     kind = int if whole else float
-    bounds = kind(setting.low or 0), kind(setting.high or 0)
+    bounds = kind(setting.low), kind(setting.high)
     start, end, step = (kind(part) for part in suggested(setting))
     least, style = (
-        kind(setting.step or 1),
-        "%d" if whole else f"%.{max(1, -math.floor(math.log10(setting.step or 1.0)))}f",
+        kind(setting.step),
+        "%d" if whole else f"%.{max(1, -math.floor(math.log10(setting.step)))}f",
     )
     columns = st.columns(3)
     chosen = [

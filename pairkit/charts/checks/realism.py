@@ -5,7 +5,7 @@ from __future__ import annotations
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.realism import RUNGS, RealismLadder
+from pairkit.research.realism.check import RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]
 _GAP = 0.08

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray, Progress
 from pairkit.analysis.attribution import attribute
 from pairkit.checks import CheckResult, Verdict
-from pairkit.columns import MONEY, Column, names
+from pairkit.columns import Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
 from pairkit.gates import GATES
@@ -35,6 +35,7 @@ from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bar
 from pairkit.models.windows import rolling_std, rolling_z
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
+from pairkit.setting import MONEY
 from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.warm_up import WINDOWED_TOLERANCE, WarmUpSensitivity
+from pairkit.research.warm_up.check import WINDOWED_TOLERANCE, WarmUpSensitivity
 
 _FLOOR = 1e-17  # where nothing differs, on an axis of powers of ten
 

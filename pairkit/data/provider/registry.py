@@ -1,0 +1,54 @@
+"""The data providers there are: what a command or a page needs of one before it asks it anything.
+
+A provider is a package of `pairkit.data` with a `PROVIDER`; its line in `_PACKAGES` is all that makes it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pairkit.errors import DataError
+
+if TYPE_CHECKING:
+    from pairkit.data.provider.source import Source
+
+_PACKAGES = {"tushare": "pairkit.data.tushare"}
+DEFAULT = "tushare"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider.
+
+    Parameters
+    ----------
+    name : str
+        In commands and manifests: `tushare`.
+    title : str
+        As it writes itself: `TuShare`.
+    open : callable
+        Returns its `Source`; takes `cancelled`, asked again and again, and `cached=False` for answers past the cache.
+    require_account : callable
+        Raises SourceError, with what to do, where there is no way to ask it: no token, settings that cannot be used.
+    """
+
+    name: str
+    title: str
+    open: Callable[..., Source]
+    require_account: Callable[[], Any]
+
+
+def provider_names() -> tuple[str, ...]:
+    """The names of all providers, the default first."""
+    return tuple(sorted(_PACKAGES, key=lambda name: name != DEFAULT))
+
+
+def provider(name: str) -> Provider:
+    """The provider of this name, or DataError that lists those there are."""
+    if name not in _PACKAGES:
+        raise DataError(f"there is no provider {name!r}; there are {', '.join(provider_names())}.")
+    found: Provider = import_module(_PACKAGES[name]).PROVIDER
+    return found

@@ -1,0 +1,1 @@
+"""The warm-up check: the same run on data that begin later."""

@@ -1,0 +1,130 @@
+"""Setting: one adjustable value, declared once with its default, bounds, step, unit and help.
+
+The strategy's fields (pairkit/config.py) and the settings of the honesty checks are settings; widgets, links, the command
+line, sweeps and the documentation are made from them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pairkit.errors import ConfigError
+
+MONEY = "pair's currency"  # the unit of an amount of money
+_SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9}
+_SWITCH = {"true": True, "yes": True, "false": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One adjustable value.
+
+    Its kind is that of its default: a bool is a switch, a str one of `options`, an int or a float a number from `low` to `high`.
+
+    Parameters
+    ----------
+    name : str
+    default : bool, str, int or float
+    help : str
+        What it does, in a sentence.
+    low, high, step : int or float
+        Of a number: both bounds are accepted; `step` is a widget's.
+    options : tuple of str
+        Of a choice.
+    unit, group : str
+        "" where there is none.
+    scale : {"linear", "log"}
+        How a slider spaces its values.
+    """
+
+    name: str
+    default: Any
+    help: str
+    low: float = 0
+    high: float = 0
+    step: float = 1
+    options: tuple[str, ...] = ()
+    unit: str = ""
+    group: str = ""
+    scale: Literal["linear", "log"] = "linear"
+
+    @property
+    def kind(self) -> Literal["int", "float", "bool", "choice"]:
+        """What it holds."""
+        if isinstance(self.default, bool):
+            return "bool"
+        if isinstance(self.default, str):
+            return "choice"
+        return "int" if isinstance(self.default, int) else "float"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it has bounds and a step."""
+        return self.kind in ("int", "float")
+
+    @property
+    def accepted(self) -> str:
+        """What is accepted, in words: bounds with unit, the options, or true and false."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.options)
+        if self.kind == "bool":
+            return "true or false"
+        number = "a whole number" if self.kind == "int" else "a number"
+        unit = f", in the {MONEY}" if self.unit == MONEY else f" {self.unit}" if self.unit else ""
+        return f"{number} from {self.low:g} to {self.high:g}{unit}"
+
+    def take(self, value: Any) -> Any:
+        """The value as a Python scalar of the setting's kind; numpy scalars are taken, texts of numbers are not.
+
+        Raises
+        ------
+        ConfigError
+            It is of another kind or out of bounds; the message says what is accepted.
+        """
+        plain = value.item() if isinstance(value, np.generic) else value
+        if self.kind == "choice":
+            good = isinstance(plain, str) and plain in self.options
+        elif self.kind == "bool":
+            good = isinstance(plain, bool)
+        else:
+            kinds = (int, float) if self.kind == "float" else int
+            good = isinstance(plain, kinds) and not isinstance(plain, bool)
+            good = good and self.low <= plain <= self.high
+        if not good:
+            raise ConfigError(f"{self.name} = {value!r}: accepted is {self.accepted}.")
+        return float(plain) if self.kind == "float" else plain
+
+    def read(self, text: str) -> Any:
+        """The value that a text means, as a link or a command line has it: 2.5, 200k, true, a choice.
+
+        Raises
+        ------
+        ConfigError
+            It means none that is accepted; the message says what is.
+        """
+        return self.take(self.parse(text))
+
+    def parse(self, text: str) -> Any:
+        """The text as a value of the setting's kind, within bounds or not; the text itself where it is none."""
+        if self.kind == "choice":
+            return text
+        if self.kind == "bool":
+            return _SWITCH.get(text.lower(), text)
+        number = _number(text)
+        if number is None or (self.kind == "int" and number != int(number)):
+            return text
+        return int(number) if self.kind == "int" else number
+
+
+def _number(text: str) -> float | None:
+    """The finite number that is written, or None."""
+    size = _SUFFIXES.get(text[-1:], 1.0)
+    try:
+        number = float(text[:-1] if size != 1.0 else text) * size
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

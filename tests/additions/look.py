@@ -1,0 +1,125 @@
+"""Run in a copy of pairkit to which everything was added: writes what each place shows of it to told.json."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+import pairkit as pk
+from pairkit.analysis.blocked_trades import gates_off
+from pairkit.audit.runs.manifest import run_manifest
+from pairkit.charts import figure_spec
+from pairkit.columns import METRICS
+from pairkit.report.page import report_html
+from pairkit.research.check_spec import Case
+from pairkit.research.registry import run_checks
+
+SECONDS = 120
+LIMITS = [0.002, 0.004, 0.006]
+
+
+def main() -> None:
+    pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    told = of_the_core(pair) | of_the_pages() | of_a_download()
+    Path("told.json").write_text(json.dumps(told, default=str), encoding="utf-8")
+
+
+def of_the_core(pair) -> dict:
+    config = pk.StrategyConfig(adf_gate=False, calm_gate=True, max_spread_change=LIMITS[1])
+    run, plain = (pk.run_backtest(pair, one) for one in (config, config.replace(calm_gate=False)))
+    swept = pk.sweep(pair, config, {"max_spread_change": LIMITS})
+    singles = [pk.run_backtest(pair, config.replace(max_spread_change=one)) for one in LIMITS]
+    same = [metric.name for metric in METRICS if metric.name != "dsr"]  # of many trials, not one
+    spread, valid = plain.frame["spread"].dropna(), plain.frame["valid"]
+    calm = (spread.diff().abs() <= LIMITS[1])[valid]
+    blocked = run.frame[run.frame["reason"] == "calm"]
+    figure, report, manifest = figure_spec(run), report_html(run), run_manifest(run)
+    return {
+        "verdicts": [
+            bool(((run.frame["gate_calm"][valid] == "open") == calm).all()),
+            int(calm.sum()),
+        ],
+        "switched_off": sorted(set(plain.frame["gate_calm"])),
+        "blocked": len(blocked),
+        "trades": [run.metrics["trades"], plain.metrics["trades"]],
+        "sweep_is_single": all(
+            np.array_equal(
+                swept.set_index("max_spread_change").loc[limit, same].to_numpy(float),
+                [single.metrics[name] for name in same],
+                equal_nan=True,
+            )
+            for limit, single in zip(LIMITS, singles, strict=True)
+        ),
+        "trace": str(run.explain(blocked.index[0])),
+        "chart": json.dumps(figure, default=str).count("calm"),
+        "worth": list(map(str, gates_off(run).to_numpy().ravel())),
+        "report": ["calm" in report, "Net gain" in report],
+        "manifest": [
+            manifest.content["inputs"]["config"]["max_spread_change"],
+            manifest.content["metrics"]["net_gain"],
+        ],
+        "net_gain": run.frame["equity"].iloc[-1] - config.capital,
+        "in_a_notebook": "Net gain" in run._repr_html_() or "net_gain" in run._repr_html_(),
+        "beta_of_unity": sorted(
+            set(
+                pk.run_backtest(pair, pk.StrategyConfig(hedge_model="unity")).frame["beta"].dropna()
+            )
+        ),
+        "check": run_checks(Case(pair, config), ["shuffled"])["shuffled"].result().sentence,
+    }
+
+
+def of_the_pages() -> dict:
+    explore, sweep, honesty, snapshots = map(
+        on_page, ("1_explore", "2_sweep", "4_honesty", "5_snapshots")
+    )
+    honesty.session_state["check"] = "Shuffled"
+    honesty.run()
+    snapshots.session_state["part"] = "Download"
+    snapshots.run()
+    pages = {"explore": explore, "sweep": sweep, "honesty": honesty, "snapshots": snapshots}
+    return {
+        "explore": {
+            "gate": explore.toggle(key="calm_gate").label,
+            "limit": explore.slider(key="max_spread_change").label,
+            "hedge_models": explore.selectbox(key="hedge_model").options,
+            "tiles": [one.label for one in explore.metric],
+        },
+        "sweep": {
+            "fields": sweep.multiselect(key="sweep_fields").options,
+        },
+        "honesty": {
+            "tabs": [tab.label for tab in honesty.tabs],
+            "settings": [one.key for one in honesty.number_input],
+        },
+        "providers": snapshots.selectbox(key="take_provider").options,
+        "exceptions": {
+            name: [one.message for one in page.exception] for name, page in pages.items()
+        },
+    }
+
+
+def on_page(name: str) -> AppTest:
+    app = AppTest.from_file("app.py", default_timeout=SECONDS).run()
+    return app.switch_page(f"pages/{name}.py").run()
+
+
+def of_a_download() -> dict:
+    command = [sys.executable, "-m", "pairkit", "snapshot", "take", "--source", "paper"]
+    command += ["--roots", "RB,HC", "--start", "2024-01-02", "--end", "2024-10-31"]
+    command += ["--name", "paper", "--dir", "taken", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+    if "id" not in found:
+        return {"download": found}
+    pair = pk.open_snapshot("taken/paper").pair("RB", "HC")
+    return {"download": {"source": found["data_scope"]["source"], "bars": len(pair)}}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""A stranger adds a gate, a metric, a hedge model, a check and a provider, each in the places the docs name and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = Path(__file__).parent / "additions"
+
+# file, the line that is there, what is added after it
+LINES = [
+    (
+        "pairkit/config.py",
+        '        "Smallest median volume of 20 bars, of the leg that trades less.",\n        scale="log",\n    )\n',
+        """    calm_gate: Switch = choice(False, "Gates", "Block entries while the spread leaps.")
+    max_spread_change: Number = knob(
+        0.01, 0.001, 1.0, 0.001, "log", "Gates", "Largest change of the spread in a bar."
+    )
+""",
+    ),
+    (
+        "pairkit/config.py",
+        '    "min_volume_lots": 1e3,\n',
+        '    "calm_gate": False,\n    "max_spread_change": 0.01,\n',
+    ),
+    (
+        "pairkit/gates.py",
+        '        "volume",\n        "median",\n    ),\n',
+        """    Gate(
+        "calm", "spread_change", "max_spread_change", "at most", "calmness gate", "calm", "change"
+    ),
+""",
+    ),
+    (
+        "pairkit/models/indicators.py",
+        "    median_volume: FloatArray\n",
+        "    spread_change: FloatArray\n",
+    ),
+    (
+        "pairkit/models/indicators.py",
+        "        lambda _: False,\n        whenever=False,\n    ),\n",
+        """    "spread_change": GateNumber(
+        lambda _adjusted, hedged, _deviation, _config: np.abs(_change(hedged.spread)), ()
+    ),
+""",
+    ),
+    (
+        "pairkit/columns.py",
+        '        "Median volume of 20 bars, of the leg that trades less; NaN where liquidity_gate is off.",\n    ),\n',
+        '    Column("spread_change", "log", "Change of the spread in the bar, without sign."),\n',
+    ),
+    (
+        "pairkit/columns.py",
+        '    Metric("costs", MONEY, "All fees and slippage.", low_is_good=True, summary=True),\n',
+        '    Metric("net_gain", MONEY, "Last equity less capital.", tile=True),\n',
+    ),
+    (
+        "pairkit/metrics.py",
+        "        row[AT.costs] = its[_IN.costs]\n",
+        "        row[AT.net_gain] = gained\n",
+    ),
+    (
+        "pairkit/checks.py",
+        '    "warm_up": "Does the result depend on where the data begin?",\n',
+        '    "shuffled": "Does the order of the trades matter?",\n',
+    ),
+    (
+        "pairkit/data/provider/registry.py",
+        '_PACKAGES = {"tushare": "pairkit.data.tushare"',
+        ', "paper": "pairkit.data.paper"',
+    ),
+]
+HEDGE = '''"""One of x for one of y."""
+
+import numpy as np
+
+from pairkit.models.hedges import HedgeRatio
+
+
+def estimate(y, x, config):
+    """A hedge of 1."""
+    return HedgeRatio(np.zeros(len(y)), np.ones(len(y)))
+'''
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> dict:
+    """What each place shows in a copy of pairkit with all the additions."""
+    copy = tmp_path_factory.mktemp("additions")
+    for folder in ("pairkit", "pages", "snapshots/demo", ".streamlit"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    shutil.copy(ROOT / "app.py", copy)
+    for name, there, added in LINES:
+        file = copy / name
+        text = file.read_text()
+        assert text.count(there) == 1, (name, there)
+        file.write_text(text.replace(there, there + added))
+    (copy / "pairkit/models/hedges/unity.py").write_text(HEDGE)
+    for source, target in {
+        "paper.py": "pairkit/data/paper/__init__.py",
+        "shuffled.py": "pairkit/research/shuffled/spec.py",
+        "shuffled_panel.py": "pairkit/ui/honesty/shuffled.py",
+        "look.py": "look.py",
+    }.items():
+        (copy / target).parent.mkdir(exist_ok=True)
+        shutil.copy(SOURCES / source, copy / target)
+    (copy / "pairkit/research/shuffled/__init__.py").write_text("")
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PAIRKIT_RUNS": str(copy / "runs")}
+    done = subprocess.run(
+        [sys.executable, "look.py"],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((copy / "told.json").read_text())
+
+
+def test_a_gate_decides_runs_and_sweeps_alike(told):
+    """Its verdicts follow the rule on every valid bar; a sweep over its limit is the single runs to the bit; off, it is off."""
+    follows, open_bars = told["verdicts"]
+    assert follows
+    assert open_bars > 1000
+    assert told["switched_off"] == ["off"]
+    assert told["blocked"] > 20
+    with_gate, without = told["trades"]
+    assert 0 < with_gate < without
+    assert told["sweep_is_single"]
+
+
+def test_a_gate_is_shown_by_all_that_list_gates(told):
+    """Trace, chart, worth of the gates, report, manifest, the widgets of Explore and the fields of Sweep."""
+    assert "The calmness gate is shut. Needed: change" in told["trace"]
+    assert told["chart"] > 0
+    assert "without calm" in told["worth"]
+    assert told["report"][0]
+    assert told["manifest"][0] == 0.004
+    assert told["explore"]["gate"] == "Calm gate"
+    assert told["explore"]["limit"] == "Max spread change (log)"
+    assert {"Calm gate", "Max spread change (log)"} <= set(told["sweep"]["fields"])
+
+
+def test_a_metric_is_shown_by_all_that_list_metrics(told):
+    """Its value is that of its formula, in the manifest, the report, a notebook and the tiles of Explore."""
+    assert told["manifest"][1] == told["net_gain"] != 0
+    assert told["report"][1]
+    assert told["in_a_notebook"]
+    assert "Net gain" in told["explore"]["tiles"]
+
+
+def test_a_hedge_model_is_a_file(told):
+    """It runs under the file's name, and is offered."""
+    assert told["beta_of_unity"] == [1.0]
+    assert "unity" in told["explore"]["hedge_models"]
+
+
+def test_a_check_is_a_folder_and_a_line(told):
+    """It runs, and the Honesty page has its tab, with its settings."""
+    assert told["check"].endswith("trades, shuffled.")
+    assert told["honesty"]["tabs"][-1] == "Shuffled"
+    assert told["honesty"]["settings"] == ["shuffled_seed"]
+
+
+def test_a_provider_is_a_package_and_a_line(told):
+    """The command downloads from it into a snapshot that opens, and the page offers it."""
+    assert told["download"] == {"source": "paper", "bars": 218}
+    assert told["providers"] == ["TuShare", "Paper exchange"]
+
+
+def test_no_page_breaks(told):
+    """Every page that shows an addition runs without an exception."""
+    assert set(map(tuple, told["exceptions"].values())) == {()}
