@@ -11,7 +11,7 @@ import pytest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from tests.browser.conftest import PATIENCE_MS, ROOT, Explore, Server
-from tests.tushare.server import FaultServer, running
+from tests.data.tushare.server import FaultServer, running
 
 BARS = "date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,{close},1300\n"
 

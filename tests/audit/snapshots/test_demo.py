@@ -1,0 +1,121 @@
+"""The committed demo snapshot is the simulated market, to the bit, and tells its five stories when it is traded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests import ROOT
+from pairkit.audit.seal import content_hash
+from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.demo import write_demo
+from pairkit.audit.snapshots.snapshot import open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.data.simulated import simulate_market
+from pairkit.run import run_backtest
+
+FOLDER = ROOT / "snapshots" / "demo"
+PAIRS = [("RB", "HC"), ("M", "RM"), ("Y", "P"), ("CU", "AU"), ("TA", "MA")]
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return open_snapshot(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def runs(demo):
+    """The default strategy on each pair."""
+    return {pair: run_backtest(demo.pair(*pair), StrategyConfig()) for pair in PAIRS}
+
+
+def test_simulating_again_gives_the_committed_tables(demo):
+    """The tables, specs and notes of the default seed have the content that the demo's manifest was sealed with."""
+    market = simulate_market()
+    listed = {resource["path"]: resource for resource in demo.manifest["resources"]}
+    calendar = pd.DataFrame({"trade_date": market.calendar})
+    for name, frame in (("bars", market.bars), ("mapping", market.mapping), ("calendar", calendar)):
+        path = f"{name}.parquet"
+        assert content_hash(tables.to_arrow(frame, path)) == listed[path]["content_hash"], path
+    assert {spec.code: spec for spec in market.specs} == demo.specs
+    assert market.notes == (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_sealing_again_gives_the_committed_findings_and_id(demo, tmp_path):
+    """The findings are those that `examine` tells today; with the same versions the id is the committed one."""
+    again = write_demo(tmp_path)
+    assert again.findings == demo.findings
+    if again.manifest["runtime"] == demo.manifest["runtime"]:
+        assert again.id == demo.id
+
+
+def test_the_demo_says_that_it_is_simulated(demo):
+    """The label is on the snapshot, in its scope, and passed on to every pair."""
+    assert demo.simulated
+    assert demo.manifest["data_scope"]["source"] == "simulated"
+    assert demo.pair("RB", "HC").provenance.simulated
+    assert "None of this was ever traded" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_demo_is_small_and_long():
+    """All files together stay below 3 MB."""
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 3_000_000
+
+
+def test_faults_are_reported_where_they_were_planted(demo):
+    """The findings name the roots with planted faults; of the clean ones they say no more than that prices jumped."""
+    kinds = {
+        root: {finding.kind for finding in demo.findings if finding.root == root}
+        for root in demo.roots
+    }
+    assert {"missing_bar", "zero_settle", "ghost_bar", "wrong_contract", "no_trade"} <= kinds[
+        "TA"
+    ] & kinds["MA"]
+    assert kinds["HC"] == {"missing_bar", "no_trade"}
+    for root in ("RB", "M", "RM", "Y", "P", "CU", "AU"):
+        assert kinds[root] <= {"large_gap"}
+
+
+def test_the_linked_pair_trades_and_earns_a_believable_sharpe(runs):
+    """Ten years of the default strategy on the cointegrated pair: some tens of trades, a modest Sharpe after costs."""
+    metrics = runs["RB", "HC"].metrics
+    assert 35 <= metrics["trades"] <= 100
+    assert 0.5 <= metrics["sharpe"] <= 1.5
+    assert metrics["hold_bars"] > 0
+    assert metrics["deferred_fills"] > 0
+
+
+def test_the_placebo_earns_nothing(runs):
+    """Where there is no link the strategy does not earn, and the gates block most of what it would have entered."""
+    run = runs["CU", "AU"]
+    assert run.metrics["total_return"] < 0.02
+    assert run.metrics["blocked_bars"] > 20 * run.metrics["trades"]
+
+
+def test_the_gate_shuts_when_the_link_breaks(runs):
+    """After the break the stationarity gate is open far less often, and few trades are entered."""
+    run = runs["M", "RM"]
+    is_open = run.frame["gate_adf"] == "open"
+    assert is_open[:"2020-06-30"].mean() > 0.4
+    assert is_open["2021-01-01":].mean() < 0.2
+    entered = pd.to_datetime(run.trades["entry_filled"])
+    assert (entered > "2021-01-01").sum() <= 5
+
+
+def test_beta_follows_its_drift(runs):
+    """The estimated hedge ratio of the drifting pair is near 0.8 at first and near 1.3 at last."""
+    beta = runs["Y", "P"].frame["beta"]
+    assert abs(beta[:"2016"].median() - 0.83) < 0.12
+    assert abs(beta["2024":].median() - 1.27) < 0.12
+
+
+def test_every_gate_blocks_and_faults_hold_and_defer(runs):
+    """Across the demo each gate blocks entries on its own, faults hold positions, and fills are deferred."""
+    blocked = pd.concat(
+        [run.frame.loc[run.frame["state"] == "BLOCKED", "reason"] for run in runs.values()]
+    )
+    assert {"adf", "beta", "vol"} <= set(blocked)
+    assert runs["TA", "MA"].metrics["hold_bars"] > 0
+    assert runs["TA", "MA"].metrics["deferred_fills"] > 0

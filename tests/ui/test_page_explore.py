@@ -1,0 +1,486 @@
+"""The Explore page without a browser: what its controls do to the run, to the link and to what is said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests import ROOT
+from pairkit.audit.snapshots.snapshot import open_snapshot
+from pairkit.charts import figure_spec, plot_run
+from pairkit.charts.labels import plain
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.run import run_backtest
+from pairkit.ui import exports, settings, views
+from pairkit.ui.chart import pack
+from pairkit.ui.explore import bar_picker
+from pairkit.ui.presets import PRESETS, preset_of
+
+DEMO = ROOT / "snapshots" / "demo"
+
+
+def app(**link: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for name, value in link.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def whole(page: AppTest) -> AppTest:
+    """The page drawn anew: after a change of a setting, AppTest knows only the parts that were drawn again."""
+    return page.run()
+
+
+def tiles(page: AppTest) -> dict[str, str]:
+    return {tile.label: tile.value for tile in page.metric}
+
+
+def said(page: AppTest) -> str:
+    kinds = (page.warning, page.error, page.info, page.markdown, page.caption)
+    return "\n".join(one.value for kind in kinds for one in kind)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
+
+
+@pytest.fixture
+def snapshots(tmp_path, monkeypatch) -> Path:
+    """A folder of snapshots of its own, with a copy of the demo."""
+    shutil.copytree(DEMO, tmp_path / "demo")
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
+    return tmp_path
+
+
+def test_it_opens_on_the_demo_with_its_run_and_its_label(run):
+    """A first visit shows the demo pair's own metrics, labelled as simulated, without error or warning."""
+    page = app()
+    assert not page.exception
+    assert not page.error
+    assert not page.warning
+    assert tiles(page)["Total return"] == f"{run.metrics['total_return']:.2%}"
+    assert tiles(page)["Blocked bars"] == f"{run.metrics['blocked_bars']:,.0f}"
+    assert "SIMULATED DATA" in said(page)
+
+
+def test_a_slider_changes_the_run_to_that_of_its_config(run):
+    """Moving a slider shows the metrics of exactly that config."""
+    page = app()
+    page.slider(key="entry_z").set_value(2.5).run()
+    expected = run_backtest(run.pair, StrategyConfig(entry_z=2.5)).metrics
+    assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
+    assert tiles(page)["Total return"] != f"{run.metrics['total_return']:.2%}"
+
+
+def test_a_setting_draws_only_what_depends_on_it():
+    """The answer to a slider holds chart, metrics and presets, and none of the sidebar's sliders; the whole page agrees."""
+    page = app()
+    page.slider(key="entry_z").set_value(2.5).run()
+    alone = tiles(page)
+    assert len(page.slider) == 0
+    assert page.selectbox(key="preset").value == "Custom"
+    assert tiles(whole(page)) == alone
+    assert page.slider(key="entry_z").value == 2.5
+
+
+def test_every_setting_has_a_widget_with_its_bounds_and_unit():
+    """The sidebar has one control per setting, at its default, within its bounds, with unit and help."""
+    page = app()
+    for name, setting in SETTINGS.items():
+        if setting.kind == "bool":
+            widget = page.toggle(key=name)
+        elif setting.kind == "choice":
+            widget = page.selectbox(key=name)
+        elif setting.scale == "log":
+            widget = page.select_slider(key=name)
+        else:
+            widget = page.slider(key=name)
+            assert (widget.min, widget.max) == (setting.low, setting.high)
+        assert widget.value == setting.default
+        assert setting.help in widget.proto.help
+        assert setting.unit.removeprefix("fraction").strip() in widget.label
+
+
+def test_a_contradiction_is_explained_and_the_last_good_run_stays():
+    """exit_z above entry_z is told in words, and the tiles keep the last run that was possible."""
+    page = app()
+    page.slider(key="entry_z").set_value(2.5).run()
+    before = tiles(page)
+    whole(page).slider(key="exit_z").set_value(2.8).run()
+    assert not page.exception
+    assert "need exit_z < entry_z < stop_z, got exit_z=2.8, entry_z=2.5" in said(page)
+    assert tiles(page) == before
+    assert tiles(whole(page)) == before
+    page.slider(key="exit_z").set_value(0.3).run()
+    assert not page.warning
+    assert tiles(page) != before
+
+
+def test_a_link_that_contradicts_itself_still_opens():
+    """A link whose settings cannot go together opens on the defaults and says so."""
+    page = app(exit_z="2.5", entry_z="2.0")
+    assert not page.exception
+    assert "exit_z=2.5, entry_z=2" in said(page)
+    assert tiles(page) == tiles(app())
+
+
+def test_a_link_opens_the_same_view(run):
+    """Snapshot, pair, settings and chosen bar all come back from a link."""
+    page = app(
+        snapshot="demo",
+        y="Y",
+        x="P",
+        hedge_model="kalman",
+        kalman_gamma="0.0003",
+        capital="2M",
+        adf_gate="false",
+        bar="2019-05-15",
+    )
+    config = StrategyConfig(hedge_model="kalman", kalman_gamma=0.0003, capital=2e6, adf_gate=False)
+    expected = run_backtest(open_snapshot(DEMO).pair("Y", "P"), config)
+    assert not page.exception
+    assert tiles(page)["Total return"] == f"{expected.metrics['total_return']:.2%}"
+    assert "2019-05-15" in said(page)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(StrategyConfig(**preset.changes) for preset in PRESETS.values()),
+        StrategyConfig(
+            capital=123456.0, kalman_gamma=3.3e-5, max_loss=0.0, fill="close", rearm=False
+        ),
+    ],
+)
+def test_the_link_of_a_config_is_read_back_as_that_config(config):
+    """Writing a config as query parameters and reading them gives the config, to the bit."""
+    link = settings.link_of(config.model_dump())
+    assert settings.faults_of_link(link) == []
+    assert (
+        StrategyConfig(
+            **{name: settings.parse(SETTINGS[name], text) for name, text in link.items()}
+        )
+        == config
+    )
+
+
+def test_a_bad_link_is_told_and_the_default_used():
+    """A value out of bounds or of another kind is named with what is accepted, and the page opens without it."""
+    page = app(
+        entry_z="99", hedge_window="soon", fill="never", snapshot="none", y="ZZ", bar="yesterday"
+    )
+    assert not page.exception
+    assert tiles(page) == tiles(app())
+    for words in (
+        "entry\\_z = 99",
+        "from 0.5 to 5 sigma",
+        "hedge\\_window = soon",
+        "fill = never",
+        "one of open, close",
+        "snapshot = none",
+        "y = ZZ",
+    ):
+        assert words in said(page)
+
+
+def test_a_notice_about_a_link_can_be_dismissed():
+    """What is told of a bad link goes at the press of a button, for good."""
+    page = app(entry_z="99")
+    assert page.warning
+    page.button(key="dismiss_link_faults").click().run()
+    assert not page.warning
+    assert not page.run().warning
+
+
+def test_a_notice_about_a_link_goes_with_the_page():
+    """What was told on the first page is not told again on the next."""
+    page = app(entry_z="99")
+    assert page.warning
+    page.switch_page("pages/2_sweep.py").run()
+    assert not page.warning
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("200000", 200_000.0), ("123456", 123_456.0), ("200k", 200_000.0), ("123.456k", 123_456.0)],
+)
+def test_a_link_may_spell_a_large_number_out(text, value):
+    """capital=200000 is capital=200k, and a number beside the slider's own is taken too; nothing is dropped in silence."""
+    page = app(capital=text)
+    assert page.select_slider(key="capital").value == value
+    assert not page.warning
+
+
+def test_a_link_may_name_its_legs_in_small_letters():
+    """y=ta and x=ma open TA and MA without a notice."""
+    page = app(y="ta", x="ma")
+    assert not page.warning
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "MA")
+
+
+def test_pair_and_settings_go_along_to_another_page_and_back():
+    """What is set on Explore is set on Sweep, and what is then set there is set on Explore."""
+    page = app()
+    page.selectbox(key="y").select("TA").run()
+    page.selectbox(key="x").select("MA").run()
+    page.slider(key="entry_z").set_value(2.5).run()
+    page.switch_page("pages/2_sweep.py").run()
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "MA")
+    assert page.slider(key="entry_z").value == 2.5
+    page.slider(key="exit_z").set_value(0.3).run()
+    page.selectbox(key="x").select("HC").run()
+    page.switch_page("pages/1_explore.py").run()
+    assert (page.slider(key="entry_z").value, page.slider(key="exit_z").value) == (2.5, 0.3)
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "HC")
+    assert not page.exception
+    expected = run_backtest(
+        open_snapshot(DEMO).pair("TA", "HC"), StrategyConfig(entry_z=2.5, exit_z=0.3)
+    )
+    assert tiles(page)["Total return"] == f"{expected.metrics['total_return']:.2%}"
+
+
+def test_presets_set_all_settings_and_reset_takes_them_back():
+    """A preset gives the run of its config; reset gives the defaults, from wherever."""
+    page = app()
+    first = tiles(page)
+    page.selectbox(key="preset").select("Fast").run()
+    for name, value in PRESETS["Fast"].changes.items():
+        assert page.session_state[name] == value
+    assert tiles(page) != first
+    page.slider(key="z_window").set_value(25).run()
+    assert page.selectbox(key="preset").value == "Custom"
+    page.button(key="reset").click().run()
+    assert tiles(page) == first
+    assert page.selectbox(key="preset").value == "Default"
+    assert not page.exception
+
+
+def test_every_preset_is_a_config_of_its_own():
+    """Presets are valid, differ from each other, and are recognised by their values."""
+    for name, preset in PRESETS.items():
+        config = StrategyConfig(**preset.changes)
+        assert preset_of(config.model_dump(), settings.DEFAULTS) == name
+
+
+def test_the_pair_can_be_switched_and_swapped():
+    """Another leg gives another run; swapping exchanges the legs; twice the same leg is explained."""
+    page = app()
+    first = tiles(page)
+    page.selectbox(key="y").select("M").run()
+    page.selectbox(key="x").select("RM").run()
+    assert "豆粕" in said(page)
+    assert tiles(page) != first
+    page.button(key="swap").click().run()
+    assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("RM", "M")
+    page.selectbox(key="y").select("M").run()
+    assert not page.exception
+    assert "a pair needs two roots" in said(page)
+
+
+def test_stepping_goes_through_blocked_entries_and_tells_why(run):
+    """The button for the next blocked entry chooses the first, then the second, and the words name the gate."""
+    blocked = bar_picker.stops(run, "blocked entry")
+    page = app()
+    for expected in blocked[:2]:
+        page.button(key="next_blocked_entry").click().run()
+        assert page.date_input(key="bar").value == expected.date()
+        assert f"{expected:%Y-%m-%d}: BLOCKED" in said(page).replace("\\", "")
+    titles = [one.value for one in page.markdown]
+    for title in ("Inputs", "Gates", "Rules", "Next bar"):
+        assert f"**{title}**" in titles
+
+
+def test_stepping_wraps_round_and_skips_nothing():
+    """From any bar, next is the first later date and previous the last earlier one; the ends join."""
+    days = pd.DatetimeIndex(["2020-01-02", "2020-01-06", "2020-01-09"])
+    assert bar_picker.neighbour(days, None, 1) == days[0]
+    assert bar_picker.neighbour(days, None, -1) == days[-1]
+    assert bar_picker.neighbour(days, pd.Timestamp("2020-01-06"), 1) == days[2]
+    assert bar_picker.neighbour(days, pd.Timestamp("2020-01-07"), -1) == days[1]
+    assert bar_picker.neighbour(days, days[2], 1) == days[0]
+    assert bar_picker.neighbour(days, days[0], -1) == days[2]
+
+
+def test_a_date_without_a_bar_means_the_bar_before(run):
+    """A holiday chosen by hand shows the last session before it; a date before the first bar, the first."""
+    index = run.frame.index
+    gap = int(np.argmax(np.diff(index) > pd.Timedelta("3D")))
+    assert bar_picker.nearest_bar(index, (index[gap] + pd.Timedelta("1D")).date()) == index[gap]
+    assert bar_picker.nearest_bar(index, index[0].replace(year=1999).date()) == index[0]
+
+
+def test_no_snapshot_says_what_to_do(tmp_path, monkeypatch):
+    """An empty folder gives the command that makes a snapshot, not an error."""
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
+    page = app()
+    assert not page.exception
+    assert "python -m pairkit snapshot import" in said(page)
+
+
+def test_a_broken_snapshot_is_told_and_the_others_stay(snapshots):
+    """One altered byte refuses that snapshot by name; the other opens."""
+    shutil.copytree(DEMO, snapshots / "altered")
+    table = snapshots / "altered" / "bars.parquet"
+    raw = bytearray(table.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    table.write_bytes(raw)
+    page = app()
+    assert not page.exception
+    assert page.selectbox(key="snapshot").options == ["demo"]
+    assert "altered" in page.error[0].value
+    assert "bars.parquet" in page.error[0].value
+    assert tiles(page)
+
+
+def test_a_snapshot_altered_while_the_app_runs_is_noticed(snapshots):
+    """The folder is verified anew when it changes, so a page cannot go on showing it as verified."""
+    page = app()
+    assert not page.error
+    (snapshots / "demo" / "extra.txt").write_text("not listed")
+    page.run()
+    assert "extra.txt" in page.error[0].value
+
+
+def test_findings_of_the_pair_are_counted_and_listed():
+    """A pair with faults says how many findings there are beside its name, and lists each in its tab."""
+    found = open_snapshot(DEMO).pair("TA", "MA").findings
+    page = app(y="TA", x="MA", details="Data findings")
+    assert found
+    assert f"{len(found)} findings" in said(page)
+    assert list(page.table[0].value["Root"]) == [one.root or "all" for one in found]
+
+
+# --- exports -------------------------------------------------------------------------------------------------------
+def test_saved_tables_hold_the_run(run):
+    """The CSV of bars and of trades give back the run's numbers, dates as plain days."""
+    table = pd.read_csv(
+        io.StringIO(exports.frame_csv(run)), index_col="trade_date", parse_dates=True
+    )
+    np.testing.assert_array_equal(table["equity"], run.frame["equity"])
+    np.testing.assert_array_equal(table["z"], run.frame["z"])
+    assert list(table["state"]) == list(run.frame["state"])
+    trades = pd.read_csv(io.StringIO(exports.trades_csv(run)))
+    np.testing.assert_array_equal(trades["net"], run.trades["net"])
+    assert list(trades["entry_filled"]) == [f"{day:%Y-%m-%d}" for day in run.trades["entry_filled"]]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx"])
+def test_text_that_a_spreadsheet_would_run_is_made_inert(cell):
+    """A text cell that starts like a formula gets an apostrophe; a negative number stays a number."""
+    table = pd.DataFrame(
+        {
+            "words": [cell, "plain"],
+            "number": [-1.5, 2.0],
+            "when": pd.to_datetime(["2020-01-02", None]),
+        }
+    )
+    rows = list(csv.reader(io.StringIO(exports.csv_text(table), newline="")))
+    assert rows[1] == ["'" + cell, "-1.5", "2020-01-02"]
+    assert rows[2] == ["plain", "2.0", ""]
+
+
+def test_the_saved_chart_is_whole(run):
+    """The HTML holds plotly.js itself and asks no server for anything, nor offers to upload."""
+    page = exports.chart_html(run)
+    assert "plotly.js v" in page
+    assert '<script src="http' not in page
+    assert '"showSendToCloud": false' in page
+
+
+def test_a_chart_in_a_notebook_offers_no_upload(run):
+    """plot_run takes the button that would send the chart to plotly's servers out of the chart itself."""
+    assert plot_run(run).layout.modebar.remove == ("sendChartToCloud",)
+
+
+def test_the_packed_chart_unpacks_to_the_figure(run):
+    """What is sent to the browser is the figure: same traces, same numbers, words in place, arrays where a browser takes them."""
+    spec = figure_spec(run)
+    raw = pack(spec, picked_color="#000000")
+    arrays_at = 4 + int.from_bytes(raw[:4], "little")
+    packed = json.loads(raw[4:arrays_at])
+    assert arrays_at % 8 == 0
+
+    def unpack(place):
+        assert place["at"] % 8 == 0
+        flat = np.frombuffer(raw, "<" + place["dtype"], place["length"], arrays_at + place["at"])
+        return flat.reshape(-1, place["width"]) if "width" in place else flat
+
+    for sent, trace in zip(packed["data"], spec["data"], strict=True):
+        x = unpack(packed["when"] if sent["x"] == "when" else sent["x"])
+        np.testing.assert_array_equal(x, trace["x"])
+        np.testing.assert_array_equal(unpack(sent["y"]), trace["y"])
+    words = packed["data"][-1]["text"]
+    assert [words["words"][place] for place in unpack(words["places"])] == spec["data"][-1]["text"]
+    np.testing.assert_array_equal(
+        unpack(packed["data"][-1]["customdata"]), spec["data"][-1]["customdata"]
+    )
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("total_return", 0.12345, "12.35%"),
+        ("sharpe", 1.234, "1.23"),
+        ("trades", 1234, "1,234"),
+        ("win_rate", float("nan"), "n/a"),
+        ("costs", 12345.6, "12,346"),
+        ("avg_holding_bars", 7.25, "7.2"),
+        ("psr", 0.987, "0.99"),
+    ],
+)
+def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
+    """Fractions become percent only on the label; what cannot be computed is n/a."""
+    assert views.shown_metric(name, value) == shown
+
+
+def test_text_from_files_cannot_be_markup():
+    """Markdown, HTML and colour directives in a message are shown as they are written."""
+    assert views.escape("<b>*x*</b> [a](b) :red[c] $y$ `z`") == (
+        r"\<b\>\*x\*\</b\> \[a\]\(b\) \:" + "\u2060" + r"red\[c\] \$y\$ \`z\`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("RB 螺纹钢 Rebar", "RB 螺纹钢 Rebar"),
+        ("-5.2 on 2024-01-02, 10 h", "-5.2 on 2024-01-02, 10 h"),
+        ("a\u202eb\x00", "a⟨U\\+202E⟩b⟨U\\+0000⟩"),
+        ("one\r\ntwo", "one  \ntwo"),
+        ("&lt;", "\\&lt;"),
+        ("- a", "\u2060- a"),
+        ("1. a", "\u20601. a"),
+        ("---", "-\u2060-\u2060-"),
+        ("a\n\nb", "a  \n\u2060  \nb"),
+        ("https://a.b", "https\\:\u2060//a.b"),
+        ("WWW.a.b", "WWW\u2060.a.b"),
+        ("me@a.b", "me@\u2060a.b"),
+        ("a -> b", "a -\u2060\\> b"),
+        (":material/home:", "\\:\u2060material/home\\:"),
+    ],
+)
+def test_text_is_escaped_no_more_than_it_must_be(text, shown):
+    """Ordinary text stays as it is, to be copied; what cannot be seen is named; what Markdown would read gets a mark."""
+    assert views.escape(text) == shown
+
+
+def test_a_very_long_text_is_cut_and_says_so():
+    """Of 100,000 characters a page shows the first 5,000, and how many more there are; a chart 200."""
+    assert views.escape("a" * 100_000) == f"{'a' * 5_000} … \\(95,000 more characters\\)"
+    assert plain("a" * 100_000) == f"{'a' * 200} … (99,800 more characters)"
+
+
+def test_a_name_in_a_chart_is_text():
+    """No tag, no line break, no number that plotly would put in its place, nothing unseen."""
+    assert plain("<b>&\n%{x}\u202e") == "&lt;b&gt;&amp; &#37;{x}⟨U+202E⟩"

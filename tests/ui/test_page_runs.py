@@ -1,0 +1,247 @@
+"""The Runs page and the keeping of runs on Explore, without a browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests import ROOT
+from pairkit.audit.runs import store
+from pairkit.audit.runs.manifest import run_manifest
+from pairkit.audit.runs.rerun import rerun
+from pairkit.audit.runs.store import SavedRun
+from pairkit.audit.snapshots.snapshot import open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.run import BacktestRun, run_backtest
+from pairkit.ui import views
+from pairkit.ui.explore import save
+from pairkit.ui.saved_runs import page as runs_page
+from tests.pairs import leg_frame, pair_of
+from tests.cli.test_commands import ROOT
+from tests.ui.test_page_explore import app, said
+
+DEMO = ROOT / "snapshots" / "demo"
+LOW = StrategyConfig(entry_z=1.8, kalman_gamma=0.00037, adf_gate=False)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, BacktestRun]:
+    pair = open_snapshot(DEMO).pair("TA", "MA")
+    return {
+        "base": run_backtest(pair),
+        "low": run_backtest(pair, LOW),
+        "steel": run_backtest(open_snapshot(DEMO).pair("RB", "HC")),
+        "own": run_backtest(pair_of(leg_frame([100.0] * 60), leg_frame([50.0] * 60))),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty store."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def saved(made, folder) -> dict[str, SavedRun]:
+    """The store with all of them."""
+    return {name: store.save(run, name, f"note on *{name}*") for name, run in made.items()}
+
+
+def runs_app(*chosen: SavedRun) -> AppTest:
+    """The Runs page with some runs chosen."""
+    page = app().switch_page("pages/6_runs.py").run()
+    for one in chosen:
+        page.multiselect(key="runs").select(runs_page.label(one)).run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_store_says_what_to_do(folder):
+    """Where runs are kept and how one gets there."""
+    page = runs_app()
+    assert "No run is saved yet" in page.info[0].value
+    assert views.escape(str(folder)) in page.info[0].value
+
+
+def test_explore_saves_the_run_on_the_page(folder, made):
+    """Under the name and note given, with the page's own settings; the store has it, and it reruns."""
+    page = app(y="TA", x="MA", entry_z="1.8", kalman_gamma="0.00037", adf_gate="false")
+    page.text_input(key="save_run_name").input("my <b>run</b>")
+    page.text_area(key="save_run_note").input("why")
+    page.button(key="save_run_now").click().run()
+    assert not page.exception
+    (found,) = store.list_runs()
+    assert (found.name, found.note) == ("my <b>run</b>", "why")
+    assert found.manifest.run_id == run_manifest(made["low"]).run_id
+    assert rerun(found.manifest_file, DEMO.parent).verdict == "same"
+    assert any("Saved as" in one.value for one in page.success)
+
+
+def test_a_run_without_a_name_is_called_by_its_pair(folder):
+    """The pair on the page when it is saved, not the one it opened with."""
+    page = app()
+    page.selectbox(key="y").select("TA").run()
+    page.button(key="save_run_now").click().run()
+    assert [one.name for one in store.list_runs()] == ["TA-HC"]
+
+
+def test_a_store_that_cannot_be_written_is_told_on_the_page(tmp_path, monkeypatch):
+    """In a sentence, and the page goes on."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "file"))
+    page = app()
+    page.button(key="save_run_now").click().run()
+    assert not page.exception
+    assert any("could not be saved" in one.value for one in page.error)
+
+
+def test_all_runs_are_listed_with_their_numbers(saved, made):
+    """Name, pair, snapshot, metrics, changed settings, note."""
+    table = runs_app().dataframe[0].value
+    assert set(table["name"]) == set(made)
+    row = table.loc[saved["low"].id]
+    assert row[["pair", "snapshot", "sharpe", "settings", "note"]].to_list() == [
+        "TA-MA",
+        "demo",
+        made["low"].metrics["sharpe"],
+        "kalman_gamma=0.00037, entry_z=1.8, adf_gate=False",
+        "note on *low*",
+    ]
+    assert table.loc[saved["own"].id, "snapshot"] == "own frames"
+
+
+def test_filter_and_sort(saved):
+    """Every word must be in some text; the orders are those of their names."""
+    table = runs_page.as_table(store.list_runs())
+    sharpe = "Sharpe ratio, best first"
+    assert runs_page.filtered(table, "ta-ma GATE=false", sharpe)["name"].to_list() == ["low"]
+    assert runs_page.filtered(table, "*steel* note", sharpe)["name"].to_list() == ["steel"]
+    assert runs_page.filtered(table, "[", sharpe).empty
+    assert runs_page.filtered(table.iloc[:0], "x", sharpe).empty
+    by_sharpe = runs_page.filtered(table, "", sharpe)["sharpe"]
+    assert by_sharpe.dropna().is_monotonic_decreasing
+    assert runs_page.filtered(table, "", "Name")["name"].to_list() == [
+        "base",
+        "low",
+        "own",
+        "steel",
+    ]
+    page = runs_app()
+    page.text_input(key="runs_filter").input("kalman").run()
+    assert page.dataframe[0].value["name"].to_list() == ["low"]
+
+
+def test_a_link_brings_back_the_chosen_runs(saved):
+    """The chooser lives in the link, so that a comparison can be passed on."""
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    page.run().switch_page("pages/6_runs.py").run()
+    page.multiselect(key="runs").select(runs_page.label(saved["base"])).run()
+    assert runs_page.label(saved["base"]) in str(page.query_params.get("runs"))
+
+
+def test_rerun_and_verify_gives_a_verdict_for_each(saved):
+    """The same for those of a snapshot; a sentence for the one that nobody can rerun."""
+    page = runs_app(saved["base"], saved["own"])
+    page.button(key="verify_runs").click().run()
+    assert not page.exception
+    assert len(page.success) == 1
+    assert "The same" in page.success[0].value
+    assert "own frames" in page.error[0].value
+
+
+def test_a_run_that_does_not_come_out_again_is_told_with_the_place(saved, monkeypatch):
+    """Another code gives another equity: the first column, row and both values stand on the page."""
+    from dataclasses import replace
+
+    from pairkit.audit.runs import rerun as module
+
+    def other(pair, config):
+        run = run_backtest(pair, config)
+        return replace(run, ledger=run.ledger._replace(equity=run.ledger.equity * (1 + 1e-9)))
+
+    monkeypatch.setattr(module, "run_backtest", other)
+    page = runs_app(saved["base"])
+    page.button(key="verify_runs").click().run()
+    assert "Differs" in page.error[0].value
+    assert "equity" in page.table[0].value.to_string()
+
+
+def test_two_runs_are_compared(saved, made):
+    """Only the settings that differ, both columns of metrics, and the first day of another decision with its reasons."""
+    page = runs_app(saved["base"], saved["low"])
+    inputs, metrics, reasons = (table.value for table in page.table)
+    assert set(inputs["what"]) == {"kalman\\_gamma", "entry\\_z", "adf\\_gate"}
+    shown = metrics.set_index("metric").loc["total return"].to_list()
+    assert shown == [f"{made[name].metrics['total_return']:.2%}" for name in ("base", "low")]
+    frames = [made[name].frame for name in ("base", "low")]
+    day = next(
+        date
+        for date in frames[0].index
+        if frames[0].loc[date, "reason"] != frames[1].loc[date, "reason"]
+    )
+    assert f"first differ on **{day:%Y-%m-%d}**" in said(page)
+    assert views.escape(made["low"].explain(day).sentence) in reasons.to_string()
+
+
+def test_runs_that_cannot_be_compared_say_why(saved):
+    """Different pairs have no common decisions; own frames have no traces."""
+    assert "different pairs" in said(runs_app(saved["base"], saved["steel"]))
+
+
+def test_a_saved_run_opens_in_explore(saved, made):
+    """Its pair and each of its settings, off-grid ones too; the page shows its very metrics."""
+    page = runs_app(saved["low"])
+    page.button(key="open_run").click().run()
+    assert not page.exception
+    tiles = {tile.label: tile.value for tile in page.metric}
+    assert tiles["Total return"] == f"{made['low'].metrics['total_return']:.2%}"
+    assert page.selectbox(key="y").value == "TA"
+    assert page.select_slider(key="kalman_gamma").value == 0.00037
+
+
+def test_a_run_without_its_snapshot_cannot_be_opened(saved):
+    """The button says why, in its help."""
+    page = runs_app(saved["own"])
+    assert page.button(key="open_run").disabled
+    assert "no snapshot" in page.button(key="open_run").help
+
+
+def test_delete_asks(saved):
+    """Nothing goes at the first click; the run goes at the second, and the others stay."""
+    page = runs_app(saved["base"])
+    page.button(key="delete_runs").click().run()
+    assert len(store.list_runs()) == 4
+    page.button(key="delete_runs_now").click().run()
+    assert not page.exception
+    assert {one.name for one in store.list_runs()} == {"low", "steel", "own"}
+
+
+def test_a_damaged_run_is_told_and_hides_nothing(saved):
+    """An error with the file's name; the others in the table; a button that deletes it after asking."""
+    (saved["steel"].path / "run.json").write_text("{}")
+    page = runs_app()
+    assert "is damaged" in page.error[0].value
+    assert set(page.dataframe[0].value["name"]) == {"base", "low", "own"}
+    page.button(key=f"delete_{saved['steel'].id}").click().run()
+    page.button(key="delete_runs_now").click().run()
+    assert not page.error
+    assert len(store.list_runs()) == 3
+
+
+def test_the_bundle_is_what_rerun_takes(made, tmp_path):
+    """Unpacked, it reruns; the same run makes the same bytes."""
+    raw = save.bundle(made["low"])
+    assert raw == save.bundle(made["low"])
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        archive.extractall(tmp_path)
+    assert (
+        json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["run_id"]
+        == run_manifest(made["low"]).run_id
+    )
+    assert rerun(tmp_path / "run.json", DEMO.parent).verdict == "same"

@@ -1,0 +1,239 @@
+"""The Sweep page without a browser: from the space to the trial that opens in Explore."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests import ROOT
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.metrics import measure
+from pairkit.research.sweeps.space import make_trials
+from pairkit.research.sweeps.sweep import config_of, sweep
+from pairkit.run import run_backtest
+from pairkit.ui.sweep import page as page_module
+from pairkit.ui.sweep.space import estimate, in_words, suggested
+from tests.small_market import snapshot_input
+from tests.cli.test_commands import ROOT
+from tests.ui.test_page_explore import app, said, tiles
+
+DEMO = ROOT / "snapshots" / "demo"
+PAGE = "pages/2_sweep.py"
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return open_snapshot(DEMO).pair("RB", "HC")
+
+
+def sweep_app(*fields: str, **link: str) -> AppTest:
+    """The Sweep page with these fields to vary."""
+    page = app(**link).switch_page(PAGE).run()
+    if fields:
+        page.multiselect(key="sweep_fields").set_value(list(fields)).run()
+    assert not page.exception
+    return page
+
+
+def swept(page: AppTest) -> AppTest:
+    """Press the button and wait for the end."""
+    page.button(key="sweep_start").click().run()
+    assert page.session_state["sweep_job"].ended.wait(60)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def set_range(page: AppTest, name: str, low: float, high: float, step: float) -> AppTest:
+    for word, value in (("from", low), ("to", high), ("step", step)):
+        page.number_input(key=f"sweep_{name}_{word}").set_value(value)
+    return page.run()
+
+
+def test_the_count_is_told_before_anything_starts():
+    """As many trials as `sweep` would make, those left out counted, with an estimate; nothing runs yet."""
+    page = set_range(sweep_app("entry_z", "stop_z"), "entry_z", 1.0, 3.0, 0.5)
+    set_range(page, "stop_z", 2.0, 4.0, 1.0)
+    trials = make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, 0.5), "stop_z": (2.0, 4.0, 1.0)})
+    assert f"**{len(trials)} trials**" in said(page)
+    assert f"{trials.left_out} combinations are left out" in said(page)
+    assert "by a timed sample" in said(page)
+    assert "sweep_job" not in page.session_state
+
+
+def test_the_table_is_that_of_the_sweep(pair):
+    """Every trial with every metric; the peak's row on the page is the best of them."""
+    page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
+    table = sweep(pair, None, {"entry_z": (1.0, 3.0, 0.25)})
+    shown = page.dataframe[0].value.set_index("trial").sort_index()
+    for name in ("entry_z", "sharpe", "trades", "dsr"):
+        np.testing.assert_array_equal(shown[name].to_numpy(), table[name].to_numpy())
+    assert page.dataframe[0].value["sharpe"].dropna().is_monotonic_decreasing
+    best = page.table[0].value.set_index("What")["Peak"]
+    assert best["Trial"] == str(table["sharpe"].idxmax())
+
+
+def test_the_chosen_trial_opens_in_explore():
+    """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run."""
+    page = swept(set_range(sweep_app("entry_z", y="TA", x="MA"), "entry_z", 1.0, 3.0, 0.25))
+    page.slider(key="max_holding_days").set_value(35).run()
+    page = swept(page)
+    page.number_input(key="sweep_trial").set_value(2).run()
+    page.button(key="sweep_open").click().run()
+    assert not page.exception
+    run = run_backtest(
+        open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.5, max_holding_days=35)
+    )
+    assert page.slider(key="entry_z").value == 1.5
+    assert tiles(page)["Total return"] == f"{run.metrics['total_return']:.2%}"
+
+
+def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
+    """A second sweep adds its new configs to the trials made on the pair; the same one again adds none."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
+    assert "9 trials were made" in said(page)
+    assert "9 trials were made" in said(swept(page))
+    page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
+    assert "13 trials were made" in said(page)
+    one, two = (
+        sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}),
+        sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)}),
+    )
+    sharpes = [*one["sharpe"] / np.sqrt(252), *two["sharpe"] / np.sqrt(252)]
+    config = config_of(two, int(two["sharpe"].idxmax()))
+    dsr = measure(run_backtest(pair, config).ledger.tally, config.capital, trial_sharpes=sharpes)[
+        "dsr"
+    ]
+    best = page.table[0].value.set_index("What")["Peak"]
+    assert best["Deflated Sharpe, all trials on this pair"] == f"{dsr:.2f}"
+
+
+def test_draws_over_many_settings(pair):
+    """As many as asked for, of every kind of setting; small charts beside the best lines."""
+    page = sweep_app("entry_z", "z_window", "adf_gate", "hedge_model", "kalman_gamma")
+    page.segmented_control(key="sweep_how").set_value("Latin hypercube").run()
+    page.number_input(key="sweep_n").set_value(50).run()
+    page = swept(page)
+    assert "#### 50 trials" in said(page)
+    assert "Each setting by itself" in said(page)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "told"),
+    [(3.0, 1.0, 0.1, "give the lower end first"), (4.5, 5.0, 0.1, "contradicts itself")],
+)
+def test_bad_ranges_are_told(low, high, step, told):
+    """In a sentence, and there is no button to press."""
+    page = set_range(sweep_app("entry_z"), "entry_z", low, high, step)
+    assert not page.exception
+    assert told in said(page)
+    assert "sweep_start" not in [button.key for button in page.button]
+
+
+def test_an_empty_space_and_one_that_is_too_large_are_told():
+    """No setting, a setting without a value, more combinations than the page holds."""
+    page = sweep_app("adf_gate")
+    page.multiselect(key="sweep_adf_gate").set_value([]).run()
+    assert "has no value to try" in said(page).replace("\\", "")
+    page.multiselect(key="sweep_fields").set_value([]).run()
+    assert "the space is empty" in said(page)
+    page = sweep_app("entry_z", "exit_z", "stop_z", "z_window", "hedge_window")
+    assert "at most 500,000" in said(page)
+
+
+def test_a_filter_that_keeps_nothing_or_cannot_be_read_is_told():
+    """Each in its own sentence; the rest of the page stays."""
+    page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.5))
+    page.text_input(key="sweep_filter").set_value("sharpe > 99").run()
+    assert "No trial meets this filter" in said(page)
+    page.text_input(key="sweep_filter").set_value("sharp > 1").run()
+    assert "there is no column" in said(page)
+    page.text_input(key="sweep_filter").set_value("entry_z >= 2").run()
+    assert (page.dataframe[0].value["entry_z"] >= 2).all()
+
+
+def test_a_sweep_can_be_stopped(monkeypatch):
+    """Stop ends it; what was done is shown as such."""
+    begun = threading.Event()
+
+    def slow(legs, config, space, *, progress, cancelled, **how):
+        progress(0, 10)
+        begun.set()
+        while not cancelled():
+            threading.Event().wait(0.01)
+        table = sweep(legs, config, space)
+        table.attrs["cancelled"] = True
+        return table
+
+    monkeypatch.setattr(page_module, "sweep", slow)
+    page = set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.5)
+    page.button(key="sweep_start").click().run()
+    assert begun.wait(30)
+    page.run()
+    assert page.button(key="sweep_start").disabled
+    page.button(key="sweep_job_stop").click().run()
+    assert page.session_state["sweep_job"].ended.wait(30)
+    page.run()
+    assert not page.exception
+    assert "stopped before the end" in said(page)
+
+
+@pytest.mark.parametrize(
+    ("bars", "told"),
+    [(1, "too few for any trial to trade"), (35, "No trial has a value for sharpe")],
+)
+def test_too_few_bars_are_told(bars, told, tmp_path, monkeypatch):
+    """One bar in common, or too few for an indicator: a sentence, no error."""
+    given = snapshot_input()
+    days = given["calendar"][-bars:]
+    for name in ("bars", "mapping"):
+        given[name] = given[name][given[name]["trade_date"].isin(days)].reset_index(drop=True)
+    write_snapshot(tmp_path, "short", **given)
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
+    page = sweep_app("entry_z")
+    if bars > 1:
+        page = swept(page)
+    assert told in said(page)
+
+
+def test_a_pair_without_common_days_is_told(tmp_path, monkeypatch):
+    """In a sentence in place of the page."""
+    given = snapshot_input()
+    early = given["calendar"][:20]
+    for name in ("bars", "mapping"):
+        table = given[name]
+        given[name] = table[(table["root"] == "HC") == table["trade_date"].isin(early)].reset_index(
+            drop=True
+        )
+    write_snapshot(tmp_path, "apart", **given)
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
+    page = sweep_app()
+    assert "no days in common" in said(page)
+
+
+def test_suggested_ranges_are_within_bounds_and_few():
+    """For every number that may vary, so that a first sweep is a small one."""
+    for setting in SETTINGS.values():
+        if setting.kind in ("int", "float") and setting.scale != "log":
+            low, high, step = suggested(setting)
+            assert setting.low <= low < high <= setting.high
+            assert (high - low) / step < 21.001
+
+
+def test_the_estimate_is_of_the_order_of_the_sweep(pair):
+    """A number of seconds above zero that grows with the trials; in words no more exact than it is."""
+    few, many = (
+        make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, step)}) for step in (0.5, 0.001)
+    )
+    assert 0 < estimate(pair, few) < 60
+    assert estimate(pair, many) > 0
+    assert [in_words(seconds) for seconds in (0.2, 12.3, 600)] == [
+        "less than a second",
+        "about 12 s",
+        "about 10 minutes",
+    ]
