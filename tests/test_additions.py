@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 SOURCES = Path(__file__).parent / "additions"
 
 # file, the line that is there, what is added after it
@@ -81,6 +82,7 @@ HEDGE = '''"""One of x for one of y."""
 
 import numpy as np
 
+from tests import ROOT
 from pairkit.models.hedges import HedgeRatio
 
 

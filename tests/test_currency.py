@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,9 +27,9 @@ from pairkit.research.scan import scan
 from pairkit.research.walk_forward.check import walk_forward
 from pairkit.run import run_backtest
 from pairkit.setting import MONEY
+from tests import ROOT
 from tests.pairs import leg_frame, spec
 
-ROOT = Path(__file__).resolve().parents[1]
 BARS = 480
 CONFIG = StrategyConfig(
     hedge_window=20,

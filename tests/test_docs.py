@@ -20,11 +20,11 @@ from pairkit.cli import app
 from pairkit.columns import TRADE_DATE
 from pairkit.config import SETTINGS
 from pairkit.data.files.aliases import spellings_of
+from tests import ROOT
 
-PROJECT = Path(__file__).resolve().parents[1]
-DOCS = PROJECT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), *PROJECT.glob("*.md")])
-README = PROJECT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+README = ROOT / "README.md"
 TABLES = {
     "Bars of a leg": columns.LEG_COLUMNS,
     "A run's bars": columns.RUN_COLUMNS,
@@ -143,7 +143,7 @@ def test_every_rule_of_the_tests_is_in_the_rules():
     """A test named test_2_4_... tests a rule 2.4 that is written down."""
     numbers = {
         match
-        for path in (PROJECT / "tests").glob("test_*.py")
+        for path in (ROOT / "tests").glob("test_*.py")
         for match in re.findall(r"def test_(\d_\d)_", path.read_text(encoding="utf-8"))
     }
     assert len(numbers) > 3
@@ -176,7 +176,7 @@ def test_every_accepted_heading_is_documented(name):
 def test_every_finding_is_documented():
     """Each kind that an import can report."""
     importer = [
-        PROJECT / "pairkit" / "data" / file
+        ROOT / "pairkit" / "data" / file
         for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
@@ -188,7 +188,7 @@ def test_every_finding_is_documented():
 
 def test_every_finding_of_a_download_is_documented():
     """Each kind that taking a market from a provider can report."""
-    data = PROJECT / "pairkit" / "data"
+    data = ROOT / "pairkit" / "data"
     files = [
         *(
             data / name
@@ -255,7 +255,7 @@ def test_every_module_that_a_page_names_exists():
         named = re.findall(
             r"`((?:pairkit|tests|docs|pages)/[\w./-]*)`", page.read_text(encoding="utf-8")
         )
-        missing += [f"{page.name}: {path}" for path in named if not (PROJECT / path).exists()]
+        missing += [f"{page.name}: {path}" for path in named if not (ROOT / path).exists()]
     assert missing == []
 
 
@@ -276,7 +276,7 @@ def test_decisions_are_numbered_and_weighed():
 def test_the_changelog_leads_with_what_is_unreleased_or_the_version():
     """Keep a Changelog: the newest first, and the package's version listed once released."""
     headings = re.findall(
-        r"^## \[(.+?)\]", (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert headings[0] == "Unreleased" or headings[0] == pairkit.__version__
 
@@ -290,7 +290,7 @@ def test_the_readme_runs(tmp_path):
         r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     assert blocks, "the README shows no Python"
-    shutil.copytree(PROJECT / "snapshots" / "demo", tmp_path / "snapshots" / "demo")
+    shutil.copytree(ROOT / "snapshots" / "demo", tmp_path / "snapshots" / "demo")
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks), encoding="utf-8")
     answer = subprocess.run(
@@ -299,6 +299,6 @@ def test_the_readme_runs(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert answer.returncode == 0, answer.stderr

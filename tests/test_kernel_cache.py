@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 KERNEL = """
+from tests import ROOT
 from pairkit._jit import kernel
 from places import PLACE
 from callees import twice

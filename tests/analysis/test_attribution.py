@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests import ROOT
 from pairkit.analysis.attribution import PARTS, attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.columns import names
 from pairkit.config import StrategyConfig
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import KINDS, build_pair, draw_config
-from tests.cli.test_commands import ROOT
 
 
 def assert_adds_up(run):

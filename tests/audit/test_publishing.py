@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT
 from pairkit.audit import seal
 from pairkit.audit.seal import publish, sweep
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import SnapshotError
+from tests import ROOT
 from tests.small_market import snapshot_input
 
 KILLS, AT_ONCE = 320, 4

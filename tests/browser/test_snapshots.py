@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from tests.browser.conftest import PATIENCE_MS, ROOT, Explore, Server
+from tests import ROOT
+from tests.browser.conftest import PATIENCE_MS, Explore, Server
 from tests.data.tushare.server import FaultServer, running
 
 BARS = "date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,{close},1300\n"

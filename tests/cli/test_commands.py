@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests import ROOT
 import pairkit
 from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
@@ -26,6 +25,7 @@ from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.market.contracts import bundled_spec
 from pairkit.run import run_backtest
+from tests import ROOT
 
 HEAVY = {
     "numba",

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests import ROOT
 from pairkit.data.quality import examine, faulty_days
 
 DAYS = pd.bdate_range("2024-02-01", periods=80).as_unit("ns")

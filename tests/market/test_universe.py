@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.errors import DataError
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import MAX_BYTES, pairs_among, universe, universe_roots
+from tests import ROOT
 
 PAIR = {"y": "RB", "x": "HC", "sector": "Steel", "reason": "Same mills."}
 
@@ -83,9 +82,7 @@ def test_a_list_that_is_named_but_not_there_is_an_error(here, monkeypatch):
 
 # --- on the page -----------------------------------------------------------------------------------------------------
 def explore() -> AppTest:
-    return AppTest.from_file(
-        str(ROOT / "app.py"), default_timeout=120
-    ).run()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
 
 
 def test_the_page_suggests_the_pairs_that_its_snapshot_holds(here):

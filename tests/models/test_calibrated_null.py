@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import rfc8785
 from scipy.special import ndtr
 from statsmodels.tsa.adfvalues import mackinnoncrit
 
-from tests import ROOT
 from pairkit.audit.runs.compare import input_differences
 from pairkit.audit.runs.inputs import hash_of
 from pairkit.audit.runs.manifest import save_run
@@ -33,6 +31,7 @@ from pairkit.models.null import (
 from pairkit.models.stationarity import mackinnon_pvalues
 from pairkit.research.sweeps.sweep import sweep
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
 from tests.pairs import draw_config, draw_pair
 from tests.rules.test_against_twin import departures

@@ -16,7 +16,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests import ROOT
 from pairkit.analysis.attribution import attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, gates_off
 from pairkit.audit.runs.manifest import run_manifest
@@ -39,8 +38,8 @@ from pairkit.report.figures import (
 )
 from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.run import BacktestRun, run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
-from tests.cli.test_commands import ROOT
 
 NASTY = "<script>alert(1)</script>&\"'"
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from plotly.graph_objects import Figure
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.checks.glitches import figures
 from pairkit.config import StrategyConfig
@@ -18,8 +17,8 @@ from pairkit.models.adjusted import adjust
 from pairkit.research.glitches.check import MIXED, glitch_stress
 from pairkit.research.glitches.inject import KINDS, draw_glitches, inject_glitches, spoil
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, leg_frame, pair_of
-from tests.cli.test_commands import ROOT
 from tests.twin import twin_run
 
 SHORT = StrategyConfig(

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from plotly.graph_objects import Figure
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.checks.lookahead import figure
 from pairkit.columns import RUN_COLUMNS, names
@@ -24,8 +23,8 @@ from pairkit.research.lookahead.data_path import trace_data_path
 from pairkit.research.lookahead.outputs import first_difference, observe
 from pairkit.research.lookahead.perturb import PRICES, perturbed
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
-from tests.cli.test_commands import ROOT
 
 CONFIG = StrategyConfig(
     hedge_window=30,

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
@@ -27,8 +26,8 @@ from pairkit.research.overfitting.pbo import pbo
 from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, draw_config
-from tests.cli.test_commands import ROOT
 
 BASE = draw_config(
     3,

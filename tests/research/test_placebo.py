@@ -6,14 +6,12 @@ import json
 import math
 from dataclasses import fields, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 import pairkit as pk
 from pairkit.charts.checks.placebo import figure
 from pairkit.config import StrategyConfig
@@ -32,6 +30,7 @@ from pairkit.research.placebo.surrogates import (
 )
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
 
 SEEDS = range(6)

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
@@ -19,8 +18,8 @@ from pairkit.research.walk_forward.check import walk_forward
 from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.walk_forward.segment import run_rows
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair, leg_frame, pair_of, spec
-from tests.cli.test_commands import ROOT
 
 BASE = StrategyConfig(
     hedge_window=20,

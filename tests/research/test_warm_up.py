@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from plotly.graph_objects import Figure
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.checks.warm_up import figures
 from pairkit.columns import RUN_COLUMNS, names
@@ -16,8 +15,8 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.research.warm_up.check import warm_up_sensitivity
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import build_pair
-from tests.cli.test_commands import ROOT
 
 SHORT = StrategyConfig(
     hedge_window=20,

@@ -10,7 +10,6 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import ROOT
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.run import run_backtest
 from tests.pairs import SEEDS, draw_config, draw_pair
@@ -189,7 +189,7 @@ def test_the_engine_runs_where_nothing_is_compiled():
             capture_output=True,
             text=True,
             check=True,
-            cwd=root,
+            cwd=ROOT,
             env={**os.environ, "NUMBA_DISABLE_JIT": flag},
         ).stdout
         for flag in ("0", "1")

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.charts.labels import plain
@@ -23,6 +22,7 @@ from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
 from pairkit.ui.explore import bar_picker
 from pairkit.ui.presets import PRESETS, preset_of
+from tests import ROOT
 
 DEMO = ROOT / "snapshots" / "demo"
 

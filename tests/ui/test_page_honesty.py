@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS
 from pairkit.config import StrategyConfig
 from pairkit.research.registry import CHECK_SPECS
-from tests.cli.test_commands import ROOT
+from tests import ROOT
 from tests.ui.test_page_explore import app, said
 
 DEMO = ROOT / "snapshots" / "demo"

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.runs import store
 from pairkit.audit.runs.manifest import hash_of
 from pairkit.audit.seal import canonical_json, sha256_hex
@@ -18,7 +17,8 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
 from pairkit.ui.saved_runs import page as runs_page
-from tests.ui.test_page_explore import ROOT, said
+from tests import ROOT
+from tests.ui.test_page_explore import said
 
 DEMO = ROOT / "snapshots" / "demo"
 IMPOSSIBLE = ("nan", "inf", "1e400", "-1", "999999999999999999999", "x", "")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.runs import store
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.runs.rerun import rerun
@@ -21,8 +20,8 @@ from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.explore import save
 from pairkit.ui.saved_runs import page as runs_page
+from tests import ROOT
 from tests.pairs import leg_frame, pair_of
-from tests.cli.test_commands import ROOT
 from tests.ui.test_page_explore import app, said
 
 DEMO = ROOT / "snapshots" / "demo"

@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.market.universe import universe
 from pairkit.research.scan import CAVEAT, scan
 from pairkit.ui.scan import with_volume
+from tests import ROOT
 from tests.small_market import snapshot_input
-from tests.cli.test_commands import ROOT
 from tests.ui.test_page_explore import app, said
 
 DEMO = ROOT / "snapshots" / "demo"

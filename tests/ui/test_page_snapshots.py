@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.charts.base import milliseconds
 from pairkit.charts.quality import (
@@ -31,8 +30,9 @@ from pairkit.charts.quality import (
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm
 from pairkit.ui.snapshots.page import age, roots_in_short
-from tests.small_market import snapshot_input
+from tests import ROOT
 from tests.data.tushare.server import GOOD_TOKEN, running
+from tests.small_market import snapshot_input
 
 DEMO = ROOT / "snapshots" / "demo"
 BARS = b"date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,4015,1300\n"

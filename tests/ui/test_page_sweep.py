@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests import ROOT
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.metrics import measure
@@ -17,8 +16,8 @@ from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from pairkit.ui.sweep import page as page_module
 from pairkit.ui.sweep.space import estimate, in_words, suggested
+from tests import ROOT
 from tests.small_market import snapshot_input
-from tests.cli.test_commands import ROOT
 from tests.ui.test_page_explore import app, said, tiles
 
 DEMO = ROOT / "snapshots" / "demo"

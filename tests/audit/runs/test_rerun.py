@@ -25,8 +25,8 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.market.contracts import bundled_spec
 from pairkit.run import BacktestRun, run_backtest
-from tests.pairs import leg_frame, pair_of
 from tests.cli.test_commands import cli  # noqa: F401  a fixture
+from tests.pairs import leg_frame, pair_of
 
 BARS = 300
 CONFIG = StrategyConfig(

@@ -14,7 +14,6 @@ import pytest
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from tests import ROOT
 from pairkit import folders
 from pairkit.audit import seal
 from pairkit.audit.runs import store
@@ -25,7 +24,7 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.run import BacktestRun, run_backtest
-from tests.cli.test_commands import ROOT
+from tests import ROOT
 
 DEMO = ROOT / "snapshots"
 

@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from tests import ROOT
 from pairkit.audit.runs import trial_ledger as module
 from pairkit.audit.runs.manifest import checked_manifest, run_manifest
 from pairkit.audit.runs.trial_ledger import (
@@ -35,8 +34,9 @@ from pairkit.metrics import measure
 from pairkit.pair import Provenance
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
+from tests import ROOT
+from tests.cli.test_commands import cli  # noqa: F401  the fixture
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair
-from tests.cli.test_commands import ROOT, cli  # noqa: F401  the fixture
 
 SPACE = {"entry_z": [0.8, 1.0, 1.2, 1.4], "max_holding_days": [5, 10]}
 BASE = draw_config(

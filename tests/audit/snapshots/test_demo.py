@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-from tests import ROOT
 from pairkit.audit.seal import content_hash
 from pairkit.audit.snapshots import tables
 from pairkit.audit.snapshots.demo import write_demo
@@ -15,6 +12,7 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.data.simulated import simulate_market
 from pairkit.run import run_backtest
+from tests import ROOT
 
 FOLDER = ROOT / "snapshots" / "demo"
 PAIRS = [("RB", "HC"), ("M", "RM"), ("Y", "P"), ("CU", "AU"), ("TA", "MA")]
