@@ -1,12 +1,21 @@
-"""What every test shares: seeded hypothesis without deadlines, and folders of its own for what pairkit keeps."""
+"""What every test shares: seeded hypothesis without deadlines, folders of its own for what pairkit keeps, compiled kernels.
+
+Tests that take long are listed in slow.txt, by file and function; `python -m tests.slow REPORT` lists them anew from pytest's
+--junitxml. The quick loop leaves them out: `pytest -m "not slow and not browser"`.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import ROOT
+from tests.slow import SLOW
 
 settings.register_profile(
     "seeded",
@@ -17,6 +26,28 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("seeded")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels once, before workers start that would each compile them all."""
+    if not getattr(config.option, "numprocesses", None) or config.option.collectonly:
+        return
+    command = [sys.executable, "-m", "tests.compile_kernels"]
+    running = [subprocess.Popen([*command, part], cwd=ROOT) for part in ("runs", "pairs")]
+    codes = [one.wait() for one in running]
+    if any(codes):
+        pytest.exit("the kernels cannot be compiled; what they said is above", returncode=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what slow.txt lists, and what drives a browser."""
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        name = getattr(item, "originalname", item.name)
+        if f"{file} {name}" in SLOW:
+            item.add_marker(pytest.mark.slow)
+        if file.startswith("browser/"):
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session", autouse=True)

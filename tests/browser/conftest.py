@@ -43,12 +43,6 @@ BAD_IN_LOG = re.compile(
 )
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.browser)
-
-
 def missing(what: str) -> None:
     """Skip on a user's machine; fail where the tests are to be complete."""
     if os.environ.get("CI") == "true":
@@ -231,6 +225,26 @@ class Explore:
             (one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160])
             for one in found
         ]
+
+    def themes(self) -> Iterator[str]:
+        """Light, then dark, as the reader's system turns; the page stands still each time."""
+        yield "light"
+        light = self.page_color
+        self.page.emulate_media(color_scheme="dark")
+        self.page.wait_for_function(
+            "light => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor !== light",
+            arg=light,
+            timeout=PATIENCE_MS,
+        )
+        self.settle()
+        yield "dark"
+
+    @property
+    def sticks_out(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return self.page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
 
     def visible_time(self) -> list[str]:
         """The two ends of the time axis."""

@@ -8,8 +8,6 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.run import run_backtest
@@ -163,27 +161,17 @@ def test_a_contradiction_is_told_and_the_chart_stays(explore):
     assert explore.rev == there
 
 
-@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
 def test_both_themes_draw_the_whole_page(explore):
-    """In light and in dark every pane has its title, the page its colour, and nothing sticks out to the side."""
+    """In light and in dark every pane has its title, the page its colour, nothing sticks out, and axe finds no violation."""
     page = explore.open("/?y=TA&x=MA&bar=2019-04-24").page
-    titles = page.locator(".pk-chart .annotation").all_text_contents()
-    for words in (
-        "Prices",
-        "Hedge ratio",
-        "Spread",
-        "z",
-        "Gates",
-        "Position",
-        "Equity",
-        "Drawdown",
-    ):
-        assert any(title.startswith(words) for title in titles), words
-    overflow = page.evaluate(
-        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    assert overflow <= 0
-    assert explore.chart_color == explore.page_color
+    panes = ("Prices", "Hedge ratio", "Spread", "z", "Gates", "Position", "Equity", "Drawdown")
+    for _ in explore.themes():
+        titles = page.locator(".pk-chart .annotation").all_text_contents()
+        for words in panes:
+            assert any(title.startswith(words) for title in titles), words
+        assert explore.sticks_out <= 0
+        assert explore.chart_color == explore.page_color
+        explore.check_accessible()
 
 
 def test_the_menu_turns_page_and_chart_dark(explore):
@@ -196,9 +184,3 @@ def test_the_menu_turns_page_and_chart_dark(explore):
     assert explore.page_color != light
     assert explore.chart_color == explore.page_color
     assert explore.visible_time() == zoomed
-
-
-@pytest.mark.parametrize("explore", ["light", "dark"], indirect=True)
-def test_the_page_is_accessible(explore):
-    """axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js)."""
-    explore.open("/?y=TA&x=MA&bar=2019-04-24").check_accessible()

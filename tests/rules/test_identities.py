@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import ROOT
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 DRAWN = st.builds(lambda seed: (draw_pair(seed, 200), draw_config(seed)), SEEDS)
