@@ -19,7 +19,7 @@ from pairkit.gates import GATES
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
-Trace = dict[str, Any]
+PlotlyTrace = dict[str, Any]
 DAY_MS = 86_400_000.0
 
 
@@ -74,7 +74,7 @@ class Canvas:
             by[row] = blocker_of(self.words["reason"][row])
         return by
 
-    def line(self, axis: int, name: str, values: Any, color: str, **more: Any) -> Trace:
+    def line(self, axis: int, name: str, values: Any, color: str, **more: Any) -> PlotlyTrace:
         """One value per bar as a line on y axis `axis`; gaps stay gaps."""
         style = {
             "width": more.pop("width", 1.3),
@@ -94,7 +94,7 @@ class Canvas:
             **more,
         }
 
-    def marks(self, axis: int, name: str, x: Any, y: Any, marker: dict[str, Any]) -> Trace:
+    def marks(self, axis: int, name: str, x: Any, y: Any, marker: dict[str, Any]) -> PlotlyTrace:
         """Symbols at some points on y axis `axis`."""
         return {
             "type": "scatter",
@@ -110,7 +110,7 @@ class Canvas:
 
     def band(
         self, axis: int, name: str, on: BoolArray, low: float, high: float, color: str
-    ) -> Trace:
+    ) -> PlotlyTrace:
         """Boxes from `low` to `high` over every stretch of bars where `on` holds: one path, however many there are."""
         starts, stops = stretches(on)
         left, right = self.edges[starts], self.edges[stops]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairkit._typing import FloatArray
-from pairkit.charts.base import Canvas, Trace
+from pairkit.charts.base import Canvas, PlotlyTrace
 from pairkit.charts.labels import plain
 from pairkit.charts.readout import roll_rows
 from pairkit.charts.signals import (
@@ -28,7 +28,7 @@ class Pane:
     name: str
     share: float
     title: Callable[[Canvas], str]
-    traces: Callable[[Canvas, int], list[Trace]]
+    traces: Callable[[Canvas, int], list[PlotlyTrace]]
 
 
 def swatch(color: str, words: str, sign: str = "━") -> str:
@@ -54,7 +54,7 @@ def _price_title(canvas: Canvas) -> str:
     )
 
 
-def _price_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _price_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     pair, traces = canvas.run.pair, []
     for name, leg, color in (("y", pair.y, canvas.theme.leg_y), ("x", pair.x, canvas.theme.leg_x)):
         level = _rebased(
@@ -88,7 +88,7 @@ def _position_title(canvas: Canvas) -> str:
     )
 
 
-def _position_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _position_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     return [
         canvas.line(
             axis, f"lots_{name}", canvas.column(f"lots_{name}"), color, shape="hv", width=1.4
@@ -101,7 +101,7 @@ def _equity_title(canvas: Canvas) -> str:
     return f"<b>Equity</b>, {plain(canvas.run.pair.currency)}, after costs"
 
 
-def _equity_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _equity_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     equity = canvas.frame["equity"].to_numpy(dtype=np.float64)
     return [canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
 
@@ -110,7 +110,7 @@ def _drawdown_title(_: Canvas) -> str:
     return "<b>Drawdown</b> from the highest equity so far"
 
 
-def _drawdown_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _drawdown_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     return [
         canvas.line(
             axis,
@@ -129,7 +129,7 @@ def _spread_title(canvas: Canvas) -> str:
     return f"<b>Spread</b>, y − α − β x with yesterday's α and β, {unit}"
 
 
-def _spread_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _spread_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     return [canvas.line(axis, "spread", canvas.column("spread"), canvas.theme.line)]
 
 

@@ -18,7 +18,7 @@ from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import TRADE_DATE
 
-Trace = dict[str, Any]
+PlotlyTrace = dict[str, Any]
 PRICE_PX, LANE_PX, YEAR_PX = 300, 24, 24
 NO_BAR, FAULTY, WHOLE, STRAY = (
     "no bar",
@@ -161,7 +161,7 @@ def calendar_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str,
 
 
 # --- traces ----------------------------------------------------------------------------------------------------------
-def _price(quality: RootQuality, colors: Theme) -> Trace:
+def _price(quality: RootQuality, colors: Theme) -> PlotlyTrace:
     """The close by day; a session without a bar breaks the line."""
     days = quality.leg.index.union(quality.days.index)
     close = quality.leg["close"].reindex(days).to_numpy(np.float64)
@@ -183,7 +183,7 @@ def _price(quality: RootQuality, colors: Theme) -> Trace:
     }
 
 
-def _few_bars(quality: RootQuality, colors: Theme) -> Trace:
+def _few_bars(quality: RootQuality, colors: Theme) -> PlotlyTrace:
     """A dot on each bar where there are so few that a line alone would hardly be seen; nothing where there are more."""
     close = (
         quality.leg["close"].dropna()
@@ -203,7 +203,7 @@ def _few_bars(quality: RootQuality, colors: Theme) -> Trace:
     }
 
 
-def _rolls(quality: RootQuality, colors: Theme) -> Trace:
+def _rolls(quality: RootQuality, colors: Theme) -> PlotlyTrace:
     """A dotted line from top to bottom of the price pane at each roll."""
     when = milliseconds(quality.rolls)
     x = np.column_stack([when, when, np.full(len(when), np.nan)]).ravel()
@@ -221,7 +221,7 @@ def _rolls(quality: RootQuality, colors: Theme) -> Trace:
     }
 
 
-def _lane(quality: RootQuality, kind: str, row: int, colors: Theme) -> Trace:
+def _lane(quality: RootQuality, kind: str, row: int, colors: Theme) -> PlotlyTrace:
     """A mark for each day with this kind of fault."""
     days = pd.DatetimeIndex(quality.faults.loc[quality.faults["kind"] == kind, TRADE_DATE])
     color = colors.drawdown if kind in _ABSENT else colors.hold_edge
@@ -237,7 +237,7 @@ def _lane(quality: RootQuality, kind: str, row: int, colors: Theme) -> Trace:
     )
 
 
-def _faults_on_price(quality: RootQuality, colors: Theme) -> Trace:
+def _faults_on_price(quality: RootQuality, colors: Theme) -> PlotlyTrace:
     """A ring round the close of each day that has a fault and a close."""
     days = pd.DatetimeIndex(quality.faults[TRADE_DATE].unique())
     days = days[days.isin(quality.leg.index)]
@@ -257,7 +257,7 @@ def _faults_on_price(quality: RootQuality, colors: Theme) -> Trace:
 
 def _marks(
     x: Any, y: Any, axis: str, name: str, color: str, symbol: str, size: int, words: list[str]
-) -> Trace:
+) -> PlotlyTrace:
     marker = {
         "symbol": symbol,
         "size": size,
@@ -283,7 +283,7 @@ def _in_leap_year(days: pd.DatetimeIndex) -> Any:
     return milliseconds([f"{_LEAP_YEAR}-{day:%m-%d}" for day in days])
 
 
-def _status_boxes(days: pd.Series, status: str, color: str) -> Trace:
+def _status_boxes(days: pd.Series, status: str, color: str) -> PlotlyTrace:
     """A box over each run of calendar days of one status, all in one path."""
     index = pd.DatetimeIndex(days.index[days == status])
     x = _in_leap_year(index)
@@ -312,7 +312,7 @@ def _status_boxes(days: pd.Series, status: str, color: str) -> Trace:
     }
 
 
-def _day_words(quality: RootQuality) -> Trace:
+def _day_words(quality: RootQuality) -> PlotlyTrace:
     """An unseen mark for each day, for the hover."""
     days = pd.DatetimeIndex(quality.days.index)
     kinds = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pairkit.charts.base import Canvas, Trace, axis_name
+from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.labels import decision, plain, why_blocked
 from pairkit.charts.theme import BLOCKER_WORDS
 from pairkit.gates import GATE_NAMES, GATES
@@ -33,7 +33,7 @@ _COLUMNS = (
 _JUDGED = (*_NUMBERS, *(gate.above_zero for gate in GATES if gate.above_zero))
 
 
-def readout(canvas: Canvas, axis: int) -> Trace:
+def readout(canvas: Canvas, axis: int) -> PlotlyTrace:
     """The unseen trace that carries the hover box, on a y axis of its own that spans all panes."""
     pair = canvas.run.pair
     numbers = np.column_stack(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairkit._typing import BoolArray
-from pairkit.charts.base import Canvas, Trace, axis_name, milliseconds
+from pairkit.charts.base import Canvas, PlotlyTrace, axis_name, milliseconds
 from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, SHOWN_BLOCKERS, Theme
 from pairkit.gates import GATES
 
@@ -19,7 +19,7 @@ def _sign(color: str, words: str, sign: str) -> str:
 
 
 # --- hedge ratio ---------------------------------------------------------------------------------------------------
-def beta_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def beta_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """beta_lag, the one that is used; marked where its gate is shut."""
     beta = canvas.column("beta_lag")
     traces = [canvas.line(axis, "beta", beta, canvas.theme.line)]
@@ -74,7 +74,7 @@ def signal_title(canvas: Canvas) -> str:
     return "   ".join(parts)
 
 
-def signal_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def signal_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """z, blocked entries by what blocked them, and the decisions to enter and to exit."""
     line = canvas.line(axis, "z", canvas.column("z"), canvas.theme.line)
     return [line, *_blocked_traces(canvas, axis), *_trade_traces(canvas, axis)]
@@ -105,7 +105,7 @@ def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:
     ]
 
 
-def _blocked_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _blocked_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     z, traces = canvas.column("z"), []
     for name in SHOWN_BLOCKERS:
         on = canvas.blocked_by == name
@@ -120,7 +120,7 @@ def _blocked_traces(canvas: Canvas, axis: int) -> list[Trace]:
     return traces
 
 
-def _trade_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def _trade_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """Triangles where an entry that filled was decided, circles where its exit was."""
     trades, theme, traces = canvas.run.trades, canvas.theme, []
     for side, symbol in (("long", "triangle-up"), ("short", "triangle-down")):
@@ -170,7 +170,7 @@ def gate_title(canvas: Canvas) -> str:
     )
 
 
-def gate_traces(canvas: Canvas, axis: int) -> list[Trace]:
+def gate_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """One lane per gate, in the order of GATES from the top: boxes of what it says."""
     traces = []
     for lane, gate in enumerate(reversed(GATES)):

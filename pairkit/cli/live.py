@@ -27,7 +27,7 @@ from pairkit.data.provider.registry import DEFAULT, provider_names
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
-    from pairkit.data.provider.market import TakenMarket
+    from pairkit.data.provider.market import DownloadedMarket
     from pairkit.data.provider.source import Source
     from pairkit.findings import Finding
 
@@ -177,7 +177,7 @@ class LiveCheck:
         self.roots, self.folder, self.quiet = roots, folder, quiet
         self._start, self._end = start, end
         self._source: Source | None = None
-        self._market: TakenMarket | None = None
+        self._market: DownloadedMarket | None = None
         self._snapshot: Snapshot | None = None
         self.fallbacks: list[Finding] = []
         self.errors: list[Finding] = []
@@ -241,10 +241,10 @@ class LiveCheck:
 
     def bars(self) -> str:
         """Specs, mapping and bars of the two roots."""
-        from pairkit.data.provider.download import take
+        from pairkit.data.provider.download import download_market
 
         with showing_progress(quiet=self.quiet) as progress:
-            self._market = take(self.source, self.roots, *self.days, progress=progress)
+            self._market = download_market(self.source, self.roots, *self.days, progress=progress)
         self.fallbacks += [
             finding for finding in self._market.findings if finding.kind in FALLBACKS
         ]

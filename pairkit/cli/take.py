@@ -14,7 +14,7 @@ import typer
 from pairkit.data.provider.registry import DEFAULT, provider_names
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshots.from_provider import Taken
+    from pairkit.audit.snapshots.from_provider import DownloadedSnapshot
     from pairkit.data.provider.market import Step
 
 CHECK_FAILED, NOT_DONE, ERRORS_FOUND = 1, 2, 3
@@ -64,7 +64,7 @@ def take_command(
     Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken, 3 taken, with errors
     found in what came.
     """
-    from pairkit.audit.snapshots.from_provider import take_snapshot
+    from pairkit.audit.snapshots.from_provider import download_snapshot
     from pairkit.data.provider.registry import provider
     from pairkit.data.terms.specs_file import read_specs
     from pairkit.errors import PairkitError
@@ -76,7 +76,7 @@ def take_command(
         asked = provider(source)
         asked.require_account()
         with showing_progress(quiet=as_json) as progress:
-            taken = take_snapshot(
+            taken = download_snapshot(
                 asked.open(),
                 roots_of(roots) or universe_roots(),
                 day_of(start),
@@ -138,7 +138,7 @@ def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
         )
 
 
-def _report(taken: Taken, as_json: bool) -> None:
+def _report(taken: DownloadedSnapshot, as_json: bool) -> None:
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
     if as_json:
         typer.echo(

@@ -66,7 +66,7 @@ class Terms(NamedTuple):
     share: FloatArray
 
 
-class Market(NamedTuple):
+class RootSeries(NamedTuple):
     """What a slice of a scan needs: the roots' series and terms, the pairs as places in them, and the settings."""
 
     panel: Panel
@@ -129,7 +129,7 @@ def scan(
         series, snapshot = _given_series(list(market), roots, transform)
         places, apart = np.arange(len(series)).reshape(-1, 2), {}
     panel = panel_of([each.days for each in series], [each.values for each in series])
-    work = Market(
+    work = RootSeries(
         panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars
     )
     figures, done = done_in_slices(
@@ -175,7 +175,7 @@ def adjusted_pvalues(
     return adjusted
 
 
-def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
+def scan_rows(market: RootSeries, rows: NDArray[np.int64]) -> FloatArray:
     """The figures of some pairs: what one slice of a scan does, wherever it is done.
 
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
@@ -189,7 +189,7 @@ def scan_rows(market: Market, rows: NDArray[np.int64]) -> FloatArray:
     return figures
 
 
-def _figures(market: Market, ends: NDArray[np.int64], room: Aligned) -> FloatArray:
+def _figures(market: RootSeries, ends: NDArray[np.int64], room: Aligned) -> FloatArray:
     """As `scan_rows`, for so few pairs that `room` holds their legs side by side."""
     first, second, bars = align(market.panel, ends, room)
     tests = engle_granger_many(first, second, bars, lags=market.lags)
@@ -234,7 +234,7 @@ def _figures(market: Market, ends: NDArray[np.int64], room: Aligned) -> FloatArr
 
 
 def _round_trip(
-    market: Market, y: NDArray[np.int64], x: NDArray[np.int64], slope: FloatArray
+    market: RootSeries, y: NDArray[np.int64], x: NDArray[np.int64], slope: FloatArray
 ) -> FloatArray:
     """Cost of entering and leaving one unit of each spread, in the spread's unit: log, or quote of y."""
     price, share = market.terms
@@ -330,7 +330,7 @@ def _last_known(closes: FloatArray) -> float:
 
 
 def _table(
-    market: Market, codes: list[str], figures: FloatArray, done: NDArray[np.bool_]
+    market: RootSeries, codes: list[str], figures: FloatArray, done: NDArray[np.bool_]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The ranked table, and the pairs left out with the reason."""
     ends = market.pairs[done]

@@ -98,20 +98,20 @@ class Moment:
         return -1 if self.z > 0.0 else 1
 
 
-Verdict = tuple[bool, str]
-Rule = tuple[str, str, Callable[[Moment], Verdict]]
+Reading = tuple[bool, str]
+ReadRule = tuple[str, str, Callable[[Moment], Reading]]
 
 
-def _while_held(m: Moment, holds: bool, compared: str) -> Verdict:
+def _while_held(m: Moment, holds: bool, compared: str) -> Reading:
     """A verdict that can only hold in a position."""
     return (holds, compared) if m.position else (False, "flat")
 
 
-def _waiting(m: Moment) -> Verdict:
+def _waiting(m: Moment) -> Reading:
     return bool(m.waiting), f"an exit for {m.waiting} waits" if m.waiting else "no exit waits"
 
 
-def _margin_call(m: Moment) -> Verdict:
+def _margin_call(m: Moment) -> Reading:
     return _while_held(
         m,
         m.closes_known and m.held_margin > m.equity,
@@ -119,7 +119,7 @@ def _margin_call(m: Moment) -> Verdict:
     )
 
 
-def _max_loss(m: Moment) -> Verdict:
+def _max_loss(m: Moment) -> Reading:
     limit = -m.config.max_loss * m.config.capital
     reached = m.closes_known and m.config.max_loss > 0.0 and m.trade_net <= limit
     return _while_held(
@@ -127,7 +127,7 @@ def _max_loss(m: Moment) -> Verdict:
     )
 
 
-def _max_holding(m: Moment) -> Verdict:
+def _max_holding(m: Moment) -> Reading:
     return _while_held(
         m,
         m.closes_known and m.age >= m.config.max_holding_days,
@@ -135,20 +135,20 @@ def _max_holding(m: Moment) -> Verdict:
     )
 
 
-def _expiry(m: Moment) -> Verdict:
+def _expiry(m: Moment) -> Reading:
     return _while_held(
         m, m.leave, "a contract must be left" if m.leave else "no contract must be left"
     )
 
 
-def _expiry_flat(m: Moment) -> Verdict:
+def _expiry_flat(m: Moment) -> Reading:
     return (
         not m.position and m.leave,
         "a contract must be left" if m.leave else "no contract must be left",
     )
 
 
-def _stale(m: Moment) -> Verdict:
+def _stale(m: Moment) -> Reading:
     return _while_held(
         m,
         not m.valid and 0 < m.config.max_invalid_days < m.invalid_run,
@@ -156,29 +156,29 @@ def _stale(m: Moment) -> Verdict:
     )
 
 
-def _hold(m: Moment) -> Verdict:
+def _hold(m: Moment) -> Reading:
     return _while_held(m, not m.valid, "valid" if m.valid else "not valid")
 
 
-def _invalid(m: Moment) -> Verdict:
+def _invalid(m: Moment) -> Reading:
     return not m.position and not m.valid, "valid" if m.valid else "not valid"
 
 
-def _stop(m: Moment) -> Verdict:
+def _stop(m: Moment) -> Reading:
     against = -m.position * m.z
     return _while_held(m, against >= m.config.stop_z, f"{against:.3f} >= {m.config.stop_z:g}")
 
 
-def _target(m: Moment) -> Verdict:
+def _target(m: Moment) -> Reading:
     against = -m.position * m.z
     return _while_held(m, against <= m.config.exit_z, f"{against:.3f} <= {m.config.exit_z:g}")
 
 
-def _in_position(m: Moment) -> Verdict:
+def _in_position(m: Moment) -> Reading:
     return _while_held(m, True, f"position {m.position:+d}")
 
 
-def _cooldown(m: Moment) -> Verdict:
+def _cooldown(m: Moment) -> Reading:
     if m.bars_since_exit is None:
         return False, "no exit yet"
     return (
@@ -187,7 +187,7 @@ def _cooldown(m: Moment) -> Verdict:
     )
 
 
-def _no_rearm(m: Moment) -> Verdict:
+def _no_rearm(m: Moment) -> Reading:
     same_side = bool(m.called_side) and m.last_side == m.called_side
     blocked = m.config.rearm and m.last_reason not in ("", "target") and same_side and not m.rearmed
     came_back = "has" if m.rearmed else "has not"
@@ -198,27 +198,27 @@ def _no_rearm(m: Moment) -> Verdict:
     )
 
 
-def _gate_shut(m: Moment) -> Verdict:
+def _gate_shut(m: Moment) -> Reading:
     return bool(m.called_side) and bool(m.shut_gates), f"shut: {m.shut_gates or 'none'}"
 
 
-def _no_size(m: Moment) -> Verdict:
+def _no_size(m: Moment) -> Reading:
     return bool(m.called_side) and m.wanted_lots == (0.0, 0.0), "lots {:g} / {:g}".format(
         *m.wanted_lots
     )
 
 
-def _no_margin(m: Moment) -> Verdict:
+def _no_margin(m: Moment) -> Reading:
     return bool(
         m.called_side
     ) and m.wanted_margin > m.equity, f"margin {m.wanted_margin:,.0f} > equity {m.equity:,.0f}"
 
 
-def _enter(m: Moment) -> Verdict:
+def _enter(m: Moment) -> Reading:
     return bool(m.called_side), f"{m.config.entry_z:g} <= abs({m.z:.3f}) < {m.config.stop_z:g}"
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[ReadRule, ...] = (
     ("An exit is waiting", "EXITING", _waiting),
     ("Margin of the held lots above equity", "EXITING margin_call", _margin_call),
     ("Loss limit of the trade reached", "EXITING max_loss", _max_loss),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pairkit.audit.seal import canonical_json
 
 TOLERANCE = 1e-12
-Verdict = Literal["same", "within_tolerance", "rules_changed", "differs", "cannot_tell"]
+Agreement = Literal["same", "within_tolerance", "rules_changed", "differs", "cannot_tell"]
 Tables = Mapping[str, pa.Table]
 Content = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ class Comparison:
     `grown` says what only one side has: other code may make more, so it decides nothing there; the same code does not.
     """
 
-    verdict: Verdict
+    verdict: Agreement
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
     grown: tuple[str, ...] = ()

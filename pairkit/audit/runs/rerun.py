@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairkit._files import read_whole
-from pairkit.audit.runs.diff import TOLERANCE, Comparison, Difference, Tables, Verdict, compare
+from pairkit.audit.runs.diff import TOLERANCE, Agreement, Comparison, Difference, Tables, compare
 from pairkit.audit.runs.inputs import bars_of, command_of, hash_of, without_folder
 from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
 from pairkit.audit.runs.tables import read_tables, tables_of
@@ -38,7 +38,7 @@ NOT_DECISIVE = (
     "git_dirty",
     "diff_sha256",
 )  # a run uses one thread; the code itself is hashed
-EXIT_CODES: dict[Verdict, int] = {
+EXIT_CODES: dict[Agreement, int] = {
     "same": 0,
     "within_tolerance": 0,
     "rules_changed": 0,
@@ -51,7 +51,7 @@ EXIT_CODES: dict[Verdict, int] = {
 class Rerun:
     """What a rerun found. `runtime` lists what differs as (what, then, now); `notes` what else a reader should know."""
 
-    verdict: Verdict
+    verdict: Agreement
     sentence: str
     recorded: RunManifest
     made: RunManifest
@@ -166,7 +166,7 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
                 )
 
 
-def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Verdict:
+def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Agreement:
     """The comparison's verdict; `rules_changed` where changed rules cover every difference."""
     if found.verdict != "differs":
         return found.verdict

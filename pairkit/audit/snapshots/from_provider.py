@@ -10,15 +10,15 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
-from pairkit.data.provider.download import Rule, take
-from pairkit.data.provider.market import Step, TakenMarket
+from pairkit.data.provider.download import DominantRule, download_market
+from pairkit.data.provider.market import DownloadedMarket, Step
 from pairkit.data.provider.source import Source
 from pairkit.data.quality import examine, examine_grid
 from pairkit.data.terms.specs_file import OwnSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Taken:
+class DownloadedSnapshot:
     """A snapshot that was taken, what it cost, and whether part of it is from a cache past its time."""
 
     snapshot: Snapshot
@@ -26,7 +26,7 @@ class Taken:
     stale: bool
 
 
-def take_snapshot(
+def download_snapshot(
     source: Source,
     roots: Sequence[str],
     start: date,
@@ -34,17 +34,17 @@ def take_snapshot(
     *,
     name: str,
     folder: str | os.PathLike[str] = "snapshots",
-    rule: Rule = "mapping",
+    rule: DominantRule = "mapping",
     user_specs: Mapping[str, OwnSpec] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Taken:
+) -> DownloadedSnapshot:
     """Make the snapshot `folder/name` from a provider.
 
     Parameters
     ----------
     source, roots, start, end, rule, user_specs, progress, cancelled
-        As `pairkit.data.provider.download.take` has them.
+        As `pairkit.data.provider.download.download_market` has them.
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
 
@@ -59,7 +59,7 @@ def take_snapshot(
         The name is not accepted or taken, or the disk refuses.
     """
     refuse_if_taken(Path(folder) / check_slug(name))
-    market = take(
+    market = download_market(
         source,
         roots,
         start,
@@ -69,10 +69,12 @@ def take_snapshot(
         progress=progress,
         cancelled=cancelled,
     )
-    return Taken(seal_market(market, name=name, folder=folder), market.calls, market.stale)
+    return DownloadedSnapshot(
+        seal_market(market, name=name, folder=folder), market.calls, market.stale
+    )
 
 
-def seal_market(market: TakenMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
+def seal_market(market: DownloadedMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
     """A market that was taken, examined and sealed as `folder/name`."""
     off_grid = [
         finding

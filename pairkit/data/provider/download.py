@@ -26,8 +26,8 @@ from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.provider.mapping_checks import checked_mapping
 from pairkit.data.provider.market import (
     SHOWN_DATES,
+    DownloadedMarket,
     Step,
-    TakenMarket,
     exchanges_of,
     folded,
     with_neighbours,
@@ -44,7 +44,7 @@ from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import changes_among
 
-Rule = Literal["mapping", "open_interest"]
+DominantRule = Literal["mapping", "open_interest"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
 MAPPING = ("root", TRADE_DATE, "contract", "known_date")
 _DAYS_BEFORE = (
@@ -57,17 +57,17 @@ _SESSIONS_OF_TERMS = 5
 Steps = Callable[[Step], None]
 
 
-def take(
+def download_market(
     source: Source,
     roots: Sequence[str],
     start: date,
     end: date,
     *,
-    rule: Rule = "mapping",
+    rule: DominantRule = "mapping",
     user_specs: Mapping[str, OwnSpec] | None = None,
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> TakenMarket:
+) -> DownloadedMarket:
     """Everything a snapshot of these roots needs, from `start` to `end`.
 
     Parameters
@@ -110,7 +110,7 @@ class _Taking:
         exchanges: dict[str, str],
         start: date,
         end: date,
-        rule: Rule,
+        rule: DominantRule,
         user_specs: dict[str, OwnSpec],
         progress: Steps,
         cancelled: Callable[[], bool],
@@ -132,7 +132,7 @@ class _Taking:
         self.stale, self.limits_allowed = False, True
         self.not_yet: list[str] = []  # contracts whose bar of the last session has not come
 
-    def run(self) -> TakenMarket:
+    def run(self) -> DownloadedMarket:
         """The steps of the module, in order."""
         days = {
             exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))
@@ -149,7 +149,7 @@ class _Taking:
         )
         bars = pd.concat([of_root for of_root, _, _ in parts], ignore_index=True)
         mapping = pd.concat([of_root for _, of_root, _ in parts], ignore_index=True)
-        return TakenMarket(
+        return DownloadedMarket(
             bars=bars,
             mapping=mapping,
             specs=tuple(spec for _, _, spec in parts),

@@ -26,7 +26,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class TakenMarket:
+class DownloadedMarket:
     """What was taken, ready for `write_snapshot`.
 
     `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.

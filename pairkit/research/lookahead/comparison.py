@@ -34,7 +34,7 @@ CHECKS = (
     "data prefix",
     "data contract",
 )
-VERDICTS = ("failed", "noted", "passed")
+_WORST_FIRST = ("failed", "noted", "passed")
 
 # What a session's figures may change only from the next session on; everything else may change on the session itself.
 LAGGING = frozenset(
@@ -305,7 +305,7 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(date=pd.to_datetime(table["date"]))
     order = pd.DataFrame(
         {
-            "verdict": table["verdict"].map(VERDICTS.index),
+            "verdict": table["verdict"].map(_WORST_FIRST.index),
             "check": table["check"].map(CHECKS.index),
             "date": table["date"],
         }

@@ -39,7 +39,7 @@ from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_o
 from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
 
-Rule = Callable[[pd.DataFrame], int | None]
+Choice = Callable[[pd.DataFrame], int | None]
 RULES = ("sharpe", "plateau")
 SURE = 0.95
 
@@ -122,7 +122,7 @@ def walk_forward(
     train: int = 504,
     test: int = 126,
     anchored: bool = False,
-    choose: Literal["sharpe", "plateau"] | Rule = "sharpe",
+    choose: Literal["sharpe", "plateau"] | Choice = "sharpe",
     gap: int | None = None,
     n: int | None = None,
     method: Method | None = None,
@@ -224,7 +224,7 @@ def walk_forward(
 
 
 # --- the rule ------------------------------------------------------------------------------------------------------
-def _rule(choose: str | Rule, fields: list[str]) -> Rule:
+def _rule(choose: str | Choice, fields: list[str]) -> Choice:
     if callable(choose):
         return choose
     if choose not in RULES:
@@ -258,7 +258,7 @@ def _chosen(row: object, trials: int) -> int | None:
     return int(row)
 
 
-def _name(choose: str | Rule) -> str:
+def _name(choose: str | Choice) -> str:
     return choose if isinstance(choose, str) else getattr(choose, "__name__", "a function")
 
 

@@ -19,7 +19,7 @@ from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.ui import cache, shell, views
 from pairkit.ui.settings import build_config
 
-CHOSEN, TABLE, VERDICTS = "runs", "runs_table", "runs_verdicts"
+CHOSEN, TABLE, VERIFIED = "runs", "runs_table", "runs_verified"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
 SORTS = {
     "Saved, newest first": ("saved", False),
@@ -286,7 +286,7 @@ def _open_button(one: SavedRun) -> None:
 
 # --- verify ------------------------------------------------------------------------------------------------------------
 def _verify(chosen: list[SavedRun]) -> None:
-    verdicts: dict[str, dict[str, Any]] = st.session_state.setdefault(VERDICTS, {})
+    verdicts: dict[str, dict[str, Any]] = st.session_state.setdefault(VERIFIED, {})
     progress = st.progress(0.0)
     for done, one in enumerate(chosen):
         progress.progress(done / len(chosen), f"Rerunning {views.escape(one.name)} …")
@@ -304,7 +304,7 @@ def _verify(chosen: list[SavedRun]) -> None:
 
 
 def _tell_verdict(one: SavedRun) -> None:
-    found = st.session_state.get(VERDICTS, {}).get(one.id)
+    found = st.session_state.get(VERIFIED, {}).get(one.id)
     if found is None:
         return
     good = found["verdict"] in ("same", "within_tolerance", "rules_changed")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
-from pairkit.data.provider.download import Rule
+from pairkit.data.provider.download import DominantRule
 from pairkit.data.provider.market import exchanges_of
 from pairkit.data.provider.registry import Provider, provider, provider_names
 from pairkit.errors import DataError, PairkitError
@@ -25,12 +25,12 @@ from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
-    from pairkit.audit.snapshots.from_provider import Taken
+    from pairkit.audit.snapshots.from_provider import DownloadedSnapshot
 
 JOB = "take_job"
 EARLIEST = date(1995, 1, 1)
 _YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
-_RULES: dict[str, Rule] = {
+_RULES: dict[str, DominantRule] = {
     "The provider's mapping of the day before": "mapping",
     "Open interest of the day before": "open_interest",
 }
@@ -109,7 +109,7 @@ def _form(asked: Provider) -> None:
 
 
 def _begin(
-    asked: Provider, roots: Sequence[str], start: object, end: object, name: str, rule: Rule
+    asked: Provider, roots: Sequence[str], start: object, end: object, name: str, rule: DominantRule
 ) -> None:
     """Refuse what cannot succeed; else start the thread."""
     folder = snapshots_folder()
@@ -122,10 +122,10 @@ def _begin(
         st.error(f"Nothing was taken: {escape(str(error))}", icon=":material/error:")
         return
 
-    def work(progress: Note, cancelled: Callable[[], bool]) -> Taken:
-        from pairkit.audit.snapshots.from_provider import take_snapshot
+    def work(progress: Note, cancelled: Callable[[], bool]) -> DownloadedSnapshot:
+        from pairkit.audit.snapshots.from_provider import download_snapshot
 
-        return take_snapshot(
+        return download_snapshot(
             asked.open(cancelled=cancelled),
             list(roots),
             start,
@@ -153,7 +153,7 @@ def _tell(job: Job) -> None:
     if job.error:
         st.error(f"Nothing was taken: {escape(job.error)}", icon=":material/error:")
         return
-    taken: Taken = job.made
+    taken: DownloadedSnapshot = job.made
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
     notice = (
         f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "

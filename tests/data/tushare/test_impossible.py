@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.audit.snapshots.from_provider import take_snapshot
-from pairkit.data.provider.download import take
+from pairkit.audit.snapshots.from_provider import download_snapshot
+from pairkit.data.provider.download import download_market
 from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.tushare.clock import CHINA
 from pairkit.errors import (
@@ -194,7 +194,7 @@ def test_what_cannot_be_so_throughout_is_refused(server: FaultServer, fault: str
     """An error in a sentence that names it, and nothing is written."""
     server.alter, named = REFUSED[fault]
     with pytest.raises(PairkitError, match=named) as caught:
-        take_snapshot(source_for(server), ["RB"], START, END, name="bad", folder=tmp_path)
+        download_snapshot(source_for(server), ["RB"], START, END, name="bad", folder=tmp_path)
     assert isinstance(caught.value, DataError | SourceError)
     assert not (tmp_path / "bad").exists()
 
@@ -203,7 +203,7 @@ def test_what_cannot_be_so_throughout_is_refused(server: FaultServer, fault: str
 def test_what_can_be_taken_out_is_told_as_an_error(server: FaultServer, fault: str, tmp_path: Path):
     """The snapshot is written, an error names the fault, and every figure that is left is the market's own."""
     server.alter, kind = TOLD[fault]
-    taken = take_snapshot(source_for(server), ["RB"], START, END, name="told", folder=tmp_path)
+    taken = download_snapshot(source_for(server), ["RB"], START, END, name="told", folder=tmp_path)
     errors = {
         finding.kind: finding for finding in taken.snapshot.findings if finding.severity == "error"
     }
@@ -230,7 +230,7 @@ def test_what_can_be_taken_out_is_told_as_an_error(server: FaultServer, fault: s
 def test_every_session_without_a_bar_of_its_contract_is_counted(server: FaultServer):
     """Whatever the listing says of a contract's end: each session is counted, and the close of the leg is missing there alone."""
     server.alter = TOLD["mapped past the last day"][0]
-    taken = take(source_for(server), ["RB"], START, END)
+    taken = download_market(source_for(server), ["RB"], START, END)
     last = market().bars.query("contract == @FIRST")["trade_date"].max()
     without = [
         day for day in taken.calendar[1:131] if day > last
@@ -242,7 +242,7 @@ def test_every_session_without_a_bar_of_its_contract_is_counted(server: FaultSer
 
 def test_codes_in_two_letter_cases_are_one(server: FaultServer):
     """A root listed twice, and a mapping in small letters on every other day: the market as it is."""
-    honest = take(source_for(server), ["RB"], START, END)
+    honest = download_market(source_for(server), ["RB"], START, END)
 
     def alter(api: str, at: dict[str, int], rows: Rows) -> Rows:
         if api == "fut_basic":
@@ -263,7 +263,7 @@ def test_codes_in_two_letter_cases_are_one(server: FaultServer):
         return rows
 
     server.alter = alter
-    taken = take(source_for(server), ["RB"], START, END)
+    taken = download_market(source_for(server), ["RB"], START, END)
     pd.testing.assert_frame_equal(taken.mapping, honest.mapping)
     pd.testing.assert_frame_equal(taken.bars, honest.bars)
 
@@ -271,7 +271,7 @@ def test_codes_in_two_letter_cases_are_one(server: FaultServer):
 def test_rows_that_nobody_asked_for_are_an_error(server: FaultServer):
     """Rows of another contract or of a day outside the question, tomorrow's for one: left out, and an error."""
     server.reset(lambda _number, api: "other rows" if api == "fut_daily" else None)
-    taken = take(source_for(server), ["RB"], START, END)
+    taken = download_market(source_for(server), ["RB"], START, END)
     assert {finding.kind for finding in taken.findings if finding.severity == "error"} == {
         "unasked_rows"
     }
@@ -282,7 +282,7 @@ def test_an_override_settles_what_would_be_refused(server: FaultServer):
     """The user's own multiplier, marked as an override, goes over one that is thirty times too large."""
     server.alter = REFUSED["multiplier thirtyfold"][0]
     own = OwnSpec(bundled_spec("RB"), frozenset({"multiplier"}), frozenset({"multiplier"}))
-    taken = take(source_for(server), ["RB"], START, END, user_specs={"RB": own})
+    taken = download_market(source_for(server), ["RB"], START, END, user_specs={"RB": own})
     assert taken.specs[0].multiplier == 10
 
 
@@ -301,15 +301,15 @@ def test_bars_of_a_session_that_is_not_over_are_not_taken(server: FaultServer, t
         IncompleteAnswerError,
         match=r"bars of RB of 2023-12-29 are not there yet.*about 21:05 China time",
     ):
-        take(source_for(server, clock=clock), ["RB"], START, END)
-    taken = take(source_for(server, clock=clock), ["RB"], START, date(2023, 12, 28))
+        download_market(source_for(server, clock=clock), ["RB"], START, END)
+    taken = download_market(source_for(server, clock=clock), ["RB"], START, date(2023, 12, 28))
     assert taken.bars["trade_date"].max() == pd.Timestamp("2023-12-28")
     assert not taken.findings
 
 
 def test_bars_that_are_late_are_not_written_as_if_whole(server: FaultServer):
     """In the evening, without today's bars: refused with the contracts that lack them; with them, taken."""
-    whole = take(
+    whole = download_market(
         source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END
     )
     assert whole.bars["trade_date"].max() == pd.Timestamp("2023-12-29")
@@ -320,12 +320,14 @@ def test_bars_that_are_late_are_not_written_as_if_whole(server: FaultServer):
     with pytest.raises(
         IncompleteAnswerError, match=rf"no bar of {held['RB']}, {held['HC']} of 2023-12-29 yet"
     ):
-        take(source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END)
+        download_market(
+            source_for(server, clock=at_china("2023-12-29T21:10:00")), ["RB", "HC"], START, END
+        )
 
 
 def test_a_leg_has_no_row_of_the_session_to_come(server: FaultServer, tmp_path: Path):
     """The mapping of the next session is in the snapshot; pairs end on the last session."""
-    snapshot = take_snapshot(
+    snapshot = download_snapshot(
         source_for(server), ["RB", "HC"], START, END, name="next", folder=tmp_path
     ).snapshot
     assert snapshot.mapping["trade_date"].max() == pd.Timestamp("2024-01-02")
@@ -340,7 +342,7 @@ def test_a_token_among_the_data_is_kept_nowhere(server: FaultServer, tmp_path: P
     """A server that writes the token, in small or large letters, into a cell: refused without showing it."""
     server.alter = cells("fut_basic", "name", to(f"x{GOOD_TOKEN.upper()}"), everywhere)
     with pytest.raises(SourceError, match="sent the token back") as caught:
-        take(source_for(server, cache=tmp_path), ["RB"], START, END)
+        download_market(source_for(server, cache=tmp_path), ["RB"], START, END)
     assert GOOD_TOKEN not in str(caught.value).lower()
     assert not isinstance(caught.value, MalformedAnswerError)
     assert all(

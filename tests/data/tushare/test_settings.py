@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pairkit.audit.snapshots.from_provider import take_snapshot
+from pairkit.audit.snapshots.from_provider import download_snapshot
 from pairkit.cli import app
 from pairkit.data.tushare import TushareSource, read_settings, require_token
 from pairkit.data.tushare.clock import Clock
@@ -139,7 +139,7 @@ def test_the_token_is_written_nowhere(canary: str, server: FaultServer, tmp_path
 
 def _taken(folder: Path) -> str:
     source = TushareSource(read_settings())
-    taken = take_snapshot(
+    taken = download_snapshot(
         source, ["RB"], date(2023, 6, 1), date(2023, 12, 29), name="canary", folder=folder
     )
     return (

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pairkit.audit.snapshots.from_provider import take_snapshot
+from pairkit.audit.snapshots.from_provider import download_snapshot
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.data.provider.download import take
-from pairkit.data.provider.market import TakenMarket, with_neighbours
+from pairkit.data.provider.download import download_market
+from pairkit.data.provider.market import DownloadedMarket, with_neighbours
 from pairkit.data.tushare import TushareSource
 from pairkit.errors import (
     CancelledError,
@@ -51,7 +51,7 @@ def of_root(table: pd.DataFrame, root: str) -> pd.DataFrame:
     return table[table["root"] == root].reset_index(drop=True)
 
 
-def kinds(taken: TakenMarket) -> set[str]:
+def kinds(taken: DownloadedMarket) -> set[str]:
     return {finding.kind for finding in taken.findings}
 
 
@@ -61,7 +61,7 @@ def test_the_market_that_comes_out_is_the_one_that_was_served(source: TushareSou
 
     The mapping has one session more, that after the last: what is held then is known.
     """
-    taken = take(source, ["RB", "TA"], START, END, rule=rule)
+    taken = download_market(source, ["RB", "TA"], START, END, rule=rule)
     truth = in_range(market().bars)
     both = taken.bars.merge(
         truth, on=["root", "contract", "trade_date"], how="left", suffixes=("", "_true")
@@ -91,7 +91,7 @@ def test_the_market_that_comes_out_is_the_one_that_was_served(source: TushareSou
 
 def test_the_dominant_contract_was_known_the_session_before(source: TushareSource):
     """Each day's contract is the provider's of the session before, never of the day itself."""
-    taken = take(source, ["RB"], START, END)
+    taken = download_market(source, ["RB"], START, END)
     served = (
         market()
         .answers["fut_mapping"]
@@ -106,7 +106,7 @@ def test_the_dominant_contract_was_known_the_session_before(source: TushareSourc
 
 def test_every_contract_that_was_or_neighboured_the_dominant_one_is_there(source: TushareSource):
     """The contracts are those dominant in the range and the ones next in delivery on both sides."""
-    taken = take(source, ["RB"], START, END)
+    taken = download_market(source, ["RB"], START, END)
     names = sorted(market().bars.query("root == 'RB'")["contract"].unique())
     places = [names.index(name) for name in taken.mapping["contract"].unique()]
     assert sorted(taken.bars["contract"].unique()) == names[min(places) - 1 : max(places) + 2]
@@ -135,9 +135,9 @@ def test_a_root_that_has_no_exchange_is_refused_before_anything_is_asked(
         (["RB"], date(2023, 1, 1), date(2023, 1, 1)),
     ):
         with pytest.raises(DataError):
-            take(source, roots, start, end)
+            download_market(source, roots, start, end)
     with pytest.raises(IncompleteAnswerError, match="lists no contract"):
-        take(source, ["ZZ.SHFE"], START, END)
+        download_market(source, ["ZZ.SHFE"], START, END)
 
 
 # --- gaps --------------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_missing_session_of_a_dominant_contract_is_told_with_its_date(
     gone = next(row for row in rows if row[1] == day.replace("-", ""))
     rows.remove(gone)
     try:
-        taken = take(source, ["RB"], START, END)
+        taken = download_market(source, ["RB"], START, END)
     finally:
         rows.append(gone)
     found = {finding.kind: finding for finding in taken.findings}
@@ -168,7 +168,7 @@ def test_a_dominant_contract_without_bars_is_an_error(server: FaultServer, sourc
     rows = server._by_code.pop(("fut_daily", f"{contract}.SHF"))
     try:
         with pytest.raises(IncompleteAnswerError, match=contract):
-            take(source, ["RB"], START, END)
+            download_market(source, ["RB"], START, END)
     finally:
         server._by_code["fut_daily", f"{contract}.SHF"] = rows
 
@@ -180,7 +180,7 @@ def test_what_the_account_may_not_ask_is_told_and_done_without(
     server.plan = lambda _number, api: (
         "permission" if api in ("ft_limit", "fut_settle", "fut_mapping") else None
     )
-    taken = take(source, ["RB"], START, END)
+    taken = download_market(source, ["RB"], START, END)
     assert {"no_price_limits", "spec_fallback", "dominant_by_open_interest"} <= kinds(taken)
     assert taken.bars[["up_limit", "down_limit"]].isna().all(axis=None)
     assert taken.data_scope["dominant"]["open_interest_for"] == ["RB"]
@@ -193,11 +193,11 @@ def test_what_the_account_may_not_ask_is_told_and_done_without(
 # --- stopping and going on ------------------------------------------------------------------------------------------------
 def test_a_stopped_taking_goes_on_from_the_cache(server: FaultServer, tmp_path: Path):
     """Cancelled halfway and taken again: only what was not yet asked is asked, and the result is the uninterrupted one."""
-    whole = take(source_for(server), ["RB"], START, END)
+    whole = download_market(source_for(server), ["RB"], START, END)
     in_all = len(server.asked)
     server.reset()
     with pytest.raises(CancelledError, match="goes on"):
-        take(
+        download_market(
             source_for(server, cache=tmp_path),
             ["RB"],
             START,
@@ -205,12 +205,12 @@ def test_a_stopped_taking_goes_on_from_the_cache(server: FaultServer, tmp_path: 
             cancelled=lambda: len(server.asked) >= in_all // 2,
         )
     before = len(server.asked)
-    resumed = take(source_for(server, cache=tmp_path), ["RB"], START, END)
+    resumed = download_market(source_for(server, cache=tmp_path), ["RB"], START, END)
     assert len(server.asked) - before <= in_all - before + 1
     assert resumed.calls < whole.calls
     pd.testing.assert_frame_equal(resumed.bars, whole.bars)
     server.reset()
-    assert take(source_for(server, cache=tmp_path), ["RB"], START, END).calls == 0
+    assert download_market(source_for(server, cache=tmp_path), ["RB"], START, END).calls == 0
     assert not server.asked
 
 
@@ -224,10 +224,12 @@ def test_ctrl_c_keeps_what_came(server: FaultServer, tmp_path: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        take(source_for(server, cache=tmp_path), ["RB"], START, END, progress=stop)
+        download_market(source_for(server, cache=tmp_path), ["RB"], START, END, progress=stop)
     asked = len(server.asked)
     server.reset()
-    resumed = take(source_for(server, cache=tmp_path), ["RB"], START, END, progress=steps.append)
+    resumed = download_market(
+        source_for(server, cache=tmp_path), ["RB"], START, END, progress=steps.append
+    )
     assert len(server.asked) == resumed.calls
     assert asked > 0
     assert all(step.done <= step.total for step in steps)
@@ -236,18 +238,18 @@ def test_ctrl_c_keeps_what_came(server: FaultServer, tmp_path: Path):
 def test_a_provider_that_is_down_gives_the_stale_market_and_says_so(
     server: FaultServer, tmp_path: Path
 ):
-    """Taken once, then down with the cache past its time: the same market, tagged stale in scope and findings."""
+    """DownloadedSnapshot once, then down with the cache past its time: the same market, tagged stale in scope and findings."""
     clock = FakeClock()
-    fresh = take(source_for(server, cache=tmp_path, clock=clock), ["RB"], START, END)
+    fresh = download_market(source_for(server, cache=tmp_path, clock=clock), ["RB"], START, END)
     clock.now += 3600  # listings are good for minutes
     server.reset(lambda _number, _api: "http 503")
-    stale = take(source_for(server, cache=tmp_path, clock=clock), ["RB"], START, END)
+    stale = download_market(source_for(server, cache=tmp_path, clock=clock), ["RB"], START, END)
     pd.testing.assert_frame_equal(stale.bars, fresh.bars)
     assert stale.stale
     assert stale.data_scope["stale"] is True
     assert "stale_answer" in kinds(stale)
     with pytest.raises(TransportError):
-        take(source_for(server, clock=clock), ["RB"], START, END)
+        download_market(source_for(server, clock=clock), ["RB"], START, END)
 
 
 # --- snapshots -------------------------------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def test_a_taken_market_becomes_a_snapshot_that_runs(
     server: FaultServer, source: TushareSource, tmp_path: Path
 ):
     """Sealed, opened again and run; the manifest names source, endpoint, range, rule and the source of every term."""
-    taken = take_snapshot(source, ["RB", "HC"], START, END, name="live", folder=tmp_path)
+    taken = download_snapshot(source, ["RB", "HC"], START, END, name="live", folder=tmp_path)
     snapshot = open_snapshot(tmp_path / "live", expect_id=taken.snapshot.id)
     scope = snapshot.manifest["data_scope"]
     assert (scope["source"], scope["source_version"], scope["endpoint"]) == (
@@ -269,19 +271,19 @@ def test_a_taken_market_becomes_a_snapshot_that_runs(
     assert len(run_backtest(snapshot.pair("RB", "HC")).frame) == len(taken.snapshot.calendar)
     asked = len(server.asked)
     with pytest.raises(SnapshotError, match="exists"):
-        take_snapshot(source, ["RB"], START, END, name="live", folder=tmp_path)
+        download_snapshot(source, ["RB"], START, END, name="live", folder=tmp_path)
     assert len(server.asked) == asked
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_market_taken_through_faults_is_the_market(server: FaultServer, seed: int):
     """With every third answer spoiled by what can heal, the taken bars and mapping are the truth, or gaps are told."""
-    honest = take(source_for(server), ["HC"], START, END)
+    honest = download_market(source_for(server), ["HC"], START, END)
     healing = ("http 429", "http 502", "cut body", "not json", "null data", "no code", "minute", "twice", "shuffled",
                "missing days",
                "null cells", "dashes", "text numbers", "float days", "int days", "contradiction", "busy")  # fmt: skip
     server.reset(seeded(seed, 0.33, healing), seed)
-    taken = take(source_for(server), ["HC"], START, END)
+    taken = download_market(source_for(server), ["HC"], START, END)
     assert server.injected
     if not kinds(taken) & {"missing_rows", "missing_cells"}:
         pd.testing.assert_frame_equal(taken.bars, honest.bars)
