@@ -27,6 +27,7 @@ from pairkit.trading.reversion import reversion_of
 
 if TYPE_CHECKING:
     from pairkit.trading.explain import Trace
+    from pairkit.trading.no_entry import NoEntry
 
 SIDES = ("long", "short")
 
@@ -241,6 +242,22 @@ class BacktestRun:
         from pairkit.trading.explain import explain  # the trace is made on demand only
 
         return explain(self, date)
+
+    def why_no_entry(self, first: Any, last: Any) -> NoEntry:
+        """Why the sessions from `first` to `last`, both included, saw no entry, or how many they saw.
+
+        Parameters
+        ----------
+        first, last : date, Timestamp or ISO text
+
+        Raises
+        ------
+        RunError
+            The run has no session between them.
+        """
+        from pairkit.trading.no_entry import why_no_entry  # made on demand only
+
+        return why_no_entry(self, first, last)
 
     def _dates(self, bars: IntArray) -> NDArray[np.datetime64]:
         """Dates of bar numbers; NaT for -1."""

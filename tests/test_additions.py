@@ -82,7 +82,6 @@ HEDGE = '''"""One of x for one of y."""
 
 import numpy as np
 
-from tests import ROOT
 from pairkit.models.hedges import HedgeRatio
 
 

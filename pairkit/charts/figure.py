@@ -1,7 +1,7 @@
 """The whole chart of a run: panes laid out under one time axis.
 
-1. Each pane makes its traces on its own y axis; all share one x axis, so that a zoom runs through them. One unseen trace
-   over all of them carries the crosshair and the hover box.
+1. Each pane makes its traces on its own y axis; all share one x axis, so that a zoom runs through them. One unseen trace,
+   in the pane of z, carries the numbers of every bar; a hover in any pane finds it.
 2. The layout gives every pane its share of the height and a title that is also its legend.
 3. Hold is shaded over all panes; thresholds lie below the lines.
 4. Where no bar is valid, or no trade was made, the chart says why.
@@ -11,13 +11,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from pairkit.charts.base import Canvas, axis_name, stretches
 from pairkit.charts.labels import nothing_to_show, plain
-from pairkit.charts.panes import PANES, Pane
+from pairkit.charts.panes import ALWAYS, PANE_NAMES, PANES, Pane
 from pairkit.charts.readout import readout
 from pairkit.charts.signals import threshold_shapes, z_reach
 from pairkit.charts.theme import THEMES, Theme, ThemeName
@@ -76,35 +75,45 @@ def plot_run(
 
 
 def figure_spec(
-    run: BacktestRun, theme: ThemeName = "light", *, height: int = HEIGHT_PX
+    run: BacktestRun,
+    theme: ThemeName = "light",
+    *,
+    height: int = HEIGHT_PX,
+    panes: Collection[str] = PANE_NAMES,
 ) -> dict[str, Any]:
     """The chart as `{"data": [...], "layout": {...}}` with numpy arrays; x is milliseconds since 1970.
 
-    Raises RunError for a run without bars or a height below 400.
+    `panes` names those that are shown, in the order of PANES; z always is. The annotations `title <pane>` and `note <pane>` belong
+    to a pane. Raises RunError for a run without bars, a height below 400 or a pane that is not there.
     """
     if len(run.frame) == 0:
         raise RunError("the run has no bar to draw; choose legs whose dates overlap.")
     if height < 400:
         raise RunError(f"height = {height}: the panes need at least 400 pixels.")
+    unknown = sorted(set(panes) - set(PANE_NAMES))
+    if unknown:
+        raise RunError(f"there is no pane {unknown[0]!r}; there are {', '.join(PANE_NAMES)}.")
+    shown = [pane for pane in PANES if pane.name in panes or pane.name == ALWAYS]
     canvas = Canvas.of(run, THEMES[theme])
     data = [
-        trace for axis, pane in enumerate(PANES, start=1) for trace in pane.traces(canvas, axis)
+        trace for axis, pane in enumerate(shown, start=1) for trace in pane.traces(canvas, axis)
     ]
-    data.append(readout(canvas, len(PANES) + 1))
-    return {"data": data, "layout": _layout(canvas, height)}
+    data.append(readout(canvas, _axis_of(ALWAYS, shown)))
+    return {"data": data, "layout": _layout(canvas, shown, height)}
 
 
-def _layout(canvas: Canvas, height: int) -> dict[str, Any]:
-    theme = canvas.theme
+def _layout(canvas: Canvas, shown: list[Pane], height: int) -> dict[str, Any]:
+    theme, axis_of_z = canvas.theme, _axis_of(ALWAYS, shown)
     layout: dict[str, Any] = {
         "height": height,
         "margin": dict(MARGIN_PX),
         "showlegend": False,
         "dragmode": "zoom",
         "hovermode": "x unified",
+        "hoversubplots": "axis",
         "hoverdistance": -1,
         "paper_bgcolor": theme.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",  # the unseen trace lies over all panes
+        "plot_bgcolor": "rgba(0,0,0,0)",  # Hold and thresholds lie below
         "font": {"color": theme.text, "size": 12, "family": FONT},
         "hoverlabel": {
             "bgcolor": theme.hover,
@@ -117,30 +126,27 @@ def _layout(canvas: Canvas, height: int) -> dict[str, Any]:
             "color": theme.quiet_text,
             "activecolor": theme.text,
         },
-        "xaxis": _x_axis(canvas),
+        "xaxis": _x_axis(canvas, len(shown)),
         "annotations": [],
-        "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, _axis_of("z"))],
+        "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, axis_of_z)],
     }
-    domains = _domains(height)
-    for axis, (pane, domain) in enumerate(zip(PANES, domains, strict=True), start=1):
+    domains = _domains(shown, height)
+    for axis, (pane, domain) in enumerate(zip(shown, domains, strict=True), start=1):
         layout[axis_name(axis).replace("y", "yaxis")] = {**_y_axis(canvas, pane), "domain": domain}
-        layout["annotations"].append(_label(pane.title(canvas), domain[1], theme))
-    layout[axis_name(len(PANES) + 1).replace("y", "yaxis")] = {
-        "anchor": "x",
-        "domain": [0, 1],
-        "range": [-1, 1],
-        "fixedrange": True,
-        "visible": False,
+        title = _label(pane.title(canvas), domain[1], theme)
+        layout["annotations"].append({"name": f"title {pane.name}", **title})
+    heights = {
+        pane.name: (low + high) / 2 for pane, (low, high) in zip(shown, domains, strict=True)
     }
-    layout["annotations"] += _explanations(canvas, domains)
+    layout["annotations"] += _explanations(canvas, heights)
     return layout
 
 
-def _x_axis(canvas: Canvas) -> dict[str, Any]:
+def _x_axis(canvas: Canvas, lowest: int) -> dict[str, Any]:
     theme = canvas.theme
     return {
         "type": "date",
-        "anchor": axis_name(len(PANES)),
+        "anchor": axis_name(lowest),
         "gridcolor": theme.grid,
         "zeroline": False,
         "range": [canvas.edges[0], canvas.edges[-1]],
@@ -186,22 +192,22 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
     return axis
 
 
-def _domains(height: int) -> list[list[float]]:
+def _domains(shown: list[Pane], height: int) -> list[list[float]]:
     """Bottom and top of each pane, as fractions of the plot, with room for a title above each."""
     plot = height - MARGIN_PX["t"] - MARGIN_PX["b"]
     title = TITLE_PX / plot
-    room = 1 - title * len(PANES)
-    total = sum(pane.share for pane in PANES)
+    room = 1 - title * len(shown)
+    total = sum(pane.share for pane in shown)
     domains, top = [], 1.0
-    for pane in PANES:
+    for pane in shown:
         low = top - title - room * pane.share / total
         domains.append([max(low, 0.0), top - title])
         top = low
     return domains
 
 
-def _axis_of(name: str) -> int:
-    return next(axis for axis, pane in enumerate(PANES, start=1) if pane.name == name)
+def _axis_of(name: str, shown: list[Pane]) -> int:
+    return next(axis for axis, pane in enumerate(shown, start=1) if pane.name == name)
 
 
 def _label(text: str, top: float, theme: Theme) -> dict[str, Any]:
@@ -243,7 +249,7 @@ def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:
     ]
 
 
-def _explanations(canvas: Canvas, domains: list[list[float]]) -> list[dict[str, Any]]:
+def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, Any]]:
     """Words in place of what is not there: a valid bar, or a trade."""
     why = nothing_to_show(canvas.frame, canvas.config)
     notes = [("z", why)] if why else []
@@ -256,7 +262,10 @@ def _explanations(canvas: Canvas, domains: list[list[float]]) -> list[dict[str, 
         )
         notes.append(("position", f"No trade: {wanted}."))
     return [
-        _note(text, float(np.mean(domains[_axis_of(pane) - 1])), canvas.theme)
+        {
+            "name": f"note {pane}",
+            **_note(text, heights.get(pane, heights["z"]), canvas.theme),
+        }
         for pane, text in notes
     ]
 

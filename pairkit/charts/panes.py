@@ -23,12 +23,17 @@ from pairkit.charts.signals import (
 
 @dataclass(frozen=True)
 class Pane:
-    """One pane: its share of the height, what its title says, its traces on the y axis of the given number."""
+    """One pane: its share of the height, what its title says, its traces on the y axis of the given number.
+
+    `scaled` says whether its height follows what is in sight; else it shows a fixed range.
+    """
 
     name: str
+    label: str
     share: float
     title: Callable[[Canvas], str]
     traces: Callable[[Canvas, int], list[PlotlyTrace]]
+    scaled: bool = True
 
 
 def swatch(color: str, words: str, sign: str = "━") -> str:
@@ -134,12 +139,14 @@ def _spread_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 PANES = (
-    Pane("prices", 0.17, _price_title, _price_traces),
-    Pane("beta", 0.10, beta_title, beta_traces),
-    Pane("spread", 0.10, _spread_title, _spread_traces),
-    Pane("z", 0.22, signal_title, signal_traces),
-    Pane("gates", 0.10, gate_title, gate_traces),
-    Pane("position", 0.08, _position_title, _position_traces),
-    Pane("equity", 0.14, _equity_title, _equity_traces),
-    Pane("drawdown", 0.09, _drawdown_title, _drawdown_traces),
+    Pane("prices", "Prices", 0.17, _price_title, _price_traces),
+    Pane("beta", "Hedge ratio", 0.10, beta_title, beta_traces),
+    Pane("spread", "Spread", 0.10, _spread_title, _spread_traces),
+    Pane("z", "z", 0.22, signal_title, signal_traces, scaled=False),
+    Pane("gates", "Gates", 0.10, gate_title, gate_traces, scaled=False),
+    Pane("position", "Position", 0.08, _position_title, _position_traces),
+    Pane("equity", "Equity", 0.14, _equity_title, _equity_traces),
+    Pane("drawdown", "Drawdown", 0.09, _drawdown_title, _drawdown_traces),
 )
+PANE_NAMES = tuple(pane.name for pane in PANES)
+ALWAYS = "z"  # carries the readout, and is never folded

@@ -1,22 +1,27 @@
-"""What hovering tells: all numbers of one bar, and what was decided there, in one box.
+"""The readout: all numbers of one bar, and what was decided there, in a hover box or in a line of the page.
 
-One unseen trace over all panes has a point for every bar, so the box can never show a neighbouring bar's number where
-this bar has none: it says NaN.
+One unseen trace has a point for every bar, so that a neighbouring bar's number can never be shown where this bar has none: it
+says NaN.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.labels import decision, plain, why_blocked
-from pairkit.charts.theme import BLOCKER_WORDS
+from pairkit.charts.theme import BLOCKER_WORDS, Theme
 from pairkit.gates import GATE_NAMES, GATES
 from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg
 
-BOX_HEIGHT = -0.62  # where the box stands between the bottom (-1) and the top (1) of all panes: below z and the gates
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
 _SIGNS = {"at most": "≤", "at least": "≥"}
 _NUMBERS = tuple(gate.number for gate in GATES)
 _COLUMNS = (
@@ -34,7 +39,7 @@ _JUDGED = (*_NUMBERS, *(gate.above_zero for gate in GATES if gate.above_zero))
 
 
 def readout(canvas: Canvas, axis: int) -> PlotlyTrace:
-    """The unseen trace that carries the hover box, on a y axis of its own that spans all panes."""
+    """The unseen trace that carries the numbers of every bar, on the y axis of z."""
     pair = canvas.run.pair
     numbers = np.column_stack(
         [
@@ -48,7 +53,7 @@ def readout(canvas: Canvas, axis: int) -> PlotlyTrace:
         "mode": "none",
         "name": "readout",
         "x": canvas.when,
-        "y": np.full(len(canvas), BOX_HEIGHT, np.float32),
+        "y": np.zeros(len(canvas), np.float32),
         "xaxis": "x",
         "yaxis": axis_name(axis),
         "text": decisions(canvas),
@@ -60,9 +65,7 @@ def readout(canvas: Canvas, axis: int) -> PlotlyTrace:
 
 def _template(canvas: Canvas) -> str:
     theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
-    place = {
-        name: f"%{{customdata[{row}]" for row, name in enumerate(("close_y", "close_x", *_COLUMNS))
-    }
+    place = {name: f"%{{customdata[{at}]" for name, at in _places()}
     limits = "  ".join(
         f"{gate.label} {gate.described(config)} {place[gate.number]}:.3~f}} "
         f"({_SIGNS[gate.direction]} {getattr(config, gate.limit):g})"
@@ -91,6 +94,35 @@ def _template(canvas: Canvas) -> str:
             f"Equity {place['equity']}:,.0f}} {plain(pair.currency)}   drawdown {place['drawdown']}:.2%}}",
         ]
     )
+
+
+def fields(run: BacktestRun, theme: Theme) -> list[dict[str, Any]]:
+    """The numbers of a bar in the order in which a line shows them: label, place in `customdata`, how written, pane, colour."""
+    pair, places = run.pair, dict(_places())
+    shown = (
+        (pair.y_spec.code, "close_y", "price", "prices", theme.leg_y),
+        (pair.x_spec.code, "close_x", "price", "prices", theme.leg_x),
+        ("β", "beta_lag", "ratio", "beta", ""),
+        ("spread", "spread", "short", "spread", ""),
+        ("z", "z", "z", "z", ""),
+        (f"lots {pair.y_spec.code}", "lots_y", "lots", "position", theme.leg_y),
+        (f"lots {pair.x_spec.code}", "lots_x", "lots", "position", theme.leg_x),
+        ("equity", "equity", "money", "equity", ""),
+        ("drawdown", "drawdown", "percent", "drawdown", ""),
+        *(
+            (gate.label, gate.number, "short", "gates", "")
+            for gate in GATES
+            if getattr(run.config, gate.switch)
+        ),
+    )
+    return [
+        {"label": label, "at": places[name], "as": style, "pane": pane, "color": color}
+        for label, name, style, pane, color in shown
+    ]
+
+
+def _places() -> Iterable[tuple[str, int]]:
+    return ((name, at) for at, name in enumerate(("close_y", "close_x", *_COLUMNS)))
 
 
 def decisions(canvas: Canvas) -> list[str]:

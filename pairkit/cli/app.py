@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -30,15 +29,11 @@ def app_command(
         typer.echo(f"The simulated market was put into {folder / DEMO}.")
     settings = tomllib.loads((bundled("streamlit") / "config.toml").read_text(encoding="utf-8"))
     settings["server"] |= {"port": port, "headless": not browser}
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(files("pairkit.ui") / "main.py"),
-        *_flags(settings),
-    ]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    from streamlit.web import cli as streamlit
+
+    # In this process: whoever stops the command has stopped the server.
+    sys.argv = ["streamlit", "run", str(files("pairkit.ui") / "main.py"), *_flags(settings)]
+    streamlit.main()
 
 
 def _flags(settings: dict[str, Any], section: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@ plotly.js comes from the installed plotly: nothing is fetched. What is sent is o
 without parsing its numbers:
 
 1. the length of the next part, 4 bytes, little-endian;
-2. JSON: which chart it is (`rev`), the chosen bar, the name of a saved picture;
+2. JSON: which chart it is (`rev`), the chosen bar, the name of a saved picture, and of a run what its readout shows;
 3. the packed figure: the length of its JSON, 4 bytes; that JSON, with spaces up to a multiple of 8; the arrays, each from a
    multiple of 8, in the machine's byte order. In the JSON an array is its place, its length, its type and, if it has rows,
    their width. The shared time axis is there once, and repeated words once.
@@ -13,32 +13,35 @@ without parsing its numbers:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 import plotly
 import streamlit as st
 
 from pairkit.charts import figure_spec
-from pairkit.charts.base import milliseconds
+from pairkit.charts.base import axis_name, milliseconds
+from pairkit.charts.figure import TITLE_PX
+from pairkit.charts.panes import ALWAYS, PANES
+from pairkit.charts.readout import fields
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.run import BacktestRun
 from pairkit.ui.cache import run_key
+from pairkit.ui.views import WANTED_STRETCH
 
 KEY = "chart"
-FOLLOWS = (
-    "yaxis",
-    "yaxis2",
-    "yaxis3",
-    "yaxis6",
-    "yaxis7",
-    "yaxis8",
-)  # panes scaled to what is visible; not z, not gates
+LEAST_PX = 400  # however low the window is
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _HTML = (
+    '<div class="pk-readout" data-testid="readout"></div>'
+    '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
+    '<div class="pk-tip" hidden></div>'
+)
+_PLAIN_HTML = (
     '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
 )
 _LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
@@ -54,12 +57,18 @@ def _loader() -> Any:
 
 
 @st.cache_resource(show_spinner=False)
-def _chart(name: str, label: str, height: int) -> Any:
+def _chart(name: str, label: str, height: int, html: str = _PLAIN_HTML) -> Any:
     """One of the page's charts; registered once."""
-    drawing = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
-    html = _HTML.format(label=label, height=height)
+    drawing, style = (
+        Path(__file__).with_name(f"chart.{kind}").read_text(encoding="utf-8")
+        for kind in ("js", "css")
+    )
     return st.components.v2.component(
-        f"pairkit_{name}", html=html, js=drawing, isolate_styles=False
+        f"pairkit_{name}",
+        html=html.format(label=label, height=height),
+        css=style,
+        js=drawing,
+        isolate_styles=False,
     )
 
 
@@ -76,41 +85,83 @@ def show(
         key=name,
         on_picked_change=lambda: None,
         on_theme_change=lambda: None,
+        on_zoom_change=lambda: None,
         data=_message(packed, rev=rev, picked=None, filename=filename),
     )
 
 
-def draw(run: BacktestRun, bar: str | None, on_pick: Callable[[str], None]) -> None:
-    """Draw a run; `bar` is the chosen bar's ISO date. A click on another calls `on_pick` with its date, then reruns.
+def draw(
+    run: BacktestRun, bar: str | None, on_pick: Callable[[str], None], panes: tuple[str, ...]
+) -> None:
+    """Draw a run in these panes, as high as its window; `bar` is the chosen bar's ISO date.
 
-    `load_plotly` comes first, outside any fragment: the library is sent once.
+    A click on another bar calls `on_pick` with its date, then reruns. `load_plotly` comes first, outside any fragment: the
+    library is sent once.
     """
     dark = st.context.theme.type == "dark"
-    packed = _packed(run, dark)
+    packed = _packed(run, dark, panes)
     picked = float(milliseconds([bar])[0]) if bar else None
     rev = f"{run.pair.name} {hash(packed) & 0xFFFFFFFF:08x} {bar or ''}".strip()
+
+    stretch = st.session_state.pop(WANTED_STRETCH, None)
 
     def picked_in_browser() -> None:
         date = st.session_state[KEY].picked
         if isinstance(date, str):
             on_pick(date)
 
-    _chart("chart", _LABEL, 400)(
+    _chart("chart", _LABEL, LEAST_PX, _HTML)(
         key=KEY,
         on_picked_change=picked_in_browser,
         on_theme_change=lambda: None,
-        data=_message(packed, rev=rev, picked=picked, filename=f"pairkit-{run.pair.name}"),
+        on_zoom_change=lambda: None,
+        data=_message(
+            packed,
+            rev=rev,
+            picked=picked,
+            filename=f"pairkit-{run.pair.name}",
+            stretch=[instant.timestamp() * 1000 for instant in stretch] if stretch else None,
+        ),
     )
 
 
+def in_sight() -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """First and last instant of the zoomed stretch of the run's chart; None where all of it is in sight."""
+    zoom = (st.session_state.get(KEY) or {}).get("zoom")
+    if not zoom:
+        return None
+    first, last = (pd.Timestamp(instant, unit="ms") for instant in zoom)
+    return first, last
+
+
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={BacktestRun: run_key})
-def _packed(run: BacktestRun, dark: bool) -> bytes:
+def _packed(run: BacktestRun, dark: bool, panes: tuple[str, ...]) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
-    spec = figure_spec(run, theme)
+    spec = figure_spec(run, theme, panes=panes)
     spec["layout"]["uirevision"] = " ".join(
         map(str, run_key(run)[:3])
     )  # another pair starts with all its bars in sight
-    return pack(spec, picked_color=THEMES[theme].leg_y)
+    spec["layout"]["hovermode"] = "x"  # the numbers are written above the chart and at the cursor
+    readout = spec["data"][-1]
+    readout["hoverinfo"] = "none"
+    del readout["hovertemplate"]
+    shown = [pane for pane in PANES if pane.name in panes or pane.name == ALWAYS]
+    return pack(
+        spec,
+        picked_color=THEMES[theme].leg_y,
+        follows=[axis_key(axis) for axis, pane in enumerate(shown, start=1) if pane.scaled],
+        fit={
+            "panes": [{"name": pane.name, "share": pane.share} for pane in shown],
+            "title": TITLE_PX,
+            "least": LEAST_PX,
+        },
+        readout=fields(run, THEMES[theme]),
+    )
+
+
+def axis_key(axis: int) -> str:
+    """The layout's key for the y axis of a pane."""
+    return axis_name(axis).replace("y", "yaxis")
 
 
 # --- packing ---------------------------------------------------------------------------------------------------------
@@ -122,8 +173,13 @@ def _sized(text: bytes) -> bytes:
     return len(text).to_bytes(4, "little") + text
 
 
-def pack(spec: dict[str, Any], *, picked_color: str) -> bytes:
-    """A figure as the bytes that chart.js unpacks: see the module's docstring, part 3."""
+def pack(
+    spec: dict[str, Any], *, picked_color: str, follows: Sequence[str] = ("yaxis",), **more: Any
+) -> bytes:
+    """A figure as the bytes that chart.js unpacks: see the module's docstring, part 3.
+
+    `follows` names the y axes that are scaled to what is in sight; `more` is what chart.js does beside: `fit`, `readout`.
+    """
     when, arrays = spec["data"][-1]["x"], _Arrays()
     traces = [
         {
@@ -136,8 +192,9 @@ def pack(spec: dict[str, Any], *, picked_color: str) -> bytes:
         "data": traces,
         "layout": spec["layout"],
         "when": arrays.add(when),
-        "follows": FOLLOWS,
+        "follows": follows,
         "pickedColor": picked_color,
+        **more,
     }
     text = orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY)
     return _sized(text + b" " * (-(4 + len(text)) % 8)) + b"".join(arrays.parts)

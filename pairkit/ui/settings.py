@@ -7,6 +7,7 @@ Where a page names a `redraw`, a change runs only what it redraws: the widgets t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from pairkit.ui.session import keep
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"
 PRESETS_PART = "presets"
+_FAULTS_OF = {group: f"faults_{group}" for group in GROUPS}
+PARTS = (PRESETS_PART, *_FAULTS_OF.values())  # what a change of a setting draws anew of the sidebar
 Redraw = Callable[[], None]
 OPEN_AT_START = "Signal"
 _ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
@@ -40,6 +43,7 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
                 for setting in SETTINGS.values():
                     if setting.group == group:
                         _widget(setting, redraw)
+                st.fragment(key=_FAULTS_OF[group])(_faults_of)(group)
         with top:
             _presets()
         complete(link_of(_values()))
@@ -217,8 +221,14 @@ def _presets() -> None:
         if changed
         else "Every setting is at its default.",
     )
-    for fault in build_config(values)[1]:
-        st.warning(fault, icon=":material/error:")
+
+
+def _faults_of(group: str) -> None:
+    """What contradicts itself among the settings of a group, below them, so that no slider moves."""
+    for fault in build_config(_values())[1]:
+        named = [name for name in SETTINGS if re.search(rf"\b{name}\b", fault)]
+        if group == (SETTINGS[named[0]].group if named else GROUPS[0]):
+            st.warning(fault, icon=":material/error:")
 
 
 def _preset_chosen() -> None:

@@ -45,7 +45,8 @@ _STYLE = """<style>
   {background-color: #1d4ed8 !important; border-color: #1d4ed8 !important; color: #ffffff !important;}
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
-.st-key-why {padding: .5rem .9rem;}
+.st-key-why {min-height: 1.7rem;}
+.st-key-why p {font-size: .9rem; margin: 0;}
 [class*="st-key-link_completed"] {display: none;}
 </style>"""
 
@@ -117,9 +118,15 @@ def choose_pair() -> Choice | None:
     summary = _choose_summary()
     if summary is None:
         return None
+    why = ""
     with st.sidebar:
-        choice = _choose_legs(summary)
+        try:
+            choice = _choose_legs(summary)
+        except PairkitError as error:
+            choice, why = None, str(error)
     keep((SNAPSHOT, *LEGS))
+    if why:
+        st.warning(f"{views.escape(why)} Choose the legs in the sidebar.", icon=":material/error:")
     return choice
 
 
@@ -178,45 +185,39 @@ def _choose_summary() -> SnapshotSummary | None:
     return None
 
 
-def _choose_legs(summary: SnapshotSummary) -> Choice | None:
-    try:
-        snapshot = cache.snapshot(str(summary.path), summary.id)
-        labels = {root: snapshot.specs[root].label for root in snapshot.roots}
-        first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
-        roots = list(labels)
-        for leg in LEGS:
-            _accept_short(leg, labels)
-        y_root = st.selectbox(
-            "Leg y (regressed; long spread = long y)",
-            roots,
-            roots.index(first_y),
-            key="y",
-            format_func=lambda root: labels[root],
-            bind="query-params",
-        )
-        x_root = st.selectbox(
-            "Leg x (the hedge)",
-            roots,
-            roots.index(first_x),
-            key="x",
-            format_func=lambda root: labels[root],
-            bind="query-params",
-        )
-        complete(
-            {
-                leg: labels[root]
-                for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x))
-                if root != first
-            }
-        )
-        _suggest(roots)
-        st.button(
-            "Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch"
-        )
-        return Choice(snapshot, cache.pair(str(summary.path), summary.id, y_root, x_root))
-    except PairkitError as error:
-        st.warning(views.escape(str(error)), icon=":material/error:")
-        return None
+def _choose_legs(summary: SnapshotSummary) -> Choice:
+    snapshot = cache.snapshot(str(summary.path), summary.id)
+    labels = {root: snapshot.specs[root].label for root in snapshot.roots}
+    first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
+    roots = list(labels)
+    for leg in LEGS:
+        _accept_short(leg, labels)
+    y_root = st.selectbox(
+        "Leg y (regressed; long spread = long y)",
+        roots,
+        roots.index(first_y),
+        key="y",
+        format_func=lambda root: labels[root],
+        bind="query-params",
+    )
+    x_root = st.selectbox(
+        "Leg x (the hedge)",
+        roots,
+        roots.index(first_x),
+        key="x",
+        format_func=lambda root: labels[root],
+        bind="query-params",
+    )
+    complete(
+        {
+            leg: labels[root]
+            for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x))
+            if root != first
+        }
+    )
+    _suggest(roots)
+    st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
+    return Choice(snapshot, cache.pair(str(summary.path), summary.id, y_root, x_root))
 
 
 def _suggest(roots: list[str]) -> None:

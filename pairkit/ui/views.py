@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,6 +22,8 @@ from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 
 DETAILS, TRACE_TAB = "details", "Decision trace"
+CHOSEN_BAR = "bar"  # the key of the date field
+WANTED_STRETCH = "wanted_stretch"  # first and last instant that the chart is to show next
 TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
 MOST_SHOWN = 5_000
 _JOINER = "\u2060"
@@ -36,13 +40,22 @@ def heading(pair: PairFrame) -> None:
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(
-            f"#### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content"
+            f"##### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content"
         )
         told = f", {len(pair.findings)} findings" if pair.findings else ""
         st.caption(
             f"{index[0]:%Y-%m-%d} – {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}",
             width="content",
         )
+        spliced = [found.root for found in pair.findings if found.kind == "unadjusted_splice"]
+        if spliced:
+            st.badge(
+                f"ROLL GAPS INSIDE: {', '.join(map(escape, spliced))}",
+                icon=":material/link_off:",
+                color="orange",
+                help="The bars are of a spliced series, whose rolls were not adjusted: a change of contract looks like a gain or "
+                "a loss. Import contract-level bars to be rid of it.",
+            )
         if pair.provenance.simulated:
             st.badge(
                 "SIMULATED DATA",
@@ -103,13 +116,11 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
     """One line under the chart's controls: what was decided at the chosen bar, and what that means."""
     if bar is None:
         st.caption(
-            "Click a bar in the chart, or use the buttons, to see why it was decided as it was. "
-            "Drag over the chart to zoom, double-click to see all."
+            "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
         )
         return None
     found = run.explain(bar)
-    with st.container(border=True, key="why"):
-        st.markdown(escape(found.sentence), help=meaning(found.state, found.reason))
+    st.markdown(escape(found.sentence), help=meaning(found.state, found.reason))
     return found
 
 
@@ -158,8 +169,11 @@ def _cell(value: object) -> str:
     return escape(str(value))
 
 
-def trades(run: BacktestRun) -> None:
-    """Every round trip, the last first."""
+def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
+    """Every round trip, the last first; a row that is selected chooses its entry's bar and zooms the chart to the trade.
+
+    Where the chosen bar lies in a trade, its row is selected when the table opens.
+    """
     if run.trades.empty:
         st.info("No trade was made. The gate lanes and the blocked entries in the chart show why.")
         return
@@ -195,13 +209,29 @@ def trades(run: BacktestRun) -> None:
     shown = run.trades.iloc[::-1].round(
         {"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0}
     )
+    first, last = shown["entry_decided"], shown["exit_decided"].fillna(run.frame.index[-1])
+    under = [] if bar is None else np.flatnonzero((first <= bar) & (bar <= last)).tolist()[:1]
     st.dataframe(
         shown,
         hide_index=True,
         column_config=columns,
+        column_order=["net", *(name for name in shown.columns if name != "net")],
         alt="Round trips, the last first",
         key="trades",
+        on_select=partial(_show_trade, list(zip(first, last, strict=True))),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": under}},
     )
+
+
+def _show_trade(spans: list[tuple[pd.Timestamp, pd.Timestamp]]) -> None:
+    """Choose the bar of the selected trade's entry, and ask the chart for a stretch around the trade."""
+    rows = st.session_state["trades"].selection.rows
+    if rows:
+        first, last = spans[rows[0]]
+        margin = max(0.5 * (last - first), pd.Timedelta(days=30))
+        st.session_state[CHOSEN_BAR] = first.date()
+        st.session_state[WANTED_STRETCH] = (first - margin, last + margin)
 
 
 def _help(meaning_: str, unit: str) -> str:
@@ -228,7 +258,7 @@ def findings(found: tuple[Finding, ...]) -> None:
     )
 
 
-def details(run: BacktestRun, found: Trace | None) -> None:
+def details(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
     """What is below the chart, in tabs; only the one in sight is made, so that a slider does not wait for the others."""
     opened = dict(
         zip(
@@ -242,7 +272,7 @@ def details(run: BacktestRun, found: Trace | None) -> None:
         if shown == TRACE_TAB:
             trace_tables(found)
         elif shown == "Trades":
-            trades(run)
+            trades(run, bar)
         elif shown == "All metrics":
             all_metrics(run)
         else:

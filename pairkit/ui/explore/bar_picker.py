@@ -13,10 +13,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.run import BacktestRun
-from pairkit.ui.views import DETAILS, TRACE_TAB
+from pairkit.ui.chart import in_sight
+from pairkit.ui.views import CHOSEN_BAR, DETAILS, TRACE_TAB
 
-KEY = "bar"
 EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
+_STATES = {"blocked entry": "BLOCKED", "Hold": "HOLD"}
 STEPS = {"bar": "", "blocked entry": "blocked", "trade": "trade", "Hold": "Hold"}
 
 
@@ -35,11 +36,11 @@ def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
         None,
         EARLIEST,
         LATEST,
-        key=KEY,
+        key=CHOSEN_BAR,
         format="YYYY-MM-DD",
         bind="query-params",
-        width=200,
-        help="Or click a bar in the chart.",
+        width=180,
+        label_visibility="collapsed",
     )
     return nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
 
@@ -48,11 +49,13 @@ def offer_steps(place: DeltaGenerator, run: BacktestRun, bar: pd.Timestamp | Non
     """Draw the buttons that step from the chosen bar to the next of a kind."""
     with place:
         for name in STEPS:
-            _step_buttons(name, stops(run, name), bar)
+            _step_buttons(run, name, stops(run, name), bar)
 
 
-def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) -> None:
-    count = f"{len(dates):,} in all" if len(dates) else f"This run has no {name}."
+def _step_buttons(
+    run: BacktestRun, name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None
+) -> None:
+    count = _counted(run, name, len(dates))
     slug = name.replace(" ", "_").lower()
     st.button(
         f"‹ {STEPS[name]}".strip(),
@@ -72,14 +75,24 @@ def _step_buttons(name: str, dates: pd.DatetimeIndex, bar: pd.Timestamp | None) 
     )
 
 
+def _counted(run: BacktestRun, name: str, found: int) -> str:
+    """How many there are: of blocked entries and Holds the days, and the stretches of days in a row that are stepped through."""
+    if not found:
+        return f"This run has no {name}."
+    if name not in _STATES:
+        return f"{found:,} in all."
+    days = int((run.frame["state"] == _STATES[name]).sum())
+    return f"{days:,} days in {found:,} stretches."
+
+
 def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
-    pick(f"{neighbour(dates, bar, way):%Y-%m-%d}")
+    pick(f"{neighbour(dates, bar, way, in_sight()):%Y-%m-%d}")
 
 
 def pick(iso_date: str) -> None:
     """Choose the bar of this date, and open its trace, on the run of the page that follows."""
     st.session_state[DETAILS] = TRACE_TAB
-    st.session_state[KEY] = date.fromisoformat(iso_date)
+    st.session_state[CHOSEN_BAR] = date.fromisoformat(iso_date)
 
 
 def stops(run: BacktestRun, name: str) -> pd.DatetimeIndex:
@@ -89,14 +102,24 @@ def stops(run: BacktestRun, name: str) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(frame.index)
     if name == "trade":
         return pd.DatetimeIndex(run.trades["entry_decided"])
-    on = (frame["state"] == {"blocked entry": "BLOCKED", "Hold": "HOLD"}[name]).to_numpy()
+    on = (frame["state"] == _STATES[name]).to_numpy()
     return pd.DatetimeIndex(frame.index[on & ~np.concatenate(([False], on[:-1]))])
 
 
-def neighbour(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> pd.Timestamp:
-    """The date after (`way` 1) or before (-1) a bar, round the ends; without a bar the first or the last."""
-    if bar is None:
-        return dates[0 if way > 0 else -1]
+def neighbour(
+    dates: pd.DatetimeIndex,
+    bar: pd.Timestamp | None,
+    way: int,
+    sight: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+) -> pd.Timestamp:
+    """The date after (`way` 1) or before (-1) a bar, round the ends.
+
+    Without a bar in sight the first or the last in sight, where there is one, else of all.
+    """
+    first, last = sight or (dates[0], dates[-1])
+    if bar is None or not first <= bar <= last:
+        near = dates[(dates >= first) & (dates <= last)]
+        return (near if len(near) else dates)[0 if way > 0 else -1]
     place = (
         dates.searchsorted(bar, side="right")
         if way > 0

@@ -9,11 +9,14 @@ A slider's move is answered in this order:
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from pairkit.pair import PairFrame
+from pairkit.run import BacktestRun
+from pairkit.trading.explain import Trace
 from pairkit.ui import cache, chart, exports, settings, views
-from pairkit.ui.explore import bar_picker, save
+from pairkit.ui.explore import bar_picker, panes, save
 from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
@@ -30,7 +33,7 @@ def begin() -> None:
 def redraw() -> None:
     """Answer a change of a setting: draw the parts of a complete page anew, the whole of one that is not."""
     if st.session_state[COMPLETE]:
-        st.rerun([PART, settings.PRESETS_PART])
+        st.rerun([PART, *settings.PARTS])
 
 
 def show(legs: PairFrame) -> None:
@@ -45,12 +48,25 @@ def show(legs: PairFrame) -> None:
 def _results(legs: PairFrame) -> None:
     config, faults = settings.config_in_force()
     run = cache.run(legs, config)
-    if faults:
-        st.warning(
-            f"These settings contradict each other: {' '.join(faults)} The chart shows the last settings that did not."
-        )
+    with st.container(gap="xsmall", key="first_screen"):
+        bar, trace = _first_screen(run, faults)
+    exports.offer(run, dark=st.context.theme.type == "dark")
+    save.offer(run)
+    views.details(run, trace, bar)
+
+
+def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | None, Trace | None]:
+    """Tiles, chosen bar, chart: what fits the window; the chosen bar and its trace, if one is."""
+    config = run.config
     with views.tiles(run):
         badge.draw(run)
+        if faults:
+            st.badge(
+                "Not updated",
+                icon=":material/error:",
+                color="orange",
+                help="Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not.",
+            )
         if not config.adf_calibrated:
             st.badge(
                 "ADF p-value uncalibrated",
@@ -59,12 +75,10 @@ def _results(legs: PairFrame) -> None:
                 help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
                 "too small. Set ADF null to calibrated, or test the legs.",
             )
-    row, why = bar_picker.row(), st.container()
+    row, why = bar_picker.row(), st.container(key="why")
     bar = bar_picker.choose_date(row, run)
-    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, on_pick=bar_picker.pick)
+    shown = panes.choose(row)
+    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, bar_picker.pick, shown)
     bar_picker.offer_steps(row, run, bar)
     with why:
-        trace = views.trace(run, bar)
-    exports.offer(run, dark=st.context.theme.type == "dark")
-    save.offer(run)
-    views.details(run, trace)
+        return bar, views.trace(run, bar)

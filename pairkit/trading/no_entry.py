@@ -1,0 +1,115 @@
+"""Why a stretch of sessions saw no entry, or how many it saw: each session counted once, by what kept it from one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.errors import RunError
+from pairkit.gates import GATES
+
+if TYPE_CHECKING:
+    from pairkit.run import BacktestRun
+
+_FREE = ("FLAT", "COOLDOWN", "BLOCKED", "ENTERING")  # no position is held, none is about to be left
+_KEPT_FROM = {
+    "size": "lots of 0",
+    "margin": "too little equity for the margin",
+    "cooldown": "cooling down after an exit",
+    "rearm": "waiting for z to come back after an exit",
+    "expiry": "a contract that must be left",
+}
+
+
+@dataclass(frozen=True)
+class NoEntry:
+    """The sessions of a stretch, counted.
+
+    Parameters
+    ----------
+    first, last : Timestamp
+        The first and the last session.
+    sessions : int
+    invalid, in_position : int
+        Sessions without a valid indicator, and valid ones with a position held or being left.
+    quiet : int
+        Of the rest, those on which abs(z) was below the entry threshold, or at or beyond the stop.
+    called : int
+        And those on which z called for an entry.
+    entered : int
+        Of these, those that led to an order.
+    shut : mapping of str to int
+        Of the blocked ones, on how many each gate was shut; several may be on one session.
+    kept_from : mapping of str to int
+        Of the rest, by reason: size, margin, cooldown, rearm, expiry.
+    """
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    sessions: int
+    invalid: int
+    in_position: int
+    quiet: int
+    called: int
+    entered: int
+    shut: Mapping[str, int]
+    kept_from: Mapping[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words, the numbers first."""
+        span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
+        parts = [f"{_days(self.sessions, 'session')}, {_days(self.entered, 'entry', 'entries')}"]
+        subjects = {gate.name: gate.subject for gate in GATES}
+        reasons = [f"{subjects[name]} shut on {days}" for name, days in self.shut.items()]
+        reasons += [f"{_KEPT_FROM[name]} on {days}" for name, days in self.kept_from.items()]
+        parts.append(
+            f"z called on {_days(self.called, 'day')}"
+            + (f": {', '.join(reasons)}" if reasons else "")
+        )
+        if self.in_position:
+            parts.append(f"in a position on {_days(self.in_position, 'day')}")
+        if self.invalid:
+            parts.append(f"no valid indicator on {_days(self.invalid, 'day')}")
+        return f"{span}: {'; '.join(parts)}."
+
+
+def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
+    """Count the sessions of a run from `first` to `last`, both included, as NoEntry says.
+
+    Raises
+    ------
+    RunError
+        The run has no session between them.
+    """
+    frame = run.frame.loc[pd.Timestamp(first) : pd.Timestamp(last)]
+    if frame.empty:
+        raise RunError(
+            f"the run has no session from {first} to {last}; it has those from "
+            f"{run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
+        )
+    valid, size = frame["valid"].to_numpy(), frame["z"].abs().to_numpy()
+    free = valid & frame["state"].isin(_FREE).to_numpy()
+    called = free & (size >= run.config.entry_z) & (size < run.config.stop_z)
+    reasons = frame["reason"][called].astype(str)
+    parts = reasons.str.split("+").explode()
+    return NoEntry(
+        first=frame.index[0],
+        last=frame.index[-1],
+        sessions=len(frame),
+        invalid=int((~valid).sum()),
+        in_position=int((valid & ~free).sum()),
+        quiet=int((free & ~called).sum()),
+        called=int(np.count_nonzero(called)),
+        entered=int((reasons == "entry").sum()),
+        shut={gate.name: days for gate in GATES if (days := int((parts == gate.name).sum())) > 0},
+        kept_from={name: days for name in _KEPT_FROM if (days := int((reasons == name).sum())) > 0},
+    )
+
+
+def _days(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

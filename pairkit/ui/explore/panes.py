@@ -1,0 +1,28 @@
+"""Which panes of the chart are shown: folded and opened by a reader, kept in the link."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pairkit.charts.panes import ALWAYS, PANES
+
+KEY = "panes"
+AT_FIRST = ("prices", "beta", "spread", "gates", "equity")
+_LABELS = {pane.name: pane.label for pane in PANES if pane.name != ALWAYS}
+
+
+def choose(place: DeltaGenerator) -> tuple[str, ...]:
+    """Draw the choice; return the names of the panes to show."""
+    with place.popover("Panes", icon=":material/view_agenda:", width="content"):
+        chosen = st.pills(
+            "Shown beside z",
+            list(_LABELS),
+            selection_mode="multi",
+            default=list(AT_FIRST),
+            format_func=_LABELS.__getitem__,
+            key=KEY,
+            bind="query-params",
+            help="The panes share the height of the window: the fewer there are, the taller each is.",
+        )
+    return tuple(chosen)

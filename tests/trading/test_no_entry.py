@@ -1,0 +1,55 @@
+"""Why a stretch of sessions saw no entry: every session is counted once, as a plain loop over the trace counts it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pairkit.errors import RunError
+from pairkit.run import run_backtest
+from tests.pairs import draw_config, draw_pair
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_each_session_is_counted_once_as_the_trace_reads_it(seed):
+    """The counts are those of a loop over the decisions, and add up to the sessions."""
+    run = run_backtest(draw_pair(seed, 260), draw_config(seed))
+    index = run.frame.index
+    found = run.why_no_entry(index[40], index[-20])
+    called, shut, kept = 0, {}, {}
+    quiet = held = invalid = entered = 0
+    for date in index[40 : len(index) - 19]:
+        bar = run.frame.loc[date]
+        if not bar["valid"]:
+            invalid += 1
+        elif bar["state"] in ("LONG", "SHORT", "HOLD", "EXITING"):
+            held += 1
+        elif not run.config.entry_z <= abs(bar["z"]) < run.config.stop_z:
+            quiet += 1
+        else:
+            called += 1
+            reason = str(bar["reason"])
+            entered += reason == "entry"
+            if bar["state"] == "BLOCKED" and reason not in ("size", "margin"):
+                for gate in reason.split("+"):
+                    shut[gate] = shut.get(gate, 0) + 1
+            elif reason != "entry":
+                kept[reason] = kept.get(reason, 0) + 1
+    assert (found.invalid, found.in_position, found.quiet, found.called) == (
+        invalid,
+        held,
+        quiet,
+        called,
+    )
+    assert (found.entered, dict(found.shut), dict(found.kept_from)) == (entered, shut, kept)
+    assert found.sessions == invalid + held + quiet + called
+
+
+def test_the_answer_is_a_sentence():
+    """Sessions, calls and what kept each from an entry, with their numbers; of a stretch without sessions, which there are."""
+    run = run_backtest(draw_pair(3, 260), draw_config(3))
+    index = run.frame.index
+    said = run.why_no_entry(index[0], index[-1]).sentence
+    assert said.startswith(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}: 260 sessions, ")
+    assert "z called on" in said
+    with pytest.raises(RunError, match=f"those from {index[0]:%Y-%m-%d}"):
+        run.why_no_entry("1990-01-01", "1990-02-01")
