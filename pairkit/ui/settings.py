@@ -37,12 +37,15 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
     `redraw` is called on a change of a setting; without it, the page runs anew.
     """
     with st.sidebar:
-        top = st.container()
+        top, below = st.container(), {}
         for group in GROUPS:
             with st.expander(group, expanded=group == OPEN_AT_START):
                 for setting in SETTINGS.values():
                     if setting.group == group:
                         _widget(setting, redraw)
+                below[group] = st.container()
+        for group, place in below.items():
+            with place:
                 st.fragment(key=_FAULTS_OF[group])(_faults_of)(group)
         with top:
             _presets()

@@ -252,6 +252,18 @@ class Explore:
             "() => document.querySelector('.pk-chart')._fullLayout.xaxis.range"
         )
 
+    def sight(self) -> list[float]:
+        """The two ends of the time axis, milliseconds."""
+        return self.page.evaluate(
+            "() => document.querySelector('.pk-chart')._fullLayout.xaxis.range.map("
+            "at => typeof at === 'number' ? at : Date.parse(at.replace(' ', 'T') + (at.length > 10 ? 'Z' : '')))"
+        )
+
+    def panes(self) -> list[str]:
+        """The panes in sight, top to bottom, by the names in their titles."""
+        titles = self.page.locator(".pk-chart .annotation").all_text_contents()
+        return [re.split(r"[,:] | β| from |   ", title)[0] for title in titles]
+
     @property
     def chart_color(self) -> str:
         """What the chart is drawn on, as the browser writes colours."""

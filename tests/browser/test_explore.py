@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import pytest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
@@ -45,7 +47,9 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
     run = run_backtest(open_snapshot(DEMO).pair("TA", "MA"), StrategyConfig(entry_z=1.85))
     tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
     assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
-    blocked = run.frame.index[run.frame["state"] == "BLOCKED"][0]
+    first, last = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
+    in_sight = run.frame[first:last]
+    blocked = in_sight.index[in_sight["state"] == "BLOCKED"][0]
     explore.changing(lambda: explore.key("next_blocked_entry").get_by_role("button").click())
     assert f"{blocked:%Y-%m-%d}: BLOCKED" in explore.key("why").inner_text()
     verdicts = page.locator("table").filter(has_text="verdict").first.inner_text()
@@ -65,15 +69,15 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
 def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore):
     """A click on a bar shows its trace and puts it in the link; the link opens the same chart on the same bar."""
     page = explore.open("/?entry_z=2.5&max_loss=0.02").page
-    box = page.locator(".pk-chart .nsewdrag").last.bounding_box()
+    box = page.locator(".pk-chart").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 120)
-    page.wait_for_selector(".pk-chart .hoverlayer .legend", timeout=10_000)
-    header = page.locator(".pk-chart .hoverlayer .legend").text_content()
+    page.locator(".pk-tip").wait_for(timeout=10_000)
+    hovered = page.locator(".pk-readout").get_attribute("data-day")
     explore.changing(lambda: page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 120))
     link = parse_qs(urlsplit(page.url).query)
     assert link["entry_z"] == ["2.5"]
     chosen = link["bar"][0]
-    assert f"{date.fromisoformat(chosen):%d %b %Y}" in header
+    assert chosen == hovered
     assert explore.key("why").inner_text().startswith(chosen)
 
     there = explore.rev
@@ -163,12 +167,9 @@ def test_a_contradiction_is_told_and_the_chart_stays(explore):
 
 def test_both_themes_draw_the_whole_page(explore):
     """In light and in dark every pane has its title, the page its colour, nothing sticks out, and axe finds no violation."""
-    page = explore.open("/?y=TA&x=MA&bar=2019-04-24").page
-    panes = ("Prices", "Hedge ratio", "Spread", "z", "Gates", "Position", "Equity", "Drawdown")
+    explore.open("/?y=TA&x=MA&bar=2019-04-24")
     for _ in explore.themes():
-        titles = page.locator(".pk-chart .annotation").all_text_contents()
-        for words in panes:
-            assert any(title.startswith(words) for title in titles), words
+        assert explore.panes() == ["Prices", "Hedge ratio", "Spread", "z", "Gates", "Equity"]
         assert explore.sticks_out <= 0
         assert explore.chart_color == explore.page_color
         explore.check_accessible()
@@ -184,3 +185,70 @@ def test_the_menu_turns_page_and_chart_dark(explore):
     assert explore.page_color != light
     assert explore.chart_color == explore.page_color
     assert explore.visible_time() == zoomed
+
+
+@pytest.mark.parametrize("window", [(1280, 720), (1440, 900)])
+def test_the_first_screen_answers(explore, window):
+    """Tiles, all panes and the dates are within the window; the numbers of the bar under the mouse are said in every pane."""
+    width, height = window
+    explore.page.set_viewport_size({"width": width, "height": height})
+    page = explore.open("/").page
+    chart = page.locator(".pk-chart").bounding_box()
+    assert page.get_by_test_id("stMetric").first.bounding_box()["y"] > 0
+    assert chart["y"] + chart["height"] <= height
+    assert page.locator(".pk-chart .xtick").last.bounding_box()["y"] < height
+    assert explore.sticks_out <= 0
+    days = set()
+    for share in (0.08, 0.25, 0.4, 0.6, 0.75, 0.9):
+        page.mouse.move(chart["x"] + 0.6 * chart["width"], chart["y"] + share * chart["height"])
+        page.locator(".pk-tip").wait_for(timeout=10_000)
+        days.add(page.locator(".pk-readout").get_attribute("data-day"))
+        said = page.locator(".pk-readout").inner_text()
+        assert all(word in said for word in ("RB ", "HC ", "β ", "z ", "equity ", "drawdown "))
+    assert len(days) == 1
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
+    (day,) = days
+    assert f"z {run.frame.loc[day, 'z']:.2f}".replace("-", "-") in said.replace("−", "-")
+
+
+def test_panes_fold_and_the_link_remembers(explore):
+    """A pane is folded away and another opened; the others share the height; the link opens the same panes."""
+    page = explore.open("/").page
+    height = page.locator(".pk-chart").bounding_box()["height"]
+    page.get_by_role("button", name="Panes").click()
+    explore.changing(lambda: page.get_by_role("button", name="Spread", exact=True).click())
+    explore.changing(lambda: page.get_by_role("button", name="Drawdown", exact=True).click())
+    shown = ["Prices", "Hedge ratio", "z", "Gates", "Equity", "Drawdown"]
+    assert explore.panes() == shown
+    assert page.locator(".pk-chart").bounding_box()["height"] == height
+    explore.open("/?" + urlsplit(page.url).query)
+    assert explore.panes() == shown
+
+
+def test_a_contradiction_moves_no_slider(explore):
+    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and the chart stays."""
+    page = explore.open("/").page
+    slider = explore.key("exit_z").locator("[role=slider], input[type=range]").first
+    slider.focus()
+    before, there = slider.bounding_box()["y"], explore.rev
+    page.keyboard.press("End")
+    page.get_by_text("need exit_z < entry_z < stop_z").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert page.get_by_text("need exit_z < entry_z < stop_z").count() == 1
+    assert slider.bounding_box()["y"] == before
+    assert explore.rev == there
+    assert page.get_by_text("Not updated").first.is_visible()
+
+
+def test_a_trade_that_is_selected_is_shown_in_the_chart(explore):
+    """Net comes first; a row that is clicked chooses its entry's bar and zooms to the trade."""
+    page = explore.open("/?details=Trades").page
+    table = explore.key("trades").get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    explore.changing(lambda: page.mouse.click(box["x"] + 18, box["y"] + 52))
+    last = run_backtest(open_snapshot(DEMO).pair("RB", "HC")).trades.iloc[-1]
+    assert parse_qs(urlsplit(page.url).query)["bar"] == [f"{last['entry_decided']:%Y-%m-%d}"]
+    first, until = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
+    assert first < last["entry_decided"] < until
+    assert until - first < pd.Timedelta(days=400)
