@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -38,7 +38,9 @@ def scan_command(
     lags: Annotated[
         str, typer.Option(help="Lagged differences in each test, or aic or bic to choose them.")
     ] = "1",
-    transform: Annotated[str, typer.Option(help="log or level.")] = "log",
+    transform: Annotated[
+        Literal["log", "level"], typer.Option(help="What the tests are made on.")
+    ] = "log",
     least_bars: Annotated[int, typer.Option(help="Leave out pairs with fewer common bars.")] = 250,
     csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
@@ -54,7 +56,6 @@ def scan_command(
 
     opened = open_snapshot(snapshot_path(snapshot, directory))
     lags_: Any = int(lags) if lags.isdecimal() else lags  # wrong ones are refused in words
-    transform_: Any = transform
     wanted = (
         None
         if roots is None
@@ -65,7 +66,7 @@ def scan_command(
             opened,
             roots=wanted,
             lags=lags_,
-            transform=transform_,
+            transform=transform,
             least_bars=least_bars,
             progress=progress,
             cancelled=cancelled,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -44,8 +44,8 @@ def sweep_command(
         int | None, typer.Option("--n", help="Draw so many configs instead of the whole grid.")
     ] = None,
     method: Annotated[
-        str | None,
-        typer.Option(help="grid, random or latin_hypercube; by default what --n calls for."),
+        Literal["grid", "random", "latin_hypercube"] | None,
+        typer.Option(help="How trials are chosen; by default what --n calls for."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     sort: Annotated[str, typer.Option(help="Column to rank by, the highest first.")] = "sharpe",
@@ -62,14 +62,13 @@ def sweep_command(
     from pairkit.research.sweeps.sweep import sweep
 
     _, pair = snapshot_and_pair(snapshot, directory, y, x)
-    method_: Any = method  # a wrong one is refused in words
     with watched(f"sweep {pair.name}", quiet=as_json) as (progress, cancelled):
         table = sweep(
             pair,
             config,
             space,
             n=n,
-            method=method_,
+            method=method,
             seed=seed,
             progress=progress,
             cancelled=cancelled,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -41,10 +41,8 @@ def take_command(
         str, typer.Option("--source", help=f"The provider: {', '.join(provider_names())}.")
     ] = DEFAULT,
     dominant: Annotated[
-        str,
-        typer.Option(
-            "--dominant", help="Where dominant contracts come from: mapping or open_interest."
-        ),
+        Literal["mapping", "open_interest"],
+        typer.Option("--dominant", help="Where dominant contracts come from."),
     ] = "mapping",
     specs: Annotated[
         Path | None,
@@ -70,8 +68,6 @@ def take_command(
     from pairkit.errors import PairkitError
     from pairkit.market.universe import universe_roots
 
-    if dominant not in ("mapping", "open_interest"):
-        _give_up(f"--dominant is mapping or open_interest; got {dominant!r}.", as_json)
     try:
         asked = provider(source)
         asked.require_account()
@@ -83,7 +79,7 @@ def take_command(
                 day_of(end),
                 name=name,
                 folder=folder,
-                rule="mapping" if dominant == "mapping" else "open_interest",
+                rule=dominant,
                 user_specs=None if specs is None else read_specs(specs),
                 progress=progress,
             )
