@@ -222,7 +222,7 @@ METRICS = (
         "fraction",
         "Share of closed trades with net P&L above 0; NaN with none.",
         _NONE_CLOSED,
-        tile=True,
+        summary=True,
     ),
     Metric(
         "profit_factor",

@@ -45,6 +45,7 @@ _STYLE = """<style>
   {background-color: #1d4ed8 !important; border-color: #1d4ed8 !important; color: #ffffff !important;}
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
+.st-key-tiles [data-testid="stMetricLabel"] p {font-size: .8rem;}
 .st-key-why {min-height: 1.7rem;}
 .st-key-why p {font-size: .9rem; margin: 0;}
 [class*="st-key-link_completed"] {display: none;}

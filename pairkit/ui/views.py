@@ -24,7 +24,6 @@ from pairkit.trading.reversion import target_exits_told
 DETAILS, TRACE_TAB = "details", "Decision trace"
 CHOSEN_BAR = "bar"  # the key of the date field
 WANTED_STRETCH = "wanted_stretch"  # first and last instant that the chart is to show next
-TABS = (TRACE_TAB, "Trades", "All metrics", "Data findings")
 MOST_SHOWN = 5_000
 _JOINER = "\u2060"
 _MARKUP = frozenset(r"\`*_{}[]()#+!|<>~$:&")
@@ -256,27 +255,6 @@ def findings(found: tuple[Finding, ...]) -> None:
     st.table(
         pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data"
     )
-
-
-def details(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
-    """What is below the chart, in tabs; only the one in sight is made, so that a slider does not wait for the others."""
-    opened = dict(
-        zip(
-            TABS,
-            st.tabs(TABS, default=TABS[0], key=DETAILS, on_change="rerun", bind="query-params"),
-            strict=True,
-        )
-    )
-    shown = next((name for name, tab in opened.items() if tab.open), TABS[0])
-    with opened[shown]:
-        if shown == TRACE_TAB:
-            trace_tables(found)
-        elif shown == "Trades":
-            trades(run, bar)
-        elif shown == "All metrics":
-            all_metrics(run)
-        else:
-            findings(run.findings)
 
 
 def escape(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.charts.labels import plain
@@ -21,6 +23,7 @@ from pairkit.run import run_backtest
 from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
 from pairkit.ui.explore import bar_picker
+from pairkit.ui.explore.bar_picker import neighbour
 from pairkit.ui.presets import PRESETS, preset_of
 from tests import ROOT
 
@@ -40,7 +43,8 @@ def whole(page: AppTest) -> AppTest:
 
 
 def tiles(page: AppTest) -> dict[str, str]:
-    return {tile.label: tile.value for tile in page.metric}
+    """The tiles of the run itself; that of luck changes with every trial."""
+    return {tile.label: tile.value for tile in page.metric if not tile.label.startswith("DSR")}
 
 
 def said(page: AppTest) -> str:
@@ -484,3 +488,57 @@ def test_a_very_long_text_is_cut_and_says_so():
 def test_a_name_in_a_chart_is_text():
     """No tag, no line break, no number that plotly would put in its place, nothing unseen."""
     assert plain("<b>&\n%{x}\u202e") == "&lt;b&gt;&amp; &#37;{x}⟨U+202E⟩"
+
+
+def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch):
+    """After each new setting it counts one trial more, and says the deflated Sharpe ratio over all of them."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    page = app()
+    for place, limit in enumerate((2.1, 2.2, 2.3), start=2):
+        page.slider(key="entry_z").set_value(limit).run()
+        tile = next(tile for tile in whole(page).metric if tile.label.startswith("DSR"))
+        assert tile.label == f"DSR, {place} trials"
+    count = tried(open_snapshot(DEMO).pair("RB", "HC"))
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
+    assert tile.value == f"{count.deflated_sharpe(run):.0%}"
+
+
+@pytest.mark.parametrize(
+    ("tab", "words"),
+    [
+        ("A stretch", "z called on"),
+        ("Months", "Percent of the capital"),
+        ("Sources of P&L", "add up to the change of equity"),
+        ("Gates", "followed as a trade of its own"),
+    ],
+)
+def test_what_the_report_has_explore_shows(tab, words):
+    """Months, sources of the result, the worth of gates and a stretch are tabs below the chart."""
+    page = app(details=tab)
+    assert words in said(page)
+    assert not page.exception
+
+
+def test_a_month_says_what_it_made_and_why_it_saw_no_entry():
+    """The chosen month's own figures stand beside the whole run's, and the sentence of the core below."""
+    page = app(details="A stretch")
+    page.selectbox(key="stretch_month").select("2019-05").run()
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
+    assert run.why_no_entry("2019-05-01", "2019-05-31").sentence.split(": ", 1)[1][:30] in said(
+        page
+    )
+    table = page.table[0].value
+    assert table.columns[1].startswith("2019-05-0")
+    assert table.iloc[1, 2] == f"{run.frame['equity'].iloc[-1] - 1e6:+,.0f}"
+
+
+def test_steps_start_from_what_is_in_sight():
+    """Without a chosen bar in the zoomed stretch, the next of a kind is the first in it; the help says days and stretches."""
+    dates = pd.DatetimeIndex(["2019-01-02", "2020-03-04", "2020-05-06", "2021-01-05"])
+    sight = (pd.Timestamp("2020-01-01"), pd.Timestamp("2020-12-31"))
+    assert neighbour(dates, None, 1, sight) == dates[1]
+    assert neighbour(dates, None, -1, sight) == dates[2]
+    assert neighbour(dates, dates[0], 1, sight) == dates[1]
+    assert neighbour(dates, dates[1], 1, sight) == dates[2]
+    assert neighbour(dates, None, 1, (dates[3] + pd.Timedelta(days=1),) * 2) == dates[0]
+    assert re.search(r"\d+ days in \d+ stretches", app().button(key="next_blocked_entry").help)

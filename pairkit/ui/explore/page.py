@@ -16,7 +16,7 @@ from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 from pairkit.ui import cache, chart, exports, settings, views
-from pairkit.ui.explore import bar_picker, panes, save
+from pairkit.ui.explore import bar_picker, luck, panes, save, tabs
 from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
@@ -52,13 +52,14 @@ def _results(legs: PairFrame) -> None:
         bar, trace = _first_screen(run, faults)
     exports.offer(run, dark=st.context.theme.type == "dark")
     save.offer(run)
-    views.details(run, trace, bar)
+    tabs.draw(run, trace, bar)
 
 
 def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | None, Trace | None]:
     """Tiles, chosen bar, chart: what fits the window; the chosen bar and its trace, if one is."""
     config = run.config
     with views.tiles(run):
+        luck.draw(run)
         badge.draw(run)
         if faults:
             st.badge(

@@ -1,0 +1,31 @@
+"""The luck tile: the deflated Sharpe ratio over all trials that this machine made on the pair."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from pairkit.columns import METRIC
+from pairkit.display import weakness
+from pairkit.run import BacktestRun
+from pairkit.ui import cache
+from pairkit.ui.views import escape
+
+
+def draw(run: BacktestRun) -> None:
+    """The probability that the Sharpe ratio beats the best of so many trials by luck; fewer trades than it needs are said."""
+    count = cache.trials(run.pair)
+    if count.n_configs is None:
+        st.metric("DSR", "n/a", help=escape(count.warning), width="content")
+        return
+    value = count.deflated_sharpe(run)
+    trials = f"{count.trials:,.0f} trial{'s' * (count.trials != 1)}"
+    weak = weakness("dsr", run.closed_trades)
+    st.metric(
+        f"DSR, {trials}",
+        "n/a" if math.isnan(value) else f"{value:.0%}{' weak' if weak else ''}",
+        help=f"{METRIC['dsr'].meaning} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, "
+        f"checks. {weak}".strip(),
+        width="content",
+    )

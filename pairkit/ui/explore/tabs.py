@@ -1,0 +1,194 @@
+"""What is below Explore's chart, in tabs; only the one in sight is computed, so that a slider does not wait for the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.analysis.attribution import PARTS, attribute, by_year
+from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
+from pairkit.analysis.stretch import Stretch, stretch
+from pairkit.charts.rolling import figures
+from pairkit.charts.theme import BLOCKER_WORDS, THEMES, ThemeName
+from pairkit.gates import GATES
+from pairkit.report.figures import monthly_returns, rolling_sharpe
+from pairkit.run import BacktestRun
+from pairkit.trading.explain import Trace
+from pairkit.ui import chart, views
+from pairkit.ui.views import DETAILS, TRACE_TAB, escape
+
+MONTH = "stretch_month"
+_IN_SIGHT = "What the chart shows"
+_PART_WORDS = {
+    "price_y": "Leg y",
+    "price_x": "Leg x",
+    "fees": "Fees",
+    "slippage": "Slippage",
+    "roll_fees": "Roll fees",
+    "roll_slippage": "Roll slippage",
+}
+
+
+def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
+    """The tabs, and what is in the one that is open."""
+    drawings: dict[str, Callable[[], Any]] = {
+        TRACE_TAB: lambda: views.trace_tables(found),
+        "Trades": lambda: views.trades(run, bar),
+        "A stretch": lambda: _stretch(run),
+        "Months": lambda: _months(run),
+        "Sources of P&L": lambda: _attribution(run),
+        "Gates": lambda: _gates(run),
+        "All metrics": lambda: views.all_metrics(run),
+        "Data findings": lambda: views.findings(run.findings),
+    }
+    names = list(drawings)
+    tabs = st.tabs(names, default=names[0], key=DETAILS, on_change="rerun", bind="query-params")
+    opened = next((at for at, tab in enumerate(tabs) if tab.open), 0)
+    with tabs[opened]:
+        drawings[names[opened]]()
+
+
+def _stretch(run: BacktestRun) -> None:
+    """A month, or what the chart shows: what it made, beside the whole; and why it saw no more entries."""
+    index = pd.DatetimeIndex(run.frame.index)
+    months = [f"{month:%Y-%m}" for month in index.to_period("M").unique()[::-1]]
+    chosen = st.selectbox("Stretch", [_IN_SIGHT, *months], key=MONTH, width=260)
+    first, last = (
+        chart.in_sight() or (index[0], index[-1])
+        if chosen == _IN_SIGHT
+        else (pd.Timestamp(chosen), pd.Timestamp(chosen) + pd.offsets.MonthEnd())
+    )
+    if not len(index[(index >= first) & (index <= last)]):
+        st.info("There is no session in this stretch. Zoom out, or choose a month.")
+        return
+    part, whole = stretch(run, first, last), stretch(run, index[0], index[-1])
+    currency = escape(run.pair.currency)
+    rows: dict[str, Callable[[Stretch], str]] = {
+        "Sessions": lambda one: f"{one.sessions:,}",
+        f"Net ({currency})": lambda one: f"{one.net:+,.0f}",
+        "Return": lambda one: f"{one.return_:+.2%}",
+        "Sharpe ratio": lambda one: "n/a" if math.isnan(one.sharpe) else f"{one.sharpe:.2f}",
+        "Max drawdown": lambda one: f"{one.max_drawdown:.2%}",
+        f"Costs ({currency})": lambda one: f"{one.costs:,.0f}",
+        "Entries / exits": lambda one: f"{one.entered} / {one.left}",
+        "Exposure": lambda one: "n/a" if math.isnan(one.exposure) else f"{one.exposure:.0%}",
+    }
+    st.table(
+        pd.DataFrame(
+            {
+                "": list(rows),
+                f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": [
+                    row(part) for row in rows.values()
+                ],
+                "Whole run": [row(whole) for row in rows.values()],
+            }
+        ),
+        hide_index=True,
+        border="horizontal",
+        width="content",
+        alt="The stretch beside the whole run",
+    )
+    st.markdown(f"**Entries.** {escape(run.why_no_entry(first, last).sentence)}")
+
+
+def _months(run: BacktestRun) -> None:
+    """Returns by month, and the Sharpe ratio of the year before each bar."""
+    table = monthly_returns(run).iloc[::-1]
+    shown = table.map(lambda share: "" if pd.isna(share) else f"{100 * share:.2f}").reset_index()
+    st.table(
+        shown.rename(columns={"year": "Year", "total": "Year total"}),
+        hide_index=True,
+        border="horizontal",
+        alt="Returns by month",
+    )
+    rolling, bars = rolling_sharpe(run)
+    last = rolling.dropna()
+    st.caption(
+        "Percent of the capital."
+        + (
+            f" Sharpe ratio of {bars} bars: {last.iloc[-1]:.2f} now, from {last.min():.2f} to {last.max():.2f}."
+            if len(last)
+            else ""
+        )
+    )
+    if len(last):
+        theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
+        title = f"Sharpe ratio of {bars} bars"
+        chart.show(
+            chart.pack(figures(last, title, theme), picked_color=THEMES[theme].leg_y),
+            name="rolling_sharpe",
+            label=title,
+            rev=f"{run.pair.name} {theme} {run.config.model_dump_json()}",
+            filename=f"pairkit-{run.pair.name}-sharpe",
+            height=240,
+        )
+
+
+def _attribution(run: BacktestRun) -> None:
+    """What the legs earned and what trading cost, by year."""
+    table = by_year(attribute(run)).rename(columns={**_PART_WORDS, "total": "Net"}).reset_index()
+    amounts = [*(_PART_WORDS[part.name] for part in PARTS), "Net"]
+    table[amounts] = table[amounts].map(lambda money: f"{money:,.0f}")
+    st.table(
+        table.rename(columns={"year": "Year"}),
+        hide_index=True,
+        border="horizontal",
+        alt="Sources of the result by year",
+    )
+    st.caption(
+        f"{escape(run.pair.currency)}. Leg y is {escape(run.pair.y_spec.code)}, leg x {escape(run.pair.x_spec.code)}. "
+        "The parts add up to the change of equity."
+    )
+
+
+def _blockers(reason: str) -> str:
+    return " and ".join(BLOCKER_WORDS[part] for part in reason.split("+"))
+
+
+def _gates(run: BacktestRun) -> None:
+    """What each gate was worth, and what the blocked entries would have made."""
+    labels = {f"without {gate.name}": f"Without the {gate.subject}" for gate in GATES}
+    off = gates_off(run)
+    st.markdown("**The run with a gate switched off**")
+    st.table(
+        pd.DataFrame(
+            {
+                "Run": [labels.get(name, name.capitalize()) for name in off["variant"]],
+                "Net": [f"{money:,.0f}" for money in off["net"]],
+                "Difference": [f"{money:+,.0f}" for money in off["difference"]],
+                "Trades": off["trades"],
+                "Sharpe ratio": [f"{value:.2f}" for value in off["sharpe"]],
+                "Max drawdown": [f"{value:.2%}" for value in off["max_drawdown"]],
+            }
+        ),
+        hide_index=True,
+        border="horizontal",
+        alt="What each gate was worth",
+    )
+    followed = by_reason(run, blocked_trades(run))
+    st.markdown("**Blocked entries, each followed as a trade of its own**")
+    if followed.empty:
+        st.caption("No entry was blocked.")
+        return
+    st.table(
+        pd.DataFrame(
+            {
+                "Blocked by": followed["blocked_by"].map(_blockers),
+                "Days": followed["blocked_bars"],
+                "Trades": followed["trades"],
+                "Won": followed["won"],
+                "Net": [f"{money:+,.0f}" for money in followed["net"]],
+            }
+        ),
+        hide_index=True,
+        border="horizontal",
+        alt="What blocked entries would have made",
+    )
+    st.caption(
+        f"{escape(run.pair.currency)}, after costs. The trades are not the gate's worth: without it, later entries and "
+        "cooldowns move."
+    )
