@@ -57,9 +57,12 @@ def knob(
     help: str,
     *,
     scale: Literal["linear", "log"] = "linear",
+    needs: tuple[str, tuple[Any, ...]] | None = None,
 ) -> Any:
-    """Declare a number that carries its own bounds, step, unit, group and help."""
+    """Declare a number that carries its own bounds, step, unit, group and help, and the setting it has an effect under."""
     extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
+    if needs:
+        extra["needs"] = needs
     return Field(
         default,
         ge=low,
@@ -109,6 +112,7 @@ class StrategyConfig(BaseModel):
         "bars",
         "Hedge",
         "Bars in each hedge fit; for kalman, the bars that start it.",
+        needs=("hedge_model", ("ols", "tls", "kalman")),
     )
     kalman_gamma: Number = knob(
         1e-3,
@@ -119,6 +123,7 @@ class StrategyConfig(BaseModel):
         "Hedge",
         "How fast the Kalman beta may drift, relative to noise.",
         scale="log",
+        needs=("hedge_model", ("kalman",)),
     )
 
     fixed_beta: Number = knob(
@@ -130,6 +135,7 @@ class StrategyConfig(BaseModel):
         "Hedge",
         "The agreed hedge ratio of the model fixed: x for one y.",
         scale="log",
+        needs=("hedge_model", ("fixed",)),
     )
 
     z_window: Count = knob(
@@ -175,7 +181,14 @@ class StrategyConfig(BaseModel):
     )
     adf_lags: Count = knob(1, 0, 10, 1, "lags", "Gates", "Lagged differences in the test, fixed.")
     adf_max_pvalue: Number = knob(
-        0.10, 0.001, 1.0, 0.005, "p-value", "Gates", "The gate is open at or below this p-value."
+        0.10,
+        0.001,
+        1.0,
+        0.005,
+        "p-value",
+        "Gates",
+        "The gate is open at or below this p-value.",
+        needs=("adf_gate", (True,)),
     )
     beta_gate: Switch = choice(True, "Gates", "Block entries while beta jumps or is not positive.")
     max_beta_jump: Number = knob(
@@ -186,18 +199,32 @@ class StrategyConfig(BaseModel):
         "fraction per bar",
         "Gates",
         "Largest relative change between the last two known betas.",
+        needs=("beta_gate", (True,)),
     )
     vol_gate: Switch = choice(
         True, "Gates", "Block entries while volatility is far above its own baseline."
     )
     max_vol_ratio: Number = knob(
-        2.0, 0.5, 10.0, 0.05, "ratio", "Gates", "Largest vol over baseline vol."
+        2.0,
+        0.5,
+        10.0,
+        0.05,
+        "ratio",
+        "Gates",
+        "Largest vol over baseline vol.",
+        needs=("vol_gate", (True,)),
     )
     vol_window: Count = knob(
         20, 5, 250, 1, "bars", "Gates", "Hedged returns in vol; sizing uses it too."
     )
     vol_baseline_window: Count = knob(
-        120, 20, 750, 1, "bars", "Gates", "Hedged returns in the baseline."
+        120,
+        20,
+        750,
+        1,
+        "bars",
+        "Gates",
+        "Hedged returns in the baseline.",
     )
     liquidity_gate: Switch = choice(False, "Gates", "Block entries while a leg trades too little.")
     min_volume_lots: Number = knob(
@@ -209,6 +236,7 @@ class StrategyConfig(BaseModel):
         "Gates",
         "Smallest median volume of 20 bars, of the leg that trades less.",
         scale="log",
+        needs=("liquidity_gate", (True,)),
     )
 
     capital: Number = knob(

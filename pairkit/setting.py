@@ -7,6 +7,7 @@ line, sweeps and the documentation are made from them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +40,8 @@ class Setting:
         "" where there is none.
     scale : {"linear", "log"}
         How a slider spaces its values.
+    needs : (str, tuple), optional
+        Another setting, and the values of it under which this one has an effect.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Setting:
     unit: str = ""
     group: str = ""
     scale: Literal["linear", "log"] = "linear"
+    needs: tuple[str, tuple[Any, ...]] | None = None
 
     @property
     def kind(self) -> Literal["int", "float", "bool", "choice"]:
@@ -76,6 +80,16 @@ class Setting:
         number = "a whole number" if self.kind == "int" else "a number"
         unit = f", in the {MONEY}" if self.unit == MONEY else f" {self.unit}" if self.unit else ""
         return f"{number} from {self.low:g} to {self.high:g}{unit}"
+
+    def idle(self, values: Mapping[str, Any]) -> str:
+        """Why it has no effect under these values of all settings, in words; "" where it has one."""
+        if self.needs is None or values[self.needs[0]] in self.needs[1]:
+            return ""
+        name, wanted = self.needs
+        plain = name.replace("_", " ")
+        if wanted == (True,):
+            return f"No effect while {plain} is off."
+        return f"No effect unless {plain} is {' or '.join(map(str, wanted))}."
 
     def take(self, value: Any) -> Any:
         """The value as a Python scalar of the setting's kind; numpy scalars are taken, texts of numbers are not.

@@ -23,6 +23,7 @@ from pairkit.ui.session import keep
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"
+_NEEDED = {setting.needs[0] for setting in SETTINGS.values() if setting.needs}
 PRESETS_PART = "presets"
 _FAULTS_OF = {group: f"faults_{group}" for group in GROUPS}
 PARTS = (PRESETS_PART, *_FAULTS_OF.values())  # what a change of a setting draws anew of the sidebar
@@ -67,6 +68,11 @@ def config_in_force() -> tuple[StrategyConfig, list[str]]:
     return config, []
 
 
+def _so_far() -> dict[str, Any]:
+    """The values while the widgets are being drawn: the default of those that never were."""
+    return {name: st.session_state.get(name, default) for name, default in DEFAULTS.items()}
+
+
 def _values() -> dict[str, Any]:
     return {name: st.session_state[name] for name in SETTINGS}
 
@@ -95,11 +101,15 @@ def _in_percent(setting: Setting) -> bool:
 def _widget(setting: Setting, redraw: Redraw | None) -> None:
     """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
     label = label_of(setting)
+    idle = setting.idle(_so_far())
+    help_ = f"{setting.help}\n\n`{setting.name}`: {setting.accepted}; default {setting.default}."
     more: dict[str, Any] = {
         "key": setting.name,
         "bind": "query-params",
-        "on_change": redraw,
-        "help": f"{setting.help}\n\n`{setting.name}`: {setting.accepted}; default {setting.default}.",
+        # What others depend on draws the whole page, for they may have to be disabled.
+        "on_change": None if setting.name in _NEEDED else redraw,
+        "help": f"**{idle}**\n\n{help_}" if idle else help_,
+        "disabled": bool(idle),
     }
     if setting.kind == "bool":
         st.toggle(label, setting.default, **more)

@@ -542,3 +542,38 @@ def test_steps_start_from_what_is_in_sight():
     assert neighbour(dates, dates[1], 1, sight) == dates[2]
     assert neighbour(dates, None, 1, (dates[3] + pd.Timedelta(days=1),) * 2) == dates[0]
     assert re.search(r"\d+ days in \d+ stretches", app().button(key="next_blocked_entry").help)
+
+
+def test_a_setting_without_effect_is_disabled_with_its_reason():
+    """What only another model or an open gate reads cannot be moved, and says why; it can once that is chosen."""
+    page = app()
+    gamma, beta = page.select_slider(key="kalman_gamma"), page.select_slider(key="fixed_beta")
+    assert gamma.disabled
+    assert "No effect unless hedge model is kalman." in gamma.help
+    assert beta.disabled
+    assert not page.slider(key="adf_max_pvalue").disabled
+    page.selectbox(key="hedge_model").select("kalman")
+    page.toggle(key="adf_gate").set_value(False).run()
+    assert not page.select_slider(key="kalman_gamma").disabled
+    assert page.slider(key="adf_max_pvalue").disabled
+    assert "No effect while adf gate is off." in page.slider(key="adf_max_pvalue").help
+
+
+@pytest.mark.parametrize(
+    "setting", [one for one in SETTINGS.values() if one.needs], ids=lambda one: one.name
+)
+def test_what_is_disabled_has_no_effect_on_the_run(setting):
+    """Under a value that switches it off, another value of the setting makes the same trades and the same money."""
+    name, wanted = setting.needs
+    off = next(
+        value for value in ("fixed", "ols", False) if value not in wanted and _fits(name, value)
+    )
+    pair = open_snapshot(DEMO).pair("RB", "HC")
+    config = StrategyConfig(**{name: off})
+    moved = config.replace(**{setting.name: type(setting.default)(setting.low)})
+    runs = [run_backtest(pair, one) for one in (config, moved)]
+    np.testing.assert_array_equal(runs[0].ledger.equity, runs[1].ledger.equity)
+
+
+def _fits(name: str, value: object) -> bool:
+    return isinstance(value, bool) == (SETTINGS[name].kind == "bool")
