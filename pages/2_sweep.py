@@ -15,7 +15,8 @@ if choice is None:
 
 if faults:
     st.warning(
-        f"These settings contradict each other: {' '.join(faults)} The last ones that did not are used."
+        "Settings contradict each other; the sidebar says which. The last ones that did not are used.",
+        icon=":material/error:",
     )
 page.start(choice.pair, config)
 page.show()

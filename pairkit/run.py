@@ -226,13 +226,15 @@ class BacktestRun:
         """How many trades have been closed."""
         return int((self.ledger.trade_bars[:, 3] >= 0).sum())
 
-    def explain(self, date: Any) -> Trace:
+    def explain(self, date: Any, *, reference: bool = False) -> Trace:
         """Why what was decided at the close of `date` was decided, and what came of it.
 
         Parameters
         ----------
         date : date, Timestamp or ISO text
             A trade date of the run.
+        reference : bool
+            Whether to compute the bar's hedge ratio and p-value by statsmodels too, beside pairkit's, in a section of its own.
 
         Raises
         ------
@@ -241,7 +243,7 @@ class BacktestRun:
         """
         from pairkit.trading.explain import explain  # the trace is made on demand only
 
-        return explain(self, date)
+        return explain(self, date, reference=reference)
 
     def why_no_entry(self, first: Any, last: Any) -> NoEntry:
         """Why the sessions from `first` to `last`, both included, saw no entry, or how many they saw.

@@ -13,6 +13,7 @@ import typer
 
 from pairkit.cli.app import app_command
 from pairkit.cli.audit import audit_command
+from pairkit.cli.explain import explain_command
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command("app")(app_command)
 app.command("run")(run_command)
+app.command("explain")(explain_command)
 app.command("rerun")(rerun_command)
 app.command("sweep")(sweep_command)
 app.command("scan")(scan_command)

@@ -27,6 +27,7 @@ from pairkit.market.daily import day_of
 from pairkit.trading.engine import size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
+from pairkit.trading.reference import by_statsmodels
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -48,7 +49,7 @@ class Trace:
     """Why a bar was decided as it was.
 
     `state` and `reason` are the run's own; `sentence` says them in words; `sections` are titled tables: Inputs, Gates,
-    Memory, Rules, Order, Next bar.
+    Memory, Rules, Order, Next bar, and By statsmodels where it was asked for.
     """
 
     date: pd.Timestamp
@@ -241,8 +242,8 @@ RULES: tuple[ReadRule, ...] = (
 )
 
 
-def explain(run: BacktestRun, date: Any) -> Trace:
-    """The trace of the bar of `date`, or RunError where the run has none."""
+def explain(run: BacktestRun, date: Any, *, reference: bool = False) -> Trace:
+    """The trace of the bar of `date`, or RunError where the run has none; with `reference` a section By statsmodels."""
     t = bar_of(run, date)
     moment = moment_at(run, t)
     state, reason = STATE_NAMES[run.ledger.state[t]], REASON_NAMES[run.ledger.reason[t]]
@@ -258,6 +259,7 @@ def explain(run: BacktestRun, date: Any) -> Trace:
             ("Rules", _fired(moment)),
             ("Order", _order(run, t, moment)),
             ("Next bar", _next_bar(run, t, moment)),
+            *([("By statsmodels", by_statsmodels(run, t))] if reference else []),
         ),
     )
 

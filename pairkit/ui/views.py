@@ -22,6 +22,7 @@ from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 
 DETAILS, TRACE_TAB = "details", "Decision trace"
+REFERENCE = "by_statsmodels"
 CHOSEN_BAR = "bar"  # the key of the date field
 WANTED_STRETCH = "wanted_stretch"  # first and last instant that the chart is to show next
 MOST_SHOWN = 5_000
@@ -118,7 +119,7 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
             "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
         )
         return None
-    found = run.explain(bar)
+    found = run.explain(bar, reference=bool(st.session_state.get(REFERENCE)))
     st.markdown(escape(found.sentence), help=meaning(found.state, found.reason))
     return found
 
@@ -128,6 +129,11 @@ def trace_tables(found: Trace | None) -> None:
     if found is None:
         st.caption("No bar is chosen. Click one in the chart, or use the buttons above it.")
         return
+    st.toggle(
+        "Compute by statsmodels too",
+        key=REFERENCE,
+        help="The bar's hedge ratio and p-value by the library that you know, on the same window, beside pairkit's.",
+    )
     places = _trace_places()
     for title, table in found.sections:
         with places[title]:
@@ -147,6 +153,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
     """Where each section of a trace stands: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
+    reference = st.container()
     return {
         "Inputs": inputs,
         "Gates": gates,
@@ -154,6 +161,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
         "Rules": rules,
         "Order": order,
         "Next bar": next_bar,
+        "By statsmodels": reference,
     }
 
 

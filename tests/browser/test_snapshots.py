@@ -172,7 +172,7 @@ def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
         field.press("Escape")
     page.get_by_label("Name of the snapshot", exact=True).first.fill("taken")
     snapshots.key("take_now").get_by_role("button").click()
-    page.get_by_text("Took taken:").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("Downloaded taken:").wait_for(timeout=PATIENCE_MS)
     snapshots.settle()
     assert open_snapshot(folder / "taken").roots == ("HC", "RB")
     assert market.asked

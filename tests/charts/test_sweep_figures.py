@@ -14,7 +14,13 @@ from pairkit.charts.sweep import MARKS, TOP_LINES, landscape, small_charts
 from pairkit.config import SETTINGS
 from pairkit.errors import ConfigError
 from pairkit.research.sweeps.filters import rows_where
-from pairkit.research.sweeps.plateau import best_plateau, best_row, kept_lead, neighbourhood
+from pairkit.research.sweeps.plateau import (
+    best_plateau,
+    best_row,
+    kept_lead,
+    neighbourhood,
+    on_the_edge,
+)
 
 GRID = {"entry_z": [1.5, 2.0, 2.5, 3.0], "hedge_model": ["ols", "kalman"], "z_window": [40, 50, 60]}
 
@@ -220,3 +226,19 @@ def test_the_matrix_shows_each_pair_both_ways(figure):
         (4, "B", "A"),
         (7, "C", "A"),
     ]
+
+
+def test_the_edge_of_what_was_tried_is_told():
+    """Where a trial has an end value that is not the setting's own bound; a switch, or a single value, has no edge."""
+    table = pd.DataFrame(
+        {
+            "entry_z": [1.0, 1.5, 5.0],  # 5 is the highest that is accepted
+            "exit_z": [0.2, 0.3, 0.4],
+            "rearm": [True, False, True],
+            "z_window": [40, 40, 40],
+        }
+    )
+    table.attrs["varied"] = list(table.columns)
+    assert on_the_edge(table, 0) == {"entry_z": "lowest", "exit_z": "lowest"}
+    assert on_the_edge(table, 1) == {}
+    assert on_the_edge(table, 2) == {"exit_z": "highest"}

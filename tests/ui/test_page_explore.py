@@ -577,3 +577,14 @@ def test_what_is_disabled_has_no_effect_on_the_run(setting):
 
 def _fits(name: str, value: object) -> bool:
     return isinstance(value, bool) == (SETTINGS[name].kind == "bool")
+
+
+def test_the_trace_can_show_what_statsmodels_makes_of_the_bar():
+    """On demand a table of the trace has hedge ratio and p-value by statsmodels beside pairkit's."""
+    page = app(bar="2019-05-06")
+    assert "By statsmodels" not in said(page)
+    page.toggle(key="by_statsmodels").set_value(True).run()
+    assert "By statsmodels" in said(page)
+    table = page.table[-1].value
+    assert list(table.columns) == ["figure", "pairkit", "statsmodels", "difference"]
+    assert list(table["pairkit"]) == list(table["statsmodels"])

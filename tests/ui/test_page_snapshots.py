@@ -420,7 +420,7 @@ def test_a_market_is_taken_and_shown(provider, folder):
     """The form's roots and days come from the provider into a snapshot that is listed, chosen and opens."""
     page = finished(taking(app("take"), "taken"))
     assert not page.exception
-    assert "Took taken:" in said(page)
+    assert "Downloaded taken:" in said(page)
     assert page.selectbox(key="shown").value == "taken"
     snapshot = open_snapshot(folder / "taken")
     assert snapshot.manifest["data_scope"]["source"] == "tushare"
@@ -441,7 +441,7 @@ def test_errors_found_in_what_came_are_said(provider, folder):
     ]
     page = finished(taking(app("take"), "odd"))
     assert not page.exception
-    assert "Took odd:" in said(page)
+    assert "Downloaded odd:" in said(page)
     assert "Errors were found in what came" in said(page)
     assert "impossible_size" in said(page)
 
@@ -454,10 +454,10 @@ def test_a_taking_can_be_stopped_and_nothing_is_left(provider, folder):
     page.button(key="take_job_stop").click().run()
     page = finished(page)
     assert not page.exception
-    assert "Nothing was taken:" in said(page)
+    assert "Stopped: no snapshot was written." in said(page)
     assert names(folder) == ["small"]
     provider.reset()
-    assert "Took taken:" in said(finished(taking(page, "taken")))
+    assert "Downloaded taken:" in said(finished(taking(page, "taken")))
 
 
 @pytest.mark.parametrize(
@@ -483,6 +483,6 @@ def test_a_wrong_token_is_told_without_showing_it(provider, folder, monkeypatch)
     monkeypatch.setenv("TUSHARE_TOKEN", "wrong-token-wrong-token")
     page = finished(taking(app("take"), "taken"))
     assert not page.exception
-    assert "Nothing was taken:" in said(page)
+    assert "No snapshot was written:" in said(page)
     assert "wrong-token" not in said(page)
     assert names(folder) == ["small"]

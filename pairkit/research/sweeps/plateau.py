@@ -10,7 +10,7 @@ A strategy that earns with entry_z at 2.0 and loses at 1.9 and 2.1 was found by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -81,6 +81,21 @@ def best_row(figures: FloatArray, *, low_is_good: bool = False) -> int | None:
 def best_plateau(around: Neighbourhood, *, low_is_good: bool = False) -> int | None:
     """Place of the trial whose neighbourhood has the best mean, among those with the figure for half of it or more."""
     return best_row(np.where(around.known >= 0.5, around.mean, np.nan), low_is_good=low_is_good)
+
+
+def on_the_edge(table: pd.DataFrame, row: int) -> dict[str, Literal["lowest", "highest"]]:
+    """The varied numbers in which a trial has the lowest or highest value tried, where the setting itself could go further."""
+    edges: dict[str, Literal["lowest", "highest"]] = {}
+    for name in table.attrs["varied"]:
+        setting, tried = SETTINGS[name], table[name]
+        if not setting.is_number or tried.nunique() < 2:
+            continue
+        value = tried.iloc[row]
+        if value == tried.min() and value > setting.low:
+            edges[name] = "lowest"
+        elif value == tried.max() and value < setting.high:
+            edges[name] = "highest"
+    return edges
 
 
 def kept_lead(figures: FloatArray, around: Neighbourhood, row: int) -> float:

@@ -60,7 +60,7 @@ def _has_account(asked: Provider) -> bool:
     try:
         asked.require_account()
     except PairkitError as error:
-        st.info(f"Nothing can be taken yet: {escape(str(error))}", icon=":material/key:")
+        st.info(f"Nothing can be downloaded yet: {escape(str(error))}", icon=":material/key:")
         st.caption(
             "Then reload this page. The token is never shown, logged or written into a snapshot. "
             "Without one, import files, or use the bundled simulated market."
@@ -102,7 +102,7 @@ def _form(asked: Provider) -> None:
             help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.",
         )
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
-        pressed = st.form_submit_button("Take", icon=":material/download:", key="take_now")
+        pressed = st.form_submit_button("Download", icon=":material/download:", key="take_now")
     if pressed:
         named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"
         _begin(asked, roots, start, end, named, _RULES[rule])
@@ -119,7 +119,7 @@ def _begin(
         exchanges_of(roots)
         refuse_if_taken(folder / check_slug(name))
     except PairkitError as error:
-        st.error(f"Nothing was taken: {escape(str(error))}", icon=":material/error:")
+        st.error(f"Nothing was downloaded: {escape(str(error))}", icon=":material/error:")
         return
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> DownloadedSnapshot:
@@ -146,17 +146,17 @@ def _tell(job: Job) -> None:
     del st.session_state[JOB]
     if job.cancelled:
         st.info(
-            "Nothing was taken: it was stopped. What was downloaded is kept; taking again goes on from there.",
+            "Stopped: no snapshot was written. The answers that came are kept; a new download goes on from there.",
             icon=":material/stop_circle:",
         )
         return
     if job.error:
-        st.error(f"Nothing was taken: {escape(job.error)}", icon=":material/error:")
+        st.error(f"No snapshot was written: {escape(job.error)}", icon=":material/error:")
         return
     taken: DownloadedSnapshot = job.made
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
     notice = (
-        f"Took {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
+        f"Downloaded {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
         f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`."
     )
     if taken.stale:

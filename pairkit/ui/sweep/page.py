@@ -123,6 +123,7 @@ def show() -> None:
         if flat is not None:
             rows["plateau"] = flat
         _tell_peak(table, figure, around, rows)
+        _tell_edge(table, rows)
         _charts(table, figure, around, rows, low_is_good=low)
         _chosen(table, legs, rows)
     _every_trial(table, legs, figure, around, low_is_good=low)
@@ -141,6 +142,24 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
                 color="orange",
                 help="Made up by a program, with a known truth. No market ever traded like this.",
             )
+    held = {
+        name: value
+        for name, value in config_of(table, 0).model_dump().items()
+        if name not in table.attrs["varied"]
+    }
+    changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
+    if changed:
+        st.warning(
+            f"{', '.join(name.replace('_', ' ') for name in changed)}: set to something else since this sweep. Sweep again "
+            "to see trials under the settings of the sidebar.",
+            icon=":material/history:",
+        )
+    with st.expander("Settings held fixed"):
+        st.markdown(
+            ", ".join(
+                f"{name.replace('_', ' ')} **{_plain(value)}**" for name, value in held.items()
+            )
+        )
     left_out = (
         f" {table.attrs['left_out']:,} combinations contradicted themselves."
         if table.attrs["left_out"]
@@ -159,7 +178,7 @@ def _tell_made(count: TrialCount) -> None:
         return
     again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
     st.caption(
-        f"{count.n_configs:,} trials were made on this pair, by pages and commands.{again} The more are tried, the better "
+        f"{count.n_configs:,} trials on this pair so far, by pages and commands.{again} The more are tried, the better "
         "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
         "95 %, take it for luck."
     )
@@ -172,8 +191,7 @@ def _tell_peak(
     """In a sentence: does the best trial stand on a plateau or alone."""
     if around is None:
         st.caption(
-            "Whether the peak stands on a plateau is told where every combination of some number was tried; draws lie "
-            "too thin to have neighbours."
+            "Whether the peak stands on a plateau can be said of a full grid only; draws lie too far apart to have neighbours."
         )
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
@@ -191,6 +209,21 @@ def _tell_peak(
             f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
             f"{words}.",
             icon=":material/landscape:",
+        )
+
+
+def _tell_edge(table: pd.DataFrame, rows: dict[str, int]) -> None:
+    """Where the plateau, or the peak where there is none, lies at the end of what was tried: what is beyond is not known."""
+    which = "plateau" if "plateau" in rows else "peak"
+    edges = plateau.on_the_edge(table, rows[which])
+    if edges:
+        places = ", ".join(
+            f"{name.replace('_', ' ')} {_plain(table[name].iloc[rows[which]])} is the {end} tried"
+            for name, end in edges.items()
+        )
+        st.warning(
+            f"On the edge: at the {which}, {places}. Widen the range to see what lies beyond.",
+            icon=":material/open_in_full:",
         )
 
 

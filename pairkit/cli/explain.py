@@ -1,0 +1,58 @@
+"""`pairkit explain`: why one bar of a backtest was decided as it was, with every number that was compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair
+
+
+def explain_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
+    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    date: Annotated[str, typer.Argument(help="The bar's date, YYYY-MM-DD.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+        ),
+    ] = None,
+    reference: Annotated[
+        bool,
+        typer.Option("--reference", help="Compute hedge ratio and p-value by statsmodels too."),
+    ] = False,
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the trace as JSON and nothing else.")
+    ] = False,
+) -> None:
+    """Say why the bar of DATE was decided as it was in a backtest of the pair Y-X."""
+    config = config_from_text(settings or [])
+    from pairkit.run import run_backtest
+
+    _, pair = snapshot_and_pair(snapshot, directory, y, x)
+    found = run_backtest(pair, config).explain(date, reference=reference)
+    if not as_json:
+        typer.echo(str(found))
+        return
+    tables = {
+        title: json.loads(table.to_json(orient="records", date_format="iso"))
+        for title, table in found.sections
+    }
+    typer.echo(
+        json.dumps(
+            {
+                "date": f"{found.date:%Y-%m-%d}",
+                "state": found.state,
+                "reason": found.reason,
+                "sentence": found.sentence,
+                **tables,
+            },
+            ensure_ascii=False,
+        )
+    )
