@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from pairkit.config import StrategyConfig
 from pairkit.folders import snapshots_folder
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
+from pairkit.ui.preparation import Preparation
 from pairkit.ui.views import escape
 
 COUNTED = "counted_trials"
@@ -135,18 +135,7 @@ def manifest(done: BacktestRun) -> RunManifest:
     return run_manifest(done, checks=load_checks(done.pair, done.config), trials=trials(done.pair))
 
 
-@st.cache_resource(
-    show_spinner="First start: compiling the backtest, up to a minute. Later starts take seconds."
-)
-def warm_up() -> None:
-    """Import what is heavy and compile the kernels, once; then take all of it out of the collector's sight.
-
-    Streamlit collects garbage after every rerun, which takes longer than a backtest while the libraries are scanned too.
-    """
-    import plotly.io  # noqa: F401  the heavy import belongs before the freeze
-
-    from pairkit.ui.warm_up_pair import sample_pair
-
-    run_backtest(sample_pair())
-    gc.collect()
-    gc.freeze()
+@st.cache_resource(show_spinner=False)
+def preparation() -> Preparation:
+    """What this server prepares before its first page."""
+    return Preparation()

@@ -78,14 +78,15 @@ def pages() -> list[st.Page]:
 def main() -> None:
     """The whole dashboard: what app.py runs, and `pairkit app`."""
     start()
-    st.navigation(pages(), position="top").run()
+    chosen = st.navigation(pages(), position="top")
+    _prepare()
+    chosen.run()
 
 
 def start() -> None:
     """What is done before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.html(_STYLE)
-    cache.warm_up()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {
@@ -112,6 +113,26 @@ def guard(page: str) -> None:
         restore()
     if before not in (None, page):
         st.session_state[LINK_FAULTS].clear()
+
+
+def _prepare() -> None:
+    """On the first page of a server: what is being prepared, step by step; a session that comes meanwhile waits."""
+    preparation = cache.preparation()
+    if preparation.done:
+        return
+    place = st.empty()
+    with place.container(key="preparing"):
+        st.markdown("#### pairkit")
+        st.caption(
+            "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
+            "seconds on later starts."
+        )
+        bar = st.progress(0.0, "Waiting for another session that prepares it")
+    with preparation.lock:
+        if not preparation.done:
+            for done, total, name in preparation.run():
+                bar.progress(done / total, f"{name}: {done + 1} of {total}")
+    place.empty()
 
 
 def choose_pair() -> Choice | None:
