@@ -12,7 +12,7 @@ setup(
     packages=[*find_packages(include=["pairkit*"]), *BESIDE],
     package_dir=BESIDE,
     package_data={
-        "pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "ui/*.css", "report/*.css"],
+        "pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "ui/*.css", "**/templates/*"],
         "pairkit._bundled.snapshots.demo": ["*"],
         "pairkit._bundled.streamlit": ["config.toml"],
     },

@@ -1,12 +1,13 @@
-"""How a run and its metrics show themselves in a notebook: small tables of HTML; and how a text is shown literally."""
+"""How a run and its metrics show themselves in a notebook: small tables of HTML; and how a template shows a text literally."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pairkit.columns import METRIC, unit_in
 from pairkit.setting import MONEY
@@ -59,42 +60,58 @@ def visible(text: str, *, most: int | None = None) -> str:
     return f"{shown} … ({left:,} more characters)" if left else shown
 
 
-def as_html(text: str, *, quote: bool = True) -> str:
-    """Text as HTML shows it literally: no markup in it works, and what cannot be seen is named."""
-    return escape(visible(text), quote=quote)
+def templates(package: str) -> Environment:
+    """The HTML templates in a package's folder `templates`, which show every value literally.
+
+    No markup in a value works, and what cannot be seen in it is named. A name that nothing was given for is an error.
+    """
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=True,
+        finalize=_literal,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _literal(value: Any) -> Any:
+    """A value as its visible text; what a template made stays as it is."""
+    return value if hasattr(value, "__html__") else visible(str(value))
+
+
+_TEMPLATES = templates("pairkit")
 
 
 def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
     """A table of metrics: name, value (fractions in percent, n/a for NaN), unit, meaning."""
-    rows = []
-    for name, value in metrics.items():
-        unit, meaning = (METRIC[name].unit, METRIC[name].meaning) if name in METRIC else ("", "")
-        shown = _shown(value, unit)
-        rows.append(
-            f"<tr><th style='text-align:left'>{as_html(name)}</th><td style='text-align:right'>{shown}</td>"
-            f"<td style='text-align:left'>{as_html('' if unit == 'fraction' else unit_in(unit, currency))}</td>"
-            f"<td style='text-align:left'>{as_html(meaning)}</td></tr>"
-        )
-    return (
-        f"<table><thead><tr><th style='text-align:left'>metric</th><th>value</th><th style='text-align:left'>unit</th>"
-        f"<th style='text-align:left'>meaning</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    )
+    return _TEMPLATES.get_template("metrics.html").render(metrics=_rows(metrics, currency))
 
 
 def run_summary(run: BacktestRun) -> str:
     """A run's heading, where its data come from, and its metrics."""
-    pair, origin = run.pair, run.pair.provenance
-    dates = pair.trade_date
-    span = f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(pair) else "no dates"
-    simulated = " <b>SIMULATED DATA</b>" if origin.simulated else ""
-    source = (
-        f"snapshot {as_html(str(origin.snapshot_name))}" if origin.snapshot_id else "own frames"
+    dates = run.pair.trade_date
+    return _TEMPLATES.get_template("run.html").render(
+        pair=run.pair,
+        span=f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(dates) else "no dates",
+        metrics=_rows(run.metrics, run.pair.currency),
     )
-    found = f"; {len(pair.findings)} findings about the data" if pair.findings else ""
-    return (
-        f"<div><p><b>{as_html(pair.y_spec.label)} against {as_html(pair.x_spec.label)}</b>{simulated}<br>"
-        f"{span}, {len(pair):,} bars, {source}{found}</p>{metrics_table(run.metrics, pair.currency)}</div>"
-    )
+
+
+def _rows(metrics: Mapping[str, float], currency: str) -> list[dict[str, str]]:
+    rows = []
+    for name, value in metrics.items():
+        unit, meaning = (METRIC[name].unit, METRIC[name].meaning) if name in METRIC else ("", "")
+        rows.append(
+            {
+                "name": name,
+                "shown": _shown(value, unit),
+                "unit": "" if unit == "fraction" else unit_in(unit, currency),
+                "meaning": meaning,
+            }
+        )
+    return rows
 
 
 def _shown(value: float, unit: str) -> str:

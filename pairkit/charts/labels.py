@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from pairkit.columns import REASONS, STATES
 from pairkit.config import StrategyConfig
-from pairkit.display import as_html, visible
+from pairkit.display import visible
 from pairkit.gates import GATES
 
 MOST_IN_CHART = 200
@@ -23,7 +24,7 @@ def plain(text: str) -> str:
     It is one line of at most 200 characters.
     """
     line = " ".join(visible(text, most=MOST_IN_CHART).split())
-    return as_html(line, quote=False).replace("%{", "&#37;{")
+    return escape(line, quote=False).replace("%{", "&#37;{")
 
 
 def blocker_of(reason: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from pairkit.charts import plot_run
 from pairkit.charts.figure import FONT
@@ -25,12 +27,22 @@ QUIET = {
 }  # no button that would upload the chart
 
 
-def div(figure: Figure, name: str) -> str:
+def library() -> Markup:
+    """plotly.js, as it stands on the page."""
+    return _from_plotly(get_plotlyjs())
+
+
+def drawn(figure: Figure, name: str) -> Markup:
     """A figure as HTML that finds plotly.js on the page; `name` is its id, so that a page is the same each time."""
-    inner: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}"
+    return _from_plotly(
+        figure.to_html(
+            full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}"
+        )
     )
-    return f'<div class="chart">{inner}</div>'
+
+
+def _from_plotly(text: str) -> Markup:
+    return Markup(text)  # noqa: S704  the one text that no template escapes
 
 
 def whole_run(run: BacktestRun) -> Figure:

@@ -15,6 +15,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
+from markupsafe import escape
 
 from pairkit.analysis.attribution import attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, gates_off
@@ -23,6 +25,7 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.columns import METRICS, TRADE_COLUMNS, names
 from pairkit.config import StrategyConfig
+from pairkit.display import templates
 from pairkit.errors import RunError
 from pairkit.findings import Finding
 from pairkit.metrics import BARS_A_YEAR
@@ -196,9 +199,30 @@ def test_names_from_files_are_text():
     assert "<script>alert" not in re.sub(
         r"<script type=\"text/javascript\">.*?</script>", "", body, flags=re.DOTALL
     )
-    assert stdlib_html.escape(NASTY) in body
+    assert f"<h1>Y {escape(NASTY)} against" in body
+    page = Reader(text)
+    assert page.tables["data-findings"][1][1:] == [NASTY, NASTY, "1", NASTY]
     ordinary = Reader(report_html(run_backtest(build_pair(4, 200), draw_config(4))))
-    assert Reader(text).tags.count("script") == ordinary.tags.count("script")
+    assert page.tags.count("script") == ordinary.tags.count("script")
+
+
+def test_templates_trust_nothing_and_miss_nothing(tmp_path, monkeypatch):
+    """What cannot be seen is named, a name that was not given is an error, and Plotly's own output alone is taken as it is."""
+    (tmp_path / "own" / "templates").mkdir(parents=True)
+    (tmp_path / "own" / "__init__.py").touch()
+    (tmp_path / "own" / "templates" / "one.html").write_text("<b title='{{ it }}'>{{ it }}</b>")
+    monkeypatch.syspath_prepend(tmp_path)
+    template = templates("own").get_template("one.html")
+    shown = f"⟨U+202E⟩{escape(NASTY)}"
+    assert template.render(it=f"\u202e{NASTY}") == f"<b title='{shown}'>{shown}</b>"
+    with pytest.raises(UndefinedError, match="'it' is undefined"):
+        template.render()
+    package = ROOT / "pairkit"
+    for file in package.rglob("templates/*.html"):
+        assert not re.search(r"\|\s*safe|autoescape", file.read_text(encoding="utf-8")), file
+    assert [
+        file.name for file in package.rglob("*.py") if "Markup(" in file.read_text(encoding="utf-8")
+    ] == ["charts.py"]
 
 
 @pytest.mark.parametrize(
