@@ -19,10 +19,11 @@ SOURCES = Path(__file__).parent / "additions"
 LINES = [
     (
         "pairkit/config.py",
-        '        "Smallest median volume of 20 bars, of the leg that trades less.",\n        scale="log",\n    )\n',
+        '        needs=("liquidity_gate", (True,)),\n    )\n',
         """    calm_gate: Switch = choice(False, "Gates", "Block entries while the spread leaps.")
     max_spread_change: Number = knob(
-        0.01, 0.001, 1.0, 0.001, "log", "Gates", "Largest change of the spread in a bar."
+        0.01, 0.001, 1.0, 0.001, "log", "Gates", "Largest change of the spread in a bar.",
+        needs=("calm_gate", (True,)),
     )
 """,
     ),
