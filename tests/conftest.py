@@ -50,6 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """A page test leaves its script as the main module, which a process started later would run first."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 @pytest.fixture(scope="session", autouse=True)
 def folders_of_the_tests(tmp_path_factory) -> Iterator[None]:
     """Runs are saved, trials counted and calibrations kept where no user's are."""

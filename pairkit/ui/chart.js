@@ -90,8 +90,8 @@ function inSight(range, whole, picked, moved) {
   const [from, to] = range.map(milliseconds);
   if (picked === null || !moved || (picked >= from && picked <= to)) return range;
   const length = Math.min(to - from, whole[1] - whole[0]);
-  const start = Math.min(Math.max(picked - length / 2, whole[0]), whole[1] - length);
-  return [start, start + length];
+  const start = Math.round(Math.min(Math.max(picked - length / 2, whole[0]), whole[1] - length));
+  return [start, start + Math.round(length)]; // whole milliseconds: plotly writes fractions of one that no Date reads
 }
 
 // --- the window's height ------------------------------------------------------------------------------------------
@@ -246,18 +246,22 @@ function listen(el, figure, component) {
 }
 
 // What is in sight, for the page: null where it is all.
-function tellZoom(el, figure, { setStateValue }) {
+// Not while the page is at work: what it asks for would carry the widgets as they were before that work.
+function tellZoom(el, figure, component) {
   if (!figure.readout) return;
   clearTimeout(el.pairkitTelling);
   el.pairkitTelling = setTimeout(() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    if (app && app.dataset.testScriptState !== "notRunning") return tellZoom(el, figure, component);
     const carrier = figure.data[figure.data.length - 1];
     const [from, to] = el._fullLayout.xaxis.range.map(milliseconds);
+    if (!Number.isFinite(from + to)) return;
     const whole = from <= carrier.x[0] && to >= carrier.x[carrier.x.length - 1];
     const zoom = whole ? null : [Math.round(from), Math.round(to)];
     if (JSON.stringify(zoom) === (el.dataset.zoom ?? "null")) return;
     el.dataset.zoom = JSON.stringify(zoom);
-    setStateValue("zoom", zoom);
-  }, 250);
+    component.setStateValue("zoom", zoom);
+  }, 300);
 }
 
 // A window of another height, or a page that has grown above the chart, gives it another height.

@@ -293,6 +293,8 @@ class Explore:
             arg=",".join(map(str, before)),
             timeout=PATIENCE_MS,
         )
+        self.page.wait_for_timeout(400)  # the chart tells what is in sight once it stands still
+        self.settle()
 
 
 @contextmanager

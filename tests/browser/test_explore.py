@@ -146,9 +146,7 @@ def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):
     page = explore.open("/?y=TA&x=MA").page
     explore.zoom(0.9, 0.95)
     explore.changing(lambda: explore.key("next_hold").get_by_role("button").click())
-    low, high = page.evaluate(
-        "() => document.querySelector('.pk-chart')._fullLayout.xaxis.range.map(v => +new Date(v))"
-    )
+    low, high = explore.sight()
     picked = page.evaluate("() => Number(document.querySelector('.pk-chart').dataset.picked)")
     assert low < picked < high
 

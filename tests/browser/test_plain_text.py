@@ -203,9 +203,10 @@ def test_names_of_contracts_and_findings_are_text_on_explore(tab):
     tab.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     tab.page.get_by_role("table").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
     assert_inert(tab.page)
-    box = tab.page.locator(".pk-chart .nsewdrag").last.bounding_box()
-    tab.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 40)
-    tab.page.locator(".pk-chart .hoverlayer text").first.wait_for(timeout=PATIENCE_MS)
+    tab.page.locator(".pk-chart").scroll_into_view_if_needed()
+    box = tab.page.locator(".pk-chart").bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5)
+    tab.page.locator(".pk-tip").wait_for(timeout=PATIENCE_MS)
     assert_inert(tab.page)
     for key in ("snapshot", "y"):
         tab.key(key).locator("input, [role=combobox]").first.click()

@@ -135,11 +135,7 @@ def write_all(folder, names: tuple[str, ...]) -> None:
 def test_threads_and_processes_lose_no_check(tmp_path, monkeypatch):
     """Two processes of four threads write their checks into the same pages at once: all are there."""
     import multiprocessing
-    import sys
-    from types import ModuleType
 
-    # What a page test left as the main module, a new process would run first.
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     start = multiprocessing.get_context("spawn")
     workers = [
         start.Process(target=write_all, args=(tmp_path, tuple(CHECKS)[first : first + 4]))
