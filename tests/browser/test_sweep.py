@@ -26,7 +26,9 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
     page = swept(explore)
     trial = explore.key("sweep_trial").locator("input")
     before = trial.input_value()
-    box = explore.key("sweep_chart").locator(".nsewdrag").first.bounding_box()
+    chart = explore.key("sweep_chart").locator(".nsewdrag").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_function(
         "before => document.querySelector('.st-key-sweep_trial input').value !== before",
