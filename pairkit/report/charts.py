@@ -27,7 +27,7 @@ QUIET = {
 }  # no button that would upload the chart
 
 
-def library() -> Markup:
+def plotly_js() -> Markup:
     """plotly.js, as it stands on the page."""
     return _from_plotly(get_plotlyjs())
 

@@ -124,7 +124,7 @@ def report_html(
         ),
         run_id=made.run_id,
         manifest=made.to_json(),
-        plotly_js=charts.library(),
+        plotly_js=charts.plotly_js(),
         charts=_charts(run, parts),
         metrics=[_metric(run, metric) for metric in METRICS],
         honesty=html.table(honesty_checks(run, known, trials, run_quick=checks)),
