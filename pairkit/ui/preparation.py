@@ -15,7 +15,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from threading import Lock
+from functools import partial
+from threading import Lock, Thread
 
 import numpy as np
 import pandas as pd
@@ -68,13 +69,16 @@ def _compile_the_rest() -> None:
     """Start the process that compiles, where this installation had not compiled all yet."""
     if not any(play_one.stats.cache_misses.values()):  # type: ignore[attr-defined]
         return
-    subprocess.Popen(
+    compile_it = partial(
+        subprocess.run,
         [sys.executable, "-m", "pairkit.ui.preparation"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
     )
+    Thread(target=compile_it, name="compile Sweep and Scan", daemon=True).start()
 
 
 def compile_sweep_and_scan() -> None:

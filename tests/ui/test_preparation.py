@@ -13,13 +13,21 @@ from pairkit.ui.preparation import Preparation
 from tests.ui.test_page_explore import app
 
 
+class AtOnce:
+    """A thread that has done its work when it is started."""
+
+    def __init__(self, target, **_) -> None:
+        self.start = target
+
+
 @pytest.fixture
 def started(monkeypatch) -> list[list[str]]:
     """The processes that would have been started."""
     commands: list[list[str]] = []
     monkeypatch.setattr(
-        preparation.subprocess, "Popen", lambda command, **_: commands.append(command)
+        preparation.subprocess, "run", lambda command, **_: commands.append(command)
     )
+    monkeypatch.setattr(preparation, "Thread", AtOnce)
     monkeypatch.setattr(preparation.gc, "freeze", lambda: None)  # the tests' own garbage stays
     return commands
 
