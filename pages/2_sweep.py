@@ -19,4 +19,4 @@ if faults:
         icon=":material/error:",
     )
 page.start(choice.pair, config)
-page.show()
+page.show(choice.pair)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Annotated, Any
 
 import typer
@@ -29,18 +27,16 @@ def app_command(
         typer.echo(f"The simulated market was put into {folder / DEMO}.")
     settings = tomllib.loads((bundled("streamlit") / "config.toml").read_text(encoding="utf-8"))
     settings["server"] |= {"port": port, "headless": not browser}
-    from streamlit.web import cli as streamlit
+    from pairkit.ui.main import app
 
     # In this process: whoever stops the command has stopped the server.
-    sys.argv = ["streamlit", "run", str(files("pairkit.ui") / "main.py"), *_flags(settings)]
-    streamlit.main()
+    app.run(config=dict(_options(settings)))
 
 
-def _flags(settings: dict[str, Any], section: str = "") -> Iterator[str]:
-    """Settings as Streamlit's command line takes them: one flag for each figure, and for each entry of a list."""
+def _options(settings: dict[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by the dotted names that Streamlit gives them."""
     for name, value in settings.items():
         if isinstance(value, dict):
-            yield from _flags(value, f"{section}{name}.")
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            yield f"--{section}{name}={str(each).lower() if isinstance(each, bool) else each}"
+            yield from _options(value, f"{section}{name}.")
+        else:
+            yield f"{section}{name}", value

@@ -86,9 +86,10 @@ def pair(path: str, snapshot_id: str, y_root: str, x_root: str) -> PairFrame:
     return snapshot(path, snapshot_id).pair(y_root, x_root)
 
 
-def pair_key(legs: PairFrame) -> tuple[str | None, str, str]:
-    """What tells one pair from another: its snapshot's id and its roots, never its bars."""
-    return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code
+def pair_key(legs: PairFrame) -> tuple[object, ...]:
+    """What tells one pair from another: its snapshot's id, its roots and its period, never its bars."""
+    ends = legs.trade_date[[0, -1]] if len(legs) else ()
+    return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code, *ends
 
 
 def run_key(done: BacktestRun) -> tuple[object, ...]:

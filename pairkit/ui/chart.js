@@ -301,7 +301,7 @@ export default async function (component) {
   const el = parentElement.querySelector(".pk-chart");
   const { about, body } = unpackMessage(data);
   el.dataset.wanted = about.rev;
-  while (!window.Plotly && el.isConnected) await new Promise((resolve) => setTimeout(resolve, 25));
+  if (!window.Plotly) await import(new URL(el.dataset.plotly, window.location.href));
   if (el.dataset.wanted !== about.rev) return; // a newer figure came while the library was loading
   if (el.pairkitRev !== about.rev) await draw(el, about, body);
   if (about.stretch) await window.Plotly.relayout(el, { "xaxis.range": about.stretch });

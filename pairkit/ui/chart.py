@@ -1,8 +1,8 @@
 """The chart on a page: one `Plotly.react` for every change, so that zoom survives it.
 
 `st.plotly_chart` mounts a new chart whenever its data change, and the zoom is gone. This component keeps one chart.
-plotly.js comes from the installed plotly: nothing is fetched. What is sent is one block of bytes, which a browser reads
-without parsing its numbers:
+plotly.js comes from the installed plotly, by this server: nothing is fetched from elsewhere. What is sent is one block of bytes,
+which a browser reads without parsing its numbers:
 
 1. the length of the next part, 4 bytes, little-endian;
 2. JSON: which chart it is (`rev`), the chosen bar, the name of a saved picture, and of a run what its readout shows;
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-import plotly
 import streamlit as st
 
 from pairkit.charts import figure_spec
@@ -30,30 +29,19 @@ from pairkit.charts.panes import ALWAYS, PANES
 from pairkit.charts.readout import fields
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.run import BacktestRun
-from pairkit.ui.cache import run_key
+from pairkit.ui.cache import pair_key, run_key
+from pairkit.ui.server import plotly_url
 from pairkit.ui.views import WANTED_STRETCH
 
 KEY = "chart"
 LEAST_PX = 400  # however low the window is
-_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _HTML = (
     '<div class="pk-readout" data-testid="readout"></div>'
-    '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
+    '<div class="pk-chart" role="group" aria-label="{label}" data-plotly="{plotly}" style="min-height:{height}px"></div>'
     '<div class="pk-tip" hidden></div>'
 )
-_PLAIN_HTML = (
-    '<div class="pk-chart" role="group" aria-label="{label}" style="min-height:{height}px"></div>'
-)
+_PLAIN_HTML = '<div class="pk-chart" role="group" aria-label="{label}" data-plotly="{plotly}" style="min-height:{height}px"></div>'
 _LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
-
-
-@st.cache_resource(show_spinner=False)
-def _loader() -> Any:
-    """The component that brings plotly.js to the page; registered once."""
-    library = _PLOTLY.read_text(encoding="utf-8") + "\nexport default function () {}\n"
-    return st.components.v2.component(
-        "pairkit_plotly", html="<span></span>", js=library, isolate_styles=False
-    )
 
 
 @st.cache_resource(show_spinner=False)
@@ -65,16 +53,11 @@ def _chart(name: str, label: str, height: int, html: str = _PLAIN_HTML) -> Any:
     )
     return st.components.v2.component(
         f"pairkit_{name}",
-        html=html.format(label=label, height=height),
+        html=html.format(label=label, height=height, plotly=plotly_url()),
         css=style,
         js=drawing,
         isolate_styles=False,
     )
-
-
-def load_plotly() -> None:
-    """What a page calls once, before its charts."""
-    _loader()(key="plotly")
 
 
 def show(
@@ -95,8 +78,7 @@ def draw(
 ) -> None:
     """Draw a run in these panes, as high as its window; `bar` is the chosen bar's ISO date.
 
-    A click on another bar calls `on_pick` with its date, then reruns. `load_plotly` comes first, outside any fragment: the
-    library is sent once.
+    A click on another bar calls `on_pick` with its date, then reruns.
     """
     dark = st.context.theme.type == "dark"
     packed = _packed(run, dark, panes)
@@ -139,8 +121,8 @@ def _packed(run: BacktestRun, dark: bool, panes: tuple[str, ...]) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
     spec = figure_spec(run, theme, panes=panes)
     spec["layout"]["uirevision"] = " ".join(
-        map(str, run_key(run)[:3])
-    )  # another pair starts with all its bars in sight
+        map(str, pair_key(run.pair))
+    )  # another pair or period starts with all its bars in sight
     spec["layout"]["hovermode"] = "x"  # the numbers are written above the chart and at the cursor
     readout = spec["data"][-1]
     readout["hoverinfo"] = "none"

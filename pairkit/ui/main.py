@@ -1,5 +1,12 @@
-"""The dashboard of an installed pairkit: the script that `pairkit app` has Streamlit run."""
+"""The dashboard of an installed pairkit: what `pairkit app` serves."""
 
-from pairkit.ui import shell
+from streamlit import App
 
-shell.main()
+from pairkit.ui import server
+
+if __name__ == "__main__":  # a session runs this file as its script
+    from pairkit.ui import shell
+
+    shell.main()
+else:  # the server imports it
+    app = App(__file__, routes=server.routes())

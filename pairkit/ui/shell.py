@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import streamlit as st
@@ -17,7 +18,7 @@ from pairkit.folders import bundled, snapshots_folder
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
-from pairkit.ui import cache, views
+from pairkit.ui import cache, period, views
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
 from pairkit.ui.session import SNAPSHOT, enforce, keep, preset, restore, was_enforced
 from pairkit.ui.settings import accept_plain, faults_of_link
@@ -146,9 +147,12 @@ def choose_pair() -> Choice | None:
             choice = _choose_legs(summary)
         except PairkitError as error:
             choice, why = None, str(error)
-    keep((SNAPSHOT, *LEGS))
+    keep((SNAPSHOT, *LEGS, *period.ENDS))
     if why:
-        st.warning(f"{views.escape(why)} Choose the legs in the sidebar.", icon=":material/error:")
+        st.warning(
+            f"{views.escape(why)} Choose the legs and their dates in the sidebar.",
+            icon=":material/error:",
+        )
     return choice
 
 
@@ -166,11 +170,21 @@ def choose_snapshot() -> Snapshot | None:
 
 
 def open_in_explore(
-    snapshot: str, y_root: str, x_root: str, config: StrategyConfig | None = None
+    snapshot: str,
+    y_root: str,
+    x_root: str,
+    config: StrategyConfig | None = None,
+    ends: tuple[date | None, date | None] = (None, None),
 ) -> None:
-    """Leave for Explore with this pair and this config."""
+    """Leave for Explore with this pair, this config and this period."""
     preset(
-        {SNAPSHOT: snapshot, "y": y_root, "x": x_root, **(config.model_dump() if config else {})}
+        {
+            SNAPSHOT: snapshot,
+            "y": y_root,
+            "x": x_root,
+            **dict(zip(period.ENDS, ends, strict=True)),
+            **(config.model_dump() if config else {}),
+        }
     )
     st.switch_page(
         pages()[0], query_params={}
@@ -239,7 +253,8 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
     )
     _suggest(roots)
     st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
-    return Choice(snapshot, cache.pair(str(summary.path), summary.id, y_root, x_root))
+    whole = cache.pair(str(summary.path), summary.id, y_root, x_root)
+    return Choice(snapshot, period.choose(whole))
 
 
 def _suggest(roots: list[str]) -> None:

@@ -39,7 +39,6 @@ def redraw() -> None:
 def show(legs: PairFrame) -> None:
     """Draw the pair under the settings in force."""
     views.heading(legs)
-    chart.load_plotly()
     _results(legs)
     st.session_state[COMPLETE] = True
 

@@ -55,8 +55,8 @@ def _form(run: BacktestRun) -> None:
         st.form_submit_button(
             "Save", key="save_run_now", type="primary", on_click=_save, args=(run,)
         )
-    of_run, good, told = st.session_state.get(SAVED, ("", False, ""))
-    if of_run == _identity(run):
+    of_run, good, told = st.session_state.get(SAVED, ((), False, ""))
+    if of_run == cache.run_key(run):
         (st.success if good else st.error)(views.escape(told))
 
 
@@ -71,17 +71,12 @@ def _save(run: BacktestRun) -> None:
             run, name, note, checks=load_checks(run.pair, run.config), trials=cache.trials(run.pair)
         )
         st.session_state[SAVED] = (
-            _identity(run),
+            cache.run_key(run),
             True,
             f"Saved as {saved.name}. The Runs page has it.",
         )
     except RunError as error:
-        st.session_state[SAVED] = (_identity(run), False, str(error))
-
-
-def _identity(run: BacktestRun) -> str:
-    """What tells this run from another on the page: the message of a save is shown beside the run that was saved."""
-    return f"{run.pair.provenance.snapshot_id} {run.pair.name} {run.config.model_dump_json()}"
+        st.session_state[SAVED] = (cache.run_key(run), False, str(error))
 
 
 def report(run: BacktestRun) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRICS
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
-from pairkit.ui import cache, shell, views
+from pairkit.ui import cache, period, shell, views
 from pairkit.ui.settings import build_config
 
 CHOSEN, TABLE, VERIFIED = "runs", "runs_table", "runs_verified"
@@ -278,10 +279,14 @@ def _open_button(one: SavedRun) -> None:
         key="open_run",
         icon=":material/monitoring:",
         disabled=bool(why_not),
-        help=why_not
-        or ("Explore shows all bars; this run was made on a part." if inputs["cut"] else None),
+        help=why_not or None,
     ):
-        shell.open_in_explore(str(name), inputs["pair"]["y"], inputs["pair"]["x"], config)
+        first, last = (
+            date.fromisoformat(inputs["cut"][end]) if inputs["cut"] else None for end in period.ENDS
+        )
+        shell.open_in_explore(
+            str(name), inputs["pair"]["y"], inputs["pair"]["x"], config, (first, last)
+        )
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.setting import MONEY
-from pairkit.ui import cache, shell, views
+from pairkit.ui import cache, period, shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job, running
 from pairkit.ui.sweep.space import Plan, choose_plan, in_words, tell_count, trials_of
@@ -77,15 +77,15 @@ def swept_space(legs: PairFrame) -> dict[str, list[Any]] | None:
     if (
         job is None
         or job.made is None
-        or job.about["legs"].name != legs.name
+        or cache.pair_key(job.about["legs"]) != cache.pair_key(legs)
         or job.made.attrs["method"] != "grid"
     ):
         return None
     return {name: sorted(job.made[name].unique().tolist()) for name in job.made.attrs["varied"]}
 
 
-def show() -> None:
-    """The progress of a sweep, or all that is known of the one that ended."""
+def show(now: PairFrame) -> None:
+    """The progress of a sweep, or all that is known of the one that ended; `now` is the pair of the sidebar."""
     job = ended_job(JOB)
     if job is None or job.made is None:
         return
@@ -93,7 +93,7 @@ def show() -> None:
     if table.empty:
         st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
         return
-    _heading(job, table, legs)
+    _heading(job, table, legs, now)
     figure = st.selectbox(
         "Metric",
         [metric.name for metric in METRICS],
@@ -129,11 +129,12 @@ def show() -> None:
     _every_trial(table, legs, figure, around, low_is_good=low)
 
 
-def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
+def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> None:
     stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"#### {len(table):,} trials on {views.escape(legs.name)}{stopped}", width="content"
+            f"#### {len(table):,} trials on {views.escape(period.in_words(legs))}{stopped}",
+            width="content",
         )
         if legs.provenance.simulated:
             st.badge(
@@ -147,6 +148,12 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame) -> None:
         for name, value in config_of(table, 0).model_dump().items()
         if name not in table.attrs["varied"]
     }
+    if cache.pair_key(legs) != cache.pair_key(now):
+        st.warning(
+            f"This sweep is of {views.escape(period.in_words(legs))}; the sidebar now has "
+            f"{views.escape(period.in_words(now))}. Sweep again to see trials on it.",
+            icon=":material/history:",
+        )
     changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
     if changed:
         st.warning(
@@ -369,6 +376,7 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
             legs.y_spec.code,
             legs.x_spec.code,
             config_of(table, row),
+            period.ends_of(legs),
         )
 
 

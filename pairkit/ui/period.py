@@ -1,0 +1,108 @@
+"""The period that a page works on: from one date to another, chosen in the sidebar and kept in the link.
+
+A run of a period is a run of those bars alone, as `pairkit run --first --last` makes it: indicators warm up at its beginning,
+and it is a trial, a check and a manifest of its own.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.pair import PairFrame
+from pairkit.ui.link import LINK_FAULTS, complete
+
+FIRST, LAST = "first", "last"
+ENDS = (FIRST, LAST)
+IN_SAMPLE = 0.7  # of the bars
+_EARLIEST, _LATEST = date(1850, 1, 1), date(2150, 12, 31)
+
+
+def choose(pair: PairFrame) -> PairFrame:
+    """Draw the choice; return the pair between the dates chosen.
+
+    Raises
+    ------
+    DataError
+        No bar is left between them.
+    """
+    chosen = {end: _so_far(end) for end in ENDS}
+    with st.popover(_words(pair, chosen), icon=":material/date_range:", width="stretch"):
+        with st.container(horizontal=True, gap="small"):
+            for name, ends in _usual(pair).items():
+                st.button(name, key=f"period_{name}", on_click=_set, args=ends)
+        left, right = st.columns(2)
+        for place, end, words in ((left, FIRST, "From"), (right, LAST, "To")):
+            place.date_input(
+                words,
+                None,
+                min_value=_EARLIEST,
+                max_value=_LATEST,
+                key=end,
+                bind="query-params",
+                format="YYYY-MM-DD",
+                help="The run sees these bars alone: indicators warm up at its beginning. Each period is a trial of its own.",
+            )
+    chosen = {end: st.session_state[end] for end in ENDS}
+    complete({end: str(day) for end, day in chosen.items() if day is not None})
+    if not any(chosen.values()):
+        return pair
+    return pair.between(*chosen.values())
+
+
+def ends_of(pair: PairFrame) -> tuple[date | None, date | None]:
+    """The dates that choose this pair's rows; both None for a whole pair."""
+    if not pair.cut or not len(pair):
+        return None, None
+    return pair.trade_date[0].date(), pair.trade_date[-1].date()
+
+
+def in_words(pair: PairFrame) -> str:
+    """A pair's name, with its period where it is not whole."""
+    first, last = ends_of(pair)
+    return f"{pair.name}, {first} – {last}" if first else pair.name
+
+
+def _words(pair: PairFrame, chosen: dict[str, date | None]) -> str:
+    if not any(chosen.values()):
+        return "All dates"
+    first, last = (
+        chosen[end] or day.date() for end, day in zip(ENDS, pair.trade_date[[0, -1]], strict=True)
+    )
+    return f"{first} – {last}"
+
+
+def _usual(pair: PairFrame) -> dict[str, tuple[date | None, date | None]]:
+    """The periods that are one click away."""
+    days = pair.trade_date
+    last = days[-1]
+    return {
+        "All": (None, None),
+        "YTD": (date(last.year, 1, 1), None),
+        "1 year": ((last - pd.DateOffset(years=1, days=-1)).date(), None),
+        "3 years": ((last - pd.DateOffset(years=3, days=-1)).date(), None),
+        f"First {IN_SAMPLE:.0%}": (None, days[max(int(len(days) * IN_SAMPLE) - 1, 0)].date()),
+    }
+
+
+def _set(first: date | None, last: date | None) -> None:
+    st.session_state[FIRST], st.session_state[LAST] = first, last
+
+
+def _so_far(end: str) -> date | None:
+    """What the field holds, before it is drawn; a date of the link that is none is reported and left out."""
+    asked = st.query_params.get(end)
+    if asked is None or end in st.session_state:
+        return st.session_state.get(end)
+    with suppress(ValueError):
+        day = date.fromisoformat(asked)
+        if _EARLIEST <= day <= _LATEST:
+            return day
+    del st.query_params[end]
+    st.session_state[LINK_FAULTS].append(
+        f"The link asks for {end} = {asked}: accepted is a date, YYYY-MM-DD. It is left out."
+    )
+    return st.rerun()  # faults are told above
