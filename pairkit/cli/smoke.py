@@ -2,9 +2,10 @@
 
 1. The bundled snapshot opens: every byte is what its manifest says.
 2. Each of its pairs runs under every hedge model; chart, trace, report and manifest of a run can be made.
-3. A sweep's row is the single run, to the bit; a scan ranks the market.
-4. No row of a run depends on a later session.
-5. Another process makes a run again from its manifest, to the byte.
+3. Hedge ratio and p-value of some bars are those that statsmodels computes on the same windows.
+4. A sweep's row is the single run, to the bit; a scan ranks the market.
+5. No row of a run depends on a later session.
+6. Another process makes a run again from its manifest, to the byte.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
 DEMO = "demo"
+_AS_STATSMODELS = 1e-6  # relative
 
 
 def smoke_command(
@@ -89,6 +91,7 @@ class Check:
             ("bundled snapshot", self.opens),
             ("backtests", self.runs),
             ("charts and report", self.draws),
+            ("by statsmodels", self.agrees),
             ("sweep and scan", self.searches),
             ("no look-ahead", self.proves),
             ("rerun", self.reruns),
@@ -139,6 +142,28 @@ class Check:
         with tempfile.TemporaryDirectory(prefix="pairkit-smoke-") as folder:
             write_report(run, Path(folder) / "run.html", checks=False)
         return f"{len(figure.data)} traces, last bar {trace.state}, run {run_manifest(run).run_id[:12]}"
+
+    def agrees(self) -> str:
+        """The hedge and the test of some bars of each pair, under both tests, beside statsmodels' own."""
+        from pairkit.config import StrategyConfig
+        from pairkit.errors import RunError
+        from pairkit.run import run_backtest
+        from pairkit.trading.reference import by_statsmodels
+
+        worst, compared = 0.0, 0
+        for y, x in self.pairs:
+            for config in (StrategyConfig(), StrategyConfig(adf_test="adf_spread")):
+                run = run_backtest(self.snapshot.pair(y, x), config)
+                for bar in (len(run.frame) // 2, len(run.frame) - 1):
+                    for row in by_statsmodels(run, bar).to_dict("records"):
+                        apart = abs(row["difference"]) / max(abs(row["statsmodels"]), 1e-6)
+                        if not apart <= _AS_STATSMODELS:
+                            raise RunError(
+                                f"{y}-{x}, {run.frame.index[bar]:%Y-%m-%d}: {row['figure']} is {row['pairkit']:.12g}, "
+                                f"by statsmodels {row['statsmodels']:.12g}."
+                            )
+                        worst, compared = max(worst, apart), compared + 1
+        return f"{compared} figures as statsmodels has them, {worst:.0e} apart at most"
 
     def searches(self) -> str:
         """A small sweep, whose every row must be the single run, and a scan of all roots."""

@@ -18,13 +18,17 @@ LINK_FAULTS = "link_faults"  # sentences on what of the link could not be used, 
 Number = TypeVar("Number", int, float)
 ARRIVED = "arrived"  # whether the page is drawn for the first time since it was gone to
 
-# What is in the link already, a reader may have moved meanwhile.
+# Of what has a widget, only what is missing is entered: a reader may have moved the rest meanwhile.
 _SCRIPT = """export default function ({ data }) {
-  const link = new URL(window.location.href);
-  const missing = Object.entries(data).filter(([name]) => !link.searchParams.has(name));
-  if (missing.length === 0) return;
-  missing.forEach(([name, value]) => link.searchParams.set(name, value));
-  window.history.replaceState(window.history.state, "", link);
+  const link = new URL(window.location.href), before = link.href;
+  for (const [name, value] of Object.entries(data.missing)) {
+    if (!link.searchParams.has(name)) link.searchParams.set(name, value);
+  }
+  for (const [name, value] of Object.entries(data.exact)) {
+    if (value === null) link.searchParams.delete(name);
+    else link.searchParams.set(name, value);
+  }
+  if (link.href !== before) window.history.replaceState(window.history.state, "", link);
 }
 """
 
@@ -37,10 +41,17 @@ def _component() -> Any:
     )
 
 
-def complete(link: Mapping[str, str]) -> None:
-    """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have."""
-    if link and st.session_state[ARRIVED]:
-        _component()(key=f"link_completed_{'_'.join(link)}", data=dict(link))
+def complete(link: Mapping[str, str], exact: Mapping[str, str | None] | None = None) -> None:
+    """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have.
+
+    `exact` is of choices without a widget, whenever they differ from the link: their texts, None for what leaves it.
+    """
+    missing = dict(link) if st.session_state[ARRIVED] else {}
+    if missing or exact:
+        _component()(
+            key=f"link_completed_{'_'.join([*missing, *(exact or ())])}",
+            data={"missing": missing, "exact": dict(exact or {})},
+        )
 
 
 def number_input(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,9 +18,9 @@ from pydantic import ValidationError
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError
 from pairkit.setting import Setting
-from pairkit.ui.link import complete, number_input
+from pairkit.ui.link import ARRIVED, complete, number_input
 from pairkit.ui.presets import CUSTOM, PRESETS, preset_of
-from pairkit.ui.session import keep
+from pairkit.ui.session import KEPT, keep
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"
@@ -27,7 +28,9 @@ _NEEDED = {setting.needs[0] for setting in SETTINGS.values() if setting.needs}
 PRESETS_PART = "presets"
 _FAULTS_OF = {group: f"faults_{group}" for group in GROUPS}
 PARTS = (PRESETS_PART, *_FAULTS_OF.values())  # what a change of a setting draws anew of the sidebar
-Redraw = Callable[[], None]
+Redraw = Callable[[str], None]  # takes the key of the part that holds the changed setting
+IN_LINK = "settings_in_link"  # of each setting without widget, its text in the link as it was and as it is to be
+TYPED = "_typed"  # ends the key of the number beside a slider
 OPEN_AT_START = "Signal"
 _ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
 
@@ -40,18 +43,53 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
     with st.sidebar:
         top, below = st.container(), {}
         for group in GROUPS:
-            with st.expander(group, expanded=group == OPEN_AT_START):
-                for setting in SETTINGS.values():
-                    if setting.group == group:
-                        _widget(setting, redraw)
-                below[group] = st.container()
+            st.fragment(key=f"group_{group}")(_group)(group, redraw)
+            below[group] = st.container()
         for group, place in below.items():
             with place:
                 st.fragment(key=_FAULTS_OF[group])(_faults_of)(group)
         with top:
             _presets()
-        complete(link_of(_values()))
+        in_link = st.session_state.get(IN_LINK, {})
+        complete(
+            link_of(_values()),
+            {name: wanted for name, (text, wanted) in in_link.items() if text != wanted},
+        )
     return config_in_force()
+
+
+def _group(group: str, redraw: Redraw | None) -> None:
+    """The settings of a group; a closed one has no widgets, which would be half of the page's."""
+    key = open_key(group)
+    box = st.expander(
+        group, expanded=group == OPEN_AT_START, key=key, on_change="rerun", bind="query-params"
+    )
+    in_link = st.session_state.setdefault(IN_LINK, {})
+    for setting in SETTINGS.values():
+        if setting.group != group:
+            continue
+        if box.open:
+            in_link.pop(setting.name, None)
+            with box:
+                st.fragment(key=part_of(setting))(_widget)(setting, redraw)
+        else:
+            _without_widget(setting)
+
+
+def _without_widget(setting: Setting) -> None:
+    """Keep the value of a setting that is not drawn, and its place in the link, as its widget would.
+
+    Where the link changed by other hands than ours, on the browser's way back, the setting follows it.
+    """
+    name = setting.name
+    in_link: dict[str, tuple[str | None, str | None]] = st.session_state[IN_LINK]
+    text = st.query_params.get(name)
+    value = st.session_state.get(name, st.session_state.get(KEPT, {}).get(name))
+    if value is None or (text not in in_link.get(name, (text,)) and not st.session_state[ARRIVED]):
+        linked = None if text is None else parse(setting, text)
+        value = setting.default if linked is None else linked
+    st.session_state[name] = value
+    in_link[name] = (text, link_of({**DEFAULTS, name: value}).get(name))
 
 
 def config_in_force() -> tuple[StrategyConfig, list[str]]:
@@ -60,7 +98,7 @@ def config_in_force() -> tuple[StrategyConfig, list[str]]:
     Where they contradict each other, the last good config is returned instead, and the second part says in sentences why.
     """
     values = _values()
-    keep(SETTINGS)
+    keep([*SETTINGS, *map(open_key, GROUPS)])
     config, faults = build_config(values)
     if config is None:
         return StrategyConfig(**st.session_state.get(LAST_GOOD, {})), faults
@@ -101,13 +139,16 @@ def _in_percent(setting: Setting) -> bool:
 def _widget(setting: Setting, redraw: Redraw | None) -> None:
     """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
     label = label_of(setting)
+    # What others depend on draws the whole page, for they may have to be disabled.
+    answer = (
+        st.rerun if redraw is None or setting.name in _NEEDED else partial(redraw, part_of(setting))
+    )
     idle = setting.idle(_so_far())
     help_ = f"{setting.help}\n\n`{setting.name}`: {setting.accepted}; default {setting.default}."
     more: dict[str, Any] = {
         "key": setting.name,
         "bind": "query-params",
-        # What others depend on draws the whole page, for they may have to be disabled.
-        "on_change": None if setting.name in _NEEDED else redraw,
+        "on_change": answer,
         "help": f"**{idle}**\n\n{help_}" if idle else help_,
         "disabled": bool(idle),
     }
@@ -115,7 +156,16 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
         st.toggle(label, setting.default, **more)
     elif setting.kind == "choice":
         st.selectbox(label, setting.options, setting.options.index(setting.default), **more)
-    elif setting.scale == "log":
+    else:
+        slider, typed = st.columns([3, 2], vertical_alignment="bottom")
+        with slider:
+            _slider(setting, label, more)
+        with typed:
+            _typed(setting, label, answer, disabled=bool(idle))
+
+
+def _slider(setting: Setting, label: str, more: dict[str, Any]) -> None:
+    if setting.scale == "log":
         st.select_slider(
             label, _log_options(setting), setting.default, format_func=short_number, **more
         )
@@ -138,6 +188,44 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
             format=_format(setting),
             **more,
         )
+
+
+def _typed(setting: Setting, label: str, answer: Callable[[], None], *, disabled: bool) -> None:
+    """The exact number beside a slider: shows its value, and sets it."""
+    key = f"{setting.name}{TYPED}"
+    whole, size = setting.kind == "int", 100 if _in_percent(setting) else 1
+    number = int if whole else float
+
+    def shown(value: float) -> int | float:
+        return number(value) if size == 1 else float(f"{value * size:.12g}")
+
+    def set_slider() -> None:
+        value = st.session_state[key]
+        st.session_state[setting.name] = value if size == 1 else float(f"{value / size:.12g}")
+        answer()
+
+    st.session_state[key] = shown(st.session_state[setting.name])
+    st.number_input(
+        f"{label}, exact",
+        shown(setting.low),
+        shown(setting.high),
+        step=shown(setting.step) if setting.scale != "log" else None,
+        format="%d" if whole else "%g",
+        key=key,
+        on_change=set_slider,
+        disabled=disabled,
+        label_visibility="collapsed",
+    )
+
+
+def open_key(group: str) -> str:
+    """The key, also in the link, of whether a group is open."""
+    return f"open_{group.lower()}"
+
+
+def part_of(setting: Setting) -> str:
+    """The key of the part of the page that holds a setting's widgets."""
+    return f"setting_{setting.name}"
 
 
 def field(setting: Setting, *, key: str) -> Any:

@@ -23,6 +23,7 @@ import pytest
 from tests import ROOT
 
 NAMES = (
+    "chromium-headless-shell",
     "chromium",
     "chromium-browser",
     "google-chrome",

@@ -18,11 +18,11 @@ import pytest
 import pairkit
 from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
-from pairkit.cli import main
+from pairkit.cli import main, smoke
 from pairkit.cli.run import config_from_text
 from pairkit.columns import METRICS
 from pairkit.config import SETTINGS, StrategyConfig
-from pairkit.errors import ConfigError
+from pairkit.errors import ConfigError, RunError
 from pairkit.market.contracts import bundled_spec
 from pairkit.run import run_backtest
 from tests import ROOT
@@ -319,10 +319,22 @@ def test_smoke_passes_on_the_bundled_snapshot(cli):
         "bundled snapshot",
         "backtests",
         "charts and report",
+        "by statsmodels",
         "sweep and scan",
         "no look-ahead",
         "rerun",
     ]
+
+
+def test_smoke_fails_where_statsmodels_computes_another_number(monkeypatch):
+    """The step names pair, day and both figures of the first that is apart."""
+    table = pd.DataFrame(
+        [{"figure": "beta_lag", "pairkit": 1.1, "statsmodels": 1.0, "difference": 0.1}]
+    )
+    monkeypatch.setattr("pairkit.trading.reference.by_statsmodels", lambda *_: table)
+    check = smoke.Check(ROOT / "snapshots" / "demo")
+    with pytest.raises(RunError, match=r"RB-HC, 20..-..-..: beta_lag is 1.1, by statsmodels 1\."):
+        check.agrees()
 
 
 def test_smoke_fails_where_the_snapshot_is_not_whole(cli, tmp_path):

@@ -18,7 +18,7 @@ from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.charts.labels import plain
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import GROUPS, SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
 from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
@@ -28,6 +28,7 @@ from pairkit.ui.presets import PRESETS, preset_of
 from tests import ROOT
 
 DEMO = ROOT / "snapshots" / "demo"
+OPEN = {settings.open_key(group): "true" for group in GROUPS}  # a link to every group of settings
 
 
 def app(**link: str) -> AppTest:
@@ -86,19 +87,72 @@ def test_a_slider_changes_the_run_to_that_of_its_config(run):
 
 
 def test_a_setting_draws_only_what_depends_on_it():
-    """The answer to a slider holds chart, metrics and presets, and none of the sidebar's sliders; the whole page agrees."""
+    """The answer to a slider holds chart, metrics and presets, and of the sidebar that setting alone; the whole page agrees."""
     page = app()
     page.slider(key="entry_z").set_value(2.5).run()
     alone = tiles(page)
-    assert len(page.slider) == 0
+    assert [slider.key for slider in page.slider] == ["entry_z"]
+    assert page.number_input(key="entry_z_typed").value == 2.5
     assert page.selectbox(key="preset").value == "Custom"
     assert tiles(whole(page)) == alone
     assert page.slider(key="entry_z").value == 2.5
 
 
+def test_a_number_is_typed_beside_its_slider(run):
+    """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field."""
+    page = app(**OPEN)
+    page.number_input(key="entry_z_typed").set_value(2.125).run()
+    expected = run_backtest(run.pair, StrategyConfig(entry_z=2.125)).metrics
+    assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
+    page = whole(page)
+    assert page.slider(key="entry_z").value == 2.125
+    page.number_input(key="capital_typed").set_value(123_456.0).run()
+    assert whole(page).select_slider(key="capital").value == 123_456
+    page.slider(key="entry_z").set_value(1.5).run()
+    assert whole(page).number_input(key="entry_z_typed").value == 1.5
+
+
+def test_a_fraction_is_typed_in_percent():
+    """The field beside a slider in percent takes percent: 7 sets 0.07 to the bit."""
+    page = app(**OPEN)
+    percent = next(
+        one
+        for one in SETTINGS.values()
+        if one.unit.startswith("fraction") and one.low < 0.07 < one.high
+    )
+    page.number_input(key=f"{percent.name}_typed").set_value(7.0).run()
+    assert page.session_state[percent.name] == 0.07
+
+
+def test_a_closed_group_decides_like_an_open_one(run):
+    """A link to a setting of a closed group runs with it, opening the group shows it, and closing it again keeps it."""
+    page = app(hedge_window="80")
+    expected = run_backtest(run.pair, StrategyConfig(hedge_window=80)).metrics
+    assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
+    assert all(slider.key != "hedge_window" for slider in page.slider)
+    page.session_state["open_hedge"] = True
+    page.run()
+    assert page.slider(key="hedge_window").value == 80
+    page.slider(key="hedge_window").set_value(90).run()
+    page.session_state["open_hedge"] = False
+    page.run()
+    expected = run_backtest(run.pair, StrategyConfig(hedge_window=90)).metrics
+    assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
+
+
+def test_a_preset_sets_closed_groups_too():
+    """Patient's hedge window is in force and in the link, though its group is closed; Reset takes it back."""
+    page = app()
+    page.selectbox(key="preset").select("Patient").run()
+    assert page.session_state["hedge_window"] == PRESETS["Patient"].changes["hedge_window"]
+    assert settings.link_of({**settings.DEFAULTS, "hedge_window": 120}) == {"hedge_window": "120"}
+    page.button(key="reset").click().run()
+    assert page.session_state["hedge_window"] == StrategyConfig().hedge_window
+
+
 def test_every_setting_has_a_widget_with_its_bounds_and_unit():
     """The sidebar has one control per setting, at its default, within its bounds, with unit and help."""
-    page = app()
+    page = app(**OPEN)
     for name, setting in SETTINGS.items():
         if setting.kind == "bool":
             widget = page.toggle(key=name)
@@ -219,7 +273,7 @@ def test_a_notice_about_a_link_goes_with_the_page():
 )
 def test_a_link_may_spell_a_large_number_out(text, value):
     """capital=200000 is capital=200k, and a number beside the slider's own is taken too; nothing is dropped in silence."""
-    page = app(capital=text)
+    page = app(**OPEN, capital=text)
     assert page.select_slider(key="capital").value == value
     assert not page.warning
 
@@ -546,7 +600,7 @@ def test_steps_start_from_what_is_in_sight():
 
 def test_a_setting_without_effect_is_disabled_with_its_reason():
     """What only another model or an open gate reads cannot be moved, and says why; it can once that is chosen."""
-    page = app()
+    page = app(**OPEN)
     gamma, beta = page.select_slider(key="kalman_gamma"), page.select_slider(key="fixed_beta")
     assert gamma.disabled
     assert "No effect unless hedge model is kalman." in gamma.help

@@ -30,10 +30,11 @@ def begin() -> None:
     st.session_state[COMPLETE] = False
 
 
-def redraw() -> None:
-    """Answer a change of a setting: draw the parts of a complete page anew, the whole of one that is not."""
+def redraw(part: str) -> None:
+    """Answer a change of a setting in this part: draw the parts of a complete page anew, the whole of one that is not."""
     if st.session_state[COMPLETE]:
-        st.rerun([PART, *settings.PARTS])
+        st.rerun([PART, part, *settings.PARTS])
+    st.rerun()
 
 
 def show(legs: PairFrame) -> None:
