@@ -78,6 +78,8 @@ def of_the_pages() -> dict:
     explore, sweep, honesty, snapshots = map(
         on_page, ("1_explore", "2_sweep", "4_honesty", "5_snapshots")
     )
+    explore.session_state["open_hedge"] = explore.session_state["open_gates"] = True
+    explore.run()
     honesty.session_state["check"] = "Shuffled"
     honesty.run()
     snapshots.session_state["part"] = "Download"
