@@ -85,13 +85,29 @@ HedgeModel = Annotated[str, AfterValidator(_known_hedge_model)]
 
 
 class StrategyConfig(BaseModel):
-    """Every threshold and control of one strategy; frozen, and checked when it is made.
+    """Strategy settings: every threshold and control of one strategy; frozen, and validated when made.
+
+    The fields, with default, bounds, step and unit, are in docs/columns.md.
 
     Raises
     ------
     pydantic.ValidationError
         A value is out of bounds or of the wrong kind, a name is unknown, or the set contradicts itself.
         `describe_errors` turns it into sentences.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> config = pk.StrategyConfig(entry_z=2.2, hedge_model="kalman")
+    >>> config.entry_z, config.exit_z, config.adf_calibrated
+    (2.2, 0.5, True)
+    >>> from pydantic import ValidationError
+    >>> from pairkit.config import describe_errors
+    >>> try:
+    ...     pk.StrategyConfig(entry_z=9.0)
+    ... except ValidationError as error:
+    ...     print(*describe_errors(error))
+    entry_z = 9.0: accepted is a number from 0.5 to 5 sigma.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
@@ -339,7 +355,7 @@ class StrategyConfig(BaseModel):
 
     @property
     def adf_calibrated(self) -> bool:
-        """Whether the p-values are what they say: MacKinnon's table does not hold for a spread with an estimated hedge."""
+        """Whether the gate's p-values are valid: MacKinnon's table does not hold for a spread with an estimated hedge."""
         return (
             self.adf_test == "engle_granger"
             or self.adf_null == "calibrated"
@@ -347,7 +363,32 @@ class StrategyConfig(BaseModel):
         )
 
     def replace(self, **changes: Any) -> StrategyConfig:
-        """This config with some fields changed, checked as a whole (pydantic's own `model_copy` checks nothing)."""
+        """A copy of the config with some fields changed, validated as a whole.
+
+        pydantic's own `model_copy` validates nothing.
+
+        Parameters
+        ----------
+        **changes
+            Field names and their new values.
+
+        Returns
+        -------
+        StrategyConfig
+            A new config; this one stays as it is.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            As for a new config.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> config = pk.StrategyConfig()
+        >>> config.replace(entry_z=2.5).entry_z, config.entry_z
+        (2.5, 2.0)
+        """
         return StrategyConfig(**{**self.model_dump(), **changes})
 
 

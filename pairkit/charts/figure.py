@@ -37,12 +37,12 @@ FONT = '"Source Sans", "Source Sans Pro", "Noto Sans", "Noto Sans CJK SC", "Micr
 def plot_run(
     run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, title: str | None = None
 ) -> Figure:
-    """A run as a plotly Figure.
+    """Chart of a run as a plotly Figure: linked panes on one time axis.
 
     Parameters
     ----------
     run : BacktestRun
-        What `run_backtest` returned.
+        The run to draw.
     dark : bool
         Colours for a dark page.
     height : int
@@ -50,10 +50,23 @@ def plot_run(
     title : str, optional
         Shown above the panes; by default the pair, its dates and whether the data are simulated. "" for none.
 
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Ready for `.show()` and `.write_html(path)`. NaN is a gap in a line.
+
     Raises
     ------
     RunError
         The run has no bar, or the height leaves no room for the panes.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> figure = pk.plot_run(run, height=720, title="RB against HC")
+    >>> figure.layout.height, figure.layout.title.text
+    (720, 'RB against HC')
     """
     from plotly.graph_objects import Figure  # heavy: only a caller who draws pays for it
 

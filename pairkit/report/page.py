@@ -76,25 +76,37 @@ def write_report(
     known: Iterable[CheckResult] = (),
     trials: TrialCount | None = None,
 ) -> Path:
-    """Write the report of a run to `path`, whole or not at all; some 5 MB, most of it plotly.js.
+    """Report of a run as one HTML file, written whole or not at all; some 5 MB, most of it plotly.js.
 
     Parameters
     ----------
     run : BacktestRun
-        What to report.
+        The run to report.
     path : path
         The HTML file; replaced where it exists.
     checks : bool
         Run the honesty checks that are quick. Without, the report says that they were not run.
     known : iterable of CheckResult
-        What the honesty laboratory found of this very run; the report and the manifest in it carry it.
+        Results of honesty checks of this very run; the report and the manifest in it carry them.
     trials : TrialCount, optional
         What the trial ledger counts on the pair: how many configs were tried before this one was chosen.
+
+    Returns
+    -------
+    Path
+        The file that was written.
 
     Raises
     ------
     RunError
         The run has no bar, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> pk.write_report(run, "run.html", checks=False).name
+    'run.html'
     """
     return write_whole(
         Path(path), report_html(run, checks=checks, known=known, trials=trials).encode("utf-8")

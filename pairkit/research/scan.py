@@ -89,7 +89,7 @@ def scan(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
-    """Test every pair of a market for a relation.
+    """Scan of a market: every pair tested for cointegration both ways, with false discoveries counted in.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def scan(
     lags : int, "aic" or "bic"
         Lagged differences in each test, or the criterion that chooses them for each pair and direction.
     transform : {"log", "level"}
-        What the tests are made on, as in StrategyConfig.price_transform.
+        Prices as their logarithms or as they are, as in StrategyConfig.price_transform.
     slippage_ticks : float
         Price conceded on each lot, for `cost_sigmas`.
     least_bars : int
@@ -111,8 +111,8 @@ def scan(
     Returns
     -------
     DataFrame
-        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first. `.attrs`: `pairs` (tested), `left_out` (pair ->
-        why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
+        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs`
+        (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
 
     Raises
     ------
@@ -120,6 +120,18 @@ def scan(
         A root is unknown, there are fewer than two, no two are in one currency, or a setting is not one that is accepted.
     DataError
         The lag rule is none.
+
+    Notes
+    -----
+    Engle-Granger and Johansen over the whole sample; `bh_pvalue` and `by_pvalue` hold the false discovery rate (Benjamini and
+    Hochberg, Benjamini and Yekutieli).
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> found = pk.scan(pk.open_snapshot("snapshots/demo"), roots=["RB", "HC", "CU", "AU"])
+    >>> found[["y", "x"]].head(1).values.tolist(), len(found)
+    ([['RB', 'HC']], 6)
     """
     _check(lags, transform, slippage_ticks, least_bars)
     if hasattr(market, "roots"):

@@ -58,11 +58,34 @@ def run_manifest(
     trials: TrialCount | None = None,
     directory: Path | None = None,
 ) -> RunManifest:
-    """The manifest of a run.
+    """Manifest of a run: what went in, what came out, and the command that reruns it.
 
-    Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
-    it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run,
-    `trials` what the trial ledger counts on its pair, `directory` the folder of snapshots, where it is not the usual one.
+    Parameters
+    ----------
+    run : BacktestRun
+        The run.
+    checks : iterable of CheckResult
+        Honesty checks that were made of this very run.
+    trials : TrialCount, optional
+        What the trial ledger counts on its pair.
+    directory : Path, optional
+        The folder of snapshots, where it is not the usual one.
+
+    Returns
+    -------
+    RunManifest
+        `.run_id`, `.content`, `.save(path)`. An undefined metric (NaN) is null. A run of own frames has no snapshot, so
+        nobody else can rerun it: `snapshot` and `rerun_command` are null.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.run_manifest(run)
+    >>> manifest.content["schema"], manifest.content["inputs"]["pair"]
+    ('pairkit.run/1', {'y': 'RB', 'x': 'HC'})
+    >>> manifest.run_id == pk.run_manifest(pk.run_backtest(run.pair)).run_id
+    True
     """
     inputs = inputs_of(run)
     return RunManifest(
@@ -93,12 +116,37 @@ def save_run(
     trials: TrialCount | None = None,
     directory: Path | None = None,
 ) -> RunManifest:
-    """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
+    """Save a run: its manifest to `path`, and its tables as Parquet beside it.
+
+    With the tables, a rerun that differs can say where.
+
+    Parameters
+    ----------
+    run : BacktestRun
+        The run.
+    path : path
+        Of the manifest, e.g. `run.json`; the tables are `run.frame.parquet` and `run.trades.parquet`.
+    checks, trials, directory : optional
+        As in `run_manifest`.
+
+    Returns
+    -------
+    RunManifest
+        What was written to `path`.
 
     Raises
     ------
     RunError
         The folder is not there or cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.save_run(run, "run.json")
+    >>> sorted(file.name for file in pathlib.Path().glob("run.*"))
+    ['run.frame.parquet', 'run.json', 'run.trades.parquet']
     """
     made, target = run_manifest(run, checks=checks, trials=trials, directory=directory), Path(path)
     for name, table in tables_of(run).items():

@@ -80,14 +80,19 @@ class Rerun:
 
 
 def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapshots") -> Rerun:
-    """Make the run of a manifest file again and compare.
+    """Rerun of a manifest file: the run is made again and compared with what was recorded.
 
     Parameters
     ----------
     path : path
-        The manifest. The tables that `run --manifest` wrote beside it are used where they are there.
+        The manifest. The tables that `save_run` wrote beside it are used where they are there.
     folder : path
         Where snapshots are; the cited one is found by its id, under whatever name.
+
+    Returns
+    -------
+    Rerun
+        `.verdict` ("same", "within_tolerance", "rules_changed", "differs" or "cannot_tell"), `.sentence`, `.differences`.
 
     Raises
     ------
@@ -95,6 +100,14 @@ def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapsh
         The manifest is altered, of another version, or of bars that nobody else has; or its inputs cannot be rebuilt.
     SnapshotError
         The cited snapshot is not there, or was altered.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.save_run(run, "run.json")
+    >>> pk.rerun("run.json").sentence
+    'The same: every hash, metric and finding is the recorded one.'
     """
     source = Path(path)
     recorded = read_manifest(source)

@@ -79,9 +79,28 @@ class SnapshotDiff:
 
 
 def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
-    """Compare two opened snapshots, `old` with `new`.
+    """Differences between two snapshots: bars, dominant contracts, terms, calendar and scope.
 
-    A Parquet file that was written by another version differs in its bytes, but not here: only values count.
+    Values are compared, not bytes: a Parquet file written by another version counts as the same.
+
+    Parameters
+    ----------
+    old, new : Snapshot
+        Two opened snapshots; `added` is what only `new` has.
+
+    Returns
+    -------
+    SnapshotDiff
+        `.same_data`, `.counts`, and a table each of `added`, `removed` and `revised` bars, `mapping`, `specs` and `scope`.
+        What one side lacks is None or NaN; missing equals missing.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> snapshot = pk.open_snapshot("snapshots/demo")
+    >>> found = pk.diff_snapshots(snapshot, snapshot)
+    >>> found.same_data, found.counts["revised"]
+    (True, 0)
     """
     both = _side_by_side(old.bars, new.bars, KEY)
     days_old, days_new = old.calendar, new.calendar

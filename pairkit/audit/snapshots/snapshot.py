@@ -52,10 +52,36 @@ UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A verified snapshot. `id` is the sha256 of its manifest and names every byte in it.
+    """A verified snapshot: sealed daily bars, dominant contracts, calendar and contract specs.
 
-    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one. The mapping may go on beyond the
-    bars: what is to be held on the next session is known when the last one is over.
+    Attributes
+    ----------
+    id : str
+        sha256 of the manifest, 64 hex digits: it stands for every byte in the folder.
+    path : Path
+        The folder.
+    manifest : dict
+        Content of `manifest.json`.
+    specs : mapping of str to ContractSpec
+        By root.
+    bars, mapping : DataFrame
+        Contract-level tables, as in `pairkit.audit.snapshots.tables`; missing figures are NaN. Copy before changing one. The
+        mapping may go one session beyond the bars: what to hold next is known when the last session is over.
+    calendar : DatetimeIndex
+        The trade dates.
+    findings : tuple of Finding
+        What was found in the data when the snapshot was made.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> snapshot = pk.open_snapshot("snapshots/demo")
+    >>> snapshot.name, snapshot.simulated
+    ('demo', True)
+    >>> snapshot.roots
+    ('AU', 'CU', 'HC', 'M', 'MA', 'P', 'RB', 'RM', 'TA', 'Y')
+    >>> len(snapshot.id), len(snapshot.mapping_so_far) <= len(snapshot.mapping)
+    (64, True)
     """
 
     id: str
@@ -77,26 +103,43 @@ class Snapshot:
 
     @property
     def name(self) -> str:
-        """The name it was written under."""
+        """Name under which the snapshot was written."""
         return str(self.manifest["name"])
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """The contract roots in it, sorted."""
+        """Contract roots of the snapshot, sorted."""
         return tuple(self.specs)
 
     @property
     def simulated(self) -> bool:
-        """True where the bars were made up by a program, and must be labelled so wherever they are shown."""
+        """Whether a program made the bars up; they must be labelled so wherever they are shown."""
         return bool(self.manifest["data_scope"].get("simulated", False))
 
     def leg(self, root: str) -> pd.DataFrame:
-        """One root's continuous table by trade date, as `pair_from_frames` takes it (docs/semantics.md 1).
+        """Continuous table of one root by trade date, as `pair_from_frames` accepts it (docs/semantics.md 1).
+
+        Parameters
+        ----------
+        root : str
+            One of `roots`.
+
+        Returns
+        -------
+        DataFrame
+            One row per session, columns as in `columns.LEG_COLUMNS`; NaN where there is no figure.
 
         Raises
         ------
         SnapshotError
             The snapshot has no such root.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> leg = pk.open_snapshot("snapshots/demo").leg("RB")
+        >>> leg[["close", "contract"]].tail(1).values.tolist()
+        [[3285.0, 'RB2505']]
         """
         from pairkit.market.rolls import leg_table
 
@@ -141,13 +184,23 @@ class Snapshot:
 
     @cached_property
     def mapping_so_far(self) -> pd.DataFrame:
-        """The mapping of the days up to the last of bars and calendar: a leg has no row of a session that is still to come."""
+        """Dominant contracts up to the last session of bars and calendar, without the sessions still to come."""
         last = max(self.bars[TRADE_DATE].max(), *self.calendar[-1:])
         so_far: pd.DataFrame = self.mapping[self.mapping[TRADE_DATE] <= last].reset_index(drop=True)
         return so_far
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
-        """The two legs aligned: `y_root` is regressed on `x_root`.
+        """Aligned pair of two roots: `y_root` is regressed on `x_root`.
+
+        Parameters
+        ----------
+        y_root, x_root : str
+            Two of `roots`.
+
+        Returns
+        -------
+        PairFrame
+            Both legs, their specs, and the findings that concern them.
 
         Raises
         ------
@@ -155,6 +208,12 @@ class Snapshot:
             The snapshot lacks a root, or both are the same.
         DataError
             The two have no trade dates in common.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+        <PairFrame RB-HC: 2435 bars, 2015-01-06 .. 2024-12-31>
         """
         if y_root == x_root:
             raise SnapshotError(
@@ -190,7 +249,7 @@ def open_snapshot(
     expect_id: str | None = None,
     progress: Progress = lambda _name, _share: None,
 ) -> Snapshot:
-    """Verify a snapshot to the last byte, then parse it.
+    """Open a snapshot: every byte is verified, then parsed.
 
     Parameters
     ----------
@@ -199,12 +258,27 @@ def open_snapshot(
     expect_id : str, optional
         Refuse any snapshot but the one with this id; only this notices data and manifest rewritten together.
     progress : callable, optional
-        Told each file before it is checked, and the share of the bytes that was by then.
+        Called before each file is checked, with its name and the share of bytes checked so far, 0 to 1.
+
+    Returns
+    -------
+    Snapshot
+        Tables, specs, calendar and findings.
 
     Raises
     ------
     SnapshotError
         It is absent, altered, incomplete or of another schema.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pk.open_snapshot("snapshots/demo")
+    <Snapshot demo: AU, CU, HC, M, MA, P, RB, RM, TA, Y; 2015-01-05 .. 2024-12-31, simulated; id ...>
+    >>> pk.open_snapshot("snapshots/demo", expect_id="0" * 64)
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.SnapshotError: snapshots/demo: manifest.json has the id ..., expected 000...
     """
     folder = Path(path)
     return _parse(verify_folder(folder, expect_id=expect_id, progress=progress), folder)

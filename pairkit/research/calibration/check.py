@@ -196,7 +196,7 @@ def calibrate(
     cancelled: Callable[[], bool] | None = None,
     cache: bool = True,
 ) -> Calibration:
-    """Measure the stationarity gate of a config on simulated pairs.
+    """Calibration of the stationarity gate: its actual size and power under a config, on simulated pairs.
 
     Parameters
     ----------
@@ -212,11 +212,18 @@ def calibrate(
         Of the pairs, from 0.
     executor : optional
         As in `sweep`. The results are the same bits.
-    progress, cancelled : callable, optional
-        Told (pairs done, pairs in all); asked whether to stop.
+    progress : callable, optional
+        Called with (pairs done, pairs in all).
+    cancelled : callable, optional
+        Polled several times a second; True stops the calibration.
     cache : bool
-        Take what was found before under the same settings by the same code, and keep what is found now, in the user's cache
+        Use what was found before under the same settings by the same code, and keep what is found now, in the user's cache
         folder (`PAIRKIT_CACHE`).
+
+    Returns
+    -------
+    Calibration
+        `.size` and `.size_error` (shares of bars), `.table`, `.power`, `.pvalue(statistic)`, `.result()`.
 
     Raises
     ------
@@ -224,6 +231,20 @@ def calibrate(
         A number is not usable; the message says what is accepted.
     CancelledError
         It was stopped.
+
+    Notes
+    -----
+    MacKinnon's p-values hold for independent draws of one sample. Here the gate's statistic is taken on every bar of a rolling
+    window, as a run takes it (docs/calibration.md).
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> found = pk.calibrate(bars=300, draws=20, half_lives=[5], cache=False)
+    >>> found.table["nominal"].tolist()
+    [0.01, 0.05, 0.1]
+    >>> 0.0 < found.size < 1.0, found.result().check
+    (True, 'calibration')
     """
     config = config or StrategyConfig()
     half_lives = tuple(float(each) for each in half_lives)

@@ -117,7 +117,7 @@ def glitch_stress(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> GlitchStress:
-    """Measure what bad bars cost a run with Hold, and one that is forced flat by them.
+    """Stress test with bad bars: what they cost a run with Hold, and one that is forced flat by them.
 
     Parameters
     ----------
@@ -126,13 +126,22 @@ def glitch_stress(
     rates : sequence of float
         Shares of the bars to spoil, each above 0 and at most 0.5.
     kinds : sequence of str
-        Keys of KINDS. Each is tried alone; several also mixed.
+        Keys of `pairkit.research.glitches.inject.KINDS`. Each is tried alone; several also mixed.
     draws : int
         Times that other bars are drawn, at least 2.
     seed : int
         The same seed gives the same bits, whatever the executor.
-    executor, progress, cancelled
-        As in `pairkit.research.sweeps.executors.done_in_slices`; rows are runs of both variants.
+    executor : optional
+        As in `sweep`.
+    progress : callable, optional
+        Called with (runs done, runs in all), of both variants.
+    cancelled : callable, optional
+        Polled several times a second; True stops the test.
+
+    Returns
+    -------
+    GlitchStress
+        `.table` (means over the draws, money in the pair's currency), `.runs`, `.unspoiled`, `.result()`.
 
     Raises
     ------
@@ -140,6 +149,16 @@ def glitch_stress(
         A rate or kind is not accepted, or there are too few draws.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> stress = pk.glitch_stress(pair[:500], rates=[0.01], kinds=["missing_bar"], draws=2)
+    >>> stress.table[["kind", "rate", "injected"]].values.tolist()
+    [['missing_bar', 0.01, 6.5]]
+    >>> stress.result().check
+    'glitches'
     """
     _check(rates, kinds, draws, seed)
     stress = _Stress(pair, config or StrategyConfig(), tuple(rates), tuple(kinds), draws, seed)

@@ -135,31 +135,34 @@ def audit_lookahead(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LookaheadProof:
-    """Prove that no row depends on a later session, nor, where it must lag, on its own.
+    """Look-ahead proof: no row depends on a later session, nor, where a column must lag, on its own.
 
     Parameters
     ----------
     pair, config
-        What to run; the default config where None.
+        Passed to `run`; the default config where None.
     run : callable
         Any function of (pair, config) that returns a BacktestRun, or a DataFrame with one row per session under the dates
         of the pair. Columns named as in a run keep their lag; others may use their own session and nothing later.
     cuts : int
-        How many boundaries are drawn, from 1. with the runs in a row and the events about nine times as many are tested, each
+        How many boundaries are drawn, from 1. With the runs in a row and the events about nine times as many are tested, each
         by two calls of `run`; no less than `len(pair)` tests every session.
     seed : int
         Draws the boundaries and the moves.
     shortest : int
-        Sessions that are kept at the least: for a `run` that cannot do with fewer.
+        Fewest sessions that are kept, for a `run` that needs a minimum.
     snapshot : Snapshot, optional
-        What the pair was made from: the way from its bars to the pair is then proved too, at a few sessions.
-    progress, cancelled : callable, optional
-        Told (boundaries done, in all); asked whether to stop.
+        The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions.
+    progress : callable, optional
+        Called with (boundaries done, boundaries in all).
+    cancelled : callable, optional
+        Polled before each boundary; True stops the proof.
 
     Returns
     -------
     LookaheadProof
-        `.passed`, `.table`, `.result()`.
+        `.passed`, `.table` (one row per check and column, failures first), `.result()`. Values are compared to the bit, and
+        NaN equals NaN.
 
     Raises
     ------
@@ -168,7 +171,17 @@ def audit_lookahead(
     RunError
         `run` failed, or returned something else; the message says on what.
     CancelledError
-        `cancelled` said so.
+        `cancelled` returned True.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> proof = pk.audit_lookahead(pair[:300], cuts=2)
+    >>> proof.passed
+    True
+    >>> sorted(proof.table["check"].unique())
+    ['contract', 'control', 'fresh', 'prefix', 'repeat']
     """
     whole_number("cuts", cuts, 1)
     whole_number("seed", seed)

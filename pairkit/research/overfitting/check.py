@@ -211,7 +211,7 @@ def overfitting(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Overfitting:
-    """Hold the result of a config against the luck of the trials around it.
+    """Overfitting check: the Sharpe ratio of a config against the luck of the trials around it (DSR, PBO, SPA, bootstrap).
 
     Parameters
     ----------
@@ -231,6 +231,11 @@ def overfitting(
     executor, progress, cancelled
         As in `sweep`; progress counts trials, then three steps.
 
+    Returns
+    -------
+    Overfitting
+        `.verdict`, `.table` (figure, value, unit, convention), `.figures` (NaN where undefined), `.splits`, `.result()`.
+
     Raises
     ------
     ConfigError
@@ -239,6 +244,23 @@ def overfitting(
         Fewer than two trials ever have indicators, or the data are too short for the blocks.
     CancelledError
         It was stopped.
+
+    Notes
+    -----
+    Sources: Bailey and Lopez de Prado 2012 (PSR, least track record) and 2014 (DSR), Bailey et al. 2014 (least backtest
+    length, CSCV), Hansen 2005 (SPA), Politis and White (block length); docs/overfitting.md.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.overfitting(
+    ...     pair, pk.StrategyConfig(), {"entry_z": [1.5, 2.0, 2.5]}, blocks=4, draws=50
+    ... )
+    >>> found.figures["trials"], found.counted_by
+    (3.0, 'check')
+    >>> round(found.figures["sharpe"], 2), found.figures["pbo"]
+    (0.91, 0.0)
     """
     whole_number("draws", draws, 1)
     whole_number("seed", seed)

@@ -180,7 +180,7 @@ def placebo(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Placebo:
-    """Run the same rules on surrogates of a pair.
+    """Placebo test: the same rules on surrogates of a pair, whose legs have no link.
 
     Parameters
     ----------
@@ -197,15 +197,24 @@ def placebo(
     seed : int
         Of the order, from 0. Same seed, same bits, whatever the executor.
     others : iterable of PairFrame, optional
-        For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, pair)` gives them.
+        For "mismatch": pairs that have no link, from
+        `pairkit.research.placebo.surrogates.mismatched_pairs(snapshot, pair)`.
     space : mapping, optional
         As `sweep` takes it, whole: the maximum statistic. The real pair and every surrogate are swept over it.
     tried : int
         Configs tried on the pair, by the trial ledger: without a `space` the result says so.
     executor : optional
         As in `sweep`.
-    progress, cancelled : callable, optional
-        Told (pairs done, pairs in all); asked whether to stop.
+    progress : callable, optional
+        Called with (pairs done, pairs in all).
+    cancelled : callable, optional
+        Polled several times a second; True stops the test.
+
+    Returns
+    -------
+    Placebo
+        `.pvalue` and `.pvalue_error`, `.percentile`, `.table` (one row a surrogate), `.result()`. A Sharpe ratio without any
+        trade is NaN and counts as 0.
 
     Raises
     ------
@@ -213,6 +222,14 @@ def placebo(
         A number or the space is not usable, or `others` and the method do not go together.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.placebo(pair, draws=19)
+    >>> found.pvalue, found.result().verdict
+    (0.05, 'passed')
     """
     config = config or StrategyConfig()
     _check(len(pair), draws, method, block, seed, others)

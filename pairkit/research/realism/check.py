@@ -162,24 +162,37 @@ def realism_ladder(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> RealismLadder:
-    """Play one config from paper to real, one step at a time.
+    """Realism ladder: one config from paper to real, one step at a time, and what each step takes.
 
     Parameters
     ----------
     pair, config
-        What to run; the default config where None.
-    progress, cancelled : callable, optional
-        Told (rungs done, in all); asked whether to stop.
+        Of the run; the default config where None.
+    progress : callable, optional
+        Called with (rungs done, rungs in all).
+    cancelled : callable, optional
+        Polled before each rung; True stops the ladder.
 
     Returns
     -------
     RealismLadder
-        `.table`, `.equity`, `.result()`.
+        `.table` (one row per rung), `.equity` ((T, rungs), in the pair's currency), `.result()`. The last rung is
+        `run_backtest`, to the bit.
 
     Raises
     ------
     CancelledError
-        `cancelled` said so.
+        `cancelled` returned True.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> ladder = pk.realism_ladder(pair)
+    >>> ladder.table[["step", "trades"]].iloc[[0, -1]].values.tolist()
+    [['paper', 63], ['gates', 43]]
+    >>> ladder.result().sentence
+    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34.'
     """
     ladder = _Ladder(pair, config or StrategyConfig())
     ledgers = {}

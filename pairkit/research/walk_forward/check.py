@@ -131,7 +131,7 @@ def walk_forward(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WalkForward:
-    """Choose on train rows, earn on the test rows that follow.
+    """Walk-forward test: settings are chosen on train rows and earn on the test rows that follow.
 
     Parameters
     ----------
@@ -155,6 +155,11 @@ def walk_forward(
     cancelled : callable, optional
         Once True, it is stopped.
 
+    Returns
+    -------
+    WalkForward
+        `.verdict`, `.folds`, `.curve` (out-of-sample money by trade date), `.figures` (NaN where undefined), `.result()`.
+
     Raises
     ------
     ConfigError
@@ -163,6 +168,18 @@ def walk_forward(
         The data are too short for two folds.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.walk_forward(
+    ...     pair, pk.StrategyConfig(max_holding_days=5), {"entry_z": [1.5, 2.0]}, test=252
+    ... )
+    >>> found.folds["entry_z"].tolist()
+    [1.5, 2.0, 1.5, 1.5, 1.5, 1.5, 1.5]
+    >>> found.verdict
+    'passed'
     """
     trials = make_trials(config, space or space_around(config), n=n, method=method, seed=seed)
     if "capital" in trials.values:

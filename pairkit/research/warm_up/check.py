@@ -136,7 +136,7 @@ def warm_up_sensitivity(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WarmUpSensitivity:
-    """Begin the data later, and tell which columns change, and by how much.
+    """Warm-up sensitivity: the run on data that begin later, and which columns change by how much.
 
     Parameters
     ----------
@@ -145,9 +145,16 @@ def warm_up_sensitivity(
     steps : sequence of int
         How many windows to cut, the longest window of the config each; steps that leave too few bars are left out.
     run : callable
-        What makes a run of a pair and a config.
-    progress, cancelled : callable, optional
-        Told (runs done, runs in all); asked before each run.
+        Makes a BacktestRun of a pair and a config.
+    progress : callable, optional
+        Called with (runs done, runs in all).
+    cancelled : callable, optional
+        Polled before each run; True stops the check.
+
+    Returns
+    -------
+    WarmUpSensitivity
+        `.table` (one row per start and column), `.decay`, `.result()`. Differences are NaN for words.
 
     Raises
     ------
@@ -157,6 +164,14 @@ def warm_up_sensitivity(
         The pair is too short for the smallest step.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.warm_up_sensitivity(pair, steps=[1, 2])
+    >>> found.result().verdict, found.table["step"].nunique()
+    ('passed', 2)
     """
     config = config or StrategyConfig()
     if (
