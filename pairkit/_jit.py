@@ -1,6 +1,4 @@
-"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math, a division by zero giving
-inf or NaN as in numpy.
-"""
+"""Numba compilation of the kernels: cached on disk, single-threaded, without fast-math; division by zero gives inf or NaN as in numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cache of compiled kernels on disk, keyed on everything a kernel is compiled from, in whichever file it stands.
+"""Disk cache of compiled kernels, keyed on all the code and constants that a kernel is compiled from, in whichever file.
 
 numba keys a kernel on the file that holds it. The constants that a kernel reads (numbers of reasons, places of metrics, record
 types) and the kernels it calls are compiled into it too, and may come from other files; a kernel that was compiled before one of

@@ -1,4 +1,4 @@
-"""Types that many modules name: arrays by what they hold, and the two callables that long work takes."""
+"""Shared types: arrays by what they hold, and the progress and cancel callables of long work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CheckResult: what a honesty check found, in one shape for pages, commands, manifests and reports; and the list of checks."""
+"""CheckResult: the outcome of a honesty check, in one form for pages, commands, manifests and reports; and the list of checks."""
 
 from __future__ import annotations
 

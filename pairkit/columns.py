@@ -1,4 +1,4 @@
-"""Every table's column names, with unit and meaning; the tables in docs/columns.md are made from this module."""
+"""Column names of every table, with unit and meaning; the tables in docs/columns.md are made from this module."""
 
 from __future__ import annotations
 

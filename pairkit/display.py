@@ -1,4 +1,4 @@
-"""How a run and its metrics show themselves in a notebook: small tables of HTML; and how a template shows a text literally."""
+"""Notebook display of a run and its metrics: small HTML tables; and templates that show a text literally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything pairkit raises on purpose.
+"""Errors: everything pairkit raises on purpose.
 
 PairkitError
 ├── ConfigError     a setting or parameter space is not usable

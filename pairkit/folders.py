@@ -1,4 +1,4 @@
-"""The folders that pairkit keeps things in on this machine, each where the system keeps such, or where a variable names it."""
+"""Data and cache folders on this machine: the system's usual places, or those that environment variables name."""
 
 from __future__ import annotations
 

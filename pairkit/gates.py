@@ -1,4 +1,4 @@
-"""The gates: what must hold for an entry to be allowed, whatever z says, each declared once (docs/semantics.md 3).
+"""Gates: conditions under which an entry is allowed, whatever z is, each declared once (docs/semantics.md 3).
 
 A gate compares one number of a bar with one limit of the config. Its line names both, its switch, and the words for it; from it
 come the run's column, the bit and the reason of a blocked bar, the verdicts of a run and of a sweep, the trace, the chart's lane

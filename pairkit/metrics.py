@@ -1,4 +1,4 @@
-"""What a run earned and how far that can be believed: section 5 of docs/semantics.md.
+"""Performance metrics of a run, from total return to the deflated Sharpe ratio (docs/semantics.md 5).
 
 1. The engine keeps a tally while it runs: sums of the bar returns' powers, costs, counts.
 2. The metrics are made of the tally, for one run or for many, by the same arithmetic and so to the same bit.

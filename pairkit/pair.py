@@ -1,4 +1,4 @@
-"""PairFrame: two legs aligned on the union of their trade dates, with their specs and where they came from.
+"""PairFrame: two legs aligned on the union of their trade dates, with their contract specs and provenance.
 
 1. A leg's table is checked: dates unique, ascending, without a time of day; columns numeric.
 2. Contract names are carried forward over all the leg's rows; a leg without names is one contract.

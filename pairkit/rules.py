@@ -1,4 +1,4 @@
-"""The rules' date, and what changed with it: what a run recorded under older rules may come out otherwise by.
+"""Rule changes: the date of the trading rules, and which results a change of them may alter.
 
 The rules are docs/semantics.md. A run manifest carries their date; one without it was recorded before there was a date.
 """

@@ -1,4 +1,4 @@
-"""A backtest on one screen: adjust -> indicate -> judge -> trade -> measure."""
+"""Backtest of a pair: adjust -> indicate -> judge -> trade -> measure."""
 
 from __future__ import annotations
 

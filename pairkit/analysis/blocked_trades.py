@@ -1,4 +1,4 @@
-"""What the gates cost or saved: the trades that they kept from being made.
+"""Blocked trades: what the gates cost or saved by preventing them.
 
 Two answers, because there are two questions.
 

@@ -1,4 +1,4 @@
-"""What a run made in a stretch of its sessions: money, its Sharpe ratio, its deepest fall, trades."""
+"""Performance over part of a run: money, Sharpe ratio, largest drawdown, trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result was made with: Python, platform, the packages that compute, and pairkit's own version and commit."""
+"""Runtime record of a result: Python, platform, versions of the packages that compute, pairkit's version and commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seals: canonical JSON, hashes of bytes and of tables, the rules for names in a manifest, and publishing in one step.
+"""Seals: canonical JSON, hashes of bytes and tables, safe names for a manifest's files, and atomic publishing of a folder.
 
 To publish a folder:
 

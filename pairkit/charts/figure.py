@@ -1,4 +1,4 @@
-"""The whole chart of a run: panes laid out under one time axis.
+"""The chart of a run: panes laid out under one time axis.
 
 1. Each pane makes its traces on its own y axis; all share one x axis, so that a zoom runs through them. One unseen trace,
    in the pane of z, carries the numbers of every bar; a hover in any pane finds it.

@@ -1,4 +1,4 @@
-"""Why a bar was blocked or a gate is shut, in words with the numbers that were compared."""
+"""Chart labels: why a bar was blocked or a gate is shut, with the numbers that were compared."""
 
 from __future__ import annotations
 

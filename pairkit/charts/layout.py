@@ -1,4 +1,4 @@
-"""What the laboratory's small figures share: layout, axes and legend in a theme's colours."""
+"""Shared layout of the small figures: axes and legend in a theme's colours."""
 
 from __future__ import annotations
 

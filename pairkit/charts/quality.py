@@ -1,4 +1,4 @@
-"""What one root's bars are like, drawn: the price with its rolls and faulty days, and a calendar of its sessions.
+"""Data quality charts of one root: the price with its rolls and faulty days, and a calendar of its sessions.
 
 Both figures are plain dicts and arrays, `{"data": [...], "layout": {...}}`; x is milliseconds since 1970. Colour never speaks
 alone: each kind of fault has a lane with its name, and the calendar says by its hover what a day was.

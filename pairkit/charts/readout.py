@@ -1,4 +1,4 @@
-"""The readout: all numbers of one bar, and what was decided there, in a hover box or in a line of the page.
+"""Readout of one bar: all its numbers and the decision, in a hover box or a line of the page.
 
 One unseen trace has a point for every bar, so that a neighbouring bar's number can never be shown where this bar has none: it
 says NaN.

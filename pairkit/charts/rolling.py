@@ -1,4 +1,4 @@
-"""A rolling figure of a run, such as the Sharpe ratio of the year before each bar, as one line over time."""
+"""Rolling metric of a run over time, such as the Sharpe ratio of the year before each bar, as one line."""
 
 from __future__ import annotations
 

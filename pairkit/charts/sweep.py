@@ -1,4 +1,4 @@
-"""The landscape of a sweep, drawn: a line for one setting, a map for two, lines of the best trials and small charts for more.
+"""Charts of a sweep: a line for one setting, a heat map for two, lines of the best trials and small charts for more.
 
 All are figures as plain dicts, `{"data": [...], "layout": {...}}`. A trial that can be picked is a point whose `customdata` is
 its number, the place of its row in the table. The peak and the plateau have their own symbols, not just a colour.

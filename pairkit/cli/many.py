@@ -1,4 +1,4 @@
-"""What `sweep` and `scan` share on the command line: a progress bar, a stop that loses nothing, a table out."""
+"""Shared parts of the `sweep` and `scan` commands: a progress bar, a stop that loses nothing, a table as output."""
 
 from __future__ import annotations
 

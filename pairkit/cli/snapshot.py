@@ -1,4 +1,4 @@
-"""`pairkit snapshot`: list, verify, compare, import, take. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
+"""`pairkit snapshot`: list, verify, compare, import, download. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
 
 from __future__ import annotations
 

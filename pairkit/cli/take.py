@@ -1,4 +1,4 @@
-"""`pairkit snapshot take`: download a market from a provider into a snapshot, with progress; stop it, and it goes on later."""
+"""`pairkit snapshot take`: download a market from a provider into a snapshot, with progress; a stopped one resumes later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with bars, told as findings; the bars themselves stay as they are.
+"""Data quality checks of bars, reported as findings; the bars themselves stay as they are.
 
 1. The bars are put in order of (root, contract, date); "previous" and "neighbours" are always of the same series.
 2. Each check marks rows, or days that have none.

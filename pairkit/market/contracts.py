@@ -1,4 +1,4 @@
-"""Contract specs: what one lot is, what it costs to trade, and where each figure comes from."""
+"""Contract specs: lot size, tick, trading costs, margin, and the source of each figure."""
 
 from __future__ import annotations
 

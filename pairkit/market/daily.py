@@ -1,4 +1,4 @@
-"""Days: whether a series of dates is one of daily bars (docs/semantics.md 7.7), and what a user means by a date."""
+"""Daily dates: whether a series of dates is one of daily bars (docs/semantics.md 7.7), and parsing of a user's date."""
 
 from __future__ import annotations
 

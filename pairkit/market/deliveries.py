@@ -1,4 +1,4 @@
-"""Delivery months in contract names: the one way in which names are read.
+"""Delivery months in contract names, and the one parser of such names.
 
 1. A name is trimmed and put in capitals; blank or a word for "missing" is none. An exchange before a dot or a colon
    (SHFE.RB2405, NYMEX:CLK24) or behind a dot (RB2405.SHF) is left out.

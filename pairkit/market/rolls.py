@@ -1,4 +1,4 @@
-"""Contracts into one leg: which contract is held each day, and the bars and roll prices that follow from it.
+"""Contract rolls: which contract is held each day, and the continuous leg and roll prices that follow from it.
 
 1. `dominant_by_open_interest` chooses the contract of day t from the open interest of the session before t, and only
    ever moves on to a later delivery.

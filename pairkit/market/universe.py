@@ -1,4 +1,4 @@
-"""The universe: pairs of contract roots that have a reason to move together.
+"""Universe: pairs of contract roots that have a reason to move together.
 
 The list that ships with pairkit is `universe.json` beside this file. Another takes its place, whole, where the environment
 variable PAIRKIT_UNIVERSE names a file, or the working folder has a `universe.json`.

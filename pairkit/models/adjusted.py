@@ -1,4 +1,4 @@
-"""Usable prices of the two legs under a transform, their adjusted series, and which bars are complete.
+"""Adjusted price series of the two legs under a transform, and which bars are complete.
 
 1. A price or limit of 0 is missing; under log, so is one below 0.
 2. Limits are taken inward to the tick: a price at one is where nobody trades.

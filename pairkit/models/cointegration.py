@@ -1,4 +1,4 @@
-"""Is there a relation between two series? Engle-Granger's and Johansen's tests over a whole sample, for scans of many pairs.
+"""Cointegration tests over a whole sample: Engle-Granger and Johansen, for scans of many pairs.
 
 1. Both tests regress changes and levels on lagged changes, and a regression needs only the products of its columns. The table
    of these products is made once for a pair; at one lag, the case of most scans, in a single pass.

@@ -1,4 +1,4 @@
-"""Everything that is known at a close, bar by bar, from beta to the p-value of the stationarity test.
+"""Indicators of a pair bar by bar: hedge ratio, spread, z, volatility, p-value of the stationarity test, gate inputs.
 
 1. Incomplete bars are left out: windows count complete bars, and "the bar before" is the complete bar before.
 2. The hedge ratio is estimated; all that follows uses the one of the bar before.

@@ -1,4 +1,4 @@
-"""What a stationarity statistic looks like on pairs that have nothing to do with each other, found by simulation.
+"""Null distribution of a stationarity statistic on unrelated pairs, found by simulation.
 
 1. Two independent Gaussian walks are drawn, again and again, from fixed seeds.
 2. The run's own code takes its statistic on every bar of each; whoever asks hands that code in.

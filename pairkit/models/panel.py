@@ -1,4 +1,4 @@
-"""Many pairs side by side: each pair's two series on the bars that both have.
+"""Panel of many pairs: each pair's two series on the bars that both have.
 
 The series lie end to end in flat arrays, which a worker gets once; the pairs are places among them.
 """

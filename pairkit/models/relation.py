@@ -1,4 +1,4 @@
-"""What a relation between two series looks like: slope, return to the mean, roughness, steadiness, over a whole sample.
+"""Relation statistics of two series over a whole sample: slope, half-life, Hurst exponent, correlation, stability of the slope.
 
 1. y is fitted on (1, x). Of the residual: deviation, half-life, Hurst exponent, zero crossings.
 2. Of the legs: correlation of changes, and how far the slope differs from stretch to stretch.

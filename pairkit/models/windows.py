@@ -1,4 +1,4 @@
-"""Mean and deviation over rolling windows, by sums that never subtract (the scheme of models/hedges/ols.py)."""
+"""Rolling mean and deviation, by sums that never subtract (the scheme of models/hedges/ols.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's charts as plotly figures, in the light theme of the dashboard."""
+"""Charts of the report as plotly figures, in the light theme of the dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's own numbers, each a pure function of a run: months, rolling Sharpe ratio, Hold, distribution of trades."""
+"""Figures of the report, pure functions of a run: months, rolling Sharpe ratio, Hold, distribution of trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file with everything in it, plotly.js included, that opens without a network and prints.
+"""Run report: one self-contained HTML file, plotly.js included, that opens without a network and prints.
 
 A Content-Security-Policy in the page forbids it to load anything. The same run makes the same file, byte for byte: it holds no
 time stamp.

@@ -1,4 +1,4 @@
-"""Numbers that a question is asked with: taken as whole, or refused in words."""
+"""Validation of integer arguments, with the error that says what is accepted."""
 
 from __future__ import annotations
 

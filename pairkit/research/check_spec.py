@@ -1,4 +1,4 @@
-"""CheckSpec: what a honesty check is called, what it does, the settings it takes and how it is run.
+"""CheckSpec: a honesty check's name, purpose, settings and function.
 
 A check has a folder of its own, named after it, in each layer: `pairkit/research/<check>/spec.py` declares it as SPEC,
 `charts/checks/<check>.py` draws its figures and `ui/honesty/<check>.py` its panel. `pairkit.checks.CHECKS` lists them all.

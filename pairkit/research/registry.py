@@ -1,4 +1,4 @@
-"""The honesty checks: their declarations by name, and how they are run and saved, for pages, commands and notebooks.
+"""Registry of the honesty checks: their declarations by name, and how they are run and saved.
 
 A check is run on a case: a pair, a config, and the snapshot they come from, if any. What comes back is the check's own record,
 with its tables; its `result()` is the outcome in the shape that all checks share (pairkit/checks.py).

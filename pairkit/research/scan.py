@@ -1,4 +1,4 @@
-"""A scan: every pair of a market tested for a relation, with the false discoveries counted in.
+"""Scan of a market: every pair tested for cointegration, with false discoveries counted in.
 
 1. Each root's series is adjusted once; two are laid on the bars that are complete for both (docs/semantics.md 1).
 2. Each pair is tested in both directions. The better one names the regressed leg, and its p-value is doubled, for it was chosen.

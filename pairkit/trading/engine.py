@@ -1,4 +1,4 @@
-"""The engine as the rest of pairkit calls it: lays pair, market and settings out as records, which `trading/loop.py` plays."""
+"""Interface of the trading engine: packs pair, market and settings as the records that `trading/loop.py` runs on."""
 
 from __future__ import annotations
 

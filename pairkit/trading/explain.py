@@ -1,4 +1,4 @@
-"""The trace of a bar: what was known at its close, which rule fired, and what the next bar made of it.
+"""Trace of a bar: what was known at its close, which rule fired, and the result on the next bar.
 
 1. What the engine remembered at that close is read back from the run: the open trade, its age and result, the last exit.
 2. The rules of docs/semantics.md 3 are gone through in their order, each with its numbers, to the first that holds.

@@ -1,4 +1,4 @@
-"""The gates' verdicts: whether an entry would be allowed at a close (docs/semantics.md 3).
+"""Gate verdicts: whether an entry would be allowed at a close (docs/semantics.md 3).
 
 Every gate is brought to one form, for a run and for a sweep alike: its number opens it at or below its limit. The number and the
 limit of a gate that opens at least at its limit change their sign; a number is NaN, and shuts its gate, where a column that

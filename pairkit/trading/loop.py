@@ -1,4 +1,4 @@
-"""The engine: one loop over the bars, the only place where time moves.
+"""The trading engine: one loop over the bars, the only place where time moves.
 
 Each bar, in this order:
 1. Roll. A held leg whose contract has changed sells the old one and buys the new one.

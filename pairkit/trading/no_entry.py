@@ -1,4 +1,4 @@
-"""Why a stretch of sessions saw no entry, or how many it saw: each session counted once, by what kept it from one."""
+"""Reasons for no entry: the sessions of a span, each counted once by what prevented one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hedge ratio and the p-value of one bar computed by statsmodels, beside pairkit's own.
+"""Reference values by statsmodels: the hedge ratio and the p-value of one bar, beside pairkit's own.
 
 1. The bars are those of the run that are complete for both legs, up to the bar itself.
 2. The hedge that the bar uses is fitted on the window that ends one complete bar before: `OLS` of y on (1, x).

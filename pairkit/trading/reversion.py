@@ -1,4 +1,4 @@
-"""What the reversion of a trade was made of: its lots, or a mean, a deviation and a hedge that moved.
+"""Reversion of a trade split by source: its lots, and the mean, deviation and hedge that moved.
 
 A trade is entered because z is far from 0 and left because it came back. But z = (spread - mean)/deviation, and the spread's
 hedge, the mean and the deviation all move while the lots stay. With e and x the bars on which entry and exit were decided,

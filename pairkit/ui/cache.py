@@ -1,4 +1,4 @@
-"""What the pages compute, each thing once: kept by snapshot id, pair and config, never by a frame."""
+"""Cache of the pages: everything computed once, by snapshot id, pair and config, never by a frame."""
 
 from __future__ import annotations
 

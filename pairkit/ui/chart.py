@@ -1,4 +1,4 @@
-"""The chart on a page: one `Plotly.react` for every change, so that zoom survives it.
+"""Chart component of the pages: one `Plotly.react` for every change, so that zoom survives it.
 
 `st.plotly_chart` mounts a new chart whenever its data change, and the zoom is gone. This component keeps one chart.
 plotly.js comes from the installed plotly, by this server: nothing is fetched from elsewhere. What is sent is one block of bytes,

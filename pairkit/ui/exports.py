@@ -1,4 +1,4 @@
-"""What a run can be saved as: its tables as CSV, its chart as a page of its own, its manifest as JSON."""
+"""Exports of a run: its tables as CSV, its chart as an HTML page, its manifest as JSON."""
 
 from __future__ import annotations
 

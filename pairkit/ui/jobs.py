@@ -1,4 +1,4 @@
-"""Work in a thread of its own: it outlives a rerun of the page, tells how far it is, and can be stopped.
+"""Background jobs in threads: they survive a rerun of the page, report their progress, and can be stopped.
 
 1. A job waits until fewer jobs run on this server than it has processors.
 2. It runs until it is done, is stopped, or its session has been gone for GRACE_SECONDS: nobody waits for it then.

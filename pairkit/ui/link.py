@@ -1,4 +1,4 @@
-"""The browser's link, made complete where Streamlit leaves choices out of it.
+"""Shareable link of a page, completed with the choices that Streamlit leaves out of it.
 
 A widget enters its value into the link when a reader moves it. What another page or a short link chose for it is shown, and not
 entered. `complete` enters it in the place of the link as it is, so that the browser's way back stays what it was

@@ -1,4 +1,4 @@
-"""Named starting points for the settings: what each changes from the defaults."""
+"""Presets: named starting points for the settings, as changes from the defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scan on a page: which roots and how they are tested, the matrix, the ranked table, and the way to Explore."""
+"""The Scan page: roots and test settings, the matrix, the ranked table, and the link to Explore."""
 
 from __future__ import annotations
 

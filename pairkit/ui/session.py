@@ -1,4 +1,4 @@
-"""What a reader chose stays chosen on the next page: pickers and settings, which Streamlit forgets with their page."""
+"""Session state shared by the pages: pickers and settings, which Streamlit forgets when the page changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a strategy as widgets, drawn from what `pairkit.config` declares; their values live in the URL.
+"""Setting widgets, drawn from what `pairkit.config` declares; their values live in the URL.
 
 A widget's key is its setting's name, which is also its name in a link. A value at its default is left out of the link.
 Where a page names a `redraw`, a change runs only what it redraws: the widgets themselves are not drawn again.

@@ -1,4 +1,4 @@
-"""What all pages share: navigation, the first start, and the choice of snapshot and pair."""
+"""Page shell: navigation, the first start, and the choice of snapshot and pair."""
 
 from __future__ import annotations
 

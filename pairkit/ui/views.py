@@ -1,4 +1,4 @@
-"""A run's numbers on a page: heading, metric tiles, the trace of a bar, trades, and what the data are like."""
+"""Views of a run on a page: heading, metric tiles, the trace of a bar, trades, and data findings."""
 
 from __future__ import annotations
 

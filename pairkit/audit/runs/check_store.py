@@ -1,4 +1,4 @@
-"""The check store: the results of honesty checks, by run.
+"""The check store: results of honesty checks on disk, by run.
 
 One small file a run, named by the hash of what the run is made of: snapshot, roots, rows, config, and the code that computes. A
 changed line of that code makes every older result one of another run. The latest result of a check replaces the one before.

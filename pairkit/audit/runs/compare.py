@@ -1,4 +1,4 @@
-"""Two or more runs side by side: what differs in their inputs, their metrics, and where their decisions part, and why."""
+"""Comparison of two or more runs: inputs, metrics, and the first bar where their decisions differ, with the reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two results of one run compared: hashes first, then the values of every column whose hash is another.
+"""Diff of two results of one run: hashes first, then the values of every column whose hash differs.
 
 What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance,
 relative to the larger of the two or to the column's usual size, whichever is larger; text

@@ -1,4 +1,4 @@
-"""What a run was made of, as plain values that can be hashed, and the command that makes it again."""
+"""Inputs of a run as plain values that can be hashed, and the command that makes the run again."""
 
 from __future__ import annotations
 

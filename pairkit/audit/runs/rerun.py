@@ -1,4 +1,4 @@
-"""Making a run again from its manifest, and comparing what came out then with what comes out now.
+"""Reruns: a run made again from its manifest, and its outputs compared with the recorded ones.
 
 1. The manifest is read strictly; its run id and config hash must be those of its content.
 2. The snapshot that it cites is opened, every byte checked, and no other one is taken in its place.

@@ -1,4 +1,4 @@
-"""The run store: runs kept on this machine, each in a folder of its own with its manifest and its tables.
+"""The run store: saved runs on this machine, each in a folder of its own with its manifest and its tables.
 
     RUNS/20240601-101530-ab12cd34-5e6f/
         run.json             the manifest, as `run --manifest` writes it; `rerun` reads it

@@ -1,4 +1,4 @@
-"""A run's tables apart from the run: hashed by content, column by column, and carried along as Parquet files.
+"""A run's output tables: hashed by content, column by column, and stored as Parquet files.
 
 A manifest holds the hashes alone. The files `NAME.frame.parquet` and `NAME.trades.parquet` beside `NAME.json` hold the values;
 they are believed only where their content has the manifest's hash.

@@ -1,4 +1,4 @@
-"""How many trials were made on a pair, and what the best of so many shows by luck."""
+"""Trial count of a pair: how many configs were tried on it, and the Sharpe ratio that the best of them shows by luck."""
 
 from __future__ import annotations
 

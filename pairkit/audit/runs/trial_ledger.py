@@ -1,4 +1,4 @@
-"""The trial ledger: which configs were tried on a pair, so that the best of many is not mistaken for the only one.
+"""The trial ledger: which configs were tried on a pair, so that a best of many is deflated by their number.
 
 1. A pair is named by its snapshot's id and its roots. Bars of no snapshot are named by the hash of their content, and their
    trials are counted in memory, until the process ends.

@@ -1,4 +1,4 @@
-"""What differs between two snapshots: bars added, removed and revised, dominant contracts, terms, calendar, scope.
+"""Diff of two snapshots: bars added, removed and revised, dominant contracts, terms, calendar, scope.
 
 1. Bars are matched by root, contract and date. A bar that both have is revised where a figure differs; missing equals missing.
 2. Dominant contracts are matched by root and date, terms by root and field, the scope by field.

@@ -1,4 +1,4 @@
-"""From a provider to a snapshot: take, examine, seal. The manifest records what was asked of whom, and every finding."""
+"""Snapshot of a provider's market: download, examine, seal. The manifest records every request and every finding."""
 
 from __future__ import annotations
 

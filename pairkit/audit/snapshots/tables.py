@@ -1,4 +1,4 @@
-"""The tables of a snapshot: their columns and types, to and from Parquet, and what must hold in them.
+"""Snapshot tables: columns and types, conversion to and from Parquet, and their integrity rules.
 
 - `bars`: one row per (root, contract, trade_date), sorted so. `contract` is null in a series of the root.
 - `mapping`: the dominant contract of each (root, trade_date), and the earlier date at whose close that was known.

@@ -1,4 +1,4 @@
-"""Verifying a snapshot: every byte is checked before one is parsed; the bytes checked are the bytes handed on.
+"""Snapshot verification: every byte is checked before any is parsed, and the checked bytes are those returned.
 
 1. The folder holds plain files only: no links, no folders, no names that some system takes for one.
 2. `manifest.json` is strict JSON in RFC 8785 form, of a known schema and shape; its sha256 is the snapshot's id.

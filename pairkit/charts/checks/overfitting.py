@@ -1,4 +1,4 @@
-"""Overfitting, drawn: how the best in one half of the data ranks in the other, split by split. Figures as plain dicts."""
+"""Charts of overfitting: how the best in one half of the data ranks in the other, split by split. Figures as plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A placebo, drawn: how the surrogates did, and where the real pair stands. A figure as a plain dict."""
+"""Chart of a placebo test: the surrogates' results, and the real pair's among them. A figure as a plain dict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ladder from paper to real, drawn: what each step takes, and the equity of every rung. Figures as plain dicts."""
+"""Charts of the realism ladder: what each step takes, and the equity of every rung. Figures as plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk-forward, drawn: the out-of-sample curve, train against test, and what each fold chose. Figures as plain dicts."""
+"""Charts of a walk-forward: the out-of-sample curve, train against test, and what each fold chose. Figures as plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A warm-up sensitivity, drawn: how far each column is apart, and whether beta comes together. Figures as plain dicts."""
+"""Charts of warm-up sensitivity: how much each column differs, and whether beta converges. Figures as plain dicts."""
 
 from __future__ import annotations
 

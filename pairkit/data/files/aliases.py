@@ -1,4 +1,4 @@
-"""How vendors spell what we mean: column headings, dates, numbers, missing values and codes, English and Chinese.
+"""Vendor aliases: column headings, dates, numbers, missing values and codes as vendors write them, English and Chinese.
 
 What has one reading is read; what could be read in two ways is refused.
 """

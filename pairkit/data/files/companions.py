@@ -1,4 +1,4 @@
-"""What is given beside the bars of files, held against them: which contract is dominant each day, and the market's sessions."""
+"""Companion tables of imported bars, checked against them: the dominant contract of each day, and the market's sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Parquet file's pages say that they unpack to: the sizes that a reader makes room for, read without unpacking any.
+"""Parquet guard: the unpacked sizes that a file's pages declare, read and limited before anything is unpacked.
 
 The footer has sizes too, but a reader does not go by them: a footer may state a kilobyte where a page's own header states two
 gigabytes. So the headers are walked, in the order in which Arrow reads them:

@@ -1,4 +1,4 @@
-"""Daily bars from CSV and Parquet files: one file per root, or one long table; root level or contract level.
+"""Import of daily bars from CSV and Parquet: one file per root, or one long table; root level or contract level.
 
 1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.files.table`). Then each
    is read as a table of cells; its headings are recognised (`pairkit.data.files.rows`).

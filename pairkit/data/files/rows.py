@@ -1,4 +1,4 @@
-"""The rows of one file: headings recognised, every cell read, the root and contract of each row known.
+"""Rows of one imported file: headings recognised, every cell parsed, the root and contract of each row identified.
 
 A cell, heading or code that has no reading, or two, refuses the file; the message names the place.
 """

@@ -1,4 +1,4 @@
-"""A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted.
+"""A file as a table of uninterpreted cells: CSV in the usual encodings and separators, or Parquet.
 
 A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes, in its footer and in the
 header of every page, is checked before a cell is decoded (`extent_of`), and text is decoded as a dictionary, so that a long text

@@ -1,4 +1,4 @@
-"""Files that are given: by a path, read up to a limit, or through the browser, as a name and bytes that are checked here."""
+"""Input files: read from a path up to a size limit, or uploaded through the browser as a name and bytes that are checked here."""
 
 from __future__ import annotations
 

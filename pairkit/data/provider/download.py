@@ -1,4 +1,4 @@
-"""Take a market from a provider: contract-level bars, dominant contracts, terms and calendar, checked to be whole.
+"""Download of a market from a provider: contract-level bars, dominant contracts, terms and calendar, checked for completeness.
 
 1. The calendar says which days are sessions, the listing which contracts there were.
 2. The dominant contract of each session: the provider's mapping of the session before, so that it was known, or open

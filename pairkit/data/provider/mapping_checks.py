@@ -1,4 +1,4 @@
-"""A provider's mapping of one root, checked: a contract for each session, alive, and never an earlier one again.
+"""Checks of a provider's dominant contracts: one for each session, listed on it, and never an earlier one again.
 
 1. A session without a row keeps the contract of the one before; an error tells the sessions, unless they are one or two and
    the contract is the same on both sides. More than a third of them: refused, as the answer is not whole.

@@ -1,4 +1,4 @@
-"""Parts of a taking: what it asks for, what it has to show, and how findings of one kind are told as one."""
+"""Parts of a download: its request, its result, and the merging of findings of one kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provider says and cannot be so: prices, sizes and limits of bars, limits a session out of step, terms of a contract.
+"""Plausibility checks of provider data: prices, sizes and limits of bars, limits shifted by a session, contract terms.
 
 A price limit bounds how far a price can move in a day, and a contract's terms change by notice and by little. So a figure far
 from its neighbours, or from every table, is a fault of the answer and no news. A cell that cannot be so is taken out, as

@@ -1,4 +1,4 @@
-"""The data providers there are: what a command or a page needs of one before it asks it anything.
+"""Registry of data providers: what a command or a page needs to know of each before the first request.
 
 A provider is a package of `pairkit.data` with a `PROVIDER`; its line in `_PACKAGES` is all that makes it one.
 """

@@ -1,4 +1,4 @@
-"""What a provider of futures data is to pairkit: six questions, each answered with a table and what was found in it.
+"""The `Source` protocol of a futures data provider: six requests, each answered with a table and its findings.
 
 Vendor words and units end here: a table holds pairkit's names, prices in the contract's quote unit, sizes in lots, money
 in CNY, fractions for rates, dates as datetime64. Contracts go by their plain name (`RB2405`), roots by theirs (`RB`), and

@@ -1,4 +1,4 @@
-"""What is true of the simulated market: five pairs, each with a story, and the log price path of every root.
+"""Known truth of the simulated market: five pairs, each with a story, and the log price path of every root.
 
 1. The regressor's path `x` is a random walk with clustered volatility and fat tails.
 2. The other leg moves with it: dy = beta[t] dx + du, where the link u is pulled back to 0 with the story's half-life,

@@ -1,4 +1,4 @@
-"""One root's terms from up to three sources, field by field, by one rule for imports and for takings alike.
+"""Contract terms of one root combined from up to three sources, field by field, by one rule for imports and downloads alike.
 
 1. The provider's figure, else the bundled table's, else the user's own file's.
 2. A figure that the user's file says is an override comes before all of them.

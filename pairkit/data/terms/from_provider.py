@@ -1,4 +1,4 @@
-"""What a provider says of a contract's terms, read from its words: lot size in quote units, tick, fees, margin.
+"""Contract terms parsed from a provider's texts: lot size in quote units, tick, fees, margin.
 
 A figure that is absent, or that cannot be what it claims, is passed over, and the reason is kept. What then comes from
 elsewhere is decided in `pairkit.data.terms.combine`.

@@ -1,4 +1,4 @@
-"""Contract specs from a user's file, JSON or CSV, and which of their figures override those of other sources."""
+"""Contract specs from a user's JSON or CSV file, and which of their figures override those of other sources."""
 
 from __future__ import annotations
 

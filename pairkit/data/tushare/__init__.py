@@ -1,4 +1,4 @@
-"""TuShare Pro behind the `Source` protocol.
+"""TuShare Pro as a data provider, behind the `Source` protocol.
 
 - `settings`: token, endpoint, limits; `endpoints`: what is asked, with its traps.
 - `sdk`: one request; `errors`: what its error texts mean; `parse`: from its rows to typed tables.

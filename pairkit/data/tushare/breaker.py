@@ -1,4 +1,4 @@
-"""A breaker: after some failures in a row the provider is left alone for a while, then tried once."""
+"""Circuit breaker: after several failures in a row the provider is not called for a while, then tried once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers on disk, found by the hash of their question: a table as Parquet, and beside it a note that seals it.
+"""Disk cache of answers, by the hash of the request: a table as Parquet, and beside it a note that seals it.
 
 The question is the endpoint's whole address, the interface, its parameters and fields; the token is no part of it. Each file is
 written under another name and renamed, the note last, so that a kill leaves no half answer; what a killed writer leaves is

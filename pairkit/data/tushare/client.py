@@ -1,4 +1,4 @@
-"""A question to TuShare, answered wholly or with a typed error.
+"""TuShare client: one request, answered with a complete table or a typed error.
 
 1. A fresh answer in the cache is taken; it costs no call.
 2. While the breaker is open, an older one is taken and told as stale.

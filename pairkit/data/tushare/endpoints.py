@@ -1,4 +1,4 @@
-"""TuShare's interfaces that are asked: parameters, fields and their kinds, row caps. (https://tushare.pro/document/2)
+"""TuShare endpoints in use: parameters, fields and their kinds, row caps. (https://tushare.pro/document/2)
 
 An answer longer than the cap is cut without a word, so one that reaches it is never taken as whole.
 """

@@ -1,4 +1,4 @@
-"""What TuShare's error texts mean. Its SDK drops the error code, so the words are all there is.
+"""Typed errors from TuShare's error texts. Its SDK drops the error code, so the text is all there is.
 
 The order of the tests matters: every rate-limit text also mentions permissions, because it links to their page.
 """

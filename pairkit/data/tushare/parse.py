@@ -1,4 +1,4 @@
-"""From the rows of an answer to a typed table: every cell is understood or the answer is refused.
+"""Parser of TuShare answers into typed tables: every cell is understood or the answer is refused.
 
 1. The fields that were asked for are there; others are left out.
 2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.

@@ -1,4 +1,4 @@
-"""Chinese futures from TuShare Pro, as a `Source`. Vendor words and units end here."""
+"""TuShare Pro provider of Chinese futures, a `Source`. Vendor words and units end here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request through the real SDK: an answer that is one, or a typed error. Nothing else in pairkit calls the SDK.
+"""SDK call: one request through the real TuShare SDK, a valid answer or a typed error. Nothing else in pairkit calls the SDK.
 
 What the SDK does not tell apart is told apart here: an HTTP error, which it turns into a frame without columns; a body
 that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`. Its

@@ -1,4 +1,4 @@
-"""How to reach TuShare: token, endpoint, limits, from the environment, `.env` or Streamlit's secrets, in that order."""
+"""TuShare settings: token, endpoint, limits, from the environment, `.env` or Streamlit's secrets, in that order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request with bounds that the SDK's own has not: on the time of the whole answer, and on its size.
+"""HTTP transport with limits that the SDK lacks: on the time of the whole answer, and on its size.
 
 The SDK's time-out counts from byte to byte, so a server that drips one now and then could hold it for ever.
 

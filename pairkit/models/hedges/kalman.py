@@ -1,4 +1,4 @@
-"""An adaptive Kalman filter for (beta, level): scale-free, its noise learnt from its own surprises.
+"""Adaptive Kalman filter hedge for (beta, level): scale-free, its noise estimated from its own innovations.
 
 1. The first `window` bars are fitted by least squares on x about its mean; their residual variance R starts the noise.
 2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise updates the state.

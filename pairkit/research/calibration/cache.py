@@ -1,4 +1,4 @@
-"""Calibrations on disk: one JSON file for each set of settings and version of the code, named by their hash.
+"""Disk cache of calibrations: one JSON file for each set of settings and version of the code, named by their hash.
 
 1. The key holds everything that the tables depend on: the settings of the test and its hedge, how the pairs were drawn, the hash
    of pairkit's sources and the packages that compute.

@@ -1,4 +1,4 @@
-"""Does the stationarity gate keep its word? Its statistic on pairs of known truth, under the very settings of a run.
+"""Calibration of the stationarity gate: actual size and power of its test on simulated pairs, under the settings of a run.
 
 1. Pairs of unrelated walks are drawn, linked pairs whose spread has a given half-life, and unrelated pairs of other worlds
    (research/calibration/worlds.py).

@@ -1,4 +1,4 @@
-"""Declares the calibration check of the stationarity gate."""
+"""Declaration of the calibration check of the stationarity gate."""
 
 from __future__ import annotations
 

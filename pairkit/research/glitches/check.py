@@ -1,4 +1,4 @@
-"""Glitches put into a pair's bars on purpose, and what they cost: Hold against being forced flat.
+"""Glitch stress test: faults injected into a pair's bars, and what they cost with Hold and with being forced flat.
 
 1. A draw has, for every bar, a number between 0 and 1, a kind, a leg and a size. At a rate r the bars whose number is below r
    are spoiled, so a higher rate adds glitches to those of a lower one.

@@ -1,4 +1,4 @@
-"""Declares the bad-data check."""
+"""Declaration of the bad-data check."""
 
 from __future__ import annotations
 

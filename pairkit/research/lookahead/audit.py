@@ -1,4 +1,4 @@
-"""Proof that no number of a run knows the future, for pairkit's own backtest or for any function from (pair, config).
+"""Look-ahead proof: no number of a run depends on the future, for pairkit's backtest or any function from (pair, config).
 
 0. Fresh: a few cuts are made by processes that have not seen the whole, and so by a function that has nothing of it in its memory
    (fresh_cuts.py). They are held against the whole as all cuts are.

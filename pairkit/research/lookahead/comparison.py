@@ -1,4 +1,4 @@
-"""What the instruments of a look-ahead proof see, column by column: the earliest offence, how often, how far ahead.
+"""Comparison of reruns on cut or moved data with the full run, column by column: the earliest leak, how often, how far ahead.
 
 Every check holds a made table against what was made of the whole, on the rows before a boundary. The rows themselves come
 first: a table that lost a session, or took one up, is not compared further.

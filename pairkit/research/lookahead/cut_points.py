@@ -1,4 +1,4 @@
-"""Where to look for look-ahead: the sessions between which the past ends and the future begins.
+"""Cut points of the look-ahead proof: the sessions at which the data are cut or moved.
 
 A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 

@@ -1,4 +1,4 @@
-"""Proof that the way from a snapshot's bars to a pair knows no later session.
+"""Look-ahead proof of the data path: from a snapshot's bars to a pair, nothing depends on a later session.
 
 1. Known: every dominant contract of the mapping was settled on a session before the one it is for.
 2. Prefix: bars and mapping are cut after a session; up to it the pair's contracts, roll prices and adjusted series stay, to the

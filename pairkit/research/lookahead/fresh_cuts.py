@@ -1,4 +1,4 @@
-"""Cuts made by processes that have not seen the whole: what a function keeps between its calls cannot reach them.
+"""Cuts run in fresh processes, which never saw the whole data: what a function caches between its calls cannot reach them.
 
 A cache by date, a scaler fitted on the first call, the longest history so far: once the function has been called on all sessions,
 such a memory makes each later cut agree with the whole. So a few cuts are made first, each in a child forked before the first

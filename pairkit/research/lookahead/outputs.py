@@ -1,4 +1,4 @@
-"""What a function from (pair, config) made, as arrays whose every bit can be compared.
+"""Outputs of a function from (pair, config), as arrays that are compared bit by bit.
 
 A run gives its columns, the contract that each leg holds, and its trades; a DataFrame gives its columns. A trade's figures are
 known from the bar of its entry's fill or of its exit's fill on.

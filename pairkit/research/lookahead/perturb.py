@@ -1,4 +1,4 @@
-"""A pair with one session's figures moved: as complete as it was, and as tradable.
+"""Perturbation of one session of a pair: its figures moved, as complete and as tradable as before.
 
 1. All of a leg's prices of the session move by the same number of ticks, its limits too, so that each stays on its side of the
    limits, which are taken inward to the tick. Where that would take a price through 0, they move by one factor. A 0 stays 0.

@@ -1,4 +1,4 @@
-"""Declares the look-ahead check."""
+"""Declaration of the look-ahead check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a result can be the luck of many trials.
+"""Overfitting check: how far a result can be the luck of many trials.
 
 1. The trials are the rows of a sweep, or a grid around the config; of more than `most_trials`, as many are drawn.
 2. Each is run again for its returns, bar by bar. What is compared across trials uses the bars from which all have indicators.

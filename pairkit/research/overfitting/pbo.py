@@ -1,4 +1,4 @@
-"""The probability of backtest overfitting (PBO), by combinatorially symmetric cross-validation (CSCV).
+"""Probability of backtest overfitting (PBO), by combinatorially symmetric cross-validation (CSCV).
 
 1. The bars are cut into S consecutive blocks of equal length; what does not fill a block is left out at the beginning.
 2. Every choice of S/2 blocks is once the sample to choose in; the other blocks are the test. C(16, 8) = 12,870 splits.

@@ -1,4 +1,4 @@
-"""Declares the overfitting check."""
+"""Declaration of the overfitting check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The placebo: the same rules on pairs that have no link. Where does the real result stand among theirs?
+"""Placebo test: the same rules on surrogate pairs without a link, and the rank of the real result among theirs.
 
 1. Surrogates of the pair are made (surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
    nobody would pair.

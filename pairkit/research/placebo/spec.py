@@ -1,4 +1,4 @@
-"""Declares the placebo check."""
+"""Declaration of the placebo check."""
 
 from __future__ import annotations
 

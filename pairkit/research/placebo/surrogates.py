@@ -1,4 +1,4 @@
-"""Surrogates of a pair: the legs' own bars, the link between them broken.
+"""Surrogates of a pair: the legs' own bars with the link between them broken.
 
 1. Leg y stays as it is. The rows of leg x are put in another order: blocks of them shuffled, or all of them shifted in a circle.
 2. Each row brings its figures along, prices as they stood to `pre_close`: as ratios under log, as differences under level. Prices

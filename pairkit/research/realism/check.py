@@ -1,4 +1,4 @@
-"""The ladder from paper to real: what a config makes under a paper trader's assumptions, and what each step to the real takes.
+"""Realism ladder: what a config makes under a paper trader's assumptions, and what each step to the real takes.
 
 On paper, the spread and its hedge know the close they are traded at; orders fill at the close that decided them, in fractions of
 a lot, at no cost, every time; rolls are free; no gate forbids anything. Each rung gives up one of these, in the order of RUNGS,

@@ -1,4 +1,4 @@
-"""The configs around one: the grid that a check tries where the user names no space."""
+"""Default parameter space: the grid around a config that a check tries where the user names none."""
 
 from __future__ import annotations
 

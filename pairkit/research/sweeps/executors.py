@@ -1,4 +1,4 @@
-"""Where much work is done: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
+"""Parallel execution: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
 
 1. The work is a function of (shared input, rows), done for slices of rows in any order and put together by their place.
 2. A first small slice is timed where the work will be done; from it the length of the others follows: long enough that

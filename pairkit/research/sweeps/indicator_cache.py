@@ -1,4 +1,4 @@
-"""A pair's indicators, stage by stage, each made once for the settings that it depends on: what many configs on one pair share.
+"""Indicator cache of a pair: each stage made once for the settings it depends on, and shared by many configs.
 
 Hedge, z, volatility and the test of stationarity depend on few settings each. Configs that agree in those get the same arrays, to
 the bit those that a single run makes.

@@ -1,4 +1,4 @@
-"""Plateau or lonely peak: how each trial of a grid does together with its neighbours.
+"""Plateau or lonely peak: the mean metric of each trial of a grid and its neighbours.
 
 1. The trials are laid on the grid of their fields' values; combinations that were not tried are holes.
 2. A trial's neighbours are those at most one place away in every numeric field; switches and named options must be equal.

@@ -1,4 +1,4 @@
-"""A sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
+"""Parameter sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
 
 1. The trials are rows of codes (research/sweeps/space.py), sorted so that those that share work lie together.
 2. Each set of indicators is made once; within it, the compiled engine plays config after config and keeps their tallies.

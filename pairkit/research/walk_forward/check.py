@@ -1,4 +1,4 @@
-"""Walk-forward: choose settings on past bars by a stated rule, earn with them on the bars that follow, again and again.
+"""Walk-forward test: settings chosen on past bars by a stated rule earn on the bars that follow, again and again.
 
 1. Each fold has train rows, a gap and test rows (folds.py). Whatever is computed for the choice sees the pair cut off
    behind the last train row: not one later bar exists for it.

@@ -1,4 +1,4 @@
-"""The folds of a walk-forward: rows to choose on, a gap, and the rows after it to earn on.
+"""Walk-forward folds: train rows, a gap, and the test rows after it.
 
 1. The first rows are left to the indicators: as many as the longest chain of windows reaches back.
 2. The train rows follow, then the gap, then the test rows. Each later fold lies one test block further on; an anchored one

@@ -1,4 +1,4 @@
-"""A run on a stretch of a pair's rows: what a strategy earns that begins flat on one bar and is closed on another.
+"""Run on a segment of a pair's rows, flat before its first bar and closed on its last.
 
 1. The pair is cut off behind the stretch; indicators use the rows before it, which were known.
 2. The engine begins flat on the first row.

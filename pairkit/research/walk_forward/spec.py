@@ -1,4 +1,4 @@
-"""Declares the walk-forward check."""
+"""Declaration of the walk-forward check."""
 
 from __future__ import annotations
 

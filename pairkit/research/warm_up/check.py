@@ -1,4 +1,4 @@
-"""Warm-up sensitivity: does a result depend on where the data happen to begin?
+"""Warm-up sensitivity: whether a result depends on where the data begin.
 
 1. The pair is cut at its start by 1, 2, 4, 8 times the longest window, and run again.
 2. Both runs are compared on the rows that both have, from the bar on which every indicator of the cut run is defined.

@@ -1,4 +1,4 @@
-"""Declares the warm-up check."""
+"""Declaration of the warm-up check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing a bar: by a click on the chart, by its date, or by stepping to the next blocked entry, trade or Hold.
+"""Bar picker: by a click on the chart, by date, or by stepping to the next blocked entry, trade or Hold.
 
 The chosen bar lives in one place, the date field, which is bound to the link; every other way writes that field.
 """

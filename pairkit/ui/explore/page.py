@@ -1,4 +1,4 @@
-"""Explore below its pickers: metrics, chart, chosen bar, files, tables, drawn again by themselves when a setting changes.
+"""The Explore page below its pickers: metrics, chart, chosen bar, files and tables, redrawn in parts when a setting changes.
 
 A slider's move is answered in this order:
 

@@ -1,4 +1,4 @@
-"""What is below Explore's chart, in tabs; only the one in sight is computed, so that a slider does not wait for the others."""
+"""Tabs below the Explore chart; only the one in sight is computed, so that a slider does not wait for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which checks a run has passed, failed, or not been given, in one badge."""
+"""Badge of a run's honesty checks: passed, failed, not run."""
 
 from __future__ import annotations
 

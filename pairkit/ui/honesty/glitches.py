@@ -1,4 +1,4 @@
-"""The glitches panel: what Hold and being forced flat leave as more bars are spoiled, and the figures of each kind."""
+"""The glitches panel: results with Hold and forced flat as more bars are spoiled, and the figures of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The placebo panel: where the real pair stands among pairs without a link."""
+"""The placebo panel: the rank of the real pair among pairs without a link."""
 
 from __future__ import annotations
 

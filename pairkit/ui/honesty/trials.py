@@ -1,4 +1,4 @@
-"""The trial ledger of a pair on the page: how many configs were tried, by what, and the way to begin the count anew."""
+"""The trial ledger panel: how many configs were tried on a pair, by what, and a reset of the count."""
 
 from __future__ import annotations
 

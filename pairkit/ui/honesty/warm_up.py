@@ -1,4 +1,4 @@
-"""The warm-up panel: how far each column moves when the data begin later, and whether beta comes together."""
+"""The warm-up panel: how much each column changes when the data begin later, and whether beta converges."""
 
 from __future__ import annotations
 

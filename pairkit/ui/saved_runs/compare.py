@@ -1,4 +1,4 @@
-"""Chosen runs side by side: inputs that differ, metrics, equity, and the first day on which decisions part, and why."""
+"""Comparison of chosen runs: inputs that differ, metrics, equity, and the first day on which decisions differ, and why."""
 
 from __future__ import annotations
 

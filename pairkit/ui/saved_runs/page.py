@@ -1,4 +1,4 @@
-"""The Runs page: saved runs to filter, sort, choose, open, rerun, and delete. What is compared is in `runs_compare`."""
+"""The Runs page: saved runs to filter, sort, choose, open, rerun, and delete. Comparing them is in compare.py."""
 
 from __future__ import annotations
 

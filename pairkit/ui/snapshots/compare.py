@@ -1,4 +1,4 @@
-"""Two snapshots side by side: which bars were revised, added and removed, and what else changed."""
+"""Comparison of two snapshots: bars revised, added and removed, and what else changed."""
 
 from __future__ import annotations
 

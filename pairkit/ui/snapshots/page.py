@@ -1,4 +1,4 @@
-"""The list of snapshots on its page: age, scope, id, findings, whether every byte is right; and what one of them holds."""
+"""The Snapshots page: age, scope, id, findings and verification of each snapshot, and the contents of one."""
 
 from __future__ import annotations
 

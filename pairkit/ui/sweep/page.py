@@ -1,4 +1,4 @@
-"""A sweep on a page: started, shown while it runs, and what came of it: landscape, best trials, every trial in a table."""
+"""The Sweep page: a sweep started, shown while it runs, and its results: landscape, best trials, every trial in a table."""
 
 from __future__ import annotations
 

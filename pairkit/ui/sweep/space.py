@@ -1,4 +1,4 @@
-"""The space of a sweep as widgets: which settings vary and over what, how many trials that makes, and how long they take."""
+"""Widgets of a sweep's space: which settings vary and over what, the number of trials, and their run time."""
 
 from __future__ import annotations
 
