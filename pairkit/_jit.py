@@ -19,12 +19,12 @@ def kernel(function: Kernel) -> Kernel:
 
 
 def step(function: Kernel) -> Kernel:
-    """A kernel that is written into its callers, so that what it works on can stay in the processor's registers."""
+    """A kernel that is inlined into its callers, so that its arrays can stay in the processor's registers."""
     return _compiled(function, {"forceinline": True})
 
 
 def lean_step(function: Kernel) -> Kernel:
-    """A step that reads and writes arrays but makes none, nor keeps one: so no references to them are counted, which costs."""
+    """An inlined kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
     return _compiled(function, {"forceinline": True, "_nrt": False})
 
 

@@ -11,4 +11,4 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Progress = Callable[[int, int], None]  # called with (done, in all)
-Cancelled = Callable[[], bool]  # asked again and again; True ends the work
+Cancelled = Callable[[], bool]  # polled during the work; True ends it

@@ -25,7 +25,7 @@ CHECKS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The outcome of one check.
+    """The outcome of one honesty check.
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ TRADE_COLUMNS = (
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
 class Metric(NamedTuple):
-    """One metric: its name, unit and meaning, and what whoever shows it must know.
+    """One metric: its name, unit and meaning, and how it is shown.
 
     `missing` says why it may be NaN. `low_is_good` is True where less is better, `whole` where it is a whole number. A `tile` is
     shown at first sight, by a report `summary` ones too, a `listed` one in a list of runs. `weak_below` is the number of closed
@@ -154,7 +154,7 @@ class Metric(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The name as a reader sees it."""
+        """Display name of the metric."""
         return _LABELS.get(self.name, self.name.replace("_", " ").capitalize())
 
 

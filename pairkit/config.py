@@ -393,7 +393,7 @@ class StrategyConfig(BaseModel):
 
 
 def _setting(name: str) -> Setting:
-    """What a field declares, in the form that a widget, a sweep or a document needs."""
+    """Declaration of a field as a Setting, for a widget, a sweep or a document."""
     field = StrategyConfig.model_fields[name]
     extra: dict[str, Any] = (
         field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}

@@ -12,7 +12,7 @@ PairkitError
 │   ├── TransportError         no whole answer came: network, time-out, HTTP error, a cut body
 │   ├── MalformedAnswerError   an answer came that is not one: not the protocol, or cells that contradict each other
 │   ├── IncompleteAnswerError  an answer lacks rows that must exist
-│   ├── RefusedRequestError    the provider refused for another reason, told in its words
+│   ├── RefusedRequestError    the provider refused for another reason, given in its words
 │   └── SourceDownError        the provider has failed too often in a row and is left alone for a while
 ├── RunError        a run, rerun or check cannot be carried out
 └── CancelledError  the user stopped it

@@ -47,16 +47,16 @@ class Gate:
 
     @property
     def sign(self) -> str:
-        """The comparison that opens it, as a formula has it."""
+        """Comparison that opens the gate, as in a formula."""
         return "<=" if self.direction == "at most" else ">="
 
     def described(self, config: StrategyConfig) -> str:
-        """What the number is called under a config, with the doubt that it deserves."""
+        """Display name of the gate's number under a config, with any caveat."""
         doubt = self.doubt(config)
         return f"{doubt} {self.number_label}" if doubt else self.number_label
 
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
-        """What the gate needs to be open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
+        """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
         said = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
         return (
             said

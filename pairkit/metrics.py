@@ -127,7 +127,7 @@ def expected_best_sharpe(trial_variance: float, trials: float) -> float:
 
 
 def best_by_luck(trial_variance: float, trials: float, bars: float) -> float:
-    """The per-bar Sharpe ratio that `dsr` is held against: `expected_best_sharpe`, whose variance is 1/bars at the least.
+    """Benchmark Sharpe ratio per bar of `dsr`: `expected_best_sharpe`, whose variance is 1/bars at the least.
 
     1/bars is the variance that the Sharpe ratio of a run without skill has over so many bars: trials that differ less than that
     are near copies of one, and no evidence of little luck.

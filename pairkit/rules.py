@@ -34,7 +34,7 @@ _PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
 class RuleChange(NamedTuple):
-    """One rule that changed.
+    """One change of the trading rules.
 
     `words` say what it is now; `touches` whether a run can come out otherwise by it, `columns` in which figures: a column of the
     frame, `trades.NAME`, `metrics.NAME`; a star stands for all.

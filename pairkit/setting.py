@@ -58,7 +58,7 @@ class Setting:
 
     @property
     def kind(self) -> Literal["int", "float", "bool", "choice"]:
-        """What it holds."""
+        """Type of the value."""
         if isinstance(self.default, bool):
             return "bool"
         if isinstance(self.default, str):
@@ -72,7 +72,7 @@ class Setting:
 
     @property
     def accepted(self) -> str:
-        """What is accepted, in words: bounds with unit, the options, or true and false."""
+        """Accepted values, in words: bounds with unit, the options, or true and false."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.options)
         if self.kind == "bool":
@@ -82,7 +82,7 @@ class Setting:
         return f"{number} from {self.low:g} to {self.high:g}{unit}"
 
     def idle(self, values: Mapping[str, Any]) -> str:
-        """Why it has no effect under these values of all settings, in words; "" where it has one."""
+        """Reason why it has no effect under these values of all settings, in words; "" where it has one."""
         if self.needs is None or values[self.needs[0]] in self.needs[1]:
             return ""
         name, wanted = self.needs
@@ -113,7 +113,7 @@ class Setting:
         return float(plain) if self.kind == "float" else plain
 
     def read(self, text: str) -> Any:
-        """The value that a text means, as a link or a command line has it: 2.5, 200k, true, a choice.
+        """The value of a text, as a link or a command line has it: 2.5, 200k, true, a choice.
 
         Raises
         ------

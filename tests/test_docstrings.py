@@ -1,7 +1,8 @@
-"""Every public name shows an example, and each example gives what it says."""
+"""Every module says what it is; every public name shows an example, and each example gives what it says."""
 
 from __future__ import annotations
 
+import ast
 import doctest
 import functools
 import inspect
@@ -53,6 +54,16 @@ def beside_the_demo(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "snapshots" / "demo", tmp_path / "snapshots" / "demo")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pairkit, "open_snapshot", opened)
+
+
+def test_every_module_opens_with_the_name_of_a_thing():
+    """The first words of a module say what it is: it has a docstring, which begins with no question."""
+    opened_with = {
+        path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "What"
+        for path in (ROOT / "pairkit").rglob("*.py")
+    }
+    question = re.compile(r"(What|Where|How|Why|Which|Does|Is)\b")
+    assert [path for path, words in opened_with.items() if question.match(words)] == []
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -86,7 +86,7 @@ def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def gates_off(run: BacktestRun) -> pd.DataFrame:
-    """The run as it is, with each gate that is on turned off, and with all off: net result, and what that changes."""
+    """Net result of the run with each gate off and with all off, beside the run as it is."""
     on = [gate for gate in GATES if getattr(run.config, gate.switch)]
     variants = {"as run": run, **{f"without {gate.name}": _without(run, [gate]) for gate in on}}
     if len(on) > 1:

@@ -55,7 +55,7 @@ class Stretch:
 
 
 def stretch(run: BacktestRun, first: Any, last: Any) -> Stretch:
-    """What `run` made from `first` to `last`, positions it came with and left with marked to the closes around.
+    """Performance of `run` from `first` to `last`; positions open at either end are marked to the closes there.
 
     Raises
     ------

@@ -50,7 +50,7 @@ _DOS_DEVICES = {
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
 def canonical_json(value: Any, *, what: str = "this value") -> bytes:
-    """The one RFC 8785 spelling of a JSON value.
+    """Canonical JSON of a value (RFC 8785): one spelling only.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def _path_fault(path: str) -> str:
 
 
 def check_no_twins(paths: Iterable[str], where: str) -> None:
-    """Refuse names that some system would take for one: equal but for case or Unicode form."""
+    """Refuse names that some system would treat as equal: they differ by case or Unicode form only."""
     seen: dict[str, str] = {}
     for path in paths:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -263,7 +263,7 @@ def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:
 
 
 def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, Any]]:
-    """Words in place of what is not there: a valid bar, or a trade."""
+    """Notes in place of what is missing: a valid bar, or a trade."""
     why = nothing_to_show(canvas.frame, canvas.config)
     notes = [("z", why)] if why else []
     if not why and canvas.run.trades.empty:

@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def blocker_of(reason: str) -> str:
-    """The one thing that blocked, as in `columns.BLOCKERS`, or `several`."""
+    """Name of the gate or rule that blocked, as in `columns.BLOCKERS`, or `several`."""
     return "several" if "+" in reason else reason
 
 
@@ -75,7 +75,7 @@ def decision(state: str, reason: str) -> str:
 
 
 def meaning(state: str, reason: str) -> str:
-    """A sentence or two that tell a newcomer what a state and its reason mean."""
+    """Explanation of a state and its reason for a newcomer, in a sentence or two."""
     reasons = " ".join(REASONS.get(part, part) for part in reason.split("+"))
     return f"{STATES.get(state, state)} {reasons}"
 

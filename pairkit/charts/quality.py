@@ -35,7 +35,7 @@ _ABSENT = ("missing_bar", "empty_bar")
 
 @dataclass(frozen=True, eq=False)
 class RootQuality:
-    """One root's series and what is wrong with it.
+    """One root's series and its faults.
 
     `leg` is its continuous table by trade date, `faults` has `trade_date, kind`, `sessions` are the calendar's days.
     """

@@ -377,7 +377,7 @@ def _grid(x: Any, y: Any, shown: FloatArray) -> tuple[FloatArray, Any, Any]:
 
 
 def _axis_values(values: pd.Series) -> Any:
-    """As an axis takes them: numbers, or words for a switch and a choice."""
+    """Values for an axis: numbers, or words for a switch and a choice."""
     if values.dtype == bool:
         return np.where(values.to_numpy(), "on", "off").astype(object)
     return (

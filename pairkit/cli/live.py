@@ -1,7 +1,7 @@
 """`python -m pairkit live`: a test of the way from a provider to a backtest, with this account, now.
 
 1. There is an account, and the calendar can be read with it, past the cache.
-2. Contract specs: each field from the provider, or told that it fell back.
+2. Contract specs: each field from the provider, or reported as a fallback.
 3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
 4. A backtest runs on it.
 

@@ -56,7 +56,7 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
 def hand_out(
     table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]
 ) -> None:
-    """Write the table where it is wanted, and exit with code 2 where it is not the whole."""
+    """Write the table to its output, and exit with code 2 where it is incomplete."""
     from pairkit.errors import RunError
 
     if csv is not None:

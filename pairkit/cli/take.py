@@ -108,13 +108,13 @@ def roots_of(text: str) -> list[str]:
 
 
 def day_of(moment: datetime) -> date:
-    """The day of an option; typer hands out midnights."""
+    """The date of an option; typer passes midnights."""
     return moment.date()
 
 
 @contextmanager
 def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
-    """A bar on the terminal that follows the steps of a taking; nothing where `quiet`."""
+    """Progress bar on the terminal for a download; nothing where `quiet`."""
     if quiet:
         yield lambda _: None
         return

@@ -150,7 +150,7 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
 
 
 def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
-    """What one root's leg lacks of its own bars, and where a name comes back: a finding for each kind of `LostBars`."""
+    """Findings on one root's leg: bars it lacks or does not use, and names that come back, by kind of `LostBars`."""
     root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
     told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
         (
@@ -553,7 +553,7 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
 
 
 def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
-    """A calendar with sessions on weekends is told, and these are not taken for sessions."""
+    """Finding on a calendar with sessions on weekends, which are not taken for sessions."""
     days = pd.DatetimeIndex([] if calendar is None else calendar)
     open_days = days[_weekend(days)]
     if not len(open_days):

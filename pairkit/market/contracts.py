@@ -216,7 +216,7 @@ class ContractSpec:
 
 @cache
 def bundled_specs() -> dict[str, ContractSpec]:
-    """The table that ships with pairkit, by root: multipliers and ticks are contract rules, fees and margins typical values."""
+    """Bundled contract specs by root: multipliers and ticks are contract rules, fees and margins typical values."""
     table = json.loads(
         files("pairkit.market").joinpath("instruments.json").read_text(encoding="utf-8")
     )
@@ -229,7 +229,7 @@ def bundled_specs() -> dict[str, ContractSpec]:
 
 
 def bundled_spec(code: str) -> ContractSpec:
-    """The bundled spec of a root, or DataError that says which roots there are."""
+    """The bundled spec of a root, or DataError that lists the known roots."""
     try:
         return bundled_specs()[code.upper()]
     except KeyError:
@@ -240,7 +240,7 @@ def bundled_spec(code: str) -> ContractSpec:
 
 
 def same_code(typed: str, codes: Iterable[str]) -> str:
-    """The one of these codes that was meant: as it is typed, else the one that differs by capitals alone; else what was typed."""
+    """The code that a user meant: as typed, else the one that differs by case alone; else the typed text."""
     known = list(codes)
     meant = [code for code in known if code.casefold() == typed.casefold()]
     return meant[0] if typed not in known and len(meant) == 1 else typed

@@ -22,7 +22,7 @@ from pairkit.market.deliveries import read_name
 
 
 class RuleChange(NamedTuple):
-    """One figure of one root: what it was up to a delivery month (YYMM), and what it is from it on."""
+    """A changed contract rule of one root: a figure up to a delivery month (YYMM), and from it on."""
 
     code: str
     first_delivery: str

@@ -232,7 +232,7 @@ def _add_row(gram, row):
 
 @kernel
 def _sweep_out(gram, pivot, whole):
-    """Take what column `pivot` explains out of the columns after it; False where the columns before have left nothing of it.
+    """Eliminate column `pivot` from the columns after it; False where the columns before have left nothing of it.
 
     `whole` is the column's own square at the start. A column of which nothing is left adds nothing, as with a pseudo-inverse.
     """

@@ -24,7 +24,7 @@ from pairkit._typing import FloatArray
 
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 
-# From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely told.
+# From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely resolved.
 PROBABILITIES: FloatArray = np.array(
     [0.5 * math.erfc(-z / math.sqrt(2.0)) for z in np.linspace(-3.3, 3.3, 133)]
 )
@@ -135,7 +135,7 @@ def simulate_null(
 
 
 def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
-    """The share of unrelated pairs whose statistic is at or below each of these.
+    """P-values of statistics under a null: the share of unrelated pairs at or below each.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _LANES = 32
 
 
 class Relation(NamedTuple):
-    """Figures of y on x.
+    """Relation statistics of y on x.
 
     `slope`; `statistic` of Engle-Granger (-inf where the legs are collinear, NaN where one is constant) and its `lags`;
     `residual_std`; `half_life` in bars by an AR(1) with a constant (inf where nothing pulls back); `hurst`, the slope of
@@ -68,7 +68,7 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
 def relate_many(
     y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]
 ) -> FloatArray:
-    """The figures of many pairs, the GIL free meanwhile: those of `Relation` but the test's, (K, 7), in its order.
+    """Relation statistics of many pairs, without the GIL: those of `Relation` but the test's, (K, 7), in its order.
 
     `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row; where `swapped` (K,), it is x
     that is fitted on y. NaN for a pair of fewer than 30 bars.

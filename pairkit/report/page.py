@@ -218,7 +218,7 @@ def _gates(run: BacktestRun) -> dict[str, Any]:
 
 
 def _inputs(run: BacktestRun) -> dict[str, html.Table]:
-    """What was found in the data, the settings, and the terms of both contracts."""
+    """Findings on the data, the settings, and the terms of both contracts."""
     findings = [
         {
             "severity": one.severity,

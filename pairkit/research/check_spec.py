@@ -25,7 +25,7 @@ Values = Mapping[str, Any]
 
 
 class Checked(Protocol):
-    """What a check found, in its own words and tables."""
+    """Result object of a check, with its own tables and sentences."""
 
     def result(self) -> CheckResult:
         """The outcome in the shape of all checks."""
@@ -33,7 +33,7 @@ class Checked(Protocol):
 
 @dataclass(frozen=True)
 class Case:
-    """The run that is checked: pair, config, and where they come from.
+    """The run that is checked: pair, config, and their origin.
 
     `snapshot` holds the bars, if any does; `space` is the one that was swept and from which the config was chosen.
     """
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """A honesty check as it is offered.
+    """Declaration of a honesty check.
 
     Parameters
     ----------
@@ -90,5 +90,5 @@ ProgressWithUnit = Callable[[int, int, str], None]
 
 
 def in_unit(progress: ProgressWithUnit | None, unit: str) -> Progress | None:
-    """The progress that a check reports, told with what it counts."""
+    """Progress callback of a check, with the unit that it counts in."""
     return (lambda done, total: progress(done, total, unit)) if progress else None

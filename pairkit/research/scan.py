@@ -60,14 +60,14 @@ class Series(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What trading each root costs, (R,) each: its last price, and a round trip as a share of its notional."""
+    """Trading costs of each root, (R,) each: its last price, and a round trip as a share of its notional."""
 
     price: FloatArray
     share: FloatArray
 
 
 class RootSeries(NamedTuple):
-    """What a slice of a scan needs: the roots' series and terms, the pairs as places in them, and the settings."""
+    """Inputs of a slice of a scan: the roots' series and terms, the pairs as places in them, and the settings."""
 
     panel: Panel
     terms: Terms
@@ -188,7 +188,7 @@ def adjusted_pvalues(
 
 
 def scan_rows(market: RootSeries, rows: NDArray[np.int64]) -> FloatArray:
-    """The figures of some pairs: what one slice of a scan does, wherever it is done.
+    """Scan figures of some pairs: one slice of the work, wherever it is done.
 
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
     of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.

@@ -46,7 +46,7 @@ _SHOWN_INPUTS = (
 
 @dataclass(frozen=True)
 class Trace:
-    """Why a bar was decided as it was.
+    """Trace of a bar: its decision and everything that led to it.
 
     `state` and `reason` are the run's own; `sentence` says them in words; `sections` are titled tables: Inputs, Gates,
     Memory, Rules, Order, Next bar, and By statsmodels where it was asked for.
@@ -69,7 +69,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Moment:
-    """All that the rules look at, at one close. Money in the pair's currency; `trade_net` and `age` are of the open trade."""
+    """State at one close, as the rules see it. Money in the pair's currency; `trade_net` and `age` are of the open trade."""
 
     config: StrategyConfig
     z: float
@@ -285,7 +285,7 @@ def first_rule(moment: Moment) -> int:
 
 
 def moment_at(run: BacktestRun, t: int) -> Moment:
-    """What the rules looked at, at the close of row t."""
+    """State that the rules saw at the close of row t."""
     ledger, config = run.ledger, run.config
     z, valid = run.indicators.z, run.indicators.valid
     entered = ledger.trade_bars[:, 1]
@@ -357,7 +357,7 @@ def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
 
 
 def _why_not_valid(run: BacktestRun, t: int) -> str:
-    """What a bar lacks: a leg's price, or enough bars before it."""
+    """Reason why a bar is not valid: a leg's missing price, or too few bars before it."""
     market, config = run.adjusted.market, run.config
     if not run.adjusted.complete[t]:
         needed = {"open": market.open, "close": market.close, "previous close": market.pre_close}
@@ -387,7 +387,7 @@ def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
 
 
 def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
-    """What each gate needs to be open, with the bar's number in it."""
+    """Condition of each gate, with the bar's number in it."""
     bar = {name: values[t] for name, values in run.indicators._asdict().items()}
     return {gate.name: gate.needed(bar, run.config) for gate in GATES}
 
@@ -472,7 +472,7 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
-    """What kept an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
+    """What prevented an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
     market, said = run.adjusted.market, []
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
     for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):

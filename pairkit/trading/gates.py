@@ -63,7 +63,7 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
 
 
 def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
-    """(T,) what is compared with the gate's limit, from the columns of a run by name."""
+    """(T,) number that is compared with the gate's limit, from the columns of a run by name."""
     values = _SIGN[gate.direction] * column(gate.number)
     return (
         values
@@ -73,7 +73,7 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
 
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
-    """(..., gates) what opens each gate, from the settings by name: numbers, or arrays with one value a run."""
+    """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
     return np.stack(
         np.broadcast_arrays(
             *(

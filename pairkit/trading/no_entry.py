@@ -27,7 +27,7 @@ _KEPT_FROM = {
 
 @dataclass(frozen=True)
 class NoEntry:
-    """The sessions of a stretch, counted.
+    """Sessions of a span, counted by what prevented an entry.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class NoEntry:
 
     @property
     def sentence(self) -> str:
-        """The answer in words, the numbers first."""
+        """The counts as a sentence."""
         span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
         parts = [f"{_days(self.sessions, 'session')}, {_days(self.entered, 'entry', 'entries')}"]
         subjects = {gate.name: gate.subject for gate in GATES}

@@ -22,7 +22,7 @@ COLUMNS = ["figure", "pairkit", "statsmodels", "difference"]
 
 
 def by_statsmodels(run: BacktestRun, t: int) -> pd.DataFrame:
-    """One row a figure of row `t`: `figure`, `pairkit`, `statsmodels`, `difference`.
+    """Comparison with statsmodels, one row a figure of row `t`: `figure`, `pairkit`, `statsmodels`, `difference`.
 
     Empty where the bar is not complete or no window is full. The hedge is there for the model ols; the p-value, for the null
     mackinnon; the t-statistic behind it under both.

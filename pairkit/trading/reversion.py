@@ -26,7 +26,7 @@ from pairkit.models.windows import rolling_std
 
 
 class Reversion(NamedTuple):
-    """Of K trades, in deviations of z as in `columns.TRADE_COLUMNS`, (K,) each; NaN where the exit's z is not known."""
+    """Reversion of K trades, in deviations of z as in `columns.TRADE_COLUMNS`, (K,) each; NaN where the exit's z is not known."""
 
     reversion: FloatArray
     reversion_lots: FloatArray

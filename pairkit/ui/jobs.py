@@ -26,7 +26,7 @@ _UNDER_WAY: dict[int, Job] = {}
 
 
 class Note(Protocol):
-    """Tells how far the work is; `unit` says what is counted, where that changes on the way."""
+    """Progress callback of a job; `unit` says what is counted, where that changes on the way."""
 
     def __call__(self, done: int, total: int, unit: str = "") -> None: ...  # noqa: D102
 
@@ -36,7 +36,7 @@ Work = Callable[[Note, Callable[[], bool]], Any]
 
 @dataclass(eq=False)
 class Job:
-    """Something in the making. `work` takes `progress` and `cancelled`; `about` is what the page needs to show what was made."""
+    """A background job. `work` takes `progress` and `cancelled`; `about` is what the page needs to show the result."""
 
     work: Work
     unit: str
@@ -105,14 +105,14 @@ class Job:
 
 
 def how_far(job: Job) -> str:
-    """What a job has done so far, or waits for, in words."""
+    """Progress of a job, or what it waits for, in words."""
     if job.waiting:
         return "Waiting for another job on this server to end"
     return f"{job.done:,} of {job.total:,} {job.unit}" if job.total else "Starting …"
 
 
 def under_way() -> list[Job]:
-    """The jobs that wait or run on this server, the oldest first."""
+    """Jobs that wait or run on this server, the oldest first."""
     return list(_UNDER_WAY.values())
 
 
@@ -138,7 +138,7 @@ def show_under_way() -> None:
 
 
 def _this_session() -> Callable[[], bool]:
-    """A function that tells whether the session that is running a page now is still there; always, outside a server."""
+    """A function that returns whether the session that runs this page still exists; always true outside a server."""
     from streamlit.runtime import Runtime, get_instance
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -169,7 +169,7 @@ def show_progress(key: str) -> None:
 
 
 def ended_job(key: str) -> Job | None:
-    """The job under `key` once it has ended well; draws its progress, its error, or that it was stopped, otherwise."""
+    """The job under `key` once it has ended well; otherwise draws its progress, its error, or that it was stopped."""
     job: Job | None = st.session_state.get(key)
     if job is None:
         return None

@@ -35,7 +35,7 @@ _SCRIPT = """export default function ({ data }) {
 
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    """The component that has no look; registered once."""
+    """The invisible component; registered once."""
     return st.components.v2.component(
         "pairkit_link", html="<span></span>", js=_SCRIPT, isolate_styles=False
     )
@@ -65,7 +65,7 @@ def number_input(
     key: str,
     **more: Any,
 ) -> Number:
-    """A field of a number, bound to the link. What a link asks for that is no number within the bounds is told, and not used."""
+    """A number field bound to the link. A value in the link that is no number within the bounds is reported, and not used."""
     asked = st.query_params.get(key)
     if asked is not None and key not in st.session_state and not _is_within(asked, low, high):
         del st.query_params[key]
@@ -73,7 +73,7 @@ def number_input(
             f"The link asks for {key} = {asked}: accepted is a{' whole' * isinstance(low, int)} "
             f"number from {low:,} to {high:,}. The default, {first:,}, is used."
         )
-        st.rerun()  # faults are told above
+        st.rerun()  # faults are shown above
     chosen: Number = place.number_input(
         label, low, high, first, step, key=key, bind="query-params", **more
     )

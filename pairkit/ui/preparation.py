@@ -33,7 +33,7 @@ _LOW_PRIORITY = 10
 
 
 class Preparation:
-    """What is prepared once for a server; sessions that come meanwhile wait for it."""
+    """Start-up work, done once for a server; sessions that come meanwhile wait for it."""
 
     def __init__(self) -> None:
         self.lock, self.done = Lock(), False

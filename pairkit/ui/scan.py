@@ -101,7 +101,7 @@ def start(snapshot: Snapshot) -> None:
                 progress=progress,
                 cancelled=cancelled,
             )
-            note_scan(made)  # where it cannot, the count is told to be unknown
+            note_scan(made)  # where it cannot, the count is shown as unknown
             return made
 
         about = {

@@ -325,7 +325,7 @@ def _presets() -> None:
 
 
 def _faults_of(group: str) -> None:
-    """What contradicts itself among the settings of a group, below them, so that no slider moves."""
+    """Draw the contradictions among the settings of a group, below them, so that no slider moves."""
     for fault in build_config(_values())[1]:
         named = [name for name in SETTINGS if re.search(rf"\b{name}\b", fault)]
         if group == (SETTINGS[named[0]].group if named else GROUPS[0]):
@@ -344,7 +344,7 @@ def _set_all(name: str) -> None:
 
 # --- links ---------------------------------------------------------------------------------------------------------
 def parse(setting: Setting, text: str) -> Any:
-    """The value that a link's text means for a setting, or None where it means none that is accepted."""
+    """The value of a link's text for a setting, or None where it is not accepted."""
     try:
         return setting.read(text)
     except ConfigError:

@@ -93,7 +93,7 @@ def all_metrics(run: BacktestRun) -> None:
 
 
 def _meaning(name: str, currency: str) -> str:
-    """What a metric means, with the currency of an amount."""
+    """Meaning of a metric, with the currency of an amount."""
     if name not in METRIC:
         return ""
     said = METRIC[name].meaning
@@ -113,7 +113,7 @@ def shown_metric(name: str, value: float) -> str:
 
 
 def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
-    """One line under the chart's controls: what was decided at the chosen bar, and what that means."""
+    """Line below the chart's controls: the decision at the chosen bar, and its meaning."""
     if bar is None:
         st.caption(
             "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
@@ -246,7 +246,7 @@ def _help(meaning_: str, unit: str) -> str:
 
 
 def findings(found: tuple[Finding, ...]) -> None:
-    """What a reader must know about the data."""
+    """Draw the findings on the data."""
     if not found:
         st.caption("Nothing was found about the data of this pair.")
         return

@@ -41,7 +41,7 @@ def save_checks(
     *,
     folder: Path | None = None,
 ) -> None:
-    """Write results down for the run of `config` on `pair`.
+    """Save check results for the run of `config` on `pair`.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def save_checks(
 def load_checks(
     pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None
 ) -> tuple[CheckResult, ...]:
-    """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
+    """Saved check results of the run of `config` on `pair`, in the order of CHECKS; none where the file is lost or damaged."""
     page = _page(pair, config, folder)
     if page is None:
         return ()

@@ -25,7 +25,7 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that came out otherwise. `row` is a trade date or a trade's number; values are None where not known."""
+    """One difference between two results. `row` is a trade date or a trade's number; values are None where not known."""
 
     where: str
     column: str
@@ -57,7 +57,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A verdict, the differences beyond the tolerance, and the columns of which nothing could be told.
+    """A verdict, the differences beyond the tolerance, and the columns that could not be compared.
 
     `grown` says what only one side has: other code may make more, so it decides nothing there; the same code does not.
     """
@@ -118,7 +118,7 @@ def compare(
 
 
 def _only_one_side(then: Collection[str], now: Collection[str]) -> dict[str, list[str]]:
-    """The names that were added since, and those that are no longer there."""
+    """Names that were added since, and names that are gone."""
     sides = {
         "added since": [name for name in now if name not in then],
         "no longer there": [name for name in then if name not in now],
@@ -177,7 +177,7 @@ def _compare_table(
 
 
 def _labels(made: pa.Table, recorded: pa.Table) -> list[str]:
-    """What to call each row: its trade date, or its number from 1."""
+    """Label of each row: its trade date, or its number from 1."""
     longer = made if len(made) >= len(recorded) else recorded
     if "trade_date" in longer.column_names:
         return [str(day) for day in longer["trade_date"].to_pylist()]

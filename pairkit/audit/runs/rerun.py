@@ -49,7 +49,7 @@ EXIT_CODES: dict[Agreement, int] = {
 
 @dataclass(frozen=True, eq=False)
 class Rerun:
-    """What a rerun found. `runtime` lists what differs as (what, then, now); `notes` what else a reader should know."""
+    """Result of a rerun. `runtime` lists what differs as (what, then, now); `notes` are further remarks."""
 
     verdict: Agreement
     sentence: str
@@ -62,7 +62,7 @@ class Rerun:
 
     @property
     def exit_code(self) -> int:
-        """0 the same or as the rules changed, 1 differs, 2 cannot be told."""
+        """Exit code: 0 the same or as the rules changed, 1 differs, 2 not comparable."""
         return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def rerun_manifest(
     tables: Tables | None = None,
     notes: list[str] | None = None,
 ) -> Rerun:
-    """The same for a manifest in hand; `tables` are its own, by name, as far as they are known."""
+    """Rerun of a manifest already read; `tables` are its own, by name, as far as they are known."""
     pair, config, of_specs = rebuild(recorded, Path(folder))
     run = run_backtest(pair, config)
     made = run_manifest(run)
@@ -207,7 +207,7 @@ def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
 
 
 def _not_checked(recorded: RunManifest) -> list[str]:
-    """What a rerun does not make again."""
+    """Notes on what a rerun does not make again."""
     there = [name for name in ("checks", "trials") if recorded.content.get(name)]
     return (
         [
@@ -250,7 +250,7 @@ def _sentence(found: Comparison, alike: bool) -> str:
 def runtime_differences(
     then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> tuple[tuple[str, Any, Any], ...]:
-    """What of two runtimes differs, as (what, then, now)."""
+    """Differences of two runtimes, as (what, then, now)."""
     before, after = (
         {**{k: v for k, v in plain.items() if k != "packages"}, **plain["packages"]}
         for plain in (then, now)

@@ -94,7 +94,7 @@ class SavedRun:
 
     @property
     def manifest_file(self) -> Path:
-        """Where its manifest lies, for `rerun`."""
+        """Path of its manifest, for `rerun`."""
         return self.path / MANIFEST
 
     def table(self, name: str) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
 
 
 def check(saved: SavedRun) -> None:
-    """Hold a saved run's parts against each other: what opens, compares or shows it does so first.
+    """Check that a saved run's parts belong together; called before it is opened, compared or shown.
 
     Its tables have the hashes that its manifest states, and the metrics that follow from them are the manifest's. Whether the run
     itself comes out so again, only `rerun` can say.

@@ -50,7 +50,7 @@ def hashable(table: pd.DataFrame) -> pa.Table:
 
 
 def describe(table: pa.Table) -> dict[str, Any]:
-    """What a manifest says of a table: rows, columns, the content hash of the whole and of each column."""
+    """Manifest entry of a table: rows, columns, the content hash of the whole and of each column."""
     return {
         "rows": len(table),
         "columns": table.column_names,
@@ -61,7 +61,7 @@ def describe(table: pa.Table) -> dict[str, Any]:
 
 # --- files ---------------------------------------------------------------------------------------------------------
 def table_file(manifest: Path, name: str) -> Path:
-    """Where a table lies that belongs to the manifest of this path."""
+    """Path of a table that belongs to the manifest of this path."""
     return manifest.with_name(f"{manifest.name.removesuffix('.json')}.{name}.parquet")
 
 
@@ -75,7 +75,7 @@ def to_parquet(table: pa.Table) -> bytes:
 def read_tables(
     manifest: Path, outputs: Mapping[str, Any]
 ) -> tuple[dict[str, pa.Table], list[str]]:
-    """The tables beside a manifest that are the ones it speaks of, and a sentence for each that is not.
+    """The tables beside a manifest whose content it names, and a sentence for each other.
 
     A table that is not there is left out without a word.
     """

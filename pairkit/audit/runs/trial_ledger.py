@@ -142,7 +142,7 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
 
 
 def reset(pair: PairFrame, *, folder: Path | None = None) -> Reset:
-    """Forget the trials of a pair, and remember that.
+    """Reset the count of a pair; the reset itself stays on record.
 
     Raises
     ------
@@ -312,7 +312,7 @@ def _transaction(ledger: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def _lay_out(ledger: sqlite3.Connection) -> None:
-    """Make the tables where there are none; refuse those of another version."""
+    """Create the tables where there are none; refuse those of another version."""
     layout = ledger.execute("PRAGMA user_version").fetchone()[0]
     if layout == 0:
         for statement in _TABLES.split(";"):

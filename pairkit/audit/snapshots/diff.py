@@ -23,7 +23,7 @@ _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that 
 
 @dataclass(frozen=True, eq=False)
 class SnapshotDiff:
-    """How `new` departs from `old`.
+    """Differences of snapshot `new` from `old`.
 
     `added` and `removed` are bars, with all their figures. `revised` has a row for each figure that changed: `root, contract,
     trade_date, column, old, new`, floats. `mapping` has a row for each `root, trade_date` whose dominant contract, or the date

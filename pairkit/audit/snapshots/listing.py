@@ -29,7 +29,7 @@ class SnapshotSummary:
 
     @property
     def verified(self) -> bool:
-        """Every byte was checked and is right."""
+        """Whether every byte was checked and is right."""
         return not self.error
 
 

@@ -168,7 +168,7 @@ class Snapshot:
         return tuple(concerned)
 
     def _lacks(self, root: str) -> list[Finding]:
-        """What one root's leg lacks of its bars; looked for once."""
+        """Findings of one root's leg that lacks some of its bars; examined once."""
         from pairkit.data.quality import examine_leg
 
         if root not in self._lacking:

@@ -61,7 +61,7 @@ _FIELD_TYPES = {_TEXT: "string", _DATE: "date", _NUMBER: "number"}
 
 
 def describe_schema(schema: pa.Schema) -> dict[str, Any]:
-    """A table's columns in the words of a Frictionless table schema."""
+    """Columns of a table as a Frictionless table schema."""
     return {"fields": [{"name": field.name, "type": _FIELD_TYPES[field.type]} for field in schema]}
 
 
@@ -123,7 +123,7 @@ def _finite(series: pd.Series) -> NDArray[np.float64]:
 
 
 def table_fault(table: pa.Table, resource: str) -> str:
-    """What is wrong with a table, in a sentence; "" where nothing is. Costs about a millisecond per 100,000 rows."""
+    """Fault of a table, in a sentence; "" where there is none. Costs about a millisecond per 100,000 rows."""
     for name in table.column_names:
         if (resource, name) not in _MAY_BE_NULL and table[name].null_count:
             return f"column {name} has {table[name].null_count} empty cells; each row needs one."

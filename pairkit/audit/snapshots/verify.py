@@ -122,7 +122,7 @@ def verify_folder(
 ) -> Sealed:
     """Check a snapshot's folder to the last byte.
 
-    `progress` is told each file before it is read, and the share of the bytes that was checked by then.
+    `progress` is called before each file is read, with its name and the share of bytes checked so far.
 
     Raises
     ------

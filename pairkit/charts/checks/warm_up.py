@@ -105,5 +105,5 @@ def _on_powers(spec: Spec, colors: Theme) -> Spec:
 
 
 def _powers(values: pd.Series) -> list[float | None]:
-    """As the axis takes them; a difference without a size, where one side is missing, is not drawn."""
+    """Differences as powers of ten for the axis; one without a size, where a side is missing, is not drawn."""
     return [max(float(value), _FLOOR) if np.isfinite(value) else None for value in values]

@@ -16,7 +16,7 @@ _FEWEST_SHARED = 0.5  # of the days with bars, that a calendar of their market h
 
 
 def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
-    """The user's mapping, once it is known to fit the bars; days beyond them are left out, and told in `findings`.
+    """The user's mapping checked against the bars; days beyond them are left out, and reported in `findings`.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
     bars : DataFrame
         `root, contract, trade_date`.
     findings : list of Finding
-        What is told is appended.
+        New findings are appended.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class Struct:
 
 @dataclass(frozen=True)
 class Page:
-    """One page by its own account: `unpacked_bytes` in memory, `values` in it, and where the next begins in the file."""
+    """One page as its header declares it: `unpacked_bytes` in memory, `values` in it, and where the next begins in the file."""
 
     kind: int
     unpacked_bytes: int
@@ -69,7 +69,7 @@ class Page:
 
 
 def unpacked_bytes(raw: bytes) -> int:
-    """Bytes that all pages of a file unpack to, by their own account.
+    """Declared unpacked size of all pages of a file, bytes.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def unpacked_bytes(raw: bytes) -> int:
 
 
 def page_sizes(raw: bytes) -> Iterator[int]:
-    """Bytes that each page of a file unpacks to, by its own account. Raises as `unpacked_bytes` does."""
+    """Declared unpacked size of each page of a file, bytes. Raises as `unpacked_bytes` does."""
     pages = 0
     for chunk in _chunks(raw):
         for page in _pages(raw, chunk):
@@ -91,7 +91,7 @@ def page_sizes(raw: bytes) -> Iterator[int]:
 
 
 def _chunks(raw: bytes) -> Iterator[Struct]:
-    """The footer's account of each column chunk."""
+    """Column chunks as the footer declares them."""
     size = int.from_bytes(raw[-_TAIL_BYTES:-4], "little")
     footer = _Compact(raw, max(len(raw) - _TAIL_BYTES - size, 0)).struct()
     for group in footer.lists.get(_ROW_GROUPS, []):

@@ -10,7 +10,7 @@
 5. Contract-level bars get a mapping: the user's own, or the contract that each day names, or else the one with the most open
    interest the session before.
 
-Whatever was dropped, put in order, ignored or missing is told in a finding. There are no partial results.
+Whatever was dropped, put in order, ignored or missing is reported in a finding. There are no partial results.
 A file may also be given as its name and bytes, as an upload is; nothing of it is written to disk.
 """
 
@@ -65,7 +65,7 @@ class SourceFile:
 
 @dataclass(frozen=True, eq=False)
 class ImportedBars:
-    """What `read_bars` made of the files.
+    """Result of `read_bars`.
 
     `bars` has `root, contract, trade_date`, the bar columns and limits, sorted; `mapping` is None where no root is at
     contract level; `specs` has one spec a root. `calendar` has the sessions of the user's calendar from the first bar to
@@ -360,7 +360,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
 
 
 def _contradiction(ordered: pd.DataFrame, second: int) -> str:
-    """Two rows of one bar that differ, in words."""
+    """Message on two rows of one bar that differ."""
     row = ordered.iloc[second]
     same = (
         ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "")
@@ -387,7 +387,7 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
 
 
 def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
-    """Findings for a column that may be absent, and for missing cells in the others."""
+    """Findings on optional columns that are absent, and on missing cells in the others."""
     for name, use in (
         ("settle", "daily settlement is not known"),
         ("open_interest", "open positions are not known"),

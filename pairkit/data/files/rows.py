@@ -220,7 +220,7 @@ def names_known_root(file: str, roots: dict[str, str]) -> bool:
 
 
 def _dated_rows(table: CellTable, file: str, column: int) -> tuple[pd.DataFrame, list[Finding]]:
-    """`file, row, trade_date` of each row, and what was found out about how the dates are written."""
+    """`file, row, trade_date` of each row, and a finding on how the dates are written."""
     read_day, told = _date_reader(table, column)
     rows = pd.DataFrame({"file": file, "row": list(table.row_numbers)})
     rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, column, read_day))).astype(
@@ -352,7 +352,7 @@ def _is_on_saturday(moment: datetime) -> bool:
 
 
 def _commas_of(table: CellTable, place: dict[str, int]) -> str:
-    """What a comma in the file's numbers is: "thousands", "decimals", "either" where nothing says which, "" where none needs it.
+    """Meaning of a comma in the file's numbers: "thousands", "decimals", "either" where nothing says which, "" where none needs it.
 
     Where cells are separated by commas, one within a number is taken to group thousands unless another says otherwise.
     """

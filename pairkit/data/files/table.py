@@ -49,7 +49,7 @@ _FOREIGN = {
 
 
 class Extent(NamedTuple):
-    """How large a table is: rows, columns, cells, and bytes once it is unpacked."""
+    """Size of a table: rows, columns, cells, and bytes once it is unpacked."""
 
     rows: int
     columns: int
@@ -96,7 +96,7 @@ def read_table(path: Path, raw: bytes) -> CellTable:
 
 
 def extent_of(path: Path, raw: bytes) -> Extent:
-    """How large a file's table is by the file's own account, at most; nothing is unpacked.
+    """Declared size of a file's table, at most; nothing is unpacked.
 
     Raises
     ------

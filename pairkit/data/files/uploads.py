@@ -54,7 +54,7 @@ def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
 
 
 def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES) -> None:
-    """Refuse uploads that are too many, too large, of another kind, or named so that they could be mistaken.
+    """Refuse uploads that are too many, too large, of another kind, or confusingly named.
 
     Raises
     ------

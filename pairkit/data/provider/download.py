@@ -5,11 +5,11 @@
    interest where the provider has no mapping.
 3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
 4. Contract terms, each field with its source.
-5. What cannot be so is taken out and told as an error, or refused (`plausible`, `mapped`).
+5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
 6. Every session of a dominant contract has a bar, or an error says which has not. More than a third without one is refused, and
    so is a last session whose bars have not come yet.
 
-The provider keeps its answers, so a taking that was stopped goes on where it was.
+The provider keeps its answers, so a stopped download resumes where it was.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def download_market(
     Parameters
     ----------
     source : Source
-        Who is asked.
+        The provider.
     roots : sequence of str
         `RB`, or with its exchange `RB.SHFE`, which a root needs that the bundled table lacks.
     start, end : date
@@ -84,9 +84,9 @@ def download_market(
         The user's own terms, as `read_specs` gives them: they fill what provider and bundled table lack, and override where
         they say so.
     progress : callable, optional
-        Told a `Step` before each question.
+        Called with a `Step` before each request.
     cancelled : callable, optional
-        Asked before each question; True ends it with CancelledError.
+        Polled before each request; True ends it with CancelledError.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def download_market(
 
 
 class _Taking:
-    """One taking: what was asked for, and what came so far."""
+    """State of a download: its request, and what has arrived."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class _Taking:
         )
 
     def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
-        """One question's table; its findings, cost and age are noted."""
+        """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
                 f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
@@ -191,7 +191,7 @@ class _Taking:
         return days
 
     def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
-        """IncompleteAnswerError where a session of the range is not over for the provider: before that, bars are not finished."""
+        """IncompleteAnswerError where the provider has not finished a session of the range: its bars may still change."""
         due = pd.Timestamp(self.source.published_to())
         roots = [
             root
@@ -208,7 +208,7 @@ class _Taking:
             )
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
-        """IncompleteAnswerError where bars of a last session that was just now have not come."""
+        """IncompleteAnswerError where bars of the latest session have not arrived."""
         if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
             days=_LATE_DAYS
         ):
@@ -233,7 +233,7 @@ class _Taking:
         return table[TRADE_DATE].iloc[0] if len(table) else None
 
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Of these days, those in the range."""
+        """Those of these days that lie in the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
 
     def root(
@@ -326,7 +326,7 @@ class _Taking:
         return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
-        """Tell that open interest decides."""
+        """Report that open interest decides."""
         self.findings.append(
             Finding(
                 "dominant_by_open_interest",
@@ -415,7 +415,7 @@ class _Taking:
     def check_dominant(
         self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex
     ) -> None:
-        """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
+        """Every session from the first mapped one on has a bar of its contract, or is reported as an error, whatever the listing
         says of the contract's end; a contract without any bar is refused."""
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
@@ -486,7 +486,7 @@ class _Taking:
         return spec
 
     def scope(self) -> dict[str, Any]:
-        """What was asked of whom, for the manifest."""
+        """Record of the requests, for the manifest."""
         by_interest = sorted(
             {
                 finding.root

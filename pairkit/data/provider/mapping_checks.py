@@ -5,7 +5,7 @@
 2. A row that goes back to an earlier delivery than one before it is left out, and an error tells it: once left, a contract is
    never returned to.
 3. A row that names a contract before its first or after its last trading day stays, and an error tells it: those sessions
-   have no bar to trade, which is told too.
+   have no bar to trade, which is reported too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LATE_START = 5  # sessions that a new root may trade before there is a main con
 def checked_mapping(
     mapping: pd.DataFrame, root: str, listed: pd.DataFrame, due: pd.DatetimeIndex, source: str
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """The rows that can be, and what was found.
+    """The mapping's plausible rows, and findings on the others.
 
     Parameters
     ----------

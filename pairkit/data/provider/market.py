@@ -18,7 +18,7 @@ SHOWN_DATES = 10
 
 @dataclass(frozen=True)
 class Step:
-    """How far a taking is: `done` of `total` questions, and the one that is next."""
+    """Progress of a download: `done` of `total` requests, and the next one."""
 
     done: int
     total: int
@@ -27,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class DownloadedMarket:
-    """What was taken, ready for `write_snapshot`.
+    """A downloaded market, ready for `write_snapshot`.
 
     `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
     """
@@ -69,7 +69,7 @@ def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
 
 
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings of one kind and root as one: counts added, the first dates, the first message."""
+    """Findings merged by kind and root: counts added, the first dates, the first message."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.root, finding.kind), []).append(finding)

@@ -46,7 +46,7 @@ _SHOWN_DATES = 10
 def without_impossible(
     bars: pd.DataFrame, contract: str
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """One contract's bars, oldest first, without the cells that cannot be so, and what was taken out.
+    """One contract's bars, oldest first, without impossible cells, and findings on those.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _far(prices: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.
 
 
 def _impossible_limits(figures: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """(N,) True where both limits are known and cannot be this bar's; one alone only where a price is beyond it."""
+    """(N,) True where both limits are known and impossible for this bar; one alone only where a price is beyond it."""
     up, down = figures["up_limit"], figures["down_limit"]
     prices = np.array([figures[name] for name in ("open", "high", "low", "close")])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -161,7 +161,7 @@ def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
 
 
 def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str) -> None:
-    """DataError where a contract's terms cannot be those of something that trades at `price`.
+    """DataError where a contract's terms are impossible for something that trades at `price`.
 
     Parameters
     ----------

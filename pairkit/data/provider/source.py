@@ -55,7 +55,7 @@ LIMIT_COLUMNS = ("contract", "trade_date", "up_limit", "down_limit", "margin_rat
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """One answered question.
+    """The answer to one request.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ class Answer:
 
 
 class Source(Protocol):
-    """A provider of contract-level daily data. Each method raises a SourceError where it cannot answer rightly.
+    """Protocol of a provider of contract-level daily data. A method that cannot answer correctly raises a SourceError.
 
-    `sessions` are the days on which rows are due: a provider that lacks some is asked again, and what stays missing is
-    told in a finding. No row of another day is handed out.
+    `sessions` are the days on which rows are due: missing ones are requested again, and what stays missing is
+    reported in a finding. No row of another day is handed out.
     """
 
     @property
@@ -92,30 +92,30 @@ class Source(Protocol):
 
     @property
     def version(self) -> str:
-        """Version of what speaks to the provider."""
+        """Version of the client library."""
         ...
 
     @property
     def endpoint(self) -> str:
-        """Host that is asked, without any secret."""
+        """Host of the provider, without any secret."""
         ...
 
     @property
     def interfaces(self) -> str:
-        """The interfaces that are asked, for the record; "" where there is but one."""
+        """Endpoints in use, for the record; "" where there is but one."""
         ...
 
     def today(self) -> date:
-        """The exchange's date now: no row of a later day can exist."""
+        """Today's date at the exchange: no row of a later day can exist."""
         ...
 
     def published_to(self) -> date:
-        """The last day whose bars may be there by now; what is there of a later day is not finished."""
+        """The last day whose bars may be published by now; rows of a later day are not finished."""
         ...
 
     @property
     def published_at(self) -> str:
-        """When a session's bars come, in words: `about 21:05 China time`."""
+        """Time at which a session's bars are published, in words: `about 21:05 China time`."""
         ...
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:

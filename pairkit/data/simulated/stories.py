@@ -25,8 +25,7 @@ _SESSIONS_A_YEAR = 243
 
 @dataclass(frozen=True)
 class Root:
-    """What one root is like: `level` is its middle price in quote units, `vol` the deviation of a day's log
-    return.
+    """Price traits of one root: `level` is its middle price in quote units, `vol` the deviation of a day's log return.
 
     `months` are its delivery months; `peak_open_interest` is in lots, reached `peak_months` before delivery.
     """
@@ -44,7 +43,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Story:
-    """One pair and what is true of it.
+    """One pair and its known truth.
 
     Parameters
     ----------
@@ -146,7 +145,7 @@ STORIES = (
 
 
 def stream(seed: int, *words: str) -> np.random.Generator:
-    """The random stream of these words alone."""
+    """Random stream that these words alone determine."""
     return np.random.Generator(
         np.random.PCG64(np.random.SeedSequence([seed, *"/".join(words).encode()]))
     )

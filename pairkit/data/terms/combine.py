@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """What one source says: field -> figure, without those it does not know. `mine`: it is the user's file."""
+    """Terms from one source: field -> figure, without those it does not know. `mine`: it is the user's file."""
 
     name: str
     version: str
@@ -55,7 +55,7 @@ def combine_terms(
     contract: str = "",
     price: float = math.nan,
 ) -> tuple[ContractSpec, tuple[Finding, ...]]:
-    """One root's spec, every field with its source, and what a reader must know of it.
+    """One root's spec, every field with its source, and the findings on it.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def _impossible(code: str, provided: Provided | None) -> list[Finding]:
 def _differences(
     code: str, provided: Provided | None, bundled: ContractSpec | None, price: float
 ) -> list[Finding]:
-    """Where the provider and the bundled table differ."""
+    """Differences between the provider and the bundled table."""
     if provided is None or bundled is None:
         return []
     differ = [
@@ -275,7 +275,7 @@ def _of_own(
     sources: list[_Source],
     listed: ContractSpec | None,
 ) -> list[Finding]:
-    """What the user's file changed, and what of it was left out."""
+    """Fields that the user's file changed, and those of it that were left out."""
     mine = _of_spec(own.spec, own.given, mine=True)
     otherwise = _chosen([source for source in sources if not source.mine])
     changed = [

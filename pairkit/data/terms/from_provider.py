@@ -32,7 +32,7 @@ _LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0  # no exchange takes more; a ma
 
 @dataclass(frozen=True)
 class Provided:
-    """What a provider says of one root: field -> value, and why others it was asked for are not among them."""
+    """Terms of one root from a provider: field -> value, and the reason for each that is missing."""
 
     source: str
     version: str

@@ -35,7 +35,7 @@ _SHOWN = 200
 
 
 def error_of(text: str, api: str) -> SourceError:
-    """The typed error for what TuShare said when asked for `api`; `text` must not hold the token."""
+    """The typed error for TuShare's text on a call of `api`; `text` must not hold the token."""
     said = f"TuShare, asked for {api}, said: {text.strip()[:_SHOWN]!r}."
     if not text.strip() or text.strip() == "None":
         return MalformedAnswerError(

@@ -3,8 +3,8 @@
 1. The fields that were asked for are there; others are left out.
 2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.
    An empty cell, `--` and the like are missing, not 0. Codes are put in capitals: `rb2405.SHF` is RB2405.SHF.
-3. Rows that were not asked for are dropped, and told.
-4. A row given twice is kept once, and told; two rows of one key that differ are refused.
+3. Rows that were not requested are dropped, and reported.
+4. A row given twice is kept once, and reported; two rows of one key that differ are refused.
 5. Rows are sorted by their key.
 """
 
@@ -37,7 +37,7 @@ _SHOWN_DATES = 10
 def typed(
     frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """The table of an answer and what was found in it.
+    """The typed table of an answer and its findings.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
 
 
 def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd.DataFrame:
-    """Two answers about the same as one: what either lacks comes from the other; MalformedAnswerError where they contradict."""
+    """Two answers on the same rows merged: what either lacks comes from the other; MalformedAnswerError where they contradict."""
     key = list(interface.key)
     ours, theirs = (part.set_index(key) for part in (table, again))
     both, both_theirs_first = (
@@ -277,7 +277,7 @@ def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd
 
 
 def subject(params: Mapping[str, str]) -> str:
-    """What a question was about, for messages: `RB2405.SHF 20240102..20240510`."""
+    """Subject of a request, for messages: `RB2405.SHF 20240102..20240510`."""
     about = next(
         (params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all"
     )

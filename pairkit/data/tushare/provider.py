@@ -57,12 +57,12 @@ _RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
 def open_source(
     *, cancelled: Callable[[], bool] = lambda: False, cached: bool = True
 ) -> TushareSource:
-    """TuShare with the settings of this folder and environment, with its cache or past it."""
+    """TuShare source with the settings of this folder and environment, with or without its cache."""
     return TushareSource(cache=None if cached else AnswerCache(None), cancelled=cancelled)
 
 
 class TushareSource:
-    """The `Source` that asks TuShare.
+    """TuShare Pro as a `Source`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class TushareSource:
     Raises
     ------
     SourceError
-        The settings cannot be used. A token that is missing is told at the first question that needs it.
+        The settings cannot be used. A missing token is reported at the first request that needs it.
     """
 
     name = "tushare"
@@ -93,7 +93,7 @@ class TushareSource:
 
     @property
     def interfaces(self) -> str:
-        """What is asked of TuShare, for the record."""
+        """TuShare endpoints in use, for the record."""
         return ", ".join(
             one.name for one in (FUT_BASIC, TRADE_CAL, FUT_DAILY, FUT_MAPPING, FUT_SETTLE, FT_LIMIT)
         )
@@ -105,7 +105,7 @@ class TushareSource:
 
     @property
     def endpoint(self) -> str:
-        """Host that is asked."""
+        """Host of the provider."""
         return self._client.settings.endpoint
 
     def today(self) -> date:
@@ -118,7 +118,7 @@ class TushareSource:
 
     @property
     def published_at(self) -> str:
-        """When a session's bars come."""
+        """Time at which a session's bars are published."""
         return f"about {PUBLISHED:%H:%M} China time"
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
@@ -265,7 +265,7 @@ class TushareSource:
         return _with_table(answer, table[list(LIMIT_COLUMNS)])
 
     def _by_session(self, interface: Interface, code: str, sessions: pd.DatetimeIndex) -> Answer:
-        """The rows of one code on these sessions; single rows of days without a session are dropped and told.
+        """The rows of one code on these sessions; single rows of days without a session are dropped and reported.
 
         Many of them are refused: rows and calendar are then a day apart, or one of the two is not what it says.
         """
@@ -324,7 +324,7 @@ def _root_of(code: str) -> str:
 
 
 def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
-    """Told where the answer by root lacked contracts."""
+    """Finding that the answer by root lacked contracts."""
     lacked = sorted(set(listed["ts_code"]) - set(by_root["ts_code"]))
     if not lacked or by_root.empty:  # empty: the parameter is not understood
         return []

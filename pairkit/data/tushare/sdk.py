@@ -1,6 +1,6 @@
 """SDK call: one request through the real TuShare SDK, a valid answer or a typed error. Nothing else in pairkit calls the SDK.
 
-What the SDK does not tell apart is told apart here: an HTTP error, which it turns into a frame without columns; a body
+Failures that the SDK does not distinguish are distinguished here: an HTTP error, which it turns into a frame without columns; a body
 that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`. Its
 request goes through `transport`, which bounds the time and the size of the whole answer.
 """
@@ -25,12 +25,12 @@ _TRY_AGAIN = (
 
 
 def without_token(text: str, token: str) -> str:
-    """The text with the token out of it, in capitals or not, and also where its letters are percent-encoded."""
+    """The text without the token in it, in capitals or not, and also where its letters are percent-encoded."""
     return _spellings(token).sub("***", text) if token else text
 
 
 def _spellings(token: str) -> re.Pattern[str]:
-    """What finds the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
+    """Pattern of the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
     encoded = ("".join(f"%{byte:02x}" for byte in letter.encode()) for letter in token)
     return re.compile(
         "".join(
@@ -67,7 +67,7 @@ class Seam:
         return version("tushare")
 
     def ask(self, api: str, params: Mapping[str, str], fields: Sequence[str]) -> pd.DataFrame:
-        """The rows as the SDK hands them out: vendor names, vendor types, in any order.
+        """The rows as the SDK returns them: vendor names, vendor types, in any order.
 
         Raises
         ------

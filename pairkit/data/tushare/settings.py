@@ -119,12 +119,12 @@ class TushareSettings(BaseSettings):
 
     @property
     def endpoint(self) -> str:
-        """Host and port that are asked."""
+        """Host and port of the provider."""
         return urlsplit(self.url).netloc
 
     @property
     def address(self) -> str:
-        """The whole of where questions go, without a user's name in it: two paths on one host may be two providers."""
+        """Full address of the provider, without a user's name in it: two paths on one host may be two providers."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
@@ -173,5 +173,5 @@ def require_token(settings: TushareSettings) -> SecretStr:
 
 
 def answers_folder(settings: TushareSettings) -> Path:
-    """Where answers are kept: the setting, else the cache folder."""
+    """Folder of cached answers: the setting, else the cache folder."""
     return cache_folder() if settings.cache_dir is None else settings.cache_dir

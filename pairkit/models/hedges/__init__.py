@@ -44,7 +44,7 @@ def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedg
 
 
 def memory_bars(config: StrategyConfig) -> int:
-    """Bars in which what came before the last `hedge_window` loses all but a third of its weight; 0 for a model of windows."""
+    """Memory of a hedge model in bars: what came before the last `hedge_window` keeps a third of its weight; 0 for a model of windows."""
     memory = getattr(_model(config), "memory", None)
     return int(memory(config)) if memory else 0
 

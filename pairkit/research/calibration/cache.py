@@ -33,7 +33,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
-    """The tables that were found under these settings by this code, or None."""
+    """Cached tables of these settings by this code, or None."""
     key = _key(config, asked)
     path = calibrations_folder() / f"{hash_of(key)}.json"
     try:
@@ -51,7 +51,7 @@ def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
 
 
 def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
-    """Keep the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
+    """Cache the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
     key = _key(config, asked)
     plain = {
         name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()}

@@ -46,7 +46,7 @@ _CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is true of the gate under `config`.
+    """Size and power of the stationarity gate under `config`.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Calibration:
 
     @property
     def by_world(self) -> pd.DataFrame:
-        """`worlds` with `world`, its name, and `steps`, what they are there; the Gaussian walks of `table` first."""
+        """`worlds` with `world`, its name, and `steps`, their kind; the Gaussian walks of `table` first."""
         own = self.table[self.table["nominal"] == WORLD_LEVEL].iloc[0]
         first = {
             name: own[name if name.endswith("error") else f"{name}_size"]
@@ -305,7 +305,7 @@ def _linked(draws: int) -> int:
 
 @dataclass(frozen=True)
 class _Job:
-    """Which pairs to draw: `draws` unrelated ones, then as many as `_linked` says for each half-life, and for each world."""
+    """Pairs to draw: `draws` unrelated ones, then as many as `_linked` says for each half-life, and for each world."""
 
     config: StrategyConfig
     bars: int
@@ -331,7 +331,7 @@ class _Job:
 
 
 def take_statistics(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
-    """The statistics of some of a job's pairs, from the first tested bar on: what one slice of the work does."""
+    """Statistics of some of a job's pairs, from the first tested bar on: one slice of the work."""
     first = first_tested_bar(job.config)
     return np.array(
         [stationarity_statistic(*job.legs(int(row)), job.config)[first:] for row in rows]

@@ -43,7 +43,7 @@ _ERRORS_TO_JUDGE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class GlitchStress:
-    """What glitches cost with Hold and forced flat. Money in the pair's currency.
+    """Cost of glitches with Hold and forced flat. Money in the pair's currency.
 
     `runs` has a row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
     slippage), `net` (result after costs) and `hold_bars`. `table` has a row for each kind and rate: their means over the draws,
@@ -63,7 +63,7 @@ class GlitchStress:
         """Judged by what is left after costs, over all rates with every kind mixed.
 
         Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
-        noted where the draws cannot tell. Fees and slippage are told in any case.
+        noted where the draws cannot tell. Fees and slippage are reported in any case.
         """
         judged = (
             self.runs[self.runs["kind"] == _judged_kind(self.runs)]
@@ -209,7 +209,7 @@ def _check(rates: Sequence[float], kinds: Sequence[str], draws: int, seed: int) 
 # --- runs ----------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class _Stress:
-    """What the runs share; a run is a scenario, a rate and a draw."""
+    """Shared inputs of the runs; a run is a scenario, a rate and a draw."""
 
     pair: PairFrame
     config: StrategyConfig
@@ -261,7 +261,7 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
 
 # --- tables and words ----------------------------------------------------------------------------------------------------
 def _differences(runs: Any) -> dict[str, Any]:
-    """Of a table of figures, or of one row of it."""
+    """Paired differences of a table of figures, or of one row of it."""
     return {
         "extra_trades": runs["trades_flat"] - runs["trades_hold"],
         "extra_costs": runs["costs_flat"] - runs["costs_hold"],

@@ -149,7 +149,7 @@ class _Figures:
         self._tell_next(t, close)
 
     def _tell_next(self, t: int, close: float) -> None:
-        """The next bar's previous close, where it is of the same contract; another contract's close is not touched."""
+        """Update the next bar's previous close, where it is of the same contract; another contract's close is not touched."""
         n = self.following[t]
         if n >= 0 and self.source.contract[n] == self.source.contract[t]:
             self.arrays["pre_close"][n] = close

@@ -44,7 +44,7 @@ Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 
 @dataclass(frozen=True, eq=False)
 class LookaheadProof:
-    """What was found. `table` has one row per check and column, as in `evidence.PROOF_COLUMNS`, failures first."""
+    """Result of a look-ahead proof. `table` has one row per check and column, as in `comparison.PROOF_COLUMNS`, failures first."""
 
     table: pd.DataFrame
     boundaries: int
@@ -234,7 +234,7 @@ def _going_on(progress: Progress | None, before: int) -> Progress | None:
 
 
 class _Maker:
-    """Calls the function under test and says, where it fails, on what."""
+    """Caller of the function under test, which reports on what input it failed."""
 
     def __init__(self, run: Run, config: StrategyConfig) -> None:
         self.run, self.config = run, config

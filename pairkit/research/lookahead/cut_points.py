@@ -27,7 +27,7 @@ _FEW_WORDS = 32  # a run has 22 reasons; contracts are many more, and none is ra
 
 
 def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArray:
-    """The chosen boundaries, 0 .. len(pair)-1, ascending; `whole` is what was made of all sessions."""
+    """The chosen boundaries, 0 .. len(pair)-1, ascending; `whole` is the output of all sessions."""
     sessions = len(pair)
     if cuts >= sessions:
         return np.arange(sessions)

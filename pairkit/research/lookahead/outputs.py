@@ -35,7 +35,7 @@ class Known(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """A made table: its dates (n,), its columns (n,) by name, and its trades' columns by name."""
+    """An output table: its dates (n,), its columns (n,) by name, and its trades' columns by name."""
 
     dates: NDArray[np.datetime64]
     columns: dict[str, Array]
@@ -173,7 +173,7 @@ def first_difference(ours: Array, theirs: Array) -> int | None:
 
 
 def largest_distance(ours: Array, theirs: Array) -> float:
-    """By how much two columns of numbers differ at the most; inf for words, and where one has a number and the other none."""
+    """Largest difference of two columns of numbers; inf for words, and where one has a number and the other none."""
     if not ours.dtype.kind == theirs.dtype.kind == "f":
         return float("inf")
     known = np.isfinite(ours)
@@ -183,7 +183,7 @@ def largest_distance(ours: Array, theirs: Array) -> float:
 
 
 def distance(ours: object, theirs: object) -> float:
-    """By how much two values differ; NaN for words, and where one is missing."""
+    """Difference of two values; NaN for words, and where one is missing."""
     if isinstance(ours, (int, float, np.number)) and isinstance(theirs, (int, float, np.number)):
         return float(abs(float(ours) - float(theirs)))
     return float("nan")

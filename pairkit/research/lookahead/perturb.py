@@ -37,7 +37,7 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
 
 
 def as_known(pair: PairFrame) -> PairFrame:
-    """The pair as a function under test may see it: nothing on it tells that there are later rows, or that there were any.
+    """The pair as a function under test sees it: nothing on it reveals that there are or were later rows.
 
     It is not marked as cut, names no snapshot, has the findings of its own days, arrays of its own that are no views of longer
     ones, and the names of the contracts that it has held. What the function does to it stays without effect on others.

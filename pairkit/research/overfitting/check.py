@@ -113,11 +113,11 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Overfitting:
-    """How far the result of a config can be luck.
+    """Result of the overfitting check: how far the result of a config can be luck.
 
     `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (pbo.py); `swept` one row
     a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
-    those of the `ledger` or of the `check`. `settings` are what it was asked with.
+    those of the `ledger` or of the `check`. `settings` are the arguments.
     """
 
     name: str
@@ -303,7 +303,7 @@ def overfitting(
 
 
 def effective_number(returns: FloatArray, trials: float) -> float:
-    """How many independent trials so many like these are worth.
+    """Effective number of trials: how many independent ones are worth these.
 
     The participation ratio of the correlation matrix, n^2 over the sum of its squares, is n for independent trials and 1 for
     copies. With m2, the mean square of the correlations between two of these, it is n/(1 + (n-1) m2) for any number n of such.
@@ -313,7 +313,7 @@ def effective_number(returns: FloatArray, trials: float) -> float:
     returns : (T, N) float64
         The returns of N trials on the same bars; those that never move are left out.
     trials : float
-        The number that is asked about, N or more or fewer.
+        The number in question, N or more or fewer.
 
     Returns
     -------
@@ -407,7 +407,7 @@ def _returns(
 def return_rows(
     shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]
 ) -> FloatArray:
-    """What one slice of the work does: (len(rows), T) returns of the trials of these places."""
+    """(len(rows), T) returns of these trials: one slice of the work."""
     pair, configs = shared
     out = np.full((len(rows), len(pair)), np.nan)
     for place, row in enumerate(rows):
@@ -500,7 +500,7 @@ def _longer(progress: Progress | None, steps: int) -> Progress | None:
 
 
 class _Steps:
-    """The steps after the trials: each tells that it is done, and asks whether to go on."""
+    """Progress of the steps after the trials; each can be cancelled."""
 
     def __init__(
         self, progress: Progress | None, cancelled: Callable[[], bool] | None, trials: int
@@ -508,7 +508,7 @@ class _Steps:
         self.progress, self.cancelled, self.trials, self.made = progress, cancelled, trials, 0
 
     def done(self, what: Any) -> Any:
-        """What was made, or CancelledError."""
+        """The step's result, or CancelledError."""
         self.made += 1
         if self.progress:
             self.progress(self.trials + self.made, self.trials + 3)

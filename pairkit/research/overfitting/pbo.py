@@ -32,7 +32,7 @@ _NO_SPREAD = 1e-14  # a variance so far below the mean square is rounding
 
 @dataclass(frozen=True, eq=False)
 class Pbo:
-    """What CSCV found.
+    """Result of CSCV.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Placebo:
-    """The real run among its surrogates.
+    """Result of a placebo test: the real run among its surrogates.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Placebo:
 
     @property
     def pvalue_of_return(self) -> float:
-        """The same of the total return."""
+        """P-value of the total return, by the same rule."""
         return self._pvalue("total_return")
 
     @property
@@ -295,7 +295,7 @@ def _check(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What the surrogates are made of."""
+    """Inputs of the surrogates."""
 
     pair: PairFrame
     config: StrategyConfig
@@ -347,7 +347,7 @@ class _Job:
 
 
 def run_surrogates(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
-    """(len(rows), len(FIGURES)) the figures of some surrogates: what one slice of the work does."""
+    """(len(rows), len(FIGURES)) figures of some surrogates: one slice of the work."""
     return np.array([job.figures(job.surrogate(int(row))) for row in rows])
 
 

@@ -153,7 +153,7 @@ def _steps(leg: Leg, log: bool) -> tuple[FloatArray, FloatArray]:
 
 
 def _levels(leg: Leg, step: FloatArray, log: bool) -> FloatArray:
-    """Per row, the close that it follows; the first row's own close is what it was."""
+    """Per row, the close that it follows; the first row's own close is unchanged."""
     closes = leg.close[_usable(leg.close, log)]
     if closes.size == 0:
         raise DataError(

@@ -42,7 +42,7 @@ from pairkit.trading.loop import TALLY
 
 
 class Rung(NamedTuple):
-    """A step towards the real: its name, how it is called, and what holds from it on."""
+    """A step towards the real: its name, title, and what holds from it on."""
 
     name: str
     title: str
@@ -96,8 +96,9 @@ LADDER_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class RealismLadder:
-    """What was found: `table`, one row per rung as in LADDER_COLUMNS, the `ledgers` by name of the rung, and the
-    `currency` of all amounts."""
+    """Result of a realism ladder: `table`, one row per rung as in LADDER_COLUMNS, the `ledgers` by name of the rung, and the
+    `currency` of all amounts.
+    """
 
     table: pd.DataFrame
     ledgers: Mapping[str, Ledger]
@@ -208,7 +209,7 @@ def realism_ladder(
 
 
 class _Ladder:
-    """A pair and a config, to be played with any set of steps taken."""
+    """A pair and a config, to be run with any set of steps."""
 
     def __init__(self, pair: PairFrame, config: StrategyConfig) -> None:
         self.pair, self.config = pair, config
@@ -217,7 +218,7 @@ class _Ladder:
         self.unlagged = _with_the_hedge_of_the_day(self.lagged, self.adjusted, config)
 
     def play(self, taken: frozenset[str]) -> Ledger:
-        """The engine's ledger with these steps taken; all of them make `run_backtest`."""
+        """The engine's ledger with these steps applied; all of them make `run_backtest`."""
         config, market = self._config(taken), self.adjusted.market
         if "tradability" not in taken:
             market = _always_tradable(market)

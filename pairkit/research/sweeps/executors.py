@@ -53,7 +53,7 @@ def done_in_slices(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """`work` over all rows.
+    """Run `work` over all rows, in slices.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _cut(rows: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
 
 
 def executor_of(given: Any) -> Executor:
-    """The executor that a caller means, or ConfigError."""
+    """The executor for a caller's argument, or ConfigError."""
     if given is None:
         return Threads(
             len(os.sched_getaffinity(0))

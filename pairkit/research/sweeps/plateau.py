@@ -34,7 +34,7 @@ class Neighbourhood(NamedTuple):
 def neighbourhood(
     table: pd.DataFrame, fields: Sequence[str], figure: str, *, low_is_good: bool = False
 ) -> Neighbourhood | None:
-    """How every trial of a grid does together with its neighbours.
+    """Mean and worst figure of every trial of a grid and its neighbours.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
 def tally_rows(
     shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_bar: int = 0
 ) -> FloatArray:
-    """The tallies of some trials: what one slice of a sweep does, wherever it is done.
+    """Tallies of some trials: one slice of the work, wherever it is done.
 
     `rows` are places in the trials; those that share indicators should lie together. Trading begins, flat, on `first_bar`; the
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
@@ -170,7 +170,7 @@ def tally_rows(
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
-    """Those of the fields that vary: their places in the codes, in the order given."""
+    """The varied ones among these fields, as their places in the codes, in the order given."""
     names = list(trials.values)
     return [names.index(name) for name in fields if name in trials.values]
 

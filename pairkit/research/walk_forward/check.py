@@ -46,7 +46,7 @@ SURE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class WalkForward:
-    """What a walk-forward earned.
+    """Result of a walk-forward test.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def _best_neighbourhood(table: pd.DataFrame, fields: list[str]) -> int | None:
 
 
 def _chosen(row: object, trials: int) -> int | None:
-    """What a rule returned, where it is a row of the train table or None."""
+    """The row that a rule returned, validated: a row of the train table or None."""
     if row is None:
         return None
     if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < trials:
@@ -363,7 +363,7 @@ def _judged(
     chosen: int | None,
     fields: list[str],
 ) -> dict[str, Any]:
-    """What was chosen, and how it and all trials did in train and in test."""
+    """The choice of a fold, and the results of it and of all trials in train and in test."""
     tests = after["sharpe"].to_numpy(np.float64)
     known = tests[np.isfinite(tests)]
     row: dict[str, Any] = {"chosen": -1 if chosen is None else chosen}

@@ -21,7 +21,7 @@ from pairkit.trading.gates import judge
 
 
 class OnRows(NamedTuple):
-    """What was earned on a stretch: `net` (rows,) money after costs, and how many trades were entered."""
+    """Result on a segment: `net` (rows,) money after costs, and how many trades were entered."""
 
     net: FloatArray
     trades: int

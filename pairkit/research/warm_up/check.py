@@ -57,7 +57,7 @@ _TABLE = (
 
 @dataclass(frozen=True, eq=False)
 class WarmUpSensitivity:
-    """What changed when the data began later.
+    """Result of the warm-up check: what changed when the data began later.
 
     `table` has a row for each start and column: `step` (windows cut), `start` (first date kept), `column`, `kind` (`windowed`,
     `recursive`, `decided`), `rows` compared, `differing` (rows beyond the tolerance), `first_date` of them, the `largest`
@@ -345,7 +345,7 @@ def _late(rows: int) -> int:
 
 
 def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
-    """The column, without what only tells where the data began."""
+    """The column without the part that depends only on where the data began."""
     if name in ("alpha", "alpha_lag"):
         fitted: pd.Series = (
             frame[name] + frame[name.replace("alpha", "beta")] * frame["x"] - frame["y"]

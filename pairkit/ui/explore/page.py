@@ -23,7 +23,7 @@ PART, COMPLETE = "explore", "explore_complete"
 
 
 def begin() -> None:
-    """What the page calls first: until `show` has ended, a change of a setting runs the whole page.
+    """First call of the page: until `show` has ended, a change of a setting runs the whole page.
 
     A part of a page that was interrupted would be that of the run before, perhaps of another pair.
     """

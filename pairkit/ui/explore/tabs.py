@@ -34,7 +34,7 @@ _PART_WORDS = {
 
 
 def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
-    """The tabs, and what is in the one that is open."""
+    """Draw the tabs, and the contents of the open one."""
     drawings: dict[str, Callable[[], Any]] = {
         TRACE_TAB: lambda: views.trace_tables(found),
         "Trades": lambda: views.trades(run, bar),
@@ -53,7 +53,7 @@ def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> Non
 
 
 def _stretch(run: BacktestRun) -> None:
-    """A month, or what the chart shows: what it made, beside the whole; and why it saw no more entries."""
+    """Performance of a month, or of the range in the chart, beside the whole; and why it had no more entries."""
     index = pd.DatetimeIndex(run.frame.index)
     months = [f"{month:%Y-%m}" for month in index.to_period("M").unique()[::-1]]
     chosen = st.selectbox("Stretch", [_IN_SIGHT, *months], key=MONTH, width=260)

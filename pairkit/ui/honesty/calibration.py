@@ -32,7 +32,7 @@ _SHARES = ("nominal", "mackinnon_size", "mackinnon_error", "calibrated_size", "c
 
 
 def draw(found: Calibration, theme: ThemeName) -> None:
-    """Both figures side by side, then the table; the way a green light on one day misleads, in words."""
+    """Draw both figures side by side, then the table, and a warning that an open gate on one day can mislead."""
     if found.config.adf_test == "adf_spread" and found.config.adf_null == "mackinnon":
         st.warning(
             "MacKinnon's table does not hold for a spread that is made with an estimated, moving hedge: its p-values are "

@@ -37,7 +37,7 @@ _NAMES = {
 
 
 def draw(found: Overfitting, theme: ThemeName) -> None:
-    """What was counted, both figures, the table."""
+    """Draw the counts, both figures and the table."""
     who = (
         "the trials made on this pair and the pairs scanned with it, by the trial ledger"
         if found.counted_by == "ledger"

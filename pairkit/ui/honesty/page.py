@@ -59,7 +59,7 @@ def show(case: Case) -> None:
 
 
 def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
-    """Which run it is about, and the button that runs all checks; whether it was pressed."""
+    """Draw which run the page is about, and the button that runs all checks; whether it was pressed."""
     pair = case.pair
     with st.container(horizontal=True, vertical_alignment="center", key="honesty_heading"):
         st.markdown(
@@ -109,7 +109,7 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
 
 # --- one check ---------------------------------------------------------------------------------------------------------
 def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
-    """What the check is, its settings, its button, and what it found; the settings where it is to be run now."""
+    """Draw a check's description, settings, button and result; returns the settings where it is to be run now."""
     spec = CHECK_SPECS[check]
     st.markdown(f"{spec.meaning} **Alarming:** {spec.alarm}")
     given = {}
@@ -164,7 +164,7 @@ def _given(check: str) -> dict[str, Any]:
 
 
 def _tell(found: CheckResult) -> None:
-    """The verdict in a sentence."""
+    """Draw the verdict in a sentence."""
     box = {"passed": st.success, "failed": st.error, "noted": st.info}[found.verdict]
     box(
         views.escape(found.sentence),
@@ -207,7 +207,7 @@ def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
 
 
 def _tell_progress() -> None:
-    """How far the checks are; once, how they ended."""
+    """Draw the progress of the checks; once, how they ended."""
     job: Job | None = st.session_state.get(JOB)
     if job is None or (job.ended.is_set() and not job.error and not job.cancelled):
         return

@@ -19,7 +19,7 @@ SURE, ERROR = "forget_trials_sure", "forget_trials_error"
 
 
 def draw(pair: PairFrame) -> None:
-    """The count; behind it what it is made of, every reset, and the button that forgets."""
+    """Draw the count with its parts, every reset, and the reset button."""
     count = cache.trials(pair)
     label = (
         "Trials unknown"

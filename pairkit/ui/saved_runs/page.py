@@ -50,7 +50,7 @@ def _listed(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[
 
 
 def label(one: SavedRun) -> str:
-    """A run's name with what tells it from another of the same name."""
+    """A run's name, with what distinguishes it from another of the same name."""
     return f"{one.name} ({pair_name(one)}, {one.saved_at[:10]} #{one.id[-6:]})"
 
 
@@ -121,7 +121,7 @@ def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
 
 # --- drawing -----------------------------------------------------------------------------------------------------------
 def tell_damaged(found: list[SavedRun]) -> None:
-    """An error for each run that cannot be used, with a button to delete it."""
+    """Draw an error for each run that cannot be used, with a button to delete it."""
     for broken in (one for one in found if one.error):
         st.error(
             f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}",
@@ -180,7 +180,7 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
 
 
 def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
-    """Those of the chosen runs whose parts are of one run; an error for each other."""
+    """The chosen runs whose parts belong together; an error for each other."""
     known: set[str] = st.session_state.setdefault(WHOLE, set())
     good = []
     for one in chosen:

@@ -88,7 +88,7 @@ def _form(asked: Provider) -> None:
             help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE",
         )
         left, middle, right = st.columns(3)
-        today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
+        today = date.today()  # noqa: DTZ011  the user's own day; the download asks for the provider's
         first, last = today - timedelta(days=365 * _YEARS), min(asked.open().published_to(), today)
         start = left.date_input(
             "From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
@@ -142,7 +142,7 @@ def _begin(
 
 
 def _tell(job: Job) -> None:
-    """What came of it, once."""
+    """Draw the outcome, once."""
     del st.session_state[JOB]
     if job.cancelled:
         st.info(

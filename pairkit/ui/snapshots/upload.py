@@ -36,7 +36,7 @@ _UPLOADS = "uploads"
 
 
 def draw() -> None:
-    """The form, and what came of it."""
+    """Draw the form, and its outcome."""
     st.caption(
         f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
         f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired in silence: what is odd is "

@@ -36,7 +36,7 @@ _LONG_ENOUGH_SECONDS = 0.12
 
 
 class Plan(NamedTuple):
-    """What `sweep` is called with."""
+    """Arguments of `sweep`."""
 
     space: dict[str, Any]
     n: int | None
@@ -154,7 +154,7 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
 
 
 def tell_count(legs: PairFrame, trials: Trials) -> float:
-    """Draw how many trials there are and how long they should take; the estimate, seconds."""
+    """Draw how many trials there are and how long they should take; returns the estimate, seconds."""
     seconds = estimate(legs, trials)
     told = f"**{len(trials):,} trials** on {escape(legs.name)}, {len(legs):,} bars: {in_words(seconds)}, by a timed sample."
     if trials.left_out:
