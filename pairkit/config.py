@@ -59,7 +59,32 @@ def knob(
     scale: Literal["linear", "log"] = "linear",
     needs: tuple[str, tuple[Any, ...]] | None = None,
 ) -> Any:
-    """Declare a number that carries its own bounds, step, unit, group and help, and the setting it has an effect under."""
+    """Declare a bounded number of StrategyConfig: default, bounds, step, unit, group and help in one line.
+
+    Parameters
+    ----------
+    default : float or int
+        Its kind, int or float, is the field's.
+    low, high : float
+        Bounds, both accepted.
+    step : float
+        Of the slider.
+    unit : str
+        Shown beside the number; "" for none.
+    group : str
+        One of GROUPS.
+    help : str
+        What it does, in a sentence.
+    scale : {"linear", "log"}
+        How a slider spaces its values.
+    needs : (str, tuple), optional
+        Another setting, and the values of it under which this one has an effect.
+
+    Returns
+    -------
+    pydantic field
+        The default of the class attribute.
+    """
     extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
     if needs:
         extra["needs"] = needs
@@ -74,7 +99,22 @@ def knob(
 
 
 def choice(default: Any, group: str, help: str) -> Any:
-    """Declare a switch or a choice among named options."""
+    """Declare a switch of StrategyConfig, or a choice among the options of its `Literal`.
+
+    Parameters
+    ----------
+    default : bool or str
+        The value where none is given.
+    group : str
+        One of GROUPS.
+    help : str
+        What it does, in a sentence.
+
+    Returns
+    -------
+    pydantic field
+        The default of the class attribute.
+    """
     return Field(default, description=help, json_schema_extra={"group": group})
 
 
@@ -423,7 +463,18 @@ LATER_SETTINGS: dict[str, Any] = {
 
 
 def describe_errors(error: ValidationError) -> list[str]:
-    """Each fault of a refused config as a sentence: the field, what was found, what is accepted."""
+    """Sentences for a refused config: each fault with its field, what was found, what is accepted.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        What StrategyConfig raised.
+
+    Returns
+    -------
+    list of str
+        One sentence per fault.
+    """
     sentences = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""

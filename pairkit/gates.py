@@ -17,12 +17,24 @@ from pairkit.config import StrategyConfig
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate.
+    """Declaration of a gate: a number of the bar, a limit of the config, and the words for both.
 
-    `name` gives it its reason, its column `gate_<name>` and its switch `<name>_gate`. `number` is the column that is compared, as
-    `direction` says, with the setting `limit`. `above_zero` names a column that must be above 0 too. `subject` is what a sentence
-    calls the gate, `label` what a chart does, and `number_label` what both call the number. `doubt` says, under a config, why the
-    number is not what it seems.
+    Parameters
+    ----------
+    name : str
+        Gives the gate its reason, its column `gate_<name>` and its switch `<name>_gate`.
+    number : str
+        The column that is compared; NaN shuts the gate.
+    limit : str
+        The setting that it is compared with.
+    direction : {"at most", "at least"}
+        The side of the limit on which the gate is open.
+    subject, label, number_label : str
+        What a sentence calls the gate, what a chart does, and what both call the number.
+    above_zero : str, optional
+        A column that must be above 0 too.
+    doubt : callable
+        Takes a config and returns why the number is not what it seems; "" where it is.
     """
 
     name: str

@@ -96,7 +96,17 @@ class Leg:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a pair's bars came from, as plain data: what the core passes on and never acts on."""
+    """Origin of a pair's bars, as plain data that the core passes on and never acts on.
+
+    Attributes
+    ----------
+    snapshot_id, snapshot_name : str or None
+        The snapshot; None for own frames.
+    simulated : bool
+        Whether a program made the bars up.
+    findings : tuple of Finding
+        What was found in the bars.
+    """
 
     snapshot_id: str | None = None
     snapshot_name: str | None = None

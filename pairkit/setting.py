@@ -22,14 +22,16 @@ _SWITCH = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One adjustable value.
+    """Declaration of one adjustable value: default, bounds, step, unit and help.
 
     Its kind is that of its default: a bool is a switch, a str one of `options`, an int or a float a number from `low` to `high`.
 
     Parameters
     ----------
     name : str
+        As code, links and the command line call it.
     default : bool, str, int or float
+        The value where none is given.
     help : str
         What it does, in a sentence.
     low, high, step : int or float

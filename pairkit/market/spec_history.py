@@ -85,9 +85,14 @@ def older_terms(spec: ContractSpec, contracts: Iterable[str]) -> dict[str, dict[
 
 
 class InForce(NamedTuple):
-    """The terms in force on each bar of a leg.
+    """Contract terms in force on each bar of a leg.
 
-    `specs` are distinct ones, without `older` where it has been applied; (T,) int64 `place` is where each bar's is in them.
+    Attributes
+    ----------
+    specs : tuple of ContractSpec
+        Distinct ones, without `older` where it has been applied.
+    place : (T,) int64
+        Place of each bar's spec in `specs`.
     """
 
     specs: tuple[ContractSpec, ...]

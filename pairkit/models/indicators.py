@@ -74,9 +74,17 @@ class Hedged(NamedTuple):
 class GateNumber(NamedTuple):
     """Definition of the number that a gate judges.
 
-    `make` gives it on the complete bars, (T,). `settings` are those that it depends on, beside price_transform; `hedged` says
-    whether it depends on the settings of the group Hedge too, under a config. `whenever` is True for a number that every run
-    has, False for one that is NaN where no gate asks for it.
+    Parameters
+    ----------
+    make : callable
+        Returns the number on the complete bars, (T,), from the adjusted pair, the hedged one, the volatility of a window and
+        the config.
+    settings : tuple of str
+        Those that it depends on, beside `price_transform`.
+    hedged : callable
+        Whether it depends on the settings of the group Hedge too, under a config.
+    whenever : bool
+        True for a number that every run has, False for one that is NaN unless a gate uses it.
     """
 
     make: Callable[[Adjusted, Hedged, Callable[[int], FloatArray], StrategyConfig], FloatArray]

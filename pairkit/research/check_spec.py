@@ -35,7 +35,16 @@ class Checked(Protocol):
 class Case:
     """The run that is checked: pair, config, and their origin.
 
-    `snapshot` holds the bars, if any does; `space` is the one that was swept and from which the config was chosen.
+    Parameters
+    ----------
+    pair : PairFrame
+        The bars.
+    config : StrategyConfig
+        The settings.
+    snapshot : Snapshot, optional
+        The one that holds the bars.
+    space : mapping, optional
+        The space that was swept, and from which the config was chosen.
     """
 
     pair: PairFrame
@@ -56,9 +65,10 @@ class CheckSpec:
         What is done, in a sentence, and what would be alarming, in another.
     unit : str
         What its progress counts.
-    settings : tuple of Setting
     run : callable
-        Takes the case, a value for each setting, and `progress` and `cancelled` by name.
+        Takes the case, a value for each setting, and `progress` and `cancelled` by name; returns a Checked.
+    settings : tuple of Setting
+        What a user may change.
     """
 
     title: str
@@ -69,7 +79,23 @@ class CheckSpec:
     settings: tuple[Setting, ...] = ()
 
     def values(self, given: Values) -> dict[str, Any]:
-        """Every setting's value, given or default; ConfigError for a setting that is not there, or a value not accepted."""
+        """Values of all settings, given or default.
+
+        Parameters
+        ----------
+        given : mapping
+            Setting's name -> its value, or a text of it.
+
+        Returns
+        -------
+        dict
+            A value for each of `settings`.
+
+        Raises
+        ------
+        ConfigError
+            There is no such setting, or a value is not accepted.
+        """
         known = {setting.name: setting for setting in self.settings}
         for name in given:
             if name not in known:

@@ -35,7 +35,7 @@ def run_checks(
     Parameters
     ----------
     case : Case
-        What to check.
+        The run to check.
     checks : iterable of str, optional
         Which; all of them unless given.
     settings : mapping of str to mapping, optional

@@ -48,8 +48,16 @@ _SHOWN_INPUTS = (
 class Trace:
     """Trace of a bar: its decision and everything that led to it.
 
-    `state` and `reason` are the run's own; `sentence` says them in words; `sections` are titled tables: Inputs, Gates,
-    Memory, Rules, Order, Next bar, and By statsmodels where it was asked for.
+    Attributes
+    ----------
+    date : Timestamp
+        The bar.
+    state, reason : str
+        As in the run's table.
+    sentence : str
+        Both in words.
+    sections : tuple of (str, DataFrame)
+        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, and By statsmodels where it was requested.
     """
 
     date: pd.Timestamp

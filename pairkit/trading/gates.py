@@ -25,7 +25,13 @@ _SIGN = {"at most": 1.0, "at least": -1.0}
 
 
 class Gates(NamedTuple):
-    """Each gate's verdict on each bar: `verdicts` (gates, T) int8, rows in the order of GATES, an index into VERDICTS."""
+    """Gate verdicts on every bar.
+
+    Attributes
+    ----------
+    verdicts : (gates, T) int8
+        Rows in the order of GATES, each value an index into VERDICTS: shut, open, off.
+    """
 
     verdicts: NDArray[np.int8]
 

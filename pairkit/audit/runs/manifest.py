@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """A run manifest as plain JSON values in `content`."""
+    """A run manifest.
+
+    Attributes
+    ----------
+    content : dict
+        Plain JSON values, as in `pairkit/audit/runs/run_schema.json`.
+    """
 
     content: dict[str, Any]
 

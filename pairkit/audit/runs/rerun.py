@@ -49,7 +49,25 @@ EXIT_CODES: dict[Agreement, int] = {
 
 @dataclass(frozen=True, eq=False)
 class Rerun:
-    """Result of a rerun. `runtime` lists what differs as (what, then, now); `notes` are further remarks."""
+    """Result of a rerun.
+
+    Attributes
+    ----------
+    verdict : {"same", "within_tolerance", "rules_changed", "differs", "cannot_tell"}
+        The outcome.
+    sentence : str
+        The outcome in words.
+    recorded, made : RunManifest
+        The manifest that was read, and that of the new run.
+    run : BacktestRun
+        The new run.
+    differences : tuple of Difference
+        Those beyond the tolerance.
+    runtime : tuple of (str, then, now)
+        What differs between the two runtimes.
+    notes : tuple of str
+        Further remarks.
+    """
 
     verdict: Agreement
     sentence: str

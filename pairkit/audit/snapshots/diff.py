@@ -25,10 +25,22 @@ _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that 
 class SnapshotDiff:
     """Differences of snapshot `new` from `old`.
 
-    `added` and `removed` are bars, with all their figures. `revised` has a row for each figure that changed: `root, contract,
-    trade_date, column, old, new`, floats. `mapping` has a row for each `root, trade_date` whose dominant contract, or the date
-    it became known, is another. `specs` has `root, field, old, new`, where a root that one side lacks has the field `code` alone.
-    `scope` has `field, old, new`. What one side does not have is missing (None or NaN).
+    What one side does not have is missing (None or NaN).
+
+    Attributes
+    ----------
+    added, removed : DataFrame
+        Bars that one side alone has, with all their figures.
+    revised : DataFrame
+        One row per changed figure: `root, contract, trade_date, column, old, new`, floats.
+    mapping : DataFrame
+        One row for each `root, trade_date` whose dominant contract, or the date it became known, is another.
+    specs : DataFrame
+        `root, field, old, new`; a root that one side lacks has the field `code` alone.
+    sessions_added, sessions_removed : DatetimeIndex
+        Trade dates that one side alone has.
+    scope : DataFrame
+        `field, old, new`.
     """
 
     old: Snapshot

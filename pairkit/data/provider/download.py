@@ -68,7 +68,7 @@ def download_market(
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedMarket:
-    """Everything a snapshot of these roots needs, from `start` to `end`.
+    """Download everything a snapshot of these roots needs, from `start` to `end`.
 
     Parameters
     ----------
@@ -88,10 +88,15 @@ def download_market(
     cancelled : callable, optional
         Polled before each request; True ends it with CancelledError.
 
+    Returns
+    -------
+    DownloadedMarket
+        Bars, mapping, specs, calendar and findings.
+
     Raises
     ------
     SourceError
-        The provider cannot answer, or what it has cannot be whole.
+        The provider cannot answer, or its data are incomplete.
     DataError
         A root is unknown or the range holds no session.
     """

@@ -29,7 +29,22 @@ class Step:
 class DownloadedMarket:
     """A downloaded market, ready for `write_snapshot`.
 
-    `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
+    Attributes
+    ----------
+    bars, mapping : DataFrame
+        Contract-level bars, and the dominant contract of each root and day.
+    specs : tuple of ContractSpec
+        One per root.
+    calendar : DatetimeIndex
+        The sessions.
+    data_scope : dict
+        Record of the requests, for the manifest.
+    findings : tuple of Finding
+        What was found in the data.
+    calls : int
+        Requests that it cost.
+    stale : bool
+        Whether part of it is from an expired cache.
     """
 
     bars: pd.DataFrame

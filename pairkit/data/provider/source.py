@@ -119,25 +119,111 @@ class Source(Protocol):
         ...
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
-        """Sessions: `trade_date`. Every day of the range is known to be one or not."""
+        """Trading sessions of an exchange.
+
+        Parameters
+        ----------
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        start, end : date
+            Both included.
+
+        Returns
+        -------
+        Answer
+            Column `trade_date`. Every day of the range is known to be a session or not.
+        """
         ...
 
     def contracts(self, exchange: str, roots: Collection[str]) -> Answer:
-        """Every dated contract of these roots that was ever listed: `LISTING_COLUMNS`."""
+        """Listing of every dated contract of some roots, whenever listed.
+
+        Parameters
+        ----------
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        roots : collection of str
+            As `RB`.
+
+        Returns
+        -------
+        Answer
+            Columns `LISTING_COLUMNS`; what the provider does not say is missing.
+        """
         ...
 
     def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Daily bars of one contract: `BAR_COLUMNS`."""
+        """Daily bars of one contract.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `BAR_COLUMNS`: prices in quote units, sizes in lots, turnover in CNY; missing figures are NaN.
+        """
         ...
 
     def mapping(self, root: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """The contract that the provider calls dominant on each day: `MAPPING_COLUMNS`."""
+        """Dominant contract of each day, as the provider chooses it.
+
+        Parameters
+        ----------
+        root : str
+            As `RB`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `MAPPING_COLUMNS`.
+        """
         ...
 
     def terms(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Fees and margins of one contract by day: `TERMS_COLUMNS`."""
+        """Fees and margins of one contract by day.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `TERMS_COLUMNS`: rates and margins are fractions, `fee_cny` is per lot; NaN where not stated.
+        """
         ...
 
     def limits(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Price limits of one contract by day: `LIMIT_COLUMNS`."""
+        """Price limits of one contract by day.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `LIMIT_COLUMNS`: prices in quote units, the margin a fraction; NaN where not stated.
+        """
         ...

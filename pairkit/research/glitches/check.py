@@ -45,11 +45,17 @@ _ERRORS_TO_JUDGE = 2.0
 class GlitchStress:
     """Cost of glitches with Hold and forced flat. Money in the pair's currency.
 
-    `runs` has a row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
-    slippage), `net` (result after costs) and `hold_bars`. `table` has a row for each kind and rate: their means over the draws,
-    and of the paired differences `extra_trades` and `extra_costs` (forced flat less Hold) and `saved` (net of Hold less net
-    forced flat) the mean, its standard error (`_error`) and the deviation over draws (`_spread`). `unspoiled` is such a row for
-    the bars as they are, whose own faults cost something too; it has no errors.
+    Attributes
+    ----------
+    runs : DataFrame
+        One row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
+        slippage), `net` (result after costs) and `hold_bars`.
+    table : DataFrame
+        One row for each kind and rate: the means over the draws; of the paired differences `extra_trades` and `extra_costs`
+        (forced flat less Hold) and `saved` (net of Hold less net forced flat) the mean, its standard error (`_error`) and the
+        deviation over draws (`_spread`).
+    unspoiled : Series
+        Such a row for the bars as they are, whose own faults cost something too; it has no errors.
     """
 
     config: StrategyConfig

@@ -44,7 +44,17 @@ Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 
 @dataclass(frozen=True, eq=False)
 class LookaheadProof:
-    """Result of a look-ahead proof. `table` has one row per check and column, as in `comparison.PROOF_COLUMNS`, failures first."""
+    """Result of a look-ahead proof.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per check and column, as in `comparison.PROOF_COLUMNS`, failures first.
+    boundaries : int
+        How many were tested.
+    settings : dict
+        The arguments.
+    """
 
     table: pd.DataFrame
     boundaries: int

@@ -115,9 +115,20 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 class Overfitting:
     """Result of the overfitting check: how far the result of a config can be luck.
 
-    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (pbo.py); `swept` one row
-    a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
-    those of the `ledger` or of the `check`. `settings` are the arguments.
+    Attributes
+    ----------
+    name : str
+        The pair.
+    figures : dict of str to float
+        Those of CONVENTIONS, NaN where undefined.
+    splits : DataFrame
+        The splits of CSCV (pbo.py).
+    swept : DataFrame
+        One row a trial: what varied, and its Sharpe ratio a year on the common bars.
+    counted_by : {"ledger", "check"}
+        Whose trials the deflation allows for.
+    settings : dict
+        The arguments.
     """
 
     name: str

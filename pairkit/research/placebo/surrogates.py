@@ -116,9 +116,21 @@ def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
 
 
 def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]:
-    """Pairs of roots of a snapshot that share no sector of the universe in force, on the dates of `pair`.
+    """Mismatched pairs for the placebo test: roots of a snapshot that share no sector, on the dates of `pair`.
 
     Those with a leg of `pair` in its place come first; pairs without a bar on those dates are left out.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Where the roots are.
+    pair : PairFrame
+        The real pair.
+
+    Yields
+    ------
+    PairFrame
+        One pair after the other.
     """
     y, x, dates = pair.y_spec.code, pair.x_spec.code, pair.trade_date
     sectors: dict[str, set[str]] = {root: set() for root in snapshot.roots}

@@ -96,8 +96,18 @@ LADDER_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class RealismLadder:
-    """Result of a realism ladder: `table`, one row per rung as in LADDER_COLUMNS, the `ledgers` by name of the rung, and the
-    `currency` of all amounts.
+    """Result of a realism ladder.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per rung, as in LADDER_COLUMNS.
+    ledgers : mapping of str to Ledger
+        The engine's output, by name of the rung.
+    trade_date : (T,) DatetimeIndex
+        The sessions.
+    currency : str
+        Of all amounts.
     """
 
     table: pd.DataFrame

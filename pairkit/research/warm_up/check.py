@@ -59,11 +59,15 @@ _TABLE = (
 class WarmUpSensitivity:
     """Result of the warm-up check: what changed when the data began later.
 
-    `table` has a row for each start and column: `step` (windows cut), `start` (first date kept), `column`, `kind` (`windowed`,
-    `recursive`, `decided`), `rows` compared, `differing` (rows beyond the tolerance), `first_date` of them, the `largest`
-    absolute and `relative` difference and the relative one over the last quarter (`late_relative`), all NaN for words, and
-    `verdict` (`passed`, `failed`, or `noted` where nothing is claimed). `decay` has, for each start and each window of bars after
-    the warm-up, the largest relative difference of beta.
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each start and column: `step` (windows cut), `start` (first date kept), `column`, `kind` (`windowed`,
+        `recursive`, `decided`), `rows` compared, `differing` (rows beyond the tolerance), `first_date` of them, the `largest`
+        absolute and `relative` difference and the relative one over the last quarter (`late_relative`), all NaN for words, and
+        `verdict` (`passed`, `failed`, or `noted` where nothing is claimed).
+    decay : DataFrame
+        For each start and each window of bars after the warm-up, the largest relative difference of beta.
     """
 
     table: pd.DataFrame
