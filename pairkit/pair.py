@@ -211,8 +211,8 @@ class PairFrame:
                 f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None
             )
             raise DataError(
-                f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
-                f"{self.trade_date[-1]:%Y-%m-%d}."
+                f"{self.name} has no bar {wanted}; "
+                f"it runs {self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}."
             )
         return self[start:stop]
 
@@ -366,8 +366,8 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
         raise DataError(
-            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow "
-            f"table with a column {TRADE_DATE}."
+            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, "
+            f"or a polars or Arrow table with a column {TRADE_DATE}."
         ) from None
     if TRADE_DATE not in converted.columns:
         raise DataError(
@@ -430,8 +430,8 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
             )  # day-first or month-first is no guess to make
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{who} is not indexed by trade date but by values such as {index[0]!r}; set a DatetimeIndex, or "
-                "ISO dates such as 2020-01-02."
+                f"{who} is not indexed by trade date but by values such as {index[0]!r}; "
+                "set a DatetimeIndex, or ISO dates such as 2020-01-02."
             ) from error
     if len(index) == 0:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
@@ -493,8 +493,8 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
         ) from error
     if np.isinf(values).any():
         raise DataError(
-            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
-            "as NaN."
+            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; "
+            "write what is missing as NaN."
         )
     return values
 
@@ -504,8 +504,8 @@ def _refuse_other_kinds(column: pd.Series, who: str) -> None:
     for value in column.dropna():
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
             raise DataError(
-                f"{who}, column {column.name} holds {value!r}, a {type(value).__name__}; prices and sizes are "
-                "numbers, missing ones NaN."
+                f"{who}, column {column.name} holds {value!r}, "
+                f"a {type(value).__name__}; prices and sizes are numbers, missing ones NaN."
             )
 
 

@@ -223,8 +223,9 @@ class BacktestRun:
                 "no_valid_bar",
                 "warning",
                 (
-                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, so nothing was decided: the data are shorter "
-                    "than the windows, or prices are missing or stand still."
+                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, "
+                    "so nothing was decided: the data are shorter than the windows, "
+                    "or prices are missing or stand still."
                 ),
                 count=len(dates),
                 dates=(f"{dates[0]:%Y-%m-%d}",),
@@ -257,8 +258,9 @@ class BacktestRun:
                     "stranded_position",
                     "error",
                     (
-                        f"{spec.code} is held, its exit waits, and it has no close after {since:%Y-%m-%d}: the contract has no more "
-                        "bars, and the position is marked at a price of that day."
+                        f"{spec.code} is held, its exit waits, and it has no close "
+                        f"after {since:%Y-%m-%d}: the contract has no more bars, "
+                        "and the position is marked at a price of that day."
                     ),
                     spec.code,
                     gone,

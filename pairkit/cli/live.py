@@ -153,9 +153,8 @@ def _close(code: int, fallbacks: Sequence[Finding], errors: Sequence[Finding]) -
         0: "All of it is fresh and good.",
         CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
         ERRORS_FOUND: "It works, but what came has errors; see above.",
-        NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
-        "there: "
-        "python -m pairkit smoke.",
+        NOT_DONE: "It could not be done. Offline, the demo snapshot, "
+        "your own snapshots and the bundled contract specs are there: python -m pairkit smoke.",
     }
     typer.echo(words[code], file=sys.stderr if code == NOT_DONE else sys.stdout)
 
@@ -250,8 +249,8 @@ class LiveCheck:
         ]
         sources = {source for spec in self._market.specs for _, source in spec.field_sources}
         return (
-            f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
-            f"{', '.join(sorted(sources))}, "
+            f"{len(self._market.bars):,} bars, "
+            f"{len(self._market.findings)} findings, terms from {', '.join(sorted(sources))}, "
             f"{_origin(self._market.calls, self._market.stale)}"
         )
 

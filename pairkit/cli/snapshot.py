@@ -94,16 +94,16 @@ def import_command(
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that are not bundled, or of rows marked "
-            "override, JSON or CSV.",
+            help="Contract specs of roots that are not bundled, "
+            "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(
             "--mapping",
-            help="Which contract is dominant each day, as known at the close "
-            "before: date, root, contract.",
+            help="Which contract is dominant each day, "
+            "as known at the close before: date, root, contract.",
         ),
     ] = None,
     calendar: Annotated[

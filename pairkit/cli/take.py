@@ -33,8 +33,8 @@ def take_command(
         str,
         typer.Option(
             "--roots",
-            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. All of the "
-            "universe by default.",
+            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. "
+            "All of the universe by default.",
         ),
     ] = "",
     source: Annotated[
@@ -48,8 +48,8 @@ def take_command(
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that the bundled table lacks, or of "
-            "rows marked override, JSON or CSV.",
+            help="Contract specs of roots that the bundled table lacks, "
+            "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
     folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(

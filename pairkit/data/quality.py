@@ -200,9 +200,10 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
             count=int(off.sum()),
             dates=shown,
             message=(
-                f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
-                "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
-                "not right."
+                f"{spec.code}: {off.mean():.0%} of the closes "
+                f"are not on the tick of {spec.tick:g} of {spec.label}. "
+                "Either they are of another contract, which then needs a spec of its own, "
+                "or they are adjusted or averaged, and then costs and limits are not right."
             ),
         )
     ]
@@ -251,9 +252,9 @@ def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]
         _marked(
             "likely_roll",
             "warning",
-            "days on which open interest, after a fall, jumps up and grows on, as where "
-            "a series goes over to the next contract: the roll gap there is taken "
-            "for profit or loss",
+            "days on which open interest, after a fall, "
+            "jumps up and grows on, as where a series goes over to the next contract: "
+            "the roll gap there is taken for profit or loss",
             table,
             _likely_rolls(table),
         )
@@ -559,8 +560,8 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
     if not len(open_days):
         return []
     told = (
-        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, when no exchange trades; they are not "
-        "expected to have bars. Check where it comes from."
+        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, "
+        "when no exchange trades; they are not expected to have bars. Check where it comes from."
     )
     return [
         Finding(
@@ -582,8 +583,9 @@ def _weekend_dates(bars: _Bars) -> list[Finding]:
         if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
             continue
         told = (
-            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: all dates are a day off, most likely, as "
-            "after a conversion of time zones. Correct them at the source and import again."
+            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: "
+            "all dates are a day off, most likely, as after a conversion of time zones. "
+            "Correct them at the source and import again."
         )
         findings.append(
             Finding(
@@ -635,8 +637,9 @@ def _double_counts(bars: _Bars) -> list[Finding]:
         ):
             continue
         told = (
-            f"{root}: volume and open interest are even on the {at} days before {share.index[at]:%Y-%m-%d} and not "
-            "after: each lot was counted twice until then, so levels halve on that day."
+            f"{root}: volume and open interest "
+            f"are even on the {at} days before {share.index[at]:%Y-%m-%d} "
+            "and not after: each lot was counted twice until then, so levels halve on that day."
         )
         findings.append(
             Finding(

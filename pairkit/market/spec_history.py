@@ -144,9 +144,11 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
             "warning",
             root=spec.code,
             message=(
-                f"{spec.code}: {term.field} is {term.value:g} before the delivery month {term.before_delivery} and "
-                f"{getattr(spec, term.field):g} in the newest contracts, and the range has both. Each contract trades on its own "
-                "terms; at the roll from one to the other the number of lots stays."
+                f"{spec.code}: {term.field} is {term.value:g} "
+                f"before the delivery month {term.before_delivery} "
+                f"and {getattr(spec, term.field):g} in the newest contracts, "
+                "and the range has both. Each contract trades on its own terms; "
+                "at the roll from one to the other the number of lots stays."
             ),
         )
         for term in spec.older

@@ -65,8 +65,8 @@ def universe() -> tuple[UniversePair, ...]:
         return _parsed(read_whole(path, MAX_BYTES), str(path))
     except OSError as error:
         raise DataError(
-            f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
-            "list."
+            f"the universe {path} cannot be read: {error}. "
+            f"Correct {VARIABLE}, or remove it to use the bundled list."
         ) from error
 
 

@@ -89,8 +89,8 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
     frame = run.frame.loc[pd.Timestamp(first) : pd.Timestamp(last)]
     if frame.empty:
         raise RunError(
-            f"the run has no session from {first} to {last}; it has those from "
-            f"{run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
+            f"the run has no session from {first} to {last}; "
+            f"it has those from {run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
         )
     valid, size = frame["valid"].to_numpy(), frame["z"].abs().to_numpy()
     free = valid & frame["state"].isin(_FREE).to_numpy()

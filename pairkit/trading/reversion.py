@@ -83,8 +83,10 @@ def target_exits_told(trades: pd.DataFrame) -> str:
         return ""
     lost, mean = int((left["gross"] < 0.0).sum()), left[["reversion", "reversion_lots"]].mean()
     return (
-        f"{lost} of {len(left)} exits at target lost before costs. On average z came back by {mean['reversion']:.2f}, of "
-        f"which the lots earned {mean['reversion_lots']:.2f}; mean, deviation and hedge moved the rest."
+        f"{lost} of {len(left)} exits at target lost before costs. "
+        f"On average z came back by {mean['reversion']:.2f}, "
+        f"of which the lots earned {mean['reversion_lots']:.2f}; "
+        "mean, deviation and hedge moved the rest."
     )
 
 

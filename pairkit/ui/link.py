@@ -70,8 +70,9 @@ def number_input(
     if asked is not None and key not in st.session_state and not _is_within(asked, low, high):
         del st.query_params[key]
         st.session_state[LINK_FAULTS].append(
-            f"The link asks for {key} = {asked}: accepted is a{' whole' * isinstance(low, int)} "
-            f"number from {low:,} to {high:,}. The default, {first:,}, is used."
+            f"The link asks for {key} = {asked}: "
+            f"accepted is a{' whole' * isinstance(low, int)} number from {low:,} to {high:,}. "
+            f"The default, {first:,}, is used."
         )
         st.rerun()  # faults are shown above
     chosen: Number = place.number_input(

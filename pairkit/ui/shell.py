@@ -214,8 +214,8 @@ def _choose_summary() -> SnapshotSummary | None:
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
     st.info(
-        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. Make one from your own CSV or Parquet "
-        f"files: `{HOW_TO_IMPORT}`, then reload this page.",
+        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. "
+        f"Make one from your own CSV or Parquet files: `{HOW_TO_IMPORT}`, then reload this page.",
         icon=":material/inventory_2:",
     )
     return None

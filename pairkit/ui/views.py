@@ -53,8 +53,9 @@ def heading(pair: PairFrame) -> None:
                 f"ROLL GAPS INSIDE: {', '.join(map(escape, spliced))}",
                 icon=":material/link_off:",
                 color="orange",
-                help="The bars are of a spliced series, whose rolls were not adjusted: a change of contract looks like a gain or "
-                "a loss. Import contract-level bars to be rid of it.",
+                help="The bars are of a spliced series, "
+                "whose rolls were not adjusted: a change of contract looks like a gain or a loss. "
+                "Import contract-level bars to be rid of it.",
             )
         if pair.provenance.simulated:
             st.badge(

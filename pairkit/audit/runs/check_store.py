@@ -68,13 +68,13 @@ def save_checks(
             )
     except Timeout as error:
         raise RunError(
-            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
-            "again, or remove the file if none does."
+            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; "
+            "another pairkit writes checks. Try again, or remove the file if none does."
         ) from error
     except OSError as error:
         raise RunError(
-            f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
-            "folder."
+            f"{page.parent} cannot be written: {error.strerror}. "
+            "Checks are kept there; PAIRKIT_RUNS names another folder."
         ) from error
 
 

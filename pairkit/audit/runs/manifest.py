@@ -174,8 +174,8 @@ def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
         raw = read_whole(source, MAX_JSON_BYTES)
     except OSError as error:
         raise RunError(
-            f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
-            "`pairkit run ... --manifest run.json` writes it."
+            f"{source} cannot be read: {error.strerror}. "
+            "Give the path of a run manifest, as `pairkit run ... --manifest run.json` writes it."
         ) from error
     return checked_manifest(strict_json(raw, what=str(source), refuse=RunError), what=str(source))
 
@@ -185,8 +185,8 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise RunError(
-            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another version, or not a run "
-            "manifest."
+            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. "
+            "It is of another version, or not a run manifest."
         )
     try:
         Manifest.model_validate(content)
@@ -202,8 +202,9 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                 f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
             )
             raise RunError(
-                f"{what}: outputs.{name} has {counts}. A hash was added or removed after "
-                "the manifest was written: get it again from where it came."
+                f"{what}: outputs.{name} has {counts}. "
+                "A hash was added or removed after the manifest was written: "
+                "get it again from where it came."
             )
     for name, part in (
         ("config_sha256", content["inputs"]["config"]),
@@ -211,7 +212,8 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     ):
         if hash_of(part) != content[name]:
             raise RunError(
-                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
-                "after it was written, or lies about its inputs: get it again from where it came."
+                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. "
+                "The manifest was altered after it was written, "
+                "or lies about its inputs: get it again from where it came."
             )
     return RunManifest(content)

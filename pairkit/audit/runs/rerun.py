@@ -191,9 +191,9 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
         for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
                 raise RunError(
-                    f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table "
-                    "that the manifest names. The manifest was edited after it was written: get it again from where "
-                    "it came."
+                    f"{what}: outputs.{name}.column_hashes.{column} "
+                    "is not the hash of that column in the table that the manifest names. "
+                    "The manifest was edited after it was written: get it again from where it came."
                 )
 
 
@@ -219,8 +219,9 @@ def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
         if any(covers(change, each.where, each.column) for each in found.differences)
     ]
     return (
-        f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out "
-        f"otherwise by what changed since: {'; '.join(by)}. Everything else is the recorded one."
+        f"Rules changed: the run was recorded under the rules {BEFORE}, "
+        f"and {len(found.differences)} figures come out otherwise by what changed "
+        f"since: {'; '.join(by)}. Everything else is the recorded one."
     )
 
 
@@ -248,14 +249,16 @@ def _sentence(found: Comparison, alike: bool) -> str:
         return "The same: every hash, metric and finding is the recorded one."
     if found.verdict == "within_tolerance":
         return (
-            f"Within tolerance: every decision is the recorded one, every number to {TOLERANCE:g} relative. Code, packages "
-            "or machine are not those of the manifest, so the bits need not be the same."
+            "Within tolerance: every decision is the recorded one, "
+            f"every number to {TOLERANCE:g} relative. "
+            "Code, packages or machine are not those of the manifest, "
+            "so the bits need not be the same."
         )
     if found.verdict == "cannot_tell":
         return (
-            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, packages or another machine, "
-            "and the recorded values are not here to say by how much. Put the .parquet files that were written beside the "
-            "manifest next to it."
+            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, "
+            "packages or another machine, and the recorded values are not here to say by how much. "
+            "Put the .parquet files that were written beside the manifest next to it."
         )
     where = (
         "code, packages and kind of machine are those of the manifest"
@@ -286,9 +289,11 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
     inputs = recorded.content["inputs"]
     if inputs["snapshot"] is None:
         raise RunError(
-            "this run was made from own frames, not from a snapshot: the manifest has the bars' hash "
-            f"({inputs['bars']['content_hash'][:12]}…), not the bars, so nobody else can make it again. Whoever has the bars can "
-            "seal them with `pairkit snapshot import` and run from there; that run can be rerun by anyone."
+            "this run was made from own frames, not from a snapshot: "
+            f"the manifest has the bars' hash ({inputs['bars']['content_hash'][:12]}…), "
+            "not the bars, so nobody else can make it again. "
+            "Whoever has the bars can seal them with `pairkit snapshot import` "
+            "and run from there; that run can be rerun by anyone."
         )
     config = _config(inputs["config"])
     snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
@@ -299,9 +304,10 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
         pair = pair.between(inputs["cut"]["first"], inputs["cut"]["last"])
     if (found := bars_of(pair)) != inputs["bars"]:
         raise RunError(
-            f"the manifest says that the run was made of the bars {inputs['bars']}, but snapshot {snapshot.name!r} "
-            f"gives {found}. The manifest lies about its bars, or this pairkit builds pairs in another way than "
-            f"{recorded.content['runtime']['pairkit_version']}."
+            f"the manifest says that the run was made of the bars {inputs['bars']}, "
+            f"but snapshot {snapshot.name!r} gives {found}. "
+            "The manifest lies about its bars, or this pairkit builds pairs in another way "
+            f"than {recorded.content['runtime']['pairkit_version']}."
         )
     return pair, config, notes
 
@@ -349,9 +355,9 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         or "none"
     )
     raise SnapshotError(
-        f"the run was made from snapshot {name!r} with the id {snapshot_id}, which is not in {folder} "
-        f"(there: {there}). Get that folder from whoever made the run, put it there, or name its "
-        "parent with --dir."
+        f"the run was made from snapshot {name!r} with the id {snapshot_id}, "
+        f"which is not in {folder} (there: {there}). "
+        "Get that folder from whoever made the run, put it there, or name its parent with --dir."
     )
 
 

@@ -136,8 +136,8 @@ def save(
     name, note = name.strip(), note.strip()
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
         raise RunError(
-            f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
-            f"{len(name)} and {len(note):,}."
+            f"a saved run has a name of 1 to {MAX_NAME} characters "
+            f"and a note of up to {MAX_NOTE:,}; these have {len(name)} and {len(note):,}."
         )
     made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
     files = {
@@ -222,8 +222,9 @@ def check(saved: SavedRun) -> None:
         stated = metrics.get(name, "nothing")
         if isinstance(stated, str) or not _alike(stated, expected):
             raise RunError(
-                f"{again.manifest_file}: metrics.{name} is {stated}, its tables make {expected:.10g}. The manifest "
-                "was edited after it was written; delete this run, or restore its folder from a backup."
+                f"{again.manifest_file}: metrics.{name} is {stated}, "
+                f"its tables make {expected:.10g}. The manifest was edited after it was written; "
+                "delete this run, or restore its folder from a backup."
             )
 
 
@@ -299,6 +300,6 @@ def _bytes(path: Path) -> bytes:
         return read_whole(path, _MOST_BYTES.get(path.name, MAX_TABLE_BYTES), links=False)
     except OSError as error:
         raise RunError(
-            f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
-            "backup."
+            f"{path} cannot be read: {error.strerror}. "
+            "The run is damaged; delete it, or restore its folder from a backup."
         ) from error

@@ -102,8 +102,8 @@ def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
         ) from error
     if found != expected["content_hash"]:
         raise RunError(
-            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: it belongs to "
-            "another run, or one of the two was altered. It is not used."
+            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: "
+            "it belongs to another run, or one of the two was altered. It is not used."
         )
     return table
 

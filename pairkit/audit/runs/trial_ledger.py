@@ -335,8 +335,10 @@ _IN_MEMORY = _Memory()
 
 def _cannot(be: str, error: Exception, folder: Path | None) -> str:
     return (
-        f"The trial ledger {_path(folder)} cannot be {be} ({error}), so how many configs were tried is unknown. If it is "
-        "damaged, move it away and a new one is begun; if its folder cannot be written, name another with PAIRKIT_RUNS."
+        f"The trial ledger {_path(folder)} cannot be {be} ({error}), "
+        "so how many configs were tried is unknown. "
+        "If it is damaged, move it away and a new one is begun; if its folder cannot be written, "
+        "name another with PAIRKIT_RUNS."
     )
 
 

@@ -217,8 +217,8 @@ class Snapshot:
         """
         if y_root == x_root:
             raise SnapshotError(
-                f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
-                f"{', '.join(self.roots)}."
+                "a pair needs two roots, "
+                f"got {y_root!r} twice; snapshot {self.name!r} has {', '.join(self.roots)}."
             )
         legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
@@ -311,16 +311,16 @@ def _verified_table(sealed: Sealed, name: str) -> pa.Table:
         tables.SCHEMAS[name]
     ):
         raise SnapshotError(
-            f"{name}: expected {listed.rows} rows of the listed schema, found {table.num_rows} of "
-            f"{tables.describe_schema(table.schema)}. The manifest was not written by pairkit: take "
-            "the snapshot again."
+            f"{name}: expected {listed.rows} rows of the listed schema, "
+            f"found {table.num_rows} of {tables.describe_schema(table.schema)}. "
+            "The manifest was not written by pairkit: take the snapshot again."
         )
     found = content_hash(table)
     if found != listed.content_hash:
         raise SnapshotError(
-            f"{name}: expected the content hash {listed.content_hash}, found {found}. The file is the "
-            "sealed one but decodes to other values: the Parquet reader, or the manifest, is at fault. "
-            "Take the snapshot again."
+            f"{name}: expected the content hash {listed.content_hash}, found {found}. "
+            "The file is the sealed one but decodes to other values: "
+            "the Parquet reader, or the manifest, is at fault. Take the snapshot again."
         )
     fault = tables.table_fault(table, name)
     if fault:
@@ -332,9 +332,9 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
     stated = sealed.manifest["contract_specs"]["sha256"]
     if stated != sealed.resources[SPECS].sha256:
         raise SnapshotError(
-            f"{SPECS}: contract_specs.sha256 is {stated}, its resource's "
-            f"{sealed.resources[SPECS].sha256}. The manifest contradicts itself: it was edited. "
-            "Restore the snapshot."
+            f"{SPECS}: contract_specs.sha256 is {stated}, "
+            f"its resource's {sealed.resources[SPECS].sha256}. "
+            "The manifest contradicts itself: it was edited. Restore the snapshot."
         )
     plain = strict_json(sealed.files[SPECS], what=SPECS)
     try:
@@ -347,8 +347,8 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
     twice = sorted({code for code in codes if codes.count(code) > 1})
     if twice:
         raise SnapshotError(
-            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
-            "pairkit: take the snapshot again."
+            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. "
+            "It was not written by pairkit: take the snapshot again."
         )
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
 
@@ -360,9 +360,9 @@ def _check_fits_together(
     symbols = set(sealed.manifest["data_scope"]["symbols"])
     if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
         raise SnapshotError(
-            f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
-            f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
-            "pairkit: take it again."
+            f"its parts name different roots: bars {sorted(with_bars)}, "
+            f"specs {sorted(specs)}, data_scope {sorted(symbols)}, mapping {sorted(mapped)}. "
+            "The manifest was not written by pairkit: take it again."
         )
     _check_scope(sealed.manifest["data_scope"], bars)
     contracts, named = (
@@ -374,8 +374,8 @@ def _check_fits_together(
     )
     if unknown:
         raise SnapshotError(
-            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. The tables were not "
-            "written together: take the snapshot again."
+            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. "
+            "The tables were not written together: take the snapshot again."
         )
 
 
@@ -498,8 +498,8 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
     roots = set(bars["root"].unique().to_pylist())
     if len(by_code) < len(given) or set(by_code) != roots:
         raise DataError(
-            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; specs are "
-            f"given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
+            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; "
+            f"specs are given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
         )
     return by_code
 

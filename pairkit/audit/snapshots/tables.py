@@ -217,8 +217,8 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(
-            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
-            "another version: take the snapshot again."
+            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. "
+            "It was written by another version: take the snapshot again."
         )
     if _text_bytes(table) > MOST.unpacked_bytes:
         raise SnapshotError(

@@ -195,8 +195,8 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
                 ignored.append(file.name)
     if not files:
         raise DataError(
-            f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
-            f"{', '.join(SUFFIXES)}."
+            f"{', '.join(map(str, given)) or 'the list of paths'}: "
+            f"no file ending in {', '.join(SUFFIXES)}."
         )
     return files, ignored
 
@@ -228,8 +228,9 @@ def _raws(files: list[_Given]) -> list[bytes]:
             left -= len(raws[-1])
         else:
             raise DataError(
-                f"the files have more than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. Import "
-                "fewer at once."
+                "the files have more "
+                f"than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. "
+                "Import fewer at once."
             )
     return raws
 
@@ -381,8 +382,8 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
     return (
-        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} ({other['file']} row "
-        f"{other['row']}, {row['file']} row {row['row']}). Keep the right one."
+        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} "
+        f"({other['file']} row {other['row']}, {row['file']} row {row['row']}). Keep the right one."
     )
 
 
@@ -398,8 +399,8 @@ def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None
             )
     if bars["contract"].isna().any() and bars["contract"].notna().any():
         raise DataError(
-            f"{root} has bars with a contract and bars without; name the contract of all of them, or of "
-            "none."
+            f"{root} has bars with a contract "
+            "and bars without; name the contract of all of them, or of none."
         )
 
 

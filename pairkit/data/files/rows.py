@@ -92,8 +92,9 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
                 "warning",
                 count=len(table.left_out),
                 message=(
-                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
-                    "again, totals, or lines of text above the headings or at the end."
+                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out "
+                    f"(row {table.left_out[0]} first): headings again, totals, "
+                    "or lines of text above the headings or at the end."
                 ),
             )
         )
@@ -258,8 +259,8 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
             ignored.append(f"{heading} (again, with the same cells)")
         elif meaning in place:
             raise DataError(
-                f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
-                f"{meaning}; keep one."
+                f"{table.file}: the columns {table.headings[place[meaning]]!r} "
+                f"and {heading!r} both mean {meaning}; keep one."
             )
         else:
             place[meaning] = column
@@ -284,8 +285,8 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
             )
             found = ", ".join(map(repr, table.headings))
             raise DataError(
-                f"{table.file}: no column for {name}; its headings are {found}. Accepted are "
-                f"{spellings_of(name)}.{why}"
+                f"{table.file}: no column for {name}; its headings are {found}. "
+                f"Accepted are {spellings_of(name)}.{why}"
             )
     findings = []
     if ignored:
@@ -306,9 +307,8 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
         if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
             where = f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}"
             raise DataError(
-                f"{where}: {cell!r} is a time "
-                "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each "
-                "session."
+                f"{where}: {cell!r} is a time of day beside the date, "
+                "so the bars are intraday; pairkit takes daily ones, one row for each session."
             )
 
 
@@ -324,13 +324,15 @@ def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], da
     clocks = sorted({moment.time() for moment in moments if moment is not None})
     if len(clocks) > 1:
         raise DataError(
-            f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
-            "intraday bars do; bars are daily, one row for each session."
+            f"{where}: the stamps have {len(clocks)} times of day "
+            f"({clocks[0]} and {clocks[-1]} in UTC), "
+            "as those of intraday bars do; bars are daily, one row for each session."
         )
     if clocks and any(_is_on_saturday(moment) for moment in moments if moment is not None):
         raise DataError(
-            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, which is midnight in China, and some are Saturdays "
-            "there. They name other days, most likely: write the dates as 2020-01-02."
+            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, "
+            "which is midnight in China, and some are Saturdays there. "
+            "They name other days, most likely: write the dates as 2020-01-02."
         )
     if not order:
         return _as_date, []
@@ -384,8 +386,8 @@ def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number
         elif commas == "either" and has_lone_comma(digits):
             whole, rest = digits.strip().split(",")
             raise CellError(
-                f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
-                "thousands"
+                f"could be {whole}{rest} "
+                f"or {whole}.{rest}; write decimals with a point and no comma between thousands"
             )
         return read_lots(cell) if in_lots else read_number(cell)
 
@@ -515,8 +517,8 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
     if len(found) != 1:
         shown = " and ".join(sorted(code.root for code in found)) or "none that has a spec"
         raise DataError(
-            f"{file}: cannot tell which root it holds; its name names {shown}. Name the file after the "
-            f"root (RB.csv), or give it a column {spellings_of('root')}; a root of your own needs --specs "
-            "FILE."
+            f"{file}: cannot tell which root it holds; its name names {shown}. "
+            "Name the file after the root (RB.csv), "
+            f"or give it a column {spellings_of('root')}; a root of your own needs --specs FILE."
         )
     return found.pop()

@@ -169,8 +169,8 @@ class _Taking:
         """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
-                f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
-                "goes on from there."
+                f"stopped after {self.done} of about {self.total} questions; "
+                "what came is kept: doing it again goes on from there."
             )
         self.progress(Step(self.done, max(self.total, self.done + 1), what))
         answer = question()
@@ -207,9 +207,9 @@ class _Taking:
             last = max(self.wanted(of)[-1] for of in days.values())
             raise IncompleteAnswerError(
                 f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
-                f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
-                f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
-                "time."
+                f"{self.source.name} has a session's bars at {self.source.published_at}, "
+                "and what it has before is not finished. "
+                f"Ask for bars up to {due:%Y-%m-%d}, or again after that time."
             )
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
@@ -218,9 +218,9 @@ class _Taking:
             days=_LATE_DAYS
         ):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(self.not_yet)} of {last:%Y-%m-%d} yet; it "
-                f"has a session's bars at {self.source.published_at}, and is late. Ask again later, or "
-                "for bars up to the session before."
+                f"{self.source.name} has no bar of {', '.join(self.not_yet)} "
+                f"of {last:%Y-%m-%d} yet; it has a session's bars at {self.source.published_at}, "
+                "and is late. Ask again later, or for bars up to the session before."
             )
 
     def next_session(self, exchange: str) -> pd.Timestamp | None:
@@ -256,9 +256,9 @@ class _Taking:
         ].reset_index(drop=True)
         if listed.empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
-                f"{self.end}. Check the root "
-                "and its exchange, or ask for a later range."
+                f"{self.source.name} lists no contract "
+                f"of {root} on {exchange} in {self.start} .. {self.end}. "
+                "Check the root and its exchange, or ask for a later range."
             )
         mapping = (
             self.provider_mapping(root, exchange, with_before, listed, after)
@@ -278,8 +278,8 @@ class _Taking:
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
             raise IncompleteAnswerError(
-                f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
-                "longer range."
+                f"no dominant contract of {root} is known in {self.start} .. {self.end}; "
+                "ask for a longer range."
             )
         refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
@@ -312,9 +312,9 @@ class _Taking:
         unknown = sorted(set(table["contract"]) - set(listed["contract"]))
         if unknown:
             raise IncompleteAnswerError(
-                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, which it does not list in "
-                "this range: one of the "
-                "answers is not whole. Try again later, or take open interest as the rule."
+                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, "
+                "which it does not list in this range: one of the answers is not whole. "
+                "Try again later, or take open interest as the rule."
             )
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
@@ -336,9 +336,8 @@ class _Taking:
             Finding(
                 "dominant_by_open_interest",
                 "warning",
-                f"{root}: {why}; dominant contracts are chosen by "
-                "the open interest of "
-                "the session before.",
+                f"{root}: {why}; dominant contracts are chosen "
+                "by the open interest of the session before.",
                 root=root,
             )
         )
@@ -353,9 +352,8 @@ class _Taking:
         parts = [part for part in parts if len(part)]
         if not parts:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of any contract of {root} in {self.start} .. "
-                f"{self.end}, though there were "
-                "sessions. Try again later."
+                f"{self.source.name} has no bar of any contract of {root} "
+                f"in {self.start} .. {self.end}, though there were sessions. Try again later."
             )
         return pd.concat(parts, ignore_index=True)
 
@@ -425,9 +423,9 @@ class _Taking:
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
-                f"of {self.start} .. "
-                f"{self.end}. Try again later, or ask for another range."
+                f"{self.source.name} has no bar of {', '.join(empty)}, "
+                f"dominant in {root} on sessions of {self.start} .. {self.end}. "
+                "Try again later, or ask for another range."
             )
         leg = leg_table(bars, mapping)
         due = leg.reindex(window[window >= leg.index[0]])
@@ -439,9 +437,9 @@ class _Taking:
             self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
         if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
-                f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
-                "again later, or ask for another range."
+                f"{self.source.name} has no close of the dominant contract of {root} "
+                f"on {len(without)} of {len(due)} sessions of {self.start} .. {self.end}: "
+                "its answers are not whole. Try again later, or ask for another range."
             )
         if len(without):
             dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])

@@ -46,9 +46,9 @@ def checked_mapping(
     gaps = due.difference(pd.DatetimeIndex(mapping[TRADE_DATE]))
     if len(gaps) > max(_MOST_MISSING * len(due), _LATE_START):
         raise IncompleteAnswerError(
-            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, with none on "
-            f"{len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. Try again later, or take "
-            "open interest as the rule."
+            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, "
+            f"with none on {len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. "
+            "Try again later, or take open interest as the rule."
         )
     kept, back = _forward_only(mapping, listed)
     dates = listed.set_index("contract")

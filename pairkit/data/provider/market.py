@@ -65,9 +65,8 @@ def exchanges_of(roots: Sequence[str]) -> dict[str, str]:
         bundled = bundled_specs().get(root)
         if not exchange and bundled is None:
             raise DataError(
-                f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
-                f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
-                ".CFFEX, .INE or .GFEX."
+                f"{given!r} is not in the bundled table, so its exchange is not known; "
+                f"give it as {root or 'XX'}.SHFE, .DCE, .CZCE, .CFFEX, .INE or .GFEX."
             )
         found[root] = exchange or (bundled.exchange if bundled else "")
     if not found:

@@ -154,9 +154,9 @@ def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
     if nearest != 1 and typical[nearest] < _OUT_OF_STEP * typical[1]:
         other = "of the session itself" if nearest == 0 else "of two sessions before"
         raise IncompleteAnswerError(
-            f"the price limits of {root} lie around the settlement {other}, where they are made from "
-            "that of the session before: bars or limits are shifted by a session. Nothing of it can be "
-            "used. Try again later; if it persists, report it."
+            f"the price limits of {root} lie around the settlement {other}, where they "
+            "are made from that of the session before: bars or limits are shifted by a session. "
+            "Nothing of it can be used. Try again later; if it persists, report it."
         )
 
 
@@ -176,8 +176,8 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     value = terms.get("multiplier", math.nan) * price
     if not math.isnan(value) and not _LOT_VALUES[0] <= value <= _LOT_VALUES[1]:
         wrong.append(
-            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} at {price:g}; lots are worth "
-            f"{_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
+            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} "
+            f"at {price:g}; lots are worth {_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
         )
     if terms.get("tick", 0.0) > _LARGEST_TICK * price:
         wrong.append(
@@ -186,8 +186,8 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     fee = terms.get("fee_open", 0.0) / (1.0 if terms.get("fee_mode") == "rate" else value)
     if fee > _LARGEST_FEE:
         wrong.append(
-            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), {fee:.2%} of a lot's value; a fee is "
-            f"{_LARGEST_FEE:.0%} at the most"
+            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), "
+            f"{fee:.2%} of a lot's value; a fee is {_LARGEST_FEE:.0%} at the most"
         )
     if wrong:
         raise DataError(

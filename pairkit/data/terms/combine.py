@@ -86,8 +86,9 @@ def combine_terms(
     absent = [name for name in _NEEDED if name not in chosen]
     if absent:
         raise DataError(
-            f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
-            f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
+            f"{code} is not in the bundled table, "
+            f"and {provided.source if provided else 'no file of terms'} does not say "
+            f"its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
         )
     if provided is not None:
         used = {

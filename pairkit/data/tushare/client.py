@@ -135,10 +135,9 @@ class TushareClient:
         about = f"{question.interface.name} for {subject(question.params)}"
         if kept is None:
             raise SourceDownError(
-                f"TuShare at {question.endpoint} has failed too often in a row and is left alone for half a "
-                "minute; "
-                f"{about} is not in the cache. Check the connection and TUSHARE_URL, and try again "
-                "later."
+                f"TuShare at {question.endpoint} has failed too often in a row "
+                f"and is left alone for half a minute; {about} is not in the cache. "
+                "Check the connection and TUSHARE_URL, and try again later."
             ) from error
         _log.warning("TuShare is down: %s comes from the cache, of %s", about, kept.fetched_utc)
         found = Finding(
@@ -274,9 +273,9 @@ def _halves(question: Question) -> list[dict[str, str]]:
     )
     if first is None or last is None or first >= last:
         raise IncompleteAnswerError(
-            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap of "
-            f"{interface.row_cap:,} rows, "
-            "so the rest was cut off, and it cannot be asked for in parts. Report it with this text."
+            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap "
+            f"of {interface.row_cap:,} rows, so the rest was cut off, "
+            "and it cannot be asked for in parts. Report it with this text."
         )
     middle = first + timedelta(days=(last - first).days // 2)
     return [

@@ -204,9 +204,8 @@ def _only_asked(
         Finding(
             "unasked_rows",
             "error",
-            f"{interface.name} for {subject(params)}: {other} rows were not "
-            "asked for "
-            "and were left out.",
+            f"{interface.name} for {subject(params)}: "
+            f"{other} rows were not asked for and were left out.",
             count=other,
         ),
     )
@@ -230,9 +229,8 @@ def _once_each(
         Finding(
             "duplicate_rows",
             "info",
-            f"{interface.name}: {len(again)} rows of {of} came twice, cell for cell; "
-            "each is kept "
-            "once.",
+            f"{interface.name}: {len(again)} rows of {of} came twice, "
+            "cell for cell; each is kept once.",
             count=len(again),
             dates=days,
         ),
@@ -257,8 +255,8 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
         if first[field] is not second[field] and first[field] != second[field]
     )
     raise MalformedAnswerError(
-        f"TuShare gives {interface.name} of {name} twice, with {differ}; one of them is wrong and "
-        "nothing says which. "
+        f"TuShare gives {interface.name} of {name} twice, "
+        f"with {differ}; one of them is wrong and nothing says which. "
         "Try again later; if it persists, report it."
     )
 

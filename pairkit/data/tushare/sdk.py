@@ -86,8 +86,9 @@ class Seam:
                 if not _holds_token(frame, self._settings.token.get_secret_value()):
                     return frame
                 raise RefusedRequestError(
-                    f"TuShare at {self._settings.endpoint}, asked for {api}, sent the token back among its "
-                    "data, where it would be kept. Nothing of it was taken; check TUSHARE_URL."
+                    f"TuShare at {self._settings.endpoint}, "
+                    f"asked for {api}, sent the token back among its data, where it would be kept. "
+                    "Nothing of it was taken; check TUSHARE_URL."
                 )
             fault = TransportError(
                 f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}"
@@ -130,9 +131,9 @@ class Seam:
             )
         if isinstance(problem, RedirectedError):
             return RefusedRequestError(
-                f"TuShare at {self._settings.endpoint}, asked for {api}, points to another address. "
-                "The request holds the token and is sent nowhere else: check TUSHARE_URL, and ask over "
-                "https if it says http."
+                f"TuShare at {self._settings.endpoint}, "
+                f"asked for {api}, points to another address. The request holds the token "
+                "and is sent nowhere else: check TUSHARE_URL, and ask over https if it says http."
             )
         if isinstance(problem, BoundExceededError):
             return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
@@ -142,6 +143,6 @@ class Seam:
                 f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}"
             )
         return MalformedAnswerError(
-            f"TuShare, asked for {api}, sent what is not an answer of its protocol ({kind} while "
-            f"reading it). {_TRY_AGAIN}"
+            f"TuShare, asked for {api}, "
+            f"sent what is not an answer of its protocol ({kind} while reading it). {_TRY_AGAIN}"
         )

@@ -74,8 +74,8 @@ class TushareSettings(BaseSettings):
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
     cache_dir: Path | None = Field(
         default=None,
-        description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
-        "cache folder.",
+        description="Where answers are kept; by default `PAIRKIT_CACHE`, "
+        "or the user's cache folder.",
     )
 
     @field_validator("token", mode="before")

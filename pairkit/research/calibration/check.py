@@ -163,8 +163,8 @@ class Calibration:
     def _sentence(self, holds: bool, told: bool) -> str:
         nominal = self.config.adf_max_pvalue
         found = (
-            f"At a nominal {_percent(nominal)} the gate passes {100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the "
-            "bars of unrelated pairs"
+            f"At a nominal {_percent(nominal)} the gate passes "
+            f"{100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the bars of unrelated pairs"
         )
         band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
         if not self.config.adf_gate:
@@ -281,8 +281,8 @@ def _check(
     least = first_tested_bar(config) + 20
     if not least <= whole_number("bars", bars) <= 20_000:
         raise ConfigError(
-            f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
-            f"{first_tested_bar(config) + 1}."
+            f"bars = {bars}: accepted is {least} to 20,000 under these settings, "
+            f"whose first test is on bar {first_tested_bar(config) + 1}."
         )
     whole_number("draws", draws, 20)
     whole_number("seed", seed)
@@ -293,8 +293,8 @@ def _check(
     values = (draws + (len(half_lives) + len(WORLDS)) * _linked(draws)) * bars
     if values > MOST_VALUES:
         raise ConfigError(
-            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
-            "once. Use fewer draws or bars."
+            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; "
+            f"at most {MOST_VALUES:,} are held at once. Use fewer draws or bars."
         )
 
 

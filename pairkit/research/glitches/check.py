@@ -104,8 +104,9 @@ class GlitchStress:
         trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
         doubt = "" if sure else ", so the draws cannot tell"
         return (
-            f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {self._money_more(saved)} after costs "
-            f"than being forced flat (± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
+            f"With {figures['injected']:,.0f} bars spoiled on average, "
+            f"Hold leaves {self._money_more(saved)} after costs than being forced flat "
+            f"(± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
             f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
             f"On the bars as they are Hold leaves {self._money_more(as_is)}."
         )

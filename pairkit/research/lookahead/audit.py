@@ -103,14 +103,15 @@ class LookaheadProof:
         if not len(bad) and len(rounded):
             row = rounded.sort_values("by").iloc[-1]
             return (
-                f"Rounding only: {row['column']} changes by {row['by']:.1e} when later sessions are cut or moved, as under a "
-                "method that works on the whole array at once (FFT, convolution). No value knows a later session; computed "
-                "bar by bar it is equal to the bit."
+                f"Rounding only: {row['column']} changes by {row['by']:.1e} "
+                "when later sessions are cut or moved, "
+                "as under a method that works on the whole array at once (FFT, convolution). "
+                "No value knows a later session; computed bar by bar it is equal to the bit."
             )
         if not len(bad):
             return (
-                f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
-                f"{self.table['column'].nunique()} columns changed, to the bit."
+                f"Later sessions cut or moved at {self.boundaries} places, no earlier value "
+                f"of any of {self.table['column'].nunique()} columns changed, to the bit."
             )
         first = bad.iloc[0]
         more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""

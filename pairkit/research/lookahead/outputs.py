@@ -54,21 +54,22 @@ def observe(made: object) -> Observed:
         return Observed(made.pair.trade_date.to_numpy(), _run_columns(made), _run_trades(made))
     if not isinstance(made, pd.DataFrame):
         raise RunError(
-            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, or a DataFrame with one row "
-            "per session, indexed by trade date."
+            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, "
+            "or a DataFrame with one row per session, indexed by trade date."
         )
     index = made.index
     if not (
         isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique
     ):
         raise RunError(
-            f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
-            "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date."
+            f"the function returned a DataFrame indexed by {type(index).__name__} "
+            f"({index.dtype}); its rows must be sessions in order, "
+            "each once, under a DatetimeIndex: keep the index of pair.trade_date."
         )
     if index.tz is not None:
         raise RunError(
-            f"the function returned a DataFrame whose dates have a time zone ({index.tz}); trade dates are plain "
-            "days: keep the index of pair.trade_date."
+            "the function returned a DataFrame whose dates have a time zone "
+            f"({index.tz}); trade dates are plain days: keep the index of pair.trade_date."
         )
     labels = made.columns.map(str)
     if not labels.is_unique:

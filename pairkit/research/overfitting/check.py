@@ -196,14 +196,16 @@ class Overfitting:
         )
         if its["exposure"] < SPARSE:
             few += (
-                f" In a position on {its['exposure']:.0%} of bars: the interval {its['sharpe_low']:.2f} to "
-                f"{its['sharpe_high']:.2f} is too narrow, 95 % covers about 88 to 90 %."
+                f" In a position on {its['exposure']:.0%} of bars: "
+                f"the interval {its['sharpe_low']:.2f} to {its['sharpe_high']:.2f} is too narrow, "
+                "95 % covers about 88 to 90 %."
             )
         return (
-            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
-            f"luck (DSR {its['dsr']:.0%}; {its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
-            f"the best in sample is no better than the median out of sample in "
-            f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
+            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} "
+            f"that the best of {trials} shows by luck (DSR {its['dsr']:.0%}; "
+            f"{its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
+            f"the best in sample is no better than the median out of sample in {its['pbo']:.0%} "
+            f"of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
         )
 
 

@@ -81,8 +81,9 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
     bars, trials = returns.shape
     if trials < 2 or bars < 2 * blocks:
         raise RunError(
-            f"PBO needs at least 2 trials and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on "
-            f"{bars} bars. Vary more settings, choose longer data, or fewer blocks."
+            "PBO needs at least 2 trials "
+            f"and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on {bars} bars. "
+            "Vary more settings, choose longer data, or fewer blocks."
         )
     if not np.isfinite(returns).all():
         raise RunError(

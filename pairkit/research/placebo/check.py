@@ -119,8 +119,9 @@ class Placebo:
         )
         what = f"The best Sharpe of {self.configs:,} configs," if self.configs > 1 else "Sharpe"
         found = (
-            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
-            f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
+            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above "
+            f"that of {self.percentile:.0f} % of {self.draws} pairs without a link, "
+            f"{self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
             f"of the total return {self.pvalue_of_return:.3f})"
         )
         found += " each swept over the same space" if self.configs > 1 else ""
@@ -134,8 +135,8 @@ class Placebo:
             sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
         if self.configs == 1 < self.tried and not idle:
             sentence += (
-                f" {self.tried:,} configs were tried on this pair: if this is the best of them, sweep the surrogates "
-                "over the same space and compare best with best."
+                f" {self.tried:,} configs were tried on this pair: if this is the best of them, "
+                "sweep the surrogates over the same space and compare best with best."
             )
         figures = {
             "sharpe": _plain(self.real["sharpe"]),

@@ -57,8 +57,8 @@ def shifts(rows: int, draws: int, *, seed: int) -> NDArray[np.int64]:
     possible = np.arange(LEAST_SHIFT, rows - LEAST_SHIFT)
     if draws > possible.size:
         raise ConfigError(
-            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars or more; ask for at most so "
-            f"many draws, not {draws}, or shuffle blocks."
+            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars "
+            f"or more; ask for at most so many draws, not {draws}, or shuffle blocks."
         )
     return np.random.default_rng(seed).permutation(possible)[:draws]
 

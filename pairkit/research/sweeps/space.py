@@ -151,8 +151,8 @@ def make_trials(
     kept = _in_order(config, values, codes)
     if not kept.any():
         raise ConfigError(
-            f"every one of the {len(codes):,} combinations contradicts itself: need exit_z < entry_z < stop_z "
-            "and vol_window < vol_baseline_window."
+            f"every one of the {len(codes):,} combinations contradicts itself: "
+            "need exit_z < entry_z < stop_z and vol_window < vol_baseline_window."
         )
     return Trials(config, values, codes[kept], int(len(codes) - kept.sum()), repeated)
 

@@ -108,9 +108,10 @@ class WalkForward:
             "noted": "too little to be sure",
         }[self.verdict]
         return (
-            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} on the {len(self.curve):,} bars that "
-            f"followed ({len(self.folds)} folds, PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; the "
-            f"unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
+            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} "
+            f"on the {len(self.curve):,} bars that followed ({len(self.folds)} folds, "
+            f"PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; "
+            f"the unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
         )
 
 

@@ -83,8 +83,9 @@ def lay_folds(
     if len(starts) < LEAST_FOLDS:
         needed = first + test + LEAST_TEST
         raise RunError(
-            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, {train} to train, a gap of "
-            f"{gap} and blocks of {test} to test need {needed:,}. Choose longer data, or shorter blocks or windows."
+            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, "
+            f"{train} to train, a gap of {gap} and blocks of {test} to test need {needed:,}. "
+            "Choose longer data, or shorter blocks or windows."
         )
     return [
         Fold(

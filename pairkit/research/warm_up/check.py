@@ -97,8 +97,8 @@ class WarmUpSensitivity:
         if failed.empty:
             then = ", or converging." if self._recursive else ", decisions exactly."
             return (
-                f"With the data begun later at {starts} places, all of {columns} columns agree after the warm-up: indicators "
-                f"within {worst:.1e} of their size{then}"
+                f"With the data begun later at {starts} places, all of {columns} columns agree "
+                f"after the warm-up: indicators within {worst:.1e} of their size{then}"
             )
         names = ", ".join(failed["column"].unique()[:6])
         return f"{self._offence(failed)} In all {failed['column'].nunique()} of {columns} columns depend on the start: {names}."
@@ -117,8 +117,8 @@ class WarmUpSensitivity:
                 (self.table["step"] == last["step"]) & (self.table["column"] == "position")
             ].iloc[0]
             return (
-                f"With the data begun {last['step']} windows later, beta still differs by up to {late}; of all of them the "
-                f"position differs on {decided['differing']:,}."
+                f"With the data begun {last['step']} windows later, beta still differs "
+                f"by up to {late}; of all of them the position differs on {decided['differing']:,}."
             )
         first = failed.iloc[0]
         when = "" if pd.isna(first["first_date"]) else f", first on {first['first_date']:%Y-%m-%d}"
@@ -126,8 +126,8 @@ class WarmUpSensitivity:
             "" if pd.isna(first["relative"]) else f", by up to {first['relative']:.1e} of its size"
         )
         return (
-            f"With the data begun {first['step']} windows later, {first['column']} differs on {first['differing']:,} of "
-            f"{first['rows']:,} bars after the warm-up{when}{much}."
+            f"With the data begun {first['step']} windows later, {first['column']} differs "
+            f"on {first['differing']:,} of {first['rows']:,} bars after the warm-up{when}{much}."
         )
 
 
@@ -195,8 +195,9 @@ def warm_up_sensitivity(
     }
     if not firsts:
         raise RunError(
-            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} and compare "
-            f"{_FEWEST_ROWS} more after the warm-up. Take a longer pair or shorter windows."
+            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} "
+            f"and compare {_FEWEST_ROWS} more after the warm-up. "
+            "Take a longer pair or shorter windows."
         )
     parts, decays = [], []
     for done, (step, first) in enumerate(firsts.items()):

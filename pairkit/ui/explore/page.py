@@ -73,8 +73,9 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
                 "ADF p-value uncalibrated",
                 icon=":material/warning:",
                 color="orange",
-                help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
-                "too small. Set ADF null to calibrated, or test the legs.",
+                help="MacKinnon's table does not hold for a spread made with an estimated, "
+                "moving hedge: its p-values are too small. "
+                "Set ADF null to calibrated, or test the legs.",
             )
     row, why = bar_picker.row(), st.container(key="why")
     bar = bar_picker.choose_date(row, run)

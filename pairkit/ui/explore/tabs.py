@@ -189,6 +189,6 @@ def _gates(run: BacktestRun) -> None:
         alt="What blocked entries would have made",
     )
     st.caption(
-        f"{escape(run.pair.currency)}, after costs. The trades are not the gate's worth: without it, later entries and "
-        "cooldowns move."
+        f"{escape(run.pair.currency)}, after costs. "
+        "The trades are not the gate's worth: without it, later entries and cooldowns move."
     )

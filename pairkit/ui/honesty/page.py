@@ -122,8 +122,9 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
                 "Best with best",
                 True,
                 key=BEST_WITH_BEST,
-                help=f"The config may be the best of this session's sweep over {swept}. Every surrogate is swept over "
-                "the same grid, and the best of the real pair is compared with the best of each.",
+                help=f"The config may be the best of this session's sweep over {swept}. "
+                "Every surrogate is swept over the same grid, "
+                "and the best of the real pair is compared with the best of each.",
             )
         asked = st.button(
             "Run this check",

@@ -140,8 +140,8 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     usable = {one.id: one for one in found if not one.error}
     if not usable:
         st.info(
-            f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in "
-            f"{views.escape(str(runs_folder()))}.",
+            "No run is saved yet. Open Explore and press *Save run*. "
+            f"Runs are kept in {views.escape(str(runs_folder()))}.",
             icon=":material/bookmarks:",
         )
         return []
@@ -209,8 +209,9 @@ def _columns() -> dict[str, Any]:
         "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
         "checked": config.TextColumn(
             "parts",
-            help="Whether manifest, metrics and tables are of one run: checked when a "
-            "run is chosen. That it comes out so again is what Rerun and verify says.",
+            help="Whether manifest, metrics "
+            "and tables are of one run: checked when a run is chosen. "
+            "That it comes out so again is what Rerun and verify says.",
         ),
     }
 

@@ -164,8 +164,8 @@ def _tell(job: Job) -> None:
     if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
         notice += (
-            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. They are among the findings below; look "
-            "at their days before you believe a run."
+            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. "
+            "They are among the findings below; look at their days before you believe a run."
         )
     st.session_state[NOTICE], st.session_state[SHOW_NEXT] = notice, job.about["name"]
     st.rerun()

@@ -157,8 +157,9 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
     changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
     if changed:
         st.warning(
-            f"{', '.join(name.replace('_', ' ') for name in changed)}: set to something else since this sweep. Sweep again "
-            "to see trials under the settings of the sidebar.",
+            f"{', '.join(name.replace('_', ' ') for name in changed)}: "
+            "set to something else since this sweep. "
+            "Sweep again to see trials under the settings of the sidebar.",
             icon=":material/history:",
         )
     with st.expander("Settings held fixed"):
@@ -185,9 +186,10 @@ def _tell_made(count: TrialCount) -> None:
         return
     again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
     st.caption(
-        f"{count.n_configs:,} trials on this pair so far, by pages and commands.{again} The more are tried, the better "
-        "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
-        "95 %, take it for luck."
+        f"{count.n_configs:,} trials on this pair so far, "
+        f"by pages and commands.{again} The more are tried, the better the best looks "
+        "by luck alone; the deflated Sharpe ratio is the probability that it is better than that. "
+        "Below 95 %, take it for luck."
     )
 
 
@@ -213,8 +215,8 @@ def _tell_peak(
         )
     else:
         st.success(
-            f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
-            f"{words}.",
+            "The peak stands on a plateau: "
+            f"its neighbourhood keeps {kept:.0%} of its lead over the median trial in {words}.",
             icon=":material/landscape:",
         )
 
