@@ -41,7 +41,7 @@ def draw() -> None:
         "CSV or Parquet files of daily bars, one root a file "
         f"or one long table; at most {MAX_FILES} files of {MAX_FILE_BYTES // 1024**2} MB. "
         "Headings in English or Chinese. "
-        "Nothing is repaired in silence: what is odd is told in findings, "
+        "Nothing is repaired in silence: what is odd is reported in findings, "
         "and a cell that cannot be understood refuses the import."
     )
     round_ = st.session_state.setdefault(
