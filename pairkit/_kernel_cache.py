@@ -2,7 +2,7 @@
 
 numba keys a kernel on the file that holds it. The constants that a kernel reads (numbers of reasons, places of metrics, record
 types) and the kernels it calls are compiled into it too, and may come from other files; a kernel that was compiled before one of
-them changed would go on with the old ones, in silence.
+them changed would silently keep the old ones.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class CheckResult:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in the field order above."""
+        """The result as plain JSON values, in field order."""
         return {
             "check": self.check,
             "verdict": self.verdict,

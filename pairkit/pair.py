@@ -60,7 +60,7 @@ class Leg:
     contract_names: tuple[str, ...]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What a pickle or a copy is made into: its arrays are read-only again."""
+        """Restore a pickle or a copy: its arrays are read-only again."""
         self.__dict__.update(state)
         for value in state.values():
             if isinstance(value, np.ndarray):
@@ -75,14 +75,14 @@ class Leg:
         )
 
     def rows(self, part: slice) -> Leg:
-        """The same leg on some of its rows."""
+        """The leg on some of its rows."""
         arrays = {
             f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"
         }
         return replace(self, **arrays)
 
     def table(self, index: pd.DatetimeIndex) -> pd.DataFrame:
-        """As a DataFrame with the columns of docs/semantics.md 1, in their order."""
+        """The leg as a DataFrame with the columns of docs/semantics.md 1, in their order."""
         columns: dict[str, object] = {
             name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)
         }

@@ -116,7 +116,7 @@ class BacktestRun:
         self._freeze()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What a pickle or a copy is made into: its arrays are as read-only as the run's own."""
+        """Restore a pickle or a copy: its arrays are as read-only as the run's own."""
         self.__dict__.update(state)
         self._freeze()
 
@@ -269,7 +269,7 @@ class BacktestRun:
 
     @property
     def closed_trades(self) -> int:
-        """How many trades have been closed."""
+        """Number of closed trades."""
         return int((self.ledger.trade_bars[:, 3] >= 0).sum())
 
     def explain(self, date: Any, *, reference: bool = False) -> Trace:

@@ -81,7 +81,7 @@ def meaning(state: str, reason: str) -> str:
 
 
 def nothing_to_show(frame: pd.DataFrame, config: StrategyConfig) -> str | None:
-    """Why no bar of a run is valid, or None where at least one is."""
+    """Reason why no bar of a run is valid, or None where at least one is."""
     if frame["valid"].any():
         return None
     complete = int((frame["y"].notna() & frame["x"].notna()).sum())

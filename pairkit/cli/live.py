@@ -2,7 +2,7 @@
 
 1. There is an account, and the calendar can be read with it, past the cache.
 2. Contract specs: each field from the provider, or reported as a fallback.
-3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
+3. Bars of two roots are downloaded, sealed as a snapshot in a temporary folder, and verified to the last byte.
 4. A backtest runs on it.
 
 Exit codes: 0 all of it is fresh and good; 1 a check failed, or a part fell back to the cache, to the bundled table or to
@@ -97,7 +97,7 @@ def live_command(
 
 
 def _walk(check: LiveCheck, as_json: bool) -> Sequence[dict[str, Any]]:
-    """Take the steps until one fails; each as name, outcome, words and seconds."""
+    """Run the steps until one fails; each as name, outcome, words and seconds."""
     taken: list[dict[str, Any]] = []
     for name, step in check.steps():
         began = time.perf_counter()

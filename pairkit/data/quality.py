@@ -395,7 +395,7 @@ def _outside_limits(bars: _Bars) -> Marks:
 
 
 def _likely_rolls(bars: _Bars) -> Marks:
-    """Where a series without contract names most likely goes over to the next contract.
+    """Likely rolls of a series without contract names.
 
     1. Bars of another contract, repeats and bars without open interest are passed over.
     2. Each bar has a score: the step of log open interest into it, plus the mean step of the three bars after, less twice that

@@ -72,7 +72,7 @@ class OlderTerm:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, without the one of `before_delivery` and `before_date` that is not given."""
+        """The term as plain JSON values, without the one of `before_delivery` and `before_date` that is not given."""
         return {name: part for name, part in asdict(self).items() if part is not None}
 
 

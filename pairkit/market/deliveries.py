@@ -149,7 +149,7 @@ def _whole(head: str, rest: str) -> bool:
 
 
 def _month_in(text: str) -> NamedMonth | None:
-    """What follows the root, without the root."""
+    """Delivery month after the root in a name, without the root."""
     found = None
     if (digits := _DIGITS.match(text)) and 1 <= int(digits[2]) <= 12:
         found = NamedMonth("", digits[1], int(digits[2]))

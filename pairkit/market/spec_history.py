@@ -1,9 +1,9 @@
 """Contract rules that changed: the terms that each contract of a root trades on, day by day.
 
 Exchanges change some rules from a delivery month on: a contract keeps the terms it was listed with. Others, such as fees and
-margins, change on a day for all contracts. A spec has the newest rules, and in `older` what was otherwise before. The changes
-known here are written into a spec when a snapshot is made, and stay with it: a run never depends on what a later pairkit has
-learnt of the past.
+margins, change on a day for all contracts. A spec has the newest rules, and in `older` the figures that held before. The changes
+known here are written into a spec when a snapshot is made, and stay with it: a run never depends on what a later pairkit
+knows of the past.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _AT_LIMIT = 1e-6  # of a tick: a price this near a limit is at it
 
 
 class Market(NamedTuple):
-    """What can be traded and at which price: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
+    """Tradable prices and volumes: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
 
     `up_limit` is the lowest price at which nobody can buy, `down_limit` the highest at which nobody can sell: the day's limits
     taken inward to the tick, less a millionth of it. `leave` (bool) says that the contract must be left. `terms` is the place of

@@ -332,7 +332,7 @@ def _residual(y, x, slope, mean_y, mean_x):
 
 @kernel
 def _squares(y, x, mean_y, mean_x):
-    """Of both legs about their means, and their product."""
+    """Sums of squares of both legs about their means, and the sum of their products."""
     lanes, blocks = np.zeros((3, _LANES)), y.size // _LANES
     for block in range(blocks):
         for lane in range(_LANES):

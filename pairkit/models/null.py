@@ -1,7 +1,7 @@
 """Null distribution of a stationarity statistic on unrelated pairs, found by simulation.
 
 1. Two independent Gaussian walks are drawn, again and again, from fixed seeds.
-2. The run's own code takes its statistic on every bar of each; whoever asks hands that code in.
+2. The run's own code takes its statistic on every bar of each; the caller passes that code in.
 3. The statistics become a table of quantiles, and a statistic on real bars its p-value by interpolation in it. For a statistic
    that is slow to forget the first bar of its series, the table has a row for each of several ages and one for all bars from
    the age on at which it has forgotten; rows between are interpolated.
@@ -160,7 +160,7 @@ def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
 
 
 def _between_ages(table: NullTable, statistics: FloatArray) -> FloatArray:
-    """As pvalues_under, from the two ages about each bar."""
+    """P-values as in pvalues_under, interpolated between the two ages about each bar."""
     place = np.interp(
         np.log(np.maximum(np.arange(len(statistics)), 1)),
         np.log(table.ages),

@@ -146,7 +146,7 @@ def _hurst(e):
 
 @kernel
 def _crossings(e):
-    """How often the sign differs from the last one that there was; a zero has none, and is rare."""
+    """Number of sign changes; a zero has no sign, and is rare."""
     count = zeros = 0
     for t in range(1, e.size):
         count += (e[t] > 0.0) != (e[t - 1] > 0.0)

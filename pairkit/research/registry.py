@@ -1,6 +1,6 @@
 """Registry of the honesty checks: their declarations by name, and how they are run and saved.
 
-A check is run on a case: a pair, a config, and the snapshot they come from, if any. What comes back is the check's own record,
+A check is run on a case: a pair, a config, and the snapshot they come from, if any. It returns the check's own record,
 with its tables; its `result()` is the outcome in the shape that all checks share (pairkit/checks.py).
 """
 

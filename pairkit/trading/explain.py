@@ -4,7 +4,7 @@
 2. The rules of docs/semantics.md 3 are gone through in their order, each with its numbers, to the first that holds.
 3. The order that then waited is followed to the next bar: its fill and costs, or what kept it from filling.
 
-The rules stand here a second time, in words and readable Python; a test holds the two readings against each other on
+The rules stand here a second time, in words and readable Python; a test compares the two on
 every bar of many runs.
 """
 

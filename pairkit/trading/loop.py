@@ -10,7 +10,7 @@ Each bar, in this order:
 and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in between
 no sum knows more than whether it was blocked.
 
-(docs/semantics.md 3; the readable twin that this is held against is in the tests)
+(docs/semantics.md 3; its readable twin is in the tests)
 """
 
 from __future__ import annotations
@@ -473,7 +473,7 @@ def _has_closes(bar):
 
 @lean_step
 def _exit_reason(book, bar, has_closes, rules, valid, z, age):
-    """Why the open position must be closed, NOTHING where it need not."""
+    """Reason to close the open position, NOTHING where there is none."""
     if book.waiting != NOTHING:
         return book.waiting
     if has_closes:

@@ -151,7 +151,7 @@ def _this_session() -> Callable[[], bool]:
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
 def show_progress(key: str) -> None:
-    """How far the job under `key` in the session is, looked at again and again without running the rest of the page."""
+    """Draw the progress of the job under `key` in the session, refreshed without running the rest of the page."""
     job: Job = st.session_state[key]
     if job.ended.is_set():
         st.rerun()

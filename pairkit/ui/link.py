@@ -42,7 +42,7 @@ def _component() -> Any:
 
 
 def complete(link: Mapping[str, str], exact: Mapping[str, str | None] | None = None) -> None:
-    """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have.
+    """Enter, on arrival at a page, those of its widgets' query parameters that the browser's link does not have.
 
     `exact` is of choices without a widget, whenever they differ from the link: their texts, None for what leaves it.
     """

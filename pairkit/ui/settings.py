@@ -258,7 +258,7 @@ def field(setting: Setting, *, key: str) -> Any:
 
 
 def _format(setting: Setting) -> str:
-    """How a slider writes its number: percent, or with the decimals of its step."""
+    """Number format of a slider: percent, or with the decimals of its step."""
     if _in_percent(setting):
         return "percent"
     decimals = max(1, -math.floor(math.log10(setting.step)))
@@ -302,7 +302,7 @@ def apply_preset(name: str) -> None:
 
 @st.fragment(key=PRESETS_PART)
 def _presets() -> None:
-    """Which preset the settings are, the way back to the defaults, and why they cannot be used, where so."""
+    """Draw the preset in force, the way back to the defaults, and why the settings cannot be used, where so."""
     values = _values()
     current = preset_of(values, DEFAULTS)
     changed = sum(values[name] != default for name, default in DEFAULTS.items())
@@ -352,7 +352,7 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def accept_plain(params: Mapping[str, str]) -> None:
-    """Take numbers that a link spells out, as 200000, where the widget itself writes and reads 200k alone; before it is drawn."""
+    """Accept numbers that a link spells out, as 200000, where the widget itself reads 200k alone; called before it is drawn."""
     for name, setting in SETTINGS.items():
         value = parse(setting, params.get(name, "")) if setting.scale == "log" else None
         if value is not None:

@@ -117,7 +117,7 @@ def guard(page: str) -> None:
 
 
 def _prepare() -> None:
-    """On the first page of a server: what is being prepared, step by step; a session that comes meanwhile waits."""
+    """Draw, on the first page of a server, what is being prepared, step by step; a session that comes meanwhile waits."""
     preparation = cache.preparation()
     if preparation.done:
         return

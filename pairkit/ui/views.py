@@ -36,7 +36,7 @@ _READ_LATER = re.compile(
 
 
 def heading(pair: PairFrame) -> None:
-    """Which pair, from when to when, and, where so, that its data are simulated."""
+    """Draw the pair, its dates, and, where so, that its data are simulated."""
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(
@@ -151,7 +151,7 @@ def trace_tables(found: Trace | None) -> None:
 
 
 def _trace_places() -> dict[str, DeltaGenerator]:
-    """Where each section of a trace stands: the two tables that are read line by line have the whole width."""
+    """Places of a trace's sections: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
     reference = st.container()

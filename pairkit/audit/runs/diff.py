@@ -1,6 +1,6 @@
 """Diff of two results of one run: hashes first, then the values of every column whose hash differs.
 
-What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance,
+A metric or a column that only one of them has is reported and decides nothing: results may grow. Numbers may differ by a tolerance,
 relative to the larger of the two or to the column's usual size, whichever is larger; text
 and dates may not differ. Where a recorded table is not at hand, only its hashes and the metrics can be compared.
 """
@@ -45,7 +45,7 @@ class Difference:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The difference as plain JSON values."""
         return {
             "where": self.where,
             "column": self.column,

@@ -1,7 +1,7 @@
 """Reruns: a run made again from its manifest, and its outputs compared with the recorded ones.
 
 1. The manifest is read strictly; its run id and config hash must be those of its content.
-2. The snapshot that it cites is opened, every byte checked, and no other one is taken in its place.
+2. The snapshot that it cites is opened, every byte checked, and no other one is used in its place.
 3. The pair, the cut and the config are rebuilt; the bars must hash to what the manifest says went in.
 4. The run is made, and every output, metric and finding compared. Same code, packages and machine: same hashes. Else
    numbers may differ by 1e-12, decisions not at all (docs/decisions/004-two-runs-are-compared-by-value.md).
@@ -84,7 +84,7 @@ class Rerun:
         return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The result as plain JSON values."""
         return {
             "verdict": self.verdict,
             "sentence": self.sentence,

@@ -70,7 +70,7 @@ class Threads(_Strict):
 
 
 class Runtime(_Strict):
-    """What the run was made with. Not part of the id."""
+    """Runtime of the run. Not part of the id."""
 
     python: str
     implementation: str

@@ -89,7 +89,7 @@ class SavedRun:
 
     @property
     def manifest(self) -> RunManifest:
-        """Its manifest."""
+        """The run's manifest."""
         return RunManifest(dict(self.content))
 
     @property

@@ -1,7 +1,7 @@
 """A run's output tables: hashed by content, column by column, and stored as Parquet files.
 
 A manifest holds the hashes alone. The files `NAME.frame.parquet` and `NAME.trades.parquet` beside `NAME.json` hold the values;
-they are believed only where their content has the manifest's hash.
+they are used only where their content has the manifest's hash.
 """
 
 from __future__ import annotations

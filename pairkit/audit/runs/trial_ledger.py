@@ -10,7 +10,7 @@
 5. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good. Scans stay.
 
 The ledger is one SQLite file beside the saved runs. Each write is one transaction, so several processes may write. A ledger
-that is damaged, or cannot be written, stops no run and no page: writing answers with a sentence, and the count is unknown.
+that is damaged, or cannot be written, stops no run and no page: writing returns a sentence that says so, and the count is unknown.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _digest(config: dict[str, Any], rows: bytes) -> bytes:
 
 
 def _rows(pair: PairFrame) -> bytes:
-    """Which rows of the pair were run, where not all."""
+    """The rows of the pair that were run, where not all."""
     return (
         f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode()
         if pair.cut and len(pair)
@@ -255,7 +255,7 @@ def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount
 
 
 def _scanned(ledger: sqlite3.Connection, source: str, y: str, x: str) -> int:
-    """How many pairs of the snapshot were scanned, where this one, in either direction, is among them."""
+    """Number of pairs of the snapshot that were scanned, where this one, in either direction, is among them."""
     asked = (source, *sorted((y, x)))
     if (
         ledger.execute(

@@ -56,7 +56,7 @@ class SnapshotDiff:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each; `revised` counts bars, however many of their figures changed."""
+        """Number of differences by kind; `revised` counts bars, however many of their figures changed."""
         return {
             "added": len(self.added),
             "removed": len(self.removed),
@@ -74,7 +74,7 @@ class SnapshotDiff:
         return not any(count for name, count in self.counts.items() if name != "scope")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, every row; dates as ISO text, what is missing as None."""
+        """The differences as plain JSON values, every row; dates as ISO text, missing values as None."""
         tables = {
             name: _plain_rows(getattr(self, name))
             for name in ("added", "removed", "revised", "mapping", "specs", "scope")

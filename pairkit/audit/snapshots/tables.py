@@ -241,7 +241,7 @@ def _text_bytes(table: pa.Table) -> int:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """As a DataFrame; dates as datetime64[ns], text as pandas' `str`, empty text missing."""
+    """The table as a DataFrame; dates as datetime64[ns], text as pandas' `str`, empty text missing."""
     frame: pd.DataFrame = table.to_pandas(date_as_object=False)
     for field in table.schema:
         if field.type == pa.date32():

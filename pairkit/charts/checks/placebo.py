@@ -46,7 +46,7 @@ def figure(found: Placebo, shown: str = "sharpe", theme: ThemeName = "light") ->
 
 
 def _reach(values: np.ndarray, real: float) -> tuple[float, float]:
-    """From the least to the greatest, the real one among them, with a little room; never a single point."""
+    """Axis range from the least to the greatest, the real one among them, with a little room; never a single point."""
     low, high = min(float(values.min()), real), max(float(values.max()), real)
     room = 0.03 * (high - low) or 0.5
     return low - room, high + room

@@ -1,6 +1,6 @@
 """Vendor aliases: column headings, dates, numbers, missing values and codes as vendors write them, English and Chinese.
 
-What has one reading is read; what could be read in two ways is refused.
+A spelling with one reading is read; one that could be read in two ways is refused.
 """
 
 from __future__ import annotations

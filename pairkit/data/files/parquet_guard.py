@@ -8,7 +8,7 @@ gigabytes. So the headers are walked, in the order in which Arrow reads them:
 3. Each page has a header and then as many bytes as the header says. The chunk ends with the page at which all values are there.
 
 Footer and headers are structs in Thrift's compact protocol. They are read here since pyarrow ends the whole program where
-a damaged footer's column is looked at. What could be read in two ways, such as a field that is given twice, is refused.
+a damaged footer's column is looked at. An ambiguous file, such as one with a field given twice, is refused.
 
 Source: https://github.com/apache/parquet-format (parquet.thrift) and Thrift's compact protocol specification.
 """

@@ -1,6 +1,6 @@
 """Import of daily bars from CSV and Parquet: one file per root, or one long table; root level or contract level.
 
-1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.files.table`). Then each
+1. The unpacked size of each file is known before one is read, and is limited in all (`pairkit.data.files.table`). Then each
    is read as a table of cells; its headings are recognised (`pairkit.data.files.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
 3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
@@ -90,7 +90,7 @@ class _Given(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Its path, or the name of an upload."""
+        """Path of the file, or the name of an upload."""
         return Path(self.file.name if isinstance(self.file, Upload) else self.file)
 
 

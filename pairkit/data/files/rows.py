@@ -313,7 +313,7 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
 
 
 def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], date], list[Finding]]:
-    """How the file's dates are read, as they as a whole say, and the finding that tells an order that was found out."""
+    """Reader of the file's dates, in the order that they as a whole show, and the finding that reports an inferred order."""
     texts = {cell for cell in table.columns[column] if isinstance(cell, str)}
     where = f"{table.file}, column {table.headings[column]!r}"
     try:
@@ -375,7 +375,7 @@ def _commas_of(table: CellTable, place: dict[str, int]) -> str:
 
 
 def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number]:
-    """How the numbers of a column are read, given what a comma in them is; numbers of lots may be abbreviated."""
+    """Reader of a column's numbers, given the meaning of a comma in them; numbers of lots may be abbreviated."""
 
     def read(cell: Hashable) -> Number:
         if not isinstance(cell, str):
@@ -478,7 +478,7 @@ def _all_digits(table: CellTable, place: dict[str, int]) -> bool:
 
 
 def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Code | None) -> Code:
-    """What the cells of one row name together; a delivery month alone belongs to the root beside it.
+    """The code that the cells of one row name together; a delivery month alone belongs to the root beside it.
 
     Digits that are no delivery month (a program's own number of a contract) say nothing beside a name that says it all.
     """

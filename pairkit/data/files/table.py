@@ -2,7 +2,7 @@
 
 A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes, in its footer and in the
 header of every page, is checked before a cell is decoded (`extent_of`), and text is decoded as a dictionary, so that a long text
-said to be in every row is held once and refused. What several files come to together is refused before the first of them is read.
+said to be in every row is held once and refused. Several files that are too large together are refused before the first of them is read.
 """
 
 from __future__ import annotations
@@ -350,7 +350,7 @@ def _separator_of(path: Path, text: str) -> str:
 
 
 def _known_headings(cells: list[str]) -> int:
-    """How many of these are headings that mean something here, if enough to be a line of headings; else 0."""
+    """Number of known headings among these, if enough for a line of headings; else 0."""
     if len(cells) < _FEWEST_HEADINGS:
         return 0
     found = {meaning_of_heading(cell) for cell in cells} - {None, INDEX}

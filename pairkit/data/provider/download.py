@@ -6,7 +6,7 @@
 3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
 4. Contract terms, each field with its source.
 5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
-6. Every session of a dominant contract has a bar, or an error says which has not. More than a third without one is refused, and
+6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
    so is a last session whose bars have not come yet.
 
 The provider keeps its answers, so a stopped download resumes where it was.

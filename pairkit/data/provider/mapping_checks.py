@@ -1,10 +1,10 @@
 """Checks of a provider's dominant contracts: one for each session, listed on it, and never an earlier one again.
 
-1. A session without a row keeps the contract of the one before; an error tells the sessions, unless they are one or two and
+1. A session without a row keeps the contract of the one before; an error lists the sessions, unless they are one or two and
    the contract is the same on both sides. More than a third of them: refused, as the answer is not whole.
-2. A row that goes back to an earlier delivery than one before it is left out, and an error tells it: once left, a contract is
+2. A row that goes back to an earlier delivery than one before it is left out, and reported as an error: once left, a contract is
    never returned to.
-3. A row that names a contract before its first or after its last trading day stays, and an error tells it: those sessions
+3. A row that names a contract before its first or after its last trading day stays, and is reported as an error: those sessions
    have no bar to trade, which is reported too.
 """
 
@@ -89,7 +89,7 @@ def _forward_only(mapping: pd.DataFrame, listed: pd.DataFrame) -> tuple[pd.DataF
 def _doubtful(
     gaps: pd.DatetimeIndex, mapping: pd.DataFrame, due: pd.DatetimeIndex
 ) -> pd.DatetimeIndex:
-    """Of the sessions without a row, those whose contract is not evident from the rows around; a late start is none."""
+    """Sessions without a row whose contract is not evident from the rows around; a late start is none."""
     names = mapping.set_index(TRADE_DATE)["contract"].reindex(due)
     missing = names.isna().to_numpy() & due.isin(gaps)
     run = np.cumsum(np.diff(missing, prepend=False))

@@ -1,9 +1,9 @@
 """Plausibility checks of provider data: prices, sizes and limits of bars, limits shifted by a session, contract terms.
 
 A price limit bounds how far a price can move in a day, and a contract's terms change by notice and by little. So a figure far
-from its neighbours, or from every table, is a fault of the answer and no news. A cell that cannot be so is taken out, as
-missing, and an error tells it: what is missing can neither fill nor mark, and a missing limit stops nothing. What would be
-wrong throughout is refused.
+from its neighbours, or from every table, is a fault of the answer. An impossible cell is made
+missing, and reported as an error: what is missing can neither fill nor mark, and a missing limit stops nothing. A fault that
+concerns all of the answer is refused.
 
 1. A price: more than three times, or less than a third of, the median close of the eleven bars around it.
 2. A size: more than a thousand million lots.

@@ -4,8 +4,8 @@
 2. A figure that the user's file says is an override comes before all of them.
 3. Fees are taken from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
-5. A provider's figures are held against the bundled table: a difference is a finding with both, one by more than three times is
-   refused, as is one that cannot be so at the price of the contract (`plausible`). An override of the user's settles it.
+5. A provider's figures are compared with the bundled table: a difference is a finding with both, one by more than three times is
+   refused, as is one that is impossible at the price of the contract (plausibility.py). An override of the user's settles it.
 
 Why in this order: docs/decisions/005-one-order-of-sources-for-contract-terms.md.
 """
@@ -137,7 +137,7 @@ def combine_terms(
 
 
 def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
-    """Of currency, exchange and name, those that the user's spec gives and that are not the bundled ones."""
+    """Currency, exchange and name where the user's spec gives others than the bundled ones."""
     given = {name: str(getattr(own.spec, name)) for name in (*_ABOUT, "name_zh")}
     return [
         name

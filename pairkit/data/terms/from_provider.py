@@ -1,7 +1,6 @@
 """Contract terms parsed from a provider's texts: lot size in quote units, tick, fees, margin.
 
-A figure that is absent, or that cannot be what it claims, is passed over, and the reason is kept. What then comes from
-elsewhere is decided in `pairkit.data.terms.combine`.
+A figure that is absent or impossible is skipped, and the reason is kept. Its replacement is chosen in `pairkit.data.terms.combine`.
 """
 
 from __future__ import annotations

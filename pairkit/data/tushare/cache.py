@@ -2,7 +2,7 @@
 
 The question is the endpoint's whole address, the interface, its parameters and fields; the token is no part of it. Each file is
 written under another name and renamed, the note last, so that a kill leaves no half answer; what a killed writer leaves is
-swept by the next one. An entry whose bytes are not those its note names is dropped and asked for again. The folder can be
+swept by the next one. An entry whose bytes are not those its note names is dropped and requested again. The folder can be
 deleted at any time.
 """
 
@@ -53,7 +53,7 @@ class Question:
     params: Mapping[str, str]
 
     def plain(self) -> dict[str, Any]:
-        """As plain JSON values: the whole of what the key is made of."""
+        """The request as plain JSON values, from which the key is made."""
         return {
             "format": FORMAT,
             "endpoint": self.endpoint,

@@ -1,6 +1,6 @@
 """TuShare endpoints in use: parameters, fields and their kinds, row caps. (https://tushare.pro/document/2)
 
-An answer longer than the cap is cut without a word, so one that reaches it is never taken as whole.
+An answer longer than the cap is cut without notice, so one that reaches it never counts as complete.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Parser of TuShare answers into typed tables: every cell is understood or the answer is refused.
 
-1. The fields that were asked for are there; others are left out.
+1. The requested fields are there; others are left out.
 2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.
    An empty cell, `--` and the like are missing, not 0. Codes are put in capitals: `rb2405.SHF` is RB2405.SHF.
 3. Rows that were not requested are dropped, and reported.

@@ -1,7 +1,7 @@
 """Adaptive Kalman filter hedge for (beta, level): scale-free, its noise estimated from its own innovations.
 
 1. The first `window` bars are fitted by least squares on x about its mean; their residual variance R starts the noise.
-2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise updates the state.
+2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise (innovation) updates the state.
 3. R follows the surprises with memory `window`, and never falls below a thousandth of their mean square.
 4. The point about which the line is stated, and the variance of x that scales its drift, follow x with the same memory. Moving
    the point is an exact change of basis; without it the filter never forgets where the data began, and its noise grows with age.

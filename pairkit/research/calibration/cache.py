@@ -2,8 +2,8 @@
 
 1. The key holds everything that the tables depend on: the settings of the test and its hedge, how the pairs were drawn, the hash
    of pairkit's sources and the packages that compute.
-2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is as good as none:
-   the calibration is made anew, and the file written over.
+2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is ignored:
+   the calibration is made again, and the file overwritten.
 3. The latest MOST_KEPT files stay.
 """
 

@@ -6,8 +6,8 @@
 3. On unrelated pairs: how often a p-value is as low as it says (size), and the values that would hold. On linked ones: how often
    the gate is open (power). On both: how often it is open on some day within a year. In each world: the size at 5 %.
 
-Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those that the
-calibrated table of the core is made of: its size is found on data that it has not seen.
+Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those behind
+the calibrated table of the core: its size is measured on data that it has not seen.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Calibration:
 
     @property
     def size_error(self) -> float:
-        """Its Monte-Carlo standard error."""
+        """Monte-Carlo standard error of `size`."""
         return float(self._own()[f"{self.config.adf_null}_error"])
 
     def pvalue(self, statistic: float) -> tuple[float, float]:

@@ -1,14 +1,14 @@
 """Look-ahead proof: no number of a run depends on the future, for pairkit's backtest or any function from (pair, config).
 
 0. Fresh: a few cuts are made by processes that have not seen the whole, and so by a function that has nothing of it in its memory
-   (fresh_cuts.py). They are held against the whole as all cuts are.
+   (fresh_cuts.py). They are compared with the whole as all cuts are.
 1. Repeat: the function is called twice on the same input. One that differs from itself cannot be tested further.
 2. Prefix: the data are cut at a boundary. What was made of the rows before it must be, to the bit, what was made of them in the
    whole; a tolerance would hide a leak that is small today.
 3. Contract: one session's figures are moved (perturb.py). Nothing before it may change, and a column that lags a bar
    may change only on the session after it.
 4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
-5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (data_path.py).
+5. Data path, where the snapshot is given: the same for contracts, roll prices and adjusted series (data_path.py).
 
 Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
 cut_points.py. (docs/lookahead.md)

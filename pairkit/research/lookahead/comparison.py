@@ -1,7 +1,7 @@
 """Comparison of reruns on cut or moved data with the full run, column by column: the earliest leak, how often, how far ahead.
 
-Every check holds a made table against what was made of the whole, on the rows before a boundary. The rows themselves come
-first: a table that lost a session, or took one up, is not compared further.
+Every check compares a table with that of the whole data, on the rows before a boundary. The rows themselves come
+first: a table that lost or gained a session is not compared further.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _SECONDS = 120.0  # a child that answers later is given up, and nothing is claim
 
 
 class _Failure(NamedTuple):
-    """Why the function under test failed in a child."""
+    """Failure of the function under test in a child process."""
 
     told: str
     cause: BaseException | None

@@ -5,7 +5,7 @@
 2. Each is run under the very config.
 3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).
 
-A config that was chosen as the best of a sweep has had its luck already: held against surrogates under that one config, the best
+A config that was chosen as the best of a sweep has had its luck already: compared with surrogates under that one config, the best
 of 81 on pairs without a link passes 5 % half of the time. With a `space`, the real pair and each surrogate are swept alike, and
 the best is compared with the best, of the Sharpe ratio and of the total return each.
 
@@ -72,7 +72,7 @@ class Placebo:
 
     @property
     def draws(self) -> int:
-        """How many surrogates were run."""
+        """Number of surrogates that were run."""
         return len(self.table)
 
     @property

@@ -5,8 +5,8 @@ a lot, at no cost, every time; rolls are free; no gate forbids anything. Each ru
 and keeps what was given up before. The last rung is `run_backtest`, to the bit.
 
 One engine plays all of them. What differs is what it is given: unlagged hedges in place of lagged ones, a market whose next
-open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. None of this can
-be asked for by a StrategyConfig.
+open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. No
+StrategyConfig can express this.
 
 A roll without opens is marked from close to close and earns nothing (docs/semantics.md 3 Roll), but is charged; so until rolls
 are a step of their own, their fees and slippage are handed back, bar by bar. Loss limit and margin have counted them in.

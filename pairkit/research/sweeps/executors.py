@@ -133,7 +133,7 @@ class Threads:
     def results(
         self, work: Work, shared: Any, slices: list[Rows]
     ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """As in Executor."""
+        """Results as in Executor."""
         if (
             len(slices) == 1
         ):  # as the first one is, which is small: threads would take longer to start
@@ -169,7 +169,7 @@ class Cluster:
     def results(
         self, work: Work, shared: Any, slices: list[Rows]
     ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """As in Executor."""
+        """Results as in Executor."""
         as_completed = import_module("distributed").as_completed  # an extra, and typed by nobody
         held = self.client.submit(_itself, shared, pure=False)
         futures = [

@@ -23,8 +23,9 @@ MOST_CELLS = 5_000_000
 
 
 class Neighbourhood(NamedTuple):
-    """Of each trial with its neighbours, (K,) each: `mean` and `worst` of those that have the figure, and which `known`
-    share of them has it. NaN where none has."""
+    """Figures of each trial with its neighbours, (K,) each: `mean` and `worst` of those that have the figure, and the `known` share
+    of them that have it. NaN where none has.
+    """
 
     mean: FloatArray
     worst: FloatArray

@@ -5,7 +5,7 @@
 3. Indicators over a window must agree but for rounding: the window has the same bars. A filter that is slow to forget (a
    recursive hedge model) may differ at first and must have converged by the end.
 4. Decisions remember: a position, a cooldown. From the first bar on which both runs are flat with nothing in memory, they must be
-   the same. Only runs whose indicators agree are held to that.
+   the same. Only runs whose indicators agree are compared in that.
 
 The adjusted series is anchored at the first bar, so a cut shifts it by a constant. Hence `y` and `x` are compared as changes
 since the first compared bar, `alpha` and `alpha_lag` as the fit's error at the bar (alpha + beta x - y), and equity as its
@@ -345,7 +345,7 @@ class _Compared:
 
 
 def _late(rows: int) -> int:
-    """How many rows the last quarter has, at least one."""
+    """Number of rows in the last quarter, at least one."""
     return max(int(rows * _LAST), 1)
 
 
@@ -365,8 +365,9 @@ def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
 
 @dataclass(frozen=True, eq=False)
 class _Apart:
-    """How far two columns are apart, by row: `absolute`, and `relative` to the value or the column's usual size, whichever is
-    larger. Where one is missing, or words differ, both are infinite."""
+    """Differences of two columns, by row: `absolute`, and `relative` to the value or the column's usual size, whichever is larger.
+    Where one is missing, or words differ, both are infinite.
+    """
 
     absolute: FloatArray
     relative: FloatArray

@@ -129,7 +129,7 @@ def _months(run: BacktestRun) -> None:
 
 
 def _attribution(run: BacktestRun) -> None:
-    """What the legs earned and what trading cost, by year."""
+    """Draw the P&L of the legs and the costs of trading, by year."""
     table = by_year(attribute(run)).rename(columns={**_PART_WORDS, "total": "Net"}).reset_index()
     amounts = [*(_PART_WORDS[part.name] for part in PARTS), "Net"]
     table[amounts] = table[amounts].map(lambda money: f"{money:,.0f}")
@@ -150,7 +150,7 @@ def _blockers(reason: str) -> str:
 
 
 def _gates(run: BacktestRun) -> None:
-    """What each gate was worth, and what the blocked entries would have made."""
+    """Draw the worth of each gate, and the result that the blocked entries would have had."""
     labels = {f"without {gate.name}": f"Without the {gate.subject}" for gate in GATES}
     off = gates_off(run)
     st.markdown("**The run with a gate switched off**")

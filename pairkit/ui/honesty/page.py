@@ -1,6 +1,6 @@
 """The Honesty page: results of the checks on the chosen run, and running them, with progress and a stop.
 
-What a check found is kept twice. Its outcome goes into the check store, where Explore, manifests and reports find it; its own
+A check's result is kept twice. Its outcome goes into the check store, where Explore, manifests and reports find it; its own
 record, with the tables that charts are drawn from, stays in the session.
 """
 

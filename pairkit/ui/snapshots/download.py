@@ -1,7 +1,7 @@
 """Download form of a provider's market: a download in a background thread, its progress, and a button that stops it.
 
 It is a job as any other: another page may be looked at meanwhile, the Runs page lists it, and it ends when its session has gone.
-That loses nothing: the answers that came are kept, and taking again goes on from there.
+That loses nothing: the answers that came are kept, and another download resumes from there.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def choose_plan() -> Plan:
 
 
 def suggested(setting: Setting) -> tuple[float, float, float]:
-    """From half the default to half as much again, within bounds, in steps that make at most 21 values."""
+    """Suggested range of a setting: from half the default to half as much again, within bounds, in steps that make at most 21 values."""
     low, high, step = (float(part) for part in (setting.low, setting.high, setting.step))
     start, end = max(low, setting.default / 2), min(high, setting.default * 1.5)
     start, end = math.floor(start / step + 1e-9) * step, math.ceil(end / step - 1e-9) * step
