@@ -150,8 +150,9 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
     }
     if cache.pair_key(legs) != cache.pair_key(now):
         st.warning(
-            f"This sweep is of {views.escape(period.in_words(legs))}; the sidebar now has "
-            f"{views.escape(period.in_words(now))}. Sweep again to see trials on it.",
+            f"This sweep is of {views.escape(period.in_words(legs))}; "
+            f"the sidebar now has {views.escape(period.in_words(now))}. "
+            "Sweep again to see trials on it.",
             icon=":material/history:",
         )
     changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
