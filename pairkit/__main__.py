@@ -1,4 +1,4 @@
-"""`python -m pairkit`."""
+"""Entry point of `python -m pairkit`."""
 
 from pairkit.cli import main
 

@@ -1,4 +1,4 @@
-"""Reading a file whole, once its kind and its size are known: no pipe that never ends, no sparse file of many gigabytes."""
+"""File reading with limits: a regular file of bounded size is read whole; no endless pipe, no sparse file of many gigabytes."""
 
 from __future__ import annotations
 

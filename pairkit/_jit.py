@@ -1,6 +1,4 @@
-"""How pairkit compiles its kernels: cached on disk where it can be, single-threaded, without fast-math, a division by zero giving
-inf or NaN as in numpy.
-"""
+"""Numba compilation of the kernels: cached on disk, single-threaded, without fast-math; division by zero gives inf or NaN as in numpy."""
 
 from __future__ import annotations
 
@@ -21,12 +19,12 @@ def kernel(function: Kernel) -> Kernel:
 
 
 def step(function: Kernel) -> Kernel:
-    """A kernel that is written into its callers, so that what it works on can stay in the processor's registers."""
+    """A kernel that is inlined into its callers, so that its arrays can stay in the processor's registers."""
     return _compiled(function, {"forceinline": True})
 
 
 def lean_step(function: Kernel) -> Kernel:
-    """A step that reads and writes arrays but makes none, nor keeps one: so no references to them are counted, which costs."""
+    """An inlined kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
     return _compiled(function, {"forceinline": True, "_nrt": False})
 
 

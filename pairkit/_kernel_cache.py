@@ -1,8 +1,8 @@
-"""Cache of compiled kernels on disk, keyed on everything a kernel is compiled from, in whichever file it stands.
+"""Disk cache of compiled kernels, keyed on all the code and constants that a kernel is compiled from, in whichever file.
 
 numba keys a kernel on the file that holds it. The constants that a kernel reads (numbers of reasons, places of metrics, record
 types) and the kernels it calls are compiled into it too, and may come from other files; a kernel that was compiled before one of
-them changed would go on with the old ones, in silence.
+them changed would silently keep the old ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
 
 def _meaning(function: Callable[..., Any], seen: set[Any]) -> Iterator[str]:
-    """A line for the code of `function`, for every constant it names, and the same of each kernel it calls."""
+    """Key lines of `function`: its code, every constant it names, and the same of each kernel it calls."""
     if function in seen or not isinstance(function, FunctionType):
         return
     seen.add(function)
@@ -65,7 +65,7 @@ def _constants(code: CodeType) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A constant in words that do not change from process to process."""
+    """Text of a constant that is the same in every process."""
     if isinstance(value, type):
         return f"{value.__qualname__}{getattr(value, '_fields', '')}"
     return value.__qualname__ if callable(value) and hasattr(value, "__qualname__") else repr(value)

@@ -1,4 +1,4 @@
-"""Types that many modules name: arrays by what they hold, and the two callables that long work takes."""
+"""Shared types: arrays by what they hold, and the progress and cancel callables of long work."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Progress = Callable[[int, int], None]  # called with (done, in all)
-Cancelled = Callable[[], bool]  # asked again and again; True ends the work
+Cancelled = Callable[[], bool]  # polled during the work; True ends it

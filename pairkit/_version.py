@@ -1,3 +1,3 @@
-"""The one place that names pairkit's version."""
+"""The package version."""
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""CheckResult: what a honesty check found, in one shape for pages, commands, manifests and reports; and the list of checks."""
+"""CheckResult: the outcome of a honesty check, in one form for pages, commands, manifests and reports; and the list of checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHECKS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The outcome of one check.
+    """The outcome of one honesty check.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class CheckResult:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in the field order above."""
+        """The result as plain JSON values, in field order."""
         return {
             "check": self.check,
             "verdict": self.verdict,

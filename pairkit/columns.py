@@ -1,4 +1,4 @@
-"""Every table's column names, with unit and meaning; the tables in docs/columns.md are made from this module."""
+"""Column names of every table, with unit and meaning; the tables in docs/columns.md are made from this module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from pairkit.setting import MONEY
 
 
 class Column(NamedTuple):
-    """One column: its name, its unit ("" for none) and what it means."""
+    """Declaration of a column.
+
+    Parameters
+    ----------
+    name : str
+        As in the table.
+    unit : str
+        "" for none.
+    meaning : str
+        In a sentence; docs/columns.md is made of these.
+    """
 
     name: str
     unit: str
@@ -134,11 +144,26 @@ TRADE_COLUMNS = (
 
 # --- metrics of a run (docs/semantics.md 5) ------------------------------------------------------------------------
 class Metric(NamedTuple):
-    """One metric: its name, unit and meaning, and what whoever shows it must know.
+    """Declaration of a metric: its name, unit and meaning, and how it is shown.
 
-    `missing` says why it may be NaN. `low_is_good` is True where less is better, `whole` where it is a whole number. A `tile` is
-    shown at first sight, by a report `summary` ones too, a `listed` one in a list of runs. `weak_below` is the number of closed
-    trades that it should rest on.
+    Parameters
+    ----------
+    name : str
+        As in `run.metrics`.
+    unit : str
+        "" for none.
+    meaning : str
+        In a sentence.
+    missing : str
+        Why it may be NaN.
+    low_is_good : bool
+        Whether less is better.
+    whole : bool
+        Whether it is a whole number.
+    tile, summary, listed : bool
+        Whether it is shown at first sight, in a report's summary, in a list of runs.
+    weak_below : int
+        Number of closed trades that it should rest on.
     """
 
     name: str
@@ -154,7 +179,7 @@ class Metric(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The name as a reader sees it."""
+        """Display name of the metric."""
         return _LABELS.get(self.name, self.name.replace("_", " ").capitalize())
 
 

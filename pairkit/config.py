@@ -59,7 +59,32 @@ def knob(
     scale: Literal["linear", "log"] = "linear",
     needs: tuple[str, tuple[Any, ...]] | None = None,
 ) -> Any:
-    """Declare a number that carries its own bounds, step, unit, group and help, and the setting it has an effect under."""
+    """Declare a bounded number of StrategyConfig: default, bounds, step, unit, group and help in one line.
+
+    Parameters
+    ----------
+    default : float or int
+        Its kind, int or float, is the field's.
+    low, high : float
+        Bounds, both accepted.
+    step : float
+        Of the slider.
+    unit : str
+        Shown beside the number; "" for none.
+    group : str
+        One of GROUPS.
+    help : str
+        What it does, in a sentence.
+    scale : {"linear", "log"}
+        How a slider spaces its values.
+    needs : (str, tuple), optional
+        Another setting, and the values of it under which this one has an effect.
+
+    Returns
+    -------
+    pydantic field
+        The default of the class attribute.
+    """
     extra: dict[str, Any] = {"unit": unit, "step": step, "group": group, "scale": scale}
     if needs:
         extra["needs"] = needs
@@ -74,7 +99,22 @@ def knob(
 
 
 def choice(default: Any, group: str, help: str) -> Any:
-    """Declare a switch or a choice among named options."""
+    """Declare a switch of StrategyConfig, or a choice among the options of its `Literal`.
+
+    Parameters
+    ----------
+    default : bool or str
+        The value where none is given.
+    group : str
+        One of GROUPS.
+    help : str
+        What it does, in a sentence.
+
+    Returns
+    -------
+    pydantic field
+        The default of the class attribute.
+    """
     return Field(default, description=help, json_schema_extra={"group": group})
 
 
@@ -85,13 +125,29 @@ HedgeModel = Annotated[str, AfterValidator(_known_hedge_model)]
 
 
 class StrategyConfig(BaseModel):
-    """Every threshold and control of one strategy; frozen, and checked when it is made.
+    """Strategy settings: every threshold and control of one strategy; frozen, and validated when made.
+
+    The fields, with default, bounds, step and unit, are in docs/columns.md.
 
     Raises
     ------
     pydantic.ValidationError
         A value is out of bounds or of the wrong kind, a name is unknown, or the set contradicts itself.
         `describe_errors` turns it into sentences.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> config = pk.StrategyConfig(entry_z=2.2, hedge_model="kalman")
+    >>> config.entry_z, config.exit_z, config.adf_calibrated
+    (2.2, 0.5, True)
+    >>> from pydantic import ValidationError
+    >>> from pairkit.config import describe_errors
+    >>> try:
+    ...     pk.StrategyConfig(entry_z=9.0)
+    ... except ValidationError as error:
+    ...     print(*describe_errors(error))
+    entry_z = 9.0: accepted is a number from 0.5 to 5 sigma.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
@@ -339,7 +395,7 @@ class StrategyConfig(BaseModel):
 
     @property
     def adf_calibrated(self) -> bool:
-        """Whether the p-values are what they say: MacKinnon's table does not hold for a spread with an estimated hedge."""
+        """Whether the gate's p-values are valid: MacKinnon's table does not hold for a spread with an estimated hedge."""
         return (
             self.adf_test == "engle_granger"
             or self.adf_null == "calibrated"
@@ -347,12 +403,37 @@ class StrategyConfig(BaseModel):
         )
 
     def replace(self, **changes: Any) -> StrategyConfig:
-        """This config with some fields changed, checked as a whole (pydantic's own `model_copy` checks nothing)."""
+        """A copy of the config with some fields changed, validated as a whole.
+
+        pydantic's own `model_copy` validates nothing.
+
+        Parameters
+        ----------
+        **changes
+            Field names and their new values.
+
+        Returns
+        -------
+        StrategyConfig
+            A new config; this one stays as it is.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            As for a new config.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> config = pk.StrategyConfig()
+        >>> config.replace(entry_z=2.5).entry_z, config.entry_z
+        (2.5, 2.0)
+        """
         return StrategyConfig(**{**self.model_dump(), **changes})
 
 
 def _setting(name: str) -> Setting:
-    """What a field declares, in the form that a widget, a sweep or a document needs."""
+    """Declaration of a field as a Setting, for a widget, a sweep or a document."""
     field = StrategyConfig.model_fields[name]
     extra: dict[str, Any] = (
         field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
@@ -382,7 +463,18 @@ LATER_SETTINGS: dict[str, Any] = {
 
 
 def describe_errors(error: ValidationError) -> list[str]:
-    """Each fault of a refused config as a sentence: the field, what was found, what is accepted."""
+    """Sentences for a refused config: each fault with its field, what was found, what is accepted.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        What StrategyConfig raised.
+
+    Returns
+    -------
+    list of str
+        One sentence per fault.
+    """
     sentences = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""

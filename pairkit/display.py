@@ -1,4 +1,4 @@
-"""How a run and its metrics show themselves in a notebook: small tables of HTML; and how a template shows a text literally."""
+"""Notebook display of a run and its metrics: small HTML tables; and templates that show a text literally."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Metrics(dict[str, float]):
 
 
 def weakness(name: str, closed_trades: int) -> str:
-    """What to say beside a metric, such as `psr`, that rests on too few closed trades; "" beside any other."""
+    """Warning beside a metric, such as `psr`, that rests on too few closed trades; "" beside any other."""
     needed = METRIC[name].weak_below
     if closed_trades >= needed:
         return ""
@@ -46,9 +46,9 @@ def weakness(name: str, closed_trades: int) -> str:
 
 
 def visible(text: str, *, most: int | None = None) -> str:
-    """Text as a person can read it: a character that has no look, or turns the order of others, is named, as in ⟨U+202E⟩.
+    r"""Text with every character visible: one without a glyph, or that turns the order of others, is named, as in ⟨U+202E⟩.
 
-    Line breaks stay, as `\\n`; a tab is a space. What is longer than `most` is cut, and says by how much.
+    Line breaks stay, as `\n`; a tab is a space. What is longer than `most` is cut, and says by how much.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     left = 0 if most is None else max(0, len(text) - most)
@@ -90,7 +90,7 @@ def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
 
 
 def run_summary(run: BacktestRun) -> str:
-    """A run's heading, where its data come from, and its metrics."""
+    """Summary of a run in HTML: heading, origin of the data, metrics."""
     dates = run.pair.trade_date
     return _TEMPLATES.get_template("run.html").render(
         pair=run.pair,

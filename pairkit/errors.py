@@ -1,4 +1,4 @@
-"""Everything pairkit raises on purpose.
+"""Errors: everything pairkit raises on purpose.
 
 PairkitError
 ├── ConfigError     a setting or parameter space is not usable
@@ -12,7 +12,7 @@ PairkitError
 │   ├── TransportError         no whole answer came: network, time-out, HTTP error, a cut body
 │   ├── MalformedAnswerError   an answer came that is not one: not the protocol, or cells that contradict each other
 │   ├── IncompleteAnswerError  an answer lacks rows that must exist
-│   ├── RefusedRequestError    the provider refused for another reason, told in its words
+│   ├── RefusedRequestError    the provider refused for another reason, given in its words
 │   └── SourceDownError        the provider has failed too often in a row and is left alone for a while
 ├── RunError        a run, rerun or check cannot be carried out
 └── CancelledError  the user stopped it
@@ -25,23 +25,74 @@ from typing import Literal
 
 
 class PairkitError(Exception):
-    """Base of every error that pairkit raises on purpose."""
+    """Base of every error that pairkit raises on purpose.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> try:
+    ...     pk.open_snapshot("no-such-folder")
+    ... except pk.PairkitError as error:
+    ...     print(type(error).__name__)
+    SnapshotError
+    """
 
 
 class ConfigError(PairkitError):
-    """A setting or a parameter space is not usable."""
+    """A setting or a parameter space is not usable.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> pk.sweep(pair, None, {"entry_zz": [1.5, 2.0]})
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.ConfigError: there is no setting 'entry_zz'; 'entry_z' is the closest; there are ...
+    """
 
 
 class SnapshotError(PairkitError):
-    """A snapshot is absent, altered, incomplete or of another schema."""
+    """A snapshot is absent, altered, incomplete or of another schema.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> snapshot = pk.open_snapshot("snapshots/demo")
+    >>> snapshot.pair("RB", "RB")
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.SnapshotError: a pair needs two roots, got 'RB' twice; snapshot 'demo' has AU, ...
+    """
 
 
 class DataError(PairkitError):
-    """Bars, specs or dates cannot be understood or do not fit together."""
+    """Bars, specs or dates cannot be understood or do not fit together.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> pair.between("2030-01-01")
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.DataError: RB-HC has no bar from 2030-01-01; it runs 2015-01-06 .. 2024-12-31.
+    """
 
 
 class SourceError(PairkitError):
-    """A data provider could not answer."""
+    """A data provider did not answer, or not usably. Its subclasses say why.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> from pairkit.errors import RateLimitError
+    >>> try:
+    ...     raise RateLimitError("the calls of today are used up; go on tomorrow.", "day")
+    ... except pk.SourceError as error:
+    ...     print(error)
+    the calls of today are used up; go on tomorrow.
+    """
 
 
 class TokenError(SourceError):
@@ -93,7 +144,17 @@ class SourceDownError(SourceError):
 
 
 class RunError(PairkitError):
-    """A run, rerun or check cannot be carried out."""
+    """A run, rerun or check cannot be carried out.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> pk.run_backtest(pair[:250]).explain("2014-12-31")
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.RunError: the run has no bar on 2014-12-31; near it are 2015-01-06, 2015-01-07.
+    """
 
 
 class CancelledError(PairkitError):

@@ -1,4 +1,4 @@
-"""The folders that pairkit keeps things in on this machine, each where the system keeps such, or where a variable names it."""
+"""Data and cache folders on this machine: the system's usual places, or those that environment variables name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _APP = "pairkit"
 
 
 def bundled(name: str) -> Path:
-    """What comes with pairkit beside its modules, `pages` `snapshots` `streamlit`: in a checkout, or in an installed wheel."""
+    """Folder that ships beside the modules, `pages` `snapshots` `streamlit`: in a checkout, or in an installed wheel."""
     top = Path(__file__).resolve().parents[1]
     if (top / "app.py").is_file():
         return top / {"streamlit": ".streamlit"}.get(name, name)
@@ -20,7 +20,7 @@ def bundled(name: str) -> Path:
 
 
 def snapshots_folder() -> Path:
-    """Snapshots of the dashboard: PAIRKIT_SNAPSHOTS, else those of the checkout, else `snapshots` in the working folder."""
+    """Folder of the dashboard's snapshots: PAIRKIT_SNAPSHOTS, else that of the checkout, else `snapshots` in the working folder."""
     named = os.environ.get(SNAPSHOTS)
     if named:
         return Path(named)
@@ -29,17 +29,17 @@ def snapshots_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """Saved runs, the checks made of them, and the trial ledger: PAIRKIT_RUNS, else `pairkit/runs` in the user's data folder."""
+    """Folder of saved runs, their checks, and the trial ledger: PAIRKIT_RUNS, else `pairkit/runs` in the user's data folder."""
     named = os.environ.get(RUNS)
     return Path(named) if named else platformdirs.user_data_path(_APP, appauthor=False) / "runs"
 
 
 def cache_folder() -> Path:
-    """What can be made or asked for again: PAIRKIT_CACHE, else `pairkit` in the user's cache folder."""
+    """Folder of what can be computed or downloaded again: PAIRKIT_CACHE, else `pairkit` in the user's cache folder."""
     named = os.environ.get(CACHE)
     return Path(named) if named else platformdirs.user_cache_path(_APP, appauthor=False)
 
 
 def calibrations_folder() -> Path:
-    """Kept calibrations, below the cache."""
+    """Folder of cached calibrations, below the cache."""
     return cache_folder() / "calibrations"

@@ -1,4 +1,4 @@
-"""The gates: what must hold for an entry to be allowed, whatever z says, each declared once (docs/semantics.md 3).
+"""Gates: conditions under which an entry is allowed, whatever z is, each declared once (docs/semantics.md 3).
 
 A gate compares one number of a bar with one limit of the config. Its line names both, its switch, and the words for it; from it
 come the run's column, the bit and the reason of a blocked bar, the verdicts of a run and of a sweep, the trace, the chart's lane
@@ -17,12 +17,24 @@ from pairkit.config import StrategyConfig
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate.
+    """Declaration of a gate: a number of the bar, a limit of the config, and the words for both.
 
-    `name` gives it its reason, its column `gate_<name>` and its switch `<name>_gate`. `number` is the column that is compared, as
-    `direction` says, with the setting `limit`. `above_zero` names a column that must be above 0 too. `subject` is what a sentence
-    calls the gate, `label` what a chart does, and `number_label` what both call the number. `doubt` says, under a config, why the
-    number is not what it seems.
+    Parameters
+    ----------
+    name : str
+        Gives the gate its reason, its column `gate_<name>` and its switch `<name>_gate`.
+    number : str
+        The column that is compared; NaN shuts the gate.
+    limit : str
+        The setting that it is compared with.
+    direction : {"at most", "at least"}
+        The side of the limit on which the gate is open.
+    subject, label, number_label : str
+        What a sentence calls the gate, what a chart does, and what both call the number.
+    above_zero : str, optional
+        A column that must be above 0 too.
+    doubt : callable
+        Takes a config and returns why the number is not what it seems; "" where it is.
     """
 
     name: str
@@ -47,16 +59,16 @@ class Gate:
 
     @property
     def sign(self) -> str:
-        """The comparison that opens it, as a formula has it."""
+        """Comparison that opens the gate, as in a formula."""
         return "<=" if self.direction == "at most" else ">="
 
     def described(self, config: StrategyConfig) -> str:
-        """What the number is called under a config, with the doubt that it deserves."""
+        """Display name of the gate's number under a config, with any caveat."""
         doubt = self.doubt(config)
         return f"{doubt} {self.number_label}" if doubt else self.number_label
 
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
-        """What the gate needs to be open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
+        """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
         said = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
         return (
             said

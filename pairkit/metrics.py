@@ -1,4 +1,4 @@
-"""What a run earned and how far that can be believed: section 5 of docs/semantics.md.
+"""Performance metrics of a run, from total return to the deflated Sharpe ratio (docs/semantics.md 5).
 
 1. The engine keeps a tally while it runs: sums of the bar returns' powers, costs, counts.
 2. The metrics are made of the tally, for one run or for many, by the same arithmetic and so to the same bit.
@@ -127,7 +127,7 @@ def expected_best_sharpe(trial_variance: float, trials: float) -> float:
 
 
 def best_by_luck(trial_variance: float, trials: float, bars: float) -> float:
-    """The per-bar Sharpe ratio that `dsr` is held against: `expected_best_sharpe`, whose variance is 1/bars at the least.
+    """Benchmark Sharpe ratio per bar of `dsr`: `expected_best_sharpe`, whose variance is 1/bars at the least.
 
     1/bars is the variance that the Sharpe ratio of a run without skill has over so many bars: trials that differ less than that
     are near copies of one, and no evidence of little luck.

@@ -1,4 +1,4 @@
-"""PairFrame: two legs aligned on the union of their trade dates, with their specs and where they came from.
+"""PairFrame: two legs aligned on the union of their trade dates, with their contract specs and provenance.
 
 1. A leg's table is checked: dates unique, ascending, without a time of day; columns numeric.
 2. Contract names are carried forward over all the leg's rows; a leg without names is one contract.
@@ -60,7 +60,7 @@ class Leg:
     contract_names: tuple[str, ...]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What a pickle or a copy is made into: its arrays are read-only again."""
+        """Restore a pickle or a copy: its arrays are read-only again."""
         self.__dict__.update(state)
         for value in state.values():
             if isinstance(value, np.ndarray):
@@ -75,14 +75,14 @@ class Leg:
         )
 
     def rows(self, part: slice) -> Leg:
-        """The same leg on some of its rows."""
+        """The leg on some of its rows."""
         arrays = {
             f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "contract_names"
         }
         return replace(self, **arrays)
 
     def table(self, index: pd.DatetimeIndex) -> pd.DataFrame:
-        """As a DataFrame with the columns of docs/semantics.md 1, in their order."""
+        """The leg as a DataFrame with the columns of docs/semantics.md 1, in their order."""
         columns: dict[str, object] = {
             name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)
         }
@@ -96,7 +96,17 @@ class Leg:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a pair's bars came from, as plain data: what the core passes on and never acts on."""
+    """Origin of a pair's bars, as plain data that the core passes on and never acts on.
+
+    Attributes
+    ----------
+    snapshot_id, snapshot_name : str or None
+        The snapshot; None for own frames.
+    simulated : bool
+        Whether a program made the bars up.
+    findings : tuple of Finding
+        What was found in the bars.
+    """
 
     snapshot_id: str | None = None
     snapshot_name: str | None = None
@@ -106,10 +116,38 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class PairFrame:
-    """Two aligned legs and their specs. Row t of either holds only what is known at the close of session t.
+    """An aligned pair: two legs on shared trade dates, with their contract specs.
 
-    A contract that was listed under other rules trades on those, and a day before a change on what held then, as the spec's
-    `older` says (`y_in_force`, `x_in_force`). `cut` says that rows were taken away: the pair is a slice of a longer one.
+    Row t of either leg holds only what is known at the close of session t. `pair[:n]` is what was known after n sessions;
+    `len(pair)` is T, the number of rows.
+
+    Attributes
+    ----------
+    trade_date : (T,) DatetimeIndex
+        The sessions on which at least one leg has a row, oldest first.
+    y, x : Leg
+        The legs' columns, (T,) float64 each, NaN where the leg has no figure. y is regressed on x; a long spread is long y.
+    y_spec, x_spec : ContractSpec
+        Terms of each leg. Under changed contract rules, `y_in_force` and `x_in_force` have them row by row.
+    provenance : Provenance
+        Where the bars came from.
+    cut : bool
+        Whether the pair is a slice of a longer one.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> pair
+    <PairFrame RB-HC: 2435 bars, 2015-01-06 .. 2024-12-31>
+    >>> pair[:250]
+    <PairFrame RB-HC: 250 bars, 2015-01-06 .. 2016-01-11>
+    >>> pair.name, pair.currency
+    ('RB-HC', 'CNY')
+    >>> pair.frame["y"]["close"].head(2).to_list()
+    [3304.0, 3302.0]
+    >>> pair.y_in_force.specs[pair.y_in_force.place[0]].multiplier
+    10.0
     """
 
     trade_date: pd.DatetimeIndex
@@ -137,12 +175,29 @@ class PairFrame:
         )
 
     def between(self, first: Any = None, last: Any = None) -> PairFrame:
-        """The pair from one date to another, both included, as `market.daily.day_of` takes them; None leaves that end open.
+        """The pair from one date to another, both included.
+
+        Parameters
+        ----------
+        first, last : date, Timestamp or ISO text, optional
+            Ends of the span; None leaves that end open.
+
+        Returns
+        -------
+        PairFrame
+            The same legs on fewer rows.
 
         Raises
         ------
         DataError
             A text is not a date, or no row is left.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+        >>> pair.between("2018-01-01", "2018-12-31")
+        <PairFrame RB-HC: 243 bars, 2018-01-02 .. 2018-12-31>
         """
         ends = [None if day is None else day_of(day) for day in (first, last)]
         start = 0 if ends[0] is None else int(self.trade_date.searchsorted(ends[0], side="left"))
@@ -156,8 +211,8 @@ class PairFrame:
                 f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None
             )
             raise DataError(
-                f"{self.name} has no bar {wanted}; it runs {self.trade_date[0]:%Y-%m-%d} .. "
-                f"{self.trade_date[-1]:%Y-%m-%d}."
+                f"{self.name} has no bar {wanted}; "
+                f"it runs {self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}."
             )
         return self[start:stop]
 
@@ -171,32 +226,32 @@ class PairFrame:
 
     @property
     def name(self) -> str:
-        """`Y-X`, the two codes."""
+        """The two roots as `Y-X`."""
         return f"{self.y_spec.code}-{self.x_spec.code}"
 
     @property
     def currency(self) -> str:
-        """The one currency of both legs, in which all money of a run is."""
+        """Currency of both legs, and so of all money of a run."""
         return self.y_spec.currency
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader of a result must know about the bars."""
+        """Findings about the bars that a reader of a result must know."""
         return self.provenance.findings
 
     @cached_property
     def y_in_force(self) -> InForce:
-        """Leg y's terms on each row: those of the row's contract on that day."""
+        """Leg y's contract terms row by row, (T,) each: those of the row's contract on that day."""
         return specs_in_force(self.y_spec, self.y.contract, self.y.contract_names, self.trade_date)
 
     @cached_property
     def x_in_force(self) -> InForce:
-        """Leg x's terms on each row: those of the row's contract on that day."""
+        """Leg x's contract terms row by row, (T,) each: those of the row's contract on that day."""
         return specs_in_force(self.x_spec, self.x.contract, self.x.contract_names, self.trade_date)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The table of docs/semantics.md 1: columns (leg, field), so `frame["y"]["close"]`; rows by trade date."""
+        """Both legs as one table by trade date, columns (leg, field): `frame["y"]["close"]` (docs/semantics.md 1)."""
         return pd.concat(
             {"y": self.y.table(self.trade_date), "x": self.x.table(self.trade_date)},
             axis=1,
@@ -212,25 +267,46 @@ def pair_from_frames(
     x_spec: ContractSpec,
     provenance: Provenance | None = None,
 ) -> PairFrame:
-    """Align two legs' daily bars.
+    """A pair from two tables of daily bars, aligned by trade date.
 
     Parameters
     ----------
     y_df, x_df : DataFrame indexed by trade date; or a polars or Arrow table with a column `trade_date`
         `open high low close settle volume open_interest`, and optionally `contract pre_close roll_open up_limit
-        down_limit leave`. Without `contract` the series is one contract; without `pre_close` it is the leg's last close
-        (unknown on the day the contract changes); `leave` (bool) is False where not given. A price or a limit of exactly 0 is
-        missing: vendors write 0 for "none".
+        down_limit leave`. Prices in quote units, sizes in lots. Without `contract` the series is one contract; without
+        `pre_close` it is the leg's last close (unknown on the day the contract changes); `leave` (bool) is False where not
+        given. NaN is missing, and so is a price or a limit of exactly 0: vendors write 0 for "none".
     y_spec, x_spec : ContractSpec
         Terms of each leg.
     provenance : Provenance, optional
         Where the bars came from.
+
+    Returns
+    -------
+    PairFrame
+        Both legs on the union of their dates within the span that both cover. A date that one leg lacks is a row of NaN
+        there; nothing is filled.
 
     Raises
     ------
     DataError
         A column is missing, given twice or not numeric, a number is infinite, dates are repeated, out of order, not daily or
         carry a time, the legs have no days in common, or are in two currencies.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import pairkit as pk
+    >>> days = pd.bdate_range("2024-01-01", periods=3)
+    >>> columns = ["open", "high", "low", "close", "settle", "volume", "open_interest"]
+    >>> bars = pd.DataFrame([[100.0, 102.0, 99.0, 101.0, 101.0, 5e4, 2e5]] * 3, days, columns)
+    >>> terms = {"fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}
+    >>> y_spec, x_spec = pk.ContractSpec("AA", 10, 1, **terms), pk.ContractSpec("BB", 5, 0.5, **terms)
+    >>> pair = pk.pair_from_frames(bars, bars[1:], y_spec=y_spec, x_spec=x_spec)
+    >>> pair
+    <PairFrame AA-BB: 2 bars, 2024-01-02 .. 2024-01-03>
+    >>> sorted({finding.kind for finding in pair.findings})
+    ['unadjusted_splice']
     """
     if y_spec.currency != x_spec.currency:
         raise DataError(
@@ -290,8 +366,8 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
         raise DataError(
-            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, or a polars or Arrow "
-            f"table with a column {TRADE_DATE}."
+            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, "
+            f"or a polars or Arrow table with a column {TRADE_DATE}."
         ) from None
     if TRADE_DATE not in converted.columns:
         raise DataError(
@@ -354,8 +430,8 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
             )  # day-first or month-first is no guess to make
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{who} is not indexed by trade date but by values such as {index[0]!r}; set a DatetimeIndex, or "
-                "ISO dates such as 2020-01-02."
+                f"{who} is not indexed by trade date but by values such as {index[0]!r}; "
+                "set a DatetimeIndex, or ISO dates such as 2020-01-02."
             ) from error
     if len(index) == 0:
         raise DataError(f"{who} has no rows; a leg needs at least one bar.")
@@ -417,8 +493,8 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
         ) from error
     if np.isinf(values).any():
         raise DataError(
-            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; write what is missing "
-            "as NaN."
+            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; "
+            "write what is missing as NaN."
         )
     return values
 
@@ -428,8 +504,8 @@ def _refuse_other_kinds(column: pd.Series, who: str) -> None:
     for value in column.dropna():
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
             raise DataError(
-                f"{who}, column {column.name} holds {value!r}, a {type(value).__name__}; prices and sizes are "
-                "numbers, missing ones NaN."
+                f"{who}, column {column.name} holds {value!r}, "
+                f"a {type(value).__name__}; prices and sizes are numbers, missing ones NaN."
             )
 
 

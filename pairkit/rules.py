@@ -1,4 +1,4 @@
-"""The rules' date, and what changed with it: what a run recorded under older rules may come out otherwise by.
+"""Rule changes: the date of the trading rules, and which results a change of them may alter.
 
 The rules are docs/semantics.md. A run manifest carries their date; one without it was recorded before there was a date.
 """
@@ -34,7 +34,7 @@ _PRICES = ("open", "close", "pre_close", "roll_open", "up_limit", "down_limit")
 
 
 class RuleChange(NamedTuple):
-    """One rule that changed.
+    """One change of the trading rules.
 
     `words` say what it is now; `touches` whether a run can come out otherwise by it, `columns` in which figures: a column of the
     frame, `trades.NAME`, `metrics.NAME`; a star stands for all.

@@ -1,4 +1,4 @@
-"""A backtest on one screen: adjust -> indicate -> judge -> trade -> measure."""
+"""Backtest of a pair: adjust -> indicate -> judge -> trade -> measure."""
 
 from __future__ import annotations
 
@@ -33,19 +33,34 @@ SIDES = ("long", "short")
 
 
 def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> BacktestRun:
-    """Backtest one pair under one config (docs/semantics.md).
+    """Backtest one pair under one config: adjust, indicate, judge, trade, measure.
 
     Parameters
     ----------
     pair : PairFrame
-        Two aligned legs and their specs.
+        Two aligned legs and their specs, T bars.
     config : StrategyConfig, optional
         Every setting; the defaults where not given.
 
     Returns
     -------
     BacktestRun
-        `.frame`, `.trades`, `.metrics`, `.config`, `.explain(date)`.
+        `.frame` (T rows), `.trades`, `.metrics`, `.config`, `.explain(date)`. Rates are fractions, money is in the pair's
+        currency. An indicator without its window is NaN, and nothing is decided on such a bar.
+
+    Notes
+    -----
+    Row t uses rows up to t only; a decision of row t fills on row t+1 at the earliest. The rules are docs/semantics.md.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> run = pk.run_backtest(pair, pk.StrategyConfig(entry_z=2.2))
+    >>> run
+    <BacktestRun RB-HC: 2435 bars, 36 trades, Sharpe 1.05>
+    >>> run.trades["exit_reason"].value_counts().index[0]
+    'target'
     """
     config = config or StrategyConfig()
     adjusted = adjust(pair, config.price_transform)
@@ -58,7 +73,36 @@ def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> Backt
 
 @dataclass(frozen=True, eq=False)
 class BacktestRun:
-    """One run: its inputs, every stage's result, and the tables made from them on first use. All arrays are read-only."""
+    """A backtest's result: its inputs, every stage's arrays, the metrics, and tables made on first use.
+
+    All arrays are read-only. Tables are copies: changing one changes nothing in the run.
+
+    Attributes
+    ----------
+    pair : PairFrame
+        The bars that were traded, T rows.
+    config : StrategyConfig
+        The settings.
+    adjusted, indicators, gates, ledger : named tuples of (T,) or (T, 2) arrays
+        What each stage made: usable prices, indicators (NaN where undefined), gate verdicts, and fills, lots and money.
+    metrics : dict of str to float
+        The metrics of `columns.METRICS` (docs/columns.md); NaN where undefined.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> run
+    <BacktestRun RB-HC: 2435 bars, 43 trades, Sharpe 0.91>
+    >>> run.frame.shape, run.trades.shape, run.closed_trades
+    ((2435, 29), (43, 26), 43)
+    >>> run.frame.loc["2020-03-02", ["state", "reason"]].to_list()
+    ['SHORT', 'in_position']
+    >>> round(run.metrics["sharpe"], 2)
+    0.91
+    >>> [finding.kind for finding in run.findings]
+    ['missing_bar', 'no_trade']
+    """
 
     pair: PairFrame
     config: StrategyConfig
@@ -72,7 +116,7 @@ class BacktestRun:
         self._freeze()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What a pickle or a copy is made into: its arrays are as read-only as the run's own."""
+        """Restore a pickle or a copy: its arrays are as read-only as the run's own."""
         self.__dict__.update(state)
         self._freeze()
 
@@ -98,12 +142,12 @@ class BacktestRun:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per bar by trade date, columns as in `columns.RUN_COLUMNS`; a copy, so that the run stays what it was."""
+        """The bars' table: one row per bar by trade date, columns as in `columns.RUN_COLUMNS`, NaN where undefined; a copy."""
         return self._frame.copy(deep=False)  # pandas copies a column when it is written to
 
     @property
     def trades(self) -> pd.DataFrame:
-        """One row per round trip, the open one last, columns as in `columns.TRADE_COLUMNS`; a copy, as the frame is."""
+        """The trades' table: one row per round trip, the open one last, columns as in `columns.TRADE_COLUMNS`; a copy."""
         return self._trades.copy(deep=False)
 
     @cached_property
@@ -166,7 +210,7 @@ class BacktestRun:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader of the result must know: what was found in the bars, and then what the run itself met."""
+        """Findings a reader must know: those of the bars, then those of the run itself."""
         return (*self.pair.findings, *self._met())
 
     def _met(self) -> Iterator[Finding]:
@@ -179,8 +223,9 @@ class BacktestRun:
                 "no_valid_bar",
                 "warning",
                 (
-                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, so nothing was decided: the data are shorter "
-                    "than the windows, or prices are missing or stand still."
+                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, "
+                    "so nothing was decided: the data are shorter than the windows, "
+                    "or prices are missing or stand still."
                 ),
                 count=len(dates),
                 dates=(f"{dates[0]:%Y-%m-%d}",),
@@ -213,8 +258,9 @@ class BacktestRun:
                     "stranded_position",
                     "error",
                     (
-                        f"{spec.code} is held, its exit waits, and it has no close after {since:%Y-%m-%d}: the contract has no more "
-                        "bars, and the position is marked at a price of that day."
+                        f"{spec.code} is held, its exit waits, and it has no close "
+                        f"after {since:%Y-%m-%d}: the contract has no more bars, "
+                        "and the position is marked at a price of that day."
                     ),
                     spec.code,
                     gone,
@@ -223,11 +269,11 @@ class BacktestRun:
 
     @property
     def closed_trades(self) -> int:
-        """How many trades have been closed."""
+        """Number of closed trades."""
         return int((self.ledger.trade_bars[:, 3] >= 0).sum())
 
     def explain(self, date: Any, *, reference: bool = False) -> Trace:
-        """Why what was decided at the close of `date` was decided, and what came of it.
+        """Trace of one bar: what was known at the close of `date`, the rule that fired, the order, and the next bar's result.
 
         Parameters
         ----------
@@ -236,26 +282,55 @@ class BacktestRun:
         reference : bool
             Whether to compute the bar's hedge ratio and p-value by statsmodels too, beside pairkit's, in a section of its own.
 
+        Returns
+        -------
+        Trace
+            `.sentence`, `.state`, `.reason`, and `.sections`: a title and a table each.
+
         Raises
         ------
         RunError
             The run has no bar on that date; the message names the nearest ones.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+        >>> trace = run.explain("2020-03-02")
+        >>> trace.sentence
+        '2020-03-02: SHORT (in_position). Holding -y +x. Neither target nor stop reached.'
+        >>> [title for title, _ in trace.sections]
+        ['Inputs', 'Gates', 'Memory', 'Rules', 'Order', 'Next bar']
         """
         from pairkit.trading.explain import explain  # the trace is made on demand only
 
         return explain(self, date, reference=reference)
 
     def why_no_entry(self, first: Any, last: Any) -> NoEntry:
-        """Why the sessions from `first` to `last`, both included, saw no entry, or how many they saw.
+        """Count of sessions by what prevented an entry, from `first` to `last`, both included.
 
         Parameters
         ----------
         first, last : date, Timestamp or ISO text
+            Both ends of the span; days without a session are allowed.
+
+        Returns
+        -------
+        NoEntry
+            The counts, and `.sentence`. Each session is counted once.
 
         Raises
         ------
         RunError
             The run has no session between them.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+        >>> found = run.why_no_entry("2019-01-01", "2019-12-31")
+        >>> found.called, found.entered, found.shut
+        (13, 0, {'adf': 13})
         """
         from pairkit.trading.no_entry import why_no_entry  # made on demand only
 

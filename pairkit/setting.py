@@ -22,14 +22,16 @@ _SWITCH = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One adjustable value.
+    """Declaration of one adjustable value: default, bounds, step, unit and help.
 
     Its kind is that of its default: a bool is a switch, a str one of `options`, an int or a float a number from `low` to `high`.
 
     Parameters
     ----------
     name : str
+        As code, links and the command line call it.
     default : bool, str, int or float
+        The value where none is given.
     help : str
         What it does, in a sentence.
     low, high, step : int or float
@@ -58,7 +60,7 @@ class Setting:
 
     @property
     def kind(self) -> Literal["int", "float", "bool", "choice"]:
-        """What it holds."""
+        """Type of the value."""
         if isinstance(self.default, bool):
             return "bool"
         if isinstance(self.default, str):
@@ -72,7 +74,7 @@ class Setting:
 
     @property
     def accepted(self) -> str:
-        """What is accepted, in words: bounds with unit, the options, or true and false."""
+        """Accepted values, in words: bounds with unit, the options, or true and false."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.options)
         if self.kind == "bool":
@@ -82,7 +84,7 @@ class Setting:
         return f"{number} from {self.low:g} to {self.high:g}{unit}"
 
     def idle(self, values: Mapping[str, Any]) -> str:
-        """Why it has no effect under these values of all settings, in words; "" where it has one."""
+        """Reason why it has no effect under these values of all settings, in words; "" where it has one."""
         if self.needs is None or values[self.needs[0]] in self.needs[1]:
             return ""
         name, wanted = self.needs
@@ -113,7 +115,7 @@ class Setting:
         return float(plain) if self.kind == "float" else plain
 
     def read(self, text: str) -> Any:
-        """The value that a text means, as a link or a command line has it: 2.5, 200k, true, a choice.
+        """The value of a text, as a link or a command line has it: 2.5, 200k, true, a choice.
 
         Raises
         ------

@@ -64,6 +64,12 @@ def text(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
+def reference_pages() -> Iterator[str]:
+    """The text of each page of the reference."""
+    for page in sorted((DOCS / "reference").glob("*.md")):
+        yield page.read_text(encoding="utf-8")
+
+
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Every command below, by its words."""
     if hasattr(command, "commands"):
@@ -123,6 +129,24 @@ def test_every_column_of_a_run_is_in_the_rules():
         c.name for table in TABLES.values() for c in table if table is not columns.TRADE_COLUMNS
     ]
     assert [name for name in named if not re.search(rf"\b{name}\b", rules)] == []
+
+
+def test_every_public_name_is_in_the_reference():
+    """Each has its place on a page of docs/reference, under the module it is declared in."""
+    listed = set(re.findall(r"^::: ([\w.]+)$", "".join(reference_pages()), re.MULTILINE))
+    values = {name: getattr(pairkit, name) for name in set(pairkit.__all__) - {"__version__"}}
+    absent = {
+        name
+        for name, value in values.items()
+        if not {f"{value.__module__}.{name}", value.__module__} & listed
+    }
+    assert absent == set()
+
+
+def test_the_index_of_the_reference_names_every_public_name():
+    """In its table of pages."""
+    index = text("reference/index.md")
+    assert [name for name in pairkit.__all__[1:] if f"`{name}`" not in index] == []
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Where a run's result came from: legs, costs, rolls, blocked trades."""
+"""Performance attribution of a run: legs, costs, rolls, blocked trades."""

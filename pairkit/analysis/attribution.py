@@ -1,7 +1,7 @@
-"""Where a run's money came from: the price moves of each leg, and what trading and rolling cost.
+"""P&L attribution of a run: the price moves of each leg, and what trading and rolling cost.
 
 The engine books one figure a bar; here each trade is walked through once more, roll by roll and mark by mark, with its fills
-taken from the run, and every amount is put where it belongs. Nothing is decided here. What is found adds up to the run's own
+taken from the run, and every amount is assigned to its part. Nothing is decided here. The parts add up to the run's own
 `pnl` and `cost` on every bar; a test holds that to 1e-9.
 """
 

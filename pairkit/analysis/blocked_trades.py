@@ -1,11 +1,11 @@
-"""What the gates cost or saved: the trades that they kept from being made.
+"""Blocked trades: what the gates cost or saved by preventing them.
 
-Two answers, because there are two questions.
+There are two figures, of a single trade and of the strategy.
 
-- `blocked_trades`: what would *that* trade have made? Each blocked entry is followed as if its gates had been open on that bar:
+- `blocked_trades`: the result of *that* trade. Each blocked entry is followed as if its gates had been open on that bar:
   the order of that close, with its lots, filled, held and closed by the run's own rules, on a book of its own that starts with
   the capital. While such a trade is open, further blocked bars are part of it.
-- `gates_off`: what would the *strategy* have made? The whole run again with one gate off, and with all off. Later entries move,
+- `gates_off`: the result of the *strategy*. The whole run again with one gate off, and with all off. Later entries move,
   cooldowns fall elsewhere: this is the gate's worth, and it is not the sum of the trades above.
 """
 
@@ -86,7 +86,7 @@ def by_reason(run: BacktestRun, followed: pd.DataFrame) -> pd.DataFrame:
 
 
 def gates_off(run: BacktestRun) -> pd.DataFrame:
-    """The run as it is, with each gate that is on turned off, and with all off: net result, and what that changes."""
+    """Net result of the run with each gate off and with all off, beside the run as it is."""
     on = [gate for gate in GATES if getattr(run.config, gate.switch)]
     variants = {"as run": run, **{f"without {gate.name}": _without(run, [gate]) for gate in on}}
     if len(on) > 1:

@@ -1,4 +1,4 @@
-"""What a run made in a stretch of its sessions: money, its Sharpe ratio, its deepest fall, trades."""
+"""Performance over part of a run: money, Sharpe ratio, largest drawdown, trades."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Stretch:
 
 
 def stretch(run: BacktestRun, first: Any, last: Any) -> Stretch:
-    """What `run` made from `first` to `last`, positions it came with and left with marked to the closes around.
+    """Performance of `run` from `first` to `last`; positions open at either end are marked to the closes there.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What makes data and runs answerable: hashes, snapshots that cannot change unnoticed, manifests, reruns."""
+"""Reproducibility: hashes, sealed snapshots, run manifests, reruns."""

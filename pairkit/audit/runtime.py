@@ -1,4 +1,4 @@
-"""What a result was made with: Python, platform, the packages that compute, and pairkit's own version and commit."""
+"""Runtime record of a result: Python, platform, versions of the packages that compute, pairkit's version and commit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def describe_runtime(*, with_commit: bool = True) -> dict[str, Any]:
 
 
 def describe_run_runtime() -> dict[str, Any]:
-    """`describe_runtime` and all else that the bits of a run may hang on.
+    """`describe_runtime` and everything else that the bits of a run may depend on.
 
     `code_sha256` covers those sources of pairkit that a run depends on, as they are on disk, so it is there without git
     too; `git_dirty` and `diff_sha256` say whether, and by which change, the code departs from `git_commit`. `processor` is
@@ -75,7 +75,7 @@ def _commit() -> str | None:
 
 @cache
 def _difference() -> str | None:
-    """sha256 of how pairkit's code differs from its commit, files that git does not know included; None where it does not."""
+    """sha256 of the differences between pairkit's code and its commit, untracked files included; None where there are none."""
     if _commit() is None:
         return None
     exact = (

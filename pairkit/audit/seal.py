@@ -1,4 +1,4 @@
-"""Seals: canonical JSON, hashes of bytes and of tables, the rules for names in a manifest, and publishing in one step.
+"""Seals: canonical JSON, hashes of bytes and tables, safe names for a manifest's files, and atomic publishing of a folder.
 
 To publish a folder:
 
@@ -50,7 +50,7 @@ _DOS_DEVICES = {
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
 def canonical_json(value: Any, *, what: str = "this value") -> bytes:
-    """The one RFC 8785 spelling of a JSON value.
+    """Canonical JSON of a value (RFC 8785): one spelling only.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def canonical_json(value: Any, *, what: str = "this value") -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise SnapshotError(
-            f"{what} has no canonical JSON form: {error}. Use text, true, false, null, lists, tables "
-            "with text keys, finite numbers, and integers below 2^53."
+            f"{what} has no canonical JSON form: {error}. Use text, true, false, "
+            "null, lists, tables with text keys, finite numbers, and integers below 2^53."
         ) from error
 
 
@@ -94,8 +94,8 @@ def strict_json(
     """
     if len(raw) > max_bytes:
         raise refuse(
-            f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. It was not written by "
-            "pairkit."
+            f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. "
+            "It was not written by pairkit."
         )
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def strict_json(
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise refuse(
-                f"{what} gives the key {twice!r} twice; each key is accepted once. It was edited after it was "
-                "written."
+                f"{what} gives the key {twice!r} twice; each key is accepted once. "
+                "It was edited after it was written."
             )
         return table
 
@@ -220,9 +220,9 @@ def check_slug(name: str) -> str:
         or name.partition(".")[0].casefold() in _DOS_DEVICES
     ):
         raise SnapshotError(
-            f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, digits, '.', '_' and '-', "
-            "starting with a letter or digit, not ending in '.', and no device name such as CON. For "
-            "example: rb-hc-2024."
+            f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, "
+            "digits, '.', '_' and '-', starting with a letter or digit, "
+            "not ending in '.', and no device name such as CON. For example: rb-hc-2024."
         )
     return name
 
@@ -257,15 +257,15 @@ def _path_fault(path: str) -> str:
 
 
 def check_no_twins(paths: Iterable[str], where: str) -> None:
-    """Refuse names that some system would take for one: equal but for case or Unicode form."""
+    """Refuse names that some system would treat as equal: they differ by case or Unicode form only."""
     seen: dict[str, str] = {}
     for path in paths:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
         if key in seen:
             raise SnapshotError(
-                f"{where} has both {seen[key]!r} and {path!r}, which differ in case or Unicode form "
-                "only, or not at all. On some systems they are one file: one of them was added. "
-                "Restore the snapshot."
+                f"{where} has both {seen[key]!r} and {path!r}, "
+                "which differ in case or Unicode form only, or not at all. "
+                "On some systems they are one file: one of them was added. Restore the snapshot."
             )
         seen[key] = path
 
@@ -298,8 +298,8 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
         _write_and_rename(target, files)
     except OSError as error:
         raise SnapshotError(
-            f"{target} could not be written: {error}. Nothing was published; free space or choose a "
-            "folder that can be written."
+            f"{target} could not be written: {error}. "
+            "Nothing was published; free space or choose a folder that can be written."
         ) from error
     _make_name_durable(target)
     return target
@@ -327,8 +327,8 @@ def write_whole(target: Path, raw: bytes) -> Path:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise RunError(
-            f"{target} could not be written: {error.strerror}. Choose a folder that exists and can be "
-            "written to."
+            f"{target} could not be written: {error.strerror}. "
+            "Choose a folder that exists and can be written to."
         ) from error
     return target
 
@@ -350,8 +350,9 @@ def _make_name_durable(target: Path) -> None:
         _fsync_folder(target.parent)
     except OSError as error:
         raise SnapshotError(
-            f"{target} was published and is whole, but the disk could not confirm its name: {error}. It may "
-            "be gone after a power cut: check the disk, then verify it."
+            f"{target} was published and is whole, "
+            f"but the disk could not confirm its name: {error}. "
+            "It may be gone after a power cut: check the disk, then verify it."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What every pane of a chart shares: the run, the time axis as numbers, and how a line or a band of bars is drawn."""
+"""Base of every pane of a chart: the run, the time axis as numbers, and the drawing of lines and shaded bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole chart of a run: panes laid out under one time axis.
+"""The chart of a run: panes laid out under one time axis.
 
 1. Each pane makes its traces on its own y axis; all share one x axis, so that a zoom runs through them. One unseen trace,
    in the pane of z, carries the numbers of every bar; a hover in any pane finds it.
@@ -37,12 +37,12 @@ FONT = '"Source Sans", "Source Sans Pro", "Noto Sans", "Noto Sans CJK SC", "Micr
 def plot_run(
     run: BacktestRun, *, dark: bool = False, height: int = HEIGHT_PX, title: str | None = None
 ) -> Figure:
-    """A run as a plotly Figure.
+    """Chart of a run as a plotly Figure: linked panes on one time axis.
 
     Parameters
     ----------
     run : BacktestRun
-        What `run_backtest` returned.
+        The run to draw.
     dark : bool
         Colours for a dark page.
     height : int
@@ -50,10 +50,23 @@ def plot_run(
     title : str, optional
         Shown above the panes; by default the pair, its dates and whether the data are simulated. "" for none.
 
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Ready for `.show()` and `.write_html(path)`. NaN is a gap in a line.
+
     Raises
     ------
     RunError
         The run has no bar, or the height leaves no room for the panes.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> figure = pk.plot_run(run, height=720, title="RB against HC")
+    >>> figure.layout.height, figure.layout.title.text
+    (720, 'RB against HC')
     """
     from plotly.graph_objects import Figure  # heavy: only a caller who draws pays for it
 
@@ -250,7 +263,7 @@ def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:
 
 
 def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, Any]]:
-    """Words in place of what is not there: a valid bar, or a trade."""
+    """Notes in place of what is missing: a valid bar, or a trade."""
     why = nothing_to_show(canvas.frame, canvas.config)
     notes = [("z", why)] if why else []
     if not why and canvas.run.trades.empty:

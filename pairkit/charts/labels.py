@@ -1,4 +1,4 @@
-"""Why a bar was blocked or a gate is shut, in words with the numbers that were compared."""
+"""Chart labels: why a bar was blocked or a gate is shut, with the numbers that were compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def blocker_of(reason: str) -> str:
-    """The one thing that blocked, as in `columns.BLOCKERS`, or `several`."""
+    """Name of the gate or rule that blocked, as in `columns.BLOCKERS`, or `several`."""
     return "several" if "+" in reason else reason
 
 
@@ -75,13 +75,13 @@ def decision(state: str, reason: str) -> str:
 
 
 def meaning(state: str, reason: str) -> str:
-    """A sentence or two that tell a newcomer what a state and its reason mean."""
+    """Explanation of a state and its reason for a newcomer, in a sentence or two."""
     reasons = " ".join(REASONS.get(part, part) for part in reason.split("+"))
     return f"{STATES.get(state, state)} {reasons}"
 
 
 def nothing_to_show(frame: pd.DataFrame, config: StrategyConfig) -> str | None:
-    """Why no bar of a run is valid, or None where at least one is."""
+    """Reason why no bar of a run is valid, or None where at least one is."""
     if frame["valid"].any():
         return None
     complete = int((frame["y"].notna() & frame["x"].notna()).sum())

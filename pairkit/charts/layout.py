@@ -1,4 +1,4 @@
-"""What the laboratory's small figures share: layout, axes and legend in a theme's colours."""
+"""Shared layout of the small figures: axes and legend in a theme's colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 
 
 def layout(colors: Theme, x_title: str, y_title: str, *, height: int = 340) -> Spec:
-    """One pair of axes, a legend above them, hover boxes that can be read."""
+    """Layout with one pair of axes, a legend above them, and readable hover boxes."""
     return {
         "height": height,
         "margin": {"l": 64, "r": 16, "t": 36, "b": 52},
@@ -54,7 +54,7 @@ def axis(colors: Theme, title: str) -> Spec:
 
 
 def upright(colors: Theme, x: float, text: str, *, dash: str = "solid") -> tuple[Spec, Spec]:
-    """A line across the figure at x, and what it is called: a shape and an annotation."""
+    """Vertical line at x with its label: a shape and an annotation."""
     line = {
         "type": "line",
         "x0": x,

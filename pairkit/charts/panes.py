@@ -1,4 +1,4 @@
-"""The panes of a chart, top to bottom, and the traces in each."""
+"""Panes of a chart, top to bottom, and the traces in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one root's bars are like, drawn: the price with its rolls and faulty days, and a calendar of its sessions.
+"""Data quality charts of one root: the price with its rolls and faulty days, and a calendar of its sessions.
 
 Both figures are plain dicts and arrays, `{"data": [...], "layout": {...}}`; x is milliseconds since 1970. Colour never speaks
 alone: each kind of fault has a lane with its name, and the calendar says by its hover what a day was.
@@ -35,7 +35,7 @@ _ABSENT = ("missing_bar", "empty_bar")
 
 @dataclass(frozen=True, eq=False)
 class RootQuality:
-    """One root's series and what is wrong with it.
+    """One root's series and its faults.
 
     `leg` is its continuous table by trade date, `faults` has `trade_date, kind`, `sessions` are the calendar's days.
     """

@@ -1,4 +1,4 @@
-"""The readout: all numbers of one bar, and what was decided there, in a hover box or in a line of the page.
+"""Readout of one bar: all its numbers and the decision, in a hover box or a line of the page.
 
 One unseen trace has a point for every bar, so that a neighbouring bar's number can never be shown where this bar has none: it
 says NaN.
@@ -126,7 +126,7 @@ def _places() -> Iterable[tuple[str, int]]:
 
 
 def decisions(canvas: Canvas) -> list[str]:
-    """What was decided at each bar, and why; for a blocked entry with the numbers, for a trade with its outcome."""
+    """Decision at each bar and its reason; for a blocked entry with the numbers, for a trade with its outcome."""
     known: dict[tuple[str, str], str] = {}
     pairs = zip(canvas.words["state"], canvas.words["reason"], strict=True)
     words = [known.get(pair) or known.setdefault(pair, decision(*pair)) for pair in pairs]
@@ -145,7 +145,7 @@ def decisions(canvas: Canvas) -> list[str]:
 
 
 def _outcomes(canvas: Canvas) -> dict[int, str]:
-    """By row: what came of a decision to enter or to leave."""
+    """By row: the outcome of a decision to enter or to leave."""
     trades, index = canvas.run.trades, canvas.frame.index
     entered, left = (
         index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided")
@@ -186,7 +186,7 @@ def roll_rows(leg: Leg) -> list[int]:
 
 
 def _verdicts(canvas: Canvas) -> list[str]:
-    """What the gates say at each bar; `no decision` where the bar is not valid."""
+    """Verdicts of the gates at each bar; `no decision` where the bar is not valid."""
     said = {gate.name: canvas.words[gate.column] for gate in GATES}
     known: dict[tuple[str, ...], str] = {}
     words = []

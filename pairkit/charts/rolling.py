@@ -1,4 +1,4 @@
-"""A rolling figure of a run, such as the Sharpe ratio of the year before each bar, as one line over time."""
+"""Rolling metric of a run over time, such as the Sharpe ratio of the year before each bar, as one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pairkit.charts.theme import THEMES, ThemeName
 def figures(
     series: pd.Series, title: str, theme: ThemeName = "light", *, height: int = 240
 ) -> Spec:
-    """The line of a series by trade date; `title` names its axis."""
+    """Line chart of a series by trade date; `title` names its axis."""
     colors, when = THEMES[theme], milliseconds(series.index)
     style = layout(colors, "", title, height=height)
     style |= {"showlegend": False, "shapes": [], "margin": {"l": 64, "r": 16, "t": 12, "b": 32}}

@@ -1,4 +1,4 @@
-"""The matrix of a scan: every pair of roots as a cell, as a plain figure. A cell is also a point that can be picked."""
+"""Matrix chart of a scan: every pair of roots as a cell, as a plain figure. A cell is also a point that can be picked."""
 
 from __future__ import annotations
 

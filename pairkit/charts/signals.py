@@ -1,4 +1,4 @@
-"""The panes of the decision: hedge ratio, z with its thresholds, trades and blocked entries, and one lane per gate."""
+"""Signal panes: hedge ratio, z with its thresholds, trades and blocked entries, and one lane per gate."""
 
 from __future__ import annotations
 

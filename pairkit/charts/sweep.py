@@ -1,4 +1,4 @@
-"""The landscape of a sweep, drawn: a line for one setting, a map for two, lines of the best trials and small charts for more.
+"""Charts of a sweep: a line for one setting, a heat map for two, lines of the best trials and small charts for more.
 
 All are figures as plain dicts, `{"data": [...], "layout": {...}}`. A trial that can be picked is a point whose `customdata` is
 its number, the place of its row in the table. The peak and the plateau have their own symbols, not just a colour.
@@ -377,7 +377,7 @@ def _grid(x: Any, y: Any, shown: FloatArray) -> tuple[FloatArray, Any, Any]:
 
 
 def _axis_values(values: pd.Series) -> Any:
-    """As an axis takes them: numbers, or words for a switch and a choice."""
+    """Values for an axis: numbers, or words for a switch and a choice."""
     if values.dtype == bool:
         return np.where(values.to_numpy(), "on", "off").astype(object)
     return (

@@ -1,4 +1,4 @@
-"""The colours and symbols of a chart, for a light and a dark page.
+"""Colours and symbols of charts, for a light and a dark page.
 
 A meaning is never carried by colour alone: sides differ by triangle, gates by symbol, Hold by a band over all panes.
 Every line and mark has a contrast of at least 3:1 on its background, every text 4.5:1.

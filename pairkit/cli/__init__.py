@@ -56,7 +56,7 @@ def _version(
 
 
 def main() -> None:
-    """Run the command line; what pairkit refuses on purpose is told in a sentence, with exit code 2.
+    """Run the command line; what pairkit refuses on purpose is reported in a sentence, with exit code 2.
 
     A console that cannot show a character, such as a contract's Chinese name, gets a replacement in its place.
     """

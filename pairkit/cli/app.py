@@ -1,4 +1,4 @@
-"""`pairkit app`: the dashboard of an installed pairkit, under the settings that Streamlit reads by itself in a checkout."""
+"""`pairkit app`: the dashboard of an installed pairkit, with the Streamlit settings that a checkout reads from its folder."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def audit_command(
 
 
 def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
-    """Settings of checks from `check.option=value` texts; what is wrong with a name or value, the laboratory says."""
+    """Settings of checks from `check.option=value` texts; names and values are validated by the checks."""
     from pairkit.errors import ConfigError
 
     given: dict[str, dict[str, str]] = {}

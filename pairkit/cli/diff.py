@@ -1,4 +1,4 @@
-"""`pairkit snapshot diff`: what changed from one snapshot to another."""
+"""`pairkit snapshot diff`: differences between two snapshots."""
 
 from __future__ import annotations
 

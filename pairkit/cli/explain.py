@@ -1,4 +1,4 @@
-"""`pairkit explain`: why one bar of a backtest was decided as it was, with every number that was compared."""
+"""`pairkit explain`: the trace of one bar of a backtest: its decision, with every number that was compared."""
 
 from __future__ import annotations
 

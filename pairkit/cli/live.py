@@ -1,8 +1,8 @@
-"""`python -m pairkit live`: does the way from a provider to a backtest work, with this account, now?
+"""`python -m pairkit live`: a test of the way from a provider to a backtest, with this account, now.
 
 1. There is an account, and the calendar can be read with it, past the cache.
-2. Contract specs: each field from the provider, or told that it fell back.
-3. Bars of two roots are taken, sealed as a snapshot in a folder for the while, and verified to the last byte.
+2. Contract specs: each field from the provider, or reported as a fallback.
+3. Bars of two roots are downloaded, sealed as a snapshot in a temporary folder, and verified to the last byte.
 4. A backtest runs on it.
 
 Exit codes: 0 all of it is fresh and good; 1 a check failed, or a part fell back to the cache, to the bundled table or to
@@ -97,7 +97,7 @@ def live_command(
 
 
 def _walk(check: LiveCheck, as_json: bool) -> Sequence[dict[str, Any]]:
-    """Take the steps until one fails; each as name, outcome, words and seconds."""
+    """Run the steps until one fails; each as name, outcome, words and seconds."""
     taken: list[dict[str, Any]] = []
     for name, step in check.steps():
         began = time.perf_counter()
@@ -153,9 +153,8 @@ def _close(code: int, fallbacks: Sequence[Finding], errors: Sequence[Finding]) -
         0: "All of it is fresh and good.",
         CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
         ERRORS_FOUND: "It works, but what came has errors; see above.",
-        NOT_DONE: "It could not be done. Offline, the demo snapshot, your own snapshots and the bundled contract specs are "
-        "there: "
-        "python -m pairkit smoke.",
+        NOT_DONE: "It could not be done. Offline, the demo snapshot, "
+        "your own snapshots and the bundled contract specs are there: python -m pairkit smoke.",
     }
     typer.echo(words[code], file=sys.stderr if code == NOT_DONE else sys.stdout)
 
@@ -250,8 +249,8 @@ class LiveCheck:
         ]
         sources = {source for spec in self._market.specs for _, source in spec.field_sources}
         return (
-            f"{len(self._market.bars):,} bars, {len(self._market.findings)} findings, terms from "
-            f"{', '.join(sorted(sources))}, "
+            f"{len(self._market.bars):,} bars, "
+            f"{len(self._market.findings)} findings, terms from {', '.join(sorted(sources))}, "
             f"{_origin(self._market.calls, self._market.stale)}"
         )
 

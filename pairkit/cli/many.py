@@ -1,4 +1,4 @@
-"""What `sweep` and `scan` share on the command line: a progress bar, a stop that loses nothing, a table out."""
+"""Shared parts of the `sweep` and `scan` commands: a progress bar, a stop that loses nothing, a table as output."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
 def hand_out(
     table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]
 ) -> None:
-    """Write the table where it is wanted, and exit with code 2 where it is not the whole."""
+    """Write the table to its output, and exit with code 2 where it is incomplete."""
     from pairkit.errors import RunError
 
     if csv is not None:

@@ -25,7 +25,7 @@ def rerun_command(
         bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or told."""
+    """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or compared."""
     from pairkit.audit.runs.rerun import rerun
     from pairkit.errors import PairkitError
 

@@ -65,7 +65,7 @@ def run_command(
 
 
 def tell_uncounted(warning: str) -> None:
-    """Say on standard error that trials could not be counted."""
+    """Warn on standard error that trials could not be counted."""
     if warning:
         typer.secho(warning, fg="yellow", err=True)
 

@@ -1,4 +1,4 @@
-"""`python -m pairkit scan`: every pair of a snapshot, tested for a relation."""
+"""`python -m pairkit scan`: cointegration tests of every pair of a snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m pairkit smoke`: is this installation whole? Offline, in seconds, answered by the exit code.
+"""`python -m pairkit smoke`: a self-test of the installation, offline, in seconds; the exit code is the result.
 
 1. The bundled snapshot opens: every byte is what its manifest says.
 2. Each of its pairs runs under every hedge model; chart, trace, report and manifest of a run can be made.

@@ -1,4 +1,4 @@
-"""`pairkit snapshot`: list, verify, compare, import, take. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
+"""`pairkit snapshot`: list, verify, compare, import, download. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ def import_command(
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that are not bundled, or of rows marked "
-            "override, JSON or CSV.",
+            help="Contract specs of roots that are not bundled, "
+            "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(
             "--mapping",
-            help="Which contract is dominant each day, as known at the close "
-            "before: date, root, contract.",
+            help="Which contract is dominant each day, "
+            "as known at the close before: date, root, contract.",
         ),
     ] = None,
     calendar: Annotated[

@@ -1,4 +1,4 @@
-"""`pairkit snapshot take`: download a market from a provider into a snapshot, with progress; stop it, and it goes on later."""
+"""`pairkit snapshot take`: download a market from a provider into a snapshot, with progress; a stopped one resumes later."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def take_command(
         str,
         typer.Option(
             "--roots",
-            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. All of the "
-            "universe by default.",
+            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. "
+            "All of the universe by default.",
         ),
     ] = "",
     source: Annotated[
@@ -48,8 +48,8 @@ def take_command(
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that the bundled table lacks, or of "
-            "rows marked override, JSON or CSV.",
+            help="Contract specs of roots that the bundled table lacks, "
+            "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
     folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(
@@ -108,13 +108,13 @@ def roots_of(text: str) -> list[str]:
 
 
 def day_of(moment: datetime) -> date:
-    """The day of an option; typer hands out midnights."""
+    """The date of an option; typer passes midnights."""
     return moment.date()
 
 
 @contextmanager
 def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
-    """A bar on the terminal that follows the steps of a taking; nothing where `quiet`."""
+    """Progress bar on the terminal for a download; nothing where `quiet`."""
     if quiet:
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""`python -m pairkit trials ...`: see and reset how many configs were tried on a pair."""
+"""`python -m pairkit trials ...`: show and reset the count of configs tried on a pair."""
 
 from __future__ import annotations
 

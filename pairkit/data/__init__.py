@@ -1,1 +1,1 @@
-"""Where bars come from: files, providers, a simulation. Vendor words and units end here, faults are told."""
+"""Market data input: files, providers, a simulation. Vendor words and units end here; faults are reported."""

@@ -1,4 +1,4 @@
-"""What is wrong with bars, told as findings; the bars themselves stay as they are.
+"""Data quality checks of bars, reported as findings; the bars themselves stay as they are.
 
 1. The bars are put in order of (root, contract, date); "previous" and "neighbours" are always of the same series.
 2. Each check marks rows, or days that have none.
@@ -150,7 +150,7 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
 
 
 def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
-    """What one root's leg lacks of its own bars, and where a name comes back: a finding for each kind of `LostBars`."""
+    """Findings on one root's leg: bars it lacks or does not use, and names that come back, by kind of `LostBars`."""
     root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
     told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
         (
@@ -200,9 +200,10 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
             count=int(off.sum()),
             dates=shown,
             message=(
-                f"{spec.code}: {off.mean():.0%} of the closes are not on the tick of {spec.tick:g} of {spec.label}. Either they are of "
-                "another contract, which then needs a spec of its own, or they are adjusted or averaged, and then costs and limits are "
-                "not right."
+                f"{spec.code}: {off.mean():.0%} of the closes "
+                f"are not on the tick of {spec.tick:g} of {spec.label}. "
+                "Either they are of another contract, which then needs a spec of its own, "
+                "or they are adjusted or averaged, and then costs and limits are not right."
             ),
         )
     ]
@@ -251,9 +252,9 @@ def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]
         _marked(
             "likely_roll",
             "warning",
-            "days on which open interest, after a fall, jumps up and grows on, as where "
-            "a series goes over to the next contract: the roll gap there is taken "
-            "for profit or loss",
+            "days on which open interest, after a fall, "
+            "jumps up and grows on, as where a series goes over to the next contract: "
+            "the roll gap there is taken for profit or loss",
             table,
             _likely_rolls(table),
         )
@@ -394,7 +395,7 @@ def _outside_limits(bars: _Bars) -> Marks:
 
 
 def _likely_rolls(bars: _Bars) -> Marks:
-    """Where a series without contract names most likely goes over to the next contract.
+    """Likely rolls of a series without contract names.
 
     1. Bars of another contract, repeats and bars without open interest are passed over.
     2. Each bar has a score: the step of log open interest into it, plus the mean step of the three bars after, less twice that
@@ -553,14 +554,14 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
 
 
 def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
-    """A calendar with sessions on weekends is told, and these are not taken for sessions."""
+    """Finding on a calendar with sessions on weekends, which are not taken for sessions."""
     days = pd.DatetimeIndex([] if calendar is None else calendar)
     open_days = days[_weekend(days)]
     if not len(open_days):
         return []
     told = (
-        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, when no exchange trades; they are not "
-        "expected to have bars. Check where it comes from."
+        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, "
+        "when no exchange trades; they are not expected to have bars. Check where it comes from."
     )
     return [
         Finding(
@@ -582,8 +583,9 @@ def _weekend_dates(bars: _Bars) -> list[Finding]:
         if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
             continue
         told = (
-            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: all dates are a day off, most likely, as "
-            "after a conversion of time zones. Correct them at the source and import again."
+            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: "
+            "all dates are a day off, most likely, as after a conversion of time zones. "
+            "Correct them at the source and import again."
         )
         findings.append(
             Finding(
@@ -635,8 +637,9 @@ def _double_counts(bars: _Bars) -> list[Finding]:
         ):
             continue
         told = (
-            f"{root}: volume and open interest are even on the {at} days before {share.index[at]:%Y-%m-%d} and not "
-            "after: each lot was counted twice until then, so levels halve on that day."
+            f"{root}: volume and open interest "
+            f"are even on the {at} days before {share.index[at]:%Y-%m-%d} "
+            "and not after: each lot was counted twice until then, so levels halve on that day."
         )
         findings.append(
             Finding(

@@ -1,4 +1,4 @@
-"""Sessions of a simulated exchange: weekdays without holidays close to, but not the same as, those of China."""
+"""Session calendar of a simulated exchange: weekdays without holidays close to, but not the same as, those of China."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contract specs: what one lot is, what it costs to trade, and where each figure comes from."""
+"""Contract specs: lot size, tick, trading costs, margin, and the source of each figure."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class OlderTerm:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, without the one of `before_delivery` and `before_date` that is not given."""
+        """The term as plain JSON values, without the one of `before_delivery` and `before_date` that is not given."""
         return {name: part for name, part in asdict(self).items() if part is not None}
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class ContractSpec:
-    """One contract root's terms.
+    """Contract terms of one root: lot size, tick, fees, margin and currency, with the source of each.
 
     Parameters
     ----------
@@ -99,7 +99,9 @@ class ContractSpec:
         session's close. None where unknown: then `fee_close` is.
     price_limit : float, optional
         Daily limit as a fraction of the previous settlement; None where unknown.
-    currency, source, version : str
+    currency : str
+        Of prices times multiplier, and of fees.
+    source, version : str
         Where the figures come from, and of when.
     name, name_zh, exchange : str
         For display.
@@ -109,8 +111,23 @@ class ContractSpec:
         Legs of one group on opposite sides may be margined on one side only. Empty: CFFEX's index futures are one group, its bond
         futures another, and every other root is a group of its own.
     older : sequence of OlderTerm, optional
-        What was otherwise for contracts of earlier delivery months, and on earlier days; without it, one spec holds for all. Of
-        several changes of one field the nearest that is still to come counts; a day's figure goes over the contract's own.
+        Figures of earlier rules: for contracts of earlier delivery months, and on earlier days; without it, one spec holds
+        for all. Of several changes of one field the nearest that is still to come counts; a day's figure goes over the
+        contract's own.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A figure is out of bounds, not finite or of the wrong kind, or a field is unknown.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> spec = pk.ContractSpec(
+    ...     "RB", 10, 1, fee_mode="rate", fee_open=1e-4, fee_close=1e-4, margin_rate=0.13, name="Rebar"
+    ... )
+    >>> spec.label, spec.currency, spec.margined_with
+    ('RB Rebar', 'CNY', 'RB')
     """
 
     code: str = Field(min_length=1)
@@ -135,7 +152,20 @@ class ContractSpec:
     older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in field order; `field_sources`, `margin_group` and `older` only where there are such."""
+        """The spec as plain JSON values, in field order.
+
+        Returns
+        -------
+        dict
+            Without `field_sources`, `margin_group` and `older` where they are empty. `ContractSpec(**plain)` is the same spec.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> spec = pk.open_snapshot("snapshots/demo").specs["RB"]
+        >>> pk.ContractSpec(**spec.to_dict()) == spec
+        True
+        """
         plain = asdict(self)
         del plain["older"]
         if not self.margin_group:
@@ -148,27 +178,45 @@ class ContractSpec:
         }
 
     def source_of(self, field_name: str) -> str:
-        """Where one figure comes from, with its version."""
+        """Source of one figure, with its version.
+
+        Parameters
+        ----------
+        field_name : str
+            A field of the spec, e.g. `margin_rate`.
+
+        Returns
+        -------
+        str
+            The field's own source where it has one, else `source` and `version`.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> spec = pk.open_snapshot("snapshots/demo").specs["RB"]
+        >>> spec.source_of("tick")
+        'typical 2026-11'
+        """
         return dict(self.field_sources).get(
             field_name, " ".join(part for part in (self.source, self.version) if part)
         )
 
     @property
     def margined_with(self) -> str:
-        """The margin group that the root belongs to: its own word, else the exchange's rule, else the root by itself."""
+        """Margin group of the root: `margin_group`, else the exchange's rule, else the root itself."""
         return self.margin_group or next(
             (name for name, roots in _MARGIN_GROUPS.items() if self.code in roots), self.code
         )
 
     @property
     def label(self) -> str:
-        """Code with its names, e.g. `RB 螺纹钢 Rebar`."""
+        """Display label: the code with its names, e.g. `RB 螺纹钢 Rebar`."""
         return " ".join(part for part in (self.code, self.name_zh, self.name) if part)
 
 
 @cache
 def bundled_specs() -> dict[str, ContractSpec]:
-    """The table that ships with pairkit, by root: multipliers and ticks are contract rules, fees and margins typical values."""
+    """Bundled contract specs by root: multipliers and ticks are contract rules, fees and margins typical values."""
     table = json.loads(
         files("pairkit.market").joinpath("instruments.json").read_text(encoding="utf-8")
     )
@@ -181,7 +229,7 @@ def bundled_specs() -> dict[str, ContractSpec]:
 
 
 def bundled_spec(code: str) -> ContractSpec:
-    """The bundled spec of a root, or DataError that says which roots there are."""
+    """The bundled spec of a root, or DataError that lists the known roots."""
     try:
         return bundled_specs()[code.upper()]
     except KeyError:
@@ -192,7 +240,7 @@ def bundled_spec(code: str) -> ContractSpec:
 
 
 def same_code(typed: str, codes: Iterable[str]) -> str:
-    """The one of these codes that was meant: as it is typed, else the one that differs by capitals alone; else what was typed."""
+    """The code that a user meant: as typed, else the one that differs by case alone; else the typed text."""
     known = list(codes)
     meant = [code for code in known if code.casefold() == typed.casefold()]
     return meant[0] if typed not in known and len(meant) == 1 else typed

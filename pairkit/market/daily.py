@@ -1,4 +1,4 @@
-"""Days: whether a series of dates is one of daily bars (docs/semantics.md 7.7), and what a user means by a date."""
+"""Daily dates: whether a series of dates is one of daily bars (docs/semantics.md 7.7), and parsing of a user's date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORDS = ((10.0, "weekly"), (45.0, "monthly"), (135.0, "quarterly"))
 
 
 def not_daily(days: pd.DatetimeIndex) -> str:
-    """What the bars of these dates are instead, such as "weekly (7 days apart in the median)"; "" where they are daily.
+    """Frequency of these dates where they are not daily, such as "weekly (7 days apart in the median)"; "" where they are daily.
 
     `days` may repeat, carry times and come in any order. Fewer than five are taken as daily.
     """
@@ -43,7 +43,7 @@ _EITHER_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
 
 
 def day_of(given: Any) -> pd.Timestamp:
-    """The plain day that a user names: a date, a Timestamp, or text such as 2020-01-31, 2020/1/31 or 20200131.
+    """The date in a user's input: a date, a Timestamp, or text such as 2020-01-31, 2020/1/31 or 20200131.
 
     Raises
     ------

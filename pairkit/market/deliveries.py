@@ -1,4 +1,4 @@
-"""Delivery months in contract names: the one way in which names are read.
+"""Delivery months in contract names, and the one parser of such names.
 
 1. A name is trimmed and put in capitals; blank or a word for "missing" is none. An exchange before a dot or a colon
    (SHFE.RB2405, NYMEX:CLK24) or behind a dot (RB2405.SHF) is left out.
@@ -59,7 +59,7 @@ _MONTHS_LATE = {
 
 
 class NamedMonth(NamedTuple):
-    """What a name says: its root, year (as many digits as are written), month of delivery, and its letter where it has one."""
+    """Parts of a contract name: its root, year (as many digits as are written), month of delivery, and its letter where it has one."""
 
     root: str
     year: str
@@ -68,7 +68,7 @@ class NamedMonth(NamedTuple):
 
 
 def normal_name(name: Any) -> str | None:
-    """A name as it is compared: trimmed, in capitals; None where it is missing or blank.
+    """A name normalised for comparison: trimmed, in capitals; None where it is missing or blank.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def read_name(name: str, root: str | None = None) -> NamedMonth | None:
 
 
 def readings(name: str, roots: Iterable[str]) -> tuple[NamedMonth, ...]:
-    """What a name says if its root is one of these: () where of none, several where nothing tells which.
+    """Readings of a name whose root is one of these: () where there is none, several where it is ambiguous.
 
     Digits are preferred to a month letter, whether or not their root is one of these: SF2005 is May 2020 of SF, and never
     January 2005 of S.
@@ -149,7 +149,7 @@ def _whole(head: str, rest: str) -> bool:
 
 
 def _month_in(text: str) -> NamedMonth | None:
-    """What follows the root, without the root."""
+    """Delivery month after the root in a name, without the root."""
     found = None
     if (digits := _DIGITS.match(text)) and 1 <= int(digits[2]) <= 12:
         found = NamedMonth("", digits[1], int(digits[2]))

@@ -1,4 +1,4 @@
-"""Contracts into one leg: which contract is held each day, and the bars and roll prices that follow from it.
+"""Contract rolls: which contract is held each day, and the continuous leg and roll prices that follow from it.
 
 1. `dominant_by_open_interest` chooses the contract of day t from the open interest of the session before t, and only
    ever moves on to a later delivery.
@@ -70,8 +70,8 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(
-            f"{_root(bars)} has bars of contracts but no mapped day; make a mapping with "
-            "dominant_by_open_interest, or take the provider's."
+            f"{_root(bars)} has bars of contracts but no mapped day; "
+            "make a mapping with dominant_by_open_interest, or take the provider's."
         )
     return _table(bars, grid, held).iloc[first:]
 
@@ -293,8 +293,8 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     )
     if not (open_interest > 0).any():
         raise DataError(
-            f"{root} has no open interest, so no dominant contract can be chosen; give a mapping "
-            "(trade_date, contract), or open interest."
+            f"{root} has no open interest, so no dominant contract can be chosen; "
+            "give a mapping (trade_date, contract), or open interest."
         )
     months = np.asarray(
         grid.days.year * 12 + grid.days.month - 1, dtype=np.int64

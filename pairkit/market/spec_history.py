@@ -1,9 +1,9 @@
 """Contract rules that changed: the terms that each contract of a root trades on, day by day.
 
 Exchanges change some rules from a delivery month on: a contract keeps the terms it was listed with. Others, such as fees and
-margins, change on a day for all contracts. A spec has the newest rules, and in `older` what was otherwise before. The changes
-known here are written into a spec when a snapshot is made, and stay with it: a run never depends on what a later pairkit has
-learnt of the past.
+margins, change on a day for all contracts. A spec has the newest rules, and in `older` the figures that held before. The changes
+known here are written into a spec when a snapshot is made, and stay with it: a run never depends on what a later pairkit
+knows of the past.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pairkit.market.deliveries import read_name
 
 
 class RuleChange(NamedTuple):
-    """One figure of one root: what it was up to a delivery month (YYMM), and what it is from it on."""
+    """A changed contract rule of one root: a figure up to a delivery month (YYMM), and from it on."""
 
     code: str
     first_delivery: str
@@ -85,9 +85,14 @@ def older_terms(spec: ContractSpec, contracts: Iterable[str]) -> dict[str, dict[
 
 
 class InForce(NamedTuple):
-    """The terms in force on each bar of a leg.
+    """Contract terms in force on each bar of a leg.
 
-    `specs` are distinct ones, without `older` where it has been applied; (T,) int64 `place` is where each bar's is in them.
+    Attributes
+    ----------
+    specs : tuple of ContractSpec
+        Distinct ones, without `older` where it has been applied.
+    place : (T,) int64
+        Place of each bar's spec in `specs`.
     """
 
     specs: tuple[ContractSpec, ...]
@@ -139,9 +144,11 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
             "warning",
             root=spec.code,
             message=(
-                f"{spec.code}: {term.field} is {term.value:g} before the delivery month {term.before_delivery} and "
-                f"{getattr(spec, term.field):g} in the newest contracts, and the range has both. Each contract trades on its own "
-                "terms; at the roll from one to the other the number of lots stays."
+                f"{spec.code}: {term.field} is {term.value:g} "
+                f"before the delivery month {term.before_delivery} "
+                f"and {getattr(spec, term.field):g} in the newest contracts, "
+                "and the range has both. Each contract trades on its own terms; "
+                "at the roll from one to the other the number of lots stays."
             ),
         )
         for term in spec.older

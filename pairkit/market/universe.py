@@ -1,4 +1,4 @@
-"""The universe: pairs of contract roots that have a reason to move together.
+"""Universe: pairs of contract roots that have a reason to move together.
 
 The list that ships with pairkit is `universe.json` beside this file. Another takes its place, whole, where the environment
 variable PAIRKIT_UNIVERSE names a file, or the working folder has a `universe.json`.
@@ -65,8 +65,8 @@ def universe() -> tuple[UniversePair, ...]:
         return _parsed(read_whole(path, MAX_BYTES), str(path))
     except OSError as error:
         raise DataError(
-            f"the universe {path} cannot be read: {error}. Correct {VARIABLE}, or remove it to use the bundled "
-            "list."
+            f"the universe {path} cannot be read: {error}. "
+            f"Correct {VARIABLE}, or remove it to use the bundled list."
         ) from error
 
 

@@ -1,1 +1,1 @@
-"""Models: what is estimated from a pair's prices. Row t of every result uses rows up to t only."""
+"""Models estimated from a pair's prices. Row t of every result uses rows up to t only."""

@@ -1,4 +1,4 @@
-"""Usable prices of the two legs under a transform, their adjusted series, and which bars are complete.
+"""Adjusted price series of the two legs under a transform, and which bars are complete.
 
 1. A price or limit of 0 is missing; under log, so is one below 0.
 2. Limits are taken inward to the tick: a price at one is where nobody trades.
@@ -26,7 +26,7 @@ _AT_LIMIT = 1e-6  # of a tick: a price this near a limit is at it
 
 
 class Market(NamedTuple):
-    """What can be traded and at which price: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
+    """Tradable prices and volumes: (T, 2) arrays, column 0 for y, 1 for x; NaN where unusable.
 
     `up_limit` is the lowest price at which nobody can buy, `down_limit` the highest at which nobody can sell: the day's limits
     taken inward to the tick, less a millionth of it. `leave` (bool) says that the contract must be left. `terms` is the place of

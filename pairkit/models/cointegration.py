@@ -1,4 +1,4 @@
-"""Is there a relation between two series? Engle-Granger's and Johansen's tests over a whole sample, for scans of many pairs.
+"""Cointegration tests over a whole sample: Engle-Granger and Johansen, for scans of many pairs.
 
 1. Both tests regress changes and levels on lagged changes, and a regression needs only the products of its columns. The table
    of these products is made once for a pair; at one lag, the case of most scans, in a single pass.
@@ -232,7 +232,7 @@ def _add_row(gram, row):
 
 @kernel
 def _sweep_out(gram, pivot, whole):
-    """Take what column `pivot` explains out of the columns after it; False where the columns before have left nothing of it.
+    """Eliminate column `pivot` from the columns after it; False where the columns before have left nothing of it.
 
     `whole` is the column's own square at the start. A column of which nothing is left adds nothing, as with a pseudo-inverse.
     """
@@ -332,7 +332,7 @@ def _residual(y, x, slope, mean_y, mean_x):
 
 @kernel
 def _squares(y, x, mean_y, mean_x):
-    """Of both legs about their means, and their product."""
+    """Sums of squares of both legs about their means, and the sum of their products."""
     lanes, blocks = np.zeros((3, _LANES)), y.size // _LANES
     for block in range(blocks):
         for lane in range(_LANES):

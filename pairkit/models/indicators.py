@@ -1,4 +1,4 @@
-"""Everything that is known at a close, bar by bar, from beta to the p-value of the stationarity test.
+"""Indicators of a pair bar by bar: hedge ratio, spread, z, volatility, p-value of the stationarity test, gate inputs.
 
 1. Incomplete bars are left out: windows count complete bars, and "the bar before" is the complete bar before.
 2. The hedge ratio is estimated; all that follows uses the one of the bar before.
@@ -72,11 +72,19 @@ class Hedged(NamedTuple):
 
 
 class GateNumber(NamedTuple):
-    """How the number that a gate judges is made.
+    """Definition of the number that a gate judges.
 
-    `make` gives it on the complete bars, (T,). `settings` are those that it depends on, beside price_transform; `hedged` says
-    whether it depends on the settings of the group Hedge too, under a config. `whenever` is True for a number that every run
-    has, False for one that is NaN where no gate asks for it.
+    Parameters
+    ----------
+    make : callable
+        Returns the number on the complete bars, (T,), from the adjusted pair, the hedged one, the volatility of a window and
+        the config.
+    settings : tuple of str
+        Those that it depends on, beside `price_transform`.
+    hedged : callable
+        Whether it depends on the settings of the group Hedge too, under a config.
+    whenever : bool
+        True for a number that every run has, False for one that is NaN unless a gate uses it.
     """
 
     make: Callable[[Adjusted, Hedged, Callable[[int], FloatArray], StrategyConfig], FloatArray]
@@ -111,13 +119,13 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
 
 
 def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
-    """The hedge ratio and what follows from it alone; depends on the settings of the group Hedge only."""
+    """The hedge ratio and the series that follow from it alone; depends on the settings of the group Hedge only."""
     y, x = (adjusted.series[:, leg][adjusted.complete] for leg in range(2))
     return hedge_legs(y, x, config)
 
 
 def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:
-    """The same of two series without gaps."""
+    """The hedge ratio and its series of two legs without gaps."""
     alpha, beta = estimate_hedge(y, x, config)
     alpha_lag, beta_lag = _lagged(alpha), _lagged(beta)
     return Hedged(
@@ -182,7 +190,7 @@ GATE_NUMBERS = {
 
 
 def stationarity_statistic(y: FloatArray, x: FloatArray, config: StrategyConfig) -> FloatArray:
-    """(T,) t-statistics of the stationarity test on two series without gaps: what a run makes its p-values of.
+    """(T,) t-statistics of the stationarity test on two series without gaps, from which a run's p-values follow.
 
     Raises
     ------
@@ -220,7 +228,7 @@ def null_of(config: StrategyConfig) -> NullTable:
 
 
 class _Null:
-    """A null that is simulated when first asked for, by one thread while others wait."""
+    """A null distribution that is simulated on first use, by one thread while others wait."""
 
     def __init__(self, config: StrategyConfig) -> None:
         self._config, self._lock = config, Lock()
@@ -245,7 +253,7 @@ def _once(config: StrategyConfig) -> _Null:
 
 
 def is_valid(z: FloatArray, beta_lag: FloatArray) -> NDArray[np.bool_]:
-    """Where decisions are allowed."""
+    """(T,) bars on which decisions are allowed."""
     valid: NDArray[np.bool_] = np.isfinite(z) & np.isfinite(beta_lag)
     return valid
 

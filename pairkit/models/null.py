@@ -1,7 +1,7 @@
-"""What a stationarity statistic looks like on pairs that have nothing to do with each other, found by simulation.
+"""Null distribution of a stationarity statistic on unrelated pairs, found by simulation.
 
 1. Two independent Gaussian walks are drawn, again and again, from fixed seeds.
-2. The run's own code takes its statistic on every bar of each; whoever asks hands that code in.
+2. The run's own code takes its statistic on every bar of each; the caller passes that code in.
 3. The statistics become a table of quantiles, and a statistic on real bars its p-value by interpolation in it. For a statistic
    that is slow to forget the first bar of its series, the table has a row for each of several ages and one for all bars from
    the age on at which it has forgotten; rows between are interpolated.
@@ -24,7 +24,7 @@ from pairkit._typing import FloatArray
 
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 
-# From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely told.
+# From one chance in two thousand to all but one, evenly on the normal scale, so that small p-values are as finely resolved.
 PROBABILITIES: FloatArray = np.array(
     [0.5 * math.erfc(-z / math.sqrt(2.0)) for z in np.linspace(-3.3, 3.3, 133)]
 )
@@ -135,7 +135,7 @@ def simulate_null(
 
 
 def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
-    """The share of unrelated pairs whose statistic is at or below each of these.
+    """P-values of statistics under a null: the share of unrelated pairs at or below each.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def pvalues_under(table: NullTable, statistics: FloatArray) -> FloatArray:
 
 
 def _between_ages(table: NullTable, statistics: FloatArray) -> FloatArray:
-    """As pvalues_under, from the two ages about each bar."""
+    """P-values as in pvalues_under, interpolated between the two ages about each bar."""
     place = np.interp(
         np.log(np.maximum(np.arange(len(statistics)), 1)),
         np.log(table.ages),

@@ -1,4 +1,4 @@
-"""Many pairs side by side: each pair's two series on the bars that both have.
+"""Panel of many pairs: each pair's two series on the bars that both have.
 
 The series lie end to end in flat arrays, which a worker gets once; the pairs are places among them.
 """
@@ -38,9 +38,7 @@ def panel_of(days: list[IntArray], values: list[FloatArray]) -> Panel:
 
 
 def room_for(panel: Panel, pairs: IntArray) -> Aligned:
-    """Arrays for as many of these pairs at a time as fit in some megabytes, at least one; made once, for memory that is touched
-    for the first time is slow.
-    """
+    """Work arrays for as many pairs at a time as fit in some megabytes, at least one; allocated once, since first use of memory is slow."""
     longest = int(np.min(np.diff(panel.starts)[pairs], axis=1).max(initial=0))
     rows = min(max(_VALUES_AT_ONCE // max(longest, 1), 1), len(pairs))
     return Aligned(np.empty((rows, longest)), np.empty((rows, longest)), np.zeros(rows, np.int64))

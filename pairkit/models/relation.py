@@ -1,4 +1,4 @@
-"""What a relation between two series looks like: slope, return to the mean, roughness, steadiness, over a whole sample.
+"""Relation statistics of two series over a whole sample: slope, half-life, Hurst exponent, correlation, stability of the slope.
 
 1. y is fitted on (1, x). Of the residual: deviation, half-life, Hurst exponent, zero crossings.
 2. Of the legs: correlation of changes, and how far the slope differs from stretch to stretch.
@@ -25,7 +25,7 @@ _LANES = 32
 
 
 class Relation(NamedTuple):
-    """Figures of y on x.
+    """Relation statistics of y on x.
 
     `slope`; `statistic` of Engle-Granger (-inf where the legs are collinear, NaN where one is constant) and its `lags`;
     `residual_std`; `half_life` in bars by an AR(1) with a constant (inf where nothing pulls back); `hurst`, the slope of
@@ -68,7 +68,7 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
 def relate_many(
     y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]
 ) -> FloatArray:
-    """The figures of many pairs, the GIL free meanwhile: those of `Relation` but the test's, (K, 7), in its order.
+    """Relation statistics of many pairs, without the GIL: those of `Relation` but the test's, (K, 7), in its order.
 
     `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row; where `swapped` (K,), it is x
     that is fitted on y. NaN for a pair of fewer than 30 bars.
@@ -146,7 +146,7 @@ def _hurst(e):
 
 @kernel
 def _crossings(e):
-    """How often the sign differs from the last one that there was; a zero has none, and is rare."""
+    """Number of sign changes; a zero has no sign, and is rare."""
     count = zeros = 0
     for t in range(1, e.size):
         count += (e[t] > 0.0) != (e[t - 1] > 0.0)

@@ -54,7 +54,7 @@ def mackinnon_pvalue(statistic: float, legs: int) -> float:
 
 
 def mackinnon_pvalues(statistics: FloatArray, legs: int) -> FloatArray:
-    """The same for (T,) statistics."""
+    """P-values of (T,) ADF t-statistics, as `mackinnon_pvalue`."""
     if legs not in (1, 2):
         raise DataError(f"legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2")
     return cast("FloatArray", _pvalues(statistics, legs))

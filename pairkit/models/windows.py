@@ -1,4 +1,4 @@
-"""Mean and deviation over rolling windows, by sums that never subtract (the scheme of models/hedges/ols.py)."""
+"""Rolling mean and deviation, by sums that never subtract (the scheme of models/hedges/ols.py)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rolling_std(values: FloatArray, *, window: int, price: FloatArray) -> FloatA
 
 
 def rolling_z(values: FloatArray, *, window: int, price: FloatArray) -> FloatArray:
-    """How many deviations each value lies from the mean of the `window` values that end with it.
+    """Rolling z-score: deviations between each value and the mean of the `window` values that end with it.
 
     (T,) in, (T,) out, in deviations; `price` and NaN as in `rolling_std`.
     """

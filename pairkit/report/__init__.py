@@ -1,4 +1,4 @@
-"""A run as one HTML file that a desk can file, mail and print."""
+"""Run report: one HTML file to archive, mail and print."""
 
 from pairkit.report.page import report_html, write_report
 

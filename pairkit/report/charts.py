@@ -1,4 +1,4 @@
-"""The report's charts as plotly figures, in the light theme of the dashboard."""
+"""Charts of the report as plotly figures, in the light theme of the dashboard."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ QUIET = {
 
 
 def plotly_js() -> Markup:
-    """plotly.js, as it stands on the page."""
+    """plotly.js, as embedded in the page."""
     return _from_plotly(get_plotlyjs())
 
 
 def drawn(figure: Figure, name: str) -> Markup:
-    """A figure as HTML that finds plotly.js on the page; `name` is its id, so that a page is the same each time."""
+    """A figure as HTML that uses the page's plotly.js; `name` is its id, so that a page is the same each time."""
     return _from_plotly(
         figure.to_html(
             full_html=False, include_plotlyjs=False, config=QUIET, div_id=f"chart-{name}"

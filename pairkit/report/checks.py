@@ -1,4 +1,4 @@
-"""The honesty checks behind a report: what each found, or how to run it."""
+"""Honesty checks in a report: the result of each, or how to run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's own numbers, each a pure function of a run: months, rolling Sharpe ratio, Hold, distribution of trades."""
+"""Figures of the report, pure functions of a run: months, rolling Sharpe ratio, Hold, distribution of trades."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rolling_sharpe(run: BacktestRun) -> tuple[pd.Series, int]:
 
 
 def hold_spells(run: BacktestRun) -> pd.DataFrame:
-    """One row for each stretch of bars on Hold: from, to, bars, and the P&L, less costs, while it lasted."""
+    """One row for each run of bars on Hold: from, to, bars, and the P&L, less costs, while it lasted."""
     on = (run.frame["state"] == "HOLD").to_numpy()
     number = np.cumsum(np.diff(on, prepend=False) & on)[on]
     table = pd.DataFrame(
@@ -73,7 +73,7 @@ def hold_spells(run: BacktestRun) -> pd.DataFrame:
 
 
 def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
-    """What a list of trades comes to: (name, value, unit); NaN without a closed trade."""
+    """Summary of a list of trades: (name, value, unit); NaN without a closed trade."""
     closed = run.trades[run.trades["exit_reason"] != "open"]
     net = closed["net"].to_numpy(dtype=float)
     won, lost = net[net > 0], net[net <= 0]

@@ -1,4 +1,4 @@
-"""What the report's templates show: numbers in words, and tables of cells."""
+"""HTML formatting for the report's templates: numbers as text, and tables of cells."""
 
 from __future__ import annotations
 

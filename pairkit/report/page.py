@@ -1,4 +1,4 @@
-"""The report: one HTML file with everything in it, plotly.js included, that opens without a network and prints.
+"""Run report: one self-contained HTML file, plotly.js included, that opens without a network and prints.
 
 A Content-Security-Policy in the page forbids it to load anything. The same run makes the same file, byte for byte: it holds no
 time stamp.
@@ -76,25 +76,37 @@ def write_report(
     known: Iterable[CheckResult] = (),
     trials: TrialCount | None = None,
 ) -> Path:
-    """Write the report of a run to `path`, whole or not at all; some 5 MB, most of it plotly.js.
+    """Report of a run as one HTML file, written whole or not at all; some 5 MB, most of it plotly.js.
 
     Parameters
     ----------
     run : BacktestRun
-        What to report.
+        The run to report.
     path : path
         The HTML file; replaced where it exists.
     checks : bool
         Run the honesty checks that are quick. Without, the report says that they were not run.
     known : iterable of CheckResult
-        What the honesty laboratory found of this very run; the report and the manifest in it carry it.
+        Results of honesty checks of this very run; the report and the manifest in it carry them.
     trials : TrialCount, optional
         What the trial ledger counts on the pair: how many configs were tried before this one was chosen.
+
+    Returns
+    -------
+    Path
+        The file that was written.
 
     Raises
     ------
     RunError
         The run has no bar, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> pk.write_report(run, "run.html", checks=False).name
+    'run.html'
     """
     return write_whole(
         Path(path), report_html(run, checks=checks, known=known, trials=trials).encode("utf-8")
@@ -206,7 +218,7 @@ def _gates(run: BacktestRun) -> dict[str, Any]:
 
 
 def _inputs(run: BacktestRun) -> dict[str, html.Table]:
-    """What was found in the data, the settings, and the terms of both contracts."""
+    """Findings on the data, the settings, and the terms of both contracts."""
     findings = [
         {
             "severity": one.severity,

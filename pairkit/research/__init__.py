@@ -1,1 +1,1 @@
-"""Research: many runs, and how far a result can be believed."""
+"""Research: parameter sweeps, scans, and checks of how far a result can be believed."""

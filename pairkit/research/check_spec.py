@@ -1,4 +1,4 @@
-"""CheckSpec: what a honesty check is called, what it does, the settings it takes and how it is run.
+"""CheckSpec: a honesty check's name, purpose, settings and function.
 
 A check has a folder of its own, named after it, in each layer: `pairkit/research/<check>/spec.py` declares it as SPEC,
 `charts/checks/<check>.py` draws its figures and `ui/honesty/<check>.py` its panel. `pairkit.checks.CHECKS` lists them all.
@@ -25,7 +25,7 @@ Values = Mapping[str, Any]
 
 
 class Checked(Protocol):
-    """What a check found, in its own words and tables."""
+    """Result object of a check, with its own tables and sentences."""
 
     def result(self) -> CheckResult:
         """The outcome in the shape of all checks."""
@@ -33,9 +33,18 @@ class Checked(Protocol):
 
 @dataclass(frozen=True)
 class Case:
-    """The run that is checked: pair, config, and where they come from.
+    """The run that is checked: pair, config, and their origin.
 
-    `snapshot` holds the bars, if any does; `space` is the one that was swept and from which the config was chosen.
+    Parameters
+    ----------
+    pair : PairFrame
+        The bars.
+    config : StrategyConfig
+        The settings.
+    snapshot : Snapshot, optional
+        The one that holds the bars.
+    space : mapping, optional
+        The space that was swept, and from which the config was chosen.
     """
 
     pair: PairFrame
@@ -46,7 +55,7 @@ class Case:
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """A honesty check as it is offered.
+    """Declaration of a honesty check.
 
     Parameters
     ----------
@@ -56,9 +65,10 @@ class CheckSpec:
         What is done, in a sentence, and what would be alarming, in another.
     unit : str
         What its progress counts.
-    settings : tuple of Setting
     run : callable
-        Takes the case, a value for each setting, and `progress` and `cancelled` by name.
+        Takes the case, a value for each setting, and `progress` and `cancelled` by name; returns a Checked.
+    settings : tuple of Setting
+        What a user may change.
     """
 
     title: str
@@ -69,7 +79,23 @@ class CheckSpec:
     settings: tuple[Setting, ...] = ()
 
     def values(self, given: Values) -> dict[str, Any]:
-        """Every setting's value, given or default; ConfigError for a setting that is not there, or a value not accepted."""
+        """Values of all settings, given or default.
+
+        Parameters
+        ----------
+        given : mapping
+            Setting's name -> its value, or a text of it.
+
+        Returns
+        -------
+        dict
+            A value for each of `settings`.
+
+        Raises
+        ------
+        ConfigError
+            There is no such setting, or a value is not accepted.
+        """
         known = {setting.name: setting for setting in self.settings}
         for name in given:
             if name not in known:
@@ -90,5 +116,5 @@ ProgressWithUnit = Callable[[int, int, str], None]
 
 
 def in_unit(progress: ProgressWithUnit | None, unit: str) -> Progress | None:
-    """The progress that a check reports, told with what it counts."""
+    """Progress callback of a check, with the unit that it counts in."""
     return (lambda done, total: progress(done, total, unit)) if progress else None

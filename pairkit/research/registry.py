@@ -1,6 +1,6 @@
-"""The honesty checks: their declarations by name, and how they are run and saved, for pages, commands and notebooks.
+"""Registry of the honesty checks: their declarations by name, and how they are run and saved.
 
-A check is run on a case: a pair, a config, and the snapshot they come from, if any. What comes back is the check's own record,
+A check is run on a case: a pair, a config, and the snapshot they come from, if any. It returns the check's own record,
 with its tables; its `result()` is the outcome in the shape that all checks share (pairkit/checks.py).
 """
 
@@ -35,7 +35,7 @@ def run_checks(
     Parameters
     ----------
     case : Case
-        What to check.
+        The run to check.
     checks : iterable of str, optional
         Which; all of them unless given.
     settings : mapping of str to mapping, optional
@@ -43,7 +43,7 @@ def run_checks(
     progress : callable, optional
         Called with (done, total, unit) of the check that is running.
     cancelled : callable, optional
-        Asked again and again; True ends it with CancelledError.
+        Polled during the work; True ends it with CancelledError.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def run_and_save_checks(
     """As `run_checks`, one check after the other; each is saved in the check store as soon as it has run.
 
     The run itself is counted as a trial on its pair. The configs that a check tries around it are not: nobody chooses among
-    them, and a check must not make the next one harsher. A check for which the pair is too short is told to `left_out` with
+    them, and a check must not make the next one harsher. A check for which the pair is too short is passed to `left_out` with
     what it needs, and the others go on; without `left_out` it ends them all.
 
     Raises
@@ -103,7 +103,7 @@ def run_and_save_checks(
 
 
 def check_spec(name: str) -> CheckSpec:
-    """The declaration of the check of this name, or ConfigError that lists those there are."""
+    """The declaration of the check of this name, or ConfigError that lists the known ones."""
     if name not in CHECK_SPECS:
         raise ConfigError(f"there is no check {name!r}; there are {', '.join(CHECK_SPECS)}.")
     return CHECK_SPECS[name]

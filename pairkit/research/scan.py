@@ -1,4 +1,4 @@
-"""A scan: every pair of a market tested for a relation, with the false discoveries counted in.
+"""Scan of a market: every pair tested for cointegration, with false discoveries counted in.
 
 1. Each root's series is adjusted once; two are laid on the bars that are complete for both (docs/semantics.md 1).
 2. Each pair is tested in both directions. The better one names the regressed leg, and its p-value is doubled, for it was chosen.
@@ -60,14 +60,14 @@ class Series(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What trading each root costs, (R,) each: its last price, and a round trip as a share of its notional."""
+    """Trading costs of each root, (R,) each: its last price, and a round trip as a share of its notional."""
 
     price: FloatArray
     share: FloatArray
 
 
 class RootSeries(NamedTuple):
-    """What a slice of a scan needs: the roots' series and terms, the pairs as places in them, and the settings."""
+    """Inputs of a slice of a scan: the roots' series and terms, the pairs as places in them, and the settings."""
 
     panel: Panel
     terms: Terms
@@ -89,7 +89,7 @@ def scan(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
-    """Test every pair of a market for a relation.
+    """Scan of a market: every pair tested for cointegration both ways, with false discoveries counted in.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def scan(
     lags : int, "aic" or "bic"
         Lagged differences in each test, or the criterion that chooses them for each pair and direction.
     transform : {"log", "level"}
-        What the tests are made on, as in StrategyConfig.price_transform.
+        Prices as their logarithms or as they are, as in StrategyConfig.price_transform.
     slippage_ticks : float
         Price conceded on each lot, for `cost_sigmas`.
     least_bars : int
@@ -111,8 +111,8 @@ def scan(
     Returns
     -------
     DataFrame
-        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first. `.attrs`: `pairs` (tested), `left_out` (pair ->
-        why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
+        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs`
+        (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
 
     Raises
     ------
@@ -120,6 +120,18 @@ def scan(
         A root is unknown, there are fewer than two, no two are in one currency, or a setting is not one that is accepted.
     DataError
         The lag rule is none.
+
+    Notes
+    -----
+    Engle-Granger and Johansen over the whole sample; `bh_pvalue` and `by_pvalue` hold the false discovery rate (Benjamini and
+    Hochberg, Benjamini and Yekutieli).
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> found = pk.scan(pk.open_snapshot("snapshots/demo"), roots=["RB", "HC", "CU", "AU"])
+    >>> found[["y", "x"]].head(1).values.tolist(), len(found)
+    ([['RB', 'HC']], 6)
     """
     _check(lags, transform, slippage_ticks, least_bars)
     if hasattr(market, "roots"):
@@ -176,7 +188,7 @@ def adjusted_pvalues(
 
 
 def scan_rows(market: RootSeries, rows: NDArray[np.int64]) -> FloatArray:
-    """The figures of some pairs: what one slice of a scan does, wherever it is done.
+    """Scan figures of some pairs: one slice of the work, wherever it is done.
 
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
     of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.

@@ -1,4 +1,4 @@
-"""The engine as the rest of pairkit calls it: lays pair, market and settings out as records, which `trading/loop.py` plays."""
+"""Interface of the trading engine: packs pair, market and settings as the records that `trading/loop.py` runs on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Signals(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What the engine did.
+    """Output of the engine.
 
     On bars, (T,): `state` and `reason` (indices into STATE_NAMES, REASON_NAMES), `position`, `pnl`, `cost`, `equity` (money),
     `deferred`; `lots` (T, 2). On trades, (K, ...): `trade_bars` (entry decided, entry filled, exit decided, exit filled; -1
@@ -88,7 +88,7 @@ def trade(
 
 
 def signals_of(column: Callable[[str], Any]) -> Signals:
-    """What decisions are made of, from the columns of a run by name."""
+    """Inputs of the decisions, from the columns of a run by name."""
     return Signals(
         z=column("z"),
         beta_lag=column("beta_lag"),

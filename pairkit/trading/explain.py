@@ -1,10 +1,10 @@
-"""The trace of a bar: what was known at its close, which rule fired, and what the next bar made of it.
+"""Trace of a bar: what was known at its close, which rule fired, and the result on the next bar.
 
 1. What the engine remembered at that close is read back from the run: the open trade, its age and result, the last exit.
 2. The rules of docs/semantics.md 3 are gone through in their order, each with its numbers, to the first that holds.
 3. The order that then waited is followed to the next bar: its fill and costs, or what kept it from filling.
 
-The rules stand here a second time, in words and readable Python; a test holds the two readings against each other on
+The rules stand here a second time, in words and readable Python; a test compares the two on
 every bar of many runs.
 """
 
@@ -46,10 +46,18 @@ _SHOWN_INPUTS = (
 
 @dataclass(frozen=True)
 class Trace:
-    """Why a bar was decided as it was.
+    """Trace of a bar: its decision and everything that led to it.
 
-    `state` and `reason` are the run's own; `sentence` says them in words; `sections` are titled tables: Inputs, Gates,
-    Memory, Rules, Order, Next bar, and By statsmodels where it was asked for.
+    Attributes
+    ----------
+    date : Timestamp
+        The bar.
+    state, reason : str
+        As in the run's table.
+    sentence : str
+        Both in words.
+    sections : tuple of (str, DataFrame)
+        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, and By statsmodels where it was requested.
     """
 
     date: pd.Timestamp
@@ -69,7 +77,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Moment:
-    """All that the rules look at, at one close. Money in the pair's currency; `trade_net` and `age` are of the open trade."""
+    """State at one close, as the rules see it. Money in the pair's currency; `trade_net` and `age` are of the open trade."""
 
     config: StrategyConfig
     z: float
@@ -285,7 +293,7 @@ def first_rule(moment: Moment) -> int:
 
 
 def moment_at(run: BacktestRun, t: int) -> Moment:
-    """What the rules looked at, at the close of row t."""
+    """State that the rules saw at the close of row t."""
     ledger, config = run.ledger, run.config
     z, valid = run.indicators.z, run.indicators.valid
     entered = ledger.trade_bars[:, 1]
@@ -357,7 +365,7 @@ def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
 
 
 def _why_not_valid(run: BacktestRun, t: int) -> str:
-    """What a bar lacks: a leg's price, or enough bars before it."""
+    """Reason why a bar is not valid: a leg's missing price, or too few bars before it."""
     market, config = run.adjusted.market, run.config
     if not run.adjusted.complete[t]:
         needed = {"open": market.open, "close": market.close, "previous close": market.pre_close}
@@ -387,7 +395,7 @@ def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
 
 
 def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
-    """What each gate needs to be open, with the bar's number in it."""
+    """Condition of each gate, with the bar's number in it."""
     bar = {name: values[t] for name, values in run.indicators._asdict().items()}
     return {gate.name: gate.needed(bar, run.config) for gate in GATES}
 
@@ -472,7 +480,7 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
-    """What kept an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
+    """What prevented an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
     market, said = run.adjusted.market, []
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
     for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):

@@ -1,4 +1,4 @@
-"""The gates' verdicts: whether an entry would be allowed at a close (docs/semantics.md 3).
+"""Gate verdicts: whether an entry would be allowed at a close (docs/semantics.md 3).
 
 Every gate is brought to one form, for a run and for a sweep alike: its number opens it at or below its limit. The number and the
 limit of a gate that opens at least at its limit change their sign; a number is NaN, and shuts its gate, where a column that
@@ -25,7 +25,13 @@ _SIGN = {"at most": 1.0, "at least": -1.0}
 
 
 class Gates(NamedTuple):
-    """Each gate's verdict on each bar: `verdicts` (gates, T) int8, rows in the order of GATES, an index into VERDICTS."""
+    """Gate verdicts on every bar.
+
+    Attributes
+    ----------
+    verdicts : (gates, T) int8
+        Rows in the order of GATES, each value an index into VERDICTS: shut, open, off.
+    """
 
     verdicts: NDArray[np.int8]
 
@@ -63,7 +69,7 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
 
 
 def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
-    """(T,) what is compared with the gate's limit, from the columns of a run by name."""
+    """(T,) number that is compared with the gate's limit, from the columns of a run by name."""
     values = _SIGN[gate.direction] * column(gate.number)
     return (
         values
@@ -73,7 +79,7 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
 
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
-    """(..., gates) what opens each gate, from the settings by name: numbers, or arrays with one value a run."""
+    """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
     return np.stack(
         np.broadcast_arrays(
             *(

@@ -1,4 +1,4 @@
-"""The engine: one loop over the bars, the only place where time moves.
+"""The trading engine: one loop over the bars, the only place where time moves.
 
 Each bar, in this order:
 1. Roll. A held leg whose contract has changed sells the old one and buys the new one.
@@ -10,7 +10,7 @@ Each bar, in this order:
 and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in between
 no sum knows more than whether it was blocked.
 
-(docs/semantics.md 3; the readable twin that this is held against is in the tests)
+(docs/semantics.md 3; its readable twin is in the tests)
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ _INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
 
 
 def as_records(array: np.ndarray[Any, np.dtype[np.void]]) -> Any:
-    """Records as the engine reads them: where numba is told to compile nothing (NUMBA_DISABLE_JIT, for debuggers and coverage),
+    """Records as the engine reads them: where numba compiles nothing (NUMBA_DISABLE_JIT, for debuggers and coverage),
     with their fields as attributes, as a kernel has them."""
     return array.view(np.recarray) if _INTERPRETED else array
 
@@ -378,7 +378,7 @@ def _must_roll(book, held, leg):
 
 @lean_step
 def _take_terms(held, leg):
-    """A held contract is on the terms of the day, where the bar is its own."""
+    """Update a held contract's terms to those of the day, where the bar is its own."""
     if leg.contract == held.contract:
         held.terms = leg.terms
 
@@ -473,7 +473,7 @@ def _has_closes(bar):
 
 @lean_step
 def _exit_reason(book, bar, has_closes, rules, valid, z, age):
-    """Why the open position must be closed, NOTHING where it need not."""
+    """Reason to close the open position, NOTHING where there is none."""
     if book.waiting != NOTHING:
         return book.waiting
     if has_closes:
@@ -528,7 +528,7 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
 
 @lean_step
 def _asked(bar, rules, terms, beta_lag, vol):
-    """What an entry decided on this bar asks for: lots of y and x for a long spread, and CNY of margin."""
+    """Size of an entry decided on this bar: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
     lots_y, lots_x = size_lots(
         rules, terms_y, terms_x, bar.y.close, bar.x.close, bar.y.volume, bar.x.volume, beta_lag, vol
@@ -659,7 +659,7 @@ def _begin_bar(book):
 
 @lean_step
 def _mark(book, bar, terms):
-    """Mark what is held to the closes that there are."""
+    """Mark the held lots to the known closes."""
     if np.isfinite(bar.y.close):
         _move_mark(book, book.y, terms, bar.y.close)
     if np.isfinite(bar.x.close):
@@ -668,7 +668,7 @@ def _mark(book, bar, terms):
 
 @lean_step
 def _weigh(book, bar, rules, terms):
-    """Take note of the margin of what is held, at closes that are both known."""
+    """Record the margin of the held lots, at closes that are both known."""
     book.margin = _margin(
         rules, terms[book.y.terms], terms[book.x.terms], book.y.lots, book.x.lots, bar
     )
@@ -677,7 +677,7 @@ def _weigh(book, bar, rules, terms):
 
 @lean_step
 def _move(book, bar, rules, terms, t):
-    """Roll, fill and mark on bar t, and carry it into the tally; says what came of the waiting order."""
+    """Roll, fill and mark on bar t, and carry it into the tally; returns the outcome of the waiting order."""
     _begin_bar(book)
     _take_terms(book.y, bar.y)
     _take_terms(book.x, bar.x)
@@ -711,7 +711,7 @@ def _move(book, bar, rules, terms, t):
 
 @lean_step
 def _rest(book, bar, rules, terms, t):
-    """What `_move` comes to in a position on a quiet bar with no order waiting."""
+    """The result of `_move` in a position on a quiet bar with no order waiting."""
     book.pnl = 0.0
     _move_mark(book, book.y, terms, bar.y.close)
     _move_mark(book, book.x, terms, bar.x.close)
@@ -723,7 +723,7 @@ def _rest(book, bar, rules, terms, t):
 
 @lean_step
 def _count_invalid(book, valid):
-    """Take note, before deciding, of how long z has been invalid."""
+    """Count, before deciding, the bars for which z has been invalid."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
 
 
@@ -849,7 +849,7 @@ _zeros_candidates: Any = _interpreted_candidates if _INTERPRETED else _candidate
 
 @kernel
 def _find_candidates(tape, signals, lowest_entry):
-    """The candidates and, for each bar, how to find them; what they are under the rules of a run is left open."""
+    """Candidates for an entry, and an index from each bar to them; the verdicts under a run's rules are filled in later."""
     bars = signals.z.size
     onward, candidates = _zeros_onward(bars + 1), _zeros_candidates(bars + 1)
     count = valid = 0
@@ -876,7 +876,7 @@ def _same_limits(a, b):
 
 @lean_step
 def _call_alike(a, b):
-    """Whether two runs' rules make the same candidates call, with the same gates shut."""
+    """Whether two runs' rules call for entries at the same candidates, with the same gates shut."""
     return (
         a.entry_z == b.entry_z
         and a.stop_z == b.stop_z
@@ -886,7 +886,7 @@ def _call_alike(a, b):
 
 @lean_step
 def _size_alike(a, b):
-    """Whether two runs' rules make the same candidates ask for the same lots."""
+    """Whether two runs' rules size entries at the same candidates alike."""
     return (
         a.log == b.log
         and a.whole_lots == b.whole_lots
@@ -911,7 +911,7 @@ def _shut_at(signals, rules, t):
 
 @lean_step
 def _judge_candidates(candidates, signals, rules):
-    """Fill in what the candidates are under these rules."""
+    """Fill in the candidates' verdicts under these rules."""
     last = candidates.size - 1
     for place in range(last):
         here, after = candidates[place], candidates[place + 1]
@@ -966,7 +966,7 @@ def _next_entry(book, onward, candidates, rules, t):
 
 @lean_step
 def _asked_at(candidate, tape, rules, terms, signals, size_lot):
-    """What an entry at a candidate asks for, worked out once in each lot of runs that size alike."""
+    """Size of an entry at a candidate, computed once in each batch of runs that size alike."""
     if candidate.sized_in != size_lot:
         t = candidate.bar
         candidate.lots_y, candidate.lots_x, candidate.margin = _asked(

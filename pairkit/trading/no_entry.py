@@ -1,4 +1,4 @@
-"""Why a stretch of sessions saw no entry, or how many it saw: each session counted once, by what kept it from one."""
+"""Reasons for no entry: the sessions of a span, each counted once by what prevented one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEPT_FROM = {
 
 @dataclass(frozen=True)
 class NoEntry:
-    """The sessions of a stretch, counted.
+    """Sessions of a span, counted by what prevented an entry.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class NoEntry:
 
     @property
     def sentence(self) -> str:
-        """The answer in words, the numbers first."""
+        """The counts as a sentence."""
         span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
         parts = [f"{_days(self.sessions, 'session')}, {_days(self.entered, 'entry', 'entries')}"]
         subjects = {gate.name: gate.subject for gate in GATES}
@@ -89,8 +89,8 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
     frame = run.frame.loc[pd.Timestamp(first) : pd.Timestamp(last)]
     if frame.empty:
         raise RunError(
-            f"the run has no session from {first} to {last}; it has those from "
-            f"{run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
+            f"the run has no session from {first} to {last}; "
+            f"it has those from {run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
         )
     valid, size = frame["valid"].to_numpy(), frame["z"].abs().to_numpy()
     free = valid & frame["state"].isin(_FREE).to_numpy()

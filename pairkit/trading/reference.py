@@ -1,4 +1,4 @@
-"""The hedge ratio and the p-value of one bar computed by statsmodels, beside pairkit's own.
+"""Reference values by statsmodels: the hedge ratio and the p-value of one bar, beside pairkit's own.
 
 1. The bars are those of the run that are complete for both legs, up to the bar itself.
 2. The hedge that the bar uses is fitted on the window that ends one complete bar before: `OLS` of y on (1, x).
@@ -22,7 +22,7 @@ COLUMNS = ["figure", "pairkit", "statsmodels", "difference"]
 
 
 def by_statsmodels(run: BacktestRun, t: int) -> pd.DataFrame:
-    """One row a figure of row `t`: `figure`, `pairkit`, `statsmodels`, `difference`.
+    """Comparison with statsmodels, one row a figure of row `t`: `figure`, `pairkit`, `statsmodels`, `difference`.
 
     Empty where the bar is not complete or no window is full. The hedge is there for the model ols; the p-value, for the null
     mackinnon; the t-statistic behind it under both.

@@ -1,4 +1,4 @@
-"""What the reversion of a trade was made of: its lots, or a mean, a deviation and a hedge that moved.
+"""Reversion of a trade split by source: its lots, and the mean, deviation and hedge that moved.
 
 A trade is entered because z is far from 0 and left because it came back. But z = (spread - mean)/deviation, and the spread's
 hedge, the mean and the deviation all move while the lots stay. With e and x the bars on which entry and exit were decided,
@@ -26,7 +26,7 @@ from pairkit.models.windows import rolling_std
 
 
 class Reversion(NamedTuple):
-    """Of K trades, in deviations of z as in `columns.TRADE_COLUMNS`, (K,) each; NaN where the exit's z is not known."""
+    """Reversion of K trades, in deviations of z as in `columns.TRADE_COLUMNS`, (K,) each; NaN where the exit's z is not known."""
 
     reversion: FloatArray
     reversion_lots: FloatArray
@@ -83,8 +83,10 @@ def target_exits_told(trades: pd.DataFrame) -> str:
         return ""
     lost, mean = int((left["gross"] < 0.0).sum()), left[["reversion", "reversion_lots"]].mean()
     return (
-        f"{lost} of {len(left)} exits at target lost before costs. On average z came back by {mean['reversion']:.2f}, of "
-        f"which the lots earned {mean['reversion_lots']:.2f}; mean, deviation and hedge moved the rest."
+        f"{lost} of {len(left)} exits at target lost before costs. "
+        f"On average z came back by {mean['reversion']:.2f}, "
+        f"of which the lots earned {mean['reversion_lots']:.2f}; "
+        "mean, deviation and hedge moved the rest."
     )
 
 

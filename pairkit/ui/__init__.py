@@ -1,1 +1,1 @@
-"""The dashboard's own parts: the only code of pairkit, beside the command line's, that knows how it is shown."""
+"""The dashboard: the only code of pairkit, beside the command line's, that knows how it is shown."""

@@ -1,4 +1,4 @@
-"""What the pages compute, each thing once: kept by snapshot id, pair and config, never by a frame."""
+"""Cache of the pages: everything computed once, by snapshot id, pair and config, never by a frame."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from pairkit.ui.preparation import Preparation
 from pairkit.ui.views import escape
 
 COUNTED = "counted_trials"
-_LEDGER = ThreadPoolExecutor(
-    1, "trial ledger"
-)  # one writer: what is asked of the ledger is done in order
+_LEDGER = ThreadPoolExecutor(1, "trial ledger")  # one writer: calls to the ledger are made in order
 
 
 def snapshots() -> list[SnapshotSummary]:
@@ -37,7 +35,7 @@ def snapshots() -> list[SnapshotSummary]:
 
 
 def seen_in(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Each folder in this one, by name, with what tells that it was touched: times and sizes of all in it.
+    """Folders in this one, by name, with a fingerprint of each: times and sizes of all in it.
 
     None where `folder` cannot be read, which is said on the page.
     """
@@ -65,7 +63,7 @@ def _touched(folder: Path) -> tuple[int, ...]:
 
 
 def forget_snapshots() -> None:
-    """Verify every snapshot anew when they are next asked for, whether or not anything seems to have changed."""
+    """Clear the cache of verified snapshots, so that each is verified again on its next use."""
     _summaries.clear()
 
 
@@ -87,13 +85,13 @@ def pair(path: str, snapshot_id: str, y_root: str, x_root: str) -> PairFrame:
 
 
 def pair_key(legs: PairFrame) -> tuple[object, ...]:
-    """What tells one pair from another: its snapshot's id, its roots and its period, never its bars."""
+    """Cache key of a pair: its snapshot's id, its roots and its period, never its bars."""
     ends = legs.trade_date[[0, -1]] if len(legs) else ()
     return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code, *ends
 
 
 def run_key(done: BacktestRun) -> tuple[object, ...]:
-    """What tells one run from another: its pair and its settings."""
+    """Cache key of a run: its pair and its settings."""
     return *pair_key(done.pair), done.config.model_dump_json()
 
 
@@ -138,5 +136,5 @@ def manifest(done: BacktestRun) -> RunManifest:
 
 @st.cache_resource(show_spinner=False)
 def preparation() -> Preparation:
-    """What this server prepares before its first page."""
+    """Start-up work of this server before its first page."""
     return Preparation()

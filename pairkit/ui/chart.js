@@ -5,7 +5,7 @@
 //   4. A click on a bar sends its date back; the chosen bar is shown by a line.
 //   5. A run's chart is as high as its window leaves room for. Above it a line says all numbers of the bar under the mouse, else
 //      of the chosen bar, else of the last one; at the cursor stand those of its pane.
-//   6. What is in sight is told to the page once it stands still.
+//   6. What is in sight is sent to the page once it stands still.
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
 const KINDS = { f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
@@ -192,7 +192,7 @@ function sayBar(el, figure, row) {
   line.dataset.day = new Date(carrier.x[row]).toISOString().slice(0, 10);
 }
 
-// The bar that is told while the mouse is elsewhere: the chosen one, else the last.
+// The bar that is shown while the mouse is elsewhere: the chosen one, else the last.
 function restingRow(el, figure) {
   const when = figure.data[figure.data.length - 1].x;
   const picked = Number(el.dataset.picked);

@@ -1,4 +1,4 @@
-"""The chart on a page: one `Plotly.react` for every change, so that zoom survives it.
+"""Chart component of the pages: one `Plotly.react` for every change, so that zoom survives it.
 
 `st.plotly_chart` mounts a new chart whenever its data change, and the zoom is gone. This component keeps one chart.
 plotly.js comes from the installed plotly, by this server: nothing is fetched from elsewhere. What is sent is one block of bytes,
@@ -63,7 +63,7 @@ def _chart(name: str, label: str, height: int, html: str = _PLAIN_HTML) -> Any:
 def show(
     packed: bytes, *, name: str, label: str, rev: str, filename: str, height: int = 400
 ) -> None:
-    """Draw a packed figure in which nothing can be chosen, as the chart `name`; `label` is what a screen reader says of it."""
+    """Draw a packed figure without selection, as the chart `name`; `label` is what a screen reader says of it."""
     _chart(name, label, height)(
         key=name,
         on_picked_change=lambda: None,
@@ -190,7 +190,7 @@ class _Arrays:
         self.length = 0
 
     def add(self, array: Any) -> dict[str, Any]:
-        """Append an array; returns where it lies and what it is. A table is told by the width of its rows."""
+        """Append an array; returns its place and type. A table has the width of its rows."""
         raw = np.ascontiguousarray(array).tobytes()
         place = {"at": self.length, "length": array.size, "dtype": array.dtype.str[1:]}
         self.parts.append(raw + bytes(-len(raw) % 8))

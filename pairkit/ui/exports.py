@@ -1,4 +1,4 @@
-"""What a run can be saved as: its tables as CSV, its chart as a page of its own, its manifest as JSON."""
+"""Exports of a run: its tables as CSV, its chart as an HTML page, its manifest as JSON."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def chart_html(run: BacktestRun, *, dark: bool = False) -> str:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """As CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it. Numbers stay numbers."""
+    """The table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it. Numbers stay numbers."""
     safe = table.copy()
     for name in safe.columns:
         if not (

@@ -1,4 +1,4 @@
-"""Work in a thread of its own: it outlives a rerun of the page, tells how far it is, and can be stopped.
+"""Background jobs in threads: they survive a rerun of the page, report their progress, and can be stopped.
 
 1. A job waits until fewer jobs run on this server than it has processors.
 2. It runs until it is done, is stopped, or its session has been gone for GRACE_SECONDS: nobody waits for it then.
@@ -26,7 +26,7 @@ _UNDER_WAY: dict[int, Job] = {}
 
 
 class Note(Protocol):
-    """Tells how far the work is; `unit` says what is counted, where that changes on the way."""
+    """Progress callback of a job; `unit` says what is counted, where that changes on the way."""
 
     def __call__(self, done: int, total: int, unit: str = "") -> None: ...  # noqa: D102
 
@@ -36,7 +36,7 @@ Work = Callable[[Note, Callable[[], bool]], Any]
 
 @dataclass(eq=False)
 class Job:
-    """Something in the making. `work` takes `progress` and `cancelled`; `about` is what the page needs to show what was made."""
+    """A background job. `work` takes `progress` and `cancelled`; `about` is what the page needs to show the result."""
 
     work: Work
     unit: str
@@ -105,14 +105,14 @@ class Job:
 
 
 def how_far(job: Job) -> str:
-    """What a job has done so far, or waits for, in words."""
+    """Progress of a job, or what it waits for, in words."""
     if job.waiting:
         return "Waiting for another job on this server to end"
     return f"{job.done:,} of {job.total:,} {job.unit}" if job.total else "Starting …"
 
 
 def under_way() -> list[Job]:
-    """The jobs that wait or run on this server, the oldest first."""
+    """Jobs that wait or run on this server, the oldest first."""
     return list(_UNDER_WAY.values())
 
 
@@ -138,7 +138,7 @@ def show_under_way() -> None:
 
 
 def _this_session() -> Callable[[], bool]:
-    """A function that tells whether the session that is running a page now is still there; always, outside a server."""
+    """A function that returns whether the session that runs this page still exists; always true outside a server."""
     from streamlit.runtime import Runtime, get_instance
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -151,7 +151,7 @@ def _this_session() -> Callable[[], bool]:
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
 def show_progress(key: str) -> None:
-    """How far the job under `key` in the session is, looked at again and again without running the rest of the page."""
+    """Draw the progress of the job under `key` in the session, refreshed without running the rest of the page."""
     job: Job = st.session_state[key]
     if job.ended.is_set():
         st.rerun()
@@ -169,7 +169,7 @@ def show_progress(key: str) -> None:
 
 
 def ended_job(key: str) -> Job | None:
-    """The job under `key` once it has ended well; draws its progress, its error, or that it was stopped, otherwise."""
+    """The job under `key` once it has ended well; otherwise draws its progress, its error, or that it was stopped."""
     job: Job | None = st.session_state.get(key)
     if job is None:
         return None

@@ -1,4 +1,4 @@
-"""The browser's link, made complete where Streamlit leaves choices out of it.
+"""Shareable link of a page, completed with the choices that Streamlit leaves out of it.
 
 A widget enters its value into the link when a reader moves it. What another page or a short link chose for it is shown, and not
 entered. `complete` enters it in the place of the link as it is, so that the browser's way back stays what it was
@@ -35,14 +35,14 @@ _SCRIPT = """export default function ({ data }) {
 
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    """The component that has no look; registered once."""
+    """The invisible component; registered once."""
     return st.components.v2.component(
         "pairkit_link", html="<span></span>", js=_SCRIPT, isolate_styles=False
     )
 
 
 def complete(link: Mapping[str, str], exact: Mapping[str, str | None] | None = None) -> None:
-    """On arrival at a page, enter those of its widgets' query parameters that the browser's link does not have.
+    """Enter, on arrival at a page, those of its widgets' query parameters that the browser's link does not have.
 
     `exact` is of choices without a widget, whenever they differ from the link: their texts, None for what leaves it.
     """
@@ -65,15 +65,16 @@ def number_input(
     key: str,
     **more: Any,
 ) -> Number:
-    """A field of a number, bound to the link. What a link asks for that is no number within the bounds is told, and not used."""
+    """A number field bound to the link. A value in the link that is no number within the bounds is reported, and not used."""
     asked = st.query_params.get(key)
     if asked is not None and key not in st.session_state and not _is_within(asked, low, high):
         del st.query_params[key]
         st.session_state[LINK_FAULTS].append(
-            f"The link asks for {key} = {asked}: accepted is a{' whole' * isinstance(low, int)} "
-            f"number from {low:,} to {high:,}. The default, {first:,}, is used."
+            f"The link asks for {key} = {asked}: "
+            f"accepted is a{' whole' * isinstance(low, int)} number from {low:,} to {high:,}. "
+            f"The default, {first:,}, is used."
         )
-        st.rerun()  # faults are told above
+        st.rerun()  # faults are shown above
     chosen: Number = place.number_input(
         label, low, high, first, step, key=key, bind="query-params", **more
     )

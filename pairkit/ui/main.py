@@ -1,4 +1,4 @@
-"""The dashboard of an installed pairkit: what `pairkit app` serves."""
+"""The dashboard of an installed pairkit: the application that `pairkit app` serves."""
 
 from streamlit import App
 

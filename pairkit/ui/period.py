@@ -54,7 +54,7 @@ def choose(pair: PairFrame) -> PairFrame:
 
 
 def ends_of(pair: PairFrame) -> tuple[date | None, date | None]:
-    """The dates that choose this pair's rows; both None for a whole pair."""
+    """Dates that choose this pair's rows; both None for a whole pair."""
     if not pair.cut or not len(pair):
         return None, None
     return pair.trade_date[0].date(), pair.trade_date[-1].date()
@@ -93,7 +93,7 @@ def _set(first: date | None, last: date | None) -> None:
 
 
 def _so_far(end: str) -> date | None:
-    """What the field holds, before it is drawn; a date of the link that is none is reported and left out."""
+    """Value of the date field, before it is drawn; a date of the link that is none is reported and left out."""
     asked = st.query_params.get(end)
     if asked is None or end in st.session_state:
         return st.session_state.get(end)

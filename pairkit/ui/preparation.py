@@ -1,4 +1,4 @@
-"""The first minute: what a server prepares before its first page, step by step, and what goes on behind the page.
+"""Server start-up: what is prepared before the first page, step by step, and what continues in the background.
 
 1. Libraries are loaded, and the kernels of a backtest compiled, each kind a step that the page can count.
 2. Where anything had to be compiled, a process of its own compiles what Sweep and Scan need, while the page is already used.
@@ -33,7 +33,7 @@ _LOW_PRIORITY = 10
 
 
 class Preparation:
-    """What is prepared once for a server; sessions that come meanwhile wait for it."""
+    """Start-up work, done once for a server; sessions that come meanwhile wait for it."""
 
     def __init__(self) -> None:
         self.lock, self.done = Lock(), False

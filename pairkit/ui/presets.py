@@ -1,4 +1,4 @@
-"""Named starting points for the settings: what each changes from the defaults."""
+"""Presets: named starting points for the settings, as changes from the defaults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pairkit.gates import GATES
 
 @dataclass(frozen=True)
 class Preset:
-    """What it is for, in a sentence, and the settings that differ from their defaults."""
+    """A preset: its purpose in a sentence, and the settings that differ from their defaults."""
 
     help: str
     changes: dict[str, Any] = field(default_factory=dict)

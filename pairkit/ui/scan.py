@@ -1,4 +1,4 @@
-"""A scan on a page: which roots and how they are tested, the matrix, the ranked table, and the way to Explore."""
+"""The Scan page: roots and test settings, the matrix, the ranked table, and the link to Explore."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def start(snapshot: Snapshot) -> None:
         bind="query-params",
         placeholder="All roots of the snapshot",
         format_func=lambda root: snapshot.specs[root].label,
-        help="All, where none is chosen. Choosing after a look at the results would make the adjusted "
-        "p-values too small.",
+        help="All, where none is chosen. "
+        "Choosing after a look at the results would make the adjusted p-values too small.",
     )
     one, two, three, four = st.columns(4)
     transform = one.selectbox(
@@ -101,7 +101,7 @@ def start(snapshot: Snapshot) -> None:
                 progress=progress,
                 cancelled=cancelled,
             )
-            note_scan(made)  # where it cannot, the count is told to be unknown
+            note_scan(made)  # where it cannot, the count is shown as unknown
             return made
 
         about = {
@@ -181,8 +181,8 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
         f"in {job.seconds:.1f} s.{stopped}"
     )
     st.info(
-        f"{views.escape(attrs['caveat'])} Filters below choose what is shown; the p-values stay adjusted for all pairs "
-        "scanned.",
+        f"{views.escape(attrs['caveat'])} Filters below choose what is shown; "
+        "the p-values stay adjusted for all pairs scanned.",
         icon=":material/balance:",
     )
 

@@ -28,7 +28,7 @@ def plotly_url() -> str:
 
 
 def routes() -> list[BaseRoute]:
-    """What the server answers besides Streamlit's own addresses."""
+    """Routes that the server answers besides Streamlit's own addresses."""
     from starlette.responses import FileResponse
     from starlette.routing import Route
 

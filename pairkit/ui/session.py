@@ -1,4 +1,4 @@
-"""What a reader chose stays chosen on the next page: pickers and settings, which Streamlit forgets with their page."""
+"""Session state shared by the pages: pickers and settings, which Streamlit forgets when the page changes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def keep(names: Iterable[str]) -> None:
 
 
 def preset(values: Mapping[str, Any]) -> None:
-    """What the page that is gone to next shall open with."""
+    """Set what the next page opens with."""
     st.session_state.setdefault(KEPT, {}).update(values)
 
 
 def restore() -> None:
-    """Give widgets that are about to be drawn on another page the values that they had on the one before."""
+    """Restore widgets that are about to be drawn on another page to the values of the page before."""
     st.session_state[RESTORED] = dict(st.session_state.get(KEPT, {}))
     for name, value in st.session_state[RESTORED].items():
         st.session_state[name] = value
@@ -50,5 +50,5 @@ def enforce() -> None:
 
 
 def was_enforced() -> bool:
-    """Whether this run was begun anew by `enforce`."""
+    """Whether this run was restarted by `enforce`."""
     return ENFORCED in st.session_state

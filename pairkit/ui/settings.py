@@ -1,4 +1,4 @@
-"""The settings of a strategy as widgets, drawn from what `pairkit.config` declares; their values live in the URL.
+"""Setting widgets, drawn from what `pairkit.config` declares; their values live in the URL.
 
 A widget's key is its setting's name, which is also its name in a link. A value at its default is left out of the link.
 Where a page names a `redraw`, a change runs only what it redraws: the widgets themselves are not drawn again.
@@ -258,7 +258,7 @@ def field(setting: Setting, *, key: str) -> Any:
 
 
 def _format(setting: Setting) -> str:
-    """How a slider writes its number: percent, or with the decimals of its step."""
+    """Number format of a slider: percent, or with the decimals of its step."""
     if _in_percent(setting):
         return "percent"
     decimals = max(1, -math.floor(math.log10(setting.step)))
@@ -302,7 +302,7 @@ def apply_preset(name: str) -> None:
 
 @st.fragment(key=PRESETS_PART)
 def _presets() -> None:
-    """Which preset the settings are, the way back to the defaults, and why they cannot be used, where so."""
+    """Draw the preset in force, the way back to the defaults, and why the settings cannot be used, where so."""
     values = _values()
     current = preset_of(values, DEFAULTS)
     changed = sum(values[name] != default for name, default in DEFAULTS.items())
@@ -325,7 +325,7 @@ def _presets() -> None:
 
 
 def _faults_of(group: str) -> None:
-    """What contradicts itself among the settings of a group, below them, so that no slider moves."""
+    """Draw the contradictions among the settings of a group, below them, so that no slider moves."""
     for fault in build_config(_values())[1]:
         named = [name for name in SETTINGS if re.search(rf"\b{name}\b", fault)]
         if group == (SETTINGS[named[0]].group if named else GROUPS[0]):
@@ -344,7 +344,7 @@ def _set_all(name: str) -> None:
 
 # --- links ---------------------------------------------------------------------------------------------------------
 def parse(setting: Setting, text: str) -> Any:
-    """The value that a link's text means for a setting, or None where it means none that is accepted."""
+    """The value of a link's text for a setting, or None where it is not accepted."""
     try:
         return setting.read(text)
     except ConfigError:
@@ -352,7 +352,7 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def accept_plain(params: Mapping[str, str]) -> None:
-    """Take numbers that a link spells out, as 200000, where the widget itself writes and reads 200k alone; before it is drawn."""
+    """Accept numbers that a link spells out, as 200000, where the widget itself reads 200k alone; called before it is drawn."""
     for name, setting in SETTINGS.items():
         value = parse(setting, params.get(name, "")) if setting.scale == "log" else None
         if value is not None:

@@ -1,4 +1,4 @@
-"""What all pages share: navigation, the first start, and the choice of snapshot and pair."""
+"""Page shell: navigation, the first start, and the choice of snapshot and pair."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def start() -> None:
-    """What is done before any page."""
+    """Start-up before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.html(_STYLE)
     if STARTED not in st.session_state:
@@ -98,11 +98,11 @@ def start() -> None:
 
 
 def guard(page: str) -> None:
-    """The first call of every page, with its own file's name.
+    """First call of every page, with its own file's name.
 
     In a folder named `pages`, a deep link that is the first request after the server started runs the page without
     app.py. Declaring the navigation ends that for the whole server; the rerun then comes through app.py.
-    On another page than before, what was chosen stays chosen, and what was to be told of the session's link has been told.
+    On another page than before, choices stay, and faults of the session's link have been reported.
     """
     if STARTED not in st.session_state:
         st.set_page_config(page_icon=FAVICON)
@@ -117,7 +117,7 @@ def guard(page: str) -> None:
 
 
 def _prepare() -> None:
-    """On the first page of a server: what is being prepared, step by step; a session that comes meanwhile waits."""
+    """Draw, on the first page of a server, what is being prepared, step by step; a session that comes meanwhile waits."""
     preparation = cache.preparation()
     if preparation.done:
         return
@@ -214,8 +214,8 @@ def _choose_summary() -> SnapshotSummary | None:
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
     st.info(
-        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. Make one from your own CSV or Parquet "
-        f"files: `{HOW_TO_IMPORT}`, then reload this page.",
+        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. "
+        f"Make one from your own CSV or Parquet files: `{HOW_TO_IMPORT}`, then reload this page.",
         icon=":material/inventory_2:",
     )
     return None
@@ -302,7 +302,7 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
 def _accept_short(name: str, labels: dict[str, str]) -> None:
     """Let a link name a choice by its code, in capitals or not, as well as by its label, which is what the widget itself writes.
 
-    Only what the link held when the session began counts; a name that is not there is told.
+    Only what the link held when the session began counts; an unknown name is reported.
     """
     asked = st.session_state[LINK].pop(name, None)
     code = same_code(asked or "", labels)
@@ -315,13 +315,13 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
 
 
 def settle() -> None:
-    """The call after a page's last picker and setting: has them as they were left, and tells faults of the link."""
+    """Call after a page's last picker and setting: restores them as they were left, and reports faults of the link."""
     enforce()
     _tell_link_faults()
 
 
 def _tell_link_faults() -> None:
-    """Say what of the link that opened this session could not be used, until the reader has done with it."""
+    """Report which parts of the link that opened this session could not be used, until the reader has done with it."""
     faults: list[str] = st.session_state[LINK_FAULTS]
     for fault in faults:
         st.warning(views.escape(fault), icon=":material/link_off:")

@@ -1,4 +1,4 @@
-"""A run's numbers on a page: heading, metric tiles, the trace of a bar, trades, and what the data are like."""
+"""Views of a run on a page: heading, metric tiles, the trace of a bar, trades, and data findings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _READ_LATER = re.compile(
 
 
 def heading(pair: PairFrame) -> None:
-    """Which pair, from when to when, and, where so, that its data are simulated."""
+    """Draw the pair, its dates, and, where so, that its data are simulated."""
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(
@@ -53,8 +53,9 @@ def heading(pair: PairFrame) -> None:
                 f"ROLL GAPS INSIDE: {', '.join(map(escape, spliced))}",
                 icon=":material/link_off:",
                 color="orange",
-                help="The bars are of a spliced series, whose rolls were not adjusted: a change of contract looks like a gain or "
-                "a loss. Import contract-level bars to be rid of it.",
+                help="The bars are of a spliced series, "
+                "whose rolls were not adjusted: a change of contract looks like a gain or a loss. "
+                "Import contract-level bars to be rid of it.",
             )
         if pair.provenance.simulated:
             st.badge(
@@ -93,7 +94,7 @@ def all_metrics(run: BacktestRun) -> None:
 
 
 def _meaning(name: str, currency: str) -> str:
-    """What a metric means, with the currency of an amount."""
+    """Meaning of a metric, with the currency of an amount."""
     if name not in METRIC:
         return ""
     said = METRIC[name].meaning
@@ -113,7 +114,7 @@ def shown_metric(name: str, value: float) -> str:
 
 
 def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
-    """One line under the chart's controls: what was decided at the chosen bar, and what that means."""
+    """Line below the chart's controls: the decision at the chosen bar, and its meaning."""
     if bar is None:
         st.caption(
             "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
@@ -150,7 +151,7 @@ def trace_tables(found: Trace | None) -> None:
 
 
 def _trace_places() -> dict[str, DeltaGenerator]:
-    """Where each section of a trace stands: the two tables that are read line by line have the whole width."""
+    """Places of a trace's sections: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
     reference = st.container()
@@ -246,7 +247,7 @@ def _help(meaning_: str, unit: str) -> str:
 
 
 def findings(found: tuple[Finding, ...]) -> None:
-    """What a reader must know about the data."""
+    """Draw the findings on the data."""
     if not found:
         st.caption("Nothing was found about the data of this pair.")
         return

@@ -1,9 +1,9 @@
-"""The check store: the results of honesty checks, by run.
+"""The check store: results of honesty checks on disk, by run.
 
 One small file a run, named by the hash of what the run is made of: snapshot, roots, rows, config, and the code that computes. A
 changed line of that code makes every older result one of another run. The latest result of a check replaces the one before.
 
-The store lies beside the saved runs. It proves nothing to others: who doubts a result runs the check again.
+The store lies beside the saved runs. It proves nothing to others: whoever doubts a result runs the check again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def save_checks(
     *,
     folder: Path | None = None,
 ) -> None:
-    """Write results down for the run of `config` on `pair`.
+    """Save check results for the run of `config` on `pair`.
 
     Raises
     ------
@@ -68,20 +68,20 @@ def save_checks(
             )
     except Timeout as error:
         raise RunError(
-            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; another pairkit writes checks. Try "
-            "again, or remove the file if none does."
+            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; "
+            "another pairkit writes checks. Try again, or remove the file if none does."
         ) from error
     except OSError as error:
         raise RunError(
-            f"{page.parent} cannot be written: {error.strerror}. Checks are kept there; PAIRKIT_RUNS names another "
-            "folder."
+            f"{page.parent} cannot be written: {error.strerror}. "
+            "Checks are kept there; PAIRKIT_RUNS names another folder."
         ) from error
 
 
 def load_checks(
     pair: PairFrame, config: StrategyConfig, *, folder: Path | None = None
 ) -> tuple[CheckResult, ...]:
-    """What is known of the run of `config` on `pair`, in the order of CHECKS; nothing where the page is lost or damaged."""
+    """Saved check results of the run of `config` on `pair`, in the order of CHECKS; none where the file is lost or damaged."""
     page = _page(pair, config, folder)
     if page is None:
         return ()

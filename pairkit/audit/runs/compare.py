@@ -1,4 +1,4 @@
-"""Two or more runs side by side: what differs in their inputs, their metrics, and where their decisions part, and why."""
+"""Comparison of two or more runs: inputs, metrics, and the first bar where their decisions differ, with the reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEYS = {"Inputs": "input", "Gates": "gate", "Memory": "what", "Order": "leg"}
 
 
 def input_differences(inputs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """What differs among the inputs of some manifests.
+    """Inputs that differ among some manifests.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def first_difference(first: pd.DataFrame, second: pd.DataFrame) -> pd.Timestamp 
 
 
 def why(first: BacktestRun, second: BacktestRun, date: pd.Timestamp) -> pd.DataFrame:
-    """What differs between the traces of two runs at one close: `what`, `first`, `second`.
+    """Differences between the traces of two runs at one close: `what`, `first`, `second`.
 
     The decision and the rule that fired always stand first.
     """

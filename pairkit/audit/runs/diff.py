@@ -1,6 +1,6 @@
-"""Two results of one run compared: hashes first, then the values of every column whose hash is another.
+"""Diff of two results of one run: hashes first, then the values of every column whose hash differs.
 
-What only one of them has, a metric or a column, is said and decides nothing: results may grow. Numbers may differ by a tolerance,
+A metric or a column that only one of them has is reported and decides nothing: results may grow. Numbers may differ by a tolerance,
 relative to the larger of the two or to the column's usual size, whichever is larger; text
 and dates may not differ. Where a recorded table is not at hand, only its hashes and the metrics can be compared.
 """
@@ -25,7 +25,7 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that came out otherwise. `row` is a trade date or a trade's number; values are None where not known."""
+    """One difference between two results. `row` is a trade date or a trade's number; values are None where not known."""
 
     where: str
     column: str
@@ -45,7 +45,7 @@ class Difference:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The difference as plain JSON values."""
         return {
             "where": self.where,
             "column": self.column,
@@ -57,7 +57,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A verdict, the differences beyond the tolerance, and the columns of which nothing could be told.
+    """A verdict, the differences beyond the tolerance, and the columns that could not be compared.
 
     `grown` says what only one side has: other code may make more, so it decides nothing there; the same code does not.
     """
@@ -118,7 +118,7 @@ def compare(
 
 
 def _only_one_side(then: Collection[str], now: Collection[str]) -> dict[str, list[str]]:
-    """The names that were added since, and those that are no longer there."""
+    """Names that were added since, and names that are gone."""
     sides = {
         "added since": [name for name in now if name not in then],
         "no longer there": [name for name in then if name not in now],
@@ -177,7 +177,7 @@ def _compare_table(
 
 
 def _labels(made: pa.Table, recorded: pa.Table) -> list[str]:
-    """What to call each row: its trade date, or its number from 1."""
+    """Label of each row: its trade date, or its number from 1."""
     longer = made if len(made) >= len(recorded) else recorded
     if "trade_date" in longer.column_names:
         return [str(day) for day in longer["trade_date"].to_pylist()]

@@ -1,4 +1,4 @@
-"""What a run was made of, as plain values that can be hashed, and the command that makes it again."""
+"""Inputs of a run as plain values that can be hashed, and the command that makes the run again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hash_of(plain: Any) -> str:
 
 
 def inputs_of(run: BacktestRun) -> dict[str, Any]:
-    """What the run was made of, as plain JSON values."""
+    """Inputs of a run as plain JSON values."""
     pair, origin = run.pair, run.pair.provenance
     bars = bars_of(pair)
     return {
@@ -55,7 +55,7 @@ def _terms(spec: ContractSpec, leg: Leg) -> dict[str, Any]:
 
 
 def bars_of(pair: PairFrame) -> dict[str, Any]:
-    """Which bars went in: how many, from when to when, and the hash of their content."""
+    """Record of the bars: their number, first and last date, and content hash."""
     dates = pair.trade_date
     return {
         "rows": len(pair),
@@ -68,7 +68,7 @@ def bars_of(pair: PairFrame) -> dict[str, Any]:
 def command_of(
     pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None
 ) -> str | None:
-    """The command that makes a run with these settings, as a shell takes it; None for bars of no snapshot."""
+    """Shell command that makes a run with these settings; None for bars of no snapshot."""
     if not pair.provenance.snapshot_name or not len(pair):
         return None
     cut = (
@@ -101,7 +101,7 @@ def command_of(
 
 
 def without_folder(command: str | None) -> str | None:
-    """The command as it is where the snapshots lie in the usual folder: where they lay is no part of the run."""
+    """The command without its snapshot folder, which is no part of the run."""
     try:
         words = shlex.split(command or "")
     except ValueError:  # a quote that is not closed

@@ -1,4 +1,4 @@
-"""Run manifests: what a run was made of and what came out, so that somebody else can make it again.
+"""Run manifests: a run's inputs and outputs, recorded so that somebody else can make it again.
 
 The run's id is the hash of its inputs alone: snapshot, pair, rows, specs, config. Outputs are hashed by content, whatever
 program wrote them. No time stamp and no runtime enters the id.
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """A run manifest as plain JSON values in `content`."""
+    """A run manifest.
+
+    Attributes
+    ----------
+    content : dict
+        Plain JSON values, as in `pairkit/audit/runs/run_schema.json`.
+    """
 
     content: dict[str, Any]
 
@@ -58,11 +64,34 @@ def run_manifest(
     trials: TrialCount | None = None,
     directory: Path | None = None,
 ) -> RunManifest:
-    """The manifest of a run.
+    """Manifest of a run: what went in, what came out, and the command that reruns it.
 
-    Undefined metrics (NaN) are null. A run of own frames, without a snapshot, has `snapshot` null, and nobody else can rerun
-    it: `rerun_command` is null too. `checks` are the honesty checks that were made of this very run,
-    `trials` what the trial ledger counts on its pair, `directory` the folder of snapshots, where it is not the usual one.
+    Parameters
+    ----------
+    run : BacktestRun
+        The run.
+    checks : iterable of CheckResult
+        Honesty checks that were made of this very run.
+    trials : TrialCount, optional
+        What the trial ledger counts on its pair.
+    directory : Path, optional
+        The folder of snapshots, where it is not the usual one.
+
+    Returns
+    -------
+    RunManifest
+        `.run_id`, `.content`, `.save(path)`. An undefined metric (NaN) is null. A run of own frames has no snapshot, so
+        nobody else can rerun it: `snapshot` and `rerun_command` are null.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.run_manifest(run)
+    >>> manifest.content["schema"], manifest.content["inputs"]["pair"]
+    ('pairkit.run/1', {'y': 'RB', 'x': 'HC'})
+    >>> manifest.run_id == pk.run_manifest(pk.run_backtest(run.pair)).run_id
+    True
     """
     inputs = inputs_of(run)
     return RunManifest(
@@ -93,12 +122,37 @@ def save_run(
     trials: TrialCount | None = None,
     directory: Path | None = None,
 ) -> RunManifest:
-    """Write a run's manifest to `path`, and beside it its tables: with them a rerun that differs can say where.
+    """Save a run: its manifest to `path`, and its tables as Parquet beside it.
+
+    With the tables, a rerun that differs can say where.
+
+    Parameters
+    ----------
+    run : BacktestRun
+        The run.
+    path : path
+        Of the manifest, e.g. `run.json`; the tables are `run.frame.parquet` and `run.trades.parquet`.
+    checks, trials, directory : optional
+        As in `run_manifest`.
+
+    Returns
+    -------
+    RunManifest
+        What was written to `path`.
 
     Raises
     ------
     RunError
         The folder is not there or cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.save_run(run, "run.json")
+    >>> sorted(file.name for file in pathlib.Path().glob("run.*"))
+    ['run.frame.parquet', 'run.json', 'run.trades.parquet']
     """
     made, target = run_manifest(run, checks=checks, trials=trials, directory=directory), Path(path)
     for name, table in tables_of(run).items():
@@ -120,8 +174,8 @@ def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
         raw = read_whole(source, MAX_JSON_BYTES)
     except OSError as error:
         raise RunError(
-            f"{source} cannot be read: {error.strerror}. Give the path of a run manifest, as "
-            "`pairkit run ... --manifest run.json` writes it."
+            f"{source} cannot be read: {error.strerror}. "
+            "Give the path of a run manifest, as `pairkit run ... --manifest run.json` writes it."
         ) from error
     return checked_manifest(strict_json(raw, what=str(source), refuse=RunError), what=str(source))
 
@@ -131,8 +185,8 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise RunError(
-            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another version, or not a run "
-            "manifest."
+            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. "
+            "It is of another version, or not a run manifest."
         )
     try:
         Manifest.model_validate(content)
@@ -148,8 +202,9 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                 f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
             )
             raise RunError(
-                f"{what}: outputs.{name} has {counts}. A hash was added or removed after "
-                "the manifest was written: get it again from where it came."
+                f"{what}: outputs.{name} has {counts}. "
+                "A hash was added or removed after the manifest was written: "
+                "get it again from where it came."
             )
     for name, part in (
         ("config_sha256", content["inputs"]["config"]),
@@ -157,7 +212,8 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     ):
         if hash_of(part) != content[name]:
             raise RunError(
-                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. The manifest was altered "
-                "after it was written, or lies about its inputs: get it again from where it came."
+                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. "
+                "The manifest was altered after it was written, "
+                "or lies about its inputs: get it again from where it came."
             )
     return RunManifest(content)

@@ -1,7 +1,7 @@
-"""Making a run again from its manifest, and comparing what came out then with what comes out now.
+"""Reruns: a run made again from its manifest, and its outputs compared with the recorded ones.
 
 1. The manifest is read strictly; its run id and config hash must be those of its content.
-2. The snapshot that it cites is opened, every byte checked, and no other one is taken in its place.
+2. The snapshot that it cites is opened, every byte checked, and no other one is used in its place.
 3. The pair, the cut and the config are rebuilt; the bars must hash to what the manifest says went in.
 4. The run is made, and every output, metric and finding compared. Same code, packages and machine: same hashes. Else
    numbers may differ by 1e-12, decisions not at all (docs/decisions/004-two-runs-are-compared-by-value.md).
@@ -49,7 +49,25 @@ EXIT_CODES: dict[Agreement, int] = {
 
 @dataclass(frozen=True, eq=False)
 class Rerun:
-    """What a rerun found. `runtime` lists what differs as (what, then, now); `notes` what else a reader should know."""
+    """Result of a rerun.
+
+    Attributes
+    ----------
+    verdict : {"same", "within_tolerance", "rules_changed", "differs", "cannot_tell"}
+        The outcome.
+    sentence : str
+        The outcome in words.
+    recorded, made : RunManifest
+        The manifest that was read, and that of the new run.
+    run : BacktestRun
+        The new run.
+    differences : tuple of Difference
+        Those beyond the tolerance.
+    runtime : tuple of (str, then, now)
+        What differs between the two runtimes.
+    notes : tuple of str
+        Further remarks.
+    """
 
     verdict: Agreement
     sentence: str
@@ -62,11 +80,11 @@ class Rerun:
 
     @property
     def exit_code(self) -> int:
-        """0 the same or as the rules changed, 1 differs, 2 cannot be told."""
+        """Exit code: 0 the same or as the rules changed, 1 differs, 2 not comparable."""
         return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The result as plain JSON values."""
         return {
             "verdict": self.verdict,
             "sentence": self.sentence,
@@ -80,14 +98,19 @@ class Rerun:
 
 
 def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapshots") -> Rerun:
-    """Make the run of a manifest file again and compare.
+    """Rerun of a manifest file: the run is made again and compared with what was recorded.
 
     Parameters
     ----------
     path : path
-        The manifest. The tables that `run --manifest` wrote beside it are used where they are there.
+        The manifest. The tables that `save_run` wrote beside it are used where they are there.
     folder : path
         Where snapshots are; the cited one is found by its id, under whatever name.
+
+    Returns
+    -------
+    Rerun
+        `.verdict` ("same", "within_tolerance", "rules_changed", "differs" or "cannot_tell"), `.sentence`, `.differences`.
 
     Raises
     ------
@@ -95,6 +118,14 @@ def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapsh
         The manifest is altered, of another version, or of bars that nobody else has; or its inputs cannot be rebuilt.
     SnapshotError
         The cited snapshot is not there, or was altered.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> manifest = pk.save_run(run, "run.json")
+    >>> pk.rerun("run.json").sentence
+    'The same: every hash, metric and finding is the recorded one.'
     """
     source = Path(path)
     recorded = read_manifest(source)
@@ -110,7 +141,7 @@ def rerun_manifest(
     tables: Tables | None = None,
     notes: list[str] | None = None,
 ) -> Rerun:
-    """The same for a manifest in hand; `tables` are its own, by name, as far as they are known."""
+    """Rerun of a manifest already read; `tables` are its own, by name, as far as they are known."""
     pair, config, of_specs = rebuild(recorded, Path(folder))
     run = run_backtest(pair, config)
     made = run_manifest(run)
@@ -160,9 +191,9 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
         for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
                 raise RunError(
-                    f"{what}: outputs.{name}.column_hashes.{column} is not the hash of that column in the table "
-                    "that the manifest names. The manifest was edited after it was written: get it again from where "
-                    "it came."
+                    f"{what}: outputs.{name}.column_hashes.{column} "
+                    "is not the hash of that column in the table that the manifest names. "
+                    "The manifest was edited after it was written: get it again from where it came."
                 )
 
 
@@ -188,13 +219,14 @@ def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
         if any(covers(change, each.where, each.column) for each in found.differences)
     ]
     return (
-        f"Rules changed: the run was recorded under the rules {BEFORE}, and {len(found.differences)} figures come out "
-        f"otherwise by what changed since: {'; '.join(by)}. Everything else is the recorded one."
+        f"Rules changed: the run was recorded under the rules {BEFORE}, "
+        f"and {len(found.differences)} figures come out otherwise by what changed "
+        f"since: {'; '.join(by)}. Everything else is the recorded one."
     )
 
 
 def _not_checked(recorded: RunManifest) -> list[str]:
-    """What a rerun does not make again."""
+    """Notes on what a rerun does not make again."""
     there = [name for name in ("checks", "trials") if recorded.content.get(name)]
     return (
         [
@@ -217,14 +249,16 @@ def _sentence(found: Comparison, alike: bool) -> str:
         return "The same: every hash, metric and finding is the recorded one."
     if found.verdict == "within_tolerance":
         return (
-            f"Within tolerance: every decision is the recorded one, every number to {TOLERANCE:g} relative. Code, packages "
-            "or machine are not those of the manifest, so the bits need not be the same."
+            "Within tolerance: every decision is the recorded one, "
+            f"every number to {TOLERANCE:g} relative. "
+            "Code, packages or machine are not those of the manifest, "
+            "so the bits need not be the same."
         )
     if found.verdict == "cannot_tell":
         return (
-            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, packages or another machine, "
-            "and the recorded values are not here to say by how much. Put the .parquet files that were written beside the "
-            "manifest next to it."
+            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, "
+            "packages or another machine, and the recorded values are not here to say by how much. "
+            "Put the .parquet files that were written beside the manifest next to it."
         )
     where = (
         "code, packages and kind of machine are those of the manifest"
@@ -237,7 +271,7 @@ def _sentence(found: Comparison, alike: bool) -> str:
 def runtime_differences(
     then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> tuple[tuple[str, Any, Any], ...]:
-    """What of two runtimes differs, as (what, then, now)."""
+    """Differences of two runtimes, as (what, then, now)."""
     before, after = (
         {**{k: v for k, v in plain.items() if k != "packages"}, **plain["packages"]}
         for plain in (then, now)
@@ -255,9 +289,11 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
     inputs = recorded.content["inputs"]
     if inputs["snapshot"] is None:
         raise RunError(
-            "this run was made from own frames, not from a snapshot: the manifest has the bars' hash "
-            f"({inputs['bars']['content_hash'][:12]}…), not the bars, so nobody else can make it again. Whoever has the bars can "
-            "seal them with `pairkit snapshot import` and run from there; that run can be rerun by anyone."
+            "this run was made from own frames, not from a snapshot: "
+            f"the manifest has the bars' hash ({inputs['bars']['content_hash'][:12]}…), "
+            "not the bars, so nobody else can make it again. "
+            "Whoever has the bars can seal them with `pairkit snapshot import` "
+            "and run from there; that run can be rerun by anyone."
         )
     config = _config(inputs["config"])
     snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
@@ -268,9 +304,10 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
         pair = pair.between(inputs["cut"]["first"], inputs["cut"]["last"])
     if (found := bars_of(pair)) != inputs["bars"]:
         raise RunError(
-            f"the manifest says that the run was made of the bars {inputs['bars']}, but snapshot {snapshot.name!r} "
-            f"gives {found}. The manifest lies about its bars, or this pairkit builds pairs in another way than "
-            f"{recorded.content['runtime']['pairkit_version']}."
+            f"the manifest says that the run was made of the bars {inputs['bars']}, "
+            f"but snapshot {snapshot.name!r} gives {found}. "
+            "The manifest lies about its bars, or this pairkit builds pairs in another way "
+            f"than {recorded.content['runtime']['pairkit_version']}."
         )
     return pair, config, notes
 
@@ -318,9 +355,9 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         or "none"
     )
     raise SnapshotError(
-        f"the run was made from snapshot {name!r} with the id {snapshot_id}, which is not in {folder} "
-        f"(there: {there}). Get that folder from whoever made the run, put it there, or name its "
-        "parent with --dir."
+        f"the run was made from snapshot {name!r} with the id {snapshot_id}, "
+        f"which is not in {folder} (there: {there}). "
+        "Get that folder from whoever made the run, put it there, or name its parent with --dir."
     )
 
 

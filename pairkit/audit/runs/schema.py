@@ -1,4 +1,4 @@
-"""The shape of a run manifest: what must be in it and of which kind. `run_schema.json` is made from this module."""
+"""Schema of a run manifest: its fields and their types. `run_schema.json` is made from this module."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Threads(_Strict):
 
 
 class Runtime(_Strict):
-    """What the run was made with. Not part of the id."""
+    """Runtime of the run. Not part of the id."""
 
     python: str
     implementation: str

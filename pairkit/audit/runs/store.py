@@ -1,4 +1,4 @@
-"""The run store: runs kept on this machine, each in a folder of its own with its manifest and its tables.
+"""The run store: saved runs on this machine, each in a folder of its own with its manifest and its tables.
 
     RUNS/20240601-101530-ab12cd34-5e6f/
         run.json             the manifest, as `run --manifest` writes it; `rerun` reads it
@@ -89,12 +89,12 @@ class SavedRun:
 
     @property
     def manifest(self) -> RunManifest:
-        """Its manifest."""
+        """The run's manifest."""
         return RunManifest(dict(self.content))
 
     @property
     def manifest_file(self) -> Path:
-        """Where its manifest lies, for `rerun`."""
+        """Path of its manifest, for `rerun`."""
         return self.path / MANIFEST
 
     def table(self, name: str) -> pd.DataFrame:
@@ -136,8 +136,8 @@ def save(
     name, note = name.strip(), note.strip()
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
         raise RunError(
-            f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
-            f"{len(name)} and {len(note):,}."
+            f"a saved run has a name of 1 to {MAX_NAME} characters "
+            f"and a note of up to {MAX_NOTE:,}; these have {len(name)} and {len(note):,}."
         )
     made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
     files = {
@@ -204,7 +204,7 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
 
 
 def check(saved: SavedRun) -> None:
-    """Hold a saved run's parts against each other: what opens, compares or shows it does so first.
+    """Check that a saved run's parts belong together; called before it is opened, compared or shown.
 
     Its tables have the hashes that its manifest states, and the metrics that follow from them are the manifest's. Whether the run
     itself comes out so again, only `rerun` can say.
@@ -222,8 +222,9 @@ def check(saved: SavedRun) -> None:
         stated = metrics.get(name, "nothing")
         if isinstance(stated, str) or not _alike(stated, expected):
             raise RunError(
-                f"{again.manifest_file}: metrics.{name} is {stated}, its tables make {expected:.10g}. The manifest "
-                "was edited after it was written; delete this run, or restore its folder from a backup."
+                f"{again.manifest_file}: metrics.{name} is {stated}, "
+                f"its tables make {expected:.10g}. The manifest was edited after it was written; "
+                "delete this run, or restore its folder from a backup."
             )
 
 
@@ -299,6 +300,6 @@ def _bytes(path: Path) -> bytes:
         return read_whole(path, _MOST_BYTES.get(path.name, MAX_TABLE_BYTES), links=False)
     except OSError as error:
         raise RunError(
-            f"{path} cannot be read: {error.strerror}. The run is damaged; delete it, or restore its folder from a "
-            "backup."
+            f"{path} cannot be read: {error.strerror}. "
+            "The run is damaged; delete it, or restore its folder from a backup."
         ) from error

@@ -1,7 +1,7 @@
-"""A run's tables apart from the run: hashed by content, column by column, and carried along as Parquet files.
+"""A run's output tables: hashed by content, column by column, and stored as Parquet files.
 
 A manifest holds the hashes alone. The files `NAME.frame.parquet` and `NAME.trades.parquet` beside `NAME.json` hold the values;
-they are believed only where their content has the manifest's hash.
+they are used only where their content has the manifest's hash.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def hashable(table: pd.DataFrame) -> pa.Table:
 
 
 def describe(table: pa.Table) -> dict[str, Any]:
-    """What a manifest says of a table: rows, columns, the content hash of the whole and of each column."""
+    """Manifest entry of a table: rows, columns, the content hash of the whole and of each column."""
     return {
         "rows": len(table),
         "columns": table.column_names,
@@ -61,7 +61,7 @@ def describe(table: pa.Table) -> dict[str, Any]:
 
 # --- files ---------------------------------------------------------------------------------------------------------
 def table_file(manifest: Path, name: str) -> Path:
-    """Where a table lies that belongs to the manifest of this path."""
+    """Path of a table that belongs to the manifest of this path."""
     return manifest.with_name(f"{manifest.name.removesuffix('.json')}.{name}.parquet")
 
 
@@ -75,7 +75,7 @@ def to_parquet(table: pa.Table) -> bytes:
 def read_tables(
     manifest: Path, outputs: Mapping[str, Any]
 ) -> tuple[dict[str, pa.Table], list[str]]:
-    """The tables beside a manifest that are the ones it speaks of, and a sentence for each that is not.
+    """The tables beside a manifest whose content it names, and a sentence for each other.
 
     A table that is not there is left out without a word.
     """
@@ -102,8 +102,8 @@ def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
         ) from error
     if found != expected["content_hash"]:
         raise RunError(
-            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: it belongs to "
-            "another run, or one of the two was altered. It is not used."
+            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: "
+            "it belongs to another run, or one of the two was altered. It is not used."
         )
     return table
 

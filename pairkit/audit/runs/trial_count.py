@@ -1,4 +1,4 @@
-"""How many trials were made on a pair, and what the best of so many shows by luck."""
+"""Trial count of a pair: how many configs were tried on it, and the Sharpe ratio that the best of them shows by luck."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TrialCount:
 
     @property
     def trials(self) -> int:
-        """What luck must be allowed for: the configs that traded, and every other pair that was scanned."""
+        """Number of trials that the deflation allows for: the configs that traded, and every other pair that was scanned."""
         return self.with_sharpe + max(self.scanned - 1, 0)
 
     def best_by_luck(self, bars: float) -> float:
@@ -79,7 +79,7 @@ class TrialCount:
         return float(values[0, AT.dsr])
 
     def to_dict(self) -> dict[str, Any] | None:
-        """What a run manifest says of it; None where the count is unknown."""
+        """The count as a run manifest has it; None where it is unknown."""
         if self.n_configs is None:
             return None
         return {

@@ -1,4 +1,4 @@
-"""The trial ledger: which configs were tried on a pair, so that the best of many is not mistaken for the only one.
+"""The trial ledger: which configs were tried on a pair, so that a best of many is deflated by their number.
 
 1. A pair is named by its snapshot's id and its roots. Bars of no snapshot are named by the hash of their content, and their
    trials are counted in memory, until the process ends.
@@ -10,7 +10,7 @@
 5. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good. Scans stay.
 
 The ledger is one SQLite file beside the saved runs. Each write is one transaction, so several processes may write. A ledger
-that is damaged, or cannot be written, stops no run and no page: writing answers with a sentence, and the count is unknown.
+that is damaged, or cannot be written, stops no run and no page: writing returns a sentence that says so, and the count is unknown.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
 
 
 def reset(pair: PairFrame, *, folder: Path | None = None) -> Reset:
-    """Forget the trials of a pair, and remember that.
+    """Reset the count of a pair; the reset itself stays on record.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _digest(config: dict[str, Any], rows: bytes) -> bytes:
 
 
 def _rows(pair: PairFrame) -> bytes:
-    """Which rows of the pair were run, where not all."""
+    """The rows of the pair that were run, where not all."""
     return (
         f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode()
         if pair.cut and len(pair)
@@ -255,7 +255,7 @@ def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount
 
 
 def _scanned(ledger: sqlite3.Connection, source: str, y: str, x: str) -> int:
-    """How many pairs of the snapshot were scanned, where this one, in either direction, is among them."""
+    """Number of pairs of the snapshot that were scanned, where this one, in either direction, is among them."""
     asked = (source, *sorted((y, x)))
     if (
         ledger.execute(
@@ -312,7 +312,7 @@ def _transaction(ledger: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def _lay_out(ledger: sqlite3.Connection) -> None:
-    """Make the tables where there are none; refuse those of another version."""
+    """Create the tables where there are none; refuse those of another version."""
     layout = ledger.execute("PRAGMA user_version").fetchone()[0]
     if layout == 0:
         for statement in _TABLES.split(";"):
@@ -335,8 +335,10 @@ _IN_MEMORY = _Memory()
 
 def _cannot(be: str, error: Exception, folder: Path | None) -> str:
     return (
-        f"The trial ledger {_path(folder)} cannot be {be} ({error}), so how many configs were tried is unknown. If it is "
-        "damaged, move it away and a new one is begun; if its folder cannot be written, name another with PAIRKIT_RUNS."
+        f"The trial ledger {_path(folder)} cannot be {be} ({error}), "
+        "so how many configs were tried is unknown. "
+        "If it is damaged, move it away and a new one is begun; if its folder cannot be written, "
+        "name another with PAIRKIT_RUNS."
     )
 
 

@@ -1,4 +1,4 @@
-"""The demo: the simulated market of the default seed, sealed as a snapshot whose bytes do not depend on the clock.
+"""The demo snapshot: the simulated market of the default seed, with bytes that do not depend on the clock.
 
 `python -m pairkit.audit.snapshots.demo [FOLDER]` writes the snapshot FOLDER/demo, by default snapshots/demo. An older one must be
 removed first: a snapshot is never changed.

@@ -1,4 +1,4 @@
-"""What differs between two snapshots: bars added, removed and revised, dominant contracts, terms, calendar, scope.
+"""Diff of two snapshots: bars added, removed and revised, dominant contracts, terms, calendar, scope.
 
 1. Bars are matched by root, contract and date. A bar that both have is revised where a figure differs; missing equals missing.
 2. Dominant contracts are matched by root and date, terms by root and field, the scope by field.
@@ -23,12 +23,24 @@ _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that 
 
 @dataclass(frozen=True, eq=False)
 class SnapshotDiff:
-    """How `new` departs from `old`.
+    """Differences of snapshot `new` from `old`.
 
-    `added` and `removed` are bars, with all their figures. `revised` has a row for each figure that changed: `root, contract,
-    trade_date, column, old, new`, floats. `mapping` has a row for each `root, trade_date` whose dominant contract, or the date
-    it became known, is another. `specs` has `root, field, old, new`, where a root that one side lacks has the field `code` alone.
-    `scope` has `field, old, new`. What one side does not have is missing (None or NaN).
+    What one side does not have is missing (None or NaN).
+
+    Attributes
+    ----------
+    added, removed : DataFrame
+        Bars that one side alone has, with all their figures.
+    revised : DataFrame
+        One row per changed figure: `root, contract, trade_date, column, old, new`, floats.
+    mapping : DataFrame
+        One row for each `root, trade_date` whose dominant contract, or the date it became known, is another.
+    specs : DataFrame
+        `root, field, old, new`; a root that one side lacks has the field `code` alone.
+    sessions_added, sessions_removed : DatetimeIndex
+        Trade dates that one side alone has.
+    scope : DataFrame
+        `field, old, new`.
     """
 
     old: Snapshot
@@ -44,7 +56,7 @@ class SnapshotDiff:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each; `revised` counts bars, however many of their figures changed."""
+        """Number of differences by kind; `revised` counts bars, however many of their figures changed."""
         return {
             "added": len(self.added),
             "removed": len(self.removed),
@@ -62,7 +74,7 @@ class SnapshotDiff:
         return not any(count for name, count in self.counts.items() if name != "scope")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, every row; dates as ISO text, what is missing as None."""
+        """The differences as plain JSON values, every row; dates as ISO text, missing values as None."""
         tables = {
             name: _plain_rows(getattr(self, name))
             for name in ("added", "removed", "revised", "mapping", "specs", "scope")
@@ -79,9 +91,28 @@ class SnapshotDiff:
 
 
 def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
-    """Compare two opened snapshots, `old` with `new`.
+    """Differences between two snapshots: bars, dominant contracts, terms, calendar and scope.
 
-    A Parquet file that was written by another version differs in its bytes, but not here: only values count.
+    Values are compared, not bytes: a Parquet file written by another version counts as the same.
+
+    Parameters
+    ----------
+    old, new : Snapshot
+        Two opened snapshots; `added` is what only `new` has.
+
+    Returns
+    -------
+    SnapshotDiff
+        `.same_data`, `.counts`, and a table each of `added`, `removed` and `revised` bars, `mapping`, `specs` and `scope`.
+        What one side lacks is None or NaN; missing equals missing.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> snapshot = pk.open_snapshot("snapshots/demo")
+    >>> found = pk.diff_snapshots(snapshot, snapshot)
+    >>> found.same_data, found.counts["revised"]
+    (True, 0)
     """
     both = _side_by_side(old.bars, new.bars, KEY)
     days_old, days_new = old.calendar, new.calendar

@@ -1,4 +1,4 @@
-"""From files or uploads to a snapshot: read, examine, seal. The snapshot records each file's sha256 and every finding."""
+"""Snapshot import from files or uploads: read, examine, seal. Each file's sha256 and every finding are recorded."""
 
 from __future__ import annotations
 

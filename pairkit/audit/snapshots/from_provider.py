@@ -1,4 +1,4 @@
-"""From a provider to a snapshot: take, examine, seal. The manifest records what was asked of whom, and every finding."""
+"""Snapshot of a provider's market: download, examine, seal. The manifest records every request and every finding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pairkit.data.terms.specs_file import OwnSpec
 
 @dataclass(frozen=True, eq=False)
 class DownloadedSnapshot:
-    """A snapshot that was taken, what it cost, and whether part of it is from a cache past its time."""
+    """A downloaded snapshot, its cost in requests, and whether part of it is from an expired cache."""
 
     snapshot: Snapshot
     calls: int
@@ -75,7 +75,7 @@ def download_snapshot(
 
 
 def seal_market(market: DownloadedMarket, *, name: str, folder: str | os.PathLike[str]) -> Snapshot:
-    """A market that was taken, examined and sealed as `folder/name`."""
+    """Seal a downloaded and examined market as `folder/name`."""
     off_grid = [
         finding
         for spec in market.specs

@@ -1,4 +1,4 @@
-"""The snapshots of a folder, each verified, in one line each; one that cannot be opened is listed with the reason."""
+"""List of the snapshots in a folder, one line each, verified; one that cannot be opened is listed with the reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SnapshotSummary:
 
     @property
     def verified(self) -> bool:
-        """Every byte was checked and is right."""
+        """Whether every byte was checked and is right."""
         return not self.error
 
 

@@ -52,10 +52,36 @@ UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A verified snapshot. `id` is the sha256 of its manifest and names every byte in it.
+    """A verified snapshot: sealed daily bars, dominant contracts, calendar and contract specs.
 
-    `bars`, `mapping` and `calendar` are the contract-level tables; copy before changing one. The mapping may go on beyond the
-    bars: what is to be held on the next session is known when the last one is over.
+    Attributes
+    ----------
+    id : str
+        sha256 of the manifest, 64 hex digits: it stands for every byte in the folder.
+    path : Path
+        The folder.
+    manifest : dict
+        Content of `manifest.json`.
+    specs : mapping of str to ContractSpec
+        By root.
+    bars, mapping : DataFrame
+        Contract-level tables, as in `pairkit.audit.snapshots.tables`; missing figures are NaN. Copy before changing one. The
+        mapping may go one session beyond the bars: what to hold next is known when the last session is over.
+    calendar : DatetimeIndex
+        The trade dates.
+    findings : tuple of Finding
+        What was found in the data when the snapshot was made.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> snapshot = pk.open_snapshot("snapshots/demo")
+    >>> snapshot.name, snapshot.simulated
+    ('demo', True)
+    >>> snapshot.roots
+    ('AU', 'CU', 'HC', 'M', 'MA', 'P', 'RB', 'RM', 'TA', 'Y')
+    >>> len(snapshot.id), len(snapshot.mapping_so_far) <= len(snapshot.mapping)
+    (64, True)
     """
 
     id: str
@@ -77,26 +103,43 @@ class Snapshot:
 
     @property
     def name(self) -> str:
-        """The name it was written under."""
+        """Name under which the snapshot was written."""
         return str(self.manifest["name"])
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """The contract roots in it, sorted."""
+        """Contract roots of the snapshot, sorted."""
         return tuple(self.specs)
 
     @property
     def simulated(self) -> bool:
-        """True where the bars were made up by a program, and must be labelled so wherever they are shown."""
+        """Whether a program made the bars up; they must be labelled so wherever they are shown."""
         return bool(self.manifest["data_scope"].get("simulated", False))
 
     def leg(self, root: str) -> pd.DataFrame:
-        """One root's continuous table by trade date, as `pair_from_frames` takes it (docs/semantics.md 1).
+        """Continuous table of one root by trade date, as `pair_from_frames` accepts it (docs/semantics.md 1).
+
+        Parameters
+        ----------
+        root : str
+            One of `roots`.
+
+        Returns
+        -------
+        DataFrame
+            One row per session, columns as in `columns.LEG_COLUMNS`; NaN where there is no figure.
 
         Raises
         ------
         SnapshotError
             The snapshot has no such root.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> leg = pk.open_snapshot("snapshots/demo").leg("RB")
+        >>> leg[["close", "contract"]].tail(1).values.tolist()
+        [[3285.0, 'RB2505']]
         """
         from pairkit.market.rolls import leg_table
 
@@ -125,7 +168,7 @@ class Snapshot:
         return tuple(concerned)
 
     def _lacks(self, root: str) -> list[Finding]:
-        """What one root's leg lacks of its bars; looked for once."""
+        """Findings of one root's leg that lacks some of its bars; examined once."""
         from pairkit.data.quality import examine_leg
 
         if root not in self._lacking:
@@ -141,13 +184,23 @@ class Snapshot:
 
     @cached_property
     def mapping_so_far(self) -> pd.DataFrame:
-        """The mapping of the days up to the last of bars and calendar: a leg has no row of a session that is still to come."""
+        """Dominant contracts up to the last session of bars and calendar, without the sessions still to come."""
         last = max(self.bars[TRADE_DATE].max(), *self.calendar[-1:])
         so_far: pd.DataFrame = self.mapping[self.mapping[TRADE_DATE] <= last].reset_index(drop=True)
         return so_far
 
     def pair(self, y_root: str, x_root: str) -> PairFrame:
-        """The two legs aligned: `y_root` is regressed on `x_root`.
+        """Aligned pair of two roots: `y_root` is regressed on `x_root`.
+
+        Parameters
+        ----------
+        y_root, x_root : str
+            Two of `roots`.
+
+        Returns
+        -------
+        PairFrame
+            Both legs, their specs, and the findings that concern them.
 
         Raises
         ------
@@ -155,11 +208,17 @@ class Snapshot:
             The snapshot lacks a root, or both are the same.
         DataError
             The two have no trade dates in common.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+        <PairFrame RB-HC: 2435 bars, 2015-01-06 .. 2024-12-31>
         """
         if y_root == x_root:
             raise SnapshotError(
-                f"a pair needs two roots, got {y_root!r} twice; snapshot {self.name!r} has "
-                f"{', '.join(self.roots)}."
+                "a pair needs two roots, "
+                f"got {y_root!r} twice; snapshot {self.name!r} has {', '.join(self.roots)}."
             )
         legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
@@ -190,7 +249,7 @@ def open_snapshot(
     expect_id: str | None = None,
     progress: Progress = lambda _name, _share: None,
 ) -> Snapshot:
-    """Verify a snapshot to the last byte, then parse it.
+    """Open a snapshot: every byte is verified, then parsed.
 
     Parameters
     ----------
@@ -199,12 +258,27 @@ def open_snapshot(
     expect_id : str, optional
         Refuse any snapshot but the one with this id; only this notices data and manifest rewritten together.
     progress : callable, optional
-        Told each file before it is checked, and the share of the bytes that was by then.
+        Called before each file is checked, with its name and the share of bytes checked so far, 0 to 1.
+
+    Returns
+    -------
+    Snapshot
+        Tables, specs, calendar and findings.
 
     Raises
     ------
     SnapshotError
         It is absent, altered, incomplete or of another schema.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pk.open_snapshot("snapshots/demo")
+    <Snapshot demo: AU, CU, HC, M, MA, P, RB, RM, TA, Y; 2015-01-05 .. 2024-12-31, simulated; id ...>
+    >>> pk.open_snapshot("snapshots/demo", expect_id="0" * 64)
+    Traceback (most recent call last):
+        ...
+    pairkit.errors.SnapshotError: snapshots/demo: manifest.json has the id ..., expected 000...
     """
     folder = Path(path)
     return _parse(verify_folder(folder, expect_id=expect_id, progress=progress), folder)
@@ -237,16 +311,16 @@ def _verified_table(sealed: Sealed, name: str) -> pa.Table:
         tables.SCHEMAS[name]
     ):
         raise SnapshotError(
-            f"{name}: expected {listed.rows} rows of the listed schema, found {table.num_rows} of "
-            f"{tables.describe_schema(table.schema)}. The manifest was not written by pairkit: take "
-            "the snapshot again."
+            f"{name}: expected {listed.rows} rows of the listed schema, "
+            f"found {table.num_rows} of {tables.describe_schema(table.schema)}. "
+            "The manifest was not written by pairkit: take the snapshot again."
         )
     found = content_hash(table)
     if found != listed.content_hash:
         raise SnapshotError(
-            f"{name}: expected the content hash {listed.content_hash}, found {found}. The file is the "
-            "sealed one but decodes to other values: the Parquet reader, or the manifest, is at fault. "
-            "Take the snapshot again."
+            f"{name}: expected the content hash {listed.content_hash}, found {found}. "
+            "The file is the sealed one but decodes to other values: "
+            "the Parquet reader, or the manifest, is at fault. Take the snapshot again."
         )
     fault = tables.table_fault(table, name)
     if fault:
@@ -258,9 +332,9 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
     stated = sealed.manifest["contract_specs"]["sha256"]
     if stated != sealed.resources[SPECS].sha256:
         raise SnapshotError(
-            f"{SPECS}: contract_specs.sha256 is {stated}, its resource's "
-            f"{sealed.resources[SPECS].sha256}. The manifest contradicts itself: it was edited. "
-            "Restore the snapshot."
+            f"{SPECS}: contract_specs.sha256 is {stated}, "
+            f"its resource's {sealed.resources[SPECS].sha256}. "
+            "The manifest contradicts itself: it was edited. Restore the snapshot."
         )
     plain = strict_json(sealed.files[SPECS], what=SPECS)
     try:
@@ -273,8 +347,8 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
     twice = sorted({code for code in codes if codes.count(code) > 1})
     if twice:
         raise SnapshotError(
-            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
-            "pairkit: take the snapshot again."
+            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. "
+            "It was not written by pairkit: take the snapshot again."
         )
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
 
@@ -286,9 +360,9 @@ def _check_fits_together(
     symbols = set(sealed.manifest["data_scope"]["symbols"])
     if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
         raise SnapshotError(
-            f"its parts name different roots: bars {sorted(with_bars)}, specs {sorted(specs)}, "
-            f"data_scope {sorted(symbols)}, mapping {sorted(mapped)}. The manifest was not written by "
-            "pairkit: take it again."
+            f"its parts name different roots: bars {sorted(with_bars)}, "
+            f"specs {sorted(specs)}, data_scope {sorted(symbols)}, mapping {sorted(mapped)}. "
+            "The manifest was not written by pairkit: take it again."
         )
     _check_scope(sealed.manifest["data_scope"], bars)
     contracts, named = (
@@ -300,8 +374,8 @@ def _check_fits_together(
     )
     if unknown:
         raise SnapshotError(
-            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. The tables were not "
-            "written together: take the snapshot again."
+            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. "
+            "The tables were not written together: take the snapshot again."
         )
 
 
@@ -424,8 +498,8 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
     roots = set(bars["root"].unique().to_pylist())
     if len(by_code) < len(given) or set(by_code) != roots:
         raise DataError(
-            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; specs are "
-            f"given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
+            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; "
+            f"specs are given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
         )
     return by_code
 

@@ -1,4 +1,4 @@
-"""The tables of a snapshot: their columns and types, to and from Parquet, and what must hold in them.
+"""Snapshot tables: columns and types, conversion to and from Parquet, and their integrity rules.
 
 - `bars`: one row per (root, contract, trade_date), sorted so. `contract` is null in a series of the root.
 - `mapping`: the dominant contract of each (root, trade_date), and the earlier date at whose close that was known.
@@ -61,7 +61,7 @@ _FIELD_TYPES = {_TEXT: "string", _DATE: "date", _NUMBER: "number"}
 
 
 def describe_schema(schema: pa.Schema) -> dict[str, Any]:
-    """A table's columns in the words of a Frictionless table schema."""
+    """Columns of a table as a Frictionless table schema."""
     return {"fields": [{"name": field.name, "type": _FIELD_TYPES[field.type]} for field in schema]}
 
 
@@ -123,7 +123,7 @@ def _finite(series: pd.Series) -> NDArray[np.float64]:
 
 
 def table_fault(table: pa.Table, resource: str) -> str:
-    """What is wrong with a table, in a sentence; "" where nothing is. Costs about a millisecond per 100,000 rows."""
+    """Fault of a table, in a sentence; "" where there is none. Costs about a millisecond per 100,000 rows."""
     for name in table.column_names:
         if (resource, name) not in _MAY_BE_NULL and table[name].null_count:
             return f"column {name} has {table[name].null_count} empty cells; each row needs one."
@@ -217,8 +217,8 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(
-            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. It was written by "
-            "another version: take the snapshot again."
+            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. "
+            "It was written by another version: take the snapshot again."
         )
     if _text_bytes(table) > MOST.unpacked_bytes:
         raise SnapshotError(
@@ -241,7 +241,7 @@ def _text_bytes(table: pa.Table) -> int:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """As a DataFrame; dates as datetime64[ns], text as pandas' `str`, empty text missing."""
+    """The table as a DataFrame; dates as datetime64[ns], text as pandas' `str`, empty text missing."""
     frame: pd.DataFrame = table.to_pandas(date_as_object=False)
     for field in table.schema:
         if field.type == pa.date32():

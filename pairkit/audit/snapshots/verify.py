@@ -1,4 +1,4 @@
-"""Verifying a snapshot: every byte is checked before one is parsed; the bytes checked are the bytes handed on.
+"""Snapshot verification: every byte is checked before any is parsed, and the checked bytes are those returned.
 
 1. The folder holds plain files only: no links, no folders, no names that some system takes for one.
 2. `manifest.json` is strict JSON in RFC 8785 form, of a known schema and shape; its sha256 is the snapshot's id.
@@ -122,7 +122,7 @@ def verify_folder(
 ) -> Sealed:
     """Check a snapshot's folder to the last byte.
 
-    `progress` is told each file before it is read, and the share of the bytes that was checked by then.
+    `progress` is called before each file is read, with its name and the share of bytes checked so far.
 
     Raises
     ------
@@ -133,8 +133,8 @@ def verify_folder(
     if MANIFEST not in found:
         _refuse(
             folder,
-            f"{MANIFEST} is missing; without it nothing says what the files should be. This is not a "
-            "snapshot, or its copy was interrupted.",
+            f"{MANIFEST} is missing; without it nothing says what the files should be. "
+            "This is not a snapshot, or its copy was interrupted.",
             "Point at a folder made by `pairkit snapshot import`.",
         )
     raw = _read_once(folder, MANIFEST, limit=MAX_JSON_BYTES)
@@ -143,8 +143,8 @@ def verify_folder(
     if expect_id is not None and snapshot_id != expect_id.removeprefix("sha256:"):
         _refuse(
             folder,
-            f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, or data "
-            "and manifest were both rewritten.",
+            f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, "
+            "or data and manifest were both rewritten.",
             "Open the snapshot that was pinned, or pin this id if you mean to use it.",
         )
     _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
@@ -152,8 +152,8 @@ def verify_folder(
     if total > MAX_FILE_BYTES:
         _refuse(
             folder,
-            f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. It was not "
-            "written by pairkit.",
+            f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. "
+            "It was not written by pairkit.",
             "Take a smaller snapshot, of fewer roots or years.",
         )
     for path in sorted(resources):
@@ -213,8 +213,8 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
     if schema != SCHEMA:
         _refuse(
             folder,
-            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. It is of another "
-            "version, or not a snapshot.",
+            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. "
+            "It is of another version, or not a snapshot.",
             "Open it with the pairkit that wrote it, or take the snapshot again.",
         )
     try:
@@ -250,8 +250,8 @@ def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:
     if missing:
         _refuse(
             folder,
-            f"{', '.join(missing)} expected by {MANIFEST}, found nothing. Deleted, or a copy was "
-            "interrupted.",
+            f"{', '.join(missing)} expected by {MANIFEST}, found nothing. "
+            "Deleted, or a copy was interrupted.",
             _RESTORE,
         )
     if added:
@@ -267,8 +267,8 @@ def _checked_bytes(folder: Path, resource: Resource) -> bytes:
     if len(raw) != resource.bytes:
         _refuse(
             folder,
-            f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. Cut off by an "
-            "interrupted copy or a full disk.",
+            f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. "
+            "Cut off by an interrupted copy or a full disk.",
             _RESTORE,
         )
     digest = sha256_hex(raw)
@@ -294,8 +294,8 @@ def _read_once(folder: Path, name: str, *, limit: int) -> bytes:
             if status.st_size > limit:
                 _refuse(
                     folder,
-                    f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. Appended to or "
-                    "replaced after the snapshot was written.",
+                    f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. "
+                    "Appended to or replaced after the snapshot was written.",
                     _RESTORE,
                 )
             return file.read(limit + 1)

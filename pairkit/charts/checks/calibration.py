@@ -1,4 +1,4 @@
-"""A calibration, drawn: actual size against nominal, and power against half-life. Figures as plain dicts."""
+"""Charts of a calibration: actual size against nominal, and power against half-life. Figures as plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A glitch stress, drawn: what is left with Hold and forced flat as more bars are spoiled, and the difference. Plain dicts."""
+"""Chart of a glitch stress: the result with Hold and forced flat as more bars are spoiled, and the difference. Plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look-ahead proof, drawn: every column against every check, one symbol a verdict. A figure as a plain dict."""
+"""Chart of a look-ahead proof: every column against every check, one symbol a verdict. A figure as a plain dict."""
 
 from __future__ import annotations
 

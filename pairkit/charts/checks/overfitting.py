@@ -1,4 +1,4 @@
-"""Overfitting, drawn: how the best in one half of the data ranks in the other, split by split. Figures as plain dicts."""
+"""Charts of overfitting: how the best in one half of the data ranks in the other, split by split. Figures as plain dicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_POINTS, _BINS = 1500, 30
 def figures(found: Overfitting, theme: ThemeName = "light") -> tuple[Spec, Spec]:
     """(ranks, degradation): the logits of all splits as bars, and the Sharpe ratio in sample against out of sample.
 
-    Of many splits, the second shows every so manieth, at most 1,500.
+    Of many splits, the second shows an even sample of at most 1,500.
     """
     return _ranks(found, THEMES[theme]), _degradation(found, THEMES[theme])
 

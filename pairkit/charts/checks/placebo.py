@@ -1,4 +1,4 @@
-"""A placebo, drawn: how the surrogates did, and where the real pair stands. A figure as a plain dict."""
+"""Chart of a placebo test: the surrogates' results, and the real pair's among them. A figure as a plain dict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def figure(found: Placebo, shown: str = "sharpe", theme: ThemeName = "light") ->
 
 
 def _reach(values: np.ndarray, real: float) -> tuple[float, float]:
-    """From the least to the greatest, the real one among them, with a little room; never a single point."""
+    """Axis range from the least to the greatest, the real one among them, with a little room; never a single point."""
     low, high = min(float(values.min()), real), max(float(values.max()), real)
     room = 0.03 * (high - low) or 0.5
     return low - room, high + room

@@ -1,4 +1,4 @@
-"""The ladder from paper to real, drawn: what each step takes, and the equity of every rung. Figures as plain dicts."""
+"""Charts of the realism ladder: what each step takes, and the equity of every rung. Figures as plain dicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def figures(found: RealismLadder, theme: ThemeName = "light") -> tuple[Spec, Spe
 
 
 def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
-    """What is there on paper, what each step takes or gives, and what is left."""
+    """Waterfall of the ladder: the paper result, what each step takes or gives, and what is left."""
     table = found.table
     panes = (
         ("y", table["sharpe"].fillna(0.0), table["takes_sharpe"], "{:.2f}"),

@@ -1,4 +1,4 @@
-"""A walk-forward, drawn: the out-of-sample curve, train against test, and what each fold chose. Figures as plain dicts."""
+"""Charts of a walk-forward: the out-of-sample curve, train against test, and what each fold chose. Figures as plain dicts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MOST_POINTS = 3000
 def figures(found: WalkForward, theme: ThemeName = "light") -> tuple[Spec, Spec, Spec]:
     """(curve, scatter, choices).
 
-    The curve has both equities, every other fold on a band. The scatter has a point for each fold and trial, of many every
-    so manieth, and a diamond for each choice. The choices are a table of marks: settings by folds, the value written on each.
+    The curve has both equities, every other fold on a band. The scatter has a point for each fold and trial, thinned
+    where there are many, and a diamond for each choice. The choices are a table of marks: settings by folds, the value written on each.
     """
     colors = THEMES[theme]
     return _curve(found, colors), _scatter(found, colors), _choices(found, colors)
@@ -151,7 +151,7 @@ def _heights(values: pd.Series) -> NDArray[np.float64]:
 
 
 def written(value: object) -> str:
-    """A setting's value as a reader writes it; a dash for none."""
+    """Display text of a setting's value; a dash for none."""
     if value is None:
         return "–"
     if isinstance(value, (bool, np.bool_)):

@@ -1,4 +1,4 @@
-"""A warm-up sensitivity, drawn: how far each column is apart, and whether beta comes together. Figures as plain dicts."""
+"""Charts of warm-up sensitivity: how much each column differs, and whether beta converges. Figures as plain dicts."""
 
 from __future__ import annotations
 
@@ -105,5 +105,5 @@ def _on_powers(spec: Spec, colors: Theme) -> Spec:
 
 
 def _powers(values: pd.Series) -> list[float | None]:
-    """As the axis takes them; a difference without a size, where one side is missing, is not drawn."""
+    """Differences as powers of ten for the axis; one without a size, where a side is missing, is not drawn."""
     return [max(float(value), _FLOOR) if np.isfinite(value) else None for value in values]

@@ -1,1 +1,1 @@
-"""Files of bars and of specs as other programs write them."""
+"""Import of bars and contract specs from files of other programs."""

@@ -1,6 +1,6 @@
-"""How vendors spell what we mean: column headings, dates, numbers, missing values and codes, English and Chinese.
+"""Vendor aliases: column headings, dates, numbers, missing values and codes as vendors write them, English and Chinese.
 
-What has one reading is read; what could be read in two ways is refused.
+A spelling with one reading is read; one that could be read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def spellings_of(name: str) -> str:
 
 
 class CellError(ValueError):
-    """A cell has no reading, or more than one; the message says which are accepted."""
+    """A cell that cannot be read, or not in one way only; the message says what is accepted."""
 
 
 class Number(NamedTuple):
@@ -182,7 +182,7 @@ def split_lots(text: str) -> tuple[str, int]:
 
 
 def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
-    """What a comma in these numbers is: "thousands" or "decimals" where one of them has one reading only, "" where none has.
+    """Meaning of a comma in these numbers: "thousands" or "decimals" where one of them has one reading only, "" where none has.
 
     `lots` are numbers of lots, which are whole: 100,013 has one reading among them. CellError where both are there.
     """
@@ -210,7 +210,7 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
 
 
 def has_lone_comma(text: str) -> bool:
-    """Whether a number has one comma with three digits behind it: thousands in one country, decimals in another."""
+    """Whether a number has one comma with three digits after it: thousands in one country, decimals in another."""
     return _LONE_COMMA.fullmatch(text.strip()) is not None
 
 
@@ -223,7 +223,7 @@ def with_decimal_point(text: str) -> str:
 
 
 def order_of_dates(texts: Collection[str]) -> str:
-    """How all of these dates are written, if as 25/03/2024 or 03/25/2024: "day first", "month first", or "" if it is not clear.
+    """Order of day and month in dates such as 25/03/2024: "day first", "month first", or "" if it is not clear.
 
     One of them that is a day of the calendar in one order only decides. Where none is, the order in which they are those of daily
     bars does, if in the other they are not.
@@ -333,7 +333,7 @@ def _why_no_date(text: str) -> str:
 
 
 class Code(NamedTuple):
-    """What a code names: a root, and the contract where it is one."""
+    """What a code stands for: a root, and the contract where it is one."""
 
     root: str
     contract: str | None = None
@@ -404,7 +404,7 @@ def _contract(named: NamedMonth) -> str:
 
 
 def _begun(text: str, roots: dict[str, str]) -> str | None:
-    """The root whose Chinese name a text begins, where it is one root's alone: 螺纹 of 螺纹钢."""
+    """The root whose Chinese name begins with a text, where it is one root's alone: 螺纹 of 螺纹钢."""
     if text.isascii():
         return None
     found = {root for name, root in roots.items() if not name.isascii() and name.startswith(text)}

@@ -1,4 +1,4 @@
-"""What is given beside the bars of files, held against them: which contract is dominant each day, and the market's sessions."""
+"""Companion tables of imported bars, checked against them: the dominant contract of each day, and the market's sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FEWEST_SHARED = 0.5  # of the days with bars, that a calendar of their market h
 
 
 def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
-    """The user's mapping, once it is known to fit the bars; days beyond them are left out, and told in `findings`.
+    """The user's mapping checked against the bars; days beyond them are left out, and reported in `findings`.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
     bars : DataFrame
         `root, contract, trade_date`.
     findings : list of Finding
-        What is told is appended.
+        New findings are appended.
 
     Raises
     ------
@@ -44,8 +44,9 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
             .itertuples()
         )
         raise DataError(
-            f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} (row {first.row}) and "
-            f"to {second.contract} (row {second.row}). Keep one contract a day."
+            f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} "
+            f"(row {first.row}) and to {second.contract} (row {second.row}). "
+            "Keep one contract a day."
         )
     chosen = chosen.drop_duplicates(["root", TRADE_DATE])
     with_names = bars[bars["contract"].notna()]
@@ -54,8 +55,8 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         days = with_names.loc[with_names["root"] == root, TRADE_DATE]
         if days.empty:
             raise DataError(
-                f"{file}: maps {root}, of which there are no bars that name a contract. Take {root} out of the "
-                "mapping, or give its bars."
+                f"{file}: maps {root}, of which there are no bars that name a contract. "
+                f"Take {root} out of the mapping, or give its bars."
             )
         parts.append(_within(of_root, str(root), days, file, findings))
     fitting = pd.concat(parts, ignore_index=True)
@@ -66,8 +67,8 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
     if absent:
         more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
         raise DataError(
-            f"{file}: maps to {len(absent)} contracts without a bar: {', '.join(absent[:SHOWN])}{more}. Give "
-            "their bars, or correct the mapping."
+            f"{file}: maps to {len(absent)} contracts without a bar: "
+            f"{', '.join(absent[:SHOWN])}{more}. Give their bars, or correct the mapping."
         )
     return fitting
 
@@ -79,8 +80,9 @@ def _within(
     last = of_root[TRADE_DATE].max()
     if last < days.max():
         raise DataError(
-            f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, and its bars on {days.max():%Y-%m-%d}. Say "
-            "which contract is dominant until then, or leave the later bars out."
+            f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, "
+            f"and its bars on {days.max():%Y-%m-%d}. "
+            "Say which contract is dominant until then, or leave the later bars out."
         )
     inside = of_root[TRADE_DATE].between(days.min(), days.max())
     if not inside.all():
@@ -104,8 +106,8 @@ def _within(
                 "warning",
                 root,
                 lacking,
-                f"{file}: {len(lacking)} days of {root} with bars are not mapped; the contract of the day "
-                "before is held on.",
+                f"{file}: {len(lacking)} days of {root} with bars are not mapped; "
+                "the contract of the day before is held on.",
             )
         )
     return of_root[inside]
@@ -123,14 +125,16 @@ def sessions_of(path: Path, sessions: pd.DatetimeIndex, bars: pd.DataFrame) -> p
     first, last = days[0], days[-1]
     if sessions[0] > first or sessions[-1] < last:
         raise DataError(
-            f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, and the bars are of "
-            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}. Give a calendar of all of them."
+            f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, "
+            f"and the bars are of {first:%Y-%m-%d} to {last:%Y-%m-%d}. "
+            "Give a calendar of all of them."
         )
     shared = float(days.isin(sessions).mean())
     if shared < _FEWEST_SHARED:
         raise DataError(
-            f"{path} has only {shared:.0%} of the days with bars. It takes the sessions of their market, on which "
-            "bars are expected, and not its holidays."
+            f"{path} has only {shared:.0%} of the days with bars. "
+            "It takes the sessions of their market, "
+            "on which bars are expected, and not its holidays."
         )
     return sessions[(sessions >= first) & (sessions <= last)]
 

@@ -1,4 +1,4 @@
-"""What a Parquet file's pages say that they unpack to: the sizes that a reader makes room for, read without unpacking any.
+"""Parquet guard: the unpacked sizes that a file's pages declare, read and limited before anything is unpacked.
 
 The footer has sizes too, but a reader does not go by them: a footer may state a kilobyte where a page's own header states two
 gigabytes. So the headers are walked, in the order in which Arrow reads them:
@@ -8,7 +8,7 @@ gigabytes. So the headers are walked, in the order in which Arrow reads them:
 3. Each page has a header and then as many bytes as the header says. The chunk ends with the page at which all values are there.
 
 Footer and headers are structs in Thrift's compact protocol. They are read here since pyarrow ends the whole program where
-a damaged footer's column is looked at. What could be read in two ways, such as a field that is given twice, is refused.
+a damaged footer's column is looked at. An ambiguous file, such as one with a field given twice, is refused.
 
 Source: https://github.com/apache/parquet-format (parquet.thrift) and Thrift's compact protocol specification.
 """
@@ -55,7 +55,7 @@ class Struct:
 
 @dataclass(frozen=True)
 class Page:
-    """One page by its own account: `unpacked_bytes` in memory, `values` in it, and where the next begins in the file."""
+    """One page as its header declares it: `unpacked_bytes` in memory, `values` in it, and where the next begins in the file."""
 
     kind: int
     unpacked_bytes: int
@@ -69,7 +69,7 @@ class Page:
 
 
 def unpacked_bytes(raw: bytes) -> int:
-    """Bytes that all pages of a file unpack to, by their own account.
+    """Declared unpacked size of all pages of a file, bytes.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def unpacked_bytes(raw: bytes) -> int:
 
 
 def page_sizes(raw: bytes) -> Iterator[int]:
-    """Bytes that each page of a file unpacks to, by its own account. Raises as `unpacked_bytes` does."""
+    """Declared unpacked size of each page of a file, bytes. Raises as `unpacked_bytes` does."""
     pages = 0
     for chunk in _chunks(raw):
         for page in _pages(raw, chunk):
@@ -91,7 +91,7 @@ def page_sizes(raw: bytes) -> Iterator[int]:
 
 
 def _chunks(raw: bytes) -> Iterator[Struct]:
-    """The footer's account of each column chunk."""
+    """Column chunks as the footer declares them."""
     size = int.from_bytes(raw[-_TAIL_BYTES:-4], "little")
     footer = _Compact(raw, max(len(raw) - _TAIL_BYTES - size, 0)).struct()
     for group in footer.lists.get(_ROW_GROUPS, []):

@@ -1,6 +1,6 @@
-"""Daily bars from CSV and Parquet files: one file per root, or one long table; root level or contract level.
+"""Import of daily bars from CSV and Parquet: one file per root, or one long table; root level or contract level.
 
-1. How large each file is once unpacked is seen before one is read, and is limited in all (`pairkit.data.files.table`). Then each
+1. The unpacked size of each file is known before one is read, and is limited in all (`pairkit.data.files.table`). Then each
    is read as a table of cells; its headings are recognised (`pairkit.data.files.rows`).
 2. Each cell is read as a date or a number. One that cannot be refuses the whole import, by file, row and column.
 3. The root of each row comes from a column, or else from the file's name; its spec from the bundled table or the user's own
@@ -10,7 +10,7 @@
 5. Contract-level bars get a mapping: the user's own, or the contract that each day names, or else the one with the most open
    interest the session before.
 
-Whatever was dropped, put in order, ignored or missing is told in a finding. There are no partial results.
+Whatever was dropped, put in order, ignored or missing is reported in a finding. There are no partial results.
 A file may also be given as its name and bytes, as an upload is; nothing of it is written to disk.
 """
 
@@ -65,7 +65,7 @@ class SourceFile:
 
 @dataclass(frozen=True, eq=False)
 class ImportedBars:
-    """What `read_bars` made of the files.
+    """Result of `read_bars`.
 
     `bars` has `root, contract, trade_date`, the bar columns and limits, sorted; `mapping` is None where no root is at
     contract level; `specs` has one spec a root. `calendar` has the sessions of the user's calendar from the first bar to
@@ -90,7 +90,7 @@ class _Given(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Its path, or the name of an upload."""
+        """Path of the file, or the name of an upload."""
         return Path(self.file.name if isinstance(self.file, Upload) else self.file)
 
 
@@ -195,8 +195,8 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
                 ignored.append(file.name)
     if not files:
         raise DataError(
-            f"{', '.join(map(str, given)) or 'the list of paths'}: no file ending in "
-            f"{', '.join(SUFFIXES)}."
+            f"{', '.join(map(str, given)) or 'the list of paths'}: "
+            f"no file ending in {', '.join(SUFFIXES)}."
         )
     return files, ignored
 
@@ -228,8 +228,9 @@ def _raws(files: list[_Given]) -> list[bytes]:
             left -= len(raws[-1])
         else:
             raise DataError(
-                f"the files have more than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. Import "
-                "fewer at once."
+                "the files have more "
+                f"than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. "
+                "Import fewer at once."
             )
     return raws
 
@@ -360,7 +361,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
 
 
 def _contradiction(ordered: pd.DataFrame, second: int) -> str:
-    """Two rows of one bar that differ, in words."""
+    """Message on two rows of one bar that differ."""
     row = ordered.iloc[second]
     same = (
         ordered[_KEY].astype(object).where(ordered[_KEY].notna(), "")
@@ -381,13 +382,13 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
     return (
-        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} ({other['file']} row "
-        f"{other['row']}, {row['file']} row {row['row']}). Keep the right one."
+        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} "
+        f"({other['file']} row {other['row']}, {row['file']} row {row['row']}). Keep the right one."
     )
 
 
 def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
-    """Findings for a column that may be absent, and for missing cells in the others."""
+    """Findings on optional columns that are absent, and on missing cells in the others."""
     for name, use in (
         ("settle", "daily settlement is not known"),
         ("open_interest", "open positions are not known"),
@@ -398,8 +399,8 @@ def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None
             )
     if bars["contract"].isna().any() and bars["contract"].notna().any():
         raise DataError(
-            f"{root} has bars with a contract and bars without; name the contract of all of them, or of "
-            "none."
+            f"{root} has bars with a contract "
+            "and bars without; name the contract of all of them, or of none."
         )
 
 

@@ -1,4 +1,4 @@
-"""The rows of one file: headings recognised, every cell read, the root and contract of each row known.
+"""Rows of one imported file: headings recognised, every cell parsed, the root and contract of each row identified.
 
 A cell, heading or code that has no reading, or two, refuses the file; the message names the place.
 """
@@ -92,8 +92,9 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
                 "warning",
                 count=len(table.left_out),
                 message=(
-                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out (row {table.left_out[0]} first): headings "
-                    "again, totals, or lines of text above the headings or at the end."
+                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out "
+                    f"(row {table.left_out[0]} first): headings again, totals, "
+                    "or lines of text above the headings or at the end."
                 ),
             )
         )
@@ -220,7 +221,7 @@ def names_known_root(file: str, roots: dict[str, str]) -> bool:
 
 
 def _dated_rows(table: CellTable, file: str, column: int) -> tuple[pd.DataFrame, list[Finding]]:
-    """`file, row, trade_date` of each row, and what was found out about how the dates are written."""
+    """`file, row, trade_date` of each row, and a finding on how the dates are written."""
     read_day, told = _date_reader(table, column)
     rows = pd.DataFrame({"file": file, "row": list(table.row_numbers)})
     rows[TRADE_DATE] = pd.to_datetime(pd.Series(_cells(table, column, read_day))).astype(
@@ -258,8 +259,8 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
             ignored.append(f"{heading} (again, with the same cells)")
         elif meaning in place:
             raise DataError(
-                f"{table.file}: the columns {table.headings[place[meaning]]!r} and {heading!r} both mean "
-                f"{meaning}; keep one."
+                f"{table.file}: the columns {table.headings[place[meaning]]!r} "
+                f"and {heading!r} both mean {meaning}; keep one."
             )
         else:
             place[meaning] = column
@@ -284,8 +285,8 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
             )
             found = ", ".join(map(repr, table.headings))
             raise DataError(
-                f"{table.file}: no column for {name}; its headings are {found}. Accepted are "
-                f"{spellings_of(name)}.{why}"
+                f"{table.file}: no column for {name}; its headings are {found}. "
+                f"Accepted are {spellings_of(name)}.{why}"
             )
     findings = []
     if ignored:
@@ -306,14 +307,13 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
         if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
             where = f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}"
             raise DataError(
-                f"{where}: {cell!r} is a time "
-                "of day beside the date, so the bars are intraday; pairkit takes daily ones, one row for each "
-                "session."
+                f"{where}: {cell!r} is a time of day beside the date, "
+                "so the bars are intraday; pairkit takes daily ones, one row for each session."
             )
 
 
 def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], date], list[Finding]]:
-    """How the file's dates are read, as they as a whole say, and the finding that tells an order that was found out."""
+    """Reader of the file's dates, in the order that they as a whole show, and the finding that reports an inferred order."""
     texts = {cell for cell in table.columns[column] if isinstance(cell, str)}
     where = f"{table.file}, column {table.headings[column]!r}"
     try:
@@ -324,13 +324,15 @@ def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], da
     clocks = sorted({moment.time() for moment in moments if moment is not None})
     if len(clocks) > 1:
         raise DataError(
-            f"{where}: the stamps have {len(clocks)} times of day ({clocks[0]} and {clocks[-1]} in UTC), as those of "
-            "intraday bars do; bars are daily, one row for each session."
+            f"{where}: the stamps have {len(clocks)} times of day "
+            f"({clocks[0]} and {clocks[-1]} in UTC), "
+            "as those of intraday bars do; bars are daily, one row for each session."
         )
     if clocks and any(_is_on_saturday(moment) for moment in moments if moment is not None):
         raise DataError(
-            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, which is midnight in China, and some are Saturdays "
-            "there. They name other days, most likely: write the dates as 2020-01-02."
+            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, "
+            "which is midnight in China, and some are Saturdays there. "
+            "They name other days, most likely: write the dates as 2020-01-02."
         )
     if not order:
         return _as_date, []
@@ -352,7 +354,7 @@ def _is_on_saturday(moment: datetime) -> bool:
 
 
 def _commas_of(table: CellTable, place: dict[str, int]) -> str:
-    """What a comma in the file's numbers is: "thousands", "decimals", "either" where nothing says which, "" where none needs it.
+    """Meaning of a comma in the file's numbers: "thousands", "decimals", "either" where nothing says which, "" where none needs it.
 
     Where cells are separated by commas, one within a number is taken to group thousands unless another says otherwise.
     """
@@ -373,7 +375,7 @@ def _commas_of(table: CellTable, place: dict[str, int]) -> str:
 
 
 def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number]:
-    """How the numbers of a column are read, given what a comma in them is; numbers of lots may be abbreviated."""
+    """Reader of a column's numbers, given the meaning of a comma in them; numbers of lots may be abbreviated."""
 
     def read(cell: Hashable) -> Number:
         if not isinstance(cell, str):
@@ -384,8 +386,8 @@ def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number
         elif commas == "either" and has_lone_comma(digits):
             whole, rest = digits.strip().split(",")
             raise CellError(
-                f"could be {whole}{rest} or {whole}.{rest}; write decimals with a point and no comma between "
-                "thousands"
+                f"could be {whole}{rest} "
+                f"or {whole}.{rest}; write decimals with a point and no comma between thousands"
             )
         return read_lots(cell) if in_lots else read_number(cell)
 
@@ -476,7 +478,7 @@ def _all_digits(table: CellTable, place: dict[str, int]) -> bool:
 
 
 def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Code | None) -> Code:
-    """What the cells of one row name together; a delivery month alone belongs to the root beside it.
+    """The code that the cells of one row name together; a delivery month alone belongs to the root beside it.
 
     Digits that are no delivery month (a program's own number of a contract) say nothing beside a name that says it all.
     """
@@ -515,8 +517,8 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
     if len(found) != 1:
         shown = " and ".join(sorted(code.root for code in found)) or "none that has a spec"
         raise DataError(
-            f"{file}: cannot tell which root it holds; its name names {shown}. Name the file after the "
-            f"root (RB.csv), or give it a column {spellings_of('root')}; a root of your own needs --specs "
-            "FILE."
+            f"{file}: cannot tell which root it holds; its name names {shown}. "
+            "Name the file after the root (RB.csv), "
+            f"or give it a column {spellings_of('root')}; a root of your own needs --specs FILE."
         )
     return found.pop()

@@ -1,8 +1,8 @@
-"""A file as a table of cells: CSV in the usual encodings and separators, or Parquet; not interpreted.
+"""A file as a table of uninterpreted cells: CSV in the usual encodings and separators, or Parquet.
 
 A small file can unpack into a huge table. A Parquet file's own account of rows, columns and bytes, in its footer and in the
 header of every page, is checked before a cell is decoded (`extent_of`), and text is decoded as a dictionary, so that a long text
-said to be in every row is held once and refused. What several files come to together is refused before the first of them is read.
+said to be in every row is held once and refused. Several files that are too large together are refused before the first of them is read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FOREIGN = {
 
 
 class Extent(NamedTuple):
-    """How large a table is: rows, columns, cells, and bytes once it is unpacked."""
+    """Size of a table: rows, columns, cells, and bytes once it is unpacked."""
 
     rows: int
     columns: int
@@ -96,7 +96,7 @@ def read_table(path: Path, raw: bytes) -> CellTable:
 
 
 def extent_of(path: Path, raw: bytes) -> Extent:
-    """How large a file's table is by the file's own account, at most; nothing is unpacked.
+    """Declared size of a file's table, at most; nothing is unpacked.
 
     Raises
     ------
@@ -262,8 +262,8 @@ def _refuse_long_texts(path: str | Path, table: pa.Table) -> None:
             longest = pc.max(pc.binary_length(texts)).as_py() if _is_text(texts.type) else None
             if longest is not None and longest > MAX_TEXT_BYTES:
                 raise DataError(
-                    f"{path}, column {heading}: holds a text of {longest:,} bytes; at most {MAX_TEXT_BYTES:,} are "
-                    "accepted. It is no column of bars."
+                    f"{path}, column {heading}: holds a text of {longest:,} bytes; "
+                    f"at most {MAX_TEXT_BYTES:,} are accepted. It is no column of bars."
                 )
 
 
@@ -274,8 +274,8 @@ def _refuse_huge(what: str, extent: Extent, most: Extent | None = None) -> None:
     ):
         if found > limit:
             raise DataError(
-                f"{what}: {found:,} {of}; at most {limit:,} are accepted. Split the files, or leave out what is no "
-                "daily bar."
+                f"{what}: {found:,} {of}; at most {limit:,} are accepted. "
+                "Split the files, or leave out what is no daily bar."
             )
 
 
@@ -325,8 +325,8 @@ def _with_one_line_of_headings(
     tickers = {cell.strip() for cell in rows[1][1:] if cell.strip()}
     if len(tickers) != 1:
         raise DataError(
-            f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. Write a file "
-            "for each."
+            f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. "
+            "Write a file for each."
         )
     headings = [rows[2][0], *rows[0][1:], rows[1][0]]
     return [headings, *([*row, *tickers] for row in rows[3:])], [numbers[0], *numbers[3:]]
@@ -343,14 +343,14 @@ def _separator_of(path: Path, text: str) -> str:
     separator = max(_SEPARATORS, key=lambda one: (known[one], first.count(one)))
     if not known[separator] and separator not in first:
         raise DataError(
-            f"{path} is no table: its first line is {first[:60]!r}. Expected headings separated by a comma, a "
-            "semicolon, a tab or a bar (|)."
+            f"{path} is no table: its first line is {first[:60]!r}. "
+            "Expected headings separated by a comma, a semicolon, a tab or a bar (|)."
         )
     return separator
 
 
 def _known_headings(cells: list[str]) -> int:
-    """How many of these are headings that mean something here, if enough to be a line of headings; else 0."""
+    """Number of known headings among these, if enough for a line of headings; else 0."""
     if len(cells) < _FEWEST_HEADINGS:
         return 0
     found = {meaning_of_heading(cell) for cell in cells} - {None, INDEX}
@@ -383,8 +383,8 @@ def _without_other_lines(
     for place in range(top):
         if len(filled[place]) >= max(len(filled[top]) - 1, _FEWEST_HEADINGS):
             raise DataError(
-                f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) and has as many cells "
-                "as a bar. Put the headings first, or take the row out."
+                f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) "
+                "and has as many cells as a bar. Put the headings first, or take the row out."
             )
     end = len(rows)
     while end > top + 1 and len(filled[end - 1]) == 1 < len(rows[top]):
@@ -429,8 +429,8 @@ def text_of(path: Path, raw: bytes) -> str:
             ) from None
     if b"\x00" in raw:
         raise DataError(
-            f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. Save it as CSV in UTF-8, or as "
-            "Parquet."
+            f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. "
+            "Save it as CSV in UTF-8, or as Parquet."
         )
     for encoding in _ENCODINGS:
         try:

@@ -1,4 +1,4 @@
-"""Files that are given: by a path, read up to a limit, or through the browser, as a name and bytes that are checked here."""
+"""Input files: read from a path up to a size limit, or uploaded through the browser as a name and bytes that are checked here."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
 
 
 def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES) -> None:
-    """Refuse uploads that are too many, too large, of another kind, or named so that they could be mistaken.
+    """Refuse uploads that are too many, too large, of another kind, or confusingly named.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES)
     """
     if len(uploads) > MAX_FILES:
         raise DataError(
-            f"{len(uploads)} files were given; at most {MAX_FILES} are accepted at once. Put several roots into one "
-            "file, or use `python -m pairkit snapshot import`."
+            f"{len(uploads)} files were given; at most {MAX_FILES} are accepted at once. "
+            "Put several roots into one file, or use `python -m pairkit snapshot import`."
         )
     seen: set[str] = set()
     for upload in uploads:
@@ -77,14 +77,16 @@ def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES)
         seen.add(key)
         if len(upload.content) > MAX_FILE_BYTES:
             raise DataError(
-                f"{upload.name} has {len(upload.content):,} bytes; at most {MAX_FILE_BYTES:,} are accepted here. Use "
-                "`python -m pairkit snapshot import` for larger ones."
+                f"{upload.name} has {len(upload.content):,} bytes; "
+                f"at most {MAX_FILE_BYTES:,} are accepted here. "
+                "Use `python -m pairkit snapshot import` for larger ones."
             )
     total = sum(len(upload.content) for upload in uploads)
     if total > MAX_TOTAL_BYTES:
         raise DataError(
-            f"the files have {total:,} bytes together; at most {MAX_TOTAL_BYTES:,} are accepted here. Use "
-            "`python -m pairkit snapshot import` for more."
+            f"the files have {total:,} bytes together; "
+            f"at most {MAX_TOTAL_BYTES:,} are accepted here. "
+            "Use `python -m pairkit snapshot import` for more."
         )
 
 

@@ -1,15 +1,15 @@
-"""Take a market from a provider: contract-level bars, dominant contracts, terms and calendar, checked to be whole.
+"""Download of a market from a provider: contract-level bars, dominant contracts, terms and calendar, checked for completeness.
 
 1. The calendar says which days are sessions, the listing which contracts there were.
 2. The dominant contract of each session: the provider's mapping of the session before, so that it was known, or open
    interest where the provider has no mapping.
 3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
 4. Contract terms, each field with its source.
-5. What cannot be so is taken out and told as an error, or refused (`plausible`, `mapped`).
-6. Every session of a dominant contract has a bar, or an error says which has not. More than a third without one is refused, and
+5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
+6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
    so is a last session whose bars have not come yet.
 
-The provider keeps its answers, so a taking that was stopped goes on where it was.
+The provider keeps its answers, so a stopped download resumes where it was.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def download_market(
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedMarket:
-    """Everything a snapshot of these roots needs, from `start` to `end`.
+    """Download everything a snapshot of these roots needs, from `start` to `end`.
 
     Parameters
     ----------
     source : Source
-        Who is asked.
+        The provider.
     roots : sequence of str
         `RB`, or with its exchange `RB.SHFE`, which a root needs that the bundled table lacks.
     start, end : date
@@ -84,14 +84,19 @@ def download_market(
         The user's own terms, as `read_specs` gives them: they fill what provider and bundled table lack, and override where
         they say so.
     progress : callable, optional
-        Told a `Step` before each question.
+        Called with a `Step` before each request.
     cancelled : callable, optional
-        Asked before each question; True ends it with CancelledError.
+        Polled before each request; True ends it with CancelledError.
+
+    Returns
+    -------
+    DownloadedMarket
+        Bars, mapping, specs, calendar and findings.
 
     Raises
     ------
     SourceError
-        The provider cannot answer, or what it has cannot be whole.
+        The provider cannot answer, or its data are incomplete.
     DataError
         A root is unknown or the range holds no session.
     """
@@ -102,7 +107,7 @@ def download_market(
 
 
 class _Taking:
-    """One taking: what was asked for, and what came so far."""
+    """State of a download: its request, and what has arrived."""
 
     def __init__(
         self,
@@ -161,11 +166,11 @@ class _Taking:
         )
 
     def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
-        """One question's table; its findings, cost and age are noted."""
+        """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
-                f"stopped after {self.done} of about {self.total} questions; what came is kept: doing it again "
-                "goes on from there."
+                f"stopped after {self.done} of about {self.total} questions; "
+                "what came is kept: doing it again goes on from there."
             )
         self.progress(Step(self.done, max(self.total, self.done + 1), what))
         answer = question()
@@ -191,7 +196,7 @@ class _Taking:
         return days
 
     def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
-        """IncompleteAnswerError where a session of the range is not over for the provider: before that, bars are not finished."""
+        """IncompleteAnswerError where the provider has not finished a session of the range: its bars may still change."""
         due = pd.Timestamp(self.source.published_to())
         roots = [
             root
@@ -202,20 +207,20 @@ class _Taking:
             last = max(self.wanted(of)[-1] for of in days.values())
             raise IncompleteAnswerError(
                 f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
-                f"{self.source.name} has a session's bars at {self.source.published_at}, and what it "
-                f"has before is not finished. Ask for bars up to {due:%Y-%m-%d}, or again after that "
-                "time."
+                f"{self.source.name} has a session's bars at {self.source.published_at}, "
+                "and what it has before is not finished. "
+                f"Ask for bars up to {due:%Y-%m-%d}, or again after that time."
             )
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
-        """IncompleteAnswerError where bars of a last session that was just now have not come."""
+        """IncompleteAnswerError where bars of the latest session have not arrived."""
         if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
             days=_LATE_DAYS
         ):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(self.not_yet)} of {last:%Y-%m-%d} yet; it "
-                f"has a session's bars at {self.source.published_at}, and is late. Ask again later, or "
-                "for bars up to the session before."
+                f"{self.source.name} has no bar of {', '.join(self.not_yet)} "
+                f"of {last:%Y-%m-%d} yet; it has a session's bars at {self.source.published_at}, "
+                "and is late. Ask again later, or for bars up to the session before."
             )
 
     def next_session(self, exchange: str) -> pd.Timestamp | None:
@@ -233,7 +238,7 @@ class _Taking:
         return table[TRADE_DATE].iloc[0] if len(table) else None
 
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Of these days, those in the range."""
+        """Those of these days that lie in the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
 
     def root(
@@ -251,9 +256,9 @@ class _Taking:
         ].reset_index(drop=True)
         if listed.empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} lists no contract of {root} on {exchange} in {self.start} .. "
-                f"{self.end}. Check the root "
-                "and its exchange, or ask for a later range."
+                f"{self.source.name} lists no contract "
+                f"of {root} on {exchange} in {self.start} .. {self.end}. "
+                "Check the root and its exchange, or ask for a later range."
             )
         mapping = (
             self.provider_mapping(root, exchange, with_before, listed, after)
@@ -273,8 +278,8 @@ class _Taking:
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
             raise IncompleteAnswerError(
-                f"no dominant contract of {root} is known in {self.start} .. {self.end}; ask for a "
-                "longer range."
+                f"no dominant contract of {root} is known in {self.start} .. {self.end}; "
+                "ask for a longer range."
             )
         refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
@@ -307,9 +312,9 @@ class _Taking:
         unknown = sorted(set(table["contract"]) - set(listed["contract"]))
         if unknown:
             raise IncompleteAnswerError(
-                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, which it does not list in "
-                "this range: one of the "
-                "answers is not whole. Try again later, or take open interest as the rule."
+                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, "
+                "which it does not list in this range: one of the answers is not whole. "
+                "Try again later, or take open interest as the rule."
             )
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
@@ -326,14 +331,13 @@ class _Taking:
         return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
-        """Tell that open interest decides."""
+        """Report that open interest decides."""
         self.findings.append(
             Finding(
                 "dominant_by_open_interest",
                 "warning",
-                f"{root}: {why}; dominant contracts are chosen by "
-                "the open interest of "
-                "the session before.",
+                f"{root}: {why}; dominant contracts are chosen "
+                "by the open interest of the session before.",
                 root=root,
             )
         )
@@ -348,9 +352,8 @@ class _Taking:
         parts = [part for part in parts if len(part)]
         if not parts:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of any contract of {root} in {self.start} .. "
-                f"{self.end}, though there were "
-                "sessions. Try again later."
+                f"{self.source.name} has no bar of any contract of {root} "
+                f"in {self.start} .. {self.end}, though there were sessions. Try again later."
             )
         return pd.concat(parts, ignore_index=True)
 
@@ -415,14 +418,14 @@ class _Taking:
     def check_dominant(
         self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex
     ) -> None:
-        """Every session from the first mapped one on has a bar of its contract, or is told as an error, whatever the listing
+        """Every session from the first mapped one on has a bar of its contract, or is reported as an error, whatever the listing
         says of the contract's end; a contract without any bar is refused."""
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(empty)}, dominant in {root} on sessions "
-                f"of {self.start} .. "
-                f"{self.end}. Try again later, or ask for another range."
+                f"{self.source.name} has no bar of {', '.join(empty)}, "
+                f"dominant in {root} on sessions of {self.start} .. {self.end}. "
+                "Try again later, or ask for another range."
             )
         leg = leg_table(bars, mapping)
         due = leg.reindex(window[window >= leg.index[0]])
@@ -434,9 +437,9 @@ class _Taking:
             self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
         if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no close of the dominant contract of {root} on {len(without)} "
-                f"of {len(due)} sessions of {self.start} .. {self.end}: its answers are not whole. Try "
-                "again later, or ask for another range."
+                f"{self.source.name} has no close of the dominant contract of {root} "
+                f"on {len(without)} of {len(due)} sessions of {self.start} .. {self.end}: "
+                "its answers are not whole. Try again later, or ask for another range."
             )
         if len(without):
             dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
@@ -486,7 +489,7 @@ class _Taking:
         return spec
 
     def scope(self) -> dict[str, Any]:
-        """What was asked of whom, for the manifest."""
+        """Record of the requests, for the manifest."""
         by_interest = sorted(
             {
                 finding.root

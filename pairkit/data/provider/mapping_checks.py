@@ -1,11 +1,11 @@
-"""A provider's mapping of one root, checked: a contract for each session, alive, and never an earlier one again.
+"""Checks of a provider's dominant contracts: one for each session, listed on it, and never an earlier one again.
 
-1. A session without a row keeps the contract of the one before; an error tells the sessions, unless they are one or two and
+1. A session without a row keeps the contract of the one before; an error lists the sessions, unless they are one or two and
    the contract is the same on both sides. More than a third of them: refused, as the answer is not whole.
-2. A row that goes back to an earlier delivery than one before it is left out, and an error tells it: once left, a contract is
+2. A row that goes back to an earlier delivery than one before it is left out, and reported as an error: once left, a contract is
    never returned to.
-3. A row that names a contract before its first or after its last trading day stays, and an error tells it: those sessions
-   have no bar to trade, which is told too.
+3. A row that names a contract before its first or after its last trading day stays, and is reported as an error: those sessions
+   have no bar to trade, which is reported too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LATE_START = 5  # sessions that a new root may trade before there is a main con
 def checked_mapping(
     mapping: pd.DataFrame, root: str, listed: pd.DataFrame, due: pd.DatetimeIndex, source: str
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """The rows that can be, and what was found.
+    """The mapping's plausible rows, and findings on the others.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def checked_mapping(
     gaps = due.difference(pd.DatetimeIndex(mapping[TRADE_DATE]))
     if len(gaps) > max(_MOST_MISSING * len(due), _LATE_START):
         raise IncompleteAnswerError(
-            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, with none on "
-            f"{len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. Try again later, or take "
-            "open interest as the rule."
+            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, "
+            f"with none on {len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. "
+            "Try again later, or take open interest as the rule."
         )
     kept, back = _forward_only(mapping, listed)
     dates = listed.set_index("contract")
@@ -89,7 +89,7 @@ def _forward_only(mapping: pd.DataFrame, listed: pd.DataFrame) -> tuple[pd.DataF
 def _doubtful(
     gaps: pd.DatetimeIndex, mapping: pd.DataFrame, due: pd.DatetimeIndex
 ) -> pd.DatetimeIndex:
-    """Of the sessions without a row, those whose contract is not evident from the rows around; a late start is none."""
+    """Sessions without a row whose contract is not evident from the rows around; a late start is none."""
     names = mapping.set_index(TRADE_DATE)["contract"].reindex(due)
     missing = names.isna().to_numpy() & due.isin(gaps)
     run = np.cumsum(np.diff(missing, prepend=False))

@@ -1,4 +1,4 @@
-"""Parts of a taking: what it asks for, what it has to show, and how findings of one kind are told as one."""
+"""Parts of a download: its request, its result, and the merging of findings of one kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_DATES = 10
 
 @dataclass(frozen=True)
 class Step:
-    """How far a taking is: `done` of `total` questions, and the one that is next."""
+    """Progress of a download: `done` of `total` requests, and the next one."""
 
     done: int
     total: int
@@ -27,9 +27,24 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class DownloadedMarket:
-    """What was taken, ready for `write_snapshot`.
+    """A downloaded market, ready for `write_snapshot`.
 
-    `calls` counts the requests it cost; `stale` says whether part of it is from a cache past its time.
+    Attributes
+    ----------
+    bars, mapping : DataFrame
+        Contract-level bars, and the dominant contract of each root and day.
+    specs : tuple of ContractSpec
+        One per root.
+    calendar : DatetimeIndex
+        The sessions.
+    data_scope : dict
+        Record of the requests, for the manifest.
+    findings : tuple of Finding
+        What was found in the data.
+    calls : int
+        Requests that it cost.
+    stale : bool
+        Whether part of it is from an expired cache.
     """
 
     bars: pd.DataFrame
@@ -50,9 +65,8 @@ def exchanges_of(roots: Sequence[str]) -> dict[str, str]:
         bundled = bundled_specs().get(root)
         if not exchange and bundled is None:
             raise DataError(
-                f"{given!r} is not in the bundled table, so its exchange is not known; give it as "
-                f"{root or 'XX'}.SHFE, .DCE, .CZCE, "
-                ".CFFEX, .INE or .GFEX."
+                f"{given!r} is not in the bundled table, so its exchange is not known; "
+                f"give it as {root or 'XX'}.SHFE, .DCE, .CZCE, .CFFEX, .INE or .GFEX."
             )
         found[root] = exchange or (bundled.exchange if bundled else "")
     if not found:
@@ -69,7 +83,7 @@ def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
 
 
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings of one kind and root as one: counts added, the first dates, the first message."""
+    """Findings merged by kind and root: counts added, the first dates, the first message."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.root, finding.kind), []).append(finding)

@@ -1,9 +1,9 @@
-"""What a provider says and cannot be so: prices, sizes and limits of bars, limits a session out of step, terms of a contract.
+"""Plausibility checks of provider data: prices, sizes and limits of bars, limits shifted by a session, contract terms.
 
 A price limit bounds how far a price can move in a day, and a contract's terms change by notice and by little. So a figure far
-from its neighbours, or from every table, is a fault of the answer and no news. A cell that cannot be so is taken out, as
-missing, and an error tells it: what is missing can neither fill nor mark, and a missing limit stops nothing. What would be
-wrong throughout is refused.
+from its neighbours, or from every table, is a fault of the answer. An impossible cell is made
+missing, and reported as an error: what is missing can neither fill nor mark, and a missing limit stops nothing. A fault that
+concerns all of the answer is refused.
 
 1. A price: more than three times, or less than a third of, the median close of the eleven bars around it.
 2. A size: more than a thousand million lots.
@@ -46,7 +46,7 @@ _SHOWN_DATES = 10
 def without_impossible(
     bars: pd.DataFrame, contract: str
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """One contract's bars, oldest first, without the cells that cannot be so, and what was taken out.
+    """One contract's bars, oldest first, without impossible cells, and findings on those.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _far(prices: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.
 
 
 def _impossible_limits(figures: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """(N,) True where both limits are known and cannot be this bar's; one alone only where a price is beyond it."""
+    """(N,) True where both limits are known and impossible for this bar; one alone only where a price is beyond it."""
     up, down = figures["up_limit"], figures["down_limit"]
     prices = np.array([figures[name] for name in ("open", "high", "low", "close")])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -154,14 +154,14 @@ def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
     if nearest != 1 and typical[nearest] < _OUT_OF_STEP * typical[1]:
         other = "of the session itself" if nearest == 0 else "of two sessions before"
         raise IncompleteAnswerError(
-            f"the price limits of {root} lie around the settlement {other}, where they are made from "
-            "that of the session before: bars or limits are shifted by a session. Nothing of it can be "
-            "used. Try again later; if it persists, report it."
+            f"the price limits of {root} lie around the settlement {other}, where they "
+            "are made from that of the session before: bars or limits are shifted by a session. "
+            "Nothing of it can be used. Try again later; if it persists, report it."
         )
 
 
 def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str) -> None:
-    """DataError where a contract's terms cannot be those of something that trades at `price`.
+    """DataError where a contract's terms are impossible for something that trades at `price`.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     value = terms.get("multiplier", math.nan) * price
     if not math.isnan(value) and not _LOT_VALUES[0] <= value <= _LOT_VALUES[1]:
         wrong.append(
-            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} at {price:g}; lots are worth "
-            f"{_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
+            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} "
+            f"at {price:g}; lots are worth {_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
         )
     if terms.get("tick", 0.0) > _LARGEST_TICK * price:
         wrong.append(
@@ -186,8 +186,8 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     fee = terms.get("fee_open", 0.0) / (1.0 if terms.get("fee_mode") == "rate" else value)
     if fee > _LARGEST_FEE:
         wrong.append(
-            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), {fee:.2%} of a lot's value; a fee is "
-            f"{_LARGEST_FEE:.0%} at the most"
+            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), "
+            f"{fee:.2%} of a lot's value; a fee is {_LARGEST_FEE:.0%} at the most"
         )
     if wrong:
         raise DataError(

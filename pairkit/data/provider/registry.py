@@ -1,4 +1,4 @@
-"""The data providers there are: what a command or a page needs of one before it asks it anything.
+"""Registry of data providers: what a command or a page needs to know of each before the first request.
 
 A provider is a package of `pairkit.data` with a `PROVIDER`; its line in `_PACKAGES` is all that makes it one.
 """
@@ -30,7 +30,7 @@ class Provider:
     title : str
         As it writes itself: `TuShare`.
     open : callable
-        Returns its `Source`; takes `cancelled`, asked again and again, and `cached=False` for answers past the cache.
+        Returns its `Source`; takes `cancelled`, polled during the work, and `cached=False` for answers past the cache.
     require_account : callable
         Raises SourceError, with what to do, where there is no way to ask it: no token, settings that cannot be used.
     """
@@ -42,12 +42,12 @@ class Provider:
 
 
 def provider_names() -> tuple[str, ...]:
-    """The names of all providers, the default first."""
+    """Names of all providers, the default first."""
     return tuple(sorted(_PACKAGES, key=lambda name: name != DEFAULT))
 
 
 def provider(name: str) -> Provider:
-    """The provider of this name, or DataError that lists those there are."""
+    """The provider of this name, or DataError that lists the known ones."""
     if name not in _PACKAGES:
         raise DataError(f"there is no provider {name!r}; there are {', '.join(provider_names())}.")
     found: Provider = import_module(_PACKAGES[name]).PROVIDER

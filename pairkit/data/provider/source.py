@@ -1,4 +1,4 @@
-"""What a provider of futures data is to pairkit: six questions, each answered with a table and what was found in it.
+"""The `Source` protocol of a futures data provider: six requests, each answered with a table and its findings.
 
 Vendor words and units end here: a table holds pairkit's names, prices in the contract's quote unit, sizes in lots, money
 in CNY, fractions for rates, dates as datetime64. Contracts go by their plain name (`RB2405`), roots by theirs (`RB`), and
@@ -55,7 +55,7 @@ LIMIT_COLUMNS = ("contract", "trade_date", "up_limit", "down_limit", "margin_rat
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """One answered question.
+    """The answer to one request.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ class Answer:
 
 
 class Source(Protocol):
-    """A provider of contract-level daily data. Each method raises a SourceError where it cannot answer rightly.
+    """Protocol of a provider of contract-level daily data. A method that cannot answer correctly raises a SourceError.
 
-    `sessions` are the days on which rows are due: a provider that lacks some is asked again, and what stays missing is
-    told in a finding. No row of another day is handed out.
+    `sessions` are the days on which rows are due: missing ones are requested again, and what stays missing is
+    reported in a finding. No row of another day is handed out.
     """
 
     @property
@@ -92,52 +92,138 @@ class Source(Protocol):
 
     @property
     def version(self) -> str:
-        """Version of what speaks to the provider."""
+        """Version of the client library."""
         ...
 
     @property
     def endpoint(self) -> str:
-        """Host that is asked, without any secret."""
+        """Host of the provider, without any secret."""
         ...
 
     @property
     def interfaces(self) -> str:
-        """The interfaces that are asked, for the record; "" where there is but one."""
+        """Endpoints in use, for the record; "" where there is but one."""
         ...
 
     def today(self) -> date:
-        """The exchange's date now: no row of a later day can exist."""
+        """Today's date at the exchange: no row of a later day can exist."""
         ...
 
     def published_to(self) -> date:
-        """The last day whose bars may be there by now; what is there of a later day is not finished."""
+        """The last day whose bars may be published by now; rows of a later day are not finished."""
         ...
 
     @property
     def published_at(self) -> str:
-        """When a session's bars come, in words: `about 21:05 China time`."""
+        """Time at which a session's bars are published, in words: `about 21:05 China time`."""
         ...
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
-        """Sessions: `trade_date`. Every day of the range is known to be one or not."""
+        """Trading sessions of an exchange.
+
+        Parameters
+        ----------
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        start, end : date
+            Both included.
+
+        Returns
+        -------
+        Answer
+            Column `trade_date`. Every day of the range is known to be a session or not.
+        """
         ...
 
     def contracts(self, exchange: str, roots: Collection[str]) -> Answer:
-        """Every dated contract of these roots that was ever listed: `LISTING_COLUMNS`."""
+        """Listing of every dated contract of some roots, whenever listed.
+
+        Parameters
+        ----------
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        roots : collection of str
+            As `RB`.
+
+        Returns
+        -------
+        Answer
+            Columns `LISTING_COLUMNS`; what the provider does not say is missing.
+        """
         ...
 
     def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Daily bars of one contract: `BAR_COLUMNS`."""
+        """Daily bars of one contract.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `BAR_COLUMNS`: prices in quote units, sizes in lots, turnover in CNY; missing figures are NaN.
+        """
         ...
 
     def mapping(self, root: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """The contract that the provider calls dominant on each day: `MAPPING_COLUMNS`."""
+        """Dominant contract of each day, as the provider chooses it.
+
+        Parameters
+        ----------
+        root : str
+            As `RB`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `MAPPING_COLUMNS`.
+        """
         ...
 
     def terms(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Fees and margins of one contract by day: `TERMS_COLUMNS`."""
+        """Fees and margins of one contract by day.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `TERMS_COLUMNS`: rates and margins are fractions, `fee_cny` is per lot; NaN where not stated.
+        """
         ...
 
     def limits(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
-        """Price limits of one contract by day: `LIMIT_COLUMNS`."""
+        """Price limits of one contract by day.
+
+        Parameters
+        ----------
+        contract : str
+            Plain name, as `RB2405`.
+        exchange : str
+            The exchange's own code, as `SHFE`.
+        sessions : DatetimeIndex
+            Days on which a row is due.
+
+        Returns
+        -------
+        Answer
+            Columns `LIMIT_COLUMNS`: prices in quote units, the margin a fraction; NaN where not stated.
+        """
         ...

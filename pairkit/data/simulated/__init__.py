@@ -34,7 +34,7 @@ _COLUMNS = ["root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "do
 
 @dataclass(frozen=True, eq=False)
 class SimulatedMarket:
-    """A simulated market, ready for `write_snapshot`, and what is true of it.
+    """A simulated market, ready for `write_snapshot`, and its known truth.
 
     `truth` holds plain values: seed, stories with their parameters, faults with their dates. `notes` says the same in
     Markdown.

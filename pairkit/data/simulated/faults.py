@@ -1,4 +1,4 @@
-"""Faults planted in clean bars, the kinds met in real daily data, each with the dates where it is.
+"""Planted data faults, of the kinds met in real daily bars, each with its dates.
 
 Most touch every contract of the root on a date, as a vendor's fault does; those that concern one bar touch the dominant
 contract. The exchange's mapping and calendar stay clean.

@@ -1,4 +1,4 @@
-"""Contracts hung on a root's log price path: deliveries, term structure, open interest, volume, limits, daily bars.
+"""Simulated contracts from a root's log price path: deliveries, term structure, open interest, volume, limits, daily bars.
 
 1. A delivery month of the root's cycle is listed up to a year ahead and ends in the middle of its month.
 2. Its log price is the path, plus an offset of its own for life (the term structure, slowly changing from one delivery

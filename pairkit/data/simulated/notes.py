@@ -1,4 +1,4 @@
-"""The truth of the simulated market in Markdown: what the snapshot's README says."""
+"""README of the simulated market in Markdown: what is true of each pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of the simulated market: five pairs, each with a story, and the log price path of every root.
+"""Known truth of the simulated market: five pairs, each with a story, and the log price path of every root.
 
 1. The regressor's path `x` is a random walk with clustered volatility and fat tails.
 2. The other leg moves with it: dy = beta[t] dx + du, where the link u is pulled back to 0 with the story's half-life,
@@ -25,8 +25,7 @@ _SESSIONS_A_YEAR = 243
 
 @dataclass(frozen=True)
 class Root:
-    """What one root is like: `level` is its middle price in quote units, `vol` the deviation of a day's log
-    return.
+    """Price traits of one root: `level` is its middle price in quote units, `vol` the deviation of a day's log return.
 
     `months` are its delivery months; `peak_open_interest` is in lots, reached `peak_months` before delivery.
     """
@@ -44,7 +43,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Story:
-    """One pair and what is true of it.
+    """One pair and its known truth.
 
     Parameters
     ----------
@@ -146,7 +145,7 @@ STORIES = (
 
 
 def stream(seed: int, *words: str) -> np.random.Generator:
-    """The random stream of these words alone."""
+    """Random stream that these words alone determine."""
     return np.random.Generator(
         np.random.PCG64(np.random.SeedSequence([seed, *"/".join(words).encode()]))
     )

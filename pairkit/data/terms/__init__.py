@@ -1,1 +1,1 @@
-"""Contract terms: where each field comes from."""
+"""Contract terms, and the source of each field."""

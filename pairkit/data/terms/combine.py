@@ -1,11 +1,11 @@
-"""One root's terms from up to three sources, field by field, by one rule for imports and for takings alike.
+"""Contract terms of one root combined from up to three sources, field by field, by one rule for imports and downloads alike.
 
 1. The provider's figure, else the bundled table's, else the user's own file's.
 2. A figure that the user's file says is an override comes before all of them.
 3. Fees are taken from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
-5. A provider's figures are held against the bundled table: a difference is a finding with both, one by more than three times is
-   refused, as is one that cannot be so at the price of the contract (`plausible`). An override of the user's settles it.
+5. A provider's figures are compared with the bundled table: a difference is a finding with both, one by more than three times is
+   refused, as is one that is impossible at the price of the contract (plausibility.py). An override of the user's settles it.
 
 Why in this order: docs/decisions/005-one-order-of-sources-for-contract-terms.md.
 """
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """What one source says: field -> figure, without those it does not know. `mine`: it is the user's file."""
+    """Terms from one source: field -> figure, without those it does not know. `mine`: it is the user's file."""
 
     name: str
     version: str
@@ -55,7 +55,7 @@ def combine_terms(
     contract: str = "",
     price: float = math.nan,
 ) -> tuple[ContractSpec, tuple[Finding, ...]]:
-    """One root's spec, every field with its source, and what a reader must know of it.
+    """One root's spec, every field with its source, and the findings on it.
 
     Parameters
     ----------
@@ -86,8 +86,9 @@ def combine_terms(
     absent = [name for name in _NEEDED if name not in chosen]
     if absent:
         raise DataError(
-            f"{code} is not in the bundled table, and {provided.source if provided else 'no file of terms'} does not "
-            f"say its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
+            f"{code} is not in the bundled table, "
+            f"and {provided.source if provided else 'no file of terms'} does not say "
+            f"its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
         )
     if provided is not None:
         used = {
@@ -136,7 +137,7 @@ def combine_terms(
 
 
 def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
-    """Of currency, exchange and name, those that the user's spec gives and that are not the bundled ones."""
+    """Currency, exchange and name where the user's spec gives others than the bundled ones."""
     given = {name: str(getattr(own.spec, name)) for name in (*_ABOUT, "name_zh")}
     return [
         name
@@ -251,7 +252,7 @@ def _impossible(code: str, provided: Provided | None) -> list[Finding]:
 def _differences(
     code: str, provided: Provided | None, bundled: ContractSpec | None, price: float
 ) -> list[Finding]:
-    """Where the provider and the bundled table differ."""
+    """Differences between the provider and the bundled table."""
     if provided is None or bundled is None:
         return []
     differ = [
@@ -275,7 +276,7 @@ def _of_own(
     sources: list[_Source],
     listed: ContractSpec | None,
 ) -> list[Finding]:
-    """What the user's file changed, and what of it was left out."""
+    """Fields that the user's file changed, and those of it that were left out."""
     mine = _of_spec(own.spec, own.given, mine=True)
     otherwise = _chosen([source for source in sources if not source.mine])
     changed = [

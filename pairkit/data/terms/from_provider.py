@@ -1,7 +1,6 @@
-"""What a provider says of a contract's terms, read from its words: lot size in quote units, tick, fees, margin.
+"""Contract terms parsed from a provider's texts: lot size in quote units, tick, fees, margin.
 
-A figure that is absent, or that cannot be what it claims, is passed over, and the reason is kept. What then comes from
-elsewhere is decided in `pairkit.data.terms.combine`.
+A figure that is absent or impossible is skipped, and the reason is kept. Its replacement is chosen in `pairkit.data.terms.combine`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0  # no exchange takes more; a ma
 
 @dataclass(frozen=True)
 class Provided:
-    """What a provider says of one root: field -> value, and why others it was asked for are not among them."""
+    """Terms of one root from a provider: field -> value, and the reason for each that is missing."""
 
     source: str
     version: str

@@ -1,4 +1,4 @@
-"""Contract specs from a user's file, JSON or CSV, and which of their figures override those of other sources."""
+"""Contract specs from a user's JSON or CSV file, and which of their figures override those of other sources."""
 
 from __future__ import annotations
 
@@ -173,8 +173,9 @@ def _own(where: str, row: dict[str, Any]) -> OwnSpec:
     if override and bundled is not None:  # the row need not be whole
         if given & set(FEES) and not {"fee_mode", "fee_open", "fee_close"} <= given:
             raise DataError(
-                f"{where}: an override of fees needs fee_mode, fee_open and fee_close together, since a rate and an "
-                f"amount do not mix; found {', '.join(sorted(given & set(FEES)))}."
+                f"{where}: an override of fees needs fee_mode, "
+                "fee_open and fee_close together, since a rate "
+                f"and an amount do not mix; found {', '.join(sorted(given & set(FEES)))}."
             )
         rest = {**bundled.to_dict(), "source": "user", "version": ""}
         said = {

@@ -1,6 +1,6 @@
-"""TuShare Pro behind the `Source` protocol.
+"""TuShare Pro as a data provider, behind the `Source` protocol.
 
-- `settings`: token, endpoint, limits; `endpoints`: what is asked, with its traps.
+- `settings`: token, endpoint, limits; `endpoints`: the endpoints in use, with their traps.
 - `sdk`: one request; `errors`: what its error texts mean; `parse`: from its rows to typed tables.
 - `client`: retries, pacing, breaker, cache, row caps, gaps; `provider`: `TushareSource`.
 """

@@ -1,4 +1,4 @@
-"""A breaker: after some failures in a row the provider is left alone for a while, then tried once."""
+"""Circuit breaker: after several failures in a row the provider is not called for a while, then tried once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Breaker:
         self._opened_at: float | None = None
 
     def admits(self) -> bool:
-        """Whether a request may be made; after the rest, one caller is let through and the others wait on."""
+        """Whether a request may be made; after the pause one caller is let through and the others wait on."""
         with self._lock:
             if self._opened_at is None:
                 return True
@@ -34,12 +34,12 @@ class Breaker:
             return True
 
     def succeeded(self) -> None:
-        """The provider answered, be it with a refusal."""
+        """Record that the provider answered, be it with a refusal."""
         with self._lock:
             self._in_a_row, self._opened_at = 0, None
 
     def failed(self) -> None:
-        """No answer came, or none that is one."""
+        """Record that no valid answer came."""
         with self._lock:
             self._in_a_row += 1
             if self._in_a_row >= self._failures:

@@ -1,8 +1,8 @@
-"""Answers on disk, found by the hash of their question: a table as Parquet, and beside it a note that seals it.
+"""Disk cache of answers, by the hash of the request: a table as Parquet, and beside it a note that seals it.
 
 The question is the endpoint's whole address, the interface, its parameters and fields; the token is no part of it. Each file is
 written under another name and renamed, the note last, so that a kill leaves no half answer; what a killed writer leaves is
-swept by the next one. An entry whose bytes are not those its note names is dropped and asked for again. The folder can be
+swept by the next one. An entry whose bytes are not those its note names is dropped and requested again. The folder can be
 deleted at any time.
 """
 
@@ -46,14 +46,14 @@ _ARROW = {
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked of which endpoint."""
+    """A request to an endpoint."""
 
     endpoint: str
     interface: Interface
     params: Mapping[str, str]
 
     def plain(self) -> dict[str, Any]:
-        """As plain JSON values: the whole of what the key is made of."""
+        """The request as plain JSON values, from which the key is made."""
         return {
             "format": FORMAT,
             "endpoint": self.endpoint,
@@ -70,7 +70,7 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One kept answer. `final`: it will not change any more; else it is good until `expires_epoch`."""
+    """One cached answer. `final`: it will not change any more; else it is good until `expires_epoch`."""
 
     table: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -88,7 +88,7 @@ class AnswerCache:
             _sweep(folder)
 
     def get(self, question: Question) -> Entry | None:
-        """The kept answer, whatever its age; None where there is none that is whole."""
+        """The cached answer, whatever its age; None where there is no complete one."""
         if self._folder is None:
             return None
         table_file, note_file = _files(self._folder, question)
@@ -116,7 +116,7 @@ class AnswerCache:
             return None
 
     def put(self, question: Question, entry: Entry) -> None:
-        """Keep an answer in place of an older one."""
+        """Cache an answer in place of an older one."""
         if self._folder is None:
             return
         table_file, note_file = _files(self._folder, question)
@@ -190,7 +190,7 @@ def _replace(file: Path, raw: bytes) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed writers left; a disk that refuses is told when an answer is put."""
+    """Remove what killed writers left; a disk that refuses is reported when an answer is put."""
     try:
         for leftover in folder.glob("tushare/*/*.tmp"):
             if time.time() - leftover.lstat().st_mtime >= STALE_TMP_SECONDS:

@@ -1,11 +1,11 @@
-"""A question to TuShare, answered wholly or with a typed error.
+"""TuShare client: one request, answered with a complete table or a typed error.
 
-1. A fresh answer in the cache is taken; it costs no call.
-2. While the breaker is open, an older one is taken and told as stale.
-3. Else the question is asked, paced, and asked again after failures that can heal: up to six times in two minutes.
+1. A fresh answer in the cache is returned; it costs no call.
+2. While the breaker is open, an older one is returned and reported as stale.
+3. Else the request is sent, paced, and retried after failures that can heal: up to six times in two minutes.
 4. An answer at the row cap is one that was cut: the range is halved until each part is below it.
-5. An answer that lacks rows or cells that are due is asked for again, until no more comes; the answers are joined.
-6. What came is kept. It is final if its days are over and nothing lacks, else good for a few minutes.
+5. An answer that lacks rows or cells that are due is requested again, until no more comes; the answers are joined.
+6. The answer is cached. It is final if its days are over and nothing is missing, else good for a few minutes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Gaps = frozenset[tuple[pd.Timestamp, str]]
 
 
 class TushareClient:
-    """Asks one endpoint. Safe to share between threads.
+    """Client of one endpoint. Safe to share between threads.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class TushareClient:
     cache : AnswerCache, optional
         Where answers are kept; by default in the folder of the settings.
     cancelled : callable, optional
-        Asked before every request and while waiting; True ends it with CancelledError.
+        Polled before every request and while waiting; True ends it with CancelledError.
     """
 
     def __init__(
@@ -96,14 +96,14 @@ class TushareClient:
     def ask(
         self, interface: Interface, due: pd.DatetimeIndex | None = None, **params: str
     ) -> Answer:
-        """The answer to one question.
+        """The answer to one request.
 
         Parameters
         ----------
         interface : Interface
-            What to ask.
+            The endpoint.
         due : DatetimeIndex, optional
-            Days on which a row must be; each that is missing is told.
+            Days on which a row must be; each that is missing is reported.
         **params : str
             As TuShare names them; days as YYYYMMDD.
 
@@ -131,14 +131,13 @@ class TushareClient:
         return Answer(entry.table, entry.findings, entry.fetched_utc, self._calls - before, stale)
 
     def _stale(self, question: Question, kept: Entry | None, error: SourceError | None) -> Answer:
-        """An older answer while the provider is down, told as such; SourceDownError where there is none."""
+        """An expired answer while the provider is down, reported as such; SourceDownError where there is none."""
         about = f"{question.interface.name} for {subject(question.params)}"
         if kept is None:
             raise SourceDownError(
-                f"TuShare at {question.endpoint} has failed too often in a row and is left alone for half a "
-                "minute; "
-                f"{about} is not in the cache. Check the connection and TUSHARE_URL, and try again "
-                "later."
+                f"TuShare at {question.endpoint} has failed too often in a row "
+                f"and is left alone for half a minute; {about} is not in the cache. "
+                "Check the connection and TUSHARE_URL, and try again later."
             ) from error
         _log.warning("TuShare is down: %s comes from the cache, of %s", about, kept.fetched_utc)
         found = Finding(
@@ -237,7 +236,7 @@ class TushareClient:
         return table, findings, len(raw)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
-        """Full jitter; after a refusal by the minute, the rest of this minute comes first."""
+        """Wait with full jitter; after a refusal by the minute, the rest of this minute comes first."""
         jitter = _full_jitter(state)
         if state.outcome is not None and isinstance(state.outcome.exception(), RateLimitError):
             return 60.0 - self.clock.epoch() % 60.0 + min(jitter, 1.0)
@@ -251,7 +250,7 @@ class TushareClient:
 
 
 def may_heal(error: BaseException) -> bool:
-    """Whether asking again can help."""
+    """Whether a retry can help."""
     if isinstance(error, RateLimitError):
         return error.period == "minute"
     return isinstance(error, TransportError | MalformedAnswerError)
@@ -274,9 +273,9 @@ def _halves(question: Question) -> list[dict[str, str]]:
     )
     if first is None or last is None or first >= last:
         raise IncompleteAnswerError(
-            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap of "
-            f"{interface.row_cap:,} rows, "
-            "so the rest was cut off, and it cannot be asked for in parts. Report it with this text."
+            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap "
+            f"of {interface.row_cap:,} rows, so the rest was cut off, "
+            "and it cannot be asked for in parts. Report it with this text."
         )
     middle = first + timedelta(days=(last - first).days // 2)
     return [

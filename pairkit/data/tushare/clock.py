@@ -1,4 +1,4 @@
-"""Time as the adapter sees it: one object to ask and to wait with, so that a test can put its own in its place."""
+"""Clock of the adapter: time and sleep as one object, so that a test can replace it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""TuShare's interfaces that are asked: parameters, fields and their kinds, row caps. (https://tushare.pro/document/2)
+"""TuShare endpoints in use: parameters, fields and their kinds, row caps. (https://tushare.pro/document/2)
 
-An answer longer than the cap is cut without a word, so one that reaches it is never taken as whole.
+An answer longer than the cap is cut without notice, so one that reaches it never counts as complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Kind = Literal["code", "code or none", "text", "day", "day or none", "number", "
 
 @dataclass(frozen=True)
 class Interface:
-    """One interface.
+    """One endpoint.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class Interface:
         Fields that name a row.
     day : str
         The field that `start_date` and `end_date` bound; "" where there is none. Nothing says which rows are due without
-        one, so such an answer is asked for until no more comes.
+        one, so such an answer is requested until no more comes.
     vital : tuple of str
-        Fields that a row of a session needs; an answer without them is asked for again.
+        Fields that a row of a session needs; an answer without them is requested again.
     idle : str
         A field whose 0 excuses empty vital fields: no trade, no price.
     """
@@ -148,7 +148,7 @@ _MAIN_SERIES = {
 
 
 def main_code(root: str, exchange: str) -> str:
-    """TuShare's code of a root's main series, by which its mapping is asked for."""
+    """TuShare's code of a root's main series, by which its mapping is requested."""
     return ts_code(_MAIN_SERIES.get(root, root), exchange)
 
 

@@ -1,4 +1,4 @@
-"""What TuShare's error texts mean. Its SDK drops the error code, so the words are all there is.
+"""Typed errors from TuShare's error texts. Its SDK drops the error code, so the text is all there is.
 
 The order of the tests matters: every rate-limit text also mentions permissions, because it links to their page.
 """
@@ -35,7 +35,7 @@ _SHOWN = 200
 
 
 def error_of(text: str, api: str) -> SourceError:
-    """The typed error for what TuShare said when asked for `api`; `text` must not hold the token."""
+    """The typed error for TuShare's text on a call of `api`; `text` must not hold the token."""
     said = f"TuShare, asked for {api}, said: {text.strip()[:_SHOWN]!r}."
     if not text.strip() or text.strip() == "None":
         return MalformedAnswerError(

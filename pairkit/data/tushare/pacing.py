@@ -1,4 +1,4 @@
-"""Pacing: no more calls a minute of one interface than a share of what the account may, whichever thread makes them."""
+"""Rate limiting: calls a minute of one endpoint stay within a share of the account's limit, over all threads."""
 
 from __future__ import annotations
 

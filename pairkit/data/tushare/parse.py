@@ -1,10 +1,10 @@
-"""From the rows of an answer to a typed table: every cell is understood or the answer is refused.
+"""Parser of TuShare answers into typed tables: every cell is understood or the answer is refused.
 
-1. The fields that were asked for are there; others are left out.
+1. The requested fields are there; others are left out.
 2. Each cell becomes its column's kind. Numbers come as int, float or text, days as text or int: all are read alike.
    An empty cell, `--` and the like are missing, not 0. Codes are put in capitals: `rb2405.SHF` is RB2405.SHF.
-3. Rows that were not asked for are dropped, and told.
-4. A row given twice is kept once, and told; two rows of one key that differ are refused.
+3. Rows that were not requested are dropped, and reported.
+4. A row given twice is kept once, and reported; two rows of one key that differ are refused.
 5. Rows are sorted by their key.
 """
 
@@ -37,7 +37,7 @@ _SHOWN_DATES = 10
 def typed(
     frame: pd.DataFrame, interface: Interface, params: Mapping[str, str]
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    """The table of an answer and what was found in it.
+    """The typed table of an answer and its findings.
 
     Parameters
     ----------
@@ -204,9 +204,8 @@ def _only_asked(
         Finding(
             "unasked_rows",
             "error",
-            f"{interface.name} for {subject(params)}: {other} rows were not "
-            "asked for "
-            "and were left out.",
+            f"{interface.name} for {subject(params)}: "
+            f"{other} rows were not asked for and were left out.",
             count=other,
         ),
     )
@@ -230,9 +229,8 @@ def _once_each(
         Finding(
             "duplicate_rows",
             "info",
-            f"{interface.name}: {len(again)} rows of {of} came twice, cell for cell; "
-            "each is kept "
-            "once.",
+            f"{interface.name}: {len(again)} rows of {of} came twice, "
+            "cell for cell; each is kept once.",
             count=len(again),
             dates=days,
         ),
@@ -257,14 +255,14 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
         if first[field] is not second[field] and first[field] != second[field]
     )
     raise MalformedAnswerError(
-        f"TuShare gives {interface.name} of {name} twice, with {differ}; one of them is wrong and "
-        "nothing says which. "
+        f"TuShare gives {interface.name} of {name} twice, "
+        f"with {differ}; one of them is wrong and nothing says which. "
         "Try again later; if it persists, report it."
     )
 
 
 def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd.DataFrame:
-    """Two answers about the same as one: what either lacks comes from the other; MalformedAnswerError where they contradict."""
+    """Two answers on the same rows merged: what either lacks comes from the other; MalformedAnswerError where they contradict."""
     key = list(interface.key)
     ours, theirs = (part.set_index(key) for part in (table, again))
     both, both_theirs_first = (
@@ -277,7 +275,7 @@ def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd
 
 
 def subject(params: Mapping[str, str]) -> str:
-    """What a question was about, for messages: `RB2405.SHF 20240102..20240510`."""
+    """Subject of a request, for messages: `RB2405.SHF 20240102..20240510`."""
     about = next(
         (params[name] for name in ("ts_code", "fut_code", "exchange") if params.get(name)), "all"
     )

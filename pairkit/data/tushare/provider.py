@@ -1,4 +1,4 @@
-"""Chinese futures from TuShare Pro, as a `Source`. Vendor words and units end here."""
+"""TuShare Pro provider of Chinese futures, a `Source`. Vendor words and units end here."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _RENAMED = {"ts_code": "contract", "vol": "volume", "oi": "open_interest"}
 def open_source(
     *, cancelled: Callable[[], bool] = lambda: False, cached: bool = True
 ) -> TushareSource:
-    """TuShare with the settings of this folder and environment, with its cache or past it."""
+    """TuShare source with the settings of this folder and environment, with or without its cache."""
     return TushareSource(cache=None if cached else AnswerCache(None), cancelled=cancelled)
 
 
 class TushareSource:
-    """The `Source` that asks TuShare.
+    """TuShare Pro as a `Source`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class TushareSource:
     Raises
     ------
     SourceError
-        The settings cannot be used. A token that is missing is told at the first question that needs it.
+        The settings cannot be used. A missing token is reported at the first request that needs it.
     """
 
     name = "tushare"
@@ -93,7 +93,7 @@ class TushareSource:
 
     @property
     def interfaces(self) -> str:
-        """What is asked of TuShare, for the record."""
+        """TuShare endpoints in use, for the record."""
         return ", ".join(
             one.name for one in (FUT_BASIC, TRADE_CAL, FUT_DAILY, FUT_MAPPING, FUT_SETTLE, FT_LIMIT)
         )
@@ -105,7 +105,7 @@ class TushareSource:
 
     @property
     def endpoint(self) -> str:
-        """Host that is asked."""
+        """Host of the provider."""
         return self._client.settings.endpoint
 
     def today(self) -> date:
@@ -118,7 +118,7 @@ class TushareSource:
 
     @property
     def published_at(self) -> str:
-        """When a session's bars come."""
+        """Time at which a session's bars are published."""
         return f"about {PUBLISHED:%H:%M} China time"
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
@@ -135,18 +135,16 @@ class TushareSource:
                 Finding(
                     "calendar_of_another_exchange",
                     "warning",
-                    f"TuShare has no calendar of {exchange}; that of "
-                    f"{_CALENDAR_OF_ALL} is "
-                    "used, as the exchanges keep the same days.",
+                    f"TuShare has no calendar of {exchange}; that of {_CALENDAR_OF_ALL} is used, "
+                    "as the exchanges keep the same days.",
                 ),
             )
         missing = pd.date_range(start, end).difference(pd.DatetimeIndex(whole.table["cal_date"]))
         if len(missing):
             raise IncompleteAnswerError(
-                f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} and {end}, "
-                "the first "
-                f"{missing[0]:%Y-%m-%d}, so no gap in the bars could be told. Try again later, or ask "
-                "for a later start."
+                f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} "
+                f"and {end}, the first {missing[0]:%Y-%m-%d}, so no gap in the bars could be told. "
+                "Try again later, or ask for a later start."
             )
         sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(
             ["trade_date"], axis=1
@@ -158,8 +156,10 @@ class TushareSource:
                 Finding(
                     "open_weekend",
                     "error",
-                    f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays or Sundays "
-                    f"sessions. China's futures exchanges never trade then; they were left out. Look at {exchange}'s own calendar.",
+                    f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays "
+                    "or Sundays sessions. "
+                    "China's futures exchanges never trade then; they were left out. "
+                    f"Look at {exchange}'s own calendar.",
                     count=len(weekends),
                     dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10]),
                 ),
@@ -205,8 +205,8 @@ class TushareSource:
                 Finding(
                     "undated_contracts",
                     "warning",
-                    f"{int(undated.sum())} contracts are listed without dates and "
-                    f"left out: {names}.",
+                    f"{int(undated.sum())} contracts are listed without dates "
+                    f"and left out: {names}.",
                     count=int(undated.sum()),
                 )
             )
@@ -217,9 +217,10 @@ class TushareSource:
         answer = self._by_session(FUT_DAILY, ts_code(contract, _known(exchange)), sessions)
         if answer.table.empty:
             raise IncompleteAnswerError(
-                f"TuShare has no bar of {contract} from {sessions[0]:%Y-%m-%d} to "
-                f"{sessions[-1]:%Y-%m-%d}, though these "
-                f"are {len(sessions)} sessions of its life. Try again later, or ask for another range."
+                f"TuShare has no bar of {contract} "
+                f"from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, "
+                f"though these are {len(sessions)} sessions of its life. "
+                "Try again later, or ask for another range."
             )
         bars = answer.table.rename(columns=_RENAMED)
         bars["contract"] = contract
@@ -265,7 +266,7 @@ class TushareSource:
         return _with_table(answer, table[list(LIMIT_COLUMNS)])
 
     def _by_session(self, interface: Interface, code: str, sessions: pd.DatetimeIndex) -> Answer:
-        """The rows of one code on these sessions; single rows of days without a session are dropped and told.
+        """The rows of one code on these sessions; single rows of days without a session are dropped and reported.
 
         Many of them are refused: rows and calendar are then a day apart, or one of the two is not what it says.
         """
@@ -276,17 +277,17 @@ class TushareSource:
         days = answer.table.loc[~on_session, interface.day]
         if len(days) > max(_FEW_OFF_SESSION, _SHARE_OFF_SESSION * len(on_session)):
             raise MalformedAnswerError(
-                f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days when the "
-                f"exchange was closed by TuShare's calendar, the first {days.min():%Y-%m-%d}: rows and "
-                "calendar do not belong together, as if one were shifted by a day. Nothing of it can be "
-                "used. Try again later; if it persists, report it."
+                f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days "
+                "when the exchange was closed by TuShare's calendar, "
+                f"the first {days.min():%Y-%m-%d}: rows and calendar do not belong together, "
+                "as if one were shifted by a day. "
+                "Nothing of it can be used. Try again later; if it persists, report it."
             )
         found = Finding(
             "rows_without_session",
             "error",
-            f"{interface.name} of {code} has {len(days)} rows on days when the "
-            "exchange was "
-            "closed; they were left out.",
+            f"{interface.name} of {code} has {len(days)} rows on days "
+            "when the exchange was closed; they were left out.",
             count=len(days),
             dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
         )
@@ -324,7 +325,7 @@ def _root_of(code: str) -> str:
 
 
 def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
-    """Told where the answer by root lacked contracts."""
+    """Finding that the answer by root lacked contracts."""
     lacked = sorted(set(listed["ts_code"]) - set(by_root["ts_code"]))
     if not lacked or by_root.empty:  # empty: the parameter is not understood
         return []
@@ -332,9 +333,8 @@ def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
         Finding(
             "listings_differ",
             "info",
-            f"TuShare's listing by root lacked {len(lacked)} contracts that its listing by "
-            "exchange has, the "
-            f"first {plain_name(lacked[0])}; they are in.",
+            f"TuShare's listing by root lacked {len(lacked)} contracts "
+            f"that its listing by exchange has, the first {plain_name(lacked[0])}; they are in.",
             count=len(lacked),
         )
     ]

@@ -1,6 +1,6 @@
-"""One request through the real SDK: an answer that is one, or a typed error. Nothing else in pairkit calls the SDK.
+"""SDK call: one request through the real TuShare SDK, a valid answer or a typed error. Nothing else in pairkit calls the SDK.
 
-What the SDK does not tell apart is told apart here: an HTTP error, which it turns into a frame without columns; a body
+Failures that the SDK does not distinguish are distinguished here: an HTTP error, which it turns into a frame without columns; a body
 that is not the protocol, on which it stumbles with errors of its own; and refusals, which are a bare `Exception`. Its
 request goes through `transport`, which bounds the time and the size of the whole answer.
 """
@@ -25,12 +25,12 @@ _TRY_AGAIN = (
 
 
 def without_token(text: str, token: str) -> str:
-    """The text with the token out of it, in capitals or not, and also where its letters are percent-encoded."""
+    """The text without the token in it, in capitals or not, and also where its letters are percent-encoded."""
     return _spellings(token).sub("***", text) if token else text
 
 
 def _spellings(token: str) -> re.Pattern[str]:
-    """What finds the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
+    """Pattern of the token in any spelling; a letter outside ASCII is percent-encoded byte by byte."""
     encoded = ("".join(f"%{byte:02x}" for byte in letter.encode()) for letter in token)
     return re.compile(
         "".join(
@@ -67,7 +67,7 @@ class Seam:
         return version("tushare")
 
     def ask(self, api: str, params: Mapping[str, str], fields: Sequence[str]) -> pd.DataFrame:
-        """The rows as the SDK hands them out: vendor names, vendor types, in any order.
+        """The rows as the SDK returns them: vendor names, vendor types, in any order.
 
         Raises
         ------
@@ -86,8 +86,9 @@ class Seam:
                 if not _holds_token(frame, self._settings.token.get_secret_value()):
                     return frame
                 raise RefusedRequestError(
-                    f"TuShare at {self._settings.endpoint}, asked for {api}, sent the token back among its "
-                    "data, where it would be kept. Nothing of it was taken; check TUSHARE_URL."
+                    f"TuShare at {self._settings.endpoint}, "
+                    f"asked for {api}, sent the token back among its data, where it would be kept. "
+                    "Nothing of it was taken; check TUSHARE_URL."
                 )
             fault = TransportError(
                 f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}"
@@ -130,9 +131,9 @@ class Seam:
             )
         if isinstance(problem, RedirectedError):
             return RefusedRequestError(
-                f"TuShare at {self._settings.endpoint}, asked for {api}, points to another address. "
-                "The request holds the token and is sent nowhere else: check TUSHARE_URL, and ask over "
-                "https if it says http."
+                f"TuShare at {self._settings.endpoint}, "
+                f"asked for {api}, points to another address. The request holds the token "
+                "and is sent nowhere else: check TUSHARE_URL, and ask over https if it says http."
             )
         if isinstance(problem, BoundExceededError):
             return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
@@ -142,6 +143,6 @@ class Seam:
                 f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}"
             )
         return MalformedAnswerError(
-            f"TuShare, asked for {api}, sent what is not an answer of its protocol ({kind} while "
-            f"reading it). {_TRY_AGAIN}"
+            f"TuShare, asked for {api}, "
+            f"sent what is not an answer of its protocol ({kind} while reading it). {_TRY_AGAIN}"
         )

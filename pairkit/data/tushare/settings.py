@@ -1,4 +1,4 @@
-"""How to reach TuShare: token, endpoint, limits, from the environment, `.env` or Streamlit's secrets, in that order."""
+"""TuShare settings: token, endpoint, limits, from the environment, `.env` or Streamlit's secrets, in that order."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class TushareSettings(BaseSettings):
     pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
     cache_dir: Path | None = Field(
         default=None,
-        description="Where answers are kept; by default `PAIRKIT_CACHE`, or the user's "
-        "cache folder.",
+        description="Where answers are kept; by default `PAIRKIT_CACHE`, "
+        "or the user's cache folder.",
     )
 
     @field_validator("token", mode="before")
@@ -119,12 +119,12 @@ class TushareSettings(BaseSettings):
 
     @property
     def endpoint(self) -> str:
-        """Host and port that are asked."""
+        """Host and port of the provider."""
         return urlsplit(self.url).netloc
 
     @property
     def address(self) -> str:
-        """The whole of where questions go, without a user's name in it: two paths on one host may be two providers."""
+        """Full address of the provider, without a user's name in it: two paths on one host may be two providers."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
@@ -173,5 +173,5 @@ def require_token(settings: TushareSettings) -> SecretStr:
 
 
 def answers_folder(settings: TushareSettings) -> Path:
-    """Where answers are kept: the setting, else the cache folder."""
+    """Folder of cached answers: the setting, else the cache folder."""
     return cache_folder() if settings.cache_dir is None else settings.cache_dir

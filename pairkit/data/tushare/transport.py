@@ -1,4 +1,4 @@
-"""One request with bounds that the SDK's own has not: on the time of the whole answer, and on its size.
+"""HTTP transport with limits that the SDK lacks: on the time of the whole answer, and on its size.
 
 The SDK's time-out counts from byte to byte, so a server that drips one now and then could hold it for ever.
 
@@ -25,16 +25,16 @@ _PIECE_BYTES = 64 * 1024
 
 
 class BoundExceededError(Exception):
-    """An answer took too long in all, or is too large; the text goes after "TuShare"."""
+    """An answer that took too long in all, or is too large; the text goes after "TuShare"."""
 
 
 class RedirectedError(Exception):
-    """The server points to another address. The request holds the token, so it is sent to no address but the user's own."""
+    """A redirect to another address, which is refused: the request holds the token and goes to the user's own address only."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What the SDK looks at in a response: whether it is one, and its text."""
+    """The parts of a response that the SDK reads: its status and its text."""
 
     ok: bool
     text: str
@@ -45,7 +45,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class BoundedRequests:
-    """Takes the place of the `requests` module in the SDK.
+    """Replacement of the `requests` module in the SDK.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class BoundedRequests:
 
 
 class _Watch:
-    """Shuts down the sockets noted with it when the time is up, or at once if it is up already."""
+    """Watchdog that shuts down its sockets when the time is up, or at once if it is up already."""
 
     def __init__(self, seconds: float) -> None:
         self.expired = False

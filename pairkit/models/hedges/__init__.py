@@ -20,19 +20,32 @@ from pairkit.errors import ConfigError, DataError
 
 
 class HedgeRatio(NamedTuple):
-    """`alpha`, `beta`, each (T,): known at the close of each bar; NaN where there is none."""
+    """Hedge ratio of each bar, known at its close.
+
+    Attributes
+    ----------
+    alpha, beta : (T,) float64
+        Intercept and slope of y on x; NaN where there is none.
+    """
 
     alpha: FloatArray
     beta: FloatArray
 
 
 def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
-    """The hedge ratio by `config.hedge_model`.
+    """Hedge ratio of two legs by the model that `config.hedge_model` names.
 
     Parameters
     ----------
     y, x : (T,) float64, finite
         Adjusted prices of the two legs on complete bars.
+    config : StrategyConfig
+        Names the model and holds its settings, those of the group Hedge.
+
+    Returns
+    -------
+    HedgeRatio
+        `alpha` and `beta`, (T,) each; NaN before the model's first fit.
 
     Raises
     ------
@@ -44,7 +57,18 @@ def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedg
 
 
 def memory_bars(config: StrategyConfig) -> int:
-    """Bars in which what came before the last `hedge_window` loses all but a third of its weight; 0 for a model of windows."""
+    """Memory of a hedge model beyond its window.
+
+    Parameters
+    ----------
+    config : StrategyConfig
+        Names the model.
+
+    Returns
+    -------
+    int
+        Bars in which what came before the last `hedge_window` loses all but a third of its weight; 0 for a model of windows.
+    """
     memory = getattr(_model(config), "memory", None)
     return int(memory(config)) if memory else 0
 
@@ -58,7 +82,23 @@ def _model(config: StrategyConfig) -> Any:
 
 
 def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both legs as contiguous float64, or DataError: they differ in length, or one holds a NaN or infinity."""
+    """Both legs as contiguous float64, once they are known to be usable.
+
+    Parameters
+    ----------
+    y, x : (T,) array-like
+        Prices on complete bars.
+
+    Returns
+    -------
+    y, x : (T,) float64
+        The same values.
+
+    Raises
+    ------
+    DataError
+        The legs differ in length, or one holds a NaN or infinity.
+    """
     y, x = np.ascontiguousarray(y, dtype=np.float64), np.ascontiguousarray(x, dtype=np.float64)
     if y.ndim != 1 or y.shape != x.shape:
         raise DataError(f"legs of shapes {y.shape} and {x.shape}; give two series of one length")

@@ -1,4 +1,4 @@
-"""A hedge ratio that is agreed, not estimated: calendar spreads, processing margins."""
+"""Fixed hedge ratio, agreed rather than estimated: calendar spreads, processing margins."""
 
 from __future__ import annotations
 

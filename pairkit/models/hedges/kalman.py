@@ -1,9 +1,9 @@
-"""An adaptive Kalman filter for (beta, level): scale-free, its noise learnt from its own surprises.
+"""Adaptive Kalman filter hedge for (beta, level): scale-free, its noise estimated from its own innovations.
 
 1. The first `window` bars are fitted by least squares on x about its mean; their residual variance R starts the noise.
-2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise updates the state.
+2. Each further bar: the state may have drifted by `gamma` noise units; the bar's surprise (innovation) updates the state.
 3. R follows the surprises with memory `window`, and never falls below a thousandth of their mean square.
-4. The point about which the line is told, and the variance of x that scales its drift, follow x with the same memory. Moving
+4. The point about which the line is stated, and the variance of x that scales its drift, follow x with the same memory. Moving
    the point is an exact change of basis; without it the filter never forgets where the data began, and its noise grows with age.
 
 A constant drift and noise, the common recipe, fits one price scale only: it is orders of magnitude off for log prices or
@@ -31,7 +31,7 @@ def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio
 
 
 def memory(config: StrategyConfig) -> int:
-    """Bars in which the filter forgets all but a third: of its reference and noise, or of its state, whichever is longer.
+    """Memory of the filter in bars, after which a third is left: of its reference and noise, or of its state, whichever is longer.
 
     The settled gain of the state is about sqrt(gamma), so its memory is about 1 / sqrt(gamma) bars.
     """
@@ -111,7 +111,7 @@ def _kalman(y, x, window, gamma):
         p_level -= gain_level * ph_level
         surprises = keep * surprises + share * (surprise * surprise)
         noise = max(keep * noise + share * (surprise * surprise - known), _FLOOR * surprises)
-        moved = share * h  # the reference moves: the same line, told about another point
+        moved = share * h  # the reference moves: the same line, stated about another point
         mean_x += moved
         var_x = keep * (var_x + moved * h)
         level += slope * moved

@@ -1,9 +1,9 @@
-"""Calibrations on disk: one JSON file for each set of settings and version of the code, named by their hash.
+"""Disk cache of calibrations: one JSON file for each set of settings and version of the code, named by their hash.
 
 1. The key holds everything that the tables depend on: the settings of the test and its hedge, how the pairs were drawn, the hash
    of pairkit's sources and the packages that compute.
-2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is as good as none:
-   the calibration is made anew, and the file written over.
+2. A file holds its key, its tables, and the hash of the tables. One that is torn, altered or of another key is ignored:
+   the calibration is made again, and the file overwritten.
 3. The latest MOST_KEPT files stay.
 """
 
@@ -33,7 +33,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
-    """The tables that were found under these settings by this code, or None."""
+    """Cached tables of these settings by this code, or None."""
     key = _key(config, asked)
     path = calibrations_folder() / f"{hash_of(key)}.json"
     try:
@@ -51,7 +51,7 @@ def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
 
 
 def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
-    """Keep the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
+    """Cache the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
     key = _key(config, asked)
     plain = {
         name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()}

@@ -1,4 +1,4 @@
-"""Does the stationarity gate keep its word? Its statistic on pairs of known truth, under the very settings of a run.
+"""Calibration of the stationarity gate: actual size and power of its test on simulated pairs, under the settings of a run.
 
 1. Pairs of unrelated walks are drawn, linked pairs whose spread has a given half-life, and unrelated pairs of other worlds
    (research/calibration/worlds.py).
@@ -6,8 +6,8 @@
 3. On unrelated pairs: how often a p-value is as low as it says (size), and the values that would hold. On linked ones: how often
    the gate is open (power). On both: how often it is open on some day within a year. In each world: the size at 5 %.
 
-Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those that the
-calibrated table of the core is made of: its size is found on data that it has not seen.
+Bars of one walk are no independent draws, so every error is that of the mean over walks. The walks are not those behind
+the calibrated table of the core: its size is measured on data that it has not seen.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is true of the gate under `config`.
+    """Size and power of the stationarity gate under `config`.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Calibration:
 
     @property
     def by_world(self) -> pd.DataFrame:
-        """`worlds` with `world`, its name, and `steps`, what they are there; the Gaussian walks of `table` first."""
+        """`worlds` with `world`, its name, and `steps`, their kind; the Gaussian walks of `table` first."""
         own = self.table[self.table["nominal"] == WORLD_LEVEL].iloc[0]
         first = {
             name: own[name if name.endswith("error") else f"{name}_size"]
@@ -101,7 +101,7 @@ class Calibration:
 
     @property
     def size_error(self) -> float:
-        """Its Monte-Carlo standard error."""
+        """Monte-Carlo standard error of `size`."""
         return float(self._own()[f"{self.config.adf_null}_error"])
 
     def pvalue(self, statistic: float) -> tuple[float, float]:
@@ -163,8 +163,8 @@ class Calibration:
     def _sentence(self, holds: bool, told: bool) -> str:
         nominal = self.config.adf_max_pvalue
         found = (
-            f"At a nominal {_percent(nominal)} the gate passes {100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the "
-            "bars of unrelated pairs"
+            f"At a nominal {_percent(nominal)} the gate passes "
+            f"{100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the bars of unrelated pairs"
         )
         band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
         if not self.config.adf_gate:
@@ -196,7 +196,7 @@ def calibrate(
     cancelled: Callable[[], bool] | None = None,
     cache: bool = True,
 ) -> Calibration:
-    """Measure the stationarity gate of a config on simulated pairs.
+    """Calibration of the stationarity gate: its actual size and power under a config, on simulated pairs.
 
     Parameters
     ----------
@@ -212,11 +212,18 @@ def calibrate(
         Of the pairs, from 0.
     executor : optional
         As in `sweep`. The results are the same bits.
-    progress, cancelled : callable, optional
-        Told (pairs done, pairs in all); asked whether to stop.
+    progress : callable, optional
+        Called with (pairs done, pairs in all).
+    cancelled : callable, optional
+        Polled several times a second; True stops the calibration.
     cache : bool
-        Take what was found before under the same settings by the same code, and keep what is found now, in the user's cache
+        Use what was found before under the same settings by the same code, and keep what is found now, in the user's cache
         folder (`PAIRKIT_CACHE`).
+
+    Returns
+    -------
+    Calibration
+        `.size` and `.size_error` (shares of bars), `.table`, `.power`, `.pvalue(statistic)`, `.result()`.
 
     Raises
     ------
@@ -224,6 +231,20 @@ def calibrate(
         A number is not usable; the message says what is accepted.
     CancelledError
         It was stopped.
+
+    Notes
+    -----
+    MacKinnon's p-values hold for independent draws of one sample. Here the gate's statistic is taken on every bar of a rolling
+    window, as a run takes it (docs/calibration.md).
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> found = pk.calibrate(bars=300, draws=20, half_lives=[5], cache=False)
+    >>> found.table["nominal"].tolist()
+    [0.01, 0.05, 0.1]
+    >>> 0.0 < found.size < 1.0, found.result().check
+    (True, 'calibration')
     """
     config = config or StrategyConfig()
     half_lives = tuple(float(each) for each in half_lives)
@@ -260,8 +281,8 @@ def _check(
     least = first_tested_bar(config) + 20
     if not least <= whole_number("bars", bars) <= 20_000:
         raise ConfigError(
-            f"bars = {bars}: accepted is {least} to 20,000 under these settings, whose first test is on bar "
-            f"{first_tested_bar(config) + 1}."
+            f"bars = {bars}: accepted is {least} to 20,000 under these settings, "
+            f"whose first test is on bar {first_tested_bar(config) + 1}."
         )
     whole_number("draws", draws, 20)
     whole_number("seed", seed)
@@ -272,8 +293,8 @@ def _check(
     values = (draws + (len(half_lives) + len(WORLDS)) * _linked(draws)) * bars
     if values > MOST_VALUES:
         raise ConfigError(
-            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; at most {MOST_VALUES:,} are held at "
-            "once. Use fewer draws or bars."
+            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; "
+            f"at most {MOST_VALUES:,} are held at once. Use fewer draws or bars."
         )
 
 
@@ -284,7 +305,7 @@ def _linked(draws: int) -> int:
 
 @dataclass(frozen=True)
 class _Job:
-    """Which pairs to draw: `draws` unrelated ones, then as many as `_linked` says for each half-life, and for each world."""
+    """Pairs to draw: `draws` unrelated ones, then as many as `_linked` says for each half-life, and for each world."""
 
     config: StrategyConfig
     bars: int
@@ -310,7 +331,7 @@ class _Job:
 
 
 def take_statistics(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
-    """The statistics of some of a job's pairs, from the first tested bar on: what one slice of the work does."""
+    """Statistics of some of a job's pairs, from the first tested bar on: one slice of the work."""
     first = first_tested_bar(job.config)
     return np.array(
         [stationarity_statistic(*job.legs(int(row)), job.config)[first:] for row in rows]

@@ -1,4 +1,4 @@
-"""Declares the calibration check of the stationarity gate."""
+"""Declaration of the calibration check of the stationarity gate."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ SPEC = CheckSpec(
     title="Gate calibration",
     run=_run,
     unit="simulated pairs",
-    meaning="Pairs of unrelated random walks are sent through this very gate, with these windows and lags: how often it "
-    "opens for them is its true error rate, and how often it opens for linked pairs its power.",
+    meaning="Pairs of unrelated random walks are sent through this very gate, "
+    "with these windows and lags: how often it opens for them is its true error rate, "
+    "and how often it opens for linked pairs its power.",
     alarm="a gate that opens far more often than its p-value promises, or hardly more often for linked pairs.",
     settings=(
         Setting("bars", 1500, "Bars of each simulated pair.", 300, 20_000, 100),

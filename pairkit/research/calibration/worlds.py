@@ -1,4 +1,4 @@
-"""Unrelated pairs of other worlds than Gaussian walks: what prices also do, while nothing links them.
+"""Unrelated pairs that are not Gaussian walks: fat tails, changing volatility and other traits of real prices, with no link.
 
 Each world gives two walks that share no relation. What a gate lets pass there at a nominal 5 % is its error rate under drift,
 unequal or clustered volatility, a break of it, common moves, and steps that lean on the one before, as bounces and stale prices

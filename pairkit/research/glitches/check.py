@@ -1,4 +1,4 @@
-"""Glitches put into a pair's bars on purpose, and what they cost: Hold against being forced flat.
+"""Glitch stress test: faults injected into a pair's bars, and what they cost with Hold and with being forced flat.
 
 1. A draw has, for every bar, a number between 0 and 1, a kind, a leg and a size. At a rate r the bars whose number is below r
    are spoiled, so a higher rate adds glitches to those of a lower one.
@@ -43,13 +43,19 @@ _ERRORS_TO_JUDGE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class GlitchStress:
-    """What glitches cost with Hold and forced flat. Money in the pair's currency.
+    """Cost of glitches with Hold and forced flat. Money in the pair's currency.
 
-    `runs` has a row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
-    slippage), `net` (result after costs) and `hold_bars`. `table` has a row for each kind and rate: their means over the draws,
-    and of the paired differences `extra_trades` and `extra_costs` (forced flat less Hold) and `saved` (net of Hold less net
-    forced flat) the mean, its standard error (`_error`) and the deviation over draws (`_spread`). `unspoiled` is such a row for
-    the bars as they are, whose own faults cost something too; it has no errors.
+    Attributes
+    ----------
+    runs : DataFrame
+        One row for each kind, rate and draw: bars spoiled (`injected`) and, for both variants, `trades`, `costs` (fees and
+        slippage), `net` (result after costs) and `hold_bars`.
+    table : DataFrame
+        One row for each kind and rate: the means over the draws; of the paired differences `extra_trades` and `extra_costs`
+        (forced flat less Hold) and `saved` (net of Hold less net forced flat) the mean, its standard error (`_error`) and the
+        deviation over draws (`_spread`).
+    unspoiled : Series
+        Such a row for the bars as they are, whose own faults cost something too; it has no errors.
     """
 
     config: StrategyConfig
@@ -63,7 +69,7 @@ class GlitchStress:
         """Judged by what is left after costs, over all rates with every kind mixed.
 
         Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
-        noted where the draws cannot tell. Fees and slippage are told in any case.
+        noted where the draws cannot tell. Fees and slippage are reported in any case.
         """
         judged = (
             self.runs[self.runs["kind"] == _judged_kind(self.runs)]
@@ -98,8 +104,9 @@ class GlitchStress:
         trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
         doubt = "" if sure else ", so the draws cannot tell"
         return (
-            f"With {figures['injected']:,.0f} bars spoiled on average, Hold leaves {self._money_more(saved)} after costs "
-            f"than being forced flat (± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
+            f"With {figures['injected']:,.0f} bars spoiled on average, "
+            f"Hold leaves {self._money_more(saved)} after costs than being forced flat "
+            f"(± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
             f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
             f"On the bars as they are Hold leaves {self._money_more(as_is)}."
         )
@@ -117,7 +124,7 @@ def glitch_stress(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> GlitchStress:
-    """Measure what bad bars cost a run with Hold, and one that is forced flat by them.
+    """Stress test with bad bars: what they cost a run with Hold, and one that is forced flat by them.
 
     Parameters
     ----------
@@ -126,13 +133,22 @@ def glitch_stress(
     rates : sequence of float
         Shares of the bars to spoil, each above 0 and at most 0.5.
     kinds : sequence of str
-        Keys of KINDS. Each is tried alone; several also mixed.
+        Keys of `pairkit.research.glitches.inject.KINDS`. Each is tried alone; several also mixed.
     draws : int
         Times that other bars are drawn, at least 2.
     seed : int
         The same seed gives the same bits, whatever the executor.
-    executor, progress, cancelled
-        As in `pairkit.research.sweeps.executors.done_in_slices`; rows are runs of both variants.
+    executor : optional
+        As in `sweep`.
+    progress : callable, optional
+        Called with (runs done, runs in all), of both variants.
+    cancelled : callable, optional
+        Polled several times a second; True stops the test.
+
+    Returns
+    -------
+    GlitchStress
+        `.table` (means over the draws, money in the pair's currency), `.runs`, `.unspoiled`, `.result()`.
 
     Raises
     ------
@@ -140,6 +156,16 @@ def glitch_stress(
         A rate or kind is not accepted, or there are too few draws.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> stress = pk.glitch_stress(pair[:500], rates=[0.01], kinds=["missing_bar"], draws=2)
+    >>> stress.table[["kind", "rate", "injected"]].values.tolist()
+    [['missing_bar', 0.01, 6.5]]
+    >>> stress.result().check
+    'glitches'
     """
     _check(rates, kinds, draws, seed)
     stress = _Stress(pair, config or StrategyConfig(), tuple(rates), tuple(kinds), draws, seed)
@@ -190,7 +216,7 @@ def _check(rates: Sequence[float], kinds: Sequence[str], draws: int, seed: int) 
 # --- runs ----------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class _Stress:
-    """What the runs share; a run is a scenario, a rate and a draw."""
+    """Shared inputs of the runs; a run is a scenario, a rate and a draw."""
 
     pair: PairFrame
     config: StrategyConfig
@@ -242,7 +268,7 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
 
 # --- tables and words ----------------------------------------------------------------------------------------------------
 def _differences(runs: Any) -> dict[str, Any]:
-    """Of a table of figures, or of one row of it."""
+    """Paired differences of a table of figures, or of one row of it."""
     return {
         "extra_trades": runs["trades_flat"] - runs["trades_hold"],
         "extra_costs": runs["costs_flat"] - runs["costs_hold"],

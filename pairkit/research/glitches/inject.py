@@ -1,4 +1,4 @@
-"""Glitches put into a pair's bars on purpose: which bars are drawn, and what each kind does to one.
+"""Fault injection into a pair's bars: which bars are drawn, and what each kind of fault does to one.
 
 A draw has, for every bar, a number between 0 and 1, a kind, a leg and a size. At a rate r the bars whose number is below r are
 spoiled, so a higher rate adds glitches to those of a lower one.
@@ -149,7 +149,7 @@ class _Figures:
         self._tell_next(t, close)
 
     def _tell_next(self, t: int, close: float) -> None:
-        """The next bar's previous close, where it is of the same contract; another contract's close is not touched."""
+        """Update the next bar's previous close, where it is of the same contract; another contract's close is not touched."""
         n = self.following[t]
         if n >= 0 and self.source.contract[n] == self.source.contract[t]:
             self.arrays["pre_close"][n] = close

@@ -1,4 +1,4 @@
-"""Declares the bad-data check."""
+"""Declaration of the bad-data check."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ SPEC = CheckSpec(
     title="Bad data",
     run=_run,
     unit="runs",
-    meaning="Bars are spoiled on purpose, and the run is made with Hold and again with an exit at the first invalid bar, as "
-    "many programs do; the difference is what holding is worth.",
-    alarm="Hold leaves less than being forced flat by more than chance, or a result that falls apart at a share of bad bars "
-    "that your data have.",
+    meaning="Bars are spoiled on purpose, "
+    "and the run is made with Hold and again with an exit at the first invalid bar, "
+    "as many programs do; the difference is what holding is worth.",
+    alarm="Hold leaves less than being forced flat by more than chance, "
+    "or a result that falls apart at a share of bad bars that your data have.",
     settings=(
         Setting(
             "most",

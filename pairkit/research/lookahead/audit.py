@@ -1,14 +1,14 @@
-"""Proof that no number of a run knows the future, for pairkit's own backtest or for any function from (pair, config).
+"""Look-ahead proof: no number of a run depends on the future, for pairkit's backtest or any function from (pair, config).
 
 0. Fresh: a few cuts are made by processes that have not seen the whole, and so by a function that has nothing of it in its memory
-   (fresh_cuts.py). They are held against the whole as all cuts are.
+   (fresh_cuts.py). They are compared with the whole as all cuts are.
 1. Repeat: the function is called twice on the same input. One that differs from itself cannot be tested further.
 2. Prefix: the data are cut at a boundary. What was made of the rows before it must be, to the bit, what was made of them in the
    whole; a tolerance would hide a leak that is small today.
 3. Contract: one session's figures are moved (perturb.py). Nothing before it may change, and a column that lags a bar
    may change only on the session after it.
 4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
-5. Data path, where the snapshot is at hand: the same of contracts, roll prices and adjusted series (data_path.py).
+5. Data path, where the snapshot is given: the same for contracts, roll prices and adjusted series (data_path.py).
 
 Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
 cut_points.py. (docs/lookahead.md)
@@ -44,7 +44,17 @@ Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 
 @dataclass(frozen=True, eq=False)
 class LookaheadProof:
-    """What was found. `table` has one row per check and column, as in `evidence.PROOF_COLUMNS`, failures first."""
+    """Result of a look-ahead proof.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per check and column, as in `comparison.PROOF_COLUMNS`, failures first.
+    boundaries : int
+        How many were tested.
+    settings : dict
+        The arguments.
+    """
 
     table: pd.DataFrame
     boundaries: int
@@ -93,14 +103,15 @@ class LookaheadProof:
         if not len(bad) and len(rounded):
             row = rounded.sort_values("by").iloc[-1]
             return (
-                f"Rounding only: {row['column']} changes by {row['by']:.1e} when later sessions are cut or moved, as under a "
-                "method that works on the whole array at once (FFT, convolution). No value knows a later session; computed "
-                "bar by bar it is equal to the bit."
+                f"Rounding only: {row['column']} changes by {row['by']:.1e} "
+                "when later sessions are cut or moved, "
+                "as under a method that works on the whole array at once (FFT, convolution). "
+                "No value knows a later session; computed bar by bar it is equal to the bit."
             )
         if not len(bad):
             return (
-                f"Later sessions cut or moved at {self.boundaries} places, no earlier value of any of "
-                f"{self.table['column'].nunique()} columns changed, to the bit."
+                f"Later sessions cut or moved at {self.boundaries} places, no earlier value "
+                f"of any of {self.table['column'].nunique()} columns changed, to the bit."
             )
         first = bad.iloc[0]
         more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""
@@ -135,31 +146,34 @@ def audit_lookahead(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LookaheadProof:
-    """Prove that no row depends on a later session, nor, where it must lag, on its own.
+    """Look-ahead proof: no row depends on a later session, nor, where a column must lag, on its own.
 
     Parameters
     ----------
     pair, config
-        What to run; the default config where None.
+        Passed to `run`; the default config where None.
     run : callable
         Any function of (pair, config) that returns a BacktestRun, or a DataFrame with one row per session under the dates
         of the pair. Columns named as in a run keep their lag; others may use their own session and nothing later.
     cuts : int
-        How many boundaries are drawn, from 1. with the runs in a row and the events about nine times as many are tested, each
+        How many boundaries are drawn, from 1. With the runs in a row and the events about nine times as many are tested, each
         by two calls of `run`; no less than `len(pair)` tests every session.
     seed : int
         Draws the boundaries and the moves.
     shortest : int
-        Sessions that are kept at the least: for a `run` that cannot do with fewer.
+        Fewest sessions that are kept, for a `run` that needs a minimum.
     snapshot : Snapshot, optional
-        What the pair was made from: the way from its bars to the pair is then proved too, at a few sessions.
-    progress, cancelled : callable, optional
-        Told (boundaries done, in all); asked whether to stop.
+        The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions.
+    progress : callable, optional
+        Called with (boundaries done, boundaries in all).
+    cancelled : callable, optional
+        Polled before each boundary; True stops the proof.
 
     Returns
     -------
     LookaheadProof
-        `.passed`, `.table`, `.result()`.
+        `.passed`, `.table` (one row per check and column, failures first), `.result()`. Values are compared to the bit, and
+        NaN equals NaN.
 
     Raises
     ------
@@ -168,7 +182,17 @@ def audit_lookahead(
     RunError
         `run` failed, or returned something else; the message says on what.
     CancelledError
-        `cancelled` said so.
+        `cancelled` returned True.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> proof = pk.audit_lookahead(pair[:300], cuts=2)
+    >>> proof.passed
+    True
+    >>> sorted(proof.table["check"].unique())
+    ['contract', 'control', 'fresh', 'prefix', 'repeat']
     """
     whole_number("cuts", cuts, 1)
     whole_number("seed", seed)
@@ -221,7 +245,7 @@ def _going_on(progress: Progress | None, before: int) -> Progress | None:
 
 
 class _Maker:
-    """Calls the function under test and says, where it fails, on what."""
+    """Caller of the function under test, which reports on what input it failed."""
 
     def __init__(self, run: Run, config: StrategyConfig) -> None:
         self.run, self.config = run, config

@@ -1,7 +1,7 @@
-"""What the instruments of a look-ahead proof see, column by column: the earliest offence, how often, how far ahead.
+"""Comparison of reruns on cut or moved data with the full run, column by column: the earliest leak, how often, how far ahead.
 
-Every check holds a made table against what was made of the whole, on the rows before a boundary. The rows themselves come
-first: a table that lost a session, or took one up, is not compared further.
+Every check compares a table with that of the whole data, on the rows before a boundary. The rows themselves come
+first: a table that lost or gained a session is not compared further.
 """
 
 from __future__ import annotations
@@ -97,14 +97,14 @@ PROOF_COLUMNS = (
 
 
 class _Finding:
-    """The offences of one column against one check."""
+    """Leaks of one column in one check."""
 
     def __init__(self) -> None:
         self.times, self.ahead, self.largest = 0, 0, 0.0
         self.first: tuple[Any, Any, Any] | None = None  # date, value in the whole, the other value
 
     def add(self, date: Any, ahead: int, whole: Any, other: Any, size: float = np.inf) -> None:
-        """One more offence, of some `size` at most: the earliest is kept, the longest look ahead, and the largest size."""
+        """Record a leak of `size` at most: the earliest is kept, the longest look ahead, and the largest size."""
         self.times += 1
         self.ahead, self.largest = max(self.ahead, ahead), max(self.largest, size)
         if self.first is None or date < self.first[0]:
@@ -112,7 +112,7 @@ class _Finding:
 
 
 class Evidence:
-    """Everything seen so far, held against `whole`, what was made of all `dates`."""
+    """Evidence of a look-ahead proof: every output compared with `whole`, the output of all `dates`."""
 
     def __init__(self, whole: Observed, dates: Dates) -> None:
         self.whole, self.dates = whole, dates
@@ -126,23 +126,22 @@ class Evidence:
         )
 
     def repeated(self, again: Observed) -> bool:
-        """Hold a second call on the same input against the first; whether it made the same."""
+        """Compare a second call on the same input with the first; whether they are equal."""
         self._compare("repeat", again, len(self.dates), frozenset())
         return not any(finding.times for finding in self._found.values())
 
     def fresh(self, made: Mapping[int, Observed] | None) -> None:
-        """Hold cuts that were made without knowledge of the whole against it, by how many sessions they keep; None: there are
-        none."""
+        """Compare cuts made in fresh processes with the whole, by the number of sessions kept; None where there are none."""
         self._fresh_seen = bool(made)
         for kept, part in (made or {}).items():
             self._compare("fresh", part, kept, frozenset())
 
     def cut(self, kept: int, part: Observed) -> None:
-        """Hold what was made of the first `kept` sessions against the whole."""
+        """Compare the output of the first `kept` sessions with the whole."""
         self._compare("prefix", part, kept, frozenset())
 
     def moved(self, row: int, other: Observed) -> None:
-        """Hold what was made with session `row` moved against the whole, and note what moved where it may."""
+        """Compare the output with session `row` moved with the whole, and note which columns moved where they may."""
         self.moved_sessions += 1
         becomes_valid = _differs_on(self.whole, other, "valid", self.dates[row])
         # a bar that becomes valid, or ceases to be, is judged by all gates at once

@@ -1,4 +1,4 @@
-"""Where to look for look-ahead: the sessions between which the past ends and the future begins.
+"""Cut points of the look-ahead proof: the sessions at which the data are cut or moved.
 
 A boundary b parts rows 0 .. b-1 from rows b onwards. Chosen are
 
@@ -27,7 +27,7 @@ _FEW_WORDS = 32  # a run has 22 reasons; contracts are many more, and none is ra
 
 
 def boundaries(pair: PairFrame, whole: Observed, cuts: int, seed: int) -> IntArray:
-    """The chosen boundaries, 0 .. len(pair)-1, ascending; `whole` is what was made of all sessions."""
+    """The chosen boundaries, 0 .. len(pair)-1, ascending; `whole` is the output of all sessions."""
     sessions = len(pair)
     if cuts >= sessions:
         return np.arange(sessions)

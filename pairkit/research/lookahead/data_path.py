@@ -1,4 +1,4 @@
-"""Proof that the way from a snapshot's bars to a pair knows no later session.
+"""Look-ahead proof of the data path: from a snapshot's bars to a pair, nothing depends on a later session.
 
 1. Known: every dominant contract of the mapping was settled on a session before the one it is for.
 2. Prefix: bars and mapping are cut after a session; up to it the pair's contracts, roll prices and adjusted series stay, to the
@@ -65,7 +65,7 @@ def trace_data_path(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
-    """The rows that a proof has about the data path; columns as in `evidence.PROOF_COLUMNS`.
+    """Rows of a proof on the data path; columns as in `comparison.PROOF_COLUMNS`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def trace_data_path(
     choose : callable
         Any function from bars of one root to a mapping.
     progress, cancelled : callable, optional
-        Told (sessions done, in all); asked whether to stop.
+        Called with (sessions done, sessions in all); polled, and True stops the proof.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def pair_of_sources(y: Source, x: Source, like: PairFrame) -> PairFrame:
 
 
 class _Path:
-    """From two sources to everything the core reads, as one table."""
+    """Data path from two sources to everything the core reads, as one table."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ def _sessions(
 
 
 def _upto(source: Source, day: np.datetime64) -> Source:
-    """What was known at the close of a day: the mapping for the day, the bars until it."""
+    """Data known at the close of a day: the mapping for the day, the bars until it."""
     bars, mapping = (
         table[(table[TRADE_DATE] <= day).to_numpy()].reset_index(drop=True) for table in source[:2]
     )

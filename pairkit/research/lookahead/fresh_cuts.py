@@ -1,4 +1,4 @@
-"""Cuts made by processes that have not seen the whole: what a function keeps between its calls cannot reach them.
+"""Cuts run in fresh processes, which never saw the whole data: what a function caches between its calls cannot reach them.
 
 A cache by date, a scaler fitted on the first call, the longest history so far: once the function has been called on all sessions,
 such a memory makes each later cut agree with the whole. So a few cuts are made first, each in a child forked before the first
@@ -24,14 +24,14 @@ _SECONDS = 120.0  # a child that answers later is given up, and nothing is claim
 
 
 class _Failure(NamedTuple):
-    """Why the function under test failed in a child."""
+    """Failure of the function under test in a child process."""
 
     told: str
     cause: BaseException | None
 
 
 def fresh_rows(sessions: int, cuts: int, shortest: int, seed: int) -> list[int]:
-    """How many sessions each child is given: at most MOST_CUTS numbers drawn by the seed, ascending, and fewer than all."""
+    """Number of sessions of each child process: at most MOST_CUTS numbers drawn by the seed, ascending, and fewer than all."""
     least = max(shortest, 1)
     choices = np.arange(least, sessions)
     drawn = np.random.default_rng([seed, 1]).choice(
@@ -41,7 +41,7 @@ def fresh_rows(sessions: int, cuts: int, shortest: int, seed: int) -> list[int]:
 
 
 def make_fresh(make: Callable[[int], Observed], rows: list[int]) -> dict[int, Observed] | None:
-    """What `make` gives for each number of sessions, each in a process of its own; None where that cannot be had.
+    """Outputs of `make` for each number of sessions, each in a process of its own; None where that is not possible.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _in_child(make: Callable[[int], Observed], row: int) -> Observed | None:
 
 
 def _answer(make: Callable[[int], Observed], row: int, to: Connection) -> None:
-    """In the child: send what was made, or as text why it could not be."""
+    """In the child: send the output, or the reason for its failure as text."""
     try:
         to.send(make(row))
     except RunError as error:

@@ -1,4 +1,4 @@
-"""What a function from (pair, config) made, as arrays whose every bit can be compared.
+"""Outputs of a function from (pair, config), as arrays that are compared bit by bit.
 
 A run gives its columns, the contract that each leg holds, and its trades; a DataFrame gives its columns. A trade's figures are
 known from the bar of its entry's fill or of its exit's fill on.
@@ -35,7 +35,7 @@ class Known(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """A made table: its dates (n,), its columns (n,) by name, and its trades' columns by name."""
+    """An output table: its dates (n,), its columns (n,) by name, and its trades' columns by name."""
 
     dates: NDArray[np.datetime64]
     columns: dict[str, Array]
@@ -54,21 +54,22 @@ def observe(made: object) -> Observed:
         return Observed(made.pair.trade_date.to_numpy(), _run_columns(made), _run_trades(made))
     if not isinstance(made, pd.DataFrame):
         raise RunError(
-            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, or a DataFrame with one row "
-            "per session, indexed by trade date."
+            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, "
+            "or a DataFrame with one row per session, indexed by trade date."
         )
     index = made.index
     if not (
         isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique
     ):
         raise RunError(
-            f"the function returned a DataFrame indexed by {type(index).__name__} ({index.dtype}); its rows must be "
-            "sessions in order, each once, under a DatetimeIndex: keep the index of pair.trade_date."
+            f"the function returned a DataFrame indexed by {type(index).__name__} "
+            f"({index.dtype}); its rows must be sessions in order, "
+            "each once, under a DatetimeIndex: keep the index of pair.trade_date."
         )
     if index.tz is not None:
         raise RunError(
-            f"the function returned a DataFrame whose dates have a time zone ({index.tz}); trade dates are plain "
-            "days: keep the index of pair.trade_date."
+            "the function returned a DataFrame whose dates have a time zone "
+            f"({index.tz}); trade dates are plain days: keep the index of pair.trade_date."
         )
     labels = made.columns.map(str)
     if not labels.is_unique:
@@ -173,7 +174,7 @@ def first_difference(ours: Array, theirs: Array) -> int | None:
 
 
 def largest_distance(ours: Array, theirs: Array) -> float:
-    """By how much two columns of numbers differ at the most; inf for words, and where one has a number and the other none."""
+    """Largest difference of two columns of numbers; inf for words, and where one has a number and the other none."""
     if not ours.dtype.kind == theirs.dtype.kind == "f":
         return float("inf")
     known = np.isfinite(ours)
@@ -183,7 +184,7 @@ def largest_distance(ours: Array, theirs: Array) -> float:
 
 
 def distance(ours: object, theirs: object) -> float:
-    """By how much two values differ; NaN for words, and where one is missing."""
+    """Difference of two values; NaN for words, and where one is missing."""
     if isinstance(ours, (int, float, np.number)) and isinstance(theirs, (int, float, np.number)):
         return float(abs(float(ours) - float(theirs)))
     return float("nan")

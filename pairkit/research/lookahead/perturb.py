@@ -1,4 +1,4 @@
-"""A pair with one session's figures moved: as complete as it was, and as tradable.
+"""Perturbation of one session of a pair: its figures moved, as complete and as tradable as before.
 
 1. All of a leg's prices of the session move by the same number of ticks, its limits too, so that each stays on its side of the
    limits, which are taken inward to the tick. Where that would take a price through 0, they move by one factor. A 0 stays 0.
@@ -37,7 +37,7 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
 
 
 def as_known(pair: PairFrame) -> PairFrame:
-    """The pair as a function under test may see it: nothing on it tells that there are later rows, or that there were any.
+    """The pair as a function under test sees it: nothing on it reveals that there are or were later rows.
 
     It is not marked as cut, names no snapshot, has the findings of its own days, arrays of its own that are no views of longer
     ones, and the names of the contracts that it has held. What the function does to it stays without effect on others.

@@ -1,4 +1,4 @@
-"""Declares the look-ahead check."""
+"""Declaration of the look-ahead check."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ SPEC = CheckSpec(
     title="Look-ahead",
     run=_run,
     unit="boundaries",
-    meaning="The data are cut after a session, or changed on one, and the whole backtest is made again: no earlier value of "
-    "any column may change, not in its last bit.",
+    meaning="The data are cut after a session, or changed on one, "
+    "and the whole backtest is made again: no earlier value of any column may change, "
+    "not in its last bit.",
     alarm="a single value that differs: some number knows a session that had not happened.",
     settings=(
         Setting(

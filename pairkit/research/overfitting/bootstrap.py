@@ -1,4 +1,4 @@
-"""What resampled returns say: an interval of the Sharpe ratio, and whether the best of many trials is better than nothing.
+"""Bootstrap of returns: an interval of the Sharpe ratio, and Hansen's test that the best of many trials is better than nothing.
 
 Both use the stationary bootstrap (Politis and Romano 1994), which draws stretches of random length, so that what follows from
 one bar to the next stays in them. The computing is done by `arch`, which is imported when it is needed, for it takes a second.

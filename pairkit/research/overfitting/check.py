@@ -1,4 +1,4 @@
-"""How far a result can be the luck of many trials.
+"""Overfitting check: how far a result can be the luck of many trials.
 
 1. The trials are the rows of a sweep, or a grid around the config; of more than `most_trials`, as many are drawn.
 2. Each is run again for its returns, bar by bar. What is compared across trials uses the bars from which all have indicators.
@@ -113,11 +113,22 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Overfitting:
-    """How far the result of a config can be luck.
+    """Result of the overfitting check: how far the result of a config can be luck.
 
-    `figures` holds those of CONVENTIONS, NaN where undefined. `splits` are the splits of CSCV (pbo.py); `swept` one row
-    a trial: what varied, and its Sharpe ratio a year on the common bars. `counted_by` says whose trials the deflation allows for,
-    those of the `ledger` or of the `check`. `settings` are what it was asked with.
+    Attributes
+    ----------
+    name : str
+        The pair.
+    figures : dict of str to float
+        Those of CONVENTIONS, NaN where undefined.
+    splits : DataFrame
+        The splits of CSCV (pbo.py).
+    swept : DataFrame
+        One row a trial: what varied, and its Sharpe ratio a year on the common bars.
+    counted_by : {"ledger", "check"}
+        Whose trials the deflation allows for.
+    settings : dict
+        The arguments.
     """
 
     name: str
@@ -185,14 +196,16 @@ class Overfitting:
         )
         if its["exposure"] < SPARSE:
             few += (
-                f" In a position on {its['exposure']:.0%} of bars: the interval {its['sharpe_low']:.2f} to "
-                f"{its['sharpe_high']:.2f} is too narrow, 95 % covers about 88 to 90 %."
+                f" In a position on {its['exposure']:.0%} of bars: "
+                f"the interval {its['sharpe_low']:.2f} to {its['sharpe_high']:.2f} is too narrow, "
+                "95 % covers about 88 to 90 %."
             )
         return (
-            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} that the best of {trials} shows by "
-            f"luck (DSR {its['dsr']:.0%}; {its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
-            f"the best in sample is no better than the median out of sample in "
-            f"{its['pbo']:.0%} of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
+            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} "
+            f"that the best of {trials} shows by luck (DSR {its['dsr']:.0%}; "
+            f"{its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
+            f"the best in sample is no better than the median out of sample in {its['pbo']:.0%} "
+            f"of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
         )
 
 
@@ -211,7 +224,7 @@ def overfitting(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Overfitting:
-    """Hold the result of a config against the luck of the trials around it.
+    """Overfitting check: the Sharpe ratio of a config against the luck of the trials around it (DSR, PBO, SPA, bootstrap).
 
     Parameters
     ----------
@@ -231,6 +244,11 @@ def overfitting(
     executor, progress, cancelled
         As in `sweep`; progress counts trials, then three steps.
 
+    Returns
+    -------
+    Overfitting
+        `.verdict`, `.table` (figure, value, unit, convention), `.figures` (NaN where undefined), `.splits`, `.result()`.
+
     Raises
     ------
     ConfigError
@@ -239,6 +257,23 @@ def overfitting(
         Fewer than two trials ever have indicators, or the data are too short for the blocks.
     CancelledError
         It was stopped.
+
+    Notes
+    -----
+    Sources: Bailey and Lopez de Prado 2012 (PSR, least track record) and 2014 (DSR), Bailey et al. 2014 (least backtest
+    length, CSCV), Hansen 2005 (SPA), Politis and White (block length); docs/overfitting.md.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.overfitting(
+    ...     pair, pk.StrategyConfig(), {"entry_z": [1.5, 2.0, 2.5]}, blocks=4, draws=50
+    ... )
+    >>> found.figures["trials"], found.counted_by
+    (3.0, 'check')
+    >>> round(found.figures["sharpe"], 2), found.figures["pbo"]
+    (0.91, 0.0)
     """
     whole_number("draws", draws, 1)
     whole_number("seed", seed)
@@ -281,7 +316,7 @@ def overfitting(
 
 
 def effective_number(returns: FloatArray, trials: float) -> float:
-    """How many independent trials so many like these are worth.
+    """Effective number of trials: how many independent ones are worth these.
 
     The participation ratio of the correlation matrix, n^2 over the sum of its squares, is n for independent trials and 1 for
     copies. With m2, the mean square of the correlations between two of these, it is n/(1 + (n-1) m2) for any number n of such.
@@ -291,7 +326,7 @@ def effective_number(returns: FloatArray, trials: float) -> float:
     returns : (T, N) float64
         The returns of N trials on the same bars; those that never move are left out.
     trials : float
-        The number that is asked about, N or more or fewer.
+        The number in question, N or more or fewer.
 
     Returns
     -------
@@ -385,7 +420,7 @@ def _returns(
 def return_rows(
     shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]
 ) -> FloatArray:
-    """What one slice of the work does: (len(rows), T) returns of the trials of these places."""
+    """(len(rows), T) returns of these trials: one slice of the work."""
     pair, configs = shared
     out = np.full((len(rows), len(pair)), np.nan)
     for place, row in enumerate(rows):
@@ -478,7 +513,7 @@ def _longer(progress: Progress | None, steps: int) -> Progress | None:
 
 
 class _Steps:
-    """The steps after the trials: each tells that it is done, and asks whether to go on."""
+    """Progress of the steps after the trials; each can be cancelled."""
 
     def __init__(
         self, progress: Progress | None, cancelled: Callable[[], bool] | None, trials: int
@@ -486,7 +521,7 @@ class _Steps:
         self.progress, self.cancelled, self.trials, self.made = progress, cancelled, trials, 0
 
     def done(self, what: Any) -> Any:
-        """What was made, or CancelledError."""
+        """The step's result, or CancelledError."""
         self.made += 1
         if self.progress:
             self.progress(self.trials + self.made, self.trials + 3)

@@ -1,4 +1,4 @@
-"""The probability of backtest overfitting (PBO), by combinatorially symmetric cross-validation (CSCV).
+"""Probability of backtest overfitting (PBO), by combinatorially symmetric cross-validation (CSCV).
 
 1. The bars are cut into S consecutive blocks of equal length; what does not fill a block is left out at the beginning.
 2. Every choice of S/2 blocks is once the sample to choose in; the other blocks are the test. C(16, 8) = 12,870 splits.
@@ -32,7 +32,7 @@ _NO_SPREAD = 1e-14  # a variance so far below the mean square is rounding
 
 @dataclass(frozen=True, eq=False)
 class Pbo:
-    """What CSCV found.
+    """Result of CSCV.
 
     Parameters
     ----------
@@ -81,8 +81,9 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
     bars, trials = returns.shape
     if trials < 2 or bars < 2 * blocks:
         raise RunError(
-            f"PBO needs at least 2 trials and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on "
-            f"{bars} bars. Vary more settings, choose longer data, or fewer blocks."
+            "PBO needs at least 2 trials "
+            f"and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on {bars} bars. "
+            "Vary more settings, choose longer data, or fewer blocks."
         )
     if not np.isfinite(returns).all():
         raise RunError(

@@ -1,4 +1,4 @@
-"""Declares the overfitting check."""
+"""Declaration of the overfitting check."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SPEC = CheckSpec(
     title="Overfitting",
     run=_run,
     unit="trials",
-    meaning="The result is held against the luck of all trials made on this pair, and the best of the settings around it "
-    "is followed from one part of the data to the other.",
-    alarm="a deflated Sharpe ratio below 95 %, or settings that are best in one half and below the median in the other "
-    "in more than half of the splits.",
+    meaning="The result is held against the luck of all trials made on this pair, "
+    "and the best of the settings around it is followed from one part of the data to the other.",
+    alarm="a deflated Sharpe ratio below 95 %, or settings "
+    "that are best in one half and below the median in the other in more than half of the splits.",
     settings=(
         Setting(
             "blocks",

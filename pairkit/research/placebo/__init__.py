@@ -1,1 +1,1 @@
-"""The placebo check, and the surrogates that it trades."""
+"""The placebo check, and the surrogate pairs that it trades."""

@@ -1,11 +1,11 @@
-"""The placebo: the same rules on pairs that have no link. Where does the real result stand among theirs?
+"""Placebo test: the same rules on surrogate pairs without a link, and the rank of the real result among theirs.
 
 1. Surrogates of the pair are made (surrogates.py): a leg's blocks shuffled, a leg shifted in a circle, or roots that
    nobody would pair.
 2. Each is run under the very config.
 3. The p-value is the share of surrogates that did as well, the real pair counted among them: (1 + count) / (1 + draws).
 
-A config that was chosen as the best of a sweep has had its luck already: held against surrogates under that one config, the best
+A config that was chosen as the best of a sweep has had its luck already: compared with surrogates under that one config, the best
 of 81 on pairs without a link passes 5 % half of the time. With a `space`, the real pair and each surrogate are swept alike, and
 the best is compared with the best, of the Sharpe ratio and of the total return each.
 
@@ -47,7 +47,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Placebo:
-    """The real run among its surrogates.
+    """Result of a placebo test: the real run among its surrogates.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Placebo:
 
     @property
     def draws(self) -> int:
-        """How many surrogates were run."""
+        """Number of surrogates that were run."""
         return len(self.table)
 
     @property
@@ -82,7 +82,7 @@ class Placebo:
 
     @property
     def pvalue_of_return(self) -> float:
-        """The same of the total return."""
+        """P-value of the total return, by the same rule."""
         return self._pvalue("total_return")
 
     @property
@@ -119,8 +119,9 @@ class Placebo:
         )
         what = f"The best Sharpe of {self.configs:,} configs," if self.configs > 1 else "Sharpe"
         found = (
-            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above that of {self.percentile:.0f} % of {self.draws} "
-            f"pairs without a link, {self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
+            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above "
+            f"that of {self.percentile:.0f} % of {self.draws} pairs without a link, "
+            f"{self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
             f"of the total return {self.pvalue_of_return:.3f})"
         )
         found += " each swept over the same space" if self.configs > 1 else ""
@@ -134,8 +135,8 @@ class Placebo:
             sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
         if self.configs == 1 < self.tried and not idle:
             sentence += (
-                f" {self.tried:,} configs were tried on this pair: if this is the best of them, sweep the surrogates "
-                "over the same space and compare best with best."
+                f" {self.tried:,} configs were tried on this pair: if this is the best of them, "
+                "sweep the surrogates over the same space and compare best with best."
             )
         figures = {
             "sharpe": _plain(self.real["sharpe"]),
@@ -180,7 +181,7 @@ def placebo(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Placebo:
-    """Run the same rules on surrogates of a pair.
+    """Placebo test: the same rules on surrogates of a pair, whose legs have no link.
 
     Parameters
     ----------
@@ -197,15 +198,24 @@ def placebo(
     seed : int
         Of the order, from 0. Same seed, same bits, whatever the executor.
     others : iterable of PairFrame, optional
-        For "mismatch": pairs that have no link, as `research.surrogates.mismatched_pairs(snapshot, pair)` gives them.
+        For "mismatch": pairs that have no link, from
+        `pairkit.research.placebo.surrogates.mismatched_pairs(snapshot, pair)`.
     space : mapping, optional
         As `sweep` takes it, whole: the maximum statistic. The real pair and every surrogate are swept over it.
     tried : int
         Configs tried on the pair, by the trial ledger: without a `space` the result says so.
     executor : optional
         As in `sweep`.
-    progress, cancelled : callable, optional
-        Told (pairs done, pairs in all); asked whether to stop.
+    progress : callable, optional
+        Called with (pairs done, pairs in all).
+    cancelled : callable, optional
+        Polled several times a second; True stops the test.
+
+    Returns
+    -------
+    Placebo
+        `.pvalue` and `.pvalue_error`, `.percentile`, `.table` (one row a surrogate), `.result()`. A Sharpe ratio without any
+        trade is NaN and counts as 0.
 
     Raises
     ------
@@ -213,6 +223,14 @@ def placebo(
         A number or the space is not usable, or `others` and the method do not go together.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.placebo(pair, draws=19)
+    >>> found.pvalue, found.result().verdict
+    (0.05, 'passed')
     """
     config = config or StrategyConfig()
     _check(len(pair), draws, method, block, seed, others)
@@ -278,7 +296,7 @@ def _check(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What the surrogates are made of."""
+    """Inputs of the surrogates."""
 
     pair: PairFrame
     config: StrategyConfig
@@ -330,7 +348,7 @@ class _Job:
 
 
 def run_surrogates(job: _Job, rows: NDArray[np.int64]) -> FloatArray:
-    """(len(rows), len(FIGURES)) the figures of some surrogates: what one slice of the work does."""
+    """(len(rows), len(FIGURES)) figures of some surrogates: one slice of the work."""
     return np.array([job.figures(job.surrogate(int(row))) for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""Declares the placebo check."""
+"""Declaration of the placebo check."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ SPEC = CheckSpec(
     title="Placebo",
     run=_run,
     unit="surrogates",
-    meaning="The same rules are run on hundreds of pairs made of the same bars with the link taken out: the bars of one leg "
-    "shuffled in blocks, or shifted against the other's; or on roots of the snapshot that nobody would pair.",
+    meaning="The same rules are run on hundreds of pairs made "
+    "of the same bars with the link taken out: the bars of one leg shuffled in blocks, "
+    "or shifted against the other's; or on roots of the snapshot that nobody would pair.",
     alarm="a real result that lies among theirs: the link did not earn it.",
     settings=(
         Setting("draws", 300, "Surrogates.", 20, 20_000, 100),

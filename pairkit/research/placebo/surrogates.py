@@ -1,4 +1,4 @@
-"""Surrogates of a pair: the legs' own bars, the link between them broken.
+"""Surrogates of a pair: the legs' own bars with the link between them broken.
 
 1. Leg y stays as it is. The rows of leg x are put in another order: blocks of them shuffled, or all of them shifted in a circle.
 2. Each row brings its figures along, prices as they stood to `pre_close`: as ratios under log, as differences under level. Prices
@@ -57,8 +57,8 @@ def shifts(rows: int, draws: int, *, seed: int) -> NDArray[np.int64]:
     possible = np.arange(LEAST_SHIFT, rows - LEAST_SHIFT)
     if draws > possible.size:
         raise ConfigError(
-            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars or more; ask for at most so "
-            f"many draws, not {draws}, or shuffle blocks."
+            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars "
+            f"or more; ask for at most so many draws, not {draws}, or shuffle blocks."
         )
     return np.random.default_rng(seed).permutation(possible)[:draws]
 
@@ -116,9 +116,21 @@ def restrung(leg: Leg, order: Order, transform: Transform) -> Leg:
 
 
 def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]:
-    """Pairs of roots of a snapshot that share no sector of the universe in force, on the dates of `pair`.
+    """Mismatched pairs for the placebo test: roots of a snapshot that share no sector, on the dates of `pair`.
 
     Those with a leg of `pair` in its place come first; pairs without a bar on those dates are left out.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Where the roots are.
+    pair : PairFrame
+        The real pair.
+
+    Yields
+    ------
+    PairFrame
+        One pair after the other.
     """
     y, x, dates = pair.y_spec.code, pair.x_spec.code, pair.trade_date
     sectors: dict[str, set[str]] = {root: set() for root in snapshot.roots}
@@ -153,7 +165,7 @@ def _steps(leg: Leg, log: bool) -> tuple[FloatArray, FloatArray]:
 
 
 def _levels(leg: Leg, step: FloatArray, log: bool) -> FloatArray:
-    """Per row, the close that it follows; the first row's own close is what it was."""
+    """Per row, the close that it follows; the first row's own close is unchanged."""
     closes = leg.close[_usable(leg.close, log)]
     if closes.size == 0:
         raise DataError(

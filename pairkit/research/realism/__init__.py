@@ -1,1 +1,1 @@
-"""The realism check: a ladder from the paper result to the one that could have been had."""
+"""The realism check: a ladder from the paper result to the tradable one."""

@@ -1,12 +1,12 @@
-"""The ladder from paper to real: what a config makes under a paper trader's assumptions, and what each step to the real takes.
+"""Realism ladder: what a config makes under a paper trader's assumptions, and what each step to the real takes.
 
 On paper, the spread and its hedge know the close they are traded at; orders fill at the close that decided them, in fractions of
 a lot, at no cost, every time; rolls are free; no gate forbids anything. Each rung gives up one of these, in the order of RUNGS,
 and keeps what was given up before. The last rung is `run_backtest`, to the bit.
 
 One engine plays all of them. What differs is what it is given: unlagged hedges in place of lagged ones, a market whose next
-open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. None of this can
-be asked for by a StrategyConfig.
+open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. No
+StrategyConfig can express this.
 
 A roll without opens is marked from close to close and earns nothing (docs/semantics.md 3 Roll), but is charged; so until rolls
 are a step of their own, their fees and slippage are handed back, bar by bar. Loss limit and margin have counted them in.
@@ -42,7 +42,7 @@ from pairkit.trading.loop import TALLY
 
 
 class Rung(NamedTuple):
-    """A step towards the real: its name, how it is called, and what holds from it on."""
+    """A step towards the real: its name, title, and what holds from it on."""
 
     name: str
     title: str
@@ -96,8 +96,19 @@ LADDER_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class RealismLadder:
-    """What was found: `table`, one row per rung as in LADDER_COLUMNS, the `ledgers` by name of the rung, and the
-    `currency` of all amounts."""
+    """Result of a realism ladder.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per rung, as in LADDER_COLUMNS.
+    ledgers : mapping of str to Ledger
+        The engine's output, by name of the rung.
+    trade_date : (T,) DatetimeIndex
+        The sessions.
+    currency : str
+        Of all amounts.
+    """
 
     table: pd.DataFrame
     ledgers: Mapping[str, Ledger]
@@ -162,24 +173,37 @@ def realism_ladder(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> RealismLadder:
-    """Play one config from paper to real, one step at a time.
+    """Realism ladder: one config from paper to real, one step at a time, and what each step takes.
 
     Parameters
     ----------
     pair, config
-        What to run; the default config where None.
-    progress, cancelled : callable, optional
-        Told (rungs done, in all); asked whether to stop.
+        Of the run; the default config where None.
+    progress : callable, optional
+        Called with (rungs done, rungs in all).
+    cancelled : callable, optional
+        Polled before each rung; True stops the ladder.
 
     Returns
     -------
     RealismLadder
-        `.table`, `.equity`, `.result()`.
+        `.table` (one row per rung), `.equity` ((T, rungs), in the pair's currency), `.result()`. The last rung is
+        `run_backtest`, to the bit.
 
     Raises
     ------
     CancelledError
-        `cancelled` said so.
+        `cancelled` returned True.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> ladder = pk.realism_ladder(pair)
+    >>> ladder.table[["step", "trades"]].iloc[[0, -1]].values.tolist()
+    [['paper', 63], ['gates', 43]]
+    >>> ladder.result().sentence
+    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34.'
     """
     ladder = _Ladder(pair, config or StrategyConfig())
     ledgers = {}
@@ -195,7 +219,7 @@ def realism_ladder(
 
 
 class _Ladder:
-    """A pair and a config, to be played with any set of steps taken."""
+    """A pair and a config, to be run with any set of steps."""
 
     def __init__(self, pair: PairFrame, config: StrategyConfig) -> None:
         self.pair, self.config = pair, config
@@ -204,7 +228,7 @@ class _Ladder:
         self.unlagged = _with_the_hedge_of_the_day(self.lagged, self.adjusted, config)
 
     def play(self, taken: frozenset[str]) -> Ledger:
-        """The engine's ledger with these steps taken; all of them make `run_backtest`."""
+        """The engine's ledger with these steps applied; all of them make `run_backtest`."""
         config, market = self._config(taken), self.adjusted.market
         if "tradability" not in taken:
             market = _always_tradable(market)

@@ -1,4 +1,4 @@
-"""Declares the realism check."""
+"""Declaration of the realism check."""
 
 from __future__ import annotations
 

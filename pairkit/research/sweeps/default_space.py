@@ -1,4 +1,4 @@
-"""The configs around one: the grid that a check tries where the user names no space."""
+"""Default parameter space: the grid around a config that a check tries where the user names none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STEPS = {"entry_z": 0.5, "exit_z": 0.25}
 
 
 def space_around(config: StrategyConfig) -> dict[str, list[Any]]:
-    """A space of up to 81 configs with `config` in the middle: what a user would try next.
+    """A grid of up to 81 configs with `config` in the middle: the neighbours that a user would try next.
 
     The windows of the hedge and of z at two thirds, as they are, and at one and a half; the thresholds of entry and exit one
     step down, as they are, and one step up. Values beyond a setting's bounds are moved to them.

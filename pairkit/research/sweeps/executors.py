@@ -1,4 +1,4 @@
-"""Where much work is done: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
+"""Parallel execution: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
 
 1. The work is a function of (shared input, rows), done for slices of rows in any order and put together by their place.
 2. A first small slice is timed where the work will be done; from it the length of the others follows: long enough that
@@ -53,7 +53,7 @@ def done_in_slices(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """`work` over all rows.
+    """Run `work` over all rows, in slices.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _cut(rows: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
 
 
 def executor_of(given: Any) -> Executor:
-    """The executor that a caller means, or ConfigError."""
+    """The executor for a caller's argument, or ConfigError."""
     if given is None:
         return Threads(
             len(os.sched_getaffinity(0))
@@ -133,7 +133,7 @@ class Threads:
     def results(
         self, work: Work, shared: Any, slices: list[Rows]
     ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """As in Executor."""
+        """Results as in Executor."""
         if (
             len(slices) == 1
         ):  # as the first one is, which is small: threads would take longer to start
@@ -169,7 +169,7 @@ class Cluster:
     def results(
         self, work: Work, shared: Any, slices: list[Rows]
     ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """As in Executor."""
+        """Results as in Executor."""
         as_completed = import_module("distributed").as_completed  # an extra, and typed by nobody
         held = self.client.submit(_itself, shared, pure=False)
         futures = [

@@ -1,4 +1,4 @@
-"""Conditions in words on a table's columns: `sharpe > 1, trades >= 20`."""
+"""Table filters in words: `sharpe > 1, trades >= 20`."""
 
 from __future__ import annotations
 

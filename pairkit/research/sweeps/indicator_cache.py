@@ -1,4 +1,4 @@
-"""A pair's indicators, stage by stage, each made once for the settings that it depends on: what many configs on one pair share.
+"""Indicator cache of a pair: each stage made once for the settings it depends on, and shared by many configs.
 
 Hedge, z, volatility and the test of stationarity depend on few settings each. Configs that agree in those get the same arrays, to
 the bit those that a single run makes.
@@ -46,7 +46,7 @@ _KEPT_VALUES = 200_000  # of each stage's results, per thread
 
 
 class Stages:
-    """A pair, and the latest results of each stage, so many that memory stays flat.
+    """A pair with the latest results of each stage, limited so that memory stays flat.
 
     Threads can share one: each keeps results of its own, for each is at other configs. A pickle carries the pair alone.
     """
@@ -63,7 +63,7 @@ class Stages:
         return self._transformed(transform).tape
 
     def signals(self, config: StrategyConfig, *, gates: Collection[str]) -> Signals:
-        """What decisions are made of; for gates that are not named among `gates`, numbers of NaN."""
+        """Inputs of the decisions; for gates that are not named among `gates`, numbers of NaN."""
         adjusted = self._transformed(config.price_transform).adjusted
         hedging = tuple(getattr(config, name) for name in HEDGE_FIELDS)
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))

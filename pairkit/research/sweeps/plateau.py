@@ -1,4 +1,4 @@
-"""Plateau or lonely peak: how each trial of a grid does together with its neighbours.
+"""Plateau or lonely peak: the mean metric of each trial of a grid and its neighbours.
 
 1. The trials are laid on the grid of their fields' values; combinations that were not tried are holes.
 2. A trial's neighbours are those at most one place away in every numeric field; switches and named options must be equal.
@@ -23,8 +23,9 @@ MOST_CELLS = 5_000_000
 
 
 class Neighbourhood(NamedTuple):
-    """Of each trial with its neighbours, (K,) each: `mean` and `worst` of those that have the figure, and which `known`
-    share of them has it. NaN where none has."""
+    """Figures of each trial with its neighbours, (K,) each: `mean` and `worst` of those that have the figure, and the `known` share
+    of them that have it. NaN where none has.
+    """
 
     mean: FloatArray
     worst: FloatArray
@@ -34,7 +35,7 @@ class Neighbourhood(NamedTuple):
 def neighbourhood(
     table: pd.DataFrame, fields: Sequence[str], figure: str, *, low_is_good: bool = False
 ) -> Neighbourhood | None:
-    """How every trial of a grid does together with its neighbours.
+    """Mean and worst figure of every trial of a grid and its neighbours.
 
     Parameters
     ----------

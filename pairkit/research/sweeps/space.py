@@ -1,4 +1,4 @@
-"""A parameter space: which configs a sweep tries.
+"""Parameter space: the configs that a sweep tries.
 
 1. Each field takes a list of values, or a range (low, high) or (low, high, step); bounds, step and kind come from `SETTINGS`.
 2. The configs are the whole grid, or n draws: at random, or as a Latin hypercube (each field's range is cut in n slices,
@@ -151,8 +151,8 @@ def make_trials(
     kept = _in_order(config, values, codes)
     if not kept.any():
         raise ConfigError(
-            f"every one of the {len(codes):,} combinations contradicts itself: need exit_z < entry_z < stop_z "
-            "and vol_window < vol_baseline_window."
+            f"every one of the {len(codes):,} combinations contradicts itself: "
+            "need exit_z < entry_z < stop_z and vol_window < vol_baseline_window."
         )
     return Trials(config, values, codes[kept], int(len(codes) - kept.sum()), repeated)
 

@@ -1,4 +1,4 @@
-"""A sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
+"""Parameter sweep: many configs on one pair or more, the metrics of each, to the bit those of `run_backtest`.
 
 1. The trials are rows of codes (research/sweeps/space.py), sorted so that those that share work lie together.
 2. Each set of indicators is made once; within it, the compiled engine plays config after config and keeps their tallies.
@@ -52,7 +52,7 @@ def sweep(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
-    """Backtest many configs.
+    """Parameter sweep: many configs backtested on one pair or more, one row of metrics each.
 
     Parameters
     ----------
@@ -69,19 +69,30 @@ def sweep(
     progress : callable, optional
         Called with (trials done, trials in all).
     cancelled : callable, optional
-        Asked every tenth of a second or so; once True, the trials done so far are returned.
+        Polled every tenth of a second or so; once True, the trials done so far are returned.
 
     Returns
     -------
     DataFrame
-        One row per pair and config: `pair`, the varied fields, then `columns.METRICS`. `dsr` is deflated by all of its rows.
-        `.attrs`: `trials` (rows), `left_out` (combinations that contradict themselves, a pair), `repeated` (draws), `config`
-        (the base, as a dict), `varied`, `method`, `n`, `seed`, `snapshots` (their ids, by pair), `cancelled`.
+        One row per pair and config: `pair`, the varied fields, then `columns.METRICS`, NaN where undefined. `dsr` is deflated
+        by all of its rows. `.attrs`: `trials` (rows), `left_out` (combinations that contradict themselves, a pair),
+        `repeated` (draws), `config` (the base, as a dict), `varied`, `method`, `n`, `seed`, `snapshots` (their ids, by pair),
+        `cancelled`.
 
     Raises
     ------
     ConfigError
         The space cannot be used; the message says which field, what was found and what is accepted.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.sweep(pair, None, {"entry_z": (1.5, 2.5, 0.5)})
+    >>> found[["entry_z", "trades"]].values.tolist()
+    [[1.5, 88.0], [2.0, 43.0], [2.5, 22.0]]
+    >>> float(found["sharpe"].max().round(2))
+    1.33
     """
     listed = [pairs] if isinstance(pairs, PairFrame) else list(pairs)
     if not listed or not all(isinstance(pair, PairFrame) for pair in listed):
@@ -129,7 +140,7 @@ def config_of(table: pd.DataFrame, row: int) -> StrategyConfig:
 def tally_rows(
     shared: tuple[Stages, Trials], rows: NDArray[np.int64], *, first_bar: int = 0
 ) -> FloatArray:
-    """The tallies of some trials: what one slice of a sweep does, wherever it is done.
+    """Tallies of some trials: one slice of the work, wherever it is done.
 
     `rows` are places in the trials; those that share indicators should lie together. Trading begins, flat, on `first_bar`; the
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
@@ -159,7 +170,7 @@ def tally_rows(
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
-    """Those of the fields that vary: their places in the codes, in the order given."""
+    """The varied ones among these fields, as their places in the codes, in the order given."""
     names = list(trials.values)
     return [names.index(name) for name in fields if name in trials.values]
 

@@ -1,4 +1,4 @@
-"""Walk-forward: choose settings on past bars by a stated rule, earn with them on the bars that follow, again and again.
+"""Walk-forward test: settings chosen on past bars by a stated rule earn on the bars that follow, again and again.
 
 1. Each fold has train rows, a gap and test rows (folds.py). Whatever is computed for the choice sees the pair cut off
    behind the last train row: not one later bar exists for it.
@@ -46,7 +46,7 @@ SURE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class WalkForward:
-    """What a walk-forward earned.
+    """Result of a walk-forward test.
 
     Parameters
     ----------
@@ -108,9 +108,10 @@ class WalkForward:
             "noted": "too little to be sure",
         }[self.verdict]
         return (
-            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} on the {len(self.curve):,} bars that "
-            f"followed ({len(self.folds)} folds, PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; the "
-            f"unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
+            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} "
+            f"on the {len(self.curve):,} bars that followed ({len(self.folds)} folds, "
+            f"PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; "
+            f"the unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
         )
 
 
@@ -131,7 +132,7 @@ def walk_forward(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WalkForward:
-    """Choose on train rows, earn on the test rows that follow.
+    """Walk-forward test: settings are chosen on train rows and earn on the test rows that follow.
 
     Parameters
     ----------
@@ -155,6 +156,11 @@ def walk_forward(
     cancelled : callable, optional
         Once True, it is stopped.
 
+    Returns
+    -------
+    WalkForward
+        `.verdict`, `.folds`, `.curve` (out-of-sample money by trade date), `.figures` (NaN where undefined), `.result()`.
+
     Raises
     ------
     ConfigError
@@ -163,6 +169,18 @@ def walk_forward(
         The data are too short for two folds.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.walk_forward(
+    ...     pair, pk.StrategyConfig(max_holding_days=5), {"entry_z": [1.5, 2.0]}, test=252
+    ... )
+    >>> found.folds["entry_z"].tolist()
+    [1.5, 2.0, 1.5, 1.5, 1.5, 1.5, 1.5]
+    >>> found.verdict
+    'passed'
     """
     trials = make_trials(config, space or space_around(config), n=n, method=method, seed=seed)
     if "capital" in trials.values:
@@ -248,7 +266,7 @@ def _best_neighbourhood(table: pd.DataFrame, fields: list[str]) -> int | None:
 
 
 def _chosen(row: object, trials: int) -> int | None:
-    """What a rule returned, where it is a row of the train table or None."""
+    """The row that a rule returned, validated: a row of the train table or None."""
     if row is None:
         return None
     if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < trials:
@@ -346,7 +364,7 @@ def _judged(
     chosen: int | None,
     fields: list[str],
 ) -> dict[str, Any]:
-    """What was chosen, and how it and all trials did in train and in test."""
+    """The choice of a fold, and the results of it and of all trials in train and in test."""
     tests = after["sharpe"].to_numpy(np.float64)
     known = tests[np.isfinite(tests)]
     row: dict[str, Any] = {"chosen": -1 if chosen is None else chosen}

@@ -1,4 +1,4 @@
-"""The folds of a walk-forward: rows to choose on, a gap, and the rows after it to earn on.
+"""Walk-forward folds: train rows, a gap, and the test rows after it.
 
 1. The first rows are left to the indicators: as many as the longest chain of windows reaches back.
 2. The train rows follow, then the gap, then the test rows. Each later fold lies one test block further on; an anchored one
@@ -83,8 +83,9 @@ def lay_folds(
     if len(starts) < LEAST_FOLDS:
         needed = first + test + LEAST_TEST
         raise RunError(
-            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, {train} to train, a gap of "
-            f"{gap} and blocks of {test} to test need {needed:,}. Choose longer data, or shorter blocks or windows."
+            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, "
+            f"{train} to train, a gap of {gap} and blocks of {test} to test need {needed:,}. "
+            "Choose longer data, or shorter blocks or windows."
         )
     return [
         Fold(

@@ -1,4 +1,4 @@
-"""A run on a stretch of a pair's rows: what a strategy earns that begins flat on one bar and is closed on another.
+"""Run on a segment of a pair's rows, flat before its first bar and closed on its last.
 
 1. The pair is cut off behind the stretch; indicators use the rows before it, which were known.
 2. The engine begins flat on the first row.
@@ -21,7 +21,7 @@ from pairkit.trading.gates import judge
 
 
 class OnRows(NamedTuple):
-    """What was earned on a stretch: `net` (rows,) money after costs, and how many trades were entered."""
+    """Result on a segment: `net` (rows,) money after costs, and how many trades were entered."""
 
     net: FloatArray
     trades: int

@@ -1,4 +1,4 @@
-"""Declares the walk-forward check."""
+"""Declaration of the walk-forward check."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SPEC = CheckSpec(
     title="Walk-forward",
     run=_run,
     unit="runs",
-    meaning="Settings are chosen on a stretch of bars, and earn on the bars that follow a gap; then both move on, and the "
-    "test stretches together make one curve.",
-    alarm="a curve that loses while train stretches look good, settings that jump from fold to fold, and no relation between "
-    "train and test.",
+    meaning="Settings are chosen on a stretch of bars, and earn on the bars "
+    "that follow a gap; then both move on, and the test stretches together make one curve.",
+    alarm="a curve that loses while train stretches look good, "
+    "settings that jump from fold to fold, and no relation between train and test.",
     settings=(
         Setting("train", 504, "Bars to choose on.", 100, 5000, 21),
         Setting("test", 126, "Bars to earn on.", 20, 2500, 21),

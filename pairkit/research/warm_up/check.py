@@ -1,11 +1,11 @@
-"""Warm-up sensitivity: does a result depend on where the data happen to begin?
+"""Warm-up sensitivity: whether a result depends on where the data begin.
 
 1. The pair is cut at its start by 1, 2, 4, 8 times the longest window, and run again.
 2. Both runs are compared on the rows that both have, from the bar on which every indicator of the cut run is defined.
 3. Indicators over a window must agree but for rounding: the window has the same bars. A filter that is slow to forget (a
    recursive hedge model) may differ at first and must have converged by the end.
 4. Decisions remember: a position, a cooldown. From the first bar on which both runs are flat with nothing in memory, they must be
-   the same. Only runs whose indicators agree are held to that.
+   the same. Only runs whose indicators agree are compared in that.
 
 The adjusted series is anchored at the first bar, so a cut shifts it by a constant. Hence `y` and `x` are compared as changes
 since the first compared bar, `alpha` and `alpha_lag` as the fit's error at the bar (alpha + beta x - y), and equity as its
@@ -57,13 +57,17 @@ _TABLE = (
 
 @dataclass(frozen=True, eq=False)
 class WarmUpSensitivity:
-    """What changed when the data began later.
+    """Result of the warm-up check: what changed when the data began later.
 
-    `table` has a row for each start and column: `step` (windows cut), `start` (first date kept), `column`, `kind` (`windowed`,
-    `recursive`, `decided`), `rows` compared, `differing` (rows beyond the tolerance), `first_date` of them, the `largest`
-    absolute and `relative` difference and the relative one over the last quarter (`late_relative`), all NaN for words, and
-    `verdict` (`passed`, `failed`, or `noted` where nothing is claimed). `decay` has, for each start and each window of bars after
-    the warm-up, the largest relative difference of beta.
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each start and column: `step` (windows cut), `start` (first date kept), `column`, `kind` (`windowed`,
+        `recursive`, `decided`), `rows` compared, `differing` (rows beyond the tolerance), `first_date` of them, the `largest`
+        absolute and `relative` difference and the relative one over the last quarter (`late_relative`), all NaN for words, and
+        `verdict` (`passed`, `failed`, or `noted` where nothing is claimed).
+    decay : DataFrame
+        For each start and each window of bars after the warm-up, the largest relative difference of beta.
     """
 
     table: pd.DataFrame
@@ -93,8 +97,8 @@ class WarmUpSensitivity:
         if failed.empty:
             then = ", or converging." if self._recursive else ", decisions exactly."
             return (
-                f"With the data begun later at {starts} places, all of {columns} columns agree after the warm-up: indicators "
-                f"within {worst:.1e} of their size{then}"
+                f"With the data begun later at {starts} places, all of {columns} columns agree "
+                f"after the warm-up: indicators within {worst:.1e} of their size{then}"
             )
         names = ", ".join(failed["column"].unique()[:6])
         return f"{self._offence(failed)} In all {failed['column'].nunique()} of {columns} columns depend on the start: {names}."
@@ -113,8 +117,8 @@ class WarmUpSensitivity:
                 (self.table["step"] == last["step"]) & (self.table["column"] == "position")
             ].iloc[0]
             return (
-                f"With the data begun {last['step']} windows later, beta still differs by up to {late}; of all of them the "
-                f"position differs on {decided['differing']:,}."
+                f"With the data begun {last['step']} windows later, beta still differs "
+                f"by up to {late}; of all of them the position differs on {decided['differing']:,}."
             )
         first = failed.iloc[0]
         when = "" if pd.isna(first["first_date"]) else f", first on {first['first_date']:%Y-%m-%d}"
@@ -122,8 +126,8 @@ class WarmUpSensitivity:
             "" if pd.isna(first["relative"]) else f", by up to {first['relative']:.1e} of its size"
         )
         return (
-            f"With the data begun {first['step']} windows later, {first['column']} differs on {first['differing']:,} of "
-            f"{first['rows']:,} bars after the warm-up{when}{much}."
+            f"With the data begun {first['step']} windows later, {first['column']} differs "
+            f"on {first['differing']:,} of {first['rows']:,} bars after the warm-up{when}{much}."
         )
 
 
@@ -136,7 +140,7 @@ def warm_up_sensitivity(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> WarmUpSensitivity:
-    """Begin the data later, and tell which columns change, and by how much.
+    """Warm-up sensitivity: the run on data that begin later, and which columns change by how much.
 
     Parameters
     ----------
@@ -145,9 +149,16 @@ def warm_up_sensitivity(
     steps : sequence of int
         How many windows to cut, the longest window of the config each; steps that leave too few bars are left out.
     run : callable
-        What makes a run of a pair and a config.
-    progress, cancelled : callable, optional
-        Told (runs done, runs in all); asked before each run.
+        Makes a BacktestRun of a pair and a config.
+    progress : callable, optional
+        Called with (runs done, runs in all).
+    cancelled : callable, optional
+        Polled before each run; True stops the check.
+
+    Returns
+    -------
+    WarmUpSensitivity
+        `.table` (one row per start and column), `.decay`, `.result()`. Differences are NaN for words.
 
     Raises
     ------
@@ -157,6 +168,14 @@ def warm_up_sensitivity(
         The pair is too short for the smallest step.
     CancelledError
         It was stopped.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+    >>> found = pk.warm_up_sensitivity(pair, steps=[1, 2])
+    >>> found.result().verdict, found.table["step"].nunique()
+    ('passed', 2)
     """
     config = config or StrategyConfig()
     if (
@@ -176,8 +195,9 @@ def warm_up_sensitivity(
     }
     if not firsts:
         raise RunError(
-            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} and compare "
-            f"{_FEWEST_ROWS} more after the warm-up. Take a longer pair or shorter windows."
+            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} "
+            f"and compare {_FEWEST_ROWS} more after the warm-up. "
+            "Take a longer pair or shorter windows."
         )
     parts, decays = [], []
     for done, (step, first) in enumerate(firsts.items()):
@@ -325,12 +345,12 @@ class _Compared:
 
 
 def _late(rows: int) -> int:
-    """How many rows the last quarter has, at least one."""
+    """Number of rows in the last quarter, at least one."""
     return max(int(rows * _LAST), 1)
 
 
 def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
-    """The column, without what only tells where the data began."""
+    """The column without the part that depends only on where the data began."""
     if name in ("alpha", "alpha_lag"):
         fitted: pd.Series = (
             frame[name] + frame[name.replace("alpha", "beta")] * frame["x"] - frame["y"]
@@ -345,8 +365,9 @@ def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
 
 @dataclass(frozen=True, eq=False)
 class _Apart:
-    """How far two columns are apart, by row: `absolute`, and `relative` to the value or the column's usual size, whichever is
-    larger. Where one is missing, or words differ, both are infinite."""
+    """Differences of two columns, by row: `absolute`, and `relative` to the value or the column's usual size, whichever is larger.
+    Where one is missing, or words differ, both are infinite.
+    """
 
     absolute: FloatArray
     relative: FloatArray

@@ -1,4 +1,4 @@
-"""Declares the warm-up check."""
+"""Declaration of the warm-up check."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SPEC = CheckSpec(
     title="Warm-up",
     run=_run,
     unit="starts",
-    meaning="The data are begun later, by one longest window, two, four and so on, and every column is compared on the bars "
-    "that both runs have, after the warm-up.",
-    alarm="a column over a window that differs at all, or a recursive one that never comes together: the result depends on "
-    "the first day.",
+    meaning="The data are begun later, by one longest window, two, four and so on, "
+    "and every column is compared on the bars that both runs have, after the warm-up.",
+    alarm="a column over a window that differs at all, "
+    "or a recursive one that never comes together: the result depends on the first day.",
     settings=(
         Setting("starts", 4, "How many later starts: after 1, 2, 4, 8 ... windows.", 1, 8, 1),
     ),

@@ -1,4 +1,4 @@
-"""Choosing a bar: by a click on the chart, by its date, or by stepping to the next blocked entry, trade or Hold.
+"""Bar picker: by a click on the chart, by date, or by stepping to the next blocked entry, trade or Hold.
 
 The chosen bar lives in one place, the date field, which is bound to the link; every other way writes that field.
 """
@@ -22,7 +22,7 @@ STEPS = {"bar": "", "blocked entry": "blocked", "trade": "trade", "Hold": "Hold"
 
 
 def row() -> DeltaGenerator:
-    """Where the date field and the buttons stand."""
+    """Layout row of the date field and the buttons."""
     return st.container(horizontal=True, vertical_alignment="bottom", key="bar_chooser")
 
 
@@ -76,7 +76,7 @@ def _step_buttons(
 
 
 def _counted(run: BacktestRun, name: str, found: int) -> str:
-    """How many there are: of blocked entries and Holds the days, and the stretches of days in a row that are stepped through."""
+    """Counts for the buttons: of blocked entries and Holds the days, and the runs of days that are stepped through."""
     if not found:
         return f"This run has no {name}."
     if name not in _STATES:

@@ -1,4 +1,4 @@
-"""Explore below its pickers: metrics, chart, chosen bar, files, tables, drawn again by themselves when a setting changes.
+"""The Explore page below its pickers: metrics, chart, chosen bar, files and tables, redrawn in parts when a setting changes.
 
 A slider's move is answered in this order:
 
@@ -23,7 +23,7 @@ PART, COMPLETE = "explore", "explore_complete"
 
 
 def begin() -> None:
-    """What the page calls first: until `show` has ended, a change of a setting runs the whole page.
+    """First call of the page: until `show` has ended, a change of a setting runs the whole page.
 
     A part of a page that was interrupted would be that of the run before, perhaps of another pair.
     """
@@ -73,8 +73,9 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
                 "ADF p-value uncalibrated",
                 icon=":material/warning:",
                 color="orange",
-                help="MacKinnon's table does not hold for a spread made with an estimated, moving hedge: its p-values are "
-                "too small. Set ADF null to calibrated, or test the legs.",
+                help="MacKinnon's table does not hold for a spread made with an estimated, "
+                "moving hedge: its p-values are too small. "
+                "Set ADF null to calibrated, or test the legs.",
             )
     row, why = bar_picker.row(), st.container(key="why")
     bar = bar_picker.choose_date(row, run)

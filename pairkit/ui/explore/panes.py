@@ -1,4 +1,4 @@
-"""Which panes of the chart are shown: folded and opened by a reader, kept in the link."""
+"""Folded and open panes of the Explore chart, kept in the link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping a run from the Explore page: in the store under a name, as a report, or as files for a colleague."""
+"""Saving a run from the Explore page: to the run store under a name, as a report, or as files for a colleague."""
 
 from __future__ import annotations
 

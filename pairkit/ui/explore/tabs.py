@@ -1,4 +1,4 @@
-"""What is below Explore's chart, in tabs; only the one in sight is computed, so that a slider does not wait for the others."""
+"""Tabs below the Explore chart; only the one in sight is computed, so that a slider does not wait for the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PART_WORDS = {
 
 
 def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
-    """The tabs, and what is in the one that is open."""
+    """Draw the tabs, and the contents of the open one."""
     drawings: dict[str, Callable[[], Any]] = {
         TRACE_TAB: lambda: views.trace_tables(found),
         "Trades": lambda: views.trades(run, bar),
@@ -53,7 +53,7 @@ def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> Non
 
 
 def _stretch(run: BacktestRun) -> None:
-    """A month, or what the chart shows: what it made, beside the whole; and why it saw no more entries."""
+    """Performance of a month, or of the range in the chart, beside the whole; and why it had no more entries."""
     index = pd.DatetimeIndex(run.frame.index)
     months = [f"{month:%Y-%m}" for month in index.to_period("M").unique()[::-1]]
     chosen = st.selectbox("Stretch", [_IN_SIGHT, *months], key=MONTH, width=260)
@@ -129,7 +129,7 @@ def _months(run: BacktestRun) -> None:
 
 
 def _attribution(run: BacktestRun) -> None:
-    """What the legs earned and what trading cost, by year."""
+    """Draw the P&L of the legs and the costs of trading, by year."""
     table = by_year(attribute(run)).rename(columns={**_PART_WORDS, "total": "Net"}).reset_index()
     amounts = [*(_PART_WORDS[part.name] for part in PARTS), "Net"]
     table[amounts] = table[amounts].map(lambda money: f"{money:,.0f}")
@@ -150,7 +150,7 @@ def _blockers(reason: str) -> str:
 
 
 def _gates(run: BacktestRun) -> None:
-    """What each gate was worth, and what the blocked entries would have made."""
+    """Draw the worth of each gate, and the result that the blocked entries would have had."""
     labels = {f"without {gate.name}": f"Without the {gate.subject}" for gate in GATES}
     off = gates_off(run)
     st.markdown("**The run with a gate switched off**")
@@ -189,6 +189,6 @@ def _gates(run: BacktestRun) -> None:
         alt="What blocked entries would have made",
     )
     st.caption(
-        f"{escape(run.pair.currency)}, after costs. The trades are not the gate's worth: without it, later entries and "
-        "cooldowns move."
+        f"{escape(run.pair.currency)}, after costs. "
+        "The trades are not the gate's worth: without it, later entries and cooldowns move."
     )

@@ -1,4 +1,4 @@
-"""Which checks a run has passed, failed, or not been given, in one badge."""
+"""Badge of a run's honesty checks: passed, failed, not run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKS: Mapping[Verdict | None, str] = {
 
 
 def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
-    """In words: how many of the checks were passed, failed, noted; unless `brief`, how many have not been run."""
+    """Counts in words: how many of the checks were passed, failed, noted; unless `brief`, how many have not been run."""
     counts = Counter(one.verdict for one in known)
     made = [
         f"{counts[verdict]} {verdict}"

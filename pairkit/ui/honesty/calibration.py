@@ -32,11 +32,11 @@ _SHARES = ("nominal", "mackinnon_size", "mackinnon_error", "calibrated_size", "c
 
 
 def draw(found: Calibration, theme: ThemeName) -> None:
-    """Both figures side by side, then the table; the way a green light on one day misleads, in words."""
+    """Draw both figures side by side, then the table, and a warning that an open gate on one day can mislead."""
     if found.config.adf_test == "adf_spread" and found.config.adf_null == "mackinnon":
         st.warning(
-            "MacKinnon's table does not hold for a spread that is made with an estimated, moving hedge: its p-values are "
-            "too small. Set ADF null to calibrated.",
+            "MacKinnon's table does not hold for a spread that is made with an estimated, "
+            "moving hedge: its p-values are too small. Set ADF null to calibrated.",
             icon=":material/warning:",
         )
     size, power = figures(found, theme)
@@ -45,8 +45,9 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     right.plotly_chart(Figure(power), key="calibration_power", theme=None, config=QUIET)
     day = found.some_day.set_index("nominal")[found.config.adf_null]
     st.markdown(
-        f"A green light on one day means little: within {found.stretch} bars, **{day.loc[0.05]:.0%}** of unrelated pairs "
-        f"show some day with p ≤ 5 %, and **{day.loc[found.config.adf_max_pvalue]:.0%}** one on which this gate is open."
+        f"A green light on one day means little: within {found.stretch} bars, "
+        f"**{day.loc[0.05]:.0%}** of unrelated pairs show some day with p ≤ 5 %, "
+        f"and **{day.loc[found.config.adf_max_pvalue]:.0%}** one on which this gate is open."
     )
     shown = found.table[list(_TABLE)].copy()
     shown[list(_SHARES)] = shown[list(_SHARES)].map(lambda share: f"{100 * share:.3g} %")
@@ -60,7 +61,7 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     )
     st.dataframe(worlds.rename(columns=_WORLDS), hide_index=True, key="calibration_worlds")
     st.caption(
-        f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter as many linked ones for "
-        f"each half-life and each other world; seed {found.seed}. Errors are Monte-Carlo "
-        "standard errors; the right figure shows twice that."
+        f"{found.draws:,} pairs of unrelated Gaussian walks of {found.bars:,} bars, and a quarter "
+        f"as many linked ones for each half-life and each other world; seed {found.seed}. "
+        "Errors are Monte-Carlo standard errors; the right figure shows twice that."
     )

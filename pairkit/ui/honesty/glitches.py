@@ -1,4 +1,4 @@
-"""The glitches panel: what Hold and being forced flat leave as more bars are spoiled, and the figures of each kind."""
+"""The glitches panel: results with Hold and forced flat as more bars are spoiled, and the figures of each kind."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
     )
     asked = found.settings
     st.caption(
-        f"{kinds}. Means over {asked['draws']} draws, seed {asked['seed']}; money in {escape(found.currency)}, errors are "
-        "standard errors. Forced flat orders an exit at the first invalid bar; entries follow the config's rules in both. "
+        f"{kinds}. Means over {asked['draws']} draws, "
+        f"seed {asked['seed']}; money in {escape(found.currency)}, errors are standard errors. "
+        "Forced flat orders an exit at the first invalid bar; "
+        "entries follow the config's rules in both. "
         "Passed: Hold leaves more by over two standard errors. Failed: less by as much."
     )
 

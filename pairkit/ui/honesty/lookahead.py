@@ -35,7 +35,9 @@ def draw(found: LookaheadProof, theme: ThemeName) -> None:
     with st.expander(f"All {len(rows):,} rows: each column under each check"):
         st.dataframe(rows, hide_index=True, key="lookahead_table")
     st.caption(
-        f"{found.boundaries:,} boundaries: drawn ones, two stretches in a row, and both sides of every kind of event. At "
-        "each, the later sessions were cut off, then one session's figures moved, and everything was run again. An open "
-        "circle under “does it move?” is a column that no moved session reached, so little is proved of it."
+        f"{found.boundaries:,} boundaries: drawn ones, two stretches in a row, "
+        "and both sides of every kind of event. At each, the later sessions were cut off, "
+        "then one session's figures moved, and everything was run again. "
+        "An open circle under “does it move?” is a column that no moved session reached, "
+        "so little is proved of it."
     )

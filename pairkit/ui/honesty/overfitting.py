@@ -37,15 +37,15 @@ _NAMES = {
 
 
 def draw(found: Overfitting, theme: ThemeName) -> None:
-    """What was counted, both figures, the table."""
+    """Draw the counts, both figures and the table."""
     who = (
         "the trials made on this pair and the pairs scanned with it, by the trial ledger"
         if found.counted_by == "ledger"
         else "the trials of this check, for the ledger counts fewer than two that traded"
     )
     st.markdown(
-        f"DSR, MinBTL and the best by luck allow for **{found.figures['trials']:,.0f}** trials: {who}. PBO and SPA "
-        f"compare the {found.settings['trials']:,} trials around this config."
+        f"DSR, MinBTL and the best by luck allow for **{found.figures['trials']:,.0f}** trials: "
+        f"{who}. PBO and SPA compare the {found.settings['trials']:,} trials around this config."
     )
     ranks, degradation = figures(found, theme)
     left, right = st.columns(2)
@@ -55,8 +55,9 @@ def draw(found: Overfitting, theme: ThemeName) -> None:
         shown(found), hide_index=True, border="horizontal", alt="Every figure with its convention"
     )
     st.caption(
-        "Failed: PBO above 50 %, or DSR below 50 %. Passed: PBO at most 50 % and DSR at least 95 %. In between, the data "
-        f"do not decide. {found.settings['draws']:,} resampled series."
+        "Failed: PBO above 50 %, or DSR below 50 %. "
+        "Passed: PBO at most 50 % and DSR at least 95 %. "
+        f"In between, the data do not decide. {found.settings['draws']:,} resampled series."
     )
 
 

@@ -1,6 +1,6 @@
-"""The Honesty page: what each check found of the chosen run; runs checks, with progress and a stop.
+"""The Honesty page: results of the checks on the chosen run, and running them, with progress and a stop.
 
-What a check found is kept twice. Its outcome goes into the check store, where Explore, manifests and reports find it; its own
+A check's result is kept twice. Its outcome goes into the check store, where Explore, manifests and reports find it; its own
 record, with the tables that charts are drawn from, stays in the session.
 """
 
@@ -59,7 +59,7 @@ def show(case: Case) -> None:
 
 
 def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
-    """Which run it is about, and the button that runs all checks; whether it was pressed."""
+    """Draw which run the page is about, and the button that runs all checks; whether it was pressed."""
     pair = case.pair
     with st.container(horizontal=True, vertical_alignment="center", key="honesty_heading"):
         st.markdown(
@@ -109,7 +109,7 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
 
 # --- one check ---------------------------------------------------------------------------------------------------------
 def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
-    """What the check is, its settings, its button, and what it found; the settings where it is to be run now."""
+    """Draw a check's description, settings, button and result; returns the settings where it is to be run now."""
     spec = CHECK_SPECS[check]
     st.markdown(f"{spec.meaning} **Alarming:** {spec.alarm}")
     given = {}
@@ -122,8 +122,9 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
                 "Best with best",
                 True,
                 key=BEST_WITH_BEST,
-                help=f"The config may be the best of this session's sweep over {swept}. Every surrogate is swept over "
-                "the same grid, and the best of the real pair is compared with the best of each.",
+                help=f"The config may be the best of this session's sweep over {swept}. "
+                "Every surrogate is swept over the same grid, "
+                "and the best of the real pair is compared with the best of each.",
             )
         asked = st.button(
             "Run this check",
@@ -164,7 +165,7 @@ def _given(check: str) -> dict[str, Any]:
 
 
 def _tell(found: CheckResult) -> None:
-    """The verdict in a sentence."""
+    """Draw the verdict in a sentence."""
     box = {"passed": st.success, "failed": st.error, "noted": st.info}[found.verdict]
     box(
         views.escape(found.sentence),
@@ -207,7 +208,7 @@ def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
 
 
 def _tell_progress() -> None:
-    """How far the checks are; once, how they ended."""
+    """Draw the progress of the checks; once, how they ended."""
     job: Job | None = st.session_state.get(JOB)
     if job is None or (job.ended.is_set() and not job.error and not job.cancelled):
         return

@@ -1,4 +1,4 @@
-"""The placebo panel: where the real pair stands among pairs without a link."""
+"""The placebo panel: the rank of the real pair among pairs without a link."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def draw(found: Placebo, theme: ThemeName) -> None:
         Figure(figure(found, "total_return", theme)), key="placebo_return", theme=None, config=QUIET
     )
     st.caption(
-        f"The rules made {found.table['trades'].mean():.1f} trades on a surrogate, on average, and "
-        f"{found.real['trades']:.0f} on the real pair. On {found.without_trades:.0%} of the surrogates they never traded, "
-        "which counts as 0: gates that keep the rules out of unrelated pairs do their work here, too."
+        f"The rules made {found.table['trades'].mean():.1f} trades on a surrogate, "
+        f"on average, and {found.real['trades']:.0f} on the real pair. "
+        f"On {found.without_trades:.0%} of the surrogates they never traded, which counts "
+        "as 0: gates that keep the rules out of unrelated pairs do their work here, too."
     )

@@ -19,8 +19,8 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
     st.plotly_chart(Figure(equities), key="realism_equities", theme=None, config=QUIET)
     st.dataframe(_shown(found.table, found.currency), hide_index=True, key="realism_table")
     st.caption(
-        "Each step keeps those before it. The last is the run itself, to the bit. Paper steps exist here alone: no "
-        "setting of a strategy can ask for them."
+        "Each step keeps those before it. The last is the run itself, to the bit. "
+        "Paper steps exist here alone: no setting of a strategy can ask for them."
     )
 
 

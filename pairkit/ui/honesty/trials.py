@@ -1,4 +1,4 @@
-"""The trial ledger of a pair on the page: how many configs were tried, by what, and the way to begin the count anew."""
+"""The trial ledger panel: how many configs were tried on a pair, by what, and a reset of the count."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SURE, ERROR = "forget_trials_sure", "forget_trials_error"
 
 
 def draw(pair: PairFrame) -> None:
-    """The count; behind it what it is made of, every reset, and the button that forgets."""
+    """Draw the count with its parts, every reset, and the reset button."""
     count = cache.trials(pair)
     label = (
         "Trials unknown"
@@ -31,15 +31,16 @@ def draw(pair: PairFrame) -> None:
             st.warning(escape(count.warning), icon=":material/error:")
             return
         st.markdown(
-            "Every distinct config that was evaluated on this pair, on this machine. The more are tried, the better the "
-            "best looks by luck alone; the deflated Sharpe ratio allows for all of them."
+            "Every distinct config that was evaluated on this pair, on this machine. "
+            "The more are tried, the better the best looks by luck alone; "
+            "the deflated Sharpe ratio allows for all of them."
         )
         for made_by, number in count.made_by:
             st.markdown(f"- {number:,} by {MADE_BY.get(made_by, made_by)}")
         if count.scanned:
             st.markdown(
-                f"- {count.scanned:,} pairs of this snapshot were scanned, and this is one of them: luck is allowed "
-                f"for over {count.trials:,} trials in all"
+                f"- {count.scanned:,} pairs of this snapshot were scanned, "
+                f"and this is one of them: luck is allowed for over {count.trials:,} trials in all"
             )
         for reset in count.resets:
             st.markdown(f"- {reset.forgotten:,} forgotten on {escape(reset.at)}")
@@ -51,8 +52,8 @@ def _offer_reset(pair: PairFrame, number: int) -> None:
         f"Forget {number:,} trials",
         key=SURE,
         disabled=not number,
-        help="For a pair that is to be looked at afresh. That it was done, and when, stays on record and goes "
-        "into every manifest and report.",
+        help="For a pair that is to be looked at afresh. "
+        "That it was done, and when, stays on record and goes into every manifest and report.",
     )
     st.button(
         "Reset the count",

@@ -21,10 +21,12 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
     st.plotly_chart(Figure(curve), key="walk_forward_curve", theme=None, config=QUIET)
     its = found.figures
     st.markdown(
-        f"**Train against test.** Over the trials of a fold, the rank correlation is {_plain(its['rank_correlation'])} "
-        f"on average: 1 means that train tells the order in test, 0 that it tells nothing. A choice beats "
-        f"{_plain(its['test_rank'], share=True)} of the trials in test; half would be chance. Of the return in train, "
-        f"{_plain(its['kept_return'], share=True)} is left."
+        "**Train against test.** "
+        f"Over the trials of a fold, the rank correlation is {_plain(its['rank_correlation'])} "
+        "on average: 1 means that train tells the order in test, 0 that it tells nothing. "
+        f"A choice beats {_plain(its['test_rank'], share=True)} of the trials in test; "
+        "half would be chance. "
+        f"Of the return in train, {_plain(its['kept_return'], share=True)} is left."
     )
     left, right = st.columns(2)
     left.plotly_chart(Figure(scatter), key="walk_forward_scatter", theme=None, config=QUIET)
@@ -37,9 +39,11 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
     )
     asked = found.settings
     st.caption(
-        f"{asked['folds']} folds of {asked['train']:,} bars to train{' or more' if asked['anchored'] else ''}, a gap of "
-        f"{asked['gap']}, and {asked['test']:,} to test; {asked['trials']:,} trials each. Failed: the Sharpe ratio out of "
-        "sample is 0 or less. Passed: it is above 0 with a probability of 95 %."
+        f"{asked['folds']} folds "
+        f"of {asked['train']:,} bars to train{' or more' if asked['anchored'] else ''}, "
+        f"a gap of {asked['gap']}, and {asked['test']:,} to test; {asked['trials']:,} trials each. "
+        "Failed: the Sharpe ratio out of sample is 0 or less. "
+        "Passed: it is above 0 with a probability of 95 %."
     )
 
 

@@ -1,4 +1,4 @@
-"""The warm-up panel: how far each column moves when the data begin later, and whether beta comes together."""
+"""The warm-up panel: how much each column changes when the data begin later, and whether beta converges."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
     right.plotly_chart(Figure(beta), key="warm_up_beta", theme=None, config=QUIET)
     if (found.table["kind"] == "recursive").any():
         st.info(
-            "A recursive hedge is slow to forget where the data began. Read the differences as "
-            "part of the result's uncertainty: another first day would have given another curve.",
+            "A recursive hedge is slow to forget where the data began. "
+            "Read the differences as part of the result's uncertainty: "
+            "another first day would have given another curve.",
             icon=":material/info:",
         )
     order = found.table["verdict"].map({"failed": 0, "noted": 1, "passed": 2})
@@ -55,8 +56,11 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
     )
     asked = found.settings
     st.caption(
-        f"Later by {asked['steps']} times {asked['window']} bars, the longest window; compared after the warm-up. The adjusted "
-        "series begins at the first close, so prices are compared as changes and alpha as the fit's error. Windowed columns must "
-        "agree within 1e-9 of their size, recursive ones converge to 1e-3, and decisions be the same once both runs were flat "
-        "with nothing in memory. The dotted line is at 1e-9."
+        f"Later by {asked['steps']} times {asked['window']} bars, "
+        "the longest window; compared after the warm-up. "
+        "The adjusted series begins at the first close, "
+        "so prices are compared as changes and alpha as the fit's error. "
+        "Windowed columns must agree within 1e-9 of their size, recursive ones converge to 1e-3, "
+        "and decisions be the same once both runs were flat with nothing in memory. "
+        "The dotted line is at 1e-9."
     )

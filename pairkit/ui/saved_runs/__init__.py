@@ -1,1 +1,1 @@
-"""The page Runs."""
+"""The Runs page."""

@@ -1,4 +1,4 @@
-"""Chosen runs side by side: inputs that differ, metrics, equity, and the first day on which decisions part, and why."""
+"""Comparison of chosen runs: inputs that differ, metrics, equity, and the first day on which decisions differ, and why."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def show(chosen: list[SavedRun]) -> None:
-    """Draw the comparison of two or more runs; the first is what the others are held against."""
+    """Draw the comparison of two or more runs, the others with the first."""
     named = {label(one): one for one in chosen}
     st.markdown("#### What differs in their inputs")
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
@@ -83,7 +83,7 @@ def currencies(chosen: list[SavedRun]) -> str:
 
 
 def equity_figure(equity: dict[str, pd.Series], currency: str) -> Figure:
-    """The equity curves on one time axis; told apart by dash as well as by colour."""
+    """The equity curves on one time axis; distinguished by dash as well as by colour."""
     from plotly.graph_objects import Figure
 
     traces = [

@@ -1,4 +1,4 @@
-"""The Runs page: saved runs to filter, sort, choose, open, rerun, and delete. What is compared is in `runs_compare`."""
+"""The Runs page: saved runs to filter, sort, choose, open, rerun, and delete. Comparing them is in compare.py."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _listed(folder: str, seen: tuple[tuple[str, tuple[int, ...]], ...]) -> list[
 
 
 def label(one: SavedRun) -> str:
-    """A run's name with what tells it from another of the same name."""
+    """A run's name, with what distinguishes it from another of the same name."""
     return f"{one.name} ({pair_name(one)}, {one.saved_at[:10]} #{one.id[-6:]})"
 
 
@@ -121,7 +121,7 @@ def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
 
 # --- drawing -----------------------------------------------------------------------------------------------------------
 def tell_damaged(found: list[SavedRun]) -> None:
-    """An error for each run that cannot be used, with a button to delete it."""
+    """Draw an error for each run that cannot be used, with a button to delete it."""
     for broken in (one for one in found if one.error):
         st.error(
             f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}",
@@ -140,8 +140,8 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     usable = {one.id: one for one in found if not one.error}
     if not usable:
         st.info(
-            f"No run is saved yet. Open Explore and press *Save run*. Runs are kept in "
-            f"{views.escape(str(runs_folder()))}.",
+            "No run is saved yet. Open Explore and press *Save run*. "
+            f"Runs are kept in {views.escape(str(runs_folder()))}.",
             icon=":material/bookmarks:",
         )
         return []
@@ -180,7 +180,7 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
 
 
 def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
-    """Those of the chosen runs whose parts are of one run; an error for each other."""
+    """The chosen runs whose parts belong together; an error for each other."""
     known: set[str] = st.session_state.setdefault(WHOLE, set())
     good = []
     for one in chosen:
@@ -209,8 +209,9 @@ def _columns() -> dict[str, Any]:
         "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
         "checked": config.TextColumn(
             "parts",
-            help="Whether manifest, metrics and tables are of one run: checked when a "
-            "run is chosen. That it comes out so again is what Rerun and verify says.",
+            help="Whether manifest, metrics "
+            "and tables are of one run: checked when a run is chosen. "
+            "That it comes out so again is what Rerun and verify says.",
         ),
     }
 

@@ -1,1 +1,1 @@
-"""The page Snapshots."""
+"""The Snapshots page."""

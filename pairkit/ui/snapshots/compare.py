@@ -1,4 +1,4 @@
-"""Two snapshots side by side: which bars were revised, added and removed, and what else changed."""
+"""Comparison of two snapshots: bars revised, added and removed, and what else changed."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
     }
     if chosen is None or not others:
         st.caption(
-            "There is nothing to compare: two snapshots that can be opened are needed. Import files or take a market, and "
-            "take it again later to see what was revised."
+            "There is nothing to compare: two snapshots that can be opened are needed. "
+            "Import files or take a market, and take it again later to see what was revised."
         )
         return
     name = st.selectbox("Compare with the older snapshot", list(others), key="older", width=360)

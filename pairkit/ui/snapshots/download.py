@@ -1,7 +1,7 @@
-"""Download a market from a provider: the form, a download in a thread of its own, its progress, and a button that stops it.
+"""Download form of a provider's market: a download in a background thread, its progress, and a button that stops it.
 
 It is a job as any other: another page may be looked at meanwhile, the Runs page lists it, and it ends when its session has gone.
-That loses nothing: the answers that came are kept, and taking again goes on from there.
+That loses nothing: the answers that came are kept, and another download resumes from there.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _form(asked: Provider) -> None:
             help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE",
         )
         left, middle, right = st.columns(3)
-        today = date.today()  # noqa: DTZ011  the user's own day; the provider's is asked by the taking
+        today = date.today()  # noqa: DTZ011  the user's own day; the download asks for the provider's
         first, last = today - timedelta(days=365 * _YEARS), min(asked.open().published_to(), today)
         start = left.date_input(
             "From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
@@ -142,7 +142,7 @@ def _begin(
 
 
 def _tell(job: Job) -> None:
-    """What came of it, once."""
+    """Draw the outcome, once."""
     del st.session_state[JOB]
     if job.cancelled:
         st.info(
@@ -164,8 +164,8 @@ def _tell(job: Job) -> None:
     if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
         notice += (
-            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. They are among the findings below; look "
-            "at their days before you believe a run."
+            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. "
+            "They are among the findings below; look at their days before you believe a run."
         )
     st.session_state[NOTICE], st.session_state[SHOW_NEXT] = notice, job.about["name"]
     st.rerun()

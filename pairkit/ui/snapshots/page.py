@@ -1,4 +1,4 @@
-"""The list of snapshots on its page: age, scope, id, findings, whether every byte is right; and what one of them holds."""
+"""The Snapshots page: age, scope, id, findings and verification of each snapshot, and the contents of one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def listed() -> list[SnapshotSummary]:
 
 
 def heading(found: list[SnapshotSummary]) -> None:
-    """Where they are, the button that verifies them all, and what was just done."""
+    """Draw the folder of the snapshots, the button that verifies them all, and the last action's outcome."""
     with st.container(horizontal=True, vertical_alignment="center", key="snapshots_heading"):
         st.markdown("#### Snapshots", width="content")
         st.caption(f"{len(found)} in {escape(str(snapshots_folder()))}", width="stretch")
@@ -145,7 +145,7 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
 
 
 def age(created_utc: str, now: datetime) -> str:
-    """How long ago, in the largest unit that has passed: `3 days`."""
+    """Age in the largest unit that has passed: `3 days`."""
     seconds = (now - datetime.fromisoformat(created_utc)).total_seconds()
     for length, unit in _SPANS:
         count = int(seconds // length)

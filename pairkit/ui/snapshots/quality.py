@@ -1,4 +1,4 @@
-"""What one root's bars are like: price with rolls and faulty days, a calendar of sessions, and every finding."""
+"""Data quality of one root: price with rolls and faulty days, a calendar of sessions, and every finding."""
 
 from __future__ import annotations
 

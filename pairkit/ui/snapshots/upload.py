@@ -36,11 +36,13 @@ _UPLOADS = "uploads"
 
 
 def draw() -> None:
-    """The form, and what came of it."""
+    """Draw the form, and its outcome."""
     st.caption(
-        f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
-        f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired in silence: what is odd is "
-        "told in findings, and a cell that cannot be understood refuses the import."
+        "CSV or Parquet files of daily bars, one root a file "
+        f"or one long table; at most {MAX_FILES} files of {MAX_FILE_BYTES // 1024**2} MB. "
+        "Headings in English or Chinese. "
+        "Nothing is repaired in silence: what is odd is reported in findings, "
+        "and a cell that cannot be understood refuses the import."
     )
     round_ = st.session_state.setdefault(
         "import_round", 0

@@ -1,4 +1,4 @@
-"""A sweep on a page: started, shown while it runs, and what came of it: landscape, best trials, every trial in a table."""
+"""The Sweep page: a sweep started, shown while it runs, and its results: landscape, best trials, every trial in a table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FEW_BARS = 30
 
 
 def start(legs: PairFrame, config: StrategyConfig) -> None:
-    """The choice of the space, what it amounts to, and the button that begins; or why it cannot."""
+    """Draw the choice of the space, its number of trials, and the button that begins; or why it cannot."""
     plan = choose_plan()
     if len(legs) < _FEW_BARS:
         st.warning(
@@ -63,7 +63,7 @@ def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) 
             progress=progress,
             cancelled=cancelled,
         )
-        note_sweep(legs, made)  # where it cannot, the count is told to be unknown
+        note_sweep(legs, made)  # where it cannot, the count is shown as unknown
         return made
 
     st.session_state[JOB] = Job(work, "trials", {"legs": legs, "estimate": seconds}).begin()
@@ -85,7 +85,7 @@ def swept_space(legs: PairFrame) -> dict[str, list[Any]] | None:
 
 
 def show(now: PairFrame) -> None:
-    """The progress of a sweep, or all that is known of the one that ended; `now` is the pair of the sidebar."""
+    """Draw the progress of a sweep, or the results of the one that ended; `now` is the pair of the sidebar."""
     job = ended_job(JOB)
     if job is None or job.made is None:
         return
@@ -150,15 +150,17 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
     }
     if cache.pair_key(legs) != cache.pair_key(now):
         st.warning(
-            f"This sweep is of {views.escape(period.in_words(legs))}; the sidebar now has "
-            f"{views.escape(period.in_words(now))}. Sweep again to see trials on it.",
+            f"This sweep is of {views.escape(period.in_words(legs))}; "
+            f"the sidebar now has {views.escape(period.in_words(now))}. "
+            "Sweep again to see trials on it.",
             icon=":material/history:",
         )
     changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
     if changed:
         st.warning(
-            f"{', '.join(name.replace('_', ' ') for name in changed)}: set to something else since this sweep. Sweep again "
-            "to see trials under the settings of the sidebar.",
+            f"{', '.join(name.replace('_', ' ') for name in changed)}: "
+            "set to something else since this sweep. "
+            "Sweep again to see trials under the settings of the sidebar.",
             icon=":material/history:",
         )
     with st.expander("Settings held fixed"):
@@ -179,15 +181,16 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
 
 # --- trials made, deflation --------------------------------------------------------------------------------------------
 def _tell_made(count: TrialCount) -> None:
-    """How many trials the deflation allows for, or why that is not known."""
+    """Draw how many trials the deflation allows for, or why that is not known."""
     if count.n_configs is None:
         st.warning(views.escape(count.warning), icon=":material/error:")
         return
     again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
     st.caption(
-        f"{count.n_configs:,} trials on this pair so far, by pages and commands.{again} The more are tried, the better "
-        "the best looks by luck alone; the deflated Sharpe ratio is the probability that it is better than that. Below "
-        "95 %, take it for luck."
+        f"{count.n_configs:,} trials on this pair so far, "
+        f"by pages and commands.{again} The more are tried, the better the best looks "
+        "by luck alone; the deflated Sharpe ratio is the probability that it is better than that. "
+        "Below 95 %, take it for luck."
     )
 
 
@@ -195,7 +198,7 @@ def _tell_made(count: TrialCount) -> None:
 def _tell_peak(
     table: pd.DataFrame, figure: str, around: Neighbourhood | None, rows: dict[str, int]
 ) -> None:
-    """In a sentence: does the best trial stand on a plateau or alone."""
+    """Draw in a sentence whether the best trial stands on a plateau or alone."""
     if around is None:
         st.caption(
             "Whether the peak stands on a plateau can be said of a full grid only; draws lie too far apart to have neighbours."
@@ -213,14 +216,14 @@ def _tell_peak(
         )
     else:
         st.success(
-            f"The peak stands on a plateau: its neighbourhood keeps {kept:.0%} of its lead over the median trial in "
-            f"{words}.",
+            "The peak stands on a plateau: "
+            f"its neighbourhood keeps {kept:.0%} of its lead over the median trial in {words}.",
             icon=":material/landscape:",
         )
 
 
 def _tell_edge(table: pd.DataFrame, rows: dict[str, int]) -> None:
-    """Where the plateau, or the peak where there is none, lies at the end of what was tried: what is beyond is not known."""
+    """Draw a note where the plateau, or the peak where there is none, lies at the edge of the tried range."""
     which = "plateau" if "plateau" in rows else "peak"
     edges = plateau.on_the_edge(table, rows[which])
     if edges:

@@ -1,4 +1,4 @@
-"""The space of a sweep as widgets: which settings vary and over what, how many trials that makes, and how long they take."""
+"""Widgets of a sweep's space: which settings vary and over what, the number of trials, and their run time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LONG_ENOUGH_SECONDS = 0.12
 
 
 class Plan(NamedTuple):
-    """What `sweep` is called with."""
+    """Arguments of `sweep`."""
 
     space: dict[str, Any]
     n: int | None
@@ -75,7 +75,7 @@ def choose_plan() -> Plan:
 
 
 def suggested(setting: Setting) -> tuple[float, float, float]:
-    """From half the default to half as much again, within bounds, in steps that make at most 21 values."""
+    """Suggested range of a setting: from half the default to half as much again, within bounds, in steps that make at most 21 values."""
     low, high, step = (float(part) for part in (setting.low, setting.high, setting.step))
     start, end = max(low, setting.default / 2), min(high, setting.default * 1.5)
     start, end = math.floor(start / step + 1e-9) * step, math.ceil(end / step - 1e-9) * step
@@ -154,7 +154,7 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
 
 
 def tell_count(legs: PairFrame, trials: Trials) -> float:
-    """Draw how many trials there are and how long they should take; the estimate, seconds."""
+    """Draw how many trials there are and how long they should take; returns the estimate, seconds."""
     seconds = estimate(legs, trials)
     told = f"**{len(trials):,} trials** on {escape(legs.name)}, {len(legs):,} bars: {in_words(seconds)}, by a timed sample."
     if trials.left_out:
