@@ -28,7 +28,8 @@ def main(command: list[str]) -> None:
             time.sleep(0.2)
         with sync_playwright() as driver:
             chromium = driver.chromium.launch(
-                executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox", "--disable-gpu"]
+                executable_path=shutil.which("chromium-headless-shell"),
+                args=["--no-sandbox", "--disable-gpu"],
             )
             page = chromium.new_page()
             page.goto(url)

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from pairkit.ui import chart, shell
+from pairkit.ui import shell
 from pairkit.ui.snapshots import compare, download, page, quality, upload
 
 shell.guard(__file__)
-chart.load_plotly()
 found = page.listed()
 page.heading(found)
 page.table(found)
