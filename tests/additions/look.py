@@ -97,7 +97,7 @@ def of_the_pages() -> dict:
         },
         "honesty": {
             "tabs": [tab.label for tab in honesty.tabs],
-            "settings": [one.key for one in honesty.number_input],
+            "settings": [one.key for one in honesty.number_input if not one.key.endswith("_typed")],
         },
         "providers": snapshots.selectbox(key="take_provider").options,
         "exceptions": {
