@@ -22,6 +22,7 @@ from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 Array = NDArray[Any]
 _SEVERAL = (tuple, list, dict, set, frozenset, np.ndarray, pd.Series)
+_PLAIN = ("string", "empty", "boolean")  # what pandas calls a column of nothing but words, or of nothing
 _REASONS = np.array(REASON_NAMES, dtype=object)
 _STATES = np.array(STATE_NAMES, dtype=object)
 _VERDICTS = np.array(VERDICTS, dtype=object)
@@ -87,7 +88,9 @@ def words_of(column: pd.Series) -> Array:
     """A column of anything but numbers as objects; what is missing as None, which equals itself, and what holds several values
     as text, for NaN in it does not."""
     words: Array = column.to_numpy(dtype=object)
-    if any(isinstance(word, _SEVERAL) for word in words):
+    if pd.api.types.infer_dtype(words) not in _PLAIN and any(
+        isinstance(word, _SEVERAL) for word in words
+    ):
         plain = [word.tolist() if isinstance(word, np.ndarray) else word for word in words]
         words = np.array(
             [repr(word) if isinstance(word, _SEVERAL) else word for word in plain], dtype=object
