@@ -25,18 +25,30 @@ DAY_MS = 86_400_000.0
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """One run ready to be drawn. `when` is (T,) milliseconds since 1970, `edges` (T+1,) the borders between bars."""
+    """One run ready to be drawn. `when` is (T,) milliseconds since 1970, `edges` (T+1,) the borders between bars.
+
+    `pinned` is another run of the same bars, drawn behind this one; `benchmark` says whether its benchmark is drawn.
+    """
 
     run: BacktestRun
     theme: Theme
     when: FloatArray
     edges: FloatArray
+    pinned: BacktestRun | None = None
+    benchmark: bool = False
 
     @classmethod
-    def of(cls, run: BacktestRun, theme: Theme) -> Canvas:
+    def of(
+        cls,
+        run: BacktestRun,
+        theme: Theme,
+        *,
+        pinned: BacktestRun | None = None,
+        benchmark: bool = False,
+    ) -> Canvas:
         """The canvas of a run."""
         when = milliseconds(run.frame.index)
-        return cls(run=run, theme=theme, when=when, edges=_edges(when))
+        return cls(run, theme, when, _edges(when), pinned, benchmark)
 
     def __len__(self) -> int:
         return len(self.when)
@@ -93,6 +105,15 @@ class Canvas:
             "hoverinfo": "skip",
             **more,
         }
+
+    def behind(self, axis: int, name: str) -> list[PlotlyTrace]:
+        """A column of the pinned run as a dotted line, to lie behind this run's own; none where no run is pinned."""
+        if self.pinned is None:
+            return []
+        values = self.pinned.frame[name].to_numpy(dtype=np.float32)
+        dotted = self.line(axis, f"pinned_{name}", values, self.theme.pinned, width=1.2)
+        dotted["line"]["dash"] = "dot"
+        return [dotted]
 
     def marks(self, axis: int, name: str, x: Any, y: Any, marker: dict[str, Any]) -> PlotlyTrace:
         """Symbols at some points on y axis `axis`."""

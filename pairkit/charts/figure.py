@@ -93,11 +93,14 @@ def figure_spec(
     *,
     height: int = HEIGHT_PX,
     panes: Collection[str] = PANE_NAMES,
+    pinned: BacktestRun | None = None,
+    benchmark: bool = False,
 ) -> dict[str, Any]:
     """The chart as `{"data": [...], "layout": {...}}` with numpy arrays; x is milliseconds since 1970.
 
     `panes` names those that are shown, in the order of PANES; z always is. The annotations `title <pane>` and `note <pane>` belong
-    to a pane. Raises RunError for a run without bars, a height below 400 or a pane that is not there.
+    to a pane. `pinned` is another run of the same bars, whose z and equity lie behind; `benchmark` draws the equity of holding
+    the spread. Raises RunError for a run without bars, a height below 400 or a pane that is not there.
     """
     if len(run.frame) == 0:
         raise RunError("the run has no bar to draw; choose legs whose dates overlap.")
@@ -107,7 +110,9 @@ def figure_spec(
     if unknown:
         raise RunError(f"there is no pane {unknown[0]!r}; there are {', '.join(PANE_NAMES)}.")
     shown = [pane for pane in PANES if pane.name in panes or pane.name == ALWAYS]
-    canvas = Canvas.of(run, THEMES[theme])
+    if pinned is not None and not pinned.frame.index.equals(run.frame.index):
+        raise RunError("the pinned run has other bars; pin a run of the same pair and period.")
+    canvas = Canvas.of(run, THEMES[theme], pinned=pinned, benchmark=benchmark)
     data = [
         trace for axis, pane in enumerate(shown, start=1) for trace in pane.traces(canvas, axis)
     ]

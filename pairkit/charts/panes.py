@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairkit._typing import FloatArray
+from pairkit.analysis.benchmark import held_spread
 from pairkit.charts.base import Canvas, PlotlyTrace
 from pairkit.charts.labels import plain
 from pairkit.charts.readout import roll_rows
@@ -103,12 +104,21 @@ def _position_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 def _equity_title(canvas: Canvas) -> str:
-    return f"<b>Equity</b>, {plain(canvas.run.pair.currency)}, after costs"
+    title = f"<b>Equity</b>, {plain(canvas.run.pair.currency)}, after costs"
+    if canvas.pinned is not None:
+        title += "   " + swatch(canvas.theme.pinned, "pinned", "┅")
+    if canvas.benchmark:
+        title += "   " + swatch(canvas.theme.leg_x, "hold the spread, equal risk, no costs")
+    return title
 
 
 def _equity_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     equity = canvas.frame["equity"].to_numpy(dtype=np.float64)
-    return [canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
+    beside = canvas.behind(axis, "equity")
+    if canvas.benchmark:
+        held = held_spread(canvas.run)
+        beside.append(canvas.line(axis, "benchmark", held, canvas.theme.leg_x, width=1.0))
+    return [*beside, canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
 
 
 def _drawdown_title(_: Canvas) -> str:

@@ -77,7 +77,12 @@ def signal_title(canvas: Canvas) -> str:
 def signal_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """z, blocked entries by what blocked them, and the decisions to enter and to exit."""
     line = canvas.line(axis, "z", canvas.column("z"), canvas.theme.line)
-    return [line, *_blocked_traces(canvas, axis), *_trade_traces(canvas, axis)]
+    return [
+        *canvas.behind(axis, "z"),
+        line,
+        *_blocked_traces(canvas, axis),
+        *_trade_traces(canvas, axis),
+    ]
 
 
 def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ class Theme:
     long: str
     short: str
     equity: str
+    pinned: str
     drawdown: str
     drawdown_fill: str
     hold: str
@@ -63,6 +64,7 @@ LIGHT = Theme(
     long="#0f766e",
     short="#a21caf",
     equity="#0f172a",
+    pinned="#7c3aed",
     drawdown="#b91c1c",
     drawdown_fill="rgba(185,28,28,.16)",
     hold="rgba(245,158,11,.30)",
@@ -90,6 +92,7 @@ DARK = Theme(
     long="#5eead4",
     short="#f0abfc",
     equity="#f1f5f9",
+    pinned="#c4b5fd",
     drawdown="#fca5a5",
     drawdown_fill="rgba(252,165,165,.22)",
     hold="rgba(251,191,36,.26)",

@@ -74,14 +74,20 @@ def show(
 
 
 def draw(
-    run: BacktestRun, bar: str | None, on_pick: Callable[[str], None], panes: tuple[str, ...]
+    run: BacktestRun,
+    bar: str | None,
+    on_pick: Callable[[str], None],
+    panes: tuple[str, ...],
+    *,
+    pinned: BacktestRun | None = None,
+    benchmark: bool = False,
 ) -> None:
-    """Draw a run in these panes, as high as its window; `bar` is the chosen bar's ISO date.
+    """Draw a run in these panes, as high as its window; `bar` is the chosen bar's ISO date; the rest as `figure_spec` takes it.
 
     A click on another bar calls `on_pick` with its date, then reruns.
     """
     dark = st.context.theme.type == "dark"
-    packed = _packed(run, dark, panes)
+    packed = _packed(run, dark, panes, pinned, benchmark)
     picked = float(milliseconds([bar])[0]) if bar else None
     rev = f"{run.pair.name} {hash(packed) & 0xFFFFFFFF:08x} {bar or ''}".strip()
 
@@ -117,9 +123,15 @@ def in_sight() -> tuple[pd.Timestamp, pd.Timestamp] | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={BacktestRun: run_key})
-def _packed(run: BacktestRun, dark: bool, panes: tuple[str, ...]) -> bytes:
+def _packed(
+    run: BacktestRun,
+    dark: bool,
+    panes: tuple[str, ...],
+    pinned: BacktestRun | None,
+    benchmark: bool,
+) -> bytes:
     theme: ThemeName = "dark" if dark else "light"
-    spec = figure_spec(run, theme, panes=panes)
+    spec = figure_spec(run, theme, panes=panes, pinned=pinned, benchmark=benchmark)
     spec["layout"]["uirevision"] = " ".join(
         map(str, pair_key(run.pair))
     )  # another pair or period starts with all its bars in sight

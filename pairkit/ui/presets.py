@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,9 +59,11 @@ PRESETS: dict[str, Preset] = {
 CUSTOM = "Custom"
 
 
-def preset_of(values: dict[str, Any], defaults: dict[str, Any]) -> str:
-    """The preset that these settings are, or CUSTOM."""
-    for name, preset in PRESETS.items():
+def preset_of(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], presets: Mapping[str, Preset]
+) -> str:
+    """The first of the presets that these settings are, or CUSTOM."""
+    for name, preset in presets.items():
         if values == {**defaults, **preset.changes}:
             return name
     return CUSTOM

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.labels import meaning
-from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, unit_in
+from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, Metric, unit_in
 from pairkit.display import visible, weakness
 from pairkit.findings import Finding
 from pairkit.pair import PairFrame
@@ -66,16 +67,40 @@ def heading(pair: PairFrame) -> None:
             )
 
 
-def tiles(run: BacktestRun) -> DeltaGenerator:
-    """The main metrics in a row; the row, for what else belongs beside them."""
+def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator:
+    """Draw the main metrics in a row, with their difference from the pinned run; return the row, for what else belongs there."""
     row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="tiles")
     with row:
         for metric in METRICS:
             if metric.tile:
                 shown = shown_metric(metric.name, run.metrics[metric.name])
                 why = f" Not available: {metric.missing}." if shown == "n/a" else ""
-                st.metric(metric.label, shown, help=metric.meaning + why, width="content")
+                st.metric(
+                    metric.label,
+                    shown,
+                    _difference(run, pinned, metric),
+                    _delta_color(run, pinned, metric),
+                    help=metric.meaning + why,
+                    width="content",
+                )
     return row
+
+
+def _delta_color(
+    run: BacktestRun, pinned: BacktestRun | None, metric: Metric
+) -> Literal["normal", "inverse", "off"]:
+    if pinned is None or run.metrics[metric.name] == pinned.metrics[metric.name] or metric.whole:
+        return "off"
+    return "inverse" if metric.low_is_good else "normal"
+
+
+def _difference(run: BacktestRun, pinned: BacktestRun | None, metric: Metric) -> str | None:
+    """How much more a metric is than the pinned run's, signed, as its tile writes it; None where nothing is pinned."""
+    if pinned is None:
+        return None
+    apart = run.metrics[metric.name] - pinned.metrics[metric.name]
+    shown = shown_metric(metric.name, abs(apart))
+    return shown if math.isnan(apart) else f"{'-' if apart < 0 else '+'}{shown}"
 
 
 def all_metrics(run: BacktestRun) -> None:

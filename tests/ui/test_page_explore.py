@@ -326,7 +326,7 @@ def test_every_preset_is_a_config_of_its_own():
     """Presets are valid, differ from each other, and are recognised by their values."""
     for name, preset in PRESETS.items():
         config = StrategyConfig(**preset.changes)
-        assert preset_of(config.model_dump(), settings.DEFAULTS) == name
+        assert preset_of(config.model_dump(), settings.DEFAULTS, PRESETS) == name
 
 
 def test_the_pair_can_be_switched_and_swapped():

@@ -201,7 +201,7 @@ def test_a_saved_run_opens_in_explore(saved, made):
     tiles = {tile.label: tile.value for tile in page.metric}
     assert tiles["Total return"] == f"{made['low'].metrics['total_return']:.2%}"
     assert page.selectbox(key="y").value == "TA"
-    assert page.select_slider(key="kalman_gamma").value == 0.00037
+    assert page.session_state["kalman_gamma"] == 0.00037
 
 
 def test_a_run_without_its_snapshot_cannot_be_opened(saved):

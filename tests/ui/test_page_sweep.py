@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pairkit.audit.runs.trial_ledger import note_sweep, tried
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
-from pairkit.metrics import measure
+from pairkit.metrics import BARS_A_YEAR, best_by_luck, measure
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
@@ -18,7 +19,7 @@ from pairkit.ui.sweep import page as page_module
 from pairkit.ui.sweep.space import estimate, in_words, suggested
 from tests import ROOT
 from tests.small_market import snapshot_input
-from tests.ui.test_page_explore import app, said, tiles
+from tests.ui.test_page_explore import OPEN, app, said, tiles
 
 DEMO = ROOT / "snapshots" / "demo"
 PAGE = "pages/2_sweep.py"
@@ -64,6 +65,23 @@ def test_the_count_is_told_before_anything_starts():
     assert "sweep_job" not in page.session_state
 
 
+def test_the_luck_of_more_trials_is_said_before_they_are_made(pair, tmp_path, monkeypatch):
+    """From a to b: the Sharpe ratio a year that the best of the trials so far, and of those with the sweep, shows by luck."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    note_sweep(pair, sweep(pair, StrategyConfig(), {"entry_z": (1.0, 3.0, 0.05)}))
+    page = sweep_app("exit_z")
+    count, more = (
+        tried(pair),
+        len(make_trials(StrategyConfig(), {"exit_z": suggested(SETTINGS["exit_z"])})),
+    )
+    before, after = (
+        BARS_A_YEAR**0.5 * best_by_luck(count.sharpe_variance, trials, len(pair))
+        for trials in (count.trials, count.trials + more)
+    )
+    assert f"from {before:.2f} to {after:.2f} a year" in said(page)
+    assert before < after
+
+
 def test_the_table_is_that_of_the_sweep(pair):
     """Every trial with every metric; the peak's row on the page is the best of them."""
     page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
@@ -78,7 +96,7 @@ def test_the_table_is_that_of_the_sweep(pair):
 
 def test_the_chosen_trial_opens_in_explore():
     """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run."""
-    page = swept(set_range(sweep_app("entry_z", y="TA", x="MA"), "entry_z", 1.0, 3.0, 0.25))
+    page = swept(set_range(sweep_app("entry_z", **OPEN, y="TA", x="MA"), "entry_z", 1.0, 3.0, 0.25))
     page.slider(key="max_holding_days").set_value(35).run()
     page = swept(page)
     page.number_input(key="sweep_trial").set_value(2).run()

@@ -60,9 +60,12 @@ class TrialCount:
         """Number of trials that the deflation allows for: the configs that traded, and every other pair that was scanned."""
         return self.with_sharpe + max(self.scanned - 1, 0)
 
-    def best_by_luck(self, bars: float) -> float:
-        """Sharpe ratio per bar that the best of so many skill-less trials is expected to show over `bars`; 0 for one."""
-        return best_by_luck(self.sharpe_variance or 0.0, self.trials, bars)
+    def best_by_luck(self, bars: float, *, more: int = 0) -> float:
+        """Sharpe ratio per bar that the best of so many skill-less trials, and of `more`, is expected to show over `bars`.
+
+        0 for one trial.
+        """
+        return best_by_luck(self.sharpe_variance or 0.0, self.trials + more, bars)
 
     def deflated_sharpe(self, run: BacktestRun, *, trials: float | None = None) -> float:
         """Probability that the run's true Sharpe ratio is above `best_by_luck`, as the metric `dsr`; NaN where it has none.

@@ -22,7 +22,11 @@ from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 Array = NDArray[Any]
 _SEVERAL = (tuple, list, dict, set, frozenset, np.ndarray, pd.Series)
-_PLAIN = ("string", "empty", "boolean")  # what pandas calls a column of nothing but words, or of nothing
+_PLAIN = (
+    "string",
+    "empty",
+    "boolean",
+)  # what pandas calls a column of nothing but words, or of nothing
 _REASONS = np.array(REASON_NAMES, dtype=object)
 _STATES = np.array(STATE_NAMES, dtype=object)
 _VERDICTS = np.array(VERDICTS, dtype=object)

@@ -16,7 +16,7 @@ from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 from pairkit.ui import cache, chart, exports, settings, views
-from pairkit.ui.explore import bar_picker, luck, panes, save, tabs
+from pairkit.ui.explore import bar_picker, luck, panes, pin, save, tabs
 from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
@@ -57,8 +57,8 @@ def _results(legs: PairFrame) -> None:
 
 def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | None, Trace | None]:
     """Tiles, chosen bar, chart: what fits the window; the chosen bar and its trace, if one is."""
-    config = run.config
-    with views.tiles(run):
+    config, pinned = run.config, pin.pinned_run(run)
+    with views.tiles(run, pinned):
         luck.draw(run)
         badge.draw(run)
         if faults:
@@ -79,8 +79,16 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
             )
     row, why = bar_picker.row(), st.container(key="why")
     bar = bar_picker.choose_date(row, run)
-    shown = panes.choose(row)
-    chart.draw(run, f"{bar:%Y-%m-%d}" if bar is not None else None, bar_picker.pick, shown)
+    shown, benchmark = panes.choose(row)
+    pin.offer(row, run)
+    chart.draw(
+        run,
+        f"{bar:%Y-%m-%d}" if bar is not None else None,
+        bar_picker.pick,
+        shown,
+        pinned=pinned,
+        benchmark=benchmark,
+    )
     bar_picker.offer_steps(row, run, bar)
     with why:
         return bar, views.trace(run, bar)

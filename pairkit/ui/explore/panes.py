@@ -7,13 +7,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.charts.panes import ALWAYS, PANES
 
-KEY = "panes"
+KEY, BENCHMARK = "panes", "benchmark"
 AT_FIRST = ("prices", "beta", "spread", "gates", "equity")
 _LABELS = {pane.name: pane.label for pane in PANES if pane.name != ALWAYS}
 
 
-def choose(place: DeltaGenerator) -> tuple[str, ...]:
-    """Draw the choice; return the names of the panes to show."""
+def choose(place: DeltaGenerator) -> tuple[tuple[str, ...], bool]:
+    """Draw the choice; return the names of the panes to show, and whether the benchmark is drawn."""
     with place.popover("Panes", icon=":material/view_agenda:", width="content"):
         chosen = st.pills(
             "Shown beside z",
@@ -25,4 +25,11 @@ def choose(place: DeltaGenerator) -> tuple[str, ...]:
             bind="query-params",
             help="The panes share the height of the window: the fewer there are, the taller each is.",
         )
-    return tuple(chosen)
+        benchmark = st.toggle(
+            "Benchmark in the equity pane",
+            key=BENCHMARK,
+            bind="query-params",
+            help="Buy and hold of the spread, scaled so that its days vary as much as the run's own, without costs. "
+            "The scale is known at the end only: it is for comparison, and no position.",
+        )
+    return tuple(chosen), benchmark

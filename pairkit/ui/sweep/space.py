@@ -12,12 +12,14 @@ import streamlit as st
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.metrics import BARS_A_YEAR
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import executor_of
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
 from pairkit.setting import Setting
+from pairkit.ui import cache
 from pairkit.ui.link import number_input
 from pairkit.ui.settings import label_of, log_grid, short_number
 from pairkit.ui.views import escape
@@ -162,7 +164,22 @@ def tell_count(legs: PairFrame, trials: Trials) -> float:
     if trials.repeated:
         told += f" {trials.repeated:,} draws repeat others."
     st.markdown(told)
+    st.caption(_luck(legs, len(trials)))
     return seconds
+
+
+def _luck(legs: PairFrame, more: int) -> str:
+    """What the sweep does to the Sharpe ratio that luck alone is expected to show."""
+    count = cache.trials(legs)
+    if count.sharpe_variance is None:
+        return "Each trial counts: the more are tried, the better the best looks by luck alone."
+    before, after = (
+        math.sqrt(BARS_A_YEAR) * count.best_by_luck(len(legs), more=added) for added in (0, more)
+    )
+    return (
+        f"{more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to {after:.2f} "
+        f"a year: {count.trials:,} were made on this pair before. Those made before count once."
+    )
 
 
 def in_words(seconds: float) -> str:
