@@ -129,9 +129,10 @@ def scan(
     Returns
     -------
     DataFrame
-        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs` (tested), `left_out` (pair ->
-        why), `lag_rule`, `transform`, `slippage_ticks`, `backtest` (its settings, or None), `cut` (pair -> first and last date, of
-        given pairs that are slices), `snapshot` (id), `snapshot_name`, `caveat`, `cancelled`.
+        One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs`
+        (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `backtest` (its settings, or None),
+        `cut` (pair -> first and last date, of given pairs that are slices), `snapshot` (id), `snapshot_name`, `caveat`,
+        `cancelled`.
 
     Raises
     ------

@@ -99,7 +99,7 @@ def start(snapshot: Snapshot) -> None:
         st.warning(
             "A pair needs two roots. Choose at least one more, or none for all."
             if roots
-            else f"Snapshot {views.escape(snapshot.name)} has one root only; a pair needs two.",
+            else f"Snapshot {views.escape(snapshot.label)} has one root only; a pair needs two.",
             icon=":material/error:",
         )
         return
@@ -196,7 +196,7 @@ def _begin(snapshot: Snapshot, asked: Asked) -> None:
 
     about = {
         "asked": asked,
-        "snapshot": snapshot.name,
+        "snapshot": snapshot.label,
         "simulated": snapshot.simulated,
         "volumes": _volumes(snapshot),
     }

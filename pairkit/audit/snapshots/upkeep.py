@@ -37,6 +37,11 @@ def stated_id(folder: str | os.PathLike[str]) -> str:
         return ""
 
 
+def is_bundled_demo(path: str | os.PathLike[str]) -> bool:
+    """Whether this is the folder that pairkit brings along."""
+    return Path(path).resolve() == (bundled("snapshots") / DEMO).resolve()
+
+
 def rename_snapshot(path: str | os.PathLike[str], label: str) -> Path:
     """Give a snapshot another label. Its id and every byte of it stay.
 
@@ -110,7 +115,7 @@ def _snapshot_at(path: str | os.PathLike[str], done: str) -> Path:
             f"there is no snapshot {folder}: a snapshot is a folder with {MANIFEST} in it. "
             "`python -m pairkit snapshot list` shows which there are."
         )
-    if folder.resolve() == (bundled("snapshots") / DEMO).resolve():
+    if is_bundled_demo(folder):
         raise SnapshotError(
             f"{folder.name} is the bundled demo, which pages and examples open first; it cannot be {done}."
         )
