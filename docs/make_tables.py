@@ -53,6 +53,11 @@ def page() -> str:
             "`scan(snapshot)`: one row per pair, the smallest p-value first.",
             columns.SCAN_COLUMNS,
         ),
+        (
+            "A scan's backtests",
+            "`scan(snapshot, backtest=StrategyConfig())`: further columns of the same table.",
+            columns.SCAN_BACKTEST_COLUMNS,
+        ),
     )
     of_words = (
         ("States", "`state`: what was decided at the close.", columns.STATES),

@@ -3,13 +3,19 @@
 import streamlit as st
 
 from pairkit.ui import shell
-from pairkit.ui.snapshots import compare, download, page, quality, upload
+from pairkit.ui.snapshots import actions, compare, download, page, quality, upload
 
 shell.guard(__file__)
 found = page.listed()
 page.heading(found)
+actions.tell_new({one.name: len(one.roots) for one in found if one.verified})
 page.table(found)
+for one in found:
+    if not one.verified:
+        page.tell_damaged(one)
+        actions.offer_delete_of_damaged(one.name)
 chosen = page.choose(found)
+actions.offer(chosen)
 tabs = st.tabs(
     ["Data quality", "Contents and terms", "Compare", "Import files", "Download"],
     key="part",

@@ -371,6 +371,12 @@ SCAN_COLUMNS = (
         "Fees and slippage of a round trip at the last prices, in deviations of the residual.",
     ),
 )
+SCAN_BACKTEST_COLUMNS = (
+    Column(
+        "sharpe", "", "Sharpe ratio of the pair's backtest, as in metrics; NaN without a trade."
+    ),
+    Column("trades", "trades", "Round trips of that backtest."),
+)
 
 # --- decisions (docs/semantics.md 3) -------------------------------------------------------------------------------
 STATES = {

@@ -352,6 +352,57 @@ def pair_from_frames(
     )
 
 
+def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
+    """The first legs of two pairs as a pair: what `pair_from_frames` makes of their tables, which were checked before.
+
+    Findings are not joined; the provenance is that of `first`.
+
+    Raises
+    ------
+    DataError
+        The legs have no days in common.
+    """
+    dates = first.trade_date.union(second.trade_date)
+    low = max(first.trade_date[0], second.trade_date[0])
+    high = min(first.trade_date[-1], second.trade_date[-1])
+    dates = dates[(dates >= low) & (dates <= high)]
+    if len(dates) == 0:
+        raise DataError(
+            f"{first.y_spec.code} and {second.y_spec.code} have no days in common. Choose two series that overlap."
+        )
+    return PairFrame(
+        trade_date=dates,
+        y=_laid_on(first.y, first.trade_date, dates),
+        x=_laid_on(second.y, second.trade_date, dates),
+        y_spec=first.y_spec,
+        x_spec=second.y_spec,
+        provenance=first.provenance,
+        cut=first.cut or second.cut,
+    )
+
+
+def _laid_on(leg: Leg, own: pd.DatetimeIndex, dates: pd.DatetimeIndex) -> Leg:
+    """A leg on other dates, as `_leg_on` lays a table: nothing is filled but the name of the contract."""
+    at = own.get_indexer(dates)
+    here = at >= 0
+    arrays = {}
+    for name in (*_BARS, *_PRICES_OF_ROLLS):
+        values = np.full(len(dates), np.nan)
+        values[here] = getattr(leg, name)[at[here]]
+        arrays[name] = _frozen(values)
+    leave = np.zeros(len(dates), np.bool_)
+    leave[here] = leg.leave[at[here]]
+    last = np.maximum.accumulate(np.where(here, np.arange(len(dates)), -1))
+    held = np.where(last >= 0, leg.contract[at[last]], NO_CONTRACT)
+    codes, found = pd.factorize(np.where(held == NO_CONTRACT, np.nan, held))
+    return Leg(
+        **arrays,
+        leave=_frozen(leave),
+        contract=_frozen(codes.astype(np.int64)),
+        contract_names=tuple(leg.contract_names[int(code)] for code in found),
+    )
+
+
 def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
     """The leg's table as a pandas DataFrame by date, or DataError where it is no table."""
     if isinstance(table, pd.DataFrame):

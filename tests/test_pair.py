@@ -12,9 +12,9 @@ import pytest
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, names
 from pairkit.errors import DataError, RunError
 from pairkit.findings import Finding
-from pairkit.pair import Provenance, pair_from_frames
+from pairkit.pair import Provenance, crossed, pair_from_frames
 from pairkit.run import run_backtest
-from tests.pairs import build_pair, leg_frame, pair_of, spec
+from tests.pairs import build_pair, draw_pair, leg_frame, pair_of, spec
 
 NAN = float("nan")
 
@@ -363,3 +363,24 @@ def test_a_day_with_two_readings_or_none_is_refused(given_day, says):
         run_backtest(pair).explain(given_day)
     with pytest.raises(RunError, match="is a NoneType, not a date"):
         run_backtest(pair).explain(None)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_legs_checked_before_are_joined_as_their_tables_are(seed):
+    """Two legs with rolls and holes, each with days of its own: `crossed` makes what `pair_from_frames` makes of the tables."""
+    rng, drawn = np.random.default_rng(seed), draw_pair(seed, 120)
+    tables = {
+        leg: drawn.frame[leg][rng.random(len(drawn)) > 0.2].iloc[cut]
+        for leg, cut in (("y", slice(5, None)), ("x", slice(None, -7)))
+    }
+    specs = {"y": drawn.y_spec, "x": drawn.x_spec}
+    whole = pair_from_frames(tables["y"], tables["x"], y_spec=drawn.y_spec, x_spec=drawn.x_spec)
+    singles = {
+        leg: pair_from_frames(table, table, y_spec=specs[leg], x_spec=specs[leg])
+        for leg, table in tables.items()
+    }
+    pd.testing.assert_frame_equal(
+        crossed(singles["y"], singles["x"]).frame, whole.frame, check_exact=True
+    )
+    with pytest.raises(DataError, match="no days in common"):
+        crossed(singles["y"][:3], singles["y"][-3:])

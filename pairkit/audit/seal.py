@@ -301,7 +301,7 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
             f"{target} could not be written: {error}. "
             "Nothing was published; free space or choose a folder that can be written."
         ) from error
-    _make_name_durable(target)
+    make_name_durable(target)
     return target
 
 
@@ -345,7 +345,8 @@ def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(tmp, ignore_errors=True)  # gone already where the rename was done
 
 
-def _make_name_durable(target: Path) -> None:
+def make_name_durable(target: Path) -> None:
+    """Make the disk keep the name of a folder that was just made or renamed; SnapshotError where it cannot confirm that."""
     try:
         _fsync_folder(target.parent)
     except OSError as error:

@@ -14,15 +14,17 @@ from pairkit.columns import LEGS
 
 Spec = dict[str, Any]
 SHOWN = {
-    "by_pvalue": "BY-adjusted p-value",
-    "bh_pvalue": "BH-adjusted p-value",
+    "by_pvalue": "p-value, all pairs",
+    "bh_pvalue": "p-value, all pairs (BH)",
     "pvalue": "p-value",
+    "sharpe": "Sharpe",
+    "trades": "trades",
     "half_life": "half-life, bars",
     "hurst": "Hurst exponent",
     "correlation": "correlation",
     "cost_sigmas": "cost of a round trip, sigma",
 }
-_HIGH_IS_GOOD = ("correlation",)
+_HIGH_IS_GOOD = ("correlation", "sharpe", "trades")
 _LOGGED = ("by_pvalue", "bh_pvalue", "pvalue", "half_life", "cost_sigmas")
 _FLOOR, _MOST_TEXT_ROOTS = 1e-6, 14
 
@@ -30,7 +32,7 @@ _FLOOR, _MOST_TEXT_ROOTS = 1e-6, 14
 def matrix(
     table: pd.DataFrame, figure: str, *, chosen: int | None = None, theme: ThemeName = "light"
 ) -> Spec:
-    """Every pair of the table as two cells of a square, one for each order of its roots.
+    """Every pair of the table as one cell of a triangle: the roots across come before those down, by name.
 
     Parameters
     ----------
@@ -43,12 +45,13 @@ def matrix(
     """
     colors = THEMES[theme]
     table = table.assign(**{leg: table[leg].map(plain) for leg in LEGS})
-    roots = sorted({*table["y"], *table["x"]})
-    place = {root: at for at, root in enumerate(roots)}
+    ends = np.sort(table[list(LEGS)].to_numpy(dtype=object), axis=1)
+    across, down = sorted(set(ends[:, 0])), sorted(set(ends[:, 1]))
     values = table[figure].to_numpy(np.float64)
-    grid = np.full((len(roots), len(roots)), np.nan)
-    at_y, at_x = (table[leg].map(place).to_numpy() for leg in ("y", "x"))
-    grid[at_y, at_x] = grid[at_x, at_y] = values
+    grid = np.full((len(down), len(across)), np.nan)
+    grid[[down.index(root) for root in ends[:, 1]], [across.index(root) for root in ends[:, 0]]] = (
+        values
+    )
     logged = figure in _LOGGED
     z = (
         np.log10(np.clip(np.where(np.isfinite(grid), grid, np.nan), _FLOOR, None))
@@ -79,8 +82,8 @@ def matrix(
     data: list[Spec] = [
         {
             "type": "heatmap",
-            "x": roots,
-            "y": roots,
+            "x": across,
+            "y": down,
             "z": z,
             "colorscale": "Viridis",
             "reversescale": figure not in _HIGH_IS_GOOD,
@@ -89,49 +92,30 @@ def matrix(
             "colorbar": bar,
             "hoverinfo": "skip",
             **(
-                {"text": texts, "texttemplate": "%{text}"} if len(roots) <= _MOST_TEXT_ROOTS else {}
+                {"text": texts, "texttemplate": "%{text}"} if len(across) < _MOST_TEXT_ROOTS else {}
             ),
         },
         {
             "type": "scatter",
             "mode": "markers",
             "name": "pairs",
-            "x": [*table["x"], *table["y"]],
-            "y": [*table["y"], *table["x"]],
-            "customdata": np.concatenate([numbers, numbers]),
+            "x": ends[:, 0].tolist(),
+            "y": ends[:, 1].tolist(),
+            "customdata": numbers,
             "hoverinfo": "text",
-            "hovertext": hover * 2,
+            "hovertext": hover,
             "marker": {"symbol": "square", "size": 16, "opacity": 0},
             "selected": {"marker": {"opacity": 0}},
             "unselected": {"marker": {"opacity": 0}},
         },
     ]
-    if chosen is not None and chosen in table.index:
-        y, x = (str(table[leg].loc[chosen]) for leg in ("y", "x"))
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "chosen",
-                "x": [x, y],
-                "y": [y, x],
-                "hoverinfo": "skip",
-                "marker": {
-                    "symbol": "square-open",
-                    "size": 24,
-                    "color": colors.leg_x,
-                    "line": {"width": 3, "color": colors.leg_x},
-                },
-            }
-        )
-    side = min(max(320, 26 * len(roots) + 120), 900)
+    side = min(max(320, 26 * len(down) + 120), 900)
     axis: Spec = {
         "type": "category",
         "showgrid": False,
         "zeroline": False,
         "tickfont": {"color": colors.quiet_text, "size": 11},
         "categoryorder": "array",
-        "categoryarray": roots,
     }
     layout: Spec = {
         "height": max(side, 420),
@@ -143,8 +127,8 @@ def matrix(
         "paper_bgcolor": colors.background,
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": colors.text, "size": 12, "family": FONT},
-        "xaxis": dict(axis),
-        "yaxis": {**axis, "autorange": "reversed"},
+        "xaxis": {**axis, "categoryarray": across},
+        "yaxis": {**axis, "categoryarray": down, "autorange": "reversed"},
         "hoverlabel": {
             "bgcolor": colors.hover,
             "bordercolor": colors.zero,
@@ -156,7 +140,24 @@ def matrix(
             "activecolor": colors.text,
         },
     }
+    if chosen is not None and chosen in table.index:
+        first, second = sorted(str(table[leg].loc[chosen]) for leg in LEGS)
+        layout["shapes"] = [_frame_of(across.index(first), down.index(second), colors.leg_x)]
     return {"data": data, "layout": layout}
+
+
+def _frame_of(at_x: int, at_y: int, color: str) -> Spec:
+    """A frame around the cell at these places of the two axes."""
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "y",
+        "x0": at_x - 0.5,
+        "x1": at_x + 0.5,
+        "y0": at_y - 0.5,
+        "y1": at_y + 0.5,
+        "line": {"width": 3, "color": color},
+    }
 
 
 def _short(value: float) -> str:

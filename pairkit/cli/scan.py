@@ -29,6 +29,8 @@ _COLUMNS = [
     "cost_sigmas",
 ]
 
+_OF_BACKTEST = ("sharpe", "trades")
+
 
 def scan_command(
     snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
@@ -42,6 +44,13 @@ def scan_command(
         Literal["log", "level"], typer.Option(help="What the tests are made on.")
     ] = "log",
     least_bars: Annotated[int, typer.Option(help="Leave out pairs with fewer common bars.")] = 250,
+    backtest: Annotated[
+        bool,
+        typer.Option(
+            "--backtest",
+            help="Backtest each pair with the default settings: adds sharpe and trades. Each counts as a trial.",
+        ),
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
@@ -51,6 +60,7 @@ def scan_command(
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
     from pairkit.audit.runs.trial_ledger import note_scan
     from pairkit.audit.snapshots.snapshot import open_snapshot
+    from pairkit.config import StrategyConfig
     from pairkit.market.contracts import same_code
     from pairkit.research.scan import scan
 
@@ -68,6 +78,7 @@ def scan_command(
             lags=lags_,
             transform=transform,
             least_bars=least_bars,
+            backtest=StrategyConfig() if backtest else None,
             progress=progress,
             cancelled=cancelled,
         )
@@ -78,10 +89,12 @@ def scan_command(
 def _print(table: pd.DataFrame, simulated: bool) -> None:
     print_rows(
         table,
-        _COLUMNS,
+        [*_COLUMNS, *(name for name in _OF_BACKTEST if name in table)],
         _SHOWN,
         f"{len(table):,} pairs, lags {table.attrs['lag_rule']}, {table.attrs['transform']}",
     )
+    if table.attrs["backtest"] is not None:
+        typer.echo(f"{len(table):,} backtests with the default settings, each counted as a trial.")
     for pair, why in table.attrs["left_out"].items():
         typer.echo(f"left out: {pair}, {why}")
     typer.echo(table.attrs["caveat"])

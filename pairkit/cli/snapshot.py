@@ -1,4 +1,4 @@
-"""`pairkit snapshot`: list, verify, compare, import, download. Exit codes: 0 good, 1 a check failed, 2 could not be done."""
+"""`pairkit snapshot`: list, verify, compare, import, download, rename, delete. Exit codes: 0 good, 1 check failed, 2 not done."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
 _SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
 snapshot_app = typer.Typer(
-    help="List, verify, compare, import and take snapshots of daily bars.", no_args_is_help=True
+    help="List, verify, compare, import, take, rename and delete snapshots of daily bars.",
+    no_args_is_help=True,
 )
 snapshot_app.command("take")(take_command)
 snapshot_app.command("diff")(diff_command)
@@ -143,6 +144,51 @@ def import_command(
         )
     else:
         _print_imported(snapshot)
+
+
+@snapshot_app.command("rename")
+def rename_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    name: Annotated[str, typer.Argument(help="Its new name: letters, digits, '.', '_', '-'.")],
+    folder: Folder = Path("snapshots"),
+    as_json: Json = False,
+) -> None:
+    """Rename a snapshot. Its id stays, and runs made from it still find it."""
+    from pairkit.audit.snapshots.upkeep import rename_snapshot, stated_id
+
+    try:
+        path = rename_snapshot(_place(snapshot, folder), name)
+    except PairkitError as error:
+        _give_up(str(error), as_json)
+    if as_json:
+        _print_json({"path": str(path), "name": path.name, "id": stated_id(path)})
+    else:
+        typer.echo(f"{snapshot} is now {path}, id {stated_id(path)}")
+
+
+@snapshot_app.command("delete")
+def delete_command(
+    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    folder: Folder = Path("snapshots"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a snapshot for good. Refused while a saved run cites it."""
+    from pairkit.audit.runs.store import runs_from
+    from pairkit.audit.snapshots.upkeep import delete_snapshot, stated_id
+
+    path = _place(snapshot, folder)
+    if not yes and path.is_dir() and not typer.confirm(f"Delete {path} for good?", err=as_json):
+        _give_up("nothing was deleted.", as_json)
+    made_from_it = runs_from(stated_id(path))
+    try:
+        delete_snapshot(path, cited_by=[f"{one.name} ({one.id})" for one in made_from_it])
+    except PairkitError as error:
+        _give_up(str(error), as_json)
+    if as_json:
+        _print_json({"path": str(path), "deleted": True})
+    else:
+        typer.echo(f"{path} is deleted.")
 
 
 def _place(name: str, folder: Path) -> Path:

@@ -4,6 +4,7 @@
 2. Each pair is tested in both directions. The better one names the regressed leg, and its p-value is doubled, for it was chosen.
 3. The p-values are adjusted for the number of pairs: by Benjamini and Hochberg (1995), "Controlling the false discovery rate",
    and by Benjamini and Yekutieli (2001), "The control of the false discovery rate in multiple testing under dependency".
+4. Where a config is given, each pair is backtested with it, in the direction that was chosen.
 
 Pairs that share a leg are not independent, which the first does not allow for in general and the second does, at a price in
 power. Neither says that a relation will last.
@@ -12,6 +13,7 @@ power. Neither says that a relation will last.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -20,7 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.columns import SCAN_COLUMNS, names
+from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS, names
+from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
@@ -35,9 +38,10 @@ from pairkit.models.cointegration import (
 from pairkit.models.panel import Aligned, Panel, align, panel_of, room_for
 from pairkit.models.relation import relate_many
 from pairkit.models.stationarity import mackinnon_pvalues
-from pairkit.pair import PairFrame, pair_from_frames
+from pairkit.pair import PairFrame, crossed, pair_from_frames
 from pairkit.research._validate import whole_number
 from pairkit.research.sweeps.executors import done_in_slices
+from pairkit.run import run_backtest
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
@@ -48,15 +52,20 @@ CAVEAT = (
 )
 
 _FIGURES = names(SCAN_COLUMNS)[2:]
+_OF_BACKTEST = names(SCAN_BACKTEST_COLUMNS)
 
 
 class Series(NamedTuple):
-    """One root: the days (int64) of its complete bars, its adjusted series there, its last price and its terms."""
+    """One root: the days (int64) of its complete bars, its adjusted series there, its last price and its terms.
+
+    `frame` is a pair whose first leg is the root's.
+    """
 
     days: NDArray[np.int64]
     values: FloatArray
     price: float
     spec: ContractSpec
+    frame: PairFrame
 
 
 class Terms(NamedTuple):
@@ -67,7 +76,10 @@ class Terms(NamedTuple):
 
 
 class RootSeries(NamedTuple):
-    """Inputs of a slice of a scan: the roots' series and terms, the pairs as places in them, and the settings."""
+    """Inputs of a slice of a scan: the roots' series and terms, the pairs as places in them, and the settings.
+
+    `frames` are those of the roots, and `backtest` the config to run on each pair; none of either where nothing is run.
+    """
 
     panel: Panel
     terms: Terms
@@ -75,6 +87,8 @@ class RootSeries(NamedTuple):
     lags: LagRule
     log: bool
     least_bars: int
+    frames: tuple[PairFrame, ...] = ()
+    backtest: StrategyConfig | None = None
 
 
 def scan(
@@ -85,6 +99,7 @@ def scan(
     transform: Literal["log", "level"] = "log",
     slippage_ticks: float = 1.0,
     least_bars: int = 250,
+    backtest: StrategyConfig | None = None,
     executor: Any = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -105,6 +120,9 @@ def scan(
         Price conceded on each lot, for `cost_sigmas`.
     least_bars : int
         Pairs with fewer common bars are left out; at least 30.
+    backtest : StrategyConfig, optional
+        Run each pair with these settings too, y on x as in its row, and add the columns of SCAN_BACKTEST_COLUMNS. Each such run is
+        a trial: `note_scan` counts it.
     executor, progress, cancelled
         As in `sweep`.
 
@@ -112,7 +130,9 @@ def scan(
     -------
     DataFrame
         One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs`
-        (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `snapshot`, `caveat`, `cancelled`.
+        (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `backtest` (its settings, or None),
+        `cut` (pair -> first and last date, of given pairs that are slices), `snapshot` (id), `snapshot_name`, `caveat`,
+        `cancelled`.
 
     Raises
     ------
@@ -135,20 +155,27 @@ def scan(
     """
     _check(lags, transform, slippage_ticks, least_bars)
     if hasattr(market, "roots"):
-        series, snapshot = _all_series(market, roots, transform)
+        series, snapshot, name = _all_series(market, roots, transform)
         places, apart = _of_one_currency(series)
     else:
-        series, snapshot = _given_series(list(market), roots, transform)
+        series, snapshot, name = _given_series(list(market), roots, transform)
         places, apart = np.arange(len(series)).reshape(-1, 2), {}
     panel = panel_of([each.days for each in series], [each.values for each in series])
     work = RootSeries(
-        panel, _terms(series, float(slippage_ticks)), places, lags, transform == "log", least_bars
+        panel,
+        _terms(series, float(slippage_ticks)),
+        places,
+        lags,
+        transform == "log",
+        least_bars,
+        tuple(each.frame for each in series) if backtest else (),
+        backtest,
     )
     figures, done = done_in_slices(
         scan_rows,
         work,
         np.arange(len(places)),
-        len(_FIGURES) + 1,
+        _width(work),
         executor=executor,
         progress=progress,
         cancelled=cancelled,
@@ -160,7 +187,10 @@ def scan(
         "lag_rule": str(lags),
         "transform": transform,
         "slippage_ticks": float(slippage_ticks),
+        "backtest": backtest.model_dump() if backtest else None,
+        "cut": _cut_pairs(series, places) if backtest else {},
         "snapshot": snapshot,
+        "snapshot_name": name,
         "caveat": CAVEAT,
         "cancelled": not bool(done.all()),
     }
@@ -191,14 +221,27 @@ def scan_rows(market: RootSeries, rows: NDArray[np.int64]) -> FloatArray:
     """Scan figures of some pairs: one slice of the work, wherever it is done.
 
     (len(rows), ...) float64: 1 where the second root of the pair is the regressed leg, else 0; then the figures in the order
-    of SCAN_COLUMNS from `bars` on. A pair with too few bars has only its `bars`.
+    of SCAN_COLUMNS from `bars` on, and those of SCAN_BACKTEST_COLUMNS where a backtest is wanted. A pair with too few bars has
+    only its `bars`.
     """
-    figures, ends = np.empty((len(rows), len(_FIGURES) + 1)), market.pairs[rows]
+    figures, ends = np.full((len(rows), _width(market)), np.nan), market.pairs[rows]
+    tests = figures[:, : len(_FIGURES) + 1]
     room = room_for(market.panel, ends)
     at_once = max(len(room.bars), 1)
     for start in range(0, len(rows), at_once):
-        figures[start : start + at_once] = _figures(market, ends[start : start + at_once], room)
+        tests[start : start + at_once] = _figures(market, ends[start : start + at_once], room)
+    if market.backtest is not None:
+        for row in np.flatnonzero(tests[:, 1] >= market.least_bars):
+            y, x = ends[row, ::-1] if tests[row, 0] > 0.0 else ends[row]
+            metrics = run_backtest(
+                crossed(market.frames[y], market.frames[x]), market.backtest
+            ).metrics
+            figures[row, -len(_OF_BACKTEST) :] = [metrics[name] for name in _OF_BACKTEST]
     return figures
+
+
+def _width(market: RootSeries) -> int:
+    return 1 + len(_FIGURES) + len(_OF_BACKTEST) * (market.backtest is not None)
 
 
 def _figures(market: RootSeries, ends: NDArray[np.int64], room: Aligned) -> FloatArray:
@@ -282,7 +325,7 @@ def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int
 
 def _all_series(
     market: Any, roots: Sequence[str] | None, transform: Literal["log", "level"]
-) -> tuple[tuple[Series, ...], str | None]:
+) -> tuple[tuple[Series, ...], str | None, str | None]:
     wanted = list(dict.fromkeys(market.roots if roots is None else roots))
     unknown = [root for root in wanted if root not in market.roots]
     if unknown or len(wanted) < 2:
@@ -293,7 +336,7 @@ def _all_series(
     for root in wanted:
         leg, spec = market.leg(root), market.specs[root]
         series.append(_series(pair_from_frames(leg, leg, y_spec=spec, x_spec=spec), transform)[0])
-    return tuple(series), market.id
+    return tuple(series), market.id, market.name
 
 
 def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[str, str]]:
@@ -316,23 +359,35 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
 
 def _given_series(
     pairs: list[PairFrame], roots: Sequence[str] | None, transform: Literal["log", "level"]
-) -> tuple[tuple[Series, ...], str | None]:
+) -> tuple[tuple[Series, ...], str | None, str | None]:
     if roots is not None:
         raise ConfigError("roots chooses among a snapshot's; give only the pairs that you want.")
     if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
         raise ConfigError("a scan needs a snapshot, or a list of at least one PairFrame.")
     series = [leg for pair in pairs for leg in _series(pair, transform)]
-    ids = {pair.provenance.snapshot_id for pair in pairs}
-    return tuple(series), ids.pop() if len(ids) == 1 else None
+    sources = {(pair.provenance.snapshot_id, pair.provenance.snapshot_name) for pair in pairs}
+    return tuple(series), *(sources.pop() if len(sources) == 1 else (None, None))
+
+
+def _cut_pairs(series: Sequence[Series], places: NDArray[np.int64]) -> dict[str, tuple[str, str]]:
+    """The first and last date of each given pair that is a slice of a longer one, under both orders of its roots."""
+    found: dict[str, tuple[str, str]] = {}
+    for first, second in places:
+        frame, other = series[first].frame, series[second].spec.code
+        if frame.cut and len(frame):
+            ends = f"{frame.trade_date[0]:%Y-%m-%d}", f"{frame.trade_date[-1]:%Y-%m-%d}"
+            found |= {f"{frame.y_spec.code}-{other}": ends, f"{other}-{frame.y_spec.code}": ends}
+    return found
 
 
 def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series, Series]:
     """Both legs of a pair on the pair's complete bars."""
     adjusted = adjust(pair, transform)
     days, values = pair.trade_date.asi8[adjusted.complete], adjusted.series[adjusted.complete]
+    turned = replace(pair, y=pair.x, x=pair.y, y_spec=pair.x_spec, x_spec=pair.y_spec)
     return (
-        Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec),
-        Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec),
+        Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec, pair),
+        Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec, turned),
     )
 
 
@@ -346,7 +401,7 @@ def _table(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The ranked table, and the pairs left out with the reason."""
     ends = market.pairs[done]
-    swapped, values = figures[done, 0] > 0.0, figures[done, 1:]
+    swapped, values = figures[done, 0] > 0.0, figures[done, 1 : 1 + len(_FIGURES)]
     enough = values[:, 0] >= market.least_bars
     left_out = {
         f"{codes[a]}-{codes[b]}": f"{int(bars)} common bars, fewer than {market.least_bars}"
@@ -360,6 +415,12 @@ def _table(
     }
     columns |= {name: values[enough, i] for i, name in enumerate(_FIGURES)}
     table = pd.DataFrame(columns)
+    if market.backtest is not None:
+        for name, figure in zip(
+            _OF_BACKTEST, figures[done, -len(_OF_BACKTEST) :][enough].T, strict=True
+        ):
+            table[name] = figure
+        table["trades"] = table["trades"].astype(np.int64)
     table["bars"] = table["bars"].astype(np.int64)
     for method in ("bh", "by"):
         table[f"{method}_pvalue"] = adjusted_pvalues(table["pvalue"].to_numpy(), method=method)

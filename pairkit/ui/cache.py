@@ -84,6 +84,13 @@ def pair(path: str, snapshot_id: str, y_root: str, x_root: str) -> PairFrame:
     return snapshot(path, snapshot_id).pair(y_root, x_root)
 
 
+def label_of(legs: PairFrame) -> str | None:
+    """What the snapshot of a pair is called now; None where it is not here."""
+    wanted = legs.provenance.snapshot_id
+    labels = (one.name for one in snapshots() if one.verified and one.id == wanted)
+    return next(labels, None)
+
+
 def pair_key(legs: PairFrame) -> tuple[object, ...]:
     """Cache key of a pair: its snapshot's id, its roots and its period, never its bars."""
     ends = legs.trade_date[[0, -1]] if len(legs) else ()

@@ -1,8 +1,8 @@
-"""The Scan page: roots and test settings, the matrix, the ranked table, and the link to Explore."""
+"""The Scan page: roots and test settings, the ranked table, the matrix, and the link to Explore."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,10 @@ from pairkit.audit.runs.trial_ledger import note_scan
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.charts.scan import SHOWN, matrix
 from pairkit.charts.theme import ThemeName
-from pairkit.columns import SCAN_COLUMNS
+from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS
+from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
+from pairkit.folders import runs_folder
 from pairkit.market.universe import universe
 from pairkit.models.cointegration import LagRule
 from pairkit.research.scan import scan
@@ -24,35 +26,120 @@ from pairkit.ui.jobs import Job, ended_job, running
 from pairkit.ui.link import number_input
 
 JOB, CHOSEN, TABLE, CHART = "scan_job", "scan_pair", "scan_table", "scan_chart"
+VOLUME = "median_volume"
+QUICK_BARS = 200_000  # of all pairs together: about two seconds on two cores; the demo has 110,000
+LABELS = {
+    "y": "Leg y",
+    "x": "Leg x",
+    "sharpe": "Sharpe",
+    "trades": "Trades",
+    "pvalue": "p-value",
+    "by_pvalue": "p-value, all pairs",
+    "half_life": "Half-life (bars)",
+    "cost_sigmas": "Round-trip cost (sigma)",
+    "correlation": "Correlation",
+    VOLUME: "Volume (lots)",
+    "bh_pvalue": "p-value, all pairs (BH)",
+    "bars": "Common bars",
+    "beta": "Hedge ratio",
+    "beta_spread": "Hedge ratio drift",
+    "hurst": "Hurst exponent",
+    "zero_crossings": "Crossings of the mean",
+    "sigma": "Spread deviation",
+    "eg_pvalue": "p-value, y on x",
+    "eg_pvalue_reverse": "p-value, x on y",
+    "eg_statistic": "Engle-Granger statistic",
+    "eg_lags": "Lags",
+    "johansen_trace": "Johansen statistic",
+    "johansen_rank": "Johansen relations",
+}
+FRONT = list(LABELS)[:10]
+FORMATS = {
+    "sharpe": "%.2f",
+    "trades": "%d",
+    **dict.fromkeys(("pvalue", "by_pvalue", "bh_pvalue", "eg_pvalue", "eg_pvalue_reverse"), "%.2g"),
+    "cost_sigmas": "%.3f",
+    "bars": "%d",
+    "half_life": "%.1f",
+    "correlation": "%.2f",
+    "zero_crossings": "%d",
+    "eg_lags": "%d",
+    "johansen_rank": "%d",
+}
 LAGS: dict[str, LagRule] = {"1": 1, "0": 0, "2": 2, "5": 5, "by AIC": "aic", "by BIC": "bic"}
 
 
+class Asked(NamedTuple):
+    """What a scan was, or would be, made of: a snapshot's id, roots (none for all) and the settings."""
+
+    snapshot: str
+    roots: tuple[str, ...]
+    transform: Literal["log", "level"]
+    lags: LagRule
+    least_bars: int
+    slippage_ticks: float
+
+
 def start(snapshot: Snapshot) -> None:
-    """The settings of the scan and the button that begins it."""
-    roots = st.multiselect(
+    """The roots, the settings and the button; where the scan is a quick one, it runs when the page is opened."""
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    roots = left.multiselect(
         "Roots",
         list(snapshot.roots),
         key="scan_roots",
         bind="query-params",
         placeholder="All roots of the snapshot",
         format_func=lambda root: snapshot.specs[root].label,
-        help="All, where none is chosen. "
-        "Choosing after a look at the results would make the adjusted p-values too small.",
+        help="All, where none is chosen. Choosing after a look at the results makes the adjusted p-values too small.",
     )
+    with st.expander("Settings"):
+        asked = _settings(snapshot, tuple(roots))
+    number = len(roots or snapshot.roots)
+    if number < 2:
+        st.warning(
+            "A pair needs two roots. Choose at least one more, or none for all."
+            if roots
+            else f"Snapshot {views.escape(snapshot.label)} has one root only; a pair needs two.",
+            icon=":material/error:",
+        )
+        return
+    pairs = number * (number - 1) // 2
+    clicked = right.button(
+        f"Scan {pairs:,} pair{'s' * (pairs != 1)}",
+        key="scan_start",
+        icon=":material/play_arrow:",
+        disabled=running(JOB),
+        width="stretch",
+        help=f"Test and backtest {pairs:,} pairs. Each backtest counts as a trial on its pair.",
+    )
+    job: Job | None = st.session_state.get(JOB)
+    opened = job is None or (not running(JOB) and job.about["asked"].snapshot != snapshot.id)
+    if clicked or (opened and _is_quick(snapshot, pairs)):
+        _begin(snapshot, asked)
+    if job is not None and not running(JOB) and job.about["asked"] != asked:
+        st.warning(
+            "The scan below is of another snapshot, other roots or other settings. Scan again to bring it up to date.",
+            icon=":material/history:",
+        )
+
+
+def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Asked:
     one, two, three, four = st.columns(4)
     transform = one.selectbox(
         "Prices",
         ["log", "level"],
         key="scan_transform",
         bind="query-params",
-        help="What the tests are made on.",
+        format_func=lambda name: {"log": "Log prices", "level": "Prices"}[name],
+        help="What the tests are run on.",
     )
     lags = two.selectbox(
         "Lags",
         list(LAGS),
         key="scan_lags",
         bind="query-params",
-        help="Lagged differences in every test, or the criterion that chooses them for each pair and direction.",
+        help="Lagged changes in every test, or the criterion that chooses them for each pair and direction: AIC is Akaike's, BIC "
+        "is Schwarz's.",
     )
     bars = number_input(
         three,
@@ -72,46 +159,50 @@ def start(snapshot: Snapshot) -> None:
         1.0,
         0.5,
         key="scan_ticks",
-        help="Price conceded on each lot, for the cost of a round trip.",
+        help="Price conceded on each lot, for the cost of a round trip. The backtests have the default settings, slippage too.",
     )
-    number = len(roots or snapshot.roots)
-    if number < 2:
-        st.warning(
-            "A pair needs two roots. Choose at least one more, or none for all."
-            if roots
-            else f"Snapshot {views.escape(snapshot.name)} has one root only; a pair needs two.",
-            icon=":material/error:",
+    return Asked(
+        snapshot.id,
+        roots,
+        "log" if transform == "log" else "level",
+        LAGS[lags],
+        int(bars),
+        float(ticks),
+    )
+
+
+def _is_quick(snapshot: Snapshot, pairs: int) -> bool:
+    """Whether so many pairs are done within about two seconds."""
+    return pairs * len(snapshot.calendar) <= QUICK_BARS
+
+
+def _begin(snapshot: Snapshot, asked: Asked) -> None:
+    folder = runs_folder()  # this session's, whatever is set once the thread is done
+
+    def work(progress: Any, cancelled: Any) -> pd.DataFrame:
+        made = scan(
+            snapshot,
+            roots=asked.roots or None,
+            lags=asked.lags,
+            slippage_ticks=asked.slippage_ticks,
+            least_bars=asked.least_bars,
+            transform=asked.transform,
+            backtest=StrategyConfig(),
+            progress=progress,
+            cancelled=cancelled,
         )
-        return
-    if st.button(
-        f"Scan {number * (number - 1) // 2:,} pairs",
-        key="scan_start",
-        icon=":material/play_arrow:",
-        disabled=running(JOB),
-    ):
+        made.attrs["uncounted"] = note_scan(made, folder=folder)
+        return made
 
-        def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-            made = scan(
-                snapshot,
-                roots=roots or None,
-                lags=LAGS[lags],
-                slippage_ticks=float(ticks),
-                least_bars=int(bars),
-                transform="log" if transform == "log" else "level",
-                progress=progress,
-                cancelled=cancelled,
-            )
-            note_scan(made)  # where it cannot, the count is shown as unknown
-            return made
-
-        about = {
-            "snapshot": snapshot.name,
-            "simulated": snapshot.simulated,
-            "volumes": _volumes(snapshot),
-        }
-        st.session_state[JOB] = Job(work, "pairs", about).begin()
-        st.session_state.pop(CHOSEN, None)
-        st.rerun()
+    about = {
+        "asked": asked,
+        "snapshot": snapshot.label,
+        "simulated": snapshot.simulated,
+        "volumes": _volumes(snapshot),
+    }
+    st.session_state[JOB] = Job(work, "pairs", about).begin()
+    st.session_state.pop(CHOSEN, None)
+    st.rerun()
 
 
 def _key(snapshot: Snapshot) -> str:
@@ -121,11 +212,10 @@ def _key(snapshot: Snapshot) -> str:
 @st.cache_data(show_spinner="Reading volumes …", max_entries=8, hash_funcs={Snapshot: _key})
 def _volumes(snapshot: Snapshot) -> dict[str, float]:
     """Median volume of each root's bars, lots; NaN where the bars tell none."""
+    legs = ((root, snapshot.leg(root)) for root in snapshot.roots)
     return {
-        root: float(snapshot.leg(root)["volume"].median())
-        if "volume" in snapshot.leg(root)
-        else float("nan")
-        for root in snapshot.roots
+        root: float(leg["volume"].median()) if "volume" in leg else float("nan")
+        for root, leg in legs
     }
 
 
@@ -152,9 +242,9 @@ def show() -> None:
     if kept is not None and kept.empty:
         st.info("No pair meets these filters.", icon=":material/filter_alt_off:")
     elif kept is not None:
-        _matrix(kept)
-        _pick(kept, job)
         _ranked(kept, table, job)
+        _pick(kept, job)
+        _matrix(kept)
     _left_out(table)
 
 
@@ -171,20 +261,20 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
                 help="Made up by a program, with a known truth. No market ever traded like this.",
             )
     attrs = table.attrs
-    stopped = (
-        " Stopped before the end: p-values are adjusted for the pairs tested."
-        if attrs["cancelled"]
-        else ""
-    )
+    if attrs["cancelled"]:
+        st.warning(
+            f"Stopped before the end, after {len(table) + len(attrs['left_out']):,} pairs. The p-values are adjusted for these.",
+            icon=":material/stop_circle:",
+        )
     st.caption(
-        f"Engle-Granger in both directions and Johansen on {attrs['transform']} prices, lags {attrs['lag_rule']}, "
-        f"in {job.seconds:.1f} s.{stopped}"
+        f"{len(table):,} backtests with the default settings in {job.seconds:.1f} s, each counted as a trial on its pair. "
+        f"Each pair tested both ways on {'log prices' if attrs['transform'] == 'log' else 'prices'}, lags "
+        f"{views.escape(attrs['lag_rule'])}.",
+        help="The more trials, the better the best looks by luck. Every scanned pair also counts the others as trials: the "
+        "deflated Sharpe ratio (DSR) on Explore and Honesty allows for all of them.",
     )
-    st.info(
-        f"{views.escape(attrs['caveat'])} Filters below choose what is shown; "
-        "the p-values stay adjusted for all pairs scanned.",
-        icon=":material/balance:",
-    )
+    if attrs["uncounted"]:
+        st.warning(views.escape(attrs["uncounted"]), icon=":material/error:")
 
 
 def sectors() -> dict[str, set[str]]:
@@ -227,7 +317,9 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
         "Filter",
         key="scan_filter",
         bind="query-params",
-        placeholder="by_pvalue < 0.05, half_life < 20",
+        placeholder="sharpe > 0.5, by_pvalue < 0.05",
+        help="Conditions on columns, separated by commas. The help of each column says its name in a filter. Filters choose what "
+        "is shown; the p-values stay adjusted for all pairs scanned.",
     )
     kept = with_volume(table, volumes)
     if chosen:
@@ -256,7 +348,7 @@ def _matrix(kept: pd.DataFrame) -> None:
 
     figure = st.selectbox(
         "In the matrix",
-        list(SHOWN),
+        [name for name in SHOWN if name in kept],
         key="scan_figure",
         bind="query-params",
         width=320,
@@ -302,52 +394,56 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
         shell.open_in_explore(job.about["snapshot"], str(row["y"]), str(row["x"]))
 
 
-def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
-    numbers = [int(number) for number in kept.index]
+def _columns() -> dict[str, Any]:
+    """Each column with its plain name, its meaning and its name in a filter."""
     config = st.column_config
     columns: dict[str, Any] = {
         column.name: config.NumberColumn(
-            column.name.replace("_", " "), help=column.meaning, format="%.4g"
+            LABELS[column.name],
+            help=f"{column.meaning} In filters: {column.name}",
+            format=FORMATS.get(column.name, "%.4g"),
         )
-        for column in SCAN_COLUMNS[2:]
+        for column in (*SCAN_COLUMNS[2:], *SCAN_BACKTEST_COLUMNS)
     }
-    columns |= {leg: config.TextColumn(leg) for leg in ("y", "x")}
-    columns["median_volume"] = config.NumberColumn(
-        "median volume", help="Of the less traded leg, lots.", format="localized"
+    columns |= {
+        column.name: config.TextColumn(LABELS[column.name], help=column.meaning)
+        for column in SCAN_COLUMNS[:2]
+    }
+    columns[VOLUME] = config.NumberColumn(
+        LABELS[VOLUME],
+        help=f"Median over the bars of the less traded leg. In filters: {VOLUME}",
+        format="localized",
     )
-    front = [
-        "y",
-        "x",
-        "pvalue",
-        "bh_pvalue",
-        "by_pvalue",
-        "half_life",
-        "hurst",
-        "correlation",
-        "cost_sigmas",
-        "median_volume",
-    ]
-    order = [*front, *(name for name in kept.columns if name not in front)]
+    return columns
+
+
+def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
+    numbers = [int(number) for number in kept.index]
+    order = [*FRONT, *(name for name in kept.columns if name not in FRONT)]
     st.dataframe(
         kept,
         key=TABLE,
         hide_index=True,
-        height=380,
-        column_config=columns,
+        height=min(300, 38 + 35 * len(kept)),
+        column_config=_columns(),
         column_order=order,
         selection_mode="single-row",
         on_select=lambda: _row_picked(numbers),
         alt="Pairs, the smallest p-value first",
     )
-    st.caption(f"{len(kept):,} of {len(table):,} pairs.")
-    st.download_button(
-        "Pairs (CSV)",
-        lambda: csv_text(kept[order]),
-        f"pairkit-{job.about['snapshot']}-scan.csv",
-        "text/csv",
-        key="save_scan",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{len(kept):,} of {len(table):,} pairs, the smallest p-value first.",
+            help=table.attrs["caveat"],
+        )
+        st.download_button(
+            "Pairs (CSV)",
+            lambda: csv_text(kept[order]),
+            f"pairkit-{job.about['snapshot']}-scan.csv",
+            "text/csv",
+            key="save_scan",
+            on_click="ignore",
+        )
 
 
 def _row_picked(numbers: list[int]) -> None:

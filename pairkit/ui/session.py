@@ -23,6 +23,13 @@ def keep(names: Iterable[str]) -> None:
             kept.pop(leg, None)
 
 
+def forget_pair() -> None:
+    """Forget snapshot and legs: the page that is gone to next opens with others."""
+    kept = st.session_state.setdefault(KEPT, {})
+    for name in (SNAPSHOT, *LEGS):
+        kept.pop(name, None)
+
+
 def preset(values: Mapping[str, Any]) -> None:
     """Set what the next page opens with."""
     st.session_state.setdefault(KEPT, {}).update(values)

@@ -20,7 +20,7 @@ from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, period, views
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
-from pairkit.ui.session import SNAPSHOT, enforce, keep, preset, restore, was_enforced
+from pairkit.ui.session import SNAPSHOT, enforce, forget_pair, keep, preset, restore, was_enforced
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
@@ -189,6 +189,23 @@ def open_in_explore(
     st.switch_page(
         pages()[0], query_params={}
     )  # none at all would be refused, for this page's widgets own some
+
+
+def open_in_scan(snapshot: str) -> None:
+    """Leave for Scan with this snapshot."""
+    _with_snapshot(snapshot)
+    st.switch_page(pages()[2], query_params={})
+
+
+def open_snapshot_in_explore(snapshot: str) -> None:
+    """Leave for Explore with this snapshot, on the pair that it opens with."""
+    _with_snapshot(snapshot)
+    st.switch_page(pages()[0], query_params={})
+
+
+def _with_snapshot(snapshot: str) -> None:
+    forget_pair()
+    preset({SNAPSHOT: snapshot})
 
 
 def _choose_summary() -> SnapshotSummary | None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pairkit.audit.snapshots.snapshot import open_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from tests import ROOT
 from tests.browser.conftest import PATIENCE_MS, Explore, Server
 from tests.data.tushare.server import FaultServer, running
+from tests.small_market import snapshot_input
 
 BARS = "date,open,high,low,close,volume\n2024-01-02,3990,4010,3985,4000,1200\n2024-01-03,4001,4020,3990,{close},1300\n"
 
@@ -129,6 +130,29 @@ def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_pa
     page.get_by_role("option", name="mine", exact=True).click()
     tile = page.get_by_test_id("stMetric").filter(has_text="Bars added")
     tile.filter(has_text="2").wait_for(timeout=PATIENCE_MS)
+
+
+def test_a_person_renames_a_snapshot_and_deletes_it(snapshots, folder):
+    """In the dialogs: the new name is typed and stands on the page; the box is ticked before the button deletes. Accessible both."""
+    write_snapshot(folder, "typo", **snapshot_input())
+    page = snapshots.open("/snapshots?shown=typo").page
+    snapshots.key("rename_snapshot").get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("right")
+    snapshots.check_accessible()
+    snapshots.key("rename_now").get_by_role("button").click()
+    page.get_by_text("Renamed typo to right").wait_for(timeout=PATIENCE_MS)
+    snapshots.settle()
+    snapshots.key("delete_snapshot").get_by_role("button").click()
+    dialog.get_by_text("Yes, delete right").wait_for(timeout=PATIENCE_MS)
+    assert snapshots.key("delete_snapshot_now").get_by_role("button").is_disabled()
+    snapshots.settle().check_accessible()
+    dialog.get_by_text("Yes, delete right").click()
+    snapshots.settle()
+    snapshots.key("delete_snapshot_now").get_by_role("button").click()
+    page.get_by_text("Deleted right.").wait_for(timeout=PATIENCE_MS)
+    assert not dialog.count()
+    assert {path.name for path in folder.iterdir()} & {"typo", "right"} == set()
 
 
 def test_without_a_token_the_page_says_how_to_get_one(snapshots):

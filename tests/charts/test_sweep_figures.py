@@ -209,23 +209,34 @@ def test_small_charts_show_quantiles_by_value():
 
 
 @pytest.mark.parametrize("figure", list(SHOWN))
-def test_the_matrix_shows_each_pair_both_ways(figure):
-    """Both cells of a pair hold its figure and lead to its row; infinite half-lives leave a hole."""
+def test_the_matrix_shows_each_pair_once(figure):
+    """One cell of a triangle holds a pair's figure and leads to its row; infinite half-lives leave a hole."""
     table = pd.DataFrame(
-        {"y": ["B", "C"], "x": ["A", "A"], **{name: [0.01, 0.5] for name in SHOWN}}, index=[4, 7]
+        {"y": ["B", "A", "C"], "x": ["A", "C", "B"], **{name: [0.01, 0.5, 0.2] for name in SHOWN}},
+        index=[4, 7, 9],
     )
     table.loc[7, "half_life"] = np.inf
     spec = matrix(table, figure, chosen=7)
     Figure(spec)
     heat, points = spec["data"][:2]
-    value = np.log10(0.01) if figure not in ("hurst", "correlation") else 0.01
-    assert heat["z"][0, 1] == heat["z"][1, 0] == pytest.approx(value)
+    logged = figure not in ("hurst", "correlation", "sharpe", "trades")
+    assert (heat["x"], heat["y"]) == (["A", "B"], ["B", "C"])
+    assert heat["z"][0, 0] == pytest.approx(np.log10(0.01) if logged else 0.01)
+    assert heat["z"][1, 1] == pytest.approx(np.log10(0.2) if logged else 0.2)
+    assert np.isnan(heat["z"][0, 1])  # no pair of B and B, and that of A and B has its cell
+    assert np.isnan(heat["z"][1, 0]) == (figure == "half_life")
     assert list(zip(points["customdata"], points["x"], points["y"], strict=True)) == [
         (4, "A", "B"),
         (7, "A", "C"),
-        (4, "B", "A"),
-        (7, "C", "A"),
+        (9, "B", "C"),
     ]
+    frame = spec["layout"]["shapes"][0]
+    assert [frame[end] for end in ("x0", "x1", "y0", "y1")] == [
+        -0.5,
+        0.5,
+        0.5,
+        1.5,
+    ]  # A across, C down
 
 
 def test_the_edge_of_what_was_tried_is_told():

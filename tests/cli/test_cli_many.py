@@ -118,6 +118,16 @@ def test_scan_ranks_the_pairs_with_the_caveat(cli, tmp_path):
     code, out, _ = cli("scan", "three", "--roots", "A,C", "--lags", "bic", "--json")
     assert json.loads(out)["lag_rule"] == "bic"
     assert len(json.loads(out)["rows"]) == 1
+    assert "trades" not in json.loads(out)["rows"][0]
+
+
+def test_scan_backtests_each_pair_where_asked(cli, monkeypatch, tmp_path):
+    """`--backtest` adds the columns sharpe and trades, which are those of the command `run` on that pair."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    for row in json.loads(cli("scan", "three", "--backtest", "--json").out)["rows"]:
+        metrics = json.loads(cli("run", "three", row["y"], row["x"], "--json").out)["metrics"]
+        assert row["trades"] == metrics["trades"]
+        assert row["sharpe"] == pytest.approx(metrics["sharpe"], nan_ok=True, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
+from pairkit.audit.runs import store
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.cli.snapshot import snapshot_app
+from pairkit.run import run_backtest
 from tests.small_market import snapshot_input
 
 PLAIN = """date,open,high,low,close,settle,volume
@@ -304,3 +307,52 @@ def test_a_mapping_and_a_calendar_are_given_by_file(tmp_path):
         "days.txt",
     ]
     assert set(open_snapshot(tmp_path / "out" / "mine").mapping["contract"]) == {"RB2410"}
+
+
+# --- rename, delete -------------------------------------------------------------------------------------------------
+def test_rename_gives_another_name_and_keeps_the_id(folder):
+    """The new folder opens under the old id; a name that is taken is refused with exit code 2."""
+    snapshot_id = open_snapshot(folder / "small").id
+    answer = run("rename", "small", "rb-hc", "--dir", folder, "--json")
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout) == {
+        "path": str(folder / "rb-hc"),
+        "name": "rb-hc",
+        "id": snapshot_id,
+    }
+    assert open_snapshot(folder / "rb-hc").id == snapshot_id
+    shutil.copytree(folder / "rb-hc", folder / "taken")
+    refused = run("rename", "rb-hc", "taken", "--dir", folder)
+    assert (refused.exit_code, "exists" in refused.stderr) == (2, True)
+    assert f"is now {folder / 'last'}" in run("rename", "rb-hc", "last", "--dir", folder).stdout
+
+
+@pytest.mark.parametrize(("answered", "kept"), [("n\n", True), ("y\n", False)])
+def test_delete_asks_first(folder, answered, kept):
+    """No keeps the snapshot, exit code 2; yes deletes it, exit code 0."""
+    answer = CliRunner().invoke(
+        snapshot_app, ["delete", "small", "--dir", str(folder)], input=answered
+    )
+    assert "for good?" in answer.output
+    assert ((folder / "small").exists(), answer.exit_code) == (kept, 2 if kept else 0)
+
+
+def test_delete_is_refused_while_a_saved_run_cites_it(folder, tmp_path, monkeypatch):
+    """Exit code 2 with the run's name; once that run is deleted, so is the snapshot."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+    saved = store.save(
+        run_backtest(open_snapshot(folder / "small").pair("RB", "HC")), "spring study"
+    )
+    refused = run("delete", "small", "--yes", "--dir", folder, "--json")
+    assert refused.exit_code == 2
+    assert f"spring study ({saved.id})" in json.loads(refused.stdout)["error"]
+    assert (folder / "small").is_dir()
+    store.delete(saved.id)
+    assert "is deleted" in run("delete", "small", "--yes", "--dir", folder).stdout
+    assert not (folder / "small").exists()
+
+
+def test_delete_of_what_is_not_there_is_told(folder):
+    """Exit code 2 and a sentence, nothing asked."""
+    answer = run("delete", "absent", "--dir", folder)
+    assert (answer.exit_code, "there is no snapshot" in answer.stderr) == (2, True)

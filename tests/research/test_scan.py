@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
 from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.columns import SCAN_COLUMNS, names
+from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError, DataError
 from pairkit.models.adjusted import adjust
 from pairkit.models.cointegration import (
@@ -26,6 +28,7 @@ from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.relation import relate, relate_many
 from pairkit.models.stationarity import mackinnon_pvalue
 from pairkit.research.scan import adjusted_pvalues, scan
+from pairkit.run import run_backtest
 from tests.pairs import draw_pair, leg_frame, pair_of, spec
 
 # Benjamini and Hochberg (1995), section 4.1: fifteen p-values of a trial of thrombolysis.
@@ -345,6 +348,40 @@ def test_given_pairs_are_scanned_as_they_are():
     )
     assert len(one) + len(one.attrs["left_out"]) == 5
     pd.testing.assert_frame_equal(one, many, check_exact=True)
+
+
+@pytest.mark.parametrize("config", [StrategyConfig(), StrategyConfig(entry_z=1.5, vol_gate=False)])
+def test_a_scan_with_a_backtest_has_the_single_runs_figures(snapshot, config):
+    """Sharpe and trades of each row are, to the bit, those of the pair's own run in the direction of the row; the rest stays."""
+    table = scan(snapshot, least_bars=60, backtest=config)
+    pd.testing.assert_frame_equal(
+        table[names(SCAN_COLUMNS)], scan(snapshot, least_bars=60), check_exact=True
+    )
+    for row in table.itertuples():
+        alone = run_backtest(snapshot.pair(row.y, row.x), config).metrics
+        np.testing.assert_array_equal([row.sharpe, row.trades], [alone["sharpe"], alone["trades"]])
+    assert table["trades"].sum() > 0
+    assert table.attrs["backtest"] == config.model_dump()
+    assert not {"sharpe", "trades"} & set(scan(snapshot))
+
+
+def test_given_pairs_are_backtested_in_the_direction_of_their_row():
+    """Drawn pairs with rolls, holes and late names, on a part of their rows: the figures are those of that part."""
+    pairs = {
+        frozenset((pair.y_spec.code, pair.x_spec.code)): pair
+        for pair in (draw_pair(seed, 300)[40:] for seed in range(5))
+    }
+    table = scan(
+        pairs.values(), transform="level", least_bars=60, backtest=StrategyConfig(z_window=20)
+    )
+    for row in table.itertuples():
+        pair = pairs[frozenset((row.y, row.x))]
+        if pair.y_spec.code != row.y:
+            pair = replace(pair, y=pair.x, x=pair.y, y_spec=pair.x_spec, x_spec=pair.y_spec)
+        alone = run_backtest(pair, StrategyConfig(z_window=20)).metrics
+        np.testing.assert_array_equal([row.sharpe, row.trades], [alone["sharpe"], alone["trades"]])
+        ends = tuple(f"{day:%Y-%m-%d}" for day in pair.trade_date[[0, -1]])
+        assert table.attrs["cut"][f"{row.y}-{row.x}"] == ends
 
 
 def test_a_cancelled_scan_keeps_what_is_done():

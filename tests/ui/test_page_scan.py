@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pairkit.audit.runs.trial_ledger import tried_pairs
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
+from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS, names
+from pairkit.config import StrategyConfig
 from pairkit.market.universe import universe
 from pairkit.research.scan import CAVEAT, scan
+from pairkit.ui import scan as module
 from pairkit.ui.scan import with_volume
 from tests import ROOT
 from tests.small_market import snapshot_input
@@ -24,8 +28,17 @@ def snapshot():
     return open_snapshot(DEMO)
 
 
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    """A trial ledger of each test's own."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+
+
 def scan_app(*roots: str) -> AppTest:
+    """The page once the scan that it begins by itself has ended, where it begins one."""
     page = app().switch_page("pages/3_scan.py").run()
+    if "scan_job" in page.session_state:
+        page = ended(page)
     if roots:
         page.multiselect(key="scan_roots").set_value(list(roots)).run()
     assert not page.exception
@@ -34,6 +47,11 @@ def scan_app(*roots: str) -> AppTest:
 
 def scanned(page: AppTest) -> AppTest:
     page.button(key="scan_start").click().run()
+    return ended(page)
+
+
+def ended(page: AppTest) -> AppTest:
+    """The page once its scan has ended."""
     assert page.session_state["scan_job"].ended.wait(60)
     page.run()
     assert not page.exception
@@ -41,15 +59,63 @@ def scanned(page: AppTest) -> AppTest:
 
 
 def test_every_pair_is_ranked_as_the_scan_ranks_it(snapshot):
-    """The table is that of `scan`, with volumes; the caveat and the label of simulated data stand on the page."""
+    """The table is that of `scan` with a default backtest; the caveat and the label of simulated data stand on the page."""
     page = scanned(scan_app(*ROOTS))
-    table = scan(snapshot, roots=ROOTS)
+    table = scan(snapshot, roots=ROOTS, backtest=StrategyConfig())
     shown = page.dataframe[0].value
     assert len(shown) == 15
-    for name in ("y", "x", "pvalue", "by_pvalue", "half_life"):
+    for name in ("y", "x", "sharpe", "trades", "pvalue", "by_pvalue", "half_life"):
         assert shown[name].to_list() == table[name].to_list()
-    assert CAVEAT.split(".")[0] in said(page).replace("\\", "")
+    assert CAVEAT in {caption.help for caption in page.caption}
     assert "SIMULATED DATA" in said(page)
+
+
+def test_the_demo_is_scanned_when_the_page_opens(snapshot):
+    """All pairs without a click, once: drawn again, or with other settings, it waits for the button and says what is out of date."""
+    page = scan_app()
+    first = page.session_state["scan_job"]
+    assert len(page.dataframe[0].value) == 45
+    page.number_input(key="scan_bars").set_value(300).run()
+    assert page.session_state["scan_job"] is first
+    assert "Scan again to bring it up to date" in said(page)
+    scanned(page)
+    assert page.session_state["scan_job"] is not first
+    assert "bring it up to date" not in said(page)
+
+
+def test_a_long_scan_waits_for_the_button(monkeypatch):
+    """Where the pairs have more bars than are done within two seconds, nothing runs before a click."""
+    monkeypatch.setattr(module, "QUICK_BARS", 100_000)
+    page = scan_app()
+    assert "scan_job" not in page.session_state
+    assert len(scanned(page).dataframe[0].value) == 45
+
+
+def test_each_backtest_of_the_page_counts_as_a_trial(snapshot):
+    """The page says how many, the ledger has one on each pair, and a second scan of the same adds none.
+
+    The pair that Explore opened before had its default run counted there.
+    """
+    page = scan_app()
+    assert "45 backtests with the default settings" in said(page)
+    assert "each counted as a trial on its pair" in said(page)
+    for _ in range(2):
+        assert [one.n_configs for one in tried_pairs()] == [1] * 45
+        assert sum(one.made_by == (("scan", 1),) for one in tried_pairs()) >= 44
+        scanned(page)
+
+
+def test_columns_have_plain_names_and_each_its_help():
+    """No column of the table lacks a name of its own, words that explain it and its name in a filter."""
+    columns = module._columns()
+    shown = [*names(SCAN_COLUMNS), *names(SCAN_BACKTEST_COLUMNS), "median_volume"]
+    assert set(columns) == set(module.LABELS) == set(shown)
+    labels = [column["label"] for column in columns.values()]
+    assert len(set(labels)) == len(labels)
+    assert not [label for label in labels if "_" in label]
+    for name, column in columns.items():
+        assert len(column["help"]) > 10
+        assert name in ("y", "x") or column["help"].endswith(f"In filters: {name}")
 
 
 def test_filters_choose_what_is_shown_and_leave_the_pvalues(snapshot):

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pairkit.audit.runs import store
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.charts.base import milliseconds
 from pairkit.charts.quality import (
@@ -29,6 +30,7 @@ from pairkit.charts.quality import (
 )
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm
+from pairkit.run import run_backtest
 from pairkit.ui.snapshots.page import age, roots_in_short
 from tests import ROOT
 from tests.data.tushare.server import GOOD_TOKEN, running
@@ -296,7 +298,7 @@ def test_two_snapshots_are_compared(folder):
 
 def test_one_snapshot_alone_cannot_be_compared(folder):
     """The page says what is needed."""
-    assert "two snapshots that can be opened are needed" in said(app("compare"))
+    assert "this needs two snapshots" in said(app("compare"))
 
 
 # --- import ----------------------------------------------------------------------------------------------------------
@@ -316,6 +318,109 @@ def test_an_upload_becomes_a_snapshot_and_is_shown(folder):
     assert page.selectbox(key="shown").value == "mine"
     assert names(folder) == ["mine", "small"]
     assert open_snapshot(folder / "mine").roots == ("HC", "RB")
+
+
+def test_what_was_imported_opens_in_explore_and_is_scanned(folder):
+    """Both buttons stand by the notice, lead to the page with the new snapshot chosen, and are gone once the page was left."""
+    for button, title in (("explore_new", "y"), ("scan_new", "scan_roots")):
+        page = app("import")
+        name = f"mine-{title[0]}"
+        page.file_uploader[0].set_value(
+            [("RB.csv", BARS, "text/csv"), ("HC.csv", BARS, "text/csv")]
+        )
+        page.text_input[0].set_value(name)
+        page.button(key="import_now").click().run()
+        assert f"New: **{name}**" in said(page)
+        page.button(key=button).click().run()
+        assert not page.exception
+        assert page.selectbox(key="snapshot").value == name
+        assert {widget.key for widget in (*page.selectbox, *page.multiselect)} >= {title}
+        page.switch_page("pages/5_snapshots.py").run()
+        assert button not in {one.key for one in page.button}
+
+
+# --- rename, delete --------------------------------------------------------------------------------------------------
+def test_a_snapshot_is_renamed_on_the_page(folder):
+    """The dialog's name becomes the folder's, the page shows it under that name, and the id stays."""
+    snapshot_id = open_snapshot(folder / "small").id
+    page = app()
+    page.button(key="rename_snapshot").click().run()
+    page.text_input(key="rename_to_small").set_value("rb-hc")
+    page.button(key="rename_now").click().run()
+    assert not page.exception
+    assert names(folder) == ["rb-hc"]
+    assert page.selectbox(key="shown").value == "rb-hc"
+    assert "Renamed small to rb-hc" in said(page)
+    assert open_snapshot(folder / "rb-hc").id == snapshot_id
+    page.button(key="scan_chosen").click().run()
+    assert page.selectbox(key="snapshot").value == "rb-hc"
+
+
+def test_a_name_that_is_taken_is_refused_on_the_page(folder):
+    """The dialog says why, and nothing changes."""
+    write_snapshot(folder, "taken", **snapshot_input())
+    page = app(shown="small")
+    page.button(key="rename_snapshot").click().run()
+    page.text_input(key="rename_to_small").set_value("taken")
+    page.button(key="rename_now").click().run()
+    assert "exists" in said(page)
+    assert names(folder) == ["small", "taken"]
+
+
+def test_delete_asks_twice(folder):
+    """The button opens a dialog, in which the second one stays shut until the box is ticked; keeping it keeps it."""
+    write_snapshot(folder, "other", **snapshot_input())
+    page = app(shown="small")
+    page.button(key="delete_snapshot").click().run()
+    assert page.button(key="delete_snapshot_now").disabled
+    page.button(key="keep_snapshot").click().run()
+    assert names(folder) == ["other", "small"]
+    page.button(key="delete_snapshot").click().run()
+    page.checkbox(key="sure_to_delete_small").check().run()
+    assert names(folder) == ["other", "small"]
+    page.button(key="delete_snapshot_now").click().run()
+    assert not page.exception
+    assert names(folder) == ["other"]
+    assert "Deleted small" in said(page)
+    assert page.selectbox(key="shown").options == ["other"]
+
+
+def test_a_cited_snapshot_is_not_deleted_on_the_page(folder, tmp_path, monkeypatch):
+    """The dialog names the runs that need it, and has no button that deletes."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+    store.save(run_backtest(open_snapshot(folder / "small").pair("RB", "HC")), "spring study")
+    page = app()
+    page.button(key="delete_snapshot").click().run()
+    assert "1 saved run could not be run again without small" in said(page)
+    assert "- spring study" in said(page)
+    assert "delete_snapshot_now" not in {one.key for one in page.button}
+    assert names(folder) == ["small"]
+
+
+def test_a_damaged_snapshot_is_deleted_from_its_warning(folder):
+    """A button below the reason why it cannot be used; the same two questions."""
+    shutil.copytree(folder / "small", folder / "broken")
+    (folder / "broken" / "bars.parquet").write_bytes(b"x")
+    page = app()
+    page.button(key="delete_damaged_broken").click().run()
+    page.checkbox(key="sure_to_delete_broken").check().run()
+    page.button(key="delete_snapshot_now").click().run()
+    assert names(folder) == ["small"]
+
+
+def test_the_bundled_demo_can_be_opened_and_not_changed(monkeypatch):
+    """Explore and Scan are offered; Rename and Delete are shut."""
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(ROOT / "snapshots"))
+    page = app()
+    shut = {
+        one.key: one.disabled for one in page.button if one.key.endswith(("chosen", "snapshot"))
+    }
+    assert shut == {
+        "explore_chosen": False,
+        "scan_chosen": False,
+        "rename_snapshot": True,
+        "delete_snapshot": True,
+    }
 
 
 def test_a_mapping_and_a_calendar_are_uploaded_beside_the_bars(folder):

@@ -17,14 +17,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pairkit._files import read_whole
 from pairkit.audit.runs.diff import TOLERANCE, Agreement, Comparison, Difference, Tables, compare
 from pairkit.audit.runs.inputs import bars_of, command_of, hash_of, without_folder
 from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
 from pairkit.audit.runs.tables import read_tables, tables_of
-from pairkit.audit.seal import MAX_JSON_BYTES, content_hash, sha256_hex
+from pairkit.audit.seal import content_hash
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
-from pairkit.audit.snapshots.verify import MANIFEST
+from pairkit.audit.snapshots.upkeep import stated_id
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
 from pairkit.market.contracts import ContractSpec
@@ -344,7 +343,7 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
     """
     below = sorted(folder.iterdir()) if folder.is_dir() else []
     for path in below:
-        if path.is_dir() and _id_of(path) == snapshot_id:
+        if path.is_dir() and stated_id(path) == snapshot_id:
             return open_snapshot(path, expect_id=snapshot_id)
     if name in {path.name for path in below}:
         return open_snapshot(
@@ -359,14 +358,6 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         f"which is not in {folder} (there: {there}). "
         "Get that folder from whoever made the run, put it there, or name its parent with --dir."
     )
-
-
-def _id_of(folder: Path) -> str:
-    """The id that a snapshot's folder claims, unchecked; "" where it has none."""
-    try:
-        return sha256_hex(read_whole(folder / MANIFEST, MAX_JSON_BYTES))
-    except OSError:
-        return ""
 
 
 def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFrame, list[str]]:

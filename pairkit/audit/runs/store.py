@@ -177,6 +177,15 @@ def list_runs(folder: Path | None = None) -> list[SavedRun]:
     return found
 
 
+def runs_from(snapshot_id: str, folder: Path | None = None) -> list[SavedRun]:
+    """The runs of the store that were made from this snapshot, the last saved first; of damaged ones nobody can tell."""
+    return [
+        one
+        for one in list_runs(folder)
+        if not one.error and (one.content["inputs"]["snapshot"] or {}).get("id") == snapshot_id
+    ]
+
+
 def load(entry: str, *, folder: Path | None = None) -> SavedRun:
     """One run of the store, every byte checked against its label.
 

@@ -6,7 +6,7 @@
    counts once.
 3. Kept of each: its Sharpe ratio per bar, how many bars it saw, when it was first made and by what.
 4. A scan looks at every pair of a market, and whoever opens one of them has chosen it among all. So the pairs scanned in a
-   snapshot are kept too, each once, and count as trials of every one of them.
+   snapshot are kept too, each once, and count as trials of every one of them. The backtests of a scan are trials like any other.
 5. A reset forgets the trials of a pair; that it happened, and how many were forgotten, stays for good. Scans stay.
 
 The ledger is one SQLite file beside the saved runs. Each write is one transaction, so several processes may write. A ledger
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
-MadeBy = Literal["explore", "sweep", "run", "check"]
+MadeBy = Literal["explore", "sweep", "scan", "run", "check"]
 FILE = "trials.sqlite3"
 _LAYOUT = 1
 _PATIENCE_SECONDS = 10.0  # for another process to finish its write
@@ -77,7 +77,10 @@ def note_sweep(
 
 
 def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
-    """Count the pairs of a scan's table; a sentence where they could not be counted, else "". Bars of no snapshot are not."""
+    """Count the pairs of a scan's table, and its backtests; a sentence where they could not be counted, else "".
+
+    Bars of no snapshot are not counted.
+    """
     source = table.attrs["snapshot"]
     if source is None:
         return ""
@@ -89,9 +92,22 @@ def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
                 "INSERT OR IGNORE INTO scanned VALUES (?, ?, ?)",
                 ((source, *sorted(pair)) for pair in zip(table["y"], table["x"], strict=True)),
             )
+            if table.attrs.get("backtest") is not None:
+                _write_backtests(ledger, table)
     except (sqlite3.Error, OSError) as error:
         return _cannot("written", error, folder)
     return ""
+
+
+def _write_backtests(ledger: sqlite3.Connection, table: pd.DataFrame) -> None:
+    """Each row of a scan as a trial on its pair; the bars it saw are the row's complete ones."""
+    config, cut = table.attrs["backtest"], table.attrs["cut"]
+    for y, x, sharpe, bars in zip(
+        *(table[name].tolist() for name in ("y", "x", "sharpe", "bars")), strict=True
+    ):
+        key = _pair_id(ledger, (table.attrs["snapshot"], y, x), table.attrs["snapshot_name"] or "")
+        trial = (_digest(config, _span(*cut.get(f"{y}-{x}", ()))), _per_bar(sharpe))
+        _write(ledger, key, [trial], "scan", bars)
 
 
 def tried(pair: PairFrame, *, folder: Path | None = None) -> TrialCount:
@@ -151,7 +167,7 @@ def reset(pair: PairFrame, *, folder: Path | None = None) -> Reset:
     """
     try:
         with _opened(pair, folder) as ledger:
-            key = _pair_id(ledger, pair)
+            key = _pair_id(ledger, _key(pair), pair.provenance.snapshot_name or "")
             forgotten = ledger.execute("DELETE FROM trials WHERE pair = ?", (key,)).rowcount
             done = Reset(_now(), forgotten)
             ledger.execute("INSERT INTO resets VALUES (?, ?, ?)", (key, *done))
@@ -170,11 +186,14 @@ def _digest(config: dict[str, Any], rows: bytes) -> bytes:
 
 def _rows(pair: PairFrame) -> bytes:
     """The rows of the pair that were run, where not all."""
-    return (
-        f"{pair.trade_date[0]:%Y%m%d}-{pair.trade_date[-1]:%Y%m%d}".encode()
-        if pair.cut and len(pair)
-        else b""
-    )
+    if not pair.cut or not len(pair):
+        return b""
+    return _span(*(f"{day:%Y-%m-%d}" for day in pair.trade_date[[0, -1]]))
+
+
+def _span(*ends: str) -> bytes:
+    """The first and last ISO date of rows that are not all; nothing where they are."""
+    return "-".join(day.replace("-", "") for day in ends).encode()
 
 
 def _per_bar(sharpe: float) -> float | None:
@@ -196,28 +215,36 @@ def _note(
 ) -> str:
     try:
         with _opened(pair, folder) as ledger:
-            key = _pair_id(ledger, pair)
-            batch = ledger.execute(
-                "INSERT INTO batches (made_at, made_by, bars) VALUES (?, ?, ?)",
-                (_now(), made_by, len(pair)),
-            ).lastrowid
-            in_order = sorted(trials, key=itemgetter(0))  # as the table is kept: faster by far
-            written = ledger.executemany(
-                "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?)",
-                ((key, digest, sharpe, batch) for digest, sharpe in in_order),
-            ).rowcount
-            if not written:
-                ledger.execute("DELETE FROM batches WHERE id = ?", (batch,))
+            key = _pair_id(ledger, _key(pair), pair.provenance.snapshot_name or "")
+            _write(ledger, key, trials, made_by, len(pair))
     except (sqlite3.Error, OSError) as error:
         return _cannot("written", error, folder)
     return ""
 
 
-def _pair_id(ledger: sqlite3.Connection, pair: PairFrame) -> int:
-    key = _key(pair)
+def _write(
+    ledger: sqlite3.Connection,
+    key: int,
+    trials: Iterable[tuple[bytes, float | None]],
+    made_by: MadeBy,
+    bars: int,
+) -> None:
+    """Those of the trials that the pair of this key does not have yet, as one batch."""
+    batch = ledger.execute(
+        "INSERT INTO batches (made_at, made_by, bars) VALUES (?, ?, ?)", (_now(), made_by, bars)
+    ).lastrowid
+    in_order = sorted(trials, key=itemgetter(0))  # as the table is kept: faster by far
+    written = ledger.executemany(
+        "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?)",
+        ((key, digest, sharpe, batch) for digest, sharpe in in_order),
+    ).rowcount
+    if not written:
+        ledger.execute("DELETE FROM batches WHERE id = ?", (batch,))
+
+
+def _pair_id(ledger: sqlite3.Connection, key: tuple[str, str, str], name: str) -> int:
     ledger.execute(
-        "INSERT OR IGNORE INTO pairs (source, y, x, name) VALUES (?, ?, ?, ?)",
-        (*key, pair.provenance.snapshot_name or ""),
+        "INSERT OR IGNORE INTO pairs (source, y, x, name) VALUES (?, ?, ?, ?)", (*key, name)
     )
     found: int = ledger.execute(
         "SELECT id FROM pairs WHERE source = ? AND y = ? AND x = ?", key

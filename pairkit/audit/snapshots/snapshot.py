@@ -107,6 +107,11 @@ class Snapshot:
         return str(self.manifest["name"])
 
     @property
+    def label(self) -> str:
+        """What it is called where it lies: its folder's name, which `rename_snapshot` changes."""
+        return self.path.resolve().name
+
+    @property
     def roots(self) -> tuple[str, ...]:
         """Contract roots of the snapshot, sorted."""
         return tuple(self.specs)

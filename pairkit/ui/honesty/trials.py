@@ -12,6 +12,7 @@ from pairkit.ui.views import escape
 MADE_BY = {
     "explore": "the settings on a page",
     "sweep": "sweeps",
+    "scan": "scans",
     "run": "the command line",
     "check": "checks",
 }

@@ -43,8 +43,8 @@ def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
     }
     if chosen is None or not others:
         st.caption(
-            "There is nothing to compare: two snapshots that can be opened are needed. "
-            "Import files or take a market, and take it again later to see what was revised."
+            "Nothing to compare: this needs two snapshots. Import or download a market, and again later, to see which bars "
+            "were revised."
         )
         return
     name = st.selectbox("Compare with the older snapshot", list(others), key="older", width=360)

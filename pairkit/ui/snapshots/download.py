@@ -21,7 +21,7 @@ from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
-from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
@@ -167,5 +167,6 @@ def _tell(job: Job) -> None:
             f" **Errors were found in what came**, {len(faults)} in all: {kinds}. "
             "They are among the findings below; look at their days before you believe a run."
         )
-    st.session_state[NOTICE], st.session_state[SHOW_NEXT] = notice, job.about["name"]
+    st.session_state[NOTICE] = notice
+    st.session_state[SHOW_NEXT] = st.session_state[NEW] = job.about["name"]
     st.rerun()

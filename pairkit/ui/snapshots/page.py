@@ -16,10 +16,12 @@ from pairkit.errors import SnapshotError
 from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import ContractSpec
 from pairkit.ui import cache
+from pairkit.ui.link import ARRIVED
 from pairkit.ui.views import escape
 from pairkit.ui.views import findings as show_findings
 
 SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_notice"
+NEW = "new_snapshot"  # what was just imported or downloaded, until the page is left
 ROOT = "root"
 _NOT_TERMS = (
     "code",
@@ -62,6 +64,8 @@ def heading(found: list[SnapshotSummary]) -> None:
         )
     if asked:
         verify_all()
+    if st.session_state[ARRIVED]:
+        st.session_state.pop(NEW, None)
     notice = st.session_state.pop(NOTICE, None)
     if notice:
         st.success(notice, icon=":material/check_circle:")
@@ -97,7 +101,7 @@ def verify_all() -> None:
 
 
 def table(found: list[SnapshotSummary]) -> None:
-    """One line a snapshot; below it, why those that cannot be used cannot."""
+    """One line a snapshot."""
     if not found:
         st.info(
             "There is no snapshot yet. Import files or download a market, below.",
@@ -111,11 +115,14 @@ def table(found: list[SnapshotSummary]) -> None:
         border="horizontal",
         alt="The snapshots, each verified or not",
     )
-    for broken in (one for one in found if not one.verified):
-        st.error(
-            f"Snapshot {escape(broken.name)} cannot be used. {escape(broken.error)}",
-            icon=":material/gpp_bad:",
-        )
+
+
+def tell_damaged(one: SnapshotSummary) -> None:
+    """Why a snapshot cannot be used."""
+    st.error(
+        f"Snapshot {escape(one.name)} cannot be used. {escape(one.error)}",
+        icon=":material/gpp_bad:",
+    )
 
 
 def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pairkit.data.files.table import SUFFIXES
 from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
-from pairkit.ui.snapshots.page import NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
@@ -38,11 +38,9 @@ _UPLOADS = "uploads"
 def draw() -> None:
     """Draw the form, and its outcome."""
     st.caption(
-        "CSV or Parquet files of daily bars, one root a file "
-        f"or one long table; at most {MAX_FILES} files of {MAX_FILE_BYTES // 1024**2} MB. "
-        "Headings in English or Chinese. "
-        "Nothing is repaired in silence: what is odd is reported in findings, "
-        "and a cell that cannot be understood refuses the import."
+        f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
+        f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired: odd values become findings, and a "
+        "cell that cannot be read stops the import."
     )
     round_ = st.session_state.setdefault(
         "import_round", 0
@@ -98,7 +96,7 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
         f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
         f"{escape(scope['start'])} to {escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`."
     )
-    st.session_state[SHOW_NEXT] = snapshot.name
+    st.session_state[SHOW_NEXT] = st.session_state[NEW] = snapshot.name
     st.session_state["import_round"] += 1
     st.rerun()
 

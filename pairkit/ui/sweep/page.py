@@ -351,6 +351,7 @@ def _point_picked() -> None:
 def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
     if not isinstance(st.session_state.get(CHOSEN), int) or st.session_state[CHOSEN] >= len(table):
         st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
+    label = cache.label_of(legs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
         row = st.number_input(
             "Trial",
@@ -364,7 +365,7 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
             "Open in Explore",
             key="sweep_open",
             icon=":material/monitoring:",
-            disabled=legs.provenance.snapshot_name is None,
+            disabled=label is None,
         )
         settings = ", ".join(
             f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"]
@@ -375,7 +376,7 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
         )
     if clicked:
         shell.open_in_explore(
-            str(legs.provenance.snapshot_name),
+            str(label),
             legs.y_spec.code,
             legs.x_spec.code,
             config_of(table, row),

@@ -32,6 +32,7 @@ from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, RunError
 from pairkit.metrics import measure
 from pairkit.pair import Provenance
+from pairkit.research.scan import scan
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
 from tests import ROOT
@@ -357,6 +358,34 @@ def test_a_scan_counts_for_every_pair_of_it(pair, table, tmp_path):
     assert checked_manifest(plain, what="it").content["trials"]["scanned"] == 4
 
 
+def test_the_backtests_of_a_scan_are_the_runs_that_a_page_would_count(tmp_path):
+    """Each row is a trial on its pair; the same run made on Explore counts no second time, and a scan made again none."""
+    snapshot = open_snapshot(ROOT / "snapshots" / "demo")
+    table = scan(snapshot, roots=["RB", "HC", "TA"], backtest=StrategyConfig())
+    for _ in range(2):
+        assert note_scan(table, folder=tmp_path) == ""
+    counts = tried_pairs(folder=tmp_path)
+    assert {(one.y, one.x) for one in counts} == set(zip(table["y"], table["x"], strict=True))
+    assert [(one.snapshot, one.n_configs, one.made_by) for one in counts] == [
+        ("demo", 1, (("scan", 1),))
+    ] * 3
+    legs = snapshot.pair(table["y"].iloc[0], table["x"].iloc[0])
+    note_run(run_backtest(legs, StrategyConfig()), "explore", folder=tmp_path)
+    assert tried(legs, folder=tmp_path).n_configs == 1
+    note_run(run_backtest(legs, StrategyConfig(entry_z=2.2)), "explore", folder=tmp_path)
+    assert tried(legs, folder=tmp_path).n_configs == 2
+
+
+def test_a_scan_of_cut_pairs_counts_the_cut_run(tmp_path):
+    """Rows from one date to another are another trial than all rows, and the same as the single run of them."""
+    legs = open_snapshot(ROOT / "snapshots" / "demo").pair("RB", "HC").between("2018-01-01")
+    table = scan([legs], backtest=StrategyConfig())
+    legs = legs if table["y"].iloc[0] == "RB" else None
+    note_scan(table, folder=tmp_path)
+    note_run(run_backtest(legs, StrategyConfig()), "explore", folder=tmp_path)
+    assert tried(legs, folder=tmp_path).n_configs == 1
+
+
 def test_a_scan_of_other_pairs_or_another_snapshot_does_not_count(pair, tmp_path):
     """A pair that was not among those scanned was not chosen from them; own frames have no ledger."""
     note_scan(scanned(("A", "B")), folder=tmp_path)
@@ -392,4 +421,8 @@ def test_the_commands_scan_and_trials_tell(cli, tmp_path, monkeypatch):  # noqa:
     legs = open_snapshot(ROOT / "snapshots" / "demo").pair("RB", "HC")
     note(run_backtest(legs), "run")
     assert tried(legs).scanned == 3
+    assert [one.n_configs for one in tried_pairs()] == [1]
+    again = cli("scan", "demo", "--roots", "RB,HC,TA", "--backtest", "--dir", ROOT / "snapshots")
+    assert "3 backtests with the default settings, each counted as a trial" in again.out
+    assert [one.n_configs for one in tried_pairs()] == [1, 1, 1]
     assert "one of 3 scanned pairs" in cli("trials", "list").out

@@ -1,0 +1,166 @@
+"""What can be done with a snapshot on its page: open it in Explore, scan it, rename it, delete it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pairkit.audit.runs.store import runs_from
+from pairkit.audit.seal import check_slug
+from pairkit.audit.snapshots.snapshot import Snapshot
+from pairkit.audit.snapshots.upkeep import (
+    delete_snapshot,
+    is_bundled_demo,
+    rename_snapshot,
+    stated_id,
+)
+from pairkit.errors import PairkitError, SnapshotError
+from pairkit.folders import snapshots_folder
+from pairkit.ui import cache, shell
+from pairkit.ui.link import ARRIVED
+from pairkit.ui.session import KEPT, SNAPSHOT, forget_pair
+from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
+from pairkit.ui.views import escape
+
+TO_DELETE, TO_RENAME = "snapshot_to_delete", "snapshot_to_rename"
+
+
+def offer(chosen: Snapshot | None) -> None:
+    """The buttons of the chosen snapshot, and the dialog that one of them asked for."""
+    if chosen is not None:
+        with st.container(horizontal=True, key="snapshot_actions"):
+            _open_buttons(chosen.label, len(chosen.roots), "chosen")
+            demo = is_bundled_demo(chosen.path)
+            for name, icon, key in (("Rename", "edit", TO_RENAME), ("Delete", "delete", TO_DELETE)):
+                st.button(
+                    name,
+                    key=f"{name.lower()}_snapshot",
+                    icon=f":material/{icon}:",
+                    on_click=_ask,
+                    args=(key, chosen.label),
+                    disabled=demo,
+                    help="The bundled demo stays as it is." if demo else None,
+                )
+    if st.session_state[ARRIVED]:
+        _close()
+    if label := st.session_state.get(TO_DELETE):
+        _delete_dialog(label)
+    elif label := st.session_state.get(TO_RENAME):
+        _rename_dialog(label)
+
+
+def tell_new(labels: dict[str, int]) -> None:
+    """The buttons of a snapshot that was just imported or downloaded; `labels` has the number of roots of each there is."""
+    label = st.session_state.get(NEW)
+    if label in labels:
+        with st.container(horizontal=True, vertical_alignment="center", key="new_snapshot"):
+            st.markdown(f"New: **{escape(label)}**", width="content")
+            _open_buttons(label, labels[label], "new")
+
+
+def offer_delete_of_damaged(label: str) -> None:
+    """The button below the reason why a snapshot cannot be used."""
+    st.button(
+        f"Delete {escape(label)}",
+        key=f"delete_damaged_{label}",
+        icon=":material/delete:",
+        on_click=_ask,
+        args=(TO_DELETE, label),
+    )
+
+
+def _open_buttons(label: str, roots: int, where: str) -> None:
+    alone = "It has one root; a pair needs two." if roots < 2 else None
+    if st.button(
+        "Open in Explore",
+        key=f"explore_{where}",
+        icon=":material/monitoring:",
+        disabled=alone is not None,
+        help=alone,
+    ):
+        shell.open_snapshot_in_explore(label)
+    if st.button(
+        "Scan it",
+        key=f"scan_{where}",
+        icon=":material/travel_explore:",
+        disabled=alone is not None,
+        help=alone or "Test and backtest every pair of it.",
+    ):
+        shell.open_in_scan(label)
+
+
+def _ask(key: str, label: str) -> None:
+    st.session_state[key] = label
+
+
+def _close() -> None:
+    """Draw neither dialog any more."""
+    for key in (TO_DELETE, TO_RENAME):
+        st.session_state.pop(key, None)
+
+
+# --- rename ------------------------------------------------------------------------------------------------------------
+@st.dialog("Rename the snapshot", on_dismiss=_close)
+def _rename_dialog(label: str) -> None:
+    with st.form("rename", border=False):
+        name = st.text_input(
+            "Name",
+            label,
+            max_chars=64,
+            key=f"rename_to_{label}",
+            help="Letters, digits, '.', '_' and '-'. The id stays, and saved runs find the snapshot by it.",
+        )
+        pressed = st.form_submit_button("Rename", type="primary", key="rename_now")
+    if not pressed:
+        return
+    try:
+        path = rename_snapshot(snapshots_folder() / check_slug(label), name.strip())
+    except SnapshotError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    kept = st.session_state.get(KEPT, {})
+    if kept.get(SNAPSHOT) == label:
+        kept[SNAPSHOT] = path.name
+    if st.session_state.get(NEW) == label:
+        st.session_state[NEW] = path.name
+    st.session_state[SHOW_NEXT] = path.name
+    _close()
+    st.session_state[NOTICE] = f"Renamed {escape(label)} to {escape(path.name)}. Its id stays."
+    st.rerun()
+
+
+# --- delete ------------------------------------------------------------------------------------------------------------
+@st.dialog("Delete the snapshot?", on_dismiss=_close)
+def _delete_dialog(label: str) -> None:
+    path = snapshots_folder() / label
+    if cited_by := [one.name for one in runs_from(stated_id(path))]:
+        st.warning(
+            f"{len(cited_by)} saved run{'s' * (len(cited_by) != 1)} could not be run again without {escape(label)}. "
+            "Delete on the Runs page first:",
+            icon=":material/bookmarks:",
+        )
+        st.markdown("\n".join(f"- {escape(name)}" for name in cited_by))
+        return
+    st.markdown(
+        f"**{escape(label)}** is removed from this machine for good: its bars, terms and findings. It can only be had again by "
+        "importing or downloading it anew, under another id."
+    )
+    sure = st.checkbox(f"Yes, delete {escape(label)}", key=f"sure_to_delete_{label}")
+    with st.container(horizontal=True):
+        pressed = st.button(
+            "Delete for good", key="delete_snapshot_now", type="primary", disabled=not sure
+        )
+        if st.button("Keep", key="keep_snapshot", on_click=_close):
+            st.rerun()
+    if not pressed:
+        return
+    try:
+        delete_snapshot(path, cited_by=[one.name for one in runs_from(stated_id(path))])
+    except PairkitError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    if st.session_state.get(KEPT, {}).get(SNAPSHOT) == label:
+        forget_pair()
+    _close()
+    st.session_state[NOTICE] = f"Deleted {escape(label)}."
+    cache.forget_snapshots()
+    st.rerun()
