@@ -6,6 +6,7 @@ read them from there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -98,7 +99,7 @@ def knob(
     )
 
 
-def choice(default: Any, group: str, help: str) -> Any:
+def choice(default: Any, group: str, help: str, names: Mapping[str, str] | None = None) -> Any:
     """Declare a switch of StrategyConfig, or a choice among the options of its `Literal`.
 
     Parameters
@@ -109,13 +110,18 @@ def choice(default: Any, group: str, help: str) -> Any:
         One of GROUPS.
     help : str
         What it does, in a sentence.
+    names : dict of str to str, optional
+        Display names of the options.
 
     Returns
     -------
     pydantic field
         The default of the class attribute.
     """
-    return Field(default, description=help, json_schema_extra={"group": group})
+    extra: dict[str, Any] = {"group": group}
+    if names:
+        extra["names"] = dict(names)
+    return Field(default, description=help, json_schema_extra=extra)
 
 
 Number = Annotated[float, BeforeValidator(_python_scalar)]
@@ -153,12 +159,21 @@ class StrategyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
     price_transform: Literal["log", "level"] = choice(
-        "log", "Hedge", "Work on log prices (returns) or on price levels (quote units)."
+        "log",
+        "Hedge",
+        "Work on log prices (returns) or on price levels (quote units).",
+        {"log": "Log prices", "level": "Price levels"},
     )
     hedge_model: HedgeModel = choice(
         "ols",
         "Hedge",
         "How beta is estimated: ols or tls over a rolling window, an adaptive kalman filter, or fixed at an agreed ratio.",
+        {
+            "ols": "Rolling OLS",
+            "tls": "Rolling TLS",
+            "kalman": "Kalman filter",
+            "fixed": "Fixed ratio",
+        },
     )
     hedge_window: Count = knob(
         60,
@@ -220,11 +235,13 @@ class StrategyConfig(BaseModel):
         "engle_granger",
         "Gates",
         "engle_granger tests the legs in the window; adf_spread the traded spread, and is uncalibrated under mackinnon.",
+        {"engle_granger": "Engle-Granger, legs", "adf_spread": "ADF, traded spread"},
     )
     adf_null: Literal["mackinnon", "calibrated"] = choice(
         "mackinnon",
         "Gates",
         "Where p-values come from: MacKinnon's published table, or unrelated walks simulated under the same settings.",
+        {"mackinnon": "MacKinnon's table", "calibrated": "Calibrated"},
     )
     adf_window: Count = knob(
         120,
@@ -367,7 +384,10 @@ class StrategyConfig(BaseModel):
     )
 
     fill: Literal["open", "close"] = choice(
-        "open", "Execution", "Orders fill at the next bar's open, or at its close."
+        "open",
+        "Execution",
+        "Orders fill at the next bar's open, or at its close.",
+        {"open": "Next open", "close": "Next close"},
     )
     slippage_ticks: Number = knob(
         1.0, 0.0, 20.0, 0.5, "ticks", "Execution", "Price conceded on each lot traded."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +38,8 @@ class Setting:
         Of a number: both bounds are accepted; `step` is a widget's.
     options : tuple of str
         Of a choice.
+    names : dict of str to str
+        Display names of options, for those that have one.
     unit, group : str
         "" where there is none.
     scale : {"linear", "log"}
@@ -53,6 +55,7 @@ class Setting:
     high: float = 0
     step: float = 1
     options: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     group: str = ""
     scale: Literal["linear", "log"] = "linear"
@@ -82,6 +85,10 @@ class Setting:
         number = "a whole number" if self.kind == "int" else "a number"
         unit = f", in the {MONEY}" if self.unit == MONEY else f" {self.unit}" if self.unit else ""
         return f"{number} from {self.low:g} to {self.high:g}{unit}"
+
+    def option_name(self, option: str) -> str:
+        """Display name of an option; the option itself where it has none."""
+        return self.names.get(option, option)
 
     def idle(self, values: Mapping[str, Any]) -> str:
         """Reason why it has no effect under these values of all settings, in words; "" where it has one."""
@@ -127,7 +134,7 @@ class Setting:
     def parse(self, text: str) -> Any:
         """The text as a value of the setting's kind, within bounds or not; the text itself where it is none."""
         if self.kind == "choice":
-            return text
+            return next((option for option, name in self.names.items() if name == text), text)
         if self.kind == "bool":
             return _SWITCH.get(text.lower(), text)
         number = _number(text)

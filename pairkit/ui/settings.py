@@ -158,7 +158,13 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
     if setting.kind == "bool":
         st.toggle(label, setting.default, **more)
     elif setting.kind == "choice":
-        st.selectbox(label, setting.options, setting.options.index(setting.default), **more)
+        st.selectbox(
+            label,
+            setting.options,
+            setting.options.index(setting.default),
+            format_func=setting.option_name,
+            **more,
+        )
     else:
         slider, typed = st.columns([3, 2], vertical_alignment="bottom")
         with slider:
@@ -241,6 +247,7 @@ def field(setting: Setting, *, key: str) -> Any:
             label,
             setting.options,
             setting.options.index(setting.default),
+            format_func=setting.option_name,
             key=key,
             help=setting.help,
             bind="query-params",
@@ -411,11 +418,19 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def accept_plain(params: Mapping[str, str]) -> None:
-    """Accept numbers that a link spells out, as 200000, where the widget itself reads 200k alone; called before it is drawn."""
+    """Accept what a link spells out, 200000 and kalman, where the widget itself reads 200k and Kalman filter alone.
+
+    Called before the widgets are drawn.
+    """
     for name, setting in SETTINGS.items():
-        value = parse(setting, params.get(name, "")) if setting.scale == "log" else None
+        value = parse(setting, params.get(name, "")) if _has_own_words(setting) else None
         if value is not None:
             st.session_state[name] = value
+
+
+def _has_own_words(setting: Setting) -> bool:
+    """Whether a widget writes the setting's value in words of its own."""
+    return setting.scale == "log" or bool(setting.names)
 
 
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
@@ -434,6 +449,8 @@ def link_of(values: Mapping[str, Any]) -> dict[str, str]:
     for name, setting in SETTINGS.items():
         value = values[name]
         if value != setting.default:
-            text = short_number(value) if setting.scale == "log" else str(value)
+            text = (
+                short_number(value) if setting.scale == "log" else setting.option_name(str(value))
+            )
             texts[name] = text.lower() if setting.kind == "bool" else text
     return texts

@@ -642,3 +642,25 @@ def test_the_trace_can_show_what_statsmodels_makes_of_the_bar():
     table = page.table[-1].value
     assert list(table.columns) == ["figure", "pairkit", "statsmodels", "difference"]
     assert list(table["pairkit"]) == list(table["statsmodels"])
+
+
+@pytest.mark.parametrize("text", ["kalman", "Kalman filter"])
+@pytest.mark.parametrize("group", [{}, {"open_hedge": "true"}])
+def test_a_link_may_name_a_choice_by_its_code_or_its_words(run, text, group):
+    """Both open the same run without a notice, whether the group of the setting is open or not."""
+    page = app(hedge_model=text, **group)
+    expected = run_backtest(run.pair, StrategyConfig(hedge_model="kalman")).metrics
+    assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
+    assert not page.warning
+
+
+def test_choices_are_shown_in_words_with_their_code_in_the_help():
+    """No widget shows a raw code; the help names the field and its codes."""
+    page = app(**OPEN)
+    for setting in SETTINGS.values():
+        if setting.kind != "choice":
+            continue
+        box = page.selectbox(key=setting.name)
+        assert box.options == [setting.option_name(option) for option in setting.options]
+        assert not set(box.options) & set(setting.options)
+        assert all(option in box.help for option in setting.options)
