@@ -181,7 +181,8 @@ def test_two_runs_are_compared(saved, made):
     page = runs_app(saved["base"], saved["low"])
     inputs, metrics, reasons = (table.value for table in page.table)
     changed = ("kalman_gamma", "entry_z", "adf_gate")
-    assert set(inputs["what"]) == {views.escape(label_of(SETTINGS[name])) for name in changed}
+    assert inputs["Setting"].is_unique
+    assert set(inputs["Setting"]) == {views.escape(label_of(SETTINGS[name])) for name in changed}
     assert "3 settings differ" in said(page)
     assert "No other input differs" in said(page)
     shown = metrics.set_index("metric").loc["total return"].to_list()

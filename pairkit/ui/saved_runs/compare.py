@@ -26,6 +26,7 @@ from pairkit.ui.settings import label_of
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_SWITCH = {"True": "on", "False": "off"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
@@ -35,12 +36,17 @@ def show(chosen: list[SavedRun]) -> None:
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
     of_settings = table["what"].isin(SETTINGS)
     for rows, what in ((table[of_settings], "setting"), (table[~of_settings], "other input")):
+        if rows.empty:
+            st.caption(f"{counted(0, what)}.")
+            continue
         st.markdown(f"#### {counted(len(rows), what)}")
-        if len(rows):
-            shown = rows.assign(what=[_in_words(name) for name in rows["what"]])
-            st.table(
-                _escaped(shown), hide_index=True, border="horizontal", alt=f"{what}s that differ"
-            )
+        shown = rows.assign(what=[_in_words(name) for name in rows["what"]]).replace(_SWITCH)
+        st.table(
+            _escaped(shown.rename(columns={"what": what.capitalize()})),
+            hide_index=True,
+            border="horizontal",
+            alt=f"Each {what} that differs",
+        )
     st.markdown("#### Metrics")
     metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
     st.table(
