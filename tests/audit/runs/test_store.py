@@ -246,15 +246,17 @@ def test_a_name_or_note_that_is_not_accepted_changes_nothing(run, tmp_path, name
 
 def test_a_crash_while_relabelling_leaves_the_old_name(run, tmp_path, monkeypatch):
     """Killed before the new label is in its place: the run is whole under its old name, and nothing strange is in its folder."""
-    saved = store.save(run, "old", folder=tmp_path)
+    saved, seen = store.save(run, "old", folder=tmp_path), []
 
     def refuse(*_):
+        seen.extend(path.name for path in saved.path.iterdir())
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(RunError, match=r"keeps its name and note: .*No space left"):
         store.relabel(saved.id, "new", "", folder=tmp_path)
     assert [(one.name, one.error) for one in store.list_runs(tmp_path)] == [("old", "")]
+    assert set(seen) == {*store.FILES, store.LABEL}
 
 
 def test_a_damaged_run_gets_no_fresh_label(run, tmp_path):
