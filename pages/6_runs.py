@@ -12,6 +12,7 @@ found = page.saved()
 page.tell_damaged(found)
 chosen = page.choose(found)
 page.act(chosen)
+page.edit(chosen)
 page.confirm_delete()
 if len(chosen) > 1:
     compare.show(chosen)

@@ -333,6 +333,30 @@ def write_whole(target: Path, raw: bytes) -> Path:
     return target
 
 
+def replace_file(target: Path, raw: bytes) -> None:
+    """Put other bytes into a file of a published folder, whole or not at all.
+
+    The draft lies beside that folder, so that a crash leaves no strange file in it; what it leaves is swept.
+
+    Raises
+    ------
+    SnapshotError
+        The disk refuses; the file is what it was.
+    """
+    draft = target.parent.with_name(f"{TMP_PREFIX}{uuid.uuid4().hex}")
+    try:
+        draft.mkdir()
+        _write_durably(draft / target.name, raw)
+        (draft / target.name).replace(target)
+        _fsync_folder(target.parent)
+    except OSError as error:
+        raise SnapshotError(
+            f"{target} could not be written: {error.strerror}. Free space, or check its permissions."
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 def _write_and_rename(target: Path, files: Mapping[str, bytes]) -> None:
     tmp = target.parent / f"{TMP_PREFIX}{uuid.uuid4().hex}"
     tmp.mkdir()

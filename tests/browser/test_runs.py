@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from pairkit.audit.runs.store import delete, list_runs
+from pairkit.ui.saved_runs.page import label
 from tests.browser.conftest import PATIENCE_MS
 
 
@@ -80,6 +81,26 @@ def test_a_note_and_a_name_are_kept_that_were_typed_just_before_the_click(explor
     saved = [run for run in list_runs(kept) if run.name == "typed last"]
     assert [run.note for run in saved] == ["why typed last"]
     delete(saved[0].id, folder=kept)
+
+
+def test_a_person_edits_the_name_and_the_note_of_a_run(explore):
+    """Typed into the dialog and saved at once, both stand on the page and in the store; the run stays chosen. Accessible."""
+    page = explore.open("/?y=RB&x=HC").page
+    _save(explore, "typo")
+    kept = explore.server.log.parent / "runs"
+    run = next(one for one in list_runs(kept) if one.name == "typo")
+    page.goto(f"{explore.server.url}/runs?{urlencode({'runs': label(run)})}")
+    explore.key("edit_run").get_by_role("button").click(timeout=PATIENCE_MS)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("right")
+    explore.settle().check_accessible()
+    dialog.get_by_label("Note", exact=True).fill("a better note")
+    explore.key("edit_run_now").get_by_role("button").click()
+    page.get_by_text("right: a better note").wait_for(timeout=PATIENCE_MS)
+    assert not dialog.count()
+    again = next(one for one in list_runs(kept) if one.id == run.id)
+    assert (again.name, again.note) == ("right", "a better note")
+    delete(run.id, folder=kept)
 
 
 def test_a_ticked_row_is_chosen(explore):

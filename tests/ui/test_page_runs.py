@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,15 @@ from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.store import SavedRun
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.config import StrategyConfig
+from pairkit.charts.theme import THEMES, Theme
+from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.errors import RunError
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.explore import save
+from pairkit.ui.saved_runs import compare
 from pairkit.ui.saved_runs import page as runs_page
+from pairkit.ui.settings import label_of
 from tests import ROOT
 from tests.pairs import leg_frame, pair_of
 from tests.ui.test_page_explore import app, said
@@ -175,7 +180,11 @@ def test_two_runs_are_compared(saved, made):
     """Only the settings that differ, both columns of metrics, and the first day of another decision with its reasons."""
     page = runs_app(saved["base"], saved["low"])
     inputs, metrics, reasons = (table.value for table in page.table)
-    assert set(inputs["what"]) == {"kalman\\_gamma", "entry\\_z", "adf\\_gate"}
+    changed = ("kalman_gamma", "entry_z", "adf_gate")
+    assert inputs["Setting"].is_unique
+    assert set(inputs["Setting"]) == {views.escape(label_of(SETTINGS[name])) for name in changed}
+    assert "3 settings differ" in said(page)
+    assert "No other input differs" in said(page)
     shown = metrics.set_index("metric").loc["total return"].to_list()
     assert shown == [f"{made[name].metrics['total_return']:.2%}" for name in ("base", "low")]
     frames = [made[name].frame for name in ("base", "low")]
@@ -219,6 +228,85 @@ def test_delete_asks(saved):
     page.button(key="delete_runs_now").click().run()
     assert not page.exception
     assert {one.name for one in store.list_runs()} == {"low", "steel", "own"}
+
+
+def test_several_runs_are_deleted_at_once(saved):
+    """The question says how many and names each; those that were not chosen stay."""
+    page = runs_app(saved["base"], saved["steel"], saved["own"])
+    page.button(key="delete_runs").click().run()
+    assert page.button(key="delete_runs").label == "Delete 3 runs"
+    assert "3 runs are deleted from this machine" in said(page)
+    for name in ("base", "steel", "own"):
+        assert views.escape(runs_page.label(saved[name])) in said(page)
+    page.button(key="delete_runs_now").click().run()
+    assert not page.exception
+    assert [one.name for one in store.list_runs()] == ["low"]
+
+
+def test_one_run_that_cannot_be_deleted_keeps_no_other(saved, monkeypatch):
+    """The others are deleted, and the page says which was not, and why."""
+    real = store.delete
+
+    def delete(entry: str) -> None:
+        if entry == saved["base"].id:
+            raise RunError(f"{entry} could not be deleted: busy.")
+        real(entry)
+
+    monkeypatch.setattr(store, "delete", delete)
+    page = runs_app(saved["base"], saved["steel"])
+    page.button(key="delete_runs").click().run()
+    page.button(key="delete_runs_now").click().run()
+    assert {one.name for one in store.list_runs()} == {"base", "low", "own"}
+    assert "busy" in page.error[0].value
+
+
+def test_name_and_note_are_edited(saved):
+    """The dialog opens with both as they are; saved, the run has the new ones, and stays chosen."""
+    page = runs_app(saved["low"])
+    page.button(key="edit_run").click().run()
+    name, note = (f"{key}_{saved['low'].id}" for key in ("run_name", "run_note"))
+    assert (page.text_input(key=name).value, page.text_area(key=note).value) == (
+        "low",
+        "note on *low*",
+    )
+    page.text_input(key=name).set_value("lower")
+    page.text_area(key=note).set_value("why it is lower")
+    page.button(key="edit_run_now").click().run()
+    assert not page.exception
+    again = store.load(saved["low"].id)
+    assert (again.name, again.note) == ("lower", "why it is lower")
+    assert page.multiselect(key="runs").value == [runs_page.label(again)]
+    assert "why it is lower" in said(page)
+    assert name not in {field.key for field in page.text_input}
+
+
+def test_a_run_needs_a_name_in_the_dialog_too(saved):
+    """An empty one is refused in the dialog, which stays open."""
+    page = runs_app(saved["low"])
+    page.button(key="edit_run").click().run()
+    page.text_input(key=f"run_name_{saved['low'].id}").set_value(" ")
+    page.button(key="edit_run_now").click().run()
+    assert "1 to 100 characters" in page.error[0].value
+    assert store.load(saved["low"].id).name == "low"
+    assert f"run_name_{saved['low'].id}" in {field.key for field in page.text_input}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_equity_chart_has_the_apps_colours(theme, made):
+    """Background, text and lines are those of the other charts; no two of six lines look alike."""
+    equity = {f"run {k}": made["base"].frame["equity"] for k in range(6)}
+    figure = compare.equity_figure(equity, "CNY", theme=theme)
+    colors = THEMES[theme]
+    assert (figure.layout.paper_bgcolor, figure.layout.plot_bgcolor) == (colors.background,) * 2
+    assert figure.layout.font.color == colors.text
+    looks = [(line.line.color, line.line.dash) for line in figure.data]
+    assert {color for color, _ in looks} <= known(colors)
+    assert len(set(looks)) == len({color for color, _ in looks}) == 6
+
+
+def known(colors: Theme) -> set[str]:
+    """Every colour of a theme."""
+    return {value for value in asdict(colors).values() if isinstance(value, str)}
 
 
 def test_a_damaged_run_is_told_and_hides_nothing(saved):

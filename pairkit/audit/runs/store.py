@@ -6,10 +6,10 @@
         run.trades.parquet   the trades
         label.json           name, note, when it was saved, and the sha256 of the other three
 
-A folder is published in one step and then never changed, so that a crash leaves a run saved or not saved. `list_runs` is quick:
-each file is the one that the label names. What the label cannot know, `check` finds: whether tables, manifest and metrics are of
-one run. Name, note and time are outside of everything that a run's id covers. RUNS is what PAIRKIT_RUNS names, else
-`pairkit/runs` in the user's data folder.
+A folder is published in one step, so that a crash leaves a run saved or not saved. Of its files only the label is ever
+replaced, by `relabel`: in one step too, with another name or note. `list_runs` is quick: each file is the one that the label
+names. What the label cannot know, `check` finds: whether tables, manifest and metrics are of one run. Name, note and time are
+outside of everything that a run's id covers. RUNS is what PAIRKIT_RUNS names, else `pairkit/runs` in the user's data folder.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from pairkit.audit.seal import (
     canonical_json,
     check_slug,
     publish,
+    replace_file,
     sha256_hex,
     strict_json,
 )
@@ -133,12 +134,7 @@ def save(
     RunError
         The name or note is not accepted, or the disk refuses; then nothing is saved.
     """
-    name, note = name.strip(), note.strip()
-    if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
-        raise RunError(
-            f"a saved run has a name of 1 to {MAX_NAME} characters "
-            f"and a note of up to {MAX_NOTE:,}; these have {len(name)} and {len(note):,}."
-        )
+    name, note = _checked(name, note)
     made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
     files = {
         MANIFEST: made.to_json().encode("utf-8"),
@@ -160,6 +156,37 @@ def save(
     except SnapshotError as error:
         raise RunError(f"the run could not be saved: {error}") from error
     return load(entry, folder=store)
+
+
+def relabel(entry: str, name: str, note: str, *, folder: Path | None = None) -> SavedRun:
+    """Give a saved run another name and note. The run itself, its id and when it was saved stay.
+
+    Raises
+    ------
+    RunError
+        There is no such run, it is damaged, the name or note is not accepted, or the disk refuses; then nothing is changed.
+    """
+    name, note = _checked(name, note)
+    store = folder or runs_folder()
+    load(entry, folder=store)  # what is damaged is not given a fresh label
+    path = _folder_of(entry, store)
+    label = {**_label(path).model_dump(by_alias=True), "name": name, "note": note}
+    try:
+        replace_file(path / LABEL, canonical_json(label, what="the label of this run"))
+    except SnapshotError as error:
+        raise RunError(f"the run keeps its name and note: {error}") from error
+    return load(entry, folder=store)
+
+
+def _checked(name: str, note: str) -> tuple[str, str]:
+    """Name and note without blanks around them, or RunError where they are not accepted."""
+    name, note = name.strip(), note.strip()
+    if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
+        raise RunError(
+            f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
+            f"{len(name)} and {len(note):,}."
+        )
+    return name, note
 
 
 def list_runs(folder: Path | None = None) -> list[SavedRun]:

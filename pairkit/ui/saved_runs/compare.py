@@ -11,29 +11,42 @@ import streamlit as st
 from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
 from pairkit.audit.runs.rerun import rebuild
 from pairkit.audit.runs.store import SavedRun
+from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
+from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.folders import snapshots_folder
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.exports import QUIET
 from pairkit.ui.saved_runs.page import label, pair_name
+from pairkit.ui.settings import label_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_SWITCH = {"True": "on", "False": "off"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def show(chosen: list[SavedRun]) -> None:
     """Draw the comparison of two or more runs, the others with the first."""
     named = {label(one): one for one in chosen}
-    st.markdown("#### What differs in their inputs")
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
-    if table.empty:
-        st.caption("Nothing: these are the same run.")
-    else:
-        st.table(_escaped(table), hide_index=True, border="horizontal", alt="Inputs that differ")
+    of_settings = table["what"].isin(SETTINGS)
+    for rows, what in ((table[of_settings], "setting"), (table[~of_settings], "other input")):
+        if rows.empty:
+            st.caption(f"{counted(0, what)}.")
+            continue
+        st.markdown(f"#### {counted(len(rows), what)}")
+        shown = rows.assign(what=[_in_words(name) for name in rows["what"]]).replace(_SWITCH)
+        st.table(
+            _escaped(shown.rename(columns={"what": what.capitalize()})),
+            hide_index=True,
+            border="horizontal",
+            alt=f"Each {what} that differs",
+        )
     st.markdown("#### Metrics")
     metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
     st.table(
@@ -50,16 +63,28 @@ def show(chosen: list[SavedRun]) -> None:
     st.markdown("#### Equity")
     st.plotly_chart(
         equity_figure(
-            {name: frame["equity"] for name, frame in frames.items()}, currencies(chosen)
+            {name: frame["equity"] for name, frame in frames.items()},
+            currencies(chosen),
+            theme="dark" if st.context.theme.type == "dark" else "light",
         ),
         key="equity_chart",
+        theme=None,
         config=QUIET,
         alt="Equity of the chosen runs",
     )
-    st.markdown("#### Where their decisions part")
+    st.markdown("#### First different decision")
     first, *others = frames
     for other in others:
         _decisions(named[first], named[other], frames[first], frames[other])
+
+
+def counted(number: int, what: str) -> str:
+    """`3 settings differ`, `1 setting differs`, `No setting differs`."""
+    return f"{number:,} {what}s differ" if number > 1 else f"{number or 'No'} {what} differs"
+
+
+def _in_words(name: str) -> str:
+    return label_of(SETTINGS[name]) if name in SETTINGS else name.replace("_", " ")
 
 
 def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,10 +107,14 @@ def currencies(chosen: list[SavedRun]) -> str:
     return ", ".join(found)
 
 
-def equity_figure(equity: dict[str, pd.Series], currency: str) -> Figure:
-    """The equity curves on one time axis; distinguished by dash as well as by colour."""
+def equity_figure(
+    equity: dict[str, pd.Series], currency: str, *, theme: ThemeName = "light"
+) -> Figure:
+    """The equity curves on one time axis, in the colours of the other charts; told apart by dash as well as by colour."""
     from plotly.graph_objects import Figure
 
+    colors = THEMES[theme]
+    lines = (colors.leg_y, colors.leg_x, colors.long, colors.short, colors.hold_edge, colors.line)
     traces = [
         {
             "type": "scatter",
@@ -93,20 +122,44 @@ def equity_figure(equity: dict[str, pd.Series], currency: str) -> Figure:
             "name": plain(name),
             "x": values.index.to_numpy(dtype="datetime64[ms]"),
             "y": values.to_numpy(),
-            "line": {"dash": DASHES[place % len(DASHES)], "width": 1.8},
+            "line": {
+                "color": lines[place % len(lines)],
+                "dash": DASHES[place % len(DASHES)],
+                "width": 1.8,
+            },
         }
         for place, (name, values) in enumerate(equity.items())
     ]
+    axis = {
+        "gridcolor": colors.grid,
+        "linecolor": colors.grid,
+        "zerolinecolor": colors.zero,
+        "tickfont": {"color": colors.quiet_text},
+    }
     return Figure(
         {
             "data": traces,
             "layout": {
                 "height": 380,
                 "margin": {"l": 70, "r": 14, "t": 10, "b": 40},
+                "paper_bgcolor": colors.background,
+                "plot_bgcolor": colors.background,
+                "font": {"color": colors.text, "size": 12, "family": FONT},
                 "hovermode": "x unified",
+                "hoverlabel": {
+                    "bgcolor": colors.hover,
+                    "bordercolor": colors.zero,
+                    "font": {"color": colors.text},
+                },
+                "modebar": {
+                    "bgcolor": "rgba(0,0,0,0)",
+                    "color": colors.quiet_text,
+                    "activecolor": colors.text,
+                },
                 "showlegend": True,
                 "legend": {"orientation": "h", "y": -0.15},
-                "yaxis": {"tickformat": ",.0f", "title": {"text": plain(currency)}},
+                "xaxis": axis,
+                "yaxis": {**axis, "tickformat": ",.0f", "title": {"text": plain(currency)}},
             },
         }
     )
@@ -127,7 +180,7 @@ def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.Data
     try:
         traced = why(_made_again(first.id, first), _made_again(other.id, other), day)
     except PairkitError as error:
-        st.caption(f"Their traces are not to be had: {views.escape(str(error))}")
+        st.caption(f"No decision trace: {views.escape(str(error))}")
         traced = pd.DataFrame(
             [
                 (column, str(one.loc[day, column]), str(two.loc[day, column]))

@@ -14,7 +14,7 @@ from pairkit.audit.runs import store
 from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.store import SavedRun
-from pairkit.columns import LEGS, METRICS
+from pairkit.columns import LEGS, METRIC, METRICS
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.ui import cache, period, shell, views
@@ -22,6 +22,7 @@ from pairkit.ui.settings import build_config
 
 CHOSEN, TABLE, VERIFIED = "runs", "runs_table", "runs_verified"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
+TO_EDIT, NOT_EDITED, NAME, NOTE = "run_to_edit", "run_not_edited", "run_name", "run_note"
 SORTS = {
     "Saved, newest first": ("saved", False),
     "Name": ("name", True),
@@ -86,12 +87,12 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
         "id",
         "name",
         "pair",
+        *SHOWN_METRICS,
+        "note",
+        "settings",
         "snapshot",
         "first",
         "last",
-        *SHOWN_METRICS,
-        "settings",
-        "note",
         "saved",
         "checked",
     ]
@@ -201,17 +202,27 @@ def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
 def _columns() -> dict[str, Any]:
     config = st.column_config
     return {
-        "total_return": config.NumberColumn("total return", format="percent"),
-        "sharpe": config.NumberColumn("Sharpe", format="%.2f"),
-        "max_drawdown": config.NumberColumn("max drawdown", format="percent"),
-        "trades": config.NumberColumn("trades", format="%d"),
-        "settings": config.TextColumn("settings not at default"),
-        "saved": config.DatetimeColumn("saved (UTC)", format="YYYY-MM-DD HH:mm"),
+        "name": config.TextColumn("Name"),
+        "pair": config.TextColumn("Pair", help="The regressed leg first."),
+        "snapshot": config.TextColumn("Snapshot", help="Its name when the run was made."),
+        "first": config.TextColumn("From"),
+        "last": config.TextColumn("To"),
+        **{
+            name: config.NumberColumn(
+                METRIC[name].label,
+                help=METRIC[name].meaning,
+                format="percent" if METRIC[name].unit == "fraction" else "%.2f",
+            )
+            for name in SHOWN_METRICS
+        },
+        "trades": config.NumberColumn("Trades", format="%d", help=METRIC["trades"].meaning),
+        "settings": config.TextColumn("Settings not at default"),
+        "note": config.TextColumn("Note"),
+        "saved": config.DatetimeColumn("Saved (UTC)", format="YYYY-MM-DD HH:mm"),
         "checked": config.TextColumn(
-            "parts",
-            help="Whether manifest, metrics "
-            "and tables are of one run: checked when a run is chosen. "
-            "That it comes out so again is what Rerun and verify says.",
+            "Files",
+            help="Whether manifest, metrics and tables belong to one run: checked when a run is chosen. "
+            "*Rerun and verify* tells whether it comes out the same again.",
         ),
     }
 
@@ -237,6 +248,13 @@ def act(chosen: list[SavedRun]) -> None:
         )
         if len(chosen) == 1:
             _open_button(chosen[0])
+            st.button(
+                "Edit name and note",
+                key="edit_run",
+                icon=":material/edit:",
+                on_click=_ask_to_edit,
+                args=(chosen[0].id,),
+            )
             st.download_button(
                 "Manifest (JSON)",
                 chosen[0].manifest.to_json(),
@@ -246,7 +264,7 @@ def act(chosen: list[SavedRun]) -> None:
                 on_click="ignore",
             )
         st.button(
-            "Delete",
+            "Delete" if len(chosen) == 1 else f"Delete {len(chosen)} runs",
             key="delete_runs",
             icon=":material/delete:",
             on_click=_ask_to_delete,
@@ -330,6 +348,51 @@ def _tell_verdict(one: SavedRun) -> None:
         st.caption(views.escape(note))
 
 
+# --- edit --------------------------------------------------------------------------------------------------------------
+def _ask_to_edit(entry: str) -> None:
+    st.session_state[TO_EDIT] = entry
+
+
+def _close_edit() -> None:
+    st.session_state.pop(TO_EDIT, None)
+
+
+def edit(chosen: list[SavedRun]) -> None:
+    """Draw the dialog that edits name and note, where it was asked for."""
+    wanted = next((one for one in chosen if one.id == st.session_state.get(TO_EDIT)), None)
+    if wanted is None:
+        _close_edit()
+    else:
+        _edit_dialog(wanted)
+
+
+@st.dialog("Edit name and note", on_dismiss=_close_edit)
+def _edit_dialog(one: SavedRun) -> None:
+    with st.form("edit_run_form", border=False):
+        st.text_input("Name", one.name, max_chars=store.MAX_NAME, key=f"{NAME}_{one.id}")
+        st.text_area("Note", one.note, max_chars=store.MAX_NOTE, key=f"{NOTE}_{one.id}", height=160)
+        pressed = st.form_submit_button(
+            "Save", type="primary", key="edit_run_now", on_click=_relabel, args=(one,)
+        )
+    if error := st.session_state.pop(NOT_EDITED, ""):
+        st.error(views.escape(error), icon=":material/error:")
+    elif pressed:
+        st.rerun()
+
+
+def _relabel(one: SavedRun) -> None:
+    name, note = (st.session_state[f"{key}_{one.id}"] for key in (NAME, NOTE))
+    try:
+        again = store.relabel(one.id, name, note)
+    except PairkitError as error:
+        st.session_state[NOT_EDITED] = str(error)
+        return
+    _close_edit()
+    st.session_state[CHOSEN] = [
+        label(again) if text == label(one) else text for text in st.session_state.get(CHOSEN, [])
+    ]
+
+
 # --- delete ------------------------------------------------------------------------------------------------------------
 def _ask_to_delete(entries: list[tuple[str, str]]) -> None:
     st.session_state[TO_DELETE] = entries
@@ -346,9 +409,11 @@ def confirm_delete() -> None:
 
 @st.dialog("Delete for good?")
 def _dialog(entries: list[tuple[str, str]]) -> None:
-    for _, name in entries:
-        st.markdown(f"- {views.escape(name)}")
-    st.caption("The run's manifest and tables are removed from this machine. The snapshot stays.")
+    number = f"{len(entries)} runs are" if len(entries) > 1 else "1 run is"
+    st.markdown(f"**{number} deleted from this machine**, with manifest and tables:")
+    with st.container(height=220 if len(entries) > 6 else "content", border=False):
+        st.markdown("\n".join(f"- {views.escape(name)}" for _, name in entries))
+    st.caption("Their snapshots stay.")
     with st.container(horizontal=True):
         if st.button(
             "Delete", key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)
@@ -359,8 +424,11 @@ def _dialog(entries: list[tuple[str, str]]) -> None:
 
 
 def _delete(entries: list[tuple[str, str]]) -> None:
-    try:
-        for entry, _ in entries:
+    failed = []
+    for entry, _ in entries:
+        try:
             store.delete(entry)
-    except PairkitError as error:
-        st.session_state[NOT_DELETED] = str(error)
+        except PairkitError as error:  # the others are deleted all the same
+            failed.append(str(error))
+    if failed:
+        st.session_state[NOT_DELETED] = " ".join(failed)

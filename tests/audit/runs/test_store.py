@@ -21,7 +21,7 @@ from pairkit.audit.runs.compare import first_difference, input_differences, metr
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.snapshots.snapshot import open_snapshot
-from pairkit.config import StrategyConfig
+from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import RunError
 from pairkit.run import BacktestRun, run_backtest
 from tests import ROOT
@@ -213,6 +213,63 @@ def test_where_things_are_kept(monkeypatch):
         assert (folders.runs_folder(), folders.cache_folder()) == (data / "runs", cache)
 
 
+# --- name and note -----------------------------------------------------------------------------------------------------
+def test_another_name_and_note_leave_the_run_as_it_is(run, tmp_path):
+    """Only label.json changes, and in it only name and note; the run's id, its time and its rerun stay."""
+    saved = store.save(run, "frist try", "a note", folder=tmp_path)
+    before = {path.name: path.read_bytes() for path in saved.path.iterdir()}
+    again = store.relabel(saved.id, "  first try 甲 ", "with *markup*\n", folder=tmp_path)
+    assert (again.name, again.note, again.saved_at) == (
+        "first try 甲",
+        "with *markup*",
+        saved.saved_at,
+    )
+    assert [one.name for one in store.list_runs(tmp_path)] == ["first try 甲"]
+    after = {path.name: path.read_bytes() for path in saved.path.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {store.LABEL}
+    labels = [json.loads(files[store.LABEL]) for files in (before, after)]
+    assert {key for key in labels[0] if labels[0][key] != labels[1][key]} == {"name", "note"}
+    assert [path.name for path in tmp_path.iterdir()] == [saved.id]
+    assert rerun(again.manifest_file, DEMO).verdict == "same"
+
+
+@pytest.mark.parametrize(
+    ("name", "note"), [("", ""), ("   ", "x"), ("n" * 101, ""), ("n", "x" * 4001)]
+)
+def test_a_name_or_note_that_is_not_accepted_changes_nothing(run, tmp_path, name, note):
+    """The same bounds as at saving."""
+    saved = store.save(run, "mine", "why", folder=tmp_path)
+    with pytest.raises(RunError, match="1 to 100 characters"):
+        store.relabel(saved.id, name, note, folder=tmp_path)
+    assert (store.load(saved.id, folder=tmp_path).name, saved.note) == ("mine", "why")
+
+
+def test_a_crash_while_relabelling_leaves_the_old_name(run, tmp_path, monkeypatch):
+    """Killed before the new label is in its place: the run is whole under its old name, and nothing strange is in its folder."""
+    saved, seen = store.save(run, "old", folder=tmp_path), []
+
+    def refuse(*_):
+        seen.extend(path.name for path in saved.path.iterdir())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(RunError, match=r"keeps its name and note: .*No space left"):
+        store.relabel(saved.id, "new", "", folder=tmp_path)
+    assert [(one.name, one.error) for one in store.list_runs(tmp_path)] == [("old", "")]
+    assert set(seen) == {*store.FILES, store.LABEL}
+
+
+def test_a_damaged_run_gets_no_fresh_label(run, tmp_path):
+    """An edited manifest stays a fault after a change of name was tried; an id of nothing is refused."""
+    saved = store.save(run, "mine", folder=tmp_path)
+    (saved.path / store.MANIFEST).write_text("{}")
+    with pytest.raises(RunError, match="is not the file that was saved"):
+        store.relabel(saved.id, "new", "", folder=tmp_path)
+    assert store.list_runs(tmp_path)[0].error
+    with pytest.raises(RunError, match="there is no saved run"):
+        store.relabel("absent", "new", "", folder=tmp_path)
+
+
 # --- comparing ---------------------------------------------------------------------------------------------------------
 def test_only_what_differs_is_listed(run, other):
     """Two settings and nothing else; the same run against itself gives an empty table."""
@@ -229,6 +286,15 @@ def test_only_what_differs_is_listed(run, other):
     assert {"pair", "bars", "y code", "x code"} <= set(
         input_differences({"a": inputs["a"], "d": pair})["what"]
     )
+
+
+def test_every_setting_that_differs_is_listed(run):
+    """Two configs that differ in all settings but the models' choices: each of them is a row, with both values."""
+    plain = run_manifest(run).content["inputs"]
+    changed = {name: f"not {value}" for name, value in plain["config"].items()}
+    table = input_differences({"a": plain, "b": {**plain, "config": changed}})
+    assert set(table["what"]) == set(SETTINGS)
+    assert table.set_index("what")["b"].to_dict() == changed
 
 
 def test_metrics_stand_side_by_side(run, other):
