@@ -1,4 +1,4 @@
-"""What can be done with a snapshot on its page: open it in Explore, scan it, rename it, delete it."""
+"""Actions on a snapshot of the Snapshots page: open it in Explore, scan it, rename it, delete it."""
 
 from __future__ import annotations
 
