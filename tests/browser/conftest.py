@@ -61,7 +61,8 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.log, self.url = log, f"http://127.0.0.1:{self.port}"
+        base = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
+        self.log, self.url = log, f"http://127.0.0.1:{self.port}{f'/{base}' if base else ''}"
 
     def __enter__(self) -> Server:
         command = [

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
+import plotly
 import pytest
 
 from tests.browser.conftest import Server
@@ -49,3 +52,15 @@ def test_a_foreign_host_or_origin_is_refused(running, host, origin, status):
     """Its own names are answered; a name that was made to point here, and a page of another origin, are not."""
     own = f"{origin}:{running.port}" if origin and "elsewhere" not in origin else origin
     assert f" {status} " in handshake(running.port, f"{host}:{running.port}", own)
+
+
+@pytest.mark.parametrize("base", ["", "desk"])
+def test_plotly_js_has_an_address_that_a_browser_may_keep(browser, tmp_path, base):
+    """The installed library, byte for byte, under its version and the server's base path, as JavaScript and for a year."""
+    with Server(tmp_path / "server.log", STREAMLIT_SERVER_BASE_URL_PATH=base) as server:
+        url = f"{server.url}/library/plotly-{plotly.__version__}.min.js"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            body, headers = answer.read(), answer.headers
+    assert body == (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+    assert headers["Content-Type"].startswith("text/javascript")
+    assert "immutable" in headers["Cache-Control"]
