@@ -18,7 +18,6 @@ from pairkit.config import StrategyConfig
 from pairkit.folders import snapshots_folder
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
-from pairkit.ui.preparation import Preparation
 from pairkit.ui.views import escape
 
 COUNTED = "counted_trials"
@@ -139,9 +138,3 @@ def forget_trials(legs: PairFrame) -> None:
 def manifest(done: BacktestRun) -> RunManifest:
     """The manifest of a run, with the checks that were made of it and the trials on its pair."""
     return run_manifest(done, checks=load_checks(done.pair, done.config), trials=trials(done.pair))
-
-
-@st.cache_resource(show_spinner=False)
-def preparation() -> Preparation:
-    """Start-up work of this server before its first page."""
-    return Preparation()

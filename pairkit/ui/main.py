@@ -2,11 +2,9 @@
 
 from streamlit import App
 
-from pairkit.ui import server
+from pairkit.ui import server, start
 
 if __name__ == "__main__":  # a session runs this file as its script
-    from pairkit.ui import shell
-
-    shell.main()
+    start.main()
 else:  # the server imports it
-    app = App(__file__, routes=server.routes())
+    app = App(__file__, routes=server.routes(), lifespan=server.begin)

@@ -1,11 +1,12 @@
-"""Server start-up: what is prepared before the first page, step by step, and what continues in the background.
+"""The first minute: the steps that a server takes before its first page, and the work that goes on behind it.
 
-1. Libraries are loaded, and the kernels of a backtest compiled, each kind a step that the page can count.
-2. Where anything had to be compiled, a process of its own compiles what Sweep and Scan need, while the page is already used.
-3. What was loaded is taken out of the garbage collector's sight. Streamlit collects after every rerun, which takes longer than a
-   backtest while the libraries are scanned too.
+1. They begin with the server, in a thread of its own; a session that comes meanwhile shows how far they are.
+2. Libraries are loaded, and the kernels of a backtest compiled, each kind a step that the page can count.
+3. Where anything had to be compiled, a process of its own compiles the rest for Sweep and Scan, while the page is already used.
+4. The libraries are then taken out of the garbage collector's sight. Streamlit collects after every rerun, which takes longer than
+   a backtest while they are scanned too.
 
-The pair is a short made-up one that never reaches the screen.
+The pair is a short made-up one that never reaches the screen. Nothing heavy is imported before the thread begins.
 """
 
 from __future__ import annotations
@@ -14,59 +15,116 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
-from threading import Lock, Thread
+from collections.abc import Callable
+from functools import cache, partial
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
-from pairkit.config import StrategyConfig
-from pairkit.market.contracts import bundled_spec
-from pairkit.models.adjusted import adjust
-from pairkit.models.indicators import hedge, indicate
-from pairkit.pair import PairFrame, pair_from_frames
-from pairkit.run import run_backtest
-from pairkit.trading.loop import play_one
+    from pairkit.pair import PairFrame
 
 _LOW_PRIORITY = 10
 
 
 class Preparation:
-    """Start-up work, done once for a server; sessions that come meanwhile wait for it."""
+    """The preparation of one server: how far it is, and whether it is done.
+
+    Attributes
+    ----------
+    place, name : int, str
+        How many steps are done, and the one at work.
+    error : BaseException or None
+        What ended it early; the page then fails by itself where it needs what is missing.
+    """
 
     def __init__(self) -> None:
-        self.lock, self.done = Lock(), False
-
-    def steps(self) -> list[tuple[str, Callable[[], object]]]:
-        """The steps in order: what each prepares, and what does it."""
-        pair, config = sample_pair(), StrategyConfig()
-        adjusted = adjust(pair, config.price_transform)
-        return [
+        self.place, self.name = 0, "Loading the libraries"
+        self.error: BaseException | None = None
+        self._began, self._done, self._lock = False, Event(), Lock()
+        self.steps: tuple[tuple[str, Callable[[], object]], ...] = (
             ("Loading the libraries", _load_libraries),
-            ("Hedge ratios", lambda: hedge(adjusted, config)),
-            ("Stationarity tests", lambda: indicate(adjusted, config)),
-            ("Trading engine", lambda: run_backtest(pair, config)),
+            ("Hedge ratios", _compile_hedges),
+            ("Stationarity tests", _compile_tests),
+            ("Trading engine", _compile_engine),
             ("Sweep and Scan, in the background", _compile_the_rest),
-        ]
+        )
 
-    def run(self) -> Iterator[tuple[int, int, str]]:
-        """Do the steps; before each, yield how many are done, of how many, and its name."""
-        steps = self.steps()
-        for done, (name, step) in enumerate(steps):
-            yield done, len(steps), name
-            step()
-        gc.collect()
-        gc.freeze()
-        self.done = True
+    @property
+    def done(self) -> bool:
+        """Whether pages can be drawn."""
+        return self._done.is_set()
+
+    @property
+    def words(self) -> str:
+        """The step at work and its number, as the page says it."""
+        return f"{self.name}: {min(self.place + 1, len(self.steps))} of {len(self.steps)}"
+
+    def begin(self) -> None:
+        """Start the steps, once, in a thread of their own."""
+        with self._lock:
+            if self._began:
+                return
+            self._began = True
+        Thread(target=self._run, name="preparation", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; return whether it is done."""
+        return self._done.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            for place, (name, step) in enumerate(self.steps):
+                self.place, self.name = place, name
+                step()
+            gc.collect()
+            gc.freeze()
+        except BaseException as error:  # noqa: BLE001  kept: the page fails where it needs what is missing, and says so
+            self.error = error
+        finally:
+            self._done.set()
+
+
+@cache
+def of_this_server() -> Preparation:
+    """The one preparation of this process."""
+    return Preparation()
 
 
 def _load_libraries() -> None:
     import plotly.io  # noqa: F401  heavy, so before the freeze
 
+    import pairkit.ui.shell  # noqa: F401  and all that pages import
+
+
+def _compile_hedges() -> None:
+    from pairkit.config import StrategyConfig
+    from pairkit.models.adjusted import adjust
+    from pairkit.models.indicators import hedge
+
+    hedge(adjust(sample_pair(), "log"), StrategyConfig())
+
+
+def _compile_tests() -> None:
+    from pairkit.config import StrategyConfig
+    from pairkit.models.adjusted import adjust
+    from pairkit.models.indicators import indicate
+
+    indicate(adjust(sample_pair(), "log"), StrategyConfig())
+
+
+def _compile_engine() -> None:
+    from pairkit.run import run_backtest
+
+    run_backtest(sample_pair())
+
 
 def _compile_the_rest() -> None:
     """Start the process that compiles, where this installation had not compiled all yet."""
+    from pairkit.trading.loop import play_one
+
     if not any(play_one.stats.cache_misses.values()):  # type: ignore[attr-defined]
         return
     compile_it = partial(
@@ -83,9 +141,10 @@ def _compile_the_rest() -> None:
 
 def compile_sweep_and_scan() -> None:
     """Run a sweep, a scan and every hedge model once on the sample pair."""
-    from pairkit.config import hedge_model_names
+    from pairkit.config import StrategyConfig, hedge_model_names
     from pairkit.research.scan import scan
     from pairkit.research.sweeps.sweep import sweep
+    from pairkit.run import run_backtest
 
     pair = sample_pair()
     sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0]})
@@ -96,7 +155,12 @@ def compile_sweep_and_scan() -> None:
 
 
 def sample_pair(bars: int = 320) -> PairFrame:
-    """A leg that wanders, and another that follows it."""
+    """A pair of a leg that wanders, and another that follows it."""
+    import numpy as np
+
+    from pairkit.market.contracts import bundled_spec
+    from pairkit.pair import pair_from_frames
+
     random = np.random.default_rng(7)
     leader = 4000 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
     follower = leader * np.exp(random.normal(0, 0.01, bars))
@@ -106,6 +170,8 @@ def sample_pair(bars: int = 320) -> PairFrame:
 
 
 def _bars(close: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pd.DataFrame:
+    import pandas as pd
+
     prices = dict.fromkeys(("open", "high", "low", "close", "settle"), close)
     index = pd.bdate_range("2020-01-01", periods=len(close), name="trade_date")
     return pd.DataFrame({**prices, "volume": 1e5, "open_interest": 1e6}, index=index)

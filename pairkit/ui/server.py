@@ -6,19 +6,31 @@ the version, a browser keeps it.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import plotly
 import streamlit as st
 
+from pairkit.ui import preparation
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
+    from streamlit import App
 
 _PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
+
+
+@asynccontextmanager
+async def begin(_app: App) -> AsyncIterator[None]:
+    """What the server does before it answers: it begins the preparation, which goes on in a thread."""
+    preparation.of_this_server().begin()
+    yield
 
 
 def plotly_url() -> str:

@@ -77,11 +77,9 @@ def pages() -> list[st.Page]:
 
 
 def main() -> None:
-    """The whole dashboard: what app.py runs, and `pairkit app`."""
+    """Every page under its navigation, once the server is prepared."""
     start()
-    chosen = st.navigation(pages(), position="top")
-    _prepare()
-    chosen.run()
+    st.navigation(pages(), position="top").run()
 
 
 def start() -> None:
@@ -114,26 +112,6 @@ def guard(page: str) -> None:
         restore()
     if before not in (None, page):
         st.session_state[LINK_FAULTS].clear()
-
-
-def _prepare() -> None:
-    """Draw, on the first page of a server, what is being prepared, step by step; a session that comes meanwhile waits."""
-    preparation = cache.preparation()
-    if preparation.done:
-        return
-    place = st.empty()
-    with place.container(key="preparing"):
-        st.markdown("#### pairkit")
-        st.caption(
-            "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
-            "seconds on later starts."
-        )
-        bar = st.progress(0.0, "Waiting for another session that prepares it")
-    with preparation.lock:
-        if not preparation.done:
-            for done, total, name in preparation.run():
-                bar.progress(done / total, f"{name}: {done + 1} of {total}")
-    place.empty()
 
 
 def choose_pair() -> Choice | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from threading import Event
 
 import pytest
-import streamlit as st
 
-from pairkit.ui import cache, preparation
+from pairkit.trading import loop
+from pairkit.ui import preparation
 from pairkit.ui.preparation import Preparation
-from tests.ui.test_page_explore import app
+from tests.ui.test_page_explore import app, said, tiles
+
+PATIENCE_SECONDS = 60
 
 
 class AtOnce:
@@ -39,18 +42,32 @@ def with_misses(monkeypatch, misses: dict[str, int]) -> None:
     class Kernel:
         stats = Stats
 
-    monkeypatch.setattr(preparation, "play_one", Kernel)
+    monkeypatch.setattr(loop, "play_one", Kernel)
 
 
-def test_each_step_is_named_and_counted_before_it_is_done(started, monkeypatch):
-    """So a page can say what is being prepared; the end is known to later sessions."""
+def steps_of(made: Preparation, monkeypatch) -> list[str]:
+    """What the page would say at each step."""
+    heard = []
+    made.steps = tuple(
+        (name, lambda step=step: (heard.append(made.words), step())) for name, step in made.steps
+    )
+    made.begin()
+    return heard
+
+
+def test_each_step_is_named_and_counted_while_it_is_done(started, monkeypatch):
+    """A page can say what is being prepared; the end is known to every session, and it begins once."""
     with_misses(monkeypatch, {})
+    monkeypatch.setattr(preparation, "_compile_engine", lambda: None)
     made = Preparation()
-    steps = list(made.run())
-    assert [done for done, _, _ in steps] == list(range(len(steps)))
-    assert {total for _, total, _ in steps} == {len(steps)}
-    assert all(name for _, _, name in steps)
+    heard = steps_of(made, monkeypatch)
+    assert [words.rsplit(": ", 1)[1] for words in heard] == [
+        f"{number} of {len(made.steps)}" for number in range(1, len(made.steps) + 1)
+    ]
     assert made.done
+    assert made.error is None
+    made.begin()
+    assert len(heard) == len(made.steps)
 
 
 @pytest.mark.parametrize(("misses", "processes"), [({}, 0), ({"signature": 1}, 1)])
@@ -58,10 +75,20 @@ def test_the_rest_is_compiled_only_where_this_installation_had_not(
     started, monkeypatch, misses, processes
 ):
     """A warm start begins no process; a cold one begins the one that compiles what Sweep and Scan need."""
+    monkeypatch.setattr(preparation, "_compile_engine", lambda: None)
     with_misses(monkeypatch, misses)
-    list(Preparation().run())
+    Preparation().begin()
     assert len(started) == processes
     assert all(command == [sys.executable, "-m", "pairkit.ui.preparation"] for command in started)
+
+
+def test_a_step_that_fails_does_not_hold_the_page(started):
+    """The error is kept, the preparation ends, and pages fail by themselves where they need what is missing."""
+    made = Preparation()
+    made.steps = (("Loading", lambda: 1 / 0), ("Never", lambda: pytest.fail("went on")))
+    made.begin()
+    assert made.done
+    assert isinstance(made.error, ZeroDivisionError)
 
 
 def test_the_process_compiles_what_it_says():
@@ -71,12 +98,34 @@ def test_the_process_compiles_what_it_says():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_page_comes_after_the_preparation(started):
-    """A new server's first session prepares, and what it said of that is gone when the page is there."""
-    cache.preparation.clear()
+def test_the_first_screen_needs_no_heavy_library():
+    """What a session runs before the preparation is done loads neither pandas nor numba nor a page."""
+    code = (
+        "import sys; before = set(sys.modules); from pairkit.ui import server, start; "
+        "heavy = {'numba', 'scipy', 'statsmodels', 'pairkit.ui.shell', 'pairkit.run'} & (set(sys.modules) - before); "
+        "print(sorted(heavy))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch):
+    """The step at work stands on the page; when it is done, the page is there and the step is gone."""
+    go_on = Event()
+    made = Preparation()
+    made.steps = (("Trading engine", lambda: go_on.wait(PATIENCE_SECONDS)),)
+    monkeypatch.setattr(preparation.gc, "freeze", lambda: None)
+    monkeypatch.setattr(preparation, "of_this_server", lambda: made)
+    polls = []
+
+    def wait(seconds: float) -> bool:
+        polls.append(made.words)
+        go_on.set()
+        return made._done.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(made, "wait", wait)
     page = app()
+    assert polls == ["Trading engine: 1 of 1"]
     assert not page.exception
-    assert cache.preparation().done
-    assert not any("Preparing the numeric engine" in one.value for one in page.caption)
-    assert page.metric
-    st.cache_resource.clear()
+    assert tiles(page)
+    assert "Preparing the numeric engine" not in said(page)
