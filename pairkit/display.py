@@ -13,7 +13,7 @@ from pairkit.columns import METRIC, unit_in
 from pairkit.setting import MONEY
 
 if TYPE_CHECKING:
-    from pairkit.run import BacktestRun
+    from pairkit.pair import PairFrame
 
 _UNSEEN = frozenset(
     {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -89,13 +89,13 @@ def metrics_table(metrics: Mapping[str, float], currency: str = MONEY) -> str:
     return _TEMPLATES.get_template("metrics.html").render(metrics=_rows(metrics, currency))
 
 
-def run_summary(run: BacktestRun) -> str:
-    """Summary of a run in HTML: heading, origin of the data, metrics."""
-    dates = run.pair.trade_date
+def run_summary(pair: PairFrame, metrics: Mapping[str, float]) -> str:
+    """Summary of a run of a pair in HTML: heading, origin of the data, metrics."""
+    dates = pair.trade_date
     return _TEMPLATES.get_template("run.html").render(
-        pair=run.pair,
+        pair=pair,
         span=f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(dates) else "no dates",
-        metrics=_rows(run.metrics, run.pair.currency),
+        metrics=_rows(metrics, pair.currency),
     )
 
 

@@ -138,7 +138,7 @@ class BacktestRun:
         )
 
     def _repr_html_(self) -> str:
-        return run_summary(self)
+        return run_summary(self.pair, self.metrics)
 
     @property
     def frame(self) -> pd.DataFrame:

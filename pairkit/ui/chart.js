@@ -6,6 +6,7 @@
 //   5. A run's chart is as high as its window leaves room for. Above it a line says all numbers of the bar under the mouse, else
 //      of the chosen bar, else of the last one; at the cursor stand those of its pane.
 //   6. What is in sight is sent to the page once it stands still.
+const LEAST_WIDTH_OF_BUTTONS = 600; // on a narrower chart they would lie on the legend
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
 const KINDS = { f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
@@ -323,7 +324,7 @@ async function draw(el, about, body) {
   if (figure.fit) fitHeight(figure, windowHeight(el, figure.fit));
   if (about.picked !== null) figure.layout.shapes.push(pickedLine(about.picked, figure.pickedColor));
   el.style.height = figure.layout.height + "px";
-  const config = { displaylogo: false, showSendToCloud: false, showTips: false, responsive: true, displayModeBar: true,
+  const config = { displaylogo: false, showSendToCloud: false, showTips: false, responsive: true, displayModeBar: el.clientWidth >= LEAST_WIDTH_OF_BUTTONS,
                    modeBarButtonsToRemove: BUTTONS_OUT,
                    toImageButtonOptions: { format: "png", filename: about.filename, scale: 2 } };
   el.pairkitFigure = figure;

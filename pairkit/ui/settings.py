@@ -335,7 +335,7 @@ def _presets() -> None:
         if changed
         else "Every setting is at its default.",
     )
-    with st.container(horizontal=True, gap="small", key="history"):
+    with st.container(horizontal=True, gap="xsmall", key="history"):
         for name, by in (("undo", -1), ("redo", 1)):
             st.button(
                 f":material/{name}:",
