@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
+from pairkit.market.terms import TermsTable
 
 _MARGIN_GROUPS = {"CFFEX index": ("IF", "IH", "IC", "IM"), "CFFEX bonds": ("T", "TF", "TS", "TL")}
 
@@ -21,6 +22,16 @@ _MARGIN_GROUPS = {"CFFEX index": ("IF", "IH", "IC", "IM"), "CFFEX bonds": ("T", 
 def _pairs(given: Any) -> Any:
     """A table as sorted pairs, which can be hashed."""
     return tuple(sorted(given.items())) if isinstance(given, Mapping) else given
+
+
+def _table(given: Any) -> Any:
+    """Records as a table of terms; without any, none."""
+    if given is None or isinstance(given, TermsTable):
+        return given or None
+    try:
+        return TermsTable(given) if given else None
+    except (DataError, TypeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _iso_date(text: str) -> str:
@@ -76,7 +87,10 @@ class OlderTerm:
         return {name: part for name, part in asdict(self).items() if part is not None}
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(
+    frozen=True,
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True),
+)
 class ContractSpec:
     """One contract root's terms.
 
@@ -111,6 +125,9 @@ class ContractSpec:
     older : sequence of OlderTerm, optional
         What was otherwise for contracts of earlier delivery months, and on earlier days; without it, one spec holds for all. Of
         several changes of one field the nearest that is still to come counts; a day's figure goes over the contract's own.
+    terms : TermsTable or sequence of TermRecord, optional
+        The root's terms as they were, by contract, delivery and day (`market.terms`). The spec's own figures are those of a
+        record for the root without a date; `older` counts only for what the table has no record of.
     """
 
     code: str = Field(min_length=1)
@@ -133,19 +150,26 @@ class ContractSpec:
     )
     margin_group: str = field(default="", kw_only=True)
     older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
+    terms: Annotated[TermsTable | None, BeforeValidator(_table)] = field(
+        default=None, kw_only=True, repr=False
+    )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, in field order; `field_sources`, `margin_group` and `older` only where there are such."""
-        plain = asdict(self)
-        del plain["older"]
-        if not self.margin_group:
-            del plain["margin_group"]
-        sources, older = dict(plain.pop("field_sources")), [term.to_dict() for term in self.older]
-        return {
-            **plain,
-            **({"field_sources": sources} if sources else {}),
-            **({"older": older} if older else {}),
+    def to_dict(self, *, with_terms: bool = True) -> dict[str, Any]:
+        """As plain JSON values, in field order; `field_sources`, `margin_group`, `older` and `terms` only where there are such.
+
+        Without `with_terms` the records of `terms` are left out, as where a table of their own holds them.
+        """
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts = {
+            "margin_group": plain.pop("margin_group"),
+            "field_sources": dict(plain.pop("field_sources")),
+            "older": [term.to_dict() for term in plain.pop("older")],
+            "terms": [one.to_dict() for one in self.terms.records]
+            if self.terms is not None and with_terms
+            else [],
         }
+        del plain["terms"]
+        return {**plain, **{name: part for name, part in parts.items() if part}}
 
     def source_of(self, field_name: str) -> str:
         """Where one figure comes from, with its version."""
