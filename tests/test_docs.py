@@ -198,6 +198,7 @@ def test_every_finding_of_a_download_is_documented():
                 "provider/mapping_checks.py",
                 "provider/plausibility.py",
                 "terms/combine.py",
+                "terms/dated.py",
             )
         ),
         *(data / "tushare").glob("*.py"),

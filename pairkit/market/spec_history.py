@@ -18,7 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec, OlderTerm
+from pairkit.market.contracts import (
+    ContractSpec,
+    OlderTerm,
+    bundled_specs,
+    bundled_terms,
+)
 from pairkit.market.deliveries import read_name
 from pairkit.market.terms import (
     FEES,
@@ -148,6 +153,21 @@ def specs_in_force(
     return InForce(specs, np.array([places[each] for each in of_met], np.int64)[which])
 
 
+def places_in_force(
+    spec: ContractSpec,
+    contract: NDArray[np.int64],
+    contract_names: Sequence[str],
+    trade_date: pd.DatetimeIndex,
+) -> Chosen | None:
+    """For each bar of a leg the places of its terms among the parts of the spec's `terms`; arguments as of `specs_in_force`.
+
+    None where the spec has no records, or the leg no bars.
+    """
+    if spec.terms is None or not len(contract):
+        return None
+    return _chosen(spec.terms, spec.code, contract, contract_names, trade_date)
+
+
 def records_in_force(
     spec: ContractSpec,
     contract: NDArray[np.int64],
@@ -238,6 +258,31 @@ def with_figures_of(spec: ContractSpec, table: TermsTable) -> ContractSpec:
             figures |= {"fee_close_today": None, "fee_mode": records[0].fee_mode}
         figures |= {one.field: one.value for one in records if one.field in FIELDS}
     return replace(spec, **figures, terms=table)
+
+
+def bundled_dated(code: str) -> ContractSpec | None:
+    """The bundled spec of a root on the bundled records, which its own figures are taken from; None where there is none."""
+    spec = bundled_specs().get(code)
+    if spec is None:
+        return None
+    return tagged_by_table(with_figures_of(spec, bundled_terms()[code]))
+
+
+def tagged_by_table(spec: ContractSpec) -> ContractSpec:
+    """The spec with the sources of its own figures as its table says them, where it has these for the root."""
+    own = [one for group in GROUPS for one in (spec.terms.of_root(group) if spec.terms else ())]
+    tags = {one.field: one.tag for one in own if one.field in FIELDS}
+    if not own:
+        return spec
+    if "fee_open" in tags:
+        tags["fee_mode"] = tags["fee_open"]
+    first = own[0]
+    return replace(
+        spec,
+        source=", ".join(dict.fromkeys(one.source for one in own)),
+        version=max(one.version for one in own),
+        field_sources=tuple(sorted(tags.items())) if set(tags.values()) != {first.tag} else (),
+    )
 
 
 def _chosen(
@@ -352,6 +397,8 @@ def _older_value(
 def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding, ...]:
     """A finding for each rule on which these contracts of a root differ."""
     names = list(contracts)
+    if spec.terms is not None:
+        return _changes_of_records(spec, names)
     return tuple(
         Finding(
             "spec_changed",
@@ -366,6 +413,30 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
         for term in spec.older
         if len({_before(name, term) for name in names}) == 2
     )
+
+
+def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, ...]:
+    """The same, of rules that the spec's records give by contract or delivery, whatever the day."""
+    always = np.zeros(1, np.int64)
+    table = spec.terms
+    found: list[Finding] = []
+    for field in ("multiplier", "tick") if table is not None else ():
+        by_figure: dict[float, list[str]] = {}
+        for name in names:
+            place = int(getattr(table.choose(spec.code, name, always), field)[0])  # type: ignore[union-attr]
+            figure = getattr(spec, field) if place < 0 else table.parts[place].figures()[field]  # type: ignore[union-attr]
+            by_figure.setdefault(figure, []).append(name)
+        if len(by_figure) > 1:
+            said = " and ".join(
+                f"{figure:g} in {of[0]}{f' to {of[-1]}' if len(of) > 1 else ''}"
+                for figure, of in by_figure.items()
+            )
+            told = (
+                f"{spec.code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
+                "from one to the other the number of lots stays."
+            )
+            found.append(Finding("spec_changed", "warning", told, root=spec.code))
+    return tuple(found)
 
 
 def _undone(spec: ContractSpec, contract: str) -> dict[str, float]:

@@ -316,11 +316,9 @@ def _spec_of(about: Mapping[str, Any], records: list[TermRecord]) -> ContractSpe
     figures: dict[str, Any] = {one.field: one.value for one in always if one.field in FIELDS}
     mode = next(one.fee_mode for one in always if one.group == "fees")
     spec = ContractSpec(**{**about, **figures, "fee_mode": mode})
-    return (
-        spec
-        if len(figures) == len(records)
-        else with_figures_of(spec, TermsTable.of_checked(records))
-    )
+    if own_table(spec).records == tuple(records):  # nothing but its own figures
+        return spec
+    return with_figures_of(spec, TermsTable.of_checked(records))
 
 
 def _check_fits_together(

@@ -23,6 +23,7 @@ SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_n
 ROOT = "root"
 _NOT_TERMS = (
     "code",
+    "terms",
     "currency",
     "source",
     "version",
