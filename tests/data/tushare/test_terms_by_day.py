@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 
 from pairkit.audit.snapshots.from_provider import seal_market
 from pairkit.config import StrategyConfig
+from pairkit.data.provider import download
 from pairkit.data.provider.download import download_market
 from pairkit.data.tushare import TushareSource
 from pairkit.market.spec_history import terms_on
+from pairkit.market.terms import TermRecord
 from pairkit.run import run_backtest
 from tests.data.tushare.conftest import source_for
 from tests.data.tushare.server import FaultServer
@@ -35,8 +38,8 @@ CONFIG = StrategyConfig(
 )
 
 
-def history(seed: int) -> Any:
-    """Fees and margins of every contract that change now and then, some days without a row, some without a figure."""
+def history(seed: int, breaks: tuple[int, ...] = ()) -> Any:
+    """Fees and margins of every contract that change each month, and on the days of a month in `breaks`, or are not stated."""
 
     def alter(api: str, at: dict[str, int], rows: list[list[Any]]) -> list[list[Any]]:
         if api not in ("fut_settle", "ft_limit"):
@@ -44,7 +47,8 @@ def history(seed: int) -> Any:
         found = []
         for row in rows:
             code, day = row[at["ts_code"]], row[at["trade_date"]]
-            draw = random.Random(f"{seed} {api} {code} {day[:6]}")  # another one each month
+            part = sum(int(day[6:]) >= first for first in breaks)
+            draw = random.Random(f"{seed} {api} {code} {day[:6]} {part}")
             odd = random.Random(f"{seed} {api} {code} {day}")
             changed = list(row)
             if api == "fut_settle":
@@ -82,6 +86,58 @@ def test_6_6_a_day_more_changes_nothing(server: FaultServer, tmp_path, seed):
     assert runs[0].metrics["trades"] > 2
     pd.testing.assert_frame_equal(runs[0].frame, runs[1].frame.iloc[:rows], check_exact=True)
     assert len({spec.fee_open for spec in runs[0].pair.y_in_force.specs}) > 1
+
+
+def terms_by_row(snapshot: Any, rows: int) -> list[Any]:
+    """The terms in force on each of the first rows of RB's leg."""
+    found = snapshot.pair("RB", "HC").y_in_force
+    return [replace(found.specs[place], field_sources=()) for place in found.place[:rows]]
+
+
+def last_day_for_all(records: list[TermRecord]) -> list[TermRecord]:
+    """A leak: what was said last holds for all days."""
+    last = {(one.field, one.contract): one for one in records}
+    return [one._replace(from_date=None) for one in last.values()]
+
+
+def newest_of_the_month(records: list[TermRecord]) -> list[TermRecord]:
+    """A leak: a figure counts from the first of its month on."""
+    by_month = {
+        (one.field, one.contract, one.from_date and one.from_date[:7]): one for one in records
+    }
+    return [
+        one._replace(from_date=one.from_date and f"{one.from_date[:7]}-01")
+        for one in by_month.values()
+    ]
+
+
+def a_day_early(records: list[TermRecord]) -> list[TermRecord]:
+    """A leak: a figure counts from the session before on."""
+    return [
+        one._replace(
+            from_date=one.from_date
+            and f"{pd.Timestamp(one.from_date) - pd.offsets.BDay(1):%Y-%m-%d}"
+        )
+        for one in records
+    ]
+
+
+@pytest.mark.parametrize("leak", [None, last_day_for_all, newest_of_the_month, a_day_early])
+def test_leaks_through_the_terms_are_caught(server: FaultServer, tmp_path, monkeypatch, leak):
+    """With a leak planted, the terms of some row up to D are other ones in the longer taking; without one, none is."""
+    server.alter = history(3, breaks=(16,))
+    real = download.contract_records
+    if leak is not None:
+        monkeypatch.setattr(download, "contract_records", lambda *of: leak(real(*of)))
+    source = source_for(server, cache=tmp_path / "cache")
+    ends = (date(2023, 5, 15), date(2023, 5, 31)), (date(2023, 5, 31), date(2023, 7, 3))
+    caught = []
+    for number, (to, further) in enumerate(ends):
+        short = taken(source, to, f"short{number}", tmp_path)
+        long = taken(source, further, f"long{number}", tmp_path)
+        rows = len(short.calendar)
+        caught.append(terms_by_row(short, rows) != terms_by_row(long, rows))
+    assert any(caught) == (leak is not None)
 
 
 def test_each_day_has_the_newest_figure_that_was_served_by_then(server: FaultServer, tmp_path):
@@ -126,11 +182,9 @@ def test_before_the_first_row_the_bundled_table_holds_and_is_told(server: FaultS
         if one.kind == "bundled_terms" and one.root == "RB" and "fees" in one.message
     )
     assert found.count == len(early)
-    names = {leg["contract"].iloc[0]: "typical", leg["contract"].iloc[-1]: "tushare"}
     for day, who in (("2023-05-31", "typical"), ("2023-06-01", "tushare")):
         held = leg["contract"].loc[day]
         assert terms_on(snapshot.specs["RB"], str(held), day)["fee_open"].source == who
-    assert names
 
 
 def test_a_new_row_of_the_last_day_is_all_that_differs(server: FaultServer, tmp_path):
