@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from pairkit.analysis.attribution import attribute
+from pairkit.analysis.terms_paid import terms_paid
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, OlderTerm
 from pairkit.market.spec_history import (
@@ -20,7 +23,7 @@ from pairkit.market.spec_history import (
 )
 from pairkit.market.terms import TermRecord, TermsTable, read_deliveries
 from pairkit.run import run_backtest
-from tests.engines import ENGINES, Desk
+from tests.engines import ENGINES, Desk, product
 from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
 from tests.rules.test_against_twin import departures
 from tests.twin import twin_run
@@ -28,6 +31,7 @@ from tests.twin.terms import terms_of_contract
 
 NAMES = ("RB2105", "RB2110", "RB2201", "RB2205", "RB")
 DAYS = pd.bdate_range("2021-01-04", "2022-06-30")
+OF_RECORDS = range(14)
 FIGURES = (
     "multiplier",
     "tick",
@@ -280,14 +284,39 @@ def test_a_spec_takes_its_figures_from_the_root_of_a_table():
     assert (made.fee_close_today, made.terms) == (None, table)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_7_5_a_run_on_records_agrees_with_the_twin(seed):
-    """Terms by contract, delivery, day and months to delivery: every column and trade is the plain backtest's."""
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_7_5_the_old_contract_of_a_roll_is_sold_on_its_terms_of_that_day(desk, fill):
+    """Its fee is 7 a lot up to the day before the roll and 9 from that day on; the new one costs 2: the roll is charged 9 + 2."""
+    y = leg_frame(
+        [100.0] * 6,
+        contract=["RB2105"] * 3 + ["RB2110"] * 3,
+        roll_open=[np.nan] * 3 + [100.0] + [np.nan] * 2,
+    )
+    day = f"{y.index[3]:%Y-%m-%d}"
+    table = [
+        *fees(7.0, contract="RB2105"),
+        *fees(9.0, contract="RB2105", from_date=day),
+        *fees(2.0, contract="RB2110"),
+    ]
+    pair = pair_of(y, leg_frame([50.0] * 6), y_spec=spec("RB", terms=table))
+    run = desk.run([-2.5, -1, -1, -1, -1, -1], pair, fill=fill, slippage_ticks=0.0)
+    lots = run.frame["lots_y"].iloc[3]
+    assert lots > 0
+    assert run.frame["cost"].tolist() == [0, lots * 7, 0, lots * (9 + 2), 0, 0]
+    if desk.engine is product:
+        assert attribute(run)["roll_fees"].iloc[3] == -lots * 11
+        assert terms_paid(run).query("event == 'roll: sold'")["fee"].tolist() == [9.0]
+
+
+@cache
+def case_of_records(seed: int):
+    """A pair on terms by contract, delivery, day and months to delivery, a config, and what the twin makes of them."""
     pair = build_pair(seed, 260)
     names = tuple(f"RB{month}" for month in ("2105", "2110", "2201", "2205"))
     codes = np.minimum(np.arange(len(pair)) // 70, 3).astype(np.int64)
     y, x = (replace(leg, contract=codes, contract_names=names) for leg in (pair.y, pair.x))
-    tables = [drawn_table(seed + of, names, pair.trade_date) for of in (0, 100)]
+    rolls = pair.trade_date[[70, 71, 140, 141, 210, 211]]  # where terms change, too
+    tables = [drawn_table(seed + of, names, rolls) for of in (0, 100)]
     pair = replace(
         pair,
         y=y,
@@ -313,11 +342,28 @@ def test_7_5_a_run_on_records_agrees_with_the_twin(seed):
         max_loss=0.0,
         fill=("open", "close")[seed % 2],
     )
-    twin, run = twin_run(pair, config), run_backtest(pair, config)
+    return pair, config, twin_run(pair, config)
+
+
+@pytest.mark.parametrize("seed", OF_RECORDS)
+def test_7_5_a_run_on_records_agrees_with_the_twin(seed):
+    """Every column and trade is the plain backtest's."""
+    pair, config, twin = case_of_records(seed)
+    run = run_backtest(pair, config)
     assert departures(run.frame, twin.frame) == []
     assert departures(run.trades, twin.trades) == []
     assert run.metrics["trades"] > 0
-    assert "rolls to other terms" in twin.events or "held over a change of terms" in twin.events
+
+
+def test_7_5_the_cases_of_records_hold_what_they_are_for():
+    """In them lots are held over changes of terms, rolled to others, and rolled on a day on which the old contract's change."""
+    events = [case_of_records(seed)[2].events for seed in OF_RECORDS]
+    for event in (
+        "held over a change of terms",
+        "rolls to other terms",
+        "rolled on a day of other terms",
+    ):
+        assert sum(event in of for of in events) >= 2, event
 
 
 def test_a_fee_that_changes_its_unit_is_charged_in_each(desk):
