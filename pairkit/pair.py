@@ -102,6 +102,7 @@ class Provenance:
     snapshot_name: str | None = None
     simulated: bool = False
     findings: tuple[Finding, ...] = ()
+    source: str = ""
 
 
 class HeldOver(NamedTuple):

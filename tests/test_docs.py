@@ -53,6 +53,7 @@ RULES = (
     "7.5",
     "7.6",
     "7.7",
+    "7.8",
 )
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(

@@ -232,7 +232,7 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
             "count": one.count,
             "first dates": ", ".join(one.dates),
         }
-        for one in run.findings
+        for one in (*run.findings, *run.session_findings())
     ]
     settings = [
         {

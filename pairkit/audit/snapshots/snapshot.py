@@ -180,7 +180,11 @@ class Snapshot:
             y_spec=self.specs[y_root],
             x_spec=self.specs[x_root],
             provenance=Provenance(
-                self.id, self.name, self.simulated, self._of_legs((y_root, x_root))
+                self.id,
+                self.name,
+                self.simulated,
+                self._of_legs((y_root, x_root)),
+                str(self.manifest["data_scope"]["source"]),
             ),
         )
 
