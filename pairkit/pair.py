@@ -144,13 +144,20 @@ class PairFrame:
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
         dates = self.trade_date[part]
-        return replace(
+        cut = replace(
             self,
             trade_date=dates,
             y=self.y.rows(part),
             x=self.x.rows(part),
             cut=self.cut or len(dates) < len(self),
         )
+        for leg in (
+            "y_in_force",
+            "x_in_force",
+        ):  # each row's terms are its own: not to be found again
+            if (found := self.__dict__.get(leg)) is not None:
+                cut.__dict__[leg] = InForce(found.specs, found.place[part])
+        return cut
 
     def between(self, first: Any = None, last: Any = None) -> PairFrame:
         """The pair from one date to another, both included, as `market.daily.day_of` takes them; None leaves that end open.

@@ -366,6 +366,18 @@ def test_7_5_the_cases_of_records_hold_what_they_are_for():
         assert sum(event in of for of in events) >= 2, event
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_6_1_a_cut_has_the_terms_of_the_whole_to_the_bit(seed):
+    """A run on the first rows of a pair on records equals the first rows of the run, whether or not their terms were looked up."""
+    pair, config, _ = case_of_records(seed)
+    whole = run_backtest(pair, config).frame
+    for rows in (60, 141, 215):
+        for looked_up in (pair, replace(pair)):
+            assert ("y_in_force" in looked_up.__dict__) == (looked_up is pair)
+            found = run_backtest(looked_up[:rows], config).frame
+            pd.testing.assert_frame_equal(found, whole.iloc[:rows], check_exact=True)
+
+
 def test_a_fee_that_changes_its_unit_is_charged_in_each(desk):
     """7 a lot up to the day of the exit, 1e-4 of notional from it on: 7 to open, 1e-4 x 102 x 10 to close."""
     y, x = leg_frame([100.0, 100.0, 101.0, 102.0, 102.0]), leg_frame([50.0] * 5)
