@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import cached_property
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of, not_daily
 from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
 from pairkit.market.rolls import returning_contract, returns
-from pairkit.market.spec_history import InForce, specs_in_force
+from pairkit.market.spec_history import InForce, specs_in_force, table_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 NO_CONTRACT = -1
@@ -112,6 +112,22 @@ class Provenance:
     snapshot_name: str | None = None
     simulated: bool = False
     findings: tuple[Finding, ...] = ()
+    source: str = ""
+
+
+class HeldOver(NamedTuple):
+    """Rows of a leg on which a contract held before is not the row's own, and that contract's terms on them."""
+
+    rows: NDArray[np.int64]
+    in_force: InForce
+
+
+def _held_before(leg: Leg, log: bool) -> NDArray[np.int64]:
+    """(T,) the contract of the last usable close before each row, where there is one; else the row's own."""
+    usable = np.isfinite(leg.close) & ((leg.close > 0.0) if log else (leg.close != 0.0))
+    last = np.maximum.accumulate(np.where(usable, np.arange(len(usable)), -1))
+    before = np.concatenate([[-1], last[:-1]]).astype(np.int64)[: len(usable)]
+    return np.where(before >= 0, leg.contract[before], leg.contract)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +182,20 @@ class PairFrame:
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
         dates = self.trade_date[part]
-        return replace(
+        cut = replace(
             self,
             trade_date=dates,
             y=self.y.rows(part),
             x=self.x.rows(part),
             cut=self.cut or len(dates) < len(self),
         )
+        for leg in (
+            "y_in_force",
+            "x_in_force",
+        ):  # each row's terms are its own: not to be found again
+            if (found := self.__dict__.get(leg)) is not None:
+                cut.__dict__[leg] = InForce(found.specs, found.place[part])
+        return cut
 
     def between(self, first: Any = None, last: Any = None) -> PairFrame:
         """The pair from one date to another, both included.
@@ -248,6 +271,24 @@ class PairFrame:
     def x_in_force(self) -> InForce:
         """Leg x's contract terms row by row, (T,) each: those of the row's contract on that day."""
         return specs_in_force(self.x_spec, self.x.contract, self.x.contract_names, self.trade_date)
+
+    @cached_property
+    def held_over(self) -> dict[tuple[str, bool], HeldOver]:
+        """By leg and whether prices are taken in log: the rows on which a contract held before is not the row's own.
+
+        Rows after the last close of another contract, up to and with the first close of the new one, on which it is rolled; and the
+        terms on their day of the old one. None where a leg is on one spec throughout.
+        """
+        found = {}
+        for name, leg, spec in (("y", self.y, self.y_spec), ("x", self.x, self.x_spec)):
+            for log in (False, True):
+                held = _held_before(leg, log)
+                rows = np.flatnonzero(held != leg.contract)
+                if len(rows) and table_of(spec) is not None:
+                    days = self.trade_date[rows]
+                    in_force = specs_in_force(spec, held[rows], leg.contract_names, days)
+                    found[name, log] = HeldOver(rows, in_force)
+        return found
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
 from pairkit.gates import GATES
+from pairkit.market.sessions import ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
@@ -212,6 +213,24 @@ class BacktestRun:
     def findings(self) -> tuple[Finding, ...]:
         """Findings a reader must know: those of the bars, then those of the run itself."""
         return (*self.pair.findings, *self._met())
+
+    def session_findings(self, ready_at: str | None = None) -> tuple[Finding, ...]:
+        """What keeps an order of this run from the next open, told by the sessions of both legs; no part of `findings`.
+
+        Parameters
+        ----------
+        ready_at : str, optional
+            HH:MM by which data and decision are there; by default that of the bars' source (`market.sessions.READY_AT`).
+
+        Raises
+        ------
+        ConfigError
+            It is no time of day.
+        """
+        ready = ready_at or ready_at_of(self.pair.provenance.source)
+        return session_findings(
+            self.pair.y_spec, self.pair.x_spec, fill=self.config.fill, ready_at=ready
+        )
 
     def _met(self) -> Iterator[Finding]:
         """No valid bar, a ruined account, a position whose contract has no more bars while its exit waits."""

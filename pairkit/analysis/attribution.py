@@ -99,6 +99,7 @@ class _LegOfTrade:
         if self.held == NO_CONTRACT:
             self.held, self.terms = today, self._terms_on(t)
             return False
+        self.terms = self.table[self.market.old_terms[t, self.leg]]
         return bool(np.isfinite(self.market.close[t, self.leg]))
 
     def _roll(self, t: int) -> None:

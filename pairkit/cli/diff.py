@@ -21,7 +21,8 @@ _TITLES = {
     "added": "bars added",
     "removed": "bars removed",
     "mapping": "dominant contracts",
-    "specs": "contract terms",
+    "specs": "contract specs",
+    "terms": "records of terms",
     "scope": "data scope",
 }
 _BAR_COLUMNS = ["root", "contract", "trade_date", "open", "high", "low", "close", "volume"]
@@ -73,7 +74,7 @@ def _print(found: SnapshotDiff) -> None:
     else:
         console.print(
             f"{counts['revised']:,} bars revised, {counts['added']:,} added, {counts['removed']:,} removed; "
-            f"{counts['mapping']:,} dominant contracts, {counts['specs']:,} terms changed; sessions: "
+            f"{counts['mapping']:,} dominant contracts, {counts['specs'] + counts['terms']:,} terms changed; sessions: "
             f"{counts['sessions_added']:,} added, {counts['sessions_removed']:,} removed.",
             highlight=False,
         )

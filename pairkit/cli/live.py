@@ -241,13 +241,15 @@ class LiveCheck:
     def bars(self) -> str:
         """Specs, mapping and bars of the two roots."""
         from pairkit.data.provider.download import download_market
+        from pairkit.market.spec_history import own_table
 
         with showing_progress(quiet=self.quiet) as progress:
             self._market = download_market(self.source, self.roots, *self.days, progress=progress)
         self.fallbacks += [
             finding for finding in self._market.findings if finding.kind in FALLBACKS
         ]
-        sources = {source for spec in self._market.specs for _, source in spec.field_sources}
+        records = [one for spec in self._market.specs for one in own_table(spec).records]
+        sources = {one.tag for one in records}
         return (
             f"{len(self._market.bars):,} bars, "
             f"{len(self._market.findings)} findings, terms from {', '.join(sorted(sources))}, "

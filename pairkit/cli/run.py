@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.config import StrategyConfig
+    from pairkit.findings import Finding
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
@@ -36,6 +37,14 @@ def run_command(
         Path | None,
         typer.Option(help="Write the run manifest to this file, and the run's tables beside it."),
     ] = None,
+    ready_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HH:MM",
+            help="When data and decision are ready: tells which next opens cannot be had. By default 15:30 for files, 21:10 "
+            "for TuShare.",
+        ),
+    ] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")
@@ -50,6 +59,7 @@ def run_command(
 
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     run = run_backtest(pair if first is last is None else pair.between(first, last), config)
+    told = run.session_findings(ready_at)
     tell_uncounted(note_run(run, "run"))
     trials, known = tried(run.pair), load_checks(run.pair, config)
     folder = directory if opened.path == directory / opened.path.name else opened.path.parent
@@ -61,7 +71,7 @@ def run_command(
     if as_json:
         typer.echo(made.to_json())
     else:
-        _print(run, made.run_id, manifest, folder)
+        _print(run, made.run_id, manifest, folder, told)
 
 
 def tell_uncounted(warning: str) -> None:
@@ -110,7 +120,9 @@ def parsed_value(name: str, text: str) -> Any:
     return SETTINGS[name].parse(text) if name in SETTINGS else text
 
 
-def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -> None:
+def _print(
+    run: BacktestRun, run_id: str, manifest: Path | None, folder: Path, told: tuple[Finding, ...]
+) -> None:
     import shlex
 
     from rich.console import Console
@@ -139,7 +151,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
             f"{metric.meaning} {weak}".strip(),
         )
     console.print(table)
-    for finding in run.findings:
+    for finding in (*run.findings, *told):
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:

@@ -99,6 +99,14 @@ def import_command(
             "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
+    terms: Annotated[
+        Path | None,
+        typer.Option(
+            "--terms",
+            help="Your own records of terms by contract, delivery and day: a CSV of root, contract, "
+            "deliveries, from_date, field, value, fee_mode, source, version.",
+        ),
+    ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(
@@ -128,6 +136,7 @@ def import_command(
             specs_file=specs,
             mapping_file=mapping,
             calendar_file=calendar,
+            terms_file=terms,
         )
     except PairkitError as error:
         _give_up(str(error), as_json)

@@ -52,6 +52,14 @@ def take_command(
             "or of rows marked override, JSON or CSV.",
         ),
     ] = None,
+    terms: Annotated[
+        Path | None,
+        typer.Option(
+            "--terms",
+            help="Your own records of terms by contract, delivery and day: a CSV of root, contract, "
+            "deliveries, from_date, field, value, fee_mode, source, version.",
+        ),
+    ] = None,
     folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(
         "snapshots"
     ),
@@ -65,6 +73,7 @@ def take_command(
     from pairkit.audit.snapshots.from_provider import download_snapshot
     from pairkit.data.provider.registry import provider
     from pairkit.data.terms.specs_file import read_specs
+    from pairkit.data.terms.terms_file import read_terms_file
     from pairkit.errors import PairkitError
     from pairkit.market.universe import universe_roots
 
@@ -81,6 +90,7 @@ def take_command(
                 folder=folder,
                 rule=dominant,
                 user_specs=None if specs is None else read_specs(specs),
+                user_terms=None if terms is None else read_terms_file(terms),
                 progress=progress,
             )
     except PairkitError as error:

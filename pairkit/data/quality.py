@@ -186,6 +186,8 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
     known = np.isfinite(close) & (close != 0.0) & (np.abs(close) <= _LARGEST_PRICE)
     close, days = close[known], bars[TRADE_DATE].to_numpy(dtype="datetime64[D]")[known]
     ticks = {spec.tick, *(term.value for term in spec.older if term.field == "tick")}
+    if spec.terms is not None:
+        ticks |= {record.value for record in spec.terms.records if record.field == "tick"}
     off = np.ones(len(close), dtype=bool)
     for tick in ticks:
         off &= np.abs(close / tick - np.round(close / tick)) > _OFF_GRID

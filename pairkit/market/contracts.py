@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -14,13 +14,29 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
+from pairkit.market.terms import TermRecord, TermsTable
 
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
 _MARGIN_GROUPS = {"CFFEX index": ("IF", "IH", "IC", "IM"), "CFFEX bonds": ("T", "TF", "TS", "TL")}
 
 
 def _pairs(given: Any) -> Any:
     """A table as sorted pairs, which can be hashed."""
     return tuple(sorted(given.items())) if isinstance(given, Mapping) else given
+
+
+UNCERTAIN = "uncertain"  # in the source of a figure that nobody should rely on
+SESSIONS = ("settlement", "day_open", "night")  # of a root; does not change
+
+
+def _table(given: Any) -> Any:
+    """Records as a table of terms; without any, none."""
+    if given is None or isinstance(given, TermsTable):
+        return given or None
+    try:
+        return TermsTable(given) if given else None
+    except (DataError, TypeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _iso_date(text: str) -> str:
@@ -76,7 +92,10 @@ class OlderTerm:
         return {name: part for name, part in asdict(self).items() if part is not None}
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(
+    frozen=True,
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True),
+)
 class ContractSpec:
     """Contract terms of one root: lot size, tick, fees, margin and currency, with the source of each.
 
@@ -110,10 +129,19 @@ class ContractSpec:
     margin_group : str, optional
         Legs of one group on opposite sides may be margined on one side only. Empty: CFFEX's index futures are one group, its bond
         futures another, and every other root is a group of its own.
+    settlement : {"physical", "cash", ""}, optional
+        Whether the root delivers; empty where it is not known.
+    day_open : str, optional
+        When its day session opens, HH:MM; empty where it is not known.
+    night : str, optional
+        Its night session, `21:00-23:00`; `none` where it trades by day only, empty where it is not known.
     older : sequence of OlderTerm, optional
         Figures of earlier rules: for contracts of earlier delivery months, and on earlier days; without it, one spec holds
         for all. Of several changes of one field the nearest that is still to come counts; a day's figure goes over the
         contract's own.
+    terms : TermsTable or sequence of TermRecord, optional
+        The root's terms as they were, by contract, delivery and day (`market.terms`). The spec's own figures are those of a
+        record for the root without a date; `older` counts only for what the table has no record of.
 
     Raises
     ------
@@ -149,15 +177,27 @@ class ContractSpec:
         default=(), kw_only=True
     )
     margin_group: str = field(default="", kw_only=True)
+    settlement: Literal["physical", "cash", ""] = field(default="", kw_only=True)
+    day_open: str = Field(default="", pattern=rf"^({_TIME})?$", kw_only=True)
+    night: str = Field(default="", pattern=rf"^(none|{_TIME}-{_TIME})?$", kw_only=True)
     older: tuple[OlderTerm, ...] = field(default=(), kw_only=True)
+    terms: Annotated[TermsTable | None, BeforeValidator(_table)] = field(
+        default=None, kw_only=True, repr=False
+    )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, *, with_terms: bool = True) -> dict[str, Any]:
         """The spec as plain JSON values, in field order.
+
+        Parameters
+        ----------
+        with_terms : bool
+            False leaves out the records of `terms`, as where a table of their own holds them.
 
         Returns
         -------
         dict
-            Without `field_sources`, `margin_group` and `older` where they are empty. `ContractSpec(**plain)` is the same spec.
+            Without what later versions added where it is empty: `margin_group`, the sessions, `settlement`, `field_sources`,
+            `older`, `terms`. `ContractSpec(**plain)` is the same spec.
 
         Examples
         --------
@@ -166,16 +206,17 @@ class ContractSpec:
         >>> pk.ContractSpec(**spec.to_dict()) == spec
         True
         """
-        plain = asdict(self)
-        del plain["older"]
-        if not self.margin_group:
-            del plain["margin_group"]
-        sources, older = dict(plain.pop("field_sources")), [term.to_dict() for term in self.older]
-        return {
-            **plain,
-            **({"field_sources": sources} if sources else {}),
-            **({"older": older} if older else {}),
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts = {
+            **{name: plain.pop(name) for name in ("margin_group", *SESSIONS)},
+            "field_sources": dict(plain.pop("field_sources")),
+            "older": [term.to_dict() for term in plain.pop("older")],
+            "terms": [one.to_dict() for one in self.terms.records]
+            if self.terms is not None and with_terms
+            else [],
         }
+        del plain["terms"]
+        return {**plain, **{name: part for name, part in parts.items() if part}}
 
     def source_of(self, field_name: str) -> str:
         """Source of one figure, with its version.
@@ -216,16 +257,56 @@ class ContractSpec:
 
 @cache
 def bundled_specs() -> dict[str, ContractSpec]:
-    """Bundled contract specs by root: multipliers and ticks are contract rules, fees and margins typical values."""
-    table = json.loads(
-        files("pairkit.market").joinpath("instruments.json").read_text(encoding="utf-8")
-    )
-    return {
-        row["code"]: ContractSpec(
-            **row, currency=table["currency"], source=table["source"], version=table["version"]
+    """Bundled contract specs by root: multipliers and ticks are contract rules, fees and margins typical values.
+
+    These hold for every contract and day; what is known by delivery and by months to it is in `bundled_terms`.
+    """
+    table = _shipped("instruments.json")
+    about = {name: table[name] for name in ("currency", "source", "version")}
+    return {row["code"]: ContractSpec(**{**about, **row}) for row in table["instruments"]}
+
+
+@cache
+def bundled_terms() -> dict[str, TermsTable]:
+    """Root -> its bundled records, without days: ticks and fees by delivery, closing fees, margins by months to delivery.
+
+    A figure that only one source has, or that its source shows in part, has `uncertain` in its source.
+    """
+    table = _shipped("bundled_terms.json")
+    return {row["root"]: TermsTable(_bundled_records(row, table)) for row in table["roots"]}
+
+
+def _bundled_records(row: Mapping[str, Any], table: Mapping[str, Any]) -> list[TermRecord]:
+    """The records of one root."""
+    spec = bundled_specs()[row["root"]]
+    unsure = row.get("uncertain", ())
+    figures: list[tuple[str, str, float, str | None]] = [
+        ("multiplier", *each, None) for each in row.get("multiplier", [("", spec.multiplier)])
+    ]
+    figures += [("tick", *each, None) for each in row["tick"]]
+    for of, mode, *fees in row["fees"]:
+        names = ("fee_open", "fee_close", "fee_close_today")
+        figures += [(name, of, fee, mode) for name, fee in zip(names, fees, strict=True)]
+    for of, rate, rungs in row["margin"]:
+        figures.append(("margin_rate", of, rate, None))
+        figures += [(f"margin_rate@{rung}", of, higher, None) for rung, higher in rungs.items()]
+    return [
+        TermRecord(
+            name,
+            float(value),
+            mode,
+            deliveries=of or None,
+            source=f"{table['source']}, {UNCERTAIN}"
+            if name.partition("@")[0] in unsure
+            else table["source"],
+            version=table["version"],
         )
-        for row in table["instruments"]
-    }
+        for name, of, value, mode in figures
+    ]
+
+
+def _shipped(name: str) -> Any:
+    return json.loads(files("pairkit.market").joinpath(name).read_text(encoding="utf-8"))
 
 
 def bundled_spec(code: str) -> ContractSpec:

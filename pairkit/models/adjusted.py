@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray
+from pairkit.columns import LEGS
+from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
 
 _PRICES = ("open", "close", "pre_close", "roll_open")
@@ -30,7 +33,8 @@ class Market(NamedTuple):
 
     `up_limit` is the lowest price at which nobody can buy, `down_limit` the highest at which nobody can sell: the day's limits
     taken inward to the tick, less a millionth of it. `leave` (bool) says that the contract must be left. `terms` is the place of
-    each contract's terms among the pair's distinct ones, those of y and then those of x.
+    each contract's terms among the pair's distinct ones (`spec_table`); `old_terms` that of the terms on the day of the contract of
+    the leg's last close before, which is another one only where the leg rolls.
     """
 
     open: FloatArray
@@ -43,6 +47,7 @@ class Market(NamedTuple):
     leave: NDArray[np.bool_]
     contract: NDArray[np.int64]
     terms: NDArray[np.int64]
+    old_terms: NDArray[np.int64]
 
 
 class Adjusted(NamedTuple):
@@ -74,9 +79,28 @@ def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
         leave=np.column_stack([pair.y.leave, pair.x.leave]),
         contract=np.column_stack([pair.y.contract, pair.x.contract]),
         terms=terms,
+        old_terms=_old_terms(pair, terms, log),
     )
     series, complete = _adjusted(market.open, market.close, market.pre_close, log)
     return Adjusted(market, series, complete)
+
+
+def spec_table(pair: PairFrame) -> tuple[ContractSpec, ...]:
+    """The pair's distinct terms: those of y's bars, of x's, and those of contracts held over, by leg and transform."""
+    held = [pair.held_over[key].in_force.specs for key in sorted(pair.held_over)]
+    return (*pair.y_in_force.specs, *pair.x_in_force.specs, *chain.from_iterable(held))
+
+
+def _old_terms(pair: PairFrame, terms: NDArray[np.int64], log: bool) -> NDArray[np.int64]:
+    """(T, 2) `terms`, but for rows on which a contract is held over: there the place of its terms on that day."""
+    old = terms.copy()
+    first = len(pair.y_in_force.specs) + len(pair.x_in_force.specs)
+    for key in sorted(pair.held_over):
+        over = pair.held_over[key]
+        if key[1] == log:
+            old[over.rows, LEGS.index(key[0])] = over.in_force.place + first
+        first += len(over.in_force.specs)
+    return old
 
 
 @kernel

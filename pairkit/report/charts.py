@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from pairkit.analysis.terms_paid import margin_by_day
 from pairkit.charts import plot_run
 from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
@@ -64,6 +65,20 @@ def sharpe(run: BacktestRun) -> Figure:
     return _figure(
         [trace], f"Sharpe ratio of the last {window} bars", {"zerolinecolor": LIGHT.zero}
     )
+
+
+def margin(run: BacktestRun) -> Figure:
+    """The margin of what was held, by day."""
+    values = margin_by_day(run)
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": _days(values.index),
+        "y": values.to_numpy(),
+        "line": {"color": LIGHT.line, "width": 1.5, "shape": "hv"},
+        "hovertemplate": "%{x|%Y-%m-%d}: %{y:,.0f}<extra></extra>",
+    }
+    return _figure([trace], f"Margin used ({run.pair.currency})", {"rangemode": "tozero"})
 
 
 def distribution(run: BacktestRun) -> Figure:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pairkit.analysis.attribution import PARTS, attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
+from pairkit.analysis.terms_paid import margin_by_day, terms_paid
 from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.seal import write_whole
@@ -25,7 +26,8 @@ from pairkit.config import SETTINGS
 from pairkit.display import templates, weakness
 from pairkit.errors import RunError
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.spec_history import older_terms
+from pairkit.market.spec_history import InForce, older_terms, records_in_force
+from pairkit.market.terms import FIELDS
 from pairkit.pair import Leg
 from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
@@ -152,6 +154,7 @@ def _charts(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Markup]:
     figures = {
         "run": charts.whole_run(run),
         "sharpe": charts.sharpe(run),
+        "margin": charts.margin(run),
         "attribution": charts.attribution(parts, PART_NAMES, run.pair.currency),
     }
     if len(run.trades):
@@ -196,9 +199,23 @@ def _results(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Any]:
             for name, value, unit in trade_summary(run)
         ],
         "by_exit_reason": html.table(by_exit_reason(run), AMOUNTS),
+        "margin_told": _margin_told(run),
+        "terms_paid": html.table(terms_paid(run)),
         "hold_bars": run.metrics["hold_bars"],
         "hold_spells": html.table(hold_spells(run), AMOUNTS),
     }
+
+
+def _margin_told(run: BacktestRun) -> str:
+    """The most margin that was used on a day, and how much of the capital it was."""
+    margin = margin_by_day(run)
+    peak = float(margin.max())
+    if not peak > 0.0:
+        return "No margin was used."
+    return (
+        f"The most margin, {html.money(peak)} {run.pair.currency}, was used on {margin.idxmax():%Y-%m-%d}: "
+        f"{html.percent(peak / run.config.capital)} of the capital."
+    )
 
 
 def _percent_or_nothing(value: float) -> str:
@@ -227,7 +244,7 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
             "count": one.count,
             "first dates": ", ".join(one.dates),
         }
-        for one in run.findings
+        for one in (*run.findings, *run.session_findings())
     ]
     settings = [
         {
@@ -244,10 +261,18 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
         {
             "term": name,
             **{
-                f"{leg} {spec.code}": _figure(spec, getattr(run.pair, leg), name)
+                f"{leg} {spec.code}": _in_force(run, leg, name)
+                if spec.terms is not None and name in (*FIELDS, "fee_mode")
+                else _figure(spec, getattr(run.pair, leg), name)
                 for leg, spec in zip("yx", specs, strict=True)
             },
-            "source": " / ".join(dict.fromkeys(spec.source_of(name) for spec in specs)),
+            "source": " / ".join(
+                dict.fromkeys(
+                    source
+                    for leg, spec in zip("yx", specs, strict=True)
+                    for source in _sources(run, leg, spec, name)
+                )
+            ),
         }
         for name in TERMS
     ]
@@ -256,6 +281,21 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
         "settings": html.table(pd.DataFrame(settings)),
         "terms": html.table(pd.DataFrame(terms)),
     }
+
+
+def _in_force(run: BacktestRun, leg: str, name: str) -> str:
+    """The figures of one of a leg's terms that were in force on the run's bars, in the order in which they came."""
+    found: InForce = getattr(run.pair, f"{leg}_in_force")
+    met = dict.fromkeys(getattr(found.specs[place], name) for place in found.place.tolist())
+    return " / ".join(str(value) for value in met)
+
+
+def _sources(run: BacktestRun, leg: str, spec: ContractSpec, name: str) -> list[str]:
+    """Where one of a leg's terms comes from: of records, those in force on the run's bars."""
+    side: Leg = getattr(run.pair, leg)
+    used = records_in_force(spec, side.contract, side.contract_names, run.pair.trade_date)
+    tags = [one.tag for one in used if one.field.partition("@")[0] == name]
+    return tags if spec.terms is not None and tags else [spec.source_of(name)]
 
 
 def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:

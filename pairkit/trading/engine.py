@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray, IntArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
-from pairkit.models.adjusted import Market
+from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates, gate_limits, gate_number
@@ -99,8 +99,8 @@ def signals_of(column: Callable[[str], Any]) -> Signals:
 
 
 def terms_of(pair: PairFrame) -> NDArray[np.void]:
-    """The pair's distinct contract terms as (n,) records of TERMS, y's and then x's: what `Market.terms` points into."""
-    specs = (*pair.y_in_force.specs, *pair.x_in_force.specs)
+    """The pair's distinct contract terms as (n,) records of TERMS: what `Market.terms` and `old_terms` point into."""
+    specs = spec_table(pair)
     one_group = pair.y_spec.margined_with == pair.x_spec.margined_with
     return as_records(
         np.array(

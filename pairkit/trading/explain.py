@@ -24,6 +24,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, RunError
 from pairkit.gates import GATES, number
 from pairkit.market.daily import day_of
+from pairkit.market.spec_history import terms_on
 from pairkit.trading.engine import size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
@@ -57,7 +58,7 @@ class Trace:
     sentence : str
         Both in words.
     sections : tuple of (str, DataFrame)
-        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, and By statsmodels where it was requested.
+        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, Terms, and By statsmodels where it was requested.
     """
 
     date: pd.Timestamp
@@ -267,6 +268,7 @@ def explain(run: BacktestRun, date: Any, *, reference: bool = False) -> Trace:
             ("Rules", _fired(moment)),
             ("Order", _order(run, t, moment)),
             ("Next bar", _next_bar(run, t, moment)),
+            ("Terms", _terms(run, t)),
             *([("By statsmodels", by_statsmodels(run, t))] if reference else []),
         ),
     )
@@ -477,6 +479,19 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})"),
     ]
     return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
+    """The terms in force on the bar for each leg's contract, each figure with its source."""
+    rows = []
+    for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x)):
+        place, day = int(leg.contract[t]), run.pair.trade_date[t]
+        contract = leg.contract_names[place] if place >= 0 else None
+        rows += [
+            (contract or spec.code, name, f"{one.value:g} {one.fee_mode or ''}".strip(), one.tag)
+            for name, one in terms_on(spec, contract, day).items()
+        ]
+    return pd.DataFrame(rows, columns=["contract", "term", "value", "source"])
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:

@@ -90,7 +90,10 @@ BAR = np.dtype(
     [
         *_of_both(
             np.dtype(
-                [(name, "i8" if name in ("contract", "terms") else "f8") for name in _LEG_FIELDS]
+                [
+                    (name, "i8" if name in ("contract", "terms", "old_terms") else "f8")
+                    for name in _LEG_FIELDS
+                ]
             )
         ),
         ("leave", "i8"),
@@ -244,7 +247,18 @@ _blank_book: Any = _blank_record if _INTERPRETED else intrinsic(_on_stack)
 
 @kernel
 def lay_tape(
-    tape, opened, close, pre_close, roll_open, volume, up_limit, down_limit, leave, contract, terms
+    tape,
+    opened,
+    close,
+    pre_close,
+    roll_open,
+    volume,
+    up_limit,
+    down_limit,
+    leave,
+    contract,
+    terms,
+    old_terms,
 ):
     """Write a market's (T, 2) columns into (T,) records of BAR: what the engine reads of a bar lies together."""
     for t in range(tape.size):
@@ -263,6 +277,7 @@ def lay_tape(
                 down_limit[t, column],
             )
             leg.contract, leg.terms = contract[t, column], terms[t, column]
+            leg.old_terms = old_terms[t, column]
         bar.leave = leave[t, 0] or leave[t, 1]
 
 
@@ -378,9 +393,8 @@ def _must_roll(book, held, leg):
 
 @lean_step
 def _take_terms(held, leg):
-    """Update a held contract's terms to those of the day, where the bar is its own."""
-    if leg.contract == held.contract:
-        held.terms = leg.terms
+    """A held contract is on its terms of the day, also where the bar is of the next one."""
+    held.terms = leg.terms if leg.contract == held.contract else leg.old_terms
 
 
 @lean_step

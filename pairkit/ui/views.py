@@ -151,7 +151,7 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
 
 
 def trace_tables(found: Trace | None) -> None:
-    """The whole trace of a bar: inputs, gates, rules in order, order and next bar."""
+    """The whole trace of a bar: inputs, gates, rules in order, order, next bar and terms."""
     if found is None:
         st.caption("No bar is chosen. Click one in the chart, or use the buttons above it.")
         return
@@ -179,7 +179,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
     """Places of a trace's sections: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
-    reference = st.container()
+    terms, reference = st.container(), st.container()
     return {
         "Inputs": inputs,
         "Gates": gates,
@@ -187,6 +187,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
         "Rules": rules,
         "Order": order,
         "Next bar": next_bar,
+        "Terms": terms,
         "By statsmodels": reference,
     }
 

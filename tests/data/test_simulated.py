@@ -150,7 +150,10 @@ def test_specs_are_the_bundled_ones_with_a_limit(market):
     """Terms come from the bundled table, told as such; only the price limit is added."""
     for spec in market.specs:
         assert spec.price_limit is not None
-        assert replace(spec, price_limit=None) == replace(bundled_spec(spec.code), price_limit=None)
+        sessions = {"settlement": "", "day_open": "", "night": ""}
+        assert replace(spec, price_limit=None) == replace(
+            bundled_spec(spec.code), price_limit=None, **sessions
+        )
         assert spec.source == "typical"
 
 

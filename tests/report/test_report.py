@@ -127,7 +127,7 @@ def test_every_section_that_a_desk_expects_is_there(text):
     ):
         assert f'<section id="{name}">' in text
         assert f'<a href="#{name}">' in text
-    assert text.count('class="plotly-graph-div"') == 4
+    assert text.count('class="plotly-graph-div"') == 5
 
 
 def test_tables_hold_what_the_run_holds(run, page):

@@ -15,8 +15,8 @@ from pairkit.trading.explain import RULES, Moment, Trace, first_rule, moment_at
 from tests.pairs import draw_config, draw_pair
 
 SEEDS = (*range(40), 43, 93)
-TITLES = ["Inputs", "Gates", "Memory", "Rules", "Order", "Next bar"]
-TRACED_IN_FULL = (3, 8)  # a trace builds six tables, which takes a while on every bar
+TITLES = ["Inputs", "Gates", "Memory", "Rules", "Order", "Next bar", "Terms"]
+TRACED_IN_FULL = (3, 8)  # a trace builds seven tables, which takes a while on every bar
 
 
 @cache

@@ -77,13 +77,15 @@ class Engine:
             for leg in LEGS
         }
         for leg in LEGS:
-            if (
-                self.position != 0
-                and self.held[leg] == self.bar[leg]["contract"]
-                and self.held_terms[leg] != self.terms[leg]
-            ):
-                self.events.add("held over a change of terms")
-                self.held_terms[leg] = self.terms[leg]
+            if self.position == 0:
+                continue
+            of_day = terms_of_contract(self.specs[leg], self.held[leg], self.days[row])
+            if self.held_terms[leg] != of_day:
+                its_own = self.held[leg] == self.bar[leg]["contract"]
+                self.events.add(
+                    "held over a change of terms" if its_own else "rolled on a day of other terms"
+                )
+                self.held_terms[leg] = of_day
         self.now = {name: column[row] for name, column in self.indicators.items()}
         self.pnl = self.cost = 0.0
         deferred = self.order is not None and not self._can_fill()

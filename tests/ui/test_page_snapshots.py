@@ -263,7 +263,7 @@ def test_contents_show_scope_and_the_source_of_every_term(folder):
 
 
 def test_contents_show_what_was_otherwise_for_older_contracts(folder):
-    """Below the newest terms, each figure of earlier delivery months, and of earlier days."""
+    """Below the figures of the root, each record of earlier delivery months, and of later days."""
     given = snapshot_input()
     older = (
         OlderTerm("tick", 5.0, before_delivery="2410"),
@@ -274,9 +274,12 @@ def test_contents_show_what_was_otherwise_for_older_contracts(folder):
     page = app("contents", shown="dated", root="RB")
     assert not page.exception
     terms = page.table[2].value.set_index("Term")["Value"]
-    assert terms["tick, contracts before 2410"] == "5"
-    assert terms["margin rate, before 2024-01-04"] == "0.25"
-    assert float(terms["tick"]) == 1.0
+    assert (float(terms["tick"]), float(terms["margin rate"])) == (1.0, 0.25)
+    records = next(one.value for one in page.dataframe if "deliveries" in one.value).set_index(
+        "field"
+    )
+    assert records.loc["tick", ["deliveries", "value"]].tolist() == ["..2409", 5.0]
+    assert records.loc["margin_rate", ["from_date", "value"]].tolist() == ["2024-01-04", 0.1]
 
 
 def test_two_snapshots_are_compared(folder):

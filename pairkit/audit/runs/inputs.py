@@ -13,7 +13,7 @@ from pairkit.audit.runs.tables import hashable
 from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
 from pairkit.columns import TRADE_DATE
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.spec_history import older_terms
+from pairkit.market.spec_history import older_terms, records_in_force
 from pairkit.pair import Leg
 
 if TYPE_CHECKING:
@@ -43,15 +43,26 @@ def inputs_of(run: BacktestRun) -> dict[str, Any]:
         "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
         "bars": bars,
         "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
-        "contract_specs": [_terms(pair.y_spec, pair.y), _terms(pair.x_spec, pair.x)],
+        "contract_specs": [
+            stated_terms(spec, leg, pair.trade_date)
+            for spec, leg in ((pair.y_spec, pair.y), (pair.x_spec, pair.x))
+        ],
         "config": run.config.model_dump(mode="json"),
     }
 
 
-def _terms(spec: ContractSpec, leg: Leg) -> dict[str, Any]:
-    """A leg's terms, and under `by_contract` the figures of the contracts that trade on older ones, where there are such."""
-    older = older_terms(spec, leg.contracts)
-    return {**spec.to_dict(), "by_contract": older} if older else spec.to_dict()
+def stated_terms(spec: ContractSpec, leg: Leg, trade_date: pd.DatetimeIndex) -> dict[str, Any]:
+    """A leg's terms as plain values: its spec, and of its records those that are in force on any of these bars.
+
+    Under `by_contract` are the figures of the contracts that trade on older ones, where the spec's `older` says so.
+    """
+    plain = spec.to_dict(with_terms=False)
+    if older := older_terms(spec, leg.contracts):
+        plain["by_contract"] = older
+    if spec.terms is not None:
+        used = records_in_force(spec, leg.contract, leg.contract_names, trade_date)
+        plain["terms"] = [record.to_dict() for record in used]
+    return plain
 
 
 def bars_of(pair: PairFrame) -> dict[str, Any]:

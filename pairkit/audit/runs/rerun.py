@@ -18,7 +18,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairkit.audit.runs.diff import TOLERANCE, Agreement, Comparison, Difference, Tables, compare
-from pairkit.audit.runs.inputs import bars_of, command_of, hash_of, without_folder
+from pairkit.audit.runs.inputs import (
+    bars_of,
+    command_of,
+    hash_of,
+    stated_terms,
+    without_folder,
+)
 from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
 from pairkit.audit.runs.tables import read_tables, tables_of
 from pairkit.audit.seal import content_hash
@@ -296,11 +302,10 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
         )
     config = _config(inputs["config"])
     snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
-    pair, notes = _with_specs(
-        snapshot.pair(inputs["pair"]["y"], inputs["pair"]["x"]), inputs["contract_specs"]
-    )
+    pair = snapshot.pair(inputs["pair"]["y"], inputs["pair"]["x"])
     if inputs["cut"] is not None:
         pair = pair.between(inputs["cut"]["first"], inputs["cut"]["last"])
+    pair, notes = _with_specs(pair, inputs["contract_specs"])
     if (found := bars_of(pair)) != inputs["bars"]:
         raise RunError(
             f"the manifest says that the run was made of the bars {inputs['bars']}, "
@@ -363,7 +368,11 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
 def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFrame, list[str]]:
     """The pair under the manifest's contract terms, which are the user's own where they are not the snapshot's."""
     notes, specs = [], []
-    for spec, plain in zip((pair.y_spec, pair.x_spec), stated, strict=True):
+    legs = ((pair.y_spec, pair.y), (pair.x_spec, pair.x))
+    for (spec, leg), plain in zip(legs, stated, strict=True):
+        if plain == stated_terms(spec, leg, pair.trade_date):
+            specs.append(spec)
+            continue
         try:
             given = ContractSpec(
                 **{name: value for name, value in plain.items() if name != "by_contract"}
@@ -377,7 +386,7 @@ def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFram
                 f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered."
             )
         if given != spec:
-            own = spec.to_dict()
+            own = stated_terms(spec, leg, pair.trade_date)
             changed = [name for name, value in given.to_dict().items() if value != own.get(name)]
             notes.append(
                 f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source})."

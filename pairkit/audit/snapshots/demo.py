@@ -11,6 +11,7 @@ import sys
 
 from pairkit._version import __version__
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
+from pairkit.audit.snapshots.verify import OLD_SCHEMA
 from pairkit.data.quality import examine
 from pairkit.data.simulated import SEED, simulate_market
 from pairkit.errors import PairkitError
@@ -45,6 +46,7 @@ def write_demo(folder: str | os.PathLike[str]) -> Snapshot:
         findings=examine(market.bars, market.calendar),
         notes=market.notes,
         created_utc=CREATED_UTC,
+        schema=OLD_SCHEMA,  # its id is cited by the manifests of those who tried it
     )
 
 

@@ -1,7 +1,9 @@
 """Diff of two snapshots: bars added, removed and revised, dominant contracts, terms, calendar, scope.
 
 1. Bars are matched by root, contract and date. A bar that both have is revised where a figure differs; missing equals missing.
-2. Dominant contracts are matched by root and date, terms by root and field, the scope by field.
+2. Dominant contracts are matched by root and date, specs by root and field, the scope by field.
+3. Records of terms are matched by root, contract, deliveries, day and field; one differs where its figure or its fee mode does.
+   The figures of a root without a date are the spec's, and told there.
 """
 
 from __future__ import annotations
@@ -15,9 +17,14 @@ import pandas as pd
 
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import TRADE_DATE
+from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import own_table
+from pairkit.market.terms import FIELDS, TermRecord
 
 KEY = ["root", "contract", TRADE_DATE]
 REVISED = [*KEY, "column", "old", "new"]
+TERM_KEY = ["root", "contract", "deliveries", "from_date", "field"]
+_TERM_COLUMNS = [*TERM_KEY, "old", "new", "old_source", "new_source"]
 _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that the bars tell better
 
 
@@ -37,6 +44,8 @@ class SnapshotDiff:
         One row for each `root, trade_date` whose dominant contract, or the date it became known, is another.
     specs : DataFrame
         `root, field, old, new`; a root that one side lacks has the field `code` alone.
+    terms : DataFrame
+        One row per record that differs: `root, contract, deliveries, from_date, field, old, new, old_source, new_source`.
     sessions_added, sessions_removed : DatetimeIndex
         Trade dates that one side alone has.
     scope : DataFrame
@@ -50,6 +59,7 @@ class SnapshotDiff:
     revised: pd.DataFrame
     mapping: pd.DataFrame
     specs: pd.DataFrame
+    terms: pd.DataFrame
     sessions_added: pd.DatetimeIndex
     sessions_removed: pd.DatetimeIndex
     scope: pd.DataFrame
@@ -63,6 +73,7 @@ class SnapshotDiff:
             "revised": len(self.revised.drop_duplicates(KEY)),
             "mapping": len(self.mapping),
             "specs": len(self.specs),
+            "terms": len(self.terms),
             "sessions_added": len(self.sessions_added),
             "sessions_removed": len(self.sessions_removed),
             "scope": len(self.scope),
@@ -77,7 +88,7 @@ class SnapshotDiff:
         """The differences as plain JSON values, every row; dates as ISO text, missing values as None."""
         tables = {
             name: _plain_rows(getattr(self, name))
-            for name in ("added", "removed", "revised", "mapping", "specs", "scope")
+            for name in ("added", "removed", "revised", "mapping", "specs", "terms", "scope")
         }
         days = {
             name: [f"{day:%Y-%m-%d}" for day in getattr(self, name)]
@@ -124,6 +135,7 @@ def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
         revised=_revised(both[both["_merge"] == "both"]),
         mapping=_mapping(old.mapping, new.mapping),
         specs=_specs(old, new),
+        terms=_terms(old, new),
         sessions_added=days_new.difference(days_old),
         sessions_removed=days_old.difference(days_new),
         scope=_scope(old, new),
@@ -201,9 +213,53 @@ def _specs(old: Snapshot, new: Snapshot) -> pd.DataFrame:
                 )
             )
             continue
-        changes = _changes(old.specs[root].to_dict(), new.specs[root].to_dict())
-        rows += [(root, name, before, after) for name, before, after in changes]
+        before, after = (_said(side.specs[root]) for side in (old, new))
+        changes = _changes(before, after)
+        rows += [(root, *change) for change in changes]
     return _table(rows, ["root", "field", "old", "new"])
+
+
+def _said(spec: ContractSpec) -> dict[str, Any]:
+    """What a spec says itself: all but its records, of which `older` is a way to write some."""
+    plain = spec.to_dict(with_terms=False)
+    plain.pop("older", None)
+    return plain
+
+
+def _terms(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """A row for each record of terms whose figure or fee mode differs, or that one side lacks; roots that both have."""
+    both = set(old.specs) & set(new.specs)
+    before, after = (_records(side, both) for side in (old, new))
+    rows = [
+        (root, one.contract, one.deliveries, one.from_date, one.field, *_figures(was, now))
+        for (root, *_), was, now in (
+            (key, before.get(key), after.get(key)) for key in {**before, **after}
+        )
+        if (was and (was.value, was.fee_mode)) != (now and (now.value, now.fee_mode))
+        for one in (was or now,)
+        if one is not None
+    ]
+    rows.sort(key=lambda row: [(part is None, part or "") for part in row[:5]])
+    return _table(rows, _TERM_COLUMNS)
+
+
+def _records(side: Snapshot, roots: set[str]) -> dict[tuple[str, ...], TermRecord]:
+    """The records of some roots by what they hold for, but for those that are the spec's own figures."""
+    return {
+        (root, *record.key, record.field): record
+        for root in sorted(roots)
+        for record in own_table(side.specs[root]).records
+        if record.key != ("", "", "") or record.field not in FIELDS
+    }
+
+
+def _figures(was: TermRecord | None, now: TermRecord | None) -> tuple[Any, ...]:
+    """The figures of a record on both sides, a fee with its mode, and their sources."""
+    shown = [
+        None if one is None else f"{one.value:.10g} {one.fee_mode}" if one.fee_mode else one.value
+        for one in (was, now)
+    ]
+    return (*shown, *(None if one is None else one.tag for one in (was, now)))
 
 
 def _scope(old: Snapshot, new: Snapshot) -> pd.DataFrame:

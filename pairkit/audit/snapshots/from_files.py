@@ -12,7 +12,9 @@ from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.files.read import read_bars
 from pairkit.data.files.uploads import Given
 from pairkit.data.quality import examine
+from pairkit.data.terms.dated import terms_findings
 from pairkit.data.terms.specs_file import read_specs
+from pairkit.data.terms.terms_file import read_terms_file
 
 
 def import_files(
@@ -23,6 +25,7 @@ def import_files(
     specs_file: Given | None = None,
     mapping_file: Given | None = None,
     calendar_file: Given | None = None,
+    terms_file: Given | None = None,
 ) -> Snapshot:
     """Make the snapshot `folder/name` from CSV and Parquet files of daily bars.
 
@@ -36,6 +39,8 @@ def import_files(
         Contract specs of roots that are not bundled, or with overrides, as `read_specs` takes.
     mapping_file, calendar_file : path or Upload, optional
         Which contract is dominant on each day, and the sessions on which bars are expected, as `read_bars` takes them.
+    terms_file : path or Upload, optional
+        The user's own records of terms by contract, delivery and day, as `read_terms_file` takes them.
 
     Raises
     ------
@@ -50,6 +55,7 @@ def import_files(
         specs=None if specs_file is None else read_specs(specs_file),
         mapping=mapping_file,
         calendar=calendar_file,
+        terms=None if terms_file is None else read_terms_file(terms_file),
     )
     beside = {"mapping_file": imported.mapping_source, "calendar_file": imported.calendar_source}
     return write_snapshot(
@@ -64,5 +70,9 @@ def import_files(
             "files": [asdict(source) for source in imported.sources],
             **{use: asdict(source) for use, source in beside.items() if source is not None},
         },
-        findings=(*imported.findings, *examine(imported.bars, imported.calendar)),
+        findings=(
+            *imported.findings,
+            *terms_findings(imported.bars, imported.mapping, imported.specs),
+            *examine(imported.bars, imported.calendar),
+        ),
     )

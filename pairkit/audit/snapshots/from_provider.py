@@ -14,7 +14,9 @@ from pairkit.data.provider.download import DominantRule, download_market
 from pairkit.data.provider.market import DownloadedMarket, Step
 from pairkit.data.provider.source import Source
 from pairkit.data.quality import examine, examine_grid
+from pairkit.data.terms.dated import terms_findings
 from pairkit.data.terms.specs_file import OwnSpec
+from pairkit.data.terms.terms_file import UserTerms
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ def download_snapshot(
     folder: str | os.PathLike[str] = "snapshots",
     rule: DominantRule = "mapping",
     user_specs: Mapping[str, OwnSpec] | None = None,
+    user_terms: UserTerms | None = None,
     progress: Callable[[Step], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedSnapshot:
@@ -43,7 +46,7 @@ def download_snapshot(
 
     Parameters
     ----------
-    source, roots, start, end, rule, user_specs, progress, cancelled
+    source, roots, start, end, rule, user_specs, user_terms, progress, cancelled
         As `pairkit.data.provider.download.download_market` has them.
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
@@ -66,6 +69,7 @@ def download_snapshot(
         end,
         rule=rule,
         user_specs=user_specs,
+        user_terms=user_terms,
         progress=progress,
         cancelled=cancelled,
     )
@@ -89,5 +93,10 @@ def seal_market(market: DownloadedMarket, *, name: str, folder: str | os.PathLik
         specs=market.specs,
         calendar=market.calendar,
         data_scope=market.data_scope,
-        findings=(*market.findings, *off_grid, *examine(market.bars, market.calendar)),
+        findings=(
+            *market.findings,
+            *off_grid,
+            *terms_findings(market.bars, market.mapping, market.specs),
+            *examine(market.bars, market.calendar),
+        ),
     )

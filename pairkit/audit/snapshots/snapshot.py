@@ -33,9 +33,11 @@ from pairkit.audit.snapshots import tables
 from pairkit.audit.snapshots.verify import (
     MANIFEST,
     NOTES,
+    OLD_SCHEMA,
     SCHEMA,
     SPECS,
     TABLES,
+    TERMS,
     Progress,
     Sealed,
     check_manifest,
@@ -45,9 +47,12 @@ from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec
+from pairkit.market.spec_history import own_table, with_figures_of
+from pairkit.market.terms import FIELDS, GROUPS, TermRecord, TermsTable
 from pairkit.pair import PairFrame, Provenance, pair_from_frames
 
 UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
+_IN_TABLE = (*FIELDS, "fee_mode", "older")  # of a spec, what the table of terms holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +193,14 @@ class Snapshot:
         return {}
 
     @cached_property
+    def terms(self) -> pd.DataFrame:
+        """The terms of all roots as records (`pairkit.market.terms`), `root, contract, deliveries, from_date, field, value,
+        fee_mode, source, version`; of a snapshot of schema 1 what its specs say."""
+        return tables.terms_frame(
+            {root: own_table(spec).records for root, spec in self.specs.items()}
+        )
+
+    @cached_property
     def mapping_so_far(self) -> pd.DataFrame:
         """Dominant contracts up to the last session of bars and calendar, without the sessions still to come."""
         last = max(self.bars[TRADE_DATE].max(), *self.calendar[-1:])
@@ -231,7 +244,11 @@ class Snapshot:
             y_spec=self.specs[y_root],
             x_spec=self.specs[x_root],
             provenance=Provenance(
-                self.id, self.name, self.simulated, self._of_legs((y_root, x_root))
+                self.id,
+                self.name,
+                self.simulated,
+                self._of_legs((y_root, x_root)),
+                str(self.manifest["data_scope"]["source"]),
             ),
         )
 
@@ -293,8 +310,9 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
     """The snapshot in verified bytes."""
     try:
         tables.refuse_huge(sealed.files)
-        bars, mapping, calendar = (_verified_table(sealed, name) for name in TABLES)
-        specs = _parse_specs(sealed)
+        schema = sealed.manifest["schema"]
+        bars, mapping, calendar, *terms = (_verified_table(sealed, name) for name in TABLES[schema])
+        specs = _parse_specs(sealed, tables.terms_by_root(terms[0]) if terms else None)
         _check_fits_together(sealed, specs, bars, mapping)
     except SnapshotError as error:
         raise SnapshotError(f"{folder}: {error}") from error
@@ -333,7 +351,10 @@ def _verified_table(sealed: Sealed, name: str) -> pa.Table:
     return table
 
 
-def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
+def _parse_specs(
+    sealed: Sealed, records: Mapping[str, list[TermRecord]] | None
+) -> dict[str, ContractSpec]:
+    """The specs by root, with their records of the table of terms; a snapshot of schema 1 has none."""
     stated = sealed.manifest["contract_specs"]["sha256"]
     if stated != sealed.resources[SPECS].sha256:
         raise SnapshotError(
@@ -343,19 +364,44 @@ def _parse_specs(sealed: Sealed) -> dict[str, ContractSpec]:
         )
     plain = strict_json(sealed.files[SPECS], what=SPECS)
     try:
-        listed = [ContractSpec(**terms) for terms in plain["specs"]]
+        codes = [str(about["code"]) for about in plain["specs"]]
+        if twice := sorted({code for code in codes if codes.count(code) > 1}):
+            raise SnapshotError(
+                f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
+                "pairkit: take the snapshot again."
+            )
+        if records is not None and set(records) != set(codes):
+            raise SnapshotError(
+                f"{TERMS} has terms of {', '.join(sorted(records))}, {SPECS} specs of {', '.join(sorted(codes))}. They were "
+                "not written together: take the snapshot again."
+            )
+        listed = [
+            ContractSpec(**about) if records is None else _spec_of(about, records[about["code"]])
+            for about in plain["specs"]
+        ]
     except (KeyError, TypeError, ValidationError) as error:
         raise SnapshotError(
             f"{SPECS} does not hold contract specs: {error}. Take the snapshot again."
         ) from error
-    codes = [spec.code for spec in listed]
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        raise SnapshotError(
-            f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. "
-            "It was not written by pairkit: take the snapshot again."
-        )
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
+
+
+def _spec_of(about: Mapping[str, Any], records: list[TermRecord]) -> ContractSpec:
+    """A spec from what does not change of it and its records; its own figures are those of the root without a date."""
+    always = [one for one in records if one.key == ("", "", "")]
+    lacking = sorted(set(GROUPS) - {one.group for one in always})
+    double = sorted({*_IN_TABLE, "terms"} & set(about))
+    if lacking or double:
+        raise SnapshotError(
+            f"{about['code']}: {TERMS} has no record of the root without a date of {', '.join(lacking) or 'nothing'}, and {SPECS} "
+            f"says itself {', '.join(double) or 'nothing'}. It was not written by pairkit: take the snapshot again."
+        )
+    figures: dict[str, Any] = {one.field: one.value for one in always if one.field in FIELDS}
+    mode = next(one.fee_mode for one in always if one.group == "fees")
+    spec = ContractSpec(**{**about, **figures, "fee_mode": mode})
+    if own_table(spec).records == tuple(records):  # nothing but its own figures
+        return spec
+    return with_figures_of(spec, TermsTable.of_checked(records))
 
 
 def _check_fits_together(
@@ -417,6 +463,7 @@ def write_snapshot(
     findings: Iterable[Finding] = (),
     notes: str | None = None,
     created_utc: str | None = None,
+    schema: str = SCHEMA,
 ) -> Snapshot:
     """Seal bars into `folder/name` in one step, and open the result.
 
@@ -428,7 +475,7 @@ def write_snapshot(
         The tables of `pairkit.audit.snapshots.tables`; dates as datetime64, text missing where null. Without `mapping` the bars
         are of roots, not contracts.
     specs : iterable of ContractSpec
-        Exactly one for each root in `bars`.
+        Exactly one for each root in `bars`; their `terms`, `older` and own figures become the table of terms.
     calendar : DatetimeIndex, optional
         Trade dates; by default the dates of the bars.
     data_scope : mapping
@@ -440,6 +487,8 @@ def write_snapshot(
         Becomes README.md.
     created_utc : str, optional
         `YYYY-MM-DDTHH:MM:SSZ`; now, by default. With it given, the same input makes the same id on one machine.
+    schema : {"pairkit.snapshot/2", "pairkit.snapshot/1"}
+        The older one has no table of terms; the demo, whose id is cited, is written in it.
 
     Raises
     ------
@@ -452,15 +501,19 @@ def write_snapshot(
     refuse_if_taken(target)  # publish does too, but only after all the work
     arrow = _arrow_tables(bars, mapping, calendar)
     by_code = _specs_of_all_roots(specs, arrow["bars.parquet"])
+    if TERMS in TABLES[schema]:
+        records = {code: own_table(spec).records for code, spec in by_code.items()}
+        arrow[TERMS] = tables.to_arrow(tables.terms_frame(records), TERMS)
+    elif dated := sorted(code for code, spec in by_code.items() if spec.terms is not None):
+        raise DataError(f"{OLD_SCHEMA} has no table of terms, and {', '.join(dated)} has records.")
     files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
-    files[SPECS] = canonical_json(
-        {"specs": [by_code[code].to_dict() for code in sorted(by_code)]}, what=SPECS
-    )
+    plain = [_plain_spec(by_code[code], schema) for code in sorted(by_code)]
+    files[SPECS] = canonical_json({"specs": plain}, what=SPECS)
     if notes is not None:
         files[NOTES] = notes.encode("utf-8")
     scope = _full_scope(data_scope, arrow["bars.parquet"], sorted(by_code))
     manifest = {
-        "schema": SCHEMA,
+        "schema": schema,
         "name": name,
         "created_utc": created_utc or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "data_scope": scope,
@@ -507,6 +560,14 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
             f"specs are given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
         )
     return by_code
+
+
+def _plain_spec(spec: ContractSpec, schema: str) -> dict[str, Any]:
+    """What `specs.json` says of a root: all of its spec, or, beside a table of terms, what does not change."""
+    plain = spec.to_dict(with_terms=False)
+    if schema == OLD_SCHEMA:
+        return plain
+    return {name: value for name, value in plain.items() if name not in _IN_TABLE}
 
 
 def _full_scope(

@@ -3,12 +3,14 @@
 - `bars`: one row per (root, contract, trade_date), sorted so. `contract` is null in a series of the root.
 - `mapping`: the dominant contract of each (root, trade_date), and the earlier date at whose close that was known.
 - `calendar`: the trade dates.
+- `terms`: the records of what one lot is and costs (`pairkit.market.terms`): one row per (root, contract, deliveries, from_date,
+  field), sorted so, what is not given last. Snapshots of schema 1 have no such table.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from pairkit.data.files.table import (
     refuse_huge_together,
 )
 from pairkit.errors import DataError, SnapshotError
+from pairkit.market.terms import TermRecord, read_deliveries, record_fault, whole_fault
 
 Codes = NDArray[np.int64]
 _NUMBERS = (*names(BAR_COLUMNS), "up_limit", "down_limit")
@@ -43,19 +46,38 @@ MAPPING = pa.schema(
     [("root", _TEXT), (TRADE_DATE, _DATE), ("contract", _TEXT), ("known_date", _DATE)]
 )
 CALENDAR = pa.schema([(TRADE_DATE, _DATE)])
+TERMS = pa.schema(
+    [
+        ("root", _TEXT),
+        ("contract", _TEXT),
+        ("deliveries", _TEXT),
+        ("from_date", _DATE),
+        ("field", _TEXT),
+        ("value", _NUMBER),
+        ("fee_mode", _TEXT),
+        ("source", _TEXT),
+        ("version", _TEXT),
+    ]
+)
 SCHEMAS: Mapping[str, pa.Schema] = {
     "bars.parquet": BARS,
     "mapping.parquet": MAPPING,
     "calendar.parquet": CALENDAR,
+    "terms.parquet": TERMS,
 }
 MOST = Extent(
     10_000_000, MAX_COLUMNS, 10_000_000 * len(BARS), MAX_UNPACKED_BYTES
 )  # of each table, and of all of a snapshot
-_MAY_BE_NULL = {("bars.parquet", "contract"), *(("bars.parquet", name) for name in _NUMBERS)}
+_MAY_BE_NULL = {
+    ("bars.parquet", "contract"),
+    *(("bars.parquet", name) for name in _NUMBERS),
+    *(("terms.parquet", name) for name in ("contract", "deliveries", "from_date", "fee_mode")),
+}
 _SORTED_BY = {
     "bars.parquet": ["root", "contract", TRADE_DATE],
     "mapping.parquet": ["root", TRADE_DATE],
     "calendar.parquet": [TRADE_DATE],
+    "terms.parquet": ["root", "contract", "deliveries", "from_date", "field"],
 }
 _FIELD_TYPES = {_TEXT: "string", _DATE: "date", _NUMBER: "number"}
 
@@ -138,6 +160,8 @@ def table_fault(table: pa.Table, resource: str) -> str:
         row = ", ".join(str(table[name][at].as_py()) for name in _SORTED_BY[resource])
         fault = "repeats the row before" if order[at - 1] == 0 else "is out of order"
         return f"row {at} ({row}) {fault}; one row per key is accepted, sorted."
+    if resource == "terms.parquet":
+        return _terms_fault(table)
     if resource == "mapping.parquet":
         late = pa.compute.greater_equal(table["known_date"], table[TRADE_DATE])
         if pa.compute.any(late).as_py():
@@ -149,15 +173,79 @@ def table_fault(table: pa.Table, resource: str) -> str:
     return ""
 
 
+def _terms_fault(table: pa.Table) -> str:
+    """What is wrong with the records of a table of terms, in a sentence; "" where nothing is."""
+    distinct = table.group_by(["field", "fee_mode"]).aggregate(
+        [("value", "min"), ("value", "max"), ("value", "count")]
+    )
+    for row in distinct.to_pylist():
+        for value in (row["value_min"], row["value_max"]):
+            fault = record_fault(TermRecord(row["field"], value, row["fee_mode"]))
+            if fault:
+                return fault
+    if np.isnan(table["value"].to_numpy()).any():
+        return "a record has no figure; leave out what is not known."
+    both = pa.compute.and_(table["contract"].is_valid(), table["deliveries"].is_valid())
+    if pa.compute.any(both).as_py():
+        return "a record has a contract and deliveries; it has one of them, or neither for the whole root."
+    for text in table["deliveries"].unique().drop_null().to_pylist():
+        try:
+            read_deliveries(text)
+        except DataError as error:
+            return str(error)
+    return next(
+        (
+            f"{root}: {fault}"
+            for root, of in terms_by_root(table).items()
+            if (fault := whole_fault(of))
+        ),
+        "",
+    )
+
+
+def terms_by_root(table: pa.Table) -> dict[str, list[TermRecord]]:
+    """The records of a table of terms, by root, in its order."""
+    by_root: dict[str, list[TermRecord]] = {}
+    columns = [
+        table[name].cast(_TEXT).to_pylist() if name == "from_date" else table[name].to_pylist()
+        for name in (
+            "field",
+            "value",
+            "fee_mode",
+            "contract",
+            "deliveries",
+            "from_date",
+            "source",
+            "version",
+        )
+    ]
+    for root, *parts in zip(table["root"].to_pylist(), *columns, strict=True):
+        by_root.setdefault(root, []).append(TermRecord(*parts))
+    return by_root
+
+
+def terms_frame(records: Mapping[str, Sequence[TermRecord]]) -> pd.DataFrame:
+    """Records by root as the table of terms: dates as datetime64[ns], text missing where null."""
+    rows = [(root, *one) for root in sorted(records) for one in records[root]]
+    frame = pd.DataFrame(rows, columns=["root", *TermRecord._fields])
+    frame["from_date"] = pd.to_datetime(frame["from_date"].astype(object)).astype("datetime64[ns]")
+    texts = ("root", "contract", "deliveries", "field", "fee_mode", "source", "version")
+    typed: pd.DataFrame = frame[TERMS.names].astype(
+        {**dict.fromkeys(texts, "str"), "value": "float64"}
+    )
+    return typed
+
+
 def _within_pandas(days: pa.ChunkedArray) -> bool:
-    since_1970 = np.abs(days.cast(pa.int32()).to_numpy())
+    since_1970 = np.abs(days.cast(pa.int32()).fill_null(0).to_numpy())
     return bool((since_1970 < pd.Timestamp.max.value // 86_400_000_000_000).all())
 
 
 def _key_codes(column: pa.ChunkedArray) -> Codes:
     """Integers that sort as the column does; null sorts last."""
     if column.type == pa.date32():
-        return np.asarray(column.cast(pa.int32()).to_numpy(), dtype=np.int64)
+        last = np.iinfo(np.int32).max
+        return np.asarray(column.cast(pa.int32()).fill_null(last).to_numpy(), dtype=np.int64)
     encoded = column.combine_chunks().dictionary_encode()
     labels = np.array(encoded.dictionary.to_pylist(), dtype=object)
     rank = np.append(np.argsort(np.argsort(labels)), len(labels))
@@ -191,7 +279,12 @@ def refuse_huge(files: Mapping[str, bytes]) -> None:
     """SnapshotError where the tables in these bytes are larger than MOST, each or together; nothing is unpacked."""
     try:
         refuse_huge_together(
-            [parquet_extent(resource, files[resource], MOST) for resource in SCHEMAS], MOST
+            [
+                parquet_extent(resource, files[resource], MOST)
+                for resource in SCHEMAS
+                if resource in files
+            ],
+            MOST,
         )
     except DataError as error:
         raise SnapshotError(
@@ -217,7 +310,7 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(
-            f"{resource} has the columns {found}; pairkit.snapshot/1 has {expected}. "
+            f"{resource} has the columns {found}; a snapshot's has {expected}. "
             "It was written by another version: take the snapshot again."
         )
     if _text_bytes(table) > MOST.unpacked_bytes:

@@ -1,7 +1,8 @@
 """Snapshot verification: every byte is checked before any is parsed, and the checked bytes are those returned.
 
 1. The folder holds plain files only: no links, no folders, no names that some system takes for one.
-2. `manifest.json` is strict JSON in RFC 8785 form, of a known schema and shape; its sha256 is the snapshot's id.
+2. `manifest.json` is strict JSON in RFC 8785 form, of a known schema and shape; its sha256 is the snapshot's id. Schema 1 had no
+   table of terms: there `specs.json` holds them, and it opens as ever.
 3. The paths it lists are safe and unlike one another, and are exactly the other files of the folder.
 4. Each file is opened once, without following links; its size and its sha256 are the listed ones.
 
@@ -29,9 +30,12 @@ from pairkit.audit.seal import (
 )
 from pairkit.errors import SnapshotError
 
-SCHEMA = "pairkit.snapshot/1"
+SCHEMA = "pairkit.snapshot/2"
+OLD_SCHEMA = "pairkit.snapshot/1"
 MANIFEST = "manifest.json"
-TABLES = ("bars.parquet", "mapping.parquet", "calendar.parquet")
+TERMS = "terms.parquet"
+_TABLES = ("bars.parquet", "mapping.parquet", "calendar.parquet")
+TABLES = {OLD_SCHEMA: _TABLES, SCHEMA: (*_TABLES, TERMS)}  # of each schema
 SPECS = "specs.json"
 NOTES = "README.md"
 MAX_FILE_BYTES = (
@@ -210,10 +214,10 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
     """The manifest in these bytes and its resources by path, once schema, shape, canonical form and paths are right."""
     manifest = strict_json(raw, what=f"{folder}: {MANIFEST}")
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, OLD_SCHEMA):
         _refuse(
             folder,
-            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. "
+            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {OLD_SCHEMA!r} and {SCHEMA!r}. "
             "It is of another version, or not a snapshot.",
             "Open it with the pairkit that wrote it, or take the snapshot again.",
         )
@@ -235,11 +239,17 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         )
     paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
     check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
-    lacking = sorted({*TABLES, SPECS} - set(paths))
+    lacking = sorted({*TABLES[schema], SPECS} - set(paths))
     if lacking:
         _refuse(
             folder,
-            f"{MANIFEST} does not list {', '.join(lacking)}; every {SCHEMA} does. It was edited.",
+            f"{MANIFEST} does not list {', '.join(lacking)}; every {schema} does. It was edited.",
+            _RESTORE,
+        )
+    if schema == OLD_SCHEMA and TERMS in paths:
+        _refuse(
+            folder,
+            f"{MANIFEST} lists {TERMS}, and its schema is {schema}, which has no such table. It was edited.",
             _RESTORE,
         )
     return manifest, {resource.path: resource for resource in checked.resources}

@@ -41,7 +41,9 @@ from pairkit.data.files.table import (
 from pairkit.data.files.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.data.quality import examine_grid, examine_leg
 from pairkit.data.terms.combine import combine_terms
+from pairkit.data.terms.dated import dated_terms, unused_terms
 from pairkit.data.terms.specs_file import OwnSpec, own_specs, refuse_unknown
+from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_specs
@@ -100,6 +102,7 @@ def read_bars(
     mapping: Given | None = None,
     calendar: Given | None = None,
     specs: Mapping[str, OwnSpec | ContractSpec] | Iterable[OwnSpec | ContractSpec] | None = None,
+    terms: UserTerms | None = None,
 ) -> ImportedBars:
     """Read files of daily bars.
 
@@ -115,6 +118,8 @@ def read_bars(
         The sessions of the bars' market: dates, one a line or in a column.
     specs : specs, optional
         Of roots that the bundled table lacks; an `OwnSpec` may also override figures of the table.
+    terms : UserTerms, optional
+        The user's own records of terms, which come before the bundled ones.
 
     Raises
     ------
@@ -150,9 +155,19 @@ def read_bars(
     made = _mapping(
         bars, None if chosen is None else fit_mapping(chosen, bars, findings), sessions, findings
     )
-    terms = [combine_terms(root, own=own.get(root)) for root in sorted(bars["root"].unique())]
-    findings += [finding for _, told in terms for finding in told]
-    of_code = {spec.code: spec for spec, _ in terms}
+    mine = terms or UserTerms({}, {})
+    of_code: dict[str, ContractSpec] = {}
+    for root in sorted(bars["root"].unique()):
+        spec, of_spec = combine_terms(root, own=own.get(root))
+        findings += of_spec
+        of_code[root] = dated_terms(
+            spec,
+            own=own.get(root),
+            mine=mine.records.get(root, ()),
+            override=mine.override.get(root, ()),
+            contracts=bars.loc[bars["root"] == root, "contract"].dropna().unique(),
+        )
+    findings += unused_terms(mine, of_code)
     for root, of_root in bars.groupby("root"):
         findings += examine_grid(of_root, of_code[str(root)])
     for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:

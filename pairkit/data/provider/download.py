@@ -4,7 +4,7 @@
 2. The dominant contract of each session: the provider's mapping of the session before, so that it was known, or open
    interest where the provider has no mapping.
 3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
-4. Contract terms, each field with its source.
+4. Contract terms: of every such contract by day, from the day on which the provider first has them; each with its source.
 5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
 6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
    so is a last session whose bars have not come yet.
@@ -36,13 +36,16 @@ from pairkit.data.provider.plausibility import refuse_out_of_step, without_impos
 from pairkit.data.provider.source import TERMS_COLUMNS, Answer, Source
 from pairkit.data.quality import examine_leg
 from pairkit.data.terms.combine import combine_terms
-from pairkit.data.terms.from_provider import read_terms
+from pairkit.data.terms.dated import dated_terms, held_by_day, refuse_unknown_days, unused_terms
+from pairkit.data.terms.from_provider import contract_records, read_terms
 from pairkit.data.terms.specs_file import OwnSpec
+from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec
+from pairkit.market.contracts import ContractSpec, bundled_terms
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import changes_among
+from pairkit.market.terms import TermRecord
 
 DominantRule = Literal["mapping", "open_interest"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
@@ -55,6 +58,10 @@ _LATE_DAYS = 4  # within so many days, bars that lack on the last session have n
 _MOST_WITHOUT_BAR = 1 / 3  # of the sessions
 _SESSIONS_OF_TERMS = 5
 Steps = Callable[[Step], None]
+_NO_TERMS = pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]}).assign(
+    **{TRADE_DATE: pd.DatetimeIndex([])}
+)
+_NO_LIMITS = pd.DataFrame({"margin_rate": np.zeros(0), TRADE_DATE: pd.DatetimeIndex([])})
 
 
 def download_market(
@@ -65,6 +72,7 @@ def download_market(
     *,
     rule: DominantRule = "mapping",
     user_specs: Mapping[str, OwnSpec] | None = None,
+    user_terms: UserTerms | None = None,
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedMarket:
@@ -83,6 +91,8 @@ def download_market(
     user_specs : mapping, optional
         The user's own terms, as `read_specs` gives them: they fill what provider and bundled table lack, and override where
         they say so.
+    user_terms : UserTerms, optional
+        The user's own records of terms, as `read_terms_file` gives them.
     progress : callable, optional
         Called with a `Step` before each request.
     cancelled : callable, optional
@@ -102,7 +112,15 @@ def download_market(
     """
     last = min(end, source.today())
     return _Taking(
-        source, exchanges_of(roots), start, last, rule, dict(user_specs or {}), progress, cancelled
+        source,
+        exchanges_of(roots),
+        start,
+        last,
+        rule,
+        dict(user_specs or {}),
+        user_terms or UserTerms({}, {}),
+        progress,
+        cancelled,
     ).run()
 
 
@@ -117,6 +135,7 @@ class _Taking:
         end: date,
         rule: DominantRule,
         user_specs: dict[str, OwnSpec],
+        user_terms: UserTerms,
         progress: Steps,
         cancelled: Callable[[], bool],
     ) -> None:
@@ -125,16 +144,13 @@ class _Taking:
                 f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today."
             )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
-        self.rule, self.user_specs, self.progress, self.cancelled = (
-            rule,
-            user_specs,
-            progress,
-            cancelled,
-        )
+        self.rule, self.user_specs, self.user_terms = rule, user_specs, user_terms
+        self.progress, self.cancelled = progress, cancelled
         self.findings: list[Finding] = []
         self.fetched: list[str] = []
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
-        self.stale, self.limits_allowed = False, True
+        self.stale, self.limits_allowed, self.why_no_terms = False, True, ""
+        self.limits: dict[str, pd.DataFrame] = {}  # of each contract, with its margins
         self.not_yet: list[str] = []  # contracts whose bar of the last session has not come
 
     def run(self) -> DownloadedMarket:
@@ -148,6 +164,7 @@ class _Taking:
             self.root(root, exchange, days[exchange], after[exchange])
             for root, exchange in self.exchanges.items()
         ]
+        self.findings.extend(unused_terms(self.user_terms, self.exchanges))
         self.refuse_not_yet(max(self.wanted(of)[-1] for of in days.values()))
         calendar = pd.DatetimeIndex(
             np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE
@@ -284,7 +301,8 @@ class _Taking:
         refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
         last = str(now["contract"].iloc[-1])
-        spec = self.spec(root, exchange, last, listing, window, _last_close(bars, last))
+        spec = self.spec(root, exchange, last, listing, bars, window)
+        refuse_unknown_days(spec, held_by_day(bars, mapping, root))
         self.findings.extend(changes_among(spec, now["contract"].unique()))
         return bars, mapping, spec
 
@@ -410,6 +428,7 @@ class _Taking:
                 )
             )
             return none
+        self.limits[contract] = table
         limits = table[columns].copy()
         for name in ("up_limit", "down_limit"):
             limits[name] = limits[name].where(limits[name] > 0)
@@ -461,32 +480,62 @@ class _Taking:
         exchange: str,
         contract: str,
         listing: pd.DataFrame,
+        bars: pd.DataFrame,
         window: pd.DatetimeIndex,
-        price: float,
     ) -> ContractSpec:
-        """The terms of the contract that was dominant last, every field with its source."""
-        row = listing[listing["contract"] == contract].iloc[0]
-        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])][
-            -_SESSIONS_OF_TERMS:
-        ]
-        why, terms = "", pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]})
-        try:
-            terms = self.asked(
-                f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root
-            )
-        except NoPermissionError:
-            why = "the account may not ask for fees and margins"
-        provided = read_terms(self.source.name, f"{window[-1]:%Y-%m-%d}", row, terms, why)
+        """The terms of a root: those of `contract`, which was dominant last, checked; and of each contract by day, as records."""
+        by_contract = {str(row["contract"]): row for _, row in listing.iterrows()}
+        names = sorted(set(bars["contract"]))
+        self.total += len(names) - 1
+        records: list[TermRecord] = []
+        newest = _NO_TERMS
+        for name in names:
+            row = by_contract[name]
+            table = self.contract_terms(root, exchange, row, window)
+            if name == contract:
+                newest = table
+            limits = self.limits.get(name, _NO_LIMITS)
+            known = bundled_terms().get(root)
+            records += contract_records(self.source.name, row, table, limits, known)
+        row = by_contract[contract]
+        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])]
+        newest = newest[newest[TRADE_DATE].isin(life[-_SESSIONS_OF_TERMS:])]
+        version = f"{window[-1]:%Y-%m-%d}"
+        provided = read_terms(self.source.name, version, row, newest, self.why_no_terms)
+        own = self.user_specs.get(root)
         spec, findings = combine_terms(
             root,
             provided=provided,
-            own=self.user_specs.get(root),
+            own=own,
             exchange=exchange,
             contract=contract,
-            price=price,
+            price=_last_close(bars, contract),
         )
         self.findings.extend(findings)
-        return spec
+        return dated_terms(
+            spec,
+            own=own,
+            provided=records,
+            mine=self.user_terms.records.get(root, ()),
+            override=self.user_terms.override.get(root, ()),
+            contracts=names,
+        )
+
+    def contract_terms(
+        self, root: str, exchange: str, row: pd.Series, window: pd.DatetimeIndex
+    ) -> pd.DataFrame:
+        """Fees and margins of one contract by day, on the sessions of its life; no row where the account may not ask."""
+        life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])]
+        if self.why_no_terms or not len(life):
+            return _NO_TERMS
+        contract = str(row["contract"])
+        try:
+            return self.asked(
+                f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root
+            )
+        except NoPermissionError:
+            self.why_no_terms = "the account may not ask for fees and margins"
+            return _NO_TERMS
 
     def scope(self) -> dict[str, Any]:
         """Record of the requests, for the manifest."""

@@ -101,7 +101,10 @@ def _near_dominant(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spec(root: Root) -> ContractSpec:
-    return replace(bundled_spec(root.code), price_limit=root.price_limit)
+    """Its bundled spec without sessions: the demo's specs are those that it was first sealed with."""
+    return replace(
+        bundled_spec(root.code), price_limit=root.price_limit, settlement="", day_open="", night=""
+    )
 
 
 def _plain(story: Story) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pairkit.data.terms.from_provider import Provided
 from pairkit.data.terms.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
 from pairkit.findings import Finding
-from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.contracts import SESSIONS, ContractSpec, bundled_specs
 from pairkit.market.spec_history import spec_for, with_history
 
 _ABOUT = ("currency", "exchange", "name")
@@ -214,7 +214,8 @@ def _merged(
     chosen: Mapping[str, _Source],
     local: ContractSpec | None,
 ) -> ContractSpec:
-    about = {} if local is None else {name: getattr(local, name) for name in (*_ABOUT, "name_zh")}
+    kept = (*_ABOUT, "name_zh", *SESSIONS)
+    about = {} if local is None else {name: getattr(local, name) for name in kept}
     if exchange:
         about["exchange"] = exchange
     sources = list(dict.fromkeys(chosen.values()))

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from pairkit.market.terms import TermRecord, TermsTable
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PER_UNIT = re.compile(r"/\s*(\d+(?:\.\d+)?)?\s*([^\d/()]+?)\s*(?:\(|$)")
@@ -97,6 +100,84 @@ def _impossible(listing: pd.Series, terms: pd.DataFrame) -> list[str]:
     ]
     sizes = [(name, listing[name]) for name in ("index_multiplier", "lot_size")]
     return told + [f"{name} {size:g}" for name, size in sizes if pd.notna(size) and size < 0]
+
+
+def contract_records(
+    source: str,
+    listing: pd.Series,
+    terms: pd.DataFrame,
+    limits: pd.DataFrame,
+    known: TermsTable | None,
+) -> list[TermRecord]:
+    """One contract's terms as records: its lot and tick, and its fees and margin from each day on which they are another.
+
+    Parameters
+    ----------
+    source : str
+        Who says so.
+    listing : Series
+        The contract's row of `source.LISTING_COLUMNS`.
+    terms, limits : DataFrame
+        Its rows of `source.TERMS_COLUMNS` and `source.LIMIT_COLUMNS`; a margin is that of `terms`, else that of `limits`.
+    known : TermsTable, optional
+        The bundled records of the root. Where the listing gives a contract the rule of today's, and the table knows that it was
+        listed on another one, the table's holds.
+    """
+    contract, root = str(listing["contract"]), str(listing["root"])
+    rules = (
+        ("multiplier", lot_in_quote_units(listing)),
+        ("tick", tick_of_text(listing["tick_text"])),
+    )
+    found = [
+        TermRecord(name, value, contract=contract, source=source)
+        for name, value in rules
+        if value is not None and not _of_today(name, value, root, contract, known)
+    ]
+    by_day: dict[str, dict[str, Any]] = {}
+    for part, read in ((limits, _margin_of_limits), (terms, _terms_of_day)):
+        for day, rows in part.groupby("trade_date"):
+            by_day.setdefault(f"{day:%Y-%m-%d}", {}).update(read(rows))
+    last: dict[str, Any] = {}
+    for day in sorted(by_day):
+        now = by_day[day]
+        groups = {"fees": ("fee_mode", "fee_open", "fee_close"), "margin_rate": ("margin_rate",)}
+        for group, names in groups.items():
+            said = tuple(now.get(name) for name in names)
+            if None in said or said == last.get(group):
+                continue
+            last[group] = said
+            mode = now["fee_mode"] if group == "fees" else None
+            found += [
+                TermRecord(name, now[name], mode, contract, None, day, source)
+                for name in names
+                if name != "fee_mode"
+            ]
+    return found
+
+
+def _of_today(name: str, value: float, root: str, contract: str, known: TermsTable | None) -> bool:
+    """Whether a listing's figure is today's rule, and the bundled table knows that the contract is on an older one."""
+    if known is None:
+        return False
+    always = np.zeros(1, np.int64)
+    chosen = [getattr(known.choose(root, of, always), name)[0] for of in (contract, None)]
+    its, newest = (known.parts[int(place)].figures()[name] for place in chosen)
+    return bool(its != newest and value == newest)
+
+
+def _terms_of_day(rows: pd.DataFrame) -> dict[str, Any]:
+    """A day's fees and margin, those of them that can be."""
+    margin = _margin(rows)
+    return {**_fees(rows), **({} if margin is None else {"margin_rate": margin})}
+
+
+def _margin_of_limits(rows: pd.DataFrame) -> dict[str, Any]:
+    stated = rows["margin_rate"].dropna()
+    return (
+        {"margin_rate": round(float(stated.iloc[-1]), 12)}
+        if len(stated) and 0 < stated.iloc[-1] < 1
+        else {}
+    )
 
 
 # --- reading a provider's figures ----------------------------------------------------------------------------------------

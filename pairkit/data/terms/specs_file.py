@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pairkit.data.files.uploads import Given, Upload, bytes_of
 from pairkit.errors import DataError
-from pairkit.market.contracts import ContractSpec, bundled_specs
+from pairkit.market.contracts import SESSIONS, ContractSpec, bundled_specs
 
 _ZZ = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}'
 _TO_FILL = (
@@ -36,7 +36,10 @@ TERMS = (
 FEES = ("fee_mode", "fee_open", "fee_close", "fee_close_today")  # in one unit, so of one source
 OVERRIDE = "override"
 _MAX_BYTES = 4 * 1024**2
-_TEXTS = {"code", "fee_mode", "currency", "source", "version", "name", "name_zh", "exchange"}
+_TEXTS = {
+    *("code", "fee_mode", "currency", "source", "version", "name", "name_zh", "exchange"),
+    *("margin_group", *SESSIONS),
+}
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,15 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
                 color="orange",
                 help="Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not.",
             )
+        if apart := run.session_findings():
+            st.badge(
+                "Next open cannot be had"
+                if any(one.kind == "opens_before_data" for one in apart)
+                else "Legs open apart",
+                icon=":material/schedule:",
+                color="orange",
+                help=" ".join(views.escape(one.message) for one in apart),
+            )
         if not config.adf_calibrated:
             st.badge(
                 "ADF p-value uncalibrated",

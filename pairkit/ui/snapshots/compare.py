@@ -20,7 +20,8 @@ _TABLES = {
     "added": "Bars added",
     "removed": "Bars removed",
     "mapping": "Dominant contracts",
-    "specs": "Contract terms",
+    "specs": "Contract specs",
+    "terms": "Records of terms",
     "scope": "Data scope",
 }
 _TILES = {
@@ -28,7 +29,8 @@ _TILES = {
     "added": "Bars added",
     "removed": "Bars removed",
     "mapping": "Dominant contracts",
-    "specs": "Terms",
+    "specs": "Specs",
+    "terms": "Terms",
     "sessions_added": "Sessions added",
     "sessions_removed": "Sessions removed",
 }

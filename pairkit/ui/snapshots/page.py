@@ -25,6 +25,7 @@ NEW = "new_snapshot"  # what was just imported or downloaded, until the page is 
 ROOT = "root"
 _NOT_TERMS = (
     "code",
+    "terms",
     "currency",
     "source",
     "version",
@@ -235,7 +236,24 @@ def contents(chosen: Snapshot | None) -> None:
         border="horizontal",
         alt=f"Contract terms of {root}",
     )
+    _show_records(chosen, root)
     show_findings(chosen.findings)
+
+
+def _show_records(chosen: Snapshot, root: str) -> None:
+    """The root's records of terms by contract, delivery and day, where there are any beside its own figures."""
+    rows = chosen.terms[chosen.terms["root"] == root]
+    narrower = rows["contract"].notna() | rows["deliveries"].notna() | rows["from_date"].notna()
+    rungs = rows["field"].str.contains("@", regex=False)
+    records = rows[narrower | rungs].drop(columns="root")
+    if records.empty:
+        return
+    st.caption(
+        f"{len(records):,} records by contract, delivery month and day, which come before the figures above. In force is the "
+        "narrowest and newest: margin_rate@1 is the rate from one month before the delivery month on."
+    )
+    shown = records.assign(from_date=records["from_date"].dt.strftime("%Y-%m-%d"))
+    st.dataframe(shown, hide_index=True, alt=f"Records of terms of {root}", key="terms_records")
 
 
 def _terms(spec: ContractSpec) -> list[dict[str, str]]:

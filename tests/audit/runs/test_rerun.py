@@ -24,6 +24,7 @@ from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.market.contracts import bundled_spec
+from pairkit.market.terms import TermRecord
 from pairkit.run import BacktestRun, run_backtest
 from tests.cli.test_commands import cli  # noqa: F401  a fixture
 from tests.pairs import leg_frame, pair_of
@@ -446,6 +447,37 @@ def test_own_contract_terms_are_rerun_and_told(run, folder, tmp_path):
         "RB is run on other terms than the snapshot's (fee_open, source; source: broker)"
         in found.notes[0]
     )
+
+
+def test_the_records_of_terms_that_a_run_used_are_listed_and_rerun(run, folder, tmp_path):
+    """A run on dated records lists those in force on its bars alone, and is rerun from the snapshot's without a note."""
+    from dataclasses import replace
+
+    snapshot = open_snapshot(folder / "small")
+    day = f"{run.pair.trade_date[40]:%Y-%m-%d}"
+    records = [
+        TermRecord("tick", 2.0, contract="RB9901"),
+        TermRecord("tick", 2.0, from_date=day, source="exchange", version="3"),
+        TermRecord("margin_rate", 0.2, from_date="2099-01-04"),
+    ]
+    dated = replace(snapshot.specs["RB"], terms=records)
+    made = write_snapshot(
+        tmp_path / "snapshots",
+        "dated",
+        bars=snapshot.bars,
+        specs=[snapshot.specs["HC"], dated],
+        data_scope={"source": "test", "simulated": True},
+    )
+    for part in (slice(None), slice(None, 30)):
+        pair = made.pair("RB", "HC")[part]
+        save_run(run_backtest(pair, CONFIG), tmp_path / "run.json")
+        listed = json.loads((tmp_path / "run.json").read_bytes())["inputs"]["contract_specs"]
+        used = [(one["field"], one.get("from_date"), one["source"]) for one in listed[0]["terms"]]
+        assert (("tick", day, "exchange") in used) == (part.stop is None)
+        assert {source for _, _, source in used} <= {"typical", "exchange"}
+        assert "terms" not in listed[1]
+        found = rerun(tmp_path / "run.json", tmp_path / "snapshots")
+        assert (found.verdict, found.notes) == ("same", ())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pairkit.audit.snapshots.diff import diff_snapshots
 from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.cli.snapshot import snapshot_app
+from pairkit.market.terms import TermRecord
 from tests.small_market import DAYS, snapshot_input
 
 FIGURES = (
@@ -214,6 +215,41 @@ def test_any_edits_are_found_exactly(folder, first, data):
     } == wanted
     assert len(found.removed) * len(FIGURES) == len(old.keys() - new.keys())
     assert found.added.empty
+
+
+def test_records_of_terms_that_differ_are_told(folder, first):
+    """A figure that changed, a unit that changed, a record that one side lacks; a source alone is no difference."""
+
+    def dated(*records):
+        def edit(given_):
+            given_["specs"] = [given_["specs"][0], replace(given_["specs"][1], terms=records)]
+
+        return edit
+
+    day = {"from_date": "2024-01-10"}
+    fees = [TermRecord(name, 5.0, "lot", **day) for name in ("fee_open", "fee_close")]
+    rates = [TermRecord(name, 5.0, "rate", **day) for name in ("fee_open", "fee_close")]
+    tick = TermRecord("tick", 2.0, contract="RB2405")
+    old = written(folder, "terms-old", dated(tick, *fees))
+    new = written(
+        folder,
+        "terms-new",
+        dated(tick._replace(value=3.0), *rates, TermRecord("margin_rate", 0.2, deliveries="2410")),
+    )
+    found = diff_snapshots(old, new)
+    assert found.terms[
+        ["contract", "deliveries", "from_date", "field", "old", "new"]
+    ].to_numpy().tolist() == [
+        ["RB2405", None, None, "tick", 2.0, 3.0],
+        [None, "2410", None, "margin_rate", None, 0.2],
+        [None, None, "2024-01-10", "fee_close", "5 lot", "5 rate"],
+        [None, None, "2024-01-10", "fee_open", "5 lot", "5 rate"],
+    ]
+    assert {name: count for name, count in found.counts.items() if count} == {"terms": 4}
+    assert not found.same_data
+    assert json.loads(json.dumps(found.to_dict()))["terms"][0]["old_source"] == "user"
+    same = written(folder, "terms-source", dated(tick._replace(source="other"), *fees))
+    assert diff_snapshots(old, same).same_data
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -20,8 +20,10 @@ from pairkit.audit.runtime import describe_runtime
 from pairkit.audit.snapshots.listing import list_snapshots
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import DataError, SnapshotError
-from pairkit.market.contracts import bundled_spec
+from pairkit.market.contracts import OlderTerm, bundled_spec
 from pairkit.market.rolls import leg_table
+from pairkit.market.spec_history import own_table
+from pairkit.market.terms import TermRecord
 from pairkit.pair import pair_from_frames
 from tests.small_market import CREATED, DAYS, FINDINGS, ROLL_DAY, small_market, snapshot_input
 
@@ -226,6 +228,7 @@ def test_each_file_is_opened_once(snapshot, monkeypatch):
         "manifest.json",
         "mapping.parquet",
         "specs.json",
+        "terms.parquet",
     ]
 
 
@@ -278,6 +281,67 @@ def test_specs_keep_every_field(tmp_path):
     snapshot = write_snapshot(tmp_path, "own", **broken(specs=[bundled_spec("HC"), own]))
     assert open_snapshot(snapshot.path).specs["RB"] == own
     assert snapshot.manifest["contract_specs"]["source"] == "mine, typical"
+
+
+DATED = [
+    TermRecord("tick", 2.0, contract="RB2405", source="exchange", version="7"),
+    TermRecord("margin_rate", 0.07, deliveries="2401.. 05,10"),
+    TermRecord("margin_rate@1", 0.1, deliveries="2401.. 05,10"),
+    TermRecord("fee_open", 5.0, "lot", from_date="2024-01-10"),
+    TermRecord("fee_close", 6.0, "lot", from_date="2024-01-10"),
+]
+
+
+def test_terms_have_a_table_of_their_own(tmp_path):
+    """Records come back as they were given, beside the spec's own figures; `specs.json` holds none of either."""
+    own = replace(bundled_spec("RB"), terms=DATED)
+    snapshot = write_snapshot(tmp_path, "dated", **broken(specs=[bundled_spec("HC"), own]))
+    opened = open_snapshot(snapshot.path).specs["RB"]
+    assert set(DATED) < set(opened.terms.records)
+    assert replace(opened, terms=None) == bundled_spec("RB")
+    assert own_table(opened) == own_table(own)
+    kept = json.loads((snapshot.path / "specs.json").read_bytes())["specs"]
+    assert not {"multiplier", "tick", "fee_open", "margin_rate", "terms"} & set(kept[1])
+    assert list(snapshot.terms.columns) == [
+        "root",
+        "contract",
+        "deliveries",
+        "from_date",
+        "field",
+        "value",
+        "fee_mode",
+        "source",
+        "version",
+    ]
+    rows = snapshot.terms.query("root == 'RB' and contract == 'RB2405'")
+    assert rows[["field", "value", "source", "version"]].to_numpy().tolist() == [
+        ["tick", 2.0, "exchange", "7"]
+    ]
+    places = snapshot.pair("RB", "HC").y_in_force
+    assert {spec.tick for spec in places.specs} == {1.0, 2.0}
+
+
+def test_a_snapshot_of_the_older_schema_opens_and_is_as_it_was(tmp_path):
+    """Without a table of terms its specs, `older` and all, are what `specs.json` says, and are told as records too."""
+    told = replace(
+        bundled_spec("RB"), older=[OlderTerm("fee_open", 3e-4, before_date="2024-01-10")]
+    )
+    given = broken(specs=[bundled_spec("HC"), told], schema="pairkit.snapshot/1")
+    snapshot = write_snapshot(tmp_path, "old", **given)
+    assert not (snapshot.path / "terms.parquet").exists()
+    assert open_snapshot(snapshot.path).specs["RB"] == told
+    newer = write_snapshot(tmp_path, "new", **{**given, "schema": "pairkit.snapshot/2"})
+    assert_frame_equal(snapshot.terms, newer.terms)
+    old, new = (one.pair("RB", "HC").y_in_force for one in (snapshot, newer))
+    assert [old.specs[place].fee_open for place in old.place] == [
+        new.specs[place].fee_open for place in new.place
+    ]
+    with pytest.raises(DataError, match="has no table of terms, and RB has records"):
+        write_snapshot(
+            tmp_path,
+            "mixed",
+            **{**given, "specs": [bundled_spec("HC"), replace(bundled_spec("RB"), terms=DATED)]},
+        )
 
 
 def test_opening_tells_how_far_it_is(tmp_path):

@@ -26,7 +26,14 @@ from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.errors import SnapshotError
 from tests.small_market import snapshot_input
 
-FILES = ("README.md", "bars.parquet", "calendar.parquet", "mapping.parquet", "specs.json")
+FILES = (
+    "README.md",
+    "bars.parquet",
+    "calendar.parquet",
+    "mapping.parquet",
+    "specs.json",
+    "terms.parquet",
+)
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +208,10 @@ def set_(**changes):
         (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "schema None"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"[]"), "schema None"),
         (
-            set_(schema="pairkit.snapshot/2"),
-            "'pairkit.snapshot/2'; this pairkit reads 'pairkit.snapshot/1'",
+            set_(schema="pairkit.snapshot/3"),
+            "'pairkit.snapshot/3'; this pairkit reads 'pairkit.snapshot/1' and 'pairkit.snapshot/2'",
         ),
+        (set_(schema="pairkit.snapshot/1"), "which has no such table"),
         (set_(resources=[]), "does not list bars.parquet"),
         (set_(note="hello"), "note"),
         (set_(findings=[{"kind": "x"}]), "findings.0"),
@@ -427,6 +435,63 @@ def test_a_forged_table_is_refused_in_our_own_words(folder, column, value, says)
         ),
     )
     with pytest.raises(SnapshotError, match=says):
+        open_snapshot(folder)
+
+
+def forged_terms(folder, edit):
+    """The table of terms with its rows edited, with hashes that fit."""
+    table = pq.read_table(folder / "terms.parquet")
+    rows = table.to_pylist()
+    edit(rows)
+    table = pa.Table.from_pylist(rows, schema=tables.TERMS)
+    rewrite(folder, "terms.parquet", tables.to_parquet(table))
+    reseal(
+        folder,
+        lambda manifest: resource(manifest, "terms.parquet").update(
+            rows=len(rows), content_hash=content_hash(table)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda rows: rows[0].update(value=-1.0), "0 or more"),
+        (lambda rows: rows[0].update(value=None), "empty cells"),
+        (lambda rows: rows[0].update(field="fee"), "no term"),
+        (lambda rows: rows[0].update(fee_mode=None), "rate or lot"),
+        (lambda rows: rows[0].update(deliveries="soon"), "names no delivery months"),
+        (
+            lambda rows: rows[-1].update(contract="RB2405", deliveries="2405"),
+            "out of order|one of them",
+        ),
+        (
+            lambda rows: rows[-1].update(from_date=date(2024, 1, 8)),
+            "out of order|no record of the root",
+        ),
+        (lambda rows: rows.append(rows[-1]), "repeats the row before"),
+        (lambda rows: rows.pop(0), "together"),
+        (lambda rows: rows.pop(), "no record of the root without a date of tick"),
+        (lambda rows: [row.update(root="AL") for row in rows[:6]], "terms of AL, RB"),
+    ],
+    ids=range(11),
+)
+def test_a_forged_table_of_terms_is_refused(folder, edit, says):
+    """A record that cannot be, one twice, one that is not whole, or terms of other roots, with hashes that fit."""
+    forged_terms(folder, edit)
+    with pytest.raises(SnapshotError, match=says):
+        open_snapshot(folder)
+
+
+def test_a_figure_in_both_places_is_refused(folder):
+    """`specs.json` beside a table of terms says no figure itself: nobody could say which holds."""
+    plain = json.loads((folder / "specs.json").read_bytes())
+    plain["specs"][0]["tick"] = 1.0
+    raw = canonical_json(plain)
+    rewrite(folder, "specs.json", raw)
+    digest = hashlib.sha256(raw).hexdigest()
+    reseal(folder, lambda manifest: manifest["contract_specs"].update(sha256=digest))
+    with pytest.raises(SnapshotError, match="says itself tick"):
         open_snapshot(folder)
 
 

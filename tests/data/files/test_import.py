@@ -31,6 +31,7 @@ from pairkit.data.files.read import read_bars
 from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.errors import DataError, SnapshotError
 from pairkit.market.contracts import bundled_spec, bundled_specs
+from pairkit.market.spec_history import bundled_dated
 from tests.small_market import small_market
 
 REAL_DATA = os.environ.get("PAIRKIT_REAL_DATA", "")
@@ -642,7 +643,7 @@ def test_a_given_spec_wins_over_the_bundled_one_where_it_says_so(write):
         **{**bundled_spec("RB").to_dict(), "multiplier": 7.0, "source": "user"}
     )
     imported = read_bars(write(PLAIN), specs=[own])
-    assert imported.specs == (bundled_spec("RB"),)
+    assert imported.specs == (bundled_dated("RB"),)
     assert any(
         finding.kind == "spec_not_used" and "multiplier 7" in finding.message
         for finding in imported.findings

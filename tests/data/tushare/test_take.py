@@ -22,6 +22,7 @@ from pairkit.errors import (
     TransportError,
 )
 from pairkit.market.rolls import leg_table
+from pairkit.market.spec_history import terms_on
 from pairkit.run import run_backtest
 from tests.data.tushare.conftest import FakeClock, source_for
 from tests.data.tushare.market import market
@@ -186,7 +187,8 @@ def test_what_the_account_may_not_ask_is_told_and_done_without(
     assert taken.data_scope["dominant"]["open_interest_for"] == ["RB"]
     spec = taken.specs[0]
     assert spec.source_of("fee_open").startswith("typical")
-    assert spec.source_of("multiplier").startswith("tushare")
+    held = str(taken.mapping["contract"].iloc[-1])
+    assert terms_on(spec, held, END)["multiplier"].source == "tushare"
     assert sum(api == "ft_limit" for api, _ in server.asked) == 1
 
 
@@ -267,7 +269,16 @@ def test_a_taken_market_becomes_a_snapshot_that_runs(
     )
     assert scope["asked"] == {"roots": ["RB", "HC"], "start": "2023-01-03", "end": "2023-12-29"}
     assert scope["dominant"]["rule"] == "mapping"
-    assert dict(snapshot.specs["RB"].field_sources)["multiplier"] == "tushare 2023-12-29"
+    of_contracts = snapshot.terms[snapshot.terms["contract"].notna()]
+    assert set(of_contracts["source"]) == {"tushare"}
+    assert set(of_contracts["field"]) == {
+        "multiplier",
+        "tick",
+        "fee_open",
+        "fee_close",
+        "margin_rate",
+    }
+    assert set(of_contracts["contract"]) == set(snapshot.bars["contract"])
     assert len(run_backtest(snapshot.pair("RB", "HC")).frame) == len(taken.snapshot.calendar)
     asked = len(server.asked)
     with pytest.raises(SnapshotError, match="exists"):
