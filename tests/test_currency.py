@@ -18,7 +18,7 @@ from pairkit.charts.checks import realism as drawn_realism
 from pairkit.charts.checks import walk_forward as drawn_folds
 from pairkit.cli import app as command
 from pairkit.columns import METRICS, RUN_COLUMNS, TRADE_COLUMNS, unit_in
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import GROUPS, SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError, DataError
 from pairkit.report import report_html
 from pairkit.research.glitches.check import glitch_stress
@@ -27,6 +27,7 @@ from pairkit.research.scan import scan
 from pairkit.research.walk_forward.check import walk_forward
 from pairkit.run import run_backtest
 from pairkit.setting import MONEY
+from pairkit.ui.settings import open_key
 from tests import ROOT
 from tests.pairs import leg_frame, spec
 
@@ -190,6 +191,7 @@ def test_the_page_of_a_pair_in_dollars_names_no_other_currency(snapshot, monkeyp
     monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(snapshot.path.parent))
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     page.query_params.update({"snapshot": "two", "y": "A", "x": "B", "details": "All metrics"})
+    page.query_params.update({open_key(group): "true" for group in GROUPS})
     page.run()
     assert not page.exception
     assert page.select_slider(key="capital").label == "Capital (pair's currency)"

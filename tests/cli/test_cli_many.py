@@ -124,8 +124,8 @@ def test_scan_ranks_the_pairs_with_the_caveat(cli, tmp_path):
 def test_scan_backtests_each_pair_where_asked(cli, monkeypatch, tmp_path):
     """`--backtest` adds the columns sharpe and trades, which are those of the command `run` on that pair."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
-    for row in json.loads(cli("scan", "three", "--backtest", "--json").out)["rows"]:
-        metrics = json.loads(cli("run", "three", row["y"], row["x"], "--json").out)["metrics"]
+    for row in json.loads(cli("scan", "three", "--backtest", "--json")[1])["rows"]:
+        metrics = json.loads(cli("run", "three", row["y"], row["x"], "--json")[1])["metrics"]
         assert row["trades"] == metrics["trades"]
         assert row["sharpe"] == pytest.approx(metrics["sharpe"], nan_ok=True, rel=1e-12)
 
