@@ -215,17 +215,29 @@ class BacktestRun:
         return (*self.pair.findings, *self._met())
 
     def session_findings(self, ready_at: str | None = None) -> tuple[Finding, ...]:
-        """What keeps an order of this run from the next open, told by the sessions of both legs; no part of `findings`.
+        """Findings on orders that cannot reach the next open, by the sessions of both legs; no part of `findings`.
 
         Parameters
         ----------
         ready_at : str, optional
             HH:MM by which data and decision are there; by default that of the bars' source (`market.sessions.READY_AT`).
 
+        Returns
+        -------
+        tuple of Finding
+            Kinds `opens_before_data` and `opens_apart`; empty where the sessions are not known, as of the demo.
+
         Raises
         ------
         ConfigError
             It is no time of day.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+        >>> run.session_findings("21:10")
+        ()
         """
         ready = ready_at or ready_at_of(self.pair.provenance.source)
         return session_findings(
@@ -319,7 +331,7 @@ class BacktestRun:
         >>> trace.sentence
         '2020-03-02: SHORT (in_position). Holding -y +x. Neither target nor stop reached.'
         >>> [title for title, _ in trace.sections]
-        ['Inputs', 'Gates', 'Memory', 'Rules', 'Order', 'Next bar']
+        ['Inputs', 'Gates', 'Memory', 'Rules', 'Order', 'Next bar', 'Terms']
         """
         from pairkit.trading.explain import explain  # the trace is made on demand only
 

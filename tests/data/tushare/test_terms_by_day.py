@@ -23,7 +23,7 @@ from tests.data.tushare.conftest import source_for
 from tests.data.tushare.server import FaultServer
 
 START, END = date(2023, 3, 1), date(2023, 8, 31)
-HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "4")))
+HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "2")))
 CONFIG = StrategyConfig(
     hedge_window=20,
     z_window=10,
