@@ -315,6 +315,48 @@ def draw_config(seed: int, **fixed: Any) -> StrategyConfig:
     return StrategyConfig(**{**drawn, **fixed})
 
 
+def eager(**changes: Any) -> StrategyConfig:
+    """Settings under which half a year of bars has many trades: short windows, an early entry, and nothing that blocks one."""
+    return StrategyConfig(
+        **{
+            "hedge_window": 20,
+            "z_window": 10,
+            "entry_z": 1.0,
+            "adf_gate": False,
+            "beta_gate": False,
+            "vol_gate": False,
+            "vol_target": 0.0,
+            "cooldown_days": 0,
+            "rearm": False,
+            "max_participation": 0.0,
+            **changes,
+        }
+    )
+
+
+def draw_on_terms(seed: int, **changes: Any) -> StrategyConfig:
+    """Drawn settings under which contracts on changing terms are traded and held through many rolls."""
+    return draw_config(
+        seed,
+        **{
+            "capital": 1e8,
+            "vol_target": 0.0,
+            "adf_gate": False,
+            "vol_gate": False,
+            "beta_gate": False,
+            "adf_window": 750,
+            "entry_z": 1.0,
+            "exit_z": 0.0,
+            "stop_z": 6.0,
+            "max_participation": 0.0,
+            "max_loss": 0.0,
+            "slippage_ticks": 2.0,
+            "fill": ("open", "close")[seed % 2],
+            **changes,
+        },
+    )
+
+
 def draw_pair(seed: int, bars: int = 280) -> PairFrame:
     """A pair drawn from a seed, its kind, ills and rolls too."""
     rng = np.random.default_rng([seed, 2])

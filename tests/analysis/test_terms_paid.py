@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 
 from pairkit.analysis.terms_paid import margin_by_day, terms_paid
-from pairkit.config import StrategyConfig
 from pairkit.market.spec_history import bundled_dated
 from pairkit.report.page import report_html
 from pairkit.research.sweeps.sweep import sweep
 from pairkit.run import run_backtest
 from tests.engines import ENGINES, PLAIN, Desk, product
 from tests.market.test_terms import drawn_table
-from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
+from tests.pairs import build_pair, draw_on_terms, eager, leg_frame, pair_of, spec
 from tests.twin import twin_run
 
 
@@ -96,24 +95,8 @@ def rolled_run(seed: int):
     pair = replace(
         pair, y=y, x=x, y_spec=spec("RB", terms=tables[0]), x_spec=spec("RB", terms=tables[1])
     )
-    config = draw_config(
-        seed,
-        capital=1e8,
-        vol_target=0.0,
-        adf_gate=False,
-        vol_gate=False,
-        beta_gate=False,
-        entry_z=1.0,
-        exit_z=0.0,
-        stop_z=6.0,
-        hedge_window=30,
-        z_window=20,
-        adf_window=750,
-        max_participation=0.0,
-        max_loss=0.0,
-        slippage_ticks=0.0,
-        fee_multiplier=1.0,
-        fill=("open", "close")[seed % 2],
+    config = draw_on_terms(
+        seed, hedge_window=30, z_window=20, slippage_ticks=0.0, fee_multiplier=1.0
     )
     return pair, config
 
@@ -160,20 +143,7 @@ def test_a_sweep_is_margined_by_months_too():
         for close, root in zip(closes, ("RB", "HC"), strict=True)
     )
     pair = pair_of(y, x, y_spec=bundled_dated("RB"), x_spec=bundled_dated("HC"))
-    config = StrategyConfig(
-        hedge_window=20,
-        z_window=10,
-        entry_z=1.0,
-        adf_gate=False,
-        beta_gate=False,
-        vol_gate=False,
-        vol_target=0.0,
-        max_leverage=20.0,
-        rearm=False,
-        cooldown_days=0,
-        max_participation=0.0,
-        max_loss=0.0,
-    )
+    config = eager(max_leverage=20.0, max_loss=0.0)
     swept = sweep(pair, config, {"max_leverage": [4.0, 6.0, 12.0]}, executor=1)
     for row in swept.itertuples():
         run = run_backtest(pair, config.model_copy(update={"max_leverage": row.max_leverage}))

@@ -24,7 +24,7 @@ from pairkit.market.spec_history import (
 from pairkit.market.terms import TermRecord, TermsTable, read_deliveries
 from pairkit.run import run_backtest
 from tests.engines import ENGINES, Desk, product
-from tests.pairs import build_pair, draw_config, leg_frame, pair_of, spec
+from tests.pairs import build_pair, draw_on_terms, leg_frame, pair_of, spec
 from tests.rules.test_against_twin import departures
 from tests.twin import twin_run
 from tests.twin.terms import terms_of_contract
@@ -324,24 +324,7 @@ def case_of_records(seed: int):
         y_spec=spec("RB", terms=tables[0]),
         x_spec=spec("RB", terms=tables[1]),
     )
-    config = draw_config(
-        seed,
-        capital=1e8,
-        vol_target=0.0,
-        adf_gate=False,
-        vol_gate=False,
-        beta_gate=False,
-        adf_window=750,
-        entry_z=1.0,
-        exit_z=0.0,
-        stop_z=6.0,
-        hedge_window=30,
-        z_window=20,
-        slippage_ticks=2.0,
-        max_participation=0.0,
-        max_loss=0.0,
-        fill=("open", "close")[seed % 2],
-    )
+    config = draw_on_terms(seed, hedge_window=30, z_window=20)
     return pair, config, twin_run(pair, config)
 
 

@@ -19,7 +19,7 @@ from pairkit.market.spec_history import with_history
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.sweep import sweep
 from pairkit.run import run_backtest
-from tests.pairs import draw_config, draw_pair, leg_frame, pair_of
+from tests.pairs import draw_config, draw_on_terms, draw_pair, leg_frame, pair_of
 from tests.twin import TwinRun, twin_run
 
 CROSSED = {
@@ -220,24 +220,7 @@ def case_of_two_rules(seed: int) -> tuple[PairFrame, StrategyConfig, TwinRun]:
         y_spec=with_history(replace(pair.y_spec, code="FB", multiplier=10, tick=0.5)),
         x_spec=with_history(replace(pair.x_spec, code="AU", tick=0.02, older=tuple(dated))),
     )
-    config = draw_config(
-        seed,
-        capital=1e8,
-        vol_target=0.0,
-        max_leverage=5.0,
-        adf_gate=False,
-        vol_gate=False,
-        beta_gate=False,
-        adf_window=750,
-        entry_z=1.0,
-        exit_z=0.0,
-        stop_z=6.0,
-        max_holding_days=40,
-        max_loss=0.0,
-        max_participation=0.0,
-        slippage_ticks=2.0,
-        fill=("open", "close")[seed % 2],
-    )
+    config = draw_on_terms(seed, max_leverage=5.0, max_holding_days=40)
     return pair, config, twin_run(pair, config)
 
 

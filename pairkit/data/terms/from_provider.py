@@ -134,9 +134,17 @@ def contract_records(
         if value is not None and not _of_today(name, value, root, contract, known)
     ]
     by_day: dict[str, dict[str, Any]] = {}
-    for part, read in ((limits, _margin_of_limits), (terms, _terms_of_day)):
-        for day, rows in part.groupby("trade_date"):
-            by_day.setdefault(f"{day:%Y-%m-%d}", {}).update(read(rows))
+    for part, figures, read in (
+        (limits, ["margin_rate"], _margin_of_limits),
+        (terms, ["fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate"], _terms_of_day),
+    ):
+        values = part[figures].to_numpy(np.float64)
+        read_before: dict[bytes, dict[str, Any]] = {}  # most days repeat the figures of another
+        for day, rows in part.groupby("trade_date").indices.items():
+            stated = values[rows].tobytes()
+            if stated not in read_before:
+                read_before[stated] = read(part.iloc[rows])
+            by_day.setdefault(f"{day:%Y-%m-%d}", {}).update(read_before[stated])
     last: dict[str, Any] = {}
     for day in sorted(by_day):
         now = by_day[day]

@@ -21,7 +21,7 @@ from pairkit.market.spec_history import bundled_dated, own_table, terms_on
 from pairkit.market.terms import FIELDS, TermRecord, TermsTable
 from pairkit.run import run_backtest
 from tests.market.test_terms import drawn_table, fees
-from tests.pairs import spec
+from tests.pairs import eager, spec
 from tests.twin.terms import terms_of_contract
 
 NAMES = ("RB2105", "RB2110", "RB2201", "RB2205", "RB2603", "RB2605")
@@ -262,18 +262,7 @@ def test_a_fee_raised_on_a_day_moves_no_row_before_it(tmp_path):
     ]
     day = f"{days[90]:%Y-%m-%d}"
     raised = terms_csv(f"RB,,,{day},fee_open,0.002,rate,,", f"RB,,,{day},fee_close,0.002,rate,,")
-    config = StrategyConfig(
-        hedge_window=20,
-        z_window=10,
-        entry_z=1.0,
-        adf_gate=False,
-        beta_gate=False,
-        vol_gate=False,
-        vol_target=0.0,
-        cooldown_days=0,
-        rearm=False,
-        max_participation=0.0,
-    )
+    config = eager()
     frames = [
         run_backtest(
             import_files(files, name=name, folder=tmp_path, terms_file=terms).pair("RB", "HC"),

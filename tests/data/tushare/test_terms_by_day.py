@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from pairkit.audit.snapshots.from_provider import seal_market
-from pairkit.config import StrategyConfig
 from pairkit.data.provider import download
 from pairkit.data.provider.download import download_market
 from pairkit.data.tushare import TushareSource
@@ -21,21 +20,11 @@ from pairkit.market.terms import TermRecord
 from pairkit.run import run_backtest
 from tests.data.tushare.conftest import source_for
 from tests.data.tushare.server import FaultServer
+from tests.pairs import eager
 
 START, END = date(2023, 3, 1), date(2023, 8, 31)
 HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "2")))
-CONFIG = StrategyConfig(
-    hedge_window=20,
-    z_window=10,
-    entry_z=1.0,
-    adf_gate=False,
-    beta_gate=False,
-    vol_gate=False,
-    vol_target=0.0,
-    cooldown_days=0,
-    rearm=False,
-    max_participation=0.0,
-)
+CONFIG = eager()
 
 
 def history(seed: int, breaks: tuple[int, ...] = ()) -> Any:
