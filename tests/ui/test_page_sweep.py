@@ -78,7 +78,7 @@ def test_the_luck_of_more_trials_is_said_before_they_are_made(pair, tmp_path, mo
         BARS_A_YEAR**0.5 * best_by_luck(count.sharpe_variance, trials, len(pair))
         for trials in (count.trials, count.trials + more)
     )
-    assert f"from {before:.2f} to {after:.2f} a year" in said(page)
+    assert f"from {before:.2f} to at most {after:.2f} a year" in said(page)
     assert before < after
 
 

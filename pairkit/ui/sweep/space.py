@@ -177,8 +177,8 @@ def _luck(legs: PairFrame, more: int) -> str:
         math.sqrt(BARS_A_YEAR) * count.best_by_luck(len(legs), more=added) for added in (0, more)
     )
     return (
-        f"{more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to {after:.2f} "
-        f"a year: {count.trials:,} were made on this pair before. Those made before count once."
+        f"Up to {more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
+        f"{after:.2f} a year. {count.trials:,} were made on this pair so far; one that was does not count again."
     )
 
 
