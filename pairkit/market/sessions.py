@@ -17,7 +17,21 @@ from pairkit.market.contracts import ContractSpec
 READY_AT = {"files": "15:30", "tushare": "21:10"}  # by source: when a day's bars are there
 _DAY = 24 * 60
 _CLOSE = 15 * 60  # minutes: the day session's end, at which a decision is made
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = [
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -97,9 +111,5 @@ def _clock(minutes: int) -> str:
 
 def _length(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    told = (
-        _NUMBERS[hours]
-        if hours < len(_NUMBERS)
-        else {11: "eleven", 12: "twelve"}.get(hours, str(hours))
-    )
+    told = _NUMBERS[hours] if hours < len(_NUMBERS) else str(hours)
     return f"{told} hours{f' and {rest} minutes' if rest else ''}"

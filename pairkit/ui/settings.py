@@ -16,21 +16,17 @@ import streamlit as st
 from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
-from pairkit.errors import ConfigError, RunError
+from pairkit.errors import ConfigError
 from pairkit.setting import Setting
-from pairkit.ui import history, own_presets
 from pairkit.ui.link import ARRIVED, complete, number_input
-from pairkit.ui.presets import CUSTOM, PRESETS, Preset, preset_of
+from pairkit.ui.presets import bar
+from pairkit.ui.presets.bundled import DEFAULTS
 from pairkit.ui.session import KEPT, keep
-from pairkit.ui.views import escape
 
-DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 LAST_GOOD = "last_good_config"
 _NEEDED = {setting.needs[0] for setting in SETTINGS.values() if setting.needs}
-PRESETS_PART = "presets"
-PRESET_NAME, PRESET_FAULT = "preset_name", "preset_fault"
 _FAULTS_OF = {group: f"faults_{group}" for group in GROUPS}
-PARTS = (PRESETS_PART, *_FAULTS_OF.values())  # what a change of a setting draws anew of the sidebar
+PARTS = (bar.PART, *_FAULTS_OF.values())  # what a change of a setting draws anew of the sidebar
 Redraw = Callable[[str], None]  # takes the key of the part that holds the changed setting
 IN_LINK = "settings_in_link"  # of each setting without widget, its text in the link as it was and as it is to be
 TYPED = "_typed"  # ends the key of the number beside a slider
@@ -52,7 +48,7 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
             with place:
                 st.fragment(key=_FAULTS_OF[group])(_faults_of)(group)
         with top:
-            _presets()
+            bar.draw()
         in_link = st.session_state.get(IN_LINK, {})
         complete(
             link_of(_values()),
@@ -303,109 +299,13 @@ def short_number(value: float) -> str:
     return f"{value:.12g}"
 
 
-# --- presets -------------------------------------------------------------------------------------------------------
-def set_all(values: Mapping[str, Any]) -> None:
-    """Set every setting, those not named to their defaults; the widgets show it on the run that follows."""
-    for setting, value in {**DEFAULTS, **values}.items():
-        st.session_state[setting] = value
-
-
-@st.fragment(key=PRESETS_PART)
-def _presets() -> None:
-    """Draw the preset in force, the way back to the defaults, undo and redo, and the user's own presets."""
-    values, presets = _values(), {**PRESETS, **own_presets.load()}
-    history.note(values)
-    current = preset_of(values, DEFAULTS, presets)
-    changed = {name: value for name, value in values.items() if value != DEFAULTS[name]}
-    st.session_state["preset"] = current
-    options = [*presets, CUSTOM] if current == CUSTOM else list(presets)
-    said = "  \n".join(f"**{escape(name)}**: {preset.help}" for name, preset in presets.items())
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.selectbox(
-        "Preset", options, key="preset", on_change=_preset_chosen, args=(presets,), help=said
-    )
-    right.button(
-        "Reset",
-        key="reset",
-        on_click=_apply,
-        args=({},),
-        disabled=not changed,
-        width="stretch",
-        help=f"Set all to default. {len(changed)} of {len(values)} settings differ from it."
-        if changed
-        else "Every setting is at its default.",
-    )
-    with st.container(horizontal=True, gap="xsmall", key="history"):
-        for name, by in (("undo", -1), ("redo", 1)):
-            st.button(
-                f":material/{name}:",
-                key=name,
-                on_click=_step,
-                args=(by,),
-                disabled=not history.can_step(by),
-                help=f"{name.capitalize()} the last change of settings.",
-            )
-        with st.popover("My presets", icon=":material/bookmark:", width="content"):
-            _own_presets(changed, current)
-
-
-def _own_presets(changed: Mapping[str, Any], current: str) -> None:
-    """Draw the form that saves the settings under a name, and the own presets that can be deleted."""
-    with st.form("own_preset_form", border=False):
-        st.text_input("Save these settings as", key=PRESET_NAME, max_chars=own_presets.MAX_NAME)
-        st.form_submit_button("Save preset", key="save_preset", on_click=_save_preset)
-    for name in own_presets.load():
-        st.button(
-            f"Delete {escape(name)}",
-            key=f"delete_preset_{name}",
-            icon=":material/delete:",
-            on_click=_own_preset_changed,
-            args=(own_presets.delete, name),
-        )
-    fault = st.session_state.pop(PRESET_FAULT, "")
-    if fault:
-        st.error(escape(fault), icon=":material/error:")
-    if current in own_presets.load():
-        st.caption(f"In force: {escape(current)}.")
-    elif not changed:
-        st.caption("Every setting is at its default.")
-
-
-def _save_preset() -> None:
-    """Keep what the widgets show now: a button's arguments would be those of the page before."""
-    values = _values()
-    changed = {name: value for name, value in values.items() if value != DEFAULTS[name]}
-    _own_preset_changed(own_presets.save, st.session_state[PRESET_NAME], changed)
-
-
-def _own_preset_changed(change: Callable[..., object], *what: Any) -> None:
-    try:
-        change(*what)
-    except RunError as error:
-        st.session_state[PRESET_FAULT] = str(error)
-
-
+# --- contradictions -------------------------------------------------------------------------------------------------
 def _faults_of(group: str) -> None:
     """Draw the contradictions among the settings of a group, below them, so that no slider moves."""
     for fault in build_config(_values())[1]:
         named = [name for name in SETTINGS if re.search(rf"\b{name}\b", fault)]
         if group == (SETTINGS[named[0]].group if named else GROUPS[0]):
             st.warning(fault, icon=":material/error:")
-
-
-def _preset_chosen(presets: Mapping[str, Preset]) -> None:
-    chosen = st.session_state["preset"]
-    if chosen in presets:
-        _apply(presets[chosen].changes)
-
-
-def _step(by: int) -> None:
-    _apply(history.step(by))
-
-
-def _apply(values: Mapping[str, Any]) -> None:
-    set_all(values)
-    st.rerun()  # the whole page: this part alone would leave the sliders where they were
 
 
 # --- links ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
 from pairkit.ui.explore import bar_picker
 from pairkit.ui.explore.bar_picker import neighbour
-from pairkit.ui.presets import PRESETS, preset_of
+from pairkit.ui.presets.bundled import DEFAULTS, PRESETS, preset_of
 from tests import ROOT
 
 DEMO = ROOT / "snapshots" / "demo"
@@ -145,7 +145,7 @@ def test_a_preset_sets_closed_groups_too():
     page = app()
     page.selectbox(key="preset").select("Patient").run()
     assert page.session_state["hedge_window"] == PRESETS["Patient"].changes["hedge_window"]
-    assert settings.link_of({**settings.DEFAULTS, "hedge_window": 120}) == {"hedge_window": "120"}
+    assert settings.link_of({**DEFAULTS, "hedge_window": 120}) == {"hedge_window": "120"}
     page.button(key="reset").click().run()
     assert page.session_state["hedge_window"] == StrategyConfig().hedge_window
 
@@ -326,7 +326,7 @@ def test_every_preset_is_a_config_of_its_own():
     """Presets are valid, differ from each other, and are recognised by their values."""
     for name, preset in PRESETS.items():
         config = StrategyConfig(**preset.changes)
-        assert preset_of(config.model_dump(), settings.DEFAULTS, PRESETS) == name
+        assert preset_of(config.model_dump(), DEFAULTS, PRESETS) == name
 
 
 def test_the_pair_can_be_switched_and_swapped():

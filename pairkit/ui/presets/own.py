@@ -16,7 +16,7 @@ from pairkit.audit.seal import strict_json, write_whole
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
-from pairkit.ui.presets import CUSTOM, PRESETS, Preset
+from pairkit.ui.presets.bundled import CUSTOM, PRESETS, Preset
 
 FILE = "presets.json"
 MAX_NAME = 40

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairkit.config import SETTINGS
 from pairkit.gates import GATES
+
+DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""Preset bar of the sidebar: the preset in force, the way back to the defaults, undo and redo, and the user's own presets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from pairkit.errors import RunError
+from pairkit.ui.presets import history, own
+from pairkit.ui.presets.bundled import CUSTOM, DEFAULTS, PRESETS, Preset, preset_of
+from pairkit.ui.views import escape
+
+PART = "presets"  # the key of the part of the page
+_NAME, _FAULT = "preset_name", "preset_fault"
+
+
+@st.fragment(key=PART)
+def draw() -> None:
+    """Draw the bar; every setting has its value by now."""
+    values, mine = {name: st.session_state[name] for name in DEFAULTS}, own.load()
+    presets = {**PRESETS, **mine}
+    history.note(values)
+    current = preset_of(values, DEFAULTS, presets)
+    changed = _changed()
+    st.session_state["preset"] = current
+    options = [*presets, CUSTOM] if current == CUSTOM else list(presets)
+    said = "  \n".join(f"**{escape(name)}**: {preset.help}" for name, preset in presets.items())
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left.selectbox("Preset", options, key="preset", on_change=_chosen, args=(presets,), help=said)
+    right.button(
+        "Reset",
+        key="reset",
+        on_click=_apply,
+        args=({},),
+        disabled=not changed,
+        width="stretch",
+        help=f"Set all to default. {len(changed)} of {len(values)} settings differ from it."
+        if changed
+        else "Every setting is at its default.",
+    )
+    with st.container(horizontal=True, gap="xsmall", key="history"):
+        for name, by in (("undo", -1), ("redo", 1)):
+            st.button(
+                f":material/{name}:",
+                key=name,
+                on_click=_step,
+                args=(by,),
+                disabled=not history.can_step(by),
+                help=f"{name.capitalize()} the last change of settings.",
+            )
+        with st.popover("My presets", icon=":material/bookmark:", width="content"):
+            _own_presets(mine)
+
+
+def _own_presets(mine: Mapping[str, Preset]) -> None:
+    """Draw the form that saves the settings under a name, and a button for each own preset that deletes it."""
+    with st.form("own_preset_form", border=False):
+        st.text_input("Save these settings as", key=_NAME, max_chars=own.MAX_NAME)
+        st.form_submit_button("Save preset", key="save_preset", on_click=_save)
+    for name in mine:
+        st.button(
+            f"Delete {escape(name)}",
+            key=f"delete_preset_{name}",
+            icon=":material/delete:",
+            on_click=_store,
+            args=(own.delete, name),
+        )
+    fault = st.session_state.pop(_FAULT, "")
+    if fault:
+        st.error(escape(fault), icon=":material/error:")
+
+
+def _changed() -> dict[str, Any]:
+    """The settings that differ from their defaults, as the widgets have them now."""
+    return {
+        name: st.session_state[name]
+        for name, default in DEFAULTS.items()
+        if st.session_state[name] != default
+    }
+
+
+def _save() -> None:
+    # Not as the button's arguments, which would be those of the page before the name was typed.
+    _store(own.save, st.session_state[_NAME], _changed())
+
+
+def _store(change: Callable[..., object], *what: Any) -> None:
+    try:
+        change(*what)
+    except RunError as error:
+        st.session_state[_FAULT] = str(error)
+
+
+def _chosen(presets: Mapping[str, Preset]) -> None:
+    chosen = st.session_state["preset"]
+    if chosen in presets:
+        _apply(presets[chosen].changes)
+
+
+def _step(by: int) -> None:
+    _apply(history.step(by))
+
+
+def _apply(values: Mapping[str, Any]) -> None:
+    """Set every setting, those not named to their defaults."""
+    for setting, value in {**DEFAULTS, **values}.items():
+        st.session_state[setting] = value
+    st.rerun()  # the whole page: this part alone would leave the sliders where they were
