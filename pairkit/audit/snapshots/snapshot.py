@@ -112,6 +112,12 @@ class Snapshot:
         return str(self.manifest["name"])
 
     @property
+    def lineage(self) -> str | None:
+        """Id of the snapshot that this one extends; None where it begins a line, as one that was taken or imported does."""
+        found = self.manifest.get("lineage")
+        return None if found is None else str(found)
+
+    @property
     def label(self) -> str:
         """What it is called where it lies: its folder's name, which `rename_snapshot` changes."""
         return self.path.resolve().name
@@ -463,6 +469,7 @@ def write_snapshot(
     findings: Iterable[Finding] = (),
     notes: str | None = None,
     created_utc: str | None = None,
+    lineage: str | None = None,
     schema: str = SCHEMA,
 ) -> Snapshot:
     """Seal bars into `folder/name` in one step, and open the result.
@@ -487,6 +494,8 @@ def write_snapshot(
         Becomes README.md.
     created_utc : str, optional
         `YYYY-MM-DDTHH:MM:SSZ`; now, by default. With it given, the same input makes the same id on one machine.
+    lineage : str, optional
+        Id of the snapshot that this one extends: the same roots and source, up to a later day.
     schema : {"pairkit.snapshot/2", "pairkit.snapshot/1"}
         The older one has no table of terms; the demo, whose id is cited, is written in it.
 
@@ -515,6 +524,7 @@ def write_snapshot(
     manifest = {
         "schema": schema,
         "name": name,
+        **({} if lineage is None else {"lineage": lineage}),
         "created_utc": created_utc or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "data_scope": scope,
         "contract_specs": _specs_origin(by_code, sha256_hex(files[SPECS])),

@@ -357,3 +357,13 @@ def test_opening_tells_how_far_it_is(tmp_path):
     assert [name for name, _ in told] == list(sizes)
     done = np.cumsum([0, *sizes.values()])
     np.testing.assert_allclose([share for _, share in told], done[:-1] / done[-1])
+
+
+def test_a_snapshot_names_the_one_that_it_extends(tmp_path, snapshot):
+    """Its lineage is the id given, part of its own id, and None where it begins a line; no other text is accepted."""
+    later = write_snapshot(tmp_path / "later", "small", **snapshot_input(), lineage=snapshot.id)
+    assert (snapshot.lineage, later.lineage) == (None, snapshot.id)
+    assert "lineage" not in snapshot.manifest
+    assert later.id != snapshot.id
+    with pytest.raises(SnapshotError, match="lineage"):
+        write_snapshot(tmp_path / "other", "small", **snapshot_input(), lineage="small")
