@@ -3,6 +3,7 @@
 from setuptools import find_packages, setup
 
 BESIDE = {
+    "pairkit._bundled.books": "books",
     "pairkit._bundled.pages": "pages",
     "pairkit._bundled.snapshots.demo": "snapshots/demo",
     "pairkit._bundled.streamlit": ".streamlit",
@@ -13,6 +14,7 @@ setup(
     package_dir=BESIDE,
     package_data={
         "pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "ui/*.css", "**/templates/*"],
+        "pairkit._bundled.books": ["demo-book.json"],
         "pairkit._bundled.snapshots.demo": ["*"],
         "pairkit._bundled.streamlit": ["config.toml"],
     },

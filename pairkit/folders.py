@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 RUNS, CACHE, SNAPSHOTS = "PAIRKIT_RUNS", "PAIRKIT_CACHE", "PAIRKIT_SNAPSHOTS"
+BOOKS, JOURNAL = "PAIRKIT_BOOKS", "PAIRKIT_JOURNAL"
 _APP = "pairkit"
 
 
@@ -43,3 +44,18 @@ def cache_folder() -> Path:
 def calibrations_folder() -> Path:
     """Folder of cached calibrations, below the cache."""
     return cache_folder() / "calibrations"
+
+
+def books_folder() -> Path:
+    """Folder of books: PAIRKIT_BOOKS, else `books` in the working folder."""
+    return Path(os.environ.get(BOOKS) or "books")
+
+
+def bundled_book(name: str) -> Path:
+    """File of a book that comes with pairkit; it need not exist."""
+    return bundled("books") / f"{name}.json"
+
+
+def journal_folder() -> Path:
+    """Folder of the books' journals: PAIRKIT_JOURNAL, else `journal` in the working folder."""
+    return Path(os.environ.get(JOURNAL) or "journal")

@@ -13,6 +13,7 @@ import typer
 
 from pairkit.cli.app import app_command
 from pairkit.cli.audit import audit_command
+from pairkit.cli.book import book_app
 from pairkit.cli.explain import explain_command
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
@@ -21,6 +22,7 @@ from pairkit.cli.scan import scan_command
 from pairkit.cli.smoke import smoke_command
 from pairkit.cli.snapshot import snapshot_app
 from pairkit.cli.sweep import sweep_command
+from pairkit.cli.today import today_command
 from pairkit.cli.trials import trials_app
 from pairkit.errors import PairkitError
 
@@ -38,10 +40,12 @@ app.command("rerun")(rerun_command)
 app.command("sweep")(sweep_command)
 app.command("scan")(scan_command)
 app.command("audit")(audit_command)
+app.command("today")(today_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(trials_app, name="trials")
+app.add_typer(book_app, name="book")
 
 
 @app.callback(invoke_without_command=True)

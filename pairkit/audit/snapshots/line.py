@@ -1,0 +1,34 @@
+"""Lines of snapshots: NAME and its extensions NAME@2026-11-25; NAME stands for the newest.
+
+An extension names the snapshot before it by id (`Snapshot.lineage`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_EXTENSION = re.compile(r"(?P<line>.+)@(?P<day>\d{4}-\d\d-\d\d)")
+
+
+def line_of(name: str) -> str:
+    """Name of the line that a snapshot's name belongs to."""
+    found = _EXTENSION.fullmatch(name)
+    return found["line"] if found else name
+
+
+def paths_of_line(folder: Path, name: str) -> list[Path]:
+    """The folders of a line's snapshots, the oldest first; empty where there is none."""
+    extended = [
+        path
+        for path in folder.glob(f"{name}@*")
+        if path.is_dir() and (found := _EXTENSION.fullmatch(path.name)) and found["line"] == name
+    ]
+    first = [folder / name] if (folder / name).is_dir() else []
+    return [*first, *sorted(extended)]
+
+
+def newest_path(folder: Path, name: str) -> Path:
+    """The folder of the newest snapshot of a line; that of the name itself where it names one of them, or none is there."""
+    found = paths_of_line(folder, name)
+    return found[-1] if found else folder / name

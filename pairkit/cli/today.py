@@ -1,0 +1,122 @@
+"""`python -m pairkit today`: the sheet of a book, with the net orders of the next session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pairkit.cli.book import BooksFolder
+from pairkit.cli.run import SnapshotFolder
+
+if TYPE_CHECKING:
+    from pairkit.desk.sheet import Sheet
+
+Symbols = Literal["plain", "ctp", "vnpy", "tqsdk"]
+
+
+def today_command(
+    book: Annotated[str, typer.Argument(help="Name of the book.")] = "demo-book",
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="The sheet of the last session up to this date, as it was then."
+        ),
+    ] = None,
+    shape: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")
+    ] = "table",
+    symbols: Annotated[Symbols, typer.Option(help="Spelling of the contracts.")] = "plain",
+    books: BooksFolder = None,
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Print the sheet of a book. Exit code 0: nothing to do, 10: there are orders, 2: no sheet, and why."""
+    from datetime import date
+
+    from pairkit.desk.book import load_book
+    from pairkit.desk.sheet_files import sheet_csv, sheet_json
+    from pairkit.desk.today import open_for, sheet_of
+    from pairkit.market.daily import day_of
+
+    found = load_book(book, books)
+    day = None if as_of is None else day_of(as_of)
+    snapshot = open_for(found, directory)
+    sheet = sheet_of(found, snapshot, as_of=day, style=symbols, today=date.today()).sheet  # noqa: DTZ011
+    if as_json or shape == "json":
+        typer.echo(sheet_json(sheet))
+    elif shape == "csv":
+        typer.echo(sheet_csv(sheet), nl=False)
+    else:
+        print_sheet(sheet)
+    raise typer.Exit(sheet.exit_code)
+
+
+def print_sheet(sheet: Sheet) -> None:
+    """The sheet as tables for a terminal, its first line first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, content = Console(), sheet.content
+    style = "bold yellow" if sheet.degraded or content["snapshot"]["simulated"] else "bold"
+    console.print(sheet.headline, style=style, highlight=False, markup=False)
+    entries = Table("entry", "state", "reason", "z", "to go", "days held", "held", "gates shut")
+    for entry in content["entries"]:
+        shut = [gate["name"] for gate in entry["gates"] if gate["verdict"] == "shut"]
+        entries.add_row(
+            entry["name"],
+            entry["state"],
+            entry["reason"],
+            _figure(entry["z"], ".2f"),
+            _to_go(entry),
+            _figure(entry["bars_held"], "d"),
+            held_of(entry),
+            ", ".join(shut),
+        )
+    console.print(entries)
+    orders = Table("contract", "side", "lots", "offset", "at", "why", "last", "limits", "opens")
+    for order in content["orders"]:
+        limits = f"{_figure(order['down_limit'], ',g')} .. {_figure(order['up_limit'], ',g')}"
+        orders.add_row(
+            order["symbol"],
+            order["side"],
+            f"{order['lots']:g}",
+            order["offset"],
+            order["at"],
+            f"{order['why']} ({'+'.join(order['entries'])})"
+            + (f", only if {order['only_if']}" if order["only_if"] else ""),
+            _figure(order["reference_price"], ",g"),
+            limits,
+            order["opens_at"] or "n/a",
+        )
+    if content["orders"]:
+        console.print(orders)
+        console.print("Both legs of an entry or exit, or neither.", highlight=False)
+    console.print(
+        f"margin {_figure(content['margin_before'], ',.0f')} -> {_figure(content['margin_after'], ',.0f')} "
+        f"{content['currency']}, equity {content['equity']:,.0f}, snapshot {content['snapshot']['name']} "
+        f"{content['snapshot']['id'][:12]}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _to_go(entry: dict[str, float | None]) -> str:
+    """The distance of z to what it would set off."""
+    if entry["to_entry"] is not None:
+        return f"{entry['to_entry']:.2f} to entry" if entry["to_entry"] > 0 else "past entry"
+    if entry["to_exit"] is None:
+        return "n/a"
+    return f"{entry['to_exit']:.2f} to exit, {entry['to_stop']:.2f} to stop"
+
+
+def held_of(entry: dict[str, dict[str, float]]) -> str:
+    """Held lots by contract; empty while flat."""
+    legs = (entry["y"], entry["x"])
+    return ", ".join(f"{leg['contract']} {leg['lots']:+g}" for leg in legs if leg["lots"])
+
+
+def _figure(value: float | None, shape: str) -> str:
+    return "n/a" if value is None else format(value, shape)

@@ -1,0 +1,93 @@
+"""The sheet of today: the newest snapshot of a book's line verified, each entry run, one sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from pairkit.audit.snapshots.line import newest_path
+from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
+from pairkit.desk.ahead import Ahead, look_ahead
+from pairkit.desk.book import Book
+from pairkit.desk.book_runs import BookRuns, last_session, run_book
+from pairkit.desk.quotes import quotes_at
+from pairkit.desk.sheet import Sheet, make_sheet
+from pairkit.desk.symbols import Style
+from pairkit.folders import bundled
+
+_OLD_DAYS = 4  # without a calendar: more than a weekend
+
+
+class Evening(NamedTuple):
+    """What a sheet was made from, and the sheet."""
+
+    sheet: Sheet
+    runs: BookRuns
+    ahead: Ahead
+    snapshot: Snapshot
+
+
+def sheet_of(
+    book: Book,
+    snapshot: Snapshot,
+    *,
+    as_of: pd.Timestamp | None = None,
+    style: Style = "plain",
+    today: date | None = None,
+    runs: Callable[[Book, Snapshot, pd.Timestamp], BookRuns] = run_book,
+) -> Evening:
+    """The sheet of a book on a snapshot.
+
+    Parameters
+    ----------
+    book : Book
+    snapshot : Snapshot
+        Of its line.
+    as_of : Timestamp, optional
+        Make the sheet of the last session up to this day, from what was known at its close; by default of the last one.
+    style : {"plain", "ctp", "vnpy", "tqsdk"}
+        Of the orders' symbols.
+    today : date, optional
+        By which it is said how old the data are; by default nothing is said.
+    runs : callable, optional
+        Runs the book; by default `run_book`.
+
+    Raises
+    ------
+    PairkitError
+        There is no sheet: of the kind that says why.
+    """
+    last = last_session(snapshot, as_of)
+    made = runs(book, snapshot, last)
+    codes = list(dict.fromkeys(leg for entry in book.entries for leg in (entry.y, entry.x)))
+    ahead = look_ahead(snapshot, codes, last)
+    quotes = quotes_at(snapshot, [code.partition("@")[0] for code in codes], last)
+    warnings = () if as_of is not None else _age(ahead, snapshot, today)
+    sheet = make_sheet(
+        book.name, made.runs, ahead, quotes, snapshot, style=style, warnings=warnings
+    )
+    return Evening(sheet, made, ahead, snapshot)
+
+
+def open_for(book: Book, folder: Path) -> Snapshot:
+    """The newest snapshot of a book's line in a folder, every byte verified; the bundled demo where the folder has none."""
+    path = newest_path(folder, book.snapshot)
+    beside = bundled("snapshots") / book.snapshot
+    return open_snapshot(beside if not path.exists() and beside.is_dir() else path)
+
+
+def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...]:
+    """Whether the data are older than the evening before, or came from an expired cache."""
+    told = []
+    if today is not None and not snapshot.simulated:
+        days = (today - ahead.last.date()).days
+        passed = today > ahead.session.date() if ahead.session is not None else days > _OLD_DAYS
+        if passed:
+            told.append(f"STALE: the last bar is of {ahead.last:%Y-%m-%d}, {days} days ago.")
+    if snapshot.manifest["data_scope"].get("stale"):
+        told.append("The data were served from an expired cache: the provider was down.")
+    return tuple(told)

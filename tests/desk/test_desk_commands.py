@@ -1,0 +1,78 @@
+"""The commands of the desk: exit codes, and what another program reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+
+import pytest
+
+from pairkit.cli import main
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """Run a command in this process, with a folder of books of its own."""
+    monkeypatch.setenv("PAIRKIT_BOOKS", str(tmp_path / "books"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pairkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def test_the_demo_book_has_a_sheet_out_of_the_box(cli):
+    """Its first line says that the data are simulated and the terms bundled; exit code 10, for there are orders."""
+    code, out, _ = cli("today")
+    assert code == 10
+    first = " ".join(out.split())
+    assert first.startswith("SIMULATED DATA. DEGRADED: Terms of RB")
+    assert "demo-book: 2 orders for the session after 2024-12-31." in first
+
+
+def test_a_book_is_made_changed_and_shown(cli):
+    """new, add, list, show, today as CSV with symbols, remove; each refusal exits with 2 and a sentence."""
+    assert cli("book", "new", "mine", "--snapshot", "demo")[0] == 0
+    assert cli("book", "new", "mine", "--snapshot", "demo")[0] == 2
+    assert cli("today", "mine")[0] == 2
+    assert (
+        cli("book", "add", "mine", "Y", "P", "--capital", "500000", "--set", "entry_z=1.8")[0] == 0
+    )
+    code, _, err = cli("book", "add", "mine", "Y", "P", "--name", "b", "--set", "entry_z=9")
+    assert (code, "entry_z" in err) == (2, True)
+    assert "mine: 1 entries on demo" in cli("book", "list")[1]
+    shown = json.loads(cli("book", "show", "mine", "--json")[1])
+    assert shown["book"]["entries"][0]["capital"] == 500000
+    assert set(shown["entries"]) == {"Y-P"}
+    assert "Y-P" in cli("book", "show", "mine")[1]
+    code, out, _ = cli("today", "mine", "--format", "csv", "--symbols", "tqsdk")
+    rows = list(csv.DictReader(io.StringIO(out.partition("\n")[2])))
+    assert (code, {row["symbol"] for row in rows}) == (10, {"DCE.y2505", "DCE.p2505"})
+    assert cli("book", "remove", "mine", "Y-P")[0] == 0
+
+
+def test_a_day_without_orders_exits_with_0_and_one_before_the_data_with_2(cli):
+    """As of a quiet day; before the first session; and a date that is none."""
+    cli("book", "new", "mine", "--snapshot", "demo")
+    cli("book", "add", "mine", "RB", "HC")
+    code, out, _ = cli("today", "mine", "--as-of", "2016-01-11", "--json")
+    assert (code, json.loads(out)["orders"]) == (0, [])
+    assert cli("today", "mine", "--as-of", "2010-01-01")[0] == 2
+    assert cli("today", "mine", "--as-of", "tomorrow")[0] == 2
+
+
+def test_an_altered_snapshot_has_no_sheet(cli, tmp_path):
+    """A byte more in its bars: exit code 2, a sentence that names the file, and nothing on standard output."""
+    shutil.copytree("snapshots/demo", tmp_path / "snapshots" / "demo")
+    with (tmp_path / "snapshots" / "demo" / "bars.parquet").open("ab") as file:
+        file.write(b"x")
+    code, out, err = cli("today", "demo-book", "--dir", tmp_path / "snapshots")
+    assert (code, out) == (2, "")
+    assert "bars.parquet" in err
