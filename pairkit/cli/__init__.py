@@ -15,6 +15,7 @@ from pairkit.cli.app import app_command
 from pairkit.cli.audit import audit_command
 from pairkit.cli.book import book_app
 from pairkit.cli.explain import explain_command
+from pairkit.cli.journal import journal_app
 from pairkit.cli.live import live_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
@@ -46,6 +47,7 @@ app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(trials_app, name="trials")
 app.add_typer(book_app, name="book")
+app.add_typer(journal_app, name="journal")
 
 
 @app.callback(invoke_without_command=True)

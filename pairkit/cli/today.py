@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pairkit.cli.book import BooksFolder
+from pairkit.cli.journal import JournalFolder
 from pairkit.cli.run import SnapshotFolder
 
 if TYPE_CHECKING:
+    from pairkit.desk.journal import JournalLine
     from pairkit.desk.sheet import Sheet
 
 Symbols = Literal["plain", "ctp", "vnpy", "tqsdk"]
@@ -28,6 +30,13 @@ def today_command(
         Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")
     ] = "table",
     symbols: Annotated[Symbols, typer.Option(help="Spelling of the contracts.")] = "plain",
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Write the sheet into the book's journal too.")
+    ] = False,
+    why: Annotated[
+        str, typer.Option(help="Why a second sheet of the same session is written.")
+    ] = "",
+    journals: JournalFolder = None,
     books: BooksFolder = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -36,6 +45,7 @@ def today_command(
     from datetime import date
 
     from pairkit.desk.book import load_book
+    from pairkit.desk.journal import append_sheet
     from pairkit.desk.sheet_files import sheet_csv, sheet_json
     from pairkit.desk.today import open_for, sheet_of
     from pairkit.market.daily import day_of
@@ -43,7 +53,10 @@ def today_command(
     found = load_book(book, books)
     day = None if as_of is None else day_of(as_of)
     snapshot = open_for(found, directory)
-    sheet = sheet_of(found, snapshot, as_of=day, style=symbols, today=date.today()).sheet  # noqa: DTZ011
+    made = sheet_of(found, snapshot, as_of=day, today=date.today()).sheet  # noqa: DTZ011
+    sheet = made.spelt(symbols)
+    if journal:
+        tell_journal(append_sheet(found, made, why=why, folder=journals))
     if as_json or shape == "json":
         typer.echo(sheet_json(sheet))
     elif shape == "csv":
@@ -51,6 +64,12 @@ def today_command(
     else:
         print_sheet(sheet)
     raise typer.Exit(sheet.exit_code)
+
+
+def tell_journal(line: JournalLine) -> None:
+    """Say on standard error where the sheet stands in the journal."""
+    said = "written" if line.new else "there already, nothing was written"
+    typer.echo(f"journal: line {line.number}, {said}.", err=True)
 
 
 def print_sheet(sheet: Sheet) -> None:

@@ -57,6 +57,14 @@ class Sheet:
         """One row for each net order, columns as in the schema."""
         return pd.DataFrame(self.content["orders"])
 
+    def spelt(self, style: Style) -> Sheet:
+        """The sheet with the symbols of a trading program; DataError where a contract has none."""
+        orders = [
+            {**order, "symbol": symbol_of(order["contract"], order["exchange"], style)}
+            for order in self.content["orders"]
+        ]
+        return Sheet({**self.content, "orders": orders})
+
     @property
     def exit_code(self) -> int:
         """0 where there is nothing to do, 10 where there are orders."""
@@ -105,7 +113,6 @@ def make_sheet(
     quotes: Mapping[str, Quote],
     snapshot: Snapshot,
     *,
-    style: Style = "plain",
     warnings: tuple[str, ...] = (),
 ) -> Sheet:
     """The sheet of a book.
@@ -122,15 +129,13 @@ def make_sheet(
         By contract, at the last close.
     snapshot : Snapshot
         Which the sheet cites.
-    style : {"plain", "ctp", "vnpy", "tqsdk"}
-        Of the orders' `symbol`.
     warnings : tuple of str
         What else the first line has to say: old data, for one.
 
     Raises
     ------
     DataError
-        The book is empty, its entries are in two currencies, or a contract has no symbol of that style.
+        The book is empty, or its entries are in two currencies.
     """
     decided = [_decide(name, run, ahead) for name, run in runs.items()]
     if not decided:
@@ -140,7 +145,7 @@ def make_sheet(
         raise DataError(
             f"book {book!r} is in {' and '.join(currencies)}; a book has one currency, since its money is added up."
         )
-    orders = _orders(decided, ahead.last, quotes, style)
+    orders = _orders(decided, ahead.last, quotes)
     told = (*_no_bar(decided, ahead.last), *ahead.notes, *warnings, *_bundled(decided))
     session = None if ahead.session is None else f"{ahead.session:%Y-%m-%d}"
     entries = [_entry(one, quotes) for one in decided]
@@ -326,7 +331,6 @@ def _orders(
     decided: list[_Decided],
     last: pd.Timestamp,
     quotes: Mapping[str, Quote],
-    style: Style,
 ) -> list[dict[str, Any]]:
     """The net orders as plain values."""
     held: dict[str, float] = {}
@@ -337,7 +341,7 @@ def _orders(
             held[now] = held.get(now, 0.0) + lots
     exchanges = {contract: spec.exchange for contract, spec in specs.items()}
     net = net_orders({one.name: one.orders for one in decided}, held, exchanges)
-    return [_order(order, specs[order.contract], last, quotes, style) for order in net]
+    return [_order(order, specs[order.contract], last, quotes) for order in net]
 
 
 def _order(
@@ -345,14 +349,13 @@ def _order(
     spec: ContractSpec,
     last: pd.Timestamp,
     quotes: Mapping[str, Quote],
-    style: Style,
 ) -> dict[str, Any]:
     quote = quotes.get(order.contract, Quote(math.nan, math.nan))
     tick = terms_on(spec, _named(spec, order.contract), last)["tick"].value
     low, high = limits_of(quote.settle, spec.price_limit, tick)
     return {
         "contract": order.contract,
-        "symbol": symbol_of(order.contract, spec.exchange, style),
+        "symbol": order.contract,
         "root": spec.code.partition("@")[0],
         "exchange": spec.exchange,
         "side": _side(order.lots),

@@ -16,7 +16,6 @@ from pairkit.desk.book import Book
 from pairkit.desk.book_runs import BookRuns, last_session, run_book
 from pairkit.desk.quotes import quotes_at
 from pairkit.desk.sheet import Sheet, make_sheet
-from pairkit.desk.symbols import Style
 from pairkit.folders import bundled
 
 _OLD_DAYS = 4  # without a calendar: more than a weekend
@@ -36,7 +35,6 @@ def sheet_of(
     snapshot: Snapshot,
     *,
     as_of: pd.Timestamp | None = None,
-    style: Style = "plain",
     today: date | None = None,
     runs: Callable[[Book, Snapshot, pd.Timestamp], BookRuns] = run_book,
 ) -> Evening:
@@ -49,8 +47,6 @@ def sheet_of(
         Of its line.
     as_of : Timestamp, optional
         Make the sheet of the last session up to this day, from what was known at its close; by default of the last one.
-    style : {"plain", "ctp", "vnpy", "tqsdk"}
-        Of the orders' symbols.
     today : date, optional
         By which it is said how old the data are; by default nothing is said.
     runs : callable, optional
@@ -67,9 +63,7 @@ def sheet_of(
     ahead = look_ahead(snapshot, codes, last)
     quotes = quotes_at(snapshot, [code.partition("@")[0] for code in codes], last)
     warnings = () if as_of is not None else _age(ahead, snapshot, today)
-    sheet = make_sheet(
-        book.name, made.runs, ahead, quotes, snapshot, style=style, warnings=warnings
-    )
+    sheet = make_sheet(book.name, made.runs, ahead, quotes, snapshot, warnings=warnings)
     return Evening(sheet, made, ahead, snapshot)
 
 

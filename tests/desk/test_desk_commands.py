@@ -17,6 +17,7 @@ from pairkit.cli import main
 def cli(monkeypatch, capsys, tmp_path):
     """Run a command in this process, with a folder of books of its own."""
     monkeypatch.setenv("PAIRKIT_BOOKS", str(tmp_path / "books"))
+    monkeypatch.setenv("PAIRKIT_JOURNAL", str(tmp_path / "journal"))
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["pairkit", *map(str, arguments)])
@@ -76,3 +77,21 @@ def test_an_altered_snapshot_has_no_sheet(cli, tmp_path):
     code, out, err = cli("today", "demo-book", "--dir", tmp_path / "snapshots")
     assert (code, out) == (2, "")
     assert "bars.parquet" in err
+
+
+def test_a_sheet_goes_into_the_journal_once(cli, tmp_path):
+    """Twice the same evening is one line; the journal verifies until a byte of it is changed, and then nothing is written."""
+    cli("book", "new", "mine", "--snapshot", "demo")
+    cli("book", "add", "mine", "Y", "P")
+    evening = ("today", "mine", "--journal", "--symbols", "ctp", "--format", "csv")
+    assert "journal: line 1, written." in cli(*evening)[2]
+    assert "journal: line 1, there already" in cli(*evening)[2]
+    assert cli("journal", "verify", "mine")[:2] == (0, "mine: 1 lines, each as it was written.\n")
+    assert "session 2024-12-31: 2 orders" in cli("journal", "show", "mine")[1]
+    path = tmp_path / "journal" / "mine.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"ENTERING", b"EXITING!"))
+    code, out, _ = cli("journal", "verify", "mine")
+    assert (code, out.startswith("mine: line 1 was changed")) == (1, True)
+    before = path.read_bytes()
+    assert cli(*evening)[:2] == (2, "")
+    assert path.read_bytes() == before

@@ -1,0 +1,64 @@
+"""`python -m pairkit journal ...`: verify and list the sheets that a book's journal holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+journal_app = typer.Typer(
+    no_args_is_help=True, help="Journals of books: every sheet that was written, sealed."
+)
+BookName = Annotated[str, typer.Argument(help="Name of the book.")]
+JournalFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--journals", help="Folder of journals; by default PAIRKIT_JOURNAL, else ./journal."
+    ),
+]
+CHECK_FAILED = 1
+
+
+@journal_app.command("verify")
+def verify_command(
+    book: BookName,
+    journals: JournalFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> None:
+    """Check every line of a journal; the first that was changed, is missing or out of place is named, with exit code 1."""
+    from pairkit.desk.journal import verify_journal
+
+    found = verify_journal(book, journals)
+    if as_json:
+        typer.echo(json.dumps({"book": book, "lines": len(found.lines), "fault": found.fault}))
+    elif found.fault:
+        typer.secho(
+            f"{book}: {found.fault}. {len(found.lines)} lines before it are good.", fg="red"
+        )
+    else:
+        typer.echo(f"{book}: {len(found.lines)} lines, each as it was written.")
+    raise typer.Exit(CHECK_FAILED if found.fault else 0)
+
+
+@journal_app.command("show")
+def show_command(
+    book: BookName,
+    journals: JournalFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
+) -> None:
+    """List the sheets of a journal, once it is verified."""
+    from pairkit.desk.journal import read_journal
+
+    lines = read_journal(book, journals)
+    if as_json:
+        typer.echo(json.dumps([line.content for line in lines]))
+        return
+    for line in lines:
+        content = line.content
+        why = f" ({content['why']})" if content["why"] else ""
+        typer.echo(
+            f"{line.number} {content['written_at']} session {line.session}: "
+            f"{len(content['sheet']['orders'])} orders, snapshot {content['sheet']['snapshot']['id'][:12]}{why}"
+        )

@@ -1,0 +1,353 @@
+"""Journal of a book: every sheet in the order in which it was written, each line sealed with the hash of the one before.
+
+    journal/BOOK.jsonl    a line for each sheet, in RFC 8785 canonical JSON
+    journal/BOOK.head     number and hash of the last line, so that a cut end is noticed
+
+1. A line holds its number, the hash of the line before, the time, the book as it was, the sheet, and its own hash over all of it.
+2. Writing takes the book's lock, verifies the journal, and puts the longer file in the old one's place in one step, synced to the disk: a
+   kill at any instant leaves the journal with the line or without it. A head one line behind is the trace of such a kill and is put right.
+3. A sheet of a session is never replaced. The same one again is not written; another one is a second line that says why.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pairkit._files import read_whole
+from pairkit.audit.seal import canonical_json, check_slug, sha256_hex, strict_json, write_whole
+from pairkit.desk.book import Book
+from pairkit.desk.sheet import Sheet
+from pairkit.errors import PairkitError, RunError
+from pairkit.folders import journal_folder
+
+SCHEMA = "pairkit.journal/1"
+FIRST = "0" * 64
+MAX_WHY = 1000
+_MOST_BYTES = 512 * 1024 * 1024
+_MOST_LINE = 4 * 1024 * 1024
+_PATIENCE_SECONDS = 30
+_SAID_ONLY = (
+    "headline",
+    "warnings",
+    "status",
+)  # of a sheet: what changes with the day it is read on
+_FIELDS = {"schema", "number", "previous", "written_at", "why", "book", "sheet", "hash"}
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """One line of a journal; `new` says that this very call wrote it."""
+
+    content: dict[str, Any]
+    new: bool = False
+
+    @property
+    def number(self) -> int:
+        """Its place, from 1."""
+        return int(self.content["number"])
+
+    @property
+    def session(self) -> str:
+        """The session at whose close the sheet was decided."""
+        return str(self.content["sheet"]["last_session"])
+
+    @property
+    def sheet(self) -> Sheet:
+        """The sheet as it was written."""
+        return Sheet(self.content["sheet"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A journal's verification: its good lines, and the first fault, "" where there is none."""
+
+    lines: tuple[JournalLine, ...]
+    fault: str = ""
+
+
+def append_sheet(
+    book: Book,
+    sheet: Sheet,
+    *,
+    why: str = "",
+    folder: Path | None = None,
+    now: datetime | None = None,
+) -> JournalLine:
+    """Write a sheet into its book's journal.
+
+    Parameters
+    ----------
+    book : Book
+        As it was when the sheet was made.
+    sheet : Sheet
+    why : str
+        Why a second sheet of one session is written; by default what differs is said.
+    folder : Path, optional
+        Of journals.
+    now : datetime, optional
+        The time to write down, UTC.
+
+    Returns
+    -------
+    JournalLine
+        The line with this sheet: the new one, or the one that holds the same sheet already.
+
+    Raises
+    ------
+    RunError
+        The journal was altered, is ahead of this sheet, is being written by another for too long, or the disk refuses.
+    """
+    path = journal_path(book.name, folder)
+    with locked(book.name, folder):
+        lines = _verified(path)
+        of_session = [line for line in lines if line.session == sheet.content["last_session"]]
+        if of_session and _decisions(of_session[-1].content["sheet"]) == _decisions(sheet.content):
+            return of_session[-1]
+        if lines and lines[-1].session > sheet.content["last_session"]:
+            raise RunError(
+                f"the journal of {book.name} is at {lines[-1].session}; a sheet of {sheet.content['last_session']} cannot be written "
+                "behind it. Print it without the journal."
+            )
+        reason = why[:MAX_WHY] or (_why(of_session[-1], book, sheet) if of_session else "")
+        line = _line(lines, book, sheet, reason, now or datetime.now(UTC))
+        _write(path, lines, line)
+        return JournalLine(line, new=True)
+
+
+def verify_journal(name: str, folder: Path | None = None) -> Verdict:
+    """Check every line of a book's journal against its own hash, the one before, and the head.
+
+    Raises
+    ------
+    RunError
+        There is no such journal, or it cannot be read.
+    """
+    path = journal_path(name, folder)
+    if not path.exists() and not _head_path(path).exists():
+        raise RunError(
+            f"there is no journal of {name!r} in {path.parent}. `pairkit today {name} --journal` writes one."
+        )
+    return _checked(path)
+
+
+def read_journal(name: str, folder: Path | None = None) -> tuple[JournalLine, ...]:
+    """The lines of a book's journal, verified; RunError names the first that is not what was written."""
+    found = verify_journal(name, folder)
+    if found.fault:
+        raise RunError(_altered(journal_path(name, folder), found.fault))
+    return found.lines
+
+
+def journal_names(folder: Path | None = None) -> list[str]:
+    """The books that have a journal, by name."""
+    where = folder or journal_folder()
+    return sorted(path.stem for path in where.glob("*.jsonl")) if where.is_dir() else []
+
+
+def journal_path(name: str, folder: Path | None = None) -> Path:
+    """The file of a book's journal."""
+    return (folder or journal_folder()) / f"{check_slug(name)}.jsonl"
+
+
+@contextmanager
+def locked(name: str, folder: Path | None = None) -> Iterator[None]:
+    """The lock of a book: one writer at a time, processes and threads alike.
+
+    Raises
+    ------
+    RunError
+        Another holds it for longer than 30 seconds, or the folder cannot be written.
+    """
+    path = journal_path(name, folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=_PATIENCE_SECONDS):
+            yield
+    except Timeout as error:
+        raise RunError(
+            f"the journal of {name} is being written by another process for more than {_PATIENCE_SECONDS} seconds. Try again later."
+        ) from error
+    except OSError as error:
+        raise RunError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+def _line(
+    lines: tuple[JournalLine, ...], book: Book, sheet: Sheet, why: str, now: datetime
+) -> dict[str, Any]:
+    """The content of the next line, sealed with its hash."""
+    content = {
+        "schema": SCHEMA,
+        "number": len(lines) + 1,
+        "previous": lines[-1].content["hash"] if lines else FIRST,
+        "written_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "why": why,
+        "book": book.to_dict(),
+        "sheet": sheet.content,
+    }
+    return {**content, "hash": _hash_of(content)}
+
+
+def _write(path: Path, lines: tuple[JournalLine, ...], line: Mapping[str, Any]) -> None:
+    """The journal with a line more, in one step; then its head."""
+    for draft in path.parent.glob(
+        f".{path.name}.*.tmp"
+    ):  # of killed writers: this one has the lock
+        draft.unlink(missing_ok=True)
+    before = read_whole(path, _MOST_BYTES) if lines else b""
+    write_whole(path, before + canonical_json(line, what="a line of the journal") + b"\n")
+    _sync(path.parent)
+    _write_head(path, line)
+
+
+def _write_head(path: Path, line: Mapping[str, Any]) -> None:
+    head = {"number": line["number"], "hash": line["hash"]}
+    write_whole(_head_path(path), canonical_json(head) + b"\n")
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make the disk keep the names in a folder."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _why(before: JournalLine, book: Book, sheet: Sheet) -> str:
+    """What differs from the sheet of the same session that was written before."""
+    then, now = before.content, sheet.content
+    found = []
+    if then["sheet"]["snapshot"]["id"] != now["snapshot"]["id"]:
+        found.append("the data are another snapshot")
+    if then["book"] != book.to_dict():
+        found.append("the book was changed")
+    for name, words in (("pairkit_version", "pairkit"), ("rules", "the rules")):
+        if then["sheet"][name] != now[name]:
+            found.append(f"{words} changed from {then['sheet'][name]} to {now[name]}")
+    return "; ".join(found) or "made again with another result"
+
+
+def _decisions(sheet: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sheet.items() if name not in _SAID_ONLY}
+
+
+# --- verifying -------------------------------------------------------------------------------------------------------
+def _verified(path: Path) -> tuple[JournalLine, ...]:
+    """The lines of a journal, its head put right where a kill left it a line behind."""
+    if not path.exists() and not _head_path(path).exists():
+        return ()
+    found = _checked(path)
+    if found.fault:
+        raise RunError(_altered(path, found.fault))
+    if found.lines and _head(path) != _head_of(found.lines[-1]):
+        _write_head(path, found.lines[-1].content)
+    return found.lines
+
+
+def _checked(path: Path) -> Verdict:
+    """Every line in its order, up to the first fault; then the head."""
+    try:
+        raw = read_whole(path, _MOST_BYTES) if path.exists() else b""
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+    lines: list[JournalLine] = []
+    *whole, rest = raw.split(b"\n")
+    for text in whole:
+        number = len(lines) + 1
+        fault = _fault_of(text, number, lines[-1].content["hash"] if lines else FIRST)
+        if isinstance(fault, str):
+            return Verdict(tuple(lines), f"line {number} {fault}")
+        lines.append(fault)
+    if rest:
+        return Verdict(tuple(lines), f"line {len(lines) + 1} is cut off")
+    return Verdict(tuple(lines), _fault_of_head(path, lines))
+
+
+def _fault_of(text: bytes, number: int, previous: str) -> str | JournalLine:
+    """The line in these bytes, or what is wrong with it."""
+    try:
+        content = strict_json(text, what="a line", max_bytes=_MOST_LINE, refuse=RunError)
+        same = isinstance(content, dict) and canonical_json(content) == text
+    except PairkitError:
+        same = False
+    if not same or set(content) != _FIELDS or content["schema"] != SCHEMA:
+        return "was changed: it is not a line that pairkit wrote"
+    stated = {name: value for name, value in content.items() if name != "hash"}
+    if content["hash"] != _hash_of(stated):
+        return "was changed: its hash is not that of its content"
+    if content["number"] != number:
+        return (
+            f"is missing: line {content['number']} stands in its place"
+            if content["number"] > number
+            else f"is out of place: it is line {content['number']}"
+        )
+    if content["previous"] != previous:
+        return "does not follow the line before it: one of the two was replaced"
+    return JournalLine(content)
+
+
+def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
+    """What the head knows of lines that are not there; a head one line behind is the trace of a kill."""
+    head = _head(path)
+    if head is None:
+        return "" if len(lines) <= 1 else f"{_head_path(path).name} is missing or was changed"
+    if head[0] > len(lines):
+        return f"line {len(lines) + 1} is missing: {head[0]} were written"
+    if head[0] < len(lines) - 1:
+        return f"{_head_path(path).name} was changed: it knows {head[0]} lines of {len(lines)}"
+    at = lines[head[0] - 1] if head[0] else None
+    if at is not None and head != _head_of(at):
+        return f"line {head[0]} was replaced: its hash is not that of {_head_path(path).name}"
+    return ""
+
+
+def _head(path: Path) -> tuple[int, str] | None:
+    """Number and hash that the head states; None where it is not there or says neither."""
+    try:
+        found = strict_json(read_whole(_head_path(path), 4096), what="the head", refuse=RunError)
+        return int(found["number"]), str(found["hash"])
+    except (OSError, RunError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _head_of(line: JournalLine) -> tuple[int, str]:
+    return line.number, str(line.content["hash"])
+
+
+def _head_path(path: Path) -> Path:
+    return path.with_suffix(".head")
+
+
+def _hash_of(content: Mapping[str, Any]) -> str:
+    return sha256_hex(canonical_json(dict(content), what="a line of the journal"))
+
+
+def _altered(path: Path, fault: str) -> str:
+    return f"{path}: {fault}. The journal was altered after it was written; restore it from a backup. Nothing is written to it."
+
+
+def cited_snapshots(folder: Path | None = None) -> dict[str, str]:
+    """Snapshot id -> the journal that cites it, over all journals in a folder; a line that cannot be read is left out."""
+    cited: dict[str, str] = {}
+    for name in journal_names(folder):
+        for line in _checked(journal_path(name, folder)).lines:
+            cited.setdefault(str(line.content["sheet"]["snapshot"]["id"]), name)
+    return cited
+
+
+def last_lines(lines: tuple[JournalLine, ...]) -> tuple[JournalLine, ...]:
+    """The sheet that holds for each session: the last line of it."""
+    by_session = {line.session: replace(line, new=False) for line in lines}
+    return tuple(by_session[session] for session in sorted(by_session))
