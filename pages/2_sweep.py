@@ -3,14 +3,15 @@
 import streamlit as st
 
 from pairkit.ui import settings, shell
-from pairkit.ui.sweep import page
+from pairkit.ui.sweep import job, page, split
 
 shell.guard(__file__)
 st.markdown("#### Sweep")
 choice = shell.choose_pair()
+seen = split.choose(choice.pair) if choice else None
 config, faults = settings.choose_config()
 shell.settle()
-if choice is None:
+if choice is None or seen is None:
     st.stop()
 
 if faults:
@@ -18,5 +19,5 @@ if faults:
         "Settings contradict each other; the sidebar says which. The last ones that did not are used.",
         icon=":material/error:",
     )
-page.start(choice.pair, config)
-page.show(choice.pair)
+job.start(seen, choice.pair, config)
+page.show(seen)

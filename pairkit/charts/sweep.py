@@ -16,6 +16,7 @@ import pandas as pd
 from pairkit._typing import FloatArray
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.columns import METRIC
 from pairkit.research.sweeps.plateau import Neighbourhood
 
 Spec = dict[str, Any]
@@ -438,7 +439,8 @@ def _quantiles(table: pd.DataFrame, name: str, figure: str) -> tuple[Any, FloatA
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    """A setting or a metric in words."""
+    return METRIC[name].label if name in METRIC else name.replace("_", " ")
 
 
 def _layout(colors: Theme, height: int) -> Spec:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -79,6 +81,37 @@ def number_input(
         label, low, high, first, step, key=key, bind="query-params", **more
     )
     return chosen
+
+
+EARLIEST, LATEST = date(1850, 1, 1), date(2150, 12, 31)  # that a date field accepts
+
+
+def date_so_far(key: str) -> date | None:
+    """Value of a date field bound to the link, before it is drawn; a date of the link that is none is reported and left out."""
+    asked = st.query_params.get(key)
+    if asked is None or key in st.session_state:
+        chosen: date | None = st.session_state.get(key)
+        return chosen
+    with suppress(ValueError):
+        day = date.fromisoformat(asked)
+        if EARLIEST <= day <= LATEST:
+            return day
+    del st.query_params[key]
+    st.session_state[LINK_FAULTS].append(
+        f"The link asks for {key} = {asked}: accepted is a date, YYYY-MM-DD. It is left out."
+    )
+    return st.rerun()  # faults are shown above
+
+
+def accept_code(key: str, labels: Mapping[str, str]) -> None:
+    """Let a link name an option of a select box by its code, or in small letters, where the box itself writes its label."""
+    asked = st.query_params.get(key)
+    if asked is None or key in st.session_state:
+        return
+    plain = asked.replace("_", " ").casefold()
+    for code, label in labels.items():
+        if plain in (code.replace("_", " ").casefold(), label.casefold()):
+            st.session_state[key] = code
 
 
 def _is_within(text: str, low: float, high: float) -> bool:

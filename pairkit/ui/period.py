@@ -6,19 +6,17 @@ and it is a trial, a check and a manifest of its own.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import date
 
 import pandas as pd
 import streamlit as st
 
 from pairkit.pair import PairFrame
-from pairkit.ui.link import LINK_FAULTS, complete
+from pairkit.ui.link import EARLIEST, LATEST, complete, date_so_far
 
 FIRST, LAST = "first", "last"
 ENDS = (FIRST, LAST)
 IN_SAMPLE = 0.7  # of the bars
-_EARLIEST, _LATEST = date(1850, 1, 1), date(2150, 12, 31)
 
 
 def choose(pair: PairFrame) -> PairFrame:
@@ -29,7 +27,7 @@ def choose(pair: PairFrame) -> PairFrame:
     DataError
         No bar is left between them.
     """
-    chosen = {end: _so_far(end) for end in ENDS}
+    chosen = {end: date_so_far(end) for end in ENDS}
     with st.popover(_words(pair, chosen), icon=":material/date_range:", width="stretch"):
         with st.container(horizontal=True, gap="small"):
             for name, ends in _usual(pair).items():
@@ -39,8 +37,8 @@ def choose(pair: PairFrame) -> PairFrame:
             place.date_input(
                 words,
                 None,
-                min_value=_EARLIEST,
-                max_value=_LATEST,
+                min_value=EARLIEST,
+                max_value=LATEST,
                 key=end,
                 bind="query-params",
                 format="YYYY-MM-DD",
@@ -84,25 +82,15 @@ def _usual(pair: PairFrame) -> dict[str, tuple[date | None, date | None]]:
         "YTD": (date(last.year, 1, 1), None),
         "1 year": ((last - pd.DateOffset(years=1, days=-1)).date(), None),
         "3 years": ((last - pd.DateOffset(years=3, days=-1)).date(), None),
-        f"First {IN_SAMPLE:.0%}": (None, days[max(int(len(days) * IN_SAMPLE) - 1, 0)].date()),
+        f"First {IN_SAMPLE:.0%}": (None, last_in_sample(pair)[1]),
     }
+
+
+def last_in_sample(pair: PairFrame) -> tuple[float, date]:
+    """The usual in-sample share of a pair's bars, and the day of the last of them."""
+    days = pair.trade_date
+    return IN_SAMPLE, days[max(int(len(days) * IN_SAMPLE) - 1, 0)].date()
 
 
 def _set(first: date | None, last: date | None) -> None:
     st.session_state[FIRST], st.session_state[LAST] = first, last
-
-
-def _so_far(end: str) -> date | None:
-    """Value of the date field, before it is drawn; a date of the link that is none is reported and left out."""
-    asked = st.query_params.get(end)
-    if asked is None or end in st.session_state:
-        return st.session_state.get(end)
-    with suppress(ValueError):
-        day = date.fromisoformat(asked)
-        if _EARLIEST <= day <= _LATEST:
-            return day
-    del st.query_params[end]
-    st.session_state[LINK_FAULTS].append(
-        f"The link asks for {end} = {asked}: accepted is a date, YYYY-MM-DD. It is left out."
-    )
-    return st.rerun()  # faults are told above

@@ -15,7 +15,9 @@ from pairkit.metrics import BARS_A_YEAR, best_by_luck, measure
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
-from pairkit.ui.sweep import page as page_module
+from pairkit.ui import cache
+from pairkit.ui.settings import label_of
+from pairkit.ui.sweep import job as job_module
 from pairkit.ui.sweep.space import estimate, in_words, suggested
 from tests import ROOT
 from tests.small_market import snapshot_input
@@ -31,21 +33,33 @@ def pair():
 
 
 def sweep_app(*fields: str, **link: str) -> AppTest:
-    """The Sweep page with these fields to vary."""
-    page = app(**link).switch_page(PAGE).run()
+    """The Sweep page with these fields to vary, once the sweep that it opens with has ended."""
+    page = ended(app(**link).switch_page(PAGE).run())
     if fields:
         page.multiselect(key="sweep_fields").set_value(list(fields)).run()
     assert not page.exception
     return page
 
 
-def swept(page: AppTest) -> AppTest:
-    """Press the button and wait for the end."""
-    page.button(key="sweep_start").click().run()
-    assert page.session_state["sweep_job"].ended.wait(60)
-    page.run()
+def ended(page: AppTest) -> AppTest:
+    """The page after the sweep that is under way, where there is one."""
+    if "sweep_job" in page.session_state:
+        assert page.session_state["sweep_job"].ended.wait(60)
+        page.run()
     assert not page.exception
     return page
+
+
+def swept(page: AppTest) -> AppTest:
+    """Press the button and wait for the end."""
+    return ended(page.button(key="sweep_start").click().run())
+
+
+def few(field: str, low: float, high: float, step: float) -> dict[str, str]:
+    """A link to the page with one field to vary, whose sweep the page opens with."""
+    ends = dict(zip(("from", "to", "step"), (low, high, step), strict=True))
+    of_range = {f"sweep_{field}_{end}": f"{value:g}" for end, value in ends.items()}
+    return {"sweep_fields": label_of(SETTINGS[field]), **of_range}
 
 
 def set_range(page: AppTest, name: str, low: float, high: float, step: float) -> AppTest:
@@ -55,21 +69,23 @@ def set_range(page: AppTest, name: str, low: float, high: float, step: float) ->
 
 
 def test_the_count_is_told_before_anything_starts():
-    """As many trials as `sweep` would make, those left out counted, with an estimate; nothing runs yet."""
-    page = set_range(sweep_app("entry_z", "stop_z"), "entry_z", 1.0, 3.0, 0.5)
+    """As many trials as `sweep` would make, those left out counted, with an estimate; nothing runs until the button is pressed."""
+    page = sweep_app("entry_z", "stop_z")
+    before = page.session_state["sweep_job"]
+    set_range(page, "entry_z", 1.0, 3.0, 0.5)
     set_range(page, "stop_z", 2.0, 4.0, 1.0)
     trials = make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, 0.5), "stop_z": (2.0, 4.0, 1.0)})
     assert f"**{len(trials)} trials**" in said(page)
     assert f"{trials.left_out} combinations are left out" in said(page)
     assert "by a timed sample" in said(page)
-    assert "sweep_job" not in page.session_state
+    assert page.session_state["sweep_job"] is before
 
 
 def test_the_luck_of_more_trials_is_said_before_they_are_made(pair, tmp_path, monkeypatch):
     """From a to b: the Sharpe ratio a year that the best of the trials so far, and of those with the sweep, shows by luck."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     note_sweep(pair, sweep(pair, StrategyConfig(), {"entry_z": (1.0, 3.0, 0.05)}))
-    page = sweep_app("exit_z")
+    page = sweep_app(**few("exit_z", *suggested(SETTINGS["exit_z"])))
     count, more = (
         tried(pair),
         len(make_trials(StrategyConfig(), {"exit_z": suggested(SETTINGS["exit_z"])})),
@@ -112,7 +128,7 @@ def test_the_chosen_trial_opens_in_explore():
 def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
     """A second sweep adds its new configs to the trials made on the pair; the same one again adds none."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
-    page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
+    page = sweep_app(**few("entry_z", 1.0, 3.0, 0.25))
     assert "9 trials on this pair so far" in said(page)
     assert "9 trials on this pair so far" in said(swept(page))
     page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
@@ -187,9 +203,8 @@ def test_a_sweep_can_be_stopped(monkeypatch):
         table.attrs["cancelled"] = True
         return table
 
-    monkeypatch.setattr(page_module, "sweep", slow)
-    page = set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.5)
-    page.button(key="sweep_start").click().run()
+    monkeypatch.setattr(job_module, "sweep", slow)
+    page = app(**few("entry_z", 1.0, 3.0, 0.5)).switch_page(PAGE).run()
     assert begun.wait(30)
     page.run()
     assert page.button(key="sweep_start").disabled
@@ -202,7 +217,7 @@ def test_a_sweep_can_be_stopped(monkeypatch):
 
 @pytest.mark.parametrize(
     ("bars", "told"),
-    [(1, "too few for any trial to trade"), (35, "No trial has a value for sharpe")],
+    [(1, "too few for any trial to trade"), (35, "No trial has a value for Sharpe ratio")],
 )
 def test_too_few_bars_are_told(bars, told, tmp_path, monkeypatch):
     """One bar in common, or too few for an indicator: a sentence, no error."""
@@ -212,10 +227,7 @@ def test_too_few_bars_are_told(bars, told, tmp_path, monkeypatch):
         given[name] = given[name][given[name]["trade_date"].isin(days)].reset_index(drop=True)
     write_snapshot(tmp_path, "short", **given)
     monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path))
-    page = sweep_app("entry_z")
-    if bars > 1:
-        page = swept(page)
-    assert told in said(page)
+    assert told in said(sweep_app(**few("entry_z", 1.0, 3.0, 0.5)))
 
 
 def test_a_pair_without_common_days_is_told(tmp_path, monkeypatch):
@@ -272,3 +284,87 @@ def test_a_peak_on_the_edge_asks_for_a_wider_range(pair):
     best = float(table["entry_z"].iloc[int(table["sharpe"].idxmax())])
     page = swept(set_range(sweep_app("entry_z"), "entry_z", best, best + 0.5, 0.5))
     assert f"entry z {best:g} is the lowest tried" in said(page)
+
+
+def test_the_page_opens_with_a_sweep_that_counts_once(tmp_path, monkeypatch):
+    """Swept without a press, and said so; opened anew, by another session too, it adds no trial; other legs have their own."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    page = sweep_app(**few("entry_z", 1.0, 3.0, 0.5))
+    pair = open_snapshot(DEMO).pair("RB", "HC")
+    assert "#### 5 trials on RB-HC" in said(page)
+    assert "Each of the 5 counts as one trial on this pair, once" in said(page)
+    made = dict(tried(pair).made_by)
+    # Explore, where the session began, had made one of them.
+    assert made["sweep"] + made["explore"] == 5
+    sweep_app(**few("entry_z", 1.0, 3.0, 0.5))
+    assert dict(tried(pair).made_by) == made
+    page.selectbox(key="x").set_value("CU").run()
+    assert "#### 5 trials on RB-CU" in said(ended(page))
+
+
+def test_the_readers_own_sweep_stays_when_the_legs_change():
+    """It is said to be of the other pair, and no sweep begins by itself in its place."""
+    page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.5))
+    own = page.session_state["sweep_job"]
+    page.selectbox(key="x").set_value("CU").run()
+    assert page.session_state["sweep_job"] is own
+    assert "This sweep is of RB-HC; the sidebar now has RB-CU" in said(page).replace("\\", "")
+
+
+def test_a_space_that_takes_long_waits_for_its_button():
+    """Many thousand trials are not begun by opening a link."""
+    page = sweep_app(sweep_z_window_from="20", sweep_z_window_to="260", sweep_z_window_step="1")
+    assert "5,061 trials" in said(page)
+    assert "sweep_job" not in page.session_state
+    assert not page.button(key="sweep_start").disabled
+
+
+def test_a_sweep_in_sample_sees_no_later_day_and_is_shown_on_both_sides(
+    pair, tmp_path, monkeypatch
+):
+    """The table is that of the bars up to the split; in-sample figures are the trial's own, the others those of the run going on."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
+    page = sweep_app(**few("entry_z", 1.0, 3.0, 0.5), in_sample_until="2019-12-31")
+    inside = pair.between(None, "2019-12-31")
+    table = sweep(inside, None, {"entry_z": (1.0, 3.0, 0.5)})
+    shown = page.dataframe[0].value.set_index("trial").sort_index()
+    np.testing.assert_array_equal(shown["sharpe"].to_numpy(), table["sharpe"].to_numpy())
+    flat = int(page.table[1].value.set_index("What")["Best plateau"]["Trial"])
+    both = page.table[0].value.set_index("")
+    run = run_backtest(pair, config_of(table, flat))
+    rest = run.frame.loc["2020":]
+    net = rest["equity"].iloc[-1] - run.frame.loc[:"2019", "equity"].iloc[-1]
+    assert both.loc["Net (CNY)", "Best plateau, out-of-sample"] == f"{net:+,.0f}"
+    assert both.loc["Sessions", "Best plateau, out-of-sample"] == f"{len(rest):,}"
+    row = table.iloc[flat]
+    assert both.loc["Sharpe ratio", "Best plateau, in-sample"] == f"{row['sharpe']:.2f}"
+    assert both.loc["Return", "Best plateau, in-sample"] == f"{row['total_return']:+.2%}"
+    looked_at = len(both.columns) // 2
+    assert f"{looked_at} trial{'s' * (looked_at > 1)} looked at out-of-sample" in said(page)
+    made = dict(tried(pair).made_by)
+    assert made == {"sweep": 5, "explore": made["explore"]}
+    page.number_input(key="sweep_trial").set_value(0 if flat else 4).run()
+    assert f"{looked_at + 1} trials looked at out-of-sample" in said(page)
+    cache.trials(pair)
+    assert dict(tried(pair).made_by)["explore"] == made["explore"] + 1
+
+
+def test_a_split_before_the_first_bar_is_refused():
+    """In a sentence, and nothing is swept: not even the bars that were to be kept unseen."""
+    page = sweep_app(in_sample_until="1990-01-01")
+    assert "Choose a later in-sample day" in said(page)
+    assert "sweep_job" not in page.session_state
+    assert page.date_input(key="in_sample_until").value.year == 1990
+    page.button(key="split_usual").click().run()
+    assert not page.exception
+    assert page.session_state["sweep_job"].about["legs"].trade_date[-1].year > 1990
+
+
+@pytest.mark.parametrize("asked", ["max_drawdown", "max drawdown", "Max drawdown"])
+def test_a_metric_has_its_label_and_a_link_may_name_it_by_its_code(asked):
+    """The picker shows Max drawdown; an older link with the code, or with small letters, chooses it too."""
+    page = sweep_app(**few("entry_z", 1.0, 3.0, 0.5), sweep_metric=asked)
+    picker = page.selectbox(key="sweep_metric")
+    assert picker.value == "max_drawdown"
+    assert "DSR" in picker.options
+    assert "max_drawdown" not in picker.options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +10,14 @@ import streamlit as st
 
 from pairkit.analysis.attribution import PARTS, attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
-from pairkit.analysis.stretch import Stretch, stretch
+from pairkit.analysis.stretch import stretch
 from pairkit.charts.rolling import figures
 from pairkit.charts.theme import BLOCKER_WORDS, THEMES, ThemeName
 from pairkit.gates import GATES
 from pairkit.report.figures import monthly_returns, rolling_sharpe
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
-from pairkit.ui import chart, views
+from pairkit.ui import chart, stretches, views
 from pairkit.ui.views import DETAILS, TRACE_TAB, escape
 
 MONTH = "stretch_month"
@@ -66,32 +65,8 @@ def _stretch(run: BacktestRun) -> None:
         st.info("There is no session in this stretch. Zoom out, or choose a month.")
         return
     part, whole = stretch(run, first, last), stretch(run, index[0], index[-1])
-    currency = escape(run.pair.currency)
-    rows: dict[str, Callable[[Stretch], str]] = {
-        "Sessions": lambda one: f"{one.sessions:,}",
-        f"Net ({currency})": lambda one: f"{one.net:+,.0f}",
-        "Return": lambda one: f"{one.return_:+.2%}",
-        "Sharpe ratio": lambda one: "n/a" if math.isnan(one.sharpe) else f"{one.sharpe:.2f}",
-        "Max drawdown": lambda one: f"{one.max_drawdown:.2%}",
-        f"Costs ({currency})": lambda one: f"{one.costs:,.0f}",
-        "Entries / exits": lambda one: f"{one.entered} / {one.left}",
-        "Exposure": lambda one: "n/a" if math.isnan(one.exposure) else f"{one.exposure:.0%}",
-    }
-    st.table(
-        pd.DataFrame(
-            {
-                "": list(rows),
-                f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": [
-                    row(part) for row in rows.values()
-                ],
-                "Whole run": [row(whole) for row in rows.values()],
-            }
-        ),
-        hide_index=True,
-        border="horizontal",
-        width="content",
-        alt="The stretch beside the whole run",
-    )
+    columns = {f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": part, "Whole run": whole}
+    stretches.table(columns, run.pair.currency, alt="The stretch beside the whole run")
     st.markdown(f"**Entries.** {escape(run.why_no_entry(first, last).sentence)}")
 
 

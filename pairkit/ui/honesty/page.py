@@ -25,7 +25,7 @@ from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
 from pairkit.ui.settings import field
-from pairkit.ui.sweep.page import swept_space
+from pairkit.ui.sweep.job import swept_space
 
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
 BEST_WITH_BEST = "placebo_best_with_best"

@@ -1,4 +1,4 @@
-"""The Sweep page: a sweep started, shown while it runs, and its results: landscape, best trials, every trial in a table."""
+"""The results on the Sweep page: landscape, best trials, both sides of the split, every trial in a table."""
 
 from __future__ import annotations
 
@@ -9,79 +9,28 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.audit.runs.trial_count import TrialCount
-from pairkit.audit.runs.trial_ledger import note_sweep, tried
+from pairkit.audit.runs.trial_ledger import tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS
-from pairkit.config import SETTINGS, StrategyConfig
+from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
-from pairkit.research.sweeps.sweep import config_of, sweep
+from pairkit.research.sweeps.sweep import config_of
 from pairkit.setting import MONEY
 from pairkit.ui import cache, period, shell, views
 from pairkit.ui.exports import QUIET, csv_text
-from pairkit.ui.jobs import Job, ended_job, running
-from pairkit.ui.sweep.space import Plan, choose_plan, in_words, tell_count, trials_of
+from pairkit.ui.jobs import Job, ended_job
+from pairkit.ui.link import accept_code
+from pairkit.ui.sweep import split
+from pairkit.ui.sweep.job import CHOSEN, JOB
+from pairkit.ui.sweep.space import in_words
 
-JOB, CHOSEN, TABLE, CHART = "sweep_job", "sweep_trial", "sweep_table", "sweep_chart"
+TABLE, CHART, SHOWN = "sweep_table", "sweep_chart", "sweep_metric"
 MOST_ROWS = 1000
-_FEW_BARS = 30
-
-
-def start(legs: PairFrame, config: StrategyConfig) -> None:
-    """Draw the choice of the space, its number of trials, and the button that begins; or why it cannot."""
-    plan = choose_plan()
-    if len(legs) < _FEW_BARS:
-        st.warning(
-            f"{views.escape(legs.name)} has {len(legs)} bars in common, too few for any trial to trade. "
-            "Choose another pair, or a longer snapshot.",
-            icon=":material/error:",
-        )
-        return
-    try:
-        trials = trials_of(config, plan)
-    except PairkitError as error:
-        st.warning(views.escape(str(error)), icon=":material/error:")
-        return
-    seconds = tell_count(legs, trials)
-    if st.button("Sweep", key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)):
-        _begin(legs, config, plan, seconds)
-
-
-def _begin(legs: PairFrame, config: StrategyConfig, plan: Plan, seconds: float) -> None:
-    def work(progress: Any, cancelled: Any) -> pd.DataFrame:
-        made = sweep(
-            legs,
-            config,
-            plan.space,
-            n=plan.n,
-            method=plan.method,
-            seed=plan.seed,
-            progress=progress,
-            cancelled=cancelled,
-        )
-        note_sweep(legs, made)  # where it cannot, the count is shown as unknown
-        return made
-
-    st.session_state[JOB] = Job(work, "trials", {"legs": legs, "estimate": seconds}).begin()
-    st.session_state.pop(CHOSEN, None)
-    st.rerun()
-
-
-def swept_space(legs: PairFrame) -> dict[str, list[Any]] | None:
-    """The grid that this session swept on a pair, as `sweep` takes it; None where there is none, or its trials were drawn."""
-    job: Job | None = st.session_state.get(JOB)
-    if (
-        job is None
-        or job.made is None
-        or cache.pair_key(job.about["legs"]) != cache.pair_key(legs)
-        or job.made.attrs["method"] != "grid"
-    ):
-        return None
-    return {name: sorted(job.made[name].unique().tolist()) for name in job.made.attrs["varied"]}
 
 
 def show(now: PairFrame) -> None:
@@ -93,16 +42,10 @@ def show(now: PairFrame) -> None:
     if table.empty:
         st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
         return
-    _heading(job, table, legs, now)
-    figure = st.selectbox(
-        "Metric",
-        [metric.name for metric in METRICS],
-        [metric.name for metric in METRICS].index("sharpe"),
-        key="sweep_metric",
-        bind="query-params",
-        format_func=lambda name: name.replace("_", " "),
-        width=260,
-    )
+    held = _held(table)
+    _heading(table, legs)
+    _tell_older(legs, now, held)
+    figure = _choose_metric()
     low = METRIC[figure].low_is_good
     on_grid = table.attrs["method"] == "grid"
     around = (
@@ -114,7 +57,7 @@ def show(now: PairFrame) -> None:
     peak = plateau.best_row(figures, low_is_good=low)
     if peak is None:
         st.info(
-            f"No trial has a value for {figure.replace('_', ' ')}: {METRIC[figure].missing}.",
+            f"No trial has a value for {METRIC[figure].label}: {METRIC[figure].missing}.",
             icon=":material/info:",
         )
     else:
@@ -125,11 +68,13 @@ def show(now: PairFrame) -> None:
         _tell_peak(table, figure, around, rows)
         _tell_edge(table, rows)
         _charts(table, figure, around, rows, low_is_good=low)
-        _chosen(table, legs, rows)
+        _chosen(table, job, rows)
+        _beyond(table, job, rows)
+    _tell_work(job, table, held)
     _every_trial(table, legs, figure, around, low_is_good=low)
 
 
-def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> None:
+def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
     stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -143,11 +88,16 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
                 color="orange",
                 help="Made up by a program, with a known truth. No market ever traded like this.",
             )
-    held = {
-        name: value
-        for name, value in config_of(table, 0).model_dump().items()
-        if name not in table.attrs["varied"]
-    }
+
+
+def _held(table: pd.DataFrame) -> dict[str, Any]:
+    """The settings that a sweep held fixed."""
+    every = config_of(table, 0).model_dump()
+    return {name: value for name, value in every.items() if name not in table.attrs["varied"]}
+
+
+def _tell_older(legs: PairFrame, now: PairFrame, held: dict[str, Any]) -> None:
+    """Draw in what the sidebar differs from what was swept."""
     if cache.pair_key(legs) != cache.pair_key(now):
         st.warning(
             f"This sweep is of {views.escape(period.in_words(legs))}; "
@@ -163,20 +113,41 @@ def _heading(job: Job, table: pd.DataFrame, legs: PairFrame, now: PairFrame) -> 
             "Sweep again to see trials under the settings of the sidebar.",
             icon=":material/history:",
         )
+
+
+def _choose_metric() -> str:
+    labels = {metric.name: metric.label for metric in METRICS}
+    accept_code(SHOWN, labels)
+    figure: str = st.selectbox(
+        "Metric",
+        list(labels),
+        list(labels).index("sharpe"),
+        key=SHOWN,
+        bind="query-params",
+        format_func=labels.__getitem__,
+        width=260,
+        help=METRIC[st.session_state.get(SHOWN, "sharpe")].meaning,
+    )
+    return figure
+
+
+def _tell_work(job: Job, table: pd.DataFrame, held: dict[str, Any]) -> None:
+    """Draw what was swept beside the chart: the settings held fixed, the time it took, what was left out, what was counted."""
     with st.expander("Settings held fixed"):
         st.markdown(
             ", ".join(
                 f"{name.replace('_', ' ')} **{_plain(value)}**" for name, value in held.items()
             )
         )
-    left_out = (
-        f" {table.attrs['left_out']:,} combinations contradicted themselves."
-        if table.attrs["left_out"]
-        else ""
-    )
-    st.caption(
-        f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}.{left_out}"
-    )
+    told = f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}."
+    if table.attrs["left_out"]:
+        told += f" {table.attrs['left_out']:,} combinations contradicted themselves."
+    if job.about["by_page"]:
+        told += (
+            f" The page swept these when it was opened. Each of the {len(table):,} counts as one trial on this pair, "
+            "once: opening the page again adds none."
+        )
+    st.caption(told)
 
 
 # --- trials made, deflation --------------------------------------------------------------------------------------------
@@ -205,7 +176,7 @@ def _tell_peak(
         )
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
-    words = figure.replace("_", " ")
+    words = METRIC[figure].label
     if np.isnan(kept):
         st.caption(f"Every trial has the same {words}.")
     elif kept < 0.5:
@@ -246,7 +217,7 @@ def _beside(
 ) -> None:
     """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
     names, count = table.attrs["varied"], tried(legs)
-    what = ["Trial", *(name.replace("_", " ") for name in names), figure.replace("_", " ")]
+    what = ["Trial", *(name.replace("_", " ") for name in names), METRIC[figure].label]
     what += ["Neighbourhood mean", "Neighbourhood worst"] if around is not None else []
     shown: dict[str, list[str]] = {
         "What": [
@@ -327,7 +298,7 @@ def _charts(
         on_select=_point_picked,
         selection_mode="points",
         config=QUIET,
-        alt=f"{figure.replace('_', ' ')} by {', '.join(name.replace('_', ' ') for name in fields)}",
+        alt=f"{METRIC[figure].label} by {', '.join(name.replace('_', ' ') for name in fields)}",
     )
     if len(fields) > 2:
         st.markdown("##### Each setting by itself: the median trial, and eight in ten of them")
@@ -336,7 +307,7 @@ def _charts(
             key="sweep_small",
             theme=None,
             config=QUIET,
-            alt=f"{figure.replace('_', ' ')} by each setting",
+            alt=f"{METRIC[figure].label} by each setting",
         )
 
 
@@ -348,7 +319,8 @@ def _point_picked() -> None:
 
 
 # --- one trial, every trial --------------------------------------------------------------------------------------------
-def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
+def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
+    legs, whole = job.about["legs"], job.about["whole"]
     if not isinstance(st.session_state.get(CHOSEN), int) or st.session_state[CHOSEN] >= len(table):
         st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
     label = cache.label_of(legs)
@@ -368,7 +340,8 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
             disabled=label is None,
         )
         settings = ", ".join(
-            f"{name} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"]
+            f"{name.replace('_', ' ')} {_plain(table[name].iloc[row])}"
+            for name in table.attrs["varied"]
         )
         st.markdown(
             f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
@@ -380,8 +353,18 @@ def _chosen(table: pd.DataFrame, legs: PairFrame, rows: dict[str, int]) -> None:
             legs.y_spec.code,
             legs.x_spec.code,
             config_of(table, row),
-            period.ends_of(legs),
+            period.ends_of(whole),
         )
+
+
+def _beyond(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
+    """The plateau and the chosen trial on both sides of the split."""
+    at = {MARKS[key][1]: row for key, row in rows.items() if key == "plateau"}
+    chosen = st.session_state[CHOSEN]
+    if chosen not in at.values():
+        at[MARKS["peak" if chosen == rows["peak"] else "chosen"][1]] = chosen
+    configs = {name: config_of(table, row) for name, row in at.items()}
+    split.show(job.about["legs"], job.about["whole"], configs)
 
 
 def _every_trial(
@@ -476,8 +459,8 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     for metric in METRICS:
         style = "percent" if metric.unit == "fraction" else "%d" if metric.whole else "%.3f"
         made[metric.name] = config.NumberColumn(
-            metric.name.replace("_", " "),
-            help=metric.meaning,
+            metric.label,
+            help=f"{metric.meaning} In filters: {metric.name}",
             format="localized" if metric.unit == MONEY else style,
         )
     return made | {

@@ -48,7 +48,8 @@ class Plan(NamedTuple):
 
 def choose_plan() -> Plan:
     """Draw fields, ranges and method."""
-    fields = st.multiselect(
+    left, right = st.columns([3, 2], gap="medium")
+    fields = left.multiselect(
         "Settings to vary",
         list(SETTINGS),
         list(FIRST_FIELDS),
@@ -59,8 +60,7 @@ def choose_plan() -> Plan:
         help="The others stay as they are in the sidebar. Two make a map; more make one chart for each.",
     )
     space = {name: _values(SETTINGS[name]) for name in fields}
-    left, middle, right = st.columns([2, 1, 1])
-    how = left.segmented_control(
+    how = right.segmented_control(
         "Trials",
         list(METHODS),
         default=GRID,
@@ -71,7 +71,8 @@ def choose_plan() -> Plan:
     )
     if how in (None, GRID):  # a link may have asked for none
         return Plan(space, None, "grid", 0)
-    n = number_input(middle, "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n")
+    left, right, _ = st.columns([1, 1, 2])
+    n = number_input(left, "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n")
     seed = number_input(right, "Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed")
     return Plan(space, int(n), METHODS[how], int(seed))
 
@@ -155,20 +156,17 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     return make_trials(config, plan.space, n=plan.n, method=plan.method, seed=plan.seed)
 
 
-def tell_count(legs: PairFrame, trials: Trials) -> float:
-    """Draw how many trials there are and how long they should take; returns the estimate, seconds."""
-    seconds = estimate(legs, trials)
+def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
+    """Draw how many trials there are and how long they should take."""
     told = f"**{len(trials):,} trials** on {escape(legs.name)}, {len(legs):,} bars: {in_words(seconds)}, by a timed sample."
     if trials.left_out:
         told += f" {trials.left_out:,} combinations are left out, for they contradict themselves."
     if trials.repeated:
         told += f" {trials.repeated:,} draws repeat others."
-    st.markdown(told)
-    st.caption(_luck(legs, len(trials)))
-    return seconds
+    st.markdown(told, width="content")
 
 
-def _luck(legs: PairFrame, more: int) -> str:
+def luck(legs: PairFrame, more: int) -> str:
     """What the sweep does to the Sharpe ratio that luck alone is expected to show."""
     count = cache.trials(legs)
     if count.sharpe_variance is None:
