@@ -77,21 +77,22 @@ def print_sheet(sheet: Sheet) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from pairkit.desk.sheet_files import held_lots, shut_gates, to_go
+
     console, content = Console(), sheet.content
     style = "bold yellow" if sheet.degraded or content["snapshot"]["simulated"] else "bold"
     console.print(sheet.headline, style=style, highlight=False, markup=False)
     entries = Table("entry", "state", "reason", "z", "to go", "days held", "held", "gates shut")
     for entry in content["entries"]:
-        shut = [gate["name"] for gate in entry["gates"] if gate["verdict"] == "shut"]
         entries.add_row(
             entry["name"],
             entry["state"],
             entry["reason"],
             _figure(entry["z"], ".2f"),
-            _to_go(entry),
+            to_go(entry),
             _figure(entry["bars_held"], "d"),
-            held_of(entry),
-            ", ".join(shut),
+            held_lots(entry),
+            shut_gates(entry),
         )
     console.print(entries)
     orders = Table("contract", "side", "lots", "offset", "at", "why", "last", "limits", "opens")
@@ -120,21 +121,6 @@ def print_sheet(sheet: Sheet) -> None:
         markup=False,
         soft_wrap=True,
     )
-
-
-def _to_go(entry: dict[str, float | None]) -> str:
-    """The distance of z to what it would set off."""
-    if entry["to_entry"] is not None:
-        return f"{entry['to_entry']:.2f} to entry" if entry["to_entry"] > 0 else "past entry"
-    if entry["to_exit"] is None:
-        return "n/a"
-    return f"{entry['to_exit']:.2f} to exit, {entry['to_stop']:.2f} to stop"
-
-
-def held_of(entry: dict[str, dict[str, float]]) -> str:
-    """Held lots by contract; empty while flat."""
-    legs = (entry["y"], entry["x"])
-    return ", ".join(f"{leg['contract']} {leg['lots']:+g}" for leg in legs if leg["lots"])
 
 
 def _figure(value: float | None, shape: str) -> str:

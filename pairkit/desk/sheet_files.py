@@ -1,9 +1,10 @@
-"""A sheet as files: canonical JSON, and its orders as CSV."""
+"""A sheet as files, canonical JSON and its orders as CSV; and the words in which terminal and page show an entry."""
 
 from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 from pairkit.audit.seal import canonical_json
 from pairkit.desk.sheet import Sheet
@@ -40,3 +41,23 @@ def _cell(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.10g}"
     return "" if value is None else value
+
+
+def to_go(entry: dict[str, Any]) -> str:
+    """The distance of an entry's z to what it would set off, in words."""
+    if entry["to_entry"] is not None:
+        return f"{entry['to_entry']:.2f} to entry" if entry["to_entry"] > 0 else "past entry"
+    if entry["to_exit"] is None:
+        return "n/a"
+    return f"{entry['to_exit']:.2f} to exit, {entry['to_stop']:.2f} to stop"
+
+
+def held_lots(entry: dict[str, Any]) -> str:
+    """An entry's held lots by contract; empty while flat."""
+    legs = (entry["y"], entry["x"])
+    return ", ".join(f"{leg['contract']} {leg['lots']:+g}" for leg in legs if leg["lots"])
+
+
+def shut_gates(entry: dict[str, Any]) -> str:
+    """The names of an entry's shut gates; empty where none is."""
+    return ", ".join(gate["name"] for gate in entry["gates"] if gate["verdict"] == "shut")

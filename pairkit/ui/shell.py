@@ -73,6 +73,8 @@ def pages() -> list[st.Page]:
         st.Page(folder / "4_honesty.py", title="Honesty", icon=":material/fact_check:"),
         st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
         st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:"),
+        st.Page(folder / "7_book.py", title="Book", icon=":material/menu_book:"),
+        st.Page(folder / "8_today.py", title="Today", icon=":material/today:"),
     ]
 
 

@@ -1,0 +1,171 @@
+"""The Book page: what a book holds, what it made, and how its entries go together."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from pairkit.charts.book import figures
+from pairkit.charts.theme import ThemeName
+from pairkit.desk.book_runs import BookRuns
+from pairkit.errors import PairkitError
+from pairkit.ui import shell, views
+from pairkit.ui.desk.choice import Chosen, heading, runs_of
+from pairkit.ui.exports import QUIET, csv_text
+
+OPEN, TABLE = "book_open", "book_table"
+SHOWN = {
+    "Result since the start": "results",
+    "Equity": "equity",
+    "Margin": "margin",
+    "Gross notional": "notional",
+}
+
+
+def show(chosen: Chosen) -> None:
+    """Draw the book."""
+    heading(chosen, f"Book {chosen.book.name}")
+    if chosen.book.content.note:
+        st.caption(views.escape(chosen.book.content.note))
+    if not chosen.book.entries:
+        st.info(
+            f"This book has no entry yet: `python -m pairkit book add {chosen.book.name} Y X`.",
+            icon=":material/playlist_add:",
+        )
+        return
+    try:
+        made = runs_of(chosen)
+    except PairkitError as error:
+        st.error(views.escape(str(error)), icon=":material/error:")
+        return
+    _tiles(made)
+    _entries(chosen, made)
+    _curves(made)
+    lots, correlation = st.columns(2, gap="large")
+    with lots:
+        _net_lots(made)
+    with correlation:
+        _correlation(made)
+
+
+def _tiles(made: BookRuns) -> None:
+    """The book's last figures, in a row."""
+    currency = next(iter(made.runs.values())).pair.currency
+    start = math.fsum(run.config.capital for run in made.runs.values())
+    equity = float(made.equity["sum"].iloc[-1])
+    margin, notional = made.margin["sum"].iloc[-1], made.notional["sum"].iloc[-1]
+    held = sum(1 for run in made.runs.values() if run.ledger.position[-1])
+    with st.container(horizontal=True, gap="small", key="tiles"):
+        st.metric(f"Equity ({currency})", f"{equity:,.0f}", width="content")
+        st.metric("Return on capital", f"{(equity - start) / start:.2%}", width="content")
+        st.metric(f"Margin ({currency})", _money(margin), width="content")
+        st.metric(f"Gross notional ({currency})", _money(notional), width="content")
+        st.metric("In a position", f"{held} of {len(made.runs)}", width="content")
+
+
+def _entries(chosen: Chosen, made: BookRuns) -> None:
+    """One row for each entry; the selected one opens in Explore."""
+    rows = []
+    for entry in chosen.book.entries:
+        run = made.runs[entry.name]
+        last = run.frame.iloc[-1]
+        rows.append(
+            {
+                "Entry": entry.name,
+                "State": last["state"],
+                "Reason": last["reason"],
+                "z": last["z"],
+                "Lots y": last["lots_y"],
+                "Lots x": last["lots_x"],
+                "Capital": entry.capital,
+                "Equity": last["equity"],
+                "Margin": made.margin[entry.name].iloc[-1],
+                "Sharpe": run.metrics["sharpe"],
+                "Since": entry.since,
+                "Note": entry.note,
+            }
+        )
+    table = pd.DataFrame(rows)
+    money = st.column_config.NumberColumn(format="localized")
+    shown = st.dataframe(
+        table.round({"Equity": 0, "Margin": 0}),
+        hide_index=True,
+        column_config={
+            **dict.fromkeys(("Capital", "Equity", "Margin"), money),
+            **dict.fromkeys(("z", "Sharpe"), st.column_config.NumberColumn(format="%.2f")),
+        },
+        key=TABLE,
+        on_select="rerun",
+        selection_mode="single-row",
+        alt="The entries of the book",
+    )
+    with st.container(horizontal=True):
+        rows_chosen = shown.selection.rows
+        if st.button(
+            "Open in Explore",
+            key=OPEN,
+            icon=":material/open_in_new:",
+            disabled=not rows_chosen,
+            help="Select a row first.",
+        ):
+            entry = chosen.book.entries[rows_chosen[0]]
+            shell.open_in_explore(chosen.snapshot.label, entry.y, entry.x, entry.strategy)
+        st.download_button(
+            "Equity (CSV)",
+            lambda: csv_text(made.equity.rename_axis("trade_date").reset_index()),
+            f"pairkit-{chosen.book.name}-equity.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+
+
+def _curves(made: BookRuns) -> None:
+    """One of the book's tables by day as lines."""
+    what = st.segmented_control(
+        "By day", list(SHOWN), default="Result since the start", key="book_curve"
+    )
+    name = SHOWN.get(str(what), "results")
+    table = getattr(made, name)
+    if name == "results":
+        table = table.cumsum().assign(sum=table.sum(axis=1).cumsum())
+    theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
+    currency = next(iter(made.runs.values())).pair.currency
+    st.plotly_chart(
+        figures(table, currency, theme),
+        key=f"book_{name}",
+        theme=None,
+        config=QUIET,
+        alt=f"{what} of each entry and of the book, by day",
+    )
+
+
+def _net_lots(made: BookRuns) -> None:
+    st.markdown("**Net lots by contract**")
+    lots = made.net_lots
+    if lots.empty:
+        st.caption("Flat: no contract is held.")
+        return
+    st.dataframe(
+        lots.reset_index().rename(columns={"contract": "Contract", "lots": "Lots"}),
+        hide_index=True,
+        alt="Net lots by contract",
+    )
+
+
+def _correlation(made: BookRuns) -> None:
+    st.markdown("**Correlation of daily results**")
+    if len(made.runs) < 2:
+        st.caption("There is one entry only.")
+        return
+    st.dataframe(
+        made.correlation.rename_axis("Entry").reset_index(),
+        hide_index=True,
+        column_config=dict.fromkeys(made.runs, st.column_config.NumberColumn(format="%.2f")),
+        alt="Correlation of the entries' daily results",
+    )
+
+
+def _money(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else "n/a"
