@@ -15,8 +15,15 @@ from pairkit.charts.checks.realism import figures
 from pairkit.charts.theme import THEMES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
+from pairkit.market.terms import TermRecord, TermsTable
 from pairkit.research.lookahead.outputs import first_difference
-from pairkit.research.realism.check import LADDER_COLUMNS, RUNGS, RealismLadder, realism_ladder
+from pairkit.research.realism.check import (
+    BESIDE,
+    LADDER_COLUMNS,
+    RUNGS,
+    RealismLadder,
+    realism_ladder,
+)
 from pairkit.run import run_backtest
 from pairkit.trading.loop import TALLY
 from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of, spec
@@ -307,6 +314,48 @@ def test_the_figures_are_those_of_the_equity(seed):
             )
 
 
+# --- beside the run ----------------------------------------------------------------------------------------------------
+def on_dated_terms():
+    """A pair whose fees were a tenth before bar 150, and whose lot was half as large in the contract before; and its twin on the
+    last figures alone."""
+    pair = coming_back()
+    day = f"{pair.trade_date[150]:%Y-%m-%d}"
+    names, codes = ("AA2405", "AA2409"), (np.arange(len(pair)) >= 100).astype(np.int64)
+    y = replace(pair.y, contract=codes, contract_names=names)
+    dated = [
+        TermRecord("fee_open", 0.3, "lot"),
+        TermRecord("fee_close", 0.3, "lot"),
+        TermRecord("fee_open", 3.0, "lot", from_date=day),
+        TermRecord("fee_close", 3.0, "lot", from_date=day),
+        TermRecord("multiplier", 5.0, deliveries="..2405"),
+        TermRecord("multiplier", 10.0, deliveries="2406.."),
+    ]
+    as_they_were = replace(pair, y=y, y_spec=spec("AA", terms=TermsTable(dated)))
+    return as_they_were, replace(pair, y=y, y_spec=spec("AA", fee_open=3.0, fee_close=3.0))
+
+
+def test_the_runs_beside_the_ladder_are_single_runs():
+    """On terms of today: the run of a pair that knows the last figures alone. At the close: the config's own run with fill=close.
+    What each takes is the run's less its own; the ladder's sentence has both."""
+    pair, plain = on_dated_terms()
+    ladder = realism_ladder(pair, CONFIG)
+    real = run_backtest(pair, CONFIG).metrics
+    others = (
+        run_backtest(pair, CONFIG.replace(fill="close")).metrics,
+        run_backtest(plain, CONFIG).metrics,
+    )
+    assert ladder.beside["step"].tolist() == [rung.name for rung in BESIDE]
+    assert others[1]["costs"] > real["costs"]
+    for (_, row), expected in zip(ladder.beside.iterrows(), others, strict=True):
+        for name in ("total_return", "sharpe", "max_drawdown", "trades", "costs"):
+            assert row[name] == expected[name]
+        assert row["takes_sharpe"] == real["sharpe"] - expected["sharpe"] != 0.0
+        assert row["takes_return"] == real["total_return"] - expected["total_return"]
+    result = ladder.result()
+    assert f"At the close instead it is {others[0]['sharpe']:.2f}." in result.sentence
+    assert result.figures["terms_of_today_sharpe"] == others[1]["sharpe"]
+
+
 # --- what is said ------------------------------------------------------------------------------------------------------
 def ladder_of(*sharpes):
     table = pd.DataFrame(
@@ -345,11 +394,12 @@ def test_a_config_that_never_trades_is_told():
 
 
 def test_progress_is_told_and_a_stop_obeyed():
-    """Nine rungs are counted; a stop raises."""
+    """Nine rungs and the two runs beside them are counted; a stop raises."""
     told = []
     ladder = realism_ladder(coming_back(120), CONFIG, progress=lambda *now: told.append(now))
-    assert told == [(done, 9) for done in range(1, 10)]
-    assert list(ladder.table.columns) == [column.name for column in LADDER_COLUMNS]
+    assert told == [(done, 11) for done in range(1, 12)]
+    for table in (ladder.table, ladder.beside):
+        assert list(table.columns) == [column.name for column in LADDER_COLUMNS]
     with pytest.raises(CancelledError, match="before Paper"):
         realism_ladder(coming_back(120), CONFIG, cancelled=lambda: True)
 
@@ -357,16 +407,18 @@ def test_progress_is_told_and_a_stop_obeyed():
 # --- drawn -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_waterfall_ends_at_the_run(theme):
-    """Both panes: the bars of the figure add up to what the real run shows; a line of equity for every rung."""
+    """Both panes: the bars of the figure add up to what the real run shows, beside it stand two more; a line of equity a rung."""
     pair = build_pair(5, 280, roll_every=15)
     ladder = realism_ladder(pair, CONFIG)
     waterfall, equities = figures(ladder, theme)
     sharpe, returns = waterfall["data"]
     real = ladder.table.iloc[-1]
-    assert sum(sharpe["y"]) == pytest.approx(real["sharpe"])
-    assert sum(returns["y"]) == pytest.approx(100 * real["total_return"])
-    assert sharpe["text"][-1] == f"{real['sharpe']:.2f}"
-    assert sharpe["measure"] == ["absolute", *["relative"] * 8, "total"]
+    assert sum(sharpe["y"][:10]) == pytest.approx(real["sharpe"])
+    assert sum(returns["y"][:10]) == pytest.approx(100 * real["total_return"])
+    assert sharpe["text"][9] == f"{real['sharpe']:.2f}"
+    assert sharpe["measure"] == ["absolute", *["relative"] * 8, "total", *["absolute"] * 2]
+    assert sharpe["y"][10:] == ladder.beside["sharpe"].tolist()
+    assert sharpe["x"][10:] == [rung.title for rung in BESIDE]
     assert [line["name"] for line in equities["data"]] == [
         *(rung.title for rung in RUNGS[:-1]),
         "Real",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.research.realism.check import RUNGS, RealismLadder
+from pairkit.research.realism.check import BESIDE, RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]
 _GAP = 0.08
@@ -17,33 +17,45 @@ def figures(found: RealismLadder, theme: ThemeName = "light") -> tuple[Spec, Spe
 
 
 def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
-    """Waterfall of the ladder: the paper result, what each step takes or gives, and what is left."""
-    table = found.table
+    """Waterfall of the ladder: the paper result, what each step takes or gives, what is left, and the two runs beside it."""
+    table, beside = found.table, found.beside
+    others = [rung for rung in BESIDE if (beside["step"] == rung.name).any()]
     panes = (
-        ("y", table["sharpe"].fillna(0.0), table["takes_sharpe"], "{:.2f}"),
-        ("y2", 100 * table["total_return"], 100 * table["takes_return"], "{:.1f} %"),
+        ("y", "sharpe", "takes_sharpe", 1.0, "{:.2f}"),
+        ("y2", "total_return", "takes_return", 100.0, "{:.1f} %"),
     )
     data = []
-    for pane, level, taken, form in panes:
-        heights = [float(level.iloc[0]), *(-taken.iloc[1:]).astype(float), 0.0]
-        told = [form.format(value) for value in (*heights[:-1], float(level.iloc[-1]))]
+    for pane, figure, takes, scale, form in panes:
+        level = scale * table[figure].fillna(0.0)
+        aside = (scale * beside[figure].astype(float).fillna(0.0)).tolist()
+        heights = [float(level.iloc[0]), *(-scale * table[takes].iloc[1:]).astype(float), 0.0]
+        told = [form.format(value) for value in (*heights[:-1], float(level.iloc[-1]), *aside)]
         color = {"line": {"width": 1, "color": colors.text}}
         data.append(
             {
                 "type": "waterfall",
-                "x": [*_TITLES, "Real"],
-                "y": heights,
+                "x": [*_TITLES, "Real", *(rung.title for rung in others)],
+                "y": [*heights, *aside],
                 "yaxis": pane,
                 "text": told,
                 "textposition": "outside",
-                "measure": ["absolute", *["relative"] * (len(RUNGS) - 1), "total"],
+                "measure": [
+                    "absolute",
+                    *["relative"] * (len(RUNGS) - 1),
+                    "total",
+                    *["absolute"] * len(others),
+                ],
                 "cliponaxis": False,
                 "showlegend": False,
                 "increasing": {"marker": {"color": colors.long, **color}},
                 "decreasing": {"marker": {"color": colors.drawdown, **color}},
                 "totals": {"marker": {"color": colors.leg_y, **color}},
                 "connector": {"line": {"width": 1, "color": colors.zero}},
-                "hovertext": [*(rung.meaning for rung in RUNGS), "What is left: the run itself."],
+                "hovertext": [
+                    *(rung.meaning for rung in RUNGS),
+                    "What is left: the run itself.",
+                    *(rung.meaning for rung in others),
+                ],
                 "hovertemplate": "%{x}: %{text}<br>%{hovertext}<extra></extra>",
             }
         )

@@ -3,6 +3,7 @@
 On paper, the spread and its hedge know the close they are traded at; orders fill at the close that decided them, in fractions of
 a lot, at no cost, every time; rolls are free; no gate forbids anything. Each rung gives up one of these, in the order of RUNGS,
 and keeps what was given up before. The last rung is `run_backtest`, to the bit.
+Beside it stand two more runs (BESIDE, beside.py), each compared with it alone.
 
 One engine plays all of them. What differs is what it is given: unlagged hedges in place of lagged ones, a market whose next
 open is the deciding close, whose gaps are filled and limits gone, without opens of the contracts that are left. No
@@ -15,7 +16,7 @@ are a step of their own, their fees and slippage are handed back, bar by bar. Lo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ from pairkit.models.adjusted import Adjusted, Market, adjust
 from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
 from pairkit.models.windows import rolling_std, rolling_z
 from pairkit.pair import PairFrame
+from pairkit.research.realism.beside import at_the_close, on_terms_of_today
 from pairkit.run import BacktestRun
 from pairkit.setting import MONEY
 from pairkit.trading.engine import Ledger, trade
@@ -76,6 +78,18 @@ RUNGS = (
     ),
     Rung("gates", "Gates", "The gates that the config turns on forbid entries."),
 )
+BESIDE = (
+    Rung(
+        "close_instead",
+        "At the close instead",
+        "The run itself, filled at the next close: all that is left where data come after the open. The same where `fill` is close.",
+    ),
+    Rung(
+        "terms_of_today",
+        "On terms of today for all days",
+        "The run itself, with tick, lot, fees and margin of the last bar on every bar: what the anachronism is worth.",
+    ),
+)
 LADDER_COLUMNS = (
     Column("step", "", "Name of the rung."),
     Column("total_return", "fraction", "As in a run's metrics, at this rung."),
@@ -108,12 +122,17 @@ class RealismLadder:
         The sessions.
     currency : str
         Of all amounts.
+    beside : DataFrame
+        One row for each of BESIDE, columns as of `table`; what it takes is taken from the last rung, the run itself.
     """
 
     table: pd.DataFrame
     ledgers: Mapping[str, Ledger]
     trade_date: pd.DatetimeIndex
     currency: str = MONEY
+    beside: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=names(LADDER_COLUMNS))
+    )
 
     def __repr__(self) -> str:
         return f"<RealismLadder {self.result().verdict}: {self.result().sentence}>"
@@ -144,6 +163,7 @@ class RealismLadder:
             f"{rung.name}_takes_sharpe": float(taken)
             for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)
         }
+        figures |= {f"{row.step}_sharpe": float(row.sharpe) for row in self.beside.itertuples()}
         known = {
             name: None if isinstance(value, float) and np.isnan(value) else value
             for name, value in figures.items()
@@ -163,7 +183,15 @@ class RealismLadder:
         end = "no trade" if np.isnan(real) else f"{real:.2f}"
         dearest = self._dearest()
         taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
-        return f"A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. {dearest.title} took the most, {taken:.2f}."
+        others = "".join(
+            f" {rung.title} it is {row.sharpe:.2f}."
+            for rung, row in zip(BESIDE, self.beside.itertuples(), strict=False)
+            if np.isfinite(row.sharpe) and row.sharpe != real
+        )
+        return (
+            f"A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. "
+            f"{dearest.title} took the most, {taken:.2f}.{others}"
+        )
 
 
 def realism_ladder(
@@ -187,8 +215,8 @@ def realism_ladder(
     Returns
     -------
     RealismLadder
-        `.table` (one row per rung), `.equity` ((T, rungs), in the pair's currency), `.result()`. The last rung is
-        `run_backtest`, to the bit.
+        `.table` (one row per rung), `.beside` (at the close instead; terms of today for all days), `.equity` ((T, rungs), in
+        the pair's currency), `.result()`. The last rung is `run_backtest`, to the bit.
 
     Raises
     ------
@@ -203,18 +231,33 @@ def realism_ladder(
     >>> ladder.table[["step", "trades"]].iloc[[0, -1]].values.tolist()
     [['paper', 63], ['gates', 43]]
     >>> ladder.result().sentence
-    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34.'
+    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34. At the close instead it is 0.90.'
+    >>> ladder.beside[["step", "trades"]].values.tolist()
+    [['close_instead', 43], ['terms_of_today', 43]]
     """
-    ladder = _Ladder(pair, config or StrategyConfig())
+    ladder, rungs = _Ladder(pair, config or StrategyConfig()), (*RUNGS, *BESIDE)
     ledgers = {}
-    for done, rung in enumerate(RUNGS, 1):
+    for done, rung in enumerate(rungs, 1):
         if cancelled and cancelled():
             raise CancelledError(f"the ladder was stopped before {rung.title}.")
-        ledgers[rung.name] = ladder.play(frozenset(step.name for step in RUNGS[:done]))
+        if rung in BESIDE:
+            ledgers[rung.name] = ladder.beside(rung.name)
+        else:
+            ledgers[rung.name] = ladder.play(frozenset(step.name for step in RUNGS[:done]))
         if progress:
-            progress(done, len(RUNGS))
+            progress(done, len(rungs))
+    capital, last = ladder.config.capital, RUNGS[-1].name
+    climbed = {rung.name: ledgers[rung.name] for rung in RUNGS}
+    beside = [
+        _table({last: ledgers[last], rung.name: ledgers[rung.name]}, capital).iloc[1:]
+        for rung in BESIDE
+    ]
     return RealismLadder(
-        _table(ledgers, ladder.config.capital), ledgers, pair.trade_date, pair.currency
+        _table(climbed, capital),
+        climbed,
+        pair.trade_date,
+        pair.currency,
+        pd.concat(beside, ignore_index=True),
     )
 
 
@@ -253,6 +296,11 @@ class _Ladder:
             )
         )
         return _without_roll_costs(ledger, parts, config.capital)
+
+    def beside(self, name: str) -> Ledger:
+        """The engine's ledger of one of BESIDE."""
+        make = {"close_instead": at_the_close, "terms_of_today": on_terms_of_today}[name]
+        return make(self.pair, self.config).ledger
 
     def _config(self, taken: frozenset[str]) -> StrategyConfig:
         paper: dict[str, dict[str, Any]] = {

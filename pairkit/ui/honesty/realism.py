@@ -8,7 +8,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.checks.realism import figures
 from pairkit.charts.theme import ThemeName
-from pairkit.research.realism.check import RUNGS, RealismLadder
+from pairkit.research.realism.check import BESIDE, RUNGS, RealismLadder
 from pairkit.ui.exports import QUIET
 
 
@@ -17,10 +17,14 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
     waterfall, equities = figures(found, theme)
     st.plotly_chart(Figure(waterfall), key="realism_waterfall", theme=None, config=QUIET)
     st.plotly_chart(Figure(equities), key="realism_equities", theme=None, config=QUIET)
-    st.dataframe(_shown(found.table, found.currency), hide_index=True, key="realism_table")
+    st.dataframe(
+        _shown(pd.concat([found.table, found.beside], ignore_index=True), found.currency),
+        hide_index=True,
+        key="realism_table",
+    )
     st.caption(
-        "Each step keeps those before it. The last is the run itself, to the bit. "
-        "Paper steps exist here alone: no setting of a strategy can ask for them."
+        "Each step keeps those before it. Gates, the last, is the run itself, to the bit; the two runs below it are compared with it "
+        "alone. Paper steps exist here alone: no setting of a strategy can ask for them."
     )
 
 
@@ -32,8 +36,8 @@ def _shown(table: pd.DataFrame, currency: str) -> pd.DataFrame:
     }
     return pd.DataFrame(
         {
-            "Step": [rung.title for rung in RUNGS],
-            "From here on": [rung.meaning for rung in RUNGS],
+            "Step": [rung.title for rung in (*RUNGS, *BESIDE)],
+            "From here on": [rung.meaning for rung in (*RUNGS, *BESIDE)],
             "Sharpe": table["sharpe"].round(2),
             "Takes of it": table["takes_sharpe"].round(2),
             "Return": percent["total_return"],
