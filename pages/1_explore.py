@@ -3,11 +3,13 @@
 import streamlit as st
 
 from pairkit.ui import settings, shell
-from pairkit.ui.explore import page
+from pairkit.ui.explore import decision_time, page
 
 shell.guard(__file__)
 page.begin()
 choice = shell.choose_pair()
+if choice is not None:
+    decision_time.choose(choice.pair)
 settings.choose_config(page.redraw)
 shell.settle()
 if choice is None:

@@ -16,7 +16,7 @@ from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
 from pairkit.gates import GATES
-from pairkit.market.sessions import ready_at_of, session_findings
+from pairkit.market.sessions import checked_time, ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 SIDES = ("long", "short")
 
 
-def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> BacktestRun:
+def run_backtest(
+    pair: PairFrame, config: StrategyConfig | None = None, *, ready_at: str | None = None
+) -> BacktestRun:
     """Backtest one pair under one config: adjust, indicate, judge, trade, measure.
 
     Parameters
@@ -42,12 +44,20 @@ def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> Backt
         Two aligned legs and their specs, T bars.
     config : StrategyConfig, optional
         Every setting; the defaults where not given.
+    ready_at : str, optional
+        When a decision is ready, HH:MM: by default when the data of the bars' source are there (`market.sessions.READY_AT`).
+        No fill depends on it; `.session_findings()` does.
 
     Returns
     -------
     BacktestRun
         `.frame` (T rows), `.trades`, `.metrics`, `.config`, `.explain(date)`. Rates are fractions, money is in the pair's
         currency. An indicator without its window is NaN, and nothing is decided on such a bar.
+
+    Raises
+    ------
+    ConfigError
+        `ready_at` is no time of day.
 
     Notes
     -----
@@ -69,7 +79,8 @@ def run_backtest(pair: PairFrame, config: StrategyConfig | None = None) -> Backt
     gates = judge(indicators, config)
     ledger = trade(pair, adjusted.market, indicators, gates, config)
     metrics = Metrics(measure(ledger.tally, config.capital))
-    return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics)
+    chosen = "" if ready_at is None else checked_time(ready_at)
+    return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics, chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +99,8 @@ class BacktestRun:
         What each stage made: usable prices, indicators (NaN where undefined), gate verdicts, and fills, lots and money.
     metrics : dict of str to float
         The metrics of `columns.METRICS` (docs/columns.md); NaN where undefined.
+    chosen_ready_at : str
+        When a decision is ready, HH:MM, where that was chosen; empty for the default of the bars' source.
 
     Examples
     --------
@@ -112,6 +125,7 @@ class BacktestRun:
     gates: Gates
     ledger: Ledger
     metrics: dict[str, float]
+    chosen_ready_at: str = ""
 
     def __post_init__(self) -> None:
         self._freeze()
@@ -220,7 +234,7 @@ class BacktestRun:
         Parameters
         ----------
         ready_at : str, optional
-            HH:MM by which data and decision are there; by default that of the bars' source (`market.sessions.READY_AT`).
+            HH:MM by which data and decision are there; by default the run's own `ready_at`.
 
         Returns
         -------
@@ -239,10 +253,17 @@ class BacktestRun:
         >>> run.session_findings("21:10")
         ()
         """
-        ready = ready_at or ready_at_of(self.pair.provenance.source)
         return session_findings(
-            self.pair.y_spec, self.pair.x_spec, fill=self.config.fill, ready_at=ready
+            self.pair.y_spec,
+            self.pair.x_spec,
+            fill=self.config.fill,
+            ready_at=self.ready_at if ready_at is None else ready_at,
         )
+
+    @property
+    def ready_at(self) -> str:
+        """When a decision is ready, HH:MM: as chosen, else when the data of the bars' source are there."""
+        return self.chosen_ready_at or ready_at_of(self.pair.provenance.source)
 
     def _met(self) -> Iterator[Finding]:
         """No valid bar, a ruined account, a position whose contract has no more bars while its exit waits."""

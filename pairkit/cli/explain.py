@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair
+from pairkit.cli.run import (
+    READY_AT_HELP,
+    SnapshotFolder,
+    config_from_text,
+    snapshot_and_pair,
+    time_from_text,
+)
 
 
 def explain_command(
@@ -26,17 +32,18 @@ def explain_command(
         bool,
         typer.Option("--reference", help="Compute hedge ratio and p-value by statsmodels too."),
     ] = False,
+    ready_at: Annotated[str | None, typer.Option(metavar="HH:MM", help=READY_AT_HELP)] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the trace as JSON and nothing else.")
     ] = False,
 ) -> None:
     """Say why the bar of DATE was decided as it was in a backtest of the pair Y-X."""
-    config = config_from_text(settings or [])
+    config, ready_at = config_from_text(settings or []), time_from_text(ready_at)
     from pairkit.run import run_backtest
 
     _, pair = snapshot_and_pair(snapshot, directory, y, x)
-    found = run_backtest(pair, config).explain(date, reference=reference)
+    found = run_backtest(pair, config, ready_at=ready_at).explain(date, reference=reference)
     if not as_json:
         typer.echo(str(found))
         return

@@ -10,10 +10,13 @@ import typer
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.config import StrategyConfig
-    from pairkit.findings import Finding
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
+READY_AT_HELP = (
+    "When a decision is ready: decides which next opens cannot be had, and no fill. By default when the data are there: 15:30 for "
+    "files, 21:10 for TuShare."
+)
 SnapshotFolder = Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")]
 
 
@@ -41,8 +44,7 @@ def run_command(
         str | None,
         typer.Option(
             metavar="HH:MM",
-            help="When data and decision are ready: tells which next opens cannot be had. By default 15:30 for files, 21:10 "
-            "for TuShare.",
+            help=READY_AT_HELP,
         ),
     ] = None,
     directory: SnapshotFolder = Path("snapshots"),
@@ -51,15 +53,15 @@ def run_command(
     ] = False,
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
-    config = config_from_text(settings or [])
+    config, ready_at = config_from_text(settings or []), time_from_text(ready_at)
     from pairkit.audit.runs.check_store import load_checks
     from pairkit.audit.runs.manifest import run_manifest, save_run
     from pairkit.audit.runs.trial_ledger import note_run, tried
     from pairkit.run import run_backtest
 
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
-    run = run_backtest(pair if first is last is None else pair.between(first, last), config)
-    told = run.session_findings(ready_at)
+    chosen = pair if first is last is None else pair.between(first, last)
+    run = run_backtest(chosen, config, ready_at=ready_at)
     tell_uncounted(note_run(run, "run"))
     trials, known = tried(run.pair), load_checks(run.pair, config)
     folder = directory if opened.path == directory / opened.path.name else opened.path.parent
@@ -71,7 +73,7 @@ def run_command(
     if as_json:
         typer.echo(made.to_json())
     else:
-        _print(run, made.run_id, manifest, folder, told)
+        _print(run, made.run_id, manifest, folder)
 
 
 def tell_uncounted(warning: str) -> None:
@@ -113,6 +115,17 @@ def config_from_text(settings: list[str]) -> StrategyConfig:
         raise ConfigError(" ".join(describe_errors(error))) from error
 
 
+def time_from_text(text: str | None) -> str | None:
+    """The time of `--ready-at`; ConfigError says what is accepted."""
+    from pairkit.errors import ConfigError
+    from pairkit.market.sessions import checked_time
+
+    try:
+        return None if text is None else checked_time(text)
+    except ConfigError as error:
+        raise ConfigError(f"--ready-at: {error}") from error
+
+
 def parsed_value(name: str, text: str) -> Any:
     """The value of the text in the kind of the field; the text itself where it is none, for the config to refuse."""
     from pairkit.config import SETTINGS
@@ -120,9 +133,7 @@ def parsed_value(name: str, text: str) -> Any:
     return SETTINGS[name].parse(text) if name in SETTINGS else text
 
 
-def _print(
-    run: BacktestRun, run_id: str, manifest: Path | None, folder: Path, told: tuple[Finding, ...]
-) -> None:
+def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -> None:
     import shlex
 
     from rich.console import Console
@@ -151,7 +162,7 @@ def _print(
             f"{metric.meaning} {weak}".strip(),
         )
     console.print(table)
-    for finding in (*run.findings, *told):
+    for finding in (*run.findings, *run.session_findings()):
         console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
     console.print(f"run {run_id}", highlight=False)
     if manifest is not None:

@@ -32,12 +32,24 @@ _NUMBERS = [
     "eleven",
     "twelve",
 ]
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):([0-5][0-9])$"  # HH:MM
 
 
 def ready_at_of(source: str) -> str:
-    """By when the data of a source are there, HH:MM; files are taken to be there half an hour after the close."""
+    """By when the data of a source are there, HH:MM; those of files half an hour after the close."""
     return READY_AT.get(source, READY_AT["files"])
+
+
+def checked_time(text: str) -> str:
+    """The text, where it is a time of day as HH:MM.
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+    """
+    _minutes(text)
+    return text
 
 
 def session_findings(
@@ -48,7 +60,7 @@ def session_findings(
     Parameters
     ----------
     y, x : ContractSpec
-        Both legs; one whose sessions are not known is told of nothing.
+        Both legs; one whose sessions are not known gives no finding.
     fill : {"open", "close"}
         At the close nothing is in the way: there is a session between.
     ready_at : str
@@ -98,7 +110,7 @@ def _next_open(spec: ContractSpec) -> int | None:
 
 def _minutes(text: str) -> int:
     """Minutes from midnight of the decision's day to a time after its close."""
-    found = _TIME.fullmatch(text)
+    found = re.fullmatch(TIME_OF_DAY, text)
     if found is None:
         raise ConfigError(f"{text!r} is no time of day; write it as HH:MM, e.g. 21:10.")
     minutes = int(found[1]) * 60 + int(found[2])
@@ -111,5 +123,5 @@ def _clock(minutes: int) -> str:
 
 def _length(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    told = _NUMBERS[hours] if hours < len(_NUMBERS) else str(hours)
-    return f"{told} hours{f' and {rest} minutes' if rest else ''}"
+    words = _NUMBERS[hours] if hours < len(_NUMBERS) else str(hours)
+    return f"{words} hours{f' and {rest} minutes' if rest else ''}"

@@ -121,8 +121,8 @@ def table_of(spec: ContractSpec) -> TermsTable | None:
     if not spec.older:
         return spec.terms
     given = spec.terms.records if spec.terms is not None else ()
-    told = {record.group for record in given}
-    older = [record for record in _records_of_older(spec) if record.group not in told]
+    known = {record.group for record in given}
+    older = [record for record in _records_of_older(spec) if record.group not in known]
     return TermsTable((*given, *older))
 
 
@@ -245,8 +245,8 @@ def own_table(spec: ContractSpec) -> TermsTable:
     """All that a spec says as records: those of `table_of`, and its own figures for what none holds of the root without a date."""
     table = table_of(spec)
     given = () if table is None else table.records
-    told = {record.group for record in given if record.key == ("", "", "")}
-    own = [record for record in _own_records(spec).values() if record.group not in told]
+    known = {record.group for record in given if record.key == ("", "", "")}
+    own = [record for record in _own_records(spec).values() if record.group not in known]
     return TermsTable((*given, *own))
 
 
@@ -265,7 +265,7 @@ def with_figures_of(spec: ContractSpec, table: TermsTable) -> ContractSpec:
 
 
 def bundled_dated(code: str) -> ContractSpec | None:
-    """The bundled spec of a root on the bundled records, which its own figures are taken from; None where there is none."""
+    """The bundled spec of a root on the bundled records, which its own figures come from; None where there is none."""
     spec = bundled_specs().get(code)
     if spec is None:
         return None
@@ -331,7 +331,7 @@ def _figures(table: TermsTable, choice: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _records_of_older(spec: ContractSpec) -> list[TermRecord]:
-    """What `older` says, as records: for each range of deliveries and each period that it tells apart, every group whole."""
+    """What `older` says, as records: for each range of deliveries and each period that it distinguishes, every group whole."""
     records: list[TermRecord] = []
     for group in GROUPS:
         fields = [
@@ -437,11 +437,11 @@ def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, 
                 f"{figure:g} in {of[0]}{f' to {of[-1]}' if len(of) > 1 else ''}"
                 for figure, of in by_figure.items()
             )
-            told = (
+            message = (
                 f"{spec.code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
                 "from one to the other the number of lots stays."
             )
-            found.append(Finding("spec_changed", "warning", told, root=spec.code))
+            found.append(Finding("spec_changed", "warning", message, root=spec.code))
     return tuple(found)
 
 

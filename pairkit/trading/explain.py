@@ -58,7 +58,8 @@ class Trace:
     sentence : str
         Both in words.
     sections : tuple of (str, DataFrame)
-        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, Terms, and By statsmodels where it was requested.
+        Titled tables: Inputs, Gates, Memory, Rules, Order, Next bar, Terms; Sessions where an order cannot have its open; By
+        statsmodels where it was requested.
     """
 
     date: pd.Timestamp
@@ -269,6 +270,7 @@ def explain(run: BacktestRun, date: Any, *, reference: bool = False) -> Trace:
             ("Order", _order(run, t, moment)),
             ("Next bar", _next_bar(run, t, moment)),
             ("Terms", _terms(run, t)),
+            *_sessions(run, t),
             *([("By statsmodels", by_statsmodels(run, t))] if reference else []),
         ),
     )
@@ -492,6 +494,14 @@ def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
             for name, one in terms_on(spec, contract, day).items()
         ]
     return pd.DataFrame(rows, columns=["contract", "term", "value", "source"])
+
+
+def _sessions(run: BacktestRun, t: int) -> tuple[tuple[str, pd.DataFrame], ...]:
+    """For a bar with an order: what keeps it from the next open, by the sessions of both legs; nothing where nothing does."""
+    if STATE_NAMES[run.ledger.state[t]] not in ("ENTERING", "EXITING"):
+        return ()
+    rows = [(one.root or "both", one.message) for one in run.session_findings()]
+    return (("Sessions", pd.DataFrame(rows, columns=["leg", "finding"])),) if rows else ()
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:

@@ -101,12 +101,12 @@ def run_key(done: BacktestRun) -> tuple[object, ...]:
     return *pair_key(done.pair), done.config.model_dump_json()
 
 
-def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
+def run(legs: PairFrame, config: StrategyConfig, ready_at: str | None = None) -> BacktestRun:
     """One backtest, from the cache where the same was run before. Shared between sessions: only read it.
 
     It is counted as a trial on its pair, by a thread of its own: the ledger's disk must not hold up a slider.
     """
-    done = _run(legs, config)
+    done = _run(legs, config, ready_at)
     counted: set[tuple[object, ...]] = st.session_state.setdefault(COUNTED, set())
     if run_key(done) not in counted:
         counted.add(run_key(done))
@@ -119,8 +119,8 @@ def run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
     max_entries=64,
     hash_funcs={PairFrame: pair_key, StrategyConfig: StrategyConfig.model_dump_json},
 )
-def _run(legs: PairFrame, config: StrategyConfig) -> BacktestRun:
-    return run_backtest(legs, config)
+def _run(legs: PairFrame, config: StrategyConfig, ready_at: str | None) -> BacktestRun:
+    return run_backtest(legs, config, ready_at=ready_at)
 
 
 def trials(legs: PairFrame) -> TrialCount:

@@ -10,7 +10,7 @@ import streamlit as st
 from pairkit.columns import LEGS
 
 KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
-SNAPSHOT = "snapshot"
+SNAPSHOT, READY_AT = "snapshot", "ready_at"
 
 
 def keep(names: Iterable[str]) -> None:

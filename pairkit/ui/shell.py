@@ -20,7 +20,16 @@ from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, period, views
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
-from pairkit.ui.session import SNAPSHOT, enforce, forget_pair, keep, preset, restore, was_enforced
+from pairkit.ui.session import (
+    READY_AT,
+    SNAPSHOT,
+    enforce,
+    forget_pair,
+    keep,
+    preset,
+    restore,
+    was_enforced,
+)
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
@@ -155,8 +164,9 @@ def open_in_explore(
     x_root: str,
     config: StrategyConfig | None = None,
     ends: tuple[date | None, date | None] = (None, None),
+    ready_at: str | None = None,
 ) -> None:
-    """Leave for Explore with this pair, this config and this period."""
+    """Leave for Explore with this pair, this config and this period; with the time of a decision, "" for the default, if given."""
     preset(
         {
             SNAPSHOT: snapshot,
@@ -164,6 +174,7 @@ def open_in_explore(
             "x": x_root,
             **dict(zip(period.ENDS, ends, strict=True)),
             **(config.model_dump() if config else {}),
+            **({} if ready_at is None else {READY_AT: ready_at}),
         }
     )
     st.switch_page(

@@ -179,7 +179,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
     """Places of a trace's sections: the two tables that are read line by line have the whole width."""
     inputs, (gates, memory) = st.container(), st.columns(2, gap="large")
     rules, (order, next_bar) = st.container(), st.columns(2, gap="large")
-    terms, reference = st.container(), st.container()
+    terms, sessions, reference = st.container(), st.container(), st.container()
     return {
         "Inputs": inputs,
         "Gates": gates,
@@ -188,6 +188,7 @@ def _trace_places() -> dict[str, DeltaGenerator]:
         "Order": order,
         "Next bar": next_bar,
         "Terms": terms,
+        "Sessions": sessions,
         "By statsmodels": reference,
     }
 

@@ -77,9 +77,12 @@ def bars_of(pair: PairFrame) -> dict[str, Any]:
 
 
 def command_of(
-    pair: PairFrame, config: Mapping[str, Any], directory: Path | None = None
+    pair: PairFrame,
+    config: Mapping[str, Any],
+    directory: Path | None = None,
+    ready_at: str | None = None,
 ) -> str | None:
-    """Shell command that makes a run with these settings; None for bars of no snapshot."""
+    """Shell command that makes a run with these settings; None for bars of no snapshot. `ready_at` where it was chosen."""
     if not pair.provenance.snapshot_name or not len(pair):
         return None
     cut = (
@@ -90,6 +93,7 @@ def command_of(
     elsewhere = (
         ["--dir", str(directory)] if directory is not None and directory != USUAL_FOLDER else []
     )
+    ready = ["--ready-at", ready_at] if ready_at else []
     settings = [
         word
         for name, value in changed_settings(config).items()
@@ -106,6 +110,7 @@ def command_of(
             pair.x_spec.code,
             *elsewhere,
             *cut,
+            *ready,
             *settings,
         ]
     )

@@ -108,8 +108,9 @@ def run_manifest(
             "findings": [finding.to_dict() for finding in run.pair.findings],
             "checks": [check.to_dict() for check in checks],
             "trials": trials.to_dict() if trials else None,
-            "rerun_command": command_of(run.pair, inputs["config"], directory),
+            "rerun_command": command_of(run.pair, inputs["config"], directory, run.chosen_ready_at),
             "rules": RULES,
+            **({"decision_ready_at": run.chosen_ready_at} if run.chosen_ready_at else {}),
         }
     )
 

@@ -148,7 +148,8 @@ def rerun_manifest(
 ) -> Rerun:
     """Rerun of a manifest already read; `tables` are its own, by name, as far as they are known."""
     pair, config, of_specs = rebuild(recorded, Path(folder))
-    run = run_backtest(pair, config)
+    ready_at = recorded.content.get("decision_ready_at")
+    run = replace(run_backtest(pair, config), chosen_ready_at=ready_at or "")
     made = run_manifest(run)
     then, now = recorded.content["inputs"], made.content["inputs"]
     younger = [name for name in LATER_SETTINGS if name not in then["config"]]
@@ -165,7 +166,7 @@ def rerun_manifest(
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
     said = {**recorded.content, "rerun_command": without_folder(recorded.content["rerun_command"])}
-    say = {**made.content, "rerun_command": command_of(pair, then["config"])}
+    say = {**made.content, "rerun_command": command_of(pair, now["config"], ready_at=ready_at)}
     found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
     changes = changes_since(recorded.content.get("rules"), run)
     verdict = _verdict(found, changes)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from pairkit.checks import CHECK_NAME, Verdict
+from pairkit.market.sessions import TIME_OF_DAY
 
 SCHEMA = "pairkit.run/1"
 _HEX = r"^[0-9a-f]{64}$"
@@ -171,6 +172,12 @@ class Manifest(_Strict):
     rules: str | None = Field(
         default=None,
         description="Date of the rules (docs/semantics.md); absent before they had one.",
+    )
+    decision_ready_at: str | None = Field(
+        default=None,
+        pattern=TIME_OF_DAY,
+        description="When a decision is ready, HH:MM, where that was chosen: decides findings on sessions, and no number. "
+        "Absent for the default of the bars' source. Not part of the id.",
     )
 
 

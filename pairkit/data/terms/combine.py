@@ -2,7 +2,7 @@
 
 1. The provider's figure, else the bundled table's, else the user's own file's.
 2. A figure that the user's file says is an override comes before all of them.
-3. Fees are taken from one source together, since a rate and an amount do not mix.
+3. Fees come from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
 5. A provider's figures are compared with the bundled table: a difference is a finding with both, one by more than three times is
    refused, as is one that is impossible at the price of the contract (plausibility.py). An override of the user's settles it.
@@ -186,7 +186,7 @@ def _of_spec(spec: ContractSpec, terms: Collection[str] = TERMS, *, mine: bool =
 
 
 def _chosen(sources: list[_Source]) -> dict[str, _Source]:
-    """Field -> the source that it is taken from."""
+    """Field -> the source of its figure."""
     chosen = {
         name: source for source in reversed(sources) for name in source.terms if name not in FEES
     }
@@ -239,15 +239,15 @@ def _fallbacks(
     used = " and ".join(
         dict.fromkeys(chosen[name].tag for name in provided.absent if name in chosen)
     )
-    told = f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} ({why}); taken from {used}."
-    return [Finding("spec_fallback", "warning", told, root=code, count=len(provided.absent))]
+    message = f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} ({why}); that of {used} is used."
+    return [Finding("spec_fallback", "warning", message, root=code, count=len(provided.absent))]
 
 
 def _impossible(code: str, provided: Provided | None) -> list[Finding]:
     if provided is None or not provided.impossible:
         return []
-    told = f"{provided.source} says of {code} {', '.join(provided.impossible)}, which cannot be so and was passed over."
-    return [Finding("spec_impossible", "error", told, root=code, count=len(provided.impossible))]
+    message = f"{provided.source} says of {code} {', '.join(provided.impossible)}, which cannot be so and was passed over."
+    return [Finding("spec_impossible", "error", message, root=code, count=len(provided.impossible))]
 
 
 def _differences(
@@ -263,11 +263,11 @@ def _differences(
     ]
     if not differ:
         return []
-    told = (
+    message = (
         f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
         "Check it: P&L is proportional to the multiplier, and fees and margins change by notice."
     )
-    return [Finding("spec_differs", "warning", told, root=code, count=len(differ))]
+    return [Finding("spec_differs", "warning", message, root=code, count=len(differ))]
 
 
 def _of_own(
@@ -297,9 +297,9 @@ def _of_own(
         and not chosen[name].mine
         and not _same(mine.terms[name], chosen[name].terms[name])
     ]
-    told = []
+    found = []
     if changed:
-        told.append(
+        found.append(
             Finding(
                 "spec_override",
                 "warning",
@@ -309,7 +309,7 @@ def _of_own(
             )
         )
     if left_out:
-        told.append(
+        found.append(
             Finding(
                 "spec_not_used",
                 "warning",
@@ -319,7 +319,7 @@ def _of_own(
                 count=len(left_out),
             )
         )
-    return told
+    return found
 
 
 def _shown(source: _Source, name: str) -> str:

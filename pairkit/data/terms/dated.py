@@ -83,14 +83,14 @@ def dated_terms(
         from_spec = known is None or group in overridden
         source = of_spec if from_spec or known is None else known
         base += [one for one in source.records if one.group == group]
-    told = [one for one in provided if one.group not in overridden]
+    stated = [one for one in provided if one.group not in overridden]
     if known is None:
-        base = _never_before(base, told, own)
-    if not (known or mine or override or told or spec.terms):
+        base = _never_before(base, stated, own)
+    if not (known or mine or override or stated or spec.terms):
         return spec
     below = completed(mine, base)
     both = [*base, *below]
-    layers = [TermsTable(one) for one in (base, below, told, completed(override, both))]
+    layers = [TermsTable(one) for one in (base, below, stated, completed(override, both))]
     table = layered(spec.code, [one for one in layers if len(one)], contracts)
     return tagged_by_table(with_figures_of(replace(spec, older=()), table))
 
@@ -102,7 +102,7 @@ def _groups_of(own: OwnSpec | None) -> set[str]:
 
 
 def _never_before(
-    base: list[TermRecord], told: list[TermRecord], own: OwnSpec | None
+    base: list[TermRecord], stated: list[TermRecord], own: OwnSpec | None
 ) -> list[TermRecord]:
     """The records of a root that is not bundled, without a later figure of the provider's in place of an earlier one.
 
@@ -112,7 +112,7 @@ def _never_before(
     kept = []
     for group in GROUPS:
         records = [one for one in base if one.group == group]
-        of_group = [one for one in told if one.group == group and one.from_date is not None]
+        of_group = [one for one in stated if one.group == group and one.from_date is not None]
         if of_group and not given & ({*FEES} if group == "fees" else {group}):
             day = min(one.from_date or "" for one in of_group)
             contract = min(one.contract or "" for one in of_group if one.from_date == day)
@@ -266,9 +266,11 @@ def _of_root(spec: ContractSpec, held: pd.Series) -> Iterable[Finding]:
         on_table = np.isin(chosen, from_table)
         unsure = [place for place in from_table if UNCERTAIN in parts[place].records[0].source]
         if group in _BY_NOTICE and on_table.any():
-            yield _told("bundled_terms", "info", spec, group, held.index[on_table], len(held))
+            yield _counted("bundled_terms", "info", spec, group, held.index[on_table], len(held))
         if (doubted := np.isin(chosen, unsure)).any():
-            yield _told("uncertain_terms", "warning", spec, group, held.index[doubted], len(held))
+            yield _counted(
+                "uncertain_terms", "warning", spec, group, held.index[doubted], len(held)
+            )
 
 
 _MESSAGES = {
@@ -277,16 +279,16 @@ _MESSAGES = {
 }
 
 
-def _told(
+def _counted(
     kind: str, severity: str, spec: ContractSpec, group: str, days: pd.Index, of: int
 ) -> Finding:
     known = bundled_terms()[spec.code]
     source = next(one.tag for one in known.records if one.group == group)
-    told = _MESSAGES[kind].format(what=_WORDS[group], source=source)
+    words = _MESSAGES[kind].format(what=_WORDS[group], source=source)
     return Finding(
         kind,
         severity,  # type: ignore[arg-type]
-        f"{spec.code}: {len(days):,} of {of:,} days {told}.",
+        f"{spec.code}: {len(days):,} of {of:,} days {words}.",
         root=spec.code,
         count=len(days),
         dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
@@ -298,8 +300,8 @@ def unused_terms(mine: UserTerms, roots: Collection[str]) -> list[Finding]:
     absent = sorted(mine.roots - set(roots))
     if not absent:
         return []
-    told = f"your file of terms has records of {', '.join(absent)}, of which there are no bars; they are not used."
-    return [Finding("unused_terms", "warning", told, count=len(absent))]
+    message = f"your file of terms has records of {', '.join(absent)}, of which there are no bars; they are not used."
+    return [Finding("unused_terms", "warning", message, count=len(absent))]
 
 
 def refuse_unknown_days(spec: ContractSpec, held: pd.Series) -> None:

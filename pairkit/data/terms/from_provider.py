@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pairkit._typing import FloatArray
 from pairkit.market.terms import TermRecord, TermsTable
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -29,6 +30,7 @@ _GRAMS = {
     "公吨": 1e6,
     "t": 1e6,
 }
+FEES, MARGINS = ("fee_rate", "fee_cny"), ("long_margin_rate", "short_margin_rate")
 _LARGEST_FEE_RATE, _PERCENT_BELOW = 0.005, 100.0  # no exchange takes more; a margin of all is none
 
 
@@ -69,13 +71,13 @@ def read_terms(
     for name, value, reason in (
         ("multiplier", lot_in_quote_units(listing), "no lot size in units of the quote"),
         ("tick", tick_of_text(listing["tick_text"]), "no tick that can be read"),
-        ("margin_rate", _margin(terms), why_no_terms or "no margin"),
+        ("margin_rate", _margin(_figures(terms, MARGINS)), why_no_terms or "no margin"),
     ):
         if value is None:
             absent[name] = reason
         else:
             found[name] = value
-    fees = _fees(terms)
+    fees = _fees(_figures(terms, FEES))
     found.update(fees)
     if not fees:
         absent.update(
@@ -93,13 +95,13 @@ def _impossible(listing: pd.Series, terms: pd.DataFrame) -> list[str]:
         ("short_margin_rate", 0.0, _PERCENT_BELOW),
     )
     stated = [(name, terms[name].dropna(), low, high) for name, low, high in bounds]
-    told = [
+    found = [
         f"{name} {figures.iloc[-1]:g}"
         for name, figures, low, high in stated
         if len(figures) and not low <= figures.iloc[-1] <= high
     ]
     sizes = [(name, listing[name]) for name in ("index_multiplier", "lot_size")]
-    return told + [f"{name} {size:g}" for name, size in sizes if pd.notna(size) and size < 0]
+    return found + [f"{name} {size:g}" for name, size in sizes if pd.notna(size) and size < 0]
 
 
 def contract_records(
@@ -135,16 +137,16 @@ def contract_records(
     ]
     by_day: dict[str, dict[str, Any]] = {}
     for part, figures, read in (
-        (limits, ["margin_rate"], _margin_of_limits),
-        (terms, ["fee_rate", "fee_cny", "long_margin_rate", "short_margin_rate"], _terms_of_day),
+        (limits, ("margin_rate",), _margin_of_limits),
+        (terms, (*FEES, *MARGINS), _terms_of_day),
     ):
-        values = part[figures].to_numpy(np.float64)
+        values = _figures(part, figures)
         read_before: dict[bytes, dict[str, Any]] = {}  # most days repeat the figures of another
-        for day, rows in part.groupby("trade_date").indices.items():
+        for day, rows in _rows_by_day(part["trade_date"]).items():
             stated = values[rows].tobytes()
             if stated not in read_before:
-                read_before[stated] = read(part.iloc[rows])
-            by_day.setdefault(f"{day:%Y-%m-%d}", {}).update(read_before[stated])
+                read_before[stated] = read(values[rows])
+            by_day.setdefault(day, {}).update(read_before[stated])
     last: dict[str, Any] = {}
     for day in sorted(by_day):
         now = by_day[day]
@@ -173,19 +175,29 @@ def _of_today(name: str, value: float, root: str, contract: str, known: TermsTab
     return bool(its != newest and value == newest)
 
 
-def _terms_of_day(rows: pd.DataFrame) -> dict[str, Any]:
-    """A day's fees and margin, those of them that can be."""
-    margin = _margin(rows)
-    return {**_fees(rows), **({} if margin is None else {"margin_rate": margin})}
+def _figures(table: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+    """(rows, names) of a provider's figures; NaN where not stated."""
+    return table[list(names)].to_numpy(np.float64)
 
 
-def _margin_of_limits(rows: pd.DataFrame) -> dict[str, Any]:
-    stated = rows["margin_rate"].dropna()
-    return (
-        {"margin_rate": round(float(stated.iloc[-1]), 12)}
-        if len(stated) and 0 < stated.iloc[-1] < 1
-        else {}
-    )
+def _rows_by_day(days: pd.Series) -> dict[str, list[int]]:
+    """Day, YYYY-MM-DD -> the places of its rows, in their order."""
+    found: dict[str, list[int]] = {}
+    texts = np.datetime_as_string(days.to_numpy(dtype="datetime64[D]"))
+    for place, day in enumerate(texts.tolist()):
+        found.setdefault(day, []).append(place)
+    return found
+
+
+def _terms_of_day(stated: FloatArray) -> dict[str, Any]:
+    """A day's fees and margin, those of them that can be, from its rows of FEES and MARGINS."""
+    margin = _margin(stated[:, len(FEES) :])
+    return {**_fees(stated[:, : len(FEES)]), **({} if margin is None else {"margin_rate": margin})}
+
+
+def _margin_of_limits(stated: FloatArray) -> dict[str, Any]:
+    last = _last(stated[:, 0])
+    return {"margin_rate": round(last, 12)} if last is not None and 0 < last < 1 else {}
 
 
 # --- reading a provider's figures ----------------------------------------------------------------------------------------
@@ -233,23 +245,26 @@ def _plain(text: Any) -> str:
     )
 
 
-def _fees(terms: pd.DataFrame) -> dict[str, Any]:
-    """The last row's fee: a rate if it has one, else CNY per lot."""
-    for column, mode, largest in (
-        ("fee_rate", "rate", _LARGEST_FEE_RATE),
-        ("fee_cny", "lot", math.inf),
-    ):
-        stated = terms[column].dropna()
-        if len(stated) and 0 < stated.iloc[-1] <= largest:
-            fee = round(float(stated.iloc[-1]), 12)
+def _fees(stated: FloatArray) -> dict[str, Any]:
+    """The last row's fee, of rows of FEES: a rate if it has one, else CNY per lot."""
+    for place, (mode, largest) in enumerate((("rate", _LARGEST_FEE_RATE), ("lot", math.inf))):
+        last = _last(stated[:, place])
+        if last is not None and 0 < last <= largest:
+            fee = round(last, 12)
             return {"fee_mode": mode, "fee_open": fee, "fee_close": fee}
     return {}
 
 
-def _margin(terms: pd.DataFrame) -> float | None:
-    """The larger of the two sides' last margins: a fraction up to 1, which is all of it, and above that in percent."""
-    stated = terms[["long_margin_rate", "short_margin_rate"]].max(axis=1).dropna()
-    if not len(stated) or not 0 < stated.iloc[-1] < _PERCENT_BELOW:
+def _margin(stated: FloatArray) -> float | None:
+    """The larger of the two sides' last margins, of rows of MARGINS: a fraction up to 1, which is all of it, and above that in
+    percent."""
+    rate = _last(np.fmax(stated[:, 0], stated[:, 1]))
+    if rate is None or not 0 < rate < _PERCENT_BELOW:
         return None
-    rate = float(stated.iloc[-1])
     return round(rate if rate <= 1 else rate / 100, 12)
+
+
+def _last(figures: FloatArray) -> float | None:
+    """The last figure that is stated; None without one."""
+    stated = np.flatnonzero(~np.isnan(figures))
+    return float(figures[stated[-1]]) if stated.size else None

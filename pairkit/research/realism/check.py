@@ -163,12 +163,17 @@ class RealismLadder:
             f"{rung.name}_takes_sharpe": float(taken)
             for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)
         }
-        figures |= {f"{row.step}_sharpe": float(row.sharpe) for row in self.beside.itertuples()}
+        figures |= {f"{name}_sharpe": sharpe for name, sharpe in self._sharpe_beside().items()}
         known = {
             name: None if isinstance(value, float) and np.isnan(value) else value
             for name, value in figures.items()
         }
         return CheckResult("realism", verdict, self._sentence(verdict, paper, real), known)
+
+    def _sharpe_beside(self) -> dict[str, float]:
+        """Name -> Sharpe ratio of each run beside the ladder."""
+        figures = self.beside["sharpe"].to_numpy(np.float64).tolist()
+        return dict(zip(self.beside["step"].tolist(), figures, strict=True))
 
     def _dearest(self) -> Rung:
         return RUNGS[int(np.argmax(self.table["takes_sharpe"].iloc[1:].to_numpy())) + 1]
@@ -184,9 +189,9 @@ class RealismLadder:
         dearest = self._dearest()
         taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
         others = "".join(
-            f" {rung.title} it is {row.sharpe:.2f}."
-            for rung, row in zip(BESIDE, self.beside.itertuples(), strict=False)
-            if np.isfinite(row.sharpe) and row.sharpe != real
+            f" {rung.title} it is {sharpe:.2f}."
+            for rung, sharpe in zip(BESIDE, self._sharpe_beside().values(), strict=False)
+            if np.isfinite(sharpe) and sharpe != real
         )
         return (
             f"A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. "

@@ -16,7 +16,7 @@ from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
 from pairkit.ui import cache, chart, exports, settings, views
-from pairkit.ui.explore import bar_picker, luck, panes, pin, save, tabs
+from pairkit.ui.explore import bar_picker, decision_time, luck, panes, pin, save, tabs
 from pairkit.ui.honesty import badge
 
 PART, COMPLETE = "explore", "explore_complete"
@@ -47,7 +47,7 @@ def show(legs: PairFrame) -> None:
 @st.fragment(key=PART)
 def _results(legs: PairFrame) -> None:
     config, faults = settings.config_in_force()
-    run = cache.run(legs, config)
+    run = cache.run(legs, config, decision_time.chosen())
     with st.container(gap="xsmall", key="first_screen"):
         bar, trace = _first_screen(run, faults)
     exports.offer(run, dark=st.context.theme.type == "dark")

@@ -42,7 +42,7 @@ def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> Non
         "Sources of P&L": lambda: _attribution(run),
         "Gates": lambda: _gates(run),
         "All metrics": lambda: views.all_metrics(run),
-        "Data findings": lambda: views.findings(run.findings),
+        "Data findings": lambda: views.findings((*run.findings, *run.session_findings())),
     }
     names = list(drawings)
     tabs = st.tabs(names, default=names[0], key=DETAILS, on_change="rerun", bind="query-params")

@@ -304,7 +304,12 @@ def _open_button(one: SavedRun) -> None:
             date.fromisoformat(inputs["cut"][end]) if inputs["cut"] else None for end in period.ENDS
         )
         shell.open_in_explore(
-            str(name), inputs["pair"]["y"], inputs["pair"]["x"], config, (first, last)
+            str(name),
+            inputs["pair"]["y"],
+            inputs["pair"]["x"],
+            config,
+            (first, last),
+            one.content.get("decision_ready_at") or "",
         )
 
 

@@ -1,4 +1,6 @@
-"""Fees and margins by contract and day from a provider: what is known on a day counts from it on, and a day more changes nothing."""
+"""Fees and margins by contract and day from a provider: what is known on a day counts from it on, and a day more changes nothing.
+
+Through the whole protocol; most histories are in tests/data/test_a_day_more.py."""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from tests.data.tushare.server import FaultServer
 from tests.pairs import eager
 
 START, END = date(2023, 3, 1), date(2023, 8, 31)
-HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "2")))
+HISTORIES = range(max(1, int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "200")) // 100))
 CONFIG = eager()
 
 
@@ -59,7 +61,7 @@ def taken(source: TushareSource, end: date, name: str, folder: Any) -> Any:
 
 @pytest.mark.parametrize("seed", HISTORIES)
 def test_6_6_a_day_more_changes_nothing(server: FaultServer, tmp_path, seed):
-    """A taking to D and one to D+k under one random history of terms: every column of the run is the same up to D, to the bit."""
+    """A download to D and one to D+k under one random history of terms: every column of the run is the same up to D, to the bit."""
     server.alter = history(seed)
     rng = random.Random(seed)
     to = date(2023, rng.randint(5, 7), rng.choice([10, 19, 31]) if rng.random() < 0.5 else 20)
@@ -113,7 +115,7 @@ def a_day_early(records: list[TermRecord]) -> list[TermRecord]:
 
 @pytest.mark.parametrize("leak", [None, last_day_for_all, newest_of_the_month, a_day_early])
 def test_leaks_through_the_terms_are_caught(server: FaultServer, tmp_path, monkeypatch, leak):
-    """With a leak planted, the terms of some row up to D are other ones in the longer taking; without one, none is."""
+    """With a leak planted, the terms of some row up to D are other ones in the longer download; without one, none is."""
     server.alter = history(3, breaks=(16,))
     real = download.contract_records
     if leak is not None:
