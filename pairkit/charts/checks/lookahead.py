@@ -18,6 +18,7 @@ _WORDS = {
     "data known": "contract known",
     "data prefix": "data cut",
     "data contract": "data moved",
+    "day more": "a day more",
 }
 _SYMBOLS = {"passed": "circle", "noted": "circle-open", "failed": "x"}
 

@@ -9,6 +9,7 @@
    may change only on the session after it.
 4. Control: a moved session must change what it may. A test in which nothing moves would pass on anything.
 5. Data path, where the snapshot is given: the same for contracts, roll prices and adjusted series (data_path.py).
+6. A day more, where the snapshot has a predecessor: terms and run are those that the predecessor gave, on its sessions (day_more.py).
 
 Prefix cannot see a leak within one bar, contract cannot see one that no price reaches; hence both. Where the boundaries are:
 cut_points.py. (docs/lookahead.md)
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pairkit._typing import Progress
+from pairkit.audit.snapshots.predecessor import predecessor_of
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
@@ -31,6 +33,8 @@ from pairkit.research._validate import whole_number
 from pairkit.research.lookahead.comparison import Evidence, in_order
 from pairkit.research.lookahead.cut_points import boundaries
 from pairkit.research.lookahead.data_path import trace_data_path
+from pairkit.research.lookahead.day_more import CHECK as DAY_MORE
+from pairkit.research.lookahead.day_more import trace_day_more
 from pairkit.research.lookahead.fresh_cuts import fresh_rows, make_fresh
 from pairkit.research.lookahead.outputs import Observed, observe
 from pairkit.research.lookahead.perturb import as_known, perturbed
@@ -54,11 +58,14 @@ class LookaheadProof:
         How many were tested.
     settings : dict
         The arguments.
+    predecessor : str
+        Name of the earlier snapshot that the run was compared with; empty where there is none.
     """
 
     table: pd.DataFrame
     boundaries: int
     settings: dict[str, int | float | str | bool | None]
+    predecessor: str = ""
 
     @property
     def passed(self) -> bool:
@@ -76,13 +83,14 @@ class LookaheadProof:
         told: dict[str, int | float | str | bool | None] = {
             "boundaries": self.boundaries,
             "columns": int(self.table["column"].nunique()),
+            "predecessor": self.predecessor or None,
             "failed": len(bad),
             "first_column": None if first is None else str(first["column"]),
             "first_date": None
             if first is None or pd.isna(first["date"])
             else f"{first['date']:%Y-%m-%d}",
         }
-        clean = self._moved() and not len(self._rounded())
+        clean = self._moved() and not len(self._rounded()) and self._revised() is None
         verdict: Verdict = "failed" if first is not None else "passed" if clean else "noted"
         return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
 
@@ -94,7 +102,24 @@ class LookaheadProof:
 
     def _rounded(self) -> pd.DataFrame:
         """The rows of columns that differ, but by no more than rounding."""
-        return self.table[(self.table["verdict"] == "noted") & (self.table["times"] > 0)]
+        noted = (self.table["verdict"] == "noted") & (self.table["times"] > 0)
+        return self.table[noted & (self.table["check"] != DAY_MORE)]
+
+    def _revised(self) -> pd.Series | None:
+        """The row of the first bar that the source has revised since the predecessor; None where there is none."""
+        noted = (self.table["check"] == DAY_MORE) & (self.table["verdict"] == "noted")
+        return self.table[noted].iloc[0] if noted.any() else None
+
+    def _beside_predecessor(self) -> str:
+        """What the comparison with the predecessor adds to a clean proof."""
+        revised = self._revised()
+        if revised is not None:
+            return (
+                f" The source has revised bars since snapshot {self.predecessor}, first "
+                f"{revised['column'].removeprefix('bars.')} of {revised['date']:%Y-%m-%d}: only earlier sessions could be compared with it."
+            )
+        same = f" On the sessions of its predecessor {self.predecessor} every value, terms included, is that of then."
+        return same if self.predecessor else ""
 
     def _sentence(self, bad: pd.DataFrame) -> str:
         if not len(bad) and not self._moved():
@@ -111,7 +136,7 @@ class LookaheadProof:
         if not len(bad):
             return (
                 f"Later sessions cut or moved at {self.boundaries} places, no earlier value "
-                f"of any of {self.table['column'].nunique()} columns changed, to the bit."
+                f"of any of {self.table['column'].nunique()} columns changed, to the bit.{self._beside_predecessor()}"
             )
         first = bad.iloc[0]
         more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""
@@ -123,6 +148,11 @@ class LookaheadProof:
             return (
                 f"{first['column']} on {first['date']:%Y-%m-%d} is another in a process that has not seen later sessions: "
                 f"the function keeps something of them between its calls{more}."
+            )
+        if first["check"] == DAY_MORE:
+            return (
+                f"{first['column']} on {first['date']:%Y-%m-%d} is {first['whole']}, and was {first['other']} in snapshot "
+                f"{self.predecessor}, which ends earlier: later data have rewritten the past{more}."
             )
         ahead = (
             "its own session, before it may"
@@ -163,7 +193,8 @@ def audit_lookahead(
     shortest : int
         Fewest sessions that are kept, for a `run` that needs a minimum.
     snapshot : Snapshot, optional
-        The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions.
+        The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions, and the run is
+        compared with that of the snapshot's predecessor, where one lies beside it.
     progress : callable, optional
         Called with (boundaries done, boundaries in all).
     cancelled : callable, optional
@@ -225,7 +256,7 @@ def audit_lookahead(
         )
         if progress:
             progress(done + 1, len(chosen))
-    table = evidence.table()
+    table, predecessor = evidence.table(), ""
     if snapshot is not None:
         path = trace_data_path(
             snapshot,
@@ -236,7 +267,13 @@ def audit_lookahead(
             progress=_going_on(progress, len(chosen)),
         )
         table = in_order(pd.concat([table, path], ignore_index=True))
-    return LookaheadProof(table, len(chosen), {"cuts": cuts, "seed": seed, "shortest": shortest})
+        before = predecessor_of(snapshot)
+        later = pd.DataFrame() if before is None else trace_day_more(pair, before, make)
+        if before is not None and len(later):
+            table, predecessor = in_order(pd.concat([table, later], ignore_index=True)), before.name
+    return LookaheadProof(
+        table, len(chosen), {"cuts": cuts, "seed": seed, "shortest": shortest}, predecessor
+    )
 
 
 def _going_on(progress: Progress | None, before: int) -> Progress | None:

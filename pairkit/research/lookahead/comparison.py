@@ -33,6 +33,7 @@ CHECKS = (
     "data known",
     "data prefix",
     "data contract",
+    "day more",
 )
 _WORST_FIRST = ("failed", "noted", "passed")
 
@@ -63,7 +64,8 @@ PROOF_COLUMNS = (
     Column(
         "check",
         "",
-        "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair.",
+        "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair; day more against the "
+        "predecessor.",
     ),
     Column(
         "column",

@@ -9,6 +9,7 @@ from pairkit.charts.checks.lookahead import figure
 from pairkit.charts.theme import ThemeName
 from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.ui.exports import QUIET
+from pairkit.ui.views import escape
 
 _TITLES = {
     "check": "Check",
@@ -38,6 +39,11 @@ def draw(found: LookaheadProof, theme: ThemeName) -> None:
         f"{found.boundaries:,} boundaries: drawn ones, two stretches in a row, "
         "and both sides of every kind of event. At each, the later sessions were cut off, "
         "then one session's figures moved, and everything was run again. "
-        "An open circle under “does it move?” is a column that no moved session reached, "
+        + (
+            f"On the sessions of its predecessor {escape(found.predecessor)}, terms and run were compared with those of then. "
+            if found.predecessor
+            else ""
+        )
+        + "An open circle under “does it move?” is a column that no moved session reached, "
         "so little is proved of it."
     )
