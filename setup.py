@@ -13,7 +13,16 @@ setup(
     packages=[*find_packages(include=["pairkit*"]), *BESIDE],
     package_dir=BESIDE,
     package_data={
-        "pairkit": ["py.typed", "**/*.json", "ui/*.png", "ui/*.js", "ui/*.css", "**/templates/*"],
+        "pairkit": [
+            "py.typed",
+            "**/*.json",
+            "locale/*.pot",
+            "locale/*/LC_MESSAGES/*",
+            "ui/*.png",
+            "ui/*.js",
+            "ui/*.css",
+            "**/templates/*",
+        ],
         "pairkit._bundled.books": ["demo-book.json"],
         "pairkit._bundled.snapshots.demo": ["*"],
         "pairkit._bundled.streamlit": ["config.toml"],

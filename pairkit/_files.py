@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from pairkit.language import _
+
 
 def read_whole(path: str | os.PathLike[str], most: int, *, links: bool = True) -> bytes:
     """The bytes of a plain file of at most `most` bytes, from one opening.
@@ -29,11 +31,16 @@ def read_whole(path: str | os.PathLike[str], most: int, *, links: bool = True) -
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file")
+            raise OSError(errno.EINVAL, _("it is no plain file"))
         if not links and status.st_nlink > 1:
-            raise OSError(errno.EMLINK, "it has a second name, by which it could be changed")
+            raise OSError(errno.EMLINK, _("it has a second name, by which it could be changed"))
         if status.st_size > most:
             raise OSError(
-                errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {most:,} are read"
+                errno.EFBIG,
+                _(
+                    "it has {st_size:,} bytes, and at most {most:,} are read",
+                    st_size=status.st_size,
+                    most=most,
+                ),
             )
         return file.read(most + 1)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pairkit.language import _
+
 Verdict = Literal["passed", "failed", "noted"]
 CHECK_NAME = "[a-z][a-z0-9_]{0,39}"
 
@@ -50,7 +52,11 @@ class CheckResult:
     def __post_init__(self) -> None:
         if not re.fullmatch(CHECK_NAME, self.check):
             raise ValueError(
-                f"check = {self.check!r}: accepted is a name in small letters, as {', '.join(CHECKS)}"
+                _(
+                    "check = {check!r}: accepted is a name in small letters, as {checks}",
+                    check=self.check,
+                    checks=", ".join(CHECKS),
+                )
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pairkit.gates import GATES
+from pairkit.language import _
 from pairkit.setting import MONEY
 
 
@@ -417,4 +418,4 @@ def names(table: tuple[Column, ...] | tuple[Metric, ...]) -> list[str]:
 
 def unit_in(unit: str, currency: str) -> str:
     """A unit as it is shown beside a figure: amounts of money are in this currency."""
-    return currency if unit == MONEY else unit
+    return currency if unit == MONEY else _(unit)

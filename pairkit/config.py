@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from pairkit.language import _
 from pairkit.setting import MONEY, Setting
 
 HEDGE_MODEL_FOLDER = Path(__file__).parent / "models" / "hedges"
@@ -38,7 +39,11 @@ def hedge_model_names() -> tuple[str, ...]:
 def _known_hedge_model(name: str) -> str:
     if name not in hedge_model_names():
         raise ValueError(
-            f"there is no hedge model {name!r}; there are {', '.join(hedge_model_names())}"
+            _(
+                "there is no hedge model {name!r}; there are {hedge_model_names}",
+                name=name,
+                hedge_model_names=", ".join(hedge_model_names()),
+            )
         )
     return name
 
@@ -400,7 +405,12 @@ class StrategyConfig(BaseModel):
     def _thresholds_in_order(self) -> Self:
         if not self.exit_z < self.entry_z < self.stop_z:
             raise ValueError(
-                f"need exit_z < entry_z < stop_z, got exit_z={self.exit_z:g}, entry_z={self.entry_z:g}, stop_z={self.stop_z:g}"
+                _(
+                    "need exit_z < entry_z < stop_z, got exit_z={exit_z:g}, entry_z={entry_z:g}, stop_z={stop_z:g}",
+                    exit_z=self.exit_z,
+                    entry_z=self.entry_z,
+                    stop_z=self.stop_z,
+                )
             )
         return self
 
@@ -408,8 +418,12 @@ class StrategyConfig(BaseModel):
     def _baseline_longer_than_vol(self) -> Self:
         if not self.vol_window < self.vol_baseline_window:
             raise ValueError(
-                f"need vol_window < vol_baseline_window, got vol_window={self.vol_window}, "
-                f"vol_baseline_window={self.vol_baseline_window}"
+                _(
+                    "need vol_window < vol_baseline_window, got vol_window={vol_window}, "
+                    "vol_baseline_window={vol_baseline_window}",
+                    vol_window=self.vol_window,
+                    vol_baseline_window=self.vol_baseline_window,
+                )
             )
         return self
 
@@ -499,9 +513,22 @@ def describe_errors(error: ValidationError) -> list[str]:
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
         if name in SETTINGS:
-            sentences.append(f"{name} = {fault['input']!r}: accepted is {SETTINGS[name].accepted}.")
+            sentences.append(
+                _(
+                    "{name} = {input!r}: accepted is {accepted}.",
+                    name=name,
+                    input=fault["input"],
+                    accepted=SETTINGS[name].accepted,
+                )
+            )
         elif fault["type"] == "extra_forbidden":
-            sentences.append(f"There is no setting {name!r}{_did_you_mean(name)}.")
+            sentences.append(
+                _(
+                    "There is no setting {name!r}{did_you_mean}.",
+                    name=name,
+                    did_you_mean=_did_you_mean(name),
+                )
+            )
         else:
             sentences.append(fault["msg"].removeprefix("Value error, ") + ".")
     return sentences
@@ -511,4 +538,8 @@ def _did_you_mean(name: str) -> str:
     from difflib import get_close_matches  # only on the way to an error message
 
     close = get_close_matches(name, SETTINGS, n=1)
-    return f"; {close[0]!r} is the closest" if close else f"; there are {', '.join(SETTINGS)}"
+    return (
+        _("; {first_close!r} is the closest", first_close=close[0])
+        if close
+        else _("; there are {settings}", settings=", ".join(SETTINGS))
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pairkit.columns import METRIC, unit_in
+from pairkit.language import _, ngettext
 from pairkit.setting import MONEY
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class Metrics(dict[str, float]):
 
     def _refuse(self, *_arguments: Any, **_values: Any) -> NoReturn:
         raise TypeError(
-            "the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can"
+            _(
+                "the metrics are the run's own and cannot be changed; dict(run.metrics) is a copy that can"
+            )
         )
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
@@ -42,7 +45,13 @@ def weakness(name: str, closed_trades: int) -> str:
     needed = METRIC[name].weak_below
     if closed_trades >= needed:
         return ""
-    return f"Weak: {closed_trades} closed trade{'' if closed_trades == 1 else 's'}, fewer than {needed}."
+    return ngettext(
+        "Weak: {closed_trades} closed trade, fewer than {needed}.",
+        "Weak: {closed_trades} closed trades, fewer than {needed}.",
+        closed_trades,
+        closed_trades=closed_trades,
+        needed=needed,
+    )
 
 
 def visible(text: str, *, most: int | None = None) -> str:
@@ -57,7 +66,7 @@ def visible(text: str, *, most: int | None = None) -> str:
         f"⟨U+{ord(sign):04X}⟩" if sign != "\n" and unicodedata.category(sign) in _UNSEEN else sign
         for sign in kept
     )
-    return f"{shown} … ({left:,} more characters)" if left else shown
+    return _("{shown} … ({left:,} more characters)", shown=shown, left=left) if left else shown
 
 
 def templates(package: str) -> Environment:
@@ -94,7 +103,13 @@ def run_summary(pair: PairFrame, metrics: Mapping[str, float]) -> str:
     dates = pair.trade_date
     return _TEMPLATES.get_template("run.html").render(
         pair=pair,
-        span=f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if len(dates) else "no dates",
+        span=_(
+            "{first_date:%Y-%m-%d} to {last_date:%Y-%m-%d}",
+            first_date=dates[0],
+            last_date=dates[-1],
+        )
+        if len(dates)
+        else _("no dates"),
         metrics=_rows(metrics, pair.currency),
     )
 
@@ -102,7 +117,7 @@ def run_summary(pair: PairFrame, metrics: Mapping[str, float]) -> str:
 def _rows(metrics: Mapping[str, float], currency: str) -> list[dict[str, str]]:
     rows = []
     for name, value in metrics.items():
-        unit, meaning = (METRIC[name].unit, METRIC[name].meaning) if name in METRIC else ("", "")
+        unit, meaning = (METRIC[name].unit, _(METRIC[name].meaning)) if name in METRIC else ("", "")
         rows.append(
             {
                 "name": name,

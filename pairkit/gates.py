@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from pairkit.config import StrategyConfig
+from pairkit.language import N_, _
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Gate:
     label: str
     number_label: str
     above_zero: str | None = None
-    doubt: Callable[[StrategyConfig], str] = lambda _: ""
+    doubt: Callable[[StrategyConfig], str] = lambda _config: ""
 
     @property
     def switch(self) -> str:
@@ -65,7 +66,7 @@ class Gate:
     def described(self, config: StrategyConfig) -> str:
         """Display name of the gate's number under a config, with any caveat."""
         doubt = self.doubt(config)
-        return f"{doubt} {self.number_label}" if doubt else self.number_label
+        return f"{_(doubt)} {_(self.number_label)}" if doubt else _(self.number_label)
 
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
         """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
@@ -79,11 +80,11 @@ class Gate:
 
 def number(value: float) -> str:
     """A figure of a bar in six digits; n/a where there is none."""
-    return f"{value:,.6g}" if isfinite(value) else "n/a"
+    return f"{value:,.6g}" if isfinite(value) else _("n/a")
 
 
 def _uncalibrated(config: StrategyConfig) -> str:
-    return "" if config.adf_calibrated else "uncalibrated"
+    return "" if config.adf_calibrated else N_("uncalibrated")
 
 
 GATES = (

@@ -24,6 +24,7 @@ from pairkit._typing import FloatArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, recorded
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of, not_daily
 from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
@@ -180,7 +181,7 @@ class PairFrame:
     def __getitem__(self, part: slice) -> PairFrame:
         """The pair on consecutive rows: `pair[:n]` is what was known after n sessions."""
         if not isinstance(part, slice) or part.step not in (None, 1):
-            raise TypeError("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]")
+            raise TypeError(_("a PairFrame takes a slice of consecutive rows, e.g. pair[:250]"))
         dates = self.trade_date[part]
         cut = replace(
             self,
@@ -234,8 +235,14 @@ class PairFrame:
                 f"{word} {day}" for word, day in (("from", first), ("to", last)) if day is not None
             )
             raise DataError(
-                f"{self.name} has no bar {wanted}; "
-                f"it runs {self.trade_date[0]:%Y-%m-%d} .. {self.trade_date[-1]:%Y-%m-%d}."
+                _(
+                    "{name} has no bar {wanted}; "
+                    "it runs {first_trade_date:%Y-%m-%d} .. {last_trade_date:%Y-%m-%d}.",
+                    name=self.name,
+                    wanted=wanted,
+                    first_trade_date=self.trade_date[0],
+                    last_trade_date=self.trade_date[-1],
+                )
             )
         return self[start:stop]
 
@@ -351,8 +358,14 @@ def pair_from_frames(
     """
     if y_spec.currency != x_spec.currency:
         raise DataError(
-            f"{y_spec.code} is in {y_spec.currency} and {x_spec.code} in {x_spec.currency}; a pair has one currency, "
-            "since its money is added up. Convert one leg's prices, and say so in its spec."
+            _(
+                "{y_spec_code} is in {currency} and {x_spec_code} in {currency_2}; a pair has one currency, "
+                "since its money is added up. Convert one leg's prices, and say so in its spec.",
+                y_spec_code=y_spec.code,
+                currency=y_spec.currency,
+                x_spec_code=x_spec.code,
+                currency_2=x_spec.currency,
+            )
         )
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
@@ -367,7 +380,10 @@ def pair_from_frames(
                     "unadjusted_splice",
                     "warning",
                     root=spec.code,
-                    message=f"{spec.code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
+                    message=recorded(
+                        "{spec_code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
+                        spec_code=spec.code,
+                    ),
                 )
             )
         if not any(f.kind == "returning_contract" and f.root == spec.code for f in findings):
@@ -378,10 +394,19 @@ def pair_from_frames(
     dates = dates[(dates >= first) & (dates <= last)]
     if len(dates) == 0:
         spans = "; ".join(
-            f"{leg} runs {t.index[0]:%Y-%m-%d} .. {t.index[-1]:%Y-%m-%d}" for leg, t in legs.items()
+            _(
+                "{leg} runs {first_t:%Y-%m-%d} .. {last_t:%Y-%m-%d}",
+                leg=leg,
+                first_t=t.index[0],
+                last_t=t.index[-1],
+            )
+            for leg, t in legs.items()
         )
         raise DataError(
-            f"the legs have no days in common: {spans}. Choose two series that overlap."
+            _(
+                "the legs have no days in common: {spans}. Choose two series that overlap.",
+                spans=spans,
+            )
         )
     return PairFrame(
         trade_date=dates.rename(TRADE_DATE),
@@ -409,7 +434,11 @@ def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
     dates = dates[(dates >= low) & (dates <= high)]
     if len(dates) == 0:
         raise DataError(
-            f"{first.y_spec.code} and {second.y_spec.code} have no days in common. Choose two series that overlap."
+            _(
+                "{y_spec_code} and {y_spec_code_2} have no days in common. Choose two series that overlap.",
+                y_spec_code=first.y_spec.code,
+                y_spec_code_2=second.y_spec.code,
+            )
         )
     return PairFrame(
         trade_date=dates,
@@ -450,7 +479,7 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
         return table
     import narwhals as nw  # for tables of other libraries only
 
-    who = f"leg {leg} ({code})"
+    who = _("leg {leg} ({code})", leg=leg, code=code)
     columns = list(getattr(table, "column_names", ()))
     if twice := sorted({str(name) for name in columns if columns.count(name) > 1}):
         raise DataError(_given_twice(who, twice))
@@ -458,29 +487,50 @@ def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
         converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
     except TypeError:
         raise DataError(
-            f"{who} is a {type(table).__name__}; give a DataFrame of pandas by trade date, "
-            f"or a polars or Arrow table with a column {TRADE_DATE}."
+            _(
+                "{who} is a {name}; give a DataFrame of pandas by trade date, "
+                "or a polars or Arrow table with a column {trade_date}.",
+                who=who,
+                name=type(table).__name__,
+                trade_date=TRADE_DATE,
+            )
         ) from None
     if TRADE_DATE not in converted.columns:
         raise DataError(
-            f"{who} has no column {TRADE_DATE}, and a {type(table).__name__} has no index to hold the dates; add it."
+            _(
+                "{who} has no column {trade_date}, and a {name} has no index to hold the dates; add it.",
+                who=who,
+                trade_date=TRADE_DATE,
+                name=type(table).__name__,
+            )
         )
     return converted.set_index(TRADE_DATE)
 
 
 def _given_twice(who: str, columns: list[str]) -> str:
-    return f"{who} has column {', '.join(columns)} more than once; keep one of each."
+    return _(
+        "{who} has column {columns} more than once; keep one of each.",
+        who=who,
+        columns=", ".join(columns),
+    )
 
 
 def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
     """The leg's columns as float64 on a checked date index, names carried forward, pre_close known where it can be."""
-    who = f"leg {leg} ({code})"
+    who = _("leg {leg} ({code})", leg=leg, code=code)
     twice = list(dict.fromkeys(str(name) for name in table.columns[table.columns.duplicated()]))
     if twice:
         raise DataError(_given_twice(who, twice))
     missing = [name for name in _BARS if name not in table.columns]
     if missing:
-        raise DataError(f"{who} lacks column {', '.join(missing)}; a leg has {', '.join(_BARS)}.")
+        raise DataError(
+            _(
+                "{who} lacks column {missing}; a leg has {bars}.",
+                who=who,
+                missing=", ".join(missing),
+                bars=", ".join(_BARS),
+            )
+        )
     index = _checked_dates(table.index, who)
     columns = {name: _numbers(table[name], who) for name in _BARS}
     for name in _PRICES_OF_ROLLS:
@@ -508,46 +558,75 @@ def _checked_names(column: pd.Series, index: pd.DatetimeIndex, who: str, code: s
     try:
         held = pd.Series(one_names(column, pd.Series(index), code), index=index, dtype=object)
     except DataError as error:
-        raise DataError(f"{who}, column contract: {error}") from None
+        raise DataError(_("{who}, column contract: {error}", who=who, error=error)) from None
     return held.ffill()
 
 
 def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
     if not isinstance(index, pd.DatetimeIndex):
         if pd.api.types.is_numeric_dtype(index):
-            raise DataError(f"{who} is indexed by numbers, not by trade date; set a DatetimeIndex.")
+            raise DataError(
+                _("{who} is indexed by numbers, not by trade date; set a DatetimeIndex.", who=who)
+            )
         try:
             index = pd.DatetimeIndex(
                 pd.to_datetime(index, format="ISO8601")
             )  # day-first or month-first is no guess to make
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{who} is not indexed by trade date but by values such as {index[0]!r}; "
-                "set a DatetimeIndex, or ISO dates such as 2020-01-02."
+                _(
+                    "{who} is not indexed by trade date but by values such as {first_index!r}; "
+                    "set a DatetimeIndex, or ISO dates such as 2020-01-02.",
+                    who=who,
+                    first_index=index[0],
+                )
             ) from error
     if len(index) == 0:
-        raise DataError(f"{who} has no rows; a leg needs at least one bar.")
+        raise DataError(_("{who} has no rows; a leg needs at least one bar.", who=who))
     if index.hasnans:
-        raise DataError(f"{who} has a row without a date; drop it or date it.")
+        raise DataError(_("{who} has a row without a date; drop it or date it.", who=who))
     years = index.year
     if years.min() < FIRST_YEAR or years.max() > LAST_YEAR:
         odd = index[(years < FIRST_YEAR) | (years > LAST_YEAR)][0]
         raise DataError(
-            f"{who} has a bar of the year {odd.year}; accepted are the years {FIRST_YEAR} to {LAST_YEAR}."
+            _(
+                "{who} has a bar of the year {year}; accepted are the years {first_year} to {last_year}.",
+                who=who,
+                year=odd.year,
+                first_year=FIRST_YEAR,
+                last_year=LAST_YEAR,
+            )
         )
     if instead := not_daily(index):
         raise DataError(
-            f"{who} has {instead} bars; pairkit takes daily ones, one row for each session."
+            _(
+                "{who} has {instead} bars; pairkit takes daily ones, one row for each session.",
+                who=who,
+                instead=instead,
+            )
         )
     if index.tz is not None or (index != index.normalize()).any():
-        raise DataError(f"{who} has dates with a time or time zone; trade dates are plain days.")
+        raise DataError(
+            _("{who} has dates with a time or time zone; trade dates are plain days.", who=who)
+        )
     if not index.is_unique:
         twice = index[index.duplicated()][0]
-        raise DataError(f"{who} has {twice:%Y-%m-%d} more than once; keep one bar a day.")
+        raise DataError(
+            _(
+                "{who} has {twice:%Y-%m-%d} more than once; keep one bar a day.",
+                who=who,
+                twice=twice,
+            )
+        )
     if not index.is_monotonic_increasing:
         at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
         raise DataError(
-            f"{who} is not in order of date at {index[at]:%Y-%m-%d} (row {at}); sort it by its index."
+            _(
+                "{who} is not in order of date at {index:%Y-%m-%d} (row {at}); sort it by its index.",
+                who=who,
+                index=index[at],
+                at=at,
+            )
         )
     return index.as_unit("ns")
 
@@ -564,10 +643,10 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
         (
             word
             for is_of, word in (
-                (kind.is_bool_dtype, "yes and no"),
-                (kind.is_complex_dtype, "complex numbers"),
+                (kind.is_bool_dtype, _("yes and no")),
+                (kind.is_complex_dtype, _("complex numbers")),
                 (kind.is_datetime64_any_dtype, "dates"),
-                (kind.is_timedelta64_dtype, "lengths of time"),
+                (kind.is_timedelta64_dtype, _("lengths of time")),
             )
             if is_of(column.dtype)
         ),
@@ -575,18 +654,33 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
     )
     if odd:
         raise DataError(
-            f"{who}, column {column.name} holds {odd}; prices and sizes are numbers, missing ones NaN."
+            _(
+                "{who}, column {column_name} holds {odd}; prices and sizes are numbers, missing ones NaN.",
+                who=who,
+                column_name=column.name,
+                odd=odd,
+            )
         )
     try:
         values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{who}, column {column.name}: {error}; prices and sizes are numbers, missing ones NaN."
+            _(
+                "{who}, column {column_name}: {error}; prices and sizes are numbers, missing ones NaN.",
+                who=who,
+                column_name=column.name,
+                error=error,
+            )
         ) from error
     if np.isinf(values).any():
         raise DataError(
-            f"{who}, column {column.name} is infinite on {np.isinf(values).sum()} rows; "
-            "write what is missing as NaN."
+            _(
+                "{who}, column {column_name} is infinite on {isinf} rows; "
+                "write what is missing as NaN.",
+                who=who,
+                column_name=column.name,
+                isinf=np.isinf(values).sum(),
+            )
         )
     return values
 
@@ -596,8 +690,14 @@ def _refuse_other_kinds(column: pd.Series, who: str) -> None:
     for value in column.dropna():
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
             raise DataError(
-                f"{who}, column {column.name} holds {value!r}, "
-                f"a {type(value).__name__}; prices and sizes are numbers, missing ones NaN."
+                _(
+                    "{who}, column {column_name} holds {value!r}, "
+                    "a {name}; prices and sizes are numbers, missing ones NaN.",
+                    who=who,
+                    column_name=column.name,
+                    value=value,
+                    name=type(value).__name__,
+                )
             )
 
 
@@ -607,7 +707,12 @@ def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
     if not filled.isin([True, False]).all():
         odd = filled[~filled.isin([True, False])].iloc[0]
         raise DataError(
-            f"{who}, column {column.name}: {odd!r} is neither yes nor no; write True and False."
+            _(
+                "{who}, column {column_name}: {odd!r} is neither yes nor no; write True and False.",
+                who=who,
+                column_name=column.name,
+                odd=odd,
+            )
         )
     return filled.to_numpy(dtype=np.bool_)
 

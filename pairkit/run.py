@@ -16,6 +16,7 @@ from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
 from pairkit.gates import GATES
+from pairkit.language import recorded
 from pairkit.market.sessions import checked_time, ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
@@ -274,10 +275,12 @@ class BacktestRun:
             yield Finding(
                 "no_valid_bar",
                 "warning",
-                (
-                    f"No bar from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} is valid, "
+                recorded(
+                    "No bar from {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d} is valid, "
                     "so nothing was decided: the data are shorter than the windows, "
-                    "or prices are missing or stand still."
+                    "or prices are missing or stand still.",
+                    first_date=dates[0],
+                    last_date=dates[-1],
                 ),
                 count=len(dates),
                 dates=(f"{dates[0]:%Y-%m-%d}",),
@@ -288,8 +291,9 @@ class BacktestRun:
             yield Finding(
                 "ruined_account",
                 "error",
-                (
-                    f"Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows."
+                recorded(
+                    "Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows.",
+                    first=first,
                 ),
                 count=int(ruined.size),
                 dates=(f"{first:%Y-%m-%d}",),
@@ -309,10 +313,12 @@ class BacktestRun:
                 yield Finding(
                     "stranded_position",
                     "error",
-                    (
-                        f"{spec.code} is held, its exit waits, and it has no close "
-                        f"after {since:%Y-%m-%d}: the contract has no more bars, "
-                        "and the position is marked at a price of that day."
+                    recorded(
+                        "{spec_code} is held, its exit waits, and it has no close "
+                        "after {since:%Y-%m-%d}: the contract has no more bars, "
+                        "and the position is marked at a price of that day.",
+                        spec_code=spec.code,
+                        since=since,
                     ),
                     spec.code,
                     gone,

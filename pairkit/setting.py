@@ -14,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pairkit.errors import ConfigError
+from pairkit.language import _
 
 MONEY = "pair's currency"  # the unit of an amount of money
+_ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
 _SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9}
 _SWITCH = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -79,16 +81,28 @@ class Setting:
     def accepted(self) -> str:
         """Accepted values, in words: bounds with unit, the options, or true and false."""
         if self.kind == "choice":
-            return "one of " + ", ".join(self.options)
+            return _("one of {options}", options=", ".join(self.options))
         if self.kind == "bool":
-            return "true or false"
-        number = "a whole number" if self.kind == "int" else "a number"
-        unit = f", in the {MONEY}" if self.unit == MONEY else f" {self.unit}" if self.unit else ""
-        return f"{number} from {self.low:g} to {self.high:g}{unit}"
+            return _("true or false")
+        number = _("a whole number") if self.kind == "int" else _("a number")
+        unit = (
+            _(", in the {money}", money=_(MONEY))
+            if self.unit == MONEY
+            else f" {_(self.unit)}"
+            if self.unit
+            else ""
+        )
+        return _(
+            "{number} from {low:g} to {high:g}{unit}",
+            number=number,
+            low=self.low,
+            high=self.high,
+            unit=unit,
+        )
 
     def option_name(self, option: str) -> str:
         """Display name of an option; the option itself where it has none."""
-        return self.names.get(option, option)
+        return _(self.names[option]) if option in self.names else option
 
     def idle(self, values: Mapping[str, Any]) -> str:
         """Reason why it has no effect under these values of all settings, in words; "" where it has one."""
@@ -97,8 +111,12 @@ class Setting:
         name, wanted = self.needs
         plain = name.replace("_", " ")
         if wanted == (True,):
-            return f"No effect while {plain} is off."
-        return f"No effect unless {plain} is {' or '.join(map(str, wanted))}."
+            return _("No effect while {plain} is off.", plain=plain)
+        return _(
+            "No effect unless {plain} is {wanted}.",
+            plain=plain,
+            wanted=" or ".join(map(str, wanted)),
+        )
 
     def take(self, value: Any) -> Any:
         """The value as a Python scalar of the setting's kind; numpy scalars are taken, texts of numbers are not.
@@ -118,7 +136,14 @@ class Setting:
             good = isinstance(plain, kinds) and not isinstance(plain, bool)
             good = good and self.low <= plain <= self.high
         if not good:
-            raise ConfigError(f"{self.name} = {value!r}: accepted is {self.accepted}.")
+            raise ConfigError(
+                _(
+                    "{name} = {value!r}: accepted is {accepted}.",
+                    name=self.name,
+                    value=value,
+                    accepted=self.accepted,
+                )
+            )
         return float(plain) if self.kind == "float" else plain
 
     def read(self, text: str) -> Any:
@@ -134,13 +159,21 @@ class Setting:
     def parse(self, text: str) -> Any:
         """The text as a value of the setting's kind, within bounds or not; the text itself where it is none."""
         if self.kind == "choice":
-            return next((option for option, name in self.names.items() if name == text), text)
+            return next(
+                (option for option, name in self.names.items() if text in (name, _(name))), text
+            )
         if self.kind == "bool":
             return _SWITCH.get(text.lower(), text)
         number = _number(text)
         if number is None or (self.kind == "int" and number != int(number)):
             return text
         return int(number) if self.kind == "int" else number
+
+
+def in_words(name: str) -> str:
+    """Name of a setting as a label: `adf_max_pvalue` is `ADF max p-value`."""
+    words = " ".join(_ACRONYMS.get(word, word) for word in name.split("_"))
+    return words[0].upper() + words[1:]
 
 
 def _number(text: str) -> float | None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pairkit._typing import FloatArray
 from pairkit.columns import Column, names
+from pairkit.language import N_
 from pairkit.pair import NO_CONTRACT
 from pairkit.setting import MONEY
 from pairkit.trading.engine import terms_of
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 PARTS = (
-    Column("price_y", MONEY, "P&L of leg y before costs."),
-    Column("price_x", MONEY, "P&L of leg x before costs."),
-    Column("fees", MONEY, "Fees of entries and exits, negative."),
-    Column("slippage", MONEY, "Slippage of entries and exits, negative."),
-    Column("roll_fees", MONEY, "Fees of rolling held lots into the next contract, negative."),
-    Column("roll_slippage", MONEY, "Slippage of the same, negative."),
+    Column("price_y", MONEY, N_("P&L of leg y before costs.")),
+    Column("price_x", MONEY, N_("P&L of leg x before costs.")),
+    Column("fees", MONEY, N_("Fees of entries and exits, negative.")),
+    Column("slippage", MONEY, N_("Slippage of entries and exits, negative.")),
+    Column("roll_fees", MONEY, N_("Fees of rolling held lots into the next contract, negative.")),
+    Column("roll_slippage", MONEY, N_("Slippage of the same, negative.")),
 )
 
 

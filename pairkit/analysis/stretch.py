@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.errors import RunError
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR, drawdown
 
 if TYPE_CHECKING:
@@ -67,7 +68,13 @@ def stretch(run: BacktestRun, first: Any, last: Any) -> Stretch:
     rows = slice(start, stop)
     if start >= stop:
         raise RunError(
-            f"the run has no session from {first} to {last}; it has those from {index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}."
+            _(
+                "the run has no session from {first} to {last}; it has those from {first_index:%Y-%m-%d} to {last_index:%Y-%m-%d}.",
+                first=first,
+                last=last,
+                first_index=index[0],
+                last_index=index[-1],
+            )
         )
     capital, equity = run.config.capital, run.ledger.equity
     before = equity[start - 1] if start else capital

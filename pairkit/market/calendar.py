@@ -8,6 +8,7 @@ import pandas as pd
 
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
+from pairkit.language import _
 
 NEW_YEAR_OF_THE_MOON = {
     2015: (2, 19),
@@ -48,7 +49,12 @@ def trading_days(start: date, end: date) -> pd.DatetimeIndex:
     if unknown:
         first, last = min(NEW_YEAR_OF_THE_MOON), max(NEW_YEAR_OF_THE_MOON)
         raise DataError(
-            f"no holidays are known for {min(unknown)}; the simulated calendar has {first} to {last}."
+            _(
+                "no holidays are known for {unknown}; the simulated calendar has {first} to {last}.",
+                unknown=min(unknown),
+                first=first,
+                last=last,
+            )
         )
     weekdays = pd.bdate_range(start, end, name=TRADE_DATE).as_unit("ns")
     closed = {day for year in range(start.year, end.year + 1) for day in holidays(year)}

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from pydantic.dataclasses import dataclass
 
 from pairkit.errors import DataError
+from pairkit.language import _
 from pairkit.market.terms import TermRecord, TermsTable
 
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"
@@ -43,7 +44,7 @@ def _iso_date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise ValueError(f"{error}; write the day as 2020-01-31") from None
+        raise ValueError(_("{error}; write the day as 2020-01-31", error=error)) from None
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -75,15 +76,22 @@ class OlderTerm:
     def _possible(self) -> Self:
         if (self.before_delivery is None) == (self.before_date is None):
             raise ValueError(
-                "give exactly one of before_delivery (YYMM) and before_date (YYYY-MM-DD)"
+                _("give exactly one of before_delivery (YYMM) and before_date (YYYY-MM-DD)")
             )
         if self.value < 0 or (self.value == 0 and self.field in ("multiplier", "tick")):
             raise ValueError(
-                f"{self.field} was {self.value:g}; fees and margins are 0 or more, multipliers and ticks above 0"
+                _(
+                    "{field} was {value:g}; fees and margins are 0 or more, multipliers and ticks above 0",
+                    field=self.field,
+                    value=self.value,
+                )
             )
         if self.field == "margin_rate" and self.value > 1:
             raise ValueError(
-                f"margin_rate was {self.value:g}; it is a fraction of notional, 1 at the most"
+                _(
+                    "margin_rate was {value:g}; it is a fraction of notional, 1 at the most",
+                    value=self.value,
+                )
             )
         return self
 
@@ -315,8 +323,12 @@ def bundled_spec(code: str) -> ContractSpec:
         return bundled_specs()[code.upper()]
     except KeyError:
         raise DataError(
-            f"no bundled contract spec for {code!r}; there are specs for {', '.join(sorted(bundled_specs()))}. "
-            "Give your own ContractSpec."
+            _(
+                "no bundled contract spec for {code!r}; there are specs for {bundled_specs}. "
+                "Give your own ContractSpec.",
+                code=code,
+                bundled_specs=", ".join(sorted(bundled_specs())),
+            )
         ) from None
 
 

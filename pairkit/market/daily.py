@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.errors import DataError
+from pairkit.language import _
 
 MOST_DAYS_APART = 3.0  # in the median, calendar days
 _ENOUGH = 5  # dates; fewer, around a long holiday, say nothing
@@ -28,14 +29,14 @@ def not_daily(days: pd.DatetimeIndex) -> str:
         days.tz_localize(None).to_numpy(dtype="datetime64[D]"), return_counts=True
     )
     if (a_day := float(np.median(rows))) >= _INTRADAY:
-        return f"intraday ({a_day:g} rows a day in the median)"
+        return _("intraday ({a_day:g} rows a day in the median)", a_day=a_day)
     if len(dates) < _ENOUGH:
         return ""
     apart = float(np.median(np.diff(dates).astype(np.int64)))
     if apart <= MOST_DAYS_APART:
         return ""
     word = next((word for most, word in _WORDS if apart <= most), "yearly")
-    return f"{word} ({apart:g} days apart in the median)"
+    return _("{word} ({apart:g} days apart in the median)", word=word, apart=apart)
 
 
 _ISO = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})")
@@ -50,25 +51,42 @@ def day_of(given: Any) -> pd.Timestamp:
     DataError
         It is no date, could be day first or month first, or carries a time of day or a time zone.
     """
-    accepted = "write the day as 2020-01-31"
+    accepted = _("write the day as 2020-01-31")
     if isinstance(given, str):
         found = _ISO.fullmatch(given.strip())
         if found is None:
             why = (
-                "could be day first or month first"
+                _("could be day first or month first")
                 if _EITHER_FIRST.fullmatch(given.strip())
-                else "is not a date"
+                else _("is not a date")
             )
             raise DataError(f"{given!r} {why}; {accepted}.")
         try:
             return pd.Timestamp(date(int(found[1]), int(found[3]), int(found[4])))
         except ValueError:
-            raise DataError(f"{given!r} is not a day of the calendar; {accepted}.") from None
+            raise DataError(
+                _(
+                    "{given!r} is not a day of the calendar; {accepted}.",
+                    given=given,
+                    accepted=accepted,
+                )
+            ) from None
     if not isinstance(given, date | np.datetime64) or pd.isna(given):
-        raise DataError(f"{given!r} is a {type(given).__name__}, not a date; {accepted}.")
+        raise DataError(
+            _(
+                "{given!r} is a {name}, not a date; {accepted}.",
+                given=given,
+                name=type(given).__name__,
+                accepted=accepted,
+            )
+        )
     day = pd.Timestamp(given)
     if day.tz is not None or day != day.normalize():
         raise DataError(
-            f"{given!r} carries a time of day or a time zone; trade dates are plain days: {accepted}."
+            _(
+                "{given!r} carries a time of day or a time zone; trade dates are plain days: {accepted}.",
+                given=given,
+                accepted=accepted,
+            )
         )
     return day

@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.errors import DataError
+from pairkit.language import _
 
 MISSING_WORDS = frozenset(
     {
@@ -92,7 +93,10 @@ def normal_name(name: Any) -> str | None:
     ):
         return f"{float(name):.0f}"  # a delivery month alone; whole floats are what is left of integers beside a missing one
     raise DataError(
-        f"{name!r} is no name of a contract; names are text such as RB2405, or a delivery month such as 2405."
+        _(
+            "{name!r} is no name of a contract; names are text such as RB2405, or a delivery month such as 2405.",
+            name=name,
+        )
     )
 
 
@@ -211,7 +215,10 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
         codes, written = pd.factorize(names)  # -1 where missing
     except TypeError as error:
         raise DataError(
-            f"contract names hold what is no name ({error}); names are text such as RB2405."
+            _(
+                "contract names hold what is no name ({error}); names are text such as RB2405.",
+                error=error,
+            )
         ) from error
     dates = pd.DatetimeIndex(days)
     trading = (dates.year * 12 + dates.month - 1).to_numpy(dtype=np.int64)

@@ -23,6 +23,7 @@ from pairkit._typing import FloatArray, IntArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, recorded
 from pairkit.market.deliveries import delivery_month, one_names
 
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
@@ -62,7 +63,10 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     if bars["contract"].isna().all():
         if len(mapping):
             raise DataError(
-                f"{_root(bars)} is mapped to contracts, but its bars name none. Give both, or neither."
+                _(
+                    "{root} is mapped to contracts, but its bars name none. Give both, or neither.",
+                    root=_root(bars),
+                )
             )
         return _root_level_table(bars)
     grid = _Grid.of(bars, mapping)
@@ -70,8 +74,11 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(
-            f"{_root(bars)} has bars of contracts but no mapped day; "
-            "make a mapping with dominant_by_open_interest, or take the provider's."
+            _(
+                "{root} has bars of contracts but no mapped day; "
+                "make a mapping with dominant_by_open_interest, or take the provider's.",
+                root=_root(bars),
+            )
         )
     return _table(bars, grid, held).iloc[first:]
 
@@ -134,8 +141,12 @@ def returning_contract(root: str, days: pd.DatetimeIndex) -> list[Finding]:
             root=root,
             count=len(days),
             dates=shown,
-            message=f"{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
-            f"{len(days)}.",
+            message=recorded(
+                "{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
+                "{days}.",
+                root=root,
+                days=len(days),
+            ),
         )
     ]
 
@@ -185,7 +196,10 @@ class _Grid:
         """The grid of one root's bars, widened to the days and names of its mapping."""
         if bars["contract"].isna().any():
             raise DataError(
-                f"{_root(bars)} has bars with a contract and bars without; name all of them, or none."
+                _(
+                    "{root} has bars with a contract and bars without; name all of them, or none.",
+                    root=_root(bars),
+                )
             )
         bar_days, mapped_days = _days(bars), _days(mapping)
         days = bar_days.union(mapped_days).unique().sort_values()
@@ -243,7 +257,10 @@ def _wanted(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
     if (counts > 1).any():
         twice = grid.days[places[counts > 1][0]]
         raise DataError(
-            f"the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day."
+            _(
+                "the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.",
+                twice=twice,
+            )
         )
     wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     wanted[at_day] = grid.contracts.get_indexer(
@@ -274,7 +291,13 @@ def _root_level_table(bars: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(columns, index=_days(bars).rename(TRADE_DATE)).sort_index(kind="stable")
     if not table.index.is_unique:
         twice = table.index[table.index.duplicated()][0]
-        raise DataError(f"{_root(bars)} has {twice:%Y-%m-%d} more than once; keep one bar a day.")
+        raise DataError(
+            _(
+                "{root} has {twice:%Y-%m-%d} more than once; keep one bar a day.",
+                root=_root(bars),
+                twice=twice,
+            )
+        )
     return table
 
 
@@ -293,8 +316,11 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     )
     if not (open_interest > 0).any():
         raise DataError(
-            f"{root} has no open interest, so no dominant contract can be chosen; "
-            "give a mapping (trade_date, contract), or open interest."
+            _(
+                "{root} has no open interest, so no dominant contract can be chosen; "
+                "give a mapping (trade_date, contract), or open interest.",
+                root=root,
+            )
         )
     months = np.asarray(
         grid.days.year * 12 + grid.days.month - 1, dtype=np.int64
@@ -350,8 +376,13 @@ def _deliveries(grid: _Grid, root: str) -> IntArray:
         deliveries[place] = _delivery(str(name), days[0], root)
         if days[-1].year - days[0].year >= _YEARS_BEFORE_A_NAME_RETURNS:
             raise DataError(
-                f"{name} runs {days[0]:%Y-%m-%d} .. {days[-1]:%Y-%m-%d}, too long for one contract. "
-                "Write the year of delivery with two or four digits."
+                _(
+                    "{name} runs {first_day:%Y-%m-%d} .. {last_day:%Y-%m-%d}, too long for one contract. "
+                    "Write the year of delivery with two or four digits.",
+                    name=name,
+                    first_day=days[0],
+                    last_day=days[-1],
+                )
             )
     return deliveries
 
@@ -361,8 +392,12 @@ def _delivery(name: str, first_day: pd.Timestamp, root: str) -> int:
     month = delivery_month(name, first_day, root)
     if month is None:
         raise DataError(
-            f"contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
-            "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract)."
+            _(
+                "contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
+                "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract).",
+                name=name,
+                root=root,
+            )
         )
     return month
 
@@ -389,7 +424,9 @@ def _refuse_other_roots(bars: pd.DataFrame) -> None:
     roots = bars["root"].unique()
     if len(roots) != 1:
         found = ", ".join(map(str, roots)) or "none"
-        raise DataError(f"a leg is made from the bars of one root; these are of {found}.")
+        raise DataError(
+            _("a leg is made from the bars of one root; these are of {found}.", found=found)
+        )
 
 
 def _refuse_twice(bars: pd.DataFrame, cell: IntArray) -> None:
@@ -398,4 +435,10 @@ def _refuse_twice(bars: pd.DataFrame, cell: IntArray) -> None:
     if twice.any():
         bar = bars.iloc[int(np.argmax(twice))]
         day = pd.Timestamp(bar[TRADE_DATE])
-        raise DataError(f"{bar['contract']} has {day:%Y-%m-%d} more than once; keep one bar a day.")
+        raise DataError(
+            _(
+                "{contract} has {day:%Y-%m-%d} more than once; keep one bar a day.",
+                contract=bar["contract"],
+                day=day,
+            )
+        )

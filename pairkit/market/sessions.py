@@ -12,6 +12,7 @@ import re
 
 from pairkit.errors import ConfigError
 from pairkit.findings import Finding
+from pairkit.language import _, recorded
 from pairkit.market.contracts import ContractSpec
 
 READY_AT = {"files": "15:30", "tushare": "21:10"}  # by source: when a day's bars are there
@@ -79,7 +80,12 @@ def session_findings(
         Finding(
             "opens_before_data",
             "warning",
-            f"{code} opens at {_clock(at)}, before your data are there ({ready_at}): fill=open cannot be had.",
+            recorded(
+                "{code} opens at {clock}, before your data are there ({ready_at}): fill=open cannot be had.",
+                code=code,
+                clock=_clock(at),
+                ready_at=ready_at,
+            ),
             code,
         )
         for code, at in opens.items()
@@ -93,8 +99,15 @@ def session_findings(
             Finding(
                 "opens_apart",
                 "warning",
-                f"{first} and {last} open {_length(apart)} apart ({first} at {_clock(opens[first])} of the evening before, {last} at "
-                f"{_clock(opens[last])}): with fill=open the two legs do not fill together.",
+                recorded(
+                    "{first} and {last} open {length} apart ({first} at {clock} of the evening before, {last} at "
+                    "{clock_2}): with fill=open the two legs do not fill together.",
+                    first=first,
+                    last=last,
+                    length=_length(apart),
+                    clock=_clock(opens[first]),
+                    clock_2=_clock(opens[last]),
+                ),
                 count=1,
             )
         )
@@ -112,7 +125,9 @@ def _minutes(text: str) -> int:
     """Minutes from midnight of the decision's day to a time after its close."""
     found = re.fullmatch(TIME_OF_DAY, text)
     if found is None:
-        raise ConfigError(f"{text!r} is no time of day; write it as HH:MM, e.g. 21:10.")
+        raise ConfigError(
+            _("{text!r} is no time of day; write it as HH:MM, e.g. 21:10.", text=text)
+        )
     minutes = int(found[1]) * 60 + int(found[2])
     return minutes if minutes >= _CLOSE else minutes + _DAY
 
@@ -124,4 +139,8 @@ def _clock(minutes: int) -> str:
 def _length(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     words = _NUMBERS[hours] if hours < len(_NUMBERS) else str(hours)
-    return f"{words} hours{f' and {rest} minutes' if rest else ''}"
+    return recorded(
+        "{words} hours{recorded}",
+        words=words,
+        recorded=recorded(" and {rest} minutes", rest=rest) if rest else "",
+    )

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.findings import Finding
+from pairkit.language import recorded
 from pairkit.market.contracts import (
     ContractSpec,
     OlderTerm,
@@ -408,12 +409,17 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
             "spec_changed",
             "warning",
             root=spec.code,
-            message=(
-                f"{spec.code}: {term.field} is {term.value:g} "
-                f"before the delivery month {term.before_delivery} "
-                f"and {getattr(spec, term.field):g} in the newest contracts, "
+            message=recorded(
+                "{spec_code}: {field} is {term:g} "
+                "before the delivery month {before_delivery} "
+                "and {getattr:g} in the newest contracts, "
                 "and the range has both. Each contract trades on its own terms; "
-                "at the roll from one to the other the number of lots stays."
+                "at the roll from one to the other the number of lots stays.",
+                spec_code=spec.code,
+                field=term.field,
+                term=term.value,
+                before_delivery=term.before_delivery,
+                getattr=getattr(spec, term.field),
             ),
         )
         for term in spec.older
@@ -434,12 +440,20 @@ def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, 
             by_figure.setdefault(figure, []).append(name)
         if len(by_figure) > 1:
             said = " and ".join(
-                f"{figure:g} in {of[0]}{f' to {of[-1]}' if len(of) > 1 else ''}"
+                recorded(
+                    "{figure:g} in {first_of}{recorded}",
+                    figure=figure,
+                    first_of=of[0],
+                    recorded=recorded(" to {last_of}", last_of=of[-1]) if len(of) > 1 else "",
+                )
                 for figure, of in by_figure.items()
             )
-            message = (
-                f"{spec.code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
-                "from one to the other the number of lots stays."
+            message = recorded(
+                "{spec_code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
+                "from one to the other the number of lots stays.",
+                spec_code=spec.code,
+                field=field,
+                said=said,
             )
             found.append(Finding("spec_changed", "warning", message, root=spec.code))
     return tuple(found)

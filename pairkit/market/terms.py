@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.errors import DataError
+from pairkit.language import _, recorded
 from pairkit.market.deliveries import delivery_month, normal_name, read_name
 
 FEES = ("fee_open", "fee_close", "fee_close_today")
@@ -77,8 +78,16 @@ class TermRecord(NamedTuple):
     @property
     def scope(self) -> str:
         """What it holds for, in words."""
-        of = self.contract or (f"deliveries {self.deliveries}" if self.deliveries else "the root")
-        return f"{of} from {self.from_date}" if self.from_date else of
+        of = self.contract or (
+            recorded("deliveries {deliveries}", deliveries=self.deliveries)
+            if self.deliveries
+            else recorded("the root")
+        )
+        return (
+            recorded("{of} from {from_date}", of=of, from_date=self.from_date)
+            if self.from_date
+            else of
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, without what is not given."""
@@ -140,8 +149,11 @@ def read_deliveries(text: str) -> Deliveries:
             kinds += "?"
     if kinds not in ("r", "m", "rm") or first > last:
         raise DataError(
-            f"{text!r} names no delivery months; write a range such as 2111.. or ..2110 or 2601..2612, months of the year such "
-            "as 01,05,10, or both with a blank between."
+            _(
+                "{text!r} names no delivery months; write a range such as 2111.. or ..2110 or 2601..2612, months of the year such "
+                "as 01,05,10, or both with a blank between.",
+                text=text,
+            )
         )
     return Deliveries(first, last, months)
 
@@ -149,34 +161,46 @@ def read_deliveries(text: str) -> Deliveries:
 def record_fault(record: TermRecord) -> str:
     """What is wrong with a record, in a sentence; "" where nothing is."""
     if record.field not in FIELDS and not _RUNG.fullmatch(record.field):
-        return (
-            f"field {record.field!r} is no term; there are {', '.join(FIELDS)}, and margin_rate@N from N months before the "
-            "delivery month on."
+        return _(
+            "field {field!r} is no term; there are {fields}, and margin_rate@N from N months before the "
+            "delivery month on.",
+            field=record.field,
+            fields=", ".join(FIELDS),
         )
     if (fault := value_fault(record.field, record.value)) or (fault := _mode_fault(record)):
         return fault
     if record.contract and record.deliveries:
-        return "it has a contract and deliveries; give one of them, or neither for the whole root."
+        return _(
+            "it has a contract and deliveries; give one of them, or neither for the whole root."
+        )
     if record.from_date is not None and not _is_day(record.from_date):
-        return f"from_date {record.from_date!r} is no day; write it as 2020-01-31."
+        return _(
+            "from_date {from_date!r} is no day; write it as 2020-01-31.", from_date=record.from_date
+        )
     if record.deliveries:
         try:
             read_deliveries(record.deliveries)
         except DataError as error:
-            return f"deliveries: {error}"
+            return _("deliveries: {error}", error=error)
     return ""
 
 
 def value_fault(field: str, value: Any) -> str:
     """Why a field cannot have a value; "" where it can."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return f"{field} is {value!r}; it is a finite number."
+        return _("{field} is {value!r}; it is a finite number.", field=field, value=value)
     if value < 0 or (value == 0 and field in ("multiplier", "tick")):
-        return (
-            f"{field} is {value:g}; fees and margins are 0 or more, multipliers and ticks above 0."
+        return _(
+            "{field} is {value:g}; fees and margins are 0 or more, multipliers and ticks above 0.",
+            field=field,
+            value=value,
         )
     if field.startswith("margin_rate") and value > 1:
-        return f"{field} is {value:g}; it is a fraction of notional, 1 at the most."
+        return _(
+            "{field} is {value:g}; it is a fraction of notional, 1 at the most.",
+            field=field,
+            value=value,
+        )
     return ""
 
 
@@ -185,10 +209,18 @@ def _mode_fault(record: TermRecord) -> str:
         return (
             ""
             if record.fee_mode in ("rate", "lot")
-            else f"fee_mode of {record.field} is {record.fee_mode!r}; it is rate or lot."
+            else _(
+                "fee_mode of {field} is {fee_mode!r}; it is rate or lot.",
+                field=record.field,
+                fee_mode=record.fee_mode,
+            )
         )
     return (
-        f"fee_mode of {record.field} is {record.fee_mode!r}; only a fee has one."
+        _(
+            "fee_mode of {field} is {fee_mode!r}; only a fee has one.",
+            field=record.field,
+            fee_mode=record.fee_mode,
+        )
         if record.fee_mode
         else ""
     )
@@ -260,7 +292,9 @@ class TermsTable:
         given = [one if isinstance(one, TermRecord) else _record_of(one) for one in records]
         for record in given:
             if fault := record_fault(record):
-                raise DataError(f"a record of terms ({record.scope}): {fault}")
+                raise DataError(
+                    _("a record of terms ({scope}): {fault}", scope=record.scope, fault=fault)
+                )
         self.records = tuple(sorted(given, key=_order))
         if fault := whole_fault(self.records):
             raise DataError(fault)
@@ -434,8 +468,12 @@ def _record_of(plain: Mapping[str, Any]) -> TermRecord:
     unknown = sorted(set(plain) - set(TermRecord._fields))
     if unknown or not {"field", "value"} <= set(plain):
         raise DataError(
-            f"a record of terms has {', '.join(TermRecord._fields)}; not known: {', '.join(unknown) or 'none'}, and field and "
-            "value are needed."
+            _(
+                "a record of terms has {fields}; not known: {unknown}, and field and "
+                "value are needed.",
+                fields=", ".join(TermRecord._fields),
+                unknown=", ".join(unknown) or "none",
+            )
         )
     value = plain["value"]
     number = float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -447,16 +485,24 @@ def whole_fault(records: Sequence[TermRecord]) -> str:
     together: dict[tuple[Any, ...], list[TermRecord]] = {}
     for record in records:
         together.setdefault((record.group, *record.key), []).append(record)
-    for (group, *_), part in together.items():
+    for (group, *_unused), part in together.items():
         fields, modes = [one.field for one in part], {one.fee_mode for one in part}
-        said = f"the terms of {part[0].scope}"
+        said = _("the terms of {scope}", scope=part[0].scope)
         if len(set(fields)) < len(fields):
             twice = next(field for field in fields if fields.count(field) > 1)
-            return f"{said} give {twice} twice; keep one."
+            return _("{said} give {twice} twice; keep one.", said=said, twice=twice)
         if group == "fees" and (len(modes) > 1 or not {"fee_open", "fee_close"} <= set(fields)):
-            return f"{said} give {', '.join(fields)}; fees need fee_open and fee_close together, in one fee_mode."
+            return _(
+                "{said} give {fields}; fees need fee_open and fee_close together, in one fee_mode.",
+                said=said,
+                fields=", ".join(fields),
+            )
         if group == "margin_rate" and "margin_rate" not in fields:
-            return f"{said} give {', '.join(fields)}; margins by months need a margin_rate beside them."
+            return _(
+                "{said} give {fields}; margins by months need a margin_rate beside them.",
+                said=said,
+                fields=", ".join(fields),
+            )
     return ""
 
 

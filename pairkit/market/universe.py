@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from pairkit._files import read_whole
 from pairkit.errors import DataError
+from pairkit.language import _
 
 VARIABLE, FILE_NAME = "PAIRKIT_UNIVERSE", "universe.json"
 MAX_BYTES = 1024 * 1024
@@ -59,14 +60,19 @@ def universe() -> tuple[UniversePair, ...]:
     path = own_file()
     if path is None:
         return _parsed(
-            files("pairkit.market").joinpath(FILE_NAME).read_bytes(), "the bundled universe"
+            files("pairkit.market").joinpath(FILE_NAME).read_bytes(), _("the bundled universe")
         )
     try:
         return _parsed(read_whole(path, MAX_BYTES), str(path))
     except OSError as error:
         raise DataError(
-            f"the universe {path} cannot be read: {error}. "
-            f"Correct {VARIABLE}, or remove it to use the bundled list."
+            _(
+                "the universe {path} cannot be read: {error}. "
+                "Correct {variable}, or remove it to use the bundled list.",
+                path=path,
+                error=error,
+                variable=VARIABLE,
+            )
         ) from error
 
 
@@ -89,23 +95,42 @@ def pairs_among(roots: Collection[str]) -> tuple[UniversePair, ...]:
 
 def _parsed(raw: bytes, where: str) -> tuple[UniversePair, ...]:
     if len(raw) > MAX_BYTES:
-        raise DataError(f"{where} has more than {MAX_BYTES:,} bytes; that is no list of pairs.")
+        raise DataError(
+            _(
+                "{where} has more than {max_bytes:,} bytes; that is no list of pairs.",
+                where=where,
+                max_bytes=MAX_BYTES,
+            )
+        )
     try:
         rows = _File.model_validate(json.loads(raw.decode("utf-8-sig"))).pairs
     except (ValueError, RecursionError) as error:
         fault = (
             _in_words(error)
             if isinstance(error, ValidationError)
-            else f"it is not JSON in UTF-8 ({error})"
+            else _("it is not JSON in UTF-8 ({error})", error=error)
         )
-        raise DataError(f"{where}: {fault}. Accepted is a file such as {_EXAMPLE}") from error
+        raise DataError(
+            _(
+                "{where}: {fault}. Accepted is a file such as {example}",
+                where=where,
+                fault=fault,
+                example=_EXAMPLE,
+            )
+        ) from error
     seen: set[frozenset[str]] = set()
     for row in rows:
         legs = frozenset((row.y, row.x))
         if len(legs) < 2 or legs in seen:
-            fault = "has the same root twice" if len(legs) < 2 else "is listed twice"
+            fault = _("has the same root twice") if len(legs) < 2 else _("is listed twice")
             raise DataError(
-                f"{where}: the pair {row.y}-{row.x} {fault}; a pair is two roots, and is listed once."
+                _(
+                    "{where}: the pair {y}-{x} {fault}; a pair is two roots, and is listed once.",
+                    where=where,
+                    y=row.y,
+                    x=row.x,
+                    fault=fault,
+                )
             )
         seen.add(legs)
     return tuple(UniversePair(row.y, row.x, row.sector, row.reason) for row in rows)

@@ -21,6 +21,7 @@ import numpy as np
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray, IntArray
 from pairkit.errors import DataError
+from pairkit.language import _
 from pairkit.models.hedges import checked_legs
 
 LagRule = int | Literal["aic", "bic"]
@@ -67,7 +68,12 @@ def engle_granger(
     fixed, rule = lag_rule(lags)
     if y.size < max(LEAST_BARS, 3 * fixed + 8):
         raise DataError(
-            f"{y.size} bars are too few for a test with {lags} lags; use at least {max(LEAST_BARS, 3 * fixed + 8)}."
+            _(
+                "{y_size} bars are too few for a test with {lags} lags; use at least {least_bars}.",
+                y_size=y.size,
+                lags=lags,
+                least_bars=max(LEAST_BARS, 3 * fixed + 8),
+            )
         )
     forward, backward, lags_forward, lags_backward = _both_ways(y, x, fixed, rule)
     return float(forward), float(backward), int(lags_forward), int(lags_backward)
@@ -107,7 +113,10 @@ def lag_rule(lags: LagRule) -> tuple[int, int]:
         return 0, _AIC if lags == "aic" else _BIC
     if not isinstance(lags, int) or isinstance(lags, bool) or not 0 <= lags <= 40:
         raise DataError(
-            f"lags = {lags!r}: accepted is a whole number from 0 to 40, 'aic' or 'bic'."
+            _(
+                "lags = {lags!r}: accepted is a whole number from 0 to 40, 'aic' or 'bic'.",
+                lags=lags,
+            )
         )
     return lags, _FIXED
 

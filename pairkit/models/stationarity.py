@@ -21,6 +21,7 @@ import numpy as np
 from pairkit._jit import kernel, step
 from pairkit._typing import FloatArray
 from pairkit.errors import DataError
+from pairkit.language import _
 from pairkit.models.hedges import checked_legs
 
 # MacKinnon, J. G. (1994), "Approximate asymptotic distribution functions for unit-root and cointegration tests", Journal
@@ -56,7 +57,9 @@ def mackinnon_pvalue(statistic: float, legs: int) -> float:
 def mackinnon_pvalues(statistics: FloatArray, legs: int) -> FloatArray:
     """P-values of (T,) ADF t-statistics, as `mackinnon_pvalue`."""
     if legs not in (1, 2):
-        raise DataError(f"legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2")
+        raise DataError(
+            _("legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2", legs=legs)
+        )
     return cast("FloatArray", _pvalues(statistics, legs))
 
 
@@ -114,7 +117,12 @@ def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
 def _checked_window(window: int, lags: int) -> int:
     if lags < 0 or window < 2 * lags + 4:
         raise DataError(
-            f"a test over {window} bars with {lags} lags has too few; use at least {2 * max(lags, 0) + 4} bars"
+            _(
+                "a test over {window} bars with {lags} lags has too few; use at least {lags_2} bars",
+                window=window,
+                lags=lags,
+                lags_2=2 * max(lags, 0) + 4,
+            )
         )
     return window
 

@@ -23,6 +23,7 @@ from pairkit.columns import REASONS, RUN_COLUMNS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, RunError
 from pairkit.gates import GATES, number
+from pairkit.language import N_, _
 from pairkit.market.daily import day_of
 from pairkit.market.spec_history import terms_on
 from pairkit.trading.engine import size, terms_of
@@ -119,14 +120,20 @@ def _while_held(m: Moment, holds: bool, compared: str) -> Reading:
 
 
 def _waiting(m: Moment) -> Reading:
-    return bool(m.waiting), f"an exit for {m.waiting} waits" if m.waiting else "no exit waits"
+    return bool(m.waiting), _("an exit for {waiting} waits", waiting=m.waiting) if m.waiting else _(
+        "no exit waits"
+    )
 
 
 def _margin_call(m: Moment) -> Reading:
     return _while_held(
         m,
         m.closes_known and m.held_margin > m.equity,
-        f"margin {_money(m.held_margin)} > equity {_money(m.equity)}",
+        _(
+            "margin {held_margin} > equity {equity}",
+            held_margin=_money(m.held_margin),
+            equity=_money(m.equity),
+        ),
     )
 
 
@@ -134,7 +141,11 @@ def _max_loss(m: Moment) -> Reading:
     limit = -m.config.max_loss * m.config.capital
     reached = m.closes_known and m.config.max_loss > 0.0 and m.trade_net <= limit
     return _while_held(
-        m, reached, f"trade {m.trade_net:,.0f} <= {limit:,.0f}" if m.config.max_loss else "off"
+        m,
+        reached,
+        _("trade {trade_net:,.0f} <= {limit:,.0f}", trade_net=m.trade_net, limit=limit)
+        if m.config.max_loss
+        else "off",
     )
 
 
@@ -142,20 +153,20 @@ def _max_holding(m: Moment) -> Reading:
     return _while_held(
         m,
         m.closes_known and m.age >= m.config.max_holding_days,
-        f"age {m.age} >= {m.config.max_holding_days}",
+        _("age {age} >= {max_holding_days}", age=m.age, max_holding_days=m.config.max_holding_days),
     )
 
 
 def _expiry(m: Moment) -> Reading:
     return _while_held(
-        m, m.leave, "a contract must be left" if m.leave else "no contract must be left"
+        m, m.leave, _("a contract must be left") if m.leave else _("no contract must be left")
     )
 
 
 def _expiry_flat(m: Moment) -> Reading:
     return (
         not m.position and m.leave,
-        "a contract must be left" if m.leave else "no contract must be left",
+        _("a contract must be left") if m.leave else _("no contract must be left"),
     )
 
 
@@ -163,16 +174,20 @@ def _stale(m: Moment) -> Reading:
     return _while_held(
         m,
         not m.valid and 0 < m.config.max_invalid_days < m.invalid_run,
-        f"invalid bar {m.invalid_run} > {m.config.max_invalid_days or 'never'}",
+        _(
+            "invalid bar {invalid_run} > {max_invalid_days}",
+            invalid_run=m.invalid_run,
+            max_invalid_days=m.config.max_invalid_days or "never",
+        ),
     )
 
 
 def _hold(m: Moment) -> Reading:
-    return _while_held(m, not m.valid, "valid" if m.valid else "not valid")
+    return _while_held(m, not m.valid, "valid" if m.valid else _("not valid"))
 
 
 def _invalid(m: Moment) -> Reading:
-    return not m.position and not m.valid, "valid" if m.valid else "not valid"
+    return not m.position and not m.valid, "valid" if m.valid else _("not valid")
 
 
 def _stop(m: Moment) -> Reading:
@@ -186,31 +201,42 @@ def _target(m: Moment) -> Reading:
 
 
 def _in_position(m: Moment) -> Reading:
-    return _while_held(m, True, f"position {m.position:+d}")
+    return _while_held(m, True, _("position {position:+d}", position=m.position))
 
 
 def _cooldown(m: Moment) -> Reading:
     if m.bars_since_exit is None:
-        return False, "no exit yet"
+        return False, _("no exit yet")
     return (
         m.bars_since_exit < m.config.cooldown_days,
-        f"{m.bars_since_exit} < {m.config.cooldown_days} bars since the exit",
+        _(
+            "{bars_since_exit} < {cooldown_days} bars since the exit",
+            bars_since_exit=m.bars_since_exit,
+            cooldown_days=m.config.cooldown_days,
+        ),
     )
 
 
 def _no_rearm(m: Moment) -> Reading:
     same_side = bool(m.called_side) and m.last_side == m.called_side
     blocked = m.config.rearm and m.last_reason not in ("", "target") and same_side and not m.rearmed
-    came_back = "has" if m.rearmed else "has not"
+    came_back = "has" if m.rearmed else _("has not")
     return blocked, (
-        f"last exit {m.last_reason}; abs(z) {came_back} been below {m.config.entry_z:g} since"
+        _(
+            "last exit {last_reason}; abs(z) {came_back} been below {entry_z:g} since",
+            last_reason=m.last_reason,
+            came_back=came_back,
+            entry_z=m.config.entry_z,
+        )
         if m.last_reason
-        else "no exit yet"
+        else _("no exit yet")
     )
 
 
 def _gate_shut(m: Moment) -> Reading:
-    return bool(m.called_side) and bool(m.shut_gates), f"shut: {m.shut_gates or 'none'}"
+    return bool(m.called_side) and bool(m.shut_gates), _(
+        "shut: {shut_gates}", shut_gates=m.shut_gates or "none"
+    )
 
 
 def _no_size(m: Moment) -> Reading:
@@ -220,35 +246,42 @@ def _no_size(m: Moment) -> Reading:
 
 
 def _no_margin(m: Moment) -> Reading:
-    return bool(
-        m.called_side
-    ) and m.wanted_margin > m.equity, f"margin {m.wanted_margin:,.0f} > equity {m.equity:,.0f}"
+    return bool(m.called_side) and m.wanted_margin > m.equity, _(
+        "margin {wanted_margin:,.0f} > equity {equity:,.0f}",
+        wanted_margin=m.wanted_margin,
+        equity=m.equity,
+    )
 
 
 def _enter(m: Moment) -> Reading:
-    return bool(m.called_side), f"{m.config.entry_z:g} <= abs({m.z:.3f}) < {m.config.stop_z:g}"
+    return bool(m.called_side), _(
+        "{entry_z:g} <= abs({z:.3f}) < {stop_z:g}",
+        entry_z=m.config.entry_z,
+        z=m.z,
+        stop_z=m.config.stop_z,
+    )
 
 
 RULES: tuple[ReadRule, ...] = (
-    ("An exit is waiting", "EXITING", _waiting),
-    ("Margin of the held lots above equity", "EXITING margin_call", _margin_call),
-    ("Loss limit of the trade reached", "EXITING max_loss", _max_loss),
-    ("Longest age reached", "EXITING max_holding", _max_holding),
-    ("A leg's contract must be left", "EXITING expiry", _expiry),
-    ("Too many invalid bars in a row", "EXITING stale", _stale),
-    ("In a position, not valid", "HOLD invalid", _hold),
-    ("Flat, not valid", "FLAT invalid", _invalid),
-    ("Flat, a leg's contract must be left", "FLAT expiry", _expiry_flat),
-    ("z went on to the stop", "EXITING stop_z", _stop),
-    ("z came back to the target", "EXITING target", _target),
-    ("In a position", "LONG/SHORT in_position", _in_position),
-    ("Cooling down after an exit", "COOLDOWN cooldown", _cooldown),
-    ("Not re-armed on this side", "COOLDOWN rearm", _no_rearm),
-    ("z calls, a gate is shut", "BLOCKED", _gate_shut),
-    ("z calls, no lots", "BLOCKED size", _no_size),
-    ("z calls, margin above equity", "BLOCKED margin", _no_margin),
-    ("z calls for an entry", "ENTERING entry", _enter),
-    ("Nothing to do", "FLAT no_signal", lambda _: (True, "")),
+    (N_("An exit is waiting"), "EXITING", _waiting),
+    (N_("Margin of the held lots above equity"), "EXITING margin_call", _margin_call),
+    (N_("Loss limit of the trade reached"), "EXITING max_loss", _max_loss),
+    (N_("Longest age reached"), "EXITING max_holding", _max_holding),
+    (N_("A leg's contract must be left"), "EXITING expiry", _expiry),
+    (N_("Too many invalid bars in a row"), "EXITING stale", _stale),
+    (N_("In a position, not valid"), "HOLD invalid", _hold),
+    (N_("Flat, not valid"), "FLAT invalid", _invalid),
+    (N_("Flat, a leg's contract must be left"), "FLAT expiry", _expiry_flat),
+    (N_("z went on to the stop"), "EXITING stop_z", _stop),
+    (N_("z came back to the target"), "EXITING target", _target),
+    (N_("In a position"), "LONG/SHORT in_position", _in_position),
+    (N_("Cooling down after an exit"), "COOLDOWN cooldown", _cooldown),
+    (N_("Not re-armed on this side"), "COOLDOWN rearm", _no_rearm),
+    (N_("z calls, a gate is shut"), "BLOCKED", _gate_shut),
+    (N_("z calls, no lots"), "BLOCKED size", _no_size),
+    (N_("z calls, margin above equity"), "BLOCKED margin", _no_margin),
+    (N_("z calls for an entry"), "ENTERING entry", _enter),
+    (N_("Nothing to do"), "FLAT no_signal", lambda _: (True, "")),
 )
 
 
@@ -263,15 +296,15 @@ def explain(run: BacktestRun, date: Any, *, reference: bool = False) -> Trace:
         reason=reason,
         sentence=_sentence(run, t, state, reason),
         sections=(
-            ("Inputs", _inputs(run, t)),
-            ("Gates", _gates(run, t)),
-            ("Memory", _memory(moment, run.pair.currency)),
-            ("Rules", _fired(moment)),
-            ("Order", _order(run, t, moment)),
-            ("Next bar", _next_bar(run, t, moment)),
-            ("Terms", _terms(run, t)),
+            (N_("Inputs"), _inputs(run, t)),
+            (N_("Gates"), _gates(run, t)),
+            (N_("Memory"), _memory(moment, run.pair.currency)),
+            (N_("Rules"), _fired(moment)),
+            (N_("Order"), _order(run, t, moment)),
+            (N_("Next bar"), _next_bar(run, t, moment)),
+            (N_("Terms"), _terms(run, t)),
             *_sessions(run, t),
-            *([("By statsmodels", by_statsmodels(run, t))] if reference else []),
+            *([(N_("By statsmodels"), by_statsmodels(run, t))] if reference else []),
         ),
     )
 
@@ -282,12 +315,22 @@ def bar_of(run: BacktestRun, date: Any) -> int:
     try:
         wanted = day_of(date)
     except DataError as error:
-        raise RunError(f"{error} The run's last bar is {dates[-1]:%Y-%m-%d}.") from error
+        raise RunError(
+            _(
+                "{error} The run's last bar is {last_date:%Y-%m-%d}.",
+                error=error,
+                last_date=dates[-1],
+            )
+        ) from error
     if wanted in dates:
         return int(dates.searchsorted(wanted))
     near = dates[max(0, dates.searchsorted(wanted) - 1) :][:2]
     raise RunError(
-        f"the run has no bar on {wanted:%Y-%m-%d}; near it are {', '.join(f'{d:%Y-%m-%d}' for d in near)}."
+        _(
+            "the run has no bar on {wanted:%Y-%m-%d}; near it are {near}.",
+            wanted=wanted,
+            near=", ".join(f"{d:%Y-%m-%d}" for d in near),
+        )
     )
 
 
@@ -360,42 +403,59 @@ def _margin(
 def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
     compared = _gates_compared(run, t) if state == "BLOCKED" else {}
     meanings = [
-        REASONS[part] + (f" Needed: {compared[part]}." if part in compared else "")
+        _(REASONS[part])
+        + (_(" Needed: {compared}.", compared=compared[part]) if part in compared else "")
         for part in reason.split("+")
     ]
     if not run.indicators.valid[t]:
         meanings.append(_why_not_valid(run, t))
-    return f"{run.pair.trade_date[t]:%Y-%m-%d}: {state} ({reason}). {STATES[state]} {' '.join(meanings)}"
+    return f"{run.pair.trade_date[t]:%Y-%m-%d}: {state} ({reason}). {_(STATES[state])} {' '.join(meanings)}"
 
 
 def _why_not_valid(run: BacktestRun, t: int) -> str:
     """Reason why a bar is not valid: a leg's missing price, or too few bars before it."""
     market, config = run.adjusted.market, run.config
     if not run.adjusted.complete[t]:
-        needed = {"open": market.open, "close": market.close, "previous close": market.pre_close}
+        needed = {
+            N_("open"): market.open,
+            N_("close"): market.close,
+            N_("previous close"): market.pre_close,
+        }
         lacks = [
-            f"{spec.code} has no {name}"
+            _("{spec_code} has no {name}", spec_code=spec.code, name=_(name))
             for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))
             for name, prices in needed.items()
             if not np.isfinite(prices[t, leg])
         ]
         return f"{'; '.join(lacks)}."
     if not np.isfinite(run.indicators.beta_lag[t]):
-        return f"No hedge ratio yet: it needs {config.hedge_window} complete bars before this one, and prices that move."
-    return f"No z yet: it needs {config.z_window} spreads, and a spread that moves."
+        return _(
+            "No hedge ratio yet: it needs {hedge_window} complete bars before this one, and prices that move.",
+            hedge_window=config.hedge_window,
+        )
+    return _(
+        "No z yet: it needs {z_window} spreads, and a spread that moves.", z_window=config.z_window
+    )
 
 
 def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
     meaning = {column.name: column for column in RUN_COLUMNS}
     rows = [
-        (f"close {spec.code}", number(leg.close[t]), "quote", "Last price of the session.")
+        (
+            _("close {spec_code}", spec_code=spec.code),
+            number(leg.close[t]),
+            "quote",
+            _("Last price of the session."),
+        )
         for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))
     ]
     for name in _SHOWN_INPUTS:
         value = getattr(run.indicators, name)[t]
         shown = ("yes" if value else "no") if name == "valid" else number(value)
-        rows.append((name, shown, meaning[name].unit, meaning[name].meaning))
-    return pd.DataFrame(rows, columns=["input", "value", "unit", "meaning"])
+        rows.append((name, shown, _(meaning[name].unit), _(meaning[name].meaning)))
+    return pd.DataFrame(
+        rows, columns=[N_(N_("input")), N_(N_("value")), N_(N_("unit")), N_(N_("meaning"))]
+    )
 
 
 def _gates_compared(run: BacktestRun, t: int) -> dict[str, str]:
@@ -409,7 +469,7 @@ def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
     rows = [
         (gate.name, compared[gate.name], VERDICTS[run.gates.of(gate.name)[t]]) for gate in GATES
     ]
-    return pd.DataFrame(rows, columns=["gate", "is open while", "verdict"])
+    return pd.DataFrame(rows, columns=[N_(N_("gate")), N_(N_("is open while")), N_(N_("verdict"))])
 
 
 def _memory(m: Moment, currency: str) -> pd.DataFrame:
@@ -419,14 +479,23 @@ def _memory(m: Moment, currency: str) -> pd.DataFrame:
     ]
     if m.position:
         rows += [
-            ("age", f"{m.age} bars"),
-            ("trade so far, net", f"{m.trade_net:,.2f} {currency}"),
-            ("margin held", f"{_money(m.held_margin)} {currency}"),
-            ("invalid bars in a row", str(m.invalid_run)),
+            ("age", _("{age} bars", age=m.age)),
+            (_("trade so far, net"), f"{m.trade_net:,.2f} {currency}"),
+            (_("margin held"), f"{_money(m.held_margin)} {currency}"),
+            (_("invalid bars in a row"), str(m.invalid_run)),
         ]
     if m.bars_since_exit is not None:
-        rows.append(("last exit", f"{m.last_reason}, {m.bars_since_exit} bars ago"))
-    return pd.DataFrame(rows, columns=["what", "value"])
+        rows.append(
+            (
+                _("last exit"),
+                _(
+                    "{last_reason}, {bars_since_exit} bars ago",
+                    last_reason=m.last_reason,
+                    bars_since_exit=m.bars_since_exit,
+                ),
+            )
+        )
+    return pd.DataFrame(rows, columns=[N_(N_("what")), N_(N_("value"))])
 
 
 def _fired(m: Moment) -> pd.DataFrame:
@@ -434,13 +503,15 @@ def _fired(m: Moment) -> pd.DataFrame:
     rows = [
         (
             name,
-            "fires" if place == fired else "no" if place < fired else "not reached",
+            "fires" if place == fired else "no" if place < fired else _("not reached"),
             holds(m)[1] if place <= fired else "",
             decides,
         )
         for place, (name, decides, holds) in enumerate(RULES)
     ]
-    return pd.DataFrame(rows, columns=["rule", "verdict", "compared", "decides"])
+    return pd.DataFrame(
+        rows, columns=[N_(N_("rule")), N_(N_("verdict")), N_(N_("compared")), N_(N_("decides"))]
+    )
 
 
 def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
@@ -454,24 +525,39 @@ def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
 def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     codes = (run.pair.y_spec.code, run.pair.x_spec.code)
     rows = [
-        (code, "buy" if lot > 0 else "sell", f"{abs(lot):g}", f"next {run.config.fill}")
+        (
+            code,
+            "buy" if lot > 0 else "sell",
+            f"{abs(lot):g}",
+            _("next {fill}", fill=run.config.fill),
+        )
         for code, lot in zip(codes, _ordered_lots(run, t, m), strict=False)
     ]
-    return pd.DataFrame(rows, columns=["leg", "order", "lots", "fills at"])
+    return pd.DataFrame(
+        rows, columns=[N_(N_("leg")), N_(N_("order")), N_(N_("lots")), N_(N_("fills at"))]
+    )
 
 
 def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     if t + 1 >= len(run.pair):
-        return pd.DataFrame([("next bar", "none: this is the last")], columns=["what", "value"])
+        return pd.DataFrame(
+            [(_("next bar"), _("none: this is the last"))],
+            columns=[N_(N_("what")), N_(N_("value"))],
+        )
     n, ledger, currency = t + 1, run.ledger, run.pair.currency
     rows = [("date", f"{run.pair.trade_date[n]:%Y-%m-%d}")]
     if ledger.deferred[n]:
-        rows.append(("fill", f"deferred: {_obstacles(run, n, _ordered_lots(run, t, m))}"))
+        rows.append(
+            (
+                "fill",
+                _("deferred: {obstacles}", obstacles=_obstacles(run, n, _ordered_lots(run, t, m))),
+            )
+        )
     for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
             specs = (run.pair.y_spec, run.pair.x_spec)
             rows += [
-                (f"fill {spec.code}", f"{price:,g}")
+                (_("fill {spec_code}", spec_code=spec.code), f"{price:,g}")
                 for spec, price in zip(specs, prices[k], strict=True)
             ]
     rows += [
@@ -480,7 +566,7 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
         ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})"),
     ]
-    return pd.DataFrame(rows, columns=["what", "value"])
+    return pd.DataFrame(rows, columns=[N_(N_("what")), N_(N_("value"))])
 
 
 def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
@@ -493,7 +579,9 @@ def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
             (contract or spec.code, name, f"{one.value:g} {one.fee_mode or ''}".strip(), one.tag)
             for name, one in terms_on(spec, contract, day).items()
         ]
-    return pd.DataFrame(rows, columns=["contract", "term", "value", "source"])
+    return pd.DataFrame(
+        rows, columns=[N_(N_("contract")), N_(N_("term")), N_(N_("value")), N_(N_("source"))]
+    )
 
 
 def _sessions(run: BacktestRun, t: int) -> tuple[tuple[str, pd.DataFrame], ...]:
@@ -501,7 +589,11 @@ def _sessions(run: BacktestRun, t: int) -> tuple[tuple[str, pd.DataFrame], ...]:
     if STATE_NAMES[run.ledger.state[t]] not in ("ENTERING", "EXITING"):
         return ()
     rows = [(one.root or "both", one.message) for one in run.session_findings()]
-    return (("Sessions", pd.DataFrame(rows, columns=["leg", "finding"])),) if rows else ()
+    return (
+        ((_("Sessions"), pd.DataFrame(rows, columns=[N_(N_("leg")), N_(N_("finding"))])),)
+        if rows
+        else ()
+    )
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
@@ -510,15 +602,21 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
     for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):
         if not (np.isfinite(prices[leg]) and np.isfinite(market.close[n, leg])):
-            said.append(f"{spec.code} has no price")
+            said.append(_("{spec_code} has no price", spec_code=spec.code))
         elif not market.volume[n, leg] > 0:
-            said.append(f"{spec.code} did not trade")
+            said.append(_("{spec_code} did not trade", spec_code=spec.code))
         elif (
             prices[leg] >= market.up_limit[n, leg]
             if lots[leg] > 0
             else prices[leg] <= market.down_limit[n, leg]
         ):
-            said.append(f"{spec.code} is at its limit ({prices[leg]:,g})")
+            said.append(
+                _(
+                    "{spec_code} is at its limit ({prices:,g})",
+                    spec_code=spec.code,
+                    prices=prices[leg],
+                )
+            )
     return "; ".join(said)
 
 

@@ -11,17 +11,18 @@ import pandas as pd
 
 from pairkit.errors import RunError
 from pairkit.gates import GATES
+from pairkit.language import N_, _, ngettext
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 _FREE = ("FLAT", "COOLDOWN", "BLOCKED", "ENTERING")  # no position is held, none is about to be left
 _KEPT_FROM = {
-    "size": "lots of 0",
-    "margin": "too little equity for the margin",
-    "cooldown": "cooling down after an exit",
-    "rearm": "waiting for z to come back after an exit",
-    "expiry": "a contract that must be left",
+    "size": N_("lots of 0"),
+    "margin": N_("too little equity for the margin"),
+    "cooldown": N_("cooling down after an exit"),
+    "rearm": N_("waiting for z to come back after an exit"),
+    "expiry": N_("a contract that must be left"),
 }
 
 
@@ -62,19 +63,29 @@ class NoEntry:
     @property
     def sentence(self) -> str:
         """The counts as a sentence."""
-        span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
-        parts = [f"{_days(self.sessions, 'session')}, {_days(self.entered, 'entry', 'entries')}"]
-        subjects = {gate.name: gate.subject for gate in GATES}
-        reasons = [f"{subjects[name]} shut on {days}" for name, days in self.shut.items()]
-        reasons += [f"{_KEPT_FROM[name]} on {days}" for name, days in self.kept_from.items()]
+        span = _("{first:%Y-%m-%d} to {last:%Y-%m-%d}", first=self.first, last=self.last)
+        parts = [
+            ngettext("{n:,} session", "{n:,} sessions", self.sessions)
+            + ", "
+            + ngettext("{n:,} entry", "{n:,} entries", self.entered)
+        ]
+        subjects = {gate.name: _(gate.subject) for gate in GATES}
+        reasons = [
+            _("{subjects} shut on {days}", subjects=subjects[name], days=days)
+            for name, days in self.shut.items()
+        ]
+        reasons += [
+            _("{kept_from} on {days}", kept_from=_(_KEPT_FROM[name]), days=days)
+            for name, days in self.kept_from.items()
+        ]
         parts.append(
-            f"z called on {_days(self.called, 'day')}"
+            _("z called on {days}", days=_days(self.called))
             + (f": {', '.join(reasons)}" if reasons else "")
         )
         if self.in_position:
-            parts.append(f"in a position on {_days(self.in_position, 'day')}")
+            parts.append(_("in a position on {days}", days=_days(self.in_position)))
         if self.invalid:
-            parts.append(f"no valid indicator on {_days(self.invalid, 'day')}")
+            parts.append(_("no valid indicator on {days}", days=_days(self.invalid)))
         return f"{span}: {'; '.join(parts)}."
 
 
@@ -89,8 +100,14 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
     frame = run.frame.loc[pd.Timestamp(first) : pd.Timestamp(last)]
     if frame.empty:
         raise RunError(
-            f"the run has no session from {first} to {last}; "
-            f"it has those from {run.frame.index[0]:%Y-%m-%d} to {run.frame.index[-1]:%Y-%m-%d}."
+            _(
+                "the run has no session from {first} to {last}; "
+                "it has those from {first_frame:%Y-%m-%d} to {last_frame:%Y-%m-%d}.",
+                first=first,
+                last=last,
+                first_frame=run.frame.index[0],
+                last_frame=run.frame.index[-1],
+            )
         )
     valid, size = frame["valid"].to_numpy(), frame["z"].abs().to_numpy()
     free = valid & frame["state"].isin(_FREE).to_numpy()
@@ -111,5 +128,5 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
     )
 
 
-def _days(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def _days(count: int) -> str:
+    return ngettext("{n:,} day", "{n:,} days", count)

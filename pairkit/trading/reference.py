@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray
+from pairkit.language import _
 from pairkit.models.indicators import stationarity_statistic
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def _hedge(run: BacktestRun, t: int, y: FloatArray, x: FloatArray) -> list[tuple
     fitted = OLS(y[-window:], add_constant(x[-window:], has_constant="add")).fit().params
     ours = run.indicators.alpha_lag[t], run.indicators.beta_lag[t]
     return [
-        (f"{name}, OLS of {window} bars to the bar before", float(own), float(theirs))
+        (
+            _("{name}, OLS of {window} bars to the bar before", name=name, window=window),
+            float(own),
+            float(theirs),
+        )
         for name, own, theirs in zip(("alpha_lag", "beta_lag"), ours, fitted, strict=True)
     ]
 
@@ -62,12 +67,12 @@ def _test(run: BacktestRun, t: int, y: FloatArray, x: FloatArray) -> list[tuple[
     if len(y) < window or not np.isfinite(looked_at[-window:]).all():
         return []
     if of_legs:
-        name = f"coint of {window} bars"
+        name = _("coint of {window} bars", window=window)
         statistic, pvalue = coint(
             y[-window:], x[-window:], trend="c", maxlag=config.adf_lags, autolag=None
         )[:2]
     else:
-        name = f"adfuller of {window} spreads"
+        name = _("adfuller of {window} spreads", window=window)
         found = adfuller(
             spread[-window:],
             maxlag=config.adf_lags,
@@ -77,7 +82,9 @@ def _test(run: BacktestRun, t: int, y: FloatArray, x: FloatArray) -> list[tuple[
         )
         statistic, pvalue = found[0], found[1]
     own = stationarity_statistic(y, x, config)[-1]
-    rows = [(f"t-statistic, {name}", float(own), float(statistic))]
+    rows = [(_("t-statistic, {name}", name=name), float(own), float(statistic))]
     if config.adf_null == "mackinnon":
-        rows.append((f"p-value, {name}", float(run.indicators.adf_pvalue[t]), float(pvalue)))
+        rows.append(
+            (_("p-value, {name}", name=name), float(run.indicators.adf_pvalue[t]), float(pvalue))
+        )
     return rows

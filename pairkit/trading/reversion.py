@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
+from pairkit.language import _
 from pairkit.models.indicators import Indicators
 from pairkit.models.windows import rolling_std
 
@@ -82,11 +83,15 @@ def target_exits_told(trades: pd.DataFrame) -> str:
     if left.empty:
         return ""
     lost, mean = int((left["gross"] < 0.0).sum()), left[["reversion", "reversion_lots"]].mean()
-    return (
-        f"{lost} of {len(left)} exits at target lost before costs. "
-        f"On average z came back by {mean['reversion']:.2f}, "
-        f"of which the lots earned {mean['reversion_lots']:.2f}; "
-        "mean, deviation and hedge moved the rest."
+    return _(
+        "{lost} of {left} exits at target lost before costs. "
+        "On average z came back by {reversion:.2f}, "
+        "of which the lots earned {reversion_lots:.2f}; "
+        "mean, deviation and hedge moved the rest.",
+        lost=lost,
+        left=len(left),
+        reversion=mean["reversion"],
+        reversion_lots=mean["reversion_lots"],
     )
 
 

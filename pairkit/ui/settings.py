@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError
-from pairkit.setting import Setting
+from pairkit.language import _
+from pairkit.setting import Setting, in_words
 from pairkit.ui.link import ARRIVED, complete, number_input
 from pairkit.ui.presets import bar
 from pairkit.ui.presets.bundled import DEFAULTS
@@ -31,7 +32,6 @@ Redraw = Callable[[str], None]  # takes the key of the part that holds the chang
 IN_LINK = "settings_in_link"  # of each setting without widget, its text in the link as it was and as it is to be
 TYPED = "_typed"  # ends the key of the number beside a slider
 OPEN_AT_START = "Signal"
-_ACRONYMS = {"adf": "ADF", "pvalue": "p-value", "z": "z"}
 
 
 def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[str]]:
@@ -125,10 +125,9 @@ def build_config(values: Mapping[str, Any]) -> tuple[StrategyConfig | None, list
 # --- one widget ----------------------------------------------------------------------------------------------------
 def label_of(setting: Setting) -> str:
     """A setting's name in words, with its unit; a fraction is shown in percent."""
-    words = " ".join(_ACRONYMS.get(word, word) for word in setting.name.split("_"))
-    words = words[0].upper() + words[1:]
+    words = in_words(setting.name)
     unit = setting.unit.removeprefix("fraction").strip() if _in_percent(setting) else setting.unit
-    return f"{words} ({unit})" if unit and unit not in words else words
+    return f"{_(words)} ({_(unit)})" if unit and unit not in words else _(words)
 
 
 def _in_percent(setting: Setting) -> bool:

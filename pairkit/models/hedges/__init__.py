@@ -17,6 +17,7 @@ from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig, hedge_model_names
 from pairkit.errors import ConfigError, DataError
+from pairkit.language import _
 
 
 class HedgeRatio(NamedTuple):
@@ -76,7 +77,11 @@ def memory_bars(config: StrategyConfig) -> int:
 def _model(config: StrategyConfig) -> Any:
     if config.hedge_model not in hedge_model_names():
         raise ConfigError(
-            f"there is no hedge model {config.hedge_model!r}; there are {', '.join(hedge_model_names())}"
+            _(
+                "there is no hedge model {hedge_model!r}; there are {hedge_model_names}",
+                hedge_model=config.hedge_model,
+                hedge_model_names=", ".join(hedge_model_names()),
+            )
         )
     return import_module(f"{__name__}.{config.hedge_model}")
 
@@ -101,9 +106,15 @@ def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     y, x = np.ascontiguousarray(y, dtype=np.float64), np.ascontiguousarray(x, dtype=np.float64)
     if y.ndim != 1 or y.shape != x.shape:
-        raise DataError(f"legs of shapes {y.shape} and {x.shape}; give two series of one length")
+        raise DataError(
+            _(
+                "legs of shapes {y_shape} and {x_shape}; give two series of one length",
+                y_shape=y.shape,
+                x_shape=x.shape,
+            )
+        )
     if not _all_finite(y, x):
-        raise DataError("a leg holds a NaN or an infinity; pass complete bars only")
+        raise DataError(_("a leg holds a NaN or an infinity; pass complete bars only"))
     return y, x
 
 
