@@ -36,6 +36,7 @@ _HOMES = {
     "warm_up_sensitivity": "pairkit.research.warm_up.check",
     "write_report": "pairkit.report.page",
     "plot_run": "pairkit.charts",
+    "terms_of_trades": "pairkit.analysis.terms_paid",
     "PairkitError": "pairkit.errors",
     "ConfigError": "pairkit.errors",
     "SnapshotError": "pairkit.errors",
@@ -47,6 +48,7 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the names are pinned by a test
 
 if TYPE_CHECKING:
+    from pairkit.analysis.terms_paid import terms_of_trades as terms_of_trades
     from pairkit.audit.runs.manifest import run_manifest as run_manifest
     from pairkit.audit.runs.manifest import save_run as save_run
     from pairkit.audit.runs.rerun import rerun as rerun

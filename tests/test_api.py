@@ -40,6 +40,7 @@ NAMES = {
     "save_run",
     "scan",
     "sweep",
+    "terms_of_trades",
     "walk_forward",
     "warm_up_sensitivity",
     "write_report",

@@ -58,11 +58,28 @@ class _Deal(NamedTuple):
     fee: str
 
 
-def terms_paid(run: BacktestRun) -> pd.DataFrame:
-    """One row for each trade of a leg, in their order: entry, both sides of each roll, exit.
+def terms_of_trades(run: BacktestRun) -> pd.DataFrame:
+    """Contract terms in force at each entry, roll and exit of a run, with their sources.
 
-    `trade` counts round trips from 1, `fee` is that which was paid, in the unit of `fee_mode`, `source` the sources of the row's
-    figures. A trade that is still open has no exit.
+    Parameters
+    ----------
+    run : BacktestRun
+        The run; `trade` counts its round trips from 1, in the order of `run.trades`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each trade of a leg: `trade date event leg contract fee fee_mode tick multiplier margin_rate source`. `event` is
+        `entry`, `roll: sold`, `roll: bought` or `exit`; `fee` is that which was paid, a fraction of notional or money a lot as
+        `fee_mode` says; `source` are the sources of the row's figures. An open trade has no exit.
+
+    Examples
+    --------
+    >>> import pairkit as pk
+    >>> run = pk.run_backtest(pk.open_snapshot("snapshots/demo").pair("RB", "HC"))
+    >>> terms = pk.terms_of_trades(run)
+    >>> terms.loc[terms["trade"] == 1, ["event", "leg", "contract", "fee"]].values.tolist()[0]
+    ['entry', 'RB', 'RB1601', 0.0001]
     """
     specs = {"y": run.pair.y_spec, "x": run.pair.x_spec}
     rows = []

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pairkit.analysis.attribution import PARTS, attribute, by_year
 from pairkit.analysis.blocked_trades import blocked_trades, by_reason, gates_off
-from pairkit.analysis.terms_paid import margin_by_day, terms_paid
+from pairkit.analysis.terms_paid import margin_by_day, terms_of_trades
 from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.seal import write_whole
@@ -200,7 +200,7 @@ def _results(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Any]:
         ],
         "by_exit_reason": html.table(by_exit_reason(run), AMOUNTS),
         "margin_told": _margin_told(run),
-        "terms_paid": html.table(terms_paid(run)),
+        "terms_paid": html.table(terms_of_trades(run)),
         "hold_bars": run.metrics["hold_bars"],
         "hold_spells": html.table(hold_spells(run), AMOUNTS),
     }

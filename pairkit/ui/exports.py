@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.charts import plot_run
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
@@ -36,6 +37,15 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
             help="One row per round trip.",
         )
         st.download_button(
+            "Terms of trades (CSV)",
+            lambda: terms_csv(run),
+            f"{name}-terms.csv",
+            "text/csv",
+            key="save_terms",
+            on_click="ignore",
+            help="What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources.",
+        )
+        st.download_button(
             "Chart (HTML)",
             lambda: chart_html(run, dark=dark),
             f"{name}.html",
@@ -63,6 +73,11 @@ def frame_csv(run: BacktestRun) -> str:
 def trades_csv(run: BacktestRun) -> str:
     """The round trips as CSV."""
     return csv_text(run.trades)
+
+
+def terms_csv(run: BacktestRun) -> str:
+    """The terms of each trade of a leg as CSV."""
+    return csv_text(terms_of_trades(run))
 
 
 def chart_html(run: BacktestRun, *, dark: bool = False) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, Metric, unit_in
 from pairkit.display import visible, weakness
@@ -257,6 +258,20 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": under}},
     )
+    _trade_terms(run)
+
+
+def _trade_terms(run: BacktestRun) -> None:
+    """The terms in force at each entry, roll and exit, the last trade first."""
+    with st.expander("Terms in force at each entry, roll and exit"):
+        table = terms_of_trades(run).sort_values("trade", ascending=False, kind="stable")
+        st.dataframe(
+            table.rename(columns=lambda name: str(name).replace("_", " ")),
+            hide_index=True,
+            column_config={"date": st.column_config.DateColumn("date", format="YYYY-MM-DD")},
+            alt="Terms of each trade of a leg, the last first",
+            key="trade_terms",
+        )
 
 
 def _show_trade(spans: list[tuple[pd.Timestamp, pd.Timestamp]]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pairkit.analysis.terms_paid import margin_by_day, terms_paid
+from pairkit.analysis.terms_paid import margin_by_day, terms_of_trades
 from pairkit.market.spec_history import bundled_dated
 from pairkit.report.page import report_html
 from pairkit.research.sweeps.sweep import sweep
@@ -119,7 +119,7 @@ def test_the_trades_listed_with_their_terms_cost_what_the_engine_charged(seed):
     """Lots times the fee of each listed trade add up, day by day, to the run's costs, at prices read from the bars."""
     pair, config = rolled_run(seed)
     run = run_backtest(pair, config)
-    paid = terms_paid(run)
+    paid = terms_of_trades(run)
     assert {"entry", "exit"} <= set(paid["event"])
     trades = run.trades.set_index(np.arange(1, len(run.trades) + 1))
     assert {day for day, cost in run.frame["cost"].items() if cost > 0} == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairkit.analysis.terms_paid import terms_paid
+from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.desk.orders import LegOrder
 from pairkit.run import BacktestRun
 
@@ -14,7 +14,7 @@ Fill = tuple[str, str, float, bool]  # leg's code, contract, signed lots, whethe
 def fills_by_bar(run: BacktestRun) -> dict[int, set[Fill]]:
     """Row -> the fills on it, from the table of terms paid and the lots of each trade."""
     found: dict[int, set[Fill]] = {}
-    for row in terms_paid(run).itertuples():
+    for row in terms_of_trades(run).itertuples():
         column = 0 if row.leg == run.pair.y_spec.code else 1
         opens = row.event in ("entry", "roll: bought")
         lots = run.ledger.trade_lots[row.trade - 1, column]

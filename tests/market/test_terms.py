@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from pairkit.analysis.attribution import attribute
-from pairkit.analysis.terms_paid import terms_paid
+from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.errors import DataError
 from pairkit.market.contracts import ContractSpec, OlderTerm
 from pairkit.market.spec_history import (
@@ -305,7 +305,7 @@ def test_7_5_the_old_contract_of_a_roll_is_sold_on_its_terms_of_that_day(desk, f
     assert run.frame["cost"].tolist() == [0, lots * 7, 0, lots * (9 + 2), 0, 0]
     if desk.engine is product:
         assert attribute(run)["roll_fees"].iloc[3] == -lots * 11
-        assert terms_paid(run).query("event == 'roll: sold'")["fee"].tolist() == [9.0]
+        assert terms_of_trades(run).query("event == 'roll: sold'")["fee"].tolist() == [9.0]
 
 
 @cache

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.audit.runs.trial_ledger import tried
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
@@ -419,7 +420,7 @@ def test_findings_of_the_pair_are_counted_and_listed():
 
 # --- exports -------------------------------------------------------------------------------------------------------
 def test_saved_tables_hold_the_run(run):
-    """The CSV of bars and of trades give back the run's numbers, dates as plain days."""
+    """The CSV of bars, of trades and of their terms give back the run's numbers, dates as plain days."""
     table = pd.read_csv(
         io.StringIO(exports.frame_csv(run)), index_col="trade_date", parse_dates=True
     )
@@ -429,6 +430,18 @@ def test_saved_tables_hold_the_run(run):
     trades = pd.read_csv(io.StringIO(exports.trades_csv(run)))
     np.testing.assert_array_equal(trades["net"], run.trades["net"])
     assert list(trades["entry_filled"]) == [f"{day:%Y-%m-%d}" for day in run.trades["entry_filled"]]
+    terms = pd.read_csv(io.StringIO(exports.terms_csv(run)))
+    assert terms["trade"].iloc[-1] == len(run.trades)
+    assert set(terms["fee"]) == {run.pair.y_spec.fee_open, run.pair.x_spec.fee_open}
+
+
+def test_the_terms_of_trades_stand_below_them(run):
+    """One row for each trade of a leg, the last trade first, with contract and source."""
+    page = app(details="Trades")
+    shown = page.dataframe[-1].value
+    assert len(shown) == len(terms_of_trades(run))
+    assert shown["trade"].iloc[0] == len(run.trades)
+    assert set(shown["source"]) == {run.pair.y_spec.source_of("fee_open")}
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx"])

@@ -30,6 +30,7 @@ from pairkit.charts.quality import (
 )
 from pairkit.data.quality import faulty_days
 from pairkit.market.contracts import OlderTerm
+from pairkit.market.spec_history import terms_on
 from pairkit.run import run_backtest
 from pairkit.ui.snapshots.page import age, roots_in_short
 from tests import ROOT
@@ -442,6 +443,23 @@ def test_a_mapping_and_a_calendar_are_uploaded_beside_the_bars(folder):
     assert {"mapping_file", "calendar_file"} <= set(snapshot.manifest["data_scope"])
 
 
+def test_terms_are_uploaded_beside_the_bars(folder):
+    """The records hold from their day on; a file that cannot be understood stops the import, with the row."""
+    page = app("import")
+    assert "margin_rate@N" in page.file_uploader(key="import_terms_0").help
+    page.file_uploader(key="import_terms_0").set_value(
+        [("own.csv", b"root,field,value\nRB,fee,1\n", "text/csv")]
+    )
+    assert "row 2" in said(uploaded(page, "mine", ("RB.csv", BARS)))
+    assert names(folder) == ["small"]
+    terms = b"root,from_date,field,value\nRB,2024-01-03,tick,2\n"
+    page.file_uploader(key="import_terms_0").set_value([("own.csv", terms, "text/csv")])
+    assert "Imported mine" in said(uploaded(page, "mine", ("RB.csv", BARS)))
+    spec = open_snapshot(folder / "mine").specs["RB"]
+    ticks = [terms_on(spec, None, day)["tick"].value for day in ("2024-01-02", "2024-01-03")]
+    assert ticks == [1.0, 2.0]
+
+
 def test_all_unknown_roots_are_named_with_terms_to_fill_in(folder):
     """On the page as on the command line; the figures are left open, so nobody trades on an example's."""
     page = uploaded(app("import"), "mine", ("QQ.csv", BARS), ("WW.csv", BARS))
@@ -513,6 +531,19 @@ def finished(page: AppTest) -> AppTest:
         page.session_state["take_job"].ended.wait(30)
         page.run()
     return page.run() if "take_job" in page.session_state else page
+
+
+def test_terms_that_are_none_stop_a_download_before_it_begins(provider, folder):
+    """In words, with the row; nothing is asked of the provider."""
+    page = app("take")
+    page.file_uploader(key="take_terms").set_value(
+        [("own.csv", b"root,field,value\nRB,tick,x\n", "text/csv")]
+    )
+    page = taking(page, "own")
+    assert not page.exception
+    assert "Nothing was downloaded:" in said(page)
+    assert "row 2" in said(page)
+    assert provider.asked == []
 
 
 def test_without_a_token_the_page_says_how_to_get_one(folder):

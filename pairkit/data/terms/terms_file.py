@@ -34,7 +34,7 @@ COLUMNS = (
 OVERRIDE = "override"
 _NEEDED = ("root", "field", "value")
 _MAX_BYTES = 16 * 1024**2
-_EXAMPLE = "root,from_date,field,value,fee_mode\nRB,2024-03-01,fee_open,0.0001,rate\nRB,2024-03-01,fee_close,0.0001,rate"
+EXAMPLE = "root,from_date,field,value,fee_mode\nRB,2024-03-01,fee_open,0.0001,rate\nRB,2024-03-01,fee_close,0.0001,rate"
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ def read_terms_file(path: Given) -> UserTerms:
         text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
     except (DataError, UnicodeDecodeError) as error:
         raise DataError(
-            f"terms file {file} cannot be read: {str(error).rstrip('.')}. It is a CSV such as\n{_EXAMPLE}"
+            f"terms file {file} cannot be read: {str(error).rstrip('.')}. It is a CSV such as\n{EXAMPLE}"
         ) from None
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
         headings = [(name or "").strip() for name in reader.fieldnames or ()]
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise DataError(f"terms file {file} is no CSV: {error}. An example:\n{_EXAMPLE}") from error
+        raise DataError(f"terms file {file} is no CSV: {error}. An example:\n{EXAMPLE}") from error
     _check_headings(file, headings)
     seen: dict[tuple[str, ...], int] = {}
     found: dict[bool, dict[str, list[TermRecord]]] = {False: {}, True: {}}
@@ -90,7 +90,7 @@ def read_terms_file(path: Given) -> UserTerms:
         seen[key] = line
         found[_flag(where, cells.get(OVERRIDE, ""))].setdefault(root, []).append(record)
     if not seen:
-        raise DataError(f"terms file {file} holds no record. An example:\n{_EXAMPLE}")
+        raise DataError(f"terms file {file} holds no record. An example:\n{EXAMPLE}")
     mine, override = ({root: tuple(of) for root, of in found[way].items()} for way in (False, True))
     return UserTerms(mine, override)
 
@@ -102,7 +102,7 @@ def _check_headings(file: Path, headings: list[str]) -> None:
     if unknown or lacking or twice:
         raise DataError(
             f"terms file {file} has the columns {', '.join(headings) or 'none'}; accepted are {', '.join(COLUMNS)} and "
-            f"{OVERRIDE}, each once, and {', '.join(_NEEDED)} are needed. An example:\n{_EXAMPLE}"
+            f"{OVERRIDE}, each once, and {', '.join(_NEEDED)} are needed. An example:\n{EXAMPLE}"
         )
 
 

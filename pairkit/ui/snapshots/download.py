@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
+from pairkit.data.files.uploads import Upload, check_uploads
 from pairkit.data.provider.download import DominantRule
 from pairkit.data.provider.market import exchanges_of
 from pairkit.data.provider.registry import Provider, provider, provider_names
+from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
 from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.upload import TERMS_HELP, TERMS_LABEL, TERMS_SUFFIXES
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
@@ -102,18 +105,26 @@ def _form(asked: Provider) -> None:
             help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.",
         )
         rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
+        terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key="take_terms")
         pressed = st.form_submit_button("Download", icon=":material/download:", key="take_now")
     if pressed:
         named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"
-        _begin(asked, roots, start, end, named, _RULES[rule])
+        given = None if terms is None else Upload(terms.name, terms.getvalue())
+        _begin(asked, roots, (start, end), named, _RULES[rule], given)
 
 
 def _begin(
-    asked: Provider, roots: Sequence[str], start: object, end: object, name: str, rule: DominantRule
+    asked: Provider,
+    roots: Sequence[str],
+    ends: tuple[object, object],
+    name: str,
+    rule: DominantRule,
+    terms: Upload | None,
 ) -> None:
     """Refuse what cannot succeed; else start the thread."""
-    folder = snapshots_folder()
+    folder, (start, end) = snapshots_folder(), ends
     try:
+        own_terms = _read(terms)
         if not isinstance(start, date) or not isinstance(end, date) or start > end:
             raise DataError("the first day must not be after the last; choose two days.")
         exchanges_of(roots)
@@ -133,12 +144,21 @@ def _begin(
             name=name,
             folder=folder,
             rule=rule,
+            user_terms=own_terms,
             progress=lambda step: progress(step.done, max(step.total, 1), step.what),
             cancelled=cancelled,
         )
 
     st.session_state[JOB] = Job(work, "questions", {"name": name}).begin()
     st.rerun()
+
+
+def _read(terms: Upload | None) -> UserTerms | None:
+    """The user's own records; DataError with the file and the row where it cannot be understood."""
+    if terms is None:
+        return None
+    check_uploads([terms], TERMS_SUFFIXES)
+    return read_terms_file(terms)
 
 
 def _tell(job: Job) -> None:

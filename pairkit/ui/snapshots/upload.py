@@ -16,12 +16,27 @@ from pairkit.audit.snapshots.from_files import import_files
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.data.files.table import SUFFIXES
 from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
+from pairkit.data.terms.terms_file import EXAMPLE
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
+from pairkit.market.terms import FIELDS
 from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
+TERMS_SUFFIXES = (".csv",)
+TERMS_LABEL = f"Your own fees, margins and ticks by day ({', '.join(TERMS_SUFFIXES)})"
+TERMS_HELP = f"""One record a row; `root`, `field` and `value` are needed. It holds for a `contract` or for `deliveries`, from `from_date`.
+
+Fields: {", ".join(f"`{name}`" for name in FIELDS)}; `margin_rate@N` is the margin from N months before the delivery month on.
+`fee_mode` is `rate`, a fraction of notional, or `lot`, money a lot. Margins are fractions.
+
+A row with `override` = `true` comes before the provider's figures too. For example:
+
+```
+{EXAMPLE}
+```
+"""
 _BESIDE = {
     "mapping": (
         "Dominant contracts",
@@ -71,9 +86,10 @@ def draw() -> None:
                 help=what,
                 key=f"import_{use}_{round_}",
             )
+        terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key=f"import_terms_{round_}")
         asked = st.form_submit_button("Import", icon=":material/upload_file:", key="import_now")
     if asked:
-        _import(files or [], name.strip(), {"specs": specs, **beside})
+        _import(files or [], name.strip(), {"specs": specs, "terms": terms, **beside})
 
 
 def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
@@ -108,6 +124,7 @@ def import_uploads(
     specs: Upload | None = None,
     mapping: Upload | None = None,
     calendar: Upload | None = None,
+    terms: Upload | None = None,
 ) -> Snapshot:
     """The snapshot `name` from uploads of bars, and of what goes beside them, in the folder of the app.
 
@@ -124,6 +141,8 @@ def import_uploads(
     check_uploads(uploads)
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)
+    if terms is not None:
+        check_uploads([terms], TERMS_SUFFIXES)
     check_uploads([one for one in (mapping, calendar) if one is not None])
     return import_files(
         uploads,
@@ -132,4 +151,5 @@ def import_uploads(
         specs_file=specs,
         mapping_file=mapping,
         calendar_file=calendar,
+        terms_file=terms,
     )
