@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 a check failed, 2 could not be done. Heavy imports happen 
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
 from pathlib import Path
@@ -26,13 +27,14 @@ from pairkit.cli.sweep import sweep_command
 from pairkit.cli.today import today_command
 from pairkit.cli.trials import trials_app
 from pairkit.errors import PairkitError
+from pairkit.language import _, languages, unknown
 
 app = typer.Typer(
     name="pairkit",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Futures pair trading research: honest backtests on audited data.",
+    help=_("Futures pair trading research: honest backtests on audited data."),
 )
 app.command("app")(app_command)
 app.command("run")(run_command)
@@ -48,6 +50,18 @@ app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(trials_app, name="trials")
 app.add_typer(book_app, name="book")
 app.add_typer(journal_app, name="journal")
+
+
+def _say_in_words(group: typer.Typer) -> None:
+    """Give the commands of a group their help, the docstring, in the language in use."""
+    for command in group.registered_commands:
+        command.help = _(inspect.getdoc(command.callback) or "")
+    for part in group.registered_groups:
+        if part.typer_instance is not None:
+            _say_in_words(part.typer_instance)
+
+
+_say_in_words(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -69,6 +83,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if asked := unknown():
+        there = ", ".join(languages())
+        said = _("PAIRKIT_LANGUAGE={asked}: accepted is one of {there}.", asked=asked, there=there)
+        typer.secho(said, fg="red", err=True)
+        sys.exit(2)
     try:
         app(prog_name="python -m pairkit" if Path(sys.argv[0]).name == "__main__.py" else "pairkit")
     except PairkitError as error:

@@ -9,13 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from pairkit.language import _
+
 DEMO = "demo"
 
 
 def app_command(
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8501,
+    port: Annotated[int, typer.Option(help=_("The port to listen on."))] = 8501,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open a browser window.")
+        bool, typer.Option("--browser/--no-browser", help=_("Open a browser window."))
     ] = True,
 ) -> None:
     """Start the dashboard. Snapshots are those of ./snapshots, which begins with the simulated market."""
@@ -24,7 +26,7 @@ def app_command(
     folder = snapshots_folder()
     if not folder.exists():
         shutil.copytree(bundled("snapshots") / DEMO, folder / DEMO)
-        typer.echo(f"The simulated market was put into {folder / DEMO}.")
+        typer.echo(_("The simulated market was put into {folder}.", folder=folder / DEMO))
     settings = tomllib.loads((bundled("streamlit") / "config.toml").read_text(encoding="utf-8"))
     settings["server"] |= {"port": port, "headless": not browser}
     from pairkit.ui.main import app

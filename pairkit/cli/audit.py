@@ -11,6 +11,7 @@ import typer
 from pairkit.cli.many import NOT_DONE, watched
 from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, tell_uncounted
 from pairkit.cli.sweep import space_from_text
+from pairkit.language import _, reworded
 
 if TYPE_CHECKING:
     from pairkit.checks import CheckResult
@@ -21,13 +22,15 @@ _COLORS = {"passed": "green", "failed": "red", "noted": "blue"}
 
 
 def audit_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+            "--set", metavar="FIELD=VALUE", help=_("A setting of the strategy; may be repeated.")
         ),
     ] = None,
     checks: Annotated[
@@ -35,7 +38,7 @@ def audit_command(
         typer.Option(
             "--check",
             metavar="CHECK",
-            help="Run this check only; may be repeated. All by default.",
+            help=_("Run this check only; may be repeated. All by default."),
         ),
     ] = None,
     options: Annotated[
@@ -43,7 +46,7 @@ def audit_command(
         typer.Option(
             "--with",
             metavar="CHECK.OPTION=VALUE",
-            help="A check's setting, e.g. placebo.draws=500; may be repeated.",
+            help=_("A check's setting, e.g. placebo.draws=500; may be repeated."),
         ),
     ] = None,
     vary: Annotated[
@@ -51,18 +54,20 @@ def audit_command(
         typer.Option(
             "--vary",
             metavar="FIELD=VALUES",
-            help="A field of the sweep that the config was chosen from, as `sweep` takes it: the placebo compares best with best.",
+            help=_(
+                "A field of the sweep that the config was chosen from, as `sweep` takes it: the placebo compares best with best."
+            ),
         ),
     ] = None,
     first: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")
+        str | None, typer.Option(metavar="DATE", help=_("Leave out the bars before this date."))
     ] = None,
     last: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")
+        str | None, typer.Option(metavar="DATE", help=_("Leave out the bars after this date."))
     ] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the results as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Check how far the run of Y-X can be believed. Exit code 1 where a check failed; Ctrl-C keeps the checks that ran (code 2)."""
@@ -102,7 +107,11 @@ def audit_command(
         _print(results, left_out, simulated=pair.provenance.simulated)
     if not whole:
         typer.secho(
-            f"stopped early: {len(results)} of {len(asked)} checks ran and are kept.",
+            _(
+                "stopped early: {results} of {asked} checks ran and are kept.",
+                results=len(results),
+                asked=len(asked),
+            ),
             fg="yellow",
             err=True,
         )
@@ -123,7 +132,10 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
         check, dot, option = name.partition(".")
         if not (equals and dot and option and value):
             raise ConfigError(
-                f"--with {text}: write it as CHECK.OPTION=VALUE, e.g. --with placebo.draws=500"
+                _(
+                    "--with {text}: write it as CHECK.OPTION=VALUE, e.g. --with placebo.draws=500",
+                    text=text,
+                )
             )
         given.setdefault(check, {})[option] = value
     return given
@@ -157,9 +169,9 @@ def _made(
 def _print(results: list[CheckResult], left_out: dict[str, str], *, simulated: bool) -> None:
     for one in results:
         typer.echo(
-            f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {one.sentence}"
+            f"{typer.style(f'{one.verdict:<7}', fg=_COLORS[one.verdict])} {one.check}: {reworded(one.sentence)}"
         )
     for check, why in left_out.items():
         typer.echo(f"{typer.style('not run', fg='yellow')} {check}: {why}")
     if simulated:
-        typer.echo("SIMULATED DATA: no market traded these prices.")
+        typer.echo(_("SIMULATED DATA: no market traded these prices."))

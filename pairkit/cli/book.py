@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.run import SnapshotFolder, config_from_text
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.desk.book import Book
     from pairkit.desk.book_runs import BookRuns
 
 book_app = typer.Typer(
-    no_args_is_help=True, help="Books of pairs: what is traded, with which config and capital."
+    no_args_is_help=True, help=_("Books of pairs: what is traded, with which config and capital.")
 )
-BookName = Annotated[str, typer.Argument(help="Name of the book.")]
+BookName = Annotated[str, typer.Argument(help=_("Name of the book."))]
 BooksFolder = Annotated[
     Path | None,
-    typer.Option("--books", help="Folder of books; by default PAIRKIT_BOOKS, else ./books."),
+    typer.Option("--books", help=_("Folder of books; by default PAIRKIT_BOOKS, else ./books.")),
 ]
 
 
@@ -28,9 +29,9 @@ BooksFolder = Annotated[
 def new_command(
     name: BookName,
     snapshot: Annotated[
-        str, typer.Option(help="Snapshot that the book trades on: the newest of its line.")
+        str, typer.Option(help=_("Snapshot that the book trades on: the newest of its line."))
     ],
-    note: Annotated[str, typer.Option(help="A note to keep with it.")] = "",
+    note: Annotated[str, typer.Option(help=_("A note to keep with it."))] = "",
     books: BooksFolder = None,
 ) -> None:
     """Make an empty book."""
@@ -39,15 +40,23 @@ def new_command(
 
     with changing(name, books):
         if book_path(name, books).exists():
-            raise RunError(f"there is a book {name!r} already: {book_path(name, books)}.")
+            raise RunError(
+                _(
+                    "there is a book {name!r} already: {book_path}.",
+                    name=name,
+                    book_path=book_path(name, books),
+                )
+            )
         path = save_book(new_book(name, snapshot, note), books)
-    typer.echo(f"{path} is made. Next: python -m pairkit book add {name} Y X")
+    typer.echo(
+        _("{path} is made. Next: python -m pairkit book add {name} Y X", path=path, name=name)
+    )
 
 
 @book_app.command("list")
 def list_command(
     books: BooksFolder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the names as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print the names as JSON."))] = False,
 ) -> None:
     """List the books there are."""
     from pairkit.desk.book import book_names, load_book
@@ -58,27 +67,37 @@ def list_command(
         return
     for name in names:
         book = load_book(name, books)
-        typer.echo(f"{name}: {len(book.entries)} entries on {book.snapshot}")
+        typer.echo(
+            _(
+                "{name}: {entries} entries on {snapshot}",
+                name=name,
+                entries=len(book.entries),
+                snapshot=book.snapshot,
+            )
+        )
 
 
 @book_app.command("add")
 def add_command(
     name: BookName,
-    y: Annotated[str, typer.Argument(help="Leg y, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Leg x, e.g. HC.")],
+    y: Annotated[str, typer.Argument(help=_("Leg y, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Leg x, e.g. HC."))],
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+            "--set", metavar="FIELD=VALUE", help=_("A setting of the strategy; may be repeated.")
         ),
     ] = None,
     capital: Annotated[
-        float | None, typer.Option(help="Capital of the entry; that of the config by default.")
+        float | None, typer.Option(help=_("Capital of the entry; that of the config by default."))
     ] = None,
-    entry: Annotated[str, typer.Option("--name", help="Name of the entry; Y-X by default.")] = "",
-    note: Annotated[str, typer.Option(help="A note to keep with it.")] = "",
+    entry: Annotated[
+        str, typer.Option("--name", help=_("Name of the entry; Y-X by default."))
+    ] = "",
+    note: Annotated[str, typer.Option(help=_("A note to keep with it."))] = "",
     since: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Since when it is traded; today by default.")
+        str | None,
+        typer.Option(metavar="DATE", help=_("Since when it is traded; today by default.")),
     ] = None,
     books: BooksFolder = None,
 ) -> None:
@@ -92,13 +111,20 @@ def add_command(
     made = book_entry(y, x, config, name=entry, note=note, since=since or date.today().isoformat())  # noqa: DTZ011
     with changing(name, books):
         save_book(load_book(name, books).plus(made), books)
-    typer.echo(f"{made.name} is in {name}, with a capital of {made.capital:,.0f}.")
+    typer.echo(
+        _(
+            "{made_name} is in {name}, with a capital of {capital:,.0f}.",
+            made_name=made.name,
+            name=name,
+            capital=made.capital,
+        )
+    )
 
 
 @book_app.command("remove")
 def remove_command(
     name: BookName,
-    entry: Annotated[str, typer.Argument(help="Name of the entry, e.g. RB-HC.")],
+    entry: Annotated[str, typer.Argument(help=_("Name of the entry, e.g. RB-HC."))],
     books: BooksFolder = None,
 ) -> None:
     """Remove a pair from a book. Its journal keeps every sheet."""
@@ -106,7 +132,7 @@ def remove_command(
 
     with changing(name, books):
         save_book(load_book(name, books).minus(entry), books)
-    typer.echo(f"{entry} is no longer in {name}.")
+    typer.echo(_("{entry} is no longer in {name}.", entry=entry, name=name))
 
 
 @book_app.command("show")
@@ -115,7 +141,7 @@ def show_command(
     books: BooksFolder = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the book and its figures as JSON.")
+        bool, typer.Option("--json", help=_("Print the book and its figures as JSON."))
     ] = False,
 ) -> None:
     """Show a book: each entry's state, result and margin, their sum, and the net lots by contract."""
@@ -167,14 +193,17 @@ def _print(book: Book, made: BookRuns, label: str, *, simulated: bool) -> None:
     console = Console()
     if simulated:
         console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
-    console.print(f"{book.name} on {label}", highlight=False, markup=False)
+    console.print(
+        _("{book_name} on {label}", book_name=book.name, label=label), highlight=False, markup=False
+    )
     if not made.runs:
         console.print(
-            f"No entry. Add one: python -m pairkit book add {book.name} Y X", markup=False
+            _("No entry. Add one: python -m pairkit book add {book_name} Y X", book_name=book.name),
+            markup=False,
         )
         return
     figures = _figures(made)
-    table = Table("entry", "state", "reason", "equity", "margin", "notional", "Sharpe")
+    table = Table("entry", "state", "reason", "equity", "margin", "notional", _("Sharpe"))
     for name, one in figures["entries"].items():
         shown = [
             "n/a" if one[key] is None else f"{one[key]:,.0f}"
@@ -183,6 +212,6 @@ def _print(book: Book, made: BookRuns, label: str, *, simulated: bool) -> None:
         sharpe = "n/a" if one["sharpe"] is None else f"{one['sharpe']:.2f}"
         table.add_row(name, one["state"], one["reason"], *shown, sharpe)
     console.print(table)
-    console.print(f"equity of all: {figures['equity']:,.0f}", highlight=False)
+    console.print(_("equity of all: {equity:,.0f}", equity=figures["equity"]), highlight=False)
     lots = ", ".join(f"{contract} {net:+g}" for contract, net in figures["net_lots"].items())
-    console.print(f"net lots: {lots or 'none'}", highlight=False, markup=False)
+    console.print(_("net lots: {lots}", lots=lots or "none"), highlight=False, markup=False)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.language import _
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -17,24 +19,24 @@ if TYPE_CHECKING:
 NOT_DONE = 2
 _SHOWN = 12
 _TITLES = {
-    "revised": "revised figures",
-    "added": "bars added",
-    "removed": "bars removed",
-    "mapping": "dominant contracts",
-    "specs": "contract specs",
-    "terms": "records of terms",
-    "scope": "data scope",
+    "revised": _("revised figures"),
+    "added": _("bars added"),
+    "removed": _("bars removed"),
+    "mapping": _("dominant contracts"),
+    "specs": _("contract specs"),
+    "terms": _("records of terms"),
+    "scope": _("data scope"),
 }
 _BAR_COLUMNS = ["root", "contract", "trade_date", "open", "high", "low", "close", "volume"]
 
 
 def diff_command(
-    old: Annotated[str, typer.Argument(help="The older snapshot: a name in --dir, or a path.")],
-    new: Annotated[str, typer.Argument(help="The newer one.")],
-    folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(
+    old: Annotated[str, typer.Argument(help=_("The older snapshot: a name in --dir, or a path."))],
+    new: Annotated[str, typer.Argument(help=_("The newer one."))],
+    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
         "snapshots"
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Show which bars were revised, added and removed, and what else differs. Both are verified first."""
     from pairkit.audit.snapshots.diff import diff_snapshots
@@ -52,7 +54,7 @@ def diff_command(
         if as_json:
             typer.echo(json.dumps({"error": str(error)}, ensure_ascii=False))
         else:
-            typer.secho(f"error: {error}", fg="red", err=True)
+            typer.secho(_("error: {error}", error=error), fg="red", err=True)
         raise typer.Exit(NOT_DONE) from error
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
@@ -66,16 +68,28 @@ def _print(found: SnapshotDiff) -> None:
     console = Console()
     for sign, side in (("-", found.old), ("+", found.new)):
         console.print(
-            f"{sign} {side.name}  id {side.id}", highlight=False, markup=False, soft_wrap=True
+            _("{sign} {side_name}  id {id}", sign=sign, side_name=side.name, id=side.id),
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     counts = found.counts
     if found.same_data:
-        console.print("The same bars, dominant contracts, terms and calendar.")
+        console.print(_("The same bars, dominant contracts, terms and calendar."))
     else:
         console.print(
-            f"{counts['revised']:,} bars revised, {counts['added']:,} added, {counts['removed']:,} removed; "
-            f"{counts['mapping']:,} dominant contracts, {counts['specs'] + counts['terms']:,} terms changed; sessions: "
-            f"{counts['sessions_added']:,} added, {counts['sessions_removed']:,} removed.",
+            _(
+                "{revised:,} bars revised, {added:,} added, {removed:,} removed; "
+                "{mapping:,} dominant contracts, {specs:,} terms changed; sessions: "
+                "{sessions_added:,} added, {sessions_removed:,} removed.",
+                revised=counts["revised"],
+                added=counts["added"],
+                removed=counts["removed"],
+                mapping=counts["mapping"],
+                specs=counts["specs"] + counts["terms"],
+                sessions_added=counts["sessions_added"],
+                sessions_removed=counts["sessions_removed"],
+            ),
             highlight=False,
         )
     for name, title in _TITLES.items():
@@ -98,7 +112,9 @@ def _print_table(console: Console, rows: pd.DataFrame, title: str) -> None:
         table.add_row(*(Text(_shown(value)) for value in row))
     console.print(table)
     if len(rows) > _SHOWN:
-        console.print(f"and {len(rows) - _SHOWN:,} more; --json has all.", highlight=False)
+        console.print(
+            _("and {rows:,} more; --json has all.", rows=len(rows) - _SHOWN), highlight=False
+        )
 
 
 def _shown(value: object) -> str:

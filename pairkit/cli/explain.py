@@ -15,34 +15,37 @@ from pairkit.cli.run import (
     snapshot_and_pair,
     time_from_text,
 )
+from pairkit.language import _
 
 
 def explain_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
-    date: Annotated[str, typer.Argument(help="The bar's date, YYYY-MM-DD.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
+    date: Annotated[str, typer.Argument(help=_("The bar's date, YYYY-MM-DD."))],
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+            "--set", metavar="FIELD=VALUE", help=_("A setting of the strategy; may be repeated.")
         ),
     ] = None,
     reference: Annotated[
         bool,
-        typer.Option("--reference", help="Compute hedge ratio and p-value by statsmodels too."),
+        typer.Option("--reference", help=_("Compute hedge ratio and p-value by statsmodels too.")),
     ] = False,
     ready_at: Annotated[str | None, typer.Option(metavar="HH:MM", help=READY_AT_HELP)] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the trace as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the trace as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Say why the bar of DATE was decided as it was in a backtest of the pair Y-X."""
     config, ready_at = config_from_text(settings or []), time_from_text(ready_at)
     from pairkit.run import run_backtest
 
-    _, pair = snapshot_and_pair(snapshot, directory, y, x)
+    _unused, pair = snapshot_and_pair(snapshot, directory, y, x)
     found = run_backtest(pair, config, ready_at=ready_at).explain(date, reference=reference)
     if not as_json:
         typer.echo(str(found))

@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
+from pairkit.language import _
+
 journal_app = typer.Typer(
-    no_args_is_help=True, help="Journals of books: every sheet that was written, sealed."
+    no_args_is_help=True, help=_("Journals of books: every sheet that was written, sealed.")
 )
-BookName = Annotated[str, typer.Argument(help="Name of the book.")]
+BookName = Annotated[str, typer.Argument(help=_("Name of the book."))]
 JournalFolder = Annotated[
     Path | None,
     typer.Option(
-        "--journals", help="Folder of journals; by default PAIRKIT_JOURNAL, else ./journal."
+        "--journals", help=_("Folder of journals; by default PAIRKIT_JOURNAL, else ./journal.")
     ),
 ]
 CHECK_FAILED = 1
@@ -25,7 +27,7 @@ CHECK_FAILED = 1
 def verify_command(
     book: BookName,
     journals: JournalFolder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print the verdict as JSON."))] = False,
 ) -> None:
     """Check every line of a journal; the first that was changed, is missing or out of place is named, with exit code 1."""
     from pairkit.desk.journal import verify_journal
@@ -35,10 +37,18 @@ def verify_command(
         typer.echo(json.dumps({"book": book, "lines": len(found.lines), "fault": found.fault}))
     elif found.fault:
         typer.secho(
-            f"{book}: {found.fault}. {len(found.lines)} lines before it are good.", fg="red"
+            _(
+                "{book}: {fault}. {lines} lines before it are good.",
+                book=book,
+                fault=found.fault,
+                lines=len(found.lines),
+            ),
+            fg="red",
         )
     else:
-        typer.echo(f"{book}: {len(found.lines)} lines, each as it was written.")
+        typer.echo(
+            _("{book}: {lines} lines, each as it was written.", book=book, lines=len(found.lines))
+        )
     raise typer.Exit(CHECK_FAILED if found.fault else 0)
 
 
@@ -46,7 +56,7 @@ def verify_command(
 def show_command(
     book: BookName,
     journals: JournalFolder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print the lines as JSON."))] = False,
 ) -> None:
     """List the sheets of a journal, once it is verified."""
     from pairkit.desk.journal import read_journal
@@ -59,6 +69,13 @@ def show_command(
         content = line.content
         why = f" ({content['why']})" if content["why"] else ""
         typer.echo(
-            f"{line.number} {content['written_at']} session {line.session}: "
-            f"{len(content['sheet']['orders'])} orders, snapshot {content['sheet']['snapshot']['id'][:12]}{why}"
+            _(
+                "{number} {written_at} session {session}: {orders} orders, snapshot {id}{why}",
+                number=line.number,
+                written_at=content["written_at"],
+                session=line.session,
+                orders=len(content["sheet"]["orders"]),
+                id=content["sheet"]["snapshot"]["id"][:12],
+                why=why,
+            )
         )

@@ -24,6 +24,7 @@ import typer
 
 from pairkit.cli.take import roots_of, showing_progress
 from pairkit.data.provider.registry import DEFAULT, provider_names
+from pairkit.language import _, reworded
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
@@ -44,22 +45,28 @@ _FORMATS = ["%Y-%m-%d", "%Y%m%d"]
 
 
 def live_command(
-    roots: Annotated[str, typer.Option("--roots", help="The two roots to try it with.")] = "RB,HC",
+    roots: Annotated[
+        str, typer.Option("--roots", help=_("The two roots to try it with."))
+    ] = "RB,HC",
     start: Annotated[
         datetime | None,
         typer.Option(
-            "--start", formats=_FORMATS, help="First day; two years before the last by default."
+            "--start", formats=_FORMATS, help=_("First day; two years before the last by default.")
         ),
     ] = None,
     end: Annotated[
         datetime | None,
-        typer.Option("--end", formats=_FORMATS, help="Last day; yesterday by default."),
+        typer.Option("--end", formats=_FORMATS, help=_("Last day; yesterday by default.")),
     ] = None,
     source: Annotated[
-        str, typer.Option("--source", help=f"The provider: {', '.join(provider_names())}.")
+        str,
+        typer.Option(
+            "--source",
+            help=_("The provider: {provider_names}.", provider_names=", ".join(provider_names())),
+        ),
     ] = DEFAULT,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the steps as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Check the way from a provider to a backtest, step by step.
@@ -130,7 +137,7 @@ def _tried(step: Callable[[], str]) -> tuple[str, str]:
     except PairkitError as error:
         return "failed", str(error)
     except KeyboardInterrupt:
-        return "stuck", "stopped; what was downloaded is kept. Run it again to go on from there."
+        return "stuck", _("stopped; what was downloaded is kept. Run it again to go on from there.")
 
 
 def _exit_code(
@@ -146,15 +153,33 @@ def _exit_code(
 
 def _close(code: int, fallbacks: Sequence[Finding], errors: Sequence[Finding]) -> None:
     for found in errors:
-        typer.secho(f"error found: {found.root or 'all'} {found.kind}: {found.message}", fg="red")
+        typer.secho(
+            _(
+                "error found: {found_root} {found_kind}: {found_message}",
+                found_root=found.root or "all",
+                found_kind=found.kind,
+                found_message=reworded(found.message),
+            ),
+            fg="red",
+        )
     for found in fallbacks:
-        typer.secho(f"fell back: {found.root or 'all'} {found.kind}: {found.message}", fg="yellow")
+        typer.secho(
+            _(
+                "fell back: {found_root} {found_kind}: {found_message}",
+                found_root=found.root or "all",
+                found_kind=found.kind,
+                found_message=reworded(found.message),
+            ),
+            fg="yellow",
+        )
     words = {
-        0: "All of it is fresh and good.",
-        CHECK_FAILED: "It works, but not all of it is fresh and good; see above.",
-        ERRORS_FOUND: "It works, but what came has errors; see above.",
-        NOT_DONE: "It could not be done. Offline, the demo snapshot, "
-        "your own snapshots and the bundled contract specs are there: python -m pairkit smoke.",
+        0: _("All of it is fresh and good."),
+        CHECK_FAILED: _("It works, but not all of it is fresh and good; see above."),
+        ERRORS_FOUND: _("It works, but what came has errors; see above."),
+        NOT_DONE: _(
+            "It could not be done. Offline, the demo snapshot, "
+            "your own snapshots and the bundled contract specs are there: python -m pairkit smoke."
+        ),
     }
     typer.echo(words[code], file=sys.stderr if code == NOT_DONE else sys.stdout)
 
@@ -186,7 +211,7 @@ class LiveCheck:
         return (
             ("token", self.token),
             ("calendar", self.calendar),
-            ("specs and bars", self.bars),
+            (_("specs and bars"), self.bars),
             ("snapshot", self.seals),
             ("verify", self.verifies),
             ("backtest", self.runs),
@@ -212,7 +237,11 @@ class LiveCheck:
         from pairkit.data.provider.registry import provider
 
         provider(self.provider).require_account()
-        return f"there is one, for {self.source.endpoint} with version {self.source.version}"
+        return _(
+            "there is one, for {endpoint} with version {version}",
+            endpoint=self.source.endpoint,
+            version=self.source.version,
+        )
 
     def calendar(self) -> str:
         """The provider answers, and knows the token; where it does not answer, the cache may."""
@@ -232,11 +261,17 @@ class LiveCheck:
                 Finding(
                     "provider_down",
                     "warning",
-                    f"{error} The rest comes from the cache, if it has it.",
+                    _("{error} The rest comes from the cache, if it has it.", error=error),
                 )
             )
         answer = self.source.calendar(exchange, start, end)
-        return f"{len(answer.table)} sessions {self.days[0]} .. {self.days[1]}, {_origin(answer.calls, answer.stale)}"
+        return _(
+            "{table} sessions {first_day} .. {second_day}, {origin}",
+            table=len(answer.table),
+            first_day=self.days[0],
+            second_day=self.days[1],
+            origin=_origin(answer.calls, answer.stale),
+        )
 
     def bars(self) -> str:
         """Specs, mapping and bars of the two roots."""
@@ -250,10 +285,12 @@ class LiveCheck:
         ]
         records = [one for spec in self._market.specs for one in own_table(spec).records]
         sources = {one.tag for one in records}
-        return (
-            f"{len(self._market.bars):,} bars, "
-            f"{len(self._market.findings)} findings, terms from {', '.join(sorted(sources))}, "
-            f"{_origin(self._market.calls, self._market.stale)}"
+        return _(
+            "{bars:,} bars, {findings} findings, terms from {sources}, {origin}",
+            bars=len(self._market.bars),
+            findings=len(self._market.findings),
+            sources=", ".join(sorted(sources)),
+            origin=_origin(self._market.calls, self._market.stale),
         )
 
     def seals(self) -> str:
@@ -262,19 +299,23 @@ class LiveCheck:
         from pairkit.errors import RunError
 
         if self._market is None:
-            raise RunError("there is no market to seal; the step before it was not taken.")
+            raise RunError(_("there is no market to seal; the step before it was not taken."))
         self._snapshot = seal_market(self._market, name="live", folder=self.folder)
         self.errors += [
             finding for finding in self._snapshot.findings if finding.severity == "error"
         ]
-        return f"id {self._snapshot.id[:12]}, {len(self._snapshot.findings)} findings"
+        return _(
+            "id {id}, {findings} findings",
+            id=self._snapshot.id[:12],
+            findings=len(self._snapshot.findings),
+        )
 
     def verifies(self) -> str:
         """Every byte of it is checked again, from disk."""
         from pairkit.audit.snapshots.snapshot import open_snapshot
 
         self._snapshot = open_snapshot(self.folder / "live")
-        return f"{len(self._snapshot.roots)} roots, every byte as sealed"
+        return _("{roots} roots, every byte as sealed", roots=len(self._snapshot.roots))
 
     def runs(self) -> str:
         """A backtest of the pair."""
@@ -282,13 +323,19 @@ class LiveCheck:
         from pairkit.run import run_backtest
 
         if self._snapshot is None or len(self._snapshot.roots) < 2:
-            raise RunError("a backtest needs two roots; give two with --roots.")
+            raise RunError(_("a backtest needs two roots; give two with --roots."))
         y, x = (root.partition(".")[0].upper() for root in self.roots[:2])
         run = run_backtest(self._snapshot.pair(y, x))
-        return f"{y}-{x}: {len(run.frame)} bars, {run.metrics['trades']} trades"
+        return _(
+            "{y}-{x}: {frame} bars, {trades} trades",
+            y=y,
+            x=x,
+            frame=len(run.frame),
+            trades=run.metrics["trades"],
+        )
 
 
 def _origin(calls: int, stale: bool) -> str:
     if stale:
-        return "from the cache, past its time: the provider is down"
-    return f"{calls} calls" if calls else "from the cache"
+        return _("from the cache, past its time: the provider is down")
+    return _("{calls} calls", calls=calls) if calls else _("from the cache")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
+from pairkit.language import _
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -64,7 +66,11 @@ def hand_out(
             table.to_csv(csv, index=False)
         except OSError as error:
             raise RunError(
-                f"{csv} cannot be written ({error}); name another file with --csv."
+                _(
+                    "{csv} cannot be written ({error}); name another file with --csv.",
+                    csv=csv,
+                    error=error,
+                )
             ) from error
     if as_json:
         typer.echo(
@@ -78,9 +84,11 @@ def hand_out(
     else:
         show()
         if csv is not None:
-            typer.echo(f"{len(table):,} rows written to {csv}")
+            typer.echo(_("{table:,} rows written to {csv}", table=len(table), csv=csv))
     if table.attrs["cancelled"]:
-        typer.secho(f"stopped early: {len(table):,} rows were done.", fg="yellow", err=True)
+        typer.secho(
+            _("stopped early: {table:,} rows were done.", table=len(table)), fg="yellow", err=True
+        )
         raise typer.Exit(NOT_DONE)
 
 
@@ -90,7 +98,7 @@ def print_rows(table: pd.DataFrame, columns: list[str], rows: int, title: str) -
     if len(table):
         typer.echo(table[columns].head(rows).to_string(index=False, float_format="{:.4g}".format))
     if len(table) > rows:
-        typer.echo(f"... and {len(table) - rows:,} more; --csv writes all.")
+        typer.echo(_("... and {table:,} more; --csv writes all.", table=len(table) - rows))
 
 
 def _plain(attrs: dict[Any, Any]) -> dict[str, Any]:

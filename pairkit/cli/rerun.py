@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.language import _
+
 if TYPE_CHECKING:
     from pairkit.audit.runs.rerun import Rerun
 
@@ -16,13 +18,13 @@ MOST_SHOWN = 10
 
 def rerun_command(
     manifest: Annotated[
-        Path, typer.Argument(help="A run manifest, as `run --manifest` writes it.")
+        Path, typer.Argument(help=_("A run manifest, as `run --manifest` writes it."))
     ],
     directory: Annotated[
-        Path, typer.Option("--dir", help="Folder that holds the snapshots.")
+        Path, typer.Option("--dir", help=_("Folder that holds the snapshots."))
     ] = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the verdict as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Make a run again and compare: exit code 0 the same, 1 differs, 2 cannot be done or compared."""
@@ -48,9 +50,14 @@ def _print(found: Rerun) -> None:
     for difference in found.differences[:MOST_SHOWN]:
         typer.echo(f"  {difference}")
     if len(found.differences) > MOST_SHOWN:
-        typer.echo(f"  and {len(found.differences) - MOST_SHOWN} more; --json lists all")
+        typer.echo(
+            _(
+                "  and {differences} more; --json lists all",
+                differences=len(found.differences) - MOST_SHOWN,
+            )
+        )
     for what, then, now in found.runtime:
-        typer.echo(f"runtime, {what}: recorded {then}, now {now}")
+        typer.echo(_("runtime, {what}: recorded {then}, now {now}", what=what, then=then, now=now))
     for note in found.notes:
-        typer.echo(f"note: {note}")
-    typer.echo(f"run {found.recorded.run_id}")
+        typer.echo(_("note: {note}", note=note))
+    typer.echo(_("run {run_id}", run_id=found.recorded.run_id))

@@ -7,38 +7,44 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pairkit.language import _, reworded
+
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
     from pairkit.config import StrategyConfig
     from pairkit.pair import PairFrame
     from pairkit.run import BacktestRun
 
-READY_AT_HELP = (
+READY_AT_HELP = _(
     "When a decision is ready: decides which next opens cannot be had, and no fill. By default when the data are there: 15:30 for "
     "files, 21:10 for TuShare."
 )
-SnapshotFolder = Annotated[Path, typer.Option("--dir", help="Folder that holds the snapshots.")]
+SnapshotFolder = Annotated[Path, typer.Option("--dir", help=_("Folder that holds the snapshots."))]
 
 
 def run_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="A setting of the strategy; may be repeated."
+            "--set", metavar="FIELD=VALUE", help=_("A setting of the strategy; may be repeated.")
         ),
     ] = None,
     first: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Leave out the bars before this date.")
+        str | None, typer.Option(metavar="DATE", help=_("Leave out the bars before this date."))
     ] = None,
     last: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Leave out the bars after this date.")
+        str | None, typer.Option(metavar="DATE", help=_("Leave out the bars after this date."))
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="Write the run manifest to this file, and the run's tables beside it."),
+        typer.Option(
+            help=_("Write the run manifest to this file, and the run's tables beside it.")
+        ),
     ] = None,
     ready_at: Annotated[
         str | None,
@@ -49,7 +55,7 @@ def run_command(
     ] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the run manifest as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the run manifest as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Backtest the pair Y-X of a snapshot and print its metrics."""
@@ -107,7 +113,9 @@ def config_from_text(settings: list[str]) -> StrategyConfig:
     for text in settings:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError(f"--set {text}: write it as FIELD=VALUE, e.g. --set entry_z=2.2")
+            raise ConfigError(
+                _("--set {text}: write it as FIELD=VALUE, e.g. --set entry_z=2.2", text=text)
+            )
         values[name.strip()] = parsed_value(name.strip(), value.strip())
     try:
         return StrategyConfig(**values)
@@ -123,7 +131,7 @@ def time_from_text(text: str | None) -> str | None:
     try:
         return None if text is None else checked_time(text)
     except ConfigError as error:
-        raise ConfigError(f"--ready-at: {error}") from error
+        raise ConfigError(_("--ready-at: {error}", error=error)) from error
 
 
 def parsed_value(name: str, text: str) -> Any:
@@ -159,12 +167,14 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
             metric.name,
             f"{run.metrics[metric.name]:,.6g}",
             unit_in(metric.unit, pair.currency),
-            f"{metric.meaning} {weak}".strip(),
+            f"{_(metric.meaning)} {weak}".strip(),
         )
     console.print(table)
     for finding in (*run.findings, *run.session_findings()):
-        console.print(f"{finding.severity}: {finding.message}", highlight=False, markup=False)
-    console.print(f"run {run_id}", highlight=False)
+        console.print(
+            f"{finding.severity}: {reworded(finding.message)}", highlight=False, markup=False
+        )
+    console.print(_("run {run_id}", run_id=run_id), highlight=False)
     if manifest is not None:
         again = [
             "python",
@@ -175,7 +185,11 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
             *(["--dir", str(folder)] if folder != USUAL_FOLDER else []),
         ]
         console.print(
-            f"manifest written to {manifest}, tables beside it; again: {shlex.join(again)}",
+            _(
+                "manifest written to {manifest}, tables beside it; again: {again}",
+                manifest=manifest,
+                again=shlex.join(again),
+            ),
             highlight=False,
             markup=False,
             soft_wrap=True,

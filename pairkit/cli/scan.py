@@ -9,6 +9,7 @@ import typer
 
 from pairkit.cli.many import hand_out, print_rows, watched
 from pairkit.cli.run import SnapshotFolder, snapshot_path, tell_uncounted
+from pairkit.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,28 +34,34 @@ _OF_BACKTEST = ("sharpe", "trades")
 
 
 def scan_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
     roots: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Only the pairs of these roots.")
+        str | None, typer.Option(metavar="A,B,C", help=_("Only the pairs of these roots."))
     ] = None,
     lags: Annotated[
-        str, typer.Option(help="Lagged differences in each test, or aic or bic to choose them.")
+        str, typer.Option(help=_("Lagged differences in each test, or aic or bic to choose them."))
     ] = "1",
     transform: Annotated[
-        Literal["log", "level"], typer.Option(help="What the tests are made on.")
+        Literal["log", "level"], typer.Option(help=_("What the tests are made on."))
     ] = "log",
-    least_bars: Annotated[int, typer.Option(help="Leave out pairs with fewer common bars.")] = 250,
+    least_bars: Annotated[
+        int, typer.Option(help=_("Leave out pairs with fewer common bars."))
+    ] = 250,
     backtest: Annotated[
         bool,
         typer.Option(
             "--backtest",
-            help="Backtest each pair with the default settings: adds sharpe and trades. Each counts as a trial.",
+            help=_(
+                "Backtest each pair with the default settings: adds sharpe and trades. Each counts as a trial."
+            ),
         ),
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help=_("Write the whole table to this file."))] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the whole table as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Test every pair of the snapshot's roots. Ctrl-C stops early and keeps what is done (exit code 2)."""
@@ -71,7 +78,10 @@ def scan_command(
         if roots is None
         else [same_code(root.strip(), opened.roots) for root in roots.split(",")]
     )
-    with watched(f"scan {opened.name}", quiet=as_json) as (progress, cancelled):
+    with watched(_("scan {opened_name}", opened_name=opened.name), quiet=as_json) as (
+        progress,
+        cancelled,
+    ):
         table = scan(
             opened,
             roots=wanted,
@@ -91,12 +101,22 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
         table,
         [*_COLUMNS, *(name for name in _OF_BACKTEST if name in table)],
         _SHOWN,
-        f"{len(table):,} pairs, lags {table.attrs['lag_rule']}, {table.attrs['transform']}",
+        _(
+            "{table:,} pairs, lags {lag_rule}, {transform}",
+            table=len(table),
+            lag_rule=table.attrs["lag_rule"],
+            transform=table.attrs["transform"],
+        ),
     )
     if table.attrs["backtest"] is not None:
-        typer.echo(f"{len(table):,} backtests with the default settings, each counted as a trial.")
+        typer.echo(
+            _(
+                "{table:,} backtests with the default settings, each counted as a trial.",
+                table=len(table),
+            )
+        )
     for pair, why in table.attrs["left_out"].items():
-        typer.echo(f"left out: {pair}, {why}")
+        typer.echo(_("left out: {pair}, {why}", pair=pair, why=why))
     typer.echo(table.attrs["caveat"])
     if simulated:
-        typer.echo("SIMULATED DATA: no market traded these prices.")
+        typer.echo(_("SIMULATED DATA: no market traded these prices."))

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.language import _
+
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
@@ -31,10 +33,10 @@ _AS_STATSMODELS = 1e-6  # relative
 
 def smoke_command(
     directory: Annotated[
-        Path, typer.Option("--dir", help="Folder that holds the snapshots.")
+        Path, typer.Option("--dir", help=_("Folder that holds the snapshots."))
     ] = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the steps as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the steps as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Check this installation end to end, offline; exit code 0 where all is well, 1 where a check failed."""
@@ -88,12 +90,12 @@ class Check:
     def steps(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """Name and action of each step, in order; a later one may use what an earlier one found."""
         return (
-            ("bundled snapshot", self.opens),
+            (_("bundled snapshot"), self.opens),
             ("backtests", self.runs),
-            ("charts and report", self.draws),
-            ("by statsmodels", self.agrees),
-            ("sweep and scan", self.searches),
-            ("no look-ahead", self.proves),
+            (_("charts and report"), self.draws),
+            (_("by statsmodels"), self.agrees),
+            (_("sweep and scan"), self.searches),
+            (_("no look-ahead"), self.proves),
             ("rerun", self.reruns),
         )
 
@@ -115,7 +117,7 @@ class Check:
 
     def opens(self) -> str:
         """Every byte of the snapshot is checked."""
-        return f"{len(self.snapshot.roots)} roots, id {self.snapshot.id[:12]}"
+        return _("{roots} roots, id {id}", roots=len(self.snapshot.roots), id=self.snapshot.id[:12])
 
     def runs(self) -> str:
         """Every pair, both hedge models."""
@@ -127,7 +129,11 @@ class Check:
             for y, x in self.pairs
             for model in hedge_model_names()
         ]
-        return f"{len(runs)} runs, {sum(run.metrics['trades'] for run in runs)} trades"
+        return _(
+            "{runs} runs, {runs_2} trades",
+            runs=len(runs),
+            runs_2=sum(run.metrics["trades"] for run in runs),
+        )
 
     def draws(self) -> str:
         """The chart, a trace, the report and the manifest of a run."""
@@ -141,7 +147,12 @@ class Check:
         trace = run.explain(run.pair.trade_date[-1])
         with tempfile.TemporaryDirectory(prefix="pairkit-smoke-") as folder:
             write_report(run, Path(folder) / "run.html", checks=False)
-        return f"{len(figure.data)} traces, last bar {trace.state}, run {run_manifest(run).run_id[:12]}"
+        return _(
+            "{data} traces, last bar {state}, run {run_id}",
+            data=len(figure.data),
+            state=trace.state,
+            run_id=run_manifest(run).run_id[:12],
+        )
 
     def agrees(self) -> str:
         """The hedge and the test of some bars of each pair, under both tests, beside statsmodels' own."""
@@ -159,11 +170,23 @@ class Check:
                         apart = abs(row["difference"]) / max(abs(row["statsmodels"]), 1e-6)
                         if not apart <= _AS_STATSMODELS:
                             raise RunError(
-                                f"{y}-{x}, {run.frame.index[bar]:%Y-%m-%d}: {row['figure']} is {row['pairkit']:.12g}, "
-                                f"by statsmodels {row['statsmodels']:.12g}."
+                                _(
+                                    "{y}-{x}, {frame:%Y-%m-%d}: {figure} is {pairkit:.12g}, "
+                                    "by statsmodels {statsmodels:.12g}.",
+                                    y=y,
+                                    x=x,
+                                    frame=run.frame.index[bar],
+                                    figure=row["figure"],
+                                    pairkit=row["pairkit"],
+                                    statsmodels=row["statsmodels"],
+                                )
                             )
                         worst, compared = max(worst, apart), compared + 1
-        return f"{compared} figures as statsmodels has them, {worst:.0e} apart at most"
+        return _(
+            "{compared} figures as statsmodels has them, {worst:.0e} apart at most",
+            compared=compared,
+            worst=worst,
+        )
 
     def searches(self) -> str:
         """A small sweep, whose every row must be the single run, and a scan of all roots."""
@@ -188,9 +211,17 @@ class Check:
             ]
             if differing:
                 raise RunError(
-                    f"a sweep's {differing[0]} differs from the single run's at entry_z {row['entry_z']:g}."
+                    _(
+                        "a sweep's {first_differing} differs from the single run's at entry_z {entry_z:g}.",
+                        first_differing=differing[0],
+                        entry_z=row["entry_z"],
+                    )
                 )
-        return f"{len(grid)} configs as the single runs, to the bit; {len(scan(self.snapshot))} pairs scanned"
+        return _(
+            "{grid} configs as the single runs, to the bit; {scan} pairs scanned",
+            grid=len(grid),
+            scan=len(scan(self.snapshot)),
+        )
 
     def proves(self) -> str:
         """Cutting or moving later sessions changes no earlier row, to the bit."""
@@ -206,7 +237,11 @@ class Check:
         for model, proof in proofs.items():
             if not proof.passed:
                 raise RunError(f"{model}: {proof.result().sentence}")
-        return f"{sum(proof.boundaries for proof in proofs.values())} cuts and moves, {len(proofs)} hedge models"
+        return _(
+            "{values} cuts and moves, {proofs} hedge models",
+            values=sum(proof.boundaries for proof in proofs.values()),
+            proofs=len(proofs),
+        )
 
     def reruns(self) -> str:
         """A new process makes the first pair's run again from its manifest, to the byte."""
@@ -229,6 +264,12 @@ class Check:
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
             raise RunError(
-                f"`rerun` ended with exit code {answer.returncode}: {(answer.stdout + answer.stderr).strip()}"
+                _(
+                    "`rerun` ended with exit code {returncode}: {stdout}",
+                    returncode=answer.returncode,
+                    stdout=(answer.stdout + answer.stderr).strip(),
+                )
             )
-        return f"run {made.run_id[:12]} made again in another process, the same bytes"
+        return _(
+            "run {run_id} made again in another process, the same bytes", run_id=made.run_id[:12]
+        )

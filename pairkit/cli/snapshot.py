@@ -12,6 +12,7 @@ import typer
 from pairkit.cli.diff import diff_command
 from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
+from pairkit.language import _, reworded
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.listing import SnapshotSummary
@@ -22,13 +23,13 @@ GOOD, CHECK_FAILED, NOT_DONE = 0, 1, 2
 _SEVERITY_STYLES = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
 snapshot_app = typer.Typer(
-    help="List, verify, compare, import, take, rename and delete snapshots of daily bars.",
+    help=_("List, verify, compare, import, take, rename and delete snapshots of daily bars."),
     no_args_is_help=True,
 )
 snapshot_app.command("take")(take_command)
 snapshot_app.command("diff")(diff_command)
-Folder = Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Folder = Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))]
+Json = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]
 
 
 @snapshot_app.command("list")
@@ -38,7 +39,10 @@ def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> N
 
     if not folder.is_dir():
         _give_up(
-            f"there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.",
+            _(
+                "there is no folder {folder}; name one with --dir, or make a snapshot with `pairkit snapshot import`.",
+                folder=folder,
+            ),
             as_json,
         )
     summaries = list_snapshots(folder)
@@ -52,7 +56,7 @@ def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> N
 @snapshot_app.command("verify")
 def verify_command(
     snapshots: Annotated[
-        list[str] | None, typer.Argument(help="Names, or paths; all in --dir by default.")
+        list[str] | None, typer.Argument(help=_("Names, or paths; all in --dir by default."))
     ] = None,
     folder: Folder = Path("snapshots"),
     as_json: Json = False,
@@ -65,7 +69,10 @@ def verify_command(
         absent = [str(path) for path in paths if not path.exists()]
         if absent:
             _give_up(
-                f"there is no snapshot {', '.join(absent)}; `python -m pairkit snapshot list` shows which there are.",
+                _(
+                    "there is no snapshot {absent}; `python -m pairkit snapshot list` shows which there are.",
+                    absent=", ".join(absent),
+                ),
                 as_json,
             )
         summaries = [summarise(path) for path in paths]
@@ -73,7 +80,10 @@ def verify_command(
         summaries = list_snapshots(folder)
         if not summaries:
             _give_up(
-                f"there is no snapshot in {folder}; name one, or another folder with --dir.",
+                _(
+                    "there is no snapshot in {folder}; name one, or another folder with --dir.",
+                    folder=folder,
+                ),
                 as_json,
             )
     if as_json:
@@ -86,40 +96,47 @@ def verify_command(
 @snapshot_app.command("import")
 def import_command(
     paths: Annotated[
-        list[Path], typer.Argument(help="CSV or Parquet files of daily bars, or folders of them.")
+        list[Path],
+        typer.Argument(help=_("CSV or Parquet files of daily bars, or folders of them.")),
     ],
     name: Annotated[
-        str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")
+        str, typer.Option("--name", help=_("The snapshot's name: letters, digits, '.', '_', '-'."))
     ],
     specs: Annotated[
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that are not bundled, "
-            "or of rows marked override, JSON or CSV.",
+            help=_(
+                "Contract specs of roots that are not bundled, "
+                "or of rows marked override, JSON or CSV."
+            ),
         ),
     ] = None,
     terms: Annotated[
         Path | None,
         typer.Option(
             "--terms",
-            help="Your own records of terms by contract, delivery and day: a CSV of root, contract, "
-            "deliveries, from_date, field, value, fee_mode, source, version.",
+            help=_(
+                "Your own records of terms by contract, delivery and day: a CSV of root, contract, "
+                "deliveries, from_date, field, value, fee_mode, source, version."
+            ),
         ),
     ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(
             "--mapping",
-            help="Which contract is dominant each day, "
-            "as known at the close before: date, root, contract.",
+            help=_(
+                "Which contract is dominant each day, "
+                "as known at the close before: date, root, contract."
+            ),
         ),
     ] = None,
     calendar: Annotated[
         Path | None,
         typer.Option(
             "--calendar",
-            help="The sessions on which bars are expected: dates, one a line or in a column.",
+            help=_("The sessions on which bars are expected: dates, one a line or in a column."),
         ),
     ] = None,
     folder: Folder = Path("snapshots"),
@@ -157,8 +174,10 @@ def import_command(
 
 @snapshot_app.command("rename")
 def rename_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    name: Annotated[str, typer.Argument(help="Its new name: letters, digits, '.', '_', '-'.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    name: Annotated[str, typer.Argument(help=_("Its new name: letters, digits, '.', '_', '-'."))],
     folder: Folder = Path("snapshots"),
     as_json: Json = False,
 ) -> None:
@@ -172,14 +191,23 @@ def rename_command(
     if as_json:
         _print_json({"path": str(path), "name": path.name, "id": stated_id(path)})
     else:
-        typer.echo(f"{snapshot} is now {path}, id {stated_id(path)}")
+        typer.echo(
+            _(
+                "{snapshot} is now {path}, id {stated_id}",
+                snapshot=snapshot,
+                path=path,
+                stated_id=stated_id(path),
+            )
+        )
 
 
 @snapshot_app.command("delete")
 def delete_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
     folder: Folder = Path("snapshots"),
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask first."))] = False,
     as_json: Json = False,
 ) -> None:
     """Delete a snapshot for good. Refused while a saved run cites it."""
@@ -187,8 +215,12 @@ def delete_command(
     from pairkit.audit.snapshots.upkeep import delete_snapshot, stated_id
 
     path = _place(snapshot, folder)
-    if not yes and path.is_dir() and not typer.confirm(f"Delete {path} for good?", err=as_json):
-        _give_up("nothing was deleted.", as_json)
+    if (
+        not yes
+        and path.is_dir()
+        and not typer.confirm(_("Delete {path} for good?", path=path), err=as_json)
+    ):
+        _give_up(_("nothing was deleted."), as_json)
     made_from_it = runs_from(stated_id(path))
     try:
         delete_snapshot(path, cited_by=[f"{one.name} ({one.id})" for one in made_from_it])
@@ -197,7 +229,7 @@ def delete_command(
     if as_json:
         _print_json({"path": str(path), "deleted": True})
     else:
-        typer.echo(f"{path} is deleted.")
+        typer.echo(_("{path} is deleted.", path=path))
 
 
 def _place(name: str, folder: Path) -> Path:
@@ -246,14 +278,14 @@ def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None
 
     console = Console()
     if not summaries:
-        console.print(Text(f"{folder} holds no snapshot."))
+        console.print(Text(_("{folder} holds no snapshot.", folder=folder)))
         return
-    table = Table(title=f"Snapshots in {folder}")
+    table = Table(title=_("Snapshots in {folder}", folder=folder))
     for heading in ("name", "roots", "range", "bars", "findings", "id"):
         table.add_column(heading, no_wrap=heading != "roots")
     for summary in summaries:
         if summary.error:
-            table.add_row(Text(summary.name), Text("cannot be opened", "bold red"))
+            table.add_row(Text(summary.name), Text(_("cannot be opened"), "bold red"))
             continue
         label = Text(summary.name) + (
             Text("\nsimulated", "magenta") if summary.simulated else Text()
@@ -279,7 +311,7 @@ def _roots_in_short(roots: Sequence[str]) -> str:
     return (
         " ".join(roots)
         if len(roots) <= 12
-        else f"{' '.join(roots[:11])} and {len(roots) - 11} more"
+        else _("{roots} and {roots_2} more", roots=" ".join(roots[:11]), roots_2=len(roots) - 11)
     )
 
 
@@ -293,7 +325,10 @@ def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
             console.print(Text.assemble(("FAILED ", "bold red"), summary.error), soft_wrap=True)
         else:
             console.print(
-                Text.assemble(("verified ", "green"), f"{summary.path}  id {summary.id}"),
+                Text.assemble(
+                    ("verified ", "green"),
+                    _("{summary_path}  id {id}", summary_path=summary.path, id=summary.id),
+                ),
                 soft_wrap=True,
             )
 
@@ -306,15 +341,28 @@ def _print_imported(snapshot: Snapshot) -> None:
     console = Console()
     span = f"{scope['start']} .. {scope['end']}"
     console.print(
-        Text(f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {span}"),
+        Text(
+            _(
+                "{snapshot_path}: {rows:,} bars of {roots}, {span}",
+                snapshot_path=snapshot.path,
+                rows=scope["rows"],
+                roots=" ".join(snapshot.roots),
+                span=span,
+            )
+        ),
         soft_wrap=True,
     )
-    console.print(Text(f"id {snapshot.id}"), soft_wrap=True)
+    console.print(Text(_("id {id}", id=snapshot.id)), soft_wrap=True)
     _print_findings(console, snapshot.findings)
     if len(snapshot.roots) > 1:
         console.print(
             Text(
-                f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"
+                _(
+                    "Next: python -m pairkit run {snapshot_path} {first_root} {second_root}",
+                    snapshot_path=snapshot.path,
+                    first_root=snapshot.roots[0],
+                    second_root=snapshot.roots[1],
+                )
             )
         )
 
@@ -324,14 +372,20 @@ def _print_findings(console: Any, findings: Sequence[Finding]) -> None:
     from rich.text import Text
 
     if not findings:
-        console.print("No findings.")
+        console.print(_("No findings."))
         return
-    table = Table("root", "finding", "count", "first days", title=f"{len(findings)} findings")
+    table = Table(
+        "root",
+        "finding",
+        "count",
+        _("first days"),
+        title=_("{findings} findings", findings=len(findings)),
+    )
     examples: dict[str, str] = {}
     for finding in sorted(findings, key=lambda finding: (finding.root, finding.kind)):
         kind = Text(finding.kind, _SEVERITY_STYLES[finding.severity])
         table.add_row(finding.root, kind, f"{finding.count:,}", " ".join(finding.dates[:3]))
-        examples.setdefault(finding.kind, finding.message)
+        examples.setdefault(finding.kind, reworded(finding.message))
     console.print(table)
     for name, message in sorted(examples.items()):
         console.print(Text.assemble((f"{name}: ", "bold"), message), soft_wrap=True)

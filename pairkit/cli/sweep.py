@@ -15,6 +15,7 @@ from pairkit.cli.run import (
     snapshot_and_pair,
     tell_uncounted,
 )
+from pairkit.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,36 +24,38 @@ _SHOWN = 20
 
 
 def sweep_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
     vary: Annotated[
         list[str],
         typer.Option(
             "--vary",
             metavar="FIELD=VALUES",
-            help="A field to vary: LOW:HIGH or LOW:HIGH:STEP, or values A,B,C; may be repeated.",
+            help=_("A field to vary: LOW:HIGH or LOW:HIGH:STEP, or values A,B,C; may be repeated."),
         ),
     ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="A setting that does not vary; may be repeated."
+            "--set", metavar="FIELD=VALUE", help=_("A setting that does not vary; may be repeated.")
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", help="Draw so many configs instead of the whole grid.")
+        int | None, typer.Option("--n", help=_("Draw so many configs instead of the whole grid."))
     ] = None,
     method: Annotated[
         Literal["grid", "random", "latin_hypercube"] | None,
-        typer.Option(help="How trials are chosen; by default what --n calls for."),
+        typer.Option(help=_("How trials are chosen; by default what --n calls for.")),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
-    sort: Annotated[str, typer.Option(help="Column to rank by, the highest first.")] = "sharpe",
-    csv: Annotated[Path | None, typer.Option(help="Write the whole table to this file.")] = None,
+    seed: Annotated[int, typer.Option(help=_("Of the draws."))] = 0,
+    sort: Annotated[str, typer.Option(help=_("Column to rank by, the highest first."))] = "sharpe",
+    csv: Annotated[Path | None, typer.Option(help=_("Write the whole table to this file."))] = None,
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the whole table as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the whole table as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Backtest many configs of the pair Y-X. Ctrl-C stops early and keeps what is done (exit code 2)."""
@@ -61,8 +64,11 @@ def sweep_command(
     from pairkit.errors import ConfigError
     from pairkit.research.sweeps.sweep import sweep
 
-    _, pair = snapshot_and_pair(snapshot, directory, y, x)
-    with watched(f"sweep {pair.name}", quiet=as_json) as (progress, cancelled):
+    _unused, pair = snapshot_and_pair(snapshot, directory, y, x)
+    with watched(_("sweep {pair_name}", pair_name=pair.name), quiet=as_json) as (
+        progress,
+        cancelled,
+    ):
         table = sweep(
             pair,
             config,
@@ -76,7 +82,11 @@ def sweep_command(
     tell_uncounted(note_sweep(pair, table))
     if sort not in table.columns:
         raise ConfigError(
-            f"--sort {sort}: accepted is one of {', '.join(map(str, table.columns))}."
+            _(
+                "--sort {sort}: accepted is one of {columns}.",
+                sort=sort,
+                columns=", ".join(map(str, table.columns)),
+            )
         )
     ranked = table.sort_values(sort, ascending=False, kind="stable", ignore_index=True)
     ranked.attrs = table.attrs
@@ -94,10 +104,15 @@ def space_from_text(texts: list[str]) -> dict[str, Any]:
         name, equals, given = (part.strip() for part in text.partition("="))
         if not equals or not given:
             raise ConfigError(
-                f"--vary {text}: write it as FIELD=LOW:HIGH:STEP or FIELD=A,B,C, e.g. --vary entry_z=1.5:3:0.1"
+                _(
+                    "--vary {text}: write it as FIELD=LOW:HIGH:STEP or FIELD=A,B,C, e.g. --vary entry_z=1.5:3:0.1",
+                    text=text,
+                )
             )
         if name in space:
-            raise ConfigError(f"--vary {name} is given twice; write its values in one.")
+            raise ConfigError(
+                _("--vary {name} is given twice; write its values in one.", name=name)
+            )
         parts = [
             parsed_value(name, part.strip()) for part in given.split(":" if ":" in given else ",")
         ]
@@ -107,13 +122,22 @@ def space_from_text(texts: list[str]) -> dict[str, Any]:
 
 def _print(table: pd.DataFrame, simulated: bool) -> None:
     attrs = table.attrs
-    notes = [f"{attrs['trials']:,} trials"]
+    notes = [_("{trials:,} trials", trials=attrs["trials"])]
     notes += (
-        [f"{attrs['left_out']:,} combinations left out, for they contradict themselves"]
+        [
+            _(
+                "{left_out:,} combinations left out, for they contradict themselves",
+                left_out=attrs["left_out"],
+            )
+        ]
         if attrs["left_out"]
         else []
     )
-    notes += [f"{attrs['repeated']:,} draws had been made before"] if attrs["repeated"] else []
+    notes += (
+        [_("{repeated:,} draws had been made before", repeated=attrs["repeated"])]
+        if attrs["repeated"]
+        else []
+    )
     columns = [
         *attrs["varied"],
         "sharpe",
@@ -126,7 +150,9 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
     ]
     print_rows(table, list(dict.fromkeys(columns)), _SHOWN, "; ".join(notes))
     typer.echo(
-        "The best of many trials flatters: dsr is its probability after allowing for all of them."
+        _(
+            "The best of many trials flatters: dsr is its probability after allowing for all of them."
+        )
     )
     if simulated:
-        typer.echo("SIMULATED DATA: no market traded these prices.")
+        typer.echo(_("SIMULATED DATA: no market traded these prices."))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from pairkit.data.provider.registry import DEFAULT, provider_names
+from pairkit.language import _, reworded
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.from_provider import DownloadedSnapshot
@@ -22,48 +23,58 @@ _DAYS = ["%Y-%m-%d", "%Y%m%d"]
 
 
 def take_command(
-    start: Annotated[datetime, typer.Option("--start", formats=_DAYS, help="First day.")],
+    start: Annotated[datetime, typer.Option("--start", formats=_DAYS, help=_("First day."))],
     end: Annotated[
-        datetime, typer.Option("--end", formats=_DAYS, help="Last day; not after today.")
+        datetime, typer.Option("--end", formats=_DAYS, help=_("Last day; not after today."))
     ],
     name: Annotated[
-        str, typer.Option("--name", help="The snapshot's name: letters, digits, '.', '_', '-'.")
+        str, typer.Option("--name", help=_("The snapshot's name: letters, digits, '.', '_', '-'."))
     ],
     roots: Annotated[
         str,
         typer.Option(
             "--roots",
-            help="Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. "
-            "All of the universe by default.",
+            help=_(
+                "Contract roots, e.g. RB,HC; RB.SHFE where the exchange is not known. "
+                "All of the universe by default."
+            ),
         ),
     ] = "",
     source: Annotated[
-        str, typer.Option("--source", help=f"The provider: {', '.join(provider_names())}.")
+        str,
+        typer.Option(
+            "--source",
+            help=_("The provider: {provider_names}.", provider_names=", ".join(provider_names())),
+        ),
     ] = DEFAULT,
     dominant: Annotated[
         Literal["mapping", "open_interest"],
-        typer.Option("--dominant", help="Where dominant contracts come from."),
+        typer.Option("--dominant", help=_("Where dominant contracts come from.")),
     ] = "mapping",
     specs: Annotated[
         Path | None,
         typer.Option(
             "--specs",
-            help="Contract specs of roots that the bundled table lacks, "
-            "or of rows marked override, JSON or CSV.",
+            help=_(
+                "Contract specs of roots that the bundled table lacks, "
+                "or of rows marked override, JSON or CSV."
+            ),
         ),
     ] = None,
     terms: Annotated[
         Path | None,
         typer.Option(
             "--terms",
-            help="Your own records of terms by contract, delivery and day: a CSV of root, contract, "
-            "deliveries, from_date, field, value, fee_mode, source, version.",
+            help=_(
+                "Your own records of terms by contract, delivery and day: a CSV of root, contract, "
+                "deliveries, from_date, field, value, fee_mode, source, version."
+            ),
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--dir", help="The folder of snapshots.")] = Path(
+    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
         "snapshots"
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it goes on where it was.
 
@@ -97,7 +108,9 @@ def take_command(
         _give_up(str(error), as_json)
     except KeyboardInterrupt:
         _give_up(
-            "stopped; what was downloaded is kept. Run the same command again to go on from there.",
+            _(
+                "stopped; what was downloaded is kept. Run the same command again to go on from there."
+            ),
             as_json,
         )
     _report(taken, as_json)
@@ -105,7 +118,11 @@ def take_command(
     if errors and not as_json:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in errors))
         typer.secho(
-            f"{len(errors)} errors found in what came: {kinds}. Look at the days before you believe a run.",
+            _(
+                "{errors} errors found in what came: {kinds}. Look at the days before you believe a run.",
+                errors=len(errors),
+                kinds=kinds,
+            ),
             fg="red",
             err=True,
         )
@@ -165,15 +182,29 @@ def _report(taken: DownloadedSnapshot, as_json: bool) -> None:
         )
         return
     typer.echo(
-        f"{snapshot.path}: {scope['rows']:,} bars of {' '.join(snapshot.roots)}, {scope['start']} .. {scope['end']}; "
-        f"{taken.calls} calls"
+        _(
+            "{snapshot_path}: {rows:,} bars of {roots}, {start} .. {end}; {calls} calls",
+            snapshot_path=snapshot.path,
+            rows=scope["rows"],
+            roots=" ".join(snapshot.roots),
+            start=scope["start"],
+            end=scope["end"],
+            calls=taken.calls,
+        )
     )
-    typer.echo(f"id {snapshot.id}")
+    typer.echo(_("id {id}", id=snapshot.id))
     for finding in sorted(snapshot.findings, key=lambda finding: (finding.root, finding.kind)):
-        typer.echo(f"{finding.severity}: {finding.root or 'all'} {finding.kind}: {finding.message}")
+        typer.echo(
+            f"{finding.severity}: {finding.root or 'all'} {finding.kind}: {reworded(finding.message)}"
+        )
     if len(snapshot.roots) > 1:
         typer.echo(
-            f"Next: python -m pairkit run {snapshot.path} {snapshot.roots[0]} {snapshot.roots[1]}"
+            _(
+                "Next: python -m pairkit run {snapshot_path} {first_root} {second_root}",
+                snapshot_path=snapshot.path,
+                first_root=snapshot.roots[0],
+                second_root=snapshot.roots[1],
+            )
         )
 
 
@@ -181,5 +212,5 @@ def _give_up(message: str, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo(json.dumps({"error": message}, ensure_ascii=False))
     else:
-        typer.secho(f"error: {message}", fg="red", err=True)
+        typer.secho(_("error: {message}", message=message), fg="red", err=True)
     raise typer.Exit(NOT_DONE)

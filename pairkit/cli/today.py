@@ -10,6 +10,7 @@ import typer
 from pairkit.cli.book import BooksFolder
 from pairkit.cli.journal import JournalFolder
 from pairkit.cli.run import SnapshotFolder
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.desk.journal import JournalLine
@@ -19,27 +20,27 @@ Symbols = Literal["plain", "ctp", "vnpy", "tqsdk"]
 
 
 def today_command(
-    book: Annotated[str, typer.Argument(help="Name of the book.")] = "demo-book",
+    book: Annotated[str, typer.Argument(help=_("Name of the book."))] = "demo-book",
     as_of: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help="The sheet of the last session up to this date, as it was then."
+            metavar="DATE", help=_("The sheet of the last session up to this date, as it was then.")
         ),
     ] = None,
     shape: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")
+        Literal["table", "csv", "json"], typer.Option("--format", help=_("How to print it."))
     ] = "table",
-    symbols: Annotated[Symbols, typer.Option(help="Spelling of the contracts.")] = "plain",
+    symbols: Annotated[Symbols, typer.Option(help=_("Spelling of the contracts."))] = "plain",
     journal: Annotated[
-        bool, typer.Option("--journal", help="Write the sheet into the book's journal too.")
+        bool, typer.Option("--journal", help=_("Write the sheet into the book's journal too."))
     ] = False,
     why: Annotated[
-        str, typer.Option(help="Why a second sheet of the same session is written.")
+        str, typer.Option(help=_("Why a second sheet of the same session is written."))
     ] = "",
     journals: JournalFolder = None,
     books: BooksFolder = None,
     directory: SnapshotFolder = Path("snapshots"),
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("The same as --format json."))] = False,
 ) -> None:
     """Print the sheet of a book. Exit code 0: nothing to do, 10: there are orders, 2: no sheet, and why."""
     from datetime import date
@@ -68,8 +69,8 @@ def today_command(
 
 def tell_journal(line: JournalLine) -> None:
     """Say on standard error where the sheet stands in the journal."""
-    said = "written" if line.new else "there already, nothing was written"
-    typer.echo(f"journal: line {line.number}, {said}.", err=True)
+    said = "written" if line.new else _("there already, nothing was written")
+    typer.echo(_("journal: line {number}, {said}.", number=line.number, said=said), err=True)
 
 
 def print_sheet(sheet: Sheet) -> None:
@@ -82,7 +83,9 @@ def print_sheet(sheet: Sheet) -> None:
     console, content = Console(), sheet.content
     style = "bold yellow" if sheet.degraded or content["snapshot"]["simulated"] else "bold"
     console.print(sheet.headline, style=style, highlight=False, markup=False)
-    entries = Table("entry", "state", "reason", "z", "to go", "days held", "held", "gates shut")
+    entries = Table(
+        "entry", "state", "reason", "z", _("to go"), _("days held"), "held", _("gates shut")
+    )
     for entry in content["entries"]:
         entries.add_row(
             entry["name"],
@@ -105,18 +108,24 @@ def print_sheet(sheet: Sheet) -> None:
             order["offset"],
             order["at"],
             f"{order['why']} ({'+'.join(order['entries'])})"
-            + (f", only if {order['only_if']}" if order["only_if"] else ""),
+            + (_(", only if {only_if}", only_if=order["only_if"]) if order["only_if"] else ""),
             _figure(order["reference_price"], ",g"),
             limits,
             order["opens_at"] or "n/a",
         )
     if content["orders"]:
         console.print(orders)
-        console.print("Both legs of an entry or exit, or neither.", highlight=False)
+        console.print(_("Both legs of an entry or exit, or neither."), highlight=False)
     console.print(
-        f"margin {_figure(content['margin_before'], ',.0f')} -> {_figure(content['margin_after'], ',.0f')} "
-        f"{content['currency']}, equity {content['equity']:,.0f}, snapshot {content['snapshot']['name']} "
-        f"{content['snapshot']['id'][:12]}",
+        _(
+            "margin {figure} -> {figure_2} {currency}, equity {equity:,.0f}, snapshot {name} {id}",
+            figure=_figure(content["margin_before"], ",.0f"),
+            figure_2=_figure(content["margin_after"], ",.0f"),
+            currency=content["currency"],
+            equity=content["equity"],
+            name=content["snapshot"]["name"],
+            id=content["snapshot"]["id"][:12],
+        ),
         highlight=False,
         markup=False,
         soft_wrap=True,

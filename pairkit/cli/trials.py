@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from pairkit.cli.run import SnapshotFolder, snapshot_and_pair
+from pairkit.language import _
 
-trials_app = typer.Typer(no_args_is_help=True, help="How many configs were tried on each pair.")
+trials_app = typer.Typer(no_args_is_help=True, help=_("How many configs were tried on each pair."))
 
 
 @trials_app.command("list")
 def list_command(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the counts as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print the counts as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Count the configs tried on each pair, by pages and commands."""
@@ -40,28 +41,49 @@ def list_command(
         )
         return
     if not found:
-        typer.echo("No trial has been counted yet.")
+        typer.echo(_("No trial has been counted yet."))
     for one in found:
-        by = ", ".join(f"{count:,} by {name}" for name, count in one.made_by)
+        by = ", ".join(
+            _("{count:,} by {name}", count=count, name=name) for name, count in one.made_by
+        )
         typer.echo(
-            f"{one.snapshot} {one.y}-{one.x}: {one.n_configs:,} configs tried{f' ({by})' if by else ''}"
+            _(
+                "{snapshot} {y}-{x}: {n_configs:,} configs tried{words}",
+                snapshot=one.snapshot,
+                y=one.y,
+                x=one.x,
+                n_configs=one.n_configs,
+                words=f" ({by})" if by else "",
+            )
         )
         if one.scanned:
             typer.echo(
-                f"    one of {one.scanned:,} scanned pairs: the deflated Sharpe ratio allows for {one.trials:,} trials"
+                _(
+                    "    one of {scanned:,} scanned pairs: the deflated Sharpe ratio allows for {trials:,} trials",
+                    scanned=one.scanned,
+                    trials=one.trials,
+                )
             )
         for reset in one.resets:
-            typer.echo(f"    reset on {reset.at}: {reset.forgotten:,} trials were forgotten")
+            typer.echo(
+                _(
+                    "    reset on {at}: {forgotten:,} trials were forgotten",
+                    at=reset.at,
+                    forgotten=reset.forgotten,
+                )
+            )
 
 
 @trials_app.command("reset")
 def reset_command(
-    snapshot: Annotated[str, typer.Argument(help="Name of a snapshot, or the path of its folder.")],
-    y: Annotated[str, typer.Argument(help="Root of the regressed leg, e.g. RB.")],
-    x: Annotated[str, typer.Argument(help="Root of the regressor leg, e.g. HC.")],
+    snapshot: Annotated[
+        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+    ],
+    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
+    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what was forgotten as JSON and nothing else.")
+        bool, typer.Option("--json", help=_("Print what was forgotten as JSON and nothing else."))
     ] = False,
 ) -> None:
     """Forget the trials of a pair; that they were forgotten stays on record."""
@@ -72,5 +94,10 @@ def reset_command(
         typer.echo(json.dumps(done._asdict()))
     else:
         typer.echo(
-            f"{done.forgotten:,} trials on {y}-{x} are forgotten. Manifests of this pair will say so."
+            _(
+                "{forgotten:,} trials on {y}-{x} are forgotten. Manifests of this pair will say so.",
+                forgotten=done.forgotten,
+                y=y,
+                x=x,
+            )
         )
