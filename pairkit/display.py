@@ -74,7 +74,7 @@ def templates(package: str) -> Environment:
 
     No markup in a value works, and what cannot be seen in it is named. A name that nothing was given for is an error.
     """
-    return Environment(
+    made = Environment(
         loader=PackageLoader(package),
         autoescape=True,
         finalize=_literal,
@@ -83,6 +83,8 @@ def templates(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["_"] = _
+    return made
 
 
 def _literal(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pairkit.charts.base import milliseconds
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.language import _
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -33,7 +34,7 @@ def figures(
         {
             "type": "scatter",
             "mode": "lines",
-            "name": plain("sum of all" if name == "sum" else str(name)),
+            "name": plain(_("sum of all") if name == "sum" else str(name)),
             "x": when,
             "y": table[name].to_numpy(np.float64),
             "xaxis": "x",

@@ -22,6 +22,7 @@ from pairkit.charts.signals import threshold_shapes, z_reach
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.errors import RunError
 from pairkit.gates import GATES
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -103,15 +104,21 @@ def figure_spec(
     the spread. Raises RunError for a run without bars, a height below 400 or a pane that is not there.
     """
     if len(run.frame) == 0:
-        raise RunError("the run has no bar to draw; choose legs whose dates overlap.")
+        raise RunError(_("the run has no bar to draw; choose legs whose dates overlap."))
     if height < 400:
-        raise RunError(f"height = {height}: the panes need at least 400 pixels.")
+        raise RunError(_("height = {height}: the panes need at least 400 pixels.", height=height))
     unknown = sorted(set(panes) - set(PANE_NAMES))
     if unknown:
-        raise RunError(f"there is no pane {unknown[0]!r}; there are {', '.join(PANE_NAMES)}.")
+        raise RunError(
+            _(
+                "there is no pane {first_unknown!r}; there are {pane_names}.",
+                first_unknown=unknown[0],
+                pane_names=", ".join(PANE_NAMES),
+            )
+        )
     shown = [pane for pane in PANES if pane.name in panes or pane.name == ALWAYS]
     if pinned is not None and not pinned.frame.index.equals(run.frame.index):
-        raise RunError("the pinned run has other bars; pin a run of the same pair and period.")
+        raise RunError(_("the pinned run has other bars; pin a run of the same pair and period."))
     canvas = Canvas.of(run, THEMES[theme], pinned=pinned, benchmark=benchmark)
     data = [
         trace for axis, pane in enumerate(shown, start=1) for trace in pane.traces(canvas, axis)
@@ -196,7 +203,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
         reach = z_reach(canvas)
         axis |= {"range": [-reach, reach], "showgrid": False}
     elif pane.name == "gates":
-        labels = [gate.label for gate in reversed(GATES)]
+        labels = [_(gate.label) for gate in reversed(GATES)]
         axis |= {
             "range": [-0.5, len(GATES) - 0.5],
             "tickvals": list(range(len(GATES))),
@@ -274,11 +281,11 @@ def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, A
     if not why and canvas.run.trades.empty:
         blocked = int((canvas.blocked_by != "").sum())
         wanted = (
-            f"{blocked:,} bars wanted an entry and were blocked"
+            _("{blocked:,} bars wanted an entry and were blocked", blocked=blocked)
             if blocked
-            else "z never called for an entry"
+            else _("z never called for an entry")
         )
-        notes.append(("position", f"No trade: {wanted}."))
+        notes.append(("position", _("No trade: {wanted}.", wanted=wanted)))
     return [
         {
             "name": f"note {pane}",
@@ -308,4 +315,11 @@ def _note(text: str, height: float, theme: Theme) -> dict[str, Any]:
 def _default_title(run: BacktestRun) -> str:
     pair, dates = run.pair, run.frame.index
     label = "   <b>SIMULATED DATA</b>" if pair.provenance.simulated else ""
-    return f"{plain(pair.y_spec.label)} against {plain(pair.x_spec.label)}, {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}{label}"
+    return _(
+        "{y_spec_label} against {x_spec_label}, {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d}{label}",
+        y_spec_label=plain(pair.y_spec.label),
+        x_spec_label=plain(pair.x_spec.label),
+        first_date=dates[0],
+        last_date=dates[-1],
+        label=label,
+    )

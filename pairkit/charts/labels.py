@@ -13,6 +13,7 @@ from pairkit.columns import REASONS, STATES
 from pairkit.config import StrategyConfig
 from pairkit.display import visible
 from pairkit.gates import GATES
+from pairkit.language import _
 
 MOST_IN_CHART = 200
 _GATES = {gate.name: gate for gate in GATES}
@@ -41,17 +42,21 @@ def _why(part: str, bar: Mapping[str, Any], config: StrategyConfig) -> str:
     gate = _GATES.get(part)
     if gate is None:
         return {
-            "size": "lots round to 0 on a leg, or volatility is unknown",
-            "margin": "margin of the wanted lots is above equity",
+            "size": _("lots round to 0 on a leg, or volatility is unknown"),
+            "margin": _("margin of the wanted lots is above equity"),
         }.get(part, part)
     if (
         gate.above_zero is not None
         and np.isfinite(bar[gate.above_zero])
         and bar[gate.above_zero] <= 0
     ):
-        return f"{gate.label} {bar[gate.above_zero]:.3g} is not above 0"
+        return _(
+            "{gate_label} {bar:.3g} is not above 0",
+            gate_label=_(gate.label),
+            bar=bar[gate.above_zero],
+        )
     what, value, limit = (
-        f"{gate.label} {gate.described(config)}",
+        f"{_(gate.label)} {gate.described(config)}",
         bar[gate.number],
         getattr(config, gate.limit),
     )
@@ -59,7 +64,7 @@ def _why(part: str, bar: Mapping[str, Any], config: StrategyConfig) -> str:
     return (
         f"{what} {_short(value)} {beyond} {limit:g}"
         if np.isfinite(value)
-        else f"{what} not known (limit {limit:g})"
+        else _("{what} not known (limit {limit:g})", what=what, limit=limit)
     )
 
 
@@ -76,8 +81,8 @@ def decision(state: str, reason: str) -> str:
 
 def meaning(state: str, reason: str) -> str:
     """Explanation of a state and its reason for a newcomer, in a sentence or two."""
-    reasons = " ".join(REASONS.get(part, part) for part in reason.split("+"))
-    return f"{STATES.get(state, state)} {reasons}"
+    reasons = " ".join(_(REASONS.get(part, part)) for part in reason.split("+"))
+    return f"{_(STATES.get(state, state))} {reasons}"
 
 
 def nothing_to_show(frame: pd.DataFrame, config: StrategyConfig) -> str | None:
@@ -85,12 +90,20 @@ def nothing_to_show(frame: pd.DataFrame, config: StrategyConfig) -> str | None:
     if frame["valid"].any():
         return None
     complete = int((frame["y"].notna() & frame["x"].notna()).sum())
-    have = f"this pair has {complete:,}"
+    have = _("this pair has {complete:,}", complete=complete)
     if not frame["beta"].notna().any():
         if complete < config.hedge_window:
-            return f"No hedge ratio yet: hedge_window wants {config.hedge_window} complete bars, {have}."
-        return "No hedge ratio: a leg does not move, or there is no gap-free window to fit."
+            return _(
+                "No hedge ratio yet: hedge_window wants {hedge_window} complete bars, {have}.",
+                hedge_window=config.hedge_window,
+                have=have,
+            )
+        return _("No hedge ratio: a leg does not move, or there is no gap-free window to fit.")
     needed = config.hedge_window + config.z_window
     if complete < needed:
-        return f"No z yet: hedge_window and z_window together want {needed} complete bars, {have}."
-    return "No z: the spread does not move within z_window."
+        return _(
+            "No z yet: hedge_window and z_window together want {needed} complete bars, {have}.",
+            needed=needed,
+            have=have,
+        )
+    return _("No z: the spread does not move within z_window.")

@@ -20,6 +20,7 @@ from pairkit.charts.signals import (
     signal_title,
     signal_traces,
 )
+from pairkit.language import N_, _
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,23 @@ def swatch(color: str, words: str, sign: str = "━") -> str:
 def _price_title(canvas: Canvas) -> str:
     theme, pair = canvas.theme, canvas.run.pair
     held = (canvas.words["state"] == "HOLD").any()
-    hold = "   " + swatch(theme.hold_edge, "Hold: data missing, position kept", "▮") if held else ""
+    hold = (
+        "   " + swatch(theme.hold_edge, _("Hold: data missing, position kept"), "▮") if held else ""
+    )
     spliced = [finding.root for finding in pair.findings if finding.kind == "unadjusted_splice"]
-    rolls = f"roll gaps inside {' and '.join(map(plain, spliced))}" if spliced else "roll-adjusted"
+    rolls = (
+        _("roll gaps inside {spliced}", spliced=" and ".join(map(plain, spliced)))
+        if spliced
+        else _("roll-adjusted")
+    )
     tick = (
-        "   " + swatch(theme.quiet_text, "roll", "|")
+        "   " + swatch(theme.quiet_text, _("roll"), "|")
         if roll_rows(pair.y) or roll_rows(pair.x)
         else ""
     )
     return (
-        f"<b>Prices</b>, {rolls}, first bar = 100   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
+        _("<b>Prices</b>, {rolls}, first bar = 100", rolls=rolls)
+        + f"   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
         f"{swatch(theme.leg_x, plain(pair.x_spec.label))}{tick}{hold}"
     )
 
@@ -108,7 +116,7 @@ def _equity_title(canvas: Canvas) -> str:
     if canvas.pinned is not None:
         title += "   " + swatch(canvas.theme.pinned, "pinned", "┅")
     if canvas.benchmark:
-        title += "   " + swatch(canvas.theme.leg_x, "hold the spread, equal risk, no costs")
+        title += "   " + swatch(canvas.theme.leg_x, _("hold the spread, equal risk, no costs"))
     return title
 
 
@@ -140,7 +148,7 @@ def _drawdown_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 def _spread_title(canvas: Canvas) -> str:
-    unit = "log" if canvas.config.price_transform == "log" else "quote units"
+    unit = "log" if canvas.config.price_transform == "log" else _("quote units")
     return f"<b>Spread</b>, y − α − β x with yesterday's α and β, {unit}"
 
 
@@ -149,14 +157,14 @@ def _spread_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 PANES = (
-    Pane("prices", "Prices", 0.17, _price_title, _price_traces),
-    Pane("beta", "Hedge ratio", 0.10, beta_title, beta_traces),
-    Pane("spread", "Spread", 0.10, _spread_title, _spread_traces),
+    Pane("prices", N_("Prices"), 0.17, _price_title, _price_traces),
+    Pane("beta", N_("Hedge ratio"), 0.10, beta_title, beta_traces),
+    Pane("spread", N_("Spread"), 0.10, _spread_title, _spread_traces),
     Pane("z", "z", 0.22, signal_title, signal_traces, scaled=False),
-    Pane("gates", "Gates", 0.10, gate_title, gate_traces, scaled=False),
-    Pane("position", "Position", 0.08, _position_title, _position_traces),
-    Pane("equity", "Equity", 0.14, _equity_title, _equity_traces),
-    Pane("drawdown", "Drawdown", 0.09, _drawdown_title, _drawdown_traces),
+    Pane("gates", N_("Gates"), 0.10, gate_title, gate_traces, scaled=False),
+    Pane("position", N_("Position"), 0.08, _position_title, _position_traces),
+    Pane("equity", N_("Equity"), 0.14, _equity_title, _equity_traces),
+    Pane("drawdown", N_("Drawdown"), 0.09, _drawdown_title, _drawdown_traces),
 )
 PANE_NAMES = tuple(pane.name for pane in PANES)
 ALWAYS = "z"  # carries the readout, and is never folded

@@ -17,14 +17,15 @@ from pairkit.charts.base import DAY_MS, milliseconds
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import TRADE_DATE
+from pairkit.language import N_, _
 
 PlotlyTrace = dict[str, Any]
 PRICE_PX, LANE_PX, YEAR_PX = 300, 24, 24
 NO_BAR, FAULTY, WHOLE, STRAY = (
-    "no bar",
-    "bar with a finding",
-    "whole bar",
-    "bar on a day without trading",
+    N_("no bar"),
+    N_("bar with a finding"),
+    N_("whole bar"),
+    N_("bar on a day without trading"),
 )
 STATUSES = (WHOLE, FAULTY, NO_BAR, STRAY)
 _LEAP_YEAR = 2000  # every day of any year has its place in it
@@ -108,11 +109,11 @@ def price_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str, An
     words = (
         f"Close of the contract held, <b>{len(quality.rolls)} rolls</b> ┊"
         if quality.contract.notna().any()
-        else "Close; the bars name no contracts, so rolls are not known"
+        else _("Close; the bars name no contracts, so rolls are not known")
     )
     layout["annotations"] = [_title(words, 1.0, colors)]
     if not kinds:
-        layout["annotations"].append(_note("No finding on any day", lanes_top / 2, colors))
+        layout["annotations"].append(_note(_("No finding on any day"), lanes_top / 2, colors))
     return {"data": [trace for trace in data if len(trace["x"])], "layout": layout}
 
 
@@ -166,7 +167,12 @@ def _price(quality: RootQuality, colors: Theme) -> PlotlyTrace:
     days = quality.leg.index.union(quality.days.index)
     close = quality.leg["close"].reindex(days).to_numpy(np.float64)
     words = [
-        f"{day:%a %d %b %Y}<br>close {price:,.6g}{'' if pd.isna(name) else f' · {name}'}"
+        _(
+            "{day:%a %d %b %Y}<br>close {price:,.6g}{words}",
+            day=day,
+            price=price,
+            words="" if pd.isna(name) else f" · {name}",
+        )
         for day, price, name in zip(days, close, quality.contract.reindex(days), strict=True)
     ]
     return {

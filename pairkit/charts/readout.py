@@ -16,6 +16,7 @@ from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.labels import decision, plain, why_blocked
 from pairkit.charts.theme import BLOCKER_WORDS, Theme
 from pairkit.gates import GATE_NAMES, GATES
+from pairkit.language import _
 from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg
 
@@ -67,7 +68,7 @@ def _template(canvas: Canvas) -> str:
     theme, pair, config = canvas.theme, canvas.run.pair, canvas.config
     place = {name: f"%{{customdata[{at}]" for name, at in _places()}
     limits = "  ".join(
-        f"{gate.label} {gate.described(config)} {place[gate.number]}:.3~f}} "
+        f"{_(gate.label)} {gate.described(config)} {place[gate.number]}:.3~f}} "
         f"({_SIGNS[gate.direction]} {getattr(config, gate.limit):g})"
         for gate in GATES
         if getattr(config, gate.switch) or GATE_NUMBERS[gate.number].whenever
@@ -84,14 +85,25 @@ def _template(canvas: Canvas) -> str:
                 [
                     f"β {place['beta_lag']}:.4f}}",
                     f"α {place['alpha_lag']}:.4~g}}",
-                    f"spread {place['spread']}:.4~g}}",
+                    _("spread {spread}:.4~g}}", spread=place["spread"]),
                     f"<b>z {place['z']}:.2f}}</b>",
                 ]
             ),
             "Gates: %{hovertext}",
             limits,
-            f"Lots: {plain(pair.y_spec.code)} {place['lots_y']}:+,.6~g}}   {plain(pair.x_spec.code)} {place['lots_x']}:+,.6~g}}",
-            f"Equity {place['equity']}:,.0f}} {plain(pair.currency)}   drawdown {place['drawdown']}:.2%}}",
+            _(
+                "Lots: {y_spec_code} {lots_y}:+,.6~g}}   {x_spec_code} {lots_x}:+,.6~g}}",
+                y_spec_code=plain(pair.y_spec.code),
+                lots_y=place["lots_y"],
+                x_spec_code=plain(pair.x_spec.code),
+                lots_x=place["lots_x"],
+            ),
+            _(
+                "Equity {equity}:,.0f}} {currency}   drawdown {drawdown}:.2%}}",
+                equity=place["equity"],
+                currency=plain(pair.currency),
+                drawdown=place["drawdown"],
+            ),
         ]
     )
 
@@ -105,12 +117,24 @@ def fields(run: BacktestRun, theme: Theme) -> list[dict[str, Any]]:
         ("β", "beta_lag", "ratio", "beta", ""),
         ("spread", "spread", "short", "spread", ""),
         ("z", "z", "z", "z", ""),
-        (f"lots {pair.y_spec.code}", "lots_y", "lots", "position", theme.leg_y),
-        (f"lots {pair.x_spec.code}", "lots_x", "lots", "position", theme.leg_x),
+        (
+            _("lots {y_spec_code}", y_spec_code=pair.y_spec.code),
+            "lots_y",
+            "lots",
+            "position",
+            theme.leg_y,
+        ),
+        (
+            _("lots {x_spec_code}", x_spec_code=pair.x_spec.code),
+            "lots_x",
+            "lots",
+            "position",
+            theme.leg_x,
+        ),
         ("equity", "equity", "money", "equity", ""),
         ("drawdown", "drawdown", "percent", "drawdown", ""),
         *(
-            (gate.label, gate.number, "short", "gates", "")
+            (_(gate.label), gate.number, "short", "gates", "")
             for gate in GATES
             if getattr(run.config, gate.switch)
         ),
@@ -156,11 +180,16 @@ def _outcomes(canvas: Canvas) -> dict[int, str]:
     for entry, leave, side, net, bars, reason in zip(
         entered.tolist(), left.tolist(), *columns, strict=True
     ):
-        said[entry] = f" {side} → net {net:+,.0f} {currency}" + (
-            " so far" if reason == "open" else ""
-        )
+        said[entry] = _(
+            " {side} → net {net:+,.0f} {currency}", side=side, net=net, currency=currency
+        ) + (_(" so far") if reason == "open" else "")
         if reason != "open":
-            said[leave] = f" → net {net:+,.0f} {currency} after {bars:g} bars"
+            said[leave] = _(
+                " → net {net:+,.0f} {currency} after {bars:g} bars",
+                net=net,
+                currency=currency,
+                bars=bars,
+            )
     return said
 
 
@@ -172,7 +201,12 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
         for row in roll_rows(leg):
             names = leg.contract_names
             words = plain(
-                f"{code} rolls {names[leg.contract[row - 1]]} → {names[leg.contract[row]]}"
+                _(
+                    "{code} rolls {names} → {names_2}",
+                    code=code,
+                    names=names[leg.contract[row - 1]],
+                    names_2=names[leg.contract[row]],
+                )
             )
             said[row] = f"{said[row]}, {words}" if row in said else words
     return said
@@ -191,7 +225,7 @@ def _verdicts(canvas: Canvas) -> list[str]:
     known: dict[tuple[str, ...], str] = {}
     words = []
     for valid, *verdicts in zip(canvas.valid.tolist(), *said.values(), strict=True):
-        key = tuple(verdicts) if valid else ("no decision",)
+        key = tuple(verdicts) if valid else (_("no decision"),)
         if key not in known:
             known[key] = _joined(verdicts) if valid else key[0]
         words.append(known[key])
@@ -200,5 +234,6 @@ def _verdicts(canvas: Canvas) -> list[str]:
 
 def _joined(verdicts: list[str]) -> str:
     return "  ".join(
-        f"{BLOCKER_WORDS[gate]} {said}" for gate, said in zip(GATE_NAMES, verdicts, strict=True)
+        f"{_(BLOCKER_WORDS[gate])} {_(said)}"
+        for gate, said in zip(GATE_NAMES, verdicts, strict=True)
     )

@@ -11,18 +11,19 @@ from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.columns import LEGS
+from pairkit.language import N_, _
 
 Spec = dict[str, Any]
 SHOWN = {
-    "by_pvalue": "p-value, all pairs",
-    "bh_pvalue": "p-value, all pairs (BH)",
+    "by_pvalue": N_("p-value, all pairs"),
+    "bh_pvalue": N_("p-value, all pairs (BH)"),
     "pvalue": "p-value",
-    "sharpe": "Sharpe",
+    "sharpe": N_("Sharpe"),
     "trades": "trades",
-    "half_life": "half-life, bars",
-    "hurst": "Hurst exponent",
+    "half_life": N_("half-life, bars"),
+    "hurst": N_("Hurst exponent"),
     "correlation": "correlation",
-    "cost_sigmas": "cost of a round trip, sigma",
+    "cost_sigmas": N_("cost of a round trip, sigma"),
 }
 _HIGH_IS_GOOD = ("correlation", "sharpe", "trades")
 _LOGGED = ("by_pvalue", "bh_pvalue", "pvalue", "half_life", "cost_sigmas")
@@ -65,7 +66,7 @@ def matrix(
         else None
     )
     bar: Spec = {
-        "title": {"text": SHOWN[figure], "side": "right"},
+        "title": {"text": _(SHOWN[figure]), "side": "right"},
         "thickness": 14,
         "outlinewidth": 0,
         "tickfont": {"color": colors.quiet_text},
@@ -73,7 +74,15 @@ def matrix(
     if ticks is not None:
         bar |= {"tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks]}
     hover = [
-        f"{y} on {x}<br>{SHOWN[figure]} {_short(value)}<br>p {_short(p)}, half-life {_short(life)} bars"
+        _(
+            "{y} on {x}<br>{shown} {short}<br>p {short_2}, half-life {short_3} bars",
+            y=y,
+            x=x,
+            shown=_(SHOWN[figure]),
+            short=_short(value),
+            short_2=_short(p),
+            short_3=_short(life),
+        )
         for y, x, value, p, life in zip(
             table["y"], table["x"], values, table["pvalue"], table["half_life"], strict=True
         )

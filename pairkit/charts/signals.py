@@ -10,6 +10,7 @@ from pairkit._typing import BoolArray
 from pairkit.charts.base import Canvas, PlotlyTrace, axis_name, milliseconds
 from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, SHOWN_BLOCKERS, Theme
 from pairkit.gates import GATES
+from pairkit.language import _
 
 LANE_HALF = 0.34
 
@@ -41,7 +42,10 @@ def beta_title(canvas: Canvas) -> str:
         return title
     mark = _sign(
         canvas.theme.blocker["beta"],
-        f"gate shut: a jump above {canvas.config.max_beta_jump:g}, or not above 0",
+        _(
+            "gate shut: a jump above {max_beta_jump:g}, or not above 0",
+            max_beta_jump=canvas.config.max_beta_jump,
+        ),
         BLOCKER_MARKS["beta"][1],
     )
     return f"{title}   {mark}"
@@ -67,7 +71,7 @@ def signal_title(canvas: Canvas) -> str:
     present = [name for name in SHOWN_BLOCKERS if (canvas.blocked_by == name).any()]
     if present:
         marks = "  ".join(
-            _sign(theme.blocker[name], BLOCKER_WORDS[name], BLOCKER_MARKS[name][1])
+            _sign(theme.blocker[name], _(BLOCKER_WORDS[name]), BLOCKER_MARKS[name][1])
             for name in present
         )
         parts.append(f"<b>blocked by</b> {marks}")
@@ -168,8 +172,8 @@ def gate_title(canvas: Canvas) -> str:
         [
             "<b>Gates</b>",
             _sign(theme.gate_open, "open", "■"),
-            f"{shut} shut: no entry",
-            _sign(theme.gate_unknown, "no decision: warm-up or missing data", "■"),
+            _("{shut} shut: no entry", shut=shut),
+            _sign(theme.gate_unknown, _("no decision: warm-up or missing data"), "■"),
             _sign(theme.quiet_text, "off", "□"),
         ]
     )

@@ -17,6 +17,7 @@ from pairkit._typing import FloatArray
 from pairkit.charts.figure import FONT
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import METRIC
+from pairkit.language import N_, _
 from pairkit.research.sweeps.plateau import Neighbourhood
 
 Spec = dict[str, Any]
@@ -24,9 +25,9 @@ SCALE = "Viridis"
 TOP_LINES, MOST_VALUES, MOST_TEXT_CELLS = 25, 30, 150
 _ACROSS = 3
 MARKS = {
-    "peak": ("star", "Peak"),
-    "plateau": ("circle-open", "Best plateau"),
-    "chosen": ("square-open", "Chosen"),
+    "peak": ("star", N_("Peak")),
+    "plateau": ("circle-open", N_("Best plateau")),
+    "chosen": ("square-open", N_("Chosen")),
 }
 
 
@@ -151,7 +152,7 @@ def _line(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "Mean of the neighbourhood",
+                "name": _("Mean of the neighbourhood"),
                 "x": x,
                 "y": around.mean[order],
                 "line": {"width": 2, "dash": "dash", "color": colors.leg_x},
@@ -287,7 +288,7 @@ def _best_lines(
                 "hoverinfo": "text",
                 "hovertext": [hover[row]] * len(fields),
                 "customdata": [row] * len(fields),
-                "name": MARKS[mark][1] if mark else f"Best {len(best)}",
+                "name": _(MARKS[mark][1]) if mark else _("Best {best}", best=len(best)),
                 "showlegend": bool(mark) or rank == 0,
                 "line": {
                     "width": 3 if mark else 1.2,
@@ -330,7 +331,7 @@ def _hovers(
     shown |= {"trades": table["trades"]}
     columns = [[f"{label} {_short(value)}" for value in values] for label, values in shown.items()]
     return [
-        "<br>".join((f"trial {row}", *parts))
+        "<br>".join((_("trial {row}", row=row), *parts))
         for row, parts in enumerate(zip(*columns, strict=True))
     ]
 
@@ -350,7 +351,7 @@ def _marks(
         {
             "type": "scatter",
             "mode": "markers",
-            "name": MARKS[key][1],
+            "name": _(MARKS[key][1]),
             "x": [x[row]],
             "y": [y[row]],
             "customdata": [row],
@@ -440,7 +441,7 @@ def _quantiles(table: pd.DataFrame, name: str, figure: str) -> tuple[Any, FloatA
 
 def _words(name: str) -> str:
     """A setting or a metric in words."""
-    return METRIC[name].label if name in METRIC else name.replace("_", " ")
+    return _(METRIC[name].label) if name in METRIC else _(name.replace("_", " "))
 
 
 def _layout(colors: Theme, height: int) -> Spec:

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from pairkit.columns import BLOCKERS
 from pairkit.gates import GATES
+from pairkit.language import N_
 
 ThemeName = Literal["light", "dark"]
 SHOWN_BLOCKERS = (*BLOCKERS, "several")
@@ -130,5 +131,5 @@ BLOCKER_WORDS = {
     **{gate.name: gate.label for gate in GATES},
     "size": "size",
     "margin": "margin",
-    "several": "several gates",
+    "several": N_("several gates"),
 }

@@ -14,6 +14,7 @@ from pairkit.charts import plot_run
 from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
 from pairkit.charts.theme import LIGHT
+from pairkit.language import _
 from pairkit.report.figures import rolling_sharpe
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def sharpe(run: BacktestRun) -> Figure:
         "hovertemplate": "%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>",
     }
     return _figure(
-        [trace], f"Sharpe ratio of the last {window} bars", {"zerolinecolor": LIGHT.zero}
+        [trace],
+        _("Sharpe ratio of the last {window} bars", window=window),
+        {"zerolinecolor": LIGHT.zero},
     )
 
 
@@ -78,7 +81,9 @@ def margin(run: BacktestRun) -> Figure:
         "line": {"color": LIGHT.line, "width": 1.5, "shape": "hv"},
         "hovertemplate": "%{x|%Y-%m-%d}: %{y:,.0f}<extra></extra>",
     }
-    return _figure([trace], f"Margin used ({run.pair.currency})", {"rangemode": "tozero"})
+    return _figure(
+        [trace], _("Margin used ({currency})", currency=run.pair.currency), {"rangemode": "tozero"}
+    )
 
 
 def distribution(run: BacktestRun) -> Figure:
@@ -91,13 +96,13 @@ def distribution(run: BacktestRun) -> Figure:
             {
                 "type": "histogram",
                 "x": net,
-                "name": f"{side} spread ({len(net)})",
+                "name": _("{side} spread ({net})", side=side, net=len(net)),
                 "marker": {"color": color},
                 "nbinsx": 40,
                 "bingroup": 1,
             }
         )
-    title = f"Closed trades by net result ({plain(run.pair.currency)})"
+    title = _("Closed trades by net result ({currency})", currency=plain(run.pair.currency))
     figure = _figure(traces, title, {"title": {"text": "trades"}}, dates=False)
     figure.update_layout(
         barmode="stack",
@@ -129,7 +134,7 @@ def attribution(parts: pd.DataFrame, labels: dict[str, str], currency: str) -> F
         }
         for name, color, dash in zip(parts.columns, colors, dashes, strict=True)
     ]
-    title = f"Where the result came from, added up ({plain(currency)})"
+    title = _("Where the result came from, added up ({currency})", currency=plain(currency))
     figure = _figure(traces, title, {"zerolinecolor": LIGHT.zero, "tickformat": ",.0f"})
     figure.update_layout(
         showlegend=True, hovermode="x unified", legend={"orientation": "h", "y": -0.18}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pairkit.analysis.attribution import attribute
 from pairkit.checks import CHECKS, CheckResult
+from pairkit.language import N_, _, reworded
 from pairkit.research.lookahead.audit import audit_lookahead
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 CUTS = 4
-BRIEF_PROOF = "No look-ahead, a brief proof"
-HOW_TO = "run it on the Honesty page, or by python -m pairkit audit"
+BRIEF_PROOF = N_("No look-ahead, a brief proof")
+HOW_TO = N_("run it on the Honesty page, or by python -m pairkit audit")
 
 
 def checks(
@@ -37,10 +38,10 @@ def checks(
     rows = [
         _looks_ahead(run)
         if run_quick
-        else (BRIEF_PROOF, "not run", "the report was asked for without checks"),
+        else (_(BRIEF_PROOF), _("not run"), _("the report was asked for without checks")),
         _adds_up(run)
         if run_quick
-        else ("The result adds up", "not run", "the report was asked for without checks"),
+        else (_("The result adds up"), _("not run"), _("the report was asked for without checks")),
         _sealed(run),
         _trials(run, trials),
     ]
@@ -48,20 +49,20 @@ def checks(
     for name, question in asked.items():
         found = by_name.get(name)
         rows.append(
-            (question, "run", f"{_word(found)}: {found.sentence}")
+            (_(question), _("run"), f"{_word(found)}: {reworded(found.sentence)}")
             if found
-            else (question, "not run", HOW_TO)
+            else (_(question), _("not run"), _(HOW_TO))
         )
     return pd.DataFrame(rows, columns=["check", "status", "result"])
 
 
 def _word(found: CheckResult) -> str:
-    return "FAILED" if found.verdict == "failed" else found.verdict
+    return _("FAILED") if found.verdict == "failed" else _(found.verdict)
 
 
 def _looks_ahead(run: BacktestRun) -> tuple[str, str, str]:
     found = audit_lookahead(run.pair, run.config, cuts=CUTS).result()
-    return BRIEF_PROOF, "run", f"{_word(found)}: {found.sentence}"
+    return _(BRIEF_PROOF), _("run"), f"{_word(found)}: {reworded(found.sentence)}"
 
 
 def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
@@ -69,47 +70,67 @@ def _adds_up(run: BacktestRun) -> tuple[str, str, str]:
         float(attribute(run).to_numpy().sum()) - (float(run.ledger.equity[-1]) - run.config.capital)
     )
     good = apart <= 1e-9 * max(1.0, run.config.capital)
-    words = f"{'passed' if good else 'FAILED'}: attribution and equity differ by {apart:.1e} {run.pair.currency}"
-    return "The result adds up", "run", words
+    words = _(
+        "{words}: attribution and equity differ by {apart:.1e} {currency}",
+        words=_("passed") if good else _("FAILED"),
+        apart=apart,
+        currency=run.pair.currency,
+    )
+    return _("The result adds up"), _("run"), words
 
 
 def _sealed(run: BacktestRun) -> tuple[str, str, str]:
     origin = run.pair.provenance
     if origin.snapshot_id:
         return (
-            "Data sealed",
+            _("Data sealed"),
             "run",
-            f"every byte of snapshot {origin.snapshot_name} was checked when it was opened: {origin.snapshot_id}",
+            _(
+                "every byte of snapshot {snapshot_name} was checked when it was opened: {snapshot_id}",
+                snapshot_name=origin.snapshot_name,
+                snapshot_id=origin.snapshot_id,
+            ),
         )
     return (
-        "Data sealed",
-        "not run",
-        "the bars are the author's own, in no snapshot: nobody else can check or rerun this",
+        _("Data sealed"),
+        _("not run"),
+        _("the bars are the author's own, in no snapshot: nobody else can check or rerun this"),
     )
 
 
 def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]:
-    name = "Trials counted"
+    name = _("Trials counted")
     if trials is None or trials.n_configs is None:
         return (
             name,
-            "not run",
+            _("not run"),
             trials.warning
             if trials
-            else "one run knows nothing of how many others were tried before it",
+            else _("one run knows nothing of how many others were tried before it"),
         )
     forgotten = sum(reset.forgotten for reset in trials.resets)
-    told = f"{trials.n_configs:,} configs were tried on this pair on this machine"
+    told = _(
+        "{n_configs:,} configs were tried on this pair on this machine", n_configs=trials.n_configs
+    )
     told += (
-        f" since {forgotten:,} were forgotten in {len(trials.resets)} resets"
+        _(
+            " since {forgotten:,} were forgotten in {resets} resets",
+            forgotten=forgotten,
+            resets=len(trials.resets),
+        )
         if trials.resets
         else ""
     )
-    told += f", which is one of {trials.scanned:,} scanned" if trials.scanned else ""
+    told += (
+        _(", which is one of {scanned:,} scanned", scanned=trials.scanned) if trials.scanned else ""
+    )
     deflated = trials.deflated_sharpe(run)
     told += (
         ""
         if math.isnan(deflated)
-        else f"; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}"
+        else _(
+            "; probability that this Sharpe ratio beats the luck of the best: {deflated:.1%}",
+            deflated=deflated,
+        )
     )
     return name, "run", told

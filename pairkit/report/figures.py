@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR
 from pairkit.setting import MONEY
 
@@ -82,16 +83,20 @@ def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
         return float(values.mean()) if len(values) else math.nan
 
     return [
-        ("closed trades", float(len(net)), "count"),
+        (_("closed trades"), float(len(net)), "count"),
         ("won", float(len(won)), "count"),
-        ("net of all", float(net.sum()), MONEY),
-        ("mean net", mean(net), MONEY),
-        ("median net", float(np.median(net)) if len(net) else math.nan, MONEY),
-        ("mean win", mean(won), MONEY),
-        ("mean loss", mean(lost), MONEY),
+        (_("net of all"), float(net.sum()), MONEY),
+        (_("mean net"), mean(net), MONEY),
+        (_("median net"), float(np.median(net)) if len(net) else math.nan, MONEY),
+        (_("mean win"), mean(won), MONEY),
+        (_("mean loss"), mean(lost), MONEY),
         ("best", float(net.max()) if len(net) else math.nan, MONEY),
         ("worst", float(net.min()) if len(net) else math.nan, MONEY),
-        ("profit factor", float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan, "ratio"),
+        (
+            _("profit factor"),
+            float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan,
+            "ratio",
+        ),
     ]
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from pairkit.language import _, reworded
+
 Shown = Callable[[Any], str]
 
 
@@ -52,7 +54,7 @@ def cell(value: Any, shown: Shown = number) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         if isinstance(value, pd.Timestamp) or value is pd.NaT:
             return Cell(day(value), "day")
-        return Cell(str(value))
+        return Cell(reworded(str(value)))
     return Cell(shown(float(value)), "n neg" if value < 0 else "n")
 
 
@@ -62,7 +64,7 @@ def table(rows: pd.DataFrame, shown: Mapping[str, Shown] | None = None) -> Table
     return Table(
         [
             Cell(
-                str(column).replace("_", " "),
+                _(str(column).replace("_", " ")),
                 "n" if pd.api.types.is_numeric_dtype(rows[column]) else "",
             )
             for column in rows.columns

@@ -25,6 +25,7 @@ from pairkit.columns import BLOCKERS, METRICS, REASONS, Metric, unit_in
 from pairkit.config import SETTINGS
 from pairkit.display import templates, weakness
 from pairkit.errors import RunError
+from pairkit.language import N_, _, language, reworded
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import InForce, older_terms, records_in_force
 from pairkit.market.terms import FIELDS
@@ -44,12 +45,12 @@ if TYPE_CHECKING:
 
 TERMS = ("multiplier", "tick", "fee_mode", "fee_open", "fee_close", "margin_rate", "currency")
 PART_NAMES = {
-    "price_y": "Leg y price",
-    "price_x": "Leg x price",
-    "fees": "Fees",
-    "slippage": "Slippage",
-    "roll_fees": "Roll fees",
-    "roll_slippage": "Roll slippage",
+    "price_y": N_("Leg y price"),
+    "price_x": N_("Leg x price"),
+    "fees": N_("Fees"),
+    "slippage": N_("Slippage"),
+    "roll_fees": N_("Roll fees"),
+    "roll_slippage": N_("Roll slippage"),
 }
 _AMOUNTS = (
     "net",
@@ -124,7 +125,7 @@ def report_html(
 ) -> str:
     """The report's text; RunError for a run without bars."""
     if len(run.pair) == 0:
-        raise RunError("the run has no bar to report; choose legs whose dates overlap.")
+        raise RunError(_("the run has no bar to report; choose legs whose dates overlap."))
     known = tuple(known)
     made, parts = run_manifest(run, checks=known, trials=trials), attribute(run)
     return _TEMPLATES.get_template("report.html").render(
@@ -136,6 +137,7 @@ def report_html(
             f"{name} = {value}"
             for name, value in changed_settings(run.config.model_dump(mode="json")).items()
         ),
+        language=language().replace("_", "-"),
         run_id=made.run_id,
         manifest=made.to_json(),
         plotly_js=charts.plotly_js(),
@@ -155,7 +157,9 @@ def _charts(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Markup]:
         "run": charts.whole_run(run),
         "sharpe": charts.sharpe(run),
         "margin": charts.margin(run),
-        "attribution": charts.attribution(parts, PART_NAMES, run.pair.currency),
+        "attribution": charts.attribution(
+            parts, {name: _(said) for name, said in PART_NAMES.items()}, run.pair.currency
+        ),
     }
     if len(run.trades):
         figures["distribution"] = charts.distribution(run)
@@ -168,12 +172,12 @@ def _metric(run: BacktestRun, metric: Metric) -> dict[str, Any]:
     shown = {"fraction": html.percent, MONEY: html.money}.get(metric.unit, html.number)
     return {
         "name": metric.name,
-        "label": f"{metric.label} ({currency})" if metric.unit == MONEY else metric.label,
+        "label": f"{_(metric.label)} ({currency})" if metric.unit == MONEY else _(metric.label),
         "tile": metric.tile or metric.summary,
         "shown": shown(value),
         "exact": repr(value),
-        "unit": "percent" if metric.unit == "fraction" else unit_in(metric.unit, currency),
-        "meaning": f"{metric.meaning} {weakness(metric.name, run.closed_trades)}".strip(),
+        "unit": _("percent") if metric.unit == "fraction" else unit_in(metric.unit, currency),
+        "meaning": f"{_(metric.meaning)} {weakness(metric.name, run.closed_trades)}".strip(),
     }
 
 
@@ -187,7 +191,7 @@ def _results(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Any]:
             dict.fromkeys(returns.columns, _percent_or_nothing),
         ),
         "yearly": html.table(yearly, AMOUNTS),
-        "parts": " ".join(f"{PART_NAMES[part.name]}: {part.meaning}" for part in PARTS),
+        "parts": " ".join(f"{_(PART_NAMES[part.name])}: {_(part.meaning)}" for part in PARTS),
         "trades": html.table(run.trades, AMOUNTS),
         "target_exits": target_exits_told(run.trades),
         "trade_summary": [
@@ -211,10 +215,14 @@ def _margin_told(run: BacktestRun) -> str:
     margin = margin_by_day(run)
     peak = float(margin.max())
     if not peak > 0.0:
-        return "No margin was used."
-    return (
-        f"The most margin, {html.money(peak)} {run.pair.currency}, was used on {margin.idxmax():%Y-%m-%d}: "
-        f"{html.percent(peak / run.config.capital)} of the capital."
+        return _("No margin was used.")
+    return _(
+        "The most margin, {money} {currency}, was used on {idxmax:%Y-%m-%d}: "
+        "{percent} of the capital.",
+        money=html.money(peak),
+        currency=run.pair.currency,
+        idxmax=margin.idxmax(),
+        percent=html.percent(peak / run.config.capital),
     )
 
 
@@ -229,7 +237,7 @@ def _gates(run: BacktestRun) -> dict[str, Any]:
         "blocked_bars": run.metrics["blocked_bars"],
         "gates_off": html.table(gates_off(run), {**AMOUNTS, "max_drawdown": html.percent}),
         "by_reason": html.table(by_reason(run, followed), AMOUNTS),
-        "reasons": " ".join(f"{gate}: {REASONS[gate]}" for gate in BLOCKERS),
+        "reasons": " ".join(f"{gate}: {_(REASONS[gate])}" for gate in BLOCKERS),
         "blocked_trades": html.table(followed, AMOUNTS),
     }
 
@@ -240,7 +248,7 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
         {
             "severity": one.severity,
             "root": one.root or "all",
-            "finding": one.message,
+            "finding": reworded(one.message),
             "count": one.count,
             "first dates": ", ".join(one.dates),
         }
@@ -252,7 +260,7 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
             "value": str(value),
             "default": str(SETTINGS[name].default),
             "unit": unit_in(SETTINGS[name].unit, run.pair.currency),
-            "meaning": SETTINGS[name].help,
+            "meaning": _(SETTINGS[name].help),
         }
         for name, value in run.config.model_dump(mode="json").items()
     ]
@@ -308,10 +316,17 @@ def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
     }
     for figure in dict.fromkeys(older.values()):
         its = [contract for contract, value in older.items() if value == figure]
-        told += f" ({figure:g} in {its[0]}{f' to {its[-1]}' if len(its) > 1 else ''})"
+        told += _(
+            " ({figure:g} in {first_it}{words})",
+            figure=figure,
+            first_it=its[0],
+            words=_(" to {last_it}", last_it=its[-1]) if len(its) > 1 else "",
+        )
     dated = sorted(
         (term.before_date, term.value)
         for term in spec.older
         if term.field == name and term.before_date is not None
     )
-    return told + "".join(f" ({figure:g} before {day})" for day, figure in dated)
+    return told + "".join(
+        _(" ({figure:g} before {day})", figure=figure, day=day) for day, figure in dated
+    )

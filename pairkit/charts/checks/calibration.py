@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import N_, _
 from pairkit.research.calibration.check import BAND, Calibration
 
-_NAMES = {"mackinnon": "MacKinnon", "calibrated": "Calibrated"}
+_NAMES = {"mackinnon": "MacKinnon", "calibrated": N_("Calibrated")}
 _MARKS = {"mackinnon": ("dash", "square"), "calibrated": ("solid", "circle")}
 
 
@@ -30,7 +31,7 @@ def _size(found: Calibration, colors: Theme) -> Spec:
             "y": high + low[::-1],
             "mode": "lines",
             "fill": "toself",
-            "name": "Promise, within a fifth",
+            "name": _("Promise, within a fifth"),
             "line": {"width": 0},
             "fillcolor": colors.hold,
             "hoverinfo": "skip",
@@ -41,17 +42,18 @@ def _size(found: Calibration, colors: Theme) -> Spec:
                 "x": nominal,
                 "y": _percent(found.curve[name]),
                 "mode": "lines+markers",
-                "name": told,
+                "name": _(told),
                 "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
                 "marker": {"size": 5, "symbol": _MARKS[name][1]},
-                "hovertemplate": f"{told}: a nominal %{{x:.0f}} % is %{{y:.2f}} %<extra></extra>",
+                "hovertemplate": _("{name}: a nominal %{{x:.0f}} % is %{{y:.2f}} %", name=_(told))
+                + "<extra></extra>",
             }
             for name, told in _NAMES.items()
         ),
     ]
     spec: Spec = {
         "data": data,
-        "layout": layout(colors, "nominal p-value (%)", "bars of unrelated pairs (%)"),
+        "layout": layout(colors, _("nominal p-value (%)"), _("bars of unrelated pairs (%)")),
     }
     if found.config.adf_max_pvalue <= found.curve["nominal"].max():
         line, words = upright(
@@ -69,18 +71,19 @@ def _power(found: Calibration, colors: Theme) -> Spec:
             "x": half_lives,
             "y": _percent(found.power[name]),
             "mode": "lines+markers",
-            "name": told,
+            "name": _(told),
             "error_y": {"array": _percent(2 * found.power[f"{name}_error"]), "thickness": 1.2},
             "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
             "marker": {"size": 7, "symbol": _MARKS[name][1]},
-            "hovertemplate": f"{told}: open on %{{y:.1f}} % of days<extra></extra>",
+            "hovertemplate": _("{name}: open on %{{y:.1f}} % of days", name=_(told))
+            + "<extra></extra>",
         }
         for name, told in _NAMES.items()
     ]
     spec: Spec = {
         "data": data,
         "layout": layout(
-            colors, "half-life of the link (bars)", "days on which the gate is open (%)"
+            colors, _("half-life of the link (bars)"), _("days on which the gate is open (%)")
         ),
     }
     spec["layout"]["xaxis"]["type"] = "category"

@@ -9,14 +9,15 @@ import pandas as pd
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import N_, _
 from pairkit.research.glitches.check import GlitchStress
 
-_VARIANTS = {"hold": ("Hold", "solid", "circle"), "flat": ("Forced flat", "dash", "square")}
+_VARIANTS = {"hold": (N_("Hold"), "solid", "circle"), "flat": (N_("Forced flat"), "dash", "square")}
 _DIFFERENCES = {
-    "saved": ("After costs", "solid", "circle"),
-    "extra_costs": ("Of it fees and slippage", "dash", "square"),
+    "saved": (N_("After costs"), "solid", "circle"),
+    "extra_costs": (N_("Of it fees and slippage"), "dash", "square"),
 }
-_SHARE = "bars spoiled (%)"
+_SHARE = N_("bars spoiled (%)")
 
 
 def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec]:
@@ -56,11 +57,13 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
     ]
     left: Spec = {
         "data": result,
-        "layout": layout(colors, _SHARE, f"result after costs ({currency})"),
+        "layout": layout(
+            colors, _(_SHARE), _("result after costs ({currency})", currency=currency)
+        ),
     }
     right: Spec = {
         "data": difference,
-        "layout": layout(colors, _SHARE, f"Hold is better by ({currency})"),
+        "layout": layout(colors, _(_SHARE), _("Hold is better by ({currency})", currency=currency)),
     }
     right["layout"]["shapes"] = [
         {
@@ -84,7 +87,7 @@ def _line(
     color: str,
     currency: str,
 ) -> Spec:
-    name, dash, symbol = told
+    name, dash, symbol = _(told[0]), told[1], told[2]
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -94,7 +97,10 @@ def _line(
         "error_y": {"array": pd.Series(error, dtype=float).tolist(), "thickness": 1.2},
         "line": {"width": 2, "dash": dash, "color": color},
         "marker": {"size": 7, "symbol": symbol, "color": color},
-        "hovertemplate": f"{name}: %{{y:,.0f}} {currency} at %{{x:g}} %<extra></extra>",
+        "hovertemplate": _(
+            "{name}: %{{y:,.0f}} {currency} at %{{x:g}} %", name=name, currency=currency
+        )
+        + "<extra></extra>",
     }
 
 

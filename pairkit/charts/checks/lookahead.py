@@ -6,19 +6,20 @@ import pandas as pd
 
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import N_, _
 from pairkit.research.lookahead.audit import LookaheadProof
 from pairkit.research.lookahead.comparison import CHECKS
 
 _WORDS = {
-    "repeat": "same twice",
-    "fresh": "in a fresh process",
-    "prefix": "later sessions cut",
-    "contract": "a session moved",
-    "control": "does it move?",
-    "data known": "contract known",
-    "data prefix": "data cut",
-    "data contract": "data moved",
-    "day more": "a day more",
+    "repeat": N_("same twice"),
+    "fresh": N_("in a fresh process"),
+    "prefix": N_("later sessions cut"),
+    "contract": N_("a session moved"),
+    "control": N_("does it move?"),
+    "data known": N_("contract known"),
+    "data prefix": N_("data cut"),
+    "data contract": N_("data moved"),
+    "day more": N_("a day more"),
 }
 _SYMBOLS = {"passed": "circle", "noted": "circle-open", "failed": "x"}
 
@@ -41,7 +42,7 @@ def figure(found: LookaheadProof, theme: ThemeName = "light") -> Spec:
     spec["layout"]["yaxis"] |= {
         "type": "category",
         "categoryorder": "array",
-        "categoryarray": [_WORDS[c] for c in checks[::-1]],
+        "categoryarray": [_(_WORDS[c]) for c in checks[::-1]],
     }
     spec["layout"]["margin"] |= {"l": 130, "b": 130}
     return spec
@@ -54,7 +55,7 @@ def _verdict(rows: pd.DataFrame, verdict: str, colors: Theme) -> Spec:
         "mode": "markers",
         "name": verdict,
         "x": list(rows["column"]),
-        "y": [_WORDS[check] for check in rows["check"]],
+        "y": [_(_WORDS[check]) for check in rows["check"]],
         "hovertext": [_told(row) for row in rows.to_dict("records")],
         "hovertemplate": "%{x}, %{y}: %{hovertext}<extra></extra>",
         "marker": {
@@ -71,6 +72,14 @@ def _told(row: dict[object, object]) -> str:
     if row["verdict"] != "failed" or not isinstance(date, pd.Timestamp) or pd.isna(date):
         return str(row["verdict"])
     far = (
-        f", {ahead:.0f} bars ahead or more" if isinstance(ahead, float) and ahead == ahead else ""
+        _(", {ahead:.0f} bars ahead or more", ahead=ahead)
+        if isinstance(ahead, float) and ahead == ahead
+        else ""
     )  # NaN where it has none
-    return f"first on {date:%Y-%m-%d}{far}: {row['whole']} became {row['other']}"
+    return _(
+        "first on {date:%Y-%m-%d}{far}: {whole} became {other}",
+        date=date,
+        far=far,
+        whole=row["whole"],
+        other=row["other"],
+    )

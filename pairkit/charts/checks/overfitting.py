@@ -9,6 +9,7 @@ import numpy as np
 
 from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR
 from pairkit.research.overfitting.check import Overfitting
 
@@ -42,12 +43,14 @@ def _ranks(found: Overfitting, colors: Theme) -> Spec:
             "hovertemplate": "%{y:.1f} % of splits<extra></extra>",
         }
         for name, of, color, shape in (
-            ("no better than the median out of sample", bad, colors.drawdown, "/"),
+            (_("no better than the median out of sample"), bad, colors.drawdown, "/"),
             ("better", ~bad, colors.long, ""),
         )
     ]
     line, words = upright(colors, 0.0, f"PBO {found.figures['pbo']:.0%}", dash="dash")
-    made = layout(colors, "logit of the rank out of sample of the best in sample", "splits (%)")
+    made = layout(
+        colors, _("logit of the rank out of sample of the best in sample"), _("splits (%)")
+    )
     made["yaxis"]["range"] = [
         0.0,
         1.15 * float(np.max(counts)) / len(logits) * 100.0,
@@ -63,7 +66,7 @@ def _degradation(found: Overfitting, colors: Theme) -> Spec:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": "a split's best trial",
+            "name": _("a split's best trial"),
             "x": x.tolist(),
             "y": y.tolist(),
             "marker": {"size": 5, "opacity": 0.5, "color": colors.leg_y},
@@ -77,14 +80,16 @@ def _degradation(found: Overfitting, colors: Theme) -> Spec:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": f"slope {slope:.2f}",
+                "name": _("slope {slope:.2f}", slope=slope),
                 "x": ends,
                 "hoverinfo": "skip",
                 "y": [float(slope * end + height) for end in ends],
                 "line": {"width": 2.5, "color": colors.leg_x},
             }
         )
-    made = layout(colors, "Sharpe ratio in sample, a year", "Sharpe ratio out of sample, a year")
+    made = layout(
+        colors, _("Sharpe ratio in sample, a year"), _("Sharpe ratio out of sample, a year")
+    )
     zero = {
         "type": "line",
         "xref": "paper",

@@ -6,9 +6,10 @@ import numpy as np
 
 from pairkit.charts.layout import Spec, layout, upright
 from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.language import N_, _
 from pairkit.research.placebo.check import Placebo
 
-_TITLES = {"sharpe": "Sharpe ratio (a year)", "total_return": "total return (%)"}
+_TITLES = {"sharpe": N_("Sharpe ratio (a year)"), "total_return": N_("total return (%)")}
 _SCALES = {"sharpe": 1.0, "total_return": 100.0}
 _BINS = 40
 
@@ -33,13 +34,13 @@ def figure(found: Placebo, shown: str = "sharpe", theme: ThemeName = "light") ->
                 "x": middles.tolist(),
                 "y": counts.tolist(),
                 "width": width * 0.95,
-                "name": "Pairs without a link",
+                "name": _("Pairs without a link"),
                 "marker": {"color": colors.leg_y},
                 "opacity": 0.8,
                 "hovertemplate": "about %{x:.2f}: %{y} of " + f"{found.draws}<extra></extra>",
             }
         ],
-        "layout": layout(colors, _TITLES[shown], "pairs without a link"),
+        "layout": layout(colors, _(_TITLES[shown]), _("pairs without a link")),
     }
     spec["layout"] |= {"shapes": [line], "annotations": [words]}
     return spec

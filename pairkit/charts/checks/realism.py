@@ -5,6 +5,7 @@ from __future__ import annotations
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import _
 from pairkit.research.realism.check import BESIDE, RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]
@@ -34,7 +35,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
         data.append(
             {
                 "type": "waterfall",
-                "x": [*_TITLES, "Real", *(rung.title for rung in others)],
+                "x": [*_TITLES, _("Real"), *(rung.title for rung in others)],
                 "y": [*heights, *aside],
                 "yaxis": pane,
                 "text": told,
@@ -52,21 +53,21 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
                 "totals": {"marker": {"color": colors.leg_y, **color}},
                 "connector": {"line": {"width": 1, "color": colors.zero}},
                 "hovertext": [
-                    *(rung.meaning for rung in RUNGS),
-                    "What is left: the run itself.",
-                    *(rung.meaning for rung in others),
+                    *(_(rung.meaning) for rung in RUNGS),
+                    _("What is left: the run itself."),
+                    *(_(rung.meaning) for rung in others),
                 ],
                 "hovertemplate": "%{x}: %{text}<br>%{hovertext}<extra></extra>",
             }
         )
-    spec: Spec = {"data": data, "layout": layout(colors, "", "Sharpe ratio", height=560)}
+    spec: Spec = {"data": data, "layout": layout(colors, "", _("Sharpe ratio"), height=560)}
     half = (1.0 - _GAP) / 2.0
     spec["layout"]["yaxis"] |= {
         "domain": [1.0 - half, 1.0],
         "zeroline": True,
         "zerolinecolor": colors.zero,
     }
-    spec["layout"]["yaxis2"] = axis(colors, "total return (%)") | {
+    spec["layout"]["yaxis2"] = axis(colors, _("total return (%)")) | {
         "domain": [0.0, half],
         "anchor": "x",
         "zeroline": True,
@@ -86,7 +87,7 @@ def _equities(found: RealismLadder, colors: Theme) -> Spec:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "Real" if rung.name == "gates" else rung.title,
+                "name": _("Real") if rung.name == "gates" else rung.title,
                 "x": equity.index.to_numpy(),
                 "y": equity[rung.name].to_numpy() / 1e6,
                 "line": {"width": 2.5 if rung.name in ends else 1.0, "dash": dash, "color": color},
@@ -95,5 +96,7 @@ def _equities(found: RealismLadder, colors: Theme) -> Spec:
         )
     return {
         "data": data,
-        "layout": layout(colors, "", f"equity (million {plain(found.currency)})", height=380),
+        "layout": layout(
+            colors, "", _("equity (million {currency})", currency=plain(found.currency)), height=380
+        ),
     }

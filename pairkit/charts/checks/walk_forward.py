@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import _
 from pairkit.research.walk_forward.check import WalkForward
 
 _MOST_POINTS = 3000
@@ -28,8 +29,8 @@ def _curve(found: WalkForward, colors: Theme) -> Spec:
     currency = plain(found.currency)
     dates = [f"{date:%Y-%m-%d}" for date in found.curve.index]
     lines = (
-        ("chosen on the past", "equity", colors.leg_y, "solid"),
-        ("unchanged config", "fixed_equity", colors.leg_x, "dash"),
+        (_("chosen on the past"), "equity", colors.leg_y, "solid"),
+        (_("unchanged config"), "fixed_equity", colors.leg_x, "dash"),
     )
     data = [
         {
@@ -60,7 +61,7 @@ def _curve(found: WalkForward, colors: Theme) -> Spec:
         .iloc[::2]
         .itertuples(index=False)
     ]
-    made = layout(colors, "", f"equity out of sample ({currency})", height=380)
+    made = layout(colors, "", _("equity out of sample ({currency})", currency=currency), height=380)
     made["yaxis"]["tickformat"] = ",.0f"
     return {"data": data, "layout": made | {"shapes": bands}}
 
@@ -73,7 +74,7 @@ def _scatter(found: WalkForward, colors: Theme) -> Spec:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": "every trial",
+            "name": _("every trial"),
             "x": others["train_sharpe"].tolist(),
             "y": others["test_sharpe"].tolist(),
             "marker": {"size": 4, "opacity": 0.4, "color": colors.leg_y},
@@ -82,7 +83,7 @@ def _scatter(found: WalkForward, colors: Theme) -> Spec:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": "the choices",
+            "name": _("the choices"),
             "x": chosen["train_sharpe"].tolist(),
             "y": chosen["test_sharpe"].tolist(),
             "customdata": chosen["fold"].tolist(),
@@ -95,7 +96,7 @@ def _scatter(found: WalkForward, colors: Theme) -> Spec:
             "hovertemplate": "fold %{customdata}: train %{x:.2f}, test %{y:.2f}<extra></extra>",
         },
     ]
-    made = layout(colors, "Sharpe ratio in train, a year", "Sharpe ratio in test, a year")
+    made = layout(colors, _("Sharpe ratio in train, a year"), _("Sharpe ratio in test, a year"))
     zero = {
         "type": "line",
         "xref": "paper",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pairkit.charts.layout import Spec, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
+from pairkit.language import _
 from pairkit.research.warm_up.check import WINDOWED_TOLERANCE, WarmUpSensitivity
 
 _FLOOR = 1e-17  # where nothing differs, on an axis of powers of ten
@@ -29,7 +30,7 @@ def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
         {name for name in largest.index if verdict in verdicts[name]}
         for verdict in ("failed", "noted")
     )
-    spec: Spec = {"data": [], "layout": layout(colors, "", "largest difference, of its size")}
+    spec: Spec = {"data": [], "layout": layout(colors, "", _("largest difference, of its size"))}
     for told, color, symbol, names in (
         (
             "agrees",
@@ -38,13 +39,13 @@ def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
             [name for name in largest.index if name not in failed | noted],
         ),
         (
-            "depends on the start",
+            _("depends on the start"),
             colors.leg_x,
             "x",
             [name for name in largest.index if name in failed],
         ),
         (
-            "not judged",
+            _("not judged"),
             colors.quiet_text,
             "diamond-open",
             [name for name in largest.index if name in noted - failed],
@@ -72,7 +73,7 @@ def _beta(found: WarmUpSensitivity, colors: Theme) -> Spec:
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": f"{step} windows later",
+            "name": _("{step} windows later", step=step),
             "x": group["windows_after"].tolist(),
             "y": _powers(group["relative"]),
             "line": {"width": 2, "color": shades[place % len(shades)]},
@@ -83,7 +84,9 @@ def _beta(found: WarmUpSensitivity, colors: Theme) -> Spec:
     ]
     spec: Spec = {
         "data": data,
-        "layout": layout(colors, "windows after the warm-up", "difference of beta, of its size"),
+        "layout": layout(
+            colors, _("windows after the warm-up"), _("difference of beta, of its size")
+        ),
     }
     return _on_powers(spec, colors)
 
