@@ -22,7 +22,9 @@ def legs(bars: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 def pair(bars: int, seed: int = 1) -> PairFrame:
     """The same as two futures with whole lots, fees, ticks and a roll every sixty bars."""
-    days = pd.bdate_range("1700-01-03", periods=bars)
+    days = pd.date_range(
+        "1870-01-01", periods=bars
+    )  # of the years that are accepted, room for 100,000
     tables = []
     for leg, log_price in enumerate(legs(bars, seed)):
         close = np.round(np.exp(log_price))

@@ -20,12 +20,11 @@ import numpy as np
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.columns import METRICS, names
-from pairkit.trading.loop import TALLY
+from pairkit.trading.loop import IN_TALLY
 
 BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
-# The places of the engine's sums in a tally, and of the metrics in a row, by name.
-_IN: Any = namedtuple("_IN", TALLY)(*range(len(TALLY)))
+# The places of the metrics in a row, by name.
 _METRICS = len(METRICS)
 AT: Any = namedtuple("AT", names(METRICS))(*range(len(METRICS)))
 
@@ -80,17 +79,22 @@ def measure_many(
     (K, len(METRICS)) float64
         In the order of `columns.METRICS`.
     """
-    return _measure(
+    out = np.empty((_METRICS, len(tallies))).T  # each metric's values lie together
+    _measure(
         np.ascontiguousarray(tallies),
         np.ascontiguousarray(capitals),
         float(trial_variance),
         expected_best_sharpe(1.0, trials),
+        out,
     )
+    return out
 
 
 def sharpe_many(tallies: FloatArray) -> FloatArray:
     """(K,) the annual Sharpe ratios of K runs, to the bit those of `measure_many`, which needs far longer."""
-    return _sharpes(np.ascontiguousarray(tallies))
+    sharpes = np.empty(len(tallies))
+    _sharpes(np.ascontiguousarray(tallies), sharpes)
+    return sharpes
 
 
 def drawdown(equity: FloatArray, capital: float) -> FloatArray:
@@ -168,13 +172,11 @@ def _sharpe(bars, mean, squares):
 
 
 @kernel
-def _sharpes(tallies):
-    sharpes = np.empty(tallies.shape[0])
+def _sharpes(tallies, sharpes):
     for k in range(tallies.shape[0]):
-        bars, r, rr = tallies[k, _IN.bars], tallies[k, _IN.r], tallies[k, _IN.rr]
+        bars, r, rr = tallies[k, IN_TALLY.bars], tallies[k, IN_TALLY.r], tallies[k, IN_TALLY.rr]
         mean, squares = _mean_and_squares(bars, r, rr)
         sharpes[k] = _sharpe(bars, mean, squares)[0] * math.sqrt(float(BARS_A_YEAR))
-    return sharpes
 
 
 @kernel
@@ -193,16 +195,17 @@ def _share(part, whole):
 
 
 @kernel
-def _measure(tallies, capitals, trial_variance, expected_best):
-    out = np.empty((_METRICS, tallies.shape[0])).T  # each metric's values lie together
+def _measure(tallies, capitals, trial_variance, expected_best, out):
     year = math.sqrt(float(BARS_A_YEAR))
     for k in range(tallies.shape[0]):
         its, row = tallies[k], out[k]
-        bars, closed, capital = its[_IN.bars], its[_IN.closed], capitals[k]
-        gained = its[_IN.equity] - capital
-        mean, squares = _mean_and_squares(bars, its[_IN.r], its[_IN.rr])
+        bars, closed, capital = its[IN_TALLY.bars], its[IN_TALLY.closed], capitals[k]
+        gained = its[IN_TALLY.equity] - capital
+        mean, squares = _mean_and_squares(bars, its[IN_TALLY.r], its[IN_TALLY.rr])
         sharpe, std = _sharpe(bars, mean, squares)
-        skew, kurtosis = _shape(bars, mean, squares, its[_IN.rr], its[_IN.rrr], its[_IN.rrrr])
+        skew, kurtosis = _shape(
+            bars, mean, squares, its[IN_TALLY.rr], its[IN_TALLY.rrr], its[IN_TALLY.rrrr]
+        )
         annual_return = mean * BARS_A_YEAR
         row[AT.total_return] = gained / capital
         row[AT.annual_return], row[AT.annual_vol], row[AT.sharpe] = (
@@ -210,26 +213,31 @@ def _measure(tallies, capitals, trial_variance, expected_best):
             std * year,
             sharpe * year,
         )
-        row[AT.sortino] = _share(mean, math.sqrt(its[_IN.rr_below] / bars)) * year
-        row[AT.max_drawdown], row[AT.underwater_bars] = its[_IN.max_drawdown], its[_IN.underwater]
-        row[AT.calmar] = _share(annual_return, its[_IN.max_drawdown])
-        row[AT.trades], row[AT.win_rate] = its[_IN.trades], _share(its[_IN.won], closed)
-        row[AT.profit_factor] = _share(its[_IN.net_won], -its[_IN.net_lost])
-        row[AT.avg_trade] = _share(its[_IN.net_won] + its[_IN.net_lost], closed)
+        row[AT.sortino] = _share(mean, math.sqrt(its[IN_TALLY.rr_below] / bars)) * year
+        row[AT.max_drawdown], row[AT.underwater_bars] = (
+            its[IN_TALLY.max_drawdown],
+            its[IN_TALLY.underwater],
+        )
+        row[AT.calmar] = _share(annual_return, its[IN_TALLY.max_drawdown])
+        row[AT.trades], row[AT.win_rate] = its[IN_TALLY.trades], _share(its[IN_TALLY.won], closed)
+        row[AT.profit_factor] = _share(its[IN_TALLY.net_won], -its[IN_TALLY.net_lost])
+        row[AT.avg_trade] = _share(its[IN_TALLY.net_won] + its[IN_TALLY.net_lost], closed)
         row[AT.payoff] = _share(
-            _share(its[_IN.net_won], its[_IN.won]), _share(-its[_IN.net_lost], its[_IN.lost])
+            _share(its[IN_TALLY.net_won], its[IN_TALLY.won]),
+            _share(-its[IN_TALLY.net_lost], its[IN_TALLY.lost]),
         )
-        row[AT.avg_holding_bars] = _share(its[_IN.bars_held], closed)
-        row[AT.costs] = its[_IN.costs]
-        row[AT.turnover] = its[_IN.traded] / capital * BARS_A_YEAR / bars
-        row[AT.breakeven_ticks] = its[_IN.slippage_ticks] + _share(gained, its[_IN.tick_money])
+        row[AT.avg_holding_bars] = _share(its[IN_TALLY.bars_held], closed)
+        row[AT.costs] = its[IN_TALLY.costs]
+        row[AT.turnover] = its[IN_TALLY.traded] / capital * BARS_A_YEAR / bars
+        row[AT.breakeven_ticks] = its[IN_TALLY.slippage_ticks] + _share(
+            gained, its[IN_TALLY.tick_money]
+        )
         row[AT.return_on_margin] = _share(
-            annual_return * capital, _share(its[_IN.margin], its[_IN.margined])
+            annual_return * capital, _share(its[IN_TALLY.margin], its[IN_TALLY.margined])
         )
-        row[AT.exposure] = its[_IN.exposed] / bars
-        row[AT.hold_bars], row[AT.blocked_bars] = its[_IN.on_hold], its[_IN.blocked]
-        row[AT.deferred_fills] = its[_IN.deferred]
+        row[AT.exposure] = its[IN_TALLY.exposed] / bars
+        row[AT.hold_bars], row[AT.blocked_bars] = its[IN_TALLY.on_hold], its[IN_TALLY.blocked]
+        row[AT.deferred_fills] = its[IN_TALLY.deferred]
         row[AT.psr] = _psr(sharpe, bars, skew, kurtosis, 0.0)
         by_luck = expected_best * math.sqrt(max(trial_variance, 1.0 / bars))
         row[AT.dsr] = _psr(sharpe, bars, skew, kurtosis, by_luck)
-    return out

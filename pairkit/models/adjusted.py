@@ -65,23 +65,28 @@ class Adjusted(NamedTuple):
 def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     """The pair's usable prices, adjusted series and complete bars under `transform`."""
     log = transform == "log"
-    prices = {
-        name: _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log) for name in _PRICES
-    }
+    rows = len(pair)
+    prices = {name: np.empty((rows, 2)) for name in _PRICES}
+    for name, out in prices.items():
+        _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log, out)
     in_force = (pair.y_in_force, pair.x_in_force)
     ticks = np.array([spec.tick for leg in in_force for spec in leg.specs])
     terms = np.column_stack([in_force[0].place, in_force[1].place + len(in_force[0].specs)])
+    up_limit, down_limit = np.empty((rows, 2)), np.empty((rows, 2))
+    _inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0, up_limit)
+    _inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0, down_limit)
     market = Market(
         **prices,
-        up_limit=_inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0),
-        down_limit=_inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0),
+        up_limit=up_limit,
+        down_limit=down_limit,
         volume=np.column_stack([pair.y.volume, pair.x.volume]),
         leave=np.column_stack([pair.y.leave, pair.x.leave]),
         contract=np.column_stack([pair.y.contract, pair.x.contract]),
         terms=terms,
         old_terms=_old_terms(pair, terms, log),
     )
-    series, complete = _adjusted(market.open, market.close, market.pre_close, log)
+    series, complete = np.empty((rows, 2)), np.empty(rows, np.bool_)
+    _adjusted(market.open, market.close, market.pre_close, log, series, complete)
     return Adjusted(market, series, complete)
 
 
@@ -104,12 +109,10 @@ def _old_terms(pair: PairFrame, terms: NDArray[np.int64], log: bool) -> NDArray[
 
 
 @kernel
-def _side_by_side(y, x, positive):
+def _side_by_side(y, x, positive, out):
     """Two (T,) columns of prices as (T, 2); 0 is missing, and where they must be positive, so is what is below."""
-    out = np.empty((y.size, 2))
     for t in range(y.size):
         out[t, 0], out[t, 1] = _usable(y[t], positive), _usable(x[t], positive)
-    return out
 
 
 @kernel
@@ -118,22 +121,20 @@ def _usable(price, positive):
 
 
 @kernel
-def _inward(y, x, ticks, terms, positive, side):
+def _inward(y, x, ticks, terms, positive, side, out):
     """Limits as (T, 2), taken inward to the tick of the day's contract; `side` is 1 for upper limits, -1 for lower ones."""
-    out = np.empty((y.size, 2))
     for t in range(y.size):
         for leg in range(2):
             limit, tick = _usable(y[t] if leg == 0 else x[t], positive), ticks[terms[t, leg]]
             out[t, leg] = side * tick * (np.floor(side * limit / tick + _AT_LIMIT) - _AT_LIMIT)
-    return out
 
 
 @kernel
-def _adjusted(opened, close, pre_close, log):
-    """The adjusted series, and which bars are complete."""
+def _adjusted(opened, close, pre_close, log, out, complete):
+    """The adjusted series, NaN where there is no close, and which bars are complete."""
     bars, legs = close.shape
-    out = np.full((bars, legs), np.nan)
-    complete = np.ones(bars, np.bool_)
+    for t in range(bars):
+        complete[t] = True
     for leg in range(legs):
         started = False
         level = 0.0
@@ -145,6 +146,7 @@ def _adjusted(opened, close, pre_close, log):
                 and (t == 0 or np.isfinite(before))
             )
             if not np.isfinite(price):
+                out[t, leg] = np.nan
                 continue
             if not started:
                 level = math.log(price) if log else price
@@ -152,4 +154,3 @@ def _adjusted(opened, close, pre_close, log):
             elif np.isfinite(before):
                 level += math.log(price / before) if log else price - before
             out[t, leg] = level
-    return out, complete

@@ -14,7 +14,6 @@ Oracles in the tests: `statsmodels.tsa.stattools.coint` and `adfuller`.
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 
@@ -60,7 +59,10 @@ def mackinnon_pvalues(statistics: FloatArray, legs: int) -> FloatArray:
         raise DataError(
             _("legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2", legs=legs)
         )
-    return cast("FloatArray", _pvalues(statistics, legs))
+    statistics = np.ascontiguousarray(statistics, dtype=np.float64)
+    out = np.empty(statistics.size)
+    _pvalues(statistics, legs, out)
+    return out
 
 
 def rolling_engle_granger(y: FloatArray, x: FloatArray, *, window: int, lags: int) -> FloatArray:
@@ -83,16 +85,22 @@ def rolling_engle_granger(y: FloatArray, x: FloatArray, *, window: int, lags: in
     DataError
         The legs differ in length or hold a NaN, or the window is too short for the lags.
     """
-    return _pvalues(engle_granger_statistic(y, x, window=window, lags=lags), 2)
+    return mackinnon_pvalues(engle_granger_statistic(y, x, window=window, lags=lags), 2)
 
 
 def engle_granger_statistic(y: FloatArray, x: FloatArray, *, window: int, lags: int) -> FloatArray:
     """The t-statistics behind `rolling_engle_granger`, which says the rest; -inf where the legs are collinear."""
     y, x = checked_legs(y, x)
     window = _checked_window(window, lags)
+    statistic, changed = np.full(y.size, np.nan), np.empty((2, y.size), np.int64)
+    _last_changes(y, changed[0])
+    _last_changes(x, changed[1])
+    work = _work_space(window, lags, 2 * (lags + 2))
     if lags == 1:
-        return cast("FloatArray", _engle_granger_at_one_lag(y, x, window))
-    return cast("FloatArray", _rolling_engle_granger(y, x, window, lags))
+        _engle_granger_at_one_lag(y, x, window, *changed, *work, statistic)
+    else:
+        _rolling_engle_granger(y, x, window, lags, *changed, *work, statistic)
+    return statistic
 
 
 def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:
@@ -101,16 +109,32 @@ def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     (T,) in, NaN allowed, (T,) out: NaN where the window is not full, holds a NaN, or spans 1e-10 or less. On a spread
     made with an estimated hedge the p-values are too small (docs/semantics.md 2).
     """
-    return _pvalues(adf_statistic(values, window=window, lags=lags), 1)
+    return mackinnon_pvalues(adf_statistic(values, window=window, lags=lags), 1)
 
 
 def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     """The t-statistics behind `rolling_adf`, which says the rest."""
     values = np.ascontiguousarray(values, dtype=np.float64)
     window = _checked_window(window, lags)
-    return cast(
-        "FloatArray",
-        _adf_at_one_lag(values, window) if lags == 1 else _rolling_adf(values, window, lags),
+    statistic, work = np.full(values.size, np.nan), _work_space(window, lags, lags + 2)
+    if lags == 1:
+        _adf_at_one_lag(values, window, *work, statistic)
+    else:
+        _rolling_adf(values, window, lags, *work, statistic)
+    return statistic
+
+
+def _work_space(window: int, lags: int, columns: int) -> tuple[FloatArray, ...]:
+    """Room for a rolling test on so many columns: sums of each suffix of a block, running sums, one row, Gram matrix.
+
+    Made here and not in the kernels, in which every array that is made costs half a second of compiling.
+    """
+    sums = columns + columns * (columns + 1) // 2
+    return (
+        np.empty((window - 1 - lags, sums)),
+        np.empty(sums),
+        np.empty(columns),
+        np.empty((lags + 2, lags + 2)),
     )
 
 
@@ -146,11 +170,9 @@ def _pvalue(statistic, legs):
 
 
 @kernel
-def _pvalues(statistics, legs):
-    out = np.empty(statistics.size)
+def _pvalues(statistics, legs, out):
     for t in range(statistics.size):
         out[t] = _pvalue(statistics[t], legs)
-    return out
 
 
 @step
@@ -206,27 +228,33 @@ def _add_products(row, sums):
 
 
 @step
-def _rolling_adf(values, window, lags):
+def _clear(sums):
+    for i in range(sums.size):
+        sums[i] = 0.0
+
+
+@step
+def _store(sums, suffix, place):
+    for i in range(sums.size):
+        suffix[place, i] = sums[i]
+
+
+@step
+def _rolling_adf(values, window, lags, suffix, sums, row, gram, statistic):
     bars = values.size
-    statistic = np.full(bars, np.nan)
     rows = window - 1 - lags  # regression rows in a window
     k = lags + 2
-    size = k + k * (k + 1) // 2
-    suffix = np.empty((rows, size))
-    sums = np.empty(size)
-    row = np.empty(k)
-    gram = np.empty((k, k))
     start = lags + 1
     while start + rows <= bars:
         origin = start + rows - 1
         served = min(rows, bars - origin)
         at = values[origin - 1]
-        sums[:] = 0.0
+        _clear(sums)
         for back in range(rows):
             _fill_adf_row(row, values, origin - back, lags, at)
             _add_products(row, sums)
-            suffix[rows - 1 - back, :] = sums
-        sums[:] = 0.0
+            _store(sums, suffix, rows - 1 - back)
+        _clear(sums)
         for ahead in range(served):
             end = origin + ahead
             if ahead > 0:
@@ -247,7 +275,6 @@ def _rolling_adf(values, window, lags):
                 continue
             statistic[end] = _t_of_level(gram, lags, rows - k)
         start += rows
-    return statistic
 
 
 @step
@@ -278,12 +305,13 @@ def _slope_about(y, x, first, last, y0, x0):
 
 
 @kernel
-def _last_changes(values):
+def _last_changes(values, out):
     """For each bar, the latest bar up to it whose value differs from the one before; 0 where there is none."""
-    out = np.zeros(values.size, dtype=np.int64)
-    for t in range(1, values.size):
-        out[t] = t if values[t] != values[t - 1] else out[t - 1]
-    return out
+    last = 0
+    for t in range(values.size):
+        if t > 0 and values[t] != values[t - 1]:
+            last = t
+        out[t] = last
 
 
 @step
@@ -323,7 +351,7 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
 @kernel
 def _sum_window(total, row, y, x, end, rows, lags, y0, x0, slope):
     """One window's sums, taken row by row."""
-    total[:] = 0.0
+    _clear(total)
     for t in range(end - rows + 1, end + 1):
         _fill_pair_row(row, y, x, t, lags, y0, x0, slope)
         _add_products(row, total)
@@ -359,29 +387,23 @@ def _residual_gram(total, gram, rows, lags, tilt, shift):
 
 
 @step
-def _rolling_engle_granger(y, x, window, lags):
+def _rolling_engle_granger(
+    y, x, window, lags, changed_y, changed_x, suffix, sums, row, gram, statistic
+):
     bars = y.size
-    statistic = np.full(bars, np.nan)
     rows = window - 1 - lags
-    k = 2 * (lags + 2)
-    size = k + k * (k + 1) // 2
-    suffix = np.empty((rows, size))
-    sums = np.empty(size)
-    row = np.empty(k)
-    gram = np.empty((lags + 2, lags + 2))
-    changed_y, changed_x = _last_changes(y), _last_changes(x)
     start = lags + 1
     while start + rows <= bars:
         origin = start + rows - 1
         served = min(rows, bars - origin)
         y0, x0 = y[origin - 1], x[origin - 1]
         slope = _slope_about(y, x, origin - window + 1, origin, y0, x0)
-        sums[:] = 0.0
+        _clear(sums)
         for back in range(rows):
             _fill_pair_row(row, y, x, origin - back, lags, y0, x0, slope)
             _add_products(row, sums)
-            suffix[rows - 1 - back, :] = sums
-        sums[:] = 0.0
+            _store(sums, suffix, rows - 1 - back)
+        _clear(sums)
         for ahead in range(served):
             end = origin + ahead
             if ahead > 0:
@@ -391,7 +413,8 @@ def _rolling_engle_granger(y, x, window, lags):
             if changed_y[end] <= first or changed_x[end] <= first:
                 continue  # a constant leg has no relation to test
             total = suffix[ahead]
-            total += sums
+            for i in range(sums.size):
+                total[i] += sums[i]
             tilt, shift, unexplained, share = _first_stage(
                 total, y, x, end, window, lags, y0, x0, slope
             )
@@ -407,15 +430,18 @@ def _rolling_engle_granger(y, x, window, lags):
             _residual_gram(total, gram, rows, lags, tilt, shift)
             statistic[end] = _t_of_level(gram, lags, rows - lags - 1)
         start += rows
-    return statistic
 
 
 # The lag order of most runs, as a constant: the loops over columns fall away, and a window takes a third to a half of the time.
 @kernel
-def _adf_at_one_lag(values, window):
-    return _rolling_adf(values, window, 1)
+def _adf_at_one_lag(values, window, suffix, sums, row, gram, statistic):
+    _rolling_adf(values, window, 1, suffix, sums, row, gram, statistic)
 
 
 @kernel
-def _engle_granger_at_one_lag(y, x, window):
-    return _rolling_engle_granger(y, x, window, 1)
+def _engle_granger_at_one_lag(
+    y, x, window, changed_y, changed_x, suffix, sums, row, gram, statistic
+):
+    _rolling_engle_granger(
+        y, x, window, 1, changed_y, changed_x, suffix, sums, row, gram, statistic
+    )

@@ -32,21 +32,22 @@ def rolling_z(values: FloatArray, *, window: int, price: FloatArray) -> FloatArr
 
 
 def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-    moments: tuple[FloatArray, FloatArray] = _rolling_moments(
+    distance, deviation = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    _rolling_moments(
         np.ascontiguousarray(values, dtype=np.float64),
         window,
         np.ascontiguousarray(price, dtype=np.float64),
+        np.empty((2, window)),
+        distance,
+        deviation,
     )
-    return moments
+    return distance, deviation
 
 
 @kernel
-def _rolling_moments(values, window, price):
-    """Distance of each value from its window's mean, and the window's deviation."""
+def _rolling_moments(values, window, price, sums, distance, deviation):
+    """Write the distance of each value from its window's mean, and the window's deviation."""
     rows = values.size
-    distance = np.full(rows, np.nan)
-    deviation = np.full(rows, np.nan)
-    sums = np.empty((2, window))
     start = 0
     while start + window <= rows:
         origin = start + window - 1
@@ -71,4 +72,3 @@ def _rolling_moments(values, window, price):
                 distance[origin + ahead] = (values[origin + ahead] - at) - mean
                 deviation[origin + ahead] = std
         start += window
-    return distance, deviation

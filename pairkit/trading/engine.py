@@ -17,7 +17,9 @@ from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
+    NOTHING,
     RULES,
+    TALLY,
     TERMS,
     as_records,
     lay_tape,
@@ -69,21 +71,50 @@ class Ledger(NamedTuple):
     tally: FloatArray
 
 
+_ON_TRADES = tuple(
+    name for name in Ledger._fields if name.startswith(("trade_", "entry_", "exit_"))
+)
+
+
 def trade(
     pair: PairFrame, market: Market, indicators: Indicators, gates: Gates, config: StrategyConfig
 ) -> Ledger:
     """Run the engine over all bars."""
+    ledger = _blank_ledger(len(indicators.z))
+    trades = play_one(
+        tape_of(market),
+        terms_of(pair),
+        rules_of(config),
+        indicators.z,
+        indicators.beta_lag,
+        indicators.vol,
+        indicators.valid,
+        gates.shut_bits(),
+        *ledger,
+    )
+    on_trades = {name: getattr(ledger, name)[:trades] for name in _ON_TRADES}
+    return ledger._replace(**on_trades)
+
+
+def _blank_ledger(bars: int) -> Ledger:
+    """The columns of a run that has not traded, with room for all the trades that fit: a round trip takes two bars at least."""
+    room = bars // 2 + 1
     return Ledger(
-        *play_one(
-            tape_of(market),
-            terms_of(pair),
-            rules_of(config),
-            indicators.z,
-            indicators.beta_lag,
-            indicators.vol,
-            indicators.valid,
-            gates.shut_bits(),
-        )
+        state=np.zeros(bars, np.int8),
+        reason=np.zeros(bars, np.int16),
+        position=np.zeros(bars, np.int64),
+        lots=np.zeros((bars, 2)),
+        pnl=np.zeros(bars),
+        cost=np.zeros(bars),
+        equity=np.zeros(bars),
+        deferred=np.zeros(bars, np.bool_),
+        trade_bars=np.full((room, 4), -1),
+        trade_reason=np.full(room, NOTHING),
+        trade_lots=np.zeros((room, 2)),
+        entry_price=np.full((room, 2), np.nan),
+        exit_price=np.full((room, 2), np.nan),
+        trade_money=np.zeros((room, 4)),
+        tally=np.empty(len(TALLY)),
     )
 
 

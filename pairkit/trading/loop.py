@@ -16,6 +16,7 @@ no sum knows more than whether it was blocked.
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from typing import Any
 
 import numba
@@ -176,6 +177,8 @@ TALLY = (
     "blocked",
     "deferred",
 )
+
+IN_TALLY: Any = namedtuple("IN_TALLY", TALLY)(*range(len(TALLY)))
 
 # What the engine remembers from bar to bar, of each leg and of the run. `waiting` is ENTRY, the reason of an exit, or NOTHING.
 _HELD = np.dtype(
@@ -623,34 +626,32 @@ def _tally_of(book, rules, bars, counted_bars, out):
         if book.equity >= book.peak
         else max(book.underwater, bars - 1 - book.topped_on)
     )
-    out[:] = (
-        float(counted_bars),
-        book.tally_r,
-        book.tally_rr,
-        book.tally_rrr,
-        book.tally_rrrr,
-        book.tally_rr_below,
-        book.equity,
-        book.tally_max_drawdown / rules.capital,
-        float(underwater),
-        book.tally_trades,
-        book.tally_closed,
-        book.tally_won,
-        book.tally_lost,
-        book.tally_net_won,
-        book.tally_net_lost,
-        book.tally_bars_held,
-        book.tally_costs,
-        book.tally_traded,
-        book.tally_tick_money,
-        rules.slippage_ticks,
-        book.tally_margin,
-        book.tally_exposed - book.tally_unpriced,
-        book.tally_exposed,
-        book.tally_on_hold,
-        book.tally_blocked,
-        book.tally_deferred,
-    )
+    out[IN_TALLY.bars] = float(counted_bars)
+    out[IN_TALLY.r] = book.tally_r
+    out[IN_TALLY.rr] = book.tally_rr
+    out[IN_TALLY.rrr] = book.tally_rrr
+    out[IN_TALLY.rrrr] = book.tally_rrrr
+    out[IN_TALLY.rr_below] = book.tally_rr_below
+    out[IN_TALLY.equity] = book.equity
+    out[IN_TALLY.max_drawdown] = book.tally_max_drawdown / rules.capital
+    out[IN_TALLY.underwater] = float(underwater)
+    out[IN_TALLY.trades] = book.tally_trades
+    out[IN_TALLY.closed] = book.tally_closed
+    out[IN_TALLY.won] = book.tally_won
+    out[IN_TALLY.lost] = book.tally_lost
+    out[IN_TALLY.net_won] = book.tally_net_won
+    out[IN_TALLY.net_lost] = book.tally_net_lost
+    out[IN_TALLY.bars_held] = book.tally_bars_held
+    out[IN_TALLY.costs] = book.tally_costs
+    out[IN_TALLY.traded] = book.tally_traded
+    out[IN_TALLY.tick_money] = book.tally_tick_money
+    out[IN_TALLY.slippage_ticks] = rules.slippage_ticks
+    out[IN_TALLY.margin] = book.tally_margin
+    out[IN_TALLY.margined] = book.tally_exposed - book.tally_unpriced
+    out[IN_TALLY.exposed] = book.tally_exposed
+    out[IN_TALLY.on_hold] = book.tally_on_hold
+    out[IN_TALLY.blocked] = book.tally_blocked
+    out[IN_TALLY.deferred] = book.tally_deferred
 
 
 @lean_step
@@ -742,81 +743,80 @@ def _count_invalid(book, valid):
 
 
 @kernel
-def play_one(tape, terms, rules_of_run, z, beta_lag, vol, valid, shut_bits):
-    """One run, bar by bar: the columns of a `Ledger` (trading/engine.py), in their order."""
-    bars = z.size
-    state, reason = np.zeros(bars, np.int8), np.zeros(bars, np.int16)
-    position_on, lots_on = np.zeros(bars, np.int64), np.zeros((bars, 2))
-    pnl_on, cost_on, equity_on = np.zeros(bars), np.zeros(bars), np.zeros(bars)
-    deferred = np.zeros(bars, np.bool_)
-    room = bars // 2 + 1  # a round trip takes two bars at the least
-    trade_bars, trade_reason = np.full((room, 4), -1), np.full(room, NOTHING)
-    trade_lots, trade_money = np.zeros((room, 2)), np.zeros((room, 4))
-    entry_price, exit_price = np.full((room, 2), np.nan), np.full((room, 2), np.nan)
+def play_one(
+    tape,
+    terms,
+    rules_of_run,
+    z,
+    beta_lag,
+    vol,
+    valid,
+    shut_bits,
+    state,
+    reason,
+    position,
+    lots,
+    pnl,
+    cost,
+    equity,
+    deferred,
+    trade_bars,
+    trade_reason,
+    trade_lots,
+    entry_price,
+    exit_price,
+    trade_money,
+    tally,
+):
+    """One run, bar by bar, written into the blank columns of a `Ledger` (trading/engine.py); returns the number of trades.
+
+    Flat and with nothing waiting, a bar has nothing to roll, fill or mark: it is decided at once.
+    """
     trades, worst, best = 0, np.inf, -np.inf
     rules = rules_of_run[0]
     book = _blank_book()
     _open_book(book, rules)
 
-    for t in range(bars):
+    for t in range(z.size):
         bar = tape[t]
-        event = _move(book, bar, rules, terms, t)
-        if event == _ENTERED:
-            trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
-            trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
-            entry_price[trades, 0], entry_price[trades, 1] = book.y.filled_at, book.x.filled_at
-            worst, best = np.inf, -np.inf
-            trades += 1
-        elif event == _EXITED:
-            trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
-            trade_reason[trades - 1] = book.last_reason
-            exit_price[trades - 1, 0], exit_price[trades - 1, 1] = (
-                book.y.filled_at,
-                book.x.filled_at,
-            )
-        deferred[t] = event == _DEFERRED
-        if book.position != 0 or book.was_in != 0:
-            result = book.gross - book.costs
-            worst, best = min(worst, result), max(best, result)
-            trade_money[trades - 1] = (book.gross, book.costs, worst, best)
-        position_on[t], pnl_on[t], cost_on[t], equity_on[t] = (
-            book.position,
-            book.pnl,
-            book.cost,
-            book.equity,
-        )
-        lots_on[t, 0], lots_on[t, 1] = book.y.lots, book.x.lots
+        if book.position != 0 or book.waiting != NOTHING:
+            event = _move(book, bar, rules, terms, t)
+            if event == _ENTERED:
+                trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
+                trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
+                entry_price[trades, 0] = book.y.filled_at
+                entry_price[trades, 1] = book.x.filled_at
+                worst, best = np.inf, -np.inf
+                trades += 1
+            elif event == _EXITED:
+                trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
+                trade_reason[trades - 1] = book.last_reason
+                exit_price[trades - 1, 0] = book.y.filled_at
+                exit_price[trades - 1, 1] = book.x.filled_at
+            deferred[t] = event == _DEFERRED
+            if book.position != 0 or book.was_in != 0:
+                result = book.gross - book.costs
+                worst, best = min(worst, result), max(best, result)
+                trade_money[trades - 1, 0], trade_money[trades - 1, 1] = book.gross, book.costs
+                trade_money[trades - 1, 2], trade_money[trades - 1, 3] = worst, best
+            position[t], pnl[t], cost[t] = book.position, book.pnl, book.cost
+            lots[t, 0], lots[t, 1] = book.y.lots, book.x.lots
+        equity[t] = book.equity
 
         _count_invalid(book, valid[t])
         if valid[t] and abs(z[t]) < rules.entry_z:
             book.rearmed = 1
         if book.position != 0:
-            decided = _decide_held(book, bar, _has_closes(bar), rules, t, valid[t], z[t])
+            state[t], reason[t] = _decide_held(
+                book, bar, _has_closes(bar), rules, t, valid[t], z[t]
+            )
         else:
-            decided = _decide_flat(
+            state[t], reason[t] = _decide_flat(
                 book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t]
             )
-        state[t], reason[t] = decided
 
-    tally = np.empty(len(TALLY))
-    _tally_of(book, rules, bars, _counted_bars(valid), tally)
-    return (
-        state,
-        reason,
-        position_on,
-        lots_on,
-        pnl_on,
-        cost_on,
-        equity_on,
-        deferred,
-        trade_bars[:trades],
-        trade_reason[:trades],
-        trade_lots[:trades],
-        entry_price[:trades],
-        exit_price[:trades],
-        trade_money[:trades],
-        tally,
-    )
+    _tally_of(book, rules, z.size, _counted_bars(valid), tally)
+    return trades
 
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its

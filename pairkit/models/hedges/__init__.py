@@ -33,6 +33,11 @@ class HedgeRatio(NamedTuple):
     beta: FloatArray
 
 
+def undefined_hedge(bars: int) -> HedgeRatio:
+    """Hedge ratio that is NaN on all `bars`, for a model to write its own into."""
+    return HedgeRatio(np.full(bars, np.nan), np.full(bars, np.nan))
+
+
 def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
     """Hedge ratio of two legs by the model that `config.hedge_model` names.
 

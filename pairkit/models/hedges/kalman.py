@@ -19,7 +19,7 @@ import numpy as np
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
-from pairkit.models.hedges import HedgeRatio, checked_legs
+from pairkit.models.hedges import HedgeRatio, checked_legs, undefined_hedge
 
 _SMALLEST_DEVIATION = 1e-10
 _FLOOR = 1e-3  # of the mean square surprise
@@ -62,15 +62,28 @@ def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeR
         The legs differ in length or hold a NaN.
     """
     y, x = checked_legs(y, x)
-    return HedgeRatio(*_kalman(y, x, window, gamma))
+    hedge = undefined_hedge(y.size)
+    if y.size >= window:
+        _kalman(y, x, window, gamma, *hedge)
+    return hedge
+
+
+@kernel
+def _is_constant(values, window):
+    """Whether the first `window` values are one and the same."""
+    for t in range(1, window):  # noqa: SIM110  no generators in a kernel
+        if values[t] != values[0]:
+            return False
+    return True
 
 
 @kernel
 def _starting_fit(y, x, window):
     """Mean and variance of x, slope, mean of y, residual variance on the first `window` bars, two-pass."""
-    mean_x = x[0] + np.sum(x[:window] - x[0]) / window
-    mean_y = y[0] + np.sum(y[:window] - y[0]) / window
-    sxx = sxy = 0.0
+    sx = sy = sxx = sxy = 0.0
+    for t in range(window):
+        sx, sy = sx + (x[t] - x[0]), sy + (y[t] - y[0])
+    mean_x, mean_y = x[0] + sx / window, y[0] + sy / window
     for t in range(window):
         sxx += (x[t] - mean_x) ** 2
         sxy += (x[t] - mean_x) * (y[t] - mean_y)
@@ -82,15 +95,13 @@ def _starting_fit(y, x, window):
 
 
 @kernel
-def _kalman(y, x, window, gamma):
+def _kalman(y, x, window, gamma, alpha, beta):
     bars = x.size
-    alpha = np.full(bars, np.nan)
-    beta = np.full(bars, np.nan)
-    if bars < window or np.max(x[:window]) == np.min(x[:window]):
-        return alpha, beta
+    if _is_constant(x, window):
+        return
     mean_x, var_x, slope, level, noise = _starting_fit(y, x, window)
     if math.sqrt(noise) <= _SMALLEST_DEVIATION:
-        return alpha, beta
+        return
     share = 1.0 / window
     keep, surprises = 1.0 - share, noise
     p_slope, p_cross, p_level = noise / (window * var_x), 0.0, noise / window
@@ -118,4 +129,3 @@ def _kalman(y, x, window, gamma):
         p_level += moved * (2.0 * p_cross + moved * p_slope)
         p_cross += moved * p_slope
         beta[t], alpha[t] = slope, level - slope * mean_x
-    return alpha, beta

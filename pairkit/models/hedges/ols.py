@@ -13,7 +13,7 @@ import numpy as np
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
-from pairkit.models.hedges import HedgeRatio, checked_legs
+from pairkit.models.hedges import HedgeRatio, checked_legs, undefined_hedge
 
 
 def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
@@ -42,17 +42,15 @@ def rolling_ols(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
         The legs differ in length or hold a NaN.
     """
     y, x = checked_legs(y, x)
-    return HedgeRatio(*_rolling_ols(y, x, window))
+    hedge = undefined_hedge(y.size)
+    _rolling_ols(y, x, window, np.empty((4, window)), *hedge)
+    return hedge
 
 
 @kernel
-def _rolling_ols(y, x, window):
+def _rolling_ols(y, x, window, sums, alpha, beta):
+    """`sums` is of x, y, xx, xy about the origin; its column m serves the window that ends at origin + m."""
     bars = x.size
-    alpha, beta = np.empty(bars), np.empty(bars)
-    alpha[: window - 1], beta[: window - 1] = np.nan, np.nan
-    sums = np.empty(
-        (4, window)
-    )  # of x, y, xx, xy about the origin; column m serves the window that ends at origin + m
     share = 1.0 / window
     for start in range(0, bars - window + 1, window):
         origin = start + window - 1
@@ -72,7 +70,6 @@ def _rolling_ols(y, x, window):
             sums[1, ahead] += sy
             sums[2, ahead] += sxx
             sums[3, ahead] += sxy
-        intercepts, slopes = alpha[origin : origin + served], beta[origin : origin + served]
         for ahead in range(
             served
         ):  # without a branch, so that a processor can take several windows at a time
@@ -82,6 +79,5 @@ def _rolling_ols(y, x, window):
             slope = (
                 (sums[3, ahead] - sums[0, ahead] * mean_y) / spread_x if spread_x > 0.0 else np.nan
             )
-            slopes[ahead] = slope
-            intercepts[ahead] = (y0 + mean_y) - slope * (x0 + mean_x)
-    return alpha, beta
+            beta[origin + ahead] = slope
+            alpha[origin + ahead] = (y0 + mean_y) - slope * (x0 + mean_x)

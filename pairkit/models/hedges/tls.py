@@ -17,7 +17,7 @@ import numpy as np
 from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
-from pairkit.models.hedges import HedgeRatio, checked_legs
+from pairkit.models.hedges import HedgeRatio, checked_legs, undefined_hedge
 
 
 def estimate(y: FloatArray, x: FloatArray, config: StrategyConfig) -> HedgeRatio:
@@ -47,16 +47,15 @@ def rolling_tls(y: FloatArray, x: FloatArray, *, window: int) -> HedgeRatio:
         The legs differ in length or hold a NaN.
     """
     y, x = checked_legs(y, x)
-    return HedgeRatio(*_rolling_tls(y, x, window))
+    hedge = undefined_hedge(y.size)
+    _rolling_tls(y, x, window, np.empty((5, window)), *hedge)
+    return hedge
 
 
 @kernel
-def _rolling_tls(y, x, window):
+def _rolling_tls(y, x, window, sums, alpha, beta):
+    """`sums` is of x, y, xx, xy, yy about the origin; its column m serves the window that ends at origin + m."""
     bars = x.size
-    alpha, beta = np.full(bars, np.nan), np.full(bars, np.nan)
-    sums = np.empty(
-        (5, window)
-    )  # of x, y, xx, xy, yy about the origin; column m serves the window that ends at origin + m
     for start in range(0, bars - window + 1, window):
         origin = start + window - 1
         served = min(window, bars - origin)
@@ -65,7 +64,9 @@ def _rolling_tls(y, x, window):
         for back in range(window):
             u, v = x[origin - back] - x0, y[origin - back] - y0
             sx, sy, sxx, sxy, syy = sx + u, sy + v, sxx + u * u, sxy + u * v, syy + v * v
-            sums[:, window - 1 - back] = (sx, sy, sxx, sxy, syy)
+            ahead = window - 1 - back
+            sums[0, ahead], sums[1, ahead] = sx, sy
+            sums[2, ahead], sums[3, ahead], sums[4, ahead] = sxx, sxy, syy
         sx = sy = sxx = sxy = syy = 0.0
         for ahead in range(served):
             if ahead > 0:
@@ -82,4 +83,3 @@ def _rolling_tls(y, x, window):
                 slope = 2.0 * both / (root - tilt) if tilt < 0.0 else (tilt + root) / (2.0 * both)
                 beta[origin + ahead] = slope
                 alpha[origin + ahead] = (y0 + mean_y) - slope * (x0 + mean_x)
-    return alpha, beta
