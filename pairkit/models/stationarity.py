@@ -14,6 +14,7 @@ Oracles in the tests: `statsmodels.tsa.stattools.coint` and `adfuller`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -97,9 +98,9 @@ def engle_granger_statistic(y: FloatArray, x: FloatArray, *, window: int, lags: 
     _last_changes(x, changed[1])
     work = _work_space(window, lags, 2 * (lags + 2))
     if lags == 1:
-        _engle_granger_at_one_lag(y, x, window, *changed, *work, statistic)
+        _engle_granger_at_one_lag(y, x, window, changed[0], changed[1], statistic, *work)
     else:
-        _rolling_engle_granger(y, x, window, lags, *changed, *work, statistic)
+        _rolling_engle_granger(y, x, window, lags, changed[0], changed[1], statistic, *work)
     return statistic
 
 
@@ -118,13 +119,13 @@ def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     window = _checked_window(window, lags)
     statistic, work = np.full(values.size, np.nan), _work_space(window, lags, lags + 2)
     if lags == 1:
-        _adf_at_one_lag(values, window, *work, statistic)
+        _adf_at_one_lag(values, window, statistic, *work)
     else:
-        _rolling_adf(values, window, lags, *work, statistic)
+        _rolling_adf(values, window, lags, statistic, *work)
     return statistic
 
 
-def _work_space(window: int, lags: int, columns: int) -> tuple[FloatArray, ...]:
+def _work_space(window: int, lags: int, columns: int) -> Any:
     """Room for a rolling test on so many columns: sums of each suffix of a block, running sums, one row, Gram matrix.
 
     Made here and not in the kernels, in which every array that is made costs half a second of compiling.
@@ -240,7 +241,7 @@ def _store(sums, suffix, place):
 
 
 @step
-def _rolling_adf(values, window, lags, suffix, sums, row, gram, statistic):
+def _rolling_adf(values, window, lags, statistic, suffix, sums, row, gram):
     bars = values.size
     rows = window - 1 - lags  # regression rows in a window
     k = lags + 2
@@ -388,7 +389,7 @@ def _residual_gram(total, gram, rows, lags, tilt, shift):
 
 @step
 def _rolling_engle_granger(
-    y, x, window, lags, changed_y, changed_x, suffix, sums, row, gram, statistic
+    y, x, window, lags, changed_y, changed_x, statistic, suffix, sums, row, gram
 ):
     bars = y.size
     rows = window - 1 - lags
@@ -434,14 +435,14 @@ def _rolling_engle_granger(
 
 # The lag order of most runs, as a constant: the loops over columns fall away, and a window takes a third to a half of the time.
 @kernel
-def _adf_at_one_lag(values, window, suffix, sums, row, gram, statistic):
-    _rolling_adf(values, window, 1, suffix, sums, row, gram, statistic)
+def _adf_at_one_lag(values, window, statistic, suffix, sums, row, gram):
+    _rolling_adf(values, window, 1, statistic, suffix, sums, row, gram)
 
 
 @kernel
 def _engle_granger_at_one_lag(
-    y, x, window, changed_y, changed_x, suffix, sums, row, gram, statistic
+    y, x, window, changed_y, changed_x, statistic, suffix, sums, row, gram
 ):
     _rolling_engle_granger(
-        y, x, window, 1, changed_y, changed_x, suffix, sums, row, gram, statistic
+        y, x, window, 1, changed_y, changed_x, statistic, suffix, sums, row, gram
     )

@@ -17,8 +17,12 @@ from pairkit.pair import PairFrame
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
+    CANDIDATE,
+    FORK,
     NOTHING,
+    ONWARD,
     RULES,
+    STEP,
     TALLY,
     TERMS,
     as_records,
@@ -180,7 +184,11 @@ def tape_of(market: Market) -> NDArray[np.void]:
 
 
 def tally_many(
-    tape: NDArray[np.void], terms: NDArray[np.void], signals: Signals, rules: NDArray[np.void]
+    tape: NDArray[np.void],
+    terms: NDArray[np.void],
+    signals: Signals,
+    rules: NDArray[np.void],
+    same_as: IntArray | None = None,
 ) -> FloatArray:
     """The tallies of K runs that share their indicators.
 
@@ -193,14 +201,28 @@ def tally_many(
     signals
         The indicators.
     rules : (K,) records
-        One a run, as `rules_of` makes them; `log` the same in all.
+        One a run, as `rules_of` makes them; `log` the same in all. Runs that differ in `max_holding_days` alone are quickest one
+        after another, the shortest first.
+    same_as : (K,) int64, optional
+        For each run an earlier one that is known to be equal, or itself.
 
     Returns
     -------
     (K, len(TALLY)) float64
         To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
-    tallies: FloatArray = play_many(tape, terms, signals, rules)
+    tallies, bars = np.empty((len(rules), len(TALLY))), len(tape)
+    onward, candidates = np.zeros(bars + 1, ONWARD), np.zeros(bars + 1, CANDIDATE)
+    steps, forks = np.zeros(bars, STEP), np.zeros(2, FORK)
+    play_many(
+        tape,
+        terms,
+        signals,
+        rules,
+        np.arange(len(rules)) if same_as is None else same_as,
+        tallies,
+        *map(as_records, (onward, candidates, steps, forks)),
+    )
     return tallies
 
 

@@ -6,9 +6,11 @@ Each bar, in this order:
 3. Mark. Held lots are marked to the close.
 4. Decide. The first rule that holds decides the state, the reason, and what waits for the next bar.
 
-`play_one` writes down every bar of one run. `play_many` plays many configs by the same steps and keeps only their tallies; flat
-and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in between
-no sum knows more than whether it was blocked.
+`play_one` writes down every bar of one run. `play_many` plays many configs by the same steps and keeps only their tallies:
+- flat and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in
+  between no sum knows more than whether it was blocked;
+- over plain bars of a held position, which most are, it looks only for what may end the position;
+- a run that differs from the one before it in `max_holding_days` alone begins where that first tells the two apart.
 
 (docs/semantics.md 3; its readable twin is in the tests)
 """
@@ -287,11 +289,16 @@ def lay_tape(
 @lean_step
 def _can_trade(leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""
-    if not (np.isfinite(price) and np.isfinite(leg.close) and leg.volume > 0.0):
-        return False
-    if lots > 0.0:
-        return not price >= leg.up_limit
-    return not price <= leg.down_limit
+    # without a branch: no processor can guess which side is traded
+    at_up, at_down = price >= leg.up_limit, price <= leg.down_limit
+    trades = np.isfinite(price) & np.isfinite(leg.close) & (leg.volume > 0.0)
+    return trades & (not (at_up if lots > 0.0 else at_down))
+
+
+@lean_step
+def _offsets(rules, terms_y, lots_y, lots_x):
+    """Whether one leg's margin serves for both."""
+    return rules.one_sided_margin and terms_y.one_group > 0.0 and lots_y * lots_x < 0.0
 
 
 @lean_step
@@ -299,9 +306,7 @@ def _margin(rules, terms_y, terms_x, lots_y, lots_x, bar):
     """CNY margin of the lots at the bar's closes: of the dearer leg alone, where the other offsets it."""
     of_y = abs(lots_y) * abs(bar.y.close) * terms_y.multiplier * terms_y.margin_rate
     of_x = abs(lots_x) * abs(bar.x.close) * terms_x.multiplier * terms_x.margin_rate
-    if rules.one_sided_margin and terms_y.one_group > 0.0 and lots_y * lots_x < 0.0:
-        return max(of_y, of_x)
-    return of_y + of_x
+    return max(of_y, of_x) if _offsets(rules, terms_y, lots_y, lots_x) else of_y + of_x
 
 
 @lean_step
@@ -601,12 +606,10 @@ def _earn(book, rules, net, t):
 def _count_closed(book, net):
     """Count a closed trade, which made `net`."""
     book.tally_closed += 1.0
-    if net > 0.0:
-        book.tally_won += 1.0
-        book.tally_net_won += net
-    elif net < 0.0:
-        book.tally_lost += 1.0
-        book.tally_net_lost += net
+    book.tally_won += 1.0 if net > 0.0 else 0.0
+    book.tally_lost += 1.0 if net < 0.0 else 0.0
+    book.tally_net_won += max(net, 0.0)
+    book.tally_net_lost += min(net, 0.0)
 
 
 @lean_step
@@ -725,18 +728,6 @@ def _move(book, bar, rules, terms, t):
 
 
 @lean_step
-def _rest(book, bar, rules, terms, t):
-    """The result of `_move` in a position on a quiet bar with no order waiting."""
-    book.pnl = 0.0
-    _move_mark(book, book.y, terms, bar.y.close)
-    _move_mark(book, book.x, terms, bar.x.close)
-    _weigh(book, bar, rules, terms)
-    _earn(book, rules, book.pnl, t)
-    book.gross += book.pnl
-    book.tally_exposed += 1.0
-
-
-@lean_step
 def _count_invalid(book, valid):
     """Count, before deciding, the bars for which z has been invalid."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
@@ -823,7 +814,7 @@ def play_one(
 # bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
 # the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
 # the entry threshold; last, in runs that size alike, what it asks for, and the batch of such runs for which that was worked out.
-_CANDIDATE = np.dtype(
+CANDIDATE = np.dtype(
     [
         *(
             (name, "i8")
@@ -836,36 +827,16 @@ _CANDIDATE = np.dtype(
     ]
 )
 # Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
-_ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
+ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 
 @kernel
-def _onward_records(size):
-    return np.zeros(size, _ONWARD)
+def _find_candidates(tape, signals, lowest_entry, onward, candidates):
+    """Write the candidates for an entry, and an index from each bar to them; returns the number of candidates.
 
-
-@kernel
-def _candidate_records(size):
-    return np.zeros(size, _CANDIDATE)
-
-
-def _interpreted_onward(size: int) -> Any:
-    return as_records(np.zeros(size, _ONWARD))
-
-
-def _interpreted_candidates(size: int) -> Any:
-    return as_records(np.zeros(size, _CANDIDATE))
-
-
-_zeros_onward: Any = _interpreted_onward if _INTERPRETED else _onward_records
-_zeros_candidates: Any = _interpreted_candidates if _INTERPRETED else _candidate_records
-
-
-@kernel
-def _find_candidates(tape, signals, lowest_entry):
-    """Candidates for an entry, and an index from each bar to them; the verdicts under a run's rules are filled in later."""
+    The verdicts under a run's rules are filled in later.
+    """
     bars = signals.z.size
-    onward, candidates = _zeros_onward(bars + 1), _zeros_candidates(bars + 1)
     count = valid = 0
     for t in range(bars):
         onward[t].candidate, onward[t].valid_before = count, valid
@@ -877,7 +848,7 @@ def _find_candidates(tape, signals, lowest_entry):
                 count += 1
     onward[bars].candidate, onward[bars].valid_before = count, valid
     candidates[count].bar = bars
-    return onward, candidates[: count + 1]
+    return count
 
 
 @lean_step
@@ -990,38 +961,111 @@ def _asked_at(candidate, tape, rules, terms, signals, size_lot):
     return candidate.lots_y, candidate.lots_x, candidate.margin
 
 
+# Of a bar, for a position that is held over it: the change of each leg's close, the closes without their signs, and z. `plain` is 1
+# where the bar is valid, no leg must be left, and both have a close, and the contract and terms of the bar before, which has a
+# close too: no leg rolls, and what is marked is the change from close to close.
+STEP = np.dtype(
+    [
+        *((name, "f8") for name in ("move_y", "move_x", "close_y", "close_x", "z")),
+        ("plain", "i8"),
+    ]
+)
+# The book of a run before it decides on `bar`, where its longest holding first matters; -1 where it never does.
+FORK = np.dtype([("bar", "i8"), ("book", _BOOK)])
+
+
+def _copying(_typing: Any, target: Any, source: Any) -> Any:
+    """Copy one record over another, field for field."""
+
+    def code(_context: Any, builder: Any, _signature: Any, records: Any) -> Any:
+        to, of = records
+        cgutils.raw_memcpy(builder, to, of, cgutils.intp_t(1), _BOOK.itemsize)
+
+    return types.void(target, source), code
+
+
+def _copy_fields(target: Any, source: Any) -> None:
+    for name in _BOOK.names or ():
+        target[name] = source[name]
+
+
+_copy_book: Any = _copy_fields if _INTERPRETED else intrinsic(_copying)
+
+
 @kernel
-def _quiet(tape):
-    """(T,) bool: both legs have a close, and the contract and terms of the bar before, which has a close too: no leg rolls."""
-    quiet = np.zeros(tape.size, np.bool_)
+def _fill_steps(tape, signals, steps):
     for t in range(1, tape.size):
-        bar, before = tape[t], tape[t - 1]
-        quiet[t] = (
-            bar.y.contract == before.y.contract
+        step, bar, before = steps[t], tape[t], tape[t - 1]
+        step.move_y, step.move_x = bar.y.close - before.y.close, bar.x.close - before.x.close
+        step.close_y, step.close_x, step.z = abs(bar.y.close), abs(bar.x.close), signals.z[t]
+        step.plain = (
+            signals.valid[t]
+            and bar.leave == 0
+            and bar.y.contract == before.y.contract
             and bar.x.contract == before.x.contract
             and bar.y.terms == before.y.terms
             and bar.x.terms == before.x.terms
             and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close)
         )
-    return quiet
 
 
 @lean_step
-def _hold(book, tape, terms, rules, z, valid, quiet, t):
-    """Play quiet bars until an order waits; the first bar that is not played."""
-    while t < tape.size and quiet[t] and book.waiting == NOTHING:
-        _rest(book, tape[t], rules, terms, t)
-        _count_invalid(book, valid[t])
-        _decide_held(book, tape[t], True, rules, t, valid[t], z[t])
+def _hold(book, tape, steps, terms, rules, t):
+    """Play plain bars from t on, up to the first on which the position may end.
+
+    To the bit what `_move` and `_decide_held` make of them: what stays the same while a position is held is read once, and a
+    single test stands for all the rules that end a position. Returns the first bar that is not decided, and whether it was played.
+    """
+    terms_y, terms_x = terms[book.y.terms], terms[book.x.terms]
+    point_y, point_x = book.y.lots * terms_y.multiplier, book.x.lots * terms_x.multiplier
+    size_y, size_x = abs(book.y.lots), abs(book.x.lots)
+    one_sided = _offsets(rules, terms_y, book.y.lots, book.x.lots)
+    lowest = -rules.max_loss * rules.capital if rules.max_loss > 0.0 else -np.inf
+    side, last = -float(book.position), book.entered_on + rules.max_holding_days
+    first, ends = t, False
+    while t < steps.size and steps[t].plain > 0 and not ends:
+        step = steps[t]
+        of_y = size_y * step.close_y * terms_y.multiplier * terms_y.margin_rate
+        of_x = size_x * step.close_x * terms_x.multiplier * terms_x.margin_rate
+        book.margin = max(of_y, of_x) if one_sided else of_y + of_x
+        book.tally_margin += book.margin
+        pnl = point_y * step.move_y + point_x * step.move_x
+        _earn(book, rules, pnl, t)
+        book.gross += pnl
+        against = side * step.z
+        ends = (
+            (against <= rules.exit_z)
+            | (against >= rules.stop_z)
+            | (t >= last)
+            | (book.gross - book.costs <= lowest)
+            | (book.margin > book.equity)
+        ) != 0
         t += 1
-    return t
+    if t > first:
+        book.tally_exposed += float(t - first)
+        book.y.mark, book.x.mark = tape[t - 1].y.close, tape[t - 1].x.close
+        book.invalid_run = 0
+    return (t - 1 if ends else t), ends
 
 
 @lean_step
-def _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot):
-    """One run: flat and with nothing waiting, from call to call; else bar by bar."""
-    z, valid = signals.z, signals.valid
-    t = 0
+def _decide_on(book, tape, rules, signals, t):
+    """Decide on bar t, over which a position is held."""
+    _count_invalid(book, signals.valid[t])
+    _decide_held(book, tape[t], _has_closes(tape[t]), rules, t, signals.valid[t], signals.z[t])
+
+
+@lean_step
+def _keep_fork(book, rules, fork, t):
+    """Keep the book before bar t is decided, the first time that the longest holding is reached."""
+    if fork.bar < 0 and t - book.entered_on >= rules.max_holding_days:
+        fork.bar = t
+        _copy_book(fork.book, book)
+
+
+@lean_step
+def _tally_run(book, tape, terms, rules, signals, onward, candidates, steps, size_lot, fork, t):
+    """One run from bar t on: flat and with nothing waiting, from call to call; else bar by bar."""
     while t < tape.size:
         if book.position == 0 and book.waiting == NOTHING:
             here = candidates[_next_entry(book, onward, candidates, rules, t)]
@@ -1029,32 +1073,83 @@ def _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, siz
             if t < tape.size:
                 _order(book, _asked_at(here, tape, rules, terms, signals, size_lot), here.side, t)
                 t += 1
-        elif book.waiting == NOTHING and quiet[t]:
-            t = _hold(book, tape, terms, rules, z, valid, quiet, t)
+            continue
+        if book.waiting == NOTHING and steps[t].plain > 0:
+            t, played = _hold(book, tape, steps, terms, rules, t)
         else:
             _move(book, tape[t], rules, terms, t)
-            if book.position != 0:  # a bar that ends flat may call for an entry
-                _count_invalid(book, valid[t])
-                _decide_held(book, tape[t], _has_closes(tape[t]), rules, t, valid[t], z[t])
-                t += 1
+            played = book.position != 0
+            if not played:  # a bar that ends flat may call for an entry
+                continue
+        if played:
+            _keep_fork(book, rules, fork, t)
+            _decide_on(book, tape, rules, signals, t)
+            t += 1
+
+
+@lean_step
+def _part_late(a, b):
+    """Whether run b is run a until the longest holding of a is reached: it may hold longer, and differs in nothing else."""
+    return (
+        a.max_holding_days <= b.max_holding_days
+        and _call_alike(a, b)
+        and _size_alike(a, b)
+        and a.fill_at_open == b.fill_at_open
+        and a.rearm == b.rearm
+        and a.exit_z == b.exit_z
+        and a.max_loss == b.max_loss
+        and a.slippage_ticks == b.slippage_ticks
+        and a.fee_multiplier == b.fee_multiplier
+        and a.cooldown_days == b.cooldown_days
+        and a.max_invalid_days == b.max_invalid_days
+    )
+
+
+@lean_step
+def _copy_row(tallies, source, target):
+    for i in range(tallies.shape[1]):
+        tallies[target, i] = tallies[source, i]
 
 
 @kernel
-def play_many(tape, terms, signals, rules_of_runs):
-    """The tallies of runs that share their indicators, (K, len(TALLY))."""
-    tallies = np.empty((rules_of_runs.size, len(TALLY)))
-    onward, candidates = _find_candidates(tape, signals, np.min(rules_of_runs.entry_z))
-    quiet = _quiet(tape)
-    counted_bars = _counted_bars(signals.valid)
-    size_lot = 0
+def play_many(
+    tape, terms, signals, rules_of_runs, same_as, tallies, onward, candidates, steps, forks
+):
+    """The tallies of K runs that share their indicators, written into (K, len(TALLY)).
+
+    Run k equals run `same_as[k]`, which is k or comes before it. The blank records after `tallies` are room to work in.
+    """
+    lowest_entry = np.inf
     for k in range(rules_of_runs.size):
-        rules = rules_of_runs[k]
-        if k == 0 or not _call_alike(rules, rules_of_runs[k - 1]):
+        lowest_entry = min(lowest_entry, rules_of_runs[k].entry_z)
+    candidates = candidates[: _find_candidates(tape, signals, lowest_entry, onward, candidates) + 1]
+    _fill_steps(tape, signals, steps)
+    counted_bars = _counted_bars(signals.valid)
+    size_lot, judged, sized, played = 0, -1, -1, -1
+    for k in range(rules_of_runs.size):
+        rules, before, fork = rules_of_runs[k], forks[k % 2], forks[(k + 1) % 2]
+        fork.bar = -1
+        if same_as[k] < k:
+            _copy_row(tallies, same_as[k], k)
+            continue
+        late = played == k - 1 and k > 0 and _part_late(rules_of_runs[k - 1], rules)
+        played = k
+        if late and before.bar < 0:
+            _copy_row(tallies, k - 1, k)
+            continue
+        if judged < 0 or not _call_alike(rules, rules_of_runs[judged]):
             _judge_candidates(candidates, signals, rules)
-        if k == 0 or not _size_alike(rules, rules_of_runs[k - 1]):
-            size_lot += 1
-        book = _blank_book()
-        _open_book(book, rules)
-        _tally_run(book, tape, terms, rules, signals, onward, candidates, quiet, size_lot)
+            judged = k
+        if sized < 0 or not _size_alike(rules, rules_of_runs[sized]):
+            size_lot, sized = size_lot + 1, k
+        book, t = _blank_book(), 0
+        if late:
+            t = before.bar
+            _copy_book(book, before.book)
+            _keep_fork(book, rules, fork, t)
+            _decide_on(book, tape, rules, signals, t)
+            t += 1
+        else:
+            _open_book(book, rules)
+        _tally_run(book, tape, terms, rules, signals, onward, candidates, steps, size_lot, fork, t)
         _tally_of(book, rules, tape.size, counted_bars, tallies[k])
-    return tallies

@@ -151,6 +151,25 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
         )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_that_part_late_or_never_are_the_single_runs(seed):
+    """A longest holding that matters late or never, and stops that no z tells apart: each row is the single run, in any order given."""
+    pair, base = (
+        draw_pair(seed, 300),
+        draw_config(seed, entry_z=0.6, exit_z=0.1, stop_z=4.0, adf_gate=False, max_loss=0.02),
+    )
+    holding = [2, 3, 5, 8, 13, 40, 41, 250]
+    space = {
+        "max_holding_days": holding if seed % 2 else holding[::-1],
+        "stop_z": [2.0, 8.0, 9.0],
+        "exit_z": [0.0, 0.5],
+    }
+    table = sweep(pair, base, space, executor=1)
+    assert table["trades"].max() > 2
+    assert table["sharpe"].nunique() > 4
+    assert_same(pair, table, range(len(table)))
+
+
 def test_thread_count_changes_no_bit():
     """One thread, three, and the machine's own count give the same table, rows in the same order."""
     pair = draw_pair(3, 300)

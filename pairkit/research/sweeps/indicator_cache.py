@@ -54,6 +54,7 @@ class Stages:
     def __init__(self, pair: PairFrame) -> None:
         self.pair = pair
         self._of_thread = threading.local()
+        self._of_first: dict[str, dict[Any, Any]] = {}
 
     def __reduce__(self) -> tuple[type[Stages], tuple[PairFrame]]:
         return Stages, (self.pair,)
@@ -115,7 +116,11 @@ class Stages:
 
     def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
         """The stage's result for `key`."""
-        kept = vars(self._of_thread).setdefault(stage, {})
+        stages = vars(self._of_thread)
+        if not stages:  # a thread begins with what the first one has made
+            stages.update({name: dict(made) for name, made in self._of_first.items()})
+            self._of_first = self._of_first or stages
+        kept = stages.setdefault(stage, {})
         if key not in kept:
             if len(kept) >= max(_KEPT_VALUES // max(len(self.pair), 1), 1):
                 del kept[next(iter(kept))]

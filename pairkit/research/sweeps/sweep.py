@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit._typing import FloatArray, Progress
+from pairkit._typing import FloatArray, IntArray, Progress
 from pairkit.columns import METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
@@ -32,12 +32,14 @@ from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
 from pairkit.trading.loop import TALLY
 
-# Settings that decide which bars call for an entry: the engine looks once for runs that agree in them.
+# Settings that decide which bars call for an entry: the engine looks once for runs that agree in them. The last of all is the
+# longest holding: the engine plays anew only what comes after the first bar on which it matters.
 _CALL_FIELDS = (
     *(name for gate in GATES for name in (gate.switch, gate.limit)),
-    "stop_z",
     "entry_z",
+    "stop_z",
 )
+_LAST_FIELDS = ("max_holding_days",)
 
 
 def sweep(
@@ -165,8 +167,31 @@ def tally_rows(
             terms,
             signals,
             rules_of(config, len(group), changes),
+            _equal_runs(trials, group, signals.z),
         )
     return tallies
+
+
+def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntArray | None:
+    """For each of these rows the first that is the same run, as a place among them; None where no two are known to be.
+
+    Two stops with no abs(z) between them are one: no bar tells them apart.
+    """
+    if "stop_z" not in trials.values:
+        return None
+    stops = np.asarray(trials.values["stop_z"], np.float64)
+    _, first, rank = np.unique(
+        np.searchsorted(np.sort(np.abs(z)), stops), return_index=True, return_inverse=True
+    )
+    sizes = [len(values) for values in trials.values.values()]
+    if len(first) == len(stops) or math.prod(sizes) > np.iinfo(np.int64).max:
+        return None
+    codes = trials.codes[rows].astype(np.int64)
+    at = _places(trials, ("stop_z",))[0]
+    codes[:, at] = first[rank][codes[:, at]]
+    numbers = np.ravel_multi_index(tuple(codes.T), sizes)
+    _, first_row, same = np.unique(numbers, return_index=True, return_inverse=True)
+    return first_row[same]
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
@@ -177,10 +202,9 @@ def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
 
 def by_shared_work(trials: Trials) -> NDArray[np.int64]:
     """The trials' places, sorted so that those that share work lie together: the order in which `tally_rows` is quick."""
-    keys = [
-        trials.codes[:, place]
-        for place in reversed(_places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)))
-    ]
+    first, last = _places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)), _places(trials, _LAST_FIELDS)
+    others = [place for place in range(len(trials.values)) if place not in (*first, *last)]
+    keys = [trials.codes[:, place] for place in reversed([*first, *others, *last])]
     return np.lexsort(keys) if keys else np.arange(len(trials))
 
 
