@@ -1,8 +1,9 @@
 """The first minute: the steps that a server takes before its first page, and the work that goes on behind it.
 
 1. They begin with the server, in a thread of its own; a session that comes meanwhile shows how far they are.
-2. Libraries are loaded, and the kernels of a backtest compiled, each kind a step that the page can count.
-3. Where anything had to be compiled, a process of its own compiles the rest for Sweep and Scan, while the page is already used.
+2. On a fresh installation a process of its own compiles the trading engine, while this one loads libraries and compiles the
+   indicators: two cores at once. Each kind is a step that the page can count.
+3. That process then compiles the rest for Sweep and Scan, at low priority, while the page is already used.
 4. The libraries are then taken out of the garbage collector's sight. Streamlit collects after every rerun, which takes longer than
    a backtest while they are scanned too.
 
@@ -16,7 +17,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -44,12 +46,12 @@ class Preparation:
         self.place, self.name = 0, "Loading the libraries"
         self.error: BaseException | None = None
         self._began, self._done, self._lock = False, Event(), Lock()
+        self._compiler: subprocess.Popen[bytes] | None = None
         self.steps: tuple[tuple[str, Callable[[], object]], ...] = (
             ("Loading the libraries", _load_libraries),
             ("Hedge ratios", _compile_hedges),
             ("Stationarity tests", _compile_tests),
-            ("Trading engine", _compile_engine),
-            ("Sweep and Scan, in the background", _compile_the_rest),
+            ("Trading engine", self._compile_engine),
         )
 
     @property
@@ -75,7 +77,9 @@ class Preparation:
         return self._done.wait(seconds)
 
     def _run(self) -> None:
+        gc.disable()  # compiling makes many objects and little garbage
         try:
+            self._compiler = start_compiler() if nothing_compiled() else None
             for place, (name, step) in enumerate(self.steps):
                 self.place, self.name = place, name
                 step()
@@ -84,7 +88,19 @@ class Preparation:
         except BaseException as error:  # noqa: BLE001  kept: the page fails where it needs what is missing, and says so
             self.error = error
         finally:
+            gc.enable()
             self._done.set()
+
+    def _compile_engine(self) -> None:
+        """Load the engine that the other process has compiled; without one, compile it, and leave the rest to one."""
+        from pairkit.run import run_backtest
+        from pairkit.trading.loop import play_one
+
+        if self._compiler and self._compiler.stdout:
+            self._compiler.stdout.readline()  # of its own end, too
+        run_backtest(sample_pair())
+        if self._compiler is None and any(play_one.stats.cache_misses.values()):  # type: ignore[attr-defined]
+            self._compiler = start_compiler()
 
 
 @cache
@@ -115,28 +131,44 @@ def _compile_tests() -> None:
     indicate(adjust(sample_pair(), "log"), StrategyConfig())
 
 
-def _compile_engine() -> None:
-    from pairkit.run import run_backtest
+def nothing_compiled() -> bool:
+    """Whether no engine is found where numba keeps compiled kernels; looked up without numba, whose import takes a second."""
+    beside_the_code = Path(__file__).parents[1] / "trading" / "__pycache__"
+    folders = [beside_the_code, *(Path.home() / ".cache" / "numba").glob("*")]
+    if (chosen := os.environ.get("NUMBA_CACHE_DIR")) is not None:
+        folders = list(Path(chosen).glob("*"))
+    return not any(any(folder.glob("loop.play_one-*.nbi")) for folder in folders)
 
-    run_backtest(sample_pair())
 
-
-def _compile_the_rest() -> None:
-    """Start the process that compiles, where this installation had not compiled all yet."""
-    from pairkit.trading.loop import play_one
-
-    if not any(play_one.stats.cache_misses.values()):  # type: ignore[attr-defined]
-        return
-    compile_it = partial(
-        subprocess.run,
+def start_compiler() -> subprocess.Popen[bytes]:
+    """Start the process that compiles the engine, writes a line, and compiles the rest."""
+    return subprocess.Popen(
         [sys.executable, "-m", "pairkit.ui.preparation"],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        check=False,
     )
-    Thread(target=compile_it, name="compile Sweep and Scan", daemon=True).start()
+
+
+def compile_engine_alone() -> None:
+    """Run the engine and its metrics once on bars without prices: no indicator is compiled for that."""
+    import numpy as np
+
+    from pairkit.config import StrategyConfig
+    from pairkit.metrics import measure
+    from pairkit.models.adjusted import Market
+    from pairkit.models.indicators import Indicators
+    from pairkit.trading.engine import trade
+    from pairkit.trading.gates import judge
+
+    pair, config = sample_pair(), StrategyConfig()
+    bars, whole = len(pair), ("contract", "terms", "old_terms")
+    kinds = {**dict.fromkeys(whole, np.int64), "leave": np.bool_}
+    market = Market(*(np.zeros((bars, 2), kinds.get(name, np.float64)) for name in Market._fields))
+    blank = {name: np.full(bars, np.nan) for name in Indicators._fields}
+    indicators = Indicators(**{**blank, "valid": np.zeros(bars, np.bool_)})
+    measure(trade(pair, market, indicators, judge(indicators, config), config).tally, 1.0)
 
 
 def compile_sweep_and_scan() -> None:
@@ -147,9 +179,9 @@ def compile_sweep_and_scan() -> None:
     from pairkit.run import run_backtest
 
     pair = sample_pair()
-    sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0]})
     for lags in (1, "aic"):
         scan([pair], lags=lags)
+    sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0]})
     for model in hedge_model_names():
         run_backtest(pair, StrategyConfig(hedge_model=model))
 
@@ -178,6 +210,10 @@ def _bars(close: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
+    gc.disable()
+    compile_engine_alone()
+    sys.stdout.write("engine\n")
+    sys.stdout.flush()
     if hasattr(os, "nice"):
         os.nice(_LOW_PRIORITY)
     compile_sweep_and_scan()

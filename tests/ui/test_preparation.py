@@ -1,4 +1,4 @@
-"""The first minute: counted steps, once a server, and a process for the rest only where something had to be compiled."""
+"""The first minute: counted steps, once a server, and a process beside it only where something has to be compiled."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from threading import Event
 
 import pytest
 
+from pairkit import metrics
+from pairkit.run import run_backtest
 from pairkit.trading import loop
 from pairkit.ui import preparation
 from pairkit.ui.preparation import Preparation
@@ -23,16 +25,27 @@ class AtOnce:
         self.start = target
 
 
+class Said:
+    """A process that writes one line."""
+
+    def __init__(self, started: list[str]) -> None:
+        started.append("process")
+        self.stdout, self._started = self, started
+
+    def readline(self) -> bytes:
+        self._started.append("its line")
+        return b"engine\n"
+
+
 @pytest.fixture
-def started(monkeypatch) -> list[list[str]]:
-    """The processes that would have been started."""
-    commands: list[list[str]] = []
-    monkeypatch.setattr(
-        preparation.subprocess, "run", lambda command, **_: commands.append(command)
-    )
+def started(monkeypatch) -> list[str]:
+    """What was started, and waited for."""
+    events: list[str] = []
+    monkeypatch.setattr(preparation, "start_compiler", lambda: Said(events))
+    monkeypatch.setattr(preparation, "nothing_compiled", lambda: False)
     monkeypatch.setattr(preparation, "Thread", AtOnce)
     monkeypatch.setattr(preparation.gc, "freeze", lambda: None)  # the tests' own garbage stays
-    return commands
+    return events
 
 
 def with_misses(monkeypatch, misses: dict[str, int]) -> None:
@@ -58,7 +71,6 @@ def steps_of(made: Preparation, monkeypatch) -> list[str]:
 def test_each_step_is_named_and_counted_while_it_is_done(started, monkeypatch):
     """A page can say what is being prepared; the end is known to every session, and it begins once."""
     with_misses(monkeypatch, {})
-    monkeypatch.setattr(preparation, "_compile_engine", lambda: None)
     made = Preparation()
     heard = steps_of(made, monkeypatch)
     assert [words.rsplit(": ", 1)[1] for words in heard] == [
@@ -70,16 +82,34 @@ def test_each_step_is_named_and_counted_while_it_is_done(started, monkeypatch):
     assert len(heard) == len(made.steps)
 
 
-@pytest.mark.parametrize(("misses", "processes"), [({}, 0), ({"signature": 1}, 1)])
-def test_the_rest_is_compiled_only_where_this_installation_had_not(
-    started, monkeypatch, misses, processes
+@pytest.mark.parametrize(
+    ("fresh", "misses", "expected"),
+    [
+        (False, {}, []),
+        (True, {}, ["process", "its line"]),
+        (False, {"signature": 1}, ["process"]),
+    ],
+)
+def test_a_process_compiles_only_where_this_installation_had_not(
+    started, monkeypatch, fresh, misses, expected
 ):
-    """A warm start begins no process; a cold one begins the one that compiles what Sweep and Scan need."""
-    monkeypatch.setattr(preparation, "_compile_engine", lambda: None)
+    """A warm start begins none; a fresh installation waits for its engine; after an update it compiles the rest."""
+    monkeypatch.setattr(preparation, "nothing_compiled", lambda: fresh)
     with_misses(monkeypatch, misses)
-    Preparation().begin()
-    assert len(started) == processes
-    assert all(command == [sys.executable, "-m", "pairkit.ui.preparation"] for command in started)
+    made = Preparation()
+    made.steps = made.steps[-1:]
+    made.begin()
+    assert made.error is None
+    assert started == expected
+
+
+def test_a_fresh_installation_is_one_without_a_compiled_engine(tmp_path, monkeypatch):
+    """Where numba keeps its index of the engine's kernel, whatever folder it makes for the module."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert preparation.nothing_compiled()
+    (tmp_path / "trading_1").mkdir()
+    (tmp_path / "trading_1" / "loop.play_one-1.py311.nbi").touch()
+    assert not preparation.nothing_compiled()
 
 
 def test_a_step_that_fails_does_not_hold_the_page(started):
@@ -92,10 +122,10 @@ def test_a_step_that_fails_does_not_hold_the_page(started):
 
 
 def test_the_process_compiles_what_it_says():
-    """Sweep, scan and every hedge model run in it, without a word."""
+    """The engine first, which it says; then sweep, scan and every hedge model."""
     command = [sys.executable, "-m", "pairkit.ui.preparation"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "engine\n", "")
 
 
 def test_the_first_screen_needs_no_heavy_library():
@@ -129,3 +159,11 @@ def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch):
     assert not page.exception
     assert tiles(page)
     assert "Preparing the numeric engine" not in said(page)
+
+
+def test_the_engine_compiled_alone_is_the_one_that_a_run_calls():
+    """Types that differ would have the page compile it once more."""
+    preparation.compile_engine_alone()
+    compiled = [kernel.signatures[:] for kernel in (loop.play_one, metrics._measure)]
+    run_backtest(preparation.sample_pair())
+    assert [loop.play_one.signatures, metrics._measure.signatures] == compiled
