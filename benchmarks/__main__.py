@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/benchmarks.md: `python -m benchmarks`.
 
-`--only NAME` times one case, or the browser, and writes nothing; `--no-page` times all and writes nothing.
+`--only NAME` times one case, the units or the browser, and writes nothing; `--no-page` times all and writes nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from benchmarks import growth
 from benchmarks.browser import in_browser
 from benchmarks.cases import CASES, SIZES, Row
 from benchmarks.page import PAGE, duration, page
+from benchmarks.units import in_units
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=[*(case.__name__ for case in CASES), "browser"])
+    parser.add_argument("--only", choices=[*(case.__name__ for case in CASES), "units", "browser"])
     parser.add_argument("--no-page", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # statsmodels announces changes of its own
@@ -30,6 +31,10 @@ def main() -> None:
                 for r in made:
                     took = f"{duration(r.seconds):>9} a {r.unit:7} x{r.ratio:<9,.3g}"
                     print(f"{r.work:44} {r.bars:>7,} {r.who:26} {took} {r.error}", flush=True)
+    counts = in_units() if asked.only in (None, "units") else []
+    for c in counts:
+        goal = f" (goal {c.goal})" if c.goal else ""
+        print(f"{c.count:>12,.0f} {c.work} in the time of one RollingOLS{goal}; {c.note}")
     seen = in_browser() if asked.only in (None, "browser") else []
     for s in seen:
         print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
@@ -47,7 +52,9 @@ def main() -> None:
     for what, before, after in memory:
         print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
     if not asked.no_page:
-        PAGE.write_text(page(rows, grown, memory, seen, os.getloadavg()[0]), encoding="utf-8")
+        PAGE.write_text(
+            page(rows, counts, grown, memory, seen, os.getloadavg()[0]), encoding="utf-8"
+        )
         print(f"written to {PAGE}")
 
 

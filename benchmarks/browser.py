@@ -82,9 +82,13 @@ def in_browser() -> list[Seen]:
             for who, script in scripts.items():
                 starts[who] += [first_chart(browser, script, folder)][:turn]
         presses = slider_to_chart(browser, scripts, folder)
+        fresh = dict.fromkeys(("NUMBA_CACHE_DIR", "PYTHONPYCACHEPREFIX"), f"{folder}/fresh")
+        cold = first_chart(browser, scripts["pairkit"], folder, fresh)
         browser.close()
+    bare = statistics.median(starts["a bare page"])
     return [
         *beside_bare("`streamlit run` to the first chart", starts),
+        Seen("the same on a fresh installation", "pairkit", cold, cold / bare),
         *beside_bare(f"slider to chart redrawn, {bars:,} bars", presses),
     ]
 
@@ -123,7 +127,9 @@ def _typed(value: Any) -> Any:
 class Served:
     """`streamlit run` of a script on a free port, until the end of the block."""
 
-    def __init__(self, script: list[str], folder: str) -> None:
+    def __init__(
+        self, script: list[str], folder: str, environment: dict[str, str] | None = None
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -144,6 +150,7 @@ class Served:
         self.environment = {
             **os.environ,
             "PAIRKIT_RUNS": folder,
+            **(environment or {}),
         }  # nothing is counted among the user's own trials
 
     def __enter__(self) -> str:
@@ -178,10 +185,12 @@ class Served:
             self.process.wait()
 
 
-def first_chart(browser: Any, script: list[str], folder: str) -> float:
+def first_chart(
+    browser: Any, script: list[str], folder: str, environment: dict[str, str] | None = None
+) -> float:
     """Seconds from the start of the server to its first chart."""
     began = time.perf_counter()
-    with Served(script, folder) as url:
+    with Served(script, folder, environment) as url:
         page = browser.new_context().new_page()
         page.goto(url)
         page.wait_for_selector(_DRAWN, timeout=PATIENCE_MS)

@@ -38,6 +38,14 @@ import pairkit as pk
 pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
 pk.run_backtest(pair).frame
 """
+_FIRST_SWEEP = """
+import pairkit as pk
+pk.sweep(pk.open_snapshot("snapshots/demo").pair("RB", "HC"), None, {"entry_z": [1.5, 2.0]})
+"""
+_FIRST_SCAN = """
+import pairkit as pk
+pk.scan(pk.open_snapshot("snapshots/demo"), roots=["RB", "HC", "CU"])
+"""
 _IMPORTS = "import numpy, pandas, numba, pyarrow.parquet, pydantic"
 
 
@@ -100,8 +108,11 @@ def peak_memory() -> list[tuple[str, float, float]]:
 
 def start_up() -> list[tuple[str, float]]:
     """Seconds from nothing, each in a new process: medians of five, of one where nothing is compiled yet."""
+    cold = {}
     with tempfile.TemporaryDirectory() as empty:
-        cold = _process(["-c", _FIRST_RUN], {"NUMBA_CACHE_DIR": empty})
+        fresh = {"NUMBA_CACHE_DIR": empty, "PYTHONPYCACHEPREFIX": empty}
+        for what, code in (("run", _FIRST_RUN), ("sweep", _FIRST_SWEEP), ("scan", _FIRST_SCAN)):
+            cold[what] = _process(["-c", code], fresh)
     return [
         ("bare Python", _median(["-c", "pass"])),
         ("import pairkit", _median(["-c", "import pairkit"])),
@@ -111,7 +122,9 @@ def start_up() -> list[tuple[str, float]]:
         ),
         ("python -m pairkit --help", _median(["-m", "pairkit", "--help"])),
         ("open the demo, first run, its table", _median(["-c", _FIRST_RUN])),
-        ("the same, the kernels not compiled yet", cold),
+        ("the same on a fresh installation: nothing compiled yet", cold["run"]),
+        ("then the first sweep, without the dashboard's preparation", cold["sweep"]),
+        ("then the first scan, likewise", cold["scan"]),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.browser import Seen
 from benchmarks.cases import Row
+from benchmarks.units import Count
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 _BROWSER = """In a headless Chromium on the same machine, which draws without a graphics card. The bare page
@@ -16,6 +17,9 @@ _BROWSER = """In a headless Chromium on the same machine, which draws without a 
 anew by `Plotly.react` with other numbers at every move; it runs no backtest. Start: a new server and a new browser profile each
 time. Slider: from the key press to the frame after the chart was drawn; how long Streamlit's slider waits for further presses is
 in both."""
+_UNITS = """One `statsmodels` `RollingOLS(y, x, window=60).fit(params_only=True)` of 2,500 bars, in the same process and in turn with
+the rest, is the unit: it states a goal for any machine. Sweeps use all cores. The active space has the ADF gate off, entry_z 1 to 3,
+exit_z 0 to 0.9, stop_z 3.5, 4, 5 and 6, max_holding_days 5 to 50; the calm one the default gates."""
 _NO_BROWSER = "Not measured: there is no Chromium, or playwright is not installed."
 _PACKAGES = (
     "numpy",
@@ -78,6 +82,7 @@ def duration(seconds: float) -> str:
 
 def page(
     rows: list[Row],
+    counts: list[Count],
     growth: dict[str, list[tuple[str, float]]],
     memory: list[tuple[str, float, float]],
     browser: list[Seen],
@@ -89,6 +94,9 @@ def page(
         f"| {r.work} | {r.bars:,} | {r.unit} | {r.who} | {duration(r.seconds)} | {r.ratio:,.3g} | {r.error} | {r.note} |"
         for r in rows
     ]
+    parts += ["", "## In the time of one RollingOLS", "", _UNITS, ""] if counts else []
+    parts += ["| work | how many | goal | what it is |", "|---|---|---|---|"] if counts else []
+    parts += [f"| {c.work} | {c.count:,.0f} | {c.goal} | {c.note} |" for c in counts]
     for title, measured in growth.items():
         parts += ["", f"## {title}", "", "| | time |", "|---|---|"]
         parts += [f"| {what} | {duration(took)} |" for what, took in measured]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from benchmarks import browser, cases, page
+from benchmarks import browser, cases, page, units
 from benchmarks.timing import Contender, beside
 
 
@@ -70,18 +70,29 @@ def test_the_peers_give_the_same_answer(case):
     assert max(stated) < 1e-8
 
 
+def test_units_count_each_kind_of_work():
+    """At a small size: every count is above 0, and the active space trades more than the calm one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counts = units.in_units(bars=400, side=2, book=2)
+    assert len(counts) == 6
+    assert all(each.count > 0.0 for each in counts)
+
+
 def test_the_page_names_no_machine():
     """Cores and memory, and each row in the table."""
     row = cases.Row("work", 2_500, "bar", "pairkit", 3.2e-9, 1.0, "1e-15", "")
     made = page.page(
         [row],
+        [units.Count("core runs", 101.2, "100", "")],
         {"Growth": [("10 bars", 0.002)]},
         [("10 configs", 200.0, 210.0)],
         [browser.Seen("start", "pairkit", 3.0, 1.5)],
         0.5,
     )
     assert "| work | 2,500 | bar | pairkit | 3.2 ns | 1 | 1e-15 |  |" in made
+    assert "| core runs | 101 | 100 |  |" in made
     assert "| 10 bars | 2 ms |" in made
     assert "| start | pairkit | 3 s | 1.50 |" in made
-    assert "Not measured" in page.page([row], {}, [], [], 0.5)
+    assert "Not measured" in page.page([row], [], {}, [], [], 0.5)
     assert "cores" in page.machine()
