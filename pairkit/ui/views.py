@@ -37,8 +37,8 @@ _READ_LATER = re.compile(
 )
 
 
-def heading(pair: PairFrame) -> None:
-    """Draw the pair, its dates, and, where so, that its data are simulated."""
+def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
+    """Draw the pair, its dates, and, where so, that its data are simulated and which opens cannot be had."""
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(
@@ -65,6 +65,15 @@ def heading(pair: PairFrame) -> None:
                 icon=":material/science:",
                 color="orange",
                 help="Made up by a program, with a known truth. No market ever traded like this.",
+            )
+        if sessions:
+            st.badge(
+                "Next open cannot be had"
+                if any(one.kind == "opens_before_data" for one in sessions)
+                else "Legs open apart",
+                icon=":material/schedule:",
+                color="orange",
+                help=" ".join(escape(one.message) for one in sessions),
             )
 
 

@@ -418,7 +418,7 @@ def test_the_waterfall_ends_at_the_run(theme):
     assert sharpe["text"][9] == f"{real['sharpe']:.2f}"
     assert sharpe["measure"] == ["absolute", *["relative"] * 8, "total", *["absolute"] * 2]
     assert sharpe["y"][10:] == ladder.beside["sharpe"].tolist()
-    assert sharpe["x"][10:] == [rung.title for rung in BESIDE]
+    assert sharpe["x"][10:] == ["At the close", "Today's terms"]
     assert [line["name"] for line in equities["data"]] == [
         *(rung.title for rung in RUNGS[:-1]),
         "Real",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import Spec, axis, layout
 from pairkit.charts.theme import THEMES, Theme, ThemeName
-from pairkit.language import _
+from pairkit.language import N_, _
 from pairkit.research.realism.check import BESIDE, RUNGS, RealismLadder
 
 _TITLES = [rung.title for rung in RUNGS]
+_BESIDE = {  # short enough for the axis
+    "close_instead": N_("At the close"),
+    "terms_of_today": N_("Today's terms"),
+}
 _GAP = 0.08
 
 
@@ -35,7 +39,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
         data.append(
             {
                 "type": "waterfall",
-                "x": [*_TITLES, _("Real"), *(rung.title for rung in others)],
+                "x": [*_TITLES, _("Real"), *(_(_BESIDE[rung.name]) for rung in others)],
                 "y": [*heights, *aside],
                 "yaxis": pane,
                 "text": told,
@@ -55,7 +59,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
                 "hovertext": [
                     *(_(rung.meaning) for rung in RUNGS),
                     _("What is left: the run itself."),
-                    *(_(rung.meaning) for rung in others),
+                    *(f"{_(rung.title)}. {_(rung.meaning)}" for rung in others),
                 ],
                 "hovertemplate": "%{x}: %{text}<br>%{hovertext}<extra></extra>",
             }

@@ -275,7 +275,7 @@ def _of_root(spec: ContractSpec, held: pd.Series) -> Iterable[Finding]:
 
 _MESSAGES = {
     "bundled_terms": "stand on the bundled table's {what} ({source}), which change by notice: no other source has them",
-    "uncertain_terms": "stand on a {what} of the bundled table that is uncertain ({source}); give your own (--terms)",
+    "uncertain_terms": "stand on the bundled table's {what} ({source}); these are uncertain: give your own (--terms)",
 }
 
 

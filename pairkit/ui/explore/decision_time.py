@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pairkit.errors import ConfigError
+from pairkit.language import _
 from pairkit.market.sessions import checked_time, ready_at_of
 from pairkit.pair import PairFrame
 from pairkit.ui import views
@@ -18,20 +19,23 @@ def choose(pair: PairFrame) -> None:
     known = any(spec.night for spec in (pair.y_spec, pair.x_spec))
     with st.sidebar:
         text = st.text_input(
-            "Decision ready at",
+            _("Decision ready at"),
             key=READY_AT,
-            placeholder=f"{usual}, by default",
+            placeholder=_("{time}, by default", time=usual),
             bind="query-params",
             disabled=not known,
-            help="When data and decision are there, HH:MM. A root with a night session opens at 21:00: a decision that comes later "
-            "cannot have that open. Changes no fill."
+            help=_(
+                "When data and decision are there, HH:MM. A root with a night session opens at 21:00: a decision that comes later "
+                "cannot have that open. Changes no fill."
+            )
             if known
-            else "No effect: the sessions of these roots are not known.",
+            else _("No effect: the sessions of these roots are not known."),
         )
         try:
             _time_in(text)
         except ConfigError as error:
-            st.error(views.escape(f"{error} Until then {usual} holds."), icon=":material/error:")
+            fault = _("{error} Until then {time} holds.", error=error, time=usual)
+            st.error(views.escape(fault), icon=":material/error:")
     complete({READY_AT: text} if text else {})
     keep((READY_AT,))
 

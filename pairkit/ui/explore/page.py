@@ -39,7 +39,6 @@ def redraw(part: str) -> None:
 
 def show(legs: PairFrame) -> None:
     """Draw the pair under the settings in force."""
-    views.heading(legs)
     _results(legs)
     st.session_state[COMPLETE] = True
 
@@ -48,6 +47,7 @@ def show(legs: PairFrame) -> None:
 def _results(legs: PairFrame) -> None:
     config, faults = settings.config_in_force()
     run = cache.run(legs, config, decision_time.chosen())
+    views.heading(legs, run.session_findings())
     with st.container(gap="xsmall", key="first_screen"):
         bar, trace = _first_screen(run, faults)
     exports.offer(run, dark=st.context.theme.type == "dark")
@@ -67,15 +67,6 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
                 icon=":material/error:",
                 color="orange",
                 help="Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not.",
-            )
-        if apart := run.session_findings():
-            st.badge(
-                "Next open cannot be had"
-                if any(one.kind == "opens_before_data" for one in apart)
-                else "Legs open apart",
-                icon=":material/schedule:",
-                color="orange",
-                help=" ".join(views.escape(one.message) for one in apart),
             )
         if not config.adf_calibrated:
             st.badge(

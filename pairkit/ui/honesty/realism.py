@@ -20,6 +20,8 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
     st.dataframe(
         _shown(pd.concat([found.table, found.beside], ignore_index=True), found.currency),
         hide_index=True,
+        height="content",
+        column_config={"Step": st.column_config.Column(width=220)},
         key="realism_table",
     )
     st.caption(
