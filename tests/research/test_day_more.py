@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from pairkit.audit.snapshots.predecessor import predecessor_of
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.provider import download
 from pairkit.data.provider.download import download_market
+from pairkit.market.terms import TermRecord, TermsTable
 from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.research.lookahead.day_more import trace_day_more
 from pairkit.research.lookahead.outputs import observe
@@ -82,7 +84,7 @@ def test_a_leak_fails_the_check(tmp_path, monkeypatch):
     result = audit_lookahead(long.pair(*ROOTS), CONFIG, cuts=1, snapshot=long).result()
     assert result.verdict == "failed"
     assert (
-        "in snapshot short, which ends earlier: later data have rewritten the past"
+        "in snapshot short, which ends earlier: the past was rewritten since"
         in result.sentence
     )
 
@@ -138,6 +140,21 @@ def test_the_predecessor_is_the_one_named_else_the_latest_alike(tmp_path):
     assert predecessor_of(last).id == first.id
     other = {**last.manifest, "data_scope": {**last.manifest["data_scope"], "symbols": ["RB"]}}
     assert predecessor_of(replace(last, manifest=other)) is None
+
+
+def test_a_snapshot_on_other_own_terms_is_no_predecessor(tmp_path):
+    """A fee of the user's own that holds on its days was chosen, and is no leak; one that holds later changes nothing of it."""
+    short = sealed(tmp_path, "short", 36)
+    (tmp_path / "other").mkdir()
+    plain = sealed(tmp_path / "other", "long", 48)
+    rb = plain.specs["RB"]
+    for number, (day, expected) in enumerate(((DAYS[30], None), (DAYS[40], short.id))):
+        own = TermRecord("tick", 2.0, from_date=f"{day:%Y-%m-%d}", source="broker")
+        specs = {**plain.specs, "RB": replace(rb, terms=TermsTable([*rb.terms.records, own]))}
+        long = rewritten(replace(plain, specs=specs), tmp_path, f"long{number}", DAYS[47])
+        found = predecessor_of(long)
+        assert (None if found is None else found.id) == expected
+        shutil.rmtree(long.path)
 
 
 def test_a_cut_pair_is_compared_on_its_own_days(tmp_path):

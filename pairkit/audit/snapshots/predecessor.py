@@ -1,7 +1,8 @@
 """Predecessor of a snapshot: an earlier one of the same data, which ends sooner.
 
 1. The one that it names as extended (`lineage`), where a folder beside it has that id.
-2. Else, of those beside it with the same source, roots, rule and first day, and an earlier last day, the one that ends last.
+2. Else, of those beside it with the same source, roots, rule and first day, and an earlier last day, the one that ends last. Where the
+   user's own terms are other ones for its days, it was made otherwise, and is none.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pairkit.audit.seal import sha256_hex, strict_json
 from pairkit.audit.snapshots.listing import snapshot_paths
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
 
+_BUNDLED = "typical"  # how the bundled table's sources begin
 _SAME = ("source", "symbols", "start", "simulated")
 
 
@@ -34,7 +38,8 @@ def predecessor_of(snapshot: Snapshot) -> Snapshot | None:
         and _rule(other) == _rule(scope)
         and str(other.get("end")) < str(scope["end"])
     ]
-    return _opened(sorted(alike, key=lambda path: str(beside[path][1]["end"]), reverse=True))
+    alike.sort(key=lambda path: str(beside[path][1]["end"]), reverse=True)
+    return _opened(alike, of=snapshot)
 
 
 def _scope(path: Path) -> tuple[str, dict[str, Any]] | None:
@@ -52,9 +57,22 @@ def _rule(scope: dict[str, Any]) -> Any:
     return dominant.get("rule") if isinstance(dominant, dict) else None
 
 
-def _opened(paths: list[Path]) -> Snapshot | None:
-    """The first that can be opened."""
+def _opened(paths: list[Path], of: Snapshot | None = None) -> Snapshot | None:
+    """The first that can be opened, and that has the user's own terms `of` this one, where one is given."""
     for path in paths:
         with suppress(SnapshotError):
-            return open_snapshot(path)
+            found = open_snapshot(path)
+            end = pd.Timestamp(found.manifest["data_scope"]["end"])
+            if of is None or _own_terms(found, end) == _own_terms(of, end):
+                return found
     return None
+
+
+def _own_terms(snapshot: Snapshot, end: pd.Timestamp) -> set[tuple[str, ...]]:
+    """Records that neither the source of the bars nor the bundled table gave, of days up to `end`."""
+    table = snapshot.terms
+    source = str(snapshot.manifest["data_scope"]["source"])
+    given = (table["source"] != source) & ~table["source"].str.startswith(_BUNDLED)
+    by_then = table["from_date"].isna() | (table["from_date"] <= end)
+    rows = table.loc[given & by_then, [name for name in table if name != "version"]]
+    return set(rows.astype(str).itertuples(index=False, name=None))

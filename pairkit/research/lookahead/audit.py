@@ -152,7 +152,7 @@ class LookaheadProof:
         if first["check"] == DAY_MORE:
             return (
                 f"{first['column']} on {first['date']:%Y-%m-%d} is {first['whole']}, and was {first['other']} in snapshot "
-                f"{self.predecessor}, which ends earlier: later data have rewritten the past{more}."
+                f"{self.predecessor}, which ends earlier: the past was rewritten since{more}."
             )
         ahead = (
             "its own session, before it may"
