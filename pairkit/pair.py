@@ -107,6 +107,10 @@ class Provenance:
         Whether a program made the bars up.
     findings : tuple of Finding
         What was found in the bars.
+    source : str
+        Where the bars come from, as the snapshot says; "" for own frames.
+    line : str or None
+        Id of the first snapshot of the line that the snapshot belongs to; None for own frames.
     """
 
     snapshot_id: str | None = None
@@ -114,6 +118,7 @@ class Provenance:
     simulated: bool = False
     findings: tuple[Finding, ...] = ()
     source: str = ""
+    line: str | None = None
 
 
 class HeldOver(NamedTuple):

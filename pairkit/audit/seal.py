@@ -38,7 +38,7 @@ MAX_JSON_DEPTH = 20
 STALE_TMP_SECONDS = 3600.0
 TMP_PREFIX = ".tmp-"
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._/-]+")
-_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?(?:@\d{4}-\d\d-\d\d)?")
 _DOS_DEVICES = {
     "con",
     "prn",

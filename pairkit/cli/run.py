@@ -89,8 +89,11 @@ def tell_uncounted(warning: str) -> None:
 
 
 def snapshot_path(name: str, folder: Path) -> Path:
-    """The folder of a snapshot given by name, or by path."""
-    return folder / name if (folder / name).is_dir() or not Path(name).is_dir() else Path(name)
+    """The folder of a snapshot given by name, of which the newest of its line counts, or by path."""
+    from pairkit.audit.snapshots.line import newest_path
+
+    newest = newest_path(folder, name)
+    return newest if newest.is_dir() or not Path(name).is_dir() else Path(name)
 
 
 def snapshot_and_pair(name: str, folder: Path, y: str, x: str) -> tuple[Snapshot, PairFrame]:

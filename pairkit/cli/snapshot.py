@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from pairkit.cli.diff import diff_command
+from pairkit.cli.extend import extend_command
 from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
 from pairkit.language import _, reworded
@@ -27,6 +28,7 @@ snapshot_app = typer.Typer(
     no_args_is_help=True,
 )
 snapshot_app.command("take")(take_command)
+snapshot_app.command("extend")(extend_command)
 snapshot_app.command("diff")(diff_command)
 Folder = Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]

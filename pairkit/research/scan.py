@@ -131,8 +131,8 @@ def scan(
     DataFrame
         One row a pair, columns as in SCAN_COLUMNS, the smallest p-value first; NaN where undefined. `.attrs`: `pairs`
         (tested), `left_out` (pair -> why), `lag_rule`, `transform`, `slippage_ticks`, `backtest` (its settings, or None),
-        `cut` (pair -> first and last date, of given pairs that are slices), `snapshot` (id), `snapshot_name`, `caveat`,
-        `cancelled`.
+        `cut` (pair -> first and last date, of given pairs that are slices), `snapshot` (id), `line` (id of the first snapshot
+        of its line), `snapshot_name`, `caveat`, `cancelled`.
 
     Raises
     ------
@@ -190,6 +190,7 @@ def scan(
         "backtest": backtest.model_dump() if backtest else None,
         "cut": _cut_pairs(series, places) if backtest else {},
         "snapshot": snapshot,
+        "line": _line(market),
         "snapshot_name": name,
         "caveat": CAVEAT,
         "cancelled": not bool(done.all()),
@@ -355,6 +356,14 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
             f"no two of these roots are in one currency: {'; '.join(apart.values())}."
         )
     return np.array(places), apart
+
+
+def _line(market: Any) -> str | None:
+    """Id of the first snapshot of the line that all bars come from; None for own frames, or for several."""
+    if hasattr(market, "roots"):
+        return getattr(market, "line", None)
+    lines = {pair.provenance.line for pair in market}
+    return lines.pop() if len(lines) == 1 else None
 
 
 def _given_series(

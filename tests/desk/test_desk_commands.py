@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from pairkit.cli import main
+from tests.small_market import DAYS, small_market
 
 
 @pytest.fixture
@@ -95,3 +96,20 @@ def test_a_sheet_goes_into_the_journal_once(cli, tmp_path):
     before = path.read_bytes()
     assert cli(*evening)[:2] == (2, "")
     assert path.read_bytes() == before
+
+
+def test_a_line_is_extended_by_its_name(cli, tmp_path):
+    """Files with later days make NAME@DATE, which NAME means from then on; the demo, which has no provider, is refused with 2."""
+    folder = tmp_path / "snapshots"
+    bars = small_market().bars.drop(columns=["up_limit", "down_limit"])
+    early = bars[bars["trade_date"] <= DAYS[30]]
+    for name, part in (("early", early), ("all", bars)):
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    cli("snapshot", "import", tmp_path / "early.csv", "--name", "mine", "--dir", folder)
+    extend = ("snapshot", "extend", "mine", tmp_path / "all.csv", "--dir", folder)
+    code, out, _ = cli(*extend, "--json")
+    assert (code, json.loads(out)["sessions"]) == (0, 9)
+    assert f"no session since {DAYS[-1]:%Y-%m-%d}" in cli(*extend)[1]
+    assert f"{DAYS[-1]:%Y-%m-%d}" in cli("run", "mine", "RB", "HC", "--dir", folder)[1]
+    code, _, err = cli("snapshot", "extend", "demo")
+    assert (code, "no provider goes on with" in err) == (2, True)

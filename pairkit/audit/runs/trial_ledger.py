@@ -1,7 +1,7 @@
 """The trial ledger: which configs were tried on a pair, so that a best of many is deflated by their number.
 
-1. A pair is named by its snapshot's id and its roots. Bars of no snapshot are named by the hash of their content, and their
-   trials are counted in memory, until the process ends.
+1. A pair is named by its roots and the id of the first snapshot of its line: an extension by later days is no new pair. Bars of no
+   snapshot are named by the hash of their content, and their trials are counted in memory, until the process ends.
 2. A trial is a config on some rows of the pair, under a digest of both. Made again, by a slider, a sweep or a command, it
    counts once.
 3. Kept of each: its Sharpe ratio per bar, how many bars it saw, when it was first made and by what.
@@ -81,7 +81,7 @@ def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
 
     Bars of no snapshot are not counted.
     """
-    source = table.attrs["snapshot"]
+    source = _source_of(table)
     if source is None:
         return ""
     path = _path(folder)
@@ -99,13 +99,19 @@ def note_scan(table: pd.DataFrame, *, folder: Path | None = None) -> str:
     return ""
 
 
+def _source_of(table: pd.DataFrame) -> str | None:
+    """Where a scan's trials are counted: under the first snapshot of its line; None for bars of no snapshot, or of several."""
+    found: str | None = table.attrs.get("line") or table.attrs["snapshot"]
+    return found
+
+
 def _write_backtests(ledger: sqlite3.Connection, table: pd.DataFrame) -> None:
     """Each row of a scan as a trial on its pair; the bars it saw are the row's complete ones."""
     config, cut = table.attrs["backtest"], table.attrs["cut"]
     for y, x, sharpe, bars in zip(
         *(table[name].tolist() for name in ("y", "x", "sharpe", "bars")), strict=True
     ):
-        key = _pair_id(ledger, (table.attrs["snapshot"], y, x), table.attrs["snapshot_name"] or "")
+        key = _pair_id(ledger, (_source_of(table) or "", y, x), table.attrs["snapshot_name"] or "")
         trial = (_digest(config, _span(*cut.get(f"{y}-{x}", ()))), _per_bar(sharpe))
         _write(ledger, key, [trial], "scan", bars)
 
@@ -202,7 +208,8 @@ def _per_bar(sharpe: float) -> float | None:
 
 
 def _key(pair: PairFrame) -> tuple[str, str, str]:
-    source = pair.provenance.snapshot_id or str(bars_of(pair)["content_hash"])
+    origin = pair.provenance
+    source = origin.line or origin.snapshot_id or str(bars_of(pair)["content_hash"])
     return source, pair.y_spec.code, pair.x_spec.code
 
 

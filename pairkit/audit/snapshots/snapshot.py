@@ -118,6 +118,11 @@ class Snapshot:
         return None if found is None else str(found)
 
     @property
+    def line(self) -> str:
+        """Id of the first snapshot of its line, which trials on its pairs are counted under; its own where it begins one."""
+        return str(self.manifest.get("line") or self.id)
+
+    @property
     def label(self) -> str:
         """What it is called where it lies: its folder's name, which `rename_snapshot` changes."""
         return self.path.resolve().name
@@ -255,6 +260,7 @@ class Snapshot:
                 self.simulated,
                 self._of_legs((y_root, x_root)),
                 str(self.manifest["data_scope"]["source"]),
+                self.line,
             ),
         )
 
@@ -470,6 +476,7 @@ def write_snapshot(
     notes: str | None = None,
     created_utc: str | None = None,
     lineage: str | None = None,
+    line: str | None = None,
     schema: str = SCHEMA,
 ) -> Snapshot:
     """Seal bars into `folder/name` in one step, and open the result.
@@ -496,6 +503,8 @@ def write_snapshot(
         `YYYY-MM-DDTHH:MM:SSZ`; now, by default. With it given, the same input makes the same id on one machine.
     lineage : str, optional
         Id of the snapshot that this one extends: the same roots and source, up to a later day.
+    line : str, optional
+        Id of the first snapshot of that line.
     schema : {"pairkit.snapshot/2", "pairkit.snapshot/1"}
         The older one has no table of terms; the demo, whose id is cited, is written in it.
 
@@ -525,6 +534,7 @@ def write_snapshot(
         "schema": schema,
         "name": name,
         **({} if lineage is None else {"lineage": lineage}),
+        **({} if line is None else {"line": line}),
         "created_utc": created_utc or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "data_scope": scope,
         "contract_specs": _specs_origin(by_code, sha256_hex(files[SPECS])),

@@ -104,6 +104,7 @@ class _Manifest(_Strict):
     schema_: str = Field(alias="schema")
     name: str
     lineage: str | None = Field(default=None, pattern=_HEX)
+    line: str | None = Field(default=None, pattern=_HEX)
     created_utc: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
     data_scope: _DataScope
     contract_specs: _ContractSpecs

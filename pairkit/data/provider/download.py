@@ -73,6 +73,7 @@ def download_market(
     rule: DominantRule = "mapping",
     user_specs: Mapping[str, OwnSpec] | None = None,
     user_terms: UserTerms | None = None,
+    allow_missing: bool = False,
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedMarket:
@@ -93,6 +94,8 @@ def download_market(
         they say so.
     user_terms : UserTerms, optional
         The user's own records of terms, as `read_terms_file` gives them.
+    allow_missing : bool
+        Whether bars of the latest session that have not come yet are no reason to refuse.
     progress : callable, optional
         Called with a `Step` before each request.
     cancelled : callable, optional
@@ -121,6 +124,7 @@ def download_market(
         user_terms or UserTerms({}, {}),
         progress,
         cancelled,
+        allow_missing,
     ).run()
 
 
@@ -138,6 +142,7 @@ class _Taking:
         user_terms: UserTerms,
         progress: Steps,
         cancelled: Callable[[], bool],
+        allow_missing: bool = False,
     ) -> None:
         if start > end:
             raise DataError(
@@ -145,7 +150,7 @@ class _Taking:
             )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
         self.rule, self.user_specs, self.user_terms = rule, user_specs, user_terms
-        self.progress, self.cancelled = progress, cancelled
+        self.progress, self.cancelled, self.allow_missing = progress, cancelled, allow_missing
         self.findings: list[Finding] = []
         self.fetched: list[str] = []
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
@@ -231,6 +236,8 @@ class _Taking:
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
         """IncompleteAnswerError where bars of the latest session have not arrived."""
+        if self.allow_missing:
+            return
         if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
             days=_LATE_DAYS
         ):

@@ -224,7 +224,7 @@ class Sized(SimpleNamespace):
 
 def count_some(me: int, folder: str) -> None:
     """Forty runs of a pair, half of them of configs that others make too."""
-    origin = SimpleNamespace(snapshot_id="a" * 64, snapshot_name="drawn")
+    origin = SimpleNamespace(snapshot_id="a" * 64, snapshot_name="drawn", line=None)
     legs = {"y_spec": SimpleNamespace(code="Y"), "x_spec": SimpleNamespace(code="X")}
     for k in range(40):
         config = StrategyConfig(cooldown_days=me if k % 2 else 9, max_holding_days=1 + k)

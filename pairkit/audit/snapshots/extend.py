@@ -1,0 +1,408 @@
+"""Extension of a snapshot by the sessions that came since: a new snapshot of the same line, with what was there kept as it was.
+
+1. From a provider, the last ten sessions are fetched once more and what came after them; from files, what they hold.
+2. A bar that is given anew with other figures is a revision of the vendor's: the new figures count, and a finding lists the days.
+   Bars that are not given anew stay.
+3. Which contract was dominant, and on which terms it traded, stay as they were known; only later days are added.
+4. The last session must be whole: each root has a close of the contract that it holds. Else nothing is written.
+
+The new snapshot is `NAME@` and its last session; it cites the one before (`lineage`) and the first of the line (`line`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pairkit.audit.snapshots.diff import KEY
+from pairkit.audit.snapshots.line import line_of
+from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
+from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.files.read import read_bars
+from pairkit.data.files.uploads import Given
+from pairkit.data.provider.download import download_market
+from pairkit.data.provider.market import Step
+from pairkit.data.provider.source import Source
+from pairkit.data.quality import examine, examine_grid
+from pairkit.data.terms.dated import terms_findings
+from pairkit.data.terms.specs_file import OwnSpec, read_specs
+from pairkit.data.terms.terms_file import UserTerms, read_terms_file
+from pairkit.errors import DataError, IncompleteAnswerError, SnapshotError
+from pairkit.findings import Finding
+from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
+from pairkit.market.rolls import dominant_by_open_interest, leg_table
+from pairkit.market.spec_history import own_table
+from pairkit.market.terms import TermsTable
+
+OVERLAP = 10  # sessions that are fetched once more, to see what the vendor revised
+_SHOWN = 10
+_FIGURES = (*names(BAR_COLUMNS), "up_limit", "down_limit")
+
+
+@dataclass(frozen=True, eq=False)
+class Extension:
+    """The newest snapshot of a line after an extension.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+        The new one; where no session came since, the one that was to be extended.
+    sessions : int
+        How many came.
+    revised : int
+        Bars that the vendor revised.
+    calls : int
+        Requests that it took.
+    stale : bool
+        Part of the answers came from an expired cache.
+    """
+
+    snapshot: Snapshot
+    sessions: int = 0
+    revised: int = 0
+    calls: int = 0
+    stale: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Later:
+    """What came: tables as `write_snapshot` takes them, and their origin."""
+
+    bars: pd.DataFrame
+    mapping: pd.DataFrame
+    specs: tuple[ContractSpec, ...]
+    calendar: pd.DatetimeIndex
+    scope: dict[str, Any]
+    findings: tuple[Finding, ...]
+    again: str  # when to ask again
+
+
+def extend_from_source(
+    snapshot: Snapshot,
+    source: Source,
+    end: date,
+    *,
+    folder: str | os.PathLike[str] = "snapshots",
+    allow_missing: bool = False,
+    user_specs: Mapping[str, OwnSpec] | None = None,
+    user_terms: UserTerms | None = None,
+    progress: Callable[[Step], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Extension:
+    """Extend a downloaded snapshot up to `end`, or to the last session that the provider has published by now.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The newest of its line.
+    source : Source
+        The provider that it came from.
+    end : date
+        The last day.
+    folder : path
+        Of snapshots.
+    allow_missing : bool
+        Whether a last session that is not whole is accepted.
+    user_specs, user_terms, progress, cancelled
+        As `download_market` has them. A snapshot with terms of the user's own needs them again.
+
+    Raises
+    ------
+    SourceError
+        The provider cannot answer. Nothing is written; what came is in the cache.
+    IncompleteAnswerError
+        The last session is not whole: which bars are not there, and when to ask again.
+    SnapshotError
+        It is of another source, or stands on terms of the user's own that were not given.
+    """
+    scope = snapshot.manifest["data_scope"]
+    if scope["source"] != source.name:
+        raise SnapshotError(
+            f"snapshot {snapshot.label!r} is of {scope['source']}, not of {source.name}; it is extended from there."
+        )
+    _refuse_own_terms(snapshot, source.name, given=bool(user_specs or user_terms))
+    last = snapshot.calendar[-1].date()
+    end = min(end, source.published_to())
+    if end <= last:
+        return Extension(snapshot)
+    first = snapshot.calendar[-OVERLAP:][0].date()
+    market = download_market(
+        source,
+        [f"{root}.{spec.exchange}" for root, spec in snapshot.specs.items()],
+        first,
+        end,
+        rule=scope["dominant"]["rule"],
+        user_specs=user_specs,
+        user_terms=user_terms,
+        allow_missing=allow_missing,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    asked = {**scope["asked"], "end": end.isoformat()}
+    told = {name: market.data_scope[name] for name in ("source_version", "fetched_at", "stale")}
+    later = _Later(
+        market.bars,
+        market.mapping,
+        market.specs,
+        market.calendar,
+        {**scope, "asked": asked, **told},
+        market.findings,
+        f"{source.name} has a session's bars at {source.published_at}; ask again after that",
+    )
+    return replace(
+        _extended(snapshot, later, folder, allow_missing), calls=market.calls, stale=market.stale
+    )
+
+
+def extend_from_files(
+    snapshot: Snapshot,
+    paths: Given | Iterable[Given],
+    *,
+    folder: str | os.PathLike[str] = "snapshots",
+    allow_missing: bool = False,
+    specs_file: Given | None = None,
+    mapping_file: Given | None = None,
+    calendar_file: Given | None = None,
+    terms_file: Given | None = None,
+) -> Extension:
+    """Extend an imported snapshot by what files hold: all days once more, or the new ones alone.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The newest of its line.
+    paths, folder, specs_file, mapping_file, calendar_file, terms_file
+        As `import_files` has them.
+    allow_missing : bool
+        Whether a last session that is not whole is accepted.
+
+    Raises
+    ------
+    DataError
+        The files cannot be understood, or have other roots.
+    IncompleteAnswerError
+        The last session is not whole: which bars are not there.
+    SnapshotError
+        The snapshot is not of files, or was imported with a mapping or terms of the user's own that were not given.
+    """
+    scope = snapshot.manifest["data_scope"]
+    if scope["source"] != "files":
+        raise SnapshotError(
+            f"snapshot {snapshot.label!r} is of {scope['source']}; give no files to extend it."
+        )
+    if "mapping_file" in scope and mapping_file is None:
+        raise SnapshotError(
+            f"snapshot {snapshot.label!r} has its dominant contracts from a file; give it again with --mapping."
+        )
+    _refuse_own_terms(snapshot, "files", given=specs_file is not None or terms_file is not None)
+    own = None if specs_file is None else read_specs(specs_file)
+    terms = None if terms_file is None else read_terms_file(terms_file)
+    came = read_bars(
+        paths,
+        specs=own if own is not None else list(snapshot.specs.values()),
+        mapping=mapping_file,
+        calendar=calendar_file,
+        terms=terms,
+    )
+    days = (
+        pd.DatetimeIndex(np.unique(came.bars[TRADE_DATE]))
+        if came.calendar is None
+        else came.calendar
+    )
+    later = _Later(
+        came.bars,
+        _mapping_of_files(snapshot, came.bars, came.mapping, given=mapping_file is not None),
+        came.specs,
+        days,
+        {**scope, "files": [*scope["files"], *(asdict(one) for one in came.sources)]},
+        came.findings,
+        "extend again when the files have them",
+    )
+    return _extended(snapshot, later, folder, allow_missing)
+
+
+def _mapping_of_files(
+    snapshot: Snapshot, bars: pd.DataFrame, mapping: pd.DataFrame | None, *, given: bool
+) -> pd.DataFrame:
+    """The dominant contracts of the later days: of the file, else by the open interest of all bars together."""
+    own = snapshot.mapping.iloc[:0] if mapping is None else mapping
+    if given or own.empty:
+        return own
+    try:
+        return dominant_by_open_interest(_with(snapshot.bars, bars))
+    except DataError:  # none: the files' own choice, by volume
+        return own
+
+
+# --- putting together --------------------------------------------------------------------------------------------------
+def _extended(
+    snapshot: Snapshot, later: _Later, folder: str | os.PathLike[str], allow_missing: bool
+) -> Extension:
+    """The snapshot with what came, published; itself where no session did."""
+    last = snapshot.calendar[-1]
+    came = later.calendar[later.calendar > last]
+    if strange := sorted(set(later.bars["root"].unique()) - set(snapshot.roots)):
+        raise DataError(
+            f"the files have {', '.join(strange)}, which snapshot {snapshot.label!r} has not; a line keeps its roots "
+            f"({', '.join(snapshot.roots)}). Import them as another snapshot."
+        )
+    if not len(came):
+        return Extension(snapshot)
+    bars = _with(snapshot.bars, later.bars)
+    mapping = _mapping(snapshot, later.mapping)
+    calendar = snapshot.calendar.union(later.calendar).rename(TRADE_DATE)
+    if not allow_missing:
+        _refuse_not_whole(snapshot, bars, mapping, calendar[-1], later.again)
+    specs = [_spec(snapshot.specs[root], later.specs, last) for root in snapshot.roots]
+    revised = _revised(snapshot.bars, later.bars)
+    name = f"{line_of(snapshot.label)}@{calendar[-1]:%Y-%m-%d}"
+    written = write_snapshot(
+        folder,
+        name,
+        bars=bars,
+        mapping=mapping,
+        specs=specs,
+        calendar=calendar,
+        data_scope=later.scope,
+        findings=_findings(snapshot, later, bars, mapping, calendar, specs, revised),
+        lineage=snapshot.id,
+        line=snapshot.line,
+    )
+    return Extension(written, len(came), len(revised))
+
+
+def _with(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """The bars of both; where both have one, the new."""
+    both = pd.concat([old, new[old.columns]], ignore_index=True)
+    key = [both["root"], both["contract"].fillna(""), both[TRADE_DATE]]
+    kept = both.groupby(key, sort=False).tail(1)
+    return kept.sort_values(KEY, kind="stable", ignore_index=True)
+
+
+def _mapping(snapshot: Snapshot, new: pd.DataFrame) -> pd.DataFrame:
+    """The mapping as it was known, and what is later, by root."""
+    until = snapshot.mapping.groupby("root")[TRADE_DATE].max()
+    known = new["root"].map(until)
+    later = new[known.isna() | (new[TRADE_DATE] > known)]
+    both = pd.concat([snapshot.mapping, later[snapshot.mapping.columns]], ignore_index=True)
+    return both.sort_values(["root", TRADE_DATE], kind="stable", ignore_index=True)
+
+
+def _spec(old: ContractSpec, new: tuple[ContractSpec, ...], last: pd.Timestamp) -> ContractSpec:
+    """The spec with its records as they were, and those that are known since: of later days, and of contracts that it has none of."""
+    came = next((spec for spec in new if spec.code == old.code), None)
+    records = own_table(old).records
+    if came is None or came.terms is None:
+        return old
+    known = {one.contract for one in records if one.contract}
+    day = f"{last:%Y-%m-%d}"
+    later = [
+        one
+        for one in came.terms.records
+        if (one.from_date or "") > day or (one.contract and one.contract not in known)
+    ]
+    if not later:
+        return old
+    return replace(old, older=(), terms=TermsTable([*records, *later]))
+
+
+def _revised(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """The bars that both have with other figures: `root, contract, trade_date`."""
+    key = {"root": object, "contract": object}
+    both = old.astype(key).merge(new.astype(key), on=KEY, suffixes=("_old", "_new"))
+    differs = np.zeros(len(both), dtype=bool)
+    for name in _FIGURES:
+        before, after = (
+            both[f"{name}{side}"].to_numpy(dtype=np.float64) for side in ("_old", "_new")
+        )
+        differs |= ~((before == after) | (np.isnan(before) & np.isnan(after)))
+    return both.loc[differs, KEY]
+
+
+def _findings(
+    snapshot: Snapshot,
+    later: _Later,
+    bars: pd.DataFrame,
+    mapping: pd.DataFrame,
+    calendar: pd.DatetimeIndex,
+    specs: list[ContractSpec],
+    revised: pd.DataFrame,
+) -> list[Finding]:
+    """What was found in all bars together, and of the old findings those of kinds that are not looked for again."""
+    found = [
+        *later.findings,
+        *terms_findings(bars, mapping, specs),
+        *examine(bars, calendar),
+        *(
+            finding
+            for spec in specs
+            for finding in examine_grid(bars[bars["root"] == spec.code], spec)
+        ),
+    ]
+    for root, of_root in revised.groupby("root"):
+        days = sorted(of_root[TRADE_DATE].unique())
+        found.append(
+            Finding(
+                "revised_bar",
+                "warning",
+                root=str(root),
+                count=len(of_root),
+                dates=tuple(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:_SHOWN]),
+                message=f"{root}: bars that the vendor revised since the snapshot before: {len(of_root)}.",
+            )
+        )
+    kinds = {(one.kind, one.root) for one in found}
+    return [*(one for one in snapshot.findings if (one.kind, one.root) not in kinds), *found]
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+def _refuse_not_whole(
+    snapshot: Snapshot,
+    bars: pd.DataFrame,
+    mapping: pd.DataFrame,
+    last: pd.Timestamp,
+    again: str,
+) -> None:
+    """IncompleteAnswerError where a root has no close of its contract on the last session."""
+    lacking = []
+    for root in snapshot.roots:
+        of_root = bars[bars["root"] == root]
+        of_mapping = mapping[(mapping["root"] == root) & (mapping[TRADE_DATE] <= last)]
+        leg = leg_table(of_root, of_mapping)
+        row = leg.loc[last] if last in leg.index else None
+        if row is None or not np.isfinite(row["close"]) or row["close"] == 0.0:
+            contract = row.get("contract") if row is not None else None
+            lacking.append(root if contract is None or pd.isna(contract) else str(contract))
+    if lacking:
+        raise IncompleteAnswerError(
+            f"the session of {last:%Y-%m-%d} is not whole: there is no close of {', '.join(lacking)}. Nothing was written; "
+            f"{again}, or accept it with --allow-missing."
+        )
+
+
+def _refuse_own_terms(snapshot: Snapshot, source: str, *, given: bool) -> None:
+    """SnapshotError where the snapshot stands on terms of the user's own, and none are given."""
+    if given or source == "files":  # files: the snapshot's own specs are read with them
+        return
+    bundled = {spec.source for spec in bundled_specs().values()} | {
+        one.source for table in bundled_terms().values() for one in table.records
+    }
+    own = sorted(
+        {
+            one.source
+            for spec in snapshot.specs.values()
+            for one in own_table(spec).records
+            if one.source not in bundled and not one.source.startswith(source)
+        }
+    )
+    if own:
+        raise SnapshotError(
+            f"snapshot {snapshot.label!r} stands on terms of your own ({', '.join(own)}); give them again with --specs or --terms, "
+            "or the days that came would be charged something else."
+        )

@@ -1,0 +1,97 @@
+"""Extending a snapshot of TuShare: what a taking from scratch has, at the cost of the new days, and what lacks is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+import pairkit as pk
+from pairkit.audit.runs.trial_ledger import note_run, tried
+from pairkit.audit.snapshots.extend import Extension, extend_from_source
+from pairkit.audit.snapshots.from_provider import DownloadedSnapshot, download_snapshot
+from pairkit.audit.snapshots.line import newest_path, paths_of_line
+from pairkit.audit.snapshots.snapshot import Snapshot
+from pairkit.errors import SnapshotError
+from tests import ROOT
+from tests.data.tushare.conftest import FakeClock, source_for
+from tests.data.tushare.server import FaultServer
+
+START, FIRST_END, END = date(2023, 6, 1), date(2023, 10, 13), date(2023, 12, 29)
+ROOTS = ["RB", "TA"]
+SHORT = pk.StrategyConfig(hedge_window=30, z_window=20, adf_window=40, vol_baseline_window=40)
+
+
+class Line(NamedTuple):
+    """A snapshot up to October, its extension, and the same range taken at once."""
+
+    first: Snapshot
+    found: Extension
+    whole: DownloadedSnapshot
+
+
+@pytest.fixture(scope="module")
+def line(shared_server: FaultServer, tmp_path_factory) -> Line:
+    folder = tmp_path_factory.mktemp("snapshots")
+    shared_server.reset()
+    source = source_for(shared_server)
+    first = download_snapshot(source, ROOTS, START, FIRST_END, name="line", folder=folder).snapshot
+    found = extend_from_source(first, source, END, folder=folder)
+    whole = download_snapshot(source, ROOTS, START, END, name="scratch", folder=folder)
+    return Line(first, found, whole)
+
+
+def test_an_extension_is_what_a_taking_from_scratch_has(line: Line):
+    """Legs and a run's table are equal to the bit, it cites the one before, and it cost fewer requests."""
+    longer, whole = line.found.snapshot, line.whole.snapshot
+    assert (longer.label, longer.lineage) == ("line@2023-12-29", line.first.id)
+    assert longer.line == line.first.id
+    for root in ROOTS:
+        assert_frame_equal(longer.leg(root), whole.leg(root))
+    runs = [pk.run_backtest(one.pair(*ROOTS), SHORT).frame for one in (longer, whole)]
+    assert_frame_equal(*runs, check_exact=True)
+    assert 0 < line.found.calls < line.whole.calls
+    assert line.found.revised == 0
+    assert newest_path(longer.path.parent, "line") == longer.path
+    names = [path.name for path in paths_of_line(longer.path.parent, "line")]
+    assert names == ["line", "line@2023-12-29"]
+
+
+def test_the_rows_up_to_the_first_end_stay_to_the_bit(line: Line):
+    """Later days change nothing before them, terms included."""
+    before = pk.run_backtest(line.first.pair(*ROOTS), SHORT).frame
+    after = pk.run_backtest(line.found.snapshot.pair(*ROOTS), SHORT).frame
+    assert_frame_equal(after[: len(before)], before, check_exact=True)
+
+
+def test_trials_follow_the_line(line: Line, tmp_path, monkeypatch):
+    """Two configs that were tried before count as tried after, and one of them again is no third."""
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+    other = SHORT.model_copy(update={"entry_z": 1.5})
+    for config in (SHORT, other):
+        note_run(pk.run_backtest(line.first.pair(*ROOTS), config), "run")
+    again = pk.run_backtest(line.found.snapshot.pair(*ROOTS), other)
+    assert tried(again.pair).n_configs == 2
+    note_run(again, "run")
+    assert tried(again.pair).n_configs == 2
+
+
+def test_nothing_new_is_no_new_snapshot(line: Line, shared_server: FaultServer, tmp_path):
+    """Extended to the day that it has it stays, without a request; before a session is published the line ends before it."""
+    noon = FakeClock(pd.Timestamp("2023-12-29 12:00", tz="Asia/Shanghai").timestamp())
+    early = source_for(shared_server, clock=noon)
+    asked = len(shared_server.asked)
+    longer = line.found.snapshot
+    assert extend_from_source(longer, early, END, folder=tmp_path).snapshot is longer
+    assert extend_from_source(line.first, early, FIRST_END, folder=tmp_path).sessions == 0
+    assert len(shared_server.asked) == asked
+
+
+def test_another_source_is_refused(shared_server: FaultServer, tmp_path):
+    """The demo has no provider to go on with."""
+    demo = pk.open_snapshot(ROOT / "snapshots" / "demo")
+    with pytest.raises(SnapshotError, match="is of simulated, not of tushare"):
+        extend_from_source(demo, source_for(shared_server), END, folder=tmp_path)
