@@ -27,7 +27,7 @@ msgstr ""
 
 """
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
-KEYWORDS = {"_": None, "N_": None, "recorded": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "in_english": None, "ngettext": (1, 2)}
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
 
 

@@ -3,7 +3,7 @@
 1. `_("{n} bars of {root}", n=n, root=root)` looks the message up in the language in use and puts the values in; `ngettext` does
    so where the number decides the form.
 2. `N_("...")` marks a message of a declaration, such as a column's meaning; `_(column.meaning)` looks it up where it is shown.
-3. `recorded("...", ...)` puts the values into the English message: findings, results of checks, whatever is hashed, compared or
+3. `in_english("...", ...)` puts the values into the English message: findings, results of checks, whatever is hashed, compared or
    read by another machine. `reworded(text)` gives such a record in the language in use.
 
 The language in use is the session's (`use`), else PAIRKIT_LANGUAGE, else English. The machine's own setting decides nothing.
@@ -53,7 +53,7 @@ def N_(message: str) -> str:  # noqa: N802  gettext's own name
     return message
 
 
-def recorded(message: str, /, **values: Any) -> str:
+def in_english(message: str, /, **values: Any) -> str:
     """The English message with its values, whatever the language in use: for what is stored, hashed or compared."""
     return message.format(**values) if values else message
 
@@ -71,7 +71,8 @@ def reworded(text: str) -> str:
         if all(piece in text for piece in pieces) and (found := _pattern(message).fullmatch(text)):
             values = {name: reworded(value) for name, value in found.groupdict().items()}
             return _plainly(catalogue.gettext(message), values)
-    return text
+    first, dot, rest = text.partition(". ")
+    return f"{reworded(first + '.')} {reworded(rest)}" if dot and rest else text
 
 
 def language() -> str:

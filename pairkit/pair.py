@@ -24,7 +24,7 @@ from pairkit._typing import FloatArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
-from pairkit.language import _, recorded
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of, not_daily
 from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
@@ -385,7 +385,7 @@ def pair_from_frames(
                     "unadjusted_splice",
                     "warning",
                     root=spec.code,
-                    message=recorded(
+                    message=in_english(
                         "{spec_code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
                         spec_code=spec.code,
                     ),

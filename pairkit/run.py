@@ -16,7 +16,7 @@ from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
 from pairkit.gates import GATES
-from pairkit.language import recorded
+from pairkit.language import in_english
 from pairkit.market.sessions import checked_time, ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
@@ -275,7 +275,7 @@ class BacktestRun:
             yield Finding(
                 "no_valid_bar",
                 "warning",
-                recorded(
+                in_english(
                     "No bar from {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d} is valid, "
                     "so nothing was decided: the data are shorter than the windows, "
                     "or prices are missing or stand still.",
@@ -291,7 +291,7 @@ class BacktestRun:
             yield Finding(
                 "ruined_account",
                 "error",
-                recorded(
+                in_english(
                     "Equity is below 0 from {first:%Y-%m-%d} on: the account is ruined, and nobody could have traded what follows.",
                     first=first,
                 ),
@@ -313,7 +313,7 @@ class BacktestRun:
                 yield Finding(
                     "stranded_position",
                     "error",
-                    recorded(
+                    in_english(
                         "{spec_code} is held, its exit waits, and it has no close "
                         "after {since:%Y-%m-%d}: the contract has no more bars, "
                         "and the position is marked at a price of that day.",

@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
 from pairkit import language
-from pairkit.language import _, ngettext, recorded, reworded, speaking
+from pairkit.language import _, in_english, ngettext, reworded, speaking
 
 
 def written(folder: Path, catalogue: Catalog, code: str = "qq") -> None:
@@ -71,9 +71,9 @@ def test_a_number_chooses_the_form() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_record_is_english_and_can_be_read_in_another_language() -> None:
-    """`recorded` is English under any language; `reworded` finds its message again and keeps the values."""
+    """`in_english` is English under any language; `reworded` finds its message again and keeps the values."""
     with speaking("qq"):
-        kept = recorded("{root}: {found}.", root="RB", found=recorded("settle is 0"))
+        kept = in_english("{root}: {found}.", root="RB", found=in_english("settle is 0"))
         assert kept == "RB: settle is 0."
         assert reworded(kept) == "In RB: Settle fehlt."
         assert reworded("what nobody wrote") == "what nobody wrote"

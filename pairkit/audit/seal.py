@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import rfc8785
 
 from pairkit.errors import PairkitError, RunError, SnapshotError
+from pairkit.language import _
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,8 +62,12 @@ def canonical_json(value: Any, *, what: str = "this value") -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise SnapshotError(
-            f"{what} has no canonical JSON form: {error}. Use text, true, false, "
-            "null, lists, tables with text keys, finite numbers, and integers below 2^53."
+            _(
+                "{what} has no canonical JSON form: {error}. Use text, true, false, "
+                "null, lists, tables with text keys, finite numbers, and integers below 2^53.",
+                what=what,
+                error=error,
+            )
         ) from error
 
 
@@ -94,8 +99,13 @@ def strict_json(
     """
     if len(raw) > max_bytes:
         raise refuse(
-            f"{what} has {len(raw):,} bytes; at most {max_bytes:,} are accepted. "
-            "It was not written by pairkit."
+            _(
+                "{what} has {raw:,} bytes; at most {max_bytes:,} are accepted. "
+                "It was not written by pairkit.",
+                what=what,
+                raw=len(raw),
+                max_bytes=max_bytes,
+            )
         )
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,8 +114,12 @@ def strict_json(
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise refuse(
-                f"{what} gives the key {twice!r} twice; each key is accepted once. "
-                "It was edited after it was written."
+                _(
+                    "{what} gives the key {twice!r} twice; each key is accepted once. "
+                    "It was edited after it was written.",
+                    what=what,
+                    twice=twice,
+                )
             )
         return table
 
@@ -116,7 +130,13 @@ def strict_json(
         return number
 
     def not_a_number(text: str) -> NoReturn:
-        raise refuse(f"{what} holds the number {text}; only finite numbers are accepted.")
+        raise refuse(
+            _(
+                "{what} holds the number {text}; only finite numbers are accepted.",
+                what=what,
+                text=text,
+            )
+        )
 
     try:
         value = json.loads(
@@ -127,15 +147,27 @@ def strict_json(
         )
     except RecursionError as error:
         raise refuse(
-            f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit."
+            _(
+                "{what} is nested deeper than {max_depth} levels. It was not written by pairkit.",
+                what=what,
+                max_depth=max_depth,
+            )
         ) from error
     except ValueError as error:  # not UTF-8, not JSON, or an integer of thousands of digits
         raise refuse(
-            f"{what} is not JSON in UTF-8: {error}. Restore it from where it came."
+            _(
+                "{what} is not JSON in UTF-8: {error}. Restore it from where it came.",
+                what=what,
+                error=error,
+            )
         ) from error
     if _depth_exceeds(value, max_depth):
         raise refuse(
-            f"{what} is nested deeper than {max_depth} levels. It was not written by pairkit."
+            _(
+                "{what} is nested deeper than {max_depth} levels. It was not written by pairkit.",
+                what=what,
+                max_depth=max_depth,
+            )
         )
     return value
 
@@ -143,7 +175,7 @@ def strict_json(
 def _depth_exceeds(value: Any, limit: int) -> bool:
     """More than `limit` tables or lists lie within one another."""
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(limit):
+    for _level in range(limit):
         children = [
             child
             for parent in level
@@ -207,7 +239,11 @@ def _decoded(name: str, column: pa.ChunkedArray) -> tuple[str, list[bytes]]:
         labels = canonical_json(codes.dictionary.to_pylist())
         return "text", [labels, codes.indices.fill_null(-1).to_numpy().astype("<i4").tobytes()]
     raise SnapshotError(
-        f"column {name} is of type {column.type}; a snapshot's tables hold text, date32 and float64."
+        _(
+            "column {name} is of type {type}; a snapshot's tables hold text, date32 and float64.",
+            name=name,
+            type=column.type,
+        )
     )
 
 
@@ -220,9 +256,12 @@ def check_slug(name: str) -> str:
         or name.partition(".")[0].casefold() in _DOS_DEVICES
     ):
         raise SnapshotError(
-            f"{name!r} cannot name a snapshot; accepted are 1 to 64 letters, "
-            "digits, '.', '_' and '-', starting with a letter or digit, "
-            "not ending in '.', and no device name such as CON. For example: rb-hc-2024."
+            _(
+                "{name!r} cannot name a snapshot; accepted are 1 to 64 letters, "
+                "digits, '.', '_' and '-', starting with a letter or digit, "
+                "not ending in '.', and no device name such as CON. For example: rb-hc-2024.",
+                name=name,
+            )
         )
     return name
 
@@ -232,9 +271,14 @@ def check_path(path: str, where: str) -> str:
     fault = _path_fault(path)
     if fault:
         raise SnapshotError(
-            f"{where}: the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
-            "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
-            "restore the snapshot."
+            _(
+                "{where}: the path {path!r} {fault}. Accepted are relative paths of ASCII letters, digits, '.', "
+                "'_', '-' with '/' between parts. The manifest was edited, or not written by pairkit: "
+                "restore the snapshot.",
+                where=where,
+                path=path,
+                fault=fault,
+            )
         )
     return path
 
@@ -242,17 +286,17 @@ def check_path(path: str, where: str) -> str:
 def _path_fault(path: str) -> str:
     parts = path.split("/")
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
-        return "is absolute"
+        return _("is absolute")
     if ".." in parts:
-        return "climbs out of the snapshot"
+        return _("climbs out of the snapshot")
     if unicodedata.normalize("NFC", path) != path:
-        return "is not in Unicode NFC form"
+        return _("is not in Unicode NFC form")
     if not _SAFE_PATH.fullmatch(path):
-        return "has a character that is not accepted" if path else "is empty"
+        return _("has a character that is not accepted") if path else _("is empty")
     if any(part in ("", ".") or part.endswith(".") for part in parts):
-        return "has an empty part, or one that is or ends in '.'"
+        return _("has an empty part, or one that is or ends in '.'")
     if any(part.partition(".")[0].casefold() in _DOS_DEVICES for part in parts):
-        return "is a device name on Windows"
+        return _("is a device name on Windows")
     return ""
 
 
@@ -263,9 +307,14 @@ def check_no_twins(paths: Iterable[str], where: str) -> None:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
         if key in seen:
             raise SnapshotError(
-                f"{where} has both {seen[key]!r} and {path!r}, "
-                "which differ in case or Unicode form only, or not at all. "
-                "On some systems they are one file: one of them was added. Restore the snapshot."
+                _(
+                    "{where} has both {seen!r} and {path!r}, "
+                    "which differ in case or Unicode form only, or not at all. "
+                    "On some systems they are one file: one of them was added. Restore the snapshot.",
+                    where=where,
+                    seen=seen[key],
+                    path=path,
+                )
             )
         seen[key] = path
 
@@ -287,10 +336,12 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
         The directory exists, a name is not accepted, or the disk refuses.
     """
     target = Path(directory)
-    check_no_twins(files, "the list of files to write")
+    check_no_twins(files, _("the list of files to write"))
     for name in files:
         if "/" in check_path(name, str(target)):
-            raise SnapshotError(f"{name!r} has a folder in it; a published folder is flat.")
+            raise SnapshotError(
+                _("{name!r} has a folder in it; a published folder is flat.", name=name)
+            )
     refuse_if_taken(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -298,8 +349,12 @@ def publish(directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Pa
         _write_and_rename(target, files)
     except OSError as error:
         raise SnapshotError(
-            f"{target} could not be written: {error}. "
-            "Nothing was published; free space or choose a folder that can be written."
+            _(
+                "{target} could not be written: {error}. "
+                "Nothing was published; free space or choose a folder that can be written.",
+                target=target,
+                error=error,
+            )
         ) from error
     make_name_durable(target)
     return target
@@ -309,7 +364,10 @@ def refuse_if_taken(target: Path) -> None:
     """SnapshotError where something has this name already: what is published is never changed."""
     if os.path.lexists(target):
         raise SnapshotError(
-            f"{target} exists, and what is published is never changed. Choose another name, or remove it first."
+            _(
+                "{target} exists, and what is published is never changed. Choose another name, or remove it first.",
+                target=target,
+            )
         )
 
 
@@ -327,8 +385,12 @@ def write_whole(target: Path, raw: bytes) -> Path:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise RunError(
-            f"{target} could not be written: {error.strerror}. "
-            "Choose a folder that exists and can be written to."
+            _(
+                "{target} could not be written: {strerror}. "
+                "Choose a folder that exists and can be written to.",
+                target=target,
+                strerror=error.strerror,
+            )
         ) from error
     return target
 
@@ -351,7 +413,11 @@ def replace_file(target: Path, raw: bytes) -> None:
         _fsync_folder(target.parent)
     except OSError as error:
         raise SnapshotError(
-            f"{target} could not be written: {error.strerror}. Free space, or check its permissions."
+            _(
+                "{target} could not be written: {strerror}. Free space, or check its permissions.",
+                target=target,
+                strerror=error.strerror,
+            )
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -375,9 +441,13 @@ def make_name_durable(target: Path) -> None:
         _fsync_folder(target.parent)
     except OSError as error:
         raise SnapshotError(
-            f"{target} was published and is whole, "
-            f"but the disk could not confirm its name: {error}. "
-            "It may be gone after a power cut: check the disk, then verify it."
+            _(
+                "{target} was published and is whole, "
+                "but the disk could not confirm its name: {error}. "
+                "It may be gone after a power cut: check the disk, then verify it.",
+                target=target,
+                error=error,
+            )
         ) from error
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray
 from pairkit.columns import TRADE_DATE
 from pairkit.findings import Finding, Severity
+from pairkit.language import N_, in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import lost_bars, returning_contract
 
@@ -157,19 +158,25 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
             "missing_dominant_bar",
             "error",
             lost.missing,
-            "days on which the held contract has no close while others of the root have one: nothing can trade or be marked",
+            in_english(
+                "days on which the held contract has no close while others of the root have one: nothing can trade or be marked"
+            ),
         ),
         (
             "unused_bars",
             "error" if len(lost.unused) > _DAYS_TO_BEGIN else "warning",
             lost.unused,
-            "days with bars before the first on which a dominant contract is known: no leg uses them",
+            in_english(
+                "days with bars before the first on which a dominant contract is known: no leg uses them"
+            ),
         ),
         (
             "mapping_not_followed",
             "warning",
             lost.not_followed,
-            "days on which the mapping goes back to a contract that it had left; the later one is held on",
+            in_english(
+                "days on which the mapping goes back to a contract that it had left; the later one is held on"
+            ),
         ),
     )
     found = [
@@ -201,11 +208,15 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
             root=spec.code,
             count=int(off.sum()),
             dates=shown,
-            message=(
-                f"{spec.code}: {off.mean():.0%} of the closes "
-                f"are not on the tick of {spec.tick:g} of {spec.label}. "
+            message=in_english(
+                "{spec_code}: {off:.0%} of the closes "
+                "are not on the tick of {tick:g} of {spec_label}. "
                 "Either they are of another contract, which then needs a spec of its own, "
-                "or they are adjusted or averaged, and then costs and limits are not right."
+                "or they are adjusted or averaged, and then costs and limits are not right.",
+                spec_code=spec.code,
+                off=off.mean(),
+                tick=spec.tick,
+                spec_label=spec.label,
             ),
         )
     ]
@@ -244,8 +255,10 @@ def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]
         _marked(
             "ghost_bar",
             "warning",
-            "bars on a day without trading: a repeat of the day before, a weekend, "
-            "New Year's Day, or a day on which no other root traded",
+            in_english(
+                "bars on a day without trading: a repeat of the day before, a weekend, "
+                "New Year's Day, or a day on which no other root traded"
+            ),
             table,
             ghosts,
         )
@@ -254,9 +267,11 @@ def _all_marks(table: _Bars, calendar: pd.DatetimeIndex | None) -> list[_Marked]
         _marked(
             "likely_roll",
             "warning",
-            "days on which open interest, after a fall, "
-            "jumps up and grows on, as where a series goes over to the next contract: "
-            "the roll gap there is taken for profit or loss",
+            in_english(
+                "days on which open interest, after a fall, "
+                "jumps up and grows on, as where a series goes over to the next contract: "
+                "the roll gap there is taken for profit or loss"
+            ),
             table,
             _likely_rolls(table),
         )
@@ -285,7 +300,11 @@ def _finding(
     """A finding of one root, given the day of each of its marked bars."""
     days, bars = np.unique(bar_days), len(bar_days)
     many = (
-        f" day{'s' if len(days) > 1 else ''} ({bars} bars, of several contracts)"
+        in_english(
+            " day{words} ({bars} bars, of several contracts)",
+            words="s" if len(days) > 1 else "",
+            bars=bars,
+        )
         if bars > len(days)
         else ""
     )
@@ -431,52 +450,56 @@ def _likely_rolls(bars: _Bars) -> Marks:
 
 
 _CHECKS: tuple[tuple[str, Severity, Callable[[_Bars], Marks], str], ...] = (
-    ("zero_settle", "warning", _zero_settle, "bars with settle 0 and a valid close"),
+    ("zero_settle", "warning", _zero_settle, N_("bars with settle 0 and a valid close")),
     (
         "ohlc_contradiction",
         "warning",
         _contradictory,
-        "bars whose open or close lies outside low .. high",
+        N_("bars whose open or close lies outside low .. high"),
     ),
     (
         "nonpositive_price",
         "error",
         _not_positive,
-        "bars with a price of 0 or below; logs do not exist there",
+        N_("bars with a price of 0 or below; logs do not exist there"),
     ),
-    ("empty_bar", "warning", _empty, "bars without any price"),
-    ("incomplete_bar", "warning", _incomplete, "bars with some price, or the volume, missing"),
-    ("negative_size", "error", _negative_size, "bars with volume or open interest below 0"),
+    ("empty_bar", "warning", _empty, N_("bars without any price")),
+    ("incomplete_bar", "warning", _incomplete, N_("bars with some price, or the volume, missing")),
+    ("negative_size", "error", _negative_size, N_("bars with volume or open interest below 0")),
     (
         "impossible_figure",
         "error",
         _impossible,
-        "bars with a price, limit, volume or open interest that no future has",
+        N_("bars with a price, limit, volume or open interest that no future has"),
     ),
     (
         "crossed_limits",
         "error",
         _crossed_limits,
-        "bars whose upper limit is not above the lower one",
+        N_("bars whose upper limit is not above the lower one"),
     ),
     (
         "outside_limits",
         "error",
         _outside_limits,
-        "bars with a price beyond their own limits: one of them is not of this bar",
+        N_("bars with a price beyond their own limits: one of them is not of this bar"),
     ),
-    ("no_trade", "info", _no_trade, "bars with a close but no volume: nothing fills there"),
+    ("no_trade", "info", _no_trade, N_("bars with a close but no volume: nothing fills there")),
     (
         "wrong_contract",
         "warning",
         _wrong_contract,
-        "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs",
+        N_(
+            "bars that look like another contract's: volume below 1 % of the days around, open interest or price unlike theirs"
+        ),
     ),
     (
         "spike",
         "error",
         _spike,
-        "closes more than a fifth away from both neighbours, which agree: a digit too many, most likely",
+        N_(
+            "closes more than a fifth away from both neighbours, which agree: a digit too many, most likely"
+        ),
     ),
     (
         "large_gap",
@@ -549,7 +572,7 @@ def _missing(bars: _Bars, expected: pd.DataFrame) -> _Marked:
     return _Marked(
         "missing_bar",
         "warning",
-        "bars that are missing on trading days",
+        in_english("bars that are missing on trading days"),
         np.concatenate(roots),
         np.concatenate(lacking),
     )
@@ -561,9 +584,10 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
     open_days = days[_weekend(days)]
     if not len(open_days):
         return []
-    told = (
-        f"the calendar has {len(open_days)} sessions on Saturdays and Sundays, "
-        "when no exchange trades; they are not expected to have bars. Check where it comes from."
+    told = in_english(
+        "the calendar has {open_days} sessions on Saturdays and Sundays, "
+        "when no exchange trades; they are not expected to have bars. Check where it comes from.",
+        open_days=len(open_days),
     )
     return [
         Finding(
@@ -584,10 +608,13 @@ def _weekend_dates(bars: _Bars) -> list[Finding]:
         off = days[_weekend(days)]
         if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
             continue
-        told = (
-            f"{root}: {len(off)} of {len(days)} days are Saturdays or Sundays: "
+        told = in_english(
+            "{root}: {off} of {days} days are Saturdays or Sundays: "
             "all dates are a day off, most likely, as after a conversion of time zones. "
-            "Correct them at the source and import again."
+            "Correct them at the source and import again.",
+            root=root,
+            off=len(off),
+            days=len(days),
         )
         findings.append(
             Finding(
@@ -610,8 +637,9 @@ def _splices(bars: _Bars) -> list[Finding]:
             "warning",
             root=str(root),
             count=int((bars.root == root).sum()),
-            message=(
-                f"{root} comes without contract names and is taken as one contract: roll gaps, if any, are inside."
+            message=in_english(
+                "{root} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
+                root=root,
             ),
         )
         for root in sorted(set(bars.root[~bars.has_contract]))
@@ -638,10 +666,13 @@ def _double_counts(bars: _Bars) -> list[Finding]:
             or not share[at:].mean() >= _ODD_SHARE
         ):
             continue
-        told = (
-            f"{root}: volume and open interest "
-            f"are even on the {at} days before {share.index[at]:%Y-%m-%d} "
-            "and not after: each lot was counted twice until then, so levels halve on that day."
+        told = in_english(
+            "{root}: volume and open interest "
+            "are even on the {at} days before {share:%Y-%m-%d} "
+            "and not after: each lot was counted twice until then, so levels halve on that day.",
+            root=root,
+            at=at,
+            share=share.index[at],
         )
         findings.append(
             Finding(

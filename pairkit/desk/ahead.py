@@ -15,6 +15,7 @@ import pandas as pd
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
+from pairkit.language import in_english
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 
 _A_DAY = pd.Timedelta(days=1)
@@ -53,7 +54,11 @@ def look_ahead(snapshot: Snapshot, legs: Iterable[str], last: pd.Timestamp) -> A
             sessions.append(session)
         if not known:
             notes.append(
-                f"{leg}: the contract of the next session is not known; {contracts[leg]} is taken to stay."
+                in_english(
+                    "{leg}: the contract of the next session is not known; {contracts} is taken to stay.",
+                    leg=leg,
+                    contracts=contracts[leg],
+                )
             )
     later = snapshot.calendar[snapshot.calendar > last]
     sessions += list(later[:1])

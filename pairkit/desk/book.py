@@ -23,6 +23,7 @@ from pairkit.audit.seal import canonical_json, check_slug, strict_json, write_wh
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError, RunError
 from pairkit.folders import books_folder, bundled_book
+from pairkit.language import N_, _
 
 SCHEMA = "pairkit.book/1"
 MAX_NAME, MAX_NOTE, MOST_ENTRIES = 64, 4000, 200
@@ -44,7 +45,8 @@ class BookEntry(_Strict):
     capital: float = Field(gt=0)
     note: str = Field(default="", max_length=MAX_NOTE)
     since: str = Field(
-        pattern=_DAY, description="The day on which it came into the book; the run covers all bars."
+        pattern=_DAY,
+        description=N_("The day on which it came into the book; the run covers all bars."),
     )
 
     @field_validator("capital", mode="before")
@@ -74,7 +76,7 @@ class BookContent(_Strict):
     schema_: Literal["pairkit.book/1"] = Field(alias="schema")
     name: str = Field(min_length=1, max_length=MAX_NAME)
     snapshot: str = Field(
-        min_length=1, description="Name of a snapshot; the newest of its line is traded on."
+        min_length=1, description=N_("Name of a snapshot; the newest of its line is traded on.")
     )
     note: str = Field(default="", max_length=MAX_NOTE)
     entries: list[BookEntry] = Field(max_length=MOST_ENTRIES)
@@ -84,7 +86,7 @@ class BookContent(_Strict):
     def _told_apart(cls, given: list[BookEntry]) -> list[BookEntry]:
         names = [entry.name for entry in given]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two entries are named {', '.join(twice)}")
+            raise ValueError(_("two entries are named {twice}", twice=", ".join(twice)))
         return given
 
 
@@ -117,7 +119,11 @@ class Book:
         """The book with an entry more; ConfigError where it has one of that name, or the config is not usable."""
         if any(one.name == entry.name for one in self.entries):
             raise ConfigError(
-                f"book {self.name!r} has an entry {entry.name!r} already. Remove it first, or give another name with --name."
+                _(
+                    "book {name!r} has an entry {entry_name!r} already. Remove it first, or give another name with --name.",
+                    name=self.name,
+                    entry_name=entry.name,
+                )
             )
         entry.strategy  # noqa: B018  refuses a config that cannot be constructed
         return _book({**self.to_dict(), "entries": [*self._plain(), entry.model_dump(mode="json")]})
@@ -126,8 +132,12 @@ class Book:
         """The book without an entry; ConfigError where it has none of that name."""
         if all(one.name != name for one in self.entries):
             raise ConfigError(
-                f"book {self.name!r} has no entry {name!r}; it has "
-                f"{', '.join(one.name for one in self.entries) or 'none'}."
+                _(
+                    "book {name!r} has no entry {name_2!r}; it has {entries}.",
+                    name=self.name,
+                    name_2=name,
+                    entries=", ".join(one.name for one in self.entries) or "none",
+                )
             )
         return _book(
             {**self.to_dict(), "entries": [one for one in self._plain() if one["name"] != name]}
@@ -168,7 +178,9 @@ def book_entry(
             since=str(since),
         )
     except ValidationError as error:
-        raise ConfigError(f"this entry is not accepted: {_first_fault(error)}") from error
+        raise ConfigError(
+            _("this entry is not accepted: {first_fault}", first_fault=_first_fault(error))
+        ) from error
 
 
 def load_book(name: str, folder: Path | None = None) -> Book:
@@ -187,17 +199,32 @@ def load_book(name: str, folder: Path | None = None) -> Book:
     except FileNotFoundError as error:
         known = ", ".join(book_names(folder)) or "none"
         raise RunError(
-            f"there is no book {name!r}; there are {known}. Make it: `pairkit book new {name} --snapshot NAME`."
+            _(
+                "there is no book {name!r}; there are {known}. Make it: `pairkit book new {name} --snapshot NAME`.",
+                name=name,
+                known=known,
+            )
         ) from error
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+        raise RunError(
+            _("{path} cannot be read: {strerror}.", path=path, strerror=error.strerror)
+        ) from error
     found = _book(strict_json(raw, what=str(path), refuse=RunError), str(path))
     if canonical_json(found.to_dict(), what=str(path)) != raw.rstrip(b"\n"):
         raise RunError(
-            f"{path} is not in canonical form: it was edited by hand. Change a book with `pairkit book`, or write it anew."
+            _(
+                "{path} is not in canonical form: it was edited by hand. Change a book with `pairkit book`, or write it anew.",
+                path=path,
+            )
         )
     if found.name != name:
-        raise RunError(f"{path} holds the book {found.name!r}: the file was renamed.")
+        raise RunError(
+            _(
+                "{path} holds the book {found_name!r}: the file was renamed.",
+                path=path,
+                found_name=found.name,
+            )
+        )
     return found
 
 
@@ -223,7 +250,13 @@ def changing(name: str, folder: Path | None = None) -> Iterator[None]:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
             yield
     except OSError as error:
-        raise RunError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
+        raise RunError(
+            _(
+                "{parent} cannot be written: {strerror}.",
+                parent=path.parent,
+                strerror=error.strerror or error,
+            )
+        ) from error
 
 
 def delete_book(name: str, folder: Path | None = None) -> None:
@@ -231,7 +264,7 @@ def delete_book(name: str, folder: Path | None = None) -> None:
     load_book(name, folder)
     path = book_path(name, folder)
     if not path.is_file():
-        raise RunError(f"book {name!r} comes with pairkit and cannot be removed.")
+        raise RunError(_("book {name!r} comes with pairkit and cannot be removed.", name=name))
     path.unlink()
 
 

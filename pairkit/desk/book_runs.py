@@ -20,6 +20,7 @@ from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.desk.book import Book, BookEntry
 from pairkit.desk.orders import held_contracts
 from pairkit.errors import RunError
+from pairkit.language import _
 from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.trading.engine import terms_of
@@ -131,7 +132,12 @@ def last_session(snapshot: Snapshot, as_of: pd.Timestamp | None = None) -> pd.Ti
     days = snapshot.calendar if as_of is None else snapshot.calendar[snapshot.calendar <= as_of]
     if not len(days):
         raise RunError(
-            f"snapshot {snapshot.label!r} has no session up to {as_of:%Y-%m-%d}; it begins on {snapshot.calendar[0]:%Y-%m-%d}."
+            _(
+                "snapshot {snapshot_label!r} has no session up to {as_of:%Y-%m-%d}; it begins on {first_calendar:%Y-%m-%d}.",
+                snapshot_label=snapshot.label,
+                as_of=as_of,
+                first_calendar=snapshot.calendar[0],
+            )
         )
     return pd.Timestamp(days[-1])
 

@@ -27,6 +27,7 @@ from pairkit.desk.book import Book
 from pairkit.desk.sheet import Sheet
 from pairkit.errors import PairkitError, RunError
 from pairkit.folders import journal_folder
+from pairkit.language import _, in_english
 
 SCHEMA = "pairkit.journal/1"
 FIRST = "0" * 64
@@ -113,8 +114,13 @@ def append_sheet(
             return of_session[-1]
         if lines and lines[-1].session > sheet.content["last_session"]:
             raise RunError(
-                f"the journal of {book.name} is at {lines[-1].session}; a sheet of {sheet.content['last_session']} cannot be written "
-                "behind it. Print it without the journal."
+                _(
+                    "the journal of {book_name} is at {session}; a sheet of {last_session} cannot be written "
+                    "behind it. Print it without the journal.",
+                    book_name=book.name,
+                    session=lines[-1].session,
+                    last_session=sheet.content["last_session"],
+                )
             )
         reason = why[:MAX_WHY] or (_why(of_session[-1], book, sheet) if of_session else "")
         line = _line(lines, book, sheet, reason, now or datetime.now(UTC))
@@ -133,7 +139,11 @@ def verify_journal(name: str, folder: Path | None = None) -> Verdict:
     path = journal_path(name, folder)
     if not path.exists() and not _head_path(path).exists():
         raise RunError(
-            f"there is no journal of {name!r} in {path.parent}. `pairkit today {name} --journal` writes one."
+            _(
+                "there is no journal of {name!r} in {parent}. `pairkit today {name} --journal` writes one.",
+                name=name,
+                parent=path.parent,
+            )
         )
     return _checked(path)
 
@@ -173,10 +183,20 @@ def locked(name: str, folder: Path | None = None) -> Iterator[None]:
             yield
     except Timeout as error:
         raise RunError(
-            f"the journal of {name} is being written by another process for more than {_PATIENCE_SECONDS} seconds. Try again later."
+            _(
+                "the journal of {name} is being written by another process for more than {patience_seconds} seconds. Try again later.",
+                name=name,
+                patience_seconds=_PATIENCE_SECONDS,
+            )
         ) from error
     except OSError as error:
-        raise RunError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
+        raise RunError(
+            _(
+                "{parent} cannot be written: {strerror}.",
+                parent=path.parent,
+                strerror=error.strerror or error,
+            )
+        ) from error
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -203,7 +223,9 @@ def _write(path: Path, lines: tuple[JournalLine, ...], line: Mapping[str, Any]) 
     ):  # of killed writers: this one has the lock
         draft.unlink(missing_ok=True)
     before = read_whole(path, _MOST_BYTES) if lines else b""
-    write_whole(path, before + canonical_json(line, what="a line of the journal") + b"\n")
+    write_whole(
+        path, before + canonical_json(line, what=in_english("a line of the journal")) + b"\n"
+    )
     _sync(path.parent)
     _write_head(path, line)
 
@@ -230,13 +252,20 @@ def _why(before: JournalLine, book: Book, sheet: Sheet) -> str:
     then, now = before.content, sheet.content
     found = []
     if then["sheet"]["snapshot"]["id"] != now["snapshot"]["id"]:
-        found.append("the data are another snapshot")
+        found.append(in_english("the data are another snapshot"))
     if then["book"] != book.to_dict():
-        found.append("the book was changed")
-    for name, words in (("pairkit_version", "pairkit"), ("rules", "the rules")):
+        found.append(in_english("the book was changed"))
+    for name, words in (("pairkit_version", "pairkit"), ("rules", in_english("the rules"))):
         if then["sheet"][name] != now[name]:
-            found.append(f"{words} changed from {then['sheet'][name]} to {now[name]}")
-    return "; ".join(found) or "made again with another result"
+            found.append(
+                in_english(
+                    "{words} changed from {sheet} to {now}",
+                    words=words,
+                    sheet=then["sheet"][name],
+                    now=now[name],
+                )
+            )
+    return "; ".join(found) or in_english("made again with another result")
 
 
 def _decisions(sheet: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,40 +290,46 @@ def _checked(path: Path) -> Verdict:
     try:
         raw = read_whole(path, _MOST_BYTES) if path.exists() else b""
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+        raise RunError(
+            _("{path} cannot be read: {strerror}.", path=path, strerror=error.strerror)
+        ) from error
     lines: list[JournalLine] = []
     *whole, rest = raw.split(b"\n")
     for text in whole:
         number = len(lines) + 1
         fault = _fault_of(text, number, lines[-1].content["hash"] if lines else FIRST)
         if isinstance(fault, str):
-            return Verdict(tuple(lines), f"line {number} {fault}")
+            return Verdict(
+                tuple(lines), in_english("line {number} {fault}", number=number, fault=fault)
+            )
         lines.append(fault)
     if rest:
-        return Verdict(tuple(lines), f"line {len(lines) + 1} is cut off")
+        return Verdict(tuple(lines), in_english("line {lines} is cut off", lines=len(lines) + 1))
     return Verdict(tuple(lines), _fault_of_head(path, lines))
 
 
 def _fault_of(text: bytes, number: int, previous: str) -> str | JournalLine:
     """The line in these bytes, or what is wrong with it."""
     try:
-        content = strict_json(text, what="a line", max_bytes=_MOST_LINE, refuse=RunError)
+        content = strict_json(
+            text, what=in_english("a line"), max_bytes=_MOST_LINE, refuse=RunError
+        )
         same = isinstance(content, dict) and canonical_json(content) == text
     except PairkitError:
         same = False
     if not same or set(content) != _FIELDS or content["schema"] != SCHEMA:
-        return "was changed: it is not a line that pairkit wrote"
+        return in_english("was changed: it is not a line that pairkit wrote")
     stated = {name: value for name, value in content.items() if name != "hash"}
     if content["hash"] != _hash_of(stated):
-        return "was changed: its hash is not that of its content"
+        return in_english("was changed: its hash is not that of its content")
     if content["number"] != number:
         return (
-            f"is missing: line {content['number']} stands in its place"
+            in_english("is missing: line {number} stands in its place", number=content["number"])
             if content["number"] > number
-            else f"is out of place: it is line {content['number']}"
+            else in_english("is out of place: it is line {number}", number=content["number"])
         )
     if content["previous"] != previous:
-        return "does not follow the line before it: one of the two was replaced"
+        return in_english("does not follow the line before it: one of the two was replaced")
     return JournalLine(content)
 
 
@@ -302,21 +337,42 @@ def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
     """What the head knows of lines that are not there; a head one line behind is the trace of a kill."""
     head = _head(path)
     if head is None:
-        return "" if len(lines) <= 1 else f"{_head_path(path).name} is missing or was changed"
+        return (
+            ""
+            if len(lines) <= 1
+            else in_english(
+                "{head_path_name} is missing or was changed", head_path_name=_head_path(path).name
+            )
+        )
     if head[0] > len(lines):
-        return f"line {len(lines) + 1} is missing: {head[0]} were written"
+        return in_english(
+            "line {lines} is missing: {first_head} were written",
+            lines=len(lines) + 1,
+            first_head=head[0],
+        )
     if head[0] < len(lines) - 1:
-        return f"{_head_path(path).name} was changed: it knows {head[0]} lines of {len(lines)}"
+        return in_english(
+            "{head_path_name} was changed: it knows {first_head} lines of {lines}",
+            head_path_name=_head_path(path).name,
+            first_head=head[0],
+            lines=len(lines),
+        )
     at = lines[head[0] - 1] if head[0] else None
     if at is not None and head != _head_of(at):
-        return f"line {head[0]} was replaced: its hash is not that of {_head_path(path).name}"
+        return in_english(
+            "line {first_head} was replaced: its hash is not that of {head_path_name}",
+            first_head=head[0],
+            head_path_name=_head_path(path).name,
+        )
     return ""
 
 
 def _head(path: Path) -> tuple[int, str] | None:
     """Number and hash that the head states; None where it is not there or says neither."""
     try:
-        found = strict_json(read_whole(_head_path(path), 4096), what="the head", refuse=RunError)
+        found = strict_json(
+            read_whole(_head_path(path), 4096), what=in_english("the head"), refuse=RunError
+        )
         return int(found["number"]), str(found["hash"])
     except (OSError, RunError, KeyError, TypeError, ValueError):
         return None
@@ -331,11 +387,15 @@ def _head_path(path: Path) -> Path:
 
 
 def _hash_of(content: Mapping[str, Any]) -> str:
-    return sha256_hex(canonical_json(dict(content), what="a line of the journal"))
+    return sha256_hex(canonical_json(dict(content), what=in_english("a line of the journal")))
 
 
 def _altered(path: Path, fault: str) -> str:
-    return f"{path}: {fault}. The journal was altered after it was written; restore it from a backup. Nothing is written to it."
+    return in_english(
+        "{path}: {fault}. The journal was altered after it was written; restore it from a backup. Nothing is written to it.",
+        path=path,
+        fault=fault,
+    )
 
 
 def cited_snapshots(folder: Path | None = None) -> dict[str, str]:

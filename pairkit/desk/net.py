@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pairkit.desk.orders import LegOrder
+from pairkit.language import in_english
 
 TELL_TODAY = ("SHFE", "INE")
 
@@ -99,7 +100,7 @@ def _for_the_case(
                 order.at,
                 order.why,
                 (entry,),
-                f"the exit of {entry} does not fill",
+                in_english("the exit of {entry} does not fill", entry=entry),
                 before,
                 before + order.lots,
             )

@@ -24,6 +24,7 @@ from pairkit.desk.sheet_schema import SCHEMA
 from pairkit.desk.symbols import Style, symbol_of
 from pairkit.errors import DataError
 from pairkit.gates import GATES
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
 from pairkit.market.spec_history import terms_on
 from pairkit.rules import RULES
@@ -139,11 +140,17 @@ def make_sheet(
     """
     decided = [_decide(name, run, ahead) for name, run in runs.items()]
     if not decided:
-        raise DataError(f"book {book!r} has no entry. Add one: `pairkit book add {book} Y X`.")
+        raise DataError(
+            _("book {book!r} has no entry. Add one: `pairkit book add {book} Y X`.", book=book)
+        )
     currencies = sorted({one.run.pair.currency for one in decided})
     if len(currencies) > 1:
         raise DataError(
-            f"book {book!r} is in {' and '.join(currencies)}; a book has one currency, since its money is added up."
+            _(
+                "book {book!r} is in {currencies}; a book has one currency, since its money is added up.",
+                book=book,
+                currencies=" and ".join(currencies),
+            )
         )
     orders = _orders(decided, ahead.last, quotes)
     told = (*_no_bar(decided, ahead.last), *ahead.notes, *warnings, *_bundled(decided))
@@ -190,10 +197,14 @@ def _headline(book: str, orders: int, ahead: Ahead, told: tuple[str, ...], simul
     when = (
         f"{ahead.session:%Y-%m-%d}"
         if ahead.session is not None
-        else f"the session after {ahead.last:%Y-%m-%d}"
+        else in_english("the session after {ahead_last:%Y-%m-%d}", ahead_last=ahead.last)
     )
-    count = f"{orders} order{'' if orders == 1 else 's'}" if orders else "no orders"
-    said = f"{book}: {count} for {when}."
+    count = (
+        in_english("{orders} order{words}", orders=orders, words="" if orders == 1 else "s")
+        if orders
+        else in_english("no orders")
+    )
+    said = in_english("{book}: {count} for {when}.", book=book, count=count, when=when)
     marks = ["SIMULATED DATA."] * simulated + [f"DEGRADED: {' '.join(told)}"] * bool(told)
     return " ".join([*marks, said])
 
@@ -204,11 +215,18 @@ def _no_bar(decided: list[_Decided], last: pd.Timestamp) -> tuple[str, ...]:
     for one in decided:
         if one.run.pair.trade_date[-1] == last and one.run.adjusted.complete[-1]:
             continue
-        what = "HOLD" if one.moment.position else "no decision"
+        what = "HOLD" if one.moment.position else in_english("no decision")
         reason = REASON_NAMES[one.run.ledger.reason[-1]]
         if one.state == "EXITING":
-            what = f"exit ({reason})"
-        found.append(f"{one.name}: {what}, a leg has no complete bar on {last:%Y-%m-%d}.")
+            what = in_english("exit ({reason})", reason=reason)
+        found.append(
+            in_english(
+                "{one_name}: {what}, a leg has no complete bar on {last:%Y-%m-%d}.",
+                one_name=one.name,
+                what=what,
+                last=last,
+            )
+        )
     return tuple(found)
 
 
@@ -224,7 +242,11 @@ def _bundled(decided: list[_Decided]) -> tuple[str, ...]:
             if name.startswith(("fee", "margin"))
         )
     }
-    return (f"Terms of {', '.join(roots)} are from the bundled table.",) if roots else ()
+    return (
+        (in_english("Terms of {roots} are from the bundled table.", roots=", ".join(roots)),)
+        if roots
+        else ()
+    )
 
 
 @cache
@@ -380,7 +402,9 @@ def _order(
 def _opens_at(spec: ContractSpec) -> str:
     """When the next session of a root opens; empty where its sessions are not known."""
     if spec.night not in ("", "none"):
-        return f"{spec.night.partition('-')[0]} of the evening before"
+        return in_english(
+            "{first_partition} of the evening before", first_partition=spec.night.partition("-")[0]
+        )
     return spec.day_open if spec.night == "none" else ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pairkit.audit.seal import canonical_json
 from pairkit.desk.sheet import Sheet
 from pairkit.desk.sheet_schema import OrderOfSheet
+from pairkit.language import in_english
 
 COLUMNS = tuple(OrderOfSheet.model_fields)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -46,10 +47,18 @@ def _cell(value: object) -> object:
 def to_go(entry: dict[str, Any]) -> str:
     """The distance of an entry's z to what it would set off, in words."""
     if entry["to_entry"] is not None:
-        return f"{entry['to_entry']:.2f} to entry" if entry["to_entry"] > 0 else "past entry"
+        return (
+            in_english("{to_entry:.2f} to entry", to_entry=entry["to_entry"])
+            if entry["to_entry"] > 0
+            else in_english("past entry")
+        )
     if entry["to_exit"] is None:
         return "n/a"
-    return f"{entry['to_exit']:.2f} to exit, {entry['to_stop']:.2f} to stop"
+    return in_english(
+        "{to_exit:.2f} to exit, {to_stop:.2f} to stop",
+        to_exit=entry["to_exit"],
+        to_stop=entry["to_stop"],
+    )
 
 
 def held_lots(entry: dict[str, Any]) -> str:

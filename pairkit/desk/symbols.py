@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from pairkit.errors import DataError
+from pairkit.language import _
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.deliveries import delivery_month, read_name
 
@@ -53,8 +54,14 @@ def symbol_of(contract: str, exchange: str, style: Style = "plain") -> str:
     named = read_name(contract)
     if exchange not in EXCHANGES or named is None or len(named.year) != 2 or named.letter:
         raise DataError(
-            f"{contract!r} of {exchange or 'an unknown exchange'} has no {style} symbol; there are symbols of contracts such as "
-            f"RB2405 on {', '.join(EXCHANGES)}."
+            _(
+                "{contract!r} of {exchange} has no {style} symbol; there are symbols of contracts such as "
+                "RB2405 on {exchanges}.",
+                contract=contract,
+                exchange=exchange or "an unknown exchange",
+                style=style,
+                exchanges=", ".join(EXCHANGES),
+            )
         )
     year = named.year[-1] if exchange == "CZCE" else named.year
     root = named.root.lower() if exchange in _SMALL else named.root
@@ -88,16 +95,27 @@ def contract_of(
     """
     known = exchanges or {code: spec.exchange for code, spec in bundled_specs().items()}
     text = symbol.strip()
-    first, _, second = text.partition(".")
+    first, _unused, second = text.partition(".")
     said = next((part.upper() for part in (first, second) if part.upper() in EXCHANGES), "")
     bare = second if first.upper() == said and said else first
     named = read_name(bare)
     month = None if named is None else delivery_month(bare, day)
     if named is None or month is None:
         raise DataError(
-            f"{symbol!r} names no contract; write it as RB2405, rb2405.SHFE, SHFE.rb2405 or rb2405."
+            _(
+                "{symbol!r} names no contract; write it as RB2405, rb2405.SHFE, SHFE.rb2405 or rb2405.",
+                symbol=symbol,
+            )
         )
     exchange = known.get(named.root, "")
     if said and exchange and said != exchange:
-        raise DataError(f"{symbol!r} names the exchange {said}, and {named.root} is on {exchange}.")
+        raise DataError(
+            _(
+                "{symbol!r} names the exchange {said}, and {named_root} is on {exchange}.",
+                symbol=symbol,
+                said=said,
+                named_root=named.root,
+                exchange=exchange,
+            )
+        )
     return f"{named.root}{month // 12 % 100:02d}{month % 12 + 1:02d}", said or exchange

@@ -17,6 +17,7 @@ from pairkit.desk.book_runs import BookRuns, last_session, run_book
 from pairkit.desk.quotes import quotes_at
 from pairkit.desk.sheet import Sheet, make_sheet
 from pairkit.folders import bundled
+from pairkit.language import in_english
 
 _OLD_DAYS = 4  # without a calendar: more than a weekend
 
@@ -81,7 +82,15 @@ def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...
         days = (today - ahead.last.date()).days
         passed = today > ahead.session.date() if ahead.session is not None else days > _OLD_DAYS
         if passed:
-            told.append(f"STALE: the last bar is of {ahead.last:%Y-%m-%d}, {days} days ago.")
+            told.append(
+                in_english(
+                    "STALE: the last bar is of {ahead_last:%Y-%m-%d}, {days} days ago.",
+                    ahead_last=ahead.last,
+                    days=days,
+                )
+            )
     if snapshot.manifest["data_scope"].get("stale"):
-        told.append("The data were served from an expired cache: the provider was down.")
+        told.append(
+            in_english("The data were served from an expired cache: the provider was down.")
+        )
     return tuple(told)

@@ -23,7 +23,7 @@ from pairkit._typing import FloatArray, IntArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
-from pairkit.language import _, recorded
+from pairkit.language import _, in_english
 from pairkit.market.deliveries import delivery_month, one_names
 
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
@@ -141,7 +141,7 @@ def returning_contract(root: str, days: pd.DatetimeIndex) -> list[Finding]:
             root=root,
             count=len(days),
             dates=shown,
-            message=recorded(
+            message=in_english(
                 "{root}: days on which the series goes back to a contract that it had left; the day trades what the file says: "
                 "{days}.",
                 root=root,

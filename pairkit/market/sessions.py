@@ -12,7 +12,7 @@ import re
 
 from pairkit.errors import ConfigError
 from pairkit.findings import Finding
-from pairkit.language import _, recorded
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec
 
 READY_AT = {"files": "15:30", "tushare": "21:10"}  # by source: when a day's bars are there
@@ -80,7 +80,7 @@ def session_findings(
         Finding(
             "opens_before_data",
             "warning",
-            recorded(
+            in_english(
                 "{code} opens at {clock}, before your data are there ({ready_at}): fill=open cannot be had.",
                 code=code,
                 clock=_clock(at),
@@ -99,7 +99,7 @@ def session_findings(
             Finding(
                 "opens_apart",
                 "warning",
-                recorded(
+                in_english(
                     "{first} and {last} open {length} apart ({first} at {clock} of the evening before, {last} at "
                     "{clock_2}): with fill=open the two legs do not fill together.",
                     first=first,
@@ -139,8 +139,8 @@ def _clock(minutes: int) -> str:
 def _length(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     words = _NUMBERS[hours] if hours < len(_NUMBERS) else str(hours)
-    return recorded(
+    return in_english(
         "{words} hours{recorded}",
         words=words,
-        recorded=recorded(" and {rest} minutes", rest=rest) if rest else "",
+        recorded=in_english(" and {rest} minutes", rest=rest) if rest else "",
     )

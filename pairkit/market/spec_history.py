@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.findings import Finding
-from pairkit.language import recorded
+from pairkit.language import in_english
 from pairkit.market.contracts import (
     ContractSpec,
     OlderTerm,
@@ -409,7 +409,7 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
             "spec_changed",
             "warning",
             root=spec.code,
-            message=recorded(
+            message=in_english(
                 "{spec_code}: {field} is {term:g} "
                 "before the delivery month {before_delivery} "
                 "and {getattr:g} in the newest contracts, "
@@ -440,15 +440,15 @@ def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, 
             by_figure.setdefault(figure, []).append(name)
         if len(by_figure) > 1:
             said = " and ".join(
-                recorded(
+                in_english(
                     "{figure:g} in {first_of}{recorded}",
                     figure=figure,
                     first_of=of[0],
-                    recorded=recorded(" to {last_of}", last_of=of[-1]) if len(of) > 1 else "",
+                    recorded=in_english(" to {last_of}", last_of=of[-1]) if len(of) > 1 else "",
                 )
                 for figure, of in by_figure.items()
             )
-            message = recorded(
+            message = in_english(
                 "{spec_code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
                 "from one to the other the number of lots stays.",
                 spec_code=spec.code,

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit.errors import DataError
-from pairkit.language import _, recorded
+from pairkit.language import _, in_english
 from pairkit.market.deliveries import delivery_month, normal_name, read_name
 
 FEES = ("fee_open", "fee_close", "fee_close_today")
@@ -79,12 +79,12 @@ class TermRecord(NamedTuple):
     def scope(self) -> str:
         """What it holds for, in words."""
         of = self.contract or (
-            recorded("deliveries {deliveries}", deliveries=self.deliveries)
+            in_english("deliveries {deliveries}", deliveries=self.deliveries)
             if self.deliveries
-            else recorded("the root")
+            else in_english("the root")
         )
         return (
-            recorded("{of} from {from_date}", of=of, from_date=self.from_date)
+            in_english("{of} from {from_date}", of=of, from_date=self.from_date)
             if self.from_date
             else of
         )

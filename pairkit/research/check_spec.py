@@ -14,6 +14,7 @@ from pairkit._typing import Progress
 from pairkit.checks import CheckResult
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.setting import Setting
 
@@ -100,7 +101,12 @@ class CheckSpec:
         for name in given:
             if name not in known:
                 raise ConfigError(
-                    f"{self.title} has no setting {name!r}; there are {', '.join(known) or 'none'}."
+                    _(
+                        "{title} has no setting {name!r}; there are {known}.",
+                        title=self.title,
+                        name=name,
+                        known=", ".join(known) or "none",
+                    )
                 )
         return {
             name: _value(setting, given.get(name, setting.default))

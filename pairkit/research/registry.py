@@ -14,6 +14,7 @@ from pairkit.audit.runs.check_store import save_checks
 from pairkit.audit.runs.trial_ledger import note_run
 from pairkit.checks import CHECKS
 from pairkit.errors import ConfigError, DataError, RunError
+from pairkit.language import _
 from pairkit.research.check_spec import Case, Checked, CheckSpec, ProgressWithUnit, Values, in_unit
 from pairkit.run import run_backtest
 
@@ -105,5 +106,11 @@ def run_and_save_checks(
 def check_spec(name: str) -> CheckSpec:
     """The declaration of the check of this name, or ConfigError that lists the known ones."""
     if name not in CHECK_SPECS:
-        raise ConfigError(f"there is no check {name!r}; there are {', '.join(CHECK_SPECS)}.")
+        raise ConfigError(
+            _(
+                "there is no check {name!r}; there are {check_specs}.",
+                name=name,
+                check_specs=", ".join(CHECK_SPECS),
+            )
+        )
     return CHECK_SPECS[name]

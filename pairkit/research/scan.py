@@ -25,6 +25,7 @@ from pairkit._typing import FloatArray, Progress
 from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.language import N_, _, in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.models.adjusted import adjust
 from pairkit.models.cointegration import (
@@ -46,7 +47,7 @@ from pairkit.run import run_backtest
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-CAVEAT = (
+CAVEAT = N_(
     "Pairs that share a leg are not independent. bh_pvalue allows for that only where the dependence is positive; "
     "by_pvalue always does, and finds less. Neither says that a relation will last."
 )
@@ -206,7 +207,7 @@ def adjusted_pvalues(
     (K,) in, (K,) out; "bh" Benjamini-Hochberg, "by" Benjamini-Yekutieli. A NaN stays one, and counts as no test.
     """
     if method not in ("bh", "by"):
-        raise ConfigError(f"method = {method!r}: accepted is 'bh' or 'by'.")
+        raise ConfigError(_("method = {method!r}: accepted is 'bh' or 'by'.", method=method))
     given = np.asarray(pvalues, dtype=np.float64)
     adjusted = np.full(given.shape, np.nan)
     tested = np.flatnonzero(np.isfinite(given))
@@ -315,10 +316,15 @@ def _terms(series: Sequence[Series], slippage_ticks: float) -> Terms:
 def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int) -> None:
     lag_rule(lags)
     if transform not in ("log", "level"):
-        raise ConfigError(f"transform = {transform!r}: accepted is 'log' or 'level'.")
+        raise ConfigError(
+            _("transform = {transform!r}: accepted is 'log' or 'level'.", transform=transform)
+        )
     if not 0.0 <= slippage_ticks <= 100.0:
         raise ConfigError(
-            f"slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100."
+            _(
+                "slippage_ticks = {slippage_ticks!r}: accepted is a number from 0 to 100.",
+                slippage_ticks=slippage_ticks,
+            )
         )
     needed = max(LEAST_BARS, 3 * lags + 8 if isinstance(lags, int) else 0)
     whole_number("least_bars", least_bars, needed)
@@ -331,7 +337,11 @@ def _all_series(
     unknown = [root for root in wanted if root not in market.roots]
     if unknown or len(wanted) < 2:
         raise ConfigError(
-            f"roots = {', '.join(wanted) or 'none'}: accepted are at least two of {', '.join(market.roots)}."
+            _(
+                "roots = {wanted}: accepted are at least two of {roots}.",
+                wanted=", ".join(wanted) or "none",
+                roots=", ".join(market.roots),
+            )
         )
     series = []
     for root in wanted:
@@ -348,12 +358,19 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
         if a.currency == b.currency:
             places.append((first, second))
         else:
-            apart[f"{a.code}-{b.code}"] = (
-                f"{a.code} is in {a.currency}, {b.code} in {b.currency}: no pair has two currencies"
+            apart[f"{a.code}-{b.code}"] = in_english(
+                "{a_code} is in {currency}, {b_code} in {currency_2}: no pair has two currencies",
+                a_code=a.code,
+                currency=a.currency,
+                b_code=b.code,
+                currency_2=b.currency,
             )
     if not places:
         raise ConfigError(
-            f"no two of these roots are in one currency: {'; '.join(apart.values())}."
+            _(
+                "no two of these roots are in one currency: {values}.",
+                values="; ".join(apart.values()),
+            )
         )
     return np.array(places), apart
 
@@ -370,9 +387,9 @@ def _given_series(
     pairs: list[PairFrame], roots: Sequence[str] | None, transform: Literal["log", "level"]
 ) -> tuple[tuple[Series, ...], str | None, str | None]:
     if roots is not None:
-        raise ConfigError("roots chooses among a snapshot's; give only the pairs that you want.")
+        raise ConfigError(_("roots chooses among a snapshot's; give only the pairs that you want."))
     if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
-        raise ConfigError("a scan needs a snapshot, or a list of at least one PairFrame.")
+        raise ConfigError(_("a scan needs a snapshot, or a list of at least one PairFrame."))
     series = [leg for pair in pairs for leg in _series(pair, transform)]
     sources = {(pair.provenance.snapshot_id, pair.provenance.snapshot_name) for pair in pairs}
     return tuple(series), *(sources.pop() if len(sources) == 1 else (None, None))
@@ -413,7 +430,11 @@ def _table(
     swapped, values = figures[done, 0] > 0.0, figures[done, 1 : 1 + len(_FIGURES)]
     enough = values[:, 0] >= market.least_bars
     left_out = {
-        f"{codes[a]}-{codes[b]}": f"{int(bars)} common bars, fewer than {market.least_bars}"
+        f"{codes[a]}-{codes[b]}": in_english(
+            "{bars} common bars, fewer than {least_bars}",
+            bars=int(bars),
+            least_bars=market.least_bars,
+        )
         for (a, b), bars in zip(ends[~enough], values[~enough, 0], strict=True)
     }
     ends = np.where(swapped[:, np.newaxis], ends[:, ::-1], ends)[enough]

@@ -23,6 +23,7 @@ from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, writ
 from pairkit.checks import CheckResult, in_order
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.config import StrategyConfig
@@ -51,7 +52,9 @@ def save_checks(
     page = _page(pair, config, folder)
     if page is None:
         raise RunError(
-            "checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which."
+            _(
+                "checks are kept for pairs of a snapshot; these bars come from none, so nothing would tell which."
+            )
         )
     lock = page.parent.with_name(_LOCK)
     try:
@@ -64,17 +67,27 @@ def save_checks(
             }
             write_whole(
                 page,
-                canonical_json([one.to_dict() for one in in_order(known)], what="the check store"),
+                canonical_json(
+                    [one.to_dict() for one in in_order(known)], what=_("the check store")
+                ),
             )
     except Timeout as error:
         raise RunError(
-            f"{lock} has been held for {_PATIENCE_SECONDS:g} seconds; "
-            "another pairkit writes checks. Try again, or remove the file if none does."
+            _(
+                "{lock} has been held for {patience_seconds:g} seconds; "
+                "another pairkit writes checks. Try again, or remove the file if none does.",
+                lock=lock,
+                patience_seconds=_PATIENCE_SECONDS,
+            )
         ) from error
     except OSError as error:
         raise RunError(
-            f"{page.parent} cannot be written: {error.strerror}. "
-            "Checks are kept there; PAIRKIT_RUNS names another folder."
+            _(
+                "{parent} cannot be written: {strerror}. "
+                "Checks are kept there; PAIRKIT_RUNS names another folder.",
+                parent=page.parent,
+                strerror=error.strerror,
+            )
         ) from error
 
 

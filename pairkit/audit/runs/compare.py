@@ -10,6 +10,7 @@ import pandas as pd
 
 from pairkit import columns
 from pairkit.config import LATER_SETTINGS
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -45,9 +46,15 @@ def _flat(inputs: Mapping[str, Any]) -> dict[str, str]:
     """The inputs as texts under readable names, settings as they are called."""
     snapshot, bars, specs = inputs["snapshot"], inputs["bars"], inputs["contract_specs"]
     flat = {
-        "snapshot": f"{snapshot['name']} ({snapshot['id'][:12]})" if snapshot else "own frames",
+        "snapshot": f"{snapshot['name']} ({snapshot['id'][:12]})" if snapshot else _("own frames"),
         "pair": f"{inputs['pair']['y']}-{inputs['pair']['x']}",
-        "bars": f"{bars['rows']:,}, {bars['first']} to {bars['last']} ({bars['content_hash'][:12]})",
+        "bars": _(
+            "{rows:,}, {first} to {last} ({content_hash})",
+            rows=bars["rows"],
+            first=bars["first"],
+            last=bars["last"],
+            content_hash=bars["content_hash"][:12],
+        ),
     }
     flat |= {
         f"{leg} {term}": str(value)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pairkit.audit.seal import canonical_json
+from pairkit.language import _
 
 TOLERANCE = 1e-12
 Agreement = Literal["same", "within_tolerance", "rules_changed", "differs", "cannot_tell"]
@@ -163,14 +164,18 @@ def _compare_table(
         else:
             found.append(Difference(name, column))
     if then["rows"] != now["rows"]:
-        found.append(Difference(name, "(number of rows)", "", then["rows"], now["rows"]))
+        found.append(Difference(name, _("(number of rows)"), "", then["rows"], now["rows"]))
     whole = then["columns"] == now["columns"]
     if (
         whole and not changed and then["rows"] == now["rows"]
     ):  # each column is right, the whole is not: never of one table
         found.append(
             Difference(
-                name, "(content hash of the table)", "", then["content_hash"], now["content_hash"]
+                name,
+                _("(content hash of the table)"),
+                "",
+                then["content_hash"],
+                now["content_hash"],
             )
         )
     return found, unknown

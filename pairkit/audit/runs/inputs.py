@@ -12,6 +12,7 @@ import pandas as pd
 from pairkit.audit.runs.tables import hashable
 from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
 from pairkit.columns import TRADE_DATE
+from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import older_terms, records_in_force
 from pairkit.pair import Leg
@@ -25,7 +26,7 @@ USUAL_FOLDER = Path("snapshots")
 
 def hash_of(plain: Any) -> str:
     """sha256 of plain JSON values in canonical form."""
-    return sha256_hex(canonical_json(plain, what="a part of this run manifest"))
+    return sha256_hex(canonical_json(plain, what=_("a part of this run manifest")))
 
 
 def inputs_of(run: BacktestRun) -> dict[str, Any]:

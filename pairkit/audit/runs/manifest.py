@@ -22,6 +22,7 @@ from pairkit.audit.runs.tables import describe, table_file, tables_of, to_parque
 from pairkit.audit.runtime import describe_run_runtime
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
 from pairkit.errors import RunError
+from pairkit.language import _, in_english
 from pairkit.rules import RULES
 
 if TYPE_CHECKING:
@@ -175,8 +176,12 @@ def read_manifest(path: str | os.PathLike[str]) -> RunManifest:
         raw = read_whole(source, MAX_JSON_BYTES)
     except OSError as error:
         raise RunError(
-            f"{source} cannot be read: {error.strerror}. "
-            "Give the path of a run manifest, as `pairkit run ... --manifest run.json` writes it."
+            _(
+                "{source} cannot be read: {strerror}. "
+                "Give the path of a run manifest, as `pairkit run ... --manifest run.json` writes it.",
+                source=source,
+                strerror=error.strerror,
+            )
         ) from error
     return checked_manifest(strict_json(raw, what=str(source), refuse=RunError), what=str(source))
 
@@ -186,8 +191,13 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise RunError(
-            f"{what} has the schema {schema!r}; this pairkit reads {SCHEMA!r}. "
-            "It is of another version, or not a run manifest."
+            _(
+                "{what} has the schema {schema!r}; this pairkit reads {schema_2!r}. "
+                "It is of another version, or not a run manifest.",
+                what=what,
+                schema=schema,
+                schema_2=SCHEMA,
+            )
         )
     try:
         Manifest.model_validate(content)
@@ -195,17 +205,29 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         raise RunError(
-            f"{what}, {where}: {fault['msg']}. It was edited, or not written by pairkit."
+            _(
+                "{what}, {where}: {msg}. It was edited, or not written by pairkit.",
+                what=what,
+                where=where,
+                msg=fault["msg"],
+            )
         ) from error
     for name, output in content["outputs"].items():
         if sorted(output["column_hashes"]) != sorted(output["columns"]):
-            counts = (
-                f"{len(output['columns'])} columns and hashes of {len(output['column_hashes'])}"
+            counts = in_english(
+                "{columns} columns and hashes of {column_hashes}",
+                columns=len(output["columns"]),
+                column_hashes=len(output["column_hashes"]),
             )
             raise RunError(
-                f"{what}: outputs.{name} has {counts}. "
-                "A hash was added or removed after the manifest was written: "
-                "get it again from where it came."
+                _(
+                    "{what}: outputs.{name} has {counts}. "
+                    "A hash was added or removed after the manifest was written: "
+                    "get it again from where it came.",
+                    what=what,
+                    name=name,
+                    counts=counts,
+                )
             )
     for name, part in (
         ("config_sha256", content["inputs"]["config"]),
@@ -213,8 +235,14 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     ):
         if hash_of(part) != content[name]:
             raise RunError(
-                f"{what}: {name} is {content[name]}, its content hashes to {hash_of(part)}. "
-                "The manifest was altered after it was written, "
-                "or lies about its inputs: get it again from where it came."
+                _(
+                    "{what}: {name} is {content}, its content hashes to {hash_of}. "
+                    "The manifest was altered after it was written, "
+                    "or lies about its inputs: get it again from where it came.",
+                    what=what,
+                    name=name,
+                    content=content[name],
+                    hash_of=hash_of(part),
+                )
             )
     return RunManifest(content)

@@ -32,6 +32,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.audit.snapshots.upkeep import stated_id
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
+from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
 from pairkit.rules import BEFORE, RuleChange, changes_since, covers
@@ -160,8 +161,12 @@ def rerun_manifest(
     if hash_of(now) != recorded.run_id:
         parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
         raise RunError(
-            f"the inputs that the manifest states cannot be had from snapshot {pair.provenance.snapshot_name!r}: "
-            f"{parts} came out otherwise. The manifest was altered."
+            _(
+                "the inputs that the manifest states cannot be had from snapshot {snapshot_name!r}: "
+                "{parts} came out otherwise. The manifest was altered.",
+                snapshot_name=pair.provenance.snapshot_name,
+                parts=parts,
+            )
         )
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
@@ -197,9 +202,14 @@ def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> 
         for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
                 raise RunError(
-                    f"{what}: outputs.{name}.column_hashes.{column} "
-                    "is not the hash of that column in the table that the manifest names. "
-                    "The manifest was edited after it was written: get it again from where it came."
+                    _(
+                        "{what}: outputs.{name}.column_hashes.{column} "
+                        "is not the hash of that column in the table that the manifest names. "
+                        "The manifest was edited after it was written: get it again from where it came.",
+                        what=what,
+                        name=name,
+                        column=column,
+                    )
                 )
 
 
@@ -224,10 +234,13 @@ def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
         for change in changes
         if any(covers(change, each.where, each.column) for each in found.differences)
     ]
-    return (
-        f"Rules changed: the run was recorded under the rules {BEFORE}, "
-        f"and {len(found.differences)} figures come out otherwise by what changed "
-        f"since: {'; '.join(by)}. Everything else is the recorded one."
+    return _(
+        "Rules changed: the run was recorded under the rules {before}, "
+        "and {differences} figures come out otherwise by what changed "
+        "since: {by}. Everything else is the recorded one.",
+        before=BEFORE,
+        differences=len(found.differences),
+        by="; ".join(by),
     )
 
 
@@ -236,7 +249,10 @@ def _not_checked(recorded: RunManifest) -> list[str]:
     there = [name for name in ("checks", "trials") if recorded.content.get(name)]
     return (
         [
-            f"The manifest's {' and '.join(there)} were not checked: a rerun makes the run again, not them."
+            _(
+                "The manifest's {there} were not checked: a rerun makes the run again, not them.",
+                there=" and ".join(there),
+            )
         ]
         if there
         else []
@@ -244,34 +260,42 @@ def _not_checked(recorded: RunManifest) -> list[str]:
 
 
 def _younger(setting: str) -> str:
-    return (
-        f"The manifest was written before there was a setting {setting}; the run is made with {LATER_SETTINGS[setting]}, "
-        "which is what runs did then."
+    return _(
+        "The manifest was written before there was a setting {setting}; the run is made with {later_settings}, "
+        "which is what runs did then.",
+        setting=setting,
+        later_settings=LATER_SETTINGS[setting],
     )
 
 
 def _sentence(found: Comparison, alike: bool) -> str:
     if found.verdict == "same":
-        return "The same: every hash, metric and finding is the recorded one."
+        return _("The same: every hash, metric and finding is the recorded one.")
     if found.verdict == "within_tolerance":
-        return (
+        return _(
             "Within tolerance: every decision is the recorded one, "
-            f"every number to {TOLERANCE:g} relative. "
+            "every number to {tolerance:g} relative. "
             "Code, packages or machine are not those of the manifest, "
-            "so the bits need not be the same."
+            "so the bits need not be the same.",
+            tolerance=TOLERANCE,
         )
     if found.verdict == "cannot_tell":
-        return (
-            f"Cannot tell: the bits of {', '.join(found.undecided)} differ, on other code, "
+        return _(
+            "Cannot tell: the bits of {undecided} differ, on other code, "
             "packages or another machine, and the recorded values are not here to say by how much. "
-            "Put the .parquet files that were written beside the manifest next to it."
+            "Put the .parquet files that were written beside the manifest next to it.",
+            undecided=", ".join(found.undecided),
         )
     where = (
-        "code, packages and kind of machine are those of the manifest"
+        _("code, packages and kind of machine are those of the manifest")
         if alike
-        else f"by more than {TOLERANCE:g} relative"
+        else _("by more than {tolerance:g} relative", tolerance=TOLERANCE)
     )
-    return f"Differs: {where}, first in {found.differences[0]}."
+    return _(
+        "Differs: {where}, first in {first_difference}.",
+        where=where,
+        first_difference=found.differences[0],
+    )
 
 
 def runtime_differences(
@@ -295,11 +319,14 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
     inputs = recorded.content["inputs"]
     if inputs["snapshot"] is None:
         raise RunError(
-            "this run was made from own frames, not from a snapshot: "
-            f"the manifest has the bars' hash ({inputs['bars']['content_hash'][:12]}…), "
-            "not the bars, so nobody else can make it again. "
-            "Whoever has the bars can seal them with `pairkit snapshot import` "
-            "and run from there; that run can be rerun by anyone."
+            _(
+                "this run was made from own frames, not from a snapshot: "
+                "the manifest has the bars' hash ({content_hash}…), "
+                "not the bars, so nobody else can make it again. "
+                "Whoever has the bars can seal them with `pairkit snapshot import` "
+                "and run from there; that run can be rerun by anyone.",
+                content_hash=inputs["bars"]["content_hash"][:12],
+            )
         )
     config = _config(inputs["config"])
     snapshot = cited_snapshot(inputs["snapshot"]["id"], inputs["snapshot"]["name"], folder)
@@ -309,10 +336,16 @@ def rebuild(recorded: RunManifest, folder: Path) -> tuple[PairFrame, StrategyCon
     pair, notes = _with_specs(pair, inputs["contract_specs"])
     if (found := bars_of(pair)) != inputs["bars"]:
         raise RunError(
-            f"the manifest says that the run was made of the bars {inputs['bars']}, "
-            f"but snapshot {snapshot.name!r} gives {found}. "
-            "The manifest lies about its bars, or this pairkit builds pairs in another way "
-            f"than {recorded.content['runtime']['pairkit_version']}."
+            _(
+                "the manifest says that the run was made of the bars {bars}, "
+                "but snapshot {snapshot_name!r} gives {found}. "
+                "The manifest lies about its bars, or this pairkit builds pairs in another way "
+                "than {pairkit_version}.",
+                bars=inputs["bars"],
+                snapshot_name=snapshot.name,
+                found=found,
+                pairkit_version=recorded.content["runtime"]["pairkit_version"],
+            )
         )
     return pair, config, notes
 
@@ -326,15 +359,21 @@ def _config(plain: dict[str, Any]) -> StrategyConfig:
         config = StrategyConfig(**plain)
     except ValidationError as error:
         raise RunError(
-            f"the manifest's config is not one: {' '.join(describe_errors(error))} It was written by another version, "
-            "or by hand."
+            _(
+                "the manifest's config is not one: {describe_errors} It was written by another version, "
+                "or by hand.",
+                describe_errors=" ".join(describe_errors(error)),
+            )
         ) from error
     full = config.model_dump(mode="json")
     if hash_of(full) != hash_of(plain):
         absent = [name for name in full if name not in plain]
         raise RunError(
-            f"the manifest's config lacks {', '.join(absent) or 'the exact values'}; a manifest holds every setting. "
-            "It was written by another version, or by hand."
+            _(
+                "the manifest's config lacks {absent}; a manifest holds every setting. "
+                "It was written by another version, or by hand.",
+                absent=", ".join(absent) or "the exact values",
+            )
         )
     return config
 
@@ -360,9 +399,15 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         or "none"
     )
     raise SnapshotError(
-        f"the run was made from snapshot {name!r} with the id {snapshot_id}, "
-        f"which is not in {folder} (there: {there}). "
-        "Get that folder from whoever made the run, put it there, or name its parent with --dir."
+        _(
+            "the run was made from snapshot {name!r} with the id {snapshot_id}, "
+            "which is not in {folder} (there: {there}). "
+            "Get that folder from whoever made the run, put it there, or name its parent with --dir.",
+            name=name,
+            snapshot_id=snapshot_id,
+            folder=folder,
+            there=there,
+        )
     )
 
 
@@ -380,17 +425,30 @@ def _with_specs(pair: PairFrame, stated: list[dict[str, Any]]) -> tuple[PairFram
             )  # follows from it
         except (TypeError, ValidationError) as error:
             raise RunError(
-                f"the manifest's contract terms of {spec.code} are not such: {error}."
+                _(
+                    "the manifest's contract terms of {spec_code} are not such: {error}.",
+                    spec_code=spec.code,
+                    error=error,
+                )
             ) from error
         if given.code != spec.code:
             raise RunError(
-                f"the manifest has terms of {given.code!r} where the pair has {spec.code!r}. It was altered."
+                _(
+                    "the manifest has terms of {given_code!r} where the pair has {spec_code!r}. It was altered.",
+                    given_code=given.code,
+                    spec_code=spec.code,
+                )
             )
         if given != spec:
             own = stated_terms(spec, leg, pair.trade_date)
             changed = [name for name, value in given.to_dict().items() if value != own.get(name)]
             notes.append(
-                f"{spec.code} is run on other terms than the snapshot's ({', '.join(changed)}; source: {given.source})."
+                _(
+                    "{spec_code} is run on other terms than the snapshot's ({changed}; source: {source}).",
+                    spec_code=spec.code,
+                    changed=", ".join(changed),
+                    source=given.source,
+                )
             )
         specs.append(given)
     return replace(pair, y_spec=specs[0], x_spec=specs[1]), notes

@@ -49,6 +49,7 @@ from pairkit.audit.seal import (
 )
 from pairkit.errors import PairkitError, RunError, SnapshotError
 from pairkit.folders import runs_folder
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
@@ -151,10 +152,10 @@ def save(
     store = folder or runs_folder()
     try:
         publish(
-            store / entry, {**files, LABEL: canonical_json(label, what="the label of this run")}
+            store / entry, {**files, LABEL: canonical_json(label, what=_("the label of this run"))}
         )
     except SnapshotError as error:
-        raise RunError(f"the run could not be saved: {error}") from error
+        raise RunError(_("the run could not be saved: {error}", error=error)) from error
     return load(entry, folder=store)
 
 
@@ -172,9 +173,9 @@ def relabel(entry: str, name: str, note: str, *, folder: Path | None = None) -> 
     path = _folder_of(entry, store)
     label = {**_label(path).model_dump(by_alias=True), "name": name, "note": note}
     try:
-        replace_file(path / LABEL, canonical_json(label, what="the label of this run"))
+        replace_file(path / LABEL, canonical_json(label, what=_("the label of this run")))
     except SnapshotError as error:
-        raise RunError(f"the run keeps its name and note: {error}") from error
+        raise RunError(_("the run keeps its name and note: {error}", error=error)) from error
     return load(entry, folder=store)
 
 
@@ -183,8 +184,14 @@ def _checked(name: str, note: str) -> tuple[str, str]:
     name, note = name.strip(), note.strip()
     if not 0 < len(name) <= MAX_NAME or len(note) > MAX_NOTE:
         raise RunError(
-            f"a saved run has a name of 1 to {MAX_NAME} characters and a note of up to {MAX_NOTE:,}; these have "
-            f"{len(name)} and {len(note):,}."
+            _(
+                "a saved run has a name of 1 to {max_name} characters and a note of up to {max_note:,}; these have "
+                "{name} and {note:,}.",
+                max_name=MAX_NAME,
+                max_note=MAX_NOTE,
+                name=len(name),
+                note=len(note),
+            )
         )
     return name, note
 
@@ -226,13 +233,20 @@ def load(entry: str, *, folder: Path | None = None) -> SavedRun:
     strange = sorted({each.name for each in path.iterdir()} - {*FILES, LABEL})
     if strange:
         raise RunError(
-            f"{path} has {', '.join(strange)} in it, which was not saved with the run; move it away."
+            _(
+                "{path} has {strange} in it, which was not saved with the run; move it away.",
+                path=path,
+                strange=", ".join(strange),
+            )
         )
     for name in FILES:
         if sha256_hex(_bytes(path / name)) != label.files.get(name):
             raise RunError(
-                f"{path / name} is not the file that was saved: its sha256 is another. It was edited or damaged; "
-                "delete this run, or restore its folder from a backup."
+                _(
+                    "{path} is not the file that was saved: its sha256 is another. It was edited or damaged; "
+                    "delete this run, or restore its folder from a backup.",
+                    path=path / name,
+                )
             )
     content = strict_json(_bytes(path / MANIFEST), what=str(path / MANIFEST), refuse=RunError)
     checked_manifest(content, what=str(path / MANIFEST))
@@ -258,9 +272,15 @@ def check(saved: SavedRun) -> None:
         stated = metrics.get(name, "nothing")
         if isinstance(stated, str) or not _alike(stated, expected):
             raise RunError(
-                f"{again.manifest_file}: metrics.{name} is {stated}, "
-                f"its tables make {expected:.10g}. The manifest was edited after it was written; "
-                "delete this run, or restore its folder from a backup."
+                _(
+                    "{manifest_file}: metrics.{name} is {stated}, "
+                    "its tables make {expected:.10g}. The manifest was edited after it was written; "
+                    "delete this run, or restore its folder from a backup.",
+                    manifest_file=again.manifest_file,
+                    name=name,
+                    stated=stated,
+                    expected=expected,
+                )
             )
 
 
@@ -306,16 +326,22 @@ def delete(entry: str, *, folder: Path | None = None) -> None:
         path.rename(hidden)
         shutil.rmtree(hidden)
     except OSError as error:
-        raise RunError(f"{path} could not be deleted: {error}. Check its permissions.") from error
+        raise RunError(
+            _(
+                "{path} could not be deleted: {error}. Check its permissions.",
+                path=path,
+                error=error,
+            )
+        ) from error
 
 
 def _folder_of(entry: str, store: Path) -> Path:
     try:
         path = store / check_slug(entry)
     except SnapshotError as error:
-        raise RunError(f"{entry!r} cannot be the id of a saved run.") from error
+        raise RunError(_("{entry!r} cannot be the id of a saved run.", entry=entry)) from error
     if path.is_symlink() or not path.is_dir():
-        raise RunError(f"there is no saved run {entry!r} in {store}.")
+        raise RunError(_("there is no saved run {entry!r} in {store}.", entry=entry, store=store))
     return path
 
 
@@ -327,7 +353,12 @@ def _label(path: Path) -> _Label:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise RunError(
-            f"{path / LABEL}, {where}: {fault['msg']}. It was edited, or written by another version."
+            _(
+                "{path}, {where}: {msg}. It was edited, or written by another version.",
+                path=path / LABEL,
+                where=where,
+                msg=fault["msg"],
+            )
         ) from error
 
 
@@ -336,6 +367,10 @@ def _bytes(path: Path) -> bytes:
         return read_whole(path, _MOST_BYTES.get(path.name, MAX_TABLE_BYTES), links=False)
     except OSError as error:
         raise RunError(
-            f"{path} cannot be read: {error.strerror}. "
-            "The run is damaged; delete it, or restore its folder from a backup."
+            _(
+                "{path} cannot be read: {strerror}. "
+                "The run is damaged; delete it, or restore its folder from a backup.",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from error

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pairkit._files import read_whole
 from pairkit.audit.seal import content_hash
 from pairkit.errors import RunError
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -98,12 +99,21 @@ def checked_table(path: Path, expected: Mapping[str, Any]) -> pa.Table:
         found = content_hash(table)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RunError(
-            f"{path} cannot be read as a table: {error}. Copy it again from where it came."
+            _(
+                "{path} cannot be read as a table: {error}. Copy it again from where it came.",
+                path=path,
+                error=error,
+            )
         ) from error
     if found != expected["content_hash"]:
         raise RunError(
-            f"{path} has the content hash {found}, the manifest says {expected['content_hash']}: "
-            "it belongs to another run, or one of the two was altered. It is not used."
+            _(
+                "{path} has the content hash {found}, the manifest says {content_hash}: "
+                "it belongs to another run, or one of the two was altered. It is not used.",
+                path=path,
+                found=found,
+                content_hash=expected["content_hash"],
+            )
         )
     return table
 

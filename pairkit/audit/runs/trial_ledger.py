@@ -33,6 +33,7 @@ from pairkit.audit.runs.inputs import bars_of
 from pairkit.audit.runs.trial_count import Reset, TrialCount
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
@@ -144,7 +145,9 @@ def tried_pairs(*, folder: Path | None = None) -> list[TrialCount]:
     path = _path(folder)
     try:
         if not path.parent.is_dir() and path.parent.exists():
-            raise NotADirectoryError(f"{path.parent} is a file, where a folder is needed")
+            raise NotADirectoryError(
+                _("{parent} is a file, where a folder is needed", parent=path.parent)
+            )
         if not path.exists():
             return []
         with _file(path) as ledger:
@@ -352,7 +355,13 @@ def _lay_out(ledger: sqlite3.Connection) -> None:
         for statement in _TABLES.split(";"):
             ledger.execute(statement)
     elif layout != _LAYOUT:
-        raise sqlite3.DatabaseError(f"its layout is {layout}, this pairkit reads {_LAYOUT}")
+        raise sqlite3.DatabaseError(
+            _(
+                "its layout is {layout}, this pairkit reads {layout_2}",
+                layout=layout,
+                layout_2=_LAYOUT,
+            )
+        )
     ledger.execute(_SCANNED)
 
 
@@ -368,11 +377,14 @@ _IN_MEMORY = _Memory()
 
 
 def _cannot(be: str, error: Exception, folder: Path | None) -> str:
-    return (
-        f"The trial ledger {_path(folder)} cannot be {be} ({error}), "
+    return _(
+        "The trial ledger {path} cannot be {be} ({error}), "
         "so how many configs were tried is unknown. "
         "If it is damaged, move it away and a new one is begun; if its folder cannot be written, "
-        "name another with PAIRKIT_RUNS."
+        "name another with PAIRKIT_RUNS.",
+        path=_path(folder),
+        be=be,
+        error=error,
     )
 
 

@@ -46,6 +46,7 @@ from pairkit.audit.snapshots.verify import (
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
+from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import own_table, with_figures_of
 from pairkit.market.terms import FIELDS, GROUPS, TermRecord, TermsTable
@@ -170,7 +171,12 @@ class Snapshot:
         """One root's bars and mapping."""
         if root not in self.specs:
             raise SnapshotError(
-                f"snapshot {self.name!r} has no root {root!r}; it has {', '.join(self.roots)}."
+                _(
+                    "snapshot {name!r} has no root {root!r}; it has {roots}.",
+                    name=self.name,
+                    root=root,
+                    roots=", ".join(self.roots),
+                )
             )
         bars, mapping = (
             table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
@@ -246,8 +252,12 @@ class Snapshot:
         """
         if y_root == x_root:
             raise SnapshotError(
-                "a pair needs two roots, "
-                f"got {y_root!r} twice; snapshot {self.name!r} has {', '.join(self.roots)}."
+                _(
+                    "a pair needs two roots, got {y_root!r} twice; snapshot {name!r} has {roots}.",
+                    y_root=y_root,
+                    name=self.name,
+                    roots=", ".join(self.roots),
+                )
             )
         legs = self.leg(y_root), self.leg(x_root)
         return pair_from_frames(
@@ -346,16 +356,27 @@ def _verified_table(sealed: Sealed, name: str) -> pa.Table:
         tables.SCHEMAS[name]
     ):
         raise SnapshotError(
-            f"{name}: expected {listed.rows} rows of the listed schema, "
-            f"found {table.num_rows} of {tables.describe_schema(table.schema)}. "
-            "The manifest was not written by pairkit: take the snapshot again."
+            _(
+                "{name}: expected {rows} rows of the listed schema, "
+                "found {num_rows} of {describe_schema}. "
+                "The manifest was not written by pairkit: take the snapshot again.",
+                name=name,
+                rows=listed.rows,
+                num_rows=table.num_rows,
+                describe_schema=tables.describe_schema(table.schema),
+            )
         )
     found = content_hash(table)
     if found != listed.content_hash:
         raise SnapshotError(
-            f"{name}: expected the content hash {listed.content_hash}, found {found}. "
-            "The file is the sealed one but decodes to other values: "
-            "the Parquet reader, or the manifest, is at fault. Take the snapshot again."
+            _(
+                "{name}: expected the content hash {content_hash}, found {found}. "
+                "The file is the sealed one but decodes to other values: "
+                "the Parquet reader, or the manifest, is at fault. Take the snapshot again.",
+                name=name,
+                content_hash=listed.content_hash,
+                found=found,
+            )
         )
     fault = tables.table_fault(table, name)
     if fault:
@@ -370,22 +391,37 @@ def _parse_specs(
     stated = sealed.manifest["contract_specs"]["sha256"]
     if stated != sealed.resources[SPECS].sha256:
         raise SnapshotError(
-            f"{SPECS}: contract_specs.sha256 is {stated}, "
-            f"its resource's {sealed.resources[SPECS].sha256}. "
-            "The manifest contradicts itself: it was edited. Restore the snapshot."
+            _(
+                "{specs}: contract_specs.sha256 is {stated}, "
+                "its resource's {sha256}. "
+                "The manifest contradicts itself: it was edited. Restore the snapshot.",
+                specs=SPECS,
+                stated=stated,
+                sha256=sealed.resources[SPECS].sha256,
+            )
         )
     plain = strict_json(sealed.files[SPECS], what=SPECS)
     try:
         codes = [str(about["code"]) for about in plain["specs"]]
         if twice := sorted({code for code in codes if codes.count(code) > 1}):
             raise SnapshotError(
-                f"{SPECS} has two specs of {', '.join(twice)}; nobody can say which holds. It was not written by "
-                "pairkit: take the snapshot again."
+                _(
+                    "{specs} has two specs of {twice}; nobody can say which holds. It was not written by "
+                    "pairkit: take the snapshot again.",
+                    specs=SPECS,
+                    twice=", ".join(twice),
+                )
             )
         if records is not None and set(records) != set(codes):
             raise SnapshotError(
-                f"{TERMS} has terms of {', '.join(sorted(records))}, {SPECS} specs of {', '.join(sorted(codes))}. They were "
-                "not written together: take the snapshot again."
+                _(
+                    "{terms} has terms of {records}, {specs} specs of {codes}. They were "
+                    "not written together: take the snapshot again.",
+                    terms=TERMS,
+                    records=", ".join(sorted(records)),
+                    specs=SPECS,
+                    codes=", ".join(sorted(codes)),
+                )
             )
         listed = [
             ContractSpec(**about) if records is None else _spec_of(about, records[about["code"]])
@@ -393,7 +429,11 @@ def _parse_specs(
         ]
     except (KeyError, TypeError, ValidationError) as error:
         raise SnapshotError(
-            f"{SPECS} does not hold contract specs: {error}. Take the snapshot again."
+            _(
+                "{specs} does not hold contract specs: {error}. Take the snapshot again.",
+                specs=SPECS,
+                error=error,
+            )
         ) from error
     return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
 
@@ -405,8 +445,15 @@ def _spec_of(about: Mapping[str, Any], records: list[TermRecord]) -> ContractSpe
     double = sorted({*_IN_TABLE, "terms"} & set(about))
     if lacking or double:
         raise SnapshotError(
-            f"{about['code']}: {TERMS} has no record of the root without a date of {', '.join(lacking) or 'nothing'}, and {SPECS} "
-            f"says itself {', '.join(double) or 'nothing'}. It was not written by pairkit: take the snapshot again."
+            _(
+                "{code}: {terms} has no record of the root without a date of {lacking}, and {specs} "
+                "says itself {double}. It was not written by pairkit: take the snapshot again.",
+                code=about["code"],
+                terms=TERMS,
+                lacking=", ".join(lacking) or "nothing",
+                specs=SPECS,
+                double=", ".join(double) or "nothing",
+            )
         )
     figures: dict[str, Any] = {one.field: one.value for one in always if one.field in FIELDS}
     mode = next(one.fee_mode for one in always if one.group == "fees")
@@ -423,9 +470,15 @@ def _check_fits_together(
     symbols = set(sealed.manifest["data_scope"]["symbols"])
     if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
         raise SnapshotError(
-            f"its parts name different roots: bars {sorted(with_bars)}, "
-            f"specs {sorted(specs)}, data_scope {sorted(symbols)}, mapping {sorted(mapped)}. "
-            "The manifest was not written by pairkit: take it again."
+            _(
+                "its parts name different roots: bars {with_bars}, "
+                "specs {specs}, data_scope {symbols}, mapping {mapped}. "
+                "The manifest was not written by pairkit: take it again.",
+                with_bars=sorted(with_bars),
+                specs=sorted(specs),
+                symbols=sorted(symbols),
+                mapped=sorted(mapped),
+            )
         )
     _check_scope(sealed.manifest["data_scope"], bars)
     contracts, named = (
@@ -433,12 +486,17 @@ def _check_fits_together(
         for table in (bars, mapping)
     )
     unknown = sorted(
-        f"{contract} of {root}" for root, contract in named - contracts if contract is not None
+        _("{contract} of {root}", contract=contract, root=root)
+        for root, contract in named - contracts
+        if contract is not None
     )
     if unknown:
         raise SnapshotError(
-            f"its mapping names contracts that have no bar there: {', '.join(unknown[:5])}. "
-            "The tables were not written together: take the snapshot again."
+            _(
+                "its mapping names contracts that have no bar there: {unknown}. "
+                "The tables were not written together: take the snapshot again.",
+                unknown=", ".join(unknown[:5]),
+            )
         )
 
 
@@ -451,14 +509,17 @@ def _check_scope(scope: Mapping[str, Any], bars: pa.Table) -> None:
         "end": span["max"].isoformat(),
     }
     wrong = [
-        f"{name} is {scope[name]}, that of the bars {value}"
+        _("{name} is {scope}, that of the bars {value}", name=name, scope=scope[name], value=value)
         for name, value in found.items()
         if scope[name] != value
     ]
     if wrong:
         raise SnapshotError(
-            f"data_scope contradicts the tables: {'; '.join(wrong)}. The manifest was not written by pairkit: "
-            "take the snapshot again."
+            _(
+                "data_scope contradicts the tables: {wrong}. The manifest was not written by pairkit: "
+                "take the snapshot again.",
+                wrong="; ".join(wrong),
+            )
         )
 
 
@@ -523,7 +584,13 @@ def write_snapshot(
         records = {code: own_table(spec).records for code, spec in by_code.items()}
         arrow[TERMS] = tables.to_arrow(tables.terms_frame(records), TERMS)
     elif dated := sorted(code for code, spec in by_code.items() if spec.terms is not None):
-        raise DataError(f"{OLD_SCHEMA} has no table of terms, and {', '.join(dated)} has records.")
+        raise DataError(
+            _(
+                "{old_schema} has no table of terms, and {dated} has records.",
+                old_schema=OLD_SCHEMA,
+                dated=", ".join(dated),
+            )
+        )
     files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
     plain = [_plain_spec(by_code[code], schema) for code in sorted(by_code)]
     files[SPECS] = canonical_json({"specs": plain}, what=SPECS)
@@ -554,7 +621,7 @@ def _arrow_tables(
     bars: pd.DataFrame, mapping: pd.DataFrame | None, calendar: pd.DatetimeIndex | None
 ) -> dict[str, pa.Table]:
     if bars.empty:
-        raise DataError("there are no bars; a snapshot needs at least one.")
+        raise DataError(_("there are no bars; a snapshot needs at least one."))
     if mapping is None:
         mapping = pd.DataFrame({name: pd.Series(dtype=object) for name in tables.MAPPING.names})
     days = (
@@ -576,8 +643,12 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
     roots = set(bars["root"].unique().to_pylist())
     if len(by_code) < len(given) or set(by_code) != roots:
         raise DataError(
-            f"a snapshot takes one spec for each root: bars have {', '.join(sorted(roots))}; "
-            f"specs are given for {', '.join(sorted(spec.code for spec in given)) or 'none'}."
+            _(
+                "a snapshot takes one spec for each root: bars have {roots}; "
+                "specs are given for {given}.",
+                roots=", ".join(sorted(roots)),
+                given=", ".join(sorted(spec.code for spec in given)) or "none",
+            )
         )
     return by_code
 
@@ -595,7 +666,7 @@ def _full_scope(
 ) -> dict[str, Any]:
     if not isinstance(data_scope.get("source"), str):
         raise DataError(
-            "data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'."
+            _("data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'.")
         )
     span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
     known: dict[str, Any] = {"source_version": "", "api": "", "units": UNITS, "fetched_at": None}

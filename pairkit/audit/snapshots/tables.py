@@ -29,6 +29,7 @@ from pairkit.data.files.table import (
     refuse_huge_together,
 )
 from pairkit.errors import DataError, SnapshotError
+from pairkit.language import _
 from pairkit.market.terms import TermRecord, read_deliveries, record_fault, whole_fault
 
 Codes = NDArray[np.int64]
@@ -100,8 +101,13 @@ def to_arrow(frame: pd.DataFrame, resource: str) -> pa.Table:
     unknown = [str(name) for name in frame.columns if name not in schema.names]
     if missing or unknown:
         raise DataError(
-            f"{resource} takes the columns {', '.join(schema.names)}; missing: "
-            f"{', '.join(missing) or 'none'}, not known: {', '.join(unknown) or 'none'}."
+            _(
+                "{resource} takes the columns {names}; missing: {missing}, not known: {unknown}.",
+                resource=resource,
+                names=", ".join(schema.names),
+                missing=", ".join(missing) or "none",
+                unknown=", ".join(unknown) or "none",
+            )
         )
     arrays = [_to_column(frame[field.name], field, resource) for field in schema]
     table = pa.Table.from_arrays(arrays, schema=schema).combine_chunks()
@@ -126,21 +132,27 @@ def _to_column(series: pd.Series, field: pa.Field, resource: str) -> pa.Array:
     except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         kind = _FIELD_TYPES[field.type]
         raise DataError(
-            f"{resource}, column {field.name}: {error}. It takes {kind} values."
+            _(
+                "{resource}, column {field_name}: {error}. It takes {kind} values.",
+                resource=resource,
+                field_name=field.name,
+                error=error,
+                kind=kind,
+            )
         ) from error
 
 
 def _days(series: pd.Series) -> NDArray[np.datetime64]:
     days = pd.to_datetime(series)
     if (days.dropna() != days.dropna().dt.normalize()).any():
-        raise ValueError("a date carries a time of day")
+        raise ValueError(_("a date carries a time of day"))
     return days.to_numpy(dtype="datetime64[D]")
 
 
 def _finite(series: pd.Series) -> NDArray[np.float64]:
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
-        raise ValueError("an infinite value")
+        raise ValueError(_("an infinite value"))
     return values
 
 
@@ -148,27 +160,39 @@ def table_fault(table: pa.Table, resource: str) -> str:
     """Fault of a table, in a sentence; "" where there is none. Costs about a millisecond per 100,000 rows."""
     for name in table.column_names:
         if (resource, name) not in _MAY_BE_NULL and table[name].null_count:
-            return f"column {name} has {table[name].null_count} empty cells; each row needs one."
+            return _(
+                "column {name} has {null_count} empty cells; each row needs one.",
+                name=name,
+                null_count=table[name].null_count,
+            )
         if table[name].type == _NUMBER and np.isinf(table[name].to_numpy()).any():
-            return f"column {name} has an infinite value; numbers are finite or NaN."
+            return _("column {name} has an infinite value; numbers are finite or NaN.", name=name)
         if table[name].type == _DATE and not _within_pandas(table[name]):
-            return f"column {name} has a date that is out of range."
+            return _("column {name} has a date that is out of range.", name=name)
     keys = [_key_codes(table[name]) for name in _SORTED_BY[resource]]
     order = _row_order(keys, len(table))
     if (order <= 0).any():
         at = int(np.argmax(order <= 0)) + 1
         row = ", ".join(str(table[name][at].as_py()) for name in _SORTED_BY[resource])
-        fault = "repeats the row before" if order[at - 1] == 0 else "is out of order"
-        return f"row {at} ({row}) {fault}; one row per key is accepted, sorted."
+        fault = _("repeats the row before") if order[at - 1] == 0 else _("is out of order")
+        return _(
+            "row {at} ({row}) {fault}; one row per key is accepted, sorted.",
+            at=at,
+            row=row,
+            fault=fault,
+        )
     if resource == "terms.parquet":
         return _terms_fault(table)
     if resource == "mapping.parquet":
         late = pa.compute.greater_equal(table["known_date"], table[TRADE_DATE])
         if pa.compute.any(late).as_py():
             row_ = table.filter(late).slice(0, 1).to_pylist()[0]
-            return (
-                f"{row_['root']} {row_[TRADE_DATE]}: the dominant contract became known on {row_['known_date']}; "
-                "it must be known before its trade date."
+            return _(
+                "{root} {row}: the dominant contract became known on {known_date}; "
+                "it must be known before its trade date.",
+                root=row_["root"],
+                row=row_[TRADE_DATE],
+                known_date=row_["known_date"],
             )
     return ""
 
@@ -184,10 +208,12 @@ def _terms_fault(table: pa.Table) -> str:
             if fault:
                 return fault
     if np.isnan(table["value"].to_numpy()).any():
-        return "a record has no figure; leave out what is not known."
+        return _("a record has no figure; leave out what is not known.")
     both = pa.compute.and_(table["contract"].is_valid(), table["deliveries"].is_valid())
     if pa.compute.any(both).as_py():
-        return "a record has a contract and deliveries; it has one of them, or neither for the whole root."
+        return _(
+            "a record has a contract and deliveries; it has one of them, or neither for the whole root."
+        )
     for text in table["deliveries"].unique().drop_null().to_pylist():
         try:
             read_deliveries(text)
@@ -288,7 +314,10 @@ def refuse_huge(files: Mapping[str, bytes]) -> None:
         )
     except DataError as error:
         raise SnapshotError(
-            f"too large, or not a Parquet table: {error} Restore the snapshot, or take a smaller one."
+            _(
+                "too large, or not a Parquet table: {error} Restore the snapshot, or take a smaller one.",
+                error=error,
+            )
         ) from error
 
 
@@ -298,7 +327,11 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         table = parquet_table(resource, raw, MOST)
     except DataError as error:
         raise SnapshotError(
-            f"{resource} is not a Parquet table of a snapshot: {error} Restore the snapshot."
+            _(
+                "{resource} is not a Parquet table of a snapshot: {error} Restore the snapshot.",
+                resource=resource,
+                error=error,
+            )
         ) from error
     plain = pa.schema(
         [
@@ -310,13 +343,22 @@ def from_parquet(raw: bytes, resource: str) -> pa.Table:
         found = ", ".join(f"{field.name} {field.type}" for field in plain)
         expected = ", ".join(f"{field.name} {field.type}" for field in SCHEMAS[resource])
         raise SnapshotError(
-            f"{resource} has the columns {found}; a snapshot's has {expected}. "
-            "It was written by another version: take the snapshot again."
+            _(
+                "{resource} has the columns {found}; a snapshot's has {expected}. "
+                "It was written by another version: take the snapshot again.",
+                resource=resource,
+                found=found,
+                expected=expected,
+            )
         )
     if _text_bytes(table) > MOST.unpacked_bytes:
         raise SnapshotError(
-            f"{resource} has more than {MOST.unpacked_bytes:,} bytes of text. It was not written by pairkit: "
-            "restore the snapshot."
+            _(
+                "{resource} has more than {unpacked_bytes:,} bytes of text. It was not written by pairkit: "
+                "restore the snapshot.",
+                resource=resource,
+                unpacked_bytes=MOST.unpacked_bytes,
+            )
         )
     return table.cast(plain)
 

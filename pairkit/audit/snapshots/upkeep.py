@@ -25,6 +25,7 @@ from pairkit.audit.snapshots.demo import NAME as DEMO
 from pairkit.audit.snapshots.verify import MANIFEST
 from pairkit.errors import SnapshotError
 from pairkit.folders import bundled
+from pairkit.language import _, ngettext
 
 _MOST_NAMED = 5
 
@@ -69,7 +70,12 @@ def rename_snapshot(path: str | os.PathLike[str], label: str) -> Path:
         folder.rename(target)
     except OSError as error:
         raise SnapshotError(
-            f"{folder} could not be renamed to {label}: {error.strerror}. Check its permissions."
+            _(
+                "{folder} could not be renamed to {label}: {strerror}. Check its permissions.",
+                folder=folder,
+                label=label,
+                strerror=error.strerror,
+            )
         ) from error
     make_name_durable(target)
     return target
@@ -92,10 +98,23 @@ def delete_snapshot(path: str | os.PathLike[str], *, cited_by: Iterable[str]) ->
     """
     folder, names = _snapshot_at(path, "deleted"), list(cited_by)
     if names:
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        more = (
+            _(" and {names} more", names=len(names) - _MOST_NAMED)
+            if len(names) > _MOST_NAMED
+            else ""
+        )
         raise SnapshotError(
-            f"{folder.name} is not deleted: {len(names)} saved run{'s' * (len(names) != 1)} could not be run again without it: "
-            f"{', '.join(names[:_MOST_NAMED])}{more}. Delete these runs first."
+            ngettext(
+                "{folder_name} is not deleted: {names} saved run could not be run again without it: "
+                "{names_2}{more}. Delete these runs first.",
+                "{folder_name} is not deleted: {names} saved runs could not be run again without it: "
+                "{names_2}{more}. Delete these runs first.",
+                len(names),
+                folder_name=folder.name,
+                names=len(names),
+                names_2=", ".join(names[:_MOST_NAMED]),
+                more=more,
+            )
         )
     hidden = folder.with_name(f"{TMP_PREFIX}{uuid.uuid4().hex}")  # what a crash leaves is swept
     try:
@@ -103,7 +122,11 @@ def delete_snapshot(path: str | os.PathLike[str], *, cited_by: Iterable[str]) ->
         shutil.rmtree(hidden)
     except OSError as error:
         raise SnapshotError(
-            f"{folder} could not be deleted: {error.strerror}. Check its permissions."
+            _(
+                "{folder} could not be deleted: {strerror}. Check its permissions.",
+                folder=folder,
+                strerror=error.strerror,
+            )
         ) from error
 
 
@@ -112,15 +135,27 @@ def _snapshot_at(path: str | os.PathLike[str], done: str) -> Path:
     folder = Path(path)
     if folder.is_symlink() or not folder.is_dir() or not (folder / MANIFEST).is_file():
         raise SnapshotError(
-            f"there is no snapshot {folder}: a snapshot is a folder with {MANIFEST} in it. "
-            "`python -m pairkit snapshot list` shows which there are."
+            _(
+                "there is no snapshot {folder}: a snapshot is a folder with {manifest} in it. "
+                "`python -m pairkit snapshot list` shows which there are.",
+                folder=folder,
+                manifest=MANIFEST,
+            )
         )
     if is_bundled_demo(folder):
         raise SnapshotError(
-            f"{folder.name} is the bundled demo, which pages and examples open first; it cannot be {done}."
+            _(
+                "{folder_name} is the bundled demo, which pages and examples open first; it cannot be {done}.",
+                folder_name=folder.name,
+                done=done,
+            )
         )
     if any(entry.is_dir() for entry in folder.iterdir()):
         raise SnapshotError(
-            f"{folder} has folders in it, which no snapshot has, so it is not {done}. Look at them first."
+            _(
+                "{folder} has folders in it, which no snapshot has, so it is not {done}. Look at them first.",
+                folder=folder,
+                done=done,
+            )
         )
     return folder

@@ -29,6 +29,7 @@ from pairkit.audit.seal import (
     strict_json,
 )
 from pairkit.errors import SnapshotError
+from pairkit.language import N_, _
 
 SCHEMA = "pairkit.snapshot/2"
 OLD_SCHEMA = "pairkit.snapshot/1"
@@ -41,7 +42,7 @@ NOTES = "README.md"
 MAX_FILE_BYTES = (
     1024**3
 )  # of a file, and of all files of a snapshot: packed tables are smaller than unpacked ones
-_RESTORE = "Restore the folder from a backup or from where it came, or take the snapshot again."
+_RESTORE = N_("Restore the folder from a backup or from where it came, or take the snapshot again.")
 _DAY = r"^\d{4}-\d\d-\d\d$"
 _HEX = r"^[0-9a-f]{64}$"
 Progress = Callable[[str, float], None]
@@ -139,9 +140,12 @@ def verify_folder(
     if MANIFEST not in found:
         _refuse(
             folder,
-            f"{MANIFEST} is missing; without it nothing says what the files should be. "
-            "This is not a snapshot, or its copy was interrupted.",
-            "Point at a folder made by `pairkit snapshot import`.",
+            _(
+                "{manifest} is missing; without it nothing says what the files should be. "
+                "This is not a snapshot, or its copy was interrupted.",
+                manifest=MANIFEST,
+            ),
+            _("Point at a folder made by `pairkit snapshot import`."),
         )
     raw = _read_once(folder, MANIFEST, limit=MAX_JSON_BYTES)
     manifest, resources = check_manifest(folder, raw)
@@ -149,18 +153,27 @@ def verify_folder(
     if expect_id is not None and snapshot_id != expect_id.removeprefix("sha256:"):
         _refuse(
             folder,
-            f"{MANIFEST} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, "
-            "or data and manifest were both rewritten.",
-            "Open the snapshot that was pinned, or pin this id if you mean to use it.",
+            _(
+                "{manifest} has the id {snapshot_id}, expected {expect_id}: this is another snapshot, "
+                "or data and manifest were both rewritten.",
+                manifest=MANIFEST,
+                snapshot_id=snapshot_id,
+                expect_id=expect_id,
+            ),
+            _("Open the snapshot that was pinned, or pin this id if you mean to use it."),
         )
     _check_same_files(folder, set(found) - {MANIFEST}, set(resources))
     total, done, files = sum(one.bytes for one in resources.values()), 0, {}
     if total > MAX_FILE_BYTES:
         _refuse(
             folder,
-            f"its files have {total:,} bytes together; at most {MAX_FILE_BYTES:,} are accepted. "
-            "It was not written by pairkit.",
-            "Take a smaller snapshot, of fewer roots or years.",
+            _(
+                "its files have {total:,} bytes together; at most {max_file_bytes:,} are accepted. "
+                "It was not written by pairkit.",
+                total=total,
+                max_file_bytes=MAX_FILE_BYTES,
+            ),
+            _("Take a smaller snapshot, of fewer roots or years."),
         )
     for path in sorted(resources):
         progress(path, done / max(total, 1))
@@ -174,19 +187,25 @@ def _plain_files(folder: Path) -> list[str]:
     try:
         if not folder.is_dir():
             found = (
-                "this is a file; a snapshot is a folder."
+                _("this is a file; a snapshot is a folder.")
                 if folder.exists()
-                else "there is no such folder."
+                else _("there is no such folder.")
             )
             _refuse(
-                folder, found, "`python -m pairkit snapshot list` shows which snapshots there are."
+                folder,
+                found,
+                _("`python -m pairkit snapshot list` shows which snapshots there are."),
             )
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:
             _check_plain(folder, entry.name, entry.stat(follow_symlinks=False))
     except OSError as error:
-        _refuse(folder, f"the folder cannot be read: {error}.", "Check its permissions.")
+        _refuse(
+            folder,
+            _("the folder cannot be read: {error}.", error=error),
+            _("Check its permissions."),
+        )
     return [entry.name for entry in entries]
 
 
@@ -194,21 +213,32 @@ def _check_plain(folder: Path, name: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         _refuse(
             folder,
-            f"{name}/ is a folder; a snapshot holds plain files only. It was added later.",
-            "Move it out of the snapshot.",
+            _(
+                "{name}/ is a folder; a snapshot holds plain files only. It was added later.",
+                name=name,
+            ),
+            _("Move it out of the snapshot."),
         )
     if not stat.S_ISREG(status.st_mode):
-        kind = "a link" if stat.S_ISLNK(status.st_mode) else "not a plain file"
+        kind = _("a link") if stat.S_ISLNK(status.st_mode) else _("not a plain file")
         _refuse(
             folder,
-            f"{name} is {kind}; expected a plain file. It was put in the file's place.",
+            _(
+                "{name} is {kind}; expected a plain file. It was put in the file's place.",
+                name=name,
+                kind=kind,
+            ),
             _RESTORE,
         )
     if status.st_nlink > 1:
         _refuse(
             folder,
-            f"{name} has {status.st_nlink} names (hard links); expected 1, or it could change unseen.",
-            "Copy the folder (`cp -r`) and open the copy.",
+            _(
+                "{name} has {st_nlink} names (hard links); expected 1, or it could change unseen.",
+                name=name,
+                st_nlink=status.st_nlink,
+            ),
+            _("Copy the folder (`cp -r`) and open the copy."),
         )
 
 
@@ -219,9 +249,15 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
     if schema not in (SCHEMA, OLD_SCHEMA):
         _refuse(
             folder,
-            f"{MANIFEST} has the schema {schema!r}; this pairkit reads {OLD_SCHEMA!r} and {SCHEMA!r}. "
-            "It is of another version, or not a snapshot.",
-            "Open it with the pairkit that wrote it, or take the snapshot again.",
+            _(
+                "{manifest} has the schema {schema!r}; this pairkit reads {old_schema!r} and {schema_2!r}. "
+                "It is of another version, or not a snapshot.",
+                manifest=MANIFEST,
+                schema=schema,
+                old_schema=OLD_SCHEMA,
+                schema_2=SCHEMA,
+            ),
+            _("Open it with the pairkit that wrote it, or take the snapshot again."),
         )
     try:
         checked = _Manifest.model_validate(manifest)
@@ -230,13 +266,21 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         where = ".".join(str(part) for part in fault["loc"])
         _refuse(
             folder,
-            f"{MANIFEST}, {where}: {fault['msg']}. It was edited, or not written by pairkit.",
+            _(
+                "{manifest}, {where}: {msg}. It was edited, or not written by pairkit.",
+                manifest=MANIFEST,
+                where=where,
+                msg=fault["msg"],
+            ),
             _RESTORE,
         )
     if canonical_json(manifest, what=f"{folder}: {MANIFEST}") != raw:
         _refuse(
             folder,
-            f"{MANIFEST} is not in RFC 8785 canonical form. It was edited or reformatted later.",
+            _(
+                "{manifest} is not in RFC 8785 canonical form. It was edited or reformatted later.",
+                manifest=MANIFEST,
+            ),
             _RESTORE,
         )
     paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
@@ -245,13 +289,23 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
     if lacking:
         _refuse(
             folder,
-            f"{MANIFEST} does not list {', '.join(lacking)}; every {schema} does. It was edited.",
+            _(
+                "{manifest} does not list {lacking}; every {schema} does. It was edited.",
+                manifest=MANIFEST,
+                lacking=", ".join(lacking),
+                schema=schema,
+            ),
             _RESTORE,
         )
     if schema == OLD_SCHEMA and TERMS in paths:
         _refuse(
             folder,
-            f"{MANIFEST} lists {TERMS}, and its schema is {schema}, which has no such table. It was edited.",
+            _(
+                "{manifest} lists {terms}, and its schema is {schema}, which has no such table. It was edited.",
+                manifest=MANIFEST,
+                terms=TERMS,
+                schema=schema,
+            ),
             _RESTORE,
         )
     return manifest, {resource.path: resource for resource in checked.resources}
@@ -262,15 +316,23 @@ def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:
     if missing:
         _refuse(
             folder,
-            f"{', '.join(missing)} expected by {MANIFEST}, found nothing. "
-            "Deleted, or a copy was interrupted.",
+            _(
+                "{missing} expected by {manifest}, found nothing. "
+                "Deleted, or a copy was interrupted.",
+                missing=", ".join(missing),
+                manifest=MANIFEST,
+            ),
             _RESTORE,
         )
     if added:
         _refuse(
             folder,
-            f"{', '.join(added)} found, but {MANIFEST} does not list it. It was added later.",
-            "Move it out of the snapshot.",
+            _(
+                "{added} found, but {manifest} does not list it. It was added later.",
+                added=", ".join(added),
+                manifest=MANIFEST,
+            ),
+            _("Move it out of the snapshot."),
         )
 
 
@@ -279,16 +341,26 @@ def _checked_bytes(folder: Path, resource: Resource) -> bytes:
     if len(raw) != resource.bytes:
         _refuse(
             folder,
-            f"{resource.path}: expected {resource.bytes:,} bytes, found {len(raw):,}. "
-            "Cut off by an interrupted copy or a full disk.",
+            _(
+                "{resource_path}: expected {bytes:,} bytes, found {raw:,}. "
+                "Cut off by an interrupted copy or a full disk.",
+                resource_path=resource.path,
+                bytes=resource.bytes,
+                raw=len(raw),
+            ),
             _RESTORE,
         )
     digest = sha256_hex(raw)
     if digest != resource.sha256:
         _refuse(
             folder,
-            f"{resource.path}: expected sha256 {resource.sha256}, found {digest}, at the right size. "
-            "Edited, or damaged on disk or in transfer (line endings, for one).",
+            _(
+                "{resource_path}: expected sha256 {sha256}, found {digest}, at the right size. "
+                "Edited, or damaged on disk or in transfer (line endings, for one).",
+                resource_path=resource.path,
+                sha256=resource.sha256,
+                digest=digest,
+            ),
             _RESTORE,
         )
     return raw
@@ -306,15 +378,24 @@ def _read_once(folder: Path, name: str, *, limit: int) -> bytes:
             if status.st_size > limit:
                 _refuse(
                     folder,
-                    f"{name}: expected at most {limit:,} bytes, found {status.st_size:,}. "
-                    "Appended to or replaced after the snapshot was written.",
+                    _(
+                        "{name}: expected at most {limit:,} bytes, found {st_size:,}. "
+                        "Appended to or replaced after the snapshot was written.",
+                        name=name,
+                        limit=limit,
+                        st_size=status.st_size,
+                    ),
                     _RESTORE,
                 )
             return file.read(limit + 1)
     except OSError as error:
         _refuse(
             folder,
-            f"{name} cannot be read: {error}. Its permissions changed, or it was just replaced.",
+            _(
+                "{name} cannot be read: {error}. Its permissions changed, or it was just replaced.",
+                name=name,
+                error=error,
+            ),
             _RESTORE,
         )
 

@@ -39,7 +39,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
         data.append(
             {
                 "type": "waterfall",
-                "x": [*_TITLES, _("Real"), *(_(_BESIDE[rung.name]) for rung in others)],
+                "x": [*map(_, _TITLES), _("Real"), *(_(_BESIDE[rung.name]) for rung in others)],
                 "y": [*heights, *aside],
                 "yaxis": pane,
                 "text": told,
@@ -91,7 +91,7 @@ def _equities(found: RealismLadder, colors: Theme) -> Spec:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": _("Real") if rung.name == "gates" else rung.title,
+                "name": _("Real") if rung.name == "gates" else _(rung.title),
                 "x": equity.index.to_numpy(),
                 "y": equity[rung.name].to_numpy() / 1e6,
                 "line": {"width": 2.5 if rung.name in ends else 1.0, "dash": dash, "color": color},

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from pairkit.language import _, in_english
 from pairkit.market.daily import not_daily
 from pairkit.market.deliveries import (
     FIRST_YEAR,
@@ -141,16 +142,18 @@ def read_number(text: str) -> Number:
         value = float(text)
         if math.isfinite(value):
             return Number(value, grouped)
-        raise CellError("is infinite; accepted are finite numbers")
+        raise CellError(_("is infinite; accepted are finite numbers"))
     if text.casefold() in MISSING:
         return Number(math.nan)
     if _GROUPED.fullmatch(text):
         return Number(float(text.replace(",", "")), grouped=True)
     if _INFINITE.fullmatch(text):
-        raise CellError("is infinite; accepted are finite numbers")
+        raise CellError(_("is infinite; accepted are finite numbers"))
     raise CellError(
-        "is not a number; accepted are 3500, 3500.5, 3,500.5, 3 500.5, and for a missing one an empty cell, --, "
-        "null or NaN"
+        _(
+            "is not a number; accepted are 3500, 3500.5, 3,500.5, 3 500.5, and for a missing one an empty cell, --, "
+            "null or NaN"
+        )
     )
 
 
@@ -171,7 +174,7 @@ def read_lots(text: str) -> Number:
         return number
     value = float(Decimal(_without_blanks(digits)[0].replace(",", "")) * times)
     if not math.isfinite(value):
-        raise CellError("is infinite; accepted are finite numbers")
+        raise CellError(_("is infinite; accepted are finite numbers"))
     return Number(value, number.grouped, abbreviated=True)
 
 
@@ -196,7 +199,7 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
         ):
             said.add("thousands")
     for text in (*texts, *(split_lots(text)[0] for text in lots)):
-        plain, _ = _without_blanks(text)
+        plain, _unused = _without_blanks(text)
         if _LONE_COMMA.fullmatch(plain):
             if plain.lstrip("+-").startswith("0"):
                 said.add("decimals")  # nobody groups a number that begins with 0
@@ -205,7 +208,7 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
         elif _DECIMAL_COMMA.fullmatch(plain):
             said.add("decimals")
     if len(said) > 1:
-        raise CellError("some commas group thousands and others are decimal ones")
+        raise CellError(_("some commas group thousands and others are decimal ones"))
     return said.pop() if said else ""
 
 
@@ -246,7 +249,7 @@ def order_of_dates(texts: Collection[str]) -> str:
             continue
     if not days:
         raise CellError(
-            "are written day first in part and month first in part; write them as 2020-01-02"
+            _("are written day first in part and month first in part; write them as 2020-01-02")
         )
     if len(days) == 2:
         days = {
@@ -269,10 +272,12 @@ def read_date(text: str, order: str = "") -> date:
         found = _plain_date(day, order)
     except ValueError as error:
         raise CellError(
-            str(error) if isinstance(error, CellError) else "is not a day of the calendar"
+            str(error) if isinstance(error, CellError) else _("is not a day of the calendar")
         ) from None
     if named and found.weekday() != _WEEKDAYS[(named[1] or named[2]).casefold()]:
-        raise CellError(f"names another weekday than its date, which is a {found:%A}")
+        raise CellError(
+            _("names another weekday than its date, which is a {found:%A}", found=found)
+        )
     return found
 
 
@@ -307,27 +312,38 @@ def _day_of(moment: datetime) -> date:
     if moment.time() == time() or in_china.time() in (time(), SESSION_END):
         return plausible(in_china.date())
     raise CellError(
-        f"is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
-        "accepted are midnight in UTC or in China, and 15:00 in China. Write the dates as 2020-01-02"
+        _(
+            "is {moment:%Y-%m-%d %H:%M} in UTC, {in_china:%Y-%m-%d %H:%M} in China, so which day it names is not clear; "
+            "accepted are midnight in UTC or in China, and 15:00 in China. Write the dates as 2020-01-02",
+            moment=moment,
+            in_china=in_china,
+        )
     )
 
 
 def plausible(day: date) -> date:
     """The day, if futures can have traded on it; else CellError."""
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise CellError(f"is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+        raise CellError(
+            _(
+                "is not in the years {first_year} to {last_year}",
+                first_year=FIRST_YEAR,
+                last_year=LAST_YEAR,
+            )
+        )
     return day
 
 
 def _why_no_date(text: str) -> str:
-    accepted = "accepted are 2020-01-02, 2020/1/2, 20200102 and 2020年1月2日"
+    accepted = in_english("accepted are 2020-01-02, 2020/1/2, 20200102 and 2020年1月2日")
     if text.casefold() in MISSING:
         return f"is a missing date; {accepted}"
     if _DAY_OR_MONTH_FIRST.fullmatch(text):
         return f"could be day first or month first; {accepted}"
     if re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}[ T]", text):
-        return (
-            f"carries a time of day or a time zone, as intraday bars do; bars are daily, {accepted}"
+        return in_english(
+            "carries a time of day or a time zone, as intraday bars do; bars are daily, {accepted}",
+            accepted=accepted,
         )
     return f"is not a date; {accepted}"
 
@@ -378,9 +394,14 @@ def read_code(text: str, roots: dict[str, str], root: str | None = None) -> Code
     of_known = readings(text, roots.values())
     if len(of_known) > 1:
         both = " or ".join(
-            f"{_contract(named)[len(named.root) :]} of {named.root}" for named in of_known
+            in_english(
+                "{contract} of {named_root}",
+                contract=_contract(named)[len(named.root) :],
+                named_root=named.root,
+            )
+            for named in of_known
         )
-        raise CellError(f"could be {both}; name the root in a column of its own")
+        raise CellError(_("could be {both}; name the root in a column of its own", both=both))
     if of_known:
         return Code(of_known[0].root, _contract(of_known[0]))
     found, named = _CONTRACT.fullmatch(text), read_name(text)

@@ -10,6 +10,7 @@ import pandas as pd
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
 from pairkit.findings import Finding, Severity
+from pairkit.language import _, in_english
 
 SHOWN = 5  # names or days in a message
 _FEWEST_SHARED = 0.5  # of the days with bars, that a calendar of their market has
@@ -44,9 +45,18 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
             .itertuples()
         )
         raise DataError(
-            f"{file}: {first.root} {first.trade_date:%Y-%m-%d} is mapped to {first.contract} "
-            f"(row {first.row}) and to {second.contract} (row {second.row}). "
-            "Keep one contract a day."
+            _(
+                "{file}: {first_root} {trade_date:%Y-%m-%d} is mapped to {contract} "
+                "(row {row}) and to {contract_2} (row {row_2}). "
+                "Keep one contract a day.",
+                file=file,
+                first_root=first.root,
+                trade_date=first.trade_date,
+                contract=first.contract,
+                row=first.row,
+                contract_2=second.contract,
+                row_2=second.row,
+            )
         )
     chosen = chosen.drop_duplicates(["root", TRADE_DATE])
     with_names = bars[bars["contract"].notna()]
@@ -55,8 +65,12 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         days = with_names.loc[with_names["root"] == root, TRADE_DATE]
         if days.empty:
             raise DataError(
-                f"{file}: maps {root}, of which there are no bars that name a contract. "
-                f"Take {root} out of the mapping, or give its bars."
+                _(
+                    "{file}: maps {root}, of which there are no bars that name a contract. "
+                    "Take {root} out of the mapping, or give its bars.",
+                    file=file,
+                    root=root,
+                )
             )
         parts.append(_within(of_root, str(root), days, file, findings))
     fitting = pd.concat(parts, ignore_index=True)
@@ -65,10 +79,20 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
     )
     absent = sorted(str(name) for _, name in named - with_bars)
     if absent:
-        more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+        more = (
+            in_english(" and {absent} more", absent=len(absent) - SHOWN)
+            if len(absent) > SHOWN
+            else ""
+        )
         raise DataError(
-            f"{file}: maps to {len(absent)} contracts without a bar: "
-            f"{', '.join(absent[:SHOWN])}{more}. Give their bars, or correct the mapping."
+            _(
+                "{file}: maps to {absent} contracts without a bar: "
+                "{absent_2}{more}. Give their bars, or correct the mapping.",
+                file=file,
+                absent=len(absent),
+                absent_2=", ".join(absent[:SHOWN]),
+                more=more,
+            )
         )
     return fitting
 
@@ -80,9 +104,15 @@ def _within(
     last = of_root[TRADE_DATE].max()
     if last < days.max():
         raise DataError(
-            f"{file}: the mapping of {root} ends on {last:%Y-%m-%d}, "
-            f"and its bars on {days.max():%Y-%m-%d}. "
-            "Say which contract is dominant until then, or leave the later bars out."
+            _(
+                "{file}: the mapping of {root} ends on {last:%Y-%m-%d}, "
+                "and its bars on {days:%Y-%m-%d}. "
+                "Say which contract is dominant until then, or leave the later bars out.",
+                file=file,
+                root=root,
+                last=last,
+                days=days.max(),
+            )
         )
     inside = of_root[TRADE_DATE].between(days.min(), days.max())
     if not inside.all():
@@ -93,7 +123,12 @@ def _within(
                 "info",
                 root,
                 beyond,
-                f"{file}: {len(beyond)} days of {root} before its first bar or after its last: not used.",
+                in_english(
+                    "{file}: {beyond} days of {root} before its first bar or after its last: not used.",
+                    file=file,
+                    beyond=len(beyond),
+                    root=root,
+                ),
             )
         )
     lacking = pd.Series(
@@ -106,8 +141,13 @@ def _within(
                 "warning",
                 root,
                 lacking,
-                f"{file}: {len(lacking)} days of {root} with bars are not mapped; "
-                "the contract of the day before is held on.",
+                in_english(
+                    "{file}: {lacking} days of {root} with bars are not mapped; "
+                    "the contract of the day before is held on.",
+                    file=file,
+                    lacking=len(lacking),
+                    root=root,
+                ),
             )
         )
     return of_root[inside]
@@ -125,16 +165,27 @@ def sessions_of(path: Path, sessions: pd.DatetimeIndex, bars: pd.DataFrame) -> p
     first, last = days[0], days[-1]
     if sessions[0] > first or sessions[-1] < last:
         raise DataError(
-            f"{path} has sessions from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, "
-            f"and the bars are of {first:%Y-%m-%d} to {last:%Y-%m-%d}. "
-            "Give a calendar of all of them."
+            _(
+                "{path} has sessions from {first_session:%Y-%m-%d} to {last_session:%Y-%m-%d}, "
+                "and the bars are of {first:%Y-%m-%d} to {last:%Y-%m-%d}. "
+                "Give a calendar of all of them.",
+                path=path,
+                first_session=sessions[0],
+                last_session=sessions[-1],
+                first=first,
+                last=last,
+            )
         )
     shared = float(days.isin(sessions).mean())
     if shared < _FEWEST_SHARED:
         raise DataError(
-            f"{path} has only {shared:.0%} of the days with bars. "
-            "It takes the sessions of their market, "
-            "on which bars are expected, and not its holidays."
+            _(
+                "{path} has only {shared:.0%} of the days with bars. "
+                "It takes the sessions of their market, "
+                "on which bars are expected, and not its holidays.",
+                path=path,
+                shared=shared,
+            )
         )
     return sessions[(sessions >= first) & (sessions <= last)]
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pairkit.language import _
+
 MAX_PAGES = 200_000
 _MAX_PARTS = 400_000  # structs in the footer
 _MAX_DEPTH, _LARGEST = 10, 2**31 - 1
@@ -48,7 +50,11 @@ class Struct:
         found = self.numbers.get(field, -1)
         if not 0 <= found <= most:
             raise ValueError(
-                f"field {field} of a part of its account is absent, below 0 or above {most:,}"
+                _(
+                    "field {field} of a part of its account is absent, below 0 or above {most:,}",
+                    field=field,
+                    most=most,
+                )
             )
         return found
 
@@ -86,7 +92,7 @@ def page_sizes(raw: bytes) -> Iterator[int]:
         for page in _pages(raw, chunk):
             pages += 1
             if pages > MAX_PAGES:
-                raise ValueError(f"it has more than {MAX_PAGES:,} pages")
+                raise ValueError(_("it has more than {max_pages:,} pages", max_pages=MAX_PAGES))
             yield page.unpacked_bytes
 
 
@@ -97,7 +103,9 @@ def _chunks(raw: bytes) -> Iterator[Struct]:
     for group in footer.lists.get(_ROW_GROUPS, []):
         for column in group.lists.get(_CHUNKS, []):
             if _METADATA not in column.structs:
-                raise ValueError("a column has no account of its pages; it is encrypted or damaged")
+                raise ValueError(
+                    _("a column has no account of its pages; it is encrypted or damaged")
+                )
             yield column.structs[_METADATA]
 
 
@@ -122,10 +130,17 @@ def _page(raw: bytes, place: int) -> Page:
     values = 0 if about is None else about.number(1)
     if kind == _DICTIONARY_PAGE and values > unpacked:
         raise ValueError(
-            f"the dictionary at byte {place:,} states {values:,} values in {unpacked:,} bytes"
+            _(
+                "the dictionary at byte {place:,} states {values:,} values in {unpacked:,} bytes",
+                place=place,
+                values=values,
+                unpacked=unpacked,
+            )
         )
     if compact.place + packed > len(raw):
-        raise ValueError(f"the page at byte {place:,} goes beyond the end of the file")
+        raise ValueError(
+            _("the page at byte {place:,} goes beyond the end of the file", place=place)
+        )
     return Page(kind, unpacked, values, compact.place + packed)
 
 
@@ -139,14 +154,16 @@ class _Compact:
         """Whole numbers, structs, and lists of structs; what else is in it is passed over."""
         self._parts += 1
         if depth > _MAX_DEPTH or self._parts > _MAX_PARTS:
-            raise ValueError("its account of itself is nested too deep, or has too many parts")
+            raise ValueError(_("its account of itself is nested too deep, or has too many parts"))
         found = Struct({}, {}, {})
         seen: set[int] = set()
         field = 0
         while (mark := self._byte()) != 0:
             field = field + (mark >> 4) if mark >> 4 else self._whole()
             if field in seen:
-                raise ValueError(f"field {field} of a part of its account is given twice")
+                raise ValueError(
+                    _("field {field} of a part of its account is given twice", field=field)
+                )
             seen.add(field)
             self._read(found, field, mark & 15, depth)
         return found
@@ -165,10 +182,10 @@ class _Compact:
         mark = self._byte()
         size = mark >> 4 if mark >> 4 < 15 else self._unsigned()
         if size > len(self._raw) - self.place:  # each has a byte at least
-            raise ValueError("a list in its account goes beyond the end of the file")
+            raise ValueError(_("a list in its account goes beyond the end of the file"))
         if mark & 15 == _STRUCT:
             return [self.struct(depth + 1) for _ in range(size)]
-        for _ in range(size):
+        for _unused in range(size):
             self._pass_one(mark & 15)
         return []
 
@@ -182,7 +199,7 @@ class _Compact:
             self.place += 8 if kind == _DOUBLE else 1
         else:  # maps, and lists of lists, are nowhere in the format
             raise ValueError(
-                f"its account holds a value of type {kind}, which is not in the format"
+                _("its account holds a value of type {kind}, which is not in the format", kind=kind)
             )
 
     def _whole(self) -> int:
@@ -198,10 +215,10 @@ class _Compact:
             number |= (byte & 127) << shift
             if byte < 128:
                 return number
-        raise ValueError("a number in its account has no end")
+        raise ValueError(_("a number in its account has no end"))
 
     def _byte(self) -> int:
         if self.place >= len(self._raw):
-            raise ValueError("its account goes beyond the end of the file")
+            raise ValueError(_("its account goes beyond the end of the file"))
         self.place += 1
         return self._raw[self.place - 1]

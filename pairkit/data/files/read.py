@@ -46,6 +46,7 @@ from pairkit.data.terms.specs_file import OwnSpec, own_specs, refuse_unknown
 from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs
 from pairkit.market.daily import not_daily
 from pairkit.market.deliveries import one_names
@@ -198,7 +199,11 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
         below = list(islice(Path(one).rglob("*"), MAX_FILES_BELOW + 1))
         if len(below) > MAX_FILES_BELOW:
             raise DataError(
-                f"{one} holds more than {MAX_FILES_BELOW:,} files and folders; give the folder of the bars alone."
+                _(
+                    "{one} holds more than {max_files_below:,} files and folders; give the folder of the bars alone.",
+                    one=one,
+                    max_files_below=MAX_FILES_BELOW,
+                )
             )
         for file in sorted(
             file for file in below if not file.is_dir() and os.path.realpath(file) not in elsewhere
@@ -210,8 +215,11 @@ def _files(paths: Given | Iterable[Given], beside: list[Given]) -> tuple[list[_G
                 ignored.append(file.name)
     if not files:
         raise DataError(
-            f"{', '.join(map(str, given)) or 'the list of paths'}: "
-            f"no file ending in {', '.join(SUFFIXES)}."
+            _(
+                "{given}: no file ending in {suffixes}.",
+                given=", ".join(map(str, given)) or "the list of paths",
+                suffixes=", ".join(SUFFIXES),
+            )
         )
     return files, ignored
 
@@ -228,10 +236,10 @@ def _size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         raise DataError(
-            f"{path} does not exist; give CSV or Parquet files, or a folder of them."
+            _("{path} does not exist; give CSV or Parquet files, or a folder of them.", path=path)
         ) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+        raise DataError(_("{path} cannot be read: {error}.", path=path, error=error)) from error
 
 
 def _raws(files: list[_Given]) -> list[bytes]:
@@ -243,9 +251,13 @@ def _raws(files: list[_Given]) -> list[bytes]:
             left -= len(raws[-1])
         else:
             raise DataError(
-                "the files have more "
-                f"than {MAX_DISK_BYTES:,} bytes together; {one.path} is one too many. "
-                "Import fewer at once."
+                _(
+                    "the files have more "
+                    "than {max_disk_bytes:,} bytes together; {one_path} is one too many. "
+                    "Import fewer at once.",
+                    max_disk_bytes=MAX_DISK_BYTES,
+                    one_path=one.path,
+                )
             )
     return raws
 
@@ -269,8 +281,11 @@ def _taken(
     if not taken:
         read_table(files[0].path, raws[0])  # says best what is wrong with the first
         raise DataError(
-            f"{files[0].path} has no headings of bars, nor has any other file of the folder. Headings are date, "
-            "open, high, low, close, volume, in English or Chinese."
+            _(
+                "{first_file_path} has no headings of bars, nor has any other file of the folder. Headings are date, "
+                "open, high, low, close, volume, in English or Chinese.",
+                first_file_path=files[0].path,
+            )
         )
     refuse_huge_together(extents)
     return taken, stray
@@ -284,8 +299,10 @@ def _told_ignored(names: list[str]) -> list[Finding]:
             "ignored_file",
             "warning",
             count=len(names),
-            message=(
-                f"{len(names)} in the folder are no tables of bars and were not read: {', '.join(names[:SHOWN])}."
+            message=in_english(
+                "{names} in the folder are no tables of bars and were not read: {names_2}.",
+                names=len(names),
+                names_2=", ".join(names[:SHOWN]),
             ),
         )
     ]
@@ -347,7 +364,12 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                     "info",
                     str(root),
                     late,
-                    f"{file}: {len(late)} rows of {root} are not in order of date; sorted.",
+                    in_english(
+                        "{file}: {late} rows of {root} are not in order of date; sorted.",
+                        file=file,
+                        late=len(late),
+                        root=root,
+                    ),
                 )
             )
     ordered = rows.sort_values([*_KEY, "file", "row"], kind="stable", ignore_index=True)
@@ -362,14 +384,22 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                 "warning",
                 str(root),
                 of_root[TRADE_DATE],
-                f"{root!s}: {len(of_root)} rows repeat another exactly; dropped.",
+                in_english(
+                    "{root!s}: {of_root} rows repeat another exactly; dropped.",
+                    root=root,
+                    of_root=len(of_root),
+                ),
             )
         )
     bars = ordered.loc[~repeats, [*_KEY, *NUMBERS]].reset_index(drop=True)
     for root, of_root in bars.groupby("root"):
         if instead := not_daily(pd.DatetimeIndex(of_root[TRADE_DATE].unique())):
             raise DataError(
-                f"{root!s} has {instead} bars; pairkit takes daily ones, one row for each session."
+                _(
+                    "{root!s} has {instead} bars; pairkit takes daily ones, one row for each session.",
+                    root=root,
+                    instead=instead,
+                )
             )
         _tell_absent(str(root), of_root, findings)
     return bars
@@ -390,32 +420,56 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
         else ordered["contract"] == row["contract"]
     )
     if instead := not_daily(pd.DatetimeIndex(ordered.loc[beside, TRADE_DATE])):
-        return f"{row['file']}: {row['root']} has {instead} bars; pairkit takes daily ones, one row for each session."
+        return in_english(
+            "{file}: {root} has {instead} bars; pairkit takes daily ones, one row for each session.",
+            file=row["file"],
+            root=row["root"],
+            instead=instead,
+        )
     differing = [
         name for name in NUMBERS if not np.array_equal(row[name], other[name], equal_nan=True)
     ]
-    values = "; ".join(f"{name} {other[name]:g} and {row[name]:g}" for name in differing)
+    values = "; ".join(
+        in_english("{name} {other:g} and {row:g}", name=name, other=other[name], row=row[name])
+        for name in differing
+    )
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
-    return (
-        f"{name} {row[TRADE_DATE]:%Y-%m-%d} is given twice and differs: {values} "
-        f"({other['file']} row {other['row']}, {row['file']} row {row['row']}). Keep the right one."
+    return in_english(
+        "{name} {row:%Y-%m-%d} is given twice and differs: {values} "
+        "({file} row {row_2}, {file_2} row {row_3}). Keep the right one.",
+        name=name,
+        row=row[TRADE_DATE],
+        values=values,
+        file=other["file"],
+        row_2=other["row"],
+        file_2=row["file"],
+        row_3=row["row"],
     )
 
 
 def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
     """Findings on optional columns that are absent, and on missing cells in the others."""
     for name, use in (
-        ("settle", "daily settlement is not known"),
-        ("open_interest", "open positions are not known"),
+        ("settle", in_english("daily settlement is not known")),
+        ("open_interest", in_english("open positions are not known")),
     ):
         if bars[name].isna().all():
             findings.append(
-                Finding(f"no_{name}", "info", f"{root} has no {name}: {use}.", root, len(bars))
+                Finding(
+                    f"no_{name}",
+                    "info",
+                    in_english("{root} has no {name}: {use}.", root=root, name=name, use=use),
+                    root,
+                    len(bars),
+                )
             )
     if bars["contract"].isna().any() and bars["contract"].notna().any():
         raise DataError(
-            f"{root} has bars with a contract "
-            "and bars without; name the contract of all of them, or of none."
+            _(
+                "{root} has bars with a contract "
+                "and bars without; name the contract of all of them, or of none.",
+                root=root,
+            )
         )
 
 
@@ -434,16 +488,28 @@ def _mapping(
         if own is not None and len(own):
             days = of_root[TRADE_DATE] if sessions is None else pd.Series(sessions)
             parts.append(_as_named(own, pd.concat([days, own[TRADE_DATE]])))
-            how = f"the dominant contract is the one that {own['file'].iloc[0]} names, taken as known at the previous close"
+            how = in_english(
+                "the dominant contract is the one that {first_iloc} names, taken as known at the previous close",
+                first_iloc=own["file"].iloc[0],
+            )
         elif not of_root[TRADE_DATE].duplicated().any():
             parts.append(_as_named(of_root, of_root[TRADE_DATE]))
-            how = "each day names one contract; that is taken as chosen at the previous close"
+            how = in_english(
+                "each day names one contract; that is taken as chosen at the previous close"
+            )
         else:
             known = bool((of_root["open_interest"] > 0.0).any())
             chosen_by = of_root if known else of_root.assign(open_interest=of_root["volume"])
             parts.append(dominant_by_open_interest(chosen_by))
-            what = "open interest" if known else "volume, as there is no open interest,"
-            how = f"the dominant contract is the one with the most {what} at the previous close"
+            what = (
+                in_english("open interest")
+                if known
+                else in_english("volume, as there is no open interest,")
+            )
+            how = in_english(
+                "the dominant contract is the one with the most {what} at the previous close",
+                what=what,
+            )
         findings.append(Finding("mapping_made", "info", root=str(root), message=f"{root}: {how}."))
         findings += examine_leg(of_root, parts[-1])
     return pd.concat(parts, ignore_index=True) if parts else None

@@ -45,6 +45,7 @@ from pairkit.data.files.aliases import (
 from pairkit.data.files.table import OF_CALENDARS, CellTable, read_table, text_of
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.deliveries import read_name
 
 Reading = TypeVar("Reading")
@@ -91,10 +92,13 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
                 "other_rows",
                 "warning",
                 count=len(table.left_out),
-                message=(
-                    f"{path.name}: {len(table.left_out)} rows are no bars and were left out "
-                    f"(row {table.left_out[0]} first): headings again, totals, "
-                    "or lines of text above the headings or at the end."
+                message=in_english(
+                    "{path_name}: {left_out} rows are no bars and were left out "
+                    "(row {first_left_out} first): headings again, totals, "
+                    "or lines of text above the headings or at the end.",
+                    path_name=path.name,
+                    left_out=len(table.left_out),
+                    first_left_out=table.left_out[0],
                 ),
             )
         )
@@ -104,8 +108,10 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
                 "thousands_separators",
                 "info",
                 count=grouped,
-                message=(
-                    f"{path.name}: {grouped} numbers have commas or blanks, read as thousands separators."
+                message=in_english(
+                    "{path_name}: {grouped} numbers have commas or blanks, read as thousands separators.",
+                    path_name=path.name,
+                    grouped=grouped,
                 ),
             )
         )
@@ -115,8 +121,10 @@ def read_rows(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFra
                 "abbreviated_numbers",
                 "info",
                 count=abbreviated,
-                message=(
-                    f"{path.name}: {abbreviated} numbers of lots are abbreviated, as 1.2K, 3.4M or 5.6万, so they are rounded."
+                message=in_english(
+                    "{path_name}: {abbreviated} numbers of lots are abbreviated, as 1.2K, 3.4M or 5.6万, so they are rounded.",
+                    path_name=path.name,
+                    abbreviated=abbreviated,
                 ),
             )
         )
@@ -140,7 +148,12 @@ def read_named(path: Path, raw: bytes, roots: dict[str, str]) -> tuple[pd.DataFr
     if unnamed.any():
         first = rows[unnamed].iloc[0]
         raise DataError(
-            f"{path}, row {first['row']}: names no contract of {first['root']}; each row names the one that is held."
+            _(
+                "{path}, row {row}: names no contract of {root}; each row names the one that is held.",
+                path=path,
+                row=first["row"],
+                root=first["root"],
+            )
         )
     return rows, findings + told
 
@@ -184,7 +197,11 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
         ]
         if len(places) != 1:
             raise DataError(
-                f"{path}: {len(places)} columns of dates; expected one, headed date, or a date in each line."
+                _(
+                    "{path}: {places} columns of dates; expected one, headed date, or a date in each line.",
+                    path=path,
+                    places=len(places),
+                )
             )
         place = places[0]
         flags = [
@@ -193,21 +210,28 @@ def read_days(path: Path, raw: bytes) -> pd.DatetimeIndex:
             if heading.strip().casefold() == OF_CALENDARS[1]
         ]
         is_open = flags[0] if flags else None
-    days, _ = _dated_rows(table, path.name, place)
+    days, _unused = _dated_rows(table, path.name, place)
     found = days[TRADE_DATE]
     if is_open is not None:
         found = found[
             [_is_open(table, row, cell) for row, cell in enumerate(table.columns[is_open])]
         ]
     if found.empty:
-        raise DataError(f"{path} holds no day; expected the sessions of a market, one date a line.")
+        raise DataError(
+            _("{path} holds no day; expected the sessions of a market, one date a line.", path=path)
+        )
     return pd.DatetimeIndex(np.unique(found))
 
 
 def _is_open(table: CellTable, row: int, cell: Hashable) -> bool:
     if str(cell).strip() not in ("0", "1", "True", "False"):
         raise DataError(
-            f"{table.file}, row {table.row_numbers[row]}, column 'is_open': {cell!r} is neither 1 nor 0."
+            _(
+                "{file}, row {row_numbers}, column 'is_open': {cell!r} is neither 1 nor 0.",
+                file=table.file,
+                row_numbers=table.row_numbers[row],
+                cell=cell,
+            )
         )
     return str(cell).strip() in ("1", "True")
 
@@ -256,11 +280,17 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
         if meaning is None:
             ignored.append(heading)
         elif meaning in place and table.columns[place[meaning]] == table.columns[column]:
-            ignored.append(f"{heading} (again, with the same cells)")
+            ignored.append(in_english("{heading} (again, with the same cells)", heading=heading))
         elif meaning in place:
             raise DataError(
-                f"{table.file}: the columns {table.headings[place[meaning]]!r} "
-                f"and {heading!r} both mean {meaning}; keep one."
+                _(
+                    "{file}: the columns {headings!r} "
+                    "and {heading!r} both mean {meaning}; keep one.",
+                    file=table.file,
+                    headings=table.headings[place[meaning]],
+                    heading=heading,
+                    meaning=meaning,
+                )
             )
         else:
             place[meaning] = column
@@ -279,14 +309,21 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
     for name in (TRADE_DATE, *required):
         if name not in place:
             why = (
-                " Without volume nothing says whether an order could have filled."
+                in_english(" Without volume nothing says whether an order could have filled.")
                 if name == "volume"
                 else ""
             )
             found = ", ".join(map(repr, table.headings))
             raise DataError(
-                f"{table.file}: no column for {name}; its headings are {found}. "
-                f"Accepted are {spellings_of(name)}.{why}"
+                _(
+                    "{file}: no column for {name}; its headings are {found}. "
+                    "Accepted are {spellings_of}.{why}",
+                    file=table.file,
+                    name=name,
+                    found=found,
+                    spellings_of=spellings_of(name),
+                    why=why,
+                )
             )
     findings = []
     if ignored:
@@ -295,7 +332,11 @@ def _recognised(table: CellTable, required: Sequence[str]) -> tuple[dict[str, in
                 "ignored_columns",
                 "info",
                 count=len(ignored),
-                message=(f"{Path(table.file).name}: not used: {', '.join(ignored)}."),
+                message=in_english(
+                    "{path_name}: not used: {ignored}.",
+                    path_name=Path(table.file).name,
+                    ignored=", ".join(ignored),
+                ),
             )
         )
     return place, findings
@@ -305,34 +346,55 @@ def _refuse_times_of_day(table: CellTable, column: int) -> None:
     """DataError where a column beside the dates holds times: then the bars are of minutes or hours."""
     for row, cell in enumerate(table.columns[column]):
         if str("" if cell is None else cell).strip().strip("0:.") not in ("", "15", "D"):
-            where = f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}"
+            where = in_english(
+                "{file}, row {row_numbers}, column {headings!r}",
+                file=table.file,
+                row_numbers=table.row_numbers[row],
+                headings=table.headings[column],
+            )
             raise DataError(
-                f"{where}: {cell!r} is a time of day beside the date, "
-                "so the bars are intraday; pairkit takes daily ones, one row for each session."
+                _(
+                    "{where}: {cell!r} is a time of day beside the date, "
+                    "so the bars are intraday; pairkit takes daily ones, one row for each session.",
+                    where=where,
+                    cell=cell,
+                )
             )
 
 
 def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], date], list[Finding]]:
     """Reader of the file's dates, in the order that they as a whole show, and the finding that reports an inferred order."""
     texts = {cell for cell in table.columns[column] if isinstance(cell, str)}
-    where = f"{table.file}, column {table.headings[column]!r}"
+    where = in_english(
+        "{file}, column {headings!r}", file=table.file, headings=table.headings[column]
+    )
     try:
         order = order_of_dates(texts) if len(texts) == len(set(table.columns[column])) else ""
     except CellError as error:
-        raise DataError(f"{where}: the dates {error}.") from None
+        raise DataError(_("{where}: the dates {error}.", where=where, error=error)) from None
     moments = [moment_of_epoch(str(cell)) for cell in set(table.columns[column])]
     clocks = sorted({moment.time() for moment in moments if moment is not None})
     if len(clocks) > 1:
         raise DataError(
-            f"{where}: the stamps have {len(clocks)} times of day "
-            f"({clocks[0]} and {clocks[-1]} in UTC), "
-            "as those of intraday bars do; bars are daily, one row for each session."
+            _(
+                "{where}: the stamps have {clocks} times of day "
+                "({first_clock} and {last_clock} in UTC), "
+                "as those of intraday bars do; bars are daily, one row for each session.",
+                where=where,
+                clocks=len(clocks),
+                first_clock=clocks[0],
+                last_clock=clocks[-1],
+            )
         )
     if clocks and any(_is_on_saturday(moment) for moment in moments if moment is not None):
         raise DataError(
-            f"{where}: the stamps are {clocks[0]:%H:%M} in UTC, "
-            "which is midnight in China, and some are Saturdays there. "
-            "They name other days, most likely: write the dates as 2020-01-02."
+            _(
+                "{where}: the stamps are {first_clock:%H:%M} in UTC, "
+                "which is midnight in China, and some are Saturdays there. "
+                "They name other days, most likely: write the dates as 2020-01-02.",
+                where=where,
+                first_clock=clocks[0],
+            )
         )
     if not order:
         return _as_date, []
@@ -340,8 +402,10 @@ def _date_reader(table: CellTable, column: int) -> tuple[Callable[[Hashable], da
         "day_and_month",
         "info",
         count=len(texts),
-        message=(
-            f"{Path(table.file).name}: the dates are written {order}; in the other order some are no days, or the bars not daily."
+        message=in_english(
+            "{path_name}: the dates are written {order}; in the other order some are no days, or the bars not daily.",
+            path_name=Path(table.file).name,
+            order=order,
         ),
     )
     return lambda cell: read_date(str(cell), order), [told]
@@ -370,7 +434,9 @@ def _commas_of(table: CellTable, place: dict[str, int]) -> str:
             texts([name for name in NUMBERS if name not in _SIZES]), texts(_SIZES)
         )
     except CellError as error:
-        raise DataError(f"{table.file}: {error}; write decimals with a point.") from None
+        raise DataError(
+            _("{file}: {error}; write decimals with a point.", file=table.file, error=error)
+        ) from None
     return meaning or ("" if table.separator in ("", ",") else "either")
 
 
@@ -386,8 +452,12 @@ def _number_reader(commas: str, *, in_lots: bool) -> Callable[[Hashable], Number
         elif commas == "either" and has_lone_comma(digits):
             whole, rest = digits.strip().split(",")
             raise CellError(
-                f"could be {whole}{rest} "
-                f"or {whole}.{rest}; write decimals with a point and no comma between thousands"
+                _(
+                    "could be {whole}{rest} "
+                    "or {whole}.{rest}; write decimals with a point and no comma between thousands",
+                    whole=whole,
+                    rest=rest,
+                )
             )
         return read_lots(cell) if in_lots else read_number(cell)
 
@@ -410,8 +480,14 @@ def _cells(
                 known[key] = read(key)
             except CellError as error:
                 raise DataError(
-                    f"{table.file}, row {table.row_numbers[row]}, column {table.headings[column]!r}: "
-                    f"{cells[row]!r} {error}."
+                    _(
+                        "{file}, row {row_numbers}, column {headings!r}: {cells!r} {error}.",
+                        file=table.file,
+                        row_numbers=table.row_numbers[row],
+                        headings=table.headings[column],
+                        cells=cells[row],
+                        error=error,
+                    )
                 ) from None
     return [known[key] for key in keys]
 
@@ -420,9 +496,9 @@ def _as_number(cell: Hashable) -> Number:
     if cell is None:
         return Number(np.nan)
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal):
-        raise CellError("is not a number")
+        raise CellError(_("is not a number"))
     if np.isinf(value := float(cell)):
-        raise CellError("is infinite; accepted are finite numbers")
+        raise CellError(_("is infinite; accepted are finite numbers"))
     return Number(value)
 
 
@@ -430,7 +506,7 @@ def _as_date(cell: Hashable) -> date:
     if isinstance(cell, datetime):
         if cell.time() not in (datetime.min.time(), SESSION_END):
             raise CellError(
-                "carries a time of day or a time zone, as intraday bars do; bars are daily"
+                _("carries a time of day or a time zone, as intraday bars do; bars are daily")
             )
         return plausible(cell.date())
     if isinstance(cell, date):
@@ -451,7 +527,13 @@ def _codes(
         cell, root = code
         text = "" if cell is None else str(cell).strip()
         if len(text) > _LONGEST_CODE:
-            raise CellError(f"has {len(text)} characters; a code has at most {_LONGEST_CODE}")
+            raise CellError(
+                _(
+                    "has {text} characters; a code has at most {longest_code}",
+                    text=len(text),
+                    longest_code=_LONGEST_CODE,
+                )
+            )
         return None if text.casefold() in MISSING else read_code(text, roots, root)
 
     columns, of_row = dict[str, list[Code | None]](), list[str | None]([None] * len(table))
@@ -483,10 +565,15 @@ def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Cod
     Digits that are no delivery month (a program's own number of a contract) say nothing beside a name that says it all.
     """
     named = [code for code in (default, *codes) if code is not None]
-    where = f"{table.file}, row {table.row_numbers[row]}"
+    where = in_english(
+        "{file}, row {row_numbers}", file=table.file, row_numbers=table.row_numbers[row]
+    )
     if not named:
         raise DataError(
-            f"{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF."
+            _(
+                "{where}: names neither root nor contract; accepted are RB, RB2405, RB2405.SHF.",
+                where=where,
+            )
         )
     root = named[0].root
     contract = next((code.contract for code in named if code.contract is not None), None)
@@ -494,12 +581,22 @@ def _one_code(table: CellTable, row: int, codes: list[Code | None], default: Cod
         if code.root.isdigit() and contract is None:
             if read_name(code.root, root) is None:
                 raise DataError(
-                    f"{where}: {code.root} is no delivery month of {root}; accepted are 405, 2405, 202405."
+                    _(
+                        "{where}: {code_root} is no delivery month of {root}; accepted are 405, 2405, 202405.",
+                        where=where,
+                        code_root=code.root,
+                        root=root,
+                    )
                 )
             contract = f"{root}{code.root}"
         elif not code.root.isdigit() and code.root != root:
             raise DataError(
-                f"{where}: names both {root} and {code.contract or code.root}; a bar is of one root."
+                _(
+                    "{where}: names both {root} and {contract}; a bar is of one root.",
+                    where=where,
+                    root=root,
+                    contract=code.contract or code.root,
+                )
             )
     return Code(root, contract)
 
@@ -515,10 +612,17 @@ def _code_of_file(file: str, roots: dict[str, str]) -> Code:
         code for code in (read_code(part, roots) for part in parts) if code.root in roots.values()
     }
     if len(found) != 1:
-        shown = " and ".join(sorted(code.root for code in found)) or "none that has a spec"
+        shown = " and ".join(sorted(code.root for code in found)) or in_english(
+            "none that has a spec"
+        )
         raise DataError(
-            f"{file}: cannot tell which root it holds; its name names {shown}. "
-            "Name the file after the root (RB.csv), "
-            f"or give it a column {spellings_of('root')}; a root of your own needs --specs FILE."
+            _(
+                "{file}: cannot tell which root it holds; its name names {shown}. "
+                "Name the file after the root (RB.csv), "
+                "or give it a column {spellings_of}; a root of your own needs --specs FILE.",
+                file=file,
+                shown=shown,
+                spellings_of=spellings_of("root"),
+            )
         )
     return found.pop()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pairkit.data.files.aliases import INDEX, meaning_of_heading
 from pairkit.data.files.parquet_guard import page_sizes
 from pairkit.errors import DataError
+from pairkit.language import N_, _, in_english
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +39,15 @@ _UTF_32 = b"\xff\xfe\x00\x00"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 OF_CALENDARS = ("cal_date", "is_open")  # headings of an exchange's calendar
 _TOTALS = {"合计", "总计", "小计", "total", "totals", "sum"}
-_EXCEL = "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
+_EXCEL = N_(
+    "is an Excel workbook; save the sheet as CSV (UTF-8) and import that. Another zip archive: unpack it first"
+)
 _FOREIGN = {
     b"PK\x03\x04": _EXCEL,
     b"\xd0\xcf\x11\xe0": _EXCEL,
-    b"\x1f\x8b": "is compressed with gzip; unpack it first",
-    b"\x89PNG": "is a picture",
-    b"%PDF": "is a PDF",
+    b"\x1f\x8b": N_("is compressed with gzip; unpack it first"),
+    b"\x89PNG": N_("is a picture"),
+    b"%PDF": N_("is a PDF"),
 }
 
 
@@ -85,12 +88,14 @@ def read_table(path: Path, raw: bytes) -> CellTable:
         It is empty, no table, or a table whose rows differ in length; the message names the file and the row.
     """
     if not raw.strip():
-        raise DataError(f"{path} is empty; expected a CSV or Parquet table of daily bars.")
+        raise DataError(
+            _("{path} is empty; expected a CSV or Parquet table of daily bars.", path=path)
+        )
     if raw[:4] == b"PAR1":
         return _from_parquet(path, raw)
     for magic, what in _FOREIGN.items():
         if raw.startswith(magic):
-            raise DataError(f"{path} {what}. Accepted are CSV and Parquet.")
+            raise DataError(_("{path} {what}. Accepted are CSV and Parquet.", path=path, what=what))
     extent_of(path, raw)
     return _from_csv(path, raw)
 
@@ -131,8 +136,13 @@ def parquet_extent(path: str | Path, raw: bytes, most: Extent | None = None) -> 
     _refuse_huge(str(path), extent, most)
     if max(pages, default=0) > MAX_PAGE_BYTES:
         raise DataError(
-            f"{path} has a page of {max(pages):,} bytes when unpacked; at most {MAX_PAGE_BYTES:,} are accepted. "
-            "A text in it is too long for a table of bars, or its pages are unusually large: write the file again."
+            _(
+                "{path} has a page of {pages:,} bytes when unpacked; at most {max_page_bytes:,} are accepted. "
+                "A text in it is too long for a table of bars, or its pages are unusually large: write the file again.",
+                path=path,
+                pages=max(pages),
+                max_page_bytes=MAX_PAGE_BYTES,
+            )
         )
     return extent
 
@@ -140,7 +150,7 @@ def parquet_extent(path: str | Path, raw: bytes, most: Extent | None = None) -> 
 def refuse_huge_together(extents: Iterable[Extent], most: Extent | None = None) -> None:
     """DataError where files that are read together come to more than one table may."""
     _refuse_huge(
-        "the files together",
+        in_english("the files together"),
         Extent(*map(sum, zip(*extents, strict=True)))._replace(columns=0),
         most,
     )
@@ -183,7 +193,11 @@ def _opened(raw: bytes, read_dictionary: list[str] | None = None) -> pq.ParquetF
 
 def _no_parquet(path: str | Path, error: Exception) -> DataError:
     return DataError(
-        f"{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged."
+        _(
+            "{path} begins like Parquet but cannot be read: {error}. It is cut off or damaged.",
+            path=path,
+            error=error,
+        )
     )
 
 
@@ -217,8 +231,13 @@ def _cells(path: Path, heading: str, column: pa.ChunkedArray) -> list[Hashable]:
         cells: list[Hashable] = column.to_pylist()
     except (ValueError, OverflowError) as error:  # a date after the year 9999, or text that is none
         raise DataError(
-            f"{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
-            "The column is damaged, or of another kind."
+            _(
+                "{path}, column {heading}: holds a value that cannot be ({error}); expected dates, numbers or text. "
+                "The column is damaged, or of another kind.",
+                path=path,
+                heading=heading,
+                error=error,
+            )
         ) from error
     return cells
 
@@ -235,7 +254,12 @@ def _texts_of_flat(path: str | Path, schema: pa.Schema) -> list[str]:
             or isinstance(of, pa.BaseExtensionType)
         ):
             raise DataError(
-                f"{path}, column {field.name}: holds lists or tables ({of}); expected one value a cell."
+                _(
+                    "{path}, column {field_name}: holds lists or tables ({of}); expected one value a cell.",
+                    path=path,
+                    field_name=field.name,
+                    of=of,
+                )
             )
     return [field.name for field in schema if _is_text(field.type)]
 
@@ -262,20 +286,32 @@ def _refuse_long_texts(path: str | Path, table: pa.Table) -> None:
             longest = pc.max(pc.binary_length(texts)).as_py() if _is_text(texts.type) else None
             if longest is not None and longest > MAX_TEXT_BYTES:
                 raise DataError(
-                    f"{path}, column {heading}: holds a text of {longest:,} bytes; "
-                    f"at most {MAX_TEXT_BYTES:,} are accepted. It is no column of bars."
+                    _(
+                        "{path}, column {heading}: holds a text of {longest:,} bytes; "
+                        "at most {max_text_bytes:,} are accepted. It is no column of bars.",
+                        path=path,
+                        heading=heading,
+                        longest=longest,
+                        max_text_bytes=MAX_TEXT_BYTES,
+                    )
                 )
 
 
 def _refuse_huge(what: str, extent: Extent, most: Extent | None = None) -> None:
     most = most or Extent(MAX_ROWS, MAX_COLUMNS, MAX_CELLS, MAX_UNPACKED_BYTES)
     for found, limit, of in zip(
-        extent, most, ("rows", "columns", "cells", "bytes when unpacked"), strict=True
+        extent, most, ("rows", "columns", "cells", in_english("bytes when unpacked")), strict=True
     ):
         if found > limit:
             raise DataError(
-                f"{what}: {found:,} {of}; at most {limit:,} are accepted. "
-                "Split the files, or leave out what is no daily bar."
+                _(
+                    "{what}: {found:,} {of}; at most {limit:,} are accepted. "
+                    "Split the files, or leave out what is no daily bar.",
+                    what=what,
+                    found=found,
+                    of=of,
+                    limit=limit,
+                )
             )
 
 
@@ -293,7 +329,12 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
                 row_numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(
-            f"{path}, row {reader.line_num}: {error}. A quote may not be closed."
+            _(
+                "{path}, row {line_num}: {error}. A quote may not be closed.",
+                path=path,
+                line_num=reader.line_num,
+                error=error,
+            )
         ) from error
     rows, row_numbers = _with_one_line_of_headings(path, rows, row_numbers)
     rows, row_numbers, left_out = _without_other_lines(path, rows, row_numbers)
@@ -301,8 +342,14 @@ def _from_csv(path: Path, raw: bytes) -> CellTable:
     for row, number in zip(rows, row_numbers, strict=True):
         if len(row) != len(rows[0]):
             raise DataError(
-                f"{path}, row {number}: has {len(row)} cells where the headings are {len(rows[0])}. "
-                "The row is cut off, or a separator is inside a cell."
+                _(
+                    "{path}, row {number}: has {row} cells where the headings are {first_row}. "
+                    "The row is cut off, or a separator is inside a cell.",
+                    path=path,
+                    number=number,
+                    row=len(row),
+                    first_row=len(rows[0]),
+                )
             )
     columns = tuple(list(column) for column in zip(*rows[1:], strict=True)) or tuple(
         [] for _ in rows[0]
@@ -325,8 +372,13 @@ def _with_one_line_of_headings(
     tickers = {cell.strip() for cell in rows[1][1:] if cell.strip()}
     if len(tickers) != 1:
         raise DataError(
-            f"{path}, row {numbers[1]}: holds columns of {len(tickers)} tickers; expected one. "
-            "Write a file for each."
+            _(
+                "{path}, row {second_number}: holds columns of {tickers} tickers; expected one. "
+                "Write a file for each.",
+                path=path,
+                second_number=numbers[1],
+                tickers=len(tickers),
+            )
         )
     headings = [rows[2][0], *rows[0][1:], rows[1][0]]
     return [headings, *([*row, *tickers] for row in rows[3:])], [numbers[0], *numbers[3:]]
@@ -343,8 +395,12 @@ def _separator_of(path: Path, text: str) -> str:
     separator = max(_SEPARATORS, key=lambda one: (known[one], first.count(one)))
     if not known[separator] and separator not in first:
         raise DataError(
-            f"{path} is no table: its first line is {first[:60]!r}. "
-            "Expected headings separated by a comma, a semicolon, a tab or a bar (|)."
+            _(
+                "{path} is no table: its first line is {first!r}. "
+                "Expected headings separated by a comma, a semicolon, a tab or a bar (|).",
+                path=path,
+                first=first[:60],
+            )
         )
     return separator
 
@@ -383,8 +439,13 @@ def _without_other_lines(
     for place in range(top):
         if len(filled[place]) >= max(len(filled[top]) - 1, _FEWEST_HEADINGS):
             raise DataError(
-                f"{path}, row {numbers[place]}: stands above the headings (row {numbers[top]}) "
-                "and has as many cells as a bar. Put the headings first, or take the row out."
+                _(
+                    "{path}, row {numbers}: stands above the headings (row {numbers_2}) "
+                    "and has as many cells as a bar. Put the headings first, or take the row out.",
+                    path=path,
+                    numbers=numbers[place],
+                    numbers_2=numbers[top],
+                )
             )
     end = len(rows)
     while end > top + 1 and len(filled[end - 1]) == 1 < len(rows[top]):
@@ -419,18 +480,24 @@ def _drop_ends(rows: list[list[str]]) -> None:
 def text_of(path: Path, raw: bytes) -> str:
     """The text in a file's bytes, in UTF-8, UTF-16 or GB18030. Raises DataError where it is none."""
     if raw.startswith(_UTF_32):
-        raise DataError(f"{path} is text in UTF-32. Save it as CSV in UTF-8.")
+        raise DataError(_("{path} is text in UTF-32. Save it as CSV in UTF-8.", path=path))
     if raw.startswith(_UTF_16):
         try:
             return raw.decode("utf-16")
         except UnicodeDecodeError:
             raise DataError(
-                f"{path} begins like UTF-16 and is cut off or damaged. Save it as CSV in UTF-8."
+                _(
+                    "{path} begins like UTF-16 and is cut off or damaged. Save it as CSV in UTF-8.",
+                    path=path,
+                )
             ) from None
     if b"\x00" in raw:
         raise DataError(
-            f"{path} is not text in UTF-8 or GB18030: it holds zero bytes. "
-            "Save it as CSV in UTF-8, or as Parquet."
+            _(
+                "{path} is not text in UTF-8 or GB18030: it holds zero bytes. "
+                "Save it as CSV in UTF-8, or as Parquet.",
+                path=path,
+            )
         )
     for encoding in _ENCODINGS:
         try:
@@ -438,11 +505,16 @@ def text_of(path: Path, raw: bytes) -> str:
         except UnicodeDecodeError:
             continue
     raise DataError(
-        f"{path} is not text in UTF-8 or GB18030. Save it as CSV in UTF-8, or as Parquet."
+        _(
+            "{path} is not text in UTF-8 or GB18030. Save it as CSV in UTF-8, or as Parquet.",
+            path=path,
+        )
     )
 
 
 def _checked(table: CellTable) -> CellTable:
     if len(table) == 0:
-        raise DataError(f"{table.file} has headings but no rows; expected at least one daily bar.")
+        raise DataError(
+            _("{file} has headings but no rows; expected at least one daily bar.", file=table.file)
+        )
     return table

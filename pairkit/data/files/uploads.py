@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from pairkit._files import read_whole
 from pairkit.data.files.table import SUFFIXES
 from pairkit.errors import DataError
+from pairkit.language import _, in_english
 
 MAX_FILES = 100
 MAX_FILE_BYTES = 20 * 1024**2
@@ -46,11 +47,20 @@ def bytes_of(given: Given, most: int = MAX_DISK_BYTES) -> bytes:
         return read_whole(path, most)
     except OSError as error:
         remedy = (
-            " Split it, or leave out what is no daily bar." if error.errno == errno.EFBIG else ""
+            in_english(" Split it, or leave out what is no daily bar.")
+            if error.errno == errno.EFBIG
+            else ""
         )
-        raise DataError(f"{path} cannot be read: {error.strerror}.{remedy}") from error
+        raise DataError(
+            _(
+                "{path} cannot be read: {strerror}.{remedy}",
+                path=path,
+                strerror=error.strerror,
+                remedy=remedy,
+            )
+        ) from error
     except ValueError as error:  # a path with a NUL in it
-        raise DataError(f"{path} cannot be read: {error}.") from error
+        raise DataError(_("{path} cannot be read: {error}.", path=path, error=error)) from error
 
 
 def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES) -> None:
@@ -63,40 +73,67 @@ def check_uploads(uploads: Sequence[Upload], suffixes: Sequence[str] = SUFFIXES)
     """
     if len(uploads) > MAX_FILES:
         raise DataError(
-            f"{len(uploads)} files were given; at most {MAX_FILES} are accepted at once. "
-            "Put several roots into one file, or use `python -m pairkit snapshot import`."
+            _(
+                "{uploads} files were given; at most {max_files} are accepted at once. "
+                "Put several roots into one file, or use `python -m pairkit snapshot import`.",
+                uploads=len(uploads),
+                max_files=MAX_FILES,
+            )
         )
     seen: set[str] = set()
     for upload in uploads:
         fault = _name_fault(upload.name, suffixes)
         if fault:
-            raise DataError(f"the file name {upload.name!r} {fault}")
+            raise DataError(
+                _("the file name {upload_name!r} {fault}", upload_name=upload.name, fault=fault)
+            )
         key = unicodedata.normalize("NFC", upload.name).casefold()
         if key in seen:
-            raise DataError(f"two of the files are named {upload.name!r}; give each once.")
+            raise DataError(
+                _(
+                    "two of the files are named {upload_name!r}; give each once.",
+                    upload_name=upload.name,
+                )
+            )
         seen.add(key)
         if len(upload.content) > MAX_FILE_BYTES:
             raise DataError(
-                f"{upload.name} has {len(upload.content):,} bytes; "
-                f"at most {MAX_FILE_BYTES:,} are accepted here. "
-                "Use `python -m pairkit snapshot import` for larger ones."
+                _(
+                    "{upload_name} has {content:,} bytes; "
+                    "at most {max_file_bytes:,} are accepted here. "
+                    "Use `python -m pairkit snapshot import` for larger ones.",
+                    upload_name=upload.name,
+                    content=len(upload.content),
+                    max_file_bytes=MAX_FILE_BYTES,
+                )
             )
     total = sum(len(upload.content) for upload in uploads)
     if total > MAX_TOTAL_BYTES:
         raise DataError(
-            f"the files have {total:,} bytes together; "
-            f"at most {MAX_TOTAL_BYTES:,} are accepted here. "
-            "Use `python -m pairkit snapshot import` for more."
+            _(
+                "the files have {total:,} bytes together; "
+                "at most {max_total_bytes:,} are accepted here. "
+                "Use `python -m pairkit snapshot import` for more.",
+                total=total,
+                max_total_bytes=MAX_TOTAL_BYTES,
+            )
         )
 
 
 def _name_fault(name: str, suffixes: Sequence[str]) -> str:
     if not name or len(name) > _MAX_NAME:
-        return f"has {len(name)} characters; accepted are 1 to {_MAX_NAME}."
+        return in_english(
+            "has {name} characters; accepted are 1 to {max_name}.",
+            name=len(name),
+            max_name=_MAX_NAME,
+        )
     if any(
         sign in "/\\:" or unicodedata.category(sign).startswith("C") for sign in name
     ) or name.startswith("."):
-        return "has a path, an unseen character, or a dot in front; rename the file."
+        return in_english("has a path, an unseen character, or a dot in front; rename the file.")
     if PurePosixPath(name).suffix.casefold() not in suffixes:
-        return f"ends otherwise than in {', '.join(suffixes)}; only those are accepted. Save a sheet of Excel as CSV."
+        return in_english(
+            "ends otherwise than in {suffixes}; only those are accepted. Save a sheet of Excel as CSV.",
+            suffixes=", ".join(suffixes),
+        )
     return ""

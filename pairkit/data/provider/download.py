@@ -42,6 +42,7 @@ from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_terms
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import changes_among
@@ -146,7 +147,11 @@ class _Taking:
     ) -> None:
         if start > end:
             raise DataError(
-                f"the range {start} .. {end} is empty; give a start that is not after the end, nor after today."
+                _(
+                    "the range {start} .. {end} is empty; give a start that is not after the end, nor after today.",
+                    start=start,
+                    end=end,
+                )
             )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
         self.rule, self.user_specs, self.user_terms = rule, user_specs, user_terms
@@ -191,8 +196,12 @@ class _Taking:
         """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
-                f"stopped after {self.done} of about {self.total} questions; "
-                "what came is kept: doing it again goes on from there."
+                _(
+                    "stopped after {done} of about {total} questions; "
+                    "what came is kept: doing it again goes on from there.",
+                    done=self.done,
+                    total=self.total,
+                )
             )
         self.progress(Step(self.done, max(self.total, self.done + 1), what))
         answer = question()
@@ -208,12 +217,18 @@ class _Taking:
         """The sessions of the range, and some before it."""
         first = self.start - timedelta(days=_DAYS_BEFORE)
         table = self.asked(
-            f"calendar of {exchange}", lambda: self.source.calendar(exchange, first, self.end)
+            in_english("calendar of {exchange}", exchange=exchange),
+            lambda: self.source.calendar(exchange, first, self.end),
         )
         days = pd.DatetimeIndex(table[TRADE_DATE])
         if not len(self.wanted(days)):
             raise DataError(
-                f"{exchange} has no session in {self.start} .. {self.end}; give a longer range."
+                _(
+                    "{exchange} has no session in {start} .. {end}; give a longer range.",
+                    exchange=exchange,
+                    start=self.start,
+                    end=self.end,
+                )
             )
         return days
 
@@ -228,10 +243,17 @@ class _Taking:
         if roots:
             last = max(self.wanted(of)[-1] for of in days.values())
             raise IncompleteAnswerError(
-                f"the bars of {', '.join(roots)} of {last:%Y-%m-%d} are not there yet: "
-                f"{self.source.name} has a session's bars at {self.source.published_at}, "
-                "and what it has before is not finished. "
-                f"Ask for bars up to {due:%Y-%m-%d}, or again after that time."
+                _(
+                    "the bars of {roots} of {last:%Y-%m-%d} are not there yet: "
+                    "{source_name} has a session's bars at {published_at}, "
+                    "and what it has before is not finished. "
+                    "Ask for bars up to {due:%Y-%m-%d}, or again after that time.",
+                    roots=", ".join(roots),
+                    last=last,
+                    source_name=self.source.name,
+                    published_at=self.source.published_at,
+                    due=due,
+                )
             )
 
     def refuse_not_yet(self, last: pd.Timestamp) -> None:
@@ -242,9 +264,15 @@ class _Taking:
             days=_LATE_DAYS
         ):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(self.not_yet)} "
-                f"of {last:%Y-%m-%d} yet; it has a session's bars at {self.source.published_at}, "
-                "and is late. Ask again later, or for bars up to the session before."
+                _(
+                    "{source_name} has no bar of {not_yet} "
+                    "of {last:%Y-%m-%d} yet; it has a session's bars at {published_at}, "
+                    "and is late. Ask again later, or for bars up to the session before.",
+                    source_name=self.source.name,
+                    not_yet=", ".join(self.not_yet),
+                    last=last,
+                    published_at=self.source.published_at,
+                )
             )
 
     def next_session(self, exchange: str) -> pd.Timestamp | None:
@@ -256,7 +284,9 @@ class _Taking:
 
         self.total += 1
         try:
-            table = self.asked(f"next session of {exchange}", question)
+            table = self.asked(
+                in_english("next session of {exchange}", exchange=exchange), question
+            )
         except IncompleteAnswerError:  # the calendar of next year comes at the end of this one
             return None
         return table[TRADE_DATE].iloc[0] if len(table) else None
@@ -270,7 +300,9 @@ class _Taking:
     ) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
         """One root's bars, mapping and spec; the mapping goes on to the session `after` the range, where that is known."""
         listing = self.asked(
-            f"contracts of {root}", lambda: self.source.contracts(exchange, [root]), root
+            in_english("contracts of {root}", root=root),
+            lambda: self.source.contracts(exchange, [root]),
+            root,
         )
         window = self.wanted(days)
         before = days[days < window[0]][-1:]
@@ -280,9 +312,16 @@ class _Taking:
         ].reset_index(drop=True)
         if listed.empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} lists no contract "
-                f"of {root} on {exchange} in {self.start} .. {self.end}. "
-                "Check the root and its exchange, or ask for a later range."
+                _(
+                    "{source_name} lists no contract "
+                    "of {root} on {exchange} in {start} .. {end}. "
+                    "Check the root and its exchange, or ask for a later range.",
+                    source_name=self.source.name,
+                    root=root,
+                    exchange=exchange,
+                    start=self.start,
+                    end=self.end,
+                )
             )
         mapping = (
             self.provider_mapping(root, exchange, with_before, listed, after)
@@ -302,8 +341,13 @@ class _Taking:
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
             raise IncompleteAnswerError(
-                f"no dominant contract of {root} is known in {self.start} .. {self.end}; "
-                "ask for a longer range."
+                _(
+                    "no dominant contract of {root} is known in {start} .. {end}; "
+                    "ask for a longer range.",
+                    root=root,
+                    start=self.start,
+                    end=self.end,
+                )
             )
         refuse_out_of_step(bars, root)
         self.check_dominant(root, bars, mapping, window)
@@ -326,20 +370,29 @@ class _Taking:
         alive = days[days >= listed["list_date"].min()]
         try:
             table = self.asked(
-                f"mapping of {root}", lambda: self.source.mapping(root, exchange, alive), root
+                in_english("mapping of {root}", root=root),
+                lambda: self.source.mapping(root, exchange, alive),
+                root,
             )
         except NoPermissionError as error:
-            self.note_fallback(root, f"the mapping may not be asked for ({error})")
+            self.note_fallback(
+                root, in_english("the mapping may not be asked for ({error})", error=error)
+            )
             return None
         if table.empty:
-            self.note_fallback(root, "the provider's mapping is empty")
+            self.note_fallback(root, in_english("the provider's mapping is empty"))
             return None
         unknown = sorted(set(table["contract"]) - set(listed["contract"]))
         if unknown:
             raise IncompleteAnswerError(
-                f"{self.source.name} maps {root} to {', '.join(unknown[:5])}, "
-                "which it does not list in this range: one of the answers is not whole. "
-                "Try again later, or take open interest as the rule."
+                _(
+                    "{source_name} maps {root} to {unknown}, "
+                    "which it does not list in this range: one of the answers is not whole. "
+                    "Try again later, or take open interest as the rule.",
+                    source_name=self.source.name,
+                    root=root,
+                    unknown=", ".join(unknown[:5]),
+                )
             )
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
@@ -361,8 +414,12 @@ class _Taking:
             Finding(
                 "dominant_by_open_interest",
                 "warning",
-                f"{root}: {why}; dominant contracts are chosen "
-                "by the open interest of the session before.",
+                in_english(
+                    "{root}: {why}; dominant contracts are chosen "
+                    "by the open interest of the session before.",
+                    root=root,
+                    why=why,
+                ),
                 root=root,
             )
         )
@@ -377,8 +434,14 @@ class _Taking:
         parts = [part for part in parts if len(part)]
         if not parts:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of any contract of {root} "
-                f"in {self.start} .. {self.end}, though there were sessions. Try again later."
+                _(
+                    "{source_name} has no bar of any contract of {root} "
+                    "in {start} .. {end}, though there were sessions. Try again later.",
+                    source_name=self.source.name,
+                    root=root,
+                    start=self.start,
+                    end=self.end,
+                )
             )
         return pd.concat(parts, ignore_index=True)
 
@@ -392,7 +455,9 @@ class _Taking:
             return pd.DataFrame(columns=list(BARS))
         try:
             bars = self.asked(
-                f"bars of {contract}", lambda: self.source.bars(contract, exchange, life), root
+                in_english("bars of {contract}", contract=contract),
+                lambda: self.source.bars(contract, exchange, life),
+                root,
             )
         except (
             IncompleteAnswerError
@@ -423,7 +488,9 @@ class _Taking:
             return none
         try:
             table = self.asked(
-                f"limits of {contract}", lambda: self.source.limits(contract, exchange, life), root
+                in_english("limits of {contract}", contract=contract),
+                lambda: self.source.limits(contract, exchange, life),
+                root,
             )
         except NoPermissionError as error:
             self.limits_allowed = False
@@ -431,7 +498,9 @@ class _Taking:
                 Finding(
                     "no_price_limits",
                     "warning",
-                    f"price limits are not known, so none stops a fill: {error}",
+                    in_english(
+                        "price limits are not known, so none stops a fill: {error}", error=error
+                    ),
                 )
             )
             return none
@@ -449,9 +518,16 @@ class _Taking:
         empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
         if empty:
             raise IncompleteAnswerError(
-                f"{self.source.name} has no bar of {', '.join(empty)}, "
-                f"dominant in {root} on sessions of {self.start} .. {self.end}. "
-                "Try again later, or ask for another range."
+                _(
+                    "{source_name} has no bar of {empty}, "
+                    "dominant in {root} on sessions of {start} .. {end}. "
+                    "Try again later, or ask for another range.",
+                    source_name=self.source.name,
+                    empty=", ".join(empty),
+                    root=root,
+                    start=self.start,
+                    end=self.end,
+                )
             )
         leg = leg_table(bars, mapping)
         due = leg.reindex(window[window >= leg.index[0]])
@@ -463,9 +539,17 @@ class _Taking:
             self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
         if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
             raise IncompleteAnswerError(
-                f"{self.source.name} has no close of the dominant contract of {root} "
-                f"on {len(without)} of {len(due)} sessions of {self.start} .. {self.end}: "
-                "its answers are not whole. Try again later, or ask for another range."
+                _(
+                    "{source_name} has no close of the dominant contract of {root} "
+                    "on {without} of {due} sessions of {start} .. {end}: "
+                    "its answers are not whole. Try again later, or ask for another range.",
+                    source_name=self.source.name,
+                    root=root,
+                    without=len(without),
+                    due=len(due),
+                    start=self.start,
+                    end=self.end,
+                )
             )
         if len(without):
             dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
@@ -473,7 +557,11 @@ class _Taking:
                 Finding(
                     "missing_dominant_bar",
                     "error",
-                    f"{root}: {len(without)} sessions have no close of the dominant contract.",
+                    in_english(
+                        "{root}: {without} sessions have no close of the dominant contract.",
+                        root=root,
+                        without=len(without),
+                    ),
                     root=root,
                     count=len(without),
                     dates=dates,
@@ -538,10 +626,12 @@ class _Taking:
         contract = str(row["contract"])
         try:
             return self.asked(
-                f"terms of {contract}", lambda: self.source.terms(contract, exchange, life), root
+                in_english("terms of {contract}", contract=contract),
+                lambda: self.source.terms(contract, exchange, life),
+                root,
             )
         except NoPermissionError:
-            self.why_no_terms = "the account may not ask for fees and margins"
+            self.why_no_terms = in_english("the account may not ask for fees and margins")
             return _NO_TERMS
 
     def scope(self) -> dict[str, Any]:
@@ -565,7 +655,7 @@ class _Taking:
             },
             "dominant": {
                 "rule": self.rule,
-                "known": "at the close of the session before",
+                "known": in_english("at the close of the session before"),
                 "open_interest_for": by_interest,
             },
             "fetched_at": min(filter(None, self.fetched), default=None),

@@ -16,6 +16,7 @@ import pandas as pd
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import IncompleteAnswerError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 
 _SHOWN_DATES = 10
 _MOST_MISSING = 1 / 3
@@ -46,9 +47,17 @@ def checked_mapping(
     gaps = due.difference(pd.DatetimeIndex(mapping[TRADE_DATE]))
     if len(gaps) > max(_MOST_MISSING * len(due), _LATE_START):
         raise IncompleteAnswerError(
-            f"{source} maps {root} on {len(due) - len(gaps)} of {len(due)} sessions, "
-            f"with none on {len(gaps)} from {gaps[0]:%Y-%m-%d}: the answer is not whole. "
-            "Try again later, or take open interest as the rule."
+            _(
+                "{source} maps {root} on {due} of {due_2} sessions, "
+                "with none on {gaps} from {first_gap:%Y-%m-%d}: the answer is not whole. "
+                "Try again later, or take open interest as the rule.",
+                source=source,
+                root=root,
+                due=len(due) - len(gaps),
+                due_2=len(due),
+                gaps=len(gaps),
+                first_gap=gaps[0],
+            )
         )
     kept, back = _forward_only(mapping, listed)
     dates = listed.set_index("contract")
@@ -62,19 +71,21 @@ def checked_mapping(
             "mapping_gap",
             doubtful,
             root,
-            "sessions without a mapped contract; they keep the one before",
+            in_english("sessions without a mapped contract; they keep the one before"),
         ),
         *_told(
             "mapping_goes_back",
             back,
             root,
-            "sessions mapped to an earlier delivery than a session before; left out",
+            in_english("sessions mapped to an earlier delivery than a session before; left out"),
         ),
         *_told(
             "mapping_outside_life",
             dead,
             root,
-            "sessions mapped to a contract before its first or after its last listed day",
+            in_english(
+                "sessions mapped to a contract before its first or after its last listed day"
+            ),
         ),
     )
 

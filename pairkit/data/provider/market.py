@@ -11,6 +11,7 @@ import pandas as pd
 
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs
 
 SHOWN_DATES = 10
@@ -61,16 +62,20 @@ def exchanges_of(roots: Sequence[str]) -> dict[str, str]:
     """Root -> exchange, in the order given."""
     found: dict[str, str] = {}
     for given in roots:
-        root, _, exchange = given.strip().upper().partition(".")
+        root, _unused, exchange = given.strip().upper().partition(".")
         bundled = bundled_specs().get(root)
         if not exchange and bundled is None:
             raise DataError(
-                f"{given!r} is not in the bundled table, so its exchange is not known; "
-                f"give it as {root or 'XX'}.SHFE, .DCE, .CZCE, .CFFEX, .INE or .GFEX."
+                _(
+                    "{given!r} is not in the bundled table, so its exchange is not known; "
+                    "give it as {root}.SHFE, .DCE, .CZCE, .CFFEX, .INE or .GFEX.",
+                    given=given,
+                    root=root or "XX",
+                )
             )
         found[root] = exchange or (bundled.exchange if bundled else "")
     if not found:
-        raise DataError("no root was named; give at least one, such as RB.")
+        raise DataError(_("no root was named; give at least one, such as RB."))
     return found
 
 
@@ -90,7 +95,15 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     told = []
     for group in groups.values():
         first, more = group[0], len(group) - 1
-        message = f"{first.message} And {more} more of this kind." if more else first.message
+        message = (
+            in_english(
+                "{first_message} And {more} more of this kind.",
+                first_message=first.message,
+                more=more,
+            )
+            if more
+            else first.message
+        )
         dates = tuple(sorted({day for finding in group for day in finding.dates})[:SHOWN_DATES])
         told.append(
             replace(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, IncompleteAnswerError
 from pairkit.findings import Finding
+from pairkit.language import N_, _, in_english
 from pairkit.market.contracts import ContractSpec
 
 FAR = 3.0  # a factor; daily limits do not let a price move as far within five sessions, nor a notice a term
@@ -39,7 +40,7 @@ _FEWEST_IN_STEP = 20  # sessions with limits and the settlements around them
 _OUT_OF_STEP = 0.2  # of the distance to the settlement before, the distance to another one
 _LOT_VALUES = (500.0, 5e7)
 _LARGEST_TICK, _LARGEST_FEE = 0.05, 0.01  # of the price; of a lot's value
-_FEE_UNITS = {"rate": "of notional", "lot": "CNY a lot"}
+_FEE_UNITS = {"rate": N_("of notional"), "lot": N_("CNY a lot")}
 _SHOWN_DATES = 10
 
 
@@ -68,14 +69,22 @@ def without_impossible(
         figures,
         far,
         bars,
-        f"{contract}: prices more than {FAR:g} times, or below a third of, the closes around them; taken out as missing",
+        in_english(
+            "{contract}: prices more than {far:g} times, or below a third of, the closes around them; taken out as missing",
+            contract=contract,
+            far=FAR,
+        ),
     )
     findings += _taken_out(
         "impossible_size",
         figures,
         {name: figures[name] > _MOST_LOTS for name in _SIZES},
         bars,
-        f"{contract}: volume or open interest above {_MOST_LOTS:,.0f} lots; taken out as missing",
+        in_english(
+            "{contract}: volume or open interest above {most_lots:,.0f} lots; taken out as missing",
+            contract=contract,
+            most_lots=_MOST_LOTS,
+        ),
     )
     impossible = _impossible_limits(figures)
     findings += _taken_out(
@@ -83,7 +92,10 @@ def without_impossible(
         figures,
         dict.fromkeys(_LIMITS, impossible),
         bars,
-        f"{contract}: price limits that are crossed, no exchange's, or violated by the bar's own prices; taken as unknown",
+        in_english(
+            "{contract}: price limits that are crossed, no exchange's, or violated by the bar's own prices; taken as unknown",
+            contract=contract,
+        ),
     )
     return bars.assign(**figures), tuple(findings)
 
@@ -125,7 +137,7 @@ def _taken_out(
         Finding(
             kind,
             "error",
-            f"{what}: {int(marked.sum())} bars.",
+            in_english("{what}: {marked} bars.", what=what, marked=int(marked.sum())),
             count=int(marked.sum()),
             dates=dates,
         )
@@ -152,11 +164,19 @@ def refuse_out_of_step(bars: pd.DataFrame, root: str) -> None:
     typical = away.median()
     nearest = (1, 0, 2)[int(np.argmin(typical.to_numpy()))]
     if nearest != 1 and typical[nearest] < _OUT_OF_STEP * typical[1]:
-        other = "of the session itself" if nearest == 0 else "of two sessions before"
+        other = (
+            in_english("of the session itself")
+            if nearest == 0
+            else in_english("of two sessions before")
+        )
         raise IncompleteAnswerError(
-            f"the price limits of {root} lie around the settlement {other}, where they "
-            "are made from that of the session before: bars or limits are shifted by a session. "
-            "Nothing of it can be used. Try again later; if it persists, report it."
+            _(
+                "the price limits of {root} lie around the settlement {other}, where they "
+                "are made from that of the session before: bars or limits are shifted by a session. "
+                "Nothing of it can be used. Try again later; if it persists, report it.",
+                root=root,
+                other=other,
+            )
         )
 
 
@@ -176,38 +196,67 @@ def refuse_terms(code: str, terms: Mapping[str, Any], price: float, source: str)
     value = terms.get("multiplier", math.nan) * price
     if not math.isnan(value) and not _LOT_VALUES[0] <= value <= _LOT_VALUES[1]:
         wrong.append(
-            f"multiplier {terms['multiplier']:g}, which makes a lot worth {value:,.4g} "
-            f"at {price:g}; lots are worth {_LOT_VALUES[0]:,.0f} to {_LOT_VALUES[1]:,.0f}"
+            in_english(
+                "multiplier {multiplier:g}, which makes a lot worth {value:,.4g} "
+                "at {price:g}; lots are worth {first__lot_values:,.0f} to {second__lot_values:,.0f}",
+                multiplier=terms["multiplier"],
+                value=value,
+                price=price,
+                first__lot_values=_LOT_VALUES[0],
+                second__lot_values=_LOT_VALUES[1],
+            )
         )
     if terms.get("tick", 0.0) > _LARGEST_TICK * price:
         wrong.append(
-            f"tick {terms['tick']:g}, more than {_LARGEST_TICK:.0%} of the price {price:g}"
+            in_english(
+                "tick {tick:g}, more than {largest_tick:.0%} of the price {price:g}",
+                tick=terms["tick"],
+                largest_tick=_LARGEST_TICK,
+                price=price,
+            )
         )
     fee = terms.get("fee_open", 0.0) / (1.0 if terms.get("fee_mode") == "rate" else value)
     if fee > _LARGEST_FEE:
         wrong.append(
-            f"fee {terms['fee_open']:g} ({terms['fee_mode']}), "
-            f"{fee:.2%} of a lot's value; a fee is {_LARGEST_FEE:.0%} at the most"
+            in_english(
+                "fee {fee_open:g} ({fee_mode}), "
+                "{fee:.2%} of a lot's value; a fee is {largest_fee:.0%} at the most",
+                fee_open=terms["fee_open"],
+                fee_mode=terms["fee_mode"],
+                fee=fee,
+                largest_fee=_LARGEST_FEE,
+            )
         )
     if wrong:
         raise DataError(
-            f"{source} says of {code} {'; '.join(wrong)}. That cannot be so. Give the root's right terms in a file "
-            'of contract specs (--specs) with "override": true, or try again later.'
+            _(
+                "{source} says of {code} {wrong}. That cannot be so. Give the root's right terms in a file "
+                'of contract specs (--specs) with "override": true, or try again later.',
+                source=source,
+                code=code,
+                wrong="; ".join(wrong),
+            )
         )
 
 
 def refuse_far(bundled: ContractSpec, used: Mapping[str, Any], price: float, source: str) -> None:
     """DataError where a figure that is used of `source` is more than `FAR` times the bundled one, or less than its part."""
     far = [
-        f"{name} {theirs}, the bundled table {ours}"
+        in_english("{name} {theirs}, the bundled table {ours}", name=name, theirs=theirs, ours=ours)
         for name, theirs, ours, factor in compared(bundled, used, price)
         if factor > FAR
     ]
     if far:
         raise DataError(
-            f"{source} says of {bundled.code} {'; '.join(far)}: more than {FAR:g} times apart, which no notice of an "
-            "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
-            'a file of contract specs (--specs) with "override": true; else try again later.'
+            _(
+                "{source} says of {bundled_code} {far}: more than {far_2:g} times apart, which no notice of an "
+                "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
+                'a file of contract specs (--specs) with "override": true; else try again later.',
+                source=source,
+                bundled_code=bundled.code,
+                far="; ".join(far),
+                far_2=FAR,
+            )
         )
 
 

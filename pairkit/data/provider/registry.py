@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pairkit.errors import DataError
+from pairkit.language import _
 
 if TYPE_CHECKING:
     from pairkit.data.provider.source import Source
@@ -49,6 +50,12 @@ def provider_names() -> tuple[str, ...]:
 def provider(name: str) -> Provider:
     """The provider of this name, or DataError that lists the known ones."""
     if name not in _PACKAGES:
-        raise DataError(f"there is no provider {name!r}; there are {', '.join(provider_names())}.")
+        raise DataError(
+            _(
+                "there is no provider {name!r}; there are {provider_names}.",
+                name=name,
+                provider_names=", ".join(provider_names()),
+            )
+        )
     found: Provider = import_module(_PACKAGES[name]).PROVIDER
     return found

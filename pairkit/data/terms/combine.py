@@ -23,6 +23,7 @@ from pairkit.data.terms.from_provider import Provided
 from pairkit.data.terms.specs_file import FEES, TERMS, OwnSpec
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.contracts import SESSIONS, ContractSpec, bundled_specs
 from pairkit.market.spec_history import spec_for, with_history
 
@@ -86,9 +87,14 @@ def combine_terms(
     absent = [name for name in _NEEDED if name not in chosen]
     if absent:
         raise DataError(
-            f"{code} is not in the bundled table, "
-            f"and {provided.source if provided else 'no file of terms'} does not say "
-            f"its {', '.join(absent)}. Give its terms in a file of contract specs (--specs)."
+            _(
+                "{code} is not in the bundled table, "
+                "and {source} does not say "
+                "its {absent}. Give its terms in a file of contract specs (--specs).",
+                code=code,
+                source=provided.source if provided else "no file of terms",
+                absent=", ".join(absent),
+            )
         )
     if provided is not None:
         used = {
@@ -149,14 +155,25 @@ def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
 def _refuse_another_contract(own: OwnSpec, listed: ContractSpec) -> None:
     """DataError where the user's spec describes another contract than the bundled one, and does not say which holds."""
     otherwise = [
-        f"{name} {getattr(own.spec, name)!r}, not {getattr(listed, name)!r}"
+        in_english(
+            "{name} {getattr!r}, not {getattr_2!r}",
+            name=name,
+            getattr=getattr(own.spec, name),
+            getattr_2=getattr(listed, name),
+        )
         for name in _otherwise(own, listed)
     ]
     if otherwise and not own.override:
         raise DataError(
-            f"{listed.code}: your spec says {'; '.join(otherwise)}; the bundled {listed.code} is {listed.label} of "
-            f'{listed.exchange}. If your bars are of another contract, write "override": true in its row to keep '
-            "all that it says, or give the root another code; if they are the bundled one's, leave those fields out."
+            _(
+                "{listed_code}: your spec says {otherwise}; the bundled {listed_code} is {listed_label} of "
+                '{exchange}. If your bars are of another contract, write "override": true in its row to keep '
+                "all that it says, or give the root another code; if they are the bundled one's, leave those fields out.",
+                listed_code=listed.code,
+                otherwise="; ".join(otherwise),
+                listed_label=listed.label,
+                exchange=listed.exchange,
+            )
         )
 
 
@@ -239,14 +256,26 @@ def _fallbacks(
     used = " and ".join(
         dict.fromkeys(chosen[name].tag for name in provided.absent if name in chosen)
     )
-    message = f"{provided.source} gives no usable {', '.join(provided.absent)} of {code} ({why}); that of {used} is used."
+    message = in_english(
+        "{source} gives no usable {absent} of {code} ({why}); that of {used} is used.",
+        source=provided.source,
+        absent=", ".join(provided.absent),
+        code=code,
+        why=why,
+        used=used,
+    )
     return [Finding("spec_fallback", "warning", message, root=code, count=len(provided.absent))]
 
 
 def _impossible(code: str, provided: Provided | None) -> list[Finding]:
     if provided is None or not provided.impossible:
         return []
-    message = f"{provided.source} says of {code} {', '.join(provided.impossible)}, which cannot be so and was passed over."
+    message = in_english(
+        "{source} says of {code} {impossible}, which cannot be so and was passed over.",
+        source=provided.source,
+        code=code,
+        impossible=", ".join(provided.impossible),
+    )
     return [Finding("spec_impossible", "error", message, root=code, count=len(provided.impossible))]
 
 
@@ -257,15 +286,19 @@ def _differences(
     if provided is None or bundled is None:
         return []
     differ = [
-        f"{name} {theirs} against {ours}"
+        in_english("{name} {theirs} against {ours}", name=name, theirs=theirs, ours=ours)
         for name, theirs, ours, factor in compared(bundled, provided.terms, price)
         if factor > 1 + _SAME
     ]
     if not differ:
         return []
-    message = (
-        f"{provided.source} and {_of_spec(bundled).tag} differ on {code}: {'; '.join(differ)}; the first comes first. "
-        "Check it: P&L is proportional to the multiplier, and fees and margins change by notice."
+    message = in_english(
+        "{source} and {tag} differ on {code}: {differ}; the first comes first. "
+        "Check it: P&L is proportional to the multiplier, and fees and margins change by notice.",
+        source=provided.source,
+        tag=_of_spec(bundled).tag,
+        code=code,
+        differ="; ".join(differ),
     )
     return [Finding("spec_differs", "warning", message, root=code, count=len(differ))]
 
@@ -281,17 +314,34 @@ def _of_own(
     mine = _of_spec(own.spec, own.given, mine=True)
     otherwise = _chosen([source for source in sources if not source.mine])
     changed = [
-        f"{name} {_shown(mine, name)} in place of {_shown(otherwise[name], name)} ({otherwise[name].tag})"
+        in_english(
+            "{name} {shown} in place of {shown_2} ({tag})",
+            name=name,
+            shown=_shown(mine, name),
+            shown_2=_shown(otherwise[name], name),
+            tag=otherwise[name].tag,
+        )
         for name in mine.terms
         if name in chosen and chosen[name].mine and name in otherwise
     ]
     if own.override and listed is not None:
         changed += [
-            f"{name} {getattr(own.spec, name)} in place of {getattr(listed, name)}"
+            in_english(
+                "{name} {getattr} in place of {getattr_2}",
+                name=name,
+                getattr=getattr(own.spec, name),
+                getattr_2=getattr(listed, name),
+            )
             for name in _otherwise(own, listed)
         ]
     left_out = [
-        f"{name} {_shown(mine, name)}, against {_shown(chosen[name], name)} ({chosen[name].tag})"
+        in_english(
+            "{name} {shown}, against {shown_2} ({tag})",
+            name=name,
+            shown=_shown(mine, name),
+            shown_2=_shown(chosen[name], name),
+            tag=chosen[name].tag,
+        )
         for name in mine.terms
         if name in chosen
         and not chosen[name].mine
@@ -303,7 +353,9 @@ def _of_own(
             Finding(
                 "spec_override",
                 "warning",
-                f"{code}: your file overrides {'; '.join(changed)}.",
+                in_english(
+                    "{code}: your file overrides {changed}.", code=code, changed="; ".join(changed)
+                ),
                 root=code,
                 count=len(changed),
             )
@@ -313,8 +365,12 @@ def _of_own(
             Finding(
                 "spec_not_used",
                 "warning",
-                f"{code}: of your file is not used: {'; '.join(left_out)}. Their "
-                'sources come first; to use yours, write "override": true in its row.',
+                in_english(
+                    "{code}: of your file is not used: {left_out}. Their "
+                    'sources come first; to use yours, write "override": true in its row.',
+                    code=code,
+                    left_out="; ".join(left_out),
+                ),
                 root=code,
                 count=len(left_out),
             )

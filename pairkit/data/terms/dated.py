@@ -22,6 +22,7 @@ from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import DataError
 from pairkit.findings import Finding
+from pairkit.language import N_, _, in_english
 from pairkit.market.contracts import UNCERTAIN, ContractSpec, bundled_terms
 from pairkit.market.spec_history import (
     own_table,
@@ -274,8 +275,12 @@ def _of_root(spec: ContractSpec, held: pd.Series) -> Iterable[Finding]:
 
 
 _MESSAGES = {
-    "bundled_terms": "stand on the bundled table's {what} ({source}), which change by notice: no other source has them",
-    "uncertain_terms": "stand on the bundled table's {what} ({source}); these are uncertain: give your own (--terms)",
+    "bundled_terms": N_(
+        "stand on the bundled table's {what} ({source}), which change by notice: no other source has them"
+    ),
+    "uncertain_terms": N_(
+        "stand on the bundled table's {what} ({source}); these are uncertain: give your own (--terms)"
+    ),
 }
 
 
@@ -288,7 +293,13 @@ def _counted(
     return Finding(
         kind,
         severity,  # type: ignore[arg-type]
-        f"{spec.code}: {len(days):,} of {of:,} days {words}.",
+        in_english(
+            "{spec_code}: {days:,} of {of:,} days {words}.",
+            spec_code=spec.code,
+            days=len(days),
+            of=of,
+            words=words,
+        ),
         root=spec.code,
         count=len(days),
         dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
@@ -300,7 +311,10 @@ def unused_terms(mine: UserTerms, roots: Collection[str]) -> list[Finding]:
     absent = sorted(mine.roots - set(roots))
     if not absent:
         return []
-    message = f"your file of terms has records of {', '.join(absent)}, of which there are no bars; they are not used."
+    message = in_english(
+        "your file of terms has records of {absent}, of which there are no bars; they are not used.",
+        absent=", ".join(absent),
+    )
     return [Finding("unused_terms", "warning", message, count=len(absent))]
 
 
@@ -323,7 +337,15 @@ def refuse_unknown_days(spec: ContractSpec, held: pd.Series) -> None:
         early = held.index[held.index < pd.Timestamp(first)]
         if borrowed and len(early):
             raise DataError(
-                f"{spec.code} is not in the bundled table, and {always[0].source} first gives its {_WORDS[group]} for {first}; "
-                f"{len(early)} days from {early[0]:%Y-%m-%d} on are before that, and what was not known then is not used for them. "
-                "Give them in a file of terms (--terms), or ask for a later start."
+                _(
+                    "{spec_code} is not in the bundled table, and {source} first gives its {words} for {first}; "
+                    "{early} days from {first_early:%Y-%m-%d} on are before that, and what was not known then is not used for them. "
+                    "Give them in a file of terms (--terms), or ask for a later start.",
+                    spec_code=spec.code,
+                    source=always[0].source,
+                    words=_WORDS[group],
+                    first=first,
+                    early=len(early),
+                    first_early=early[0],
+                )
             )

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray
+from pairkit.language import in_english
 from pairkit.market.terms import TermRecord, TermsTable
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -69,9 +70,13 @@ def read_terms(
     found: dict[str, Any] = {}
     absent: dict[str, str] = {}
     for name, value, reason in (
-        ("multiplier", lot_in_quote_units(listing), "no lot size in units of the quote"),
-        ("tick", tick_of_text(listing["tick_text"]), "no tick that can be read"),
-        ("margin_rate", _margin(_figures(terms, MARGINS)), why_no_terms or "no margin"),
+        (
+            "multiplier",
+            lot_in_quote_units(listing),
+            in_english("no lot size in units of the quote"),
+        ),
+        ("tick", tick_of_text(listing["tick_text"]), in_english("no tick that can be read")),
+        ("margin_rate", _margin(_figures(terms, MARGINS)), why_no_terms or in_english("no margin")),
     ):
         if value is None:
             absent[name] = reason
@@ -81,7 +86,9 @@ def read_terms(
     found.update(fees)
     if not fees:
         absent.update(
-            dict.fromkeys(("fee_mode", "fee_open", "fee_close"), why_no_terms or "no fee")
+            dict.fromkeys(
+                ("fee_mode", "fee_open", "fee_close"), why_no_terms or in_english("no fee")
+            )
         )
     return Provided(source, version, found, absent, tuple(_impossible(listing, terms)))
 

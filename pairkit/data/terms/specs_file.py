@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from pairkit.data.files.uploads import Given, Upload, bytes_of
 from pairkit.errors import DataError
+from pairkit.language import _, in_english
 from pairkit.market.contracts import SESSIONS, ContractSpec, bundled_specs
 
 _ZZ = '{"code": "ZZ", "multiplier": 10, "tick": 1, "fee_mode": "rate", "fee_open": 1e-4, "fee_close": 1e-4, "margin_rate": 0.1}'
@@ -81,22 +82,36 @@ def read_specs(path: Given) -> dict[str, OwnSpec]:
     except (DataError, UnicodeDecodeError) as error:
         why = str(error).rstrip(".")
         raise DataError(
-            f"specs file {file} cannot be read: {why}. It takes JSON or CSV, e.g. {EXAMPLE}"
+            _(
+                "specs file {file} cannot be read: {why}. It takes JSON or CSV, e.g. {example}",
+                file=file,
+                why=why,
+                example=EXAMPLE,
+            )
         ) from None
     rows = (
         _rows_of_json(file, text) if text.lstrip()[:1] in ("{", "[") else _rows_of_csv(file, text)
     )
     specs: dict[str, OwnSpec] = {}
     for where, row in rows:
-        own = _own(f"specs file {file}, {where}", row)
+        own = _own(in_english("specs file {file}, {where}", file=file, where=where), row)
         if own.spec.code in specs:
             raise DataError(
-                f"specs file {file}, {where}: {own.spec.code} is given twice; keep one."
+                _(
+                    "specs file {file}, {where}: {spec_code} is given twice; keep one.",
+                    file=file,
+                    where=where,
+                    spec_code=own.spec.code,
+                )
             )
         specs[own.spec.code] = own
     if not specs:
         raise DataError(
-            f"specs file {file} holds no spec; give one for each root, such as {EXAMPLE}"
+            _(
+                "specs file {file} holds no spec; give one for each root, such as {example}",
+                file=file,
+                example=EXAMPLE,
+            )
         )
     return specs
 
@@ -105,7 +120,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for key, value in pairs:
         if key in table:
-            raise ValueError(f"the key {key!r} is given twice")
+            raise ValueError(_("the key {key!r} is given twice", key=key))
         table[key] = value
     return table
 
@@ -114,7 +129,14 @@ def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         plain = json.loads(text, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"specs file {file} is not JSON: {error}. An example: {EXAMPLE}") from error
+        raise DataError(
+            _(
+                "specs file {file} is not JSON: {error}. An example: {example}",
+                file=file,
+                error=error,
+                example=EXAMPLE,
+            )
+        ) from error
     if isinstance(plain, dict) and isinstance(plain.get("specs"), list):
         plain = plain["specs"]
     if isinstance(plain, dict):
@@ -125,9 +147,16 @@ def _rows_of_json(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     wrong = next((row for row in plain if not isinstance(row, dict)), None)
     if wrong is not None:
         raise DataError(
-            f"specs file {file}: found {wrong!r} where a spec was expected. An example: {EXAMPLE}"
+            _(
+                "specs file {file}: found {wrong!r} where a spec was expected. An example: {example}",
+                file=file,
+                wrong=wrong,
+                example=EXAMPLE,
+            )
         )
-    return [(f"spec {place}", row) for place, row in enumerate(plain, start=1)]
+    return [
+        (in_english("spec {place}", place=place), row) for place, row in enumerate(plain, start=1)
+    ]
 
 
 def _rows_of_csv(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -137,13 +166,22 @@ def _rows_of_csv(file: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
         read = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise DataError(
-            f"specs file {file} is neither JSON nor CSV: {error}. An example: {EXAMPLE}"
+            _(
+                "specs file {file} is neither JSON nor CSV: {error}. An example: {example}",
+                file=file,
+                error=error,
+                example=EXAMPLE,
+            )
         ) from error
     for line, row in read:
-        where = f"row {line}"
+        where = in_english("row {line}", line=line)
         if None in row or None in row.values():
             raise DataError(
-                f"specs file {file}, {where}: has more or fewer cells than the heading row."
+                _(
+                    "specs file {file}, {where}: has more or fewer cells than the heading row.",
+                    file=file,
+                    where=where,
+                )
             )
         filled = {name.strip(): cell.strip() for name, cell in row.items() if cell.strip()}
         rows.append(
@@ -159,7 +197,13 @@ def _cell(file: Path, where: str, name: str, text: str) -> str | float:
         return float(text)
     except ValueError:
         raise DataError(
-            f"specs file {file}, {where}, column {name}: {text!r} is not a number."
+            _(
+                "specs file {file}, {where}, column {name}: {text!r} is not a number.",
+                file=file,
+                where=where,
+                name=name,
+                text=text,
+            )
         ) from None
 
 
@@ -167,7 +211,13 @@ def _own(where: str, row: dict[str, Any]) -> OwnSpec:
     unknown = sorted(set(row) - {*_FIELDS, OVERRIDE})
     if unknown:
         raise DataError(
-            f"{where}: no field {', '.join(unknown)}; a spec has {', '.join(_FIELDS)}, and may have {OVERRIDE}."
+            _(
+                "{where}: no field {unknown}; a spec has {fields}, and may have {override}.",
+                where=where,
+                unknown=", ".join(unknown),
+                fields=", ".join(_FIELDS),
+                override=OVERRIDE,
+            )
         )
     said = {name: value for name, value in row.items() if name != OVERRIDE}
     given = frozenset(name for name in TERMS if said.get(name) is not None)
@@ -176,9 +226,13 @@ def _own(where: str, row: dict[str, Any]) -> OwnSpec:
     if override and bundled is not None:  # the row need not be whole
         if given & set(FEES) and not {"fee_mode", "fee_open", "fee_close"} <= given:
             raise DataError(
-                f"{where}: an override of fees needs fee_mode, "
-                "fee_open and fee_close together, since a rate "
-                f"and an amount do not mix; found {', '.join(sorted(given & set(FEES)))}."
+                _(
+                    "{where}: an override of fees needs fee_mode, "
+                    "fee_open and fee_close together, since a rate "
+                    "and an amount do not mix; found {given}.",
+                    where=where,
+                    given=", ".join(sorted(given & set(FEES))),
+                )
             )
         rest = {**bundled.to_dict(), "source": "user", "version": ""}
         said = {
@@ -207,8 +261,14 @@ def _override(where: str, said: Any, given: frozenset[str]) -> frozenset[str]:
         names = set(said)
     else:
         raise DataError(
-            f"{where}, {OVERRIDE}: found {said!r}; it takes true, or names of figures in the row: "
-            f"{', '.join(sorted(given))}."
+            _(
+                "{where}, {override}: found {said!r}; it takes true, or names of figures in the row: "
+                "{given}.",
+                where=where,
+                override=OVERRIDE,
+                said=said,
+                given=", ".join(sorted(given)),
+            )
         )
     return frozenset(names | (set(FEES) & given if names & set(FEES) else set()))
 
@@ -220,7 +280,14 @@ def _spec(where: str, row: dict[str, Any]) -> ContractSpec:
         fault = error.errors()[0]
         name = str(fault["loc"][0]) if fault["loc"] else "spec"
         raise DataError(
-            f"{where}, {name}: {fault['msg']} (found {fault['input']!r}). An example: {EXAMPLE}"
+            _(
+                "{where}, {name}: {msg} (found {input!r}). An example: {example}",
+                where=where,
+                name=name,
+                msg=fault["msg"],
+                input=fault["input"],
+                example=EXAMPLE,
+            )
         ) from error
 
 
@@ -245,13 +312,23 @@ def refuse_unknown(roots: Mapping[str, str], own: Mapping[str, OwnSpec]) -> None
     met = ", ".join(f"{root} ({file})" for root, file in unknown.items())
     (first, file), *others = unknown.items()
     which = (
-        f"there are no contract specs for {len(unknown)} roots: {met}"
+        in_english(
+            "there are no contract specs for {unknown} roots: {met}", unknown=len(unknown), met=met
+        )
         if others
-        else f"{file}: there is no contract spec for root {first!r}"
+        else in_english(
+            "{file}: there is no contract spec for root {first!r}", file=file, first=first
+        )
     )
     rows = ", ".join(_TO_FILL.replace("ZZ", root) for root in unknown)
     raise DataError(
-        f"{which}. Known are {', '.join(sorted(known))}. "
-        f"Give them in a file of contract terms (--specs FILE), as {_ZZ} for ZZ; fill in their figures: "
-        f'{{"specs": [{rows}]}}'
+        _(
+            "{which}. Known are {known}. "
+            "Give them in a file of contract terms (--specs FILE), as {zz} for ZZ; fill in their figures: "
+            '{{"specs": [{rows}]}}',
+            which=which,
+            known=", ".join(sorted(known)),
+            zz=_ZZ,
+            rows=rows,
+        )
     )

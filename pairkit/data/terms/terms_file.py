@@ -17,6 +17,7 @@ import pandas as pd
 
 from pairkit.data.files.uploads import Given, Upload, bytes_of
 from pairkit.errors import DataError
+from pairkit.language import _, in_english
 from pairkit.market.deliveries import delivery_month, normal_name, read_name
 from pairkit.market.terms import TermRecord, record_fault
 
@@ -63,21 +64,35 @@ def read_terms_file(path: Given) -> UserTerms:
         text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
     except (DataError, UnicodeDecodeError) as error:
         raise DataError(
-            f"terms file {file} cannot be read: {str(error).rstrip('.')}. It is a CSV such as\n{EXAMPLE}"
+            _(
+                "terms file {file} cannot be read: {error}. It is a CSV such as\n{example}",
+                file=file,
+                error=str(error).rstrip("."),
+                example=EXAMPLE,
+            )
         ) from None
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
         headings = [(name or "").strip() for name in reader.fieldnames or ()]
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise DataError(f"terms file {file} is no CSV: {error}. An example:\n{EXAMPLE}") from error
+        raise DataError(
+            _(
+                "terms file {file} is no CSV: {error}. An example:\n{example}",
+                file=file,
+                error=error,
+                example=EXAMPLE,
+            )
+        ) from error
     _check_headings(file, headings)
     seen: dict[tuple[str, ...], int] = {}
     found: dict[bool, dict[str, list[TermRecord]]] = {False: {}, True: {}}
     for line, row in rows:
-        where = f"terms file {file}, row {line}"
+        where = in_english("terms file {file}, row {line}", file=file, line=line)
         if None in row or None in row.values():
-            raise DataError(f"{where}: has more or fewer cells than the heading row.")
+            raise DataError(
+                _("{where}: has more or fewer cells than the heading row.", where=where)
+            )
         cells = {name.strip(): cell.strip() for name, cell in row.items()}
         if not any(cells.values()):
             continue
@@ -85,12 +100,24 @@ def read_terms_file(path: Given) -> UserTerms:
         key = (root, *record.key, record.field)
         if key in seen:
             raise DataError(
-                f"{where}: {record.field} of {record.scope} is in row {seen[key]} too; keep one."
+                _(
+                    "{where}: {field} of {scope} is in row {seen} too; keep one.",
+                    where=where,
+                    field=record.field,
+                    scope=record.scope,
+                    seen=seen[key],
+                )
             )
         seen[key] = line
         found[_flag(where, cells.get(OVERRIDE, ""))].setdefault(root, []).append(record)
     if not seen:
-        raise DataError(f"terms file {file} holds no record. An example:\n{EXAMPLE}")
+        raise DataError(
+            _(
+                "terms file {file} holds no record. An example:\n{example}",
+                file=file,
+                example=EXAMPLE,
+            )
+        )
     mine, override = ({root: tuple(of) for root, of in found[way].items()} for way in (False, True))
     return UserTerms(mine, override)
 
@@ -101,15 +128,23 @@ def _check_headings(file: Path, headings: list[str]) -> None:
     twice = sorted({name for name in headings if headings.count(name) > 1})
     if unknown or lacking or twice:
         raise DataError(
-            f"terms file {file} has the columns {', '.join(headings) or 'none'}; accepted are {', '.join(COLUMNS)} and "
-            f"{OVERRIDE}, each once, and {', '.join(_NEEDED)} are needed. An example:\n{EXAMPLE}"
+            _(
+                "terms file {file} has the columns {headings}; accepted are {columns} and "
+                "{override}, each once, and {needed} are needed. An example:\n{example}",
+                file=file,
+                headings=", ".join(headings) or "none",
+                columns=", ".join(COLUMNS),
+                override=OVERRIDE,
+                needed=", ".join(_NEEDED),
+                example=EXAMPLE,
+            )
         )
 
 
 def _record(where: str, cells: dict[str, str]) -> tuple[str, TermRecord]:
     root = cells["root"].upper()
     if not root:
-        raise DataError(f"{where}: no root is given.")
+        raise DataError(_("{where}: no root is given.", where=where))
     try:
         value = float(cells["value"])
     except ValueError:
@@ -126,7 +161,7 @@ def _record(where: str, cells: dict[str, str]) -> tuple[str, TermRecord]:
     )
     if fault := record_fault(record):
         raise DataError(
-            f"{where}: {fault} (found {cells['value']!r})"
+            _("{where}: {fault} (found {value!r})", where=where, fault=fault, value=cells["value"])
             if math.isnan(value)
             else f"{where}: {fault}"
         )
@@ -162,4 +197,11 @@ def _flag(where: str, text: str) -> bool:
         return True
     if text.casefold() in ("", "false", "no", "0"):
         return False
-    raise DataError(f"{where}, {OVERRIDE}: found {text!r}; it takes true or false.")
+    raise DataError(
+        _(
+            "{where}, {override}: found {text!r}; it takes true or false.",
+            where=where,
+            override=OVERRIDE,
+            text=text,
+        )
+    )

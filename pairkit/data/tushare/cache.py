@@ -28,6 +28,7 @@ import rfc8785
 from pairkit._files import read_whole
 from pairkit.data.tushare.endpoints import Interface
 from pairkit.findings import Finding
+from pairkit.language import _
 
 FORMAT = "pairkit.tushare/2"  # of the tables: raise it when cells are read otherwise
 _MOST_BYTES = 256 * 1024**2  # several times the largest answer of the protocol
@@ -165,9 +166,9 @@ def _opened(question: Question, note_bytes: bytes, table_bytes: bytes) -> Entry:
     note = json.loads(note_bytes)
     seal = note.pop("seal")
     if seal != _seal(note) or note["question"] != question.plain():
-        raise ValueError("its note was altered, or is of another question")
+        raise ValueError(_("its note was altered, or is of another question"))
     if note["sha256"] != hashlib.sha256(table_bytes).hexdigest():
-        raise ValueError("its table is not the one that was kept")
+        raise ValueError(_("its table is not the one that was kept"))
     arrow = pq.read_table(pa.BufferReader(table_bytes))
     findings = tuple(Finding.from_dict(plain) for plain in note["findings"])
     table = _to_frame(arrow, question.interface)
@@ -210,7 +211,7 @@ def _to_frame(arrow: pa.Table, interface: Interface) -> pd.DataFrame:
     if arrow.schema != pa.schema(
         [(field, _ARROW[kind]) for field, kind in interface.columns.items()]
     ):
-        raise ValueError("its table has other columns")
+        raise ValueError(_("its table has other columns"))
     frame: pd.DataFrame = arrow.to_pandas()
     for field, kind in interface.columns.items():
         if _ARROW[kind] == pa.string():

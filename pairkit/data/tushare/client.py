@@ -38,6 +38,7 @@ from pairkit.errors import (
     TransportError,
 )
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 
 ATTEMPTS = 6
 DEADLINE_SECONDS = 120.0
@@ -132,18 +133,30 @@ class TushareClient:
 
     def _stale(self, question: Question, kept: Entry | None, error: SourceError | None) -> Answer:
         """An expired answer while the provider is down, reported as such; SourceDownError where there is none."""
-        about = f"{question.interface.name} for {subject(question.params)}"
+        about = in_english(
+            "{interface_name} for {subject}",
+            interface_name=question.interface.name,
+            subject=subject(question.params),
+        )
         if kept is None:
             raise SourceDownError(
-                f"TuShare at {question.endpoint} has failed too often in a row "
-                f"and is left alone for half a minute; {about} is not in the cache. "
-                "Check the connection and TUSHARE_URL, and try again later."
+                _(
+                    "TuShare at {endpoint} has failed too often in a row "
+                    "and is left alone for half a minute; {about} is not in the cache. "
+                    "Check the connection and TUSHARE_URL, and try again later.",
+                    endpoint=question.endpoint,
+                    about=about,
+                )
             ) from error
         _log.warning("TuShare is down: %s comes from the cache, of %s", about, kept.fetched_utc)
         found = Finding(
             STALE,
             "warning",
-            f"TuShare was down: {about} is the cached answer of {kept.fetched_utc}.",
+            in_english(
+                "TuShare was down: {about} is the cached answer of {fetched_utc}.",
+                about=about,
+                fetched_utc=kept.fetched_utc,
+            ),
         )
         return Answer(kept.table, (*kept.findings, found), kept.fetched_utc, stale=True)
 
@@ -186,10 +199,10 @@ class TushareClient:
     ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
         interface = question.interface
         gaps = frozenset() if due is None else _gaps(table, interface, due)
-        for _ in range(ASK_AGAIN):
+        for _time in range(ASK_AGAIN):
             if due is not None and not gaps:
                 break
-            again, _, _ = self._with_retries(question)
+            again, *_rest = self._with_retries(question)
             rows = len(table)
             table = joined(table, again, interface)
             still = frozenset() if due is None else _gaps(table, interface, due)
@@ -245,7 +258,9 @@ class TushareClient:
     def _look_up(self) -> None:
         if self._cancelled():
             raise CancelledError(
-                "stopped at your word; what was downloaded is kept, so that doing it again goes on from there."
+                _(
+                    "stopped at your word; what was downloaded is kept, so that doing it again goes on from there."
+                )
             )
 
 
@@ -273,9 +288,14 @@ def _halves(question: Question) -> list[dict[str, str]]:
     )
     if first is None or last is None or first >= last:
         raise IncompleteAnswerError(
-            f"TuShare's answer to {interface.name} for {subject(params)} reaches its cap "
-            f"of {interface.row_cap:,} rows, so the rest was cut off, "
-            "and it cannot be asked for in parts. Report it with this text."
+            _(
+                "TuShare's answer to {interface_name} for {subject} reaches its cap "
+                "of {row_cap:,} rows, so the rest was cut off, "
+                "and it cannot be asked for in parts. Report it with this text.",
+                interface_name=interface.name,
+                subject=subject(params),
+                row_cap=interface.row_cap,
+            )
         )
     middle = first + timedelta(days=(last - first).days // 2)
     return [
@@ -314,18 +334,30 @@ def _gaps(table: pd.DataFrame, interface: Interface, due: pd.DatetimeIndex) -> G
 
 
 def _told(gaps: Gaps, question: Question) -> list[Finding]:
-    about, told = f"{question.interface.name} for {subject(question.params)}", []
+    about, told = (
+        in_english(
+            "{interface_name} for {subject}",
+            interface_name=question.interface.name,
+            subject=subject(question.params),
+        ),
+        [],
+    )
     by_field: dict[str, list[Any]] = {}
     for day, field in sorted(gaps):
         by_field.setdefault(field, []).append(day)
     for field, days in by_field.items():
-        what = f"no {field} on" if field else "no row on"
+        what = in_english("no {field} on", field=field) if field else in_english("no row on")
         kind = NO_CELLS if field else NO_ROWS
         told.append(
             Finding(
                 kind,
                 "warning",
-                f"{about}: {what} {len(days)} sessions, asked for twice.",
+                in_english(
+                    "{about}: {what} {days} sessions, asked for twice.",
+                    about=about,
+                    what=what,
+                    days=len(days),
+                ),
                 count=len(days),
                 dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
             )

@@ -17,6 +17,7 @@ from pairkit.errors import (
     TokenError,
     TransportError,
 )
+from pairkit.language import _, in_english
 
 _DAY = re.compile("每天|每日|当天|当日|今日|单日|per day|daily", re.IGNORECASE)
 _HOUR = re.compile("每小时|per hour|hourly", re.IGNORECASE)
@@ -36,19 +37,27 @@ _SHOWN = 200
 
 def error_of(text: str, api: str) -> SourceError:
     """The typed error for TuShare's text on a call of `api`; `text` must not hold the token."""
-    said = f"TuShare, asked for {api}, said: {text.strip()[:_SHOWN]!r}."
+    said = in_english(
+        "TuShare, asked for {api}, said: {text!r}.", api=api, text=text.strip()[:_SHOWN]
+    )
     if not text.strip() or text.strip() == "None":
         return MalformedAnswerError(
-            f"TuShare, asked for {api}, refused without a word; such an answer is not in its protocol. "
-            "Try again later."
+            _(
+                "TuShare, asked for {api}, refused without a word; such an answer is not in its protocol. "
+                "Try again later.",
+                api=api,
+            )
         )
     rate = _rate_error(text, said)
     if rate is not None:
         return rate
     if _IP.search(text):
         return IpLimitError(
-            f"{said} The token is in use from too many addresses. Stop the other programs, or wait until they "
-            "count no more."
+            _(
+                "{said} The token is in use from too many addresses. Stop the other programs, or wait until they "
+                "count no more.",
+                said=said,
+            )
         )
     if _PERMISSION.search(text):
         return NoPermissionError(
@@ -63,24 +72,38 @@ def error_of(text: str, api: str) -> SourceError:
         )
     if _PASSING.search(text):
         return TransportError(
-            f"{said} The service is in trouble. Try again later; what was downloaded is kept."
+            _(
+                "{said} The service is in trouble. Try again later; what was downloaded is kept.",
+                said=said,
+            )
         )
     return RefusedRequestError(
-        f"{said} That is no answer pairkit knows. If it persists, report it with this text."
+        _(
+            "{said} That is no answer pairkit knows. If it persists, report it with this text.",
+            said=said,
+        )
     )
 
 
 def _rate_error(text: str, said: str) -> RateLimitError | None:
     if _DAY.search(text):
         return RateLimitError(
-            f"{said} Go on tomorrow: what was downloaded is kept. Or raise the account.", "day"
+            _(
+                "{said} Go on tomorrow: what was downloaded is kept. Or raise the account.",
+                said=said,
+            ),
+            "day",
         )
     if _HOUR.search(text):
         return RateLimitError(
-            f"{said} Go on in an hour: what was downloaded is kept. Or raise the account.", "hour"
+            _(
+                "{said} Go on in an hour: what was downloaded is kept. Or raise the account.",
+                said=said,
+            ),
+            "hour",
         )
     if _MINUTE.search(text):
         return RateLimitError(
-            f"{said} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", "minute"
+            _("{said} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", said=said), "minute"
         )
     return None

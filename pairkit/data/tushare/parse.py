@@ -23,6 +23,7 @@ import pandas as pd
 from pairkit.data.tushare.endpoints import Interface, Kind
 from pairkit.errors import MalformedAnswerError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 
 _MISSING = {"", "--", "-", "—", "nan", "null", "none", "nat"}
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d{1,3})?|[+-]?\.\d+")
@@ -61,8 +62,13 @@ def typed(
     if any(given.count(field) != 1 for field in fields):
         wrong = [field for field in fields if given.count(field) != 1]
         raise MalformedAnswerError(
-            f"TuShare's answer to {interface.name} needs the fields {', '.join(fields)} once each; "
-            f"absent or repeated: {', '.join(wrong)}. Try again later; if it persists, report it."
+            _(
+                "TuShare's answer to {interface_name} needs the fields {fields} once each; "
+                "absent or repeated: {wrong}. Try again later; if it persists, report it.",
+                interface_name=interface.name,
+                fields=", ".join(fields),
+                wrong=", ".join(wrong),
+            )
         )
     frame = frame.set_axis(given, axis=1)
     table = pd.DataFrame(
@@ -92,8 +98,15 @@ def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
         except (ValueError, OverflowError) as error:
             shown = repr(cell)[:60]
             raise MalformedAnswerError(
-                f"TuShare's answer to {api} has {shown} in {cells.name}, which takes a {kind} ({error}). "
-                "Try again later; if it persists, report it with this text."
+                _(
+                    "TuShare's answer to {api} has {shown} in {cells_name}, which takes a {kind} ({error}). "
+                    "Try again later; if it persists, report it with this text.",
+                    api=api,
+                    shown=shown,
+                    cells_name=cells.name,
+                    kind=kind,
+                    error=error,
+                )
             ) from None
     return pd.Series(values, dtype=dtype, name=cells.name)
 
@@ -108,7 +121,7 @@ def _text(cell: Any) -> Any:
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
-        raise ValueError("not a text")  # noqa: TRY004  a fault of the answer, not of the caller
+        raise ValueError(_("not a text"))  # noqa: TRY004  a fault of the answer, not of the caller
     whole = isinstance(cell, float) and cell.is_integer()
     return str(int(cell) if whole else cell).strip()
 
@@ -117,7 +130,7 @@ def _day(cell: Any) -> Any:
     if cell is None:
         return pd.NaT
     if isinstance(cell, bool):
-        raise ValueError("days are written YYYYMMDD")  # noqa: TRY004  a fault of the answer, not of the caller
+        raise ValueError(_("days are written YYYYMMDD"))  # noqa: TRY004  a fault of the answer, not of the caller
     return _day_of_text(str(cell).strip())
 
 
@@ -125,11 +138,15 @@ def _day(cell: Any) -> Any:
 def _day_of_text(text: str) -> pd.Timestamp:
     found = _DAY.fullmatch(text)
     if found is None:
-        raise ValueError("days are written YYYYMMDD")
+        raise ValueError(_("days are written YYYYMMDD"))
     day = datetime.strptime(found[1], "%Y%m%d")  # noqa: DTZ007  a day has no time zone
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise ValueError(
-            f"no futures traded then; years lie between {_FIRST_YEAR} and {_LAST_YEAR}"
+            _(
+                "no futures traded then; years lie between {first_year} and {last_year}",
+                first_year=_FIRST_YEAR,
+                last_year=_LAST_YEAR,
+            )
         )
     return pd.Timestamp(day)
 
@@ -142,13 +159,13 @@ def _code(cell: Any) -> Any:
 def _sure_code(cell: Any) -> str:
     code = _code(cell)
     if code is None:
-        raise ValueError("it must not be empty")
+        raise ValueError(_("it must not be empty"))
     return str(code)
 
 
 def _sure_day(cell: Any) -> Any:
     if cell is None:
-        raise ValueError("it must not be empty")
+        raise ValueError(_("it must not be empty"))
     return _day(cell)
 
 
@@ -156,19 +173,19 @@ def _number(cell: Any) -> float:
     if cell is None:
         return math.nan
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
-        raise ValueError("not a number")  # noqa: TRY004  a fault of the answer, not of the caller
+        raise ValueError(_("not a number"))  # noqa: TRY004  a fault of the answer, not of the caller
     if isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip()):
-        raise ValueError("not a number")
+        raise ValueError(_("not a number"))
     value = float(cell.strip().replace(",", "")) if isinstance(cell, str) else float(cell)
     if math.isinf(value):
-        raise ValueError("not finite")
+        raise ValueError(_("not finite"))
     return value
 
 
 def _flag(cell: Any) -> float:
     value = _number(cell)
     if value not in (0.0, 1.0):
-        raise ValueError("flags are 0 or 1")
+        raise ValueError(_("flags are 0 or 1"))
     return value
 
 
@@ -204,8 +221,13 @@ def _only_asked(
         Finding(
             "unasked_rows",
             "error",
-            f"{interface.name} for {subject(params)}: "
-            f"{other} rows were not asked for and were left out.",
+            in_english(
+                "{interface_name} for {subject}: "
+                "{other} rows were not asked for and were left out.",
+                interface_name=interface.name,
+                subject=subject(params),
+                other=other,
+            ),
             count=other,
         ),
     )
@@ -229,8 +251,13 @@ def _once_each(
         Finding(
             "duplicate_rows",
             "info",
-            f"{interface.name}: {len(again)} rows of {of} came twice, "
-            "cell for cell; each is kept once.",
+            in_english(
+                "{interface_name}: {again} rows of {of} came twice, "
+                "cell for cell; each is kept once.",
+                interface_name=interface.name,
+                again=len(again),
+                of=of,
+            ),
             count=len(again),
             dates=days,
         ),
@@ -250,14 +277,21 @@ def refuse_contradictions(table: pd.DataFrame, interface: Interface) -> None:
         for part in first[list(interface.key)]
     )
     differ = ", ".join(
-        f"{field} {first[field]} and {second[field]}"
+        in_english(
+            "{field} {first} and {second}", field=field, first=first[field], second=second[field]
+        )
         for field in table.columns
         if first[field] is not second[field] and first[field] != second[field]
     )
     raise MalformedAnswerError(
-        f"TuShare gives {interface.name} of {name} twice, "
-        f"with {differ}; one of them is wrong and nothing says which. "
-        "Try again later; if it persists, report it."
+        _(
+            "TuShare gives {interface_name} of {name} twice, "
+            "with {differ}; one of them is wrong and nothing says which. "
+            "Try again later; if it persists, report it.",
+            interface_name=interface.name,
+            name=name,
+            differ=differ,
+        )
     )
 
 

@@ -39,6 +39,7 @@ from pairkit.data.tushare.sdk import Seam
 from pairkit.data.tushare.settings import TushareSettings, read_settings
 from pairkit.errors import IncompleteAnswerError, MalformedAnswerError, SourceError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 
 CNY_PER_AMOUNT = 10_000.0  # TuShare counts turnover in 10,000 CNY
 PER_MILLE = 1e-3  # its fee rates; not documented, read off its own sample and checked against the bundled table
@@ -119,7 +120,7 @@ class TushareSource:
     @property
     def published_at(self) -> str:
         """Time at which a session's bars are published."""
-        return f"about {PUBLISHED:%H:%M} China time"
+        return in_english("about {published:%H:%M} China time", published=PUBLISHED)
 
     def calendar(self, exchange: str, start: date, end: date) -> Answer:
         """Sessions; IncompleteAnswerError where a day of the range is neither open nor closed. A weekend is never one."""
@@ -135,16 +136,27 @@ class TushareSource:
                 Finding(
                     "calendar_of_another_exchange",
                     "warning",
-                    f"TuShare has no calendar of {exchange}; that of {_CALENDAR_OF_ALL} is used, "
-                    "as the exchanges keep the same days.",
+                    in_english(
+                        "TuShare has no calendar of {exchange}; that of {calendar_of_all} is used, "
+                        "as the exchanges keep the same days.",
+                        exchange=exchange,
+                        calendar_of_all=_CALENDAR_OF_ALL,
+                    ),
                 ),
             )
         missing = pd.date_range(start, end).difference(pd.DatetimeIndex(whole.table["cal_date"]))
         if len(missing):
             raise IncompleteAnswerError(
-                f"TuShare's calendar of {exchange} lacks {len(missing)} days between {start} "
-                f"and {end}, the first {missing[0]:%Y-%m-%d}, so no gap in the bars could be told. "
-                "Try again later, or ask for a later start."
+                _(
+                    "TuShare's calendar of {exchange} lacks {missing} days between {start} "
+                    "and {end}, the first {first_missing:%Y-%m-%d}, so no gap in the bars could be told. "
+                    "Try again later, or ask for a later start.",
+                    exchange=exchange,
+                    missing=len(missing),
+                    start=start,
+                    end=end,
+                    first_missing=missing[0],
+                )
             )
         sessions = whole.table.loc[whole.table["is_open"] == 1, ["cal_date"]].set_axis(
             ["trade_date"], axis=1
@@ -156,10 +168,14 @@ class TushareSource:
                 Finding(
                     "open_weekend",
                     "error",
-                    f"TuShare's calendar of {exchange} calls {len(weekends)} Saturdays "
-                    "or Sundays sessions. "
-                    "China's futures exchanges never trade then; they were left out. "
-                    f"Look at {exchange}'s own calendar.",
+                    in_english(
+                        "TuShare's calendar of {exchange} calls {weekends} Saturdays "
+                        "or Sundays sessions. "
+                        "China's futures exchanges never trade then; they were left out. "
+                        "Look at {exchange}'s own calendar.",
+                        exchange=exchange,
+                        weekends=len(weekends),
+                    ),
                     count=len(weekends),
                     dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10]),
                 ),
@@ -195,7 +211,11 @@ class TushareSource:
             )
         for root in sorted(set(roots) - set(listed["ts_code"].map(_root_of))):
             raise IncompleteAnswerError(
-                f"TuShare lists no contract of {root} on {exchange}. Check the root and its exchange."
+                _(
+                    "TuShare lists no contract of {root} on {exchange}. Check the root and its exchange.",
+                    root=root,
+                    exchange=exchange,
+                )
             )
         told = [*_fewer_than(listed, by_root)]
         undated = listed["list_date"].isna() | listed["delist_date"].isna()
@@ -205,8 +225,11 @@ class TushareSource:
                 Finding(
                     "undated_contracts",
                     "warning",
-                    f"{int(undated.sum())} contracts are listed without dates "
-                    f"and left out: {names}.",
+                    in_english(
+                        "{undated} contracts are listed without dates and left out: {names}.",
+                        undated=int(undated.sum()),
+                        names=names,
+                    ),
                     count=int(undated.sum()),
                 )
             )
@@ -217,10 +240,16 @@ class TushareSource:
         answer = self._by_session(FUT_DAILY, ts_code(contract, _known(exchange)), sessions)
         if answer.table.empty:
             raise IncompleteAnswerError(
-                f"TuShare has no bar of {contract} "
-                f"from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, "
-                f"though these are {len(sessions)} sessions of its life. "
-                "Try again later, or ask for another range."
+                _(
+                    "TuShare has no bar of {contract} "
+                    "from {first_session:%Y-%m-%d} to {last_session:%Y-%m-%d}, "
+                    "though these are {sessions} sessions of its life. "
+                    "Try again later, or ask for another range.",
+                    contract=contract,
+                    first_session=sessions[0],
+                    last_session=sessions[-1],
+                    sessions=len(sessions),
+                )
             )
         bars = answer.table.rename(columns=_RENAMED)
         bars["contract"] = contract
@@ -277,17 +306,29 @@ class TushareSource:
         days = answer.table.loc[~on_session, interface.day]
         if len(days) > max(_FEW_OFF_SESSION, _SHARE_OFF_SESSION * len(on_session)):
             raise MalformedAnswerError(
-                f"{interface.name} of {code} has {len(days)} of {len(on_session)} rows on days "
-                "when the exchange was closed by TuShare's calendar, "
-                f"the first {days.min():%Y-%m-%d}: rows and calendar do not belong together, "
-                "as if one were shifted by a day. "
-                "Nothing of it can be used. Try again later; if it persists, report it."
+                _(
+                    "{interface_name} of {code} has {days} of {on_session} rows on days "
+                    "when the exchange was closed by TuShare's calendar, "
+                    "the first {days_2:%Y-%m-%d}: rows and calendar do not belong together, "
+                    "as if one were shifted by a day. "
+                    "Nothing of it can be used. Try again later; if it persists, report it.",
+                    interface_name=interface.name,
+                    code=code,
+                    days=len(days),
+                    on_session=len(on_session),
+                    days_2=days.min(),
+                )
             )
         found = Finding(
             "rows_without_session",
             "error",
-            f"{interface.name} of {code} has {len(days)} rows on days "
-            "when the exchange was closed; they were left out.",
+            in_english(
+                "{interface_name} of {code} has {days} rows on days "
+                "when the exchange was closed; they were left out.",
+                interface_name=interface.name,
+                code=code,
+                days=len(days),
+            ),
             count=len(days),
             dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
         )
@@ -296,7 +337,13 @@ class TushareSource:
 
 def _known(exchange: str) -> str:
     if exchange not in SUFFIXES:
-        raise SourceError(f"TuShare has no exchange {exchange!r}; it has {', '.join(SUFFIXES)}.")
+        raise SourceError(
+            _(
+                "TuShare has no exchange {exchange!r}; it has {suffixes}.",
+                exchange=exchange,
+                suffixes=", ".join(SUFFIXES),
+            )
+        )
     return exchange
 
 
@@ -333,8 +380,12 @@ def _fewer_than(listed: pd.DataFrame, by_root: pd.DataFrame) -> list[Finding]:
         Finding(
             "listings_differ",
             "info",
-            f"TuShare's listing by root lacked {len(lacked)} contracts "
-            f"that its listing by exchange has, the first {plain_name(lacked[0])}; they are in.",
+            in_english(
+                "TuShare's listing by root lacked {lacked} contracts "
+                "that its listing by exchange has, the first {plain_name}; they are in.",
+                lacked=len(lacked),
+                plain_name=plain_name(lacked[0]),
+            ),
             count=len(lacked),
         )
     ]

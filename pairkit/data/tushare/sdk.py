@@ -18,8 +18,9 @@ import pandas as pd
 from pairkit.data.tushare.errors import error_of
 from pairkit.data.tushare.settings import TushareSettings, require_token
 from pairkit.errors import MalformedAnswerError, RefusedRequestError, SourceError, TransportError
+from pairkit.language import N_, _
 
-_TRY_AGAIN = (
+_TRY_AGAIN = N_(
     "Check the connection and TUSHARE_URL, or try again later; what was downloaded is kept."
 )
 
@@ -86,12 +87,20 @@ class Seam:
                 if not _holds_token(frame, self._settings.token.get_secret_value()):
                     return frame
                 raise RefusedRequestError(
-                    f"TuShare at {self._settings.endpoint}, "
-                    f"asked for {api}, sent the token back among its data, where it would be kept. "
-                    "Nothing of it was taken; check TUSHARE_URL."
+                    _(
+                        "TuShare at {endpoint}, "
+                        "asked for {api}, sent the token back among its data, where it would be kept. "
+                        "Nothing of it was taken; check TUSHARE_URL.",
+                        endpoint=self._settings.endpoint,
+                        api=api,
+                    )
                 )
             fault = TransportError(
-                f"TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {_TRY_AGAIN}"
+                _(
+                    "TuShare, asked for {api}, answered with an HTTP error, or with nothing at all. {try_again}",
+                    api=api,
+                    try_again=_TRY_AGAIN,
+                )
             )
         raise fault
 
@@ -131,18 +140,40 @@ class Seam:
             )
         if isinstance(problem, RedirectedError):
             return RefusedRequestError(
-                f"TuShare at {self._settings.endpoint}, "
-                f"asked for {api}, points to another address. The request holds the token "
-                "and is sent nowhere else: check TUSHARE_URL, and ask over https if it says http."
+                _(
+                    "TuShare at {endpoint}, "
+                    "asked for {api}, points to another address. The request holds the token "
+                    "and is sent nowhere else: check TUSHARE_URL, and ask over https if it says http.",
+                    endpoint=self._settings.endpoint,
+                    api=api,
+                )
             )
         if isinstance(problem, BoundExceededError):
-            return TransportError(f"TuShare, asked for {api}, {problem}. {_TRY_AGAIN}")
+            return TransportError(
+                _(
+                    "TuShare, asked for {api}, {problem}. {try_again}",
+                    api=api,
+                    problem=problem,
+                    try_again=_TRY_AGAIN,
+                )
+            )
         kind = type(problem).__name__
         if isinstance(problem, RequestException | OSError):
             return TransportError(
-                f"TuShare could not be asked for {api} at {self._settings.endpoint}: {kind}. {_TRY_AGAIN}"
+                _(
+                    "TuShare could not be asked for {api} at {endpoint}: {kind}. {try_again}",
+                    api=api,
+                    endpoint=self._settings.endpoint,
+                    kind=kind,
+                    try_again=_TRY_AGAIN,
+                )
             )
         return MalformedAnswerError(
-            f"TuShare, asked for {api}, "
-            f"sent what is not an answer of its protocol ({kind} while reading it). {_TRY_AGAIN}"
+            _(
+                "TuShare, asked for {api}, "
+                "sent what is not an answer of its protocol ({kind} while reading it). {try_again}",
+                api=api,
+                kind=kind,
+                try_again=_TRY_AGAIN,
+            )
         )

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from pairkit.errors import SourceError, TokenError
 from pairkit.folders import cache_folder
+from pairkit.language import N_, _, in_english
 
 DEFAULT_URL = "http://api.waditu.com/dataapi"
 CALLS_OF_2000_POINTS = {
@@ -45,37 +46,42 @@ class TushareSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    token: SecretStr = Field(default=SecretStr(""), description="Access token of the account.")
-    url: str = Field(default=DEFAULT_URL, description="Endpoint; TuShare's own speaks plain HTTP.")
+    token: SecretStr = Field(default=SecretStr(""), description=N_("Access token of the account."))
+    url: str = Field(
+        default=DEFAULT_URL, description=N_("Endpoint; TuShare's own speaks plain HTTP.")
+    )
     timeout_seconds: float = Field(
         default=30.0,
         gt=0,
         le=600,
-        description="Give up on an answer after this long without a byte.",
+        description=N_("Give up on an answer after this long without a byte."),
     )
     answer_seconds: float = Field(
         default=60.0,
         gt=0,
         le=3600,
-        description="Give up on an answer that is not whole after this long.",
+        description=N_("Give up on an answer that is not whole after this long."),
     )
     calls_per_minute: int = Field(
         default=200,
         ge=1,
         le=100_000,
-        description="What the account may call one interface in a minute.",
+        description=N_("What the account may call one interface in a minute."),
     )
     calls_per_minute_of: Annotated[dict[str, Annotated[int, Field(ge=1, le=100_000)]], NoDecode] = (
         Field(
             default=CALLS_OF_2000_POINTS,
-            description="The same for interfaces that the account may call less, as JSON.",
+            description=N_("The same for interfaces that the account may call less, as JSON."),
         )
     )
-    pacing_share: float = Field(default=0.8, gt=0, le=1, description="Share of that limit to use.")
+    pacing_share: float = Field(
+        default=0.8, gt=0, le=1, description=N_("Share of that limit to use.")
+    )
     cache_dir: Path | None = Field(
         default=None,
-        description="Where answers are kept; by default `PAIRKIT_CACHE`, "
-        "or the user's cache folder.",
+        description=N_(
+            "Where answers are kept; by default `PAIRKIT_CACHE`, or the user's cache folder."
+        ),
     )
 
     @field_validator("token", mode="before")
@@ -100,9 +106,14 @@ class TushareSettings(BaseSettings):
     def _url_is_http(cls, url: str) -> str:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"TUSHARE_URL must be an http or https address such as {DEFAULT_URL}")
+            raise ValueError(
+                _(
+                    "TUSHARE_URL must be an http or https address such as {default_url}",
+                    default_url=DEFAULT_URL,
+                )
+            )
         if parts.username or parts.password or parts.query:
-            raise ValueError("TUSHARE_URL must not carry a user, a password or a query")
+            raise ValueError(_("TUSHARE_URL must not carry a user, a password or a query"))
         return url.strip().rstrip("/")
 
     @classmethod
@@ -159,16 +170,26 @@ def read_settings() -> TushareSettings:
             for fault in error.errors(include_input=False)
         )
     except (OSError, ValueError) as error:
-        faults = f"{type(error).__name__} while reading .env or {SECRETS_FILE}"  # its text could quote the file
+        faults = in_english(
+            "{name} while reading .env or {secrets_file}",
+            name=type(error).__name__,
+            secrets_file=SECRETS_FILE,
+        )  # its text could quote the file
     raise SourceError(
-        f"the TuShare settings cannot be used: {faults}. Correct them in the environment, .env or {SECRETS_FILE}."
+        _(
+            "the TuShare settings cannot be used: {faults}. Correct them in the environment, .env or {secrets_file}.",
+            faults=faults,
+            secrets_file=SECRETS_FILE,
+        )
     )
 
 
 def require_token(settings: TushareSettings) -> SecretStr:
     """The token, or TokenError that says how to get one."""
     if not settings.token.get_secret_value():
-        raise TokenError(f"there is no TuShare token. {HOW_TO_REGISTER}")
+        raise TokenError(
+            _("there is no TuShare token. {how_to_register}", how_to_register=HOW_TO_REGISTER)
+        )
     return settings.token
 
 

@@ -18,6 +18,8 @@ from typing import Any, Self
 import requests
 from requests.adapters import HTTPAdapter
 
+from pairkit.language import _
+
 MAX_ANSWER_BYTES = (
     64 * 1024**2
 )  # the longest answer in the protocol, a calendar of 120,000 rows, has some 5 MB
@@ -89,14 +91,18 @@ class BoundedRequests:
                     not watch.expired
                 ):  # a body without a stated length ends where its socket was shut down
                     return answered
-        raise BoundExceededError(f"did not finish its answer within {self.seconds:g} seconds")
+        raise BoundExceededError(
+            _("did not finish its answer within {seconds:g} seconds", seconds=self.seconds)
+        )
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
         for piece in response.iter_content(_PIECE_BYTES):
             body += piece
             if len(body) > self.max_bytes:
-                raise BoundExceededError(f"sent an answer of more than {self.max_bytes:,} bytes")
+                raise BoundExceededError(
+                    _("sent an answer of more than {max_bytes:,} bytes", max_bytes=self.max_bytes)
+                )
         return bytes(body)
 
 

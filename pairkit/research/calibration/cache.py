@@ -22,6 +22,7 @@ from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, writ
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import RunError
 from pairkit.folders import calibrations_folder
+from pairkit.language import in_english
 
 SCHEMA = "pairkit.calibration/1"
 MOST_KEPT = 200
@@ -58,7 +59,8 @@ def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> No
         for name, table in tables.items()
     }
     raw = canonical_json(
-        {"key": key, "tables": plain, "tables_sha256": hash_of(plain)}, what="a calibration"
+        {"key": key, "tables": plain, "tables_sha256": hash_of(plain)},
+        what=in_english("a calibration"),
     )
     folder = calibrations_folder()
     try:

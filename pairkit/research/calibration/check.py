@@ -25,6 +25,7 @@ from pairkit._typing import FloatArray, Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.language import _, in_english
 from pairkit.models.indicators import first_tested_bar, null_of, stationarity_statistic
 from pairkit.models.null import PROBABILITIES, linked_walks, pvalues_under, unrelated_walks
 from pairkit.models.stationarity import mackinnon_pvalues
@@ -88,9 +89,11 @@ class Calibration:
             for name in self.worlds.columns
         }
         figures = pd.concat([pd.DataFrame([first]), self.worlds], ignore_index=True)
-        figures.insert(0, "world", ["Gaussian walks", *WORLDS])
+        figures.insert(0, "world", [in_english("Gaussian walks"), *WORLDS])
         figures.insert(
-            1, "steps", ["independent, of one size", *(told for told, _ in WORLDS.values())]
+            1,
+            "steps",
+            [in_english("independent, of one size"), *(told for told, _ in WORLDS.values())],
         )
         return figures
 
@@ -162,26 +165,52 @@ class Calibration:
 
     def _sentence(self, holds: bool, told: bool) -> str:
         nominal = self.config.adf_max_pvalue
-        found = (
-            f"At a nominal {_percent(nominal)} the gate passes "
-            f"{100 * self.size:.3g} ± {100 * self.size_error:.2g} % of the bars of unrelated pairs"
+        found = in_english(
+            "At a nominal {percent} the gate passes "
+            "{size:.3g} ± {size_error:.2g} % of the bars of unrelated pairs",
+            percent=_percent(nominal),
+            size=100 * self.size,
+            size_error=100 * self.size_error,
         )
-        band = f"{_percent((1 - BAND) * nominal)} to {_percent(min((1 + BAND) * nominal, 1.0))}"
+        band = in_english(
+            "{percent} to {percent_2}",
+            percent=_percent((1 - BAND) * nominal),
+            percent_2=_percent(min((1 + BAND) * nominal, 1.0)),
+        )
         if not self.config.adf_gate:
-            return f"{found}, but it is off in this run."
+            return in_english("{found}, but it is off in this run.", found=found)
         if not told:
-            return f"{found}; too few draws to tell whether that is within {band}."
+            return in_english(
+                "{found}; too few draws to tell whether that is within {band}.",
+                found=found,
+                band=band,
+            )
         sizes = self.worlds[self.config.adf_null]
         worst = int(sizes.argmax())
-        elsewhere = (
-            f" At a nominal 5 % under {list(WORLDS)[worst]}: {_percent(float(sizes.iloc[worst]))}."
+        elsewhere = in_english(
+            " At a nominal 5 % under {worlds}: {percent}.",
+            worlds=list(WORLDS)[worst],
+            percent=_percent(float(sizes.iloc[worst])),
         )
         if holds:
-            return f"{found}, within {band}: it keeps its promise.{elsewhere}"
+            return in_english(
+                "{found}, within {band}: it keeps its promise.{elsewhere}",
+                found=found,
+                band=band,
+                elsewhere=elsewhere,
+            )
         remedy = (
-            "; adf_null = calibrated corrects that" if self.config.adf_null == "mackinnon" else ""
+            in_english("; adf_null = calibrated corrects that")
+            if self.config.adf_null == "mackinnon"
+            else ""
         )
-        return f"{found}, outside {band}: it does not keep its promise{remedy}.{elsewhere}"
+        return in_english(
+            "{found}, outside {band}: it does not keep its promise{remedy}.{elsewhere}",
+            found=found,
+            band=band,
+            remedy=remedy,
+            elsewhere=elsewhere,
+        )
 
 
 def calibrate(
@@ -265,7 +294,11 @@ def calibrate(
         )
         if not done.all():
             raise CancelledError(
-                f"the calibration was stopped after {int(done.sum())} of {job.pairs} pairs; nothing is kept."
+                _(
+                    "the calibration was stopped after {done} of {pairs} pairs; nothing is kept.",
+                    done=int(done.sum()),
+                    pairs=job.pairs,
+                )
             )
         tables = _tables(job, found, stretch)
         if cache:
@@ -281,20 +314,34 @@ def _check(
     least = first_tested_bar(config) + 20
     if not least <= whole_number("bars", bars) <= 20_000:
         raise ConfigError(
-            f"bars = {bars}: accepted is {least} to 20,000 under these settings, "
-            f"whose first test is on bar {first_tested_bar(config) + 1}."
+            _(
+                "bars = {bars}: accepted is {least} to 20,000 under these settings, "
+                "whose first test is on bar {first_tested_bar}.",
+                bars=bars,
+                least=least,
+                first_tested_bar=first_tested_bar(config) + 1,
+            )
         )
     whole_number("draws", draws, 20)
     whole_number("seed", seed)
     if not all(0.1 <= each <= 10_000 for each in half_lives):
         raise ConfigError(
-            f"half_lives = {list(half_lives)}: accepted are numbers from 0.1 to 10,000 bars."
+            _(
+                "half_lives = {half_lives}: accepted are numbers from 0.1 to 10,000 bars.",
+                half_lives=list(half_lives),
+            )
         )
     values = (draws + (len(half_lives) + len(WORLDS)) * _linked(draws)) * bars
     if values > MOST_VALUES:
         raise ConfigError(
-            f"{draws:,} draws of {bars:,} bars make {values:,} statistics; "
-            f"at most {MOST_VALUES:,} are held at once. Use fewer draws or bars."
+            _(
+                "{draws:,} draws of {bars:,} bars make {values:,} statistics; "
+                "at most {most_values:,} are held at once. Use fewer draws or bars.",
+                draws=draws,
+                bars=bars,
+                values=values,
+                most_values=MOST_VALUES,
+            )
         )
 
 

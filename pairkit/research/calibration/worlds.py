@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from pairkit._typing import FloatArray
+from pairkit.language import N_
 
 _DRIFT = 0.03  # deviations a bar
 _UNEQUAL = 10.0  # deviations of one leg's steps in those of the other's
@@ -71,13 +72,19 @@ def _bouncing(rng: Generator, bars: int) -> FloatArray:
 
 # name -> what its steps are, and how they are drawn
 WORLDS: dict[str, tuple[str, Callable[[Generator, int], FloatArray]]] = {
-    "drift": ("both legs drift by 0.03 deviations a bar", _drift),
-    "unequal volatility": ("one leg moves ten times as much as the other", _unequal),
-    "common moves": ("steps correlate at 0.6, and nothing pulls the legs together", _correlated),
-    "volatility break": ("the deviation triples half way", _volatility_break),
-    "clustered volatility": ("GARCH(1,1) with t4 shocks", _garch),
-    "trending steps": ("MA(1) of 0.3: a step leans on the one before", _trending),
-    "bouncing steps": ("MA(1) of -0.3: noise on the price, such as a bid-ask bounce", _bouncing),
+    "drift": (N_("both legs drift by 0.03 deviations a bar"), _drift),
+    "unequal volatility": (N_("one leg moves ten times as much as the other"), _unequal),
+    "common moves": (
+        N_("steps correlate at 0.6, and nothing pulls the legs together"),
+        _correlated,
+    ),
+    "volatility break": (N_("the deviation triples half way"), _volatility_break),
+    "clustered volatility": (N_("GARCH(1,1) with t4 shocks"), _garch),
+    "trending steps": (N_("MA(1) of 0.3: a step leans on the one before"), _trending),
+    "bouncing steps": (
+        N_("MA(1) of -0.3: noise on the price, such as a bid-ask bounce"),
+        _bouncing,
+    ),
 }
 
 

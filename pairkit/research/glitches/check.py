@@ -22,6 +22,7 @@ from pairkit._typing import FloatArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.language import _, in_english
 from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import indicate
 from pairkit.pair import PairFrame
@@ -102,13 +103,21 @@ class GlitchStress:
         saved, error = apart["saved"]
         costs, costs_error = apart["extra_costs"]
         trips, as_is = apart["extra_trades"][0], self.unspoiled["saved"]
-        doubt = "" if sure else ", so the draws cannot tell"
-        return (
-            f"With {figures['injected']:,.0f} bars spoiled on average, "
-            f"Hold leaves {self._money_more(saved)} after costs than being forced flat "
-            f"(± {error:,.0f}{doubt}) and pays {self._money_more(-costs)} in fees and slippage "
-            f"(± {costs_error:,.0f}); forced flat makes {_more(trips, 'round trips', 1)}. "
-            f"On the bars as they are Hold leaves {self._money_more(as_is)}."
+        doubt = "" if sure else in_english(", so the draws cannot tell")
+        return in_english(
+            "With {injected:,.0f} bars spoiled on average, "
+            "Hold leaves {money_more} after costs than being forced flat "
+            "(± {error:,.0f}{doubt}) and pays {money_more_2} in fees and slippage "
+            "(± {costs_error:,.0f}); forced flat makes {more}. "
+            "On the bars as they are Hold leaves {money_more_3}.",
+            injected=figures["injected"],
+            money_more=self._money_more(saved),
+            error=error,
+            doubt=doubt,
+            money_more_2=self._money_more(-costs),
+            costs_error=costs_error,
+            more=_more(trips, "round trips", 1),
+            money_more_3=self._money_more(as_is),
         )
 
 
@@ -181,7 +190,11 @@ def glitch_stress(
     )
     if not done.all():
         raise CancelledError(
-            f"stopped after {int(done.sum()):,} of {len(order):,} runs; nothing is kept of this check."
+            _(
+                "stopped after {done:,} of {order:,} runs; nothing is kept of this check.",
+                done=int(done.sum()),
+                order=len(order),
+            )
         )
     scenario, rate, draw = np.unravel_index(order, stress.shape)
     names = np.array(list(stress.scenarios), dtype=object)
@@ -206,7 +219,9 @@ def glitch_stress(
 
 def _check(rates: Sequence[float], kinds: Sequence[str], draws: int, seed: int) -> None:
     if not rates or len(set(rates)) < len(rates):
-        raise ConfigError(f"rates = {tuple(rates)}: accepted are one or more, each once.")
+        raise ConfigError(
+            _("rates = {rates}: accepted are one or more, each once.", rates=tuple(rates))
+        )
     for rate in rates:
         check_glitches(rate, kinds)
     whole_number("draws", draws, 2)  # fewer have no standard error

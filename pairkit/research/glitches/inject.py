@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError
 from pairkit.findings import Finding
+from pairkit.language import N_, _, in_english
 from pairkit.pair import Leg, PairFrame, Provenance
 
 # What can be put in, and what it does to a bar.
 KINDS = {
-    "missing_bar": "neither leg has a bar of the session",
-    "late_leg": "one leg's bar is not there in time, so the session lacks that leg",
-    "spike": "one leg's close is a bad tick, 4 to 12 % off",
-    "zero_settle": "one leg's settlement is 0 beside a good close",
+    "missing_bar": N_("neither leg has a bar of the session"),
+    "late_leg": N_("one leg's bar is not there in time, so the session lacks that leg"),
+    "spike": N_("one leg's close is a bad tick, 4 to 12 % off"),
+    "zero_settle": N_("one leg's settlement is 0 beside a good close"),
 }
 _SPIKE_LOW, _SPIKE_HIGH = 0.04, 0.12
 
@@ -58,11 +59,15 @@ def check_glitches(rate: float, kinds: Sequence[str]) -> None:
     """ConfigError for a rate or a kind that is not accepted."""
     if not 0.0 < rate <= 0.5:
         raise ConfigError(
-            f"rate = {rate}: accepted is a share of the bars, above 0 and at most 0.5."
+            _("rate = {rate}: accepted is a share of the bars, above 0 and at most 0.5.", rate=rate)
         )
     if not kinds or not set(kinds) <= set(KINDS) or len(set(kinds)) < len(kinds):
         raise ConfigError(
-            f"kinds = {tuple(kinds)}: accepted are some of {', '.join(KINDS)}, each once."
+            _(
+                "kinds = {kinds}: accepted are some of {kinds_2}, each once.",
+                kinds=tuple(kinds),
+                kinds_2=", ".join(KINDS),
+            )
         )
 
 
@@ -108,7 +113,12 @@ def spoil(
                 legs[leg].arrays["settle"][t] = 0.0
             else:
                 legs[leg].remove(int(t))
-    words = f"{injected} of {len(pair)} bars were spoiled on purpose, to see what that costs: {', '.join(kinds)}."
+    words = in_english(
+        "{injected} of {pair} bars were spoiled on purpose, to see what that costs: {kinds}.",
+        injected=injected,
+        pair=len(pair),
+        kinds=", ".join(kinds),
+    )
     told = Finding("injected_glitches", "warning", words, count=injected)
     label = Provenance(simulated=True, findings=(*pair.findings, told))
     return replace(pair, y=legs[0].leg(), x=legs[1].leg(), provenance=label), injected

@@ -28,6 +28,7 @@ from pairkit.audit.snapshots.predecessor import predecessor_of
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
+from pairkit.language import _, in_english
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
 from pairkit.research.lookahead.comparison import Evidence, in_order
@@ -114,53 +115,92 @@ class LookaheadProof:
         """What the comparison with the predecessor adds to a clean proof."""
         revised = self._revised()
         if revised is not None:
-            return (
-                f" The source has revised bars since snapshot {self.predecessor}, first "
-                f"{revised['column'].removeprefix('bars.')} of {revised['date']:%Y-%m-%d}: only earlier sessions could be compared with it."
+            return in_english(
+                " The source has revised bars since snapshot {predecessor}, first "
+                "{removeprefix} of {date:%Y-%m-%d}: only earlier sessions could be compared with it.",
+                predecessor=self.predecessor,
+                removeprefix=revised["column"].removeprefix("bars."),
+                date=revised["date"],
             )
-        same = f" On the sessions of its predecessor {self.predecessor} every value, terms included, is that of then."
+        same = in_english(
+            " On the sessions of its predecessor {predecessor} every value, terms included, is that of then.",
+            predecessor=self.predecessor,
+        )
         return same if self.predecessor else ""
 
     def _sentence(self, bad: pd.DataFrame) -> str:
         if not len(bad) and not self._moved():
-            return f"{self.boundaries} sessions were moved and no column changed: too few to prove anything."
+            return in_english(
+                "{boundaries} sessions were moved and no column changed: too few to prove anything.",
+                boundaries=self.boundaries,
+            )
         rounded = self._rounded()
         if not len(bad) and len(rounded):
             row = rounded.sort_values("by").iloc[-1]
-            return (
-                f"Rounding only: {row['column']} changes by {row['by']:.1e} "
+            return in_english(
+                "Rounding only: {column} changes by {by:.1e} "
                 "when later sessions are cut or moved, "
                 "as under a method that works on the whole array at once (FFT, convolution). "
-                "No value knows a later session; computed bar by bar it is equal to the bit."
+                "No value knows a later session; computed bar by bar it is equal to the bit.",
+                column=row["column"],
+                by=row["by"],
             )
         if not len(bad):
-            return (
-                f"Later sessions cut or moved at {self.boundaries} places, no earlier value "
-                f"of any of {self.table['column'].nunique()} columns changed, to the bit.{self._beside_predecessor()}"
+            return in_english(
+                "Later sessions cut or moved at {boundaries} places, no earlier value "
+                "of any of {nunique} columns changed, to the bit.{beside_predecessor}",
+                boundaries=self.boundaries,
+                nunique=self.table["column"].nunique(),
+                beside_predecessor=self._beside_predecessor(),
             )
         first = bad.iloc[0]
-        more = f"; {len(bad) - 1} more checks of columns failed" if len(bad) > 1 else ""
+        more = (
+            in_english("; {bad} more checks of columns failed", bad=len(bad) - 1)
+            if len(bad) > 1
+            else ""
+        )
         if first["check"] == "repeat":
-            return f"{first['column']} differs between two calls on the same input, so nothing can be proved{more}."
+            return in_english(
+                "{column} differs between two calls on the same input, so nothing can be proved{more}.",
+                column=first["column"],
+                more=more,
+            )
         if first["check"] == "control":
-            return f"A moved session never changed {first['column']}, so the check is blind to it{more}."
+            return in_english(
+                "A moved session never changed {column}, so the check is blind to it{more}.",
+                column=first["column"],
+                more=more,
+            )
         if first["check"] == "fresh":
-            return (
-                f"{first['column']} on {first['date']:%Y-%m-%d} is another in a process that has not seen later sessions: "
-                f"the function keeps something of them between its calls{more}."
+            return in_english(
+                "{column} on {date:%Y-%m-%d} is another in a process that has not seen later sessions: "
+                "the function keeps something of them between its calls{more}.",
+                column=first["column"],
+                date=first["date"],
+                more=more,
             )
         if first["check"] == DAY_MORE:
-            return (
-                f"{first['column']} on {first['date']:%Y-%m-%d} is {first['whole']}, and was {first['other']} in snapshot "
-                f"{self.predecessor}, which ends earlier: the past was rewritten since{more}."
+            return in_english(
+                "{column} on {date:%Y-%m-%d} is {whole}, and was {other} in snapshot "
+                "{predecessor}, which ends earlier: the past was rewritten since{more}.",
+                column=first["column"],
+                date=first["date"],
+                whole=first["whole"],
+                other=first["other"],
+                predecessor=self.predecessor,
+                more=more,
             )
         ahead = (
-            "its own session, before it may"
+            in_english("its own session, before it may")
             if first["bars_ahead"] == 0
-            else f"{int(first['bars_ahead'])} bars ahead or more"
+            else in_english("{bars_ahead} bars ahead or more", bars_ahead=int(first["bars_ahead"]))
         )
-        return (
-            f"{first['column']} on {first['date']:%Y-%m-%d} knows a session that is {ahead}{more}."
+        return in_english(
+            "{column} on {date:%Y-%m-%d} knows a session that is {ahead}{more}.",
+            column=first["column"],
+            date=first["date"],
+            ahead=ahead,
+            more=more,
         )
 
 
@@ -230,28 +270,39 @@ def audit_lookahead(
     whole_number("shortest", shortest, 1, max(len(pair) - 1, 1))
     make = _Maker(run, config or StrategyConfig())
     fresh = make_fresh(
-        lambda row: make(pair[:row], f"the first {row} of {len(pair)} sessions"),
+        lambda row: make(
+            pair[:row], in_english("the first {row} of {pair} sessions", row=row, pair=len(pair))
+        ),
         fresh_rows(len(pair), cuts, shortest, seed),
     )
-    whole = make(pair, f"all {len(pair)} sessions")
+    whole = make(pair, in_english("all {pair} sessions", pair=len(pair)))
     evidence = Evidence(whole, pair.trade_date.to_numpy())
     chosen = [
         row
         for row in boundaries(pair, whole, cuts, seed).tolist()
         if row >= shortest or shortest == 1
     ]
-    if not evidence.repeated(make(pair, f"all {len(pair)} sessions, again")):
+    if not evidence.repeated(make(pair, in_english("all {pair} sessions, again", pair=len(pair)))):
         chosen, fresh = [], None  # whatever differs from itself differs at every boundary
     evidence.fresh(fresh)
     for done, row in enumerate(chosen):
         if cancelled and cancelled():
-            raise CancelledError("the look-ahead proof was stopped.")
+            raise CancelledError(_("the look-ahead proof was stopped."))
         if row:
-            evidence.cut(row, make(pair[:row], f"the first {row} of {len(pair)} sessions"))
+            evidence.cut(
+                row,
+                make(
+                    pair[:row],
+                    in_english("the first {row} of {pair} sessions", row=row, pair=len(pair)),
+                ),
+            )
         evidence.moved(
             row,
             make(
-                perturbed(pair, row, seed), f"the pair with {pair.trade_date[row]:%Y-%m-%d} moved"
+                perturbed(pair, row, seed),
+                in_english(
+                    "the pair with {trade_date:%Y-%m-%d} moved", trade_date=pair.trade_date[row]
+                ),
             ),
         )
         if progress:
@@ -294,4 +345,12 @@ class _Maker:
             raise
         except Exception as error:  # a user's own function may raise anything
             name = getattr(self.run, "__name__", type(self.run).__name__)
-            raise RunError(f"{name} failed on {what}: {type(error).__name__}: {error}") from error
+            raise RunError(
+                _(
+                    "{name} failed on {what}: {name_2}: {error}",
+                    name=name,
+                    what=what,
+                    name_2=type(error).__name__,
+                    error=error,
+                )
+            ) from error

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE, Column, names
+from pairkit.language import N_
 from pairkit.research.lookahead.outputs import (
     Array,
     Known,
@@ -33,7 +34,7 @@ CHECKS = (
     "data known",
     "data prefix",
     "data contract",
-    "day more",
+    N_("day more"),
 )
 _WORST_FIRST = ("failed", "noted", "passed")
 
@@ -64,37 +65,43 @@ PROOF_COLUMNS = (
     Column(
         "check",
         "",
-        "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair; day more against the "
-        "predecessor.",
+        N_(
+            "repeat, fresh, prefix, contract or control; data ... for the way from the snapshot to the pair; day more against the "
+            "predecessor."
+        ),
     ),
     Column(
         "column",
         "",
-        "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves.",
+        N_(
+            "The column of the table; trades.* are the columns of the trades, trade_date the rows themselves."
+        ),
     ),
     Column(
         "verdict",
         "",
-        "passed, failed, or noted where nothing could be seen, or nothing but rounding.",
+        N_("passed, failed, or noted where nothing could be seen, or nothing but rounding."),
     ),
     Column(
         "date",
         "",
-        "First offending row: the earliest session found whose value knew something later.",
+        N_("First offending row: the earliest session found whose value knew something later."),
     ),
     Column(
         "bars_ahead",
         "bars",
-        "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar.",
+        N_(
+            "How far ahead it looked, at the least; 0: into its own session, where it must lag a bar."
+        ),
     ),
     Column(
         "by",
         "",
-        "By how much the value changed; NaN for words, and where one of the two is missing.",
+        N_("By how much the value changed; NaN for words, and where one of the two is missing."),
     ),
-    Column("whole", "", "The value in the whole."),
-    Column("other", "", "The value with later sessions cut, or moved."),
-    Column("times", "", "At how many boundaries the column failed."),
+    Column("whole", "", N_("The value in the whole.")),
+    Column("other", "", N_("The value with later sessions cut, or moved.")),
+    Column("times", "", N_("At how many boundaries the column failed.")),
 )
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from pairkit._typing import FloatArray, Progress
 from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.errors import CancelledError, DataError
+from pairkit.language import _, in_english
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame, pair_from_frames
@@ -94,7 +95,7 @@ def trace_data_path(
     rows = _sessions(pair, whole, sources, cuts, seed)
     for done, row in enumerate(rows):
         if cancelled and cancelled():
-            raise CancelledError("the proof of the data path was stopped.")
+            raise CancelledError(_("the proof of the data path was stopped."))
         day = whole.dates[row]
         evidence.cut(row + 1, path(tuple(_upto(source, day) for source in sources)))
         evidence.moved(
@@ -212,7 +213,7 @@ def _reversed(sizes: FloatArray) -> FloatArray:
 def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
     """Whether each contract of the mapping was settled before its session."""
     rows = []
-    for leg, (_, mapping, _) in zip(LEGS, sources, strict=True):
+    for leg, (_bars, mapping, _specs) in zip(LEGS, sources, strict=True):
         told = pd.DatetimeIndex(mapping["known_date"])
         late = mapping[np.asarray(told >= pd.DatetimeIndex(mapping[TRADE_DATE]))]
         row: dict[str, Any] = {
@@ -230,7 +231,7 @@ def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
             row |= {
                 "date": pd.Timestamp(first[TRADE_DATE]),
                 "whole": str(first["contract"]),
-                "other": f"known {first['known_date']:%Y-%m-%d}",
+                "other": in_english("known {known_date:%Y-%m-%d}", known_date=first["known_date"]),
                 "bars_ahead": 0.0,
             }
         rows.append(row)

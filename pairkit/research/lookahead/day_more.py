@@ -18,6 +18,7 @@ import pandas as pd
 
 from pairkit.columns import LEGS
 from pairkit.errors import PairkitError
+from pairkit.language import N_, in_english
 from pairkit.market.spec_history import InForce
 from pairkit.market.terms import FIELDS
 from pairkit.pair import PairFrame
@@ -27,7 +28,7 @@ from pairkit.research.lookahead.outputs import Array, Observed, first_difference
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-CHECK, BARS = "day more", "bars"
+CHECK, BARS = N_("day more"), "bars"
 
 
 def trace_day_more(
@@ -54,9 +55,14 @@ def trace_day_more(
     if not rows:
         return table
     short = earlier[:rows] if rows < len(earlier) else earlier
-    whole = _with_terms(make(pair, f"all {len(pair)} sessions"), pair)
+    whole = _with_terms(make(pair, in_english("all {pair} sessions", pair=len(pair))), pair)
     evidence = Evidence(whole, pair.trade_date.to_numpy())
-    part = make(short, f"the {rows} sessions of snapshot {before.name}")
+    part = make(
+        short,
+        in_english(
+            "the {rows} sessions of snapshot {before_name}", rows=rows, before_name=before.name
+        ),
+    )
     evidence.cut(rows, _with_terms(part, short))
     found = evidence.table()
     return pd.concat(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pairkit.errors import RunError
 from pairkit.gates import GATES
+from pairkit.language import _
 from pairkit.metrics import drawdown
 from pairkit.pair import Leg
 from pairkit.run import BacktestRun
@@ -59,27 +60,40 @@ def observe(made: object) -> Observed:
         return Observed(made.pair.trade_date.to_numpy(), _run_columns(made), _run_trades(made))
     if not isinstance(made, pd.DataFrame):
         raise RunError(
-            f"the function returned a {type(made).__name__}; accepted is a BacktestRun, "
-            "or a DataFrame with one row per session, indexed by trade date."
+            _(
+                "the function returned a {name}; accepted is a BacktestRun, "
+                "or a DataFrame with one row per session, indexed by trade date.",
+                name=type(made).__name__,
+            )
         )
     index = made.index
     if not (
         isinstance(index, pd.DatetimeIndex) and index.is_monotonic_increasing and index.is_unique
     ):
         raise RunError(
-            f"the function returned a DataFrame indexed by {type(index).__name__} "
-            f"({index.dtype}); its rows must be sessions in order, "
-            "each once, under a DatetimeIndex: keep the index of pair.trade_date."
+            _(
+                "the function returned a DataFrame indexed by {name} "
+                "({dtype}); its rows must be sessions in order, "
+                "each once, under a DatetimeIndex: keep the index of pair.trade_date.",
+                name=type(index).__name__,
+                dtype=index.dtype,
+            )
         )
     if index.tz is not None:
         raise RunError(
-            "the function returned a DataFrame whose dates have a time zone "
-            f"({index.tz}); trade dates are plain days: keep the index of pair.trade_date."
+            _(
+                "the function returned a DataFrame whose dates have a time zone "
+                "({tz}); trade dates are plain days: keep the index of pair.trade_date.",
+                tz=index.tz,
+            )
         )
     labels = made.columns.map(str)
     if not labels.is_unique:
         raise RunError(
-            f"the function returned two columns named {labels[labels.duplicated()][0]!r}; name each once."
+            _(
+                "the function returned two columns named {first_label!r}; name each once.",
+                first_label=labels[labels.duplicated()][0],
+            )
         )
     columns = {
         str(name): column.to_numpy() if column.dtype.kind in "fib" else words_of(column)

@@ -29,6 +29,7 @@ from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import LEAST_TRADES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.language import N_, _, in_english
 from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
@@ -51,63 +52,80 @@ MOST_PBO, MOST_LOSS, LEAST_DSR, LUCK_DSR = 0.5, 0.5, 0.95, 0.5
 # Figure -> unit and convention.
 CONVENTIONS: Mapping[str, tuple[str, str]] = {
     "sharpe": (
-        "a year",
-        "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252",
+        N_("a year"),
+        N_(
+            "mean over deviation (divisor n-1) of the bars' returns on capital, times the root of 252"
+        ),
     ),
     "sharpe_low": (
-        "a year",
-        "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White",
+        N_("a year"),
+        N_(
+            "lower end of its interval: stationary bootstrap, percentiles, blocks by Politis and White"
+        ),
     ),
-    "sharpe_high": ("a year", "upper end of the same"),
+    "sharpe_high": (N_("a year"), N_("upper end of the same")),
     "exposure": (
         "share",
-        "of bars in a position; below 20 % an interval of 95 % covers about 88 to 90 %",
+        N_("of bars in a position; below 20 % an interval of 95 % covers about 88 to 90 %"),
     ),
     "psr": (
         "probability",
-        "that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1",
+        N_("that the true Sharpe ratio is above 0: Bailey and Lopez de Prado 2012, root of T-1"),
     ),
     "min_track_years": (
         "years",
-        "least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012",
+        N_("least track record for psr to reach the confidence: Bailey and Lopez de Prado 2012"),
     ),
-    "years": ("years", "that the returns cover, at 252 bars a year"),
+    "years": ("years", N_("that the returns cover, at 252 bars a year")),
     "trials": (
         "count",
-        "configs tried on the pair that traded, other pairs scanned: by the trial ledger, else of this check",
+        N_(
+            "configs tried on the pair that traded, other pairs scanned: by the trial ledger, else of this check"
+        ),
     ),
     "effective_trials": (
         "count",
-        "independent trials that so many are worth: the participation ratio of their correlations",
+        N_(
+            "independent trials that so many are worth: the participation ratio of their correlations"
+        ),
     ),
     "best_by_luck": (
-        "a year",
-        "expected highest Sharpe ratio of so many skill-less trials of the same variance",
+        N_("a year"),
+        N_("expected highest Sharpe ratio of so many skill-less trials of the same variance"),
     ),
-    "closed": ("trades", "closed under this config; psr and dsr over fewer than 10 are weak"),
+    "closed": ("trades", N_("closed under this config; psr and dsr over fewer than 10 are weak")),
     "dsr": (
         "probability",
-        "that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014",
+        N_("that the true Sharpe ratio is above best_by_luck: Bailey and Lopez de Prado 2014"),
     ),
     "dsr_effective": (
         "probability",
-        "the same against the best of so many effective trials; the verdict takes dsr",
+        N_("the same against the best of so many effective trials; the verdict takes dsr"),
     ),
     "min_backtest_years": (
         "years",
-        "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014",
+        N_(
+            "in which the best of so many independent skill-less trials shows this: Bailey et al. 2014"
+        ),
     ),
     "pbo": (
         "probability",
-        "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio",
+        N_(
+            "that the best in half of the blocks is at most the median in the others: CSCV by Sharpe ratio"
+        ),
     ),
-    "pbo_loss": ("share", "of the same splits where the best in sample loses money out of sample"),
+    "pbo_loss": (
+        "share",
+        N_("of the same splits where the best in sample loses money out of sample"),
+    ),
     "spa": (
         "p-value",
-        "that no trial of this check earns anything: Hansen 2005, consistent, studentised, benchmark 0",
+        N_(
+            "that no trial of this check earns anything: Hansen 2005, consistent, studentised, benchmark 0"
+        ),
     ),
-    "spa_lower": ("p-value", "Hansen's lower bound"),
-    "spa_upper": ("p-value", "Hansen's upper bound, which is White's reality check"),
+    "spa_lower": ("p-value", N_("Hansen's lower bound")),
+    "spa_upper": ("p-value", N_("Hansen's upper bound, which is White's reality check")),
 }
 
 
@@ -178,34 +196,58 @@ class Overfitting:
     def _sentence(self) -> str:
         its = self.figures
         if math.isnan(its["sharpe"]):
-            return f"{self.name} never traded under this config, so there is no result that could be luck."
+            return in_english(
+                "{name} never traded under this config, so there is no result that could be luck.",
+                name=self.name,
+            )
         reading = {
-            "failed": "luck is the likelier reading",
-            "passed": "more than the luck of many trials",
-            "noted": "these data do not decide between skill and luck",
+            "failed": in_english("luck is the likelier reading"),
+            "passed": in_english("more than the luck of many trials"),
+            "noted": in_english("these data do not decide between skill and luck"),
         }[self.verdict]
-        trials = f"{its['trials']:,.0f} trials" + (
-            " counted for the pair" if self.counted_by == "ledger" else " of this check"
+        trials = in_english("{trials:,.0f} trials", trials=its["trials"]) + (
+            in_english(" counted for the pair")
+            if self.counted_by == "ledger"
+            else in_english(" of this check")
         )
         if math.isnan(its["dsr"]):
-            return f"A Sharpe ratio of {its['sharpe']:.2f}; too few of {trials} traded to say what their best shows by luck."
+            return in_english(
+                "A Sharpe ratio of {sharpe:.2f}; too few of {trials} traded to say what their best shows by luck.",
+                sharpe=its["sharpe"],
+                trials=trials,
+            )
         few = (
-            f" Only {its['closed']:.0f} trades are closed, so the DSR is weak."
+            in_english(
+                " Only {closed:.0f} trades are closed, so the DSR is weak.", closed=its["closed"]
+            )
             if its["closed"] < LEAST_TRADES
             else ""
         )
         if its["exposure"] < SPARSE:
-            few += (
-                f" In a position on {its['exposure']:.0%} of bars: "
-                f"the interval {its['sharpe_low']:.2f} to {its['sharpe_high']:.2f} is too narrow, "
-                "95 % covers about 88 to 90 %."
+            few += in_english(
+                " In a position on {exposure:.0%} of bars: "
+                "the interval {sharpe_low:.2f} to {sharpe_high:.2f} is too narrow, "
+                "95 % covers about 88 to 90 %.",
+                exposure=its["exposure"],
+                sharpe_low=its["sharpe_low"],
+                sharpe_high=its["sharpe_high"],
             )
-        return (
-            f"A Sharpe ratio of {its['sharpe']:.2f}, against {its['best_by_luck']:.2f} "
-            f"that the best of {trials} shows by luck (DSR {its['dsr']:.0%}; "
-            f"{its['dsr_effective']:.0%} over {its['effective_trials']:,.1f} effective trials); "
-            f"the best in sample is no better than the median out of sample in {its['pbo']:.0%} "
-            f"of splits (PBO) and loses in {its['pbo_loss']:.0%}: {reading}.{few}"
+        return in_english(
+            "A Sharpe ratio of {sharpe:.2f}, against {best_by_luck:.2f} "
+            "that the best of {trials} shows by luck (DSR {dsr:.0%}; "
+            "{dsr_effective:.0%} over {effective_trials:,.1f} effective trials); "
+            "the best in sample is no better than the median out of sample in {pbo:.0%} "
+            "of splits (PBO) and loses in {pbo_loss:.0%}: {reading}.{few}",
+            sharpe=its["sharpe"],
+            best_by_luck=its["best_by_luck"],
+            trials=trials,
+            dsr=its["dsr"],
+            dsr_effective=its["dsr_effective"],
+            effective_trials=its["effective_trials"],
+            pbo=its["pbo"],
+            pbo_loss=its["pbo_loss"],
+            reading=reading,
+            few=few,
         )
 
 
@@ -279,7 +321,12 @@ def overfitting(
     whole_number("seed", seed)
     whole_number("most_trials", most_trials, 2)
     if not 0.0 < confidence < 1.0:
-        raise ConfigError(f"confidence = {confidence}: accepted is a number between 0 and 1.")
+        raise ConfigError(
+            _(
+                "confidence = {confidence}: accepted is a number between 0 and 1.",
+                confidence=confidence,
+            )
+        )
     configs, varied = _trials(config, space, most_trials, seed)
     returns = _returns(pair, configs, executor, _longer(progress, 3), cancelled)
     shown = np.isfinite(returns).any(axis=1)
@@ -377,7 +424,10 @@ def _trials(
         names, make, total = list(trials.values), trials.config, len(trials)
     if total < 2:
         raise ConfigError(
-            f"{total} trial cannot be held against others; vary a setting over at least two values."
+            _(
+                "{total} trial cannot be held against others; vary a setting over at least two values.",
+                total=total,
+            )
         )
     rows = (
         np.arange(total)
@@ -407,12 +457,21 @@ def _returns(
     )
     if not done.all():
         raise CancelledError(
-            f"the overfitting check was stopped after {int(done.sum()):,} of {len(configs):,} trials."
+            _(
+                "the overfitting check was stopped after {done:,} of {configs:,} trials.",
+                done=int(done.sum()),
+                configs=len(configs),
+            )
         )
     if np.isfinite(found).any(axis=1).sum() < 2:
         raise RunError(
-            f"fewer than two of the {len(configs):,} trials ever have indicators: {pair.name} has {len(pair):,} bars. "
-            "Choose longer data, or shorter windows."
+            _(
+                "fewer than two of the {configs:,} trials ever have indicators: {pair_name} has {pair:,} bars. "
+                "Choose longer data, or shorter windows.",
+                configs=len(configs),
+                pair_name=pair.name,
+                pair=len(pair),
+            )
         )
     return found
 
@@ -526,5 +585,7 @@ class _Steps:
         if self.progress:
             self.progress(self.trials + self.made, self.trials + 3)
         if self.cancelled and self.cancelled():
-            raise CancelledError(f"the overfitting check was stopped after step {self.made} of 3.")
+            raise CancelledError(
+                _("the overfitting check was stopped after step {made} of 3.", made=self.made)
+            )
         return what

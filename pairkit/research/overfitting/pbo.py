@@ -22,6 +22,7 @@ import pandas as pd
 
 from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError, RunError
+from pairkit.language import _
 from pairkit.research._validate import whole_number
 
 Score = Literal["sharpe", "mean"]
@@ -77,17 +78,31 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
         There are fewer than 2 trials, or fewer than 2 bars a block, or a return is missing.
     """
     if whole_number("blocks", blocks) % 2 or not 2 <= blocks <= MOST_BLOCKS:
-        raise ConfigError(f"blocks = {blocks}: accepted is an even number from 2 to {MOST_BLOCKS}.")
+        raise ConfigError(
+            _(
+                "blocks = {blocks}: accepted is an even number from 2 to {most_blocks}.",
+                blocks=blocks,
+                most_blocks=MOST_BLOCKS,
+            )
+        )
     bars, trials = returns.shape
     if trials < 2 or bars < 2 * blocks:
         raise RunError(
-            "PBO needs at least 2 trials "
-            f"and {2 * blocks} bars for {blocks} blocks; these are {trials} trials on {bars} bars. "
-            "Vary more settings, choose longer data, or fewer blocks."
+            _(
+                "PBO needs at least 2 trials "
+                "and {blocks} bars for {blocks_2} blocks; these are {trials} trials on {bars} bars. "
+                "Vary more settings, choose longer data, or fewer blocks.",
+                blocks=2 * blocks,
+                blocks_2=blocks,
+                trials=trials,
+                bars=bars,
+            )
         )
     if not np.isfinite(returns).all():
         raise RunError(
-            "PBO needs every return of every trial; some are missing or infinite. Take bars that all trials share."
+            _(
+                "PBO needs every return of every trial; some are missing or infinite. Take bars that all trials share."
+            )
         )
     length = bars // blocks
     cut = returns[bars - blocks * length :].reshape(blocks, length, trials)

@@ -28,6 +28,7 @@ from pairkit._typing import FloatArray, Progress
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.language import _, in_english
 from pairkit.metrics import AT, measure_many
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
@@ -117,26 +118,52 @@ class Placebo:
         verdict: Verdict = (
             "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
         )
-        what = f"The best Sharpe of {self.configs:,} configs," if self.configs > 1 else "Sharpe"
-        found = (
-            f"{what} {self._real('sharpe'):.2f} on {self.pair} is above "
-            f"that of {self.percentile:.0f} % of {self.draws} pairs without a link, "
-            f"{self._how()} (p = {self.pvalue:.3f} ± {self.pvalue_error:.3f}; "
-            f"of the total return {self.pvalue_of_return:.3f})"
+        what = (
+            in_english("The best Sharpe of {configs:,} configs,", configs=self.configs)
+            if self.configs > 1
+            else "Sharpe"
         )
-        found += " each swept over the same space" if self.configs > 1 else ""
+        found = in_english(
+            "{what} {real:.2f} on {pair} is above "
+            "that of {percentile:.0f} % of {draws} pairs without a link, "
+            "{how} (p = {pvalue:.3f} ± {pvalue_error:.3f}; "
+            "of the total return {pvalue_of_return:.3f})",
+            what=what,
+            real=self._real("sharpe"),
+            pair=self.pair,
+            percentile=self.percentile,
+            draws=self.draws,
+            how=self._how(),
+            pvalue=self.pvalue,
+            pvalue_error=self.pvalue_error,
+            pvalue_of_return=self.pvalue_of_return,
+        )
+        found += in_english(" each swept over the same space") if self.configs > 1 else ""
         if idle:
-            sentence = f"The rules never traded on {self.pair}, so there is nothing to hold against a placebo."
+            sentence = in_english(
+                "The rules never traded on {pair}, so there is nothing to hold against a placebo.",
+                pair=self.pair,
+            )
         elif few:
-            sentence = f"{found}; too few to tell, at least {FEWEST} are needed."
+            sentence = in_english(
+                "{found}; too few to tell, at least {fewest} are needed.",
+                found=found,
+                fewest=FEWEST,
+            )
         elif verdict == "passed":
-            sentence = f"{found}: without the link the rules seldom make as much."
+            sentence = in_english(
+                "{found}: without the link the rules seldom make as much.", found=found
+            )
         else:
-            sentence = f"{found}: the rules make as much on pairs without a link too often to credit the link."
+            sentence = in_english(
+                "{found}: the rules make as much on pairs without a link too often to credit the link.",
+                found=found,
+            )
         if self.configs == 1 < self.tried and not idle:
-            sentence += (
-                f" {self.tried:,} configs were tried on this pair: if this is the best of them, "
-                "sweep the surrogates over the same space and compare best with best."
+            sentence += in_english(
+                " {tried:,} configs were tried on this pair: if this is the best of them, "
+                "sweep the surrogates over the same space and compare best with best.",
+                tried=self.tried,
             )
         figures = {
             "sharpe": _plain(self.real["sharpe"]),
@@ -160,9 +187,11 @@ class Placebo:
 
     def _how(self) -> str:
         return {
-            "block_shuffle": f"one leg in shuffled blocks of {self.block} bars",
-            "shift": "one leg shifted in a circle",
-            "mismatch": "roots of different sectors",
+            "block_shuffle": in_english(
+                "one leg in shuffled blocks of {block} bars", block=self.block
+            ),
+            "shift": in_english("one leg shifted in a circle"),
+            "mismatch": in_english("roots of different sectors"),
         }[self.method]
 
 
@@ -249,7 +278,9 @@ def placebo(
     count = len(strangers) if method == "mismatch" else draws
     if count == 0:
         raise ConfigError(
-            "there is no pair to compare with: `others` is empty. Take more roots, or method 'block_shuffle'."
+            _(
+                "there is no pair to compare with: `others` is empty. Take more roots, or method 'block_shuffle'."
+            )
         )
     figures, done = done_in_slices(
         run_surrogates,
@@ -262,7 +293,11 @@ def placebo(
     )
     if not done.all():
         raise CancelledError(
-            f"the placebo was stopped after {int(done.sum())} of {count} pairs; nothing is kept."
+            _(
+                "the placebo was stopped after {done} of {count} pairs; nothing is kept.",
+                done=int(done.sum()),
+                count=count,
+            )
         )
     real = job.figures(pair)
     table = pd.DataFrame(figures, columns=list(FIGURES))
@@ -283,14 +318,28 @@ def _check(
     bars: int, draws: int, method: str, block: int, seed: int, others: Iterable[PairFrame] | None
 ) -> None:
     if method not in get_args(PlaceboMethod):
-        raise ConfigError(f"method = {method!r}: accepted is {', '.join(get_args(PlaceboMethod))}.")
+        raise ConfigError(
+            _(
+                "method = {method!r}: accepted is {get_args}.",
+                method=method,
+                get_args=", ".join(get_args(PlaceboMethod)),
+            )
+        )
     whole_number("draws", draws, 1, _MOST)
     whole_number("seed", seed)
     if method == "block_shuffle" and not 1 <= whole_number("block", block) <= bars // 4:
-        raise ConfigError(f"block = {block}: accepted is 1 to a quarter of the pair's {bars} bars.")
+        raise ConfigError(
+            _(
+                "block = {block}: accepted is 1 to a quarter of the pair's {bars} bars.",
+                block=block,
+                bars=bars,
+            )
+        )
     if (others is not None) != (method == "mismatch"):
         raise ConfigError(
-            "`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with."
+            _(
+                "`others` goes with method 'mismatch', and that method needs it: give the pairs to compare with."
+            )
         )
 
 
@@ -341,9 +390,11 @@ class _Job:
         if self.method == "mismatch":
             return self.others[draw].name
         return (
-            f"{self.pair.name} by {self.shifts[draw]} bars"
+            in_english(
+                "{pair_name} by {shifts} bars", pair_name=self.pair.name, shifts=self.shifts[draw]
+            )
             if self.method == "shift"
-            else f"{self.pair.name} shuffle {draw}"
+            else in_english("{pair_name} shuffle {draw}", pair_name=self.pair.name, draw=draw)
         )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError, DataError
+from pairkit.language import _
 from pairkit.market.universe import universe
 from pairkit.pair import NO_CONTRACT, Leg, PairFrame, Provenance
 
@@ -57,8 +58,14 @@ def shifts(rows: int, draws: int, *, seed: int) -> NDArray[np.int64]:
     possible = np.arange(LEAST_SHIFT, rows - LEAST_SHIFT)
     if draws > possible.size:
         raise ConfigError(
-            f"{rows} bars can be shifted in {possible.size} ways by {LEAST_SHIFT} bars "
-            f"or more; ask for at most so many draws, not {draws}, or shuffle blocks."
+            _(
+                "{rows} bars can be shifted in {possible_size} ways by {least_shift} bars "
+                "or more; ask for at most so many draws, not {draws}, or shuffle blocks.",
+                rows=rows,
+                possible_size=possible.size,
+                least_shift=LEAST_SHIFT,
+                draws=draws,
+            )
         )
     return np.random.default_rng(seed).permutation(possible)[:draws]
 
@@ -169,7 +176,9 @@ def _levels(leg: Leg, step: FloatArray, log: bool) -> FloatArray:
     closes = leg.close[_usable(leg.close, log)]
     if closes.size == 0:
         raise DataError(
-            "leg x has no usable close, so there is nothing to make surrogates of; choose another pair."
+            _(
+                "leg x has no usable close, so there is nothing to make surrogates of; choose another pair."
+            )
         )
     before = np.cumsum(step) - step - step[0]
     levels: FloatArray = closes[0] * np.exp(before) if log else closes[0] + before

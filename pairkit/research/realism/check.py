@@ -30,6 +30,7 @@ from pairkit.columns import Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
 from pairkit.gates import GATES
+from pairkit.language import N_, _, in_english
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, Market, adjust
 from pairkit.models.indicators import Indicators, indicate, is_valid, on_all_bars
@@ -55,56 +56,64 @@ RUNGS = (
     Rung(
         "paper",
         "Paper",
-        "Hedge and fill of the close that decides, fractional lots, no costs, no gates, every order fills.",
+        N_(
+            "Hedge and fill of the close that decides, fractional lots, no costs, no gates, every order fills."
+        ),
     ),
-    Rung("lagged_beta", "Lagged hedge", "The hedge is the one known a bar before."),
+    Rung("lagged_beta", N_("Lagged hedge"), N_("The hedge is the one known a bar before.")),
     Rung(
         "next_bar",
-        "Next-bar fill",
-        "Orders fill on the bar after the decision, at the price that `fill` names.",
+        N_("Next-bar fill"),
+        N_("Orders fill on the bar after the decision, at the price that `fill` names."),
     ),
-    Rung("whole_lots", "Whole lots", "Lots are rounded, if the config says so."),
-    Rung("slippage", "Slippage", "Entries and exits concede `slippage_ticks`."),
-    Rung("fees", "Fees", "Entries and exits pay the contract's fees times `fee_multiplier`."),
+    Rung("whole_lots", N_("Whole lots"), N_("Lots are rounded, if the config says so.")),
+    Rung("slippage", "Slippage", N_("Entries and exits concede `slippage_ticks`.")),
+    Rung("fees", "Fees", N_("Entries and exits pay the contract's fees times `fee_multiplier`.")),
     Rung(
         "rolls",
         "Rolls",
-        "Held lots are rolled at the opens of both contracts, with fees and slippage.",
+        N_("Held lots are rolled at the opens of both contracts, with fees and slippage."),
     ),
     Rung(
         "tradability",
-        "Limits and gaps",
-        "No fill without a bar or volume, or against a limit: exits wait, entries lapse.",
+        N_("Limits and gaps"),
+        N_("No fill without a bar or volume, or against a limit: exits wait, entries lapse."),
     ),
-    Rung("gates", "Gates", "The gates that the config turns on forbid entries."),
+    Rung("gates", "Gates", N_("The gates that the config turns on forbid entries.")),
 )
 BESIDE = (
     Rung(
         "close_instead",
-        "At the close instead",
-        "The run itself, filled at the next close: all that is left where data come after the open. The same where `fill` is close.",
+        N_("At the close instead"),
+        N_(
+            "The run itself, filled at the next close: all that is left where data come after the open. The same where `fill` is close."
+        ),
     ),
     Rung(
         "terms_of_today",
-        "On terms of today for all days",
-        "The run itself, with tick, lot, fees and margin of the last bar on every bar: what the anachronism is worth.",
+        N_("On terms of today for all days"),
+        N_(
+            "The run itself, with tick, lot, fees and margin of the last bar on every bar: what the anachronism is worth."
+        ),
     ),
 )
 LADDER_COLUMNS = (
-    Column("step", "", "Name of the rung."),
-    Column("total_return", "fraction", "As in a run's metrics, at this rung."),
-    Column("sharpe", "", "The same; NaN where nothing was traded."),
-    Column("max_drawdown", "fraction", "The same."),
-    Column("trades", "", "The same."),
-    Column("costs", MONEY, "The same; without those of rolls until they are a step."),
+    Column("step", "", N_("Name of the rung.")),
+    Column("total_return", "fraction", N_("As in a run's metrics, at this rung.")),
+    Column("sharpe", "", N_("The same; NaN where nothing was traded.")),
+    Column("max_drawdown", "fraction", N_("The same.")),
+    Column("trades", "", N_("The same.")),
+    Column("costs", MONEY, N_("The same; without those of rolls until they are a step.")),
     Column(
         "takes_return",
         "fraction",
-        "What the step takes from the total return of the rung before; negative where it gives.",
+        N_(
+            "What the step takes from the total return of the rung before; negative where it gives."
+        ),
     ),
-    Column("takes_sharpe", "", "The same of the Sharpe ratio, one of NaN counting as 0."),
-    Column("takes_trades", "", "The same of the trades."),
-    Column("adds_costs", MONEY, "What the step adds to the costs."),
+    Column("takes_sharpe", "", N_("The same of the Sharpe ratio, one of NaN counting as 0.")),
+    Column("takes_trades", "", N_("The same of the trades.")),
+    Column("adds_costs", MONEY, N_("What the step adds to the costs.")),
 )
 
 
@@ -180,22 +189,36 @@ class RealismLadder:
 
     def _sentence(self, verdict: Verdict, paper: float, real: float) -> str:
         if verdict == "noted":
-            told = "nothing was traded" if np.isnan(paper) else f"the Sharpe ratio is {paper:.2f}"
-            return f"Even on paper {told}: there is nothing that reality could take."
+            told = (
+                in_english("nothing was traded")
+                if np.isnan(paper)
+                else in_english("the Sharpe ratio is {paper:.2f}", paper=paper)
+            )
+            return in_english(
+                "Even on paper {told}: there is nothing that reality could take.", told=told
+            )
         left = (
-            f"{real / paper:.0%} of it is left" if verdict == "passed" else "nothing of it is left"
+            in_english("{real:.0%} of it is left", real=real / paper)
+            if verdict == "passed"
+            else in_english("nothing of it is left")
         )
-        end = "no trade" if np.isnan(real) else f"{real:.2f}"
+        end = in_english("no trade") if np.isnan(real) else f"{real:.2f}"
         dearest = self._dearest()
         taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
         others = "".join(
-            f" {rung.title} it is {sharpe:.2f}."
+            in_english(" {title} it is {sharpe:.2f}.", title=rung.title, sharpe=sharpe)
             for rung, sharpe in zip(BESIDE, self._sharpe_beside().values(), strict=False)
             if np.isfinite(sharpe) and sharpe != real
         )
-        return (
-            f"A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. "
-            f"{dearest.title} took the most, {taken:.2f}.{others}"
+        return in_english(
+            "A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. "
+            "{title} took the most, {taken:.2f}.{others}",
+            paper=paper,
+            end=end,
+            left=left,
+            title=dearest.title,
+            taken=taken,
+            others=others,
         )
 
 
@@ -244,7 +267,7 @@ def realism_ladder(
     ledgers = {}
     for done, rung in enumerate(rungs, 1):
         if cancelled and cancelled():
-            raise CancelledError(f"the ladder was stopped before {rung.title}.")
+            raise CancelledError(_("the ladder was stopped before {title}.", title=rung.title))
         if rung in BESIDE:
             ledgers[rung.name] = ladder.beside(rung.name)
         else:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from pairkit._typing import Progress
 from pairkit.errors import ConfigError
+from pairkit.language import _
 
 Shared = TypeVar("Shared")
 Rows = NDArray[np.int64]
@@ -117,8 +118,11 @@ def executor_of(given: Any) -> Executor:
     if all(hasattr(given, name) for name in ("submit", "cancel", "scheduler_info", "gather")):
         return Cluster(given)
     raise ConfigError(
-        f"executor = {given!r}: accepted is None for this machine's cores, a number of threads from 1, "
-        "or a dask.distributed.Client."
+        _(
+            "executor = {given!r}: accepted is None for this machine's cores, a number of threads from 1, "
+            "or a dask.distributed.Client.",
+            given=given,
+        )
     )
 
 

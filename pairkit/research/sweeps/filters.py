@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pairkit.errors import ConfigError
+from pairkit.language import _
 
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
@@ -42,13 +43,21 @@ def rows_where(table: pd.DataFrame, conditions: str) -> pd.DataFrame:
         found = _CONDITION.match(part)
         if found is None:
             raise ConfigError(
-                f"{part.strip()!r} is no condition; accepted is a column, one of {' '.join(_SIGNS)}, and a value, "
-                "as in: sharpe > 1, trades >= 20."
+                _(
+                    "{part!r} is no condition; accepted is a column, one of {signs}, and a value, "
+                    "as in: sharpe > 1, trades >= 20.",
+                    part=part.strip(),
+                    signs=" ".join(_SIGNS),
+                )
             )
         name, sign, word = found.groups()
         if name not in table.columns:
             raise ConfigError(
-                f"there is no column {name!r}; there are {', '.join(map(str, table.columns))}."
+                _(
+                    "there is no column {name!r}; there are {columns}.",
+                    name=name,
+                    columns=", ".join(map(str, table.columns)),
+                )
             )
         kept &= _SIGNS[sign.replace("==", "=")](*_comparable(table[name], word, sign))
     return table[kept]
@@ -66,13 +75,28 @@ def _comparable(values: pd.Series, word: str, sign: str) -> tuple[pd.Series, obj
             "no": False,
         }.get(word.lower())
         if switch is None:
-            raise ConfigError(f"{values.name} = {word!r}: accepted is true or false.")
+            raise ConfigError(
+                _(
+                    "{values_name} = {word!r}: accepted is true or false.",
+                    values_name=values.name,
+                    word=word,
+                )
+            )
         return values, switch
     if pd.api.types.is_numeric_dtype(values):
         try:
             return values, float(word)
         except ValueError:
-            raise ConfigError(f"{values.name} {sign} {word!r}: accepted is a number.") from None
+            raise ConfigError(
+                _(
+                    "{values_name} {sign} {word!r}: accepted is a number.",
+                    values_name=values.name,
+                    sign=sign,
+                    word=word,
+                )
+            ) from None
     if sign not in ("=", "==", "!="):
-        raise ConfigError(f"{values.name} holds words; accepted are = and !=.")
+        raise ConfigError(
+            _("{values_name} holds words; accepted are = and !=.", values_name=values.name)
+        )
     return values.astype(str), word

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.language import _, in_english
 from pairkit.research._validate import whole_number
 from pairkit.setting import Setting
 
@@ -81,14 +82,23 @@ class Range:
         if step is None:
             if self.setting.scale == "log":
                 raise ConfigError(
-                    f"{self.setting.name} runs over orders of magnitude, so a range of it has no step of its own; "
-                    "give a list of values, or a step."
+                    _(
+                        "{setting_name} runs over orders of magnitude, so a range of it has no step of its own; "
+                        "give a list of values, or a step.",
+                        setting_name=self.setting.name,
+                    )
                 )
             step = float(self.setting.step)
         count = math.floor((self.high - self.low) / step + 1e-9) + 1
         if count > MOST_TRIALS:
             raise ConfigError(
-                f"{self.setting.name}: {count:,} values from {self.low:g} to {self.high:g}; use a larger step."
+                _(
+                    "{setting_name}: {count:,} values from {low:g} to {high:g}; use a larger step.",
+                    setting_name=self.setting.name,
+                    count=count,
+                    low=self.low,
+                    high=self.high,
+                )
             )
         numbers = np.minimum(np.round(self.low + step * np.arange(count), _DIGITS), self.high)
         return numbers.astype(np.int64) if self.setting.kind == "int" else numbers
@@ -134,16 +144,27 @@ def make_trials(
     """
     method = method or ("grid" if n is None else "latin_hypercube")
     if method not in METHODS:
-        raise ConfigError(f"method = {method!r}: accepted is one of {', '.join(METHODS)}.")
+        raise ConfigError(
+            _(
+                "method = {method!r}: accepted is one of {methods}.",
+                method=method,
+                methods=", ".join(METHODS),
+            )
+        )
     if not space:
         raise ConfigError(
-            "the space is empty; name at least one field to vary, e.g. {'entry_z': [1.5, 2.0, 2.5]}."
+            _(
+                "the space is empty; name at least one field to vary, e.g. {'entry_z': [1.5, 2.0, 2.5]}."
+            )
         )
     axes = {name: _axis(name, given) for name, given in space.items()}
     if method == "grid":
         if n is not None:
             raise ConfigError(
-                f"n = {n} goes with method 'random' or 'latin_hypercube'; a grid has as many trials as it has."
+                _(
+                    "n = {n} goes with method 'random' or 'latin_hypercube'; a grid has as many trials as it has.",
+                    n=n,
+                )
             )
         values, codes, repeated = *_grid(axes), 0
     else:
@@ -151,8 +172,11 @@ def make_trials(
     kept = _in_order(config, values, codes)
     if not kept.any():
         raise ConfigError(
-            f"every one of the {len(codes):,} combinations contradicts itself: "
-            "need exit_z < entry_z < stop_z and vol_window < vol_baseline_window."
+            _(
+                "every one of the {codes:,} combinations contradicts itself: "
+                "need exit_z < entry_z < stop_z and vol_window < vol_baseline_window.",
+                codes=len(codes),
+            )
         )
     return Trials(config, values, codes[kept], int(len(codes) - kept.sum()), repeated)
 
@@ -164,19 +188,27 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
 
         close = get_close_matches(name, SETTINGS, n=1)
         raise ConfigError(
-            f"there is no setting {name!r}{f'; {close[0]!r} is the closest' if close else ''}; "
-            f"there are {', '.join(SETTINGS)}."
+            _(
+                "there is no setting {name!r}{words}; there are {settings}.",
+                name=name,
+                words=f"; {close[0]!r} is the closest" if close else "",
+                settings=", ".join(SETTINGS),
+            )
         )
     setting = SETTINGS[name]
     if isinstance(given, tuple) and setting.kind in ("int", "float"):
         return _range(setting, given)
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise ConfigError(
-            f"{name} = {given!r}: give a list of values, or a range (low, high) or (low, high, step)."
+            _(
+                "{name} = {given!r}: give a list of values, or a range (low, high) or (low, high, step).",
+                name=name,
+                given=given,
+            )
         )
     values = [setting.take(value) for value in given]
     if not values:
-        raise ConfigError(f"{name} has no value to try; give at least one.")
+        raise ConfigError(_("{name} has no value to try; give at least one.", name=name))
     kind = {"int": np.int64, "float": np.float64, "bool": np.bool_, "choice": object}[setting.kind]
     return np.array(list(dict.fromkeys(values)), dtype=kind)
 
@@ -184,20 +216,36 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
 def _range(setting: Setting, given: tuple[Any, ...]) -> Range:
     if len(given) not in (2, 3):
         raise ConfigError(
-            f"{setting.name} = {given!r}: a range is (low, high) or (low, high, step); write values as a list."
+            _(
+                "{setting_name} = {given!r}: a range is (low, high) or (low, high, step); write values as a list.",
+                setting_name=setting.name,
+                given=given,
+            )
         )
     low, high = (setting.take(end) for end in given[:2])
     step = given[2] if len(given) == 3 else None
     if low > high:
         raise ConfigError(
-            f"{setting.name}: the range runs from {low:g} down to {high:g}; give the lower end first."
+            _(
+                "{setting_name}: the range runs from {low:g} down to {high:g}; give the lower end first.",
+                setting_name=setting.name,
+                low=low,
+                high=high,
+            )
         )
     if step is not None:
         step = step.item() if isinstance(step, np.generic) else step
         whole = isinstance(step, int) or (setting.kind == "float" and isinstance(step, float))
         if isinstance(step, bool) or not whole or not (math.isfinite(step) and step > 0):
-            kind = "a whole number" if setting.kind == "int" else "a number"
-            raise ConfigError(f"{setting.name}: step {step!r}; accepted is {kind} above 0.")
+            kind = in_english("a whole number") if setting.kind == "int" else in_english("a number")
+            raise ConfigError(
+                _(
+                    "{setting_name}: step {step!r}; accepted is {kind} above 0.",
+                    setting_name=setting.name,
+                    step=step,
+                    kind=kind,
+                )
+            )
     return Range(setting, low, high, step)
 
 
@@ -214,7 +262,12 @@ def _grid(
     if count > MOST_TRIALS:
         sizes = " x ".join(f"{name} {len(each)}" for name, each in values.items())
         raise ConfigError(
-            f"{sizes} = {count:,} combinations; at most {MOST_TRIALS:,} are tried. Use larger steps, or draw n."
+            _(
+                "{sizes} = {count:,} combinations; at most {most_trials:,} are tried. Use larger steps, or draw n.",
+                sizes=sizes,
+                count=count,
+                most_trials=MOST_TRIALS,
+            )
         )
     codes = np.empty((count, len(values)), np.int32)
     stride = count
@@ -229,7 +282,7 @@ def _draws(
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], int]:
     """`n` draws without the repeated ones, and how many those were."""
     n, rng = (
-        whole_number("n (how many to draw)", n, 1, MOST_TRIALS),
+        whole_number(_("n (how many to draw)"), n, 1, MOST_TRIALS),
         np.random.default_rng(whole_number("seed", seed)),
     )
     values, codes = {}, np.empty((n, len(axes)), np.int32)

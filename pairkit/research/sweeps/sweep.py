@@ -24,6 +24,7 @@ from pairkit.columns import METRICS
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.gates import GATES
+from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import done_in_slices
@@ -98,7 +99,7 @@ def sweep(
     """
     listed = [pairs] if isinstance(pairs, PairFrame) else list(pairs)
     if not listed or not all(isinstance(pair, PairFrame) for pair in listed):
-        raise ConfigError("a sweep needs a PairFrame, or a list of at least one.")
+        raise ConfigError(_("a sweep needs a PairFrame, or a list of at least one."))
     trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
     order = by_shared_work(trials)
     tallies, done = [], []

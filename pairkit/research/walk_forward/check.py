@@ -27,6 +27,7 @@ from pairkit.checks import CheckResult, Verdict
 from pairkit.columns import METRICS, TRADE_DATE
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
+from pairkit.language import _, in_english
 from pairkit.metrics import BARS_A_YEAR, drawdown, measure_many, probabilistic_sharpe
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
@@ -101,17 +102,28 @@ class WalkForward:
     def _sentence(self) -> str:
         its = self.figures
         if math.isnan(its["sharpe"]):
-            return f"Nothing was traded on {self.name} in {len(self.folds)} folds, so nothing was earned out of sample."
+            return in_english(
+                "Nothing was traded on {name} in {folds} folds, so nothing was earned out of sample.",
+                name=self.name,
+                folds=len(self.folds),
+            )
         reading = {
-            "failed": "what was chosen on the past lost on what followed",
-            "passed": "the way of choosing earns",
-            "noted": "too little to be sure",
+            "failed": in_english("what was chosen on the past lost on what followed"),
+            "passed": in_english("the way of choosing earns"),
+            "noted": in_english("too little to be sure"),
         }[self.verdict]
-        return (
-            f"Settings chosen on past bars have a Sharpe ratio of {its['sharpe']:.2f} "
-            f"on the {len(self.curve):,} bars that followed ({len(self.folds)} folds, "
-            f"PSR {its['psr']:.0%}), after {its['train_sharpe']:.2f} in train; "
-            f"the unchanged config has {its['fixed_sharpe']:.2f} on the same bars: {reading}."
+        return in_english(
+            "Settings chosen on past bars have a Sharpe ratio of {sharpe:.2f} "
+            "on the {curve:,} bars that followed ({folds} folds, "
+            "PSR {psr:.0%}), after {train_sharpe:.2f} in train; "
+            "the unchanged config has {fixed_sharpe:.2f} on the same bars: {reading}.",
+            sharpe=its["sharpe"],
+            curve=len(self.curve),
+            folds=len(self.folds),
+            psr=its["psr"],
+            train_sharpe=its["train_sharpe"],
+            fixed_sharpe=its["fixed_sharpe"],
+            reading=reading,
         )
 
 
@@ -185,7 +197,7 @@ def walk_forward(
     trials = make_trials(config, space or space_around(config), n=n, method=method, seed=seed)
     if "capital" in trials.values:
         raise ConfigError(
-            "capital cannot vary in a walk-forward: one equity runs through all folds."
+            _("capital cannot vary in a walk-forward: one equity runs through all folds.")
         )
     rule, width = _rule(choose, list(trials.values)), gap_of(trials, gap)
     folds = lay_folds(
@@ -247,7 +259,11 @@ def _rule(choose: str | Choice, fields: list[str]) -> Choice:
         return choose
     if choose not in RULES:
         raise ConfigError(
-            f"choose = {choose!r}: accepted is one of {', '.join(RULES)}, or a function of the train table."
+            _(
+                "choose = {choose!r}: accepted is one of {rules}, or a function of the train table.",
+                choose=choose,
+                rules=", ".join(RULES),
+            )
         )
     return partial(_best_neighbourhood, fields=fields) if choose == "plateau" else _best_sharpe
 
@@ -260,7 +276,9 @@ def _best_neighbourhood(table: pd.DataFrame, fields: list[str]) -> int | None:
     around = plateau.neighbourhood(table, fields, "sharpe")
     if around is None:
         raise ConfigError(
-            "choose = 'plateau' needs neighbours: vary a number over a grid of values, or choose by sharpe."
+            _(
+                "choose = 'plateau' needs neighbours: vary a number over a grid of values, or choose by sharpe."
+            )
         )
     return plateau.best_plateau(around)
 
@@ -271,7 +289,11 @@ def _chosen(row: object, trials: int) -> int | None:
         return None
     if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < trials:
         raise ConfigError(
-            f"choose returned {row!r}: accepted is a row of the train table, 0 to {trials - 1}, or None for cash."
+            _(
+                "choose returned {row!r}: accepted is a row of the train table, 0 to {trials}, or None for cash.",
+                row=row,
+                trials=trials - 1,
+            )
         )
     return int(row)
 
@@ -318,7 +340,11 @@ class _Work:
         self.before += int(done.sum())
         if not done.all() or (self.cancelled and self.before < self.total and self.cancelled()):
             raise CancelledError(
-                f"the walk-forward was stopped after {self.before:,} of {self.total:,} runs."
+                _(
+                    "the walk-forward was stopped after {before:,} of {total:,} runs.",
+                    before=self.before,
+                    total=self.total,
+                )
             )
         values = measure_many(tallies, np.full(len(order), self.trials.base.capital))
         return pd.DataFrame(

@@ -17,6 +17,7 @@ import numpy as np
 
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError, RunError
+from pairkit.language import _
 from pairkit.research._validate import whole_number
 from pairkit.research.sweeps.space import Trials
 
@@ -48,8 +49,14 @@ def gap_of(trials: Trials, given: int | None) -> int:
     least = reach_of(trials) + _most(trials, "max_holding_days")
     if given is not None and whole_number("gap", given) < least:
         raise ConfigError(
-            f"gap = {given}: accepted is {least} or more, as far as the windows reach back "
-            f"({reach_of(trials)} bars) plus the longest holding ({least - reach_of(trials)} bars)."
+            _(
+                "gap = {given}: accepted is {least} or more, as far as the windows reach back "
+                "({reach_of} bars) plus the longest holding ({least_2} bars).",
+                given=given,
+                least=least,
+                reach_of=reach_of(trials),
+                least_2=least - reach_of(trials),
+            )
         )
     return least if given is None else given
 
@@ -83,9 +90,17 @@ def lay_folds(
     if len(starts) < LEAST_FOLDS:
         needed = first + test + LEAST_TEST
         raise RunError(
-            f"{bars:,} bars have no room for two folds: {warm_up} for the indicators, "
-            f"{train} to train, a gap of {gap} and blocks of {test} to test need {needed:,}. "
-            "Choose longer data, or shorter blocks or windows."
+            _(
+                "{bars:,} bars have no room for two folds: {warm_up} for the indicators, "
+                "{train} to train, a gap of {gap} and blocks of {test} to test need {needed:,}. "
+                "Choose longer data, or shorter blocks or windows.",
+                bars=bars,
+                warm_up=warm_up,
+                train=train,
+                gap=gap,
+                test=test,
+                needed=needed,
+            )
         )
     return [
         Fold(

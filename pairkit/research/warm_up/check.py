@@ -26,6 +26,7 @@ from pairkit._typing import FloatArray
 from pairkit.checks import CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.language import _, in_english
 from pairkit.models.hedges import memory_bars
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
@@ -95,13 +96,27 @@ class WarmUpSensitivity:
     def _sentence(self, failed: pd.DataFrame, worst: float) -> str:
         starts, columns = self.table["step"].nunique(), self.table["column"].nunique()
         if failed.empty:
-            then = ", or converging." if self._recursive else ", decisions exactly."
-            return (
-                f"With the data begun later at {starts} places, all of {columns} columns agree "
-                f"after the warm-up: indicators within {worst:.1e} of their size{then}"
+            then = (
+                in_english(", or converging.")
+                if self._recursive
+                else in_english(", decisions exactly.")
+            )
+            return in_english(
+                "With the data begun later at {starts} places, all of {columns} columns agree "
+                "after the warm-up: indicators within {worst:.1e} of their size{then}",
+                starts=starts,
+                columns=columns,
+                worst=worst,
+                then=then,
             )
         names = ", ".join(failed["column"].unique()[:6])
-        return f"{self._offence(failed)} In all {failed['column'].nunique()} of {columns} columns depend on the start: {names}."
+        return in_english(
+            "{offence} In all {nunique} of {columns} columns depend on the start: {names}.",
+            offence=self._offence(failed),
+            nunique=failed["column"].nunique(),
+            columns=columns,
+            names=names,
+        )
 
     @property
     def _recursive(self) -> bool:
@@ -112,22 +127,41 @@ class WarmUpSensitivity:
         betas = failed[(failed["column"] == "beta") & (failed["kind"] == "recursive")]
         if len(betas):
             last = betas.iloc[-1]
-            late = f"{last['late_relative']:.1%} of its size over the last quarter of {last['rows']:,} bars"
+            late = in_english(
+                "{late_relative:.1%} of its size over the last quarter of {rows:,} bars",
+                late_relative=last["late_relative"],
+                rows=last["rows"],
+            )
             decided = self.table[
                 (self.table["step"] == last["step"]) & (self.table["column"] == "position")
             ].iloc[0]
-            return (
-                f"With the data begun {last['step']} windows later, beta still differs "
-                f"by up to {late}; of all of them the position differs on {decided['differing']:,}."
+            return in_english(
+                "With the data begun {step} windows later, beta still differs "
+                "by up to {late}; of all of them the position differs on {differing:,}.",
+                step=last["step"],
+                late=late,
+                differing=decided["differing"],
             )
         first = failed.iloc[0]
-        when = "" if pd.isna(first["first_date"]) else f", first on {first['first_date']:%Y-%m-%d}"
-        much = (
-            "" if pd.isna(first["relative"]) else f", by up to {first['relative']:.1e} of its size"
+        when = (
+            ""
+            if pd.isna(first["first_date"])
+            else in_english(", first on {first_date:%Y-%m-%d}", first_date=first["first_date"])
         )
-        return (
-            f"With the data begun {first['step']} windows later, {first['column']} differs "
-            f"on {first['differing']:,} of {first['rows']:,} bars after the warm-up{when}{much}."
+        much = (
+            ""
+            if pd.isna(first["relative"])
+            else in_english(", by up to {relative:.1e} of its size", relative=first["relative"])
+        )
+        return in_english(
+            "With the data begun {step} windows later, {column} differs "
+            "on {differing:,} of {rows:,} bars after the warm-up{when}{much}.",
+            step=first["step"],
+            column=first["column"],
+            differing=first["differing"],
+            rows=first["rows"],
+            when=when,
+            much=much,
         )
 
 
@@ -184,7 +218,10 @@ def warm_up_sensitivity(
         or not all(isinstance(step, int) and step >= 1 for step in steps)
     ):
         raise ConfigError(
-            f"steps = {tuple(steps)}: accepted are whole numbers of windows from 1, each once."
+            _(
+                "steps = {steps}: accepted are whole numbers of windows from 1, each once.",
+                steps=tuple(steps),
+            )
         )
     window = _longest_window(config)
     whole = run(pair, config)
@@ -195,9 +232,16 @@ def warm_up_sensitivity(
     }
     if not firsts:
         raise RunError(
-            f"{pair.name} has {len(pair)} bars, too few to cut {min(steps)} windows of {window} "
-            f"and compare {_FEWEST_ROWS} more after the warm-up. "
-            "Take a longer pair or shorter windows."
+            _(
+                "{pair_name} has {pair} bars, too few to cut {steps} windows of {window} "
+                "and compare {fewest_rows} more after the warm-up. "
+                "Take a longer pair or shorter windows.",
+                pair_name=pair.name,
+                pair=len(pair),
+                steps=min(steps),
+                window=window,
+                fewest_rows=_FEWEST_ROWS,
+            )
         )
     parts, decays = [], []
     for done, (step, first) in enumerate(firsts.items()):
@@ -205,7 +249,11 @@ def warm_up_sensitivity(
             progress(done, len(firsts))
         if cancelled and cancelled():
             raise CancelledError(
-                f"stopped after {done} of {len(firsts)} starts; nothing is kept of this check."
+                _(
+                    "stopped after {done} of {firsts} starts; nothing is kept of this check.",
+                    done=done,
+                    firsts=len(firsts),
+                )
             )
         compared = _Compared(whole, run(pair[step * window :], config), step * window, first)
         parts.append(compared.table(step))
