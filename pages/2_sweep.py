@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.ui import settings, shell
 from pairkit.ui.sweep import job, page, split
 
 shell.guard(__file__)
-st.markdown("#### Sweep")
+st.markdown(_("#### Sweep"))
 choice = shell.choose_pair()
 seen = split.choose(choice.pair) if choice else None
 config, faults = settings.choose_config()
@@ -16,7 +17,9 @@ if choice is None or seen is None:
 
 if faults:
     st.warning(
-        "Settings contradict each other; the sidebar says which. The last ones that did not are used.",
+        _(
+            "Settings contradict each other; the sidebar says which. The last ones that did not are used."
+        ),
         icon=":material/error:",
     )
 job.start(seen, choice.pair, config)

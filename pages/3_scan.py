@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.ui import scan, shell
 
 shell.guard(__file__)
-st.markdown("#### Scan")
+st.markdown(_("#### Scan"))
 snapshot = shell.choose_snapshot()
 shell.settle()
 if snapshot is None:

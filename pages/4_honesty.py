@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.research.check_spec import Case
 from pairkit.ui import settings, shell
 from pairkit.ui.honesty import page
@@ -15,7 +16,9 @@ if choice is None:
 
 if faults:
     st.warning(
-        "Settings contradict each other; the sidebar says which. The last ones that did not are used.",
+        _(
+            "Settings contradict each other; the sidebar says which. The last ones that did not are used."
+        ),
         icon=":material/error:",
     )
 page.show(Case(choice.pair, config, choice.snapshot))

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.ui import shell
 from pairkit.ui.snapshots import actions, compare, download, page, quality, upload
 
@@ -17,7 +18,7 @@ for one in found:
 chosen = page.choose(found)
 actions.offer(chosen)
 tabs = st.tabs(
-    ["Data quality", "Contents and terms", "Compare", "Import files", "Download"],
+    [_("Data quality"), _("Contents and terms"), _("Compare"), _("Import files"), _("Download")],
     key="part",
     on_change="rerun",
 )

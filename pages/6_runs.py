@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.ui import jobs, shell
 from pairkit.ui.saved_runs import compare, page
 
 shell.guard(__file__)
 jobs.show_under_way()
-st.markdown("#### Saved runs")
+st.markdown(_("#### Saved runs"))
 found = page.saved()
 page.tell_damaged(found)
 chosen = page.choose(found)

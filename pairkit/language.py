@@ -6,7 +6,8 @@
 3. `in_english("...", ...)` puts the values into the English message: findings, results of checks, whatever is hashed, compared or
    read by another machine. `reworded(text)` gives such a record in the language in use.
 
-The language in use is the session's (`use`), else PAIRKIT_LANGUAGE, else English. The machine's own setting decides nothing.
+The language in use is that of a block (`speaking`), else the session's (`ask`), else PAIRKIT_LANGUAGE, else English. The machine's
+own setting decides nothing.
 Catalogues lie in `pairkit/locale`, or in the folder that PAIRKIT_LOCALE names.
 """
 
@@ -15,18 +16,20 @@ from __future__ import annotations
 import gettext
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
+Key = TypeVar("Key")
 DOMAIN = "pairkit"
 ENGLISH = "en"
 BUNDLED = Path(__file__).with_name("locale")
 _CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?")
+_session: Callable[[], str] = str
 _in_use: ContextVar[str | None] = ContextVar("language", default=None)
 
 
@@ -53,6 +56,11 @@ def N_(message: str) -> str:  # noqa: N802  gettext's own name
     return message
 
 
+def translated(texts: Mapping[Key, str]) -> dict[Key, str]:
+    """The texts of a declaration by the same keys, in the language in use."""
+    return {key: _(text) for key, text in texts.items()}
+
+
 def in_english(message: str, /, **values: Any) -> str:
     """The English message with its values, whatever the language in use: for what is stored, hashed or compared."""
     return message.format(**values) if values else message
@@ -77,7 +85,7 @@ def reworded(text: str) -> str:
 
 def language() -> str:
     """Code of the language in use: the session's, else that of PAIRKIT_LANGUAGE, else English; one without catalogue is English."""
-    code = _in_use.get() or os.environ.get("PAIRKIT_LANGUAGE") or ENGLISH
+    code = _in_use.get() or _session() or os.environ.get("PAIRKIT_LANGUAGE") or ENGLISH
     return code if code == ENGLISH or code in languages() else ENGLISH
 
 
@@ -92,14 +100,15 @@ def unknown() -> str:
     return "" if asked in ("", *languages()) else asked
 
 
-def use(code: str) -> None:
-    """Set the language of this session: of this thread, and of what is started with a copy of its context."""
-    _in_use.set(code)
+def ask(session: Callable[[], str]) -> None:
+    """Let a user interface say the language of the session that runs; its function returns "" where there is none."""
+    global _session
+    _session = session
 
 
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
-    """Set the language for a block."""
+    """Set the language for a block: of this thread, and of what is started with a copy of its context."""
     token = _in_use.set(code)
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from contextvars import copy_context
 from pathlib import Path
 
@@ -86,9 +87,8 @@ def test_two_sessions_have_two_languages() -> None:
     found: list[str] = []
 
     def session(code: str | None) -> None:
-        if code:
-            language.use(code)
-        found.append(_("settle is 0"))
+        with speaking(code) if code else nullcontext():
+            found.append(_("settle is 0"))
 
     for work in ("qq", "en", None):
         thread = threading.Thread(target=session, args=(work,))

@@ -16,6 +16,7 @@ from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.folders import snapshots_folder
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui.views import escape
@@ -45,7 +46,11 @@ def seen_in(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
     except OSError as error:
         st.error(
             escape(
-                f"{folder} cannot be read: {error.strerror}. Check its permissions, then reload this page."
+                _(
+                    "{folder} cannot be read: {strerror}. Check its permissions, then reload this page.",
+                    folder=folder,
+                    strerror=error.strerror,
+                )
             ),
             icon=":material/error:",
         )

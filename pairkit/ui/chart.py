@@ -28,6 +28,7 @@ from pairkit.charts.figure import TITLE_PX
 from pairkit.charts.panes import ALWAYS, PANES
 from pairkit.charts.readout import fields
 from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.language import N_, _
 from pairkit.run import BacktestRun
 from pairkit.ui.cache import pair_key, run_key
 from pairkit.ui.server import plotly_url
@@ -41,7 +42,9 @@ _HTML = (
     '<div class="pk-tip" hidden></div>'
 )
 _PLAIN_HTML = '<div class="pk-chart" role="group" aria-label="{label}" data-plotly="{plotly}" style="min-height:{height}px"></div>'
-_LABEL = "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
+_LABEL = N_(
+    "Linked panes on one time axis: prices, hedge ratio, spread, z, gates, position, equity and drawdown"
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -98,7 +101,7 @@ def draw(
         if isinstance(date, str):
             on_pick(date)
 
-    _chart("chart", _LABEL, LEAST_PX, _HTML)(
+    _chart("chart", _(_LABEL), LEAST_PX, _HTML)(
         key=KEY,
         on_picked_change=picked_in_browser,
         on_theme_change=lambda: None,

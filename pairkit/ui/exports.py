@@ -7,6 +7,7 @@ import streamlit as st
 
 from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.charts import plot_run
+from pairkit.language import _
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
 
@@ -19,49 +20,53 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
     name = f"pairkit-{run.pair.name}"
     with st.container(horizontal=True, key="exports"):
         st.download_button(
-            "Bars (CSV)",
+            _("Bars (CSV)"),
             lambda: frame_csv(run),
             f"{name}-bars.csv",
             "text/csv",
             key="save_frame",
             on_click="ignore",
-            help="Every column of every bar.",
+            help=_("Every column of every bar."),
         )
         st.download_button(
-            "Trades (CSV)",
+            _("Trades (CSV)"),
             lambda: trades_csv(run),
             f"{name}-trades.csv",
             "text/csv",
             key="save_trades",
             on_click="ignore",
-            help="One row per round trip.",
+            help=_("One row per round trip."),
         )
         st.download_button(
-            "Terms of trades (CSV)",
+            _("Terms of trades (CSV)"),
             lambda: terms_csv(run),
             f"{name}-terms.csv",
             "text/csv",
             key="save_terms",
             on_click="ignore",
-            help="What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources.",
+            help=_(
+                "What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources."
+            ),
         )
         st.download_button(
-            "Chart (HTML)",
+            _("Chart (HTML)"),
             lambda: chart_html(run, dark=dark),
             f"{name}.html",
             "text/html",
             key="save_chart",
             on_click="ignore",
-            help="Interactive, opens without a network. For a PNG use the camera on the chart.",
+            help=_("Interactive, opens without a network. For a PNG use the camera on the chart."),
         )
         st.download_button(
-            "Run manifest (JSON)",
+            _("Run manifest (JSON)"),
             lambda: cache.manifest(run).to_json(),
             f"{name}-run.json",
             "application/json",
             key="save_manifest",
             on_click="ignore",
-            help="Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs.",
+            help=_(
+                "Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs."
+            ),
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import streamlit as st
 
 from pairkit.errors import CancelledError, PairkitError
+from pairkit.language import ENGLISH, _, language, speaking
 from pairkit.ui.views import escape
 
 LOOK_AGAIN_SECONDS = 0.3
@@ -51,20 +52,24 @@ class Job:
     attended: Callable[[], bool] = lambda: True
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+    language: str = ENGLISH
     _seen: float = 0.0
 
     def begin(self) -> Job:
         """Start the thread, for the session that asks for it."""
         self.attended = _this_session()
         _UNDER_WAY[id(self)] = self
+        self.language = language()
         threading.Thread(target=self._run, name=f"{self.unit} job", daemon=True).start()
         return self
 
     def _run(self) -> None:
+        with speaking(self.language):
+            self._work()
+
+    def _work(self) -> None:
         began = self._seen = time.perf_counter()
-        self.error = (
-            "It ended for a reason that the server's log tells."  # until it is known better
-        )
+        self.error = _("It ended for a reason that the server's log tells.")
         try:
             room = self._room()
             try:
@@ -87,7 +92,7 @@ class Job:
         while not room.acquire(timeout=0.0 if not self.waiting else LOOK_AGAIN_SECONDS):
             self.waiting = True
             if self._is_over():
-                raise CancelledError("it was stopped before it began.")
+                raise CancelledError(_("it was stopped before it began."))
         self.waiting = False
         return room
 
@@ -107,8 +112,12 @@ class Job:
 def how_far(job: Job) -> str:
     """Progress of a job, or what it waits for, in words."""
     if job.waiting:
-        return "Waiting for another job on this server to end"
-    return f"{job.done:,} of {job.total:,} {job.unit}" if job.total else "Starting …"
+        return _("Waiting for another job on this server to end")
+    return (
+        _("{done:,} of {total:,} {unit}", done=job.done, total=job.total, unit=job.unit)
+        if job.total
+        else _("Starting …")
+    )
 
 
 def under_way() -> list[Job]:
@@ -121,19 +130,19 @@ def show_under_way() -> None:
     jobs = under_way()
     if not jobs:
         return
-    st.markdown("#### Running on this server")
+    st.markdown(_("#### Running on this server"))
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job_{id(job)}"):
             st.progress(
                 min(job.done / job.total, 1.0) if job.total else 0.0, text=escape(how_far(job))
             )
             st.button(
-                "Stop",
+                _("Stop"),
                 key=f"stop_job_{id(job)}",
                 icon=":material/stop_circle:",
                 on_click=job.stop.set,
                 disabled=job.stop.is_set(),
-                help="What is done until then is kept where the job keeps it.",
+                help=_("What is done until then is kept where the job keeps it."),
             )
 
 
@@ -157,14 +166,14 @@ def show_progress(key: str) -> None:
         st.rerun()
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     what = escape(how_far(job))
-    st.progress(share, text=f"Stopping: {what}" if job.stop.is_set() else what)
+    st.progress(share, text=_("Stopping: {what}", what=what) if job.stop.is_set() else what)
     st.button(
-        "Stop",
+        _("Stop"),
         key=f"{key}_stop",
         icon=":material/stop_circle:",
         on_click=job.stop.set,
         disabled=job.stop.is_set(),
-        help="What is done until then is shown.",
+        help=_("What is done until then is shown."),
     )
 
 
@@ -180,7 +189,7 @@ def ended_job(key: str) -> Job | None:
         st.error(escape(job.error), icon=":material/error:")
         return None
     if job.cancelled:
-        st.info("It was stopped before it was done.", icon=":material/stop_circle:")
+        st.info(_("It was stopped before it was done."), icon=":material/stop_circle:")
         return None
     return job
 

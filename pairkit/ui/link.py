@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pairkit.language import _
+
 LINK_FAULTS = "link_faults"  # sentences on what of the link could not be used, until the reader has done with them
 Number = TypeVar("Number", int, float)
 ARRIVED = "arrived"  # whether the page is drawn for the first time since it was gone to
@@ -72,9 +74,17 @@ def number_input(
     if asked is not None and key not in st.session_state and not _is_within(asked, low, high):
         del st.query_params[key]
         st.session_state[LINK_FAULTS].append(
-            f"The link asks for {key} = {asked}: "
-            f"accepted is a{' whole' * isinstance(low, int)} number from {low:,} to {high:,}. "
-            f"The default, {first:,}, is used."
+            _(
+                "The link asks for {key} = {asked}: "
+                "accepted is a{isinstance} number from {low:,} to {high:,}. "
+                "The default, {first:,}, is used.",
+                key=key,
+                asked=asked,
+                isinstance=" whole" * isinstance(low, int),
+                low=low,
+                high=high,
+                first=first,
+            )
         )
         st.rerun()  # faults are shown above
     chosen: Number = place.number_input(
@@ -98,7 +108,11 @@ def date_so_far(key: str) -> date | None:
             return day
     del st.query_params[key]
     st.session_state[LINK_FAULTS].append(
-        f"The link asks for {key} = {asked}: accepted is a date, YYYY-MM-DD. It is left out."
+        _(
+            "The link asks for {key} = {asked}: accepted is a date, YYYY-MM-DD. It is left out.",
+            key=key,
+            asked=asked,
+        )
     )
     return st.rerun()  # faults are shown above
 

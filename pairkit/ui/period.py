@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.ui.link import EARLIEST, LATEST, complete, date_so_far
 
@@ -33,7 +34,7 @@ def choose(pair: PairFrame) -> PairFrame:
             for name, ends in _usual(pair).items():
                 st.button(name, key=f"period_{name}", on_click=_set, args=ends)
         left, right = st.columns(2)
-        for place, end, words in ((left, FIRST, "From"), (right, LAST, "To")):
+        for place, end, words in ((left, FIRST, _("From")), (right, LAST, "To")):
             place.date_input(
                 words,
                 None,
@@ -42,7 +43,9 @@ def choose(pair: PairFrame) -> PairFrame:
                 key=end,
                 bind="query-params",
                 format="YYYY-MM-DD",
-                help="The run sees these bars alone: indicators warm up at its beginning. Each period is a trial of its own.",
+                help=_(
+                    "The run sees these bars alone: indicators warm up at its beginning. Each period is a trial of its own."
+                ),
             )
     chosen = {end: st.session_state[end] for end in ENDS}
     complete({end: str(day) for end, day in chosen.items() if day is not None})
@@ -66,7 +69,7 @@ def in_words(pair: PairFrame) -> str:
 
 def _words(pair: PairFrame, chosen: dict[str, date | None]) -> str:
     if not any(chosen.values()):
-        return "All dates"
+        return _("All dates")
     first, last = (
         chosen[end] or day.date() for end, day in zip(ENDS, pair.trade_date[[0, -1]], strict=True)
     )
@@ -78,11 +81,11 @@ def _usual(pair: PairFrame) -> dict[str, tuple[date | None, date | None]]:
     days = pair.trade_date
     last = days[-1]
     return {
-        "All": (None, None),
+        _("All"): (None, None),
         "YTD": (date(last.year, 1, 1), None),
         "1 year": ((last - pd.DateOffset(years=1, days=-1)).date(), None),
         "3 years": ((last - pd.DateOffset(years=3, days=-1)).date(), None),
-        f"First {IN_SAMPLE:.0%}": (None, last_in_sample(pair)[1]),
+        _("First {in_sample:.0%}", in_sample=IN_SAMPLE): (None, last_in_sample(pair)[1]),
     }
 
 

@@ -22,6 +22,8 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from pairkit.language import N_, _
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -43,15 +45,15 @@ class Preparation:
     """
 
     def __init__(self) -> None:
-        self.place, self.name = 0, "Loading the libraries"
+        self.place, self.name = 0, N_("Loading the libraries")
         self.error: BaseException | None = None
         self._began, self._done, self._lock = False, Event(), Lock()
         self._compiler: subprocess.Popen[bytes] | None = None
         self.steps: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("Loading the libraries", _load_libraries),
-            ("Hedge ratios", _compile_hedges),
-            ("Stationarity tests", _compile_tests),
-            ("Trading engine", self._compile_engine),
+            (N_("Loading the libraries"), _load_libraries),
+            (N_("Hedge ratios"), _compile_hedges),
+            (N_("Stationarity tests"), _compile_tests),
+            (N_("Trading engine"), self._compile_engine),
         )
 
     @property
@@ -62,7 +64,12 @@ class Preparation:
     @property
     def words(self) -> str:
         """The step at work and its number, as the page says it."""
-        return f"{self.name}: {min(self.place + 1, len(self.steps))} of {len(self.steps)}"
+        return _(
+            "{name}: {place} of {steps}",
+            name=_(self.name),
+            place=min(self.place + 1, len(self.steps)),
+            steps=len(self.steps),
+        )
 
     def begin(self) -> None:
         """Start the steps, once, in a thread of their own."""

@@ -16,6 +16,7 @@ from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import runs_folder
+from pairkit.language import N_, _, ngettext
 from pairkit.market.universe import universe
 from pairkit.models.cointegration import LagRule
 from pairkit.research.scan import scan
@@ -29,29 +30,29 @@ JOB, CHOSEN, TABLE, CHART = "scan_job", "scan_pair", "scan_table", "scan_chart"
 VOLUME = "median_volume"
 QUICK_BARS = 200_000  # of all pairs together: about two seconds on two cores; the demo has 110,000
 LABELS = {
-    "y": "Leg y",
-    "x": "Leg x",
-    "sharpe": "Sharpe",
-    "trades": "Trades",
+    "y": N_("Leg y"),
+    "x": N_("Leg x"),
+    "sharpe": N_("Sharpe"),
+    "trades": N_("Trades"),
     "pvalue": "p-value",
-    "by_pvalue": "p-value, all pairs",
-    "half_life": "Half-life (bars)",
-    "cost_sigmas": "Round-trip cost (sigma)",
-    "correlation": "Correlation",
-    VOLUME: "Volume (lots)",
-    "bh_pvalue": "p-value, all pairs (BH)",
-    "bars": "Common bars",
-    "beta": "Hedge ratio",
-    "beta_spread": "Hedge ratio drift",
-    "hurst": "Hurst exponent",
-    "zero_crossings": "Crossings of the mean",
-    "sigma": "Spread deviation",
-    "eg_pvalue": "p-value, y on x",
-    "eg_pvalue_reverse": "p-value, x on y",
-    "eg_statistic": "Engle-Granger statistic",
-    "eg_lags": "Lags",
-    "johansen_trace": "Johansen statistic",
-    "johansen_rank": "Johansen relations",
+    "by_pvalue": N_("p-value, all pairs"),
+    "half_life": N_("Half-life (bars)"),
+    "cost_sigmas": N_("Round-trip cost (sigma)"),
+    "correlation": N_("Correlation"),
+    VOLUME: N_("Volume (lots)"),
+    "bh_pvalue": N_("p-value, all pairs (BH)"),
+    "bars": N_("Common bars"),
+    "beta": N_("Hedge ratio"),
+    "beta_spread": N_("Hedge ratio drift"),
+    "hurst": N_("Hurst exponent"),
+    "zero_crossings": N_("Crossings of the mean"),
+    "sigma": N_("Spread deviation"),
+    "eg_pvalue": N_("p-value, y on x"),
+    "eg_pvalue_reverse": N_("p-value, x on y"),
+    "eg_statistic": N_("Engle-Granger statistic"),
+    "eg_lags": N_("Lags"),
+    "johansen_trace": N_("Johansen statistic"),
+    "johansen_rank": N_("Johansen relations"),
 }
 FRONT = list(LABELS)[:10]
 FORMATS = {
@@ -84,33 +85,41 @@ def start(snapshot: Snapshot) -> None:
     """The roots, the settings and the button; where the scan is a quick one, it runs when the page is opened."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     roots = left.multiselect(
-        "Roots",
+        _("Roots"),
         list(snapshot.roots),
         key="scan_roots",
         bind="query-params",
-        placeholder="All roots of the snapshot",
+        placeholder=_("All roots of the snapshot"),
         format_func=lambda root: snapshot.specs[root].label,
-        help="All, where none is chosen. Choosing after a look at the results makes the adjusted p-values too small.",
+        help=_(
+            "All, where none is chosen. Choosing after a look at the results makes the adjusted p-values too small."
+        ),
     )
-    with st.expander("Settings"):
+    with st.expander(_("Settings")):
         asked = _settings(snapshot, tuple(roots))
     number = len(roots or snapshot.roots)
     if number < 2:
         st.warning(
-            "A pair needs two roots. Choose at least one more, or none for all."
+            _("A pair needs two roots. Choose at least one more, or none for all.")
             if roots
-            else f"Snapshot {views.escape(snapshot.label)} has one root only; a pair needs two.",
+            else _(
+                "Snapshot {snapshot_label} has one root only; a pair needs two.",
+                snapshot_label=views.escape(snapshot.label),
+            ),
             icon=":material/error:",
         )
         return
     pairs = number * (number - 1) // 2
     clicked = right.button(
-        f"Scan {pairs:,} pair{'s' * (pairs != 1)}",
+        ngettext("Scan {pairs:,} pair", "Scan {pairs:,} pairs", pairs, pairs=pairs),
         key="scan_start",
         icon=":material/play_arrow:",
         disabled=running(JOB),
         width="stretch",
-        help=f"Test and backtest {pairs:,} pairs. Each backtest counts as a trial on its pair.",
+        help=_(
+            "Test and backtest {pairs:,} pairs. Each backtest counts as a trial on its pair.",
+            pairs=pairs,
+        ),
     )
     job: Job | None = st.session_state.get(JOB)
     opened = job is None or (not running(JOB) and job.about["asked"].snapshot != snapshot.id)
@@ -118,7 +127,9 @@ def start(snapshot: Snapshot) -> None:
         _begin(snapshot, asked)
     if job is not None and not running(JOB) and job.about["asked"] != asked:
         st.warning(
-            "The scan below is of another snapshot, other roots or other settings. Scan again to bring it up to date.",
+            _(
+                "The scan below is of another snapshot, other roots or other settings. Scan again to bring it up to date."
+            ),
             icon=":material/history:",
         )
 
@@ -126,40 +137,44 @@ def start(snapshot: Snapshot) -> None:
 def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Asked:
     one, two, three, four = st.columns(4)
     transform = one.selectbox(
-        "Prices",
+        _("Prices"),
         ["log", "level"],
         key="scan_transform",
         bind="query-params",
-        format_func=lambda name: {"log": "Log prices", "level": "Prices"}[name],
-        help="What the tests are run on.",
+        format_func=lambda name: {"log": _("Log prices"), "level": _("Prices")}[name],
+        help=_("What the tests are run on."),
     )
     lags = two.selectbox(
-        "Lags",
+        _("Lags"),
         list(LAGS),
         key="scan_lags",
         bind="query-params",
-        help="Lagged changes in every test, or the criterion that chooses them for each pair and direction: AIC is Akaike's, BIC "
-        "is Schwarz's.",
+        help=_(
+            "Lagged changes in every test, or the criterion that chooses them for each pair and direction: AIC is Akaike's, BIC "
+            "is Schwarz's."
+        ),
     )
     bars = number_input(
         three,
-        "Least common bars",
+        _("Least common bars"),
         30,
         10_000,
         250,
         10,
         key="scan_bars",
-        help="Pairs with fewer are left out.",
+        help=_("Pairs with fewer are left out."),
     )
     ticks = number_input(
         four,
-        "Slippage (ticks)",
+        _("Slippage (ticks)"),
         0.0,
         100.0,
         1.0,
         0.5,
         key="scan_ticks",
-        help="Price conceded on each lot, for the cost of a round trip. The backtests have the default settings, slippage too.",
+        help=_(
+            "Price conceded on each lot, for the cost of a round trip. The backtests have the default settings, slippage too."
+        ),
     )
     return Asked(
         snapshot.id,
@@ -228,11 +243,11 @@ def show() -> None:
     _heading(job, table)
     if table.empty:
         st.info(
-            "No pair could be tested: "
+            _("No pair could be tested: ")
             + (
-                "the scan was stopped."
+                _("the scan was stopped.")
                 if table.attrs["cancelled"]
-                else "none has enough common bars. Ask for fewer, or choose other roots."
+                else _("none has enough common bars. Ask for fewer, or choose other roots.")
             ),
             icon=":material/info:",
         )
@@ -240,7 +255,7 @@ def show() -> None:
         return
     kept = _filtered(table, job.about["volumes"])
     if kept is not None and kept.empty:
-        st.info("No pair meets these filters.", icon=":material/filter_alt_off:")
+        st.info(_("No pair meets these filters."), icon=":material/filter_alt_off:")
     elif kept is not None:
         _ranked(kept, table, job)
         _pick(kept, job)
@@ -251,27 +266,45 @@ def show() -> None:
 def _heading(job: Job, table: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"#### {len(table):,} pairs of {views.escape(job.about['snapshot'])}", width="content"
+            _(
+                "#### {table:,} pairs of {snapshot}",
+                table=len(table),
+                snapshot=views.escape(job.about["snapshot"]),
+            ),
+            width="content",
         )
         if job.about["simulated"]:
             st.badge(
                 "SIMULATED DATA",
                 icon=":material/science:",
                 color="orange",
-                help="Made up by a program, with a known truth. No market ever traded like this.",
+                help=_(
+                    "Made up by a program, with a known truth. No market ever traded like this."
+                ),
             )
     attrs = table.attrs
     if attrs["cancelled"]:
         st.warning(
-            f"Stopped before the end, after {len(table) + len(attrs['left_out']):,} pairs. The p-values are adjusted for these.",
+            _(
+                "Stopped before the end, after {table:,} pairs. The p-values are adjusted for these.",
+                table=len(table) + len(attrs["left_out"]),
+            ),
             icon=":material/stop_circle:",
         )
     st.caption(
-        f"{len(table):,} backtests with the default settings in {job.seconds:.1f} s, each counted as a trial on its pair. "
-        f"Each pair tested both ways on {'log prices' if attrs['transform'] == 'log' else 'prices'}, lags "
-        f"{views.escape(attrs['lag_rule'])}.",
-        help="The more trials, the better the best looks by luck. Every scanned pair also counts the others as trials: the "
-        "deflated Sharpe ratio (DSR) on Explore and Honesty allows for all of them.",
+        _(
+            "{table:,} backtests with the default settings in {seconds:.1f} s, each counted as a trial on its pair. "
+            "Each pair tested both ways on {words}, lags "
+            "{lag_rule}.",
+            table=len(table),
+            seconds=job.seconds,
+            words="log prices" if attrs["transform"] == "log" else "prices",
+            lag_rule=views.escape(attrs["lag_rule"]),
+        ),
+        help=_(
+            "The more trials, the better the best looks by luck. Every scanned pair also counts the others as trials: the "
+            "deflated Sharpe ratio (DSR) on Explore and Honesty allows for all of them."
+        ),
     )
     if attrs["uncounted"]:
         st.warning(views.escape(attrs["uncounted"]), icon=":material/error:")
@@ -296,30 +329,32 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     one, two, three = st.columns([2, 1, 2])
     here = sorted(name for name, roots in known.items() if len(roots & present) > 1)
     chosen = one.multiselect(
-        "Sectors",
+        _("Sectors"),
         here,
         key="scan_sectors",
         bind="query-params",
-        placeholder="Any",
-        help="Pairs whose legs are both in one of these sectors, by the list of pairs in force.",
+        placeholder=_("Any"),
+        help=_("Pairs whose legs are both in one of these sectors, by the list of pairs in force."),
     )
     least = number_input(
         two,
-        "Least volume (lots)",
+        _("Least volume (lots)"),
         0,
         100_000_000,
         0,
         1000,
         key="scan_volume",
-        help="Median over the bars of the less traded leg.",
+        help=_("Median over the bars of the less traded leg."),
     )
     words = three.text_input(
-        "Filter",
+        _("Filter"),
         key="scan_filter",
         bind="query-params",
         placeholder="sharpe > 0.5, by_pvalue < 0.05",
-        help="Conditions on columns, separated by commas. The help of each column says its name in a filter. Filters choose what "
-        "is shown; the p-values stay adjusted for all pairs scanned.",
+        help=_(
+            "Conditions on columns, separated by commas. The help of each column says its name in a filter. Filters choose what "
+            "is shown; the p-values stay adjusted for all pairs scanned."
+        ),
     )
     kept = with_volume(table, volumes)
     if chosen:
@@ -347,12 +382,12 @@ def _matrix(kept: pd.DataFrame) -> None:
     from plotly.graph_objects import Figure
 
     figure = st.selectbox(
-        "In the matrix",
+        _("In the matrix"),
         [name for name in SHOWN if name in kept],
         key="scan_figure",
         bind="query-params",
         width=320,
-        format_func=lambda name: SHOWN[name],
+        format_func=lambda name: _(SHOWN[name]),
     )
     theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
     spec = matrix(kept, figure, chosen=st.session_state.get(CHOSEN), theme=theme)
@@ -363,7 +398,7 @@ def _matrix(kept: pd.DataFrame) -> None:
         on_select=_cell_picked,
         selection_mode="points",
         config=QUIET,
-        alt=f"Matrix of pairs: {SHOWN[figure]}",
+        alt=_("Matrix of pairs: {shown}", shown=_(SHOWN[figure])),
     )
 
 
@@ -381,14 +416,16 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
         st.session_state[CHOSEN] = numbers[0]
     with st.container(horizontal=True, vertical_alignment="bottom", key="scan_pick"):
         number = st.selectbox(
-            "Pair, by rank",
+            _("Pair, by rank"),
             numbers,
             key=CHOSEN,
             width=320,
-            help="Or click a cell, or tick a row.",
-            format_func=lambda at: f"{at + 1}. {kept.loc[at, 'y']} on {kept.loc[at, 'x']}",
+            help=_("Or click a cell, or tick a row."),
+            format_func=lambda at: _(
+                "{at}. {loc} on {loc_2}", at=at + 1, loc=kept.loc[at, "y"], loc_2=kept.loc[at, "x"]
+            ),
         )
-        clicked = st.button("Open in Explore", key="scan_open", icon=":material/monitoring:")
+        clicked = st.button(_("Open in Explore"), key="scan_open", icon=":material/monitoring:")
     if clicked:
         row = kept.loc[number]
         shell.open_in_explore(job.about["snapshot"], str(row["y"]), str(row["x"]))
@@ -399,19 +436,23 @@ def _columns() -> dict[str, Any]:
     config = st.column_config
     columns: dict[str, Any] = {
         column.name: config.NumberColumn(
-            LABELS[column.name],
-            help=f"{column.meaning} In filters: {column.name}",
+            _(LABELS[column.name]),
+            help=_(
+                "{meaning} In filters: {column_name}",
+                meaning=_(column.meaning),
+                column_name=column.name,
+            ),
             format=FORMATS.get(column.name, "%.4g"),
         )
         for column in (*SCAN_COLUMNS[2:], *SCAN_BACKTEST_COLUMNS)
     }
     columns |= {
-        column.name: config.TextColumn(LABELS[column.name], help=column.meaning)
+        column.name: config.TextColumn(_(LABELS[column.name]), help=_(column.meaning))
         for column in SCAN_COLUMNS[:2]
     }
     columns[VOLUME] = config.NumberColumn(
-        LABELS[VOLUME],
-        help=f"Median over the bars of the less traded leg. In filters: {VOLUME}",
+        _(LABELS[VOLUME]),
+        help=_("Median over the bars of the less traded leg. In filters: {volume}", volume=VOLUME),
         format="localized",
     )
     return columns
@@ -429,15 +470,19 @@ def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
         column_order=order,
         selection_mode="single-row",
         on_select=lambda: _row_picked(numbers),
-        alt="Pairs, the smallest p-value first",
+        alt=_("Pairs, the smallest p-value first"),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{len(kept):,} of {len(table):,} pairs, the smallest p-value first.",
+            _(
+                "{kept:,} of {table:,} pairs, the smallest p-value first.",
+                kept=len(kept),
+                table=len(table),
+            ),
             help=table.attrs["caveat"],
         )
         st.download_button(
-            "Pairs (CSV)",
+            _("Pairs (CSV)"),
             lambda: csv_text(kept[order]),
             f"pairkit-{job.about['snapshot']}-scan.csv",
             "text/csv",
@@ -455,8 +500,11 @@ def _row_picked(numbers: list[int]) -> None:
 def _left_out(table: pd.DataFrame) -> None:
     left_out = table.attrs["left_out"]
     if left_out:
-        with st.expander(f"Left out: {len(left_out):,} pairs"):
+        with st.expander(_("Left out: {left_out:,} pairs", left_out=len(left_out))):
             shown = pd.DataFrame(
-                {"Pair": map(views.escape, left_out), "Why": map(views.escape, left_out.values())}
+                {
+                    _("Pair"): map(views.escape, left_out),
+                    _("Why"): map(views.escape, left_out.values()),
+                }
             )
-            st.table(shown, hide_index=True, border="horizontal", alt="Pairs left out")
+            st.table(shown, hide_index=True, border="horizontal", alt=_("Pairs left out"))

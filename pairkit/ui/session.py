@@ -8,9 +8,29 @@ from typing import Any
 import streamlit as st
 
 from pairkit.columns import LEGS
+from pairkit.language import _, ask, language, languages
 
+LANGUAGE = "language"
 KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
 SNAPSHOT, READY_AT = "snapshot", "ready_at"
+
+
+def choose_language() -> None:
+    """Draw the choice of language in the sidebar, where there is more than one; the session keeps it, and its link."""
+    ask(_chosen_language)
+    there = languages()
+    if len(there) > 1:
+        st.sidebar.selectbox(
+            _("Language"), there, there.index(language()), key=LANGUAGE, bind="query-params"
+        )
+
+
+def _chosen_language() -> str:
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    return str(st.session_state.get(LANGUAGE, ""))
 
 
 def keep(names: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError
-from pairkit.language import _
+from pairkit.language import N_, _
 from pairkit.setting import Setting, in_words
 from pairkit.ui.link import ARRIVED, complete, number_input
 from pairkit.ui.presets import bar
@@ -31,7 +31,7 @@ PARTS = (bar.PART, *_FAULTS_OF.values())  # what a change of a setting draws ane
 Redraw = Callable[[str], None]  # takes the key of the part that holds the changed setting
 IN_LINK = "settings_in_link"  # of each setting without widget, its text in the link as it was and as it is to be
 TYPED = "_typed"  # ends the key of the number beside a slider
-OPEN_AT_START = "Signal"
+OPEN_AT_START = N_("Signal")
 
 
 def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[str]]:
@@ -61,7 +61,7 @@ def _group(group: str, redraw: Redraw | None) -> None:
     """The settings of a group; a closed one has no widgets, which would be half of the page's."""
     key = open_key(group)
     box = st.expander(
-        group, expanded=group == OPEN_AT_START, key=key, on_change="rerun", bind="query-params"
+        _(group), expanded=group == OPEN_AT_START, key=key, on_change="rerun", bind="query-params"
     )
     in_link = st.session_state.setdefault(IN_LINK, {})
     for setting in SETTINGS.values():
@@ -142,7 +142,13 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
         st.rerun if redraw is None or setting.name in _NEEDED else partial(redraw, part_of(setting))
     )
     idle = setting.idle(_so_far())
-    help_ = f"{setting.help}\n\n`{setting.name}`: {setting.accepted}; default {setting.default}."
+    help_ = _(
+        "{help}\n\n`{setting_name}`: {accepted}; default {default}.",
+        help=_(setting.help),
+        setting_name=setting.name,
+        accepted=setting.accepted,
+        default=setting.default,
+    )
     more: dict[str, Any] = {
         "key": setting.name,
         "bind": "query-params",
@@ -210,7 +216,7 @@ def _typed(setting: Setting, label: str, answer: Callable[[], None], *, disabled
 
     st.session_state[key] = shown(st.session_state[setting.name])
     st.number_input(
-        f"{label}, exact",
+        _("{label}, exact", label=label),
         shown(setting.low),
         shown(setting.high),
         step=shown(setting.step) if setting.scale != "log" else None,
@@ -236,7 +242,7 @@ def field(setting: Setting, *, key: str) -> Any:
     """Draw a setting outside the sidebar: a number to type, a choice or a switch, bound to the link under `key`."""
     label = label_of(setting)
     if setting.kind == "bool":
-        return st.toggle(label, setting.default, key=key, help=setting.help, bind="query-params")
+        return st.toggle(label, setting.default, key=key, help=_(setting.help), bind="query-params")
     if setting.kind == "choice":
         return st.selectbox(
             label,
@@ -244,7 +250,7 @@ def field(setting: Setting, *, key: str) -> Any:
             setting.options.index(setting.default),
             format_func=setting.option_name,
             key=key,
-            help=setting.help,
+            help=_(setting.help),
             bind="query-params",
             width=220,
         )
@@ -257,7 +263,7 @@ def field(setting: Setting, *, key: str) -> Any:
         setting.default,
         kind(setting.step),
         key=key,
-        help=setting.help,
+        help=_(setting.help),
         width=170,
     )
 
@@ -335,8 +341,14 @@ def _has_own_words(setting: Setting) -> bool:
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
     return [
-        f"The link asks for {name} = {params[name]}: accepted is {setting.accepted}. "
-        f"The default, {setting.default}, is used."
+        _(
+            "The link asks for {name} = {params}: accepted is {accepted}. "
+            "The default, {default}, is used.",
+            name=name,
+            params=params[name],
+            accepted=setting.accepted,
+            default=setting.default,
+        )
         for name, setting in SETTINGS.items()
         if name in params and parse(setting, params[name]) is None
     ]

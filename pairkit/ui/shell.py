@@ -15,6 +15,7 @@ from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import bundled, snapshots_folder
+from pairkit.language import _
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
@@ -23,6 +24,7 @@ from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
 from pairkit.ui.session import (
     READY_AT,
     SNAPSHOT,
+    choose_language,
     enforce,
     forget_pair,
     keep,
@@ -75,15 +77,15 @@ def pages() -> list[st.Page]:
     folder = bundled("pages")
     return [
         st.Page(
-            folder / "1_explore.py", title="Explore", icon=":material/monitoring:", default=True
+            folder / "1_explore.py", title=_("Explore"), icon=":material/monitoring:", default=True
         ),
-        st.Page(folder / "2_sweep.py", title="Sweep", icon=":material/grid_on:"),
-        st.Page(folder / "3_scan.py", title="Scan", icon=":material/travel_explore:"),
-        st.Page(folder / "4_honesty.py", title="Honesty", icon=":material/fact_check:"),
-        st.Page(folder / "5_snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
-        st.Page(folder / "6_runs.py", title="Runs", icon=":material/bookmarks:"),
-        st.Page(folder / "7_book.py", title="Book", icon=":material/menu_book:"),
-        st.Page(folder / "8_today.py", title="Today", icon=":material/today:"),
+        st.Page(folder / "2_sweep.py", title=_("Sweep"), icon=":material/grid_on:"),
+        st.Page(folder / "3_scan.py", title=_("Scan"), icon=":material/travel_explore:"),
+        st.Page(folder / "4_honesty.py", title=_("Honesty"), icon=":material/fact_check:"),
+        st.Page(folder / "5_snapshots.py", title=_("Snapshots"), icon=":material/inventory_2:"),
+        st.Page(folder / "6_runs.py", title=_("Runs"), icon=":material/bookmarks:"),
+        st.Page(folder / "7_book.py", title=_("Book"), icon=":material/menu_book:"),
+        st.Page(folder / "8_today.py", title=_("Today"), icon=":material/today:"),
     ]
 
 
@@ -97,6 +99,7 @@ def start() -> None:
     """Start-up before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.html(_STYLE)
+    choose_language()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {
@@ -139,7 +142,7 @@ def choose_pair() -> Choice | None:
     keep((SNAPSHOT, *LEGS, *period.ENDS))
     if why:
         st.warning(
-            f"{views.escape(why)} Choose the legs and their dates in the sidebar.",
+            _("{why} Choose the legs and their dates in the sidebar.", why=views.escape(why)),
             icon=":material/error:",
         )
     return choice
@@ -205,14 +208,18 @@ def _choose_summary() -> SnapshotSummary | None:
     with st.sidebar:
         for broken in (one for one in found if not one.verified):
             st.error(
-                f"Snapshot {views.escape(broken.name)} cannot be used. {views.escape(broken.error)}",
+                _(
+                    "Snapshot {broken_name} cannot be used. {error}",
+                    broken_name=views.escape(broken.name),
+                    error=views.escape(broken.error),
+                ),
                 icon=":material/gpp_bad:",
             )
         if usable:
             _accept_short("snapshot", {name: name for name in usable})
             first = _first_place(list(usable), "demo")
             name = st.selectbox(
-                "Snapshot",
+                _("Snapshot"),
                 list(usable),
                 first,
                 key="snapshot",
@@ -222,8 +229,12 @@ def _choose_summary() -> SnapshotSummary | None:
             complete({"snapshot": name} if name != list(usable)[first] else {})
             return usable[name]
     st.info(
-        f"There is no usable snapshot in {views.escape(str(snapshots_folder()))}. "
-        f"Make one from your own CSV or Parquet files: `{HOW_TO_IMPORT}`, then reload this page.",
+        _(
+            "There is no usable snapshot in {snapshots_folder}. "
+            "Make one from your own CSV or Parquet files: `{how_to_import}`, then reload this page.",
+            snapshots_folder=views.escape(str(snapshots_folder())),
+            how_to_import=HOW_TO_IMPORT,
+        ),
         icon=":material/inventory_2:",
     )
     return None
@@ -237,7 +248,7 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
     for leg in LEGS:
         _accept_short(leg, labels)
     y_root = st.selectbox(
-        "Leg y (regressed; long spread = long y)",
+        _("Leg y (regressed; long spread = long y)"),
         roots,
         roots.index(first_y),
         key="y",
@@ -245,7 +256,7 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
         bind="query-params",
     )
     x_root = st.selectbox(
-        "Leg x (the hedge)",
+        _("Leg x (the hedge)"),
         roots,
         roots.index(first_x),
         key="x",
@@ -260,7 +271,9 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
         }
     )
     _suggest(roots)
-    st.button("Swap legs", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
+    st.button(
+        _("Swap legs"), key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch"
+    )
     whole = cache.pair(str(summary.path), summary.id, y_root, x_root)
     return Choice(snapshot, period.choose(whole))
 
@@ -274,7 +287,7 @@ def _suggest(roots: list[str]) -> None:
         return
     if not pairs:
         return
-    with st.popover("Pairs with a reason", icon=":material/lightbulb:", width="stretch"):
+    with st.popover(_("Pairs with a reason"), icon=":material/lightbulb:", width="stretch"):
         for pair in pairs:
             st.button(
                 views.escape(f"{pair.y} – {pair.x}"),
@@ -301,8 +314,17 @@ def _first_place(names: list[str], wanted: str) -> int:
 def _about(usable: dict[str, SnapshotSummary]) -> str:
     """A line per snapshot: what is in it."""
     return "  \n".join(
-        f"**{views.escape(one.name)}**{' (simulated)' if one.simulated else ''}: {len(one.roots)} roots, "
-        f"{views.escape(one.start)} to {views.escape(one.end)}, {one.rows:,} rows, id {one.id[:12]}"
+        _(
+            "**{one_name}**{words}: {roots} roots, "
+            "{one_start} to {one_end}, {rows:,} rows, id {id}",
+            one_name=views.escape(one.name),
+            words=" (simulated)" if one.simulated else "",
+            roots=len(one.roots),
+            one_start=views.escape(one.start),
+            one_end=views.escape(one.end),
+            rows=one.rows,
+            id=one.id[:12],
+        )
         for one in usable.values()
     )
 
@@ -318,7 +340,12 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
         st.session_state[name] = code
     elif asked is not None and asked not in labels.values():
         st.session_state[LINK_FAULTS].append(
-            f"The link asks for {name} = {asked}: there are {', '.join(labels)}. The first choice is used instead."
+            _(
+                "The link asks for {name} = {asked}: there are {labels}. The first choice is used instead.",
+                name=name,
+                asked=asked,
+                labels=", ".join(labels),
+            )
         )
 
 
@@ -335,5 +362,5 @@ def _tell_link_faults() -> None:
         st.warning(views.escape(fault), icon=":material/link_off:")
     if faults:
         st.button(
-            "Dismiss", key="dismiss_link_faults", icon=":material/close:", on_click=faults.clear
+            _("Dismiss"), key="dismiss_link_faults", icon=":material/close:", on_click=faults.clear
         )

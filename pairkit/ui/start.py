@@ -9,6 +9,7 @@ from importlib import import_module
 
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.ui import preparation
 
 _POLL_SECONDS = 0.1
@@ -31,8 +32,10 @@ def show_preparation() -> None:
     with place.container(key="preparing"):
         st.markdown("#### pairkit")
         st.caption(
-            "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
-            "seconds on later starts."
+            _(
+                "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
+                "seconds on later starts."
+            )
         )
         bar = st.progress(0.0)
     while True:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pairkit.analysis.stretch import Stretch
+from pairkit.language import _
 from pairkit.ui.views import escape
 
 
@@ -16,14 +17,14 @@ def table(stretches: Mapping[str, Stretch], currency: str, *, alt: str) -> None:
     """Draw one column for each stretch, under its name; amounts are in `currency`."""
     money = escape(currency)
     rows: dict[str, Callable[[Stretch], str]] = {
-        "Sessions": lambda one: f"{one.sessions:,}",
-        f"Net ({money})": lambda one: f"{one.net:+,.0f}",
-        "Return": lambda one: f"{one.return_:+.2%}",
-        "Sharpe ratio": sharpe,
-        "Max drawdown": lambda one: f"{one.max_drawdown:.2%}",
-        f"Costs ({money})": lambda one: f"{one.costs:,.0f}",
-        "Entries / exits": lambda one: f"{one.entered} / {one.left}",
-        "Exposure": lambda one: "n/a" if math.isnan(one.exposure) else f"{one.exposure:.0%}",
+        _("Sessions"): lambda one: f"{one.sessions:,}",
+        _("Net ({money})", money=money): lambda one: f"{one.net:+,.0f}",
+        _("Return"): lambda one: f"{one.return_:+.2%}",
+        _("Sharpe ratio"): sharpe,
+        _("Max drawdown"): lambda one: f"{one.max_drawdown:.2%}",
+        _("Costs ({money})", money=money): lambda one: f"{one.costs:,.0f}",
+        _("Entries / exits"): lambda one: f"{one.entered} / {one.left}",
+        _("Exposure"): lambda one: "n/a" if math.isnan(one.exposure) else f"{one.exposure:.0%}",
     }
     columns = {name: [row(one) for row in rows.values()] for name, one in stretches.items()}
     st.table(

@@ -17,13 +17,14 @@ from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, Metric, unit_in
 from pairkit.display import visible, weakness
 from pairkit.findings import Finding
+from pairkit.language import N_, _, reworded
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.setting import MONEY
 from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
 
-DETAILS, TRACE_TAB = "details", "Decision trace"
+DETAILS, TRACE_TAB = "details", N_("Decision trace")
 REFERENCE = "by_statsmodels"
 CHOSEN_BAR = "bar"  # the key of the date field
 WANTED_STRETCH = "wanted_stretch"  # first and last instant that the chart is to show next
@@ -44,9 +45,15 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
         st.markdown(
             f"##### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content"
         )
-        told = f", {len(pair.findings)} findings" if pair.findings else ""
+        told = _(", {findings} findings", findings=len(pair.findings)) if pair.findings else ""
         st.caption(
-            f"{index[0]:%Y-%m-%d} – {index[-1]:%Y-%m-%d}, {len(index):,} bars{told}",
+            _(
+                "{first_index:%Y-%m-%d} – {last_index:%Y-%m-%d}, {index:,} bars{told}",
+                first_index=index[0],
+                last_index=index[-1],
+                index=len(index),
+                told=told,
+            ),
             width="content",
         )
         spliced = [found.root for found in pair.findings if found.kind == "unadjusted_splice"]
@@ -55,16 +62,20 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
                 f"ROLL GAPS INSIDE: {', '.join(map(escape, spliced))}",
                 icon=":material/link_off:",
                 color="orange",
-                help="The bars are of a spliced series, "
-                "whose rolls were not adjusted: a change of contract looks like a gain or a loss. "
-                "Import contract-level bars to be rid of it.",
+                help=_(
+                    "The bars are of a spliced series, "
+                    "whose rolls were not adjusted: a change of contract looks like a gain or a loss. "
+                    "Import contract-level bars to be rid of it."
+                ),
             )
         if pair.provenance.simulated:
             st.badge(
-                "SIMULATED DATA",
+                _("SIMULATED DATA"),
                 icon=":material/science:",
                 color="orange",
-                help="Made up by a program, with a known truth. No market ever traded like this.",
+                help=_(
+                    "Made up by a program, with a known truth. No market ever traded like this."
+                ),
             )
         if sessions:
             st.badge(
@@ -84,13 +95,17 @@ def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator
         for metric in METRICS:
             if metric.tile:
                 shown = shown_metric(metric.name, run.metrics[metric.name])
-                why = f" Not available: {metric.missing}." if shown == "n/a" else ""
+                why = (
+                    _(" Not available: {missing}.", missing=_(metric.missing))
+                    if shown == _("n/a")
+                    else ""
+                )
                 st.metric(
-                    metric.label,
+                    _(metric.label),
                     shown,
                     _difference(run, pinned, metric),
                     _delta_color(run, pinned, metric),
-                    help=metric.meaning + why,
+                    help=_(metric.meaning) + why,
                     width="content",
                 )
     return row
@@ -117,14 +132,16 @@ def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
     rows = [
         {
-            "Metric": name.replace("_", " "),
-            "Value": shown_metric(name, value),
-            "Meaning": f"{_meaning(name, run.pair.currency)} {weakness(name, run.closed_trades)}".strip(),
+            _("Metric"): _(name.replace("_", " ")),
+            _("Value"): shown_metric(name, value),
+            _(
+                "Meaning"
+            ): f"{_meaning(name, run.pair.currency)} {weakness(name, run.closed_trades)}".strip(),
         }
         for name, value in run.metrics.items()
     ]
     st.table(
-        pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Every metric of the run"
+        pd.DataFrame(rows), hide_index=True, border="horizontal", alt=_("Every metric of the run")
     )
 
 
@@ -132,14 +149,18 @@ def _meaning(name: str, currency: str) -> str:
     """Meaning of a metric, with the currency of an amount."""
     if name not in METRIC:
         return ""
-    said = METRIC[name].meaning
-    return f"{said} In {escape(currency)}." if METRIC[name].unit == MONEY else said
+    said = _(METRIC[name].meaning)
+    return (
+        _("{said} In {currency}.", said=said, currency=escape(currency))
+        if METRIC[name].unit == MONEY
+        else said
+    )
 
 
 def shown_metric(name: str, value: float) -> str:
     """A metric as its tile shows it: percent only here, `n/a` for NaN."""
     if math.isnan(value):
-        return "n/a"
+        return _("n/a")
     unit = METRIC[name].unit if name in METRIC else ""
     if unit == "fraction":
         return f"{value:.2%}"
@@ -152,36 +173,40 @@ def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
     """Line below the chart's controls: the decision at the chosen bar, and its meaning."""
     if bar is None:
         st.caption(
-            "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
+            _(
+                "Click a bar, or use the buttons, to see why it was decided so. Drag to zoom, double-click to see all."
+            )
         )
         return None
     found = run.explain(bar, reference=bool(st.session_state.get(REFERENCE)))
-    st.markdown(escape(found.sentence), help=meaning(found.state, found.reason))
+    st.markdown(escape(reworded(found.sentence)), help=meaning(found.state, found.reason))
     return found
 
 
 def trace_tables(found: Trace | None) -> None:
     """The whole trace of a bar: inputs, gates, rules in order, order, next bar and terms."""
     if found is None:
-        st.caption("No bar is chosen. Click one in the chart, or use the buttons above it.")
+        st.caption(_("No bar is chosen. Click one in the chart, or use the buttons above it."))
         return
     st.toggle(
-        "Compute by statsmodels too",
+        _("Compute by statsmodels too"),
         key=REFERENCE,
-        help="The bar's hedge ratio and p-value by the library that you know, on the same window, beside pairkit's.",
+        help=_(
+            "The bar's hedge ratio and p-value by the library that you know, on the same window, beside pairkit's."
+        ),
     )
     places = _trace_places()
     for title, table in found.sections:
         with places[title]:
-            st.markdown(f"**{escape(title)}**")
+            st.markdown(f"**{escape(_(title))}**")
             if table.empty:
-                st.caption("None.")
+                st.caption(_("None."))
                 continue
             st.table(
-                table.map(_cell),
+                table.map(_cell).rename(columns=_),
                 hide_index=True,
                 border="horizontal",
-                alt=f"{title} of {found.date:%Y-%m-%d}",
+                alt=_("{title} of {date:%Y-%m-%d}", title=_(title), date=found.date),
             )
 
 
@@ -206,12 +231,12 @@ def _trace_places() -> dict[str, DeltaGenerator]:
 def _cell(value: object) -> str:
     """A number short enough to read, and any text as it is."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, float):
         return (
             "NaN" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
         )
-    return escape(str(value))
+    return escape(reworded(str(value)))
 
 
 def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
@@ -220,23 +245,25 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
     Where the chosen bar lies in a trade, its row is selected when the table opens.
     """
     if run.trades.empty:
-        st.info("No trade was made. The gate lanes and the blocked entries in the chart show why.")
+        st.info(
+            _("No trade was made. The gate lanes and the blocked entries in the chart show why.")
+        )
         return
     currency = escape(run.pair.currency)
     columns = {
         column.name: st.column_config.Column(
-            column.name.replace("_", " "),
-            help=_help(column.meaning, unit_in(column.unit, currency)),
+            _(column.name.replace("_", " ")),
+            help=_help(_(column.meaning), unit_in(column.unit, currency)),
         )
         for column in TRADE_COLUMNS
     }
     for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
         columns[name] = st.column_config.DateColumn(
-            name.replace("_", " "), format="YYYY-MM-DD", help=columns[name]["help"]
+            _(name.replace("_", " ")), format="YYYY-MM-DD", help=columns[name]["help"]
         )
     for name in ("gross", "costs", "net", "worst_mark", "best_mark"):
         columns[name] = st.column_config.NumberColumn(
-            name.replace("_", " "), format="localized", help=columns[name]["help"]
+            _(name.replace("_", " ")), format="localized", help=columns[name]["help"]
         )
     for name in (
         "entry_z",
@@ -244,10 +271,10 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
         *(column.name for column in TRADE_COLUMNS if column.name.startswith("reversion")),
     ):
         columns[name] = st.column_config.NumberColumn(
-            name.replace("_", " "), format="%.2f", help=columns[name]["help"]
+            _(name.replace("_", " ")), format="%.2f", help=columns[name]["help"]
         )
     columns["hedge_drift"] = st.column_config.NumberColumn(
-        "hedge drift", format="percent", help=columns["hedge_drift"]["help"]
+        _("hedge drift"), format="percent", help=columns["hedge_drift"]["help"]
     )
     if told := target_exits_told(run.trades):
         st.caption(told)
@@ -261,7 +288,7 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
         hide_index=True,
         column_config=columns,
         column_order=["net", *(name for name in shown.columns if name != "net")],
-        alt="Round trips, the last first",
+        alt=_("Round trips, the last first"),
         key="trades",
         on_select=partial(_show_trade, list(zip(first, last, strict=True))),
         selection_mode="single-row",
@@ -272,13 +299,13 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
 
 def _trade_terms(run: BacktestRun) -> None:
     """The terms in force at each entry, roll and exit, the last trade first."""
-    with st.expander("Terms in force at each entry, roll and exit"):
+    with st.expander(_("Terms in force at each entry, roll and exit")):
         table = terms_of_trades(run).sort_values("trade", ascending=False, kind="stable")
         st.dataframe(
             table.rename(columns=lambda name: str(name).replace("_", " ")),
             hide_index=True,
             column_config={"date": st.column_config.DateColumn("date", format="YYYY-MM-DD")},
-            alt="Terms of each trade of a leg, the last first",
+            alt=_("Terms of each trade of a leg, the last first"),
             key="trade_terms",
         )
 
@@ -300,20 +327,20 @@ def _help(meaning_: str, unit: str) -> str:
 def findings(found: tuple[Finding, ...]) -> None:
     """Draw the findings on the data."""
     if not found:
-        st.caption("Nothing was found about the data of this pair.")
+        st.caption(_("Nothing was found about the data of this pair."))
         return
     rows = [
         {
-            "Severity": one.severity,
-            "Root": escape(one.root) or "all",
-            "Finding": escape(one.message),
-            "Count": one.count,
-            "First dates": escape(", ".join(one.dates)),
+            _("Severity"): _(one.severity),
+            _("Root"): escape(one.root) or _("all"),
+            _("Finding"): escape(reworded(one.message)),
+            _("Count"): one.count,
+            _("First dates"): escape(", ".join(one.dates)),
         }
         for one in found
     ]
     st.table(
-        pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Findings about the data"
+        pd.DataFrame(rows), hide_index=True, border="horizontal", alt=_("Findings about the data")
     )
 
 

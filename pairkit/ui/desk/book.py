@@ -11,6 +11,7 @@ from pairkit.charts.book import figures
 from pairkit.charts.theme import ThemeName
 from pairkit.desk.book_runs import BookRuns
 from pairkit.errors import PairkitError
+from pairkit.language import _
 from pairkit.ui import shell, views
 from pairkit.ui.desk.choice import Chosen, heading, runs_of
 from pairkit.ui.exports import QUIET, csv_text
@@ -26,12 +27,15 @@ SHOWN = {
 
 def show(chosen: Chosen) -> None:
     """Draw the book."""
-    heading(chosen, f"Book {chosen.book.name}")
+    heading(chosen, _("Book {book_name}", book_name=chosen.book.name))
     if chosen.book.content.note:
         st.caption(views.escape(chosen.book.content.note))
     if not chosen.book.entries:
         st.info(
-            f"This book has no entry yet: `python -m pairkit book add {chosen.book.name} Y X`.",
+            _(
+                "This book has no entry yet: `python -m pairkit book add {book_name} Y X`.",
+                book_name=chosen.book.name,
+            ),
             icon=":material/playlist_add:",
         )
         return
@@ -58,11 +62,17 @@ def _tiles(made: BookRuns) -> None:
     margin, notional = made.margin["sum"].iloc[-1], made.notional["sum"].iloc[-1]
     held = sum(1 for run in made.runs.values() if run.ledger.position[-1])
     with st.container(horizontal=True, gap="small", key="tiles"):
-        st.metric(f"Equity ({currency})", f"{equity:,.0f}", width="content")
-        st.metric("Return on capital", f"{(equity - start) / start:.2%}", width="content")
-        st.metric(f"Margin ({currency})", _money(margin), width="content")
-        st.metric(f"Gross notional ({currency})", _money(notional), width="content")
-        st.metric("In a position", f"{held} of {len(made.runs)}", width="content")
+        st.metric(_("Equity ({currency})", currency=currency), f"{equity:,.0f}", width="content")
+        st.metric(_("Return on capital"), f"{(equity - start) / start:.2%}", width="content")
+        st.metric(_("Margin ({currency})", currency=currency), _money(margin), width="content")
+        st.metric(
+            _("Gross notional ({currency})", currency=currency), _money(notional), width="content"
+        )
+        st.metric(
+            _("In a position"),
+            _("{held} of {runs}", held=held, runs=len(made.runs)),
+            width="content",
+        )
 
 
 def _entries(chosen: Chosen, made: BookRuns) -> None:
@@ -73,47 +83,47 @@ def _entries(chosen: Chosen, made: BookRuns) -> None:
         last = run.frame.iloc[-1]
         rows.append(
             {
-                "Entry": entry.name,
-                "State": last["state"],
-                "Reason": last["reason"],
+                _("Entry"): entry.name,
+                _("State"): last["state"],
+                _("Reason"): last["reason"],
                 "z": last["z"],
-                "Lots y": last["lots_y"],
-                "Lots x": last["lots_x"],
-                "Capital": entry.capital,
-                "Equity": last["equity"],
-                "Margin": made.margin[entry.name].iloc[-1],
-                "Sharpe": run.metrics["sharpe"],
-                "Since": entry.since,
-                "Note": entry.note,
+                _("Lots y"): last["lots_y"],
+                _("Lots x"): last["lots_x"],
+                _("Capital"): entry.capital,
+                _("Equity"): last["equity"],
+                _("Margin"): made.margin[entry.name].iloc[-1],
+                _("Sharpe"): run.metrics["sharpe"],
+                _("Since"): entry.since,
+                _("Note"): entry.note,
             }
         )
     table = pd.DataFrame(rows)
     money = st.column_config.NumberColumn(format="localized")
     shown = st.dataframe(
-        table.round({"Equity": 0, "Margin": 0}),
+        table.round({_("Equity"): 0, _("Margin"): 0}),
         hide_index=True,
         column_config={
-            **dict.fromkeys(("Capital", "Equity", "Margin"), money),
-            **dict.fromkeys(("z", "Sharpe"), st.column_config.NumberColumn(format="%.2f")),
+            **dict.fromkeys((_("Capital"), _("Equity"), _("Margin")), money),
+            **dict.fromkeys(("z", _("Sharpe")), st.column_config.NumberColumn(format="%.2f")),
         },
         key=TABLE,
         on_select="rerun",
         selection_mode="single-row",
-        alt="The entries of the book",
+        alt=_("The entries of the book"),
     )
     with st.container(horizontal=True):
         rows_chosen = shown.selection.rows
         if st.button(
-            "Open in Explore",
+            _("Open in Explore"),
             key=OPEN,
             icon=":material/open_in_new:",
             disabled=not rows_chosen,
-            help="Select a row first.",
+            help=_("Select a row first."),
         ):
             entry = chosen.book.entries[rows_chosen[0]]
             shell.open_in_explore(chosen.snapshot.label, entry.y, entry.x, entry.strategy)
         st.download_button(
-            "Equity (CSV)",
+            _("Equity (CSV)"),
             lambda: csv_text(made.equity.rename_axis("trade_date").reset_index()),
             f"pairkit-{chosen.book.name}-equity.csv",
             "text/csv",
@@ -124,7 +134,7 @@ def _entries(chosen: Chosen, made: BookRuns) -> None:
 def _curves(made: BookRuns) -> None:
     """One of the book's tables by day as lines."""
     what = st.segmented_control(
-        "By day", list(SHOWN), default="Result since the start", key="book_curve"
+        _("By day"), list(SHOWN), default=next(iter(SHOWN)), format_func=_, key="book_curve"
     )
     name = SHOWN.get(str(what), "results")
     table = getattr(made, name)
@@ -137,33 +147,33 @@ def _curves(made: BookRuns) -> None:
         key=f"book_{name}",
         theme=None,
         config=QUIET,
-        alt=f"{what} of each entry and of the book, by day",
+        alt=_("{what} of each entry and of the book, by day", what=what),
     )
 
 
 def _net_lots(made: BookRuns) -> None:
-    st.markdown("**Net lots by contract**")
+    st.markdown(_("**Net lots by contract**"))
     lots = made.net_lots
     if lots.empty:
-        st.caption("Flat: no contract is held.")
+        st.caption(_("Flat: no contract is held."))
         return
     st.dataframe(
-        lots.reset_index().rename(columns={"contract": "Contract", "lots": "Lots"}),
+        lots.reset_index().rename(columns={"contract": _("Contract"), "lots": _("Lots")}),
         hide_index=True,
-        alt="Net lots by contract",
+        alt=_("Net lots by contract"),
     )
 
 
 def _correlation(made: BookRuns) -> None:
-    st.markdown("**Correlation of daily results**")
+    st.markdown(_("**Correlation of daily results**"))
     if len(made.runs) < 2:
-        st.caption("There is one entry only.")
+        st.caption(_("There is one entry only."))
         return
     st.dataframe(
         made.correlation.rename_axis("Entry").reset_index(),
         hide_index=True,
         column_config=dict.fromkeys(made.runs, st.column_config.NumberColumn(format="%.2f")),
-        alt="Correlation of the entries' daily results",
+        alt=_("Correlation of the entries' daily results"),
     )
 
 

@@ -16,6 +16,7 @@ from pairkit.desk.book_runs import BookRuns, run_book
 from pairkit.desk.today import Evening, sheet_of
 from pairkit.errors import PairkitError
 from pairkit.folders import bundled, snapshots_folder
+from pairkit.language import _
 from pairkit.ui import cache, shell, views
 from pairkit.ui.link import complete
 from pairkit.ui.session import keep
@@ -37,13 +38,15 @@ def choose_book() -> Chosen | None:
     with st.sidebar:
         first = names.index(DEMO_BOOK)
         name = st.selectbox(
-            "Book",
+            _("Book"),
             names,
             first,
             key=BOOK,
             bind="query-params",
-            help="A book is made on the command line: `pairkit book new NAME --snapshot SNAPSHOT`, "
-            "then `pairkit book add NAME Y X`.",
+            help=_(
+                "A book is made on the command line: `pairkit book new NAME --snapshot SNAPSHOT`, "
+                "then `pairkit book add NAME Y X`."
+            ),
         )
         complete({BOOK: name} if name != names[first] else {})
     keep((BOOK,))
@@ -98,7 +101,13 @@ def heading(chosen: Chosen, title: str) -> None:
         st.markdown(f"#### {views.escape(title)}", width="content")
         scope = chosen.snapshot.manifest["data_scope"]
         st.caption(
-            f"{views.escape(chosen.snapshot.label)}, {scope['start']} – {scope['end']}, id {chosen.snapshot.id[:12]}",
+            _(
+                "{snapshot_label}, {start} – {end}, id {id}",
+                snapshot_label=views.escape(chosen.snapshot.label),
+                start=scope["start"],
+                end=scope["end"],
+                id=chosen.snapshot.id[:12],
+            ),
             width="content",
         )
         if chosen.snapshot.simulated:

@@ -12,54 +12,57 @@ from pairkit.desk.sheet import Sheet
 from pairkit.desk.sheet_files import held_lots, sheet_csv, sheet_json, shut_gates, to_go
 from pairkit.desk.symbols import STYLES
 from pairkit.errors import PairkitError
+from pairkit.language import N_, _, translated
 from pairkit.ui import views
 from pairkit.ui.desk.choice import Chosen, heading, sheet_for
 
 AS_OF, SYMBOLS, WRITTEN = "as_of", "symbols", "journal_written"
 ORDER_COLUMNS = {
-    "symbol": "Contract",
-    "side": "Side",
-    "lots": "Lots",
-    "offset": "Offset",
+    "symbol": N_("Contract"),
+    "side": N_("Side"),
+    "lots": N_("Lots"),
+    "offset": N_("Offset"),
     "at": "At",
-    "why": "Why",
-    "entries": "Entry",
-    "only_if": "Only if",
-    "reference_price": "Last close",
+    "why": N_("Why"),
+    "entries": N_("Entry"),
+    "only_if": N_("Only if"),
+    "reference_price": N_("Last close"),
     "reference_date": "Of",
-    "down_limit": "Lower limit",
-    "up_limit": "Upper limit",
-    "opens_at": "Opens",
-    "net_before": "Net before",
-    "net_after": "Net after",
-    "margin_before": "Margin before",
-    "margin_after": "Margin after",
+    "down_limit": N_("Lower limit"),
+    "up_limit": N_("Upper limit"),
+    "opens_at": N_("Opens"),
+    "net_before": N_("Net before"),
+    "net_after": N_("Net after"),
+    "margin_before": N_("Margin before"),
+    "margin_after": N_("Margin after"),
 }
 
 
 def show(chosen: Chosen) -> None:
     """Draw the sheet."""
-    heading(chosen, f"Today: {chosen.book.name}")
+    heading(chosen, _("Today: {book_name}", book_name=chosen.book.name))
     calendar = chosen.snapshot.calendar
     with st.container(horizontal=True, vertical_alignment="bottom"):
         day = st.date_input(
-            "As of",
+            _("As of"),
             calendar[-1].date(),
             min_value=calendar[0].date(),
             max_value=calendar[-1].date(),
             key=AS_OF,
             width=180,
-            help="The sheet of the last session up to this day, from what was known at its close.",
+            help=_(
+                "The sheet of the last session up to this day, from what was known at its close."
+            ),
         )
         style = st.selectbox(
-            "Symbols", list(STYLES), key=SYMBOLS, width=180, help="Spelling of the contracts."
+            _("Symbols"), list(STYLES), key=SYMBOLS, width=180, help=_("Spelling of the contracts.")
         )
     try:
         newest = day == calendar[-1].date()
         made = sheet_for(chosen, None if newest else pd.Timestamp(day))
         sheet = made.sheet.spelt(style)
     except PairkitError as error:
-        st.error(f"No sheet. {views.escape(str(error))}", icon=":material/block:")
+        st.error(_("No sheet. {error}", error=views.escape(str(error))), icon=":material/block:")
         return
     _first_line(sheet)
     _totals(sheet)
@@ -81,62 +84,73 @@ def _first_line(sheet: Sheet) -> None:
 def _totals(sheet: Sheet) -> None:
     content = sheet.content
     with st.container(horizontal=True, gap="small", key="tiles"):
-        st.metric("Orders", len(content["orders"]), width="content")
-        st.metric("Next session", content["next_session"] or "not known", width="content")
-        st.metric("Margin before", _money(content["margin_before"]), width="content")
-        st.metric("Margin after", _money(content["margin_after"]), width="content")
-        st.metric(f"Equity ({content['currency']})", _money(content["equity"]), width="content")
+        st.metric(_("Orders"), len(content["orders"]), width="content")
+        st.metric(_("Next session"), content["next_session"] or _("not known"), width="content")
+        st.metric(_("Margin before"), _money(content["margin_before"]), width="content")
+        st.metric(_("Margin after"), _money(content["margin_after"]), width="content")
+        st.metric(
+            _("Equity ({currency})", currency=content["currency"]),
+            _money(content["equity"]),
+            width="content",
+        )
 
 
 def _orders(sheet: Sheet) -> None:
     """The net orders of the next session."""
-    st.markdown("**Net orders**")
+    st.markdown(_("**Net orders**"))
     if not sheet.content["orders"]:
-        st.caption("Nothing to do: no entry, no exit and no roll.")
+        st.caption(_("Nothing to do: no entry, no exit and no roll."))
         return
     table = sheet.orders
     empty = [name for name in ("only_if", "opens_at") if not table[name].any()]
-    table = table[list(ORDER_COLUMNS)].drop(columns=empty).rename(columns=ORDER_COLUMNS)
+    table = table[list(ORDER_COLUMNS)].drop(columns=empty).rename(columns=translated(ORDER_COLUMNS))
     table["Entry"] = table["Entry"].map("+".join)
-    figures = ("Lots", "Last close", "Lower limit", "Upper limit", "Net before", "Net after")
+    figures = (
+        _("Lots"),
+        _("Last close"),
+        _("Lower limit"),
+        _("Upper limit"),
+        _("Net before"),
+        _("Net after"),
+    )
     money = st.column_config.NumberColumn(format="localized")
     st.dataframe(
-        table.round({"Margin before": 0, "Margin after": 0}),
+        table.round({_("Margin before"): 0, _("Margin after"): 0}),
         hide_index=True,
         column_config={
             **dict.fromkeys(figures, st.column_config.NumberColumn(format="%g")),
-            **dict.fromkeys(("Margin before", "Margin after"), money),
+            **dict.fromkeys((_("Margin before"), _("Margin after")), money),
         },
-        alt="Net orders of the next session",
+        alt=_("Net orders of the next session"),
     )
-    st.caption("Both legs of an entry or exit, or neither. Nothing is sent from here.")
+    st.caption(_("Both legs of an entry or exit, or neither. Nothing is sent from here."))
 
 
 def _entries(sheet: Sheet) -> None:
     rows = [
         {
-            "Entry": entry["name"],
-            "State": entry["state"],
-            "Reason": entry["reason"],
+            _("Entry"): entry["name"],
+            _("State"): entry["state"],
+            _("Reason"): entry["reason"],
             "z": entry["z"],
-            "To go": to_go(entry),
-            "Days held": "" if entry["bars_held"] is None else str(entry["bars_held"]),
-            "Held": held_lots(entry),
-            "Gates shut": shut_gates(entry),
-            "Trade so far": entry["trade_net"],
-            "Equity": entry["equity"],
+            _("To go"): to_go(entry),
+            _("Days held"): "" if entry["bars_held"] is None else str(entry["bars_held"]),
+            _("Held"): held_lots(entry),
+            _("Gates shut"): shut_gates(entry),
+            _("Trade so far"): entry["trade_net"],
+            _("Equity"): entry["equity"],
         }
         for entry in sheet.content["entries"]
     ]
     money = st.column_config.NumberColumn(format="localized")
     st.dataframe(
-        pd.DataFrame(rows).astype({"z": "float64"}).round({"Trade so far": 0, "Equity": 0}),
+        pd.DataFrame(rows).astype({"z": "float64"}).round({_("Trade so far"): 0, _("Equity"): 0}),
         hide_index=True,
         column_config={
             "z": st.column_config.NumberColumn(format="%.2f"),
-            **dict.fromkeys(("Trade so far", "Equity"), money),
+            **dict.fromkeys((_("Trade so far"), _("Equity")), money),
         },
-        alt="What each entry decided at the last close",
+        alt=_("What each entry decided at the last close"),
     )
 
 
@@ -145,18 +159,26 @@ def _details(entry: dict[str, Any]) -> None:
     with st.expander(views.escape(f"{entry['name']}: {entry['state']} ({entry['reason']})")):
         st.markdown(views.escape(entry["sentence"]))
         gates = [
-            {"Gate": gate["name"], "Open while": gate["condition"], "Verdict": gate["verdict"]}
+            {
+                _("Gate"): gate["name"],
+                _("Open while"): gate["condition"],
+                _("Verdict"): gate["verdict"],
+            }
             for gate in entry["gates"]
         ]
         st.table(
             pd.DataFrame(gates).map(lambda cell: views.escape(str(cell))),
             hide_index=True,
             border="horizontal",
-            alt=f"Gates of {entry['name']}",
+            alt=_("Gates of {name}", name=entry["name"]),
         )
         legs = [
             f"{leg['code']}: {leg['contract']}"
-            + (f", {leg['next_contract']} next" if leg["next_contract"] != leg["contract"] else "")
+            + (
+                _(", {next_contract} next", next_contract=leg["next_contract"])
+                if leg["next_contract"] != leg["contract"]
+                else ""
+            )
             for leg in (entry["y"], entry["x"])
         ]
         st.caption(views.escape("; ".join(legs)))
@@ -167,17 +189,21 @@ def _offer(chosen: Chosen, plain: Sheet, sheet: Sheet, *, newest: bool) -> None:
     name = f"{chosen.book.name}-{sheet.content['last_session']}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "Orders (CSV)", sheet_csv(sheet), f"{name}.csv", "text/csv", on_click="ignore"
+            _("Orders (CSV)"), sheet_csv(sheet), f"{name}.csv", "text/csv", on_click="ignore"
         )
         st.download_button(
-            "Sheet (JSON)", sheet_json(sheet), f"{name}.json", "application/json", on_click="ignore"
+            _("Sheet (JSON)"),
+            sheet_json(sheet),
+            f"{name}.json",
+            "application/json",
+            on_click="ignore",
         )
         st.button(
-            "Write into the journal",
+            _("Write into the journal"),
             key="write_journal",
             icon=":material/edit_note:",
             disabled=not newest,
-            help="Of the newest session only. The same sheet again writes nothing.",
+            help=_("Of the newest session only. The same sheet again writes nothing."),
             on_click=_write,
             args=(chosen, plain),
         )
@@ -188,10 +214,12 @@ def _offer(chosen: Chosen, plain: Sheet, sheet: Sheet, *, newest: bool) -> None:
 def _write(chosen: Chosen, sheet: Sheet) -> None:
     try:
         line = append_sheet(chosen.book, sheet)
-        done = "written" if line.new else "there already, nothing was written"
-        st.session_state[WRITTEN] = f"Journal: line {line.number}, {done}."
+        done = "written" if line.new else _("there already, nothing was written")
+        st.session_state[WRITTEN] = _(
+            "Journal: line {number}, {done}.", number=line.number, done=done
+        )
     except PairkitError as error:
-        st.session_state[WRITTEN] = f"Not written. {error}"
+        st.session_state[WRITTEN] = _("Not written. {error}", error=error)
 
 
 def _money(value: float | None) -> str:

@@ -12,13 +12,19 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pairkit.language import N_, _
 from pairkit.run import BacktestRun
 from pairkit.ui.chart import in_sight
 from pairkit.ui.views import CHOSEN_BAR, DETAILS, TRACE_TAB
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
 _STATES = {"blocked entry": "BLOCKED", "Hold": "HOLD"}
-STEPS = {"bar": "", "blocked entry": "blocked", "trade": "trade", "Hold": "Hold"}
+STEPS = {
+    N_("bar"): "",
+    N_("blocked entry"): N_("blocked"),
+    N_("trade"): N_("trade"),
+    "Hold": N_("Hold"),
+}
 
 
 def row() -> DeltaGenerator:
@@ -32,7 +38,7 @@ def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
     A date without a bar means the last bar before it, or the first one.
     """
     chosen = place.date_input(
-        "Chosen bar",
+        _("Chosen bar"),
         None,
         EARLIEST,
         LATEST,
@@ -58,31 +64,31 @@ def _step_buttons(
     count = _counted(run, name, len(dates))
     slug = name.replace(" ", "_").lower()
     st.button(
-        f"‹ {STEPS[name]}".strip(),
+        f"‹ {_(STEPS[name])}".strip(),
         key=f"previous_{slug}",
         disabled=not len(dates),
         on_click=_go,
         args=(dates, bar, -1),
-        help=f"Previous {name}. {count}",
+        help=_("Previous {name}. {count}", name=_(name), count=count),
     )
     st.button(
-        f"{STEPS[name]} ›".strip(),
+        f"{_(STEPS[name])} ›".strip(),
         key=f"next_{slug}",
         disabled=not len(dates),
         on_click=_go,
         args=(dates, bar, 1),
-        help=f"Next {name}. {count}",
+        help=_("Next {name}. {count}", name=_(name), count=count),
     )
 
 
 def _counted(run: BacktestRun, name: str, found: int) -> str:
     """Counts for the buttons: of blocked entries and Holds the days, and the runs of days that are stepped through."""
     if not found:
-        return f"This run has no {name}."
+        return _("This run has no {name}.", name=_(name))
     if name not in _STATES:
-        return f"{found:,} in all."
+        return _("{found:,} in all.", found=found)
     days = int((run.frame["state"] == _STATES[name]).sum())
-    return f"{days:,} days in {found:,} stretches."
+    return _("{days:,} days in {found:,} stretches.", days=days, found=found)
 
 
 def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
@@ -91,7 +97,7 @@ def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:
 
 def pick(iso_date: str) -> None:
     """Choose the bar of this date, and open its trace, on the run of the page that follows."""
-    st.session_state[DETAILS] = TRACE_TAB
+    st.session_state[DETAILS] = _(TRACE_TAB)
     st.session_state[CHOSEN_BAR] = date.fromisoformat(iso_date)
 
 

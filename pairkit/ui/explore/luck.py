@@ -8,6 +8,7 @@ import streamlit as st
 
 from pairkit.columns import METRIC
 from pairkit.display import weakness
+from pairkit.language import _, ngettext
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
 from pairkit.ui.views import escape
@@ -20,12 +21,14 @@ def draw(run: BacktestRun) -> None:
         st.metric("DSR", "n/a", help=escape(count.warning), width="content")
         return
     value = count.deflated_sharpe(run)
-    trials = f"{count.trials:,.0f} trial{'s' * (count.trials != 1)}"
+    trials = ngettext(
+        "{trials:,.0f} trial", "{trials:,.0f} trials", count.trials, trials=count.trials
+    )
     weak = weakness("dsr", run.closed_trades)
     st.metric(
         f"DSR, {trials}",
         "n/a" if math.isnan(value) else f"{value:.0%}{' weak' if weak else ''}",
-        help=f"{METRIC['dsr'].meaning} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, "
+        help=f"{_(METRIC['dsr'].meaning)} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, "
         f"checks. {weak}".strip(),
         width="content",
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
@@ -63,19 +64,23 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
         badge.draw(run)
         if faults:
             st.badge(
-                "Not updated",
+                _("Not updated"),
                 icon=":material/error:",
                 color="orange",
-                help="Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not.",
+                help=_(
+                    "Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not."
+                ),
             )
         if not config.adf_calibrated:
             st.badge(
-                "ADF p-value uncalibrated",
+                _("ADF p-value uncalibrated"),
                 icon=":material/warning:",
                 color="orange",
-                help="MacKinnon's table does not hold for a spread made with an estimated, "
-                "moving hedge: its p-values are too small. "
-                "Set ADF null to calibrated, or test the legs.",
+                help=_(
+                    "MacKinnon's table does not hold for a spread made with an estimated, "
+                    "moving hedge: its p-values are too small. "
+                    "Set ADF null to calibrated, or test the legs."
+                ),
             )
     row, why = bar_picker.row(), st.container(key="why")
     bar = bar_picker.choose_date(row, run)

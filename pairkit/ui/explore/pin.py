@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.config import StrategyConfig
+from pairkit.language import _
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
 
@@ -18,14 +19,16 @@ def offer(place: DeltaGenerator, run: BacktestRun) -> None:
     """Draw the button that pins the run, or lets go of the one that is pinned."""
     pinned = pinned_run(run)
     place.button(
-        "Pin" if pinned is None else "Unpin",
+        _("Pin") if pinned is None else _("Unpin"),
         key="pin",
         icon=":material/keep:" if pinned is None else ":material/keep_off:",
         on_click=_pin if pinned is None else _unpin,
         args=(_of(run),) if pinned is None else (),
-        help="Keep this run's z and equity behind the next ones, and see how each tile differs from it."
+        help=_(
+            "Keep this run's z and equity behind the next ones, and see how each tile differs from it."
+        )
         if pinned is None
-        else "Let go of the pinned run.",
+        else _("Let go of the pinned run."),
     )
 
 

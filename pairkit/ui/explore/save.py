@@ -11,6 +11,7 @@ from pairkit.audit.runs import store
 from pairkit.audit.runs.check_store import load_checks
 from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.errors import RunError
+from pairkit.language import _
 from pairkit.report import report_html
 from pairkit.run import BacktestRun
 from pairkit.ui import cache, views
@@ -22,38 +23,42 @@ def offer(run: BacktestRun) -> None:
     """Draw the buttons: save, report, files. What they save is made when they are pressed."""
     name = f"pairkit-{run.pair.name}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
-        with st.popover("Save run", icon=":material/bookmark_add:", key="save_run"):
+        with st.popover(_("Save run"), icon=":material/bookmark_add:", key="save_run"):
             _form(run)
         st.download_button(
-            "Report (HTML)",
+            _("Report (HTML)"),
             lambda: report(run),
             f"{name}-report.html",
             "text/html",
             key="save_report",
             on_click="ignore",
             icon=":material/description:",
-            help="Everything about this run in one file that opens without a network and prints.",
+            help=_(
+                "Everything about this run in one file that opens without a network and prints."
+            ),
         )
         st.download_button(
-            "Run with tables (ZIP)",
+            _("Run with tables (ZIP)"),
             lambda: bundle(run),
             f"{name}-run.zip",
             "application/zip",
             key="save_bundle",
             on_click="ignore",
             icon=":material/folder_zip:",
-            help="Manifest and tables: what a colleague needs, beside the snapshot, to make this run again.",
+            help=_(
+                "Manifest and tables: what a colleague needs, beside the snapshot, to make this run again."
+            ),
         )
 
 
 def _form(run: BacktestRun) -> None:
     with st.form("save_run_form", border=False):
-        st.text_input("Name", max_chars=store.MAX_NAME, key=NAME, placeholder=run.pair.name)
+        st.text_input(_("Name"), max_chars=store.MAX_NAME, key=NAME, placeholder=run.pair.name)
         st.text_area(
-            "Note", max_chars=store.MAX_NOTE, key=NOTE, placeholder="What was tried, and why"
+            _("Note"), max_chars=store.MAX_NOTE, key=NOTE, placeholder=_("What was tried, and why")
         )
         st.form_submit_button(
-            "Save", key="save_run_now", type="primary", on_click=_save, args=(run,)
+            _("Save"), key="save_run_now", type="primary", on_click=_save, args=(run,)
         )
     of_run, good, told = st.session_state.get(SAVED, ((), False, ""))
     if of_run == cache.run_key(run):
@@ -73,7 +78,7 @@ def _save(run: BacktestRun) -> None:
         st.session_state[SAVED] = (
             cache.run_key(run),
             True,
-            f"Saved as {saved.name}. The Runs page has it.",
+            _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name),
         )
     except RunError as error:
         st.session_state[SAVED] = (cache.run_key(run), False, str(error))

@@ -14,6 +14,7 @@ from pairkit.analysis.stretch import stretch
 from pairkit.charts.rolling import figures
 from pairkit.charts.theme import BLOCKER_WORDS, THEMES, ThemeName
 from pairkit.gates import GATES
+from pairkit.language import N_, _, translated
 from pairkit.report.figures import monthly_returns, rolling_sharpe
 from pairkit.run import BacktestRun
 from pairkit.trading.explain import Trace
@@ -21,28 +22,28 @@ from pairkit.ui import chart, stretches, views
 from pairkit.ui.views import DETAILS, TRACE_TAB, escape
 
 MONTH = "stretch_month"
-_IN_SIGHT = "What the chart shows"
+_IN_SIGHT = N_("What the chart shows")
 _PART_WORDS = {
-    "price_y": "Leg y",
-    "price_x": "Leg x",
-    "fees": "Fees",
-    "slippage": "Slippage",
-    "roll_fees": "Roll fees",
-    "roll_slippage": "Roll slippage",
+    "price_y": N_("Leg y"),
+    "price_x": N_("Leg x"),
+    "fees": N_("Fees"),
+    "slippage": N_("Slippage"),
+    "roll_fees": N_("Roll fees"),
+    "roll_slippage": N_("Roll slippage"),
 }
 
 
 def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> None:
     """Draw the tabs, and the contents of the open one."""
     drawings: dict[str, Callable[[], Any]] = {
-        TRACE_TAB: lambda: views.trace_tables(found),
-        "Trades": lambda: views.trades(run, bar),
-        "A stretch": lambda: _stretch(run),
-        "Months": lambda: _months(run),
-        "Sources of P&L": lambda: _attribution(run),
-        "Gates": lambda: _gates(run),
-        "All metrics": lambda: views.all_metrics(run),
-        "Data findings": lambda: views.findings((*run.findings, *run.session_findings())),
+        _(TRACE_TAB): lambda: views.trace_tables(found),
+        _("Trades"): lambda: views.trades(run, bar),
+        _("A stretch"): lambda: _stretch(run),
+        _("Months"): lambda: _months(run),
+        _("Sources of P&L"): lambda: _attribution(run),
+        _("Gates"): lambda: _gates(run),
+        _("All metrics"): lambda: views.all_metrics(run),
+        _("Data findings"): lambda: views.findings((*run.findings, *run.session_findings())),
     }
     names = list(drawings)
     tabs = st.tabs(names, default=names[0], key=DETAILS, on_change="rerun", bind="query-params")
@@ -55,19 +56,21 @@ def _stretch(run: BacktestRun) -> None:
     """Performance of a month, or of the range in the chart, beside the whole; and why it had no more entries."""
     index = pd.DatetimeIndex(run.frame.index)
     months = [f"{month:%Y-%m}" for month in index.to_period("M").unique()[::-1]]
-    chosen = st.selectbox("Stretch", [_IN_SIGHT, *months], key=MONTH, width=260)
+    chosen = st.selectbox(_("Stretch"), [_IN_SIGHT, *months], key=MONTH, format_func=_, width=260)
     first, last = (
         chart.in_sight() or (index[0], index[-1])
         if chosen == _IN_SIGHT
         else (pd.Timestamp(chosen), pd.Timestamp(chosen) + pd.offsets.MonthEnd())
     )
     if not len(index[(index >= first) & (index <= last)]):
-        st.info("There is no session in this stretch. Zoom out, or choose a month.")
+        st.info(_("There is no session in this stretch. Zoom out, or choose a month."))
         return
     part, whole = stretch(run, first, last), stretch(run, index[0], index[-1])
-    columns = {f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": part, "Whole run": whole}
-    stretches.table(columns, run.pair.currency, alt="The stretch beside the whole run")
-    st.markdown(f"**Entries.** {escape(run.why_no_entry(first, last).sentence)}")
+    columns = {f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": part, _("Whole run"): whole}
+    stretches.table(columns, run.pair.currency, alt=_("The stretch beside the whole run"))
+    st.markdown(
+        _("**Entries.** {sentence}", sentence=escape(run.why_no_entry(first, last).sentence))
+    )
 
 
 def _months(run: BacktestRun) -> None:
@@ -75,24 +78,30 @@ def _months(run: BacktestRun) -> None:
     table = monthly_returns(run).iloc[::-1]
     shown = table.map(lambda share: "" if pd.isna(share) else f"{100 * share:.2f}").reset_index()
     st.table(
-        shown.rename(columns={"year": "Year", "total": "Year total"}),
+        shown.rename(columns={"year": _("Year"), "total": _("Year total")}),
         hide_index=True,
         border="horizontal",
-        alt="Returns by month",
+        alt=_("Returns by month"),
     )
     rolling, bars = rolling_sharpe(run)
     last = rolling.dropna()
     st.caption(
-        "Percent of the capital."
+        _("Percent of the capital.")
         + (
-            f" Sharpe ratio of {bars} bars: {last.iloc[-1]:.2f} now, from {last.min():.2f} to {last.max():.2f}."
+            _(
+                " Sharpe ratio of {bars} bars: {last_iloc:.2f} now, from {last:.2f} to {last_2:.2f}.",
+                bars=bars,
+                last_iloc=last.iloc[-1],
+                last=last.min(),
+                last_2=last.max(),
+            )
             if len(last)
             else ""
         )
     )
     if len(last):
         theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
-        title = f"Sharpe ratio of {bars} bars"
+        title = _("Sharpe ratio of {bars} bars", bars=bars)
         chart.show(
             chart.pack(figures(last, title, theme), picked_color=THEMES[theme].leg_y),
             name="rolling_sharpe",
@@ -105,18 +114,27 @@ def _months(run: BacktestRun) -> None:
 
 def _attribution(run: BacktestRun) -> None:
     """Draw the P&L of the legs and the costs of trading, by year."""
-    table = by_year(attribute(run)).rename(columns={**_PART_WORDS, "total": "Net"}).reset_index()
-    amounts = [*(_PART_WORDS[part.name] for part in PARTS), "Net"]
+    table = (
+        by_year(attribute(run))
+        .rename(columns={**translated(_PART_WORDS), "total": _("Net")})
+        .reset_index()
+    )
+    amounts = [*(_(_PART_WORDS[part.name]) for part in PARTS), _("Net")]
     table[amounts] = table[amounts].map(lambda money: f"{money:,.0f}")
     st.table(
-        table.rename(columns={"year": "Year"}),
+        table.rename(columns={"year": _("Year")}),
         hide_index=True,
         border="horizontal",
-        alt="Sources of the result by year",
+        alt=_("Sources of the result by year"),
     )
     st.caption(
-        f"{escape(run.pair.currency)}. Leg y is {escape(run.pair.y_spec.code)}, leg x {escape(run.pair.x_spec.code)}. "
-        "The parts add up to the change of equity."
+        _(
+            "{currency}. Leg y is {y_spec_code}, leg x {x_spec_code}. "
+            "The parts add up to the change of equity.",
+            currency=escape(run.pair.currency),
+            y_spec_code=escape(run.pair.y_spec.code),
+            x_spec_code=escape(run.pair.x_spec.code),
+        )
     )
 
 
@@ -126,44 +144,50 @@ def _blockers(reason: str) -> str:
 
 def _gates(run: BacktestRun) -> None:
     """Draw the worth of each gate, and the result that the blocked entries would have had."""
-    labels = {f"without {gate.name}": f"Without the {gate.subject}" for gate in GATES}
+    labels = {
+        f"without {gate.name}": _("Without the {subject}", subject=_(gate.subject))
+        for gate in GATES
+    }
     off = gates_off(run)
-    st.markdown("**The run with a gate switched off**")
+    st.markdown(_("**The run with a gate switched off**"))
     st.table(
         pd.DataFrame(
             {
-                "Run": [labels.get(name, name.capitalize()) for name in off["variant"]],
-                "Net": [f"{money:,.0f}" for money in off["net"]],
-                "Difference": [f"{money:+,.0f}" for money in off["difference"]],
-                "Trades": off["trades"],
-                "Sharpe ratio": [f"{value:.2f}" for value in off["sharpe"]],
-                "Max drawdown": [f"{value:.2%}" for value in off["max_drawdown"]],
+                _("Run"): [labels.get(name, name.capitalize()) for name in off["variant"]],
+                _("Net"): [f"{money:,.0f}" for money in off["net"]],
+                _("Difference"): [f"{money:+,.0f}" for money in off["difference"]],
+                _("Trades"): off["trades"],
+                _("Sharpe ratio"): [f"{value:.2f}" for value in off["sharpe"]],
+                _("Max drawdown"): [f"{value:.2%}" for value in off["max_drawdown"]],
             }
         ),
         hide_index=True,
         border="horizontal",
-        alt="What each gate was worth",
+        alt=_("What each gate was worth"),
     )
     followed = by_reason(run, blocked_trades(run))
-    st.markdown("**Blocked entries, each followed as a trade of its own**")
+    st.markdown(_("**Blocked entries, each followed as a trade of its own**"))
     if followed.empty:
-        st.caption("No entry was blocked.")
+        st.caption(_("No entry was blocked."))
         return
     st.table(
         pd.DataFrame(
             {
-                "Blocked by": followed["blocked_by"].map(_blockers),
-                "Days": followed["blocked_bars"],
-                "Trades": followed["trades"],
-                "Won": followed["won"],
-                "Net": [f"{money:+,.0f}" for money in followed["net"]],
+                _("Blocked by"): followed["blocked_by"].map(_blockers),
+                _("Days"): followed["blocked_bars"],
+                _("Trades"): followed["trades"],
+                _("Won"): followed["won"],
+                _("Net"): [f"{money:+,.0f}" for money in followed["net"]],
             }
         ),
         hide_index=True,
         border="horizontal",
-        alt="What blocked entries would have made",
+        alt=_("What blocked entries would have made"),
     )
     st.caption(
-        f"{escape(run.pair.currency)}, after costs. "
-        "The trades are not the gate's worth: without it, later entries and cooldowns move."
+        _(
+            "{currency}, after costs. "
+            "The trades are not the gate's worth: without it, later entries and cooldowns move.",
+            currency=escape(run.pair.currency),
+        )
     )

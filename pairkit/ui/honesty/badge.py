@@ -9,13 +9,14 @@ import streamlit as st
 
 from pairkit.audit.runs.check_store import load_checks
 from pairkit.checks import CHECKS, CheckResult, Verdict
+from pairkit.language import N_, _
 from pairkit.run import BacktestRun
 
 MARKS: Mapping[Verdict | None, str] = {
-    "passed": ":green[✓ passed]",
-    "failed": ":red[✗ failed]",
-    "noted": ":blue[ℹ noted]",
-    None: ":gray[not run]",
+    "passed": N_(":green[✓ passed]"),
+    "failed": N_(":red[✗ failed]"),
+    "noted": N_(":blue[ℹ noted]"),
+    None: N_(":gray[not run]"),
 }
 
 
@@ -28,9 +29,9 @@ def tally(known: Iterable[CheckResult], *, brief: bool = False) -> str:
         if counts[verdict]
     ]
     if not made:
-        return "none run" if brief else f"none of {len(CHECKS)} checks run"
+        return _("none run") if brief else _("none of {checks} checks run", checks=len(CHECKS))
     left = len(CHECKS) - counts.total()
-    return ", ".join(made + ([f"{left} not run"] if left and not brief else []))
+    return ", ".join(made + ([_("{left} not run", left=left)] if left and not brief else []))
 
 
 def draw(run: BacktestRun) -> None:
@@ -46,18 +47,18 @@ def draw(run: BacktestRun) -> None:
         else ("gray", ":material/shield_question:")
     )
     lines = [
-        f"{MARKS[known[check].verdict if check in known else None]} {check.replace('_', ' ')}"
+        f"{_(MARKS[known[check].verdict if check in known else None])} {_(check.replace('_', ' '))}"
         for check in CHECKS
     ]
     st.badge(
-        f"Checks: {tally(known.values(), brief=True)}",
+        _("Checks: {tally}", tally=tally(known.values(), brief=True)),
         icon=icon,
         color=color,  # type: ignore[arg-type]
         help="  \n".join(
             [
                 *lines,
                 "",
-                "Honesty checks of this very pair, data and config; the Honesty page runs them.",
+                _("Honesty checks of this very pair, data and config; the Honesty page runs them."),
             ]
         ),
     )

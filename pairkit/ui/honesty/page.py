@@ -17,6 +17,7 @@ import streamlit as st
 from pairkit.audit.runs.check_store import load_checks
 from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckResult
+from pairkit.language import _, reworded
 from pairkit.research.check_spec import Case, Checked
 from pairkit.research.registry import CHECK_SPECS, run_and_save_checks
 from pairkit.setting import Setting
@@ -41,7 +42,7 @@ def show(case: Case) -> None:
     asked_all = _heading(case, known)
     _tell_progress()
     _overview(known)
-    titles = {CHECK_SPECS[check].title: check for check in CHECK_SPECS}
+    titles = {_(CHECK_SPECS[check].title): check for check in CHECK_SPECS}
     tabs = dict(
         zip(
             titles,
@@ -72,16 +73,18 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
                 "SIMULATED DATA",
                 icon=":material/science:",
                 color="orange",
-                help="Made up by a program, with a known truth. No market ever traded like this.",
+                help=_(
+                    "Made up by a program, with a known truth. No market ever traded like this."
+                ),
             )
         trials.draw(pair)
         return st.button(
-            "Run all checks",
+            _("Run all checks"),
             key="honesty_all",
             icon=":material/fact_check:",
             type="primary",
             disabled=running(JOB),
-            help="One after the other, each with the settings of its panel. Minutes at most.",
+            help=_("One after the other, each with the settings of its panel. Minutes at most."),
         )
 
 
@@ -91,9 +94,9 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
         found = known.get(check)
         rows.append(
             {
-                "Check": CHECK_SPECS[check].title,
-                "Verdict": MARKS[found.verdict if found else None],
-                "What was found": views.escape(found.sentence)
+                _("Check"): _(CHECK_SPECS[check].title),
+                _("Verdict"): _(MARKS[found.verdict if found else None]),
+                _("What was found"): views.escape(reworded(found.sentence))
                 if found
                 else f":gray[{views.escape(question)}]",
             }
@@ -103,7 +106,7 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
             pd.DataFrame(rows),
             hide_index=True,
             border="horizontal",
-            alt="Every check, and what it found of this run",
+            alt=_("Every check, and what it found of this run"),
         )
 
 
@@ -111,23 +114,26 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
 def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
     """Draw a check's description, settings, button and result; returns the settings where it is to be run now."""
     spec = CHECK_SPECS[check]
-    st.markdown(f"{spec.meaning} **Alarming:** {spec.alarm}")
+    st.markdown(_("{meaning} **Alarming:** {alarm}", meaning=_(spec.meaning), alarm=_(spec.alarm)))
     given = {}
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{check}_options"):
         for setting in spec.settings:
             given[setting.name] = field(setting, key=_key(check, setting))
         if check == "placebo" and (space := swept_space(case.pair)):
-            swept = ", ".join(name.replace("_", " ") for name in space)
+            swept = ", ".join(_(name.replace("_", " ")) for name in space)
             st.checkbox(
-                "Best with best",
+                _("Best with best"),
                 True,
                 key=BEST_WITH_BEST,
-                help=f"The config may be the best of this session's sweep over {swept}. "
-                "Every surrogate is swept over the same grid, "
-                "and the best of the real pair is compared with the best of each.",
+                help=_(
+                    "The config may be the best of this session's sweep over {swept}. "
+                    "Every surrogate is swept over the same grid, "
+                    "and the best of the real pair is compared with the best of each.",
+                    swept=swept,
+                ),
             )
         asked = st.button(
-            "Run this check",
+            _("Run this check"),
             key=f"{check}_start",
             icon=":material/play_arrow:",
             disabled=running(JOB),
@@ -141,14 +147,17 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
         _drawing(check)(found, theme)
     elif known is not None:
         _tell(known)
-        settings = (
-            ", ".join(f"{name} {value}" for name, value in known.settings.items()) or "no settings"
+        settings = ", ".join(f"{name} {value}" for name, value in known.settings.items()) or _(
+            "no settings"
         )
         st.caption(
-            f"Found earlier, with {views.escape(settings)}. Run the check again to see its charts and tables."
+            _(
+                "Found earlier, with {settings}. Run the check again to see its charts and tables.",
+                settings=views.escape(settings),
+            )
         )
     else:
-        st.caption("This check has not been run.")
+        st.caption(_("This check has not been run."))
     return given if asked else None
 
 
@@ -168,7 +177,7 @@ def _tell(found: CheckResult) -> None:
     """Draw the verdict in a sentence."""
     box = {"passed": st.success, "failed": st.error, "noted": st.info}[found.verdict]
     box(
-        views.escape(found.sentence),
+        views.escape(reworded(found.sentence)),
         icon={
             "passed": ":material/check_circle:",
             "failed": ":material/cancel:",

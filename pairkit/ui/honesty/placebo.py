@@ -7,6 +7,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.checks.placebo import figure
 from pairkit.charts.theme import ThemeName
+from pairkit.language import _
 from pairkit.research.placebo.check import Placebo
 from pairkit.ui.exports import QUIET
 
@@ -15,15 +16,15 @@ def draw(found: Placebo, theme: ThemeName) -> None:
     """Three figures in numbers, both distributions side by side, and what the surrogates did."""
     one, two, three = st.columns(3)
     one.metric(
-        "p-value of the Sharpe ratio",
+        _("p-value of the Sharpe ratio"),
         f"{found.pvalue:.3f}",
         f"± {found.pvalue_error:.3f}",
         delta_color="off",
         delta_arrow="off",
-        help="The share of pairs, the real one among them, that did as well or better.",
+        help=_("The share of pairs, the real one among them, that did as well or better."),
     )
-    two.metric("Surrogates below the real pair", f"{found.percentile:.0f} %")
-    three.metric("p-value of the total return", f"{found.pvalue_of_return:.3f}")
+    two.metric(_("Surrogates below the real pair"), f"{found.percentile:.0f} %")
+    three.metric(_("p-value of the total return"), f"{found.pvalue_of_return:.3f}")
     left, right = st.columns(2)
     left.plotly_chart(
         Figure(figure(found, "sharpe", theme)), key="placebo_sharpe", theme=None, config=QUIET
@@ -32,8 +33,13 @@ def draw(found: Placebo, theme: ThemeName) -> None:
         Figure(figure(found, "total_return", theme)), key="placebo_return", theme=None, config=QUIET
     )
     st.caption(
-        f"The rules made {found.table['trades'].mean():.1f} trades on a surrogate, "
-        f"on average, and {found.real['trades']:.0f} on the real pair. "
-        f"On {found.without_trades:.0%} of the surrogates they never traded, which counts "
-        "as 0: gates that keep the rules out of unrelated pairs do their work here, too."
+        _(
+            "The rules made {trades:.1f} trades on a surrogate, "
+            "on average, and {trades_2:.0f} on the real pair. "
+            "On {without_trades:.0%} of the surrogates they never traded, which counts "
+            "as 0: gates that keep the rules out of unrelated pairs do their work here, too.",
+            trades=found.table["trades"].mean(),
+            trades_2=found.real["trades"],
+            without_trades=found.without_trades,
+        )
     )

@@ -8,6 +8,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.checks.realism import figures
 from pairkit.charts.theme import ThemeName
+from pairkit.language import _
 from pairkit.research.realism.check import BESIDE, RUNGS, RealismLadder
 from pairkit.ui.exports import QUIET
 
@@ -25,8 +26,10 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
         key="realism_table",
     )
     st.caption(
-        "Each step keeps those before it. Gates, the last, is the run itself, to the bit; the two runs below it are compared with it "
-        "alone. Paper steps exist here alone: no setting of a strategy can ask for them."
+        _(
+            "Each step keeps those before it. Gates, the last, is the run itself, to the bit; the two runs below it are compared with it "
+            "alone. Paper steps exist here alone: no setting of a strategy can ask for them."
+        )
     )
 
 
@@ -38,14 +41,14 @@ def _shown(table: pd.DataFrame, currency: str) -> pd.DataFrame:
     }
     return pd.DataFrame(
         {
-            "Step": [rung.title for rung in (*RUNGS, *BESIDE)],
-            "From here on": [rung.meaning for rung in (*RUNGS, *BESIDE)],
-            "Sharpe": table["sharpe"].round(2),
-            "Takes of it": table["takes_sharpe"].round(2),
-            "Return": percent["total_return"],
-            "Takes of the return": percent["takes_return"],
-            "Max drawdown": percent["max_drawdown"],
-            "Trades": table["trades"],
-            f"Costs ({currency})": table["costs"].round(0),
+            _("Step"): [rung.title for rung in (*RUNGS, *BESIDE)],
+            _("From here on"): [_(rung.meaning) for rung in (*RUNGS, *BESIDE)],
+            _("Sharpe"): table["sharpe"].round(2),
+            _("Takes of it"): table["takes_sharpe"].round(2),
+            _("Return"): percent["total_return"],
+            _("Takes of the return"): percent["takes_return"],
+            _("Max drawdown"): percent["max_drawdown"],
+            _("Trades"): table["trades"],
+            _("Costs ({currency})", currency=currency): table["costs"].round(0),
         }
     )

@@ -11,6 +11,7 @@ from plotly.graph_objects import Figure
 
 from pairkit.charts.checks.walk_forward import figures, written
 from pairkit.charts.theme import ThemeName
+from pairkit.language import _
 from pairkit.research.walk_forward.check import WalkForward
 from pairkit.ui.exports import QUIET
 
@@ -21,29 +22,45 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
     st.plotly_chart(Figure(curve), key="walk_forward_curve", theme=None, config=QUIET)
     its = found.figures
     st.markdown(
-        "**Train against test.** "
-        f"Over the trials of a fold, the rank correlation is {_plain(its['rank_correlation'])} "
-        "on average: 1 means that train tells the order in test, 0 that it tells nothing. "
-        f"A choice beats {_plain(its['test_rank'], share=True)} of the trials in test; "
-        "half would be chance. "
-        f"Of the return in train, {_plain(its['kept_return'], share=True)} is left."
+        _(
+            "**Train against test.** "
+            "Over the trials of a fold, the rank correlation is {plain} "
+            "on average: 1 means that train tells the order in test, 0 that it tells nothing. "
+            "A choice beats {plain_2} of the trials in test; "
+            "half would be chance. "
+            "Of the return in train, {plain_3} is left.",
+            plain=_plain(its["rank_correlation"]),
+            plain_2=_plain(its["test_rank"], share=True),
+            plain_3=_plain(its["kept_return"], share=True),
+        )
     )
     left, right = st.columns(2)
     left.plotly_chart(Figure(scatter), key="walk_forward_scatter", theme=None, config=QUIET)
     right.plotly_chart(Figure(choices), key="walk_forward_choices", theme=None, config=QUIET)
     st.table(
-        _stability(found), hide_index=True, border="horizontal", alt="How stable the choices were"
+        _stability(found),
+        hide_index=True,
+        border="horizontal",
+        alt=_("How stable the choices were"),
     )
     st.dataframe(
         found.folds, key="walk_forward_folds", hide_index=True, column_config=_columns(found)
     )
     asked = found.settings
     st.caption(
-        f"{asked['folds']} folds "
-        f"of {asked['train']:,} bars to train{' or more' if asked['anchored'] else ''}, "
-        f"a gap of {asked['gap']}, and {asked['test']:,} to test; {asked['trials']:,} trials each. "
-        "Failed: the Sharpe ratio out of sample is 0 or less. "
-        "Passed: it is above 0 with a probability of 95 %."
+        _(
+            "{folds} folds "
+            "of {train:,} bars to train{words}, "
+            "a gap of {gap}, and {test:,} to test; {trials:,} trials each. "
+            "Failed: the Sharpe ratio out of sample is 0 or less. "
+            "Passed: it is above 0 with a probability of 95 %.",
+            folds=asked["folds"],
+            train=asked["train"],
+            words=" or more" if asked["anchored"] else "",
+            gap=asked["gap"],
+            test=asked["test"],
+            trials=asked["trials"],
+        )
     )
 
 
@@ -51,10 +68,12 @@ def _stability(found: WalkForward) -> pd.DataFrame:
     table = found.stability
     return pd.DataFrame(
         {
-            "Setting": [name.replace("_", " ") for name in table["setting"]],
-            "Values chosen": table["distinct"].astype(str),
-            "Changed from fold to fold": [_plain(share, share=True) for share in table["changed"]],
-            "Chosen most": [written(value) for value in table["most_chosen"]],
+            _("Setting"): [_(name.replace("_", " ")) for name in table["setting"]],
+            _("Values chosen"): table["distinct"].astype(str),
+            _("Changed from fold to fold"): [
+                _plain(share, share=True) for share in table["changed"]
+            ],
+            _("Chosen most"): [written(value) for value in table["most_chosen"]],
             "in": [_plain(share, share=True) for share in table["most_chosen_share"]],
         }
     )
@@ -63,19 +82,25 @@ def _stability(found: WalkForward) -> pd.DataFrame:
 def _columns(found: WalkForward) -> dict[str, Any]:
     config = st.column_config
     made: dict[str, Any] = {
-        name: config.DateColumn(name.replace("_", " "), format="YYYY-MM-DD")
+        name: config.DateColumn(_(name.replace("_", " ")), format="YYYY-MM-DD")
         for name in ("train_first", "train_last", "test_first", "test_last")
     }
     shares = ("train_annual_return", "test_annual_return", "test_rank")
-    made |= {name: config.NumberColumn(name.replace("_", " "), format="percent") for name in shares}
     made |= {
-        name: config.NumberColumn(name.replace("_", " "), format="%.2f")
+        name: config.NumberColumn(_(name.replace("_", " ")), format="percent") for name in shares
+    }
+    made |= {
+        name: config.NumberColumn(_(name.replace("_", " ")), format="%.2f")
         for name in ("train_sharpe", "test_sharpe", "rank_correlation")
     }
     return (
         made
-        | {"net": config.NumberColumn(f"net, {found.currency}", format="localized")}
-        | {name: config.Column(name.replace("_", " ")) for name in found.stability["setting"]}
+        | {
+            "net": config.NumberColumn(
+                _("net, {currency}", currency=found.currency), format="localized"
+            )
+        }
+        | {name: config.Column(_(name.replace("_", " "))) for name in found.stability["setting"]}
     )
 
 

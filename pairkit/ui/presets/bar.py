@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pairkit.errors import RunError
+from pairkit.language import _
 from pairkit.ui.presets import history, own
 from pairkit.ui.presets.bundled import CUSTOM, DEFAULTS, PRESETS, Preset, preset_of
 from pairkit.ui.views import escape
@@ -26,19 +27,33 @@ def draw() -> None:
     changed = _changed()
     st.session_state["preset"] = current
     options = [*presets, CUSTOM] if current == CUSTOM else list(presets)
-    said = "  \n".join(f"**{escape(name)}**: {preset.help}" for name, preset in presets.items())
+    said = "  \n".join(
+        f"**{escape(_(name))}**: {_(preset.help)}" for name, preset in presets.items()
+    )
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.selectbox("Preset", options, key="preset", on_change=_chosen, args=(presets,), help=said)
+    left.selectbox(
+        _("Preset"),
+        options,
+        key="preset",
+        format_func=_,
+        on_change=_chosen,
+        args=(presets,),
+        help=said,
+    )
     right.button(
-        "Reset",
+        _("Reset"),
         key="reset",
         on_click=_apply,
         args=({},),
         disabled=not changed,
         width="stretch",
-        help=f"Set all to default. {len(changed)} of {len(values)} settings differ from it."
+        help=_(
+            "Set all to default. {changed} of {values} settings differ from it.",
+            changed=len(changed),
+            values=len(values),
+        )
         if changed
-        else "Every setting is at its default.",
+        else _("Every setting is at its default."),
     )
     with st.container(horizontal=True, gap="xsmall", key="history"):
         for name, by in (("undo", -1), ("redo", 1)):
@@ -48,20 +63,20 @@ def draw() -> None:
                 on_click=_step,
                 args=(by,),
                 disabled=not history.can_step(by),
-                help=f"{name.capitalize()} the last change of settings.",
+                help=_("{name} the last change of settings.", name=name.capitalize()),
             )
-        with st.popover("My presets", icon=":material/bookmark:", width="content"):
+        with st.popover(_("My presets"), icon=":material/bookmark:", width="content"):
             _own_presets(mine)
 
 
 def _own_presets(mine: Mapping[str, Preset]) -> None:
     """Draw the form that saves the settings under a name, and a button for each own preset that deletes it."""
     with st.form("own_preset_form", border=False):
-        st.text_input("Save these settings as", key=_NAME, max_chars=own.MAX_NAME)
-        st.form_submit_button("Save preset", key="save_preset", on_click=_save)
+        st.text_input(_("Save these settings as"), key=_NAME, max_chars=own.MAX_NAME)
+        st.form_submit_button(_("Save preset"), key="save_preset", on_click=_save)
     for name in mine:
         st.button(
-            f"Delete {escape(name)}",
+            _("Delete {name}", name=escape(name)),
             key=f"delete_preset_{name}",
             icon=":material/delete:",
             on_click=_store,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pairkit.config import SETTINGS
 from pairkit.gates import GATES
+from pairkit.language import N_
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 
@@ -21,9 +22,9 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "Default": Preset("Every setting at its default."),
+    "Default": Preset(N_("Every setting at its default.")),
     "Patient": Preset(
-        "Longer windows, wider entry, more time to come back: few trades.",
+        N_("Longer windows, wider entry, more time to come back: few trades."),
         {
             "hedge_window": 120,
             "z_window": 120,
@@ -36,7 +37,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "Fast": Preset(
-        "Short windows, early entry, quick exit: many trades, and many costs.",
+        N_("Short windows, early entry, quick exit: many trades, and many costs."),
         {
             "hedge_window": 30,
             "z_window": 20,
@@ -51,15 +52,15 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "Kalman": Preset(
-        "Beta follows the market bar by bar instead of over a window.",
+        N_("Beta follows the market bar by bar instead of over a window."),
         {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40},
     ),
     "No gates": Preset(
-        "Every signal is traded: shows what the gates are worth.",
+        N_("Every signal is traded: shows what the gates are worth."),
         {gate.switch: False for gate in GATES},
     ),
 }
-CUSTOM = "Custom"
+CUSTOM = N_("Custom")
 
 
 def preset_of(

@@ -16,6 +16,7 @@ from pairkit.audit.seal import strict_json, write_whole
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
+from pairkit.language import _
 from pairkit.ui.presets.bundled import CUSTOM, PRESETS, Preset
 
 FILE = "presets.json"
@@ -31,7 +32,9 @@ def load() -> dict[str, Preset]:
     except RunError:
         return {}
     return {
-        name: Preset("Your own.", changes) for name, changes in stored.items() if _accepted(changes)
+        name: Preset(_("Your own."), changes)
+        for name, changes in stored.items()
+        if _accepted(changes)
     }
 
 
@@ -47,13 +50,17 @@ def save(name: str, changes: Mapping[str, Any]) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= MAX_NAME:
         raise RunError(
-            f"the name has {len(name)} characters; accepted are 1 to {MAX_NAME}. Choose another."
+            _(
+                "the name has {name} characters; accepted are 1 to {max_name}. Choose another.",
+                name=len(name),
+                max_name=MAX_NAME,
+            )
         )
     if name.casefold() in {taken.casefold() for taken in (*PRESETS, CUSTOM)}:
-        raise RunError(f"{name} is a bundled preset; choose another name.")
+        raise RunError(_("{name} is a bundled preset; choose another name.", name=name))
     stored = _stored()
     if name not in stored and len(stored) >= _MOST:
-        raise RunError(f"there are {_MOST} presets already; delete one first.")
+        raise RunError(_("there are {most} presets already; delete one first.", most=_MOST))
     _write({**stored, name: dict(changes)})
     return name
 
@@ -70,9 +77,13 @@ def _stored() -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+        raise RunError(
+            _("{path} cannot be read: {strerror}.", path=path, strerror=error.strerror)
+        ) from error
     if not isinstance(plain, dict) or not all(isinstance(one, dict) for one in plain.values()):
-        raise RunError(f"{path} does not hold presets by name; move it away, or mend it.")
+        raise RunError(
+            _("{path} does not hold presets by name; move it away, or mend it.", path=path)
+        )
     return plain
 
 
@@ -89,5 +100,7 @@ def _write(presets: Mapping[str, Mapping[str, Any]]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise RunError(
+            _("{folder} cannot be made: {strerror}.", folder=folder, strerror=error.strerror)
+        ) from error
     write_whole(folder / FILE, orjson.dumps(presets, option=orjson.OPT_INDENT_2))

@@ -17,6 +17,7 @@ from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.folders import snapshots_folder
+from pairkit.language import _
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.exports import QUIET
@@ -35,7 +36,7 @@ def show(chosen: list[SavedRun]) -> None:
     named = {label(one): one for one in chosen}
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
     of_settings = table["what"].isin(SETTINGS)
-    for rows, what in ((table[of_settings], "setting"), (table[~of_settings], "other input")):
+    for rows, what in ((table[of_settings], "setting"), (table[~of_settings], _("other input"))):
         if rows.empty:
             st.caption(f"{counted(0, what)}.")
             continue
@@ -45,22 +46,22 @@ def show(chosen: list[SavedRun]) -> None:
             _escaped(shown.rename(columns={"what": what.capitalize()})),
             hide_index=True,
             border="horizontal",
-            alt=f"Each {what} that differs",
+            alt=_("Each {what} that differs", what=what),
         )
-    st.markdown("#### Metrics")
+    st.markdown(_("#### Metrics"))
     metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
     st.table(
         _escaped(shown_metrics(metrics)),
         hide_index=True,
         border="horizontal",
-        alt="Metrics of the chosen runs",
+        alt=_("Metrics of the chosen runs"),
     )
     try:
         frames = {name: one.table("frame").set_index("trade_date") for name, one in named.items()}
     except PairkitError as error:  # its files changed since the list was made
         st.error(views.escape(str(error)), icon=":material/gpp_bad:")
         return
-    st.markdown("#### Equity")
+    st.markdown(_("#### Equity"))
     st.plotly_chart(
         equity_figure(
             {name: frame["equity"] for name, frame in frames.items()},
@@ -70,9 +71,9 @@ def show(chosen: list[SavedRun]) -> None:
         key="equity_chart",
         theme=None,
         config=QUIET,
-        alt="Equity of the chosen runs",
+        alt=_("Equity of the chosen runs"),
     )
-    st.markdown("#### First different decision")
+    st.markdown(_("#### First different decision"))
     first, *others = frames
     for other in others:
         _decisions(named[first], named[other], frames[first], frames[other])
@@ -80,11 +81,15 @@ def show(chosen: list[SavedRun]) -> None:
 
 def counted(number: int, what: str) -> str:
     """`3 settings differ`, `1 setting differs`, `No setting differs`."""
-    return f"{number:,} {what}s differ" if number > 1 else f"{number or 'No'} {what} differs"
+    return (
+        _("{number:,} {what}s differ", number=number, what=what)
+        if number > 1
+        else _("{number} {what} differs", number=number or "No", what=what)
+    )
 
 
 def _in_words(name: str) -> str:
-    return label_of(SETTINGS[name]) if name in SETTINGS else name.replace("_", " ")
+    return label_of(SETTINGS[name]) if name in SETTINGS else _(name.replace("_", " "))
 
 
 def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
@@ -166,21 +171,38 @@ def equity_figure(
 
 
 def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:
-    names = f"**{views.escape(label(first))}** and **{views.escape(label(other))}**"
+    names = _(
+        "**{label}** and **{label_2}**",
+        label=views.escape(label(first)),
+        label_2=views.escape(label(other)),
+    )
     if pair_name(first) != pair_name(other):
-        st.markdown(f"{names} are of different pairs, so their decisions are not compared.")
+        st.markdown(
+            _("{names} are of different pairs, so their decisions are not compared.", names=names)
+        )
         return
     day, common = first_difference(one, two), len(one.index.intersection(two.index))
     if day is None:
         st.markdown(
-            f"{names} decide the same on all of the {common:,} days that they have in common."
+            _(
+                "{names} decide the same on all of the {common:,} days that they have in common.",
+                names=names,
+                common=common,
+            )
         )
         return
-    st.markdown(f"{names} first differ on **{day:%Y-%m-%d}**, of {common:,} days in common:")
+    st.markdown(
+        _(
+            "{names} first differ on **{day:%Y-%m-%d}**, of {common:,} days in common:",
+            names=names,
+            day=day,
+            common=common,
+        )
+    )
     try:
         traced = why(_made_again(first.id, first), _made_again(other.id, other), day)
     except PairkitError as error:
-        st.caption(f"No decision trace: {views.escape(str(error))}")
+        st.caption(_("No decision trace: {error}", error=views.escape(str(error))))
         traced = pd.DataFrame(
             [
                 (column, str(one.loc[day, column]), str(two.loc[day, column]))
@@ -193,7 +215,7 @@ def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.Data
         _escaped(traced),
         hide_index=True,
         border="horizontal",
-        alt=f"Why decisions differ on {day:%Y-%m-%d}",
+        alt=_("Why decisions differ on {day:%Y-%m-%d}", day=day),
     )
 
 

@@ -17,6 +17,7 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRIC, METRICS
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
+from pairkit.language import _
 from pairkit.ui import cache, period, shell, views
 from pairkit.ui.settings import build_config
 
@@ -73,14 +74,14 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
                 "id": one.id,
                 "name": one.name,
                 "pair": pair_name(one),
-                "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else "own frames",
+                "snapshot": inputs["snapshot"]["name"] if inputs["snapshot"] else _("own frames"),
                 "first": inputs["bars"]["first"],
                 "last": inputs["bars"]["last"],
                 **{name: metrics.get(name) for name in SHOWN_METRICS},
                 "settings": changed,
                 "note": one.note,
                 "saved": one.saved_at,
-                "checked": "whole" if one.id in checked else "not verified",
+                "checked": "whole" if one.id in checked else _("not verified"),
             }
         )
     columns = [
@@ -125,11 +126,15 @@ def tell_damaged(found: list[SavedRun]) -> None:
     """Draw an error for each run that cannot be used, with a button to delete it."""
     for broken in (one for one in found if one.error):
         st.error(
-            f"The saved run {views.escape(broken.id)} is damaged. {views.escape(broken.error)}",
+            _(
+                "The saved run {id} is damaged. {error}",
+                id=views.escape(broken.id),
+                error=views.escape(broken.error),
+            ),
             icon=":material/gpp_bad:",
         )
         st.button(
-            "Delete it",
+            _("Delete it"),
             key=f"delete_{broken.id}",
             on_click=_ask_to_delete,
             args=([(broken.id, broken.id)],),
@@ -141,19 +146,22 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     usable = {one.id: one for one in found if not one.error}
     if not usable:
         st.info(
-            "No run is saved yet. Open Explore and press *Save run*. "
-            f"Runs are kept in {views.escape(str(runs_folder()))}.",
+            _(
+                "No run is saved yet. Open Explore and press *Save run*. "
+                "Runs are kept in {runs_folder}.",
+                runs_folder=views.escape(str(runs_folder())),
+            ),
             icon=":material/bookmarks:",
         )
         return []
     left, right = st.columns([3, 1])
     words = left.text_input(
-        "Filter",
+        _("Filter"),
         key="runs_filter",
         bind="query-params",
-        placeholder="Words in name, note, pair, snapshot, settings",
+        placeholder=_("Words in name, note, pair, snapshot, settings"),
     )
-    sort = right.selectbox("Sort by", list(SORTS), key="runs_sort", bind="query-params")
+    sort = right.selectbox(_("Sort by"), list(SORTS), key="runs_sort", bind="query-params")
     shown = filtered(as_table(list(usable.values()), st.session_state.get(WHOLE, ())), words, sort)
     st.dataframe(
         shown,
@@ -162,20 +170,20 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
         column_config=_columns(),
         on_select=lambda: _rows_chosen(list(shown.index)),
         selection_mode="multi-row",
-        alt="Saved runs",
+        alt=_("Saved runs"),
     )
     if shown.empty:
-        st.caption("No saved run has these words.")
+        st.caption(_("No saved run has these words."))
     by_label = {label(one): one for one in usable.values()}
     if CHOSEN in st.session_state:  # a run may have been deleted since
         st.session_state[CHOSEN] = [text for text in st.session_state[CHOSEN] if text in by_label]
     chosen = st.multiselect(
-        "Chosen runs",
+        _("Chosen runs"),
         list(by_label),
         key=CHOSEN,
         bind="query-params",
-        placeholder="Choose one to open or rerun it, two or more to compare",
-        help="Or tick rows in the table.",
+        placeholder=_("Choose one to open or rerun it, two or more to compare"),
+        help=_("Or tick rows in the table."),
     )
     return _whole([by_label[text] for text in chosen])
 
@@ -190,7 +198,11 @@ def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
                 store.check(one)
         except PairkitError as error:
             st.error(
-                f"{views.escape(label(one))} cannot be used. {views.escape(str(error))}",
+                _(
+                    "{label} cannot be used. {error}",
+                    label=views.escape(label(one)),
+                    error=views.escape(str(error)),
+                ),
                 icon=":material/gpp_bad:",
             )
             continue
@@ -202,27 +214,29 @@ def _whole(chosen: list[SavedRun]) -> list[SavedRun]:
 def _columns() -> dict[str, Any]:
     config = st.column_config
     return {
-        "name": config.TextColumn("Name"),
-        "pair": config.TextColumn("Pair", help="The regressed leg first."),
-        "snapshot": config.TextColumn("Snapshot", help="Its name when the run was made."),
-        "first": config.TextColumn("From"),
+        "name": config.TextColumn(_("Name")),
+        "pair": config.TextColumn(_("Pair"), help=_("The regressed leg first.")),
+        "snapshot": config.TextColumn(_("Snapshot"), help=_("Its name when the run was made.")),
+        "first": config.TextColumn(_("From")),
         "last": config.TextColumn("To"),
         **{
             name: config.NumberColumn(
-                METRIC[name].label,
-                help=METRIC[name].meaning,
+                _(METRIC[name].label),
+                help=_(METRIC[name].meaning),
                 format="percent" if METRIC[name].unit == "fraction" else "%.2f",
             )
             for name in SHOWN_METRICS
         },
-        "trades": config.NumberColumn("Trades", format="%d", help=METRIC["trades"].meaning),
-        "settings": config.TextColumn("Settings not at default"),
-        "note": config.TextColumn("Note"),
-        "saved": config.DatetimeColumn("Saved (UTC)", format="YYYY-MM-DD HH:mm"),
+        "trades": config.NumberColumn(_("Trades"), format="%d", help=_(METRIC["trades"].meaning)),
+        "settings": config.TextColumn(_("Settings not at default")),
+        "note": config.TextColumn(_("Note")),
+        "saved": config.DatetimeColumn(_("Saved (UTC)"), format="YYYY-MM-DD HH:mm"),
         "checked": config.TextColumn(
-            "Files",
-            help="Whether manifest, metrics and tables belong to one run: checked when a run is chosen. "
-            "*Rerun and verify* tells whether it comes out the same again.",
+            _("Files"),
+            help=_(
+                "Whether manifest, metrics and tables belong to one run: checked when a run is chosen. "
+                "*Rerun and verify* tells whether it comes out the same again."
+            ),
         ),
     }
 
@@ -241,22 +255,22 @@ def act(chosen: list[SavedRun]) -> None:
         return
     with st.container(horizontal=True, key="run_actions"):
         verify = st.button(
-            "Rerun and verify",
+            _("Rerun and verify"),
             key="verify_runs",
             icon=":material/verified:",
-            help="Make it again from its manifest and compare every output with what was saved.",
+            help=_("Make it again from its manifest and compare every output with what was saved."),
         )
         if len(chosen) == 1:
             _open_button(chosen[0])
             st.button(
-                "Edit name and note",
+                _("Edit name and note"),
                 key="edit_run",
                 icon=":material/edit:",
                 on_click=_ask_to_edit,
                 args=(chosen[0].id,),
             )
             st.download_button(
-                "Manifest (JSON)",
+                _("Manifest (JSON)"),
                 chosen[0].manifest.to_json(),
                 "run.json",
                 "application/json",
@@ -264,7 +278,7 @@ def act(chosen: list[SavedRun]) -> None:
                 on_click="ignore",
             )
         st.button(
-            "Delete" if len(chosen) == 1 else f"Delete {len(chosen)} runs",
+            _("Delete") if len(chosen) == 1 else _("Delete {chosen} runs", chosen=len(chosen)),
             key="delete_runs",
             icon=":material/delete:",
             on_click=_ask_to_delete,
@@ -286,15 +300,18 @@ def _open_button(one: SavedRun) -> None:
     why_not = ""
     if name is None:
         why_not = (
-            f"Snapshot {views.escape(inputs['snapshot']['name'])} is not here."
+            _("Snapshot {name} is not here.", name=views.escape(inputs["snapshot"]["name"]))
             if inputs["snapshot"]
-            else "Its bars are in no snapshot."
+            else _("Its bars are in no snapshot.")
         )
     config, faults = build_config(inputs["config"])
     if config is None:
-        why_not = f"Its settings are not those of this pairkit. {views.escape(' '.join(faults))}"
+        why_not = _(
+            "Its settings are not those of this pairkit. {faults}",
+            faults=views.escape(" ".join(faults)),
+        )
     if st.button(
-        "Open in Explore",
+        _("Open in Explore"),
         key="open_run",
         icon=":material/monitoring:",
         disabled=bool(why_not),
@@ -318,7 +335,9 @@ def _verify(chosen: list[SavedRun]) -> None:
     verdicts: dict[str, dict[str, Any]] = st.session_state.setdefault(VERIFIED, {})
     progress = st.progress(0.0)
     for done, one in enumerate(chosen):
-        progress.progress(done / len(chosen), f"Rerunning {views.escape(one.name)} …")
+        progress.progress(
+            done / len(chosen), _("Rerunning {one_name} …", one_name=views.escape(one.name))
+        )
         try:
             verdicts[one.id] = rerun(one.manifest_file, snapshots_folder()).to_dict()
         except PairkitError as error:
@@ -341,7 +360,7 @@ def _tell_verdict(one: SavedRun) -> None:
         f"**{views.escape(label(one))}**: {views.escape(found['sentence'])}",
         icon=":material/verified:" if good else ":material/gpp_bad:",
     )
-    for title, rows in (("Differences", found["differences"]), ("Runtime", found["runtime"])):
+    for title, rows in ((_("Differences"), found["differences"]), (_("Runtime"), found["runtime"])):
         if rows:
             with st.expander(f"{title}: {len(rows)}"):
                 st.table(
@@ -374,10 +393,12 @@ def edit(chosen: list[SavedRun]) -> None:
 @st.dialog("Edit name and note", on_dismiss=_close_edit)
 def _edit_dialog(one: SavedRun) -> None:
     with st.form("edit_run_form", border=False):
-        st.text_input("Name", one.name, max_chars=store.MAX_NAME, key=f"{NAME}_{one.id}")
-        st.text_area("Note", one.note, max_chars=store.MAX_NOTE, key=f"{NOTE}_{one.id}", height=160)
+        st.text_input(_("Name"), one.name, max_chars=store.MAX_NAME, key=f"{NAME}_{one.id}")
+        st.text_area(
+            _("Note"), one.note, max_chars=store.MAX_NOTE, key=f"{NOTE}_{one.id}", height=160
+        )
         pressed = st.form_submit_button(
-            "Save", type="primary", key="edit_run_now", on_click=_relabel, args=(one,)
+            _("Save"), type="primary", key="edit_run_now", on_click=_relabel, args=(one,)
         )
     if error := st.session_state.pop(NOT_EDITED, ""):
         st.error(views.escape(error), icon=":material/error:")
@@ -414,23 +435,25 @@ def confirm_delete() -> None:
 
 @st.dialog("Delete for good?")
 def _dialog(entries: list[tuple[str, str]]) -> None:
-    number = f"{len(entries)} runs are" if len(entries) > 1 else "1 run is"
-    st.markdown(f"**{number} deleted from this machine**, with manifest and tables:")
+    number = _("{entries} runs are", entries=len(entries)) if len(entries) > 1 else _("1 run is")
+    st.markdown(
+        _("**{number} deleted from this machine**, with manifest and tables:", number=number)
+    )
     with st.container(height=220 if len(entries) > 6 else "content", border=False):
         st.markdown("\n".join(f"- {views.escape(name)}" for _, name in entries))
-    st.caption("Their snapshots stay.")
+    st.caption(_("Their snapshots stay."))
     with st.container(horizontal=True):
         if st.button(
-            "Delete", key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)
+            _("Delete"), key="delete_runs_now", type="primary", on_click=_delete, args=(entries,)
         ):
             st.rerun()
-        if st.button("Keep", key="keep_runs"):
+        if st.button(_("Keep"), key="keep_runs"):
             st.rerun()
 
 
 def _delete(entries: list[tuple[str, str]]) -> None:
     failed = []
-    for entry, _ in entries:
+    for entry, _name in entries:
         try:
             store.delete(entry)
         except PairkitError as error:  # the others are deleted all the same

@@ -15,6 +15,7 @@ from pairkit.audit.snapshots.upkeep import (
 )
 from pairkit.errors import PairkitError, SnapshotError
 from pairkit.folders import snapshots_folder
+from pairkit.language import _, ngettext
 from pairkit.ui import cache, shell
 from pairkit.ui.link import ARRIVED
 from pairkit.ui.session import KEPT, SNAPSHOT, forget_pair
@@ -30,7 +31,10 @@ def offer(chosen: Snapshot | None) -> None:
         with st.container(horizontal=True, key="snapshot_actions"):
             _open_buttons(chosen.label, len(chosen.roots), "chosen")
             demo = is_bundled_demo(chosen.path)
-            for name, icon, key in (("Rename", "edit", TO_RENAME), ("Delete", "delete", TO_DELETE)):
+            for name, icon, key in (
+                (_("Rename"), "edit", TO_RENAME),
+                (_("Delete"), "delete", TO_DELETE),
+            ):
                 st.button(
                     name,
                     key=f"{name.lower()}_snapshot",
@@ -38,7 +42,7 @@ def offer(chosen: Snapshot | None) -> None:
                     on_click=_ask,
                     args=(key, chosen.label),
                     disabled=demo,
-                    help="The bundled demo stays as it is." if demo else None,
+                    help=_("The bundled demo stays as it is.") if demo else None,
                 )
     if st.session_state[ARRIVED]:
         _close()
@@ -53,14 +57,14 @@ def tell_new(labels: dict[str, int]) -> None:
     label = st.session_state.get(NEW)
     if label in labels:
         with st.container(horizontal=True, vertical_alignment="center", key="new_snapshot"):
-            st.markdown(f"New: **{escape(label)}**", width="content")
+            st.markdown(_("New: **{label}**", label=escape(label)), width="content")
             _open_buttons(label, labels[label], "new")
 
 
 def offer_delete_of_damaged(label: str) -> None:
     """The button below the reason why a snapshot cannot be used."""
     st.button(
-        f"Delete {escape(label)}",
+        _("Delete {label}", label=escape(label)),
         key=f"delete_damaged_{label}",
         icon=":material/delete:",
         on_click=_ask,
@@ -69,9 +73,9 @@ def offer_delete_of_damaged(label: str) -> None:
 
 
 def _open_buttons(label: str, roots: int, where: str) -> None:
-    alone = "It has one root; a pair needs two." if roots < 2 else None
+    alone = _("It has one root; a pair needs two.") if roots < 2 else None
     if st.button(
-        "Open in Explore",
+        _("Open in Explore"),
         key=f"explore_{where}",
         icon=":material/monitoring:",
         disabled=alone is not None,
@@ -79,11 +83,11 @@ def _open_buttons(label: str, roots: int, where: str) -> None:
     ):
         shell.open_snapshot_in_explore(label)
     if st.button(
-        "Scan it",
+        _("Scan it"),
         key=f"scan_{where}",
         icon=":material/travel_explore:",
         disabled=alone is not None,
-        help=alone or "Test and backtest every pair of it.",
+        help=alone or _("Test and backtest every pair of it."),
     ):
         shell.open_in_scan(label)
 
@@ -103,13 +107,15 @@ def _close() -> None:
 def _rename_dialog(label: str) -> None:
     with st.form("rename", border=False):
         name = st.text_input(
-            "Name",
+            _("Name"),
             label,
             max_chars=64,
             key=f"rename_to_{label}",
-            help="Letters, digits, '.', '_' and '-'. The id stays, and saved runs find the snapshot by it.",
+            help=_(
+                "Letters, digits, '.', '_' and '-'. The id stays, and saved runs find the snapshot by it."
+            ),
         )
-        pressed = st.form_submit_button("Rename", type="primary", key="rename_now")
+        pressed = st.form_submit_button(_("Rename"), type="primary", key="rename_now")
     if not pressed:
         return
     try:
@@ -124,7 +130,11 @@ def _rename_dialog(label: str) -> None:
         st.session_state[NEW] = path.name
     st.session_state[SHOW_NEXT] = path.name
     _close()
-    st.session_state[NOTICE] = f"Renamed {escape(label)} to {escape(path.name)}. Its id stays."
+    st.session_state[NOTICE] = _(
+        "Renamed {label} to {path_name}. Its id stays.",
+        label=escape(label),
+        path_name=escape(path.name),
+    )
     st.rerun()
 
 
@@ -134,22 +144,32 @@ def _delete_dialog(label: str) -> None:
     path = snapshots_folder() / label
     if cited_by := [one.name for one in runs_from(stated_id(path))]:
         st.warning(
-            f"{len(cited_by)} saved run{'s' * (len(cited_by) != 1)} could not be run again without {escape(label)}. "
-            "Delete on the Runs page first:",
+            ngettext(
+                "{cited_by} saved run could not be run again without {label}. "
+                "Delete on the Runs page first:",
+                "{cited_by} saved runs could not be run again without {label}. "
+                "Delete on the Runs page first:",
+                len(cited_by),
+                cited_by=len(cited_by),
+                label=escape(label),
+            ),
             icon=":material/bookmarks:",
         )
         st.markdown("\n".join(f"- {escape(name)}" for name in cited_by))
         return
     st.markdown(
-        f"**{escape(label)}** is removed from this machine for good: its bars, terms and findings. It can only be had again by "
-        "importing or downloading it anew, under another id."
+        _(
+            "**{label}** is removed from this machine for good: its bars, terms and findings. It can only be had again by "
+            "importing or downloading it anew, under another id.",
+            label=escape(label),
+        )
     )
-    sure = st.checkbox(f"Yes, delete {escape(label)}", key=f"sure_to_delete_{label}")
+    sure = st.checkbox(_("Yes, delete {label}", label=escape(label)), key=f"sure_to_delete_{label}")
     with st.container(horizontal=True):
         pressed = st.button(
-            "Delete for good", key="delete_snapshot_now", type="primary", disabled=not sure
+            _("Delete for good"), key="delete_snapshot_now", type="primary", disabled=not sure
         )
-        if st.button("Keep", key="keep_snapshot", on_click=_close):
+        if st.button(_("Keep"), key="keep_snapshot", on_click=_close):
             st.rerun()
     if not pressed:
         return
@@ -161,6 +181,6 @@ def _delete_dialog(label: str) -> None:
     if st.session_state.get(KEPT, {}).get(SNAPSHOT) == label:
         forget_pair()
     _close()
-    st.session_state[NOTICE] = f"Deleted {escape(label)}."
+    st.session_state[NOTICE] = _("Deleted {label}.", label=escape(label))
     cache.forget_snapshots()
     st.rerun()

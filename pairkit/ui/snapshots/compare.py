@@ -11,28 +11,29 @@ from pairkit.audit.snapshots.diff import SnapshotDiff, diff_snapshots
 from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.errors import SnapshotError
+from pairkit.language import N_, _, translated
 from pairkit.ui import cache
 from pairkit.ui.views import escape
 
 MOST_ROWS = 500
 _TABLES = {
-    "revised": "Revised figures",
-    "added": "Bars added",
-    "removed": "Bars removed",
-    "mapping": "Dominant contracts",
-    "specs": "Contract specs",
-    "terms": "Records of terms",
-    "scope": "Data scope",
+    "revised": N_("Revised figures"),
+    "added": N_("Bars added"),
+    "removed": N_("Bars removed"),
+    "mapping": N_("Dominant contracts"),
+    "specs": N_("Contract specs"),
+    "terms": N_("Records of terms"),
+    "scope": N_("Data scope"),
 }
 _TILES = {
-    "revised": "Bars revised",
-    "added": "Bars added",
-    "removed": "Bars removed",
-    "mapping": "Dominant contracts",
-    "specs": "Specs",
-    "terms": "Terms",
-    "sessions_added": "Sessions added",
-    "sessions_removed": "Sessions removed",
+    "revised": N_("Bars revised"),
+    "added": N_("Bars added"),
+    "removed": N_("Bars removed"),
+    "mapping": N_("Dominant contracts"),
+    "specs": N_("Specs"),
+    "terms": N_("Terms"),
+    "sessions_added": N_("Sessions added"),
+    "sessions_removed": N_("Sessions removed"),
 }
 
 
@@ -45,11 +46,13 @@ def draw(chosen: Snapshot | None, found: list[SnapshotSummary]) -> None:
     }
     if chosen is None or not others:
         st.caption(
-            "Nothing to compare: this needs two snapshots. Import or download a market, and again later, to see which bars "
-            "were revised."
+            _(
+                "Nothing to compare: this needs two snapshots. Import or download a market, and again later, to see which bars "
+                "were revised."
+            )
         )
         return
-    name = st.selectbox("Compare with the older snapshot", list(others), key="older", width=360)
+    name = st.selectbox(_("Compare with the older snapshot"), list(others), key="older", width=360)
     try:
         older = cache.snapshot(str(others[name].path), others[name].id)
     except SnapshotError as error:
@@ -66,26 +69,36 @@ def _diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
 
 
 def _show(diff: SnapshotDiff) -> None:
-    old, new = (f"{escape(side.name)}, id {side.id[:12]}," for side in (diff.old, diff.new))
-    st.caption(f"From {old} to {new.rstrip(',')}")
+    old, new = (
+        _("{side_name}, id {id},", side_name=escape(side.name), id=side.id[:12])
+        for side in (diff.old, diff.new)
+    )
+    st.caption(_("From {old} to {new}", old=old, new=new.rstrip(",")))
     if diff.same_data:
         st.success(
-            "The same bars, dominant contracts, terms and calendar.", icon=":material/check_circle:"
+            _("The same bars, dominant contracts, terms and calendar."),
+            icon=":material/check_circle:",
         )
     counts = diff.counts
     with st.container(horizontal=True, gap="medium", key="diff_tiles"):
-        for name, label in _TILES.items():
+        for name, label in translated(_TILES).items():
             st.metric(label, f"{counts[name]:,}", width="content")
-    for name, title in _TABLES.items():
+    for name, title in translated(_TABLES).items():
         rows: pd.DataFrame = getattr(diff, name)
         if len(rows):
-            more = f", the first {MOST_ROWS:,} shown" if len(rows) > MOST_ROWS else ""
-            st.markdown(f"**{title}** ({len(rows):,} rows{more})")
+            more = (
+                _(", the first {most_rows:,} shown", most_rows=MOST_ROWS)
+                if len(rows) > MOST_ROWS
+                else ""
+            )
+            st.markdown(
+                _("**{title}** ({rows:,} rows{more})", title=title, rows=len(rows), more=more)
+            )
             st.dataframe(
                 _readable(rows.head(MOST_ROWS)), hide_index=True, alt=title, key=f"diff_{name}"
             )
     st.download_button(
-        "All of it (JSON)",
+        _("All of it (JSON)"),
         lambda: json.dumps(diff.to_dict(), ensure_ascii=False, indent=1),
         f"pairkit-{diff.old.name}-{diff.new.name}.json",
         "application/json",

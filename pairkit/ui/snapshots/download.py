@@ -20,6 +20,7 @@ from pairkit.data.provider.registry import Provider, provider, provider_names
 from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
+from pairkit.language import _
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
@@ -50,7 +51,9 @@ def draw() -> None:
     names = provider_names()
     chosen = names[0]
     if len(names) > 1:
-        chosen = st.selectbox("Provider", names, key="take_provider", format_func=_title, width=420)
+        chosen = st.selectbox(
+            _("Provider"), names, key="take_provider", format_func=_title, width=420
+        )
     if _has_account(provider(chosen)):
         _form(provider(chosen))
 
@@ -63,10 +66,15 @@ def _has_account(asked: Provider) -> bool:
     try:
         asked.require_account()
     except PairkitError as error:
-        st.info(f"Nothing can be downloaded yet: {escape(str(error))}", icon=":material/key:")
+        st.info(
+            _("Nothing can be downloaded yet: {error}", error=escape(str(error))),
+            icon=":material/key:",
+        )
         st.caption(
-            "Then reload this page. The token is never shown, logged or written into a snapshot. "
-            "Without one, import files, or use the bundled simulated market."
+            _(
+                "Then reload this page. The token is never shown, logged or written into a snapshot. "
+                "Without one, import files, or use the bundled simulated market."
+            )
         )
         return False
     return True
@@ -82,31 +90,35 @@ def _form(asked: Provider) -> None:
     options = list(dict.fromkeys([*suggested, *known]))
     with st.form("take", border=True):
         roots = st.multiselect(
-            "Roots",
+            _("Roots"),
             options,
             [root for root in _FIRST_ROOTS if root in options],
             key="take_roots",
             format_func=lambda root: known[root].label if root in known else root,
             accept_new_options=True,
-            help="The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE",
+            help=_(
+                "The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE"
+            ),
         )
         left, middle, right = st.columns(3)
         today = date.today()  # noqa: DTZ011  the user's own day; the download asks for the provider's
         first, last = today - timedelta(days=365 * _YEARS), min(asked.open().published_to(), today)
         start = left.date_input(
-            "From", first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
+            _("From"), first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
         )
         end = middle.date_input("To", last, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
         name = right.text_input(
-            "Name of the snapshot",
+            _("Name of the snapshot"),
             key="take_name",
             max_chars=64,
             placeholder=f"{asked.name}-{today:%Y-%m-%d}",
-            help="Letters, digits, '.', '_' and '-'. Left empty, the suggested one.",
+            help=_("Letters, digits, '.', '_' and '-'. Left empty, the suggested one."),
         )
-        rule = st.selectbox("Dominant contracts by", list(_RULES), key="take_rule", width=420)
+        rule = st.selectbox(
+            _("Dominant contracts by"), list(_RULES), key="take_rule", format_func=_, width=420
+        )
         terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key="take_terms")
-        pressed = st.form_submit_button("Download", icon=":material/download:", key="take_now")
+        pressed = st.form_submit_button(_("Download"), icon=":material/download:", key="take_now")
     if pressed:
         named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"
         given = None if terms is None else Upload(terms.name, terms.getvalue())
@@ -126,11 +138,13 @@ def _begin(
     try:
         own_terms = _read(terms)
         if not isinstance(start, date) or not isinstance(end, date) or start > end:
-            raise DataError("the first day must not be after the last; choose two days.")
+            raise DataError(_("the first day must not be after the last; choose two days."))
         exchanges_of(roots)
         refuse_if_taken(folder / check_slug(name))
     except PairkitError as error:
-        st.error(f"Nothing was downloaded: {escape(str(error))}", icon=":material/error:")
+        st.error(
+            _("Nothing was downloaded: {error}", error=escape(str(error))), icon=":material/error:"
+        )
         return
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> DownloadedSnapshot:
@@ -166,26 +180,41 @@ def _tell(job: Job) -> None:
     del st.session_state[JOB]
     if job.cancelled:
         st.info(
-            "Stopped: no snapshot was written. The answers that came are kept; a new download goes on from there.",
+            _(
+                "Stopped: no snapshot was written. The answers that came are kept; a new download goes on from there."
+            ),
             icon=":material/stop_circle:",
         )
         return
     if job.error:
-        st.error(f"No snapshot was written: {escape(job.error)}", icon=":material/error:")
+        st.error(
+            _("No snapshot was written: {error}", error=escape(job.error)), icon=":material/error:"
+        )
         return
     taken: DownloadedSnapshot = job.made
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
-    notice = (
-        f"Downloaded {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-        f"{escape(scope['start'])} to {escape(scope['end'])}, {taken.calls} calls, id `{snapshot.id[:12]}`."
+    notice = _(
+        "Downloaded {snapshot_name}: {rows:,} bars of {roots}, "
+        "{start} to {end}, {calls} calls, id `{id}`.",
+        snapshot_name=escape(snapshot.name),
+        rows=scope["rows"],
+        roots=escape(" ".join(snapshot.roots)),
+        start=escape(scope["start"]),
+        end=escape(scope["end"]),
+        calls=taken.calls,
+        id=snapshot.id[:12],
     )
     if taken.stale:
-        notice += " The provider was down: part of it is older answers from the cache. The snapshot says so."
+        notice += _(
+            " The provider was down: part of it is older answers from the cache. The snapshot says so."
+        )
     if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
-        notice += (
-            f" **Errors were found in what came**, {len(faults)} in all: {kinds}. "
-            "They are among the findings below; look at their days before you believe a run."
+        notice += _(
+            " **Errors were found in what came**, {faults} in all: {kinds}. "
+            "They are among the findings below; look at their days before you believe a run.",
+            faults=len(faults),
+            kinds=kinds,
         )
     st.session_state[NOTICE] = notice
     st.session_state[SHOW_NEXT] = st.session_state[NEW] = job.about["name"]

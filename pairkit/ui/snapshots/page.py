@@ -14,6 +14,7 @@ from pairkit.audit.snapshots.listing import SnapshotSummary, snapshot_paths
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.errors import SnapshotError
 from pairkit.folders import snapshots_folder
+from pairkit.language import _, ngettext
 from pairkit.market.contracts import ContractSpec
 from pairkit.ui import cache
 from pairkit.ui.link import ARRIVED
@@ -54,14 +55,23 @@ def listed() -> list[SnapshotSummary]:
 def heading(found: list[SnapshotSummary]) -> None:
     """Draw the folder of the snapshots, the button that verifies them all, and the last action's outcome."""
     with st.container(horizontal=True, vertical_alignment="center", key="snapshots_heading"):
-        st.markdown("#### Snapshots", width="content")
-        st.caption(f"{len(found)} in {escape(str(snapshots_folder()))}", width="stretch")
+        st.markdown(_("#### Snapshots"), width="content")
+        st.caption(
+            _(
+                "{found} in {snapshots_folder}",
+                found=len(found),
+                snapshots_folder=escape(str(snapshots_folder())),
+            ),
+            width="stretch",
+        )
         asked = st.button(
-            "Verify all",
+            _("Verify all"),
             key="verify",
             icon=":material/verified:",
             disabled=not found,
-            help="Read every byte again and compare it with its hash. Opening a snapshot always does.",
+            help=_(
+                "Read every byte again and compare it with its hash. Opening a snapshot always does."
+            ),
         )
     if asked:
         verify_all()
@@ -75,13 +85,14 @@ def heading(found: list[SnapshotSummary]) -> None:
 def verify_all() -> None:
     """Check each snapshot to the last byte, with progress; what was found is kept for the table."""
     paths = snapshot_paths(snapshots_folder())
-    bar = st.progress(0.0, text="Verifying …")
+    bar = st.progress(0.0, text=_("Verifying …"))
     checked: dict[str, str] = {}
     for place, path in enumerate(paths):
 
         def show(name: str, share: float, place: int = place, label: str = path.name) -> None:
             bar.progress(
-                (place + share) / len(paths), text=f"Verifying {escape(label)}: {escape(name)}"
+                (place + share) / len(paths),
+                text=_("Verifying {label}: {name}", label=escape(label), name=escape(name)),
             )
 
         try:
@@ -94,8 +105,11 @@ def verify_all() -> None:
     st.session_state[CHECKED] = {"at": f"{datetime.now(UTC):%H:%M:%S} UTC", "verdicts": checked}
     bad = sum(verdict != "good" for verdict in checked.values())
     if not bad:
-        st.session_state[NOTICE] = (
-            f"Every byte of {len(checked)} snapshot{'s' * (len(checked) != 1)} is right."
+        st.session_state[NOTICE] = ngettext(
+            "Every byte of {checked} snapshot is right.",
+            "Every byte of {checked} snapshots is right.",
+            len(checked),
+            checked=len(checked),
         )
     cache.forget_snapshots()
     st.rerun()
@@ -105,7 +119,7 @@ def table(found: list[SnapshotSummary]) -> None:
     """One line a snapshot."""
     if not found:
         st.info(
-            "There is no snapshot yet. Import files or download a market, below.",
+            _("There is no snapshot yet. Import files or download a market, below."),
             icon=":material/inventory_2:",
         )
         return
@@ -114,40 +128,54 @@ def table(found: list[SnapshotSummary]) -> None:
         pd.DataFrame([_line(one, now) for one in found]),
         hide_index=True,
         border="horizontal",
-        alt="The snapshots, each verified or not",
+        alt=_("The snapshots, each verified or not"),
     )
 
 
 def tell_damaged(one: SnapshotSummary) -> None:
     """Why a snapshot cannot be used."""
     st.error(
-        f"Snapshot {escape(one.name)} cannot be used. {escape(one.error)}",
+        _(
+            "Snapshot {one_name} cannot be used. {error}",
+            one_name=escape(one.name),
+            error=escape(one.error),
+        ),
         icon=":material/gpp_bad:",
     )
 
 
 def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
     checked = st.session_state.get(CHECKED, {})
-    again = f", again {checked['at']}" if one.name in checked.get("verdicts", {}) else ""
+    again = _(", again {at}", at=checked["at"]) if one.name in checked.get("verdicts", {}) else ""
     if not one.verified:
         return {
-            "Snapshot": f"**{escape(one.name)}**",
-            "State": f":red[✗ refused]{again}",
+            _("Snapshot"): f"**{escape(one.name)}**",
+            _("State"): _(":red[✗ refused]{again}", again=again),
             **dict.fromkeys(
-                ("Age", "From", "To", "Roots", "Bars", "Findings", "Source", "Id"), "–"
+                (
+                    _("Age"),
+                    _("From"),
+                    "To",
+                    _("Roots"),
+                    _("Bars"),
+                    _("Findings"),
+                    _("Source"),
+                    "Id",
+                ),
+                "–",
             ),
         }
     label = " :orange-badge[simulated]" if one.simulated else ""
     return {
-        "Snapshot": f"**{escape(one.name)}**{label}",
-        "State": f":green[✓ verified]{again}",
-        "Age": age(one.created_utc, now),
-        "From": escape(one.start),
+        _("Snapshot"): f"**{escape(one.name)}**{label}",
+        _("State"): _(":green[✓ verified]{again}", again=again),
+        _("Age"): age(one.created_utc, now),
+        _("From"): escape(one.start),
         "To": escape(one.end),
-        "Roots": roots_in_short(one.roots),
-        "Bars": f"{one.rows:,}",
-        "Findings": f"{one.findings:,}",
-        "Source": escape(one.source),
+        _("Roots"): roots_in_short(one.roots),
+        _("Bars"): f"{one.rows:,}",
+        _("Findings"): f"{one.findings:,}",
+        _("Source"): escape(one.source),
         "Id": f"`{one.id[:12]}`",
     }
 
@@ -159,13 +187,17 @@ def age(created_utc: str, now: datetime) -> str:
         count = int(seconds // length)
         if count >= 1:
             return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "just now" if seconds >= -60 else "in the future"
+    return _("just now") if seconds >= -60 else _("in the future")
 
 
 def roots_in_short(roots: tuple[str, ...], most: int = 8) -> str:
     """The first roots, and how many more there are."""
     more = len(roots) - most
-    return escape(" ".join(roots) if more <= 1 else f"{' '.join(roots[:most])} and {more} more")
+    return escape(
+        " ".join(roots)
+        if more <= 1
+        else _("{roots} and {more} more", roots=" ".join(roots[:most]), more=more)
+    )
 
 
 def choose(found: list[SnapshotSummary]) -> Snapshot | None:
@@ -178,7 +210,7 @@ def choose(found: list[SnapshotSummary]) -> Snapshot | None:
     if wanted in usable:
         st.session_state[SHOWN] = wanted
     name = st.selectbox(
-        "Snapshot to look at",
+        _("Snapshot to look at"),
         names,
         names.index("demo") if "demo" in names else 0,
         key=SHOWN,
@@ -197,7 +229,7 @@ def choose_root(chosen: Snapshot) -> str:
     if st.session_state.get(ROOT) not in chosen.roots:
         st.session_state.pop(ROOT, None)  # of another snapshot
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        root = st.selectbox("Root", list(chosen.roots), key=ROOT, bind="query-params", width=180)
+        root = st.selectbox(_("Root"), list(chosen.roots), key=ROOT, bind="query-params", width=180)
         st.caption(escape(chosen.specs[root].label), width="content")
     return root
 
@@ -205,36 +237,36 @@ def choose_root(chosen: Snapshot) -> str:
 def contents(chosen: Snapshot | None) -> None:
     """Scope, contract terms with the source of every figure, findings, and the manifest itself."""
     if chosen is None:
-        st.caption("There is no snapshot to look into.")
+        st.caption(_("There is no snapshot to look into."))
         return
-    st.markdown("**Data scope**")
-    st.code(f"id {chosen.id}", language=None)
+    st.markdown(_("**Data scope**"))
+    st.code(_("id {id}", id=chosen.id), language=None)
     given = {"made": chosen.manifest["created_utc"], **chosen.manifest["data_scope"]}
     names = sorted(
         given,
         key=lambda name: _SCOPE_FIRST.index(name) if name in _SCOPE_FIRST else len(_SCOPE_FIRST),
     )
     scope = [
-        {"Field": escape(name.replace("_", " ")), "Value": escape(_plain(given[name]))}
+        {_("Field"): escape(_(name.replace("_", " "))), _("Value"): escape(_plain(given[name]))}
         for name in names
     ]
-    st.table(pd.DataFrame(scope), hide_index=True, border="horizontal", alt="Data scope")
+    st.table(pd.DataFrame(scope), hide_index=True, border="horizontal", alt=_("Data scope"))
     st.download_button(
-        "Manifest (JSON)",
+        _("Manifest (JSON)"),
         lambda: canonical_json(chosen.manifest),
         f"{chosen.name}-manifest.json",
         "application/json",
         key="save_manifest",
         on_click="ignore",
-        help="Byte for byte the one whose hash is the id.",
+        help=_("Byte for byte the one whose hash is the id."),
     )
-    st.markdown("**Contract terms and where each figure comes from**")
+    st.markdown(_("**Contract terms and where each figure comes from**"))
     root = choose_root(chosen)
     st.table(
         pd.DataFrame(_terms(chosen.specs[root])),
         hide_index=True,
         border="horizontal",
-        alt=f"Contract terms of {root}",
+        alt=_("Contract terms of {root}", root=root),
     )
     _show_records(chosen, root)
     show_findings(chosen.findings)
@@ -249,11 +281,16 @@ def _show_records(chosen: Snapshot, root: str) -> None:
     if records.empty:
         return
     st.caption(
-        f"{len(records):,} records by contract, delivery month and day, which come before the figures above. In force is the "
-        "narrowest and newest: margin_rate@1 is the rate from one month before the delivery month on."
+        _(
+            "{records:,} records by contract, delivery month and day, which come before the figures above. In force is the "
+            "narrowest and newest: margin_rate@1 is the rate from one month before the delivery month on.",
+            records=len(records),
+        )
     )
     shown = records.assign(from_date=records["from_date"].dt.strftime("%Y-%m-%d"))
-    st.dataframe(shown, hide_index=True, alt=f"Records of terms of {root}", key="terms_records")
+    st.dataframe(
+        shown, hide_index=True, alt=_("Records of terms of {root}", root=root), key="terms_records"
+    )
 
 
 def _terms(spec: ContractSpec) -> list[dict[str, str]]:
@@ -261,23 +298,23 @@ def _terms(spec: ContractSpec) -> list[dict[str, str]]:
     values = {name: getattr(spec, name) for name in names}
     rows = [
         {
-            "Term": name.replace("_", " "),
-            "Value": "not known" if value is None else escape(_plain(value)),
-            "Source": escape(spec.source_of(name)),
+            _("Term"): _(name.replace("_", " ")),
+            _("Value"): _("not known") if value is None else escape(_plain(value)),
+            _("Source"): escape(spec.source_of(name)),
         }
         for name, value in values.items()
     ]
-    known = "rule changes known to pairkit"
+    known = _("rule changes known to pairkit")
     return rows + [
         {
-            "Term": f"{term.field.replace('_', ' ')}, "
+            _("Term"): f"{term.field.replace('_', ' ')}, "
             + (
-                f"before {escape(term.before_date)}"
+                _("before {before_date}", before_date=escape(term.before_date))
                 if term.before_date
-                else f"contracts before {term.before_delivery}"
+                else _("contracts before {before_delivery}", before_delivery=term.before_delivery)
             ),
-            "Value": _plain(term.value),
-            "Source": escape(spec.source_of(term.field)) if term.before_date else known,
+            _("Value"): _plain(term.value),
+            _("Source"): escape(spec.source_of(term.field)) if term.before_date else known,
         }
         for term in spec.older
     ]
@@ -291,7 +328,11 @@ def _plain(value: Any) -> str:
         return f"{value:.10g}"
     if isinstance(value, list):
         shown = "; ".join(_plain(one) for one in value[:12])
-        return shown if len(value) <= 12 else f"{shown}; and {len(value) - 12} more"
+        return (
+            shown
+            if len(value) <= 12
+            else _("{shown}; and {value} more", shown=shown, value=len(value) - 12)
+        )
     if isinstance(value, dict):
         return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
     return "–" if value is None else str(value)

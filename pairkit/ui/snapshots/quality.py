@@ -9,6 +9,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.charts.quality import FAULTY, NO_BAR, WHOLE, RootQuality, calendar_spec, price_spec
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.data.quality import faulty_days
+from pairkit.language import _
 from pairkit.ui import chart
 from pairkit.ui.exports import csv_text
 from pairkit.ui.snapshots.page import choose_root
@@ -18,15 +19,18 @@ from pairkit.ui.views import findings as show_findings
 def draw(chosen: Snapshot | None) -> None:
     """The root's picker, tiles, both charts, its findings, and all faulty days to save."""
     if chosen is None:
-        st.caption("There is no snapshot whose data could be shown.")
+        st.caption(_("There is no snapshot whose data could be shown."))
         return
     root = choose_root(chosen)
     quality = root_quality(chosen, root)
     _tiles(quality)
     dark = st.context.theme.type == "dark"
     for name, label in (
-        ("quality_price", "Close of the root with its rolls, and a lane for each kind of finding"),
-        ("quality_calendar", "Calendar of the root: what there was on each session"),
+        (
+            "quality_price",
+            _("Close of the root with its rolls, and a lane for each kind of finding"),
+        ),
+        ("quality_calendar", _("Calendar of the root: what there was on each session")),
     ):
         packed = _packed(chosen, root, name, dark)
         chart.show(
@@ -38,7 +42,7 @@ def draw(chosen: Snapshot | None) -> None:
             height=120,
         )
     st.download_button(
-        "Days with a finding (CSV)",
+        _("Days with a finding (CSV)"),
         lambda: csv_text(quality.faults),
         f"pairkit-{chosen.name}-{root}-days.csv",
         "text/csv",
@@ -53,22 +57,22 @@ def _tiles(quality: RootQuality) -> None:
     days = quality.days
     sessions = int(days.isin([WHOLE, FAULTY, NO_BAR]).sum())
     shown = {
-        "Sessions": (f"{sessions:,}", "From the first bar to the last."),
-        "With a bar": (
+        _("Sessions"): (f"{sessions:,}", _("From the first bar to the last.")),
+        _("With a bar"): (
             f"{1 - (days == NO_BAR).sum() / max(sessions, 1):.2%}",
-            "Share of the sessions that have a close.",
+            _("Share of the sessions that have a close."),
         ),
-        "Days with a finding": (
+        _("Days with a finding"): (
             f"{quality.faults['trade_date'].nunique():,}",
-            "Days on which any check found something.",
+            _("Days on which any check found something."),
         ),
-        "Rolls": (
+        _("Rolls"): (
             f"{len(quality.rolls):,}",
-            "Days on which another contract is held than on the one before.",
+            _("Days on which another contract is held than on the one before."),
         ),
-        "Contracts held": (
+        _("Contracts held"): (
             f"{quality.contract.nunique():,}",
-            "0 where the bars do not name contracts.",
+            _("0 where the bars do not name contracts."),
         ),
     }
     with st.container(horizontal=True, gap="medium", key="quality_tiles"):

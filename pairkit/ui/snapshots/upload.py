@@ -19,6 +19,7 @@ from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_
 from pairkit.data.terms.terms_file import EXAMPLE
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
+from pairkit.language import N_, _
 from pairkit.market.terms import FIELDS
 from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
 from pairkit.ui.views import escape
@@ -39,12 +40,16 @@ A row with `override` = `true` comes before the provider's figures too. For exam
 """
 _BESIDE = {
     "mapping": (
-        "Dominant contracts",
-        "Which contract is dominant each day, as known at the close before: date, root, contract.",
+        N_("Dominant contracts"),
+        N_(
+            "Which contract is dominant each day, as known at the close before: date, root, contract."
+        ),
     ),
     "calendar": (
-        "Sessions",
-        "The days on which bars are expected, one date a line, for a market with holidays of its own.",
+        N_("Sessions"),
+        N_(
+            "The days on which bars are expected, one date a line, for a market with holidays of its own."
+        ),
     ),
 }
 _UPLOADS = "uploads"
@@ -53,9 +58,13 @@ _UPLOADS = "uploads"
 def draw() -> None:
     """Draw the form, and its outcome."""
     st.caption(
-        f"CSV or Parquet files of daily bars, one root a file or one long table; at most {MAX_FILES} files of "
-        f"{MAX_FILE_BYTES // 1024**2} MB. Headings in English or Chinese. Nothing is repaired: odd values become findings, and a "
-        "cell that cannot be read stops the import."
+        _(
+            "CSV or Parquet files of daily bars, one root a file or one long table; at most {max_files} files of "
+            "{max_file_bytes} MB. Headings in English or Chinese. Nothing is repaired: odd values become findings, and a "
+            "cell that cannot be read stops the import.",
+            max_files=MAX_FILES,
+            max_file_bytes=MAX_FILE_BYTES // 1024**2,
+        )
     )
     round_ = st.session_state.setdefault(
         "import_round", 0
@@ -63,38 +72,47 @@ def draw() -> None:
     with st.form("import", border=True):
         # No `type`: given one, Streamlit answers a file of another kind with an exception, not with what to do about it.
         files = st.file_uploader(
-            f"Files of bars ({', '.join(SUFFIXES)})",
+            _("Files of bars ({suffixes})", suffixes=", ".join(SUFFIXES)),
             accept_multiple_files=True,
             key=f"{_UPLOADS}_{round_}",
         )
         left, right = st.columns(2)
         name = left.text_input(
-            "Name of the snapshot",
+            _("Name of the snapshot"),
             key=f"import_name_{round_}",
             max_chars=64,
             placeholder="rb-hc-2024",
-            help="Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change.",
+            help=_(
+                "Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change."
+            ),
         )
         specs = right.file_uploader(
-            f"Contract terms, for roots that are not bundled ({', '.join(SPEC_SUFFIXES)})",
+            _(
+                "Contract terms, for roots that are not bundled ({spec_suffixes})",
+                spec_suffixes=", ".join(SPEC_SUFFIXES),
+            ),
             key=f"import_specs_{round_}",
         )
         beside = {}
         for column, (use, (label, what)) in zip(st.columns(2), _BESIDE.items(), strict=True):
             beside[use] = column.file_uploader(
-                f"{label}, if you have a file of them ({', '.join(SUFFIXES)})",
-                help=what,
+                _(
+                    "{label}, if you have a file of them ({suffixes})",
+                    label=_(label),
+                    suffixes=", ".join(SUFFIXES),
+                ),
+                help=_(what),
                 key=f"import_{use}_{round_}",
             )
         terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key=f"import_terms_{round_}")
-        asked = st.form_submit_button("Import", icon=":material/upload_file:", key="import_now")
+        asked = st.form_submit_button(_("Import"), icon=":material/upload_file:", key="import_now")
     if asked:
         _import(files or [], name.strip(), {"specs": specs, "terms": terms, **beside})
 
 
 def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
     try:
-        with st.spinner("Reading and sealing …"):
+        with st.spinner(_("Reading and sealing …")):
             snapshot = import_uploads(
                 [Upload(file.name, file.getvalue()) for file in files],
                 name,
@@ -105,12 +123,21 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
                 },
             )
     except PairkitError as error:
-        st.error(f"Nothing was imported: {escape(str(error))}", icon=":material/error:")
+        st.error(
+            _("Nothing was imported: {error}", error=escape(str(error))), icon=":material/error:"
+        )
         return
     scope = snapshot.manifest["data_scope"]
-    st.session_state[NOTICE] = (
-        f"Imported {escape(snapshot.name)}: {scope['rows']:,} bars of {escape(' '.join(snapshot.roots))}, "
-        f"{escape(scope['start'])} to {escape(scope['end'])}, {len(snapshot.findings)} findings, id `{snapshot.id[:12]}`."
+    st.session_state[NOTICE] = _(
+        "Imported {snapshot_name}: {rows:,} bars of {roots}, "
+        "{start} to {end}, {findings} findings, id `{id}`.",
+        snapshot_name=escape(snapshot.name),
+        rows=scope["rows"],
+        roots=escape(" ".join(snapshot.roots)),
+        start=escape(scope["start"]),
+        end=escape(scope["end"]),
+        findings=len(snapshot.findings),
+        id=snapshot.id[:12],
     )
     st.session_state[SHOW_NEXT] = st.session_state[NEW] = snapshot.name
     st.session_state["import_round"] += 1
@@ -137,7 +164,7 @@ def import_uploads(
     """
     check_slug(name)
     if not uploads:
-        raise DataError("no file was given; choose CSV or Parquet files of daily bars.")
+        raise DataError(_("no file was given; choose CSV or Parquet files of daily bars."))
     check_uploads(uploads)
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)

@@ -10,6 +10,7 @@ import streamlit as st
 from pairkit.audit.runs.trial_ledger import note_sweep
 from pairkit.config import StrategyConfig
 from pairkit.errors import PairkitError
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.sweep import sweep
 from pairkit.ui import cache, views
@@ -30,8 +31,12 @@ def start(legs: PairFrame, whole: PairFrame, config: StrategyConfig) -> None:
     plan = choose_plan()
     if len(legs) < _FEW_BARS:
         st.warning(
-            f"{views.escape(legs.name)} has {len(legs)} bars in common, too few for any trial to trade. "
-            "Choose another pair, or a longer snapshot.",
+            _(
+                "{legs_name} has {legs} bars in common, too few for any trial to trade. "
+                "Choose another pair, or a longer snapshot.",
+                legs_name=views.escape(legs.name),
+                legs=len(legs),
+            ),
             icon=":material/error:",
         )
         return
@@ -43,7 +48,7 @@ def start(legs: PairFrame, whole: PairFrame, config: StrategyConfig) -> None:
     seconds = estimate(legs, trials)
     with st.container(horizontal=True, vertical_alignment="center"):
         clicked = st.button(
-            "Sweep", key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)
+            _("Sweep"), key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)
         )
         tell_count(legs, trials, seconds)
     st.caption(luck(legs, len(trials)))

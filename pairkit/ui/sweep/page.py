@@ -15,6 +15,7 @@ from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
+from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.filters import rows_where
@@ -40,7 +41,7 @@ def show(now: PairFrame) -> None:
         return
     table, legs = job.made, job.about["legs"]
     if table.empty:
-        st.info("The sweep was stopped before a trial was done.", icon=":material/info:")
+        st.info(_("The sweep was stopped before a trial was done."), icon=":material/info:")
         return
     held = _held(table)
     _heading(table, legs)
@@ -57,7 +58,11 @@ def show(now: PairFrame) -> None:
     peak = plateau.best_row(figures, low_is_good=low)
     if peak is None:
         st.info(
-            f"No trial has a value for {METRIC[figure].label}: {METRIC[figure].missing}.",
+            _(
+                "No trial has a value for {metric_label}: {missing}.",
+                metric_label=_(METRIC[figure].label),
+                missing=_(METRIC[figure].missing),
+            ),
             icon=":material/info:",
         )
     else:
@@ -75,10 +80,15 @@ def show(now: PairFrame) -> None:
 
 
 def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
-    stopped = ", stopped before the end" if table.attrs["cancelled"] else ""
+    stopped = _(", stopped before the end") if table.attrs["cancelled"] else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"#### {len(table):,} trials on {views.escape(period.in_words(legs))}{stopped}",
+            _(
+                "#### {table:,} trials on {in_words}{stopped}",
+                table=len(table),
+                in_words=views.escape(period.in_words(legs)),
+                stopped=stopped,
+            ),
             width="content",
         )
         if legs.provenance.simulated:
@@ -86,7 +96,9 @@ def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
                 "SIMULATED DATA",
                 icon=":material/science:",
                 color="orange",
-                help="Made up by a program, with a known truth. No market ever traded like this.",
+                help=_(
+                    "Made up by a program, with a known truth. No market ever traded like this."
+                ),
             )
 
 
@@ -100,52 +112,66 @@ def _tell_older(legs: PairFrame, now: PairFrame, held: dict[str, Any]) -> None:
     """Draw in what the sidebar differs from what was swept."""
     if cache.pair_key(legs) != cache.pair_key(now):
         st.warning(
-            f"This sweep is of {views.escape(period.in_words(legs))}; "
-            f"the sidebar now has {views.escape(period.in_words(now))}. "
-            "Sweep again to see trials on it.",
+            _(
+                "This sweep is of {in_words}; "
+                "the sidebar now has {in_words_2}. "
+                "Sweep again to see trials on it.",
+                in_words=views.escape(period.in_words(legs)),
+                in_words_2=views.escape(period.in_words(now)),
+            ),
             icon=":material/history:",
         )
     changed = [name for name, value in held.items() if st.session_state.get(name, value) != value]
     if changed:
         st.warning(
-            f"{', '.join(name.replace('_', ' ') for name in changed)}: "
-            "set to something else since this sweep. "
-            "Sweep again to see trials under the settings of the sidebar.",
+            _(
+                "{changed}: "
+                "set to something else since this sweep. "
+                "Sweep again to see trials under the settings of the sidebar.",
+                changed=", ".join(_(name.replace("_", " ")) for name in changed),
+            ),
             icon=":material/history:",
         )
 
 
 def _choose_metric() -> str:
-    labels = {metric.name: metric.label for metric in METRICS}
+    labels = {metric.name: _(metric.label) for metric in METRICS}
     accept_code(SHOWN, labels)
     figure: str = st.selectbox(
-        "Metric",
+        _("Metric"),
         list(labels),
         list(labels).index("sharpe"),
         key=SHOWN,
         bind="query-params",
         format_func=labels.__getitem__,
         width=260,
-        help=METRIC[st.session_state.get(SHOWN, "sharpe")].meaning,
+        help=_(METRIC[st.session_state.get(SHOWN, "sharpe")].meaning),
     )
     return figure
 
 
 def _tell_work(job: Job, table: pd.DataFrame, held: dict[str, Any]) -> None:
     """Draw what was swept beside the chart: the settings held fixed, the time it took, what was left out, what was counted."""
-    with st.expander("Settings held fixed"):
+    with st.expander(_("Settings held fixed")):
         st.markdown(
             ", ".join(
-                f"{name.replace('_', ' ')} **{_plain(value)}**" for name, value in held.items()
+                f"{_(name.replace('_', ' '))} **{_plain(value)}**" for name, value in held.items()
             )
         )
-    told = f"Took {job.seconds:.1f} s; the estimate was {in_words(job.about['estimate'])}."
+    told = _(
+        "Took {seconds:.1f} s; the estimate was {in_words}.",
+        seconds=job.seconds,
+        in_words=in_words(job.about["estimate"]),
+    )
     if table.attrs["left_out"]:
-        told += f" {table.attrs['left_out']:,} combinations contradicted themselves."
+        told += _(
+            " {left_out:,} combinations contradicted themselves.", left_out=table.attrs["left_out"]
+        )
     if job.about["by_page"]:
-        told += (
-            f" The page swept these when it was opened. Each of the {len(table):,} counts as one trial on this pair, "
-            "once: opening the page again adds none."
+        told += _(
+            " The page swept these when it was opened. Each of the {table:,} counts as one trial on this pair, "
+            "once: opening the page again adds none.",
+            table=len(table),
         )
     st.caption(told)
 
@@ -156,12 +182,18 @@ def _tell_made(count: TrialCount) -> None:
     if count.n_configs is None:
         st.warning(views.escape(count.warning), icon=":material/error:")
         return
-    again = f" The count was last reset on {count.resets[-1].at[:10]}." if count.resets else ""
+    again = (
+        _(" The count was last reset on {at}.", at=count.resets[-1].at[:10]) if count.resets else ""
+    )
     st.caption(
-        f"{count.n_configs:,} trials on this pair so far, "
-        f"by pages and commands.{again} The more are tried, the better the best looks "
-        "by luck alone; the deflated Sharpe ratio is the probability that it is better than that. "
-        "Below 95 %, take it for luck."
+        _(
+            "{n_configs:,} trials on this pair so far, "
+            "by pages and commands.{again} The more are tried, the better the best looks "
+            "by luck alone; the deflated Sharpe ratio is the probability that it is better than that. "
+            "Below 95 %, take it for luck.",
+            n_configs=count.n_configs,
+            again=again,
+        )
     )
 
 
@@ -172,23 +204,33 @@ def _tell_peak(
     """Draw in a sentence whether the best trial stands on a plateau or alone."""
     if around is None:
         st.caption(
-            "Whether the peak stands on a plateau can be said of a full grid only; draws lie too far apart to have neighbours."
+            _(
+                "Whether the peak stands on a plateau can be said of a full grid only; draws lie too far apart to have neighbours."
+            )
         )
         return
     kept = plateau.kept_lead(table[figure].to_numpy(np.float64), around, rows["peak"])
-    words = METRIC[figure].label
+    words = _(METRIC[figure].label)
     if np.isnan(kept):
-        st.caption(f"Every trial has the same {words}.")
+        st.caption(_("Every trial has the same {words}.", words=words))
     elif kept < 0.5:
         st.warning(
-            f"A lonely peak: of its lead over the median trial in {words}, its neighbourhood keeps {max(kept, 0):.0%}. "
-            "Settings a step away do much worse, so expect luck rather than skill.",
+            _(
+                "A lonely peak: of its lead over the median trial in {words}, its neighbourhood keeps {kept:.0%}. "
+                "Settings a step away do much worse, so expect luck rather than skill.",
+                words=words,
+                kept=max(kept, 0),
+            ),
             icon=":material/landscape:",
         )
     else:
         st.success(
-            "The peak stands on a plateau: "
-            f"its neighbourhood keeps {kept:.0%} of its lead over the median trial in {words}.",
+            _(
+                "The peak stands on a plateau: "
+                "its neighbourhood keeps {kept:.0%} of its lead over the median trial in {words}.",
+                kept=kept,
+                words=words,
+            ),
             icon=":material/landscape:",
         )
 
@@ -199,11 +241,20 @@ def _tell_edge(table: pd.DataFrame, rows: dict[str, int]) -> None:
     edges = plateau.on_the_edge(table, rows[which])
     if edges:
         places = ", ".join(
-            f"{name.replace('_', ' ')} {_plain(table[name].iloc[rows[which]])} is the {end} tried"
+            _(
+                "{name} {plain} is the {end} tried",
+                name=_(name.replace("_", " ")),
+                plain=_plain(table[name].iloc[rows[which]]),
+                end=end,
+            )
             for name, end in edges.items()
         )
         st.warning(
-            f"On the edge: at the {which}, {places}. Widen the range to see what lies beyond.",
+            _(
+                "On the edge: at the {which}, {places}. Widen the range to see what lies beyond.",
+                which=which,
+                places=places,
+            ),
             icon=":material/open_in_full:",
         )
 
@@ -217,14 +268,14 @@ def _beside(
 ) -> None:
     """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
     names, count = table.attrs["varied"], tried(legs)
-    what = ["Trial", *(name.replace("_", " ") for name in names), METRIC[figure].label]
-    what += ["Neighbourhood mean", "Neighbourhood worst"] if around is not None else []
+    what = [_("Trial"), *(_(name.replace("_", " ")) for name in names), _(METRIC[figure].label)]
+    what += [_("Neighbourhood mean"), _("Neighbourhood worst")] if around is not None else []
     shown: dict[str, list[str]] = {
-        "What": [
+        _("What"): [
             *what,
-            "Trades",
-            "Deflated Sharpe, this sweep's trials",
-            "Deflated Sharpe, all trials on this pair",
+            _("Trades"),
+            _("Deflated Sharpe, this sweep's trials"),
+            _("Deflated Sharpe, all trials on this pair"),
         ]
     }
     for key, row in rows.items():
@@ -239,12 +290,12 @@ def _beside(
                 for values in (around.mean, around.worst)
             ]
         dsr = count.deflated_sharpe(cache.run(legs, config_of(table, row)))
-        shown[MARKS[key][1]] = [
+        shown[_(MARKS[key][1])] = [
             *cells,
             f"{table['trades'].iloc[row]:,}",
             *(views.shown_metric("dsr", value) for value in (float(table["dsr"].iloc[row]), dsr)),
         ]
-    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt="Peak and plateau")
+    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=_("Peak and plateau"))
     _tell_made(count)
 
 
@@ -272,10 +323,10 @@ def _charts(
     smooth = False
     if len(fields) == 2 and around is not None:
         smooth = st.toggle(
-            "Show the mean of each neighbourhood",
+            _("Show the mean of each neighbourhood"),
             key="sweep_smooth",
             bind="query-params",
-            help="A plateau stays bright; a lonely peak fades.",
+            help=_("A plateau stays bright; a lonely peak fades."),
         )
     chosen = st.session_state.get(CHOSEN)
     marked = dict(rows)
@@ -298,16 +349,20 @@ def _charts(
         on_select=_point_picked,
         selection_mode="points",
         config=QUIET,
-        alt=f"{METRIC[figure].label} by {', '.join(name.replace('_', ' ') for name in fields)}",
+        alt=_(
+            "{metric_label} by {fields}",
+            metric_label=_(METRIC[figure].label),
+            fields=", ".join(_(name.replace("_", " ")) for name in fields),
+        ),
     )
     if len(fields) > 2:
-        st.markdown("##### Each setting by itself: the median trial, and eight in ten of them")
+        st.markdown(_("##### Each setting by itself: the median trial, and eight in ten of them"))
         st.plotly_chart(
             Figure(small_charts(table, fields, figure, theme=theme)),
             key="sweep_small",
             theme=None,
             config=QUIET,
-            alt=f"{METRIC[figure].label} by each setting",
+            alt=_("{metric_label} by each setting", metric_label=_(METRIC[figure].label)),
         )
 
 
@@ -326,26 +381,30 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
     label = cache.label_of(legs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
         row = st.number_input(
-            "Trial",
+            _("Trial"),
             0,
             len(table) - 1,
             key=CHOSEN,
             width=180,
-            help="Click a point of the chart or tick a row of the table, or write its number.",
+            help=_("Click a point of the chart or tick a row of the table, or write its number."),
         )
         clicked = st.button(
-            "Open in Explore",
+            _("Open in Explore"),
             key="sweep_open",
             icon=":material/monitoring:",
             disabled=label is None,
         )
         settings = ", ".join(
-            f"{name.replace('_', ' ')} {_plain(table[name].iloc[row])}"
+            f"{_(name.replace('_', ' '))} {_plain(table[name].iloc[row])}"
             for name in table.attrs["varied"]
         )
         st.markdown(
-            f"{views.escape(settings)}: Sharpe {views.shown_metric('sharpe', float(table['sharpe'].iloc[row]))}, "
-            f"{int(table['trades'].iloc[row]):,} trades"
+            _(
+                "{settings}: Sharpe {shown_metric}, {iloc:,} trades",
+                settings=views.escape(settings),
+                shown_metric=views.shown_metric("sharpe", float(table["sharpe"].iloc[row])),
+                iloc=int(table["trades"].iloc[row]),
+            )
         )
     if clicked:
         shell.open_in_explore(
@@ -359,10 +418,10 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
 
 def _beyond(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
     """The plateau and the chosen trial on both sides of the split."""
-    at = {MARKS[key][1]: row for key, row in rows.items() if key == "plateau"}
+    at = {_(MARKS[key][1]): row for key, row in rows.items() if key == "plateau"}
     chosen = st.session_state[CHOSEN]
     if chosen not in at.values():
-        at[MARKS["peak" if chosen == rows["peak"] else "chosen"][1]] = chosen
+        at[_(MARKS["peak" if chosen == rows["peak"] else "chosen"][1])] = chosen
     configs = {name: config_of(table, row) for name, row in at.items()}
     split.show(job.about["legs"], job.about["whole"], configs)
 
@@ -392,13 +451,13 @@ def _every_trial(
                 else {}
             ),
         )
-    st.markdown("#### Every trial")
+    st.markdown(_("#### Every trial"))
     words = st.text_input(
-        "Filter",
+        _("Filter"),
         key="sweep_filter",
         bind="query-params",
         placeholder="sharpe > 1, trades >= 20",
-        help="Conditions on columns, separated by commas.",
+        help=_("Conditions on columns, separated by commas."),
     )
     whole = table.rename_axis("trial").reset_index()
     if around is not None:
@@ -413,7 +472,7 @@ def _every_trial(
         st.warning(views.escape(str(error)), icon=":material/error:")
         return
     if kept.empty:
-        st.info("No trial meets this filter.", icon=":material/filter_alt_off:")
+        st.info(_("No trial meets this filter."), icon=":material/filter_alt_off:")
         return
     shown = kept.head(MOST_ROWS)
     numbers = shown["trial"].to_list()
@@ -425,16 +484,16 @@ def _every_trial(
         column_config=_columns(shown),
         selection_mode="single-row",
         on_select=lambda: _row_picked(numbers),
-        alt="Trials, the best first",
+        alt=_("Trials, the best first"),
     )
     cut = (
-        f" The table shows the best {MOST_ROWS:,}; the file has all."
+        _(" The table shows the best {most_rows:,}; the file has all.", most_rows=MOST_ROWS)
         if len(kept) > MOST_ROWS
         else ""
     )
-    st.caption(f"{len(kept):,} of {len(table):,} trials.{cut}")
+    st.caption(_("{kept:,} of {table:,} trials.{cut}", kept=len(kept), table=len(table), cut=cut))
     st.download_button(
-        "Trials (CSV)",
+        _("Trials (CSV)"),
         lambda: csv_text(kept),
         f"pairkit-{legs.name}-sweep.csv",
         "text/csv",
@@ -452,19 +511,23 @@ def _row_picked(numbers: list[int]) -> None:
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
     config = st.column_config
     made: dict[str, Any] = {
-        name: config.Column(name.replace("_", " "), help=SETTINGS[name].help)
+        name: config.Column(_(name.replace("_", " ")), help=_(SETTINGS[name].help))
         for name in table.columns
         if name in SETTINGS
     }
     for metric in METRICS:
         style = "percent" if metric.unit == "fraction" else "%d" if metric.whole else "%.3f"
         made[metric.name] = config.NumberColumn(
-            metric.label,
-            help=f"{metric.meaning} In filters: {metric.name}",
+            _(metric.label),
+            help=_(
+                "{meaning} In filters: {metric_name}",
+                meaning=_(metric.meaning),
+                metric_name=metric.name,
+            ),
             format="localized" if metric.unit == MONEY else style,
         )
     return made | {
-        name: config.NumberColumn(name.replace("_", " "), format="%.3f")
+        name: config.NumberColumn(_(name.replace("_", " ")), format="%.3f")
         for name in table.columns
         if name.startswith("neighbourhood")
     }

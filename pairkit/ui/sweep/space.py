@@ -12,6 +12,7 @@ import streamlit as st
 
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
+from pairkit.language import N_, _
 from pairkit.metrics import BARS_A_YEAR
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import executor_of
@@ -27,11 +28,11 @@ from pairkit.ui.views import escape
 FIELDS, HOW = "sweep_fields", "sweep_how"
 FIRST_FIELDS = ("entry_z", "z_window")
 MOST_TRIALS = 500_000  # what a page holds without making its server large
-GRID = "Every combination"
+GRID = N_("Every combination")
 METHODS: dict[str, Method] = {
     GRID: "grid",
-    "Latin hypercube": "latin_hypercube",
-    "Random draws": "random",
+    N_("Latin hypercube"): "latin_hypercube",
+    N_("Random draws"): "random",
 }
 _MOST_VALUES = 21
 _LONG_ENOUGH_SECONDS = 0.12
@@ -50,30 +51,35 @@ def choose_plan() -> Plan:
     """Draw fields, ranges and method."""
     left, right = st.columns([3, 2], gap="medium")
     fields = left.multiselect(
-        "Settings to vary",
+        _("Settings to vary"),
         list(SETTINGS),
         list(FIRST_FIELDS),
         key=FIELDS,
         bind="query-params",
         format_func=lambda name: label_of(SETTINGS[name]),
         max_selections=8,
-        help="The others stay as they are in the sidebar. Two make a map; more make one chart for each.",
+        help=_(
+            "The others stay as they are in the sidebar. Two make a map; more make one chart for each."
+        ),
     )
     space = {name: _values(SETTINGS[name]) for name in fields}
     how = right.segmented_control(
-        "Trials",
+        _("Trials"),
         list(METHODS),
         default=GRID,
+        format_func=_,
         required=True,
         key=HOW,
         bind="query-params",
-        help="Draws spread a number of trials over many settings; a plateau needs every combination.",
+        help=_(
+            "Draws spread a number of trials over many settings; a plateau needs every combination."
+        ),
     )
     if how in (None, GRID):  # a link may have asked for none
         return Plan(space, None, "grid", 0)
-    left, right, _ = st.columns([1, 1, 2])
-    n = number_input(left, "How many", 1, MOST_TRIALS, 2000, 100, key="sweep_n")
-    seed = number_input(right, "Seed", 0, 2**31 - 1, 0, 1, key="sweep_seed")
+    left, right, _unused = st.columns([1, 1, 2])
+    n = number_input(left, _("How many"), 1, MOST_TRIALS, 2000, 100, key="sweep_n")
+    seed = number_input(right, _("Seed"), 0, 2**31 - 1, 0, 1, key="sweep_seed")
     return Plan(space, int(n), METHODS[how], int(seed))
 
 
@@ -98,7 +104,7 @@ def _values(setting: Setting) -> Any:
             options,
             options,
             key=f"sweep_{name}",
-            help=setting.help,
+            help=_(setting.help),
             bind="query-params",
             format_func=lambda value: {True: "on", False: "off"}.get(value, value),
         )
@@ -126,7 +132,7 @@ def _values(setting: Setting) -> Any:
             least,
             format=style,
             key=f"sweep_{name}_{word}",
-            help=setting.help,
+            help=_(setting.help),
         )
         for column, word, limits, first in zip(
             columns,
@@ -150,19 +156,33 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     count = plan.n or math.prod(sizes)
     if count > MOST_TRIALS:
         raise ConfigError(
-            f"{' x '.join(map(str, sizes))} = {count:,} combinations; this page holds at most {MOST_TRIALS:,}. "
-            "Use larger steps, or draws. From Python, pk.sweep takes more."
+            _(
+                "{sizes} = {count:,} combinations; this page holds at most {most_trials:,}. "
+                "Use larger steps, or draws. From Python, pk.sweep takes more.",
+                sizes=" x ".join(map(str, sizes)),
+                count=count,
+                most_trials=MOST_TRIALS,
+            )
         )
     return make_trials(config, plan.space, n=plan.n, method=plan.method, seed=plan.seed)
 
 
 def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
     """Draw how many trials there are and how long they should take."""
-    told = f"**{len(trials):,} trials** on {escape(legs.name)}, {len(legs):,} bars: {in_words(seconds)}, by a timed sample."
+    told = _(
+        "**{trials:,} trials** on {legs_name}, {legs:,} bars: {in_words}, by a timed sample.",
+        trials=len(trials),
+        legs_name=escape(legs.name),
+        legs=len(legs),
+        in_words=in_words(seconds),
+    )
     if trials.left_out:
-        told += f" {trials.left_out:,} combinations are left out, for they contradict themselves."
+        told += _(
+            " {left_out:,} combinations are left out, for they contradict themselves.",
+            left_out=trials.left_out,
+        )
     if trials.repeated:
-        told += f" {trials.repeated:,} draws repeat others."
+        told += _(" {repeated:,} draws repeat others.", repeated=trials.repeated)
     st.markdown(told, width="content")
 
 
@@ -170,21 +190,29 @@ def luck(legs: PairFrame, more: int) -> str:
     """What the sweep does to the Sharpe ratio that luck alone is expected to show."""
     count = cache.trials(legs)
     if count.sharpe_variance is None:
-        return "Each trial counts: the more are tried, the better the best looks by luck alone."
+        return _("Each trial counts: the more are tried, the better the best looks by luck alone.")
     before, after = (
         math.sqrt(BARS_A_YEAR) * count.best_by_luck(len(legs), more=added) for added in (0, more)
     )
-    return (
-        f"Up to {more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
-        f"{after:.2f} a year. {count.trials:,} were made on this pair so far; one that was does not count again."
+    return _(
+        "Up to {more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
+        "{after:.2f} a year. {trials:,} were made on this pair so far; one that was does not count again.",
+        more=more,
+        before=before,
+        after=after,
+        trials=count.trials,
     )
 
 
 def in_words(seconds: float) -> str:
     """About how long, no more exactly than it is known."""
     if seconds < 1.0:
-        return "less than a second"
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
+        return _("less than a second")
+    return (
+        _("about {seconds:.0f} s", seconds=seconds)
+        if seconds < 90
+        else _("about {seconds:.0f} minutes", seconds=seconds / 60)
+    )
 
 
 def estimate(legs: PairFrame, trials: Trials) -> float:

@@ -18,6 +18,7 @@ import streamlit as st
 from pairkit.analysis.stretch import Stretch, stretch
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError
+from pairkit.language import _, ngettext
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, stretches
 from pairkit.ui.link import EARLIEST, LATEST, complete, date_so_far
@@ -37,15 +38,17 @@ def choose(whole: PairFrame) -> PairFrame | None:
     with st.sidebar:
         left, right = st.columns([3, 1], vertical_alignment="bottom", gap="small")
         until: date | None = left.date_input(
-            "In-sample until",
+            _("In-sample until"),
             None,
             min_value=EARLIEST,
             max_value=LATEST,
             key=UNTIL,
             bind="query-params",
             format="YYYY-MM-DD",
-            help="The sweep sees the bars up to this day alone. What is chosen is then shown on the days after it, too. "
-            "Empty: the sweep sees all.",
+            help=_(
+                "The sweep sees the bars up to this day alone. What is chosen is then shown on the days after it, too. "
+                "Empty: the sweep sees all."
+            ),
         )
         share, usual = last_in_sample(whole)
         right.button(
@@ -54,7 +57,7 @@ def choose(whole: PairFrame) -> PairFrame | None:
             on_click=_set,
             args=(usual,),
             width="stretch",
-            help=f"The first {share:.0%} of the bars: until {usual}.",
+            help=_("The first {share:.0%} of the bars: until {usual}.", share=share, usual=usual),
         )
     keep((UNTIL,))
     complete({} if until is None else {UNTIL: str(until)})
@@ -63,7 +66,9 @@ def choose(whole: PairFrame) -> PairFrame | None:
     try:
         return whole.between(None, until)
     except DataError as error:
-        st.warning(escape(f"{error} Choose a later in-sample day."), icon=":material/error:")
+        st.warning(
+            escape(_("{error} Choose a later in-sample day.", error=error)), icon=":material/error:"
+        )
         return None
 
 
@@ -79,22 +84,34 @@ def show(inside: PairFrame, whole: PairFrame, chosen: Mapping[str, StrategyConfi
     columns: dict[str, Stretch] = {}
     for name, config in chosen.items():
         columns |= _both(name, whole, config, split)
-    st.markdown("#### In-sample and out-of-sample")
+    st.markdown(_("#### In-sample and out-of-sample"))
     st.markdown(
         "  \n".join(
-            f"**{name}**: Sharpe {stretches.sharpe(columns[_after(name)])} out-of-sample, "
-            f"{stretches.sharpe(columns[_before(name)])} in-sample."
+            _(
+                "**{name}**: Sharpe {sharpe} out-of-sample, {sharpe_2} in-sample.",
+                name=name,
+                sharpe=stretches.sharpe(columns[_after(name)]),
+                sharpe_2=stretches.sharpe(columns[_before(name)]),
+            )
             for name in chosen
         )
     )
     stretches.table(
-        columns, escape(whole.currency), alt="Chosen trials in-sample and out-of-sample"
+        columns, escape(whole.currency), alt=_("Chosen trials in-sample and out-of-sample")
     )
     number = _looked_at(inside, whole, chosen)
     st.caption(
-        f"In-sample until {split:%Y-%m-%d}, as swept; out-of-sample from the next session on, the same run going on. "
-        f"{number:,} trial{'s' * (number != 1)} looked at out-of-sample in this session, each counted once more on "
-        "the whole period. Choose among them by it, and it is in-sample too."
+        ngettext(
+            "In-sample until {split:%Y-%m-%d}, as swept; out-of-sample from the next session on, the same run going on. "
+            "{number:,} trial looked at out-of-sample in this session, each counted once more on "
+            "the whole period. Choose among them by it, and it is in-sample too.",
+            "In-sample until {split:%Y-%m-%d}, as swept; out-of-sample from the next session on, the same run going on. "
+            "{number:,} trials looked at out-of-sample in this session, each counted once more on "
+            "the whole period. Choose among them by it, and it is in-sample too.",
+            number,
+            split=split,
+            number=number,
+        )
     )
 
 
@@ -110,11 +127,11 @@ def _both(
 
 
 def _before(name: str) -> str:
-    return f"{name}, in-sample"
+    return _("{name}, in-sample", name=name)
 
 
 def _after(name: str) -> str:
-    return f"{name}, out-of-sample"
+    return _("{name}, out-of-sample", name=name)
 
 
 def _looked_at(inside: PairFrame, whole: PairFrame, chosen: Mapping[str, StrategyConfig]) -> int:
