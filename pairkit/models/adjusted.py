@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from itertools import chain
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,19 @@ class Adjusted(NamedTuple):
     complete: NDArray[np.bool_]
 
 
+# Of each pair that is still in use, by transform. A pair is immutable, and so are these arrays.
+_MADE: WeakKeyDictionary[PairFrame, dict[str, Adjusted]] = WeakKeyDictionary()
+
+
 def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
-    """The pair's usable prices, adjusted series and complete bars under `transform`."""
-    log = transform == "log"
+    """The pair's usable prices, adjusted series and complete bars under `transform`, read-only; made once a pair."""
+    made = _MADE.setdefault(pair, {})
+    if transform not in made:
+        made[transform] = _adjust(pair, transform == "log")
+    return made[transform]
+
+
+def _adjust(pair: PairFrame, log: bool) -> Adjusted:
     rows = len(pair)
     prices = {name: np.empty((rows, 2)) for name in _PRICES}
     for name, out in prices.items():
@@ -87,6 +98,8 @@ def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
     )
     series, complete = np.empty((rows, 2)), np.empty(rows, np.bool_)
     _adjusted(market.open, market.close, market.pre_close, log, series, complete)
+    for array in (*market, series, complete):
+        array.setflags(write=False)
     return Adjusted(market, series, complete)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,6 @@ from pairkit.trading.loop import (
     TALLY,
     TERMS,
     as_records,
-    lay_tape,
     play_many,
     play_one,
     size_lots,
@@ -86,7 +86,7 @@ def trade(
     """Run the engine over all bars."""
     ledger = _blank_ledger(len(indicators.z))
     trades = play_one(
-        tape_of(market),
+        _kept_tape(pair, market),
         terms_of(pair),
         rules_of(config),
         indicators.z,
@@ -178,8 +178,29 @@ def rules_of(
 
 def tape_of(market: Market) -> NDArray[np.void]:
     """A market as (T,) records, one a bar: what the engine reads lies together."""
-    tape = as_records(np.empty(len(market.close), BAR))
-    lay_tape(tape, *market)
+    tape = np.empty(len(market.close), BAR)
+    for name, values in market._asdict().items():
+        if name == "leave":
+            tape[name] = values.any(axis=1)
+        else:
+            tape["y"][name], tape["x"][name] = values[:, 0], values[:, 1]
+    records: NDArray[np.void] = as_records(tape)
+    return records
+
+
+# The tapes of the markets last run for each pair that is still in use: a slider is moved on one market after all.
+_TAPES: WeakKeyDictionary[PairFrame, list[tuple[Market, NDArray[np.void]]]] = WeakKeyDictionary()
+_TAPES_A_PAIR = 2  # one for each transform
+
+
+def _kept_tape(pair: PairFrame, market: Market) -> NDArray[np.void]:
+    """`tape_of`, made once for one and the same market of a pair."""
+    kept = _TAPES.setdefault(pair, [])
+    for known, tape in kept:
+        if known is market:
+            return tape
+    tape = tape_of(market)
+    kept[:] = [*kept, (market, tape)][-_TAPES_A_PAIR:]
     return tape
 
 

@@ -80,16 +80,15 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
-    return np.stack(
-        np.broadcast_arrays(
-            *(
-                np.where(
-                    setting(gate.switch),
-                    _SIGN[gate.direction] * np.asarray(setting(gate.limit), np.float64),
-                    NO_LIMIT,
-                )
-                for gate in GATES
-            )
-        ),
-        axis=-1,
-    )
+    limits = [
+        np.where(
+            setting(gate.switch),
+            _SIGN[gate.direction] * np.asarray(setting(gate.limit), np.float64),
+            NO_LIMIT,
+        )
+        for gate in GATES
+    ]
+    out = np.empty((*np.broadcast_shapes(*(limit.shape for limit in limits)), len(GATES)))
+    for place, limit in enumerate(limits):
+        out[..., place] = limit
+    return out

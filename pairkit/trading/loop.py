@@ -250,42 +250,6 @@ def _blank_record() -> Any:
 _blank_book: Any = _blank_record if _INTERPRETED else intrinsic(_on_stack)
 
 
-@kernel
-def lay_tape(
-    tape,
-    opened,
-    close,
-    pre_close,
-    roll_open,
-    volume,
-    up_limit,
-    down_limit,
-    leave,
-    contract,
-    terms,
-    old_terms,
-):
-    """Write a market's (T, 2) columns into (T,) records of BAR: what the engine reads of a bar lies together."""
-    for t in range(tape.size):
-        bar = tape[t]
-        for column in range(2):
-            leg = bar.y if column == 0 else bar.x
-            leg.open, leg.close, leg.pre_close = (
-                opened[t, column],
-                close[t, column],
-                pre_close[t, column],
-            )
-            leg.roll_open = roll_open[t, column]
-            leg.volume, leg.up_limit, leg.down_limit = (
-                volume[t, column],
-                up_limit[t, column],
-                down_limit[t, column],
-            )
-            leg.contract, leg.terms = contract[t, column], terms[t, column]
-            leg.old_terms = old_terms[t, column]
-        bar.leave = leave[t, 0] or leave[t, 1]
-
-
 @lean_step
 def _can_trade(leg, price, lots):
     """Whether a trade of signed `lots` can fill at `price`: a price, a close, volume, and no limit in its way."""

@@ -55,16 +55,22 @@ class Trials:
             for place, (name, values) in enumerate(self.values.items())
         }
 
-    def config(self, row: int, only: tuple[str, ...] | None = None) -> StrategyConfig:
-        """One trial's config; with `only`, its values of those fields on the base."""
-        changes = {
-            name: values[self.codes[row, place]].item()
-            if values.dtype != object
-            else values[self.codes[row, place]]
+    def config(self, row: int) -> StrategyConfig:
+        """One trial's config."""
+        return self.base.replace(**self._values_of(row, tuple(self.values)))
+
+    def part(self, row: int, fields: tuple[str, ...]) -> StrategyConfig:
+        """The base with one trial's values of some fields; not validated again, for they were when the trials were made."""
+        changes = self._values_of(row, fields)
+        return self.base.model_copy(update=changes) if changes else self.base
+
+    def _values_of(self, row: int, fields: tuple[str, ...]) -> dict[str, Any]:
+        """One trial's values of those of the fields that vary, in the types of the config."""
+        return {
+            name: type(getattr(self.base, name))(values[self.codes[row, place]])
             for place, (name, values) in enumerate(self.values.items())
-            if only is None or name in only
+            if name in fields
         }
-        return self.base.replace(**changes) if changes else self.base
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def tally_rows(
     tallies = np.empty((len(rows), len(TALLY)))
     for first, last in _runs_of_equal(trials.codes[rows][:, _places(trials, INDICATOR_FIELDS)]):
         group = rows[first:last]
-        config = trials.config(int(group[0]), only=INDICATOR_FIELDS)
+        config = trials.part(int(group[0]), INDICATOR_FIELDS)
         changes = trials.columns(group)
         asked = {
             gate.name
