@@ -15,6 +15,7 @@ import typer
 from pairkit.cli.app import app_command
 from pairkit.cli.audit import audit_command
 from pairkit.cli.book import book_app
+from pairkit.cli.evening import evening_command
 from pairkit.cli.explain import explain_command
 from pairkit.cli.journal import journal_app
 from pairkit.cli.live import live_command
@@ -44,6 +45,7 @@ app.command("sweep")(sweep_command)
 app.command("scan")(scan_command)
 app.command("audit")(audit_command)
 app.command("today")(today_command)
+app.command("evening")(evening_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")

@@ -22,7 +22,7 @@ from pairkit.language import in_english
 _OLD_DAYS = 4  # without a calendar: more than a weekend
 
 
-class Evening(NamedTuple):
+class MadeSheet(NamedTuple):
     """What a sheet was made from, and the sheet."""
 
     sheet: Sheet
@@ -38,7 +38,7 @@ def sheet_of(
     as_of: pd.Timestamp | None = None,
     today: date | None = None,
     runs: Callable[[Book, Snapshot, pd.Timestamp], BookRuns] = run_book,
-) -> Evening:
+) -> MadeSheet:
     """The sheet of a book on a snapshot.
 
     Parameters
@@ -65,7 +65,7 @@ def sheet_of(
     quotes = quotes_at(snapshot, [code.partition("@")[0] for code in codes], last)
     warnings = () if as_of is not None else _age(ahead, snapshot, today)
     sheet = make_sheet(book.name, made.runs, ahead, quotes, snapshot, warnings=warnings)
-    return Evening(sheet, made, ahead, snapshot)
+    return MadeSheet(sheet, made, ahead, snapshot)
 
 
 def open_for(book: Book, folder: Path) -> Snapshot:

@@ -113,3 +113,17 @@ def test_a_line_is_extended_by_its_name(cli, tmp_path):
     assert f"{DAYS[-1]:%Y-%m-%d}" in cli("run", "mine", "RB", "HC", "--dir", folder)[1]
     code, _, err = cli("snapshot", "extend", "demo")
     assert (code, "no provider goes on with" in err) == (2, True)
+
+
+def test_an_evening_on_the_command_line(cli):
+    """The log tells four steps, the sheet is on standard output, and its exit code is the command's."""
+    cli("book", "new", "mine", "--snapshot", "demo")
+    cli("book", "add", "mine", "Y", "P")
+    code, out, err = cli("evening", "mine", "--json")
+    assert (code, len(json.loads(out)["orders"])) == (10, 2)
+    assert [line.split()[2] for line in err.splitlines()] == [
+        "extend",
+        "verify",
+        "today",
+        "journal",
+    ]

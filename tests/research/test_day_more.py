@@ -83,10 +83,7 @@ def test_a_leak_fails_the_check(tmp_path, monkeypatch):
     long = sealed(tmp_path, "long", 48)
     result = audit_lookahead(long.pair(*ROOTS), CONFIG, cuts=1, snapshot=long).result()
     assert result.verdict == "failed"
-    assert (
-        "in snapshot short, which ends earlier: the past was rewritten since"
-        in result.sentence
-    )
+    assert "in snapshot short, which ends earlier: the past was rewritten since" in result.sentence
 
 
 def rewritten(snapshot: Snapshot, folder, name: str, day: pd.Timestamp) -> Snapshot:

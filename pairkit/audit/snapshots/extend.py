@@ -144,6 +144,11 @@ def extend_from_source(
         progress=progress,
         cancelled=cancelled,
     )
+    if market.stale and not allow_missing:
+        raise IncompleteAnswerError(
+            f"{source.name} is down, and part of the answers came from an expired cache. Nothing was written; ask again later, or accept "
+            "it with --allow-missing."
+        )
     asked = {**scope["asked"], "end": end.isoformat()}
     told = {name: market.data_scope[name] for name in ("source_version", "fetched_at", "stale")}
     later = _Later(

@@ -13,7 +13,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.audit.snapshots.upkeep import stated_id
 from pairkit.desk.book import DEMO_BOOK, Book, book_names, load_book
 from pairkit.desk.book_runs import BookRuns, run_book
-from pairkit.desk.today import Evening, sheet_of
+from pairkit.desk.today import MadeSheet, sheet_of
 from pairkit.errors import PairkitError
 from pairkit.folders import bundled, snapshots_folder
 from pairkit.language import _
@@ -72,7 +72,7 @@ def runs_of(chosen: Chosen) -> BookRuns:
     return _runs(chosen.snapshot.id, _key(chosen.book), None, chosen)
 
 
-def sheet_for(chosen: Chosen, as_of: pd.Timestamp | None) -> Evening:
+def sheet_for(chosen: Chosen, as_of: pd.Timestamp | None) -> MadeSheet:
     """The sheet of a book, as of the last session up to a day."""
     return sheet_of(
         chosen.book,
