@@ -65,7 +65,7 @@ LINES = [
     ),
     (
         "pairkit/metrics.py",
-        "        row[AT.costs] = its[_IN.costs]\n",
+        "        row[AT.costs] = its[IN_TALLY.costs]\n",
         "        row[AT.net_gain] = gained\n",
     ),
     (

@@ -78,17 +78,20 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
     )
 
 
+def _limit(switch: Any, sign: float, limit: Any) -> Any:
+    if isinstance(
+        switch, bool
+    ):  # one for all runs, as in a single run: plain numbers, which numpy would be slower with
+        return sign * limit if switch else NO_LIMIT
+    return np.where(switch, sign * np.asarray(limit, np.float64), NO_LIMIT)
+
+
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
     limits = [
-        np.where(
-            setting(gate.switch),
-            _SIGN[gate.direction] * np.asarray(setting(gate.limit), np.float64),
-            NO_LIMIT,
-        )
-        for gate in GATES
+        _limit(setting(gate.switch), _SIGN[gate.direction], setting(gate.limit)) for gate in GATES
     ]
-    out = np.empty((*np.broadcast_shapes(*(limit.shape for limit in limits)), len(GATES)))
+    out = np.empty((*np.broadcast_shapes(*map(np.shape, limits)), len(GATES)))
     for place, limit in enumerate(limits):
         out[..., place] = limit
     return out

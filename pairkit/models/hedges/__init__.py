@@ -8,6 +8,7 @@ group Hedge only: a sweep estimates once for all trials that agree in these. A m
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ def estimate_hedge(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedg
     ConfigError
         There is no model of that name.
     """
-    hedge: HedgeRatio = _model(config).estimate(y, x, config)
+    hedge: HedgeRatio = _model(config.hedge_model).estimate(y, x, config)
     return hedge
 
 
@@ -75,20 +76,22 @@ def memory_bars(config: StrategyConfig) -> int:
     int
         Bars in which what came before the last `hedge_window` loses all but a third of its weight; 0 for a model of windows.
     """
-    memory = getattr(_model(config), "memory", None)
+    memory = getattr(_model(config.hedge_model), "memory", None)
     return int(memory(config)) if memory else 0
 
 
-def _model(config: StrategyConfig) -> Any:
-    if config.hedge_model not in hedge_model_names():
+@cache
+def _model(name: str) -> Any:
+    """The module of a model; looked up once, for listing the folder takes as long as estimating."""
+    if name not in hedge_model_names():
         raise ConfigError(
             _(
                 "there is no hedge model {hedge_model!r}; there are {hedge_model_names}",
-                hedge_model=config.hedge_model,
+                hedge_model=name,
                 hedge_model_names=", ".join(hedge_model_names()),
             )
         )
-    return import_module(f"{__name__}.{config.hedge_model}")
+    return import_module(f"{__name__}.{name}")
 
 
 def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
