@@ -79,12 +79,12 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
             )
         if sessions:
             st.badge(
-                "Next open cannot be had"
+                _("Next open cannot be had")
                 if any(one.kind == "opens_before_data" for one in sessions)
-                else "Legs open apart",
+                else _("Legs open apart"),
                 icon=":material/schedule:",
                 color="orange",
-                help=" ".join(escape(one.message) for one in sessions),
+                help=" ".join(escape(reworded(one.message)) for one in sessions),
             )
 
 

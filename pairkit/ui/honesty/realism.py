@@ -22,7 +22,7 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
         _shown(pd.concat([found.table, found.beside], ignore_index=True), found.currency),
         hide_index=True,
         height="content",
-        column_config={"Step": st.column_config.Column(width=220)},
+        column_config={_("Step"): st.column_config.Column(width=220)},
         key="realism_table",
     )
     st.caption(

@@ -25,7 +25,7 @@ from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
 from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
-from pairkit.ui.snapshots.upload import TERMS_HELP, TERMS_LABEL, TERMS_SUFFIXES
+from pairkit.ui.snapshots.upload import TERMS_SUFFIXES, terms_file
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _form(asked: Provider) -> None:
         rule = st.selectbox(
             _("Dominant contracts by"), list(_RULES), key="take_rule", format_func=_, width=420
         )
-        terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key="take_terms")
+        terms = terms_file("take_terms")
         pressed = st.form_submit_button(_("Download"), icon=":material/download:", key="take_now")
     if pressed:
         named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"

@@ -26,18 +26,6 @@ from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
 TERMS_SUFFIXES = (".csv",)
-TERMS_LABEL = f"Your own fees, margins and ticks by day ({', '.join(TERMS_SUFFIXES)})"
-TERMS_HELP = f"""One record a row; `root`, `field` and `value` are needed. It holds for a `contract` or for `deliveries`, from `from_date`.
-
-Fields: {", ".join(f"`{name}`" for name in FIELDS)}; `margin_rate@N` is the margin from N months before the delivery month on.
-`fee_mode` is `rate`, a fraction of notional, or `lot`, money a lot. Margins are fractions.
-
-A row with `override` = `true` comes before the provider's figures too. For example:
-
-```
-{EXAMPLE}
-```
-"""
 _BESIDE = {
     "mapping": (
         N_("Dominant contracts"),
@@ -53,6 +41,22 @@ _BESIDE = {
     ),
 }
 _UPLOADS = "uploads"
+
+
+def terms_file(key: str) -> Any:
+    """Draw the field for a file of the user's own terms; what was put into it, as Streamlit has it."""
+    return st.file_uploader(
+        _("Your own fees, margins and ticks by day ({kinds})", kinds=", ".join(TERMS_SUFFIXES)),
+        help=_(
+            "One record a row; `root`, `field` and `value` are needed. It holds for a `contract` or for `deliveries`, from `from_date`."
+            "\n\nFields: {fields}; `margin_rate@N` is the margin from N months before the delivery month on. `fee_mode` is `rate`, a "
+            "fraction of notional, or `lot`, money a lot. Margins are fractions.\n\nA row with `override` = `true` comes before the "
+            "provider's figures too. For example:\n\n```\n{example}\n```\n",
+            fields=", ".join(f"`{name}`" for name in FIELDS),
+            example=EXAMPLE,
+        ),
+        key=key,
+    )
 
 
 def draw() -> None:
@@ -104,7 +108,7 @@ def draw() -> None:
                 help=_(what),
                 key=f"import_{use}_{round_}",
             )
-        terms = st.file_uploader(TERMS_LABEL, help=TERMS_HELP, key=f"import_terms_{round_}")
+        terms = terms_file(f"import_terms_{round_}")
         asked = st.form_submit_button(_("Import"), icon=":material/upload_file:", key="import_now")
     if asked:
         _import(files or [], name.strip(), {"specs": specs, "terms": terms, **beside})
