@@ -1,14 +1,18 @@
-"""`python -m pairkit journal ...`: verify and list the sheets that a book's journal holds."""
+"""`python -m pairkit journal ...`: verify, list and replay the sheets that a book's journal holds."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pairkit.language import _
+from pairkit.cli.run import SnapshotFolder, snapshot_path
+from pairkit.language import _, ngettext
+
+if TYPE_CHECKING:
+    from pairkit.audit.snapshots.snapshot import Snapshot
 
 journal_app = typer.Typer(
     no_args_is_help=True, help=_("Journals of books: every sheet that was written, sealed.")
@@ -79,3 +83,74 @@ def show_command(
                 why=why,
             )
         )
+
+
+@journal_app.command("replay")
+def replay_command(
+    book: BookName,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help=_("Snapshot to replay on; by default the newest of the book's line.")),
+    ] = None,
+    journals: JournalFolder = None,
+    directory: SnapshotFolder = Path("snapshots"),
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print the verdict as JSON."))] = False,
+) -> None:
+    """Make every sheet of a journal again on a later snapshot; the first that differs is named, with exit code 1."""
+    from dataclasses import asdict
+
+    from pairkit.audit.snapshots.snapshot import open_snapshot
+    from pairkit.cli.many import watched
+    from pairkit.desk.book import book_of
+    from pairkit.desk.journal import last_lines, read_journal
+    from pairkit.desk.replay import replay
+    from pairkit.desk.today import open_for
+
+    lines = last_lines(read_journal(book, journals))
+    newest = (
+        open_for(book_of(lines[-1].content["book"]), directory)
+        if snapshot is None
+        else open_snapshot(snapshot_path(snapshot, directory))
+    )
+    with watched(_("replaying"), quiet=as_json) as (progress, _cancelled):
+        found = replay(lines, newest, lambda wanted: _with_id(wanted, directory), progress)
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "equal": found.equal}))
+    elif found.equal:
+        typer.echo(
+            ngettext(
+                "{book}: {n} sheet, made again on {name} as it was written.",
+                "{book}: {n} sheets, each made again on {name} as it was written.",
+                found.sheets,
+                book=book,
+                name=newest.label,
+            )
+        )
+    else:
+        what = _("another decision") if found.decision else _("other figures, the same decision")
+        typer.secho(
+            _(
+                "{book}: {n} sheets as they were written; then session {session}, {entry}: {what}. {cause}.",
+                book=book,
+                n=found.sheets,
+                session=found.session,
+                entry=found.entry,
+                what=what,
+                cause=found.cause,
+            ),
+            fg="yellow",
+        )
+    raise typer.Exit(0 if found.equal else CHECK_FAILED)
+
+
+def _with_id(wanted: str, folder: Path) -> Snapshot | None:
+    """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
+    from pairkit.audit.snapshots.listing import snapshot_paths
+    from pairkit.audit.snapshots.snapshot import open_snapshot
+    from pairkit.audit.snapshots.upkeep import stated_id
+    from pairkit.folders import bundled
+
+    for path in (*snapshot_paths(folder), *snapshot_paths(bundled("snapshots"))):
+        if stated_id(path) == wanted:
+            return open_snapshot(path, expect_id=wanted)
+    return None

@@ -283,6 +283,11 @@ def book_path(name: str, folder: Path | None = None) -> Path:
     return (folder or books_folder()) / f"{check_slug(name)}.json"
 
 
+def book_of(plain: Any) -> Book:
+    """A book from plain JSON values, as a journal keeps it; ConfigError where it is none."""
+    return _book(plain)
+
+
 def _book(plain: Any, what: str = "this book") -> Book:
     try:
         return Book(BookContent.model_validate(plain))

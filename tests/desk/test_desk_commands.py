@@ -89,6 +89,8 @@ def test_a_sheet_goes_into_the_journal_once(cli, tmp_path):
     assert "journal: line 1, there already" in cli(*evening)[2]
     assert cli("journal", "verify", "mine")[:2] == (0, "mine: 1 lines, each as it was written.\n")
     assert "session 2024-12-31: 2 orders" in cli("journal", "show", "mine")[1]
+    code, out, _ = cli("journal", "replay", "mine")
+    assert (code, out) == (0, "mine: 1 sheet, made again on demo as it was written.\n")
     path = tmp_path / "journal" / "mine.jsonl"
     path.write_bytes(path.read_bytes().replace(b"ENTERING", b"EXITING!"))
     code, out, _ = cli("journal", "verify", "mine")
