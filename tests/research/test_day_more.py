@@ -15,6 +15,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
 from pairkit.data.provider import download
 from pairkit.data.provider.download import download_market
 from pairkit.market.terms import TermRecord, TermsTable
+from pairkit.research.lookahead import audit
 from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.research.lookahead.day_more import trace_day_more
 from pairkit.research.lookahead.outputs import observe
@@ -27,6 +28,12 @@ from tests.data.test_a_day_more import (
     last_day_for_all,
     newest_of_the_month,
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_fresh_processes(monkeypatch):
+    """Each would cost seconds; test_lookahead.py has them."""
+    monkeypatch.setattr(audit, "make_fresh", lambda *_: None)
 
 
 def sealed(folder, name: str, end: int, seed: int = 3) -> Snapshot:
