@@ -11,6 +11,7 @@ import typer
 
 from pairkit.cli.diff import diff_command
 from pairkit.cli.extend import extend_command
+from pairkit.cli.prune import prune_command
 from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
 from pairkit.language import _, reworded
@@ -29,6 +30,7 @@ snapshot_app = typer.Typer(
 )
 snapshot_app.command("take")(take_command)
 snapshot_app.command("extend")(extend_command)
+snapshot_app.command("prune")(prune_command)
 snapshot_app.command("diff")(diff_command)
 Folder = Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]
@@ -215,6 +217,7 @@ def delete_command(
     """Delete a snapshot for good. Refused while a saved run cites it."""
     from pairkit.audit.runs.store import runs_from
     from pairkit.audit.snapshots.upkeep import delete_snapshot, stated_id
+    from pairkit.desk.retention import refuse_if_in_journal
 
     path = _place(snapshot, folder)
     if (
@@ -225,6 +228,7 @@ def delete_command(
         _give_up(_("nothing was deleted."), as_json)
     made_from_it = runs_from(stated_id(path))
     try:
+        refuse_if_in_journal(path)
         delete_snapshot(path, cited_by=[f"{one.name} ({one.id})" for one in made_from_it])
     except PairkitError as error:
         _give_up(str(error), as_json)

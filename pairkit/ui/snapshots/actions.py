@@ -13,6 +13,7 @@ from pairkit.audit.snapshots.upkeep import (
     rename_snapshot,
     stated_id,
 )
+from pairkit.desk.retention import refuse_if_in_journal
 from pairkit.errors import PairkitError, SnapshotError
 from pairkit.folders import snapshots_folder
 from pairkit.language import _, ngettext
@@ -174,6 +175,7 @@ def _delete_dialog(label: str) -> None:
     if not pressed:
         return
     try:
+        refuse_if_in_journal(path)
         delete_snapshot(path, cited_by=[one.name for one in runs_from(stated_id(path))])
     except PairkitError as error:
         st.error(escape(str(error)), icon=":material/error:")
