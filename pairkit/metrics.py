@@ -81,8 +81,8 @@ def measure_many(
     """
     out = np.empty((_METRICS, len(tallies))).T  # each metric's values lie together
     _measure(
-        np.ascontiguousarray(tallies),
-        np.ascontiguousarray(capitals),
+        np.require(tallies, requirements=("C", "W")),  # one kind of array, compiled once
+        np.require(capitals, requirements=("C", "W")),
         float(trial_variance),
         expected_best_sharpe(1.0, trials),
         out,

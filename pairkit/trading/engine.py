@@ -85,14 +85,17 @@ def trade(
 ) -> Ledger:
     """Run the engine over all bars."""
     ledger = _blank_ledger(len(indicators.z))
+    # those of a finished run are read-only, another type, for which the engine would be compiled once more
+    decided_by = (indicators.z, indicators.beta_lag, indicators.vol, indicators.valid)
+    z, beta_lag, vol, valid = (np.require(each, requirements=("C", "W")) for each in decided_by)
     trades = play_one(
         _kept_tape(pair, market),
         terms_of(pair),
         rules_of(config),
-        indicators.z,
-        indicators.beta_lag,
-        indicators.vol,
-        indicators.valid,
+        z,
+        beta_lag,
+        vol,
+        valid,
         gates.shut_bits(),
         *ledger,
     )

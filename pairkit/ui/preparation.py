@@ -178,9 +178,10 @@ def compile_engine_alone() -> None:
     measure(trade(pair, market, indicators, judge(indicators, config), config).tally, 1.0)
 
 
-def compile_sweep_and_scan() -> None:
-    """Run a sweep, a scan and every hedge model once on the sample pair."""
+def compile_the_rest() -> None:
+    """Run a scan, a sweep, every hedge model and test once on the sample pair: all that a page may call but the default run."""
     from pairkit.config import StrategyConfig, hedge_model_names
+    from pairkit.models.null import linked_walks
     from pairkit.research.scan import scan
     from pairkit.research.sweeps.sweep import sweep
     from pairkit.run import run_backtest
@@ -191,6 +192,10 @@ def compile_sweep_and_scan() -> None:
     sweep(pair, StrategyConfig(), {"entry_z": [1.5, 2.0]})
     for model in hedge_model_names():
         run_backtest(pair, StrategyConfig(hedge_model=model))
+    for test in ("engle_granger", "adf_spread"):
+        for lags in (1, 2):
+            run_backtest(pair, StrategyConfig(adf_test=test, adf_lags=lags))
+    linked_walks(len(pair), half_life=10.0, seed=0, walk=0)
 
 
 def sample_pair(bars: int = 320) -> PairFrame:
@@ -223,4 +228,4 @@ if __name__ == "__main__":
     sys.stdout.flush()
     if hasattr(os, "nice"):
         os.nice(_LOW_PRIORITY)
-    compile_sweep_and_scan()
+    compile_the_rest()

@@ -11,6 +11,7 @@ import pytest
 from pairkit import metrics
 from pairkit.run import run_backtest
 from pairkit.trading import loop
+from pairkit.trading.engine import trade
 from pairkit.ui import preparation
 from pairkit.ui.preparation import Preparation
 from tests.ui.test_page_explore import app, said, tiles
@@ -165,5 +166,6 @@ def test_the_engine_compiled_alone_is_the_one_that_a_run_calls():
     """Types that differ would have the page compile it once more."""
     preparation.compile_engine_alone()
     compiled = [kernel.signatures[:] for kernel in (loop.play_one, metrics._measure)]
-    run_backtest(preparation.sample_pair())
+    run = run_backtest(preparation.sample_pair())
+    trade(run.pair, run.adjusted.market, run.indicators, run.gates, run.config)  # read-only by now
     assert [loop.play_one.signatures, metrics._measure.signatures] == compiled
