@@ -15,7 +15,7 @@ import pandas as pd
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
-from pairkit.language import in_english
+from pairkit.language import _, in_english
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 
 _A_DAY = pd.Timedelta(days=1)
@@ -45,10 +45,24 @@ class Ahead:
 
 
 def look_ahead(snapshot: Snapshot, legs: Iterable[str], last: pd.Timestamp) -> Ahead:
-    """The session after `last` for these legs of a snapshot, from what was known at the close of `last`."""
+    """The session after `last` for these legs of a snapshot, from what was known at the close of `last`.
+
+    Raises
+    ------
+    DataError
+        A leg is not the dominant contract of a root.
+    """
     contracts: dict[str, str | None] = {}
     sessions, notes = [], []
     for leg in legs:
+        if leg not in snapshot.roots:
+            raise DataError(
+                _(
+                    "there is no sheet for {leg}: the contract of the next session is known for dominant legs only, {roots}.",
+                    leg=leg,
+                    roots=", ".join(snapshot.roots),
+                )
+            )
         session, contracts[leg], known = _of_leg(snapshot, leg, last)
         if session is not None:
             sessions.append(session)

@@ -14,6 +14,7 @@ from pairkit.desk.book import book_entry, new_book
 from pairkit.desk.net import NetOrder, net_orders
 from pairkit.desk.orders import LegOrder, orders_after
 from pairkit.desk.today import sheet_of
+from pairkit.errors import DataError
 from tests.desk.fills import expected_fills, fills_by_bar, next_contracts
 from tests.pairs import build_pair
 
@@ -105,6 +106,12 @@ def test_after_the_last_bar_open_interest_chooses():
     assert ahead.session is None
     assert dict(ahead.contracts) == {"RB": "RB2505", "TA": "TA2505"}
     assert ahead.notes == ()
+
+
+def test_a_leg_that_is_no_dominant_contract_has_no_sheet():
+    """Its contract of the next session would be a guess: it is refused, with the legs that there are."""
+    with pytest.raises(DataError, match=r"no sheet for RB@next.* AU, CU, HC"):
+        look_ahead(demo(), ("RB@next",), demo().calendar[-1])
 
 
 def test_the_sheet_of_data_up_to_a_day_tells_the_rolls_of_the_next():
