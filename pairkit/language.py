@@ -8,7 +8,7 @@
 
 The language in use is that of a block (`speaking`), else the session's (`ask`), else PAIRKIT_LANGUAGE, else English. The machine's
 own setting decides nothing.
-Catalogues lie in `pairkit/locale`, or in the folder that PAIRKIT_LOCALE names.
+Catalogues lie in `pairkit/locale`, or in the folder that PAIRKIT_LOCALE names (docs/translating.md).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def reworded(text: str) -> str:
     whole = catalogue.gettext(text)
     if whole != text:
         return whole
-    for message, pieces in _forms(code):
+    for message, pieces in _forms(code, _folders()):
         if all(piece in text for piece in pieces) and (found := _pattern(message).fullmatch(text)):
             values = {name: reworded(value) for name, value in found.groupdict().items()}
             return _plainly(catalogue.gettext(message), values)
@@ -155,9 +155,9 @@ def _filled(translated: str, english: str, values: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _forms(code: str) -> list[tuple[str, tuple[str, ...]]]:
+def _forms(code: str, folders: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
     """Messages with values of a catalogue, each with its words, the most words first."""
-    messages: Mapping[Any, str] = getattr(_catalogue(code), "_catalog", {})
+    messages: Mapping[Any, str] = getattr(_opened(code, folders), "_catalog", {})
     found = []
     for key in messages:
         message = key if isinstance(key, str) else key[0]

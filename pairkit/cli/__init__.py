@@ -57,7 +57,8 @@ app.add_typer(journal_app, name="journal")
 def _say_in_words(group: typer.Typer) -> None:
     """Give the commands of a group their help, the docstring, in the language in use."""
     for command in group.registered_commands:
-        command.help = _(inspect.getdoc(command.callback) or "")
+        if said := inspect.getdoc(command.callback):
+            command.help = _(said)
     for part in group.registered_groups:
         if part.typer_instance is not None:
             _say_in_words(part.typer_instance)
@@ -68,7 +69,7 @@ _say_in_words(app)
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    version: bool = typer.Option(False, "--version", help=_("Print the version and stop.")),
 ) -> None:
     if version:
         from pairkit._version import __version__

@@ -24,7 +24,7 @@ from pairkit.desk.sheet_schema import SCHEMA
 from pairkit.desk.symbols import Style, symbol_of
 from pairkit.errors import DataError
 from pairkit.gates import GATES
-from pairkit.language import _, in_english
+from pairkit.language import ENGLISH, _, in_english, speaking
 from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
 from pairkit.market.spec_history import terms_on
 from pairkit.rules import RULES
@@ -255,6 +255,7 @@ def _bundled_sources() -> frozenset[str]:
     return frozenset(of_records | {spec.source for spec in bundled_specs().values()})
 
 
+@speaking(ENGLISH)  # a sheet is a record, the same in any language
 def _entry(one: _Decided, quotes: Mapping[str, Quote]) -> dict[str, Any]:
     """One entry's part of the sheet."""
     run, moment, config = one.run, one.moment, one.run.config

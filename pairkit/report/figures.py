@@ -84,14 +84,14 @@ def trade_summary(run: BacktestRun) -> list[tuple[str, float, str]]:
 
     return [
         (_("closed trades"), float(len(net)), "count"),
-        ("won", float(len(won)), "count"),
+        (_("won"), float(len(won)), "count"),
         (_("net of all"), float(net.sum()), MONEY),
         (_("mean net"), mean(net), MONEY),
         (_("median net"), float(np.median(net)) if len(net) else math.nan, MONEY),
         (_("mean win"), mean(won), MONEY),
         (_("mean loss"), mean(lost), MONEY),
-        ("best", float(net.max()) if len(net) else math.nan, MONEY),
-        ("worst", float(net.min()) if len(net) else math.nan, MONEY),
+        (_("best"), float(net.max()) if len(net) else math.nan, MONEY),
+        (_("worst"), float(net.min()) if len(net) else math.nan, MONEY),
         (
             _("profit factor"),
             float(won.sum() / -lost.sum()) if lost.sum() < 0 else math.nan,

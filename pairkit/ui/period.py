@@ -82,9 +82,9 @@ def _usual(pair: PairFrame) -> dict[str, tuple[date | None, date | None]]:
     last = days[-1]
     return {
         _("All"): (None, None),
-        "YTD": (date(last.year, 1, 1), None),
-        "1 year": ((last - pd.DateOffset(years=1, days=-1)).date(), None),
-        "3 years": ((last - pd.DateOffset(years=3, days=-1)).date(), None),
+        _("YTD"): (date(last.year, 1, 1), None),
+        _("1 year"): ((last - pd.DateOffset(years=1, days=-1)).date(), None),
+        _("3 years"): ((last - pd.DateOffset(years=3, days=-1)).date(), None),
         _("First {in_sample:.0%}", in_sample=IN_SAMPLE): (None, last_in_sample(pair)[1]),
     }
 

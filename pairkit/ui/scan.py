@@ -275,7 +275,7 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
         )
         if job.about["simulated"]:
             st.badge(
-                "SIMULATED DATA",
+                _("SIMULATED DATA"),
                 icon=":material/science:",
                 color="orange",
                 help=_(

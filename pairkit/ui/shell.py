@@ -296,7 +296,7 @@ def _suggest(roots: list[str]) -> None:
                 args=(pair.y, pair.x),
                 width="stretch",
             )
-            st.caption(f"{views.escape(pair.sector)}: {views.escape(pair.reason)}")
+            st.caption(f"{views.escape(_(pair.sector))}: {views.escape(_(pair.reason))}")
 
 
 def _choose(y_root: str, x_root: str) -> None:

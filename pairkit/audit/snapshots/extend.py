@@ -35,6 +35,7 @@ from pairkit.data.terms.specs_file import OwnSpec, read_specs
 from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, IncompleteAnswerError, SnapshotError
 from pairkit.findings import Finding
+from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import own_table
@@ -124,7 +125,12 @@ def extend_from_source(
     scope = snapshot.manifest["data_scope"]
     if scope["source"] != source.name:
         raise SnapshotError(
-            f"snapshot {snapshot.label!r} is of {scope['source']}, not of {source.name}; it is extended from there."
+            _(
+                "snapshot {snapshot_label!r} is of {source}, not of {source_name}; it is extended from there.",
+                snapshot_label=snapshot.label,
+                source=scope["source"],
+                source_name=source.name,
+            )
         )
     _refuse_own_terms(snapshot, source.name, given=bool(user_specs or user_terms))
     last = snapshot.calendar[-1].date()
@@ -146,8 +152,11 @@ def extend_from_source(
     )
     if market.stale and not allow_missing:
         raise IncompleteAnswerError(
-            f"{source.name} is down, and part of the answers came from an expired cache. Nothing was written; ask again later, or accept "
-            "it with --allow-missing."
+            _(
+                "{source_name} is down, and part of the answers came from an expired cache. Nothing was written; ask again later, or "
+                "accept it with --allow-missing.",
+                source_name=source.name,
+            )
         )
     asked = {**scope["asked"], "end": end.isoformat()}
     told = {name: market.data_scope[name] for name in ("source_version", "fetched_at", "stale")}
@@ -158,7 +167,11 @@ def extend_from_source(
         market.calendar,
         {**scope, "asked": asked, **told},
         market.findings,
-        f"{source.name} has a session's bars at {source.published_at}; ask again after that",
+        _(
+            "{source_name} has a session's bars at {published_at}; ask again after that",
+            source_name=source.name,
+            published_at=source.published_at,
+        ),
     )
     return replace(
         _extended(snapshot, later, folder, allow_missing), calls=market.calls, stale=market.stale
@@ -199,11 +212,18 @@ def extend_from_files(
     scope = snapshot.manifest["data_scope"]
     if scope["source"] != "files":
         raise SnapshotError(
-            f"snapshot {snapshot.label!r} is of {scope['source']}; give no files to extend it."
+            _(
+                "snapshot {snapshot_label!r} is of {source}; give no files to extend it.",
+                snapshot_label=snapshot.label,
+                source=scope["source"],
+            )
         )
     if "mapping_file" in scope and mapping_file is None:
         raise SnapshotError(
-            f"snapshot {snapshot.label!r} has its dominant contracts from a file; give it again with --mapping."
+            _(
+                "snapshot {snapshot_label!r} has its dominant contracts from a file; give it again with --mapping.",
+                snapshot_label=snapshot.label,
+            )
         )
     _refuse_own_terms(snapshot, "files", given=specs_file is not None or terms_file is not None)
     own = None if specs_file is None else read_specs(specs_file)
@@ -227,7 +247,7 @@ def extend_from_files(
         days,
         {**scope, "files": [*scope["files"], *(asdict(one) for one in came.sources)]},
         came.findings,
-        "extend again when the files have them",
+        _("extend again when the files have them"),
     )
     return _extended(snapshot, later, folder, allow_missing)
 
@@ -254,8 +274,13 @@ def _extended(
     came = later.calendar[later.calendar > last]
     if strange := sorted(set(later.bars["root"].unique()) - set(snapshot.roots)):
         raise DataError(
-            f"the files have {', '.join(strange)}, which snapshot {snapshot.label!r} has not; a line keeps its roots "
-            f"({', '.join(snapshot.roots)}). Import them as another snapshot."
+            _(
+                "the files have {strange}, which snapshot {snapshot_label!r} has not; a line keeps its roots "
+                "({roots}). Import them as another snapshot.",
+                strange=", ".join(strange),
+                snapshot_label=snapshot.label,
+                roots=", ".join(snapshot.roots),
+            )
         )
     if not len(came):
         return Extension(snapshot)
@@ -359,7 +384,11 @@ def _findings(
                 root=str(root),
                 count=len(of_root),
                 dates=tuple(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:_SHOWN]),
-                message=f"{root}: bars that the vendor revised since the snapshot before: {len(of_root)}.",
+                message=in_english(
+                    "{root}: bars that the vendor revised since the snapshot before: {of_root}.",
+                    root=root,
+                    of_root=len(of_root),
+                ),
             )
         )
     kinds = {(one.kind, one.root) for one in found}
@@ -386,8 +415,13 @@ def _refuse_not_whole(
             lacking.append(root if contract is None or pd.isna(contract) else str(contract))
     if lacking:
         raise IncompleteAnswerError(
-            f"the session of {last:%Y-%m-%d} is not whole: there is no close of {', '.join(lacking)}. Nothing was written; "
-            f"{again}, or accept it with --allow-missing."
+            _(
+                "the session of {last:%Y-%m-%d} is not whole: there is no close of {lacking}. Nothing was written; "
+                "{again}, or accept it with --allow-missing.",
+                last=last,
+                lacking=", ".join(lacking),
+                again=again,
+            )
         )
 
 
@@ -408,6 +442,10 @@ def _refuse_own_terms(snapshot: Snapshot, source: str, *, given: bool) -> None:
     )
     if own:
         raise SnapshotError(
-            f"snapshot {snapshot.label!r} stands on terms of your own ({', '.join(own)}); give them again with --specs or --terms, "
-            "or the days that came would be charged something else."
+            _(
+                "snapshot {snapshot_label!r} stands on terms of your own ({own}); give them again with --specs or --terms, "
+                "or the days that came would be charged something else.",
+                snapshot_label=snapshot.label,
+                own=", ".join(own),
+            )
         )

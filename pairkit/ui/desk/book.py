@@ -11,17 +11,17 @@ from pairkit.charts.book import figures
 from pairkit.charts.theme import ThemeName
 from pairkit.desk.book_runs import BookRuns
 from pairkit.errors import PairkitError
-from pairkit.language import _
+from pairkit.language import N_, _
 from pairkit.ui import shell, views
 from pairkit.ui.desk.choice import Chosen, heading, runs_of
 from pairkit.ui.exports import QUIET, csv_text
 
 OPEN, TABLE = "book_open", "book_table"
 SHOWN = {
-    "Result since the start": "results",
-    "Equity": "equity",
-    "Margin": "margin",
-    "Gross notional": "notional",
+    N_("Result since the start"): "results",
+    N_("Equity"): "equity",
+    N_("Margin"): "margin",
+    N_("Gross notional"): "notional",
 }
 
 

@@ -111,4 +111,4 @@ def heading(chosen: Chosen, title: str) -> None:
             width="content",
         )
         if chosen.snapshot.simulated:
-            st.badge("SIMULATED DATA", icon=":material/science:", color="orange")
+            st.badge(_("SIMULATED DATA"), icon=":material/science:", color="orange")

@@ -12,7 +12,7 @@ from pairkit.desk.sheet import Sheet
 from pairkit.desk.sheet_files import held_lots, sheet_csv, sheet_json, shut_gates, to_go
 from pairkit.desk.symbols import STYLES
 from pairkit.errors import PairkitError
-from pairkit.language import N_, _, translated
+from pairkit.language import N_, _, reworded, translated
 from pairkit.ui import views
 from pairkit.ui.desk.choice import Chosen, heading, sheet_for
 
@@ -68,7 +68,7 @@ def show(chosen: Chosen) -> None:
     _totals(sheet)
     _orders(sheet)
     _offer(chosen, made.sheet, sheet, newest=newest)
-    st.markdown("**Entries**")
+    st.markdown(_("**Entries**"))
     _entries(sheet)
     for entry in sheet.content["entries"]:
         _details(entry)
@@ -78,7 +78,7 @@ def _first_line(sheet: Sheet) -> None:
     """The sheet's own first line, loud where something is missing, old or assumed."""
     draw = st.warning if sheet.degraded else st.info
     icon = ":material/warning:" if sheet.degraded else ":material/event_available:"
-    draw(views.escape(sheet.headline), icon=icon)
+    draw(views.escape(reworded(sheet.headline)), icon=icon)
 
 
 def _totals(sheet: Sheet) -> None:
@@ -103,8 +103,9 @@ def _orders(sheet: Sheet) -> None:
         return
     table = sheet.orders
     empty = [name for name in ("only_if", "opens_at") if not table[name].any()]
-    table = table[list(ORDER_COLUMNS)].drop(columns=empty).rename(columns=translated(ORDER_COLUMNS))
-    table["Entry"] = table["Entry"].map("+".join)
+    table = table[list(ORDER_COLUMNS)].drop(columns=empty)
+    table["entries"] = table["entries"].map("+".join)
+    table = table.rename(columns=translated(ORDER_COLUMNS))
     figures = (
         _("Lots"),
         _("Last close"),
@@ -133,7 +134,7 @@ def _entries(sheet: Sheet) -> None:
             _("State"): entry["state"],
             _("Reason"): entry["reason"],
             "z": entry["z"],
-            _("To go"): to_go(entry),
+            _("To go"): reworded(to_go(entry)),
             _("Days held"): "" if entry["bars_held"] is None else str(entry["bars_held"]),
             _("Held"): held_lots(entry),
             _("Gates shut"): shut_gates(entry),
@@ -157,12 +158,12 @@ def _entries(sheet: Sheet) -> None:
 def _details(entry: dict[str, Any]) -> None:
     """One entry: its decision in words, the gates with their numbers, the contracts."""
     with st.expander(views.escape(f"{entry['name']}: {entry['state']} ({entry['reason']})")):
-        st.markdown(views.escape(entry["sentence"]))
+        st.markdown(views.escape(reworded(entry["sentence"])))
         gates = [
             {
                 _("Gate"): gate["name"],
-                _("Open while"): gate["condition"],
-                _("Verdict"): gate["verdict"],
+                _("Open while"): reworded(gate["condition"]),
+                _("Verdict"): _(gate["verdict"]),
             }
             for gate in entry["gates"]
         ]

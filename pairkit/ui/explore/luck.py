@@ -18,7 +18,7 @@ def draw(run: BacktestRun) -> None:
     """The probability that the Sharpe ratio beats the best of so many trials by luck; fewer trades than it needs are said."""
     count = cache.trials(run.pair)
     if count.n_configs is None:
-        st.metric("DSR", "n/a", help=escape(count.warning), width="content")
+        st.metric("DSR", _("n/a"), help=escape(count.warning), width="content")
         return
     value = count.deflated_sharpe(run)
     trials = ngettext(
@@ -26,9 +26,13 @@ def draw(run: BacktestRun) -> None:
     )
     weak = weakness("dsr", run.closed_trades)
     st.metric(
-        f"DSR, {trials}",
-        "n/a" if math.isnan(value) else f"{value:.0%}{' weak' if weak else ''}",
-        help=f"{_(METRIC['dsr'].meaning)} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, "
-        f"checks. {weak}".strip(),
+        _("DSR, {trials}", trials=trials),
+        _("n/a") if math.isnan(value) else f"{value:.0%}" + (_(" weak") if weak else ""),
+        help=_(
+            "{meaning} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, checks. {weak}",
+            meaning=_(METRIC["dsr"].meaning),
+            trials=trials,
+            weak=weak,
+        ).strip(),
         width="content",
     )

@@ -31,7 +31,7 @@ def draw(found: LookaheadProof, theme: ThemeName) -> None:
     rows = found.table.assign(date=found.table["date"].dt.strftime("%Y-%m-%d")).rename(
         columns=translated(_TITLES)
     )
-    failed = rows[rows["Verdict"] == "failed"]
+    failed = rows[(found.table["verdict"] == "failed").to_numpy()]
     if len(failed):
         st.dataframe(failed, hide_index=True, key="lookahead_failed")
     with st.expander(_("All {rows:,} rows: each column under each check", rows=len(rows))):

@@ -67,10 +67,13 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
             f"#### {views.escape(pair.y_spec.label)} – {views.escape(pair.x_spec.label)}",
             width="content",
         )
-        st.caption(f"{len(pair):,} bars; {tally(known.values())}", width="stretch")
+        st.caption(
+            _("{bars:,} bars; {tally}", bars=len(pair), tally=tally(known.values())),
+            width="stretch",
+        )
         if pair.provenance.simulated:
             st.badge(
-                "SIMULATED DATA",
+                _("SIMULATED DATA"),
                 icon=":material/science:",
                 color="orange",
                 help=_(
@@ -98,7 +101,7 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
                 _("Verdict"): _(MARKS[found.verdict if found else None]),
                 _("What was found"): views.escape(reworded(found.sentence))
                 if found
-                else f":gray[{views.escape(question)}]",
+                else f":gray[{views.escape(_(question))}]",
             }
         )
     with st.container(key="overview"):

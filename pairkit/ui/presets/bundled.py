@@ -22,8 +22,8 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "Default": Preset(N_("Every setting at its default.")),
-    "Patient": Preset(
+    N_("Default"): Preset(N_("Every setting at its default.")),
+    N_("Patient"): Preset(
         N_("Longer windows, wider entry, more time to come back: few trades."),
         {
             "hedge_window": 120,
@@ -36,7 +36,7 @@ PRESETS: dict[str, Preset] = {
             "vol_baseline_window": 250,
         },
     ),
-    "Fast": Preset(
+    N_("Fast"): Preset(
         N_("Short windows, early entry, quick exit: many trades, and many costs."),
         {
             "hedge_window": 30,
@@ -51,11 +51,11 @@ PRESETS: dict[str, Preset] = {
             "vol_baseline_window": 60,
         },
     ),
-    "Kalman": Preset(
+    N_("Kalman"): Preset(
         N_("Beta follows the market bar by bar instead of over a window."),
         {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40},
     ),
-    "No gates": Preset(
+    N_("No gates"): Preset(
         N_("Every signal is traded: shows what the gates are worth."),
         {gate.switch: False for gate in GATES},
     ),

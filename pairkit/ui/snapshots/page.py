@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -37,12 +38,12 @@ _NOT_TERMS = (
     "older",
 )
 _SCOPE_FIRST = ("source", "source_version", "symbols", "start", "end", "rows", "made", "fetched_at")
-_SPANS = (
-    (365 * 86_400, "year"),
-    (30 * 86_400, "month"),
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
+_SPANS: tuple[tuple[int, Callable[[int], str]], ...] = (
+    (365 * 86_400, lambda n: ngettext("{n} year", "{n} years", n)),
+    (30 * 86_400, lambda n: ngettext("{n} month", "{n} months", n)),
+    (86_400, lambda n: ngettext("{n} day", "{n} days", n)),
+    (3_600, lambda n: ngettext("{n} hour", "{n} hours", n)),
+    (60, lambda n: ngettext("{n} minute", "{n} minutes", n)),
 )
 
 
@@ -165,13 +166,13 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
                 "–",
             ),
         }
-    label = " :orange-badge[simulated]" if one.simulated else ""
+    label = f" :orange-badge[{_('simulated')}]" if one.simulated else ""
     return {
         _("Snapshot"): f"**{escape(one.name)}**{label}",
         _("State"): _(":green[✓ verified]{again}", again=again),
         _("Age"): age(one.created_utc, now),
         _("From"): escape(one.start),
-        "To": escape(one.end),
+        _("To"): escape(one.end),
         _("Roots"): roots_in_short(one.roots),
         _("Bars"): f"{one.rows:,}",
         _("Findings"): f"{one.findings:,}",
@@ -183,10 +184,10 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
 def age(created_utc: str, now: datetime) -> str:
     """Age in the largest unit that has passed: `3 days`."""
     seconds = (now - datetime.fromisoformat(created_utc)).total_seconds()
-    for length, unit in _SPANS:
+    for length, said in _SPANS:
         count = int(seconds // length)
         if count >= 1:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return said(count)
     return _("just now") if seconds >= -60 else _("in the future")
 
 

@@ -93,7 +93,7 @@ def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
         )
         if legs.provenance.simulated:
             st.badge(
-                "SIMULATED DATA",
+                _("SIMULATED DATA"),
                 icon=":material/science:",
                 color="orange",
                 help=_(
@@ -301,7 +301,7 @@ def _beside(
 
 def _plain(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
-        return "on" if value else "off"
+        return _("on") if value else _("off")
     return (
         f"{value:,.6g}" if isinstance(value, (int, float, np.number)) else views.escape(str(value))
     )

@@ -106,7 +106,7 @@ def _values(setting: Setting) -> Any:
             key=f"sweep_{name}",
             help=_(setting.help),
             bind="query-params",
-            format_func=lambda value: {True: "on", False: "off"}.get(value, value),
+            format_func=lambda value: {True: _("on"), False: _("off")}.get(value, value),
         )
     if setting.scale == "log":
         grid = log_grid(setting)
@@ -126,7 +126,7 @@ def _values(setting: Setting) -> Any:
     chosen = [
         number_input(
             column,
-            f"{label}: {word}",
+            f"{label}: {_(said)}",
             *limits,
             first,
             least,
@@ -134,9 +134,10 @@ def _values(setting: Setting) -> Any:
             key=f"sweep_{name}_{word}",
             help=_(setting.help),
         )
-        for column, word, limits, first in zip(
+        for column, word, said, limits, first in zip(
             columns,
             ("from", "to", "step"),
+            (N_("from"), N_("to"), N_("step")),
             (bounds, bounds, (least, bounds[1])),
             (start, end, step),
             strict=True,
