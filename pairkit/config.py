@@ -7,6 +7,7 @@ read them from there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -28,6 +29,7 @@ HEDGE_MODEL_FOLDER = Path(__file__).parent / "models" / "hedges"
 GROUPS = ("Hedge", "Signal", "Gates", "Risk", "Execution")
 
 
+@cache
 def hedge_model_names() -> tuple[str, ...]:
     """The hedge models there are: one file each in `pairkit/models/hedges`, the default first."""
     found = sorted(

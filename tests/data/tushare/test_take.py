@@ -28,7 +28,7 @@ from tests.data.tushare.conftest import FakeClock, source_for
 from tests.data.tushare.market import market
 from tests.data.tushare.server import FaultServer, seeded
 
-START, END = date(2023, 1, 3), date(2023, 12, 29)
+START, END = date(2023, 1, 3), date(2023, 6, 30)
 FIGURES = [
     "open",
     "high",
@@ -70,13 +70,13 @@ def test_the_market_that_comes_out_is_the_one_that_was_served(source: TushareSou
     for name in FIGURES:
         pd.testing.assert_series_equal(both[name], both[f"{name}_true"], check_names=False)
     to_next = market().mapping[
-        market().mapping["trade_date"].between(pd.Timestamp(START), pd.Timestamp("2024-01-02"))
+        market().mapping["trade_date"].between(pd.Timestamp(START), pd.Timestamp("2023-07-03"))
     ]
     for root in ("RB", "TA"):
         ours, theirs = (of_root(table, root) for table in (taken.mapping, to_next))
         assert (
             f"{ours['trade_date'].iloc[-1]:%Y-%m-%d} {ours['known_date'].iloc[-1]:%Y-%m-%d}"
-            == "2024-01-02 2023-12-29"
+            == "2023-07-03 2023-06-30"
         )
         pd.testing.assert_frame_equal(ours[theirs.columns], theirs, check_dtype=False)
         pd.testing.assert_frame_equal(
@@ -267,7 +267,7 @@ def test_a_taken_market_becomes_a_snapshot_that_runs(
         "1.4.29",
         server.url.split("/")[2],
     )
-    assert scope["asked"] == {"roots": ["RB", "HC"], "start": "2023-01-03", "end": "2023-12-29"}
+    assert scope["asked"] == {"roots": ["RB", "HC"], "start": "2023-01-03", "end": "2023-06-30"}
     assert scope["dominant"]["rule"] == "mapping"
     of_contracts = snapshot.terms[snapshot.terms["contract"].notna()]
     assert set(of_contracts["source"]) == {"tushare"}

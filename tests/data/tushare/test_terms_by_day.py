@@ -4,6 +4,7 @@ Through the whole protocol; most histories are in tests/data/test_a_day_more.py.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from dataclasses import replace
@@ -121,11 +122,10 @@ def test_leaks_through_the_terms_are_caught(server: FaultServer, tmp_path, monke
     if leak is not None:
         monkeypatch.setattr(download, "contract_records", lambda *of: leak(real(*of)))
     source = source_for(server, cache=tmp_path / "cache")
-    ends = (date(2023, 5, 15), date(2023, 5, 31)), (date(2023, 5, 31), date(2023, 7, 3))
+    ends = (date(2023, 5, 15), date(2023, 5, 31), date(2023, 7, 3))
+    takings = [taken(source, to, f"to{number}", tmp_path) for number, to in enumerate(ends)]
     caught = []
-    for number, (to, further) in enumerate(ends):
-        short = taken(source, to, f"short{number}", tmp_path)
-        long = taken(source, further, f"long{number}", tmp_path)
+    for short, long in itertools.pairwise(takings):
         rows = len(short.calendar)
         caught.append(terms_by_row(short, rows) != terms_by_row(long, rows))
     assert any(caught) == (leak is not None)
