@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, settings
 
 from tests import ROOT
 from tests.slow import SLOW
+
+SLOW_TESTS_PER_BROWSER_TEST = 5  # for the order of files alone
 
 settings.register_profile(
     "seeded",
@@ -32,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before workers start that would each compile them all."""
     if not getattr(config.option, "numprocesses", None) or config.option.collectonly:
         return
+    config.option.loadscopereorder = False  # files go out in the order below, the longest first
     command = [sys.executable, "-m", "tests.compile_kernels"]
     running = [subprocess.Popen([*command, part], cwd=ROOT) for part in ("runs", "pairs")]
     codes = [one.wait() for one in running]
@@ -39,15 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit("the kernels cannot be compiled; what they said is above", returncode=1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what slow.txt lists, and what drives a browser."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what slow.txt lists, and what drives a browser; workers begin with the longest files, so that all end together."""
+    weights: dict[str, int] = defaultdict(int)
     for item in items:
         file = item.path.relative_to(ROOT / "tests").as_posix()
         name = getattr(item, "originalname", item.name)
         if f"{file} {name}" in SLOW:
             item.add_marker(pytest.mark.slow)
+            weights[file] += 1
         if file.startswith("browser/"):
             item.add_marker(pytest.mark.browser)
+            weights[file] += SLOW_TESTS_PER_BROWSER_TEST
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -weights[item.path.relative_to(ROOT / "tests").as_posix()])
 
 
 @pytest.fixture(autouse=True)
