@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
+from pairkit.charts import figure_spec
 from pairkit.columns import BLOCKERS, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS
 from pairkit.config import SETTINGS
 from pairkit.desk.symbols import Style
@@ -148,6 +149,27 @@ def test_every_text_of_a_page_is_in_the_catalogue(name, tmp_path, monkeypatch) -
     assert not page.exception
     found = {(kind, text): words for kind, text in texts(page) if (words := outside(text))}
     assert not found
+
+
+def words_of(spec: Any, of: str = "") -> Iterator[str]:
+    """Texts of a figure: titles, notes, names of traces that have a legend, hover boxes."""
+    if isinstance(spec, dict):
+        for name, value in spec.items():
+            yield from words_of(value, name)
+    elif isinstance(spec, list | tuple):
+        for value in spec[:50]:
+            yield from words_of(value, of)
+    elif isinstance(spec, str) and of in ("text", "hovertemplate", "hovertext", "ticktext"):
+        yield spec
+
+
+@pytest.mark.usefixtures("brackets")
+def test_every_text_of_the_chart_is_in_the_catalogue() -> None:
+    """Titles of panes, legends, hover boxes."""
+    run = pk.run_backtest(pk.open_snapshot(DEMO).pair("RB", "HC")[:400])
+    with speaking(BRACKETS):
+        spec = figure_spec(run)
+    assert not {text: words for text in words_of(spec) if (words := outside(text))}
 
 
 @pytest.mark.usefixtures("brackets")

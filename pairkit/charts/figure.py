@@ -314,7 +314,7 @@ def _note(text: str, height: float, theme: Theme) -> dict[str, Any]:
 
 def _default_title(run: BacktestRun) -> str:
     pair, dates = run.pair, run.frame.index
-    label = "   <b>SIMULATED DATA</b>" if pair.provenance.simulated else ""
+    label = f"   <b>{_('SIMULATED DATA')}</b>" if pair.provenance.simulated else ""
     return _(
         "{y_spec_label} against {x_spec_label}, {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d}{label}",
         y_spec_label=plain(pair.y_spec.label),

@@ -97,7 +97,8 @@ def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:
 def _position_title(canvas: Canvas) -> str:
     pair, theme = canvas.run.pair, canvas.theme
     return (
-        f"<b>Position</b>, lots after the day's fills   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
+        _("<b>Position</b>, lots after the day's fills")
+        + f"   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
         f"{swatch(theme.leg_x, plain(pair.x_spec.code))}"
     )
 
@@ -112,7 +113,7 @@ def _position_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 def _equity_title(canvas: Canvas) -> str:
-    title = f"<b>Equity</b>, {plain(canvas.run.pair.currency)}, after costs"
+    title = _("<b>Equity</b>, {currency}, after costs", currency=plain(canvas.run.pair.currency))
     if canvas.pinned is not None:
         title += "   " + swatch(canvas.theme.pinned, "pinned", "┅")
     if canvas.benchmark:
@@ -129,8 +130,8 @@ def _equity_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     return [*beside, canvas.line(axis, "equity", equity, canvas.theme.equity, width=1.5)]
 
 
-def _drawdown_title(_: Canvas) -> str:
-    return "<b>Drawdown</b> from the highest equity so far"
+def _drawdown_title(_canvas: Canvas) -> str:
+    return _("<b>Drawdown</b> from the highest equity so far")
 
 
 def _drawdown_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
@@ -148,8 +149,8 @@ def _drawdown_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 def _spread_title(canvas: Canvas) -> str:
-    unit = "log" if canvas.config.price_transform == "log" else _("quote units")
-    return f"<b>Spread</b>, y − α − β x with yesterday's α and β, {unit}"
+    unit = _("log") if canvas.config.price_transform == "log" else _("quote units")
+    return _("<b>Spread</b>, y − α − β x with yesterday's α and β, {unit}", unit=unit)
 
 
 def _spread_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:

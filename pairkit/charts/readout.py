@@ -78,7 +78,7 @@ def _template(canvas: Canvas) -> str:
         [
             "<b>%{text}</b>",
             "   ".join(
-                f'<span style="color:{color}">━</span> {plain(spec.code)} close {place[close]}:,.6~g}}'
+                f'<span style="color:{color}">━</span> {plain(spec.code)} {_("close")} {place[close]}:,.6~g}}'
                 for color, spec, close in legs
             ),
             "   ".join(
@@ -89,7 +89,7 @@ def _template(canvas: Canvas) -> str:
                     f"<b>z {place['z']}:.2f}}</b>",
                 ]
             ),
-            "Gates: %{hovertext}",
+            _("Gates: %{hovertext}"),
             limits,
             _(
                 "Lots: {y_spec_code} {lots_y}:+,.6~g}}   {x_spec_code} {lots_x}:+,.6~g}}",

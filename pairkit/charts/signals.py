@@ -37,7 +37,7 @@ def beta_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 def beta_title(canvas: Canvas) -> str:
     """The title of the beta pane, with its gate's limit."""
-    title = "<b>Hedge ratio β</b>, as known the day before"
+    title = _("<b>Hedge ratio β</b>, as known the day before")
     if not canvas.config.beta_gate:
         return title
     mark = _sign(
@@ -63,10 +63,15 @@ def signal_title(canvas: Canvas) -> str:
     """The title of the z pane, with a legend of what is marked in it."""
     config, theme = canvas.config, canvas.theme
     parts = [
-        f"<b>z</b>: entry ±{config.entry_z:g}, exit ±{config.exit_z:g}, stop ±{config.stop_z:g}",
-        _sign(theme.long, "long", "▲"),
-        _sign(theme.short, "short", "▼"),
-        _sign(theme.text, "exit", "○"),
+        _(
+            "<b>z</b>: entry ±{entry_z:g}, exit ±{exit_z:g}, stop ±{stop_z:g}",
+            entry_z=config.entry_z,
+            exit_z=config.exit_z,
+            stop_z=config.stop_z,
+        ),
+        _sign(theme.long, _("long"), "▲"),
+        _sign(theme.short, _("short"), "▼"),
+        _sign(theme.text, _("exit"), "○"),
     ]
     present = [name for name in SHOWN_BLOCKERS if (canvas.blocked_by == name).any()]
     if present:
@@ -74,7 +79,7 @@ def signal_title(canvas: Canvas) -> str:
             _sign(theme.blocker[name], _(BLOCKER_WORDS[name]), BLOCKER_MARKS[name][1])
             for name in present
         )
-        parts.append(f"<b>blocked by</b> {marks}")
+        parts.append(_("<b>blocked by</b> {marks}", marks=marks))
     return "   ".join(parts)
 
 
@@ -170,11 +175,11 @@ def gate_title(canvas: Canvas) -> str:
     shut = "".join(f'<span style="color:{theme.blocker[gate.name]}">■</span>' for gate in GATES)
     return "   ".join(
         [
-            "<b>Gates</b>",
-            _sign(theme.gate_open, "open", "■"),
+            _("<b>Gates</b>"),
+            _sign(theme.gate_open, _("open"), "■"),
             _("{shut} shut: no entry", shut=shut),
             _sign(theme.gate_unknown, _("no decision: warm-up or missing data"), "■"),
-            _sign(theme.quiet_text, "off", "□"),
+            _sign(theme.quiet_text, _("off"), "□"),
         ]
     )
 

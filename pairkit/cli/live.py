@@ -299,7 +299,7 @@ class LiveCheck:
         from pairkit.errors import RunError
 
         if self._market is None:
-            raise RunError(_("there is no market to seal; the step before it was not taken."))
+            raise RunError(_("there is no market to seal; the step before it did not run."))
         self._snapshot = seal_market(self._market, name="live", folder=self.folder)
         self.errors += [
             finding for finding in self._snapshot.findings if finding.severity == "error"

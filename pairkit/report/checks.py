@@ -38,10 +38,10 @@ def checks(
     rows = [
         _looks_ahead(run)
         if run_quick
-        else (_(BRIEF_PROOF), _("not run"), _("the report was asked for without checks")),
+        else (_(BRIEF_PROOF), _("not run"), _("the report was made without checks")),
         _adds_up(run)
         if run_quick
-        else (_("The result adds up"), _("not run"), _("the report was asked for without checks")),
+        else (_("The result adds up"), _("not run"), _("the report was made without checks")),
         _sealed(run),
         _trials(run, trials),
     ]

@@ -69,7 +69,7 @@ class Job:
 
     def _work(self) -> None:
         began = self._seen = time.perf_counter()
-        self.error = _("It ended for a reason that the server's log tells.")
+        self.error = _("It failed; the server's log says why.")
         try:
             room = self._room()
             try:

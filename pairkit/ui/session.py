@@ -30,7 +30,7 @@ def _chosen_language() -> str:
 
     if get_script_run_ctx(suppress_warning=True) is None:
         return ""
-    return str(st.session_state.get(LANGUAGE, ""))
+    return str(st.session_state.get(LANGUAGE) or st.query_params.get(LANGUAGE, ""))
 
 
 def keep(names: Iterable[str]) -> None:

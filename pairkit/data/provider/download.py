@@ -197,7 +197,7 @@ class _Taking:
         if self.cancelled():
             raise CancelledError(
                 _(
-                    "stopped after {done} of about {total} questions; "
+                    "stopped after {done} of about {total} requests; "
                     "what came is kept: doing it again goes on from there.",
                     done=self.done,
                     total=self.total,
@@ -376,7 +376,7 @@ class _Taking:
             )
         except NoPermissionError as error:
             self.note_fallback(
-                root, in_english("the mapping may not be asked for ({error})", error=error)
+                root, in_english("the account may not download the mapping ({error})", error=error)
             )
             return None
         if table.empty:

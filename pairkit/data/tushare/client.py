@@ -353,7 +353,7 @@ def _told(gaps: Gaps, question: Question) -> list[Finding]:
                 kind,
                 "warning",
                 in_english(
-                    "{about}: {what} {days} sessions, asked for twice.",
+                    "{about}: {what} {days} sessions, requested twice.",
                     about=about,
                     what=what,
                     days=len(days),

@@ -223,7 +223,7 @@ def _only_asked(
             "error",
             in_english(
                 "{interface_name} for {subject}: "
-                "{other} rows were not asked for and were left out.",
+                "{other} rows were not requested and were left out.",
                 interface_name=interface.name,
                 subject=subject(params),
                 other=other,

@@ -149,7 +149,7 @@ class TushareSource:
             raise IncompleteAnswerError(
                 _(
                     "TuShare's calendar of {exchange} lacks {missing} days between {start} "
-                    "and {end}, the first {first_missing:%Y-%m-%d}, so no gap in the bars could be told. "
+                    "and {end}, the first {first_missing:%Y-%m-%d}, so no gap in the bars could be found. "
                     "Try again later, or ask for a later start.",
                     exchange=exchange,
                     missing=len(missing),

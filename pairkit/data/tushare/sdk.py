@@ -90,7 +90,7 @@ class Seam:
                     _(
                         "TuShare at {endpoint}, "
                         "asked for {api}, sent the token back among its data, where it would be kept. "
-                        "Nothing of it was taken; check TUSHARE_URL.",
+                        "None of it was used; check TUSHARE_URL.",
                         endpoint=self._settings.endpoint,
                         api=api,
                     )

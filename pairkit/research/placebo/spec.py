@@ -32,7 +32,7 @@ SPEC = CheckSpec(
     run=_run,
     unit="surrogates",
     meaning="The same rules are run on hundreds of pairs made "
-    "of the same bars with the link taken out: the bars of one leg shuffled in blocks, "
+    "of the same bars with the link removed: the bars of one leg shuffled in blocks, "
     "or shifted against the other's; or on roots of the snapshot that nobody would pair.",
     alarm="a real result that lies among theirs: the link did not earn it.",
     settings=(
@@ -40,7 +40,7 @@ SPEC = CheckSpec(
         Setting(
             "method",
             "block_shuffle",
-            "How the link is taken out; mismatch runs other pairs of the snapshot.",
+            "How the link is removed; mismatch runs other pairs of the snapshot.",
             options=("block_shuffle", "shift", "mismatch"),
         ),
         Setting("block", 20, "Bars in each block that is shuffled.", 1, 500, 5),

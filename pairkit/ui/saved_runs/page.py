@@ -235,7 +235,7 @@ def _columns() -> dict[str, Any]:
             _("Files"),
             help=_(
                 "Whether manifest, metrics and tables belong to one run: checked when a run is chosen. "
-                "*Rerun and verify* tells whether it comes out the same again."
+                "*Rerun and verify* says whether it comes out the same again."
             ),
         ),
     }
