@@ -107,7 +107,7 @@ def price_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str, An
         },
     }
     words = (
-        f"Close of the contract held, <b>{len(quality.rolls)} rolls</b> ┊"
+        _("Close of the contract held, <b>{rolls} rolls</b> ┊", rolls=len(quality.rolls))
         if quality.contract.notna().any()
         else _("Close; the bars name no contracts, so rolls are not known")
     )

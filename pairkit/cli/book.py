@@ -192,7 +192,9 @@ def _print(book: Book, made: BookRuns, label: str, *, simulated: bool) -> None:
 
     console = Console()
     if simulated:
-        console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
+        console.print(
+            f"[bold yellow]{_('SIMULATED DATA: no market traded these prices.')}[/bold yellow]"
+        )
     console.print(
         _("{book_name} on {label}", book_name=book.name, label=label), highlight=False, markup=False
     )

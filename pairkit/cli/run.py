@@ -162,7 +162,9 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
         highlight=False,
     )
     if pair.provenance.simulated:
-        console.print("[bold yellow]SIMULATED DATA: no market traded these prices.[/bold yellow]")
+        console.print(
+            f"[bold yellow]{_('SIMULATED DATA: no market traded these prices.')}[/bold yellow]"
+        )
     table = Table("metric", "value", "unit", "meaning")
     for metric in METRICS:
         weak = weakness(metric.name, run.closed_trades)

@@ -39,7 +39,7 @@ class Difference:
         values = (
             f": recorded {self.recorded!r}, rerun {self.rerun!r}"
             if known
-            else " (the recorded values are not here)"
+            else _(" (the recorded values are not here)")
         )
         return (
             f"{self.where}, column {self.column}{', row ' + self.row if self.row else ''}{values}"

@@ -70,7 +70,7 @@ def _degradation(found: Overfitting, colors: Theme) -> Spec:
             "x": x.tolist(),
             "y": y.tolist(),
             "marker": {"size": 5, "opacity": 0.5, "color": colors.leg_y},
-            "hovertemplate": "in sample %{x:.2f}, out of sample %{y:.2f}<extra></extra>",
+            "hovertemplate": _("in sample %{x:.2f}, out of sample %{y:.2f}") + "<extra></extra>",
         }
     ]
     ends = [float(np.min(x)), float(np.max(x))]

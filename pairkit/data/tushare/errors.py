@@ -61,14 +61,19 @@ def error_of(text: str, api: str) -> SourceError:
         )
     if _PERMISSION.search(text):
         return NoPermissionError(
-            f"{said} The account lacks the points for {api}; its page at https://tushare.pro/document/2 "
-            "says how many. "
-            "Raise the account, or do without it."
+            _(
+                "{said} The account lacks the points for {api}; its page at https://tushare.pro/document/2 says how many. "
+                "Raise the account, or do without it.",
+                said=said,
+                api=api,
+            )
         )
     if _TOKEN.search(text):
         return TokenError(
-            f"{said} Copy the token again from your account page at https://tushare.pro, without blanks, into "
-            "TUSHARE_TOKEN."
+            _(
+                "{said} Copy the token again from your account page at https://tushare.pro, without blanks, into TUSHARE_TOKEN.",
+                said=said,
+            )
         )
     if _PASSING.search(text):
         return TransportError(

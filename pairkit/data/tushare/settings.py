@@ -26,7 +26,7 @@ CALLS_OF_2000_POINTS = {
     "fut_daily": 120,
 }  # a minute; of other interfaces such an account may make 200
 SECRETS_FILE = Path(".streamlit/secrets.toml")
-HOW_TO_REGISTER = (
+HOW_TO_REGISTER = N_(
     "Register at https://tushare.pro, copy the token from your account page, and put TUSHARE_TOKEN=... into a file named .env "
     'in this folder (see .env.example), into the environment, or TUSHARE_TOKEN = "..." into .streamlit/secrets.toml. Futures '
     "need an account of 2,000 points."
@@ -188,7 +188,7 @@ def require_token(settings: TushareSettings) -> SecretStr:
     """The token, or TokenError that says how to get one."""
     if not settings.token.get_secret_value():
         raise TokenError(
-            _("there is no TuShare token. {how_to_register}", how_to_register=HOW_TO_REGISTER)
+            _("there is no TuShare token. {how_to_register}", how_to_register=_(HOW_TO_REGISTER))
         )
     return settings.token
 

@@ -20,7 +20,7 @@ from pairkit.data.provider.registry import Provider, provider, provider_names
 from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
-from pairkit.language import _
+from pairkit.language import N_, _
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
@@ -35,8 +35,8 @@ JOB = "take_job"
 EARLIEST = date(1995, 1, 1)
 _YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
 _RULES: dict[str, DominantRule] = {
-    "The provider's mapping of the day before": "mapping",
-    "Open interest of the day before": "open_interest",
+    N_("The provider's mapping of the day before"): "mapping",
+    N_("Open interest of the day before"): "open_interest",
 }
 
 
