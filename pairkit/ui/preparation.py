@@ -77,6 +77,7 @@ class Preparation:
             if self._began:
                 return
             self._began = True
+        self.name = self.steps[0][0]  # a page may ask before the thread runs
         Thread(target=self._run, name="preparation", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
