@@ -364,12 +364,12 @@ def pair_from_frames(
     if y_spec.currency != x_spec.currency:
         raise DataError(
             _(
-                "{y_spec_code} is in {currency} and {x_spec_code} in {currency_2}; a pair has one currency, "
+                "{y_spec_code} is in {currency} and {x_spec_code} in {x_currency}; a pair has one currency, "
                 "since its money is added up. Convert one leg's prices, and say so in its spec.",
                 y_spec_code=y_spec.code,
                 currency=y_spec.currency,
                 x_spec_code=x_spec.code,
-                currency_2=x_spec.currency,
+                x_currency=x_spec.currency,
             )
         )
     provenance = provenance or Provenance()
@@ -400,10 +400,10 @@ def pair_from_frames(
     if len(dates) == 0:
         spans = "; ".join(
             _(
-                "{leg} runs {first_t:%Y-%m-%d} .. {last_t:%Y-%m-%d}",
+                "{leg} runs {begin:%Y-%m-%d} .. {finish:%Y-%m-%d}",
                 leg=leg,
-                first_t=t.index[0],
-                last_t=t.index[-1],
+                begin=t.index[0],
+                finish=t.index[-1],
             )
             for leg, t in legs.items()
         )
@@ -440,9 +440,9 @@ def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
     if len(dates) == 0:
         raise DataError(
             _(
-                "{y_spec_code} and {y_spec_code_2} have no days in common. Choose two series that overlap.",
+                "{y_spec_code} and {second_y} have no days in common. Choose two series that overlap.",
                 y_spec_code=first.y_spec.code,
-                y_spec_code_2=second.y_spec.code,
+                second_y=second.y_spec.code,
             )
         )
     return PairFrame(
@@ -580,10 +580,10 @@ def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
         except (TypeError, ValueError) as error:
             raise DataError(
                 _(
-                    "{who} is not indexed by trade date but by values such as {first_index!r}; "
+                    "{who} is not indexed by trade date but by values such as {found!r}; "
                     "set a DatetimeIndex, or ISO dates such as 2020-01-02.",
                     who=who,
-                    first_index=index[0],
+                    found=index[0],
                 )
             ) from error
     if len(index) == 0:
@@ -680,11 +680,11 @@ def _numbers(column: pd.Series, who: str) -> FloatArray:
     if np.isinf(values).any():
         raise DataError(
             _(
-                "{who}, column {column_name} is infinite on {isinf} rows; "
+                "{who}, column {column_name} is infinite on {rows} rows; "
                 "write what is missing as NaN.",
                 who=who,
                 column_name=column.name,
-                isinf=np.isinf(values).sum(),
+                rows=np.isinf(values).sum(),
             )
         )
     return values

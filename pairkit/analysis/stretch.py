@@ -69,11 +69,11 @@ def stretch(run: BacktestRun, first: Any, last: Any) -> Stretch:
     if start >= stop:
         raise RunError(
             _(
-                "the run has no session from {first} to {last}; it has those from {first_index:%Y-%m-%d} to {last_index:%Y-%m-%d}.",
+                "the run has no session from {first} to {last}; it has those from {begin:%Y-%m-%d} to {finish:%Y-%m-%d}.",
                 first=first,
                 last=last,
-                first_index=index[0],
-                last_index=index[-1],
+                begin=index[0],
+                finish=index[-1],
             )
         )
     capital, equity = run.config.capital, run.ledger.equity

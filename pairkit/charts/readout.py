@@ -202,10 +202,10 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
             names = leg.contract_names
             words = plain(
                 _(
-                    "{code} rolls {names} → {names_2}",
+                    "{code} rolls {names} → {contract}",
                     code=code,
                     names=names[leg.contract[row - 1]],
-                    names_2=names[leg.contract[row]],
+                    contract=names[leg.contract[row]],
                 )
             )
             said[row] = f"{said[row]}, {words}" if row in said else words

@@ -75,13 +75,13 @@ def matrix(
         bar |= {"tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks]}
     hover = [
         _(
-            "{y} on {x}<br>{shown} {short}<br>p {short_2}, half-life {short_3} bars",
+            "{y} on {x}<br>{shown} {short}<br>p {p_value}, half-life {half_life} bars",
             y=y,
             x=x,
             shown=_(SHOWN[figure]),
             short=_short(value),
-            short_2=_short(p),
-            short_3=_short(life),
+            p_value=_short(p),
+            half_life=_short(life),
         )
         for y, x, value, p, life in zip(
             table["y"], table["x"], values, table["pvalue"], table["half_life"], strict=True

@@ -89,9 +89,11 @@ def tell_uncounted(warning: str) -> None:
 
 
 def snapshot_path(name: str, folder: Path) -> Path:
-    """The folder of a snapshot given by name, of which the newest of its line counts, or by path."""
+    """The folder of a snapshot given by name, of which the newest of its line counts, or by path, which means that very one."""
     from pairkit.audit.snapshots.line import newest_path
 
+    if Path(name).name != name and Path(name).is_dir():
+        return Path(name)
     newest = newest_path(folder, name)
     return newest if newest.is_dir() or not Path(name).is_dir() else Path(name)
 

@@ -130,9 +130,9 @@ class Check:
             for model in hedge_model_names()
         ]
         return _(
-            "{runs} runs, {runs_2} trades",
+            "{runs} runs, {trades} trades",
             runs=len(runs),
-            runs_2=sum(run.metrics["trades"] for run in runs),
+            trades=sum(run.metrics["trades"] for run in runs),
         )
 
     def draws(self) -> str:

@@ -317,7 +317,7 @@ def _roots_in_short(roots: Sequence[str]) -> str:
     return (
         " ".join(roots)
         if len(roots) <= 12
-        else _("{roots} and {roots_2} more", roots=" ".join(roots[:11]), roots_2=len(roots) - 11)
+        else _("{roots} and {more} more", roots=" ".join(roots[:11]), more=len(roots) - 11)
     )
 
 

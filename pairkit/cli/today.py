@@ -118,9 +118,9 @@ def print_sheet(sheet: Sheet) -> None:
         console.print(_("Both legs of an entry or exit, or neither."), highlight=False)
     console.print(
         _(
-            "margin {figure} -> {figure_2} {currency}, equity {equity:,.0f}, snapshot {name} {id}",
+            "margin {figure} -> {after} {currency}, equity {equity:,.0f}, snapshot {name} {id}",
             figure=_figure(content["margin_before"], ",.0f"),
-            figure_2=_figure(content["margin_after"], ",.0f"),
+            after=_figure(content["margin_after"], ",.0f"),
             currency=content["currency"],
             equity=content["equity"],
             name=content["snapshot"]["name"],

@@ -133,9 +133,9 @@ class Book:
         if all(one.name != name for one in self.entries):
             raise ConfigError(
                 _(
-                    "book {name!r} has no entry {name_2!r}; it has {entries}.",
+                    "book {name!r} has no entry {given!r}; it has {entries}.",
                     name=self.name,
-                    name_2=name,
+                    given=name,
                     entries=", ".join(one.name for one in self.entries) or "none",
                 )
             )

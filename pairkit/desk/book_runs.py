@@ -133,10 +133,10 @@ def last_session(snapshot: Snapshot, as_of: pd.Timestamp | None = None) -> pd.Ti
     if not len(days):
         raise RunError(
             _(
-                "snapshot {snapshot_label!r} has no session up to {as_of:%Y-%m-%d}; it begins on {first_calendar:%Y-%m-%d}.",
+                "snapshot {snapshot_label!r} has no session up to {as_of:%Y-%m-%d}; it begins on {first_day:%Y-%m-%d}.",
                 snapshot_label=snapshot.label,
                 as_of=as_of,
-                first_calendar=snapshot.calendar[0],
+                first_day=snapshot.calendar[0],
             )
         )
     return pd.Timestamp(days[-1])

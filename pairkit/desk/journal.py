@@ -67,7 +67,7 @@ class JournalLine:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """A journal's verification: its good lines, and the first fault, "" where there is none."""
 
     lines: tuple[JournalLine, ...]
@@ -128,7 +128,7 @@ def append_sheet(
         return JournalLine(line, new=True)
 
 
-def verify_journal(name: str, folder: Path | None = None) -> Verdict:
+def verify_journal(name: str, folder: Path | None = None) -> Verification:
     """Check every line of a book's journal against its own hash, the one before, and the head.
 
     Raises
@@ -285,7 +285,7 @@ def _verified(path: Path) -> tuple[JournalLine, ...]:
     return found.lines
 
 
-def _checked(path: Path) -> Verdict:
+def _checked(path: Path) -> Verification:
     """Every line in its order, up to the first fault; then the head."""
     try:
         raw = read_whole(path, _MOST_BYTES) if path.exists() else b""
@@ -299,13 +299,15 @@ def _checked(path: Path) -> Verdict:
         number = len(lines) + 1
         fault = _fault_of(text, number, lines[-1].content["hash"] if lines else FIRST)
         if isinstance(fault, str):
-            return Verdict(
+            return Verification(
                 tuple(lines), in_english("line {number} {fault}", number=number, fault=fault)
             )
         lines.append(fault)
     if rest:
-        return Verdict(tuple(lines), in_english("line {lines} is cut off", lines=len(lines) + 1))
-    return Verdict(tuple(lines), _fault_of_head(path, lines))
+        return Verification(
+            tuple(lines), in_english("line {lines} is cut off", lines=len(lines) + 1)
+        )
+    return Verification(tuple(lines), _fault_of_head(path, lines))
 
 
 def _fault_of(text: bytes, number: int, previous: str) -> str | JournalLine:
@@ -346,22 +348,22 @@ def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
         )
     if head[0] > len(lines):
         return in_english(
-            "line {lines} is missing: {first_head} were written",
+            "line {lines} is missing: {known} were written",
             lines=len(lines) + 1,
-            first_head=head[0],
+            known=head[0],
         )
     if head[0] < len(lines) - 1:
         return in_english(
-            "{head_path_name} was changed: it knows {first_head} lines of {lines}",
+            "{head_path_name} was changed: it knows {known} lines of {lines}",
             head_path_name=_head_path(path).name,
-            first_head=head[0],
+            known=head[0],
             lines=len(lines),
         )
     at = lines[head[0] - 1] if head[0] else None
     if at is not None and head != _head_of(at):
         return in_english(
-            "line {first_head} was replaced: its hash is not that of {head_path_name}",
-            first_head=head[0],
+            "line {known} was replaced: its hash is not that of {head_path_name}",
+            known=head[0],
             head_path_name=_head_path(path).name,
         )
     return ""

@@ -200,7 +200,7 @@ def _headline(book: str, orders: int, ahead: Ahead, told: tuple[str, ...], simul
         else in_english("the session after {ahead_last:%Y-%m-%d}", ahead_last=ahead.last)
     )
     count = (
-        in_english("{orders} order{words}", orders=orders, words="" if orders == 1 else "s")
+        (in_english("1 order") if orders == 1 else in_english("{orders} orders", orders=orders))
         if orders
         else in_english("no orders")
     )

@@ -101,12 +101,12 @@ def session_findings(
                 "warning",
                 in_english(
                     "{first} and {last} open {length} apart ({first} at {clock} of the evening before, {last} at "
-                    "{clock_2}): with fill=open the two legs do not fill together.",
+                    "{later_clock}): with fill=open the two legs do not fill together.",
                     first=first,
                     last=last,
                     length=_length(apart),
                     clock=_clock(opens[first]),
-                    clock_2=_clock(opens[last]),
+                    later_clock=_clock(opens[last]),
                 ),
                 count=1,
             )

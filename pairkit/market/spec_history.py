@@ -412,14 +412,14 @@ def changes_among(spec: ContractSpec, contracts: Iterable[str]) -> tuple[Finding
             message=in_english(
                 "{spec_code}: {field} is {term:g} "
                 "before the delivery month {before_delivery} "
-                "and {getattr:g} in the newest contracts, "
+                "and {figure:g} in the newest contracts, "
                 "and the range has both. Each contract trades on its own terms; "
                 "at the roll from one to the other the number of lots stays.",
                 spec_code=spec.code,
                 field=term.field,
                 term=term.value,
                 before_delivery=term.before_delivery,
-                getattr=getattr(spec, term.field),
+                figure=getattr(spec, term.field),
             ),
         )
         for term in spec.older

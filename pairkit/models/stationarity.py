@@ -143,10 +143,10 @@ def _checked_window(window: int, lags: int) -> int:
     if lags < 0 or window < 2 * lags + 4:
         raise DataError(
             _(
-                "a test over {window} bars with {lags} lags has too few; use at least {lags_2} bars",
+                "a test over {window} bars with {lags} lags has too few; use at least {needed} bars",
                 window=window,
                 lags=lags,
-                lags_2=2 * max(lags, 0) + 4,
+                needed=2 * max(lags, 0) + 4,
             )
         )
     return window

@@ -359,11 +359,11 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
             places.append((first, second))
         else:
             apart[f"{a.code}-{b.code}"] = in_english(
-                "{a_code} is in {currency}, {b_code} in {currency_2}: no pair has two currencies",
+                "{a_code} is in {currency}, {b_code} in {other_currency}: no pair has two currencies",
                 a_code=a.code,
                 currency=a.currency,
                 b_code=b.code,
-                currency_2=b.currency,
+                other_currency=b.currency,
             )
     if not places:
         raise ConfigError(

@@ -294,11 +294,11 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
     st.caption(
         _(
             "{table:,} backtests with the default settings in {seconds:.1f} s, each counted as a trial on its pair. "
-            "Each pair tested both ways on {words}, lags "
+            "Each pair tested both ways on {prices}, lags "
             "{lag_rule}.",
             table=len(table),
             seconds=job.seconds,
-            words="log prices" if attrs["transform"] == "log" else "prices",
+            prices=_("log prices") if attrs["transform"] == "log" else _("prices"),
             lag_rule=views.escape(attrs["lag_rule"]),
         ),
         help=_(
@@ -422,7 +422,7 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
             width=320,
             help=_("Or click a cell, or tick a row."),
             format_func=lambda at: _(
-                "{at}. {loc} on {loc_2}", at=at + 1, loc=kept.loc[at, "y"], loc_2=kept.loc[at, "x"]
+                "{at}. {y} on {x}", at=at + 1, y=kept.loc[at, "y"], x=kept.loc[at, "x"]
             ),
         )
         clicked = st.button(_("Open in Explore"), key="scan_open", icon=":material/monitoring:")

@@ -315,10 +315,10 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
     """A line per snapshot: what is in it."""
     return "  \n".join(
         _(
-            "**{one_name}**{words}: {roots} roots, "
+            "**{one_name}**{simulated}: {roots} roots, "
             "{one_start} to {one_end}, {rows:,} rows, id {id}",
             one_name=views.escape(one.name),
-            words=" (simulated)" if one.simulated else "",
+            simulated=_(" (simulated)") if one.simulated else "",
             roots=len(one.roots),
             one_start=views.escape(one.start),
             one_end=views.escape(one.end),

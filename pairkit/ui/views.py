@@ -48,9 +48,9 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
         told = _(", {findings} findings", findings=len(pair.findings)) if pair.findings else ""
         st.caption(
             _(
-                "{first_index:%Y-%m-%d} – {last_index:%Y-%m-%d}, {index:,} bars{told}",
-                first_index=index[0],
-                last_index=index[-1],
+                "{begin:%Y-%m-%d} – {finish:%Y-%m-%d}, {index:,} bars{told}",
+                begin=index[0],
+                finish=index[-1],
                 index=len(index),
                 told=told,
             ),

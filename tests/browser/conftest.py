@@ -232,6 +232,9 @@ class Explore:
         """Light, then dark, as the reader's system turns; the page stands still each time."""
         yield "light"
         light = self.page_color
+        paper = self.page.evaluate(
+            "() => document.querySelector('.pk-chart')?._fullLayout.paper_bgcolor"
+        )
         self.page.emulate_media(color_scheme="dark")
         self.page.wait_for_function(
             "light => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor !== light",
@@ -239,6 +242,14 @@ class Explore:
             timeout=PATIENCE_MS,
         )
         self.settle()
+        self.page.wait_for_function(
+            """light => {
+                const chart = document.querySelector('.pk-chart');
+                return !chart || chart._fullLayout.paper_bgcolor !== light;
+            }""",
+            arg=paper,
+            timeout=PATIENCE_MS,
+        )
         yield "dark"
 
     @property

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import html as stdlib_html
 import math
-import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -329,43 +327,6 @@ def test_checks_say_what_was_made(run, monkeypatch):
 
     monkeypatch.setattr(module, "audit_lookahead", knowing)
     assert checks(run, run_quick=True)["result"].iloc[0].startswith("FAILED: z on")
-
-
-# --- in a browser ------------------------------------------------------------------------------------------------------
-@pytest.mark.browser
-def test_it_opens_in_a_browser_and_prints(text, tmp_path):
-    """Four charts drawn, nothing asked of the network, no error in the console, no overflow; and it becomes a PDF."""
-    from tests.browser.conftest import FLAGS, NAMES, missing
-
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        missing("a Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    file = tmp_path / "run.html"
-    file.write_text(text, encoding="utf-8")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
-        tab, faults, asked = chromium.new_page(viewport={"width": 1200, "height": 900}), [], []
-        tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.on(
-            "console",
-            lambda line: faults.append(line.text) if line.type in ("error", "warning") else None,
-        )
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.goto(file.as_uri())
-        tab.wait_for_function(
-            "document.querySelectorAll('.plotly-graph-div .main-svg').length >= 8"
-        )
-        tab.mouse.move(600, 700)
-        overflow = tab.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        printed = tab.pdf(prefer_css_page_size=True)
-        chromium.close()
-    assert faults == []
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert overflow <= 0
-    assert printed.startswith(b"%PDF")
 
 
 # --- in a notebook -----------------------------------------------------------------------------------------------------

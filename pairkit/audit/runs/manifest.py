@@ -192,11 +192,11 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
     if schema != SCHEMA:
         raise RunError(
             _(
-                "{what} has the schema {schema!r}; this pairkit reads {schema_2!r}. "
+                "{what} has the schema {schema!r}; this pairkit reads {known!r}. "
                 "It is of another version, or not a run manifest.",
                 what=what,
                 schema=schema,
-                schema_2=SCHEMA,
+                known=SCHEMA,
             )
         )
     try:

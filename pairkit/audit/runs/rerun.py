@@ -360,9 +360,9 @@ def _config(plain: dict[str, Any]) -> StrategyConfig:
     except ValidationError as error:
         raise RunError(
             _(
-                "the manifest's config is not one: {describe_errors} It was written by another version, "
+                "the manifest's config is not one: {faults} It was written by another version, "
                 "or by hand.",
-                describe_errors=" ".join(describe_errors(error)),
+                faults=" ".join(describe_errors(error)),
             )
         ) from error
     full = config.model_dump(mode="json")

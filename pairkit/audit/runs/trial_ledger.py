@@ -357,9 +357,9 @@ def _lay_out(ledger: sqlite3.Connection) -> None:
     elif layout != _LAYOUT:
         raise sqlite3.DatabaseError(
             _(
-                "its layout is {layout}, this pairkit reads {layout_2}",
+                "its layout is {layout}, this pairkit reads {known}",
                 layout=layout,
-                layout_2=_LAYOUT,
+                known=_LAYOUT,
             )
         )
     ledger.execute(_SCANNED)

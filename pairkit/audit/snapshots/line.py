@@ -18,14 +18,17 @@ def line_of(name: str) -> str:
 
 
 def paths_of_line(folder: Path, name: str) -> list[Path]:
-    """The folders of a line's snapshots, the oldest first; empty where there is none."""
+    """The folders of a line's snapshots, the oldest first; empty where there is none. `name` may be the path of the first."""
+    first = folder / name
+    beside = first.parent.iterdir() if first.parent.is_dir() else ()
     extended = [
         path
-        for path in folder.glob(f"{name}@*")
-        if path.is_dir() and (found := _EXTENSION.fullmatch(path.name)) and found["line"] == name
+        for path in beside
+        if path.is_dir()
+        and (found := _EXTENSION.fullmatch(path.name))
+        and found["line"] == first.name
     ]
-    first = [folder / name] if (folder / name).is_dir() else []
-    return [*first, *sorted(extended)]
+    return [*([first] if first.is_dir() else []), *sorted(extended)]
 
 
 def newest_path(folder: Path, name: str) -> Path:

@@ -106,13 +106,13 @@ def delete_snapshot(path: str | os.PathLike[str], *, cited_by: Iterable[str]) ->
         raise SnapshotError(
             ngettext(
                 "{folder_name} is not deleted: {names} saved run could not be run again without it: "
-                "{names_2}{more}. Delete these runs first.",
+                "{shown}{more}. Delete these runs first.",
                 "{folder_name} is not deleted: {names} saved runs could not be run again without it: "
-                "{names_2}{more}. Delete these runs first.",
+                "{shown}{more}. Delete these runs first.",
                 len(names),
                 folder_name=folder.name,
                 names=len(names),
-                names_2=", ".join(names[:_MOST_NAMED]),
+                shown=", ".join(names[:_MOST_NAMED]),
                 more=more,
             )
         )

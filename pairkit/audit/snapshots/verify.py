@@ -250,12 +250,12 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         _refuse(
             folder,
             _(
-                "{manifest} has the schema {schema!r}; this pairkit reads {old_schema!r} and {schema_2!r}. "
+                "{manifest} has the schema {schema!r}; this pairkit reads {old_schema!r} and {known!r}. "
                 "It is of another version, or not a snapshot.",
                 manifest=MANIFEST,
                 schema=schema,
                 old_schema=OLD_SCHEMA,
-                schema_2=SCHEMA,
+                known=SCHEMA,
             ),
             _("Open it with the pairkit that wrote it, or take the snapshot again."),
         )

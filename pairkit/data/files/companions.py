@@ -47,15 +47,15 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         raise DataError(
             _(
                 "{file}: {first_root} {trade_date:%Y-%m-%d} is mapped to {contract} "
-                "(row {row}) and to {contract_2} (row {row_2}). "
+                "(row {row}) and to {other_contract} (row {other_row}). "
                 "Keep one contract a day.",
                 file=file,
                 first_root=first.root,
                 trade_date=first.trade_date,
                 contract=first.contract,
                 row=first.row,
-                contract_2=second.contract,
-                row_2=second.row,
+                other_contract=second.contract,
+                other_row=second.row,
             )
         )
     chosen = chosen.drop_duplicates(["root", TRADE_DATE])
@@ -87,10 +87,10 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         raise DataError(
             _(
                 "{file}: maps to {absent} contracts without a bar: "
-                "{absent_2}{more}. Give their bars, or correct the mapping.",
+                "{shown}{more}. Give their bars, or correct the mapping.",
                 file=file,
                 absent=len(absent),
-                absent_2=", ".join(absent[:SHOWN]),
+                shown=", ".join(absent[:SHOWN]),
                 more=more,
             )
         )

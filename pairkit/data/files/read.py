@@ -300,9 +300,9 @@ def _told_ignored(names: list[str]) -> list[Finding]:
             "warning",
             count=len(names),
             message=in_english(
-                "{names} in the folder are no tables of bars and were not read: {names_2}.",
+                "{names} in the folder are no tables of bars and were not read: {shown}.",
                 names=len(names),
-                names_2=", ".join(names[:SHOWN]),
+                shown=", ".join(names[:SHOWN]),
             ),
         )
     ]
@@ -436,14 +436,14 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     name = str(row["root"] if pd.isna(row["contract"]) else row["contract"])
     return in_english(
         "{name} {row:%Y-%m-%d} is given twice and differs: {values} "
-        "({file} row {row_2}, {file_2} row {row_3}). Keep the right one.",
+        "({file} row {other_row}, {file_of_row} row {this_row}). Keep the right one.",
         name=name,
         row=row[TRADE_DATE],
         values=values,
         file=other["file"],
-        row_2=other["row"],
-        file_2=row["file"],
-        row_3=row["row"],
+        other_row=other["row"],
+        file_of_row=row["file"],
+        this_row=row["row"],
     )
 
 

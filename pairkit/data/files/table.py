@@ -440,11 +440,11 @@ def _without_other_lines(
         if len(filled[place]) >= max(len(filled[top]) - 1, _FEWEST_HEADINGS):
             raise DataError(
                 _(
-                    "{path}, row {numbers}: stands above the headings (row {numbers_2}) "
+                    "{path}, row {numbers}: stands above the headings (row {top_number}) "
                     "and has as many cells as a bar. Put the headings first, or take the row out.",
                     path=path,
                     numbers=numbers[place],
-                    numbers_2=numbers[top],
+                    top_number=numbers[top],
                 )
             )
     end = len(rows)

@@ -48,13 +48,13 @@ def checked_mapping(
     if len(gaps) > max(_MOST_MISSING * len(due), _LATE_START):
         raise IncompleteAnswerError(
             _(
-                "{source} maps {root} on {due} of {due_2} sessions, "
+                "{source} maps {root} on {due} of {sessions} sessions, "
                 "with none on {gaps} from {first_gap:%Y-%m-%d}: the answer is not whole. "
                 "Try again later, or take open interest as the rule.",
                 source=source,
                 root=root,
                 due=len(due) - len(gaps),
-                due_2=len(due),
+                sessions=len(due),
                 gaps=len(gaps),
                 first_gap=gaps[0],
             )

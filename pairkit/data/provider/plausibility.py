@@ -249,13 +249,13 @@ def refuse_far(bundled: ContractSpec, used: Mapping[str, Any], price: float, sou
     if far:
         raise DataError(
             _(
-                "{source} says of {bundled_code} {far}: more than {far_2:g} times apart, which no notice of an "
+                "{source} says of {bundled_code} {far}: more than {most:g} times apart, which no notice of an "
                 "exchange changes at once. If it is right, or to go on with another figure, give the root's terms in "
                 'a file of contract specs (--specs) with "override": true; else try again later.',
                 source=source,
                 bundled_code=bundled.code,
                 far="; ".join(far),
-                far_2=FAR,
+                most=FAR,
             )
         )
 

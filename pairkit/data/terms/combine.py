@@ -156,10 +156,10 @@ def _refuse_another_contract(own: OwnSpec, listed: ContractSpec) -> None:
     """DataError where the user's spec describes another contract than the bundled one, and does not say which holds."""
     otherwise = [
         in_english(
-            "{name} {getattr!r}, not {getattr_2!r}",
+            "{name} {own!r}, not {listed!r}",
             name=name,
-            getattr=getattr(own.spec, name),
-            getattr_2=getattr(listed, name),
+            own=getattr(own.spec, name),
+            listed=getattr(listed, name),
         )
         for name in _otherwise(own, listed)
     ]
@@ -315,10 +315,10 @@ def _of_own(
     otherwise = _chosen([source for source in sources if not source.mine])
     changed = [
         in_english(
-            "{name} {shown} in place of {shown_2} ({tag})",
+            "{name} {shown} in place of {other} ({tag})",
             name=name,
             shown=_shown(mine, name),
-            shown_2=_shown(otherwise[name], name),
+            other=_shown(otherwise[name], name),
             tag=otherwise[name].tag,
         )
         for name in mine.terms
@@ -327,19 +327,19 @@ def _of_own(
     if own.override and listed is not None:
         changed += [
             in_english(
-                "{name} {getattr} in place of {getattr_2}",
+                "{name} {own} in place of {listed}",
                 name=name,
-                getattr=getattr(own.spec, name),
-                getattr_2=getattr(listed, name),
+                own=getattr(own.spec, name),
+                listed=getattr(listed, name),
             )
             for name in _otherwise(own, listed)
         ]
     left_out = [
         in_english(
-            "{name} {shown}, against {shown_2} ({tag})",
+            "{name} {shown}, against {other} ({tag})",
             name=name,
             shown=_shown(mine, name),
-            shown_2=_shown(chosen[name], name),
+            other=_shown(chosen[name], name),
             tag=chosen[name].tag,
         )
         for name in mine.terms

@@ -309,14 +309,14 @@ class TushareSource:
                 _(
                     "{interface_name} of {code} has {days} of {on_session} rows on days "
                     "when the exchange was closed by TuShare's calendar, "
-                    "the first {days_2:%Y-%m-%d}: rows and calendar do not belong together, "
+                    "the first {first_day:%Y-%m-%d}: rows and calendar do not belong together, "
                     "as if one were shifted by a day. "
                     "Nothing of it can be used. Try again later; if it persists, report it.",
                     interface_name=interface.name,
                     code=code,
                     days=len(days),
                     on_session=len(on_session),
-                    days_2=days.min(),
+                    first_day=days.min(),
                 )
             )
         found = Finding(

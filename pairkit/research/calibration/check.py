@@ -173,9 +173,9 @@ class Calibration:
             size_error=100 * self.size_error,
         )
         band = in_english(
-            "{percent} to {percent_2}",
+            "{percent} to {most}",
             percent=_percent((1 - BAND) * nominal),
-            percent_2=_percent(min((1 + BAND) * nominal, 1.0)),
+            most=_percent(min((1 + BAND) * nominal, 1.0)),
         )
         if not self.config.adf_gate:
             return in_english("{found}, but it is off in this run.", found=found)

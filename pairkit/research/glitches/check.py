@@ -107,17 +107,17 @@ class GlitchStress:
         return in_english(
             "With {injected:,.0f} bars spoiled on average, "
             "Hold leaves {money_more} after costs than being forced flat "
-            "(± {error:,.0f}{doubt}) and pays {money_more_2} in fees and slippage "
+            "(± {error:,.0f}{doubt}) and pays {costs} in fees and slippage "
             "(± {costs_error:,.0f}); forced flat makes {more}. "
-            "On the bars as they are Hold leaves {money_more_3}.",
+            "On the bars as they are Hold leaves {as_is}.",
             injected=figures["injected"],
             money_more=self._money_more(saved),
             error=error,
             doubt=doubt,
-            money_more_2=self._money_more(-costs),
+            costs=self._money_more(-costs),
             costs_error=costs_error,
             more=_more(trips, "round trips", 1),
-            money_more_3=self._money_more(as_is),
+            as_is=self._money_more(as_is),
         )
 
 

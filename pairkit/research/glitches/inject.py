@@ -64,9 +64,9 @@ def check_glitches(rate: float, kinds: Sequence[str]) -> None:
     if not kinds or not set(kinds) <= set(KINDS) or len(set(kinds)) < len(kinds):
         raise ConfigError(
             _(
-                "kinds = {kinds}: accepted are some of {kinds_2}, each once.",
+                "kinds = {kinds}: accepted are some of {known}, each once.",
                 kinds=tuple(kinds),
-                kinds_2=", ".join(KINDS),
+                known=", ".join(KINDS),
             )
         )
 

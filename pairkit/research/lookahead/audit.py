@@ -117,9 +117,9 @@ class LookaheadProof:
         if revised is not None:
             return in_english(
                 " The source has revised bars since snapshot {predecessor}, first "
-                "{removeprefix} of {date:%Y-%m-%d}: only earlier sessions could be compared with it.",
+                "{figure} of {date:%Y-%m-%d}: only earlier sessions could be compared with it.",
                 predecessor=self.predecessor,
-                removeprefix=revised["column"].removeprefix("bars."),
+                figure=revised["column"].removeprefix("bars."),
                 date=revised["date"],
             )
         same = in_english(
@@ -148,9 +148,9 @@ class LookaheadProof:
         if not len(bad):
             return in_english(
                 "Later sessions cut or moved at {boundaries} places, no earlier value "
-                "of any of {nunique} columns changed, to the bit.{beside_predecessor}",
+                "of any of {columns} columns changed, to the bit.{beside_predecessor}",
                 boundaries=self.boundaries,
-                nunique=self.table["column"].nunique(),
+                columns=self.table["column"].nunique(),
                 beside_predecessor=self._beside_predecessor(),
             )
         first = bad.iloc[0]
@@ -347,10 +347,10 @@ class _Maker:
             name = getattr(self.run, "__name__", type(self.run).__name__)
             raise RunError(
                 _(
-                    "{name} failed on {what}: {name_2}: {error}",
+                    "{name} failed on {what}: {kind}: {error}",
                     name=name,
                     what=what,
-                    name_2=type(error).__name__,
+                    kind=type(error).__name__,
                     error=error,
                 )
             ) from error

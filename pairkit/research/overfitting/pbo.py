@@ -90,10 +90,10 @@ def pbo(returns: FloatArray, *, blocks: int = 16, score: Score = "sharpe") -> Pb
         raise RunError(
             _(
                 "PBO needs at least 2 trials "
-                "and {blocks} bars for {blocks_2} blocks; these are {trials} trials on {bars} bars. "
+                "and {blocks} bars for {at_most} blocks; these are {trials} trials on {bars} bars. "
                 "Vary more settings, choose longer data, or fewer blocks.",
                 blocks=2 * blocks,
-                blocks_2=blocks,
+                at_most=blocks,
                 trials=trials,
                 bars=bars,
             )

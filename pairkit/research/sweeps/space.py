@@ -195,9 +195,9 @@ def _axis(name: str, given: Any) -> Range | NDArray[Any]:
         close = get_close_matches(name, SETTINGS, n=1)
         raise ConfigError(
             _(
-                "there is no setting {name!r}{words}; there are {settings}.",
+                "there is no setting {name!r}{closest}; there are {settings}.",
                 name=name,
-                words=f"; {close[0]!r} is the closest" if close else "",
+                closest=_("; {name!r} is the closest", name=close[0]) if close else "",
                 settings=", ".join(SETTINGS),
             )
         )

@@ -51,11 +51,11 @@ def gap_of(trials: Trials, given: int | None) -> int:
         raise ConfigError(
             _(
                 "gap = {given}: accepted is {least} or more, as far as the windows reach back "
-                "({reach_of} bars) plus the longest holding ({least_2} bars).",
+                "({reach_of} bars) plus the longest holding ({left} bars).",
                 given=given,
                 least=least,
                 reach_of=reach_of(trials),
-                least_2=least - reach_of(trials),
+                left=least - reach_of(trials),
             )
         )
     return least if given is None else given

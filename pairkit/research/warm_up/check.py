@@ -111,9 +111,9 @@ class WarmUpSensitivity:
             )
         names = ", ".join(failed["column"].unique()[:6])
         return in_english(
-            "{offence} In all {nunique} of {columns} columns depend on the start: {names}.",
+            "{offence} In all {failed_columns} of {columns} columns depend on the start: {names}.",
             offence=self._offence(failed),
-            nunique=failed["column"].nunique(),
+            failed_columns=failed["column"].nunique(),
             columns=columns,
             names=names,
         )

@@ -89,11 +89,11 @@ def _months(run: BacktestRun) -> None:
         _("Percent of the capital.")
         + (
             _(
-                " Sharpe ratio of {bars} bars: {last_iloc:.2f} now, from {last:.2f} to {last_2:.2f}.",
+                " Sharpe ratio of {bars} bars: {last_iloc:.2f} now, from {last:.2f} to {newest:.2f}.",
                 bars=bars,
                 last_iloc=last.iloc[-1],
                 last=last.min(),
-                last_2=last.max(),
+                newest=last.max(),
             )
             if len(last)
             else ""

@@ -50,11 +50,11 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     st.markdown(
         _(
             "A green light on one day means little: within {stretch} bars, "
-            "**{loc:.0%}** of unrelated pairs show some day with p ≤ 5 %, "
-            "and **{loc_2:.0%}** one on which this gate is open.",
+            "**{at_five:.0%}** of unrelated pairs show some day with p ≤ 5 %, "
+            "and **{at_limit:.0%}** one on which this gate is open.",
             stretch=found.stretch,
-            loc=day.loc[0.05],
-            loc_2=day.loc[found.config.adf_max_pvalue],
+            at_five=day.loc[0.05],
+            at_limit=day.loc[found.config.adf_max_pvalue],
         )
     )
     shown = found.table[list(_TABLE)].copy()

@@ -47,10 +47,10 @@ def draw(found: Overfitting, theme: ThemeName) -> None:
     st.markdown(
         _(
             "DSR, MinBTL and the best by luck allow for **{trials:,.0f}** trials: "
-            "{who}. PBO and SPA compare the {trials_2:,} trials around this config.",
+            "{who}. PBO and SPA compare the {of_check:,} trials around this config.",
             trials=found.figures["trials"],
             who=who,
-            trials_2=found.settings["trials"],
+            of_check=found.settings["trials"],
         )
     )
     ranks, degradation = figures(found, theme)

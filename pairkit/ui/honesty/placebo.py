@@ -35,11 +35,11 @@ def draw(found: Placebo, theme: ThemeName) -> None:
     st.caption(
         _(
             "The rules made {trades:.1f} trades on a surrogate, "
-            "on average, and {trades_2:.0f} on the real pair. "
+            "on average, and {real_trades:.0f} on the real pair. "
             "On {without_trades:.0%} of the surrogates they never traded, which counts "
             "as 0: gates that keep the rules out of unrelated pairs do their work here, too.",
             trades=found.table["trades"].mean(),
-            trades_2=found.real["trades"],
+            real_trades=found.real["trades"],
             without_trades=found.without_trades,
         )
     )

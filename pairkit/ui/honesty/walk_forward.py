@@ -26,12 +26,12 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
             "**Train against test.** "
             "Over the trials of a fold, the rank correlation is {plain} "
             "on average: 1 means that train tells the order in test, 0 that it tells nothing. "
-            "A choice beats {plain_2} of the trials in test; "
+            "A choice beats {rank} of the trials in test; "
             "half would be chance. "
-            "Of the return in train, {plain_3} is left.",
+            "Of the return in train, {kept} is left.",
             plain=_plain(its["rank_correlation"]),
-            plain_2=_plain(its["test_rank"], share=True),
-            plain_3=_plain(its["kept_return"], share=True),
+            rank=_plain(its["test_rank"], share=True),
+            kept=_plain(its["kept_return"], share=True),
         )
     )
     left, right = st.columns(2)
@@ -50,13 +50,13 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
     st.caption(
         _(
             "{folds} folds "
-            "of {train:,} bars to train{words}, "
+            "of {train:,} bars to train{at_least}, "
             "a gap of {gap}, and {test:,} to test; {trials:,} trials each. "
             "Failed: the Sharpe ratio out of sample is 0 or less. "
             "Passed: it is above 0 with a probability of 95 %.",
             folds=asked["folds"],
             train=asked["train"],
-            words=" or more" if asked["anchored"] else "",
+            at_least=_(" or more") if asked["anchored"] else "",
             gap=asked["gap"],
             test=asked["test"],
             trials=asked["trials"],

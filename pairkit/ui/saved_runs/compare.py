@@ -172,9 +172,9 @@ def equity_figure(
 
 def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:
     names = _(
-        "**{label}** and **{label_2}**",
+        "**{label}** and **{other}**",
         label=views.escape(label(first)),
-        label_2=views.escape(label(other)),
+        other=views.escape(label(other)),
     )
     if pair_name(first) != pair_name(other):
         st.markdown(

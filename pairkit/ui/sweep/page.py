@@ -114,10 +114,10 @@ def _tell_older(legs: PairFrame, now: PairFrame, held: dict[str, Any]) -> None:
         st.warning(
             _(
                 "This sweep is of {in_words}; "
-                "the sidebar now has {in_words_2}. "
+                "the sidebar now has {now}. "
                 "Sweep again to see trials on it.",
                 in_words=views.escape(period.in_words(legs)),
-                in_words_2=views.escape(period.in_words(now)),
+                now=views.escape(period.in_words(now)),
             ),
             icon=":material/history:",
         )
@@ -400,10 +400,10 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
         )
         st.markdown(
             _(
-                "{settings}: Sharpe {shown_metric}, {iloc:,} trades",
+                "{settings}: Sharpe {shown_metric}, {trades:,} trades",
                 settings=views.escape(settings),
                 shown_metric=views.shown_metric("sharpe", float(table["sharpe"].iloc[row])),
-                iloc=int(table["trades"].iloc[row]),
+                trades=int(table["trades"].iloc[row]),
             )
         )
     if clicked:

@@ -88,10 +88,10 @@ def show(inside: PairFrame, whole: PairFrame, chosen: Mapping[str, StrategyConfi
     st.markdown(
         "  \n".join(
             _(
-                "**{name}**: Sharpe {sharpe} out-of-sample, {sharpe_2} in-sample.",
+                "**{name}**: Sharpe {sharpe} out-of-sample, {before} in-sample.",
                 name=name,
                 sharpe=stretches.sharpe(columns[_after(name)]),
-                sharpe_2=stretches.sharpe(columns[_before(name)]),
+                before=stretches.sharpe(columns[_before(name)]),
             )
             for name in chosen
         )
