@@ -3,11 +3,11 @@
 import streamlit as st
 
 from pairkit.language import _
-from pairkit.ui import settings, shell
+from pairkit.ui import about, settings, shell
 from pairkit.ui.sweep import job, page, split
 
 shell.guard(__file__)
-st.markdown(_("#### Sweep"))
+about.heading("Sweep")
 choice = shell.choose_pair()
 seen = split.choose(choice.pair) if choice else None
 config, faults = settings.choose_config()

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from pairkit.language import _
-from pairkit.ui import scan, shell
+from pairkit.ui import about, scan, shell
 
 shell.guard(__file__)
-st.markdown(_("#### Scan"))
+about.heading("Scan")
 snapshot = shell.choose_snapshot()
 shell.settle()
 if snapshot is None:

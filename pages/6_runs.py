@@ -1,14 +1,12 @@
 """Runs: what was saved, to open again, to prove by running it again, and to compare."""
 
-import streamlit as st
-
 from pairkit.language import _
-from pairkit.ui import jobs, shell
+from pairkit.ui import about, jobs, shell
 from pairkit.ui.saved_runs import compare, page
 
 shell.guard(__file__)
 jobs.show_under_way()
-st.markdown(_("#### Saved runs"))
+about.heading("Runs", _("Saved runs"))
 found = page.saved()
 page.tell_damaged(found)
 chosen = page.choose(found)

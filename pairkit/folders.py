@@ -13,7 +13,7 @@ _APP = "pairkit"
 
 
 def bundled(name: str) -> Path:
-    """Folder that ships beside the modules, `pages` `snapshots` `streamlit`: in a checkout, or in an installed wheel."""
+    """Folder that ships beside the modules, `pages` `docs` `snapshots` `streamlit`: in a checkout, or in an installed wheel."""
     top = Path(__file__).resolve().parents[1]
     if (top / "app.py").is_file():
         return top / {"streamlit": ".streamlit"}.get(name, name)

@@ -52,7 +52,7 @@ NAMES = frozenset(
     for word in re.findall(r"[A-Za-z][a-z]{2,}", text)
 )
 DATA = re.compile(
-    r"`[^`]*`|:material/\w+:|:[\w-]+\[|</?\w[^>]*>|https?://\S+|%\{[^}]*\}|&\w+;|\w*\d\w*|\w+_\w+|[A-Z]{1,8}\b|\w+\.(?:csv|json|py|md)"
+    r"`[^`]*`|\]\(/[^)]*\)|:material/\w+:|:[\w-]+\[|</?\w[^>]*>|https?://\S+|%\{[^}]*\}|&\w+;|\w*\d\w*|\w+_\w+|[A-Z]{1,8}\b|\w+\.(?:csv|json|py|md)"
 )
 
 

@@ -43,7 +43,7 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
         top, below = st.container(), {}
         for group in GROUPS:
             st.fragment(key=f"group_{group}")(_group)(group, redraw)
-            below[group] = st.container()
+            below[group] = st.container(key=f"below_{group}")
         for group, place in below.items():
             with place:
                 st.fragment(key=_FAULTS_OF[group])(_faults_of)(group)

@@ -35,9 +35,9 @@ from pairkit.ui.session import (
 from pairkit.ui.settings import accept_plain, faults_of_link
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
-FAVICON = (
-    "data:image/png;base64,"
-    + b64encode(Path(__file__).with_name("favicon.png").read_bytes()).decode()
+FAVICON, LOGO = (
+    f"data:image/{kind};base64,{b64encode(Path(__file__).with_name(name).read_bytes()).decode()}"
+    for kind, name in (("png", "favicon.png"), ("svg+xml", "logo.svg"))
 )
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
@@ -49,7 +49,15 @@ _STYLE = """<style>
 [data-testid="stHeader"] {height: 2.75rem; min-height: 2.75rem;}
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
 [data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
+[data-testid="stHeaderActionElements"] {display: none;}
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
+[data-testid="stLayoutWrapper"]:has(> .st-key-about) {margin-left: auto;}
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-below_"]):not(:has([data-testid="stAlert"])) {display: none;}
+.st-key-copy_link {width: auto; flex: none;}
+.st-key-heading {position: relative; padding-right: 4.5rem;}
+.st-key-heading > [data-testid="stLayoutWrapper"]:has(> .st-key-about) {position: absolute; right: 0; top: 0;}
+.st-key-heading .st-key-about button > div > [aria-hidden="true"] {display: none;}
+.st-key-heading .st-key-about :is(p, .pk-words) {position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%);}
 .st-key-bar_chooser {gap: .45rem;}
 .st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
 [data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
@@ -98,6 +106,7 @@ def main() -> None:
 def start() -> None:
     """Start-up before any page."""
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
+    st.logo(LOGO, size="medium")
     st.html(_STYLE)
     choose_language()
     if STARTED not in st.session_state:

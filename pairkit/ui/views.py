@@ -23,6 +23,7 @@ from pairkit.run import BacktestRun
 from pairkit.setting import MONEY
 from pairkit.trading.explain import Trace
 from pairkit.trading.reversion import target_exits_told
+from pairkit.ui import about
 
 DETAILS, TRACE_TAB = "details", N_("Decision trace")
 REFERENCE = "by_statsmodels"
@@ -86,6 +87,7 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
                 color="orange",
                 help=" ".join(escape(reworded(one.message)) for one in sessions),
             )
+        about.draw("Explore")
 
 
 def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +65,16 @@ def test_plotly_js_has_an_address_that_a_browser_may_keep(browser, tmp_path, bas
     assert body == (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
     assert headers["Content-Type"].startswith("text/javascript")
     assert "immutable" in headers["Cache-Control"]
+
+
+def test_documents_are_served_and_nothing_beside_them(running):
+    """A document as a page that runs no script, its picture, and 404 for any other name; the log stays clean of them."""
+    with urllib.request.urlopen(f"{running.url}/documents/honesty", timeout=20) as answer:
+        body, headers = answer.read().decode(), answer.headers
+    assert "<h1" in body
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    with urllib.request.urlopen(f"{running.url}/documents/honesty.png", timeout=20) as answer:
+        assert answer.headers["Content-Type"] == "image/png"
+    for name in ("nothing", "make_tables.py", "..%2fpyproject.toml", "..%2f..%2fREADME"):
+        with pytest.raises(urllib.error.HTTPError, match=r"40[04]"):
+            urllib.request.urlopen(f"{running.url}/documents/{name}", timeout=20)

@@ -27,7 +27,7 @@ SHOWN = {
 
 def show(chosen: Chosen) -> None:
     """Draw the book."""
-    heading(chosen, _("Book {book_name}", book_name=chosen.book.name))
+    heading(chosen, "Book", _("Book {book_name}", book_name=chosen.book.name))
     if chosen.book.content.note:
         st.caption(views.escape(chosen.book.content.note))
     if not chosen.book.entries:

@@ -17,7 +17,7 @@ from pairkit.desk.today import MadeSheet, sheet_of
 from pairkit.errors import PairkitError
 from pairkit.folders import bundled, snapshots_folder
 from pairkit.language import _
-from pairkit.ui import cache, shell, views
+from pairkit.ui import about, cache, shell, views
 from pairkit.ui.link import complete
 from pairkit.ui.session import keep
 
@@ -95,7 +95,7 @@ def _key(book: Book) -> str:
     return canonical_json(book.to_dict()).decode("utf-8")
 
 
-def heading(chosen: Chosen, title: str) -> None:
+def heading(chosen: Chosen, page: str, title: str) -> None:
     """Draw the page's title, the snapshot, and, where so, that its data are simulated."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"#### {views.escape(title)}", width="content")
@@ -112,3 +112,4 @@ def heading(chosen: Chosen, title: str) -> None:
         )
         if chosen.snapshot.simulated:
             st.badge(_("SIMULATED DATA"), icon=":material/science:", color="orange")
+        about.draw(page)

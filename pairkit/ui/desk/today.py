@@ -40,7 +40,7 @@ ORDER_COLUMNS = {
 
 def show(chosen: Chosen) -> None:
     """Draw the sheet."""
-    heading(chosen, _("Today: {book_name}", book_name=chosen.book.name))
+    heading(chosen, "Today", _("Today: {book_name}", book_name=chosen.book.name))
     calendar = chosen.snapshot.calendar
     with st.container(horizontal=True, vertical_alignment="bottom"):
         day = st.date_input(

@@ -21,7 +21,7 @@ from pairkit.language import _, reworded
 from pairkit.research.check_spec import Case, Checked
 from pairkit.research.registry import CHECK_SPECS, run_and_save_checks
 from pairkit.setting import Setting
-from pairkit.ui import cache, views
+from pairkit.ui import about, cache, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
 from pairkit.ui.jobs import Job, Note, ended_job, running
@@ -69,7 +69,7 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
         )
         st.caption(
             _("{bars:,} bars; {tally}", bars=len(pair), tally=tally(known.values())),
-            width="stretch",
+            width="content",
         )
         if pair.provenance.simulated:
             st.badge(
@@ -81,7 +81,7 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
                 ),
             )
         trials.draw(pair)
-        return st.button(
+        asked = st.button(
             _("Run all checks"),
             key="honesty_all",
             icon=":material/fact_check:",
@@ -89,6 +89,8 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
             disabled=running(JOB),
             help=_("One after the other, each with the settings of its panel. Minutes at most."),
         )
+        about.draw("Honesty")
+        return asked
 
 
 def _overview(known: Mapping[str, CheckResult]) -> None:

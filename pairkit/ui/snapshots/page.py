@@ -17,7 +17,7 @@ from pairkit.errors import SnapshotError
 from pairkit.folders import snapshots_folder
 from pairkit.language import _, ngettext
 from pairkit.market.contracts import ContractSpec
-from pairkit.ui import cache
+from pairkit.ui import about, cache
 from pairkit.ui.link import ARRIVED
 from pairkit.ui.views import escape
 from pairkit.ui.views import findings as show_findings
@@ -63,7 +63,7 @@ def heading(found: list[SnapshotSummary]) -> None:
                 found=len(found),
                 snapshots_folder=escape(str(snapshots_folder())),
             ),
-            width="stretch",
+            width="content",
         )
         asked = st.button(
             _("Verify all"),
@@ -74,6 +74,7 @@ def heading(found: list[SnapshotSummary]) -> None:
                 "Read every byte again and compare it with its hash. Opening a snapshot always does."
             ),
         )
+        about.draw("Snapshots")
     if asked:
         verify_all()
     if st.session_state[ARRIVED]:

@@ -44,9 +44,8 @@ def show(now: PairFrame) -> None:
         st.info(_("The sweep was stopped before a trial was done."), icon=":material/info:")
         return
     held = _held(table)
-    _heading(table, legs)
+    figure = _heading(table, legs)
     _tell_older(legs, now, held)
-    figure = _choose_metric()
     low = METRIC[figure].low_is_good
     on_grid = table.attrs["method"] == "grid"
     around = (
@@ -70,18 +69,19 @@ def show(now: PairFrame) -> None:
         flat = plateau.best_plateau(around, low_is_good=low) if around is not None else None
         if flat is not None:
             rows["plateau"] = flat
+        _charts(table, figure, around, rows, low_is_good=low)
         _tell_peak(table, figure, around, rows)
         _tell_edge(table, rows)
-        _charts(table, figure, around, rows, low_is_good=low)
         _chosen(table, job, rows)
         _beyond(table, job, rows)
     _tell_work(job, table, held)
     _every_trial(table, legs, figure, around, low_is_good=low)
 
 
-def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
+def _heading(table: pd.DataFrame, legs: PairFrame) -> str:
+    """Draw what was swept, and the choice of the metric; return its name."""
     stopped = _(", stopped before the end") if table.attrs["cancelled"] else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(
             _(
                 "#### {table:,} trials on {in_words}{stopped}",
@@ -100,6 +100,7 @@ def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
                     "Made up by a program, with a known truth. No market ever traded like this."
                 ),
             )
+        return _choose_metric()
 
 
 def _held(table: pd.DataFrame) -> dict[str, Any]:

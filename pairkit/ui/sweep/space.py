@@ -49,7 +49,7 @@ class Plan(NamedTuple):
 
 def choose_plan() -> Plan:
     """Draw fields, ranges and method."""
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([9, 8], gap="medium")
     fields = left.multiselect(
         _("Settings to vary"),
         list(SETTINGS),

@@ -36,7 +36,7 @@ def choose(whole: PairFrame) -> PairFrame | None:
     """
     date_so_far(UNTIL)
     with st.sidebar:
-        left, right = st.columns([3, 1], vertical_alignment="bottom", gap="small")
+        left, right = st.columns([5, 2], vertical_alignment="bottom", gap="xsmall")
         until: date | None = left.date_input(
             _("In-sample until"),
             None,
