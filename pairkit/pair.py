@@ -28,6 +28,7 @@ from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of, not_daily
 from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
+from pairkit.market.leg_codes import LegCode, leg_label
 from pairkit.market.rolls import returning_contract, returns
 from pairkit.market.spec_history import InForce, specs_in_force, table_of
 
@@ -155,6 +156,8 @@ class PairFrame:
         Where the bars came from.
     cut : bool
         Whether the pair is a slice of a longer one.
+    y_rule, x_rule : str
+        How each leg's contract is chosen (`market.leg_codes`): "" for the dominant one.
 
     Examples
     --------
@@ -179,6 +182,8 @@ class PairFrame:
     x_spec: ContractSpec
     provenance: Provenance = field(default_factory=Provenance)
     cut: bool = False
+    y_rule: str = ""
+    x_rule: str = ""
 
     def __len__(self) -> int:
         return len(self.trade_date)
@@ -260,9 +265,25 @@ class PairFrame:
         return f"<PairFrame {self.name}: {len(self)} bars, {span}>"
 
     @property
+    def codes(self) -> tuple[str, str]:
+        """The codes of both legs, `y` and `x`: a root, with its rule where that is not the dominant contract's."""
+        return (
+            str(LegCode(self.y_spec.code, self.y_rule)),
+            str(LegCode(self.x_spec.code, self.x_rule)),
+        )
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The legs for display: code, names, and what a rule other than the dominant contract's says."""
+        return (
+            leg_label(LegCode(self.y_spec.code, self.y_rule), self.y_spec),
+            leg_label(LegCode(self.x_spec.code, self.x_rule), self.x_spec),
+        )
+
+    @property
     def name(self) -> str:
-        """The two roots as `Y-X`."""
-        return f"{self.y_spec.code}-{self.x_spec.code}"
+        """The two legs' codes as `Y-X`."""
+        return "-".join(self.codes)
 
     @property
     def currency(self) -> str:
@@ -319,6 +340,8 @@ def pair_from_frames(
     y_spec: ContractSpec,
     x_spec: ContractSpec,
     provenance: Provenance | None = None,
+    y_rule: str = "",
+    x_rule: str = "",
 ) -> PairFrame:
     """A pair from two tables of daily bars, aligned by trade date.
 
@@ -333,6 +356,8 @@ def pair_from_frames(
         Terms of each leg.
     provenance : Provenance, optional
         Where the bars came from.
+    y_rule, x_rule : str, optional
+        How the contracts in each table were chosen: "" for the dominant one, `next`, or a month such as `05`.
 
     Returns
     -------
@@ -420,6 +445,8 @@ def pair_from_frames(
         y_spec=y_spec,
         x_spec=x_spec,
         provenance=replace(provenance, findings=tuple(findings)),
+        y_rule=y_rule,
+        x_rule=x_rule,
     )
 
 
@@ -440,9 +467,9 @@ def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
     if len(dates) == 0:
         raise DataError(
             _(
-                "{y_spec_code} and {second_y} have no days in common. Choose two series that overlap.",
-                y_spec_code=first.y_spec.code,
-                second_y=second.y_spec.code,
+                "{first_y} and {second_y} have no days in common. Choose two series that overlap.",
+                first_y=first.codes[0],
+                second_y=second.codes[0],
             )
         )
     return PairFrame(
@@ -453,6 +480,8 @@ def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
         x_spec=second.y_spec,
         provenance=first.provenance,
         cut=first.cut or second.cut,
+        y_rule=first.y_rule,
+        x_rule=second.y_rule,
     )
 
 

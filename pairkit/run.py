@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from pairkit.market.sessions import checked_time, ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
-from pairkit.pair import PairFrame
+from pairkit.pair import Leg, PairFrame
 from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pairkit.trading.no_entry import NoEntry
 
 SIDES = ("long", "short")
+_SHOWN_DATES = 10
 
 
 def run_backtest(
@@ -267,7 +268,7 @@ class BacktestRun:
         return self.chosen_ready_at or ready_at_of(self.pair.provenance.source)
 
     def _met(self) -> Iterator[Finding]:
-        """No valid bar, a ruined account, a position whose contract has no more bars while its exit waits."""
+        """No valid bar, a ruined account, a position whose exit waits past the end of its contract's bars, or of its contract."""
         dates, valid, ledger = self.pair.trade_date, self.indicators.valid, self.ledger
         if not len(dates):
             return
@@ -299,13 +300,15 @@ class BacktestRun:
                 dates=(f"{first:%Y-%m-%d}",),
             )
         yield from self._stranded()
+        yield from self._left_late()
 
     def _stranded(self) -> Iterator[Finding]:
         """A leg that is still held at the end, whose exit has waited since its last close."""
         close, last = self.adjusted.market.close, len(self.pair) - 1
         if not self.ledger.position[last] or STATE_NAMES[self.ledger.state[last]] != "EXITING":
             return
-        for leg, spec in enumerate((self.pair.y_spec, self.pair.x_spec)):
+        specs = (self.pair.y_spec, self.pair.x_spec)
+        for leg, (spec, code) in enumerate(zip(specs, self.pair.codes, strict=True)):
             known = np.flatnonzero(np.isfinite(close[:, leg]))
             gone = last - int(known[-1]) if known.size else 0
             if gone:
@@ -314,16 +317,46 @@ class BacktestRun:
                     "stranded_position",
                     "error",
                     in_english(
-                        "{spec_code} is held, its exit waits, and it has no close "
+                        "{code} is held, its exit waits, and it has no close "
                         "after {since:%Y-%m-%d}: the contract has no more bars, "
                         "and the position is marked at a price of that day.",
-                        spec_code=spec.code,
+                        code=code,
                         since=since,
                     ),
                     spec.code,
                     gone,
                     (f"{since:%Y-%m-%d}",),
                 )
+
+    def _left_late(self) -> Iterator[Finding]:
+        """A position that was held past the contract that had to be left: its exit waited, locked or without a bar."""
+        for code, leg in zip(self.pair.codes, (self.pair.y, self.pair.x), strict=True):
+            late = [row for row in map(partial(_ended_on, leg), self._waits()) if row]
+            if late:
+                days = [f"{self.pair.trade_date[row]:%Y-%m-%d}" for row in late]
+                yield Finding(
+                    "left_late",
+                    "warning",
+                    in_english(
+                        "{code} was held past a contract that had to be left, first on {first} ({n:,} in all): the exit "
+                        "waited for a bar on which both legs could trade.",
+                        code=code,
+                        first=days[0],
+                        n=len(late),
+                    ),
+                    code.partition("@")[0],
+                    len(late),
+                    tuple(days[:_SHOWN_DATES]),
+                )
+
+    def _waits(self) -> list[tuple[int, int]]:
+        """For each exit that did not fill on the next bar: the row it was decided on, and the row it filled on, or the last."""
+        last = len(self.pair) - 1
+        ends = [
+            (out, left if left >= 0 else last)
+            for _, _, out, left in self.ledger.trade_bars.tolist()
+        ]
+        return [(out, left) for out, left in ends if 0 <= out < left - 1]
 
     @property
     def closed_trades(self) -> int:
@@ -402,6 +435,13 @@ class BacktestRun:
 @cache
 def _vocabulary(words: tuple[str, ...]) -> pd.api.extensions.ExtensionArray:
     return pd.array(list(words), dtype="str")
+
+
+def _ended_on(leg: Leg, wait: tuple[int, int]) -> int:
+    """The first row of a wait on which the leg holds another contract than one that had to be left; 0 where there is none."""
+    contract, leave = (values[wait[0] : wait[1] + 1] for values in (leg.contract, leg.leave))
+    ended = (contract[1:] != contract[:-1]) & leave[:-1]
+    return wait[0] + 1 + int(np.argmax(ended)) if ended.any() else 0
 
 
 def _words(vocabulary: tuple[str, ...], codes: NDArray[Any]) -> pd.api.extensions.ExtensionArray:

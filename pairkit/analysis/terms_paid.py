@@ -82,6 +82,7 @@ def terms_of_trades(run: BacktestRun) -> pd.DataFrame:
     ['entry', 'RB', 'RB1601', 0.0001]
     """
     specs = {"y": run.pair.y_spec, "x": run.pair.x_spec}
+    codes = dict(zip(LEGS, run.pair.codes, strict=True))
     rows = []
     for deal in _deals(run):
         leg, spec = getattr(run.pair, deal.leg), specs[deal.leg]
@@ -95,7 +96,7 @@ def terms_of_trades(run: BacktestRun) -> pd.DataFrame:
                 deal.trade,
                 day,
                 deal.event,
-                spec.code,
+                codes[deal.leg],
                 name or "",
                 fee.value,
                 fee.fee_mode,

@@ -316,9 +316,9 @@ def _default_title(run: BacktestRun) -> str:
     pair, dates = run.pair, run.frame.index
     label = f"   <b>{_('SIMULATED DATA')}</b>" if pair.provenance.simulated else ""
     return _(
-        "{y_spec_label} against {x_spec_label}, {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d}{label}",
-        y_spec_label=plain(pair.y_spec.label),
-        x_spec_label=plain(pair.x_spec.label),
+        "{y} against {x}, {first_date:%Y-%m-%d} to {last_date:%Y-%m-%d}{label}",
+        y=plain(pair.labels[0]),
+        x=plain(pair.labels[1]),
         first_date=dates[0],
         last_date=dates[-1],
         label=label,

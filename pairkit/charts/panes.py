@@ -63,8 +63,8 @@ def _price_title(canvas: Canvas) -> str:
     )
     return (
         _("<b>Prices</b>, {rolls}, first bar = 100", rolls=rolls)
-        + f"   {swatch(theme.leg_y, plain(pair.y_spec.label))}   "
-        f"{swatch(theme.leg_x, plain(pair.x_spec.label))}{tick}{hold}"
+        + f"   {swatch(theme.leg_y, plain(pair.labels[0]))}   "
+        f"{swatch(theme.leg_x, plain(pair.labels[1]))}{tick}{hold}"
     )
 
 
@@ -98,8 +98,8 @@ def _position_title(canvas: Canvas) -> str:
     pair, theme = canvas.run.pair, canvas.theme
     return (
         _("<b>Position</b>, lots after the day's fills")
-        + f"   {swatch(theme.leg_y, plain(pair.y_spec.code))}   "
-        f"{swatch(theme.leg_x, plain(pair.x_spec.code))}"
+        + f"   {swatch(theme.leg_y, plain(pair.codes[0]))}   "
+        f"{swatch(theme.leg_x, plain(pair.codes[1]))}"
     )
 
 

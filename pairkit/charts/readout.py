@@ -73,13 +73,14 @@ def _template(canvas: Canvas) -> str:
         for gate in GATES
         if getattr(config, gate.switch) or GATE_NUMBERS[gate.number].whenever
     )
-    legs = ((theme.leg_y, pair.y_spec, "close_y"), (theme.leg_x, pair.x_spec, "close_x"))
+    y, x = pair.codes
+    legs = ((theme.leg_y, y, "close_y"), (theme.leg_x, x, "close_x"))
     return "<br>".join(
         [
             "<b>%{text}</b>",
             "   ".join(
-                f'<span style="color:{color}">━</span> {plain(spec.code)} {_("close")} {place[close]}:,.6~g}}'
-                for color, spec, close in legs
+                f'<span style="color:{color}">━</span> {plain(code)} {_("close")} {place[close]}:,.6~g}}'
+                for color, code, close in legs
             ),
             "   ".join(
                 [
@@ -92,10 +93,10 @@ def _template(canvas: Canvas) -> str:
             _("Gates: %{hovertext}"),
             limits,
             _(
-                "Lots: {y_spec_code} {lots_y}:+,.6~g}}   {x_spec_code} {lots_x}:+,.6~g}}",
-                y_spec_code=plain(pair.y_spec.code),
+                "Lots: {y} {lots_y}:+,.6~g}}   {x} {lots_x}:+,.6~g}}",
+                y=plain(y),
                 lots_y=place["lots_y"],
-                x_spec_code=plain(pair.x_spec.code),
+                x=plain(x),
                 lots_x=place["lots_x"],
             ),
             _(
@@ -110,22 +111,22 @@ def _template(canvas: Canvas) -> str:
 
 def fields(run: BacktestRun, theme: Theme) -> list[dict[str, Any]]:
     """The numbers of a bar in the order in which a line shows them: label, place in `customdata`, how written, pane, colour."""
-    pair, places = run.pair, dict(_places())
+    places, (y, x) = dict(_places()), run.pair.codes
     shown = (
-        (pair.y_spec.code, "close_y", "price", "prices", theme.leg_y),
-        (pair.x_spec.code, "close_x", "price", "prices", theme.leg_x),
+        (y, "close_y", "price", "prices", theme.leg_y),
+        (x, "close_x", "price", "prices", theme.leg_x),
         ("β", "beta_lag", "ratio", "beta", ""),
         ("spread", "spread", "short", "spread", ""),
         ("z", "z", "z", "z", ""),
         (
-            _("lots {y_spec_code}", y_spec_code=pair.y_spec.code),
+            _("lots {y}", y=y),
             "lots_y",
             "lots",
             "position",
             theme.leg_y,
         ),
         (
-            _("lots {x_spec_code}", x_spec_code=pair.x_spec.code),
+            _("lots {x}", x=x),
             "lots_x",
             "lots",
             "position",
@@ -197,7 +198,7 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
     """By row: which leg changed its contract there, from what to what."""
     said: dict[int, str] = {}
     pair = canvas.run.pair
-    for leg, code in ((pair.y, pair.y_spec.code), (pair.x, pair.x_spec.code)):
+    for leg, code in zip((pair.y, pair.x), pair.codes, strict=True):
         for row in roll_rows(leg):
             names = leg.contract_names
             words = plain(

@@ -94,8 +94,7 @@ def audit_command(
             json.dumps(
                 {
                     "snapshot": opened.id,
-                    "y": pair.y_spec.code,
-                    "x": pair.x_spec.code,
+                    **dict(zip("yx", pair.codes, strict=True)),
                     "config": config.model_dump(mode="json"),
                     "checks": [one.to_dict() for one in results],
                     "left_out": left_out,

@@ -99,12 +99,11 @@ def snapshot_path(name: str, folder: Path) -> Path:
 
 
 def snapshot_and_pair(name: str, folder: Path, y: str, x: str) -> tuple[Snapshot, PairFrame]:
-    """A snapshot given by name or path, and two of its roots aligned; roots may be typed in small letters."""
+    """A snapshot given by name or path, and two legs aligned; codes may be typed in small letters."""
     from pairkit.audit.snapshots.snapshot import open_snapshot
-    from pairkit.market.contracts import same_code
 
     opened = open_snapshot(snapshot_path(name, folder))
-    return opened, opened.pair(same_code(y, opened.roots), same_code(x, opened.roots))
+    return opened, opened.pair(y, x)
 
 
 def config_from_text(settings: list[str]) -> StrategyConfig:
@@ -159,7 +158,7 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
     console = Console()
     pair = run.pair
     console.print(
-        f"[bold]{pair.y_spec.label}  -  {pair.x_spec.label}[/bold]  {len(pair)} bars, "
+        f"[bold]{pair.labels[0]}  -  {pair.labels[1]}[/bold]  {len(pair)} bars, "
         f"{pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}",
         highlight=False,
     )

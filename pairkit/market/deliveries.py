@@ -183,14 +183,19 @@ def _month_of(named: NamedMonth, trading: int) -> int:
     return month
 
 
+def month_name(root: str, delivery: int, *, lettered: bool = False) -> str:
+    """The one name of a root's contract of a delivery month, counted from year 0: RB2405, or with its letter RBK24."""
+    year, month = delivery // 12 % 100, delivery % 12 + 1
+    return (
+        f"{root}{_MONTH_LETTERS[month - 1]}{year:02d}"
+        if lettered
+        else f"{root}{year:02d}{month:02d}"
+    )
+
+
 def _one_name(named: NamedMonth, trading: int) -> str:
     """The contract's name, whatever the spelling, given the month in which it trades."""
-    year = _month_of(named, trading) // 12 % 100
-    return (
-        f"{named.root}{named.letter}{year:02d}"
-        if named.letter
-        else f"{named.root}{year:02d}{named.month:02d}"
-    )
+    return month_name(named.root, _month_of(named, trading), lettered=bool(named.letter))
 
 
 def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:

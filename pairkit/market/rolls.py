@@ -12,7 +12,6 @@ Row t of either depends on rows up to t alone. (docs/semantics.md 1)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,19 +19,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, IntArray
-from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
+from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.language import _, in_english
-from pairkit.market.deliveries import delivery_month, one_names
+from pairkit.market.contract_grid import (
+    FIGURES,
+    NO_BAR,
+    NO_CONTRACT,
+    ContractGrid,
+    before,
+    days_of,
+    figures,
+    leg_holding,
+    one_named,
+    root_of,
+)
 
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
-NO_BAR = -1
-NO_CONTRACT = -1
 _SHOWN_DATES = 10
-_LIMITS = ("up_limit", "down_limit")
-_FIGURES = (*names(BAR_COLUMNS), *_LIMITS)
-_YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
 
 
 def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
@@ -65,22 +70,22 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
             raise DataError(
                 _(
                     "{root} is mapped to contracts, but its bars name none. Give both, or neither.",
-                    root=_root(bars),
+                    root=root_of(bars),
                 )
             )
         return _root_level_table(bars)
-    grid = _Grid.of(bars, mapping)
-    held = _held(grid, _wanted(grid, bars, mapping))
+    grid = ContractGrid.of(bars, mapping)
+    held = dominant_held(grid, bars, mapping)
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(
             _(
                 "{root} has bars of contracts but no mapped day; "
                 "make a mapping with dominant_by_open_interest, or take the provider's.",
-                root=_root(bars),
+                root=root_of(bars),
             )
         )
-    return _table(bars, grid, held).iloc[first:]
+    return leg_holding(bars, grid, held).iloc[first:]
 
 
 def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
@@ -91,10 +96,10 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
     bars, mapping : DataFrame
         As `leg_table` takes them, at contract level.
     """
-    grid = _Grid.of(bars, mapping)
+    grid = ContractGrid.of(bars, mapping)
     wanted = _wanted(grid, bars, mapping)
     held = _held(grid, wanted)
-    close = _figures(bars, "close")
+    close = figures(bars, "close")
     has_close = (
         (grid.row_of != NO_BAR) & np.isfinite(close[grid.row_of]) & (close[grid.row_of] != 0.0)
     )
@@ -124,7 +129,7 @@ class LostBars(NamedTuple):
 def returns(held: IntArray) -> IntArray:
     """Rows of (T,) held contracts, NO_CONTRACT where none, on which one is held again that was left."""
     known = np.flatnonzero(held != NO_CONTRACT)
-    changed = known[held[known] != _before(held[known])]
+    changed = known[held[known] != before(held[known])]
     first = np.unique(held[changed], return_index=True)[1]
     return np.delete(changed, first)
 
@@ -182,77 +187,15 @@ def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-# --- the grid of days and contracts ----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Grid:
-    """Days (T,) by contracts (C,); `row_of` (T, C) is the place in the bars, NO_BAR where there is none."""
-
-    days: pd.DatetimeIndex
-    contracts: pd.Index
-    row_of: IntArray
-
-    @classmethod
-    def of(cls, bars: pd.DataFrame, mapping: pd.DataFrame) -> _Grid:
-        """The grid of one root's bars, widened to the days and names of its mapping."""
-        if bars["contract"].isna().any():
-            raise DataError(
-                _(
-                    "{root} has bars with a contract and bars without; name all of them, or none.",
-                    root=_root(bars),
-                )
-            )
-        bar_days, mapped_days = _days(bars), _days(mapping)
-        days = bar_days.union(mapped_days).unique().sort_values()
-        named, mapped = _named(bars, mapping)
-        contracts = pd.Index(named).append(pd.Index(mapped[pd.notna(mapped)])).unique()
-        at_day, at_contract = days.get_indexer(bar_days), contracts.get_indexer(pd.Index(named))
-        cell = at_day * len(contracts) + at_contract
-        _refuse_twice(bars, cell)
-        row_of = np.full(len(days) * len(contracts), NO_BAR, dtype=np.int64)
-        row_of[cell] = np.arange(len(bars))
-        return cls(days, contracts, row_of.reshape(len(days), len(contracts)))
-
-    def take(self, values: FloatArray, day: IntArray, contract: IntArray) -> FloatArray:
-        """(n,) figures of the bars at these days and contracts; NaN where either is negative or has no bar."""
-        row = np.where((day >= 0) & (contract >= 0), self.row_of[day, contract], NO_BAR)
-        return np.where(row >= 0, values[row], np.nan)
+# --- the contract held ------------------------------------------------------------------------------------------------
+def dominant_held(grid: ContractGrid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
+    """(T,) place in the grid of the dominant contract held on each day; NO_CONTRACT before the first known one."""
+    return _held(grid, _wanted(grid, bars, mapping))
 
 
-def _named(
-    bars: pd.DataFrame, mapping: pd.DataFrame
-) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
-    both = pd.concat(
-        [table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True
-    )
-    names = one_names(both["contract"], both[TRADE_DATE], _root(bars))
-    return names[: len(bars)], names[len(bars) :]
-
-
-def _table(bars: pd.DataFrame, grid: _Grid, held: IntArray) -> pd.DataFrame:
-    """The leg's columns on all days of the grid, given the contract held on each."""
-    day = np.arange(len(held))
-    columns = {name: grid.take(_figures(bars, name), day, held) for name in _FIGURES}
-    has_close = np.isfinite(columns["close"]) & (columns["close"] != 0.0)  # a close of 0 is none
-    last_close_day = _before(np.maximum.accumulate(np.where(has_close, day, -1)))
-    columns["pre_close"] = grid.take(_figures(bars, "close"), last_close_day, held)
-    held_before = _before(held)  # none on the first row, which hence has no roll_open
-    columns["roll_open"] = np.where(
-        held_before != held, grid.take(_figures(bars, "open"), day, held_before), np.nan
-    )
-    no_bar = grid.row_of[day, held] == NO_BAR
-    for roll_price in ("pre_close", "roll_open"):
-        columns[roll_price][no_bar] = np.nan  # a day without a bar has no figures at all
-    table = pd.DataFrame(columns, index=grid.days.rename(TRADE_DATE))
-    labels = np.array([*grid.contracts, None], dtype=object)  # NO_CONTRACT = -1 picks the last
-    table["contract"] = pd.array(labels[held], dtype="str")
-    table["leave"] = False
-    return table[names(LEG_COLUMNS)]
-
-
-def _wanted(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
+def _wanted(grid: ContractGrid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
     """(T,) contract that the mapping names on each day of the grid; NO_CONTRACT where it names none."""
-    at_day = grid.days.get_indexer(_days(mapping))
+    at_day = grid.days.get_indexer(days_of(mapping))
     places, counts = np.unique(at_day, return_counts=True)
     if (counts > 1).any():
         twice = grid.days[places[counts > 1][0]]
@@ -264,12 +207,12 @@ def _wanted(grid: _Grid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
         )
     wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     wanted[at_day] = grid.contracts.get_indexer(
-        pd.Index(_named(bars, mapping)[1])
+        pd.Index(one_named(bars, mapping)[1])
     )  # null is not found: NO_CONTRACT
     return wanted
 
 
-def _held(grid: _Grid, wanted: IntArray) -> IntArray:
+def _held(grid: ContractGrid, wanted: IntArray) -> IntArray:
     """(T,) contract held on each day of the grid: names carried forward, none taken again that was left.
 
     As long as the series has had one bar a day, a name that comes back is taken again: there is no other contract's bar to take.
@@ -287,14 +230,14 @@ def _held(grid: _Grid, wanted: IntArray) -> IntArray:
 
 def _root_level_table(bars: pd.DataFrame) -> pd.DataFrame:
     """The bars of a series without contract names, by date, as they are."""
-    columns = {name: _figures(bars, name) for name in _FIGURES}
-    table = pd.DataFrame(columns, index=_days(bars).rename(TRADE_DATE)).sort_index(kind="stable")
+    columns = {name: figures(bars, name) for name in FIGURES}
+    table = pd.DataFrame(columns, index=days_of(bars).rename(TRADE_DATE)).sort_index(kind="stable")
     if not table.index.is_unique:
         twice = table.index[table.index.duplicated()][0]
         raise DataError(
             _(
                 "{root} has {twice:%Y-%m-%d} more than once; keep one bar a day.",
-                root=_root(bars),
+                root=root_of(bars),
                 twice=twice,
             )
         )
@@ -304,16 +247,10 @@ def _root_level_table(bars: pd.DataFrame) -> pd.DataFrame:
 # --- dominance -------------------------------------------------------------------------------------------------------
 def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     """The mapping of one root."""
-    grid = _Grid.of(bars, bars.iloc[:0])
-    delivery = _deliveries(grid, root)
+    grid = ContractGrid.of(bars, bars.iloc[:0])
+    delivery = grid.deliveries(root)
     nearest_first = np.argsort(delivery, kind="stable")
-    day = np.arange(len(grid.days))
-    open_interest = np.column_stack(
-        [
-            grid.take(_figures(bars, "open_interest"), day, np.full(len(day), contract))
-            for contract in nearest_first
-        ]
-    )
+    open_interest = grid.table(figures(bars, "open_interest"))[:, nearest_first]
     if not (open_interest > 0).any():
         raise DataError(
             _(
@@ -322,10 +259,7 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
                 root=root,
             )
         )
-    months = np.asarray(
-        grid.days.year * 12 + grid.days.month - 1, dtype=np.int64
-    )  # as a delivery month is counted
-    held = _dominant(open_interest, delivery[nearest_first], months)
+    held = _dominant(open_interest, delivery[nearest_first], grid.months())
     known = held != NO_CONTRACT
     return pd.DataFrame(
         {
@@ -337,7 +271,7 @@ def _dominant_of_root(root: str, bars: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _as_written(bars: pd.DataFrame, grid: _Grid) -> NDArray[np.object_]:
+def _as_written(bars: pd.DataFrame, grid: ContractGrid) -> NDArray[np.object_]:
     """(C,) name of each contract as its first bar has it, so that a mapping and its bars name one thing in one way."""
     first = np.argmax(grid.row_of != NO_BAR, axis=0)
     written = bars["contract"].to_numpy(dtype=object)
@@ -352,13 +286,13 @@ def _dominant(open_interest: FloatArray, delivery: IntArray, months: IntArray) -
         known = np.nan_to_num(open_interest[day - 1, current + 1 :])
         best = int(np.argmax(known)) if len(known) else 0  # the first, hence the nearest, of equals
         most = known[best] if len(known) else 0.0
-        if most > _to_beat(open_interest[day - 1], current, delivery, int(months[day - 1])):
+        if most > to_beat(open_interest[day - 1], current, delivery, int(months[day - 1])):
             current += 1 + best
         held[day] = current
     return held
 
 
-def _to_beat(open_interest: FloatArray, current: int, delivery: IntArray, month: int) -> float:
+def to_beat(open_interest: FloatArray, current: int, delivery: IntArray, month: int) -> float:
     """Open interest that a later contract needs more of: 0 once there is none to hold, infinite while it is unknown."""
     if current == NO_CONTRACT:
         return 0.0
@@ -368,77 +302,10 @@ def _to_beat(open_interest: FloatArray, current: int, delivery: IntArray, month:
     return 0.0 if month > delivery[current] else np.inf
 
 
-def _deliveries(grid: _Grid, root: str) -> IntArray:
-    """(C,) delivery month of each contract, counted from year 0."""
-    deliveries = np.empty(len(grid.contracts), dtype=np.int64)
-    for place, name in enumerate(grid.contracts):
-        days = grid.days[grid.row_of[:, place] != NO_BAR]
-        deliveries[place] = _delivery(str(name), days[0], root)
-        if days[-1].year - days[0].year >= _YEARS_BEFORE_A_NAME_RETURNS:
-            raise DataError(
-                _(
-                    "{name} runs {first_day:%Y-%m-%d} .. {last_day:%Y-%m-%d}, too long for one contract. "
-                    "Write the year of delivery with two or four digits.",
-                    name=name,
-                    first_day=days[0],
-                    last_day=days[-1],
-                )
-            )
-    return deliveries
-
-
-def _delivery(name: str, first_day: pd.Timestamp, root: str) -> int:
-    """Months from year 0 to the delivery month that a contract's name holds."""
-    month = delivery_month(name, first_day, root)
-    if month is None:
-        raise DataError(
-            _(
-                "contract {name!r} of {root} does not name a delivery month; accepted are names such as RB2405, "
-                "RB202405, RM405, RB2405.SHF, CLK24 or CL-2024K. Rename it, or give a mapping (trade_date, contract).",
-                name=name,
-                root=root,
-            )
-        )
-    return month
-
-
-# --- reading the tables ----------------------------------------------------------------------------------------------
-def _before(values: IntArray) -> IntArray:
-    """Each row's value of the row before; -1 on the first."""
-    return np.concatenate([[-1], values[:-1]]).astype(np.int64)
-
-
-def _figures(bars: pd.DataFrame, name: str) -> FloatArray:
-    return bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _days(table: pd.DataFrame) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(table[TRADE_DATE])).as_unit("ns")
-
-
-def _root(bars: pd.DataFrame) -> str:
-    return str(bars["root"].iloc[0])
-
-
 def _refuse_other_roots(bars: pd.DataFrame) -> None:
     roots = bars["root"].unique()
     if len(roots) != 1:
         found = ", ".join(map(str, roots)) or "none"
         raise DataError(
             _("a leg is made from the bars of one root; these are of {found}.", found=found)
-        )
-
-
-def _refuse_twice(bars: pd.DataFrame, cell: IntArray) -> None:
-    """DataError that names the first bar given twice, if one is."""
-    twice = pd.Series(cell).duplicated().to_numpy()
-    if twice.any():
-        bar = bars.iloc[int(np.argmax(twice))]
-        day = pd.Timestamp(bar[TRADE_DATE])
-        raise DataError(
-            _(
-                "{contract} has {day:%Y-%m-%d} more than once; keep one bar a day.",
-                contract=bar["contract"],
-                day=day,
-            )
         )

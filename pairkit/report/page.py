@@ -269,10 +269,10 @@ def _inputs(run: BacktestRun) -> dict[str, html.Table]:
         {
             "term": name,
             **{
-                f"{leg} {spec.code}": _in_force(run, leg, name)
+                f"{leg} {code}": _in_force(run, leg, name)
                 if spec.terms is not None and name in (*FIELDS, "fee_mode")
                 else _figure(spec, getattr(run.pair, leg), name)
-                for leg, spec in zip("yx", specs, strict=True)
+                for leg, spec, code in zip("yx", specs, run.pair.codes, strict=True)
             },
             "source": " / ".join(
                 dict.fromkeys(

@@ -57,9 +57,9 @@ _OF_BACKTEST = names(SCAN_BACKTEST_COLUMNS)
 
 
 class Series(NamedTuple):
-    """One root: the days (int64) of its complete bars, its adjusted series there, its last price and its terms.
+    """One leg: the days (int64) of its complete bars, its adjusted series there, its last price and its terms.
 
-    `frame` is a pair whose first leg is the root's.
+    `frame` is a pair whose first leg it is.
     """
 
     days: NDArray[np.int64]
@@ -67,6 +67,11 @@ class Series(NamedTuple):
     price: float
     spec: ContractSpec
     frame: PairFrame
+
+    @property
+    def code(self) -> str:
+        """The leg's code."""
+        return self.frame.codes[0]
 
 
 class Terms(NamedTuple):
@@ -181,7 +186,7 @@ def scan(
         progress=progress,
         cancelled=cancelled,
     )
-    table, left_out = _table(work, [each.spec.code for each in series], figures, done)
+    table, left_out = _table(work, [each.code for each in series], figures, done)
     table.attrs = {
         "pairs": len(table),
         "left_out": apart | left_out,
@@ -399,10 +404,10 @@ def _cut_pairs(series: Sequence[Series], places: NDArray[np.int64]) -> dict[str,
     """The first and last date of each given pair that is a slice of a longer one, under both orders of its roots."""
     found: dict[str, tuple[str, str]] = {}
     for first, second in places:
-        frame, other = series[first].frame, series[second].spec.code
+        frame, code, other = series[first].frame, series[first].code, series[second].code
         if frame.cut and len(frame):
             ends = f"{frame.trade_date[0]:%Y-%m-%d}", f"{frame.trade_date[-1]:%Y-%m-%d}"
-            found |= {f"{frame.y_spec.code}-{other}": ends, f"{other}-{frame.y_spec.code}": ends}
+            found |= {f"{code}-{other}": ends, f"{other}-{code}": ends}
     return found
 
 
@@ -410,7 +415,15 @@ def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series
     """Both legs of a pair on the pair's complete bars."""
     adjusted = adjust(pair, transform)
     days, values = pair.trade_date.asi8[adjusted.complete], adjusted.series[adjusted.complete]
-    turned = replace(pair, y=pair.x, x=pair.y, y_spec=pair.x_spec, x_spec=pair.y_spec)
+    turned = replace(
+        pair,
+        y=pair.x,
+        x=pair.y,
+        y_spec=pair.x_spec,
+        x_spec=pair.y_spec,
+        y_rule=pair.x_rule,
+        x_rule=pair.y_rule,
+    )
     return (
         Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec, pair),
         Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec, turned),

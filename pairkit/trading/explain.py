@@ -422,8 +422,8 @@ def _why_not_valid(run: BacktestRun, t: int) -> str:
             N_("previous close"): market.pre_close,
         }
         lacks = [
-            _("{spec_code} has no {name}", spec_code=spec.code, name=_(name))
-            for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec))
+            _("{code} has no {name}", code=code, name=_(name))
+            for leg, code in enumerate(run.pair.codes)
             for name, prices in needed.items()
             if not np.isfinite(prices[t, leg])
         ]
@@ -442,12 +442,12 @@ def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
     meaning = {column.name: column for column in RUN_COLUMNS}
     rows = [
         (
-            _("close {spec_code}", spec_code=spec.code),
+            _("close {code}", code=code),
             number(leg.close[t]),
             "quote",
             _("Last price of the session."),
         )
-        for spec, leg in ((run.pair.y_spec, run.pair.y), (run.pair.x_spec, run.pair.x))
+        for code, leg in zip(run.pair.codes, (run.pair.y, run.pair.x), strict=True)
     ]
     for name in _SHOWN_INPUTS:
         value = getattr(run.indicators, name)[t]
@@ -523,7 +523,7 @@ def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
 
 
 def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
-    codes = (run.pair.y_spec.code, run.pair.x_spec.code)
+    codes = run.pair.codes
     rows = [
         (
             code,
@@ -555,10 +555,9 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         )
     for place, prices in ((1, ledger.entry_price), (3, ledger.exit_price)):
         for k in np.flatnonzero(ledger.trade_bars[:, place] == n):
-            specs = (run.pair.y_spec, run.pair.x_spec)
             rows += [
-                (_("fill {spec_code}", spec_code=spec.code), f"{price:,g}")
-                for spec, price in zip(specs, prices[k], strict=True)
+                (_("fill {code}", code=code), f"{price:,g}")
+                for code, price in zip(run.pair.codes, prices[k], strict=True)
             ]
     rows += [
         ("P&L", f"{ledger.pnl[n]:,.2f} {currency}"),
@@ -600,11 +599,11 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
     """What prevented an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
     market, said = run.adjusted.market, []
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
-    for leg, spec in enumerate((run.pair.y_spec, run.pair.x_spec)):
+    for leg, code in enumerate(run.pair.codes):
         if not (np.isfinite(prices[leg]) and np.isfinite(market.close[n, leg])):
-            said.append(_("{spec_code} has no price", spec_code=spec.code))
+            said.append(_("{code} has no price", code=code))
         elif not market.volume[n, leg] > 0:
-            said.append(_("{spec_code} did not trade", spec_code=spec.code))
+            said.append(_("{code} did not trade", code=code))
         elif (
             prices[leg] >= market.up_limit[n, leg]
             if lots[leg] > 0
@@ -612,8 +611,8 @@ def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
         ):
             said.append(
                 _(
-                    "{spec_code} is at its limit ({prices:,g})",
-                    spec_code=spec.code,
+                    "{code} is at its limit ({prices:,g})",
+                    code=code,
                     prices=prices[leg],
                 )
             )

@@ -98,7 +98,7 @@ def label_of(legs: PairFrame) -> str | None:
 def pair_key(legs: PairFrame) -> tuple[object, ...]:
     """Cache key of a pair: its snapshot's id, its roots and its period, never its bars."""
     ends = legs.trade_date[[0, -1]] if len(legs) else ()
-    return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code, *ends
+    return legs.provenance.snapshot_id, *legs.codes, *ends
 
 
 def run_key(done: BacktestRun) -> tuple[object, ...]:

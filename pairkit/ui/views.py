@@ -43,9 +43,7 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
     """Draw the pair, its dates, and, where so, that its data are simulated and which opens cannot be had."""
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
-        st.markdown(
-            f"##### {escape(pair.y_spec.label)} – {escape(pair.x_spec.label)}", width="content"
-        )
+        st.markdown(f"##### {escape(pair.labels[0])} – {escape(pair.labels[1])}", width="content")
         told = _(", {findings} findings", findings=len(pair.findings)) if pair.findings else ""
         st.caption(
             _(

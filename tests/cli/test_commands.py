@@ -276,7 +276,7 @@ def test_a_wrong_setting_ends_with_a_sentence_and_code_2(cli, folder, settings, 
     [
         (("nothing", "RB", "HC"), "nothing"),
         (("small", "RB", "ZZ"), "no root 'ZZ'; it has HC, RB"),
-        (("small", "RB", "RB"), "two roots"),
+        (("small", "RB", "RB"), "two legs"),
     ],
 )
 def test_what_cannot_be_run_ends_with_a_sentence_and_code_2(cli, folder, arguments, said):

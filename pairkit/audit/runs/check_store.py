@@ -21,6 +21,7 @@ from pairkit.audit.runs.schema import CheckMade
 from pairkit.audit.runtime import code_hash
 from pairkit.audit.seal import MAX_JSON_BYTES, canonical_json, strict_json, write_whole
 from pairkit.checks import CheckResult, in_order
+from pairkit.columns import LEGS
 from pairkit.errors import RunError
 from pairkit.folders import runs_folder
 from pairkit.language import _
@@ -118,8 +119,7 @@ def _page(pair: PairFrame, config: StrategyConfig, folder: Path | None) -> Path 
     dates = pair.trade_date
     run = {
         "snapshot": snapshot_id,
-        "y": pair.y_spec.code,
-        "x": pair.x_spec.code,
+        **dict(zip(LEGS, pair.codes, strict=True)),
         "code": code_hash(),
         "rows": len(pair),
         "first": f"{dates[0]:%Y-%m-%d}",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pairkit.audit.runs.tables import hashable
 from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
-from pairkit.columns import TRADE_DATE
+from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import older_terms, records_in_force
@@ -41,7 +41,7 @@ def inputs_of(run: BacktestRun) -> dict[str, Any]:
         }
         if origin.snapshot_id
         else None,
-        "pair": {"y": pair.y_spec.code, "x": pair.x_spec.code},
+        "pair": dict(zip(LEGS, pair.codes, strict=True)),
         "bars": bars,
         "cut": {"first": bars["first"], "last": bars["last"]} if pair.cut and len(pair) else None,
         "contract_specs": [
@@ -107,8 +107,7 @@ def command_of(
             "pairkit",
             "run",
             pair.provenance.snapshot_name,
-            pair.y_spec.code,
-            pair.x_spec.code,
+            *pair.codes,
             *elsewhere,
             *cut,
             *ready,

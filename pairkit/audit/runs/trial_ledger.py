@@ -213,7 +213,7 @@ def _per_bar(sharpe: float) -> float | None:
 def _key(pair: PairFrame) -> tuple[str, str, str]:
     origin = pair.provenance
     source = origin.line or origin.snapshot_id or str(bars_of(pair)["content_hash"])
-    return source, pair.y_spec.code, pair.x_spec.code
+    return source, *pair.codes
 
 
 # --- the store -----------------------------------------------------------------------------------------------------

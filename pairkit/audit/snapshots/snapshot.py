@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -48,9 +48,13 @@ from pairkit.errors import DataError, SnapshotError
 from pairkit.findings import Finding
 from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
+from pairkit.market.leg_codes import LegCode, read_leg
 from pairkit.market.spec_history import own_table, with_figures_of
 from pairkit.market.terms import FIELDS, GROUPS, TermRecord, TermsTable
 from pairkit.pair import PairFrame, Provenance, pair_from_frames
+
+if TYPE_CHECKING:
+    from pairkit.market.legs import RootTables
 
 UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
 _IN_TABLE = (*FIELDS, "fee_mode", "older")  # of a spec, what the table of terms holds
@@ -138,13 +142,13 @@ class Snapshot:
         """Whether a program made the bars up; they must be labelled so wherever they are shown."""
         return bool(self.manifest["data_scope"].get("simulated", False))
 
-    def leg(self, root: str) -> pd.DataFrame:
-        """Continuous table of one root by trade date, as `pair_from_frames` accepts it (docs/semantics.md 1).
+    def leg(self, code: str) -> pd.DataFrame:
+        """Continuous table of one leg by trade date, as `pair_from_frames` accepts it (docs/semantics.md 1 and 7).
 
         Parameters
         ----------
-        root : str
-            One of `roots`.
+        code : str
+            A root for its dominant contract, `RB@next` for the contract behind it, `RB@05` for the delivery of a month.
 
         Returns
         -------
@@ -154,30 +158,135 @@ class Snapshot:
         Raises
         ------
         SnapshotError
-            The snapshot has no such root.
+            The snapshot has no such root, or none of the leg's contracts.
+        DataError
+            The code is not one, or contracts do not name a delivery month.
 
         Examples
         --------
         >>> import pairkit as pk
-        >>> leg = pk.open_snapshot("snapshots/demo").leg("RB")
-        >>> leg[["close", "contract"]].tail(1).values.tolist()
+        >>> snapshot = pk.open_snapshot("snapshots/demo")
+        >>> snapshot.leg("RB")[["close", "contract"]].tail(1).values.tolist()
         [[3285.0, 'RB2505']]
+        >>> snapshot.leg("RB@next")[["close", "contract"]].tail(1).values.tolist()
+        [[3198.0, 'RB2510']]
         """
-        from pairkit.market.rolls import leg_table
+        from pairkit.market.legs import leg_by_rule
 
-        return leg_table(*self._of_root(root))
+        leg = self._read(code)
+        return self._with_bars(leg, leg_by_rule(self._tables(leg), leg))
 
-    def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """One root's bars and mapping."""
-        if root not in self.specs:
+    def contracts(
+        self, y: str, x: str, *, next_session: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
+        """Contract of each leg of a pair on each session, and on the one after the last bar.
+
+        Parameters
+        ----------
+        y, x : str
+            Codes of two legs, as `pair` takes them.
+        next_session : Timestamp, optional
+            The session after the last bar; by default the one that the mapping goes on to, where it does.
+
+        Returns
+        -------
+        DataFrame
+            Columns `y`, `x` by trade date: names, missing where a leg has no contract, and for the next session where its
+            dominant contract is not known.
+
+        Raises
+        ------
+        SnapshotError, DataError
+            As `pair`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pairkit as pk
+        >>> snapshot = pk.open_snapshot("snapshots/demo")
+        >>> snapshot.contracts("RB", "RB@next", next_session=pd.Timestamp("2025-01-02")).iloc[-1].to_list()
+        ['RB2505', 'RB2510']
+        """
+        from pairkit.market.legs import contracts_of_pair
+
+        legs = self._two_legs(y, x)
+        return contracts_of_pair(
+            *legs, *(self._tables(leg, onward=True) for leg in legs), next_session=next_session
+        )
+
+    def _read(self, code: str) -> LegCode:
+        """The leg of a code whose root the snapshot has."""
+        leg = read_leg(code, self.roots)
+        if leg.root not in self.specs:
             raise SnapshotError(
                 _(
                     "snapshot {name!r} has no root {root!r}; it has {roots}.",
                     name=self.name,
-                    root=root,
+                    root=leg.root,
                     roots=", ".join(self.roots),
                 )
             )
+        return leg
+
+    def _two_legs(self, y: str, x: str) -> tuple[LegCode, LegCode]:
+        legs = self._read(y), self._read(x)
+        if legs[0] == legs[1]:
+            raise SnapshotError(
+                _(
+                    "a pair needs two legs, got {leg} twice; snapshot {name!r} has {roots}, and legs of one root are {root} with "
+                    "{root}@next, or two months.",
+                    leg=legs[0],
+                    name=self.name,
+                    roots=", ".join(self.roots),
+                    root=legs[0].root,
+                )
+            )
+        return legs
+
+    def _tables(self, leg: LegCode, *, onward: bool = False) -> RootTables:
+        """What a leg is made from; `onward`, with the mapping of sessions still to come."""
+        bars, mapping = self._of_root(leg.root)
+        if leg.rule and bars["contract"].isna().all():
+            raise SnapshotError(
+                _(
+                    "{leg} cannot be made: snapshot {name!r} has one series of {root}, without contracts. Import bars of its "
+                    "contracts: python -m pairkit snapshot import PATH --name NAME, or {command}.",
+                    leg=leg,
+                    name=self.name,
+                    root=leg.root,
+                    command=self._command(leg),
+                )
+            )
+        if onward:
+            mapping = self.mapping[self.mapping["root"] == leg.root].reset_index(drop=True)
+        from pairkit.market.legs import RootTables
+
+        return RootTables(bars, mapping, self.specs[leg.root].settlement)
+
+    def _with_bars(self, leg: LegCode, table: pd.DataFrame) -> pd.DataFrame:
+        """The leg's table, or SnapshotError where the snapshot has no bar of the contracts that its rule names."""
+        if leg.rule and not table["close"].notna().any():
+            raise SnapshotError(
+                _(
+                    "snapshot {name!r} has no bar of a contract of {leg}: it was not listed, or its bars were not kept. Take every "
+                    "contract: {command}.",
+                    name=self.name,
+                    leg=leg,
+                    command=self._command(leg),
+                )
+            )
+        return table
+
+    def _command(self, leg: LegCode) -> str:
+        """The command that downloads what a leg needs."""
+        scope = self.manifest["data_scope"]
+        return (
+            f"python -m pairkit snapshot take --source tushare --roots {leg.root} --start {scope['start']} --end {scope['end']} "
+            "--contracts all --name NAME"
+        )
+
+    def _of_root(self, root: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One root's bars and mapping."""
         bars, mapping = (
             table.iloc[self._places[which].get(root, slice(0, 0))].reset_index(drop=True)
             for which, table in (("bars", self.bars), ("mapping", self.mapping_so_far))
@@ -224,13 +333,14 @@ class Snapshot:
         so_far: pd.DataFrame = self.mapping[self.mapping[TRADE_DATE] <= last].reset_index(drop=True)
         return so_far
 
-    def pair(self, y_root: str, x_root: str) -> PairFrame:
-        """Aligned pair of two roots: `y_root` is regressed on `x_root`.
+    def pair(self, y: str, x: str) -> PairFrame:
+        """Aligned pair of two legs: `y` is regressed on `x`.
 
         Parameters
         ----------
-        y_root, x_root : str
-            Two of `roots`.
+        y, x : str
+            Two legs' codes: a root for its dominant contract, `RB@next` for the one behind it, `RB@05` for the delivery of a
+            month. Two months of one root are a season, of which y is the near leg (docs/semantics.md 7.3).
 
         Returns
         -------
@@ -240,38 +350,47 @@ class Snapshot:
         Raises
         ------
         SnapshotError
-            The snapshot lacks a root, or both are the same.
+            The snapshot lacks a root, or the contracts of a leg, or both legs are the same.
         DataError
-            The two have no trade dates in common.
+            The two have no trade dates in common, a code is not one, or both legs would be one contract on a session.
 
         Examples
         --------
         >>> import pairkit as pk
-        >>> pk.open_snapshot("snapshots/demo").pair("RB", "HC")
+        >>> snapshot = pk.open_snapshot("snapshots/demo")
+        >>> snapshot.pair("RB", "HC")
         <PairFrame RB-HC: 2435 bars, 2015-01-06 .. 2024-12-31>
+        >>> snapshot.pair("rb", "RB@next").codes
+        ('RB', 'RB@next')
         """
-        if y_root == x_root:
-            raise SnapshotError(
-                _(
-                    "a pair needs two roots, got {y_root!r} twice; snapshot {name!r} has {roots}.",
-                    y_root=y_root,
-                    name=self.name,
-                    roots=", ".join(self.roots),
-                )
-            )
-        legs = self.leg(y_root), self.leg(x_root)
+        from pairkit.market.legs import legs_of_pair, without_bars
+
+        legs = self._two_legs(y, x)
+        roots = [self._tables(leg) for leg in legs]
+        tables = [
+            self._with_bars(leg, table)
+            for leg, table in zip(legs, legs_of_pair(*legs, *roots), strict=True)
+        ]
+        lacking = [
+            found
+            for leg, table, root in zip(legs, tables, roots, strict=True)
+            if leg.rule
+            for found in without_bars(leg, table, pd.DatetimeIndex(root.bars[TRADE_DATE].unique()))
+        ]
         return pair_from_frames(
-            *legs,
-            y_spec=self.specs[y_root],
-            x_spec=self.specs[x_root],
+            *tables,
+            y_spec=self.specs[legs[0].root],
+            x_spec=self.specs[legs[1].root],
             provenance=Provenance(
                 self.id,
                 self.name,
                 self.simulated,
-                self._of_legs((y_root, x_root)),
+                (*self._of_legs(tuple(dict.fromkeys(leg.root for leg in legs))), *lacking),
                 str(self.manifest["data_scope"]["source"]),
                 self.line,
             ),
+            y_rule=legs[0].rule,
+            x_rule=legs[1].rule,
         )
 
     @cached_property

@@ -21,7 +21,9 @@ from pairkit._typing import FloatArray, Progress
 from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.errors import CancelledError, DataError
 from pairkit.language import _, in_english
-from pairkit.market.rolls import dominant_by_open_interest, leg_table
+from pairkit.market.leg_codes import LegCode
+from pairkit.market.legs import RootTables, legs_of_pair
+from pairkit.market.rolls import dominant_by_open_interest
 from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame, pair_from_frames
 from pairkit.research.lookahead.comparison import Evidence
@@ -35,24 +37,27 @@ _SIZES = ("volume", "open_interest")
 
 
 class Source(NamedTuple):
-    """One root's part of a snapshot: its bars by contract, its mapping, and its code."""
+    """One leg's part of a snapshot: the bars of its root by contract, its mapping, and the leg's code."""
 
     bars: pd.DataFrame
     mapping: pd.DataFrame
-    root: str
+    leg: LegCode
 
 
-def sources_of(snapshot: Snapshot, y: str, x: str) -> tuple[Source, Source]:
+def sources_of(snapshot: Snapshot, pair: PairFrame) -> tuple[Source, Source]:
     """Both legs' tables in a snapshot."""
 
-    def of(root: str) -> Source:
+    def of(leg: LegCode) -> Source:
         bars, mapping = (
-            table[table["root"] == root].reset_index(drop=True)
+            table[table["root"] == leg.root].reset_index(drop=True)
             for table in (snapshot.bars, snapshot.mapping_so_far)
         )
-        return Source(bars, mapping, root)
+        return Source(bars, mapping, leg)
 
-    return of(y), of(x)
+    return (
+        of(LegCode(pair.y_spec.code, pair.y_rule)),
+        of(LegCode(pair.x_spec.code, pair.x_rule)),
+    )
 
 
 def trace_data_path(
@@ -88,7 +93,7 @@ def trace_data_path(
     CancelledError
         `cancelled` said so.
     """
-    sources = sources_of(snapshot, pair.y_spec.code, pair.x_spec.code)
+    sources = sources_of(snapshot, pair)
     path = _Path(build or pair_of_sources, choose, pair)
     whole = path(sources)
     evidence = Evidence(whole, whole.dates)
@@ -112,9 +117,19 @@ def trace_data_path(
 
 def pair_of_sources(y: Source, x: Source, like: PairFrame) -> PairFrame:
     """The pair of two sources, as a snapshot makes it."""
-    tables = [leg_table(source.bars, source.mapping) for source in (y, x)]
+    tables = legs_of_pair(
+        y.leg,
+        x.leg,
+        RootTables(y.bars, y.mapping, like.y_spec.settlement),
+        RootTables(x.bars, x.mapping, like.x_spec.settlement),
+    )
     return pair_from_frames(
-        *tables, y_spec=like.y_spec, x_spec=like.x_spec, provenance=like.provenance
+        *tables,
+        y_spec=like.y_spec,
+        x_spec=like.x_spec,
+        provenance=like.provenance,
+        y_rule=like.y_rule,
+        x_rule=like.x_rule,
     )
 
 
@@ -185,7 +200,7 @@ def _upto(source: Source, day: np.datetime64) -> Source:
     bars, mapping = (
         table[(table[TRADE_DATE] <= day).to_numpy()].reset_index(drop=True) for table in source[:2]
     )
-    return Source(bars, mapping, source.root)
+    return Source(bars, mapping, source.leg)
 
 
 def _moved(source: Source, day: np.datetime64, seed: int, leg: int) -> Source:
@@ -197,7 +212,7 @@ def _moved(source: Source, day: np.datetime64, seed: int, leg: int) -> Source:
         values = np.array(bars[name], dtype=np.float64)
         values[on] = values[on] * price if name in _PRICES else _reversed(values[on]) * size
         bars[name] = values
-    return Source(bars, source.mapping, source.root)
+    return Source(bars, source.mapping, source.leg)
 
 
 def _reversed(sizes: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray
 from pairkit.errors import ConfigError, DataError
 from pairkit.language import _
+from pairkit.market.leg_codes import read_leg
 from pairkit.market.universe import universe
 from pairkit.pair import NO_CONTRACT, Leg, PairFrame, Provenance
 
@@ -139,18 +140,19 @@ def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]
     PairFrame
         One pair after the other.
     """
-    y, x, dates = pair.y_spec.code, pair.x_spec.code, pair.trade_date
+    (y, x), dates = pair.codes, pair.trade_date
+    own = {pair.y_spec.code, pair.x_spec.code}
     sectors: dict[str, set[str]] = {root: set() for root in snapshot.roots}
     for listed in universe():
         for root in {listed.y, listed.x} & sectors.keys():
             sectors[root].add(listed.sector)
-    others = [root for root in snapshot.roots if root not in (y, x)]
+    others = [root for root in snapshot.roots if root not in own]
     for one, other in (
         *((y, root) for root in others),
         *((root, x) for root in others),
         *combinations(others, 2),
     ):
-        if not sectors[one] & sectors[other]:
+        if not sectors[read_leg(one).root] & sectors[read_leg(other).root]:
             stranger = snapshot.pair(one, other)
             shared = (stranger.trade_date >= dates[0]) & (stranger.trade_date <= dates[-1])
             if shared.any():

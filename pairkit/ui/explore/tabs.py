@@ -129,11 +129,10 @@ def _attribution(run: BacktestRun) -> None:
     )
     st.caption(
         _(
-            "{currency}. Leg y is {y_spec_code}, leg x {x_spec_code}. "
-            "The parts add up to the change of equity.",
+            "{currency}. Leg y is {y}, leg x {x}. The parts add up to the change of equity.",
             currency=escape(run.pair.currency),
-            y_spec_code=escape(run.pair.y_spec.code),
-            x_spec_code=escape(run.pair.x_spec.code),
+            y=escape(run.pair.codes[0]),
+            x=escape(run.pair.codes[1]),
         )
     )
 

@@ -64,7 +64,7 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
     pair = case.pair
     with st.container(horizontal=True, vertical_alignment="center", key="honesty_heading"):
         st.markdown(
-            f"#### {views.escape(pair.y_spec.label)} – {views.escape(pair.x_spec.label)}",
+            f"#### {views.escape(pair.labels[0])} – {views.escape(pair.labels[1])}",
             width="content",
         )
         st.caption(

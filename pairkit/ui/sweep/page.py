@@ -408,13 +408,8 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
             )
         )
     if clicked:
-        shell.open_in_explore(
-            str(label),
-            legs.y_spec.code,
-            legs.x_spec.code,
-            config_of(table, row),
-            period.ends_of(whole),
-        )
+        y, x = legs.codes
+        shell.open_in_explore(str(label), y, x, config_of(table, row), period.ends_of(whole))
 
 
 def _beyond(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:

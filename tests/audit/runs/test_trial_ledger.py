@@ -225,10 +225,9 @@ class Sized(SimpleNamespace):
 def count_some(me: int, folder: str) -> None:
     """Forty runs of a pair, half of them of configs that others make too."""
     origin = SimpleNamespace(snapshot_id="a" * 64, snapshot_name="drawn", line=None)
-    legs = {"y_spec": SimpleNamespace(code="Y"), "x_spec": SimpleNamespace(code="X")}
     for k in range(40):
         config = StrategyConfig(cooldown_days=me if k % 2 else 9, max_holding_days=1 + k)
-        pair = Sized(provenance=origin, **legs, cut=False)
+        pair = Sized(provenance=origin, codes=("Y", "X"), cut=False)
         run = SimpleNamespace(pair=pair, config=config, metrics={"sharpe": float(k)})
         assert note_run(run, "run", folder=Path(folder)) == ""
 

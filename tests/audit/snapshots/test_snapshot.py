@@ -126,8 +126,9 @@ def test_a_pair_carries_the_findings_of_its_roots(snapshot):
     ("roots", "says"),
     [
         (("RB", "ZZ"), "'ZZ'; it has HC, RB"),
-        (("rb", "HC"), "'rb'; it has HC, RB"),
-        (("RB", "RB"), "twice"),
+        (("rb", "RB "), "got RB twice"),
+        (("RB@next", "rb@NEXT"), "got RB@next twice"),
+        (("RB@03", "HC"), "--contracts all"),
     ],
 )
 def test_a_pair_that_is_not_there_is_refused(snapshot, roots, says):
