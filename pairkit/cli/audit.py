@@ -23,7 +23,7 @@ _COLORS = {"passed": "green", "failed": "red", "noted": "blue"}
 
 def audit_command(
     snapshot: Annotated[
-        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+        str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
     y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
     x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],

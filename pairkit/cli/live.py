@@ -72,7 +72,7 @@ def live_command(
     """Check the way from a provider to a backtest, step by step.
 
     Exit codes: 0 all fresh and good, 1 a check failed or something fell back, 2 it could not be done, 3 it works, with errors
-    found in what came.
+    found in the download.
     """
     with tempfile.TemporaryDirectory(prefix="pairkit-live-") as folder:
         check = LiveCheck(

@@ -14,9 +14,9 @@ from pairkit.language import _
 
 def prune_command(
     name: Annotated[str, typer.Argument(help=_("Name of the line."))],
-    keep: Annotated[int, typer.Option(help=_("So many of the newest stay; at least 1."))] = 1,
+    keep: Annotated[int, typer.Option(help=_("Keep this many of the newest; at least 1."))] = 1,
     dry: Annotated[
-        bool, typer.Option("--dry-run", help=_("Only say which would be deleted."))
+        bool, typer.Option("--dry-run", help=_("Only list what would be deleted."))
     ] = False,
     journals: JournalFolder = None,
     folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(

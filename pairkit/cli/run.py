@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import hexdigits
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,7 @@ SnapshotFolder = Annotated[Path, typer.Option("--dir", help=_("Folder that holds
 
 def run_command(
     snapshot: Annotated[
-        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+        str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
     y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
     x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
@@ -89,13 +90,19 @@ def tell_uncounted(warning: str) -> None:
 
 
 def snapshot_path(name: str, folder: Path) -> Path:
-    """The folder of a snapshot given by name, of which the newest of its line counts, or by path, which means that very one."""
+    """The folder of a snapshot given by name, of which the newest of its line counts, or by path or id, which mean that very one."""
     from pairkit.audit.snapshots.line import newest_path
+    from pairkit.audit.snapshots.upkeep import SHORT_ID, path_with_id
 
     if Path(name).name != name and Path(name).is_dir():
         return Path(name)
     newest = newest_path(folder, name)
-    return newest if newest.is_dir() or not Path(name).is_dir() else Path(name)
+    if newest.is_dir():
+        return newest
+    if Path(name).is_dir():
+        return Path(name)
+    is_id = len(name) >= SHORT_ID and set(name) <= set(hexdigits)
+    return (path_with_id(folder, name.lower()) if is_id else None) or newest
 
 
 def snapshot_and_pair(name: str, folder: Path, y: str, x: str) -> tuple[Snapshot, PairFrame]:

@@ -35,7 +35,7 @@ _OF_BACKTEST = ("sharpe", "trades")
 
 def scan_command(
     snapshot: Annotated[
-        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+        str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
     roots: Annotated[
         str | None, typer.Option(metavar="A,B,C", help=_("Only the pairs of these roots."))
@@ -44,10 +44,10 @@ def scan_command(
         str, typer.Option(help=_("Lagged differences in each test, or aic or bic to choose them."))
     ] = "1",
     transform: Annotated[
-        Literal["log", "level"], typer.Option(help=_("What the tests are made on."))
+        Literal["log", "level"], typer.Option(help=_("What the tests are run on."))
     ] = "log",
     least_bars: Annotated[
-        int, typer.Option(help=_("Leave out pairs with fewer common bars."))
+        int, typer.Option(help=_("Leave out pairs with fewer common bars than this."))
     ] = 250,
     backtest: Annotated[
         bool,

@@ -25,7 +25,7 @@ _SHOWN = 20
 
 def sweep_command(
     snapshot: Annotated[
-        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+        str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
     y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
     x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
@@ -44,7 +44,7 @@ def sweep_command(
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", help=_("Draw so many configs instead of the whole grid."))
+        int | None, typer.Option("--n", help=_("Draw this many configs instead of the whole grid."))
     ] = None,
     method: Annotated[
         Literal["grid", "random", "latin_hypercube"] | None,
@@ -126,7 +126,7 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
     notes += (
         [
             _(
-                "{left_out:,} combinations left out, for they contradict themselves",
+                "{left_out:,} combinations left out: they contradict themselves",
                 left_out=attrs["left_out"],
             )
         ]
@@ -134,7 +134,7 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
         else []
     )
     notes += (
-        [_("{repeated:,} draws had been made before", repeated=attrs["repeated"])]
+        [_("{repeated:,} draws repeat others", repeated=attrs["repeated"])]
         if attrs["repeated"]
         else []
     )
@@ -149,10 +149,6 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
         "dsr",
     ]
     print_rows(table, list(dict.fromkeys(columns)), _SHOWN, "; ".join(notes))
-    typer.echo(
-        _(
-            "The best of many trials flatters: dsr is its probability after allowing for all of them."
-        )
-    )
+    typer.echo(_("The best of many trials flatters: dsr allows for all of them."))
     if simulated:
         typer.echo(_("SIMULATED DATA: no market traded these prices."))

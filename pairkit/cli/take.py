@@ -76,10 +76,10 @@ def take_command(
     ),
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
-    """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it goes on where it was.
+    """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it resumes where it stopped.
 
     Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken, 3 taken, with errors
-    found in what came.
+    found in the download.
     """
     from pairkit.audit.snapshots.from_provider import download_snapshot
     from pairkit.data.provider.registry import provider
@@ -108,9 +108,7 @@ def take_command(
         _give_up(str(error), as_json)
     except KeyboardInterrupt:
         _give_up(
-            _(
-                "stopped; what was downloaded is kept. Run the same command again to go on from there."
-            ),
+            _("stopped; what was downloaded is kept. Run the same command again to resume."),
             as_json,
         )
     _report(taken, as_json)
@@ -119,7 +117,7 @@ def take_command(
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in errors))
         typer.secho(
             _(
-                "{errors} errors found in what came: {kinds}. Look at the days before you believe a run.",
+                "{errors} errors found in the download: {kinds}. Look at the days before you believe a run.",
                 errors=len(errors),
                 kinds=kinds,
             ),

@@ -24,7 +24,8 @@ def today_command(
     as_of: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help=_("The sheet of the last session up to this date, as it was then.")
+            metavar="DATE",
+            help=_("The sheet of the last session up to this date, from what was known then."),
         ),
     ] = None,
     shape: Annotated[
@@ -35,7 +36,7 @@ def today_command(
         bool, typer.Option("--journal", help=_("Write the sheet into the book's journal too."))
     ] = False,
     why: Annotated[
-        str, typer.Option(help=_("Why a second sheet of the same session is written."))
+        str, typer.Option(help=_("Reason for a second sheet of the same session."))
     ] = "",
     journals: JournalFolder = None,
     books: BooksFolder = None,
@@ -70,7 +71,7 @@ def today_command(
 def tell_journal(line: JournalLine) -> None:
     """Say on standard error where the sheet stands in the journal."""
     said = "written" if line.new else _("there already, nothing was written")
-    typer.echo(_("journal: line {number}, {said}.", number=line.number, said=said), err=True)
+    typer.echo(_("journal line {number}: {said}.", number=line.number, said=said), err=True)
 
 
 def print_sheet(sheet: Sheet) -> None:

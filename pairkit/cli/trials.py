@@ -20,7 +20,7 @@ def list_command(
         bool, typer.Option("--json", help=_("Print the counts as JSON and nothing else."))
     ] = False,
 ) -> None:
-    """Count the configs tried on each pair, by pages and commands."""
+    """Show how many configs were tried on each pair, by pages and commands."""
     from pairkit.audit.runs.trial_ledger import tried_pairs
 
     found = tried_pairs()
@@ -77,7 +77,7 @@ def list_command(
 @trials_app.command("reset")
 def reset_command(
     snapshot: Annotated[
-        str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
+        str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
     y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
     x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],

@@ -52,7 +52,7 @@ ABOUT = {
     ),
     N_("Sweep"): About(
         N_(
-            "Thousands of settings on one pair: where results are good and stay good nearby, and how much of the best is luck."
+            "Thousands of settings on one pair: where results are good, whether they stay good nearby, and how much of the best is luck."
         ),
         ("overfitting", "columns", "cluster"),
     ),
@@ -63,9 +63,7 @@ ABOUT = {
         ("semantics", "columns", "overfitting"),
     ),
     N_("Honesty"): About(
-        N_(
-            "How far this very run can be believed: eight checks, each with its verdict in a sentence."
-        ),
+        N_("How far this run can be believed: eight checks, each with a one-sentence verdict."),
         ("honesty", "lookahead", "calibration", "placebo", "realism", "overfitting", "glitches"),
     ),
     N_("Snapshots"): About(
@@ -76,12 +74,12 @@ ABOUT = {
     ),
     N_("Runs"): About(
         N_(
-            "What was saved: open it again, verify that it comes out the same, and see where two runs decided differently."
+            "Saved runs: reopen one, verify that it still gives the same result, and see where two runs decided differently."
         ),
         ("reproduce", "command-line"),
     ),
     N_("Book"): About(
-        N_("The pairs that are traded: what each made, and what they make and risk together."),
+        N_("The pairs being traded: the result of each, and the result and risk of all together."),
         ("desk", "command-line"),
     ),
     N_("Today"): About(
@@ -114,10 +112,10 @@ def draw(page: str) -> None:
             key="copy_link",
             data={
                 "words": _("Copy link"),
-                "help": _("Copy the link to this page as it is"),
+                "help": _("Copy a link to this page in its present state"),
                 "field": _("Link to this page"),
                 "copied": _("Copied"),
-                "refused": _("The browser refused its clipboard. Copy the link here:"),
+                "refused": _("The browser blocked the clipboard. Copy the link from here:"),
             },
         )
 

@@ -55,7 +55,7 @@ def offer(run: BacktestRun, *, dark: bool) -> None:
             "text/html",
             key="save_chart",
             on_click="ignore",
-            help=_("Interactive, opens without a network. For a PNG use the camera on the chart."),
+            help=_("Interactive; opens offline. For a PNG, use the camera on the chart."),
         )
         st.download_button(
             _("Run manifest (JSON)"),

@@ -69,7 +69,7 @@ class Job:
 
     def _work(self) -> None:
         began = self._seen = time.perf_counter()
-        self.error = _("It failed; the server's log says why.")
+        self.error = _("It failed; see the server's log.")
         try:
             room = self._room()
             try:
@@ -92,7 +92,7 @@ class Job:
         while not room.acquire(timeout=0.0 if not self.waiting else LOOK_AGAIN_SECONDS):
             self.waiting = True
             if self._is_over():
-                raise CancelledError(_("it was stopped before it began."))
+                raise CancelledError(_("it was stopped before it started."))
         self.waiting = False
         return room
 
@@ -142,7 +142,7 @@ def show_under_way() -> None:
                 icon=":material/stop_circle:",
                 on_click=job.stop.set,
                 disabled=job.stop.is_set(),
-                help=_("What is done until then is kept where the job keeps it."),
+                help=_("What is finished by then is kept."),
             )
 
 
@@ -173,7 +173,7 @@ def show_progress(key: str) -> None:
         icon=":material/stop_circle:",
         on_click=job.stop.set,
         disabled=job.stop.is_set(),
-        help=_("What is done until then is shown."),
+        help=_("What is finished by then is shown."),
     )
 
 
@@ -189,7 +189,7 @@ def ended_job(key: str) -> Job | None:
         st.error(escape(job.error), icon=":material/error:")
         return None
     if job.cancelled:
-        st.info(_("It was stopped before it was done."), icon=":material/stop_circle:")
+        st.info(_("It was stopped before it finished."), icon=":material/stop_circle:")
         return None
     return job
 

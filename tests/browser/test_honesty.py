@@ -37,9 +37,9 @@ def test_a_check_is_stopped(explore):
     page.get_by_role("tab", name="Placebo").click()
     explore.key("placebo_start").get_by_role("button").click()
     explore.key("honesty_job_stop").get_by_role("button").click(timeout=PATIENCE_MS)
-    page.get_by_text("It was stopped before it was done.").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("It was stopped before it finished.").wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    page.get_by_text("This check has not been run.").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("This check has not been run yet.").wait_for(timeout=PATIENCE_MS)
 
 
 def test_the_page_is_accessible_and_fits(explore):

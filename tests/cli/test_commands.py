@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import NamedTuple
 
 import numpy as np
@@ -222,6 +223,20 @@ def test_the_rerun_command_of_a_manifest_makes_the_same_manifest(cli, folder):
     words = json.loads(first)["rerun_command"].split()
     assert words[:3] == ["python", "-m", "pairkit"]
     assert cli(*words[3:], "--dir", folder, "--json").out == first
+
+
+def test_the_rerun_command_holds_after_a_rename(cli, folder, tmp_path):
+    """It names the snapshot by its id, so neither another name nor an extension of the line leads it to other bars."""
+    copytree(folder / "small", tmp_path / "small")
+    first = cli("run", "small", "RB", "HC", "--dir", tmp_path, "--json").out
+    assert cli("snapshot", "rename", tmp_path / "small", "other").code == 0
+    copytree(folder / "small", tmp_path / "other@2030-01-01")
+    (tmp_path / "other@2030-01-01" / "manifest.json").write_text("{}")
+    words = json.loads(first)["rerun_command"].split()
+    assert cli(*words[3:], "--dir", tmp_path, "--json").out == first
+    unknown = cli("run", "0123456789ab", "RB", "HC", "--dir", tmp_path)
+    assert unknown.code == 2
+    assert "0123456789ab" in unknown.err
 
 
 def test_roots_may_be_typed_in_small_letters(cli, folder):

@@ -217,7 +217,7 @@ def test_a_run_without_its_snapshot_cannot_be_opened(saved):
     """The button says why, in its help."""
     page = runs_app(saved["own"])
     assert page.button(key="open_run").disabled
-    assert "no snapshot" in page.button(key="open_run").help
+    assert "not from a snapshot" in page.button(key="open_run").help
 
 
 def test_delete_asks(saved):

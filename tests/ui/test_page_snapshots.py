@@ -581,7 +581,7 @@ def test_errors_found_in_what_came_are_said(provider, folder):
     page = finished(taking(app("take"), "odd"))
     assert not page.exception
     assert "Downloaded odd:" in said(page)
-    assert "Errors were found in what came" in said(page)
+    assert "Errors were found in the download" in said(page)
     assert "impossible_size" in said(page)
 
 

@@ -76,7 +76,7 @@ def test_the_count_is_told_before_anything_starts():
     set_range(page, "stop_z", 2.0, 4.0, 1.0)
     trials = make_trials(StrategyConfig(), {"entry_z": (1.0, 3.0, 0.5), "stop_z": (2.0, 4.0, 1.0)})
     assert f"**{len(trials)} trials**" in said(page)
-    assert f"{trials.left_out} combinations are left out" in said(page)
+    assert f"{trials.left_out} combinations contradict themselves" in said(page)
     assert "by a timed sample" in said(page)
     assert page.session_state["sweep_job"] is before
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pairkit.audit.runs.tables import hashable
 from pairkit.audit.seal import canonical_json, content_hash, sha256_hex
+from pairkit.audit.snapshots.upkeep import SHORT_ID
 from pairkit.columns import LEGS, TRADE_DATE
 from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
@@ -83,8 +84,11 @@ def command_of(
     directory: Path | None = None,
     ready_at: str | None = None,
 ) -> str | None:
-    """Shell command that makes a run with these settings; None for bars of no snapshot. `ready_at` where it was chosen."""
-    if not pair.provenance.snapshot_name or not len(pair):
+    """Shell command that makes a run with these settings; None for bars of no snapshot. `ready_at` where it was chosen.
+
+    It names the snapshot by its id: a name changes, and stands for the newest of a line.
+    """
+    if not pair.provenance.snapshot_id or not len(pair):
         return None
     cut = (
         ["--first", f"{pair.trade_date[0]:%Y-%m-%d}", "--last", f"{pair.trade_date[-1]:%Y-%m-%d}"]
@@ -106,7 +110,7 @@ def command_of(
             "-m",
             "pairkit",
             "run",
-            pair.provenance.snapshot_name,
+            (pair.provenance.snapshot_id or "")[:SHORT_ID],
             *pair.codes,
             *elsewhere,
             *cut,
@@ -116,12 +120,17 @@ def command_of(
     )
 
 
-def without_folder(command: str | None) -> str | None:
-    """The command without its snapshot folder, which is no part of the run."""
+def without_folder(command: str | None, pair: PairFrame) -> str | None:
+    """The command of a manifest without its snapshot folder, which is no part of the run, and with the pair's snapshot by its id.
+
+    Manifests of pairkit before 0.3 have its name.
+    """
     try:
         words = shlex.split(command or "")
     except ValueError:  # a quote that is not closed
         return command
+    if words[4:5] == [pair.provenance.snapshot_name]:
+        words[4] = (pair.provenance.snapshot_id or "")[:SHORT_ID]
     if "--dir" in words[:-1]:
         at = words.index("--dir")
         del words[at : at + 2]

@@ -29,7 +29,7 @@ from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
 from pairkit.audit.runs.tables import read_tables, tables_of
 from pairkit.audit.seal import content_hash
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
-from pairkit.audit.snapshots.upkeep import stated_id
+from pairkit.audit.snapshots.upkeep import path_with_id
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import RunError, SnapshotError
 from pairkit.language import _
@@ -170,7 +170,10 @@ def rerun_manifest(
         )
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
-    said = {**recorded.content, "rerun_command": without_folder(recorded.content["rerun_command"])}
+    said = {
+        **recorded.content,
+        "rerun_command": without_folder(recorded.content["rerun_command"], pair),
+    }
     say = {**made.content, "rerun_command": command_of(pair, now["config"], ready_at=ready_at)}
     found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
     changes = changes_since(recorded.content.get("rules"), run)
@@ -387,9 +390,9 @@ def cited_snapshot(snapshot_id: str, name: str, folder: Path) -> Snapshot:
         It is not there, or is not what it was.
     """
     below = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in below:
-        if path.is_dir() and stated_id(path) == snapshot_id:
-            return open_snapshot(path, expect_id=snapshot_id)
+    found = path_with_id(folder, snapshot_id)
+    if found is not None:
+        return open_snapshot(found, expect_id=snapshot_id)
     if name in {path.name for path in below}:
         return open_snapshot(
             folder / name, expect_id=snapshot_id

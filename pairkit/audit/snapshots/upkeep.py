@@ -28,6 +28,7 @@ from pairkit.folders import bundled
 from pairkit.language import _, ngettext
 
 _MOST_NAMED = 5
+SHORT_ID = 12  # so many characters of an id are shown, and name a snapshot on the command line
 
 
 def stated_id(folder: str | os.PathLike[str]) -> str:
@@ -36,6 +37,14 @@ def stated_id(folder: str | os.PathLike[str]) -> str:
         return sha256_hex(read_whole(Path(folder) / MANIFEST, MAX_JSON_BYTES))
     except OSError:
         return ""
+
+
+def path_with_id(folder: Path, beginning: str) -> Path | None:
+    """The folder of the snapshot below `folder` whose id begins so, whatever it is called; None where there is none."""
+    below = sorted(folder.iterdir()) if folder.is_dir() else []
+    return next(
+        (path for path in below if path.is_dir() and stated_id(path).startswith(beginning)), None
+    )
 
 
 def is_bundled_demo(path: str | os.PathLike[str]) -> bool:

@@ -167,7 +167,7 @@ def _net_lots(made: BookRuns) -> None:
 def _correlation(made: BookRuns) -> None:
     st.markdown(_("**Correlation of daily results**"))
     if len(made.runs) < 2:
-        st.caption(_("There is one entry only."))
+        st.caption(_("There is only one entry."))
         return
     st.dataframe(
         made.correlation.rename_axis("Entry").reset_index(),

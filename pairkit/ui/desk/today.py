@@ -217,7 +217,7 @@ def _write(chosen: Chosen, sheet: Sheet) -> None:
         line = append_sheet(chosen.book, sheet)
         done = "written" if line.new else _("there already, nothing was written")
         st.session_state[WRITTEN] = _(
-            "Journal: line {number}, {done}.", number=line.number, done=done
+            "Journal line {number}: {done}.", number=line.number, done=done
         )
     except PairkitError as error:
         st.session_state[WRITTEN] = _("Not written. {error}", error=error)

@@ -25,10 +25,10 @@ def offer(place: DeltaGenerator, run: BacktestRun) -> None:
         on_click=_pin if pinned is None else _unpin,
         args=(_of(run),) if pinned is None else (),
         help=_(
-            "Keep this run's z and equity behind the next ones, and see how each tile differs from it."
+            "Keep this run's z and equity drawn behind the next runs, and show each tile's difference from it."
         )
         if pinned is None
-        else _("Let go of the pinned run."),
+        else _("Unpin this run."),
     )
 
 

@@ -33,9 +33,7 @@ def offer(run: BacktestRun) -> None:
             key="save_report",
             on_click="ignore",
             icon=":material/description:",
-            help=_(
-                "Everything about this run in one file that opens without a network and prints."
-            ),
+            help=_("The whole run in one file that opens offline and prints."),
         )
         st.download_button(
             _("Run with tables (ZIP)"),
@@ -46,7 +44,7 @@ def offer(run: BacktestRun) -> None:
             on_click="ignore",
             icon=":material/folder_zip:",
             help=_(
-                "Manifest and tables: what a colleague needs, beside the snapshot, to make this run again."
+                "Manifest and tables: with the snapshot, all that a colleague needs to repeat this run."
             ),
         )
 

@@ -58,7 +58,7 @@ def draw(run: BacktestRun) -> None:
             [
                 *lines,
                 "",
-                _("Honesty checks of this very pair, data and config; the Honesty page runs them."),
+                _("Honesty checks of this pair, data and config. Run them on the Honesty page."),
             ]
         ),
     )

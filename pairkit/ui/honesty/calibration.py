@@ -49,7 +49,7 @@ def draw(found: Calibration, theme: ThemeName) -> None:
     day = found.some_day.set_index("nominal")[found.config.adf_null]
     st.markdown(
         _(
-            "A green light on one day means little: within {stretch} bars, "
+            "One day with a green light means little: within {stretch} bars, "
             "**{at_five:.0%}** of unrelated pairs show some day with p ≤ 5 %, "
             "and **{at_limit:.0%}** one on which this gate is open.",
             stretch=found.stretch,

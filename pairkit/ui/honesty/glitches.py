@@ -40,9 +40,7 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
         "SPOILED ON PURPOSE",
         icon=":material/science:",
         color="orange",
-        help=_(
-            "Only this check sees the spoiled bars. Your data, runs and results are as they were."
-        ),
+        help=_("Only this check uses the spoiled bars. Your data, runs and results are unchanged."),
     )
     st.dataframe(_shown(found), hide_index=True, key="glitches_table")
     present = set(found.table["kind"])

@@ -78,8 +78,8 @@ def _offer_reset(pair: PairFrame, number: int) -> None:
         key=SURE,
         disabled=not number,
         help=_(
-            "For a pair that is to be looked at afresh. "
-            "That it was done, and when, stays on record and goes into every manifest and report."
+            "To look at a pair afresh. "
+            "The reset and its time stay on record and go into every manifest and report."
         ),
     )
     st.button(

@@ -173,7 +173,7 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
         alt=_("Saved runs"),
     )
     if shown.empty:
-        st.caption(_("No saved run has these words."))
+        st.caption(_("No saved run matches."))
     by_label = {label(one): one for one in usable.values()}
     if CHOSEN in st.session_state:  # a run may have been deleted since
         st.session_state[CHOSEN] = [text for text in st.session_state[CHOSEN] if text in by_label]
@@ -258,7 +258,7 @@ def act(chosen: list[SavedRun]) -> None:
             _("Rerun and verify"),
             key="verify_runs",
             icon=":material/verified:",
-            help=_("Make it again from its manifest and compare every output with what was saved."),
+            help=_("Run it again from its manifest and compare every output with the saved one."),
         )
         if len(chosen) == 1:
             _open_button(chosen[0])
@@ -302,7 +302,7 @@ def _open_button(one: SavedRun) -> None:
         why_not = (
             _("Snapshot {name} is not here.", name=views.escape(inputs["snapshot"]["name"]))
             if inputs["snapshot"]
-            else _("Its bars are in no snapshot.")
+            else _("Its bars are not from a snapshot.")
         )
     config, faults = build_config(inputs["config"])
     if config is None:

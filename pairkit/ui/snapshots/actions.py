@@ -160,8 +160,8 @@ def _delete_dialog(label: str) -> None:
         return
     st.markdown(
         _(
-            "**{label}** is removed from this machine for good: its bars, terms and findings. It can only be had again by "
-            "importing or downloading it anew, under another id.",
+            "**{label}** will be deleted from this machine for good: its bars, terms and findings. The only way back is "
+            "a new import or download, under another id.",
             label=escape(label),
         )
     )

@@ -97,7 +97,7 @@ def _form(asked: Provider) -> None:
             format_func=lambda root: known[root].label if root in known else root,
             accept_new_options=True,
             help=_(
-                "The universe's roots come first. One that is not listed is given with its exchange: XX.SHFE"
+                "The universe's roots come first. Add one that is not listed with its exchange: XX.SHFE"
             ),
         )
         left, middle, right = st.columns(3)
@@ -112,7 +112,7 @@ def _form(asked: Provider) -> None:
             key="take_name",
             max_chars=64,
             placeholder=f"{asked.name}-{today:%Y-%m-%d}",
-            help=_("Letters, digits, '.', '_' and '-'. Left empty, the suggested one."),
+            help=_("Letters, digits, '.', '_' and '-'. Leave empty for the suggested name."),
         )
         rule = st.selectbox(
             _("Dominant contracts by"), list(_RULES), key="take_rule", format_func=_, width=420
@@ -181,7 +181,7 @@ def _tell(job: Job) -> None:
     if job.cancelled:
         st.info(
             _(
-                "Stopped: no snapshot was written. The answers that came are kept; a new download goes on from there."
+                "Stopped: no snapshot was written. The answers received are kept, and a new download resumes from them."
             ),
             icon=":material/stop_circle:",
         )
@@ -211,7 +211,7 @@ def _tell(job: Job) -> None:
     if faults := [finding.kind for finding in snapshot.findings if finding.severity == "error"]:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
         notice += _(
-            " **Errors were found in what came**, {faults} in all: {kinds}. "
+            " **Errors were found in the download**, {faults} in all: {kinds}. "
             "They are among the findings below; look at their days before you believe a run.",
             faults=len(faults),
             kinds=kinds,

@@ -71,7 +71,7 @@ def heading(found: list[SnapshotSummary]) -> None:
             icon=":material/verified:",
             disabled=not found,
             help=_(
-                "Read every byte again and compare it with its hash. Opening a snapshot always does."
+                "Read every byte again and compare it with its hash. This also happens whenever a snapshot is opened."
             ),
         )
         about.draw("Snapshots")
@@ -239,7 +239,7 @@ def choose_root(chosen: Snapshot) -> str:
 def contents(chosen: Snapshot | None) -> None:
     """Scope, contract terms with the source of every figure, findings, and the manifest itself."""
     if chosen is None:
-        st.caption(_("There is no snapshot to look into."))
+        st.caption(_("There is no snapshot to show."))
         return
     st.markdown(_("**Data scope**"))
     st.code(_("id {id}", id=chosen.id), language=None)
@@ -260,7 +260,7 @@ def contents(chosen: Snapshot | None) -> None:
         "application/json",
         key="save_manifest",
         on_click="ignore",
-        help=_("Byte for byte the one whose hash is the id."),
+        help=_("Every byte matches the hash in its id."),
     )
     st.markdown(_("**Contract terms and where each figure comes from**"))
     root = choose_root(chosen)

@@ -19,7 +19,7 @@ from pairkit.ui.views import findings as show_findings
 def draw(chosen: Snapshot | None) -> None:
     """The root's picker, tiles, both charts, its findings, and all faulty days to save."""
     if chosen is None:
-        st.caption(_("There is no snapshot whose data could be shown."))
+        st.caption(_("There is no snapshot with data to show."))
         return
     root = choose_root(chosen)
     quality = root_quality(chosen, root)
@@ -68,7 +68,7 @@ def _tiles(quality: RootQuality) -> None:
         ),
         _("Rolls"): (
             f"{len(quality.rolls):,}",
-            _("Days on which another contract is held than on the one before."),
+            _("Days on which the contract held changes."),
         ),
         _("Contracts held"): (
             f"{quality.contract.nunique():,}",

@@ -87,7 +87,7 @@ def draw() -> None:
             max_chars=64,
             placeholder="rb-hc-2024",
             help=_(
-                "Letters, digits, '.', '_' and '-'. A name that is taken is refused: snapshots never change."
+                "Letters, digits, '.', '_' and '-'. A name already in use is refused: snapshots never change."
             ),
         )
         specs = right.file_uploader(

@@ -179,7 +179,7 @@ def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
     )
     if trials.left_out:
         told += _(
-            " {left_out:,} combinations are left out, for they contradict themselves.",
+            " {left_out:,} combinations contradict themselves and are left out.",
             left_out=trials.left_out,
         )
     if trials.repeated:
@@ -197,7 +197,7 @@ def luck(legs: PairFrame, more: int) -> str:
     )
     return _(
         "Up to {more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
-        "{after:.2f} a year. {trials:,} were made on this pair so far; one that was does not count again.",
+        "{after:.2f} a year. {trials:,} have been run on this pair so far; repeats are not counted again.",
         more=more,
         before=before,
         after=after,

@@ -46,8 +46,8 @@ def choose(whole: PairFrame) -> PairFrame | None:
             bind="query-params",
             format="YYYY-MM-DD",
             help=_(
-                "The sweep sees the bars up to this day alone. What is chosen is then shown on the days after it, too. "
-                "Empty: the sweep sees all."
+                "The sweep uses only the bars up to this day; the chosen trials are then shown on the days after it, too. "
+                "Leave empty to use all bars."
             ),
         )
         share, usual = last_in_sample(whole)

@@ -236,12 +236,12 @@ def test_the_rerun_command_names_what_differs_from_the_defaults():
     """Snapshot, legs, and each changed setting once."""
     pair = sealed_pair()
     plain = run_manifest(run_backtest(pair))
-    assert plain.content["rerun_command"] == "python -m pairkit run small Y X"
+    assert plain.content["rerun_command"] == "python -m pairkit run abababababab Y X"
     changed = run_manifest(
         run_backtest(pair, StrategyConfig(entry_z=2.2, rearm=False, hedge_model="kalman"))
     )
     assert changed.content["rerun_command"] == (
-        "python -m pairkit run small Y X --set hedge_model=kalman --set entry_z=2.2 --set rearm=False"
+        "python -m pairkit run abababababab Y X --set hedge_model=kalman --set entry_z=2.2 --set rearm=False"
     )
 
 
