@@ -330,7 +330,9 @@ class BacktestRun:
 
     def _left_late(self) -> Iterator[Finding]:
         """A position that was held past the contract that had to be left: its exit waited, locked or without a bar."""
-        for code, leg in zip(self.pair.codes, (self.pair.y, self.pair.x), strict=True):
+        pair = self.pair
+        legs = ((pair.y, pair.y_spec), (pair.x, pair.x_spec))
+        for code, (leg, spec) in zip(pair.codes, legs, strict=True):
             late = [row for row in map(partial(_ended_on, leg), self._waits()) if row]
             if late:
                 days = [f"{self.pair.trade_date[row]:%Y-%m-%d}" for row in late]
@@ -344,7 +346,7 @@ class BacktestRun:
                         first=days[0],
                         n=len(late),
                     ),
-                    code.partition("@")[0],
+                    spec.code,
                     len(late),
                     tuple(days[:_SHOWN_DATES]),
                 )

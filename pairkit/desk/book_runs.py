@@ -149,9 +149,14 @@ def pair_up_to(snapshot: Snapshot, y: str, x: str, last: pd.Timestamp) -> PairFr
     """
     pair = snapshot.pair(y, x)
     if pair.trade_date[-1] < last:
-        legs = [_to(snapshot.leg(leg), last) for leg in (y, x)]
+        legs = [_to(leg, last) for leg in snapshot.legs(y, x)]
         pair = pair_from_frames(
-            *legs, y_spec=pair.y_spec, x_spec=pair.x_spec, provenance=pair.provenance
+            *legs,
+            y_spec=pair.y_spec,
+            x_spec=pair.x_spec,
+            provenance=pair.provenance,
+            y_rule=pair.y_rule,
+            x_rule=pair.x_rule,
         )
     return pair if pair.trade_date[-1] <= last else pair.between(None, last)
 

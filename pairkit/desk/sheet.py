@@ -186,8 +186,7 @@ def make_sheet(
 def _decide(name: str, run: BacktestRun, ahead: Ahead) -> _Decided:
     t = len(run.pair) - 1
     held = held_contracts(run, t)
-    codes = run.pair.y_spec.code, run.pair.x_spec.code
-    wanted = ahead.contracts.get(codes[0]), ahead.contracts.get(codes[1])
+    wanted = ahead.contracts[run.pair.codes]
     coming = wanted[0] or held[0], wanted[1] or held[1]
     return _Decided(name, run, moment_at(run, t), held, coming, orders_after(run, t, wanted))
 
@@ -306,7 +305,7 @@ def _entry(one: _Decided, quotes: Mapping[str, Quote]) -> dict[str, Any]:
 def _leg(one: _Decided, place: int, quotes: Mapping[str, Quote]) -> dict[str, Any]:
     contract = one.held[place]
     return {
-        "code": one.specs[place].code,
+        "code": one.run.pair.codes[place],
         "contract": contract,
         "next_contract": one.coming[place],
         "lots": one.lots[place],
@@ -379,7 +378,7 @@ def _order(
     return {
         "contract": order.contract,
         "symbol": order.contract,
-        "root": spec.code.partition("@")[0],
+        "root": spec.code,
         "exchange": spec.exchange,
         "side": _side(order.lots),
         "offset": order.offset,

@@ -60,9 +60,10 @@ def sheet_of(
     """
     last = last_session(snapshot, as_of)
     made = runs(book, snapshot, last)
-    codes = list(dict.fromkeys(leg for entry in book.entries for leg in (entry.y, entry.x)))
-    ahead = look_ahead(snapshot, codes, last)
-    quotes = quotes_at(snapshot, [code.partition("@")[0] for code in codes], last)
+    pairs = [run.pair for run in made.runs.values()]
+    ahead = look_ahead(snapshot, [pair.codes for pair in pairs], last)
+    roots = dict.fromkeys(spec.code for pair in pairs for spec in (pair.y_spec, pair.x_spec))
+    quotes = quotes_at(snapshot, list(roots), last)
     warnings = () if as_of is not None else _age(ahead, snapshot, today)
     sheet = make_sheet(book.name, made.runs, ahead, quotes, snapshot, warnings=warnings)
     return MadeSheet(sheet, made, ahead, snapshot)

@@ -15,7 +15,7 @@ def fills_by_bar(run: BacktestRun) -> dict[int, set[Fill]]:
     """Row -> the fills on it, from the table of terms paid and the lots of each trade."""
     found: dict[int, set[Fill]] = {}
     for row in terms_of_trades(run).itertuples():
-        column = 0 if row.leg == run.pair.y_spec.code else 1
+        column = run.pair.codes.index(row.leg)
         opens = row.event in ("entry", "roll: bought")
         lots = run.ledger.trade_lots[row.trade - 1, column]
         bar = run.pair.trade_date.get_loc(row.date)
@@ -29,7 +29,7 @@ def expected_fills(run: BacktestRun, n: int, orders: tuple[LegOrder, ...]) -> se
 
     An exit at the open of a roll sells the old contract; one that has no open that day is priced by the new one's.
     """
-    codes = {"y": run.pair.y_spec.code, "x": run.pair.x_spec.code}
+    codes = dict(zip("yx", run.pair.codes, strict=True))
     closes = dict(zip("yx", np.isfinite(run.adjusted.market.close[n]), strict=True))
     deferred = bool(run.ledger.deferred[n])
     opens = run.adjusted.market.roll_open[n]
@@ -49,6 +49,6 @@ def expected_fills(run: BacktestRun, n: int, orders: tuple[LegOrder, ...]) -> se
 
 
 def next_contracts(run: BacktestRun, t: int) -> tuple[str, str]:
-    """The contracts of the row after t."""
+    """The contracts of the row after t; of a leg that has none then, the one before."""
     y, x = (leg.contract_names[leg.contract[t + 1]] for leg in (run.pair.y, run.pair.x))
     return y, x

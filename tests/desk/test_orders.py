@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,11 @@ from pairkit.desk.book import book_entry, new_book
 from pairkit.desk.net import NetOrder, net_orders
 from pairkit.desk.orders import LegOrder, orders_after
 from pairkit.desk.today import sheet_of
-from pairkit.errors import DataError
 from tests.desk.fills import expected_fills, fills_by_bar, next_contracts
 from tests.pairs import build_pair
 
 PAIRS = (("RB", "HC"), ("M", "RM"), ("Y", "P"), ("CU", "AU"), ("TA", "MA"))
+CALENDARS = (("RB", "RB@next"), ("RB@05", "RB@10"), ("M@01", "M@05"))
 
 
 @cache
@@ -88,30 +89,82 @@ def test_a_run_of_the_bars_up_to_a_day_gives_the_same_orders():
 
 
 def test_the_next_contracts_are_those_that_the_longer_data_have():
-    """On drawn days and on the eve of every roll of four legs, the snapshot says the contract of the next session."""
-    for y, x in (("RB", "HC"), ("TA", "MA")):
+    """On drawn days and on the eves of rolls, the snapshot says the contracts of the next session, whatever the legs' rule."""
+    for y, x in (("RB", "HC"), ("TA", "MA"), *CALENDARS):
         pair = run_of(y, x).pair
         rolls = np.flatnonzero(np.diff(pair.y.contract) | np.diff(pair.x.contract))[:12]
         for t in [*rolls.tolist(), *np.random.default_rng(2).integers(30, 2400, 6).tolist()]:
             last = pair.trade_date[t]
             if last in demo().calendar and pair.trade_date[t + 1] in demo().calendar:
-                ahead = look_ahead(demo(), (y, x), last)
-                assert tuple(ahead.contracts.values()) == next_contracts(run_of(y, x), t)
+                ahead = look_ahead(demo(), [(y, x)], last)
+                found = zip(ahead.contracts[y, x], next_contracts(run_of(y, x), t - 1), strict=True)
+                assert tuple(coming or now for coming, now in found) == next_contracts(
+                    run_of(y, x), t
+                )
                 assert ahead.session == pair.trade_date[t + 1]
 
 
 def test_after_the_last_bar_open_interest_chooses():
     """Beyond the mapping the next contract is that of the last session's open interest, as it would be with a day more."""
-    ahead = look_ahead(demo(), ("RB", "TA"), demo().calendar[-1])
+    ahead = look_ahead(demo(), [("RB", "TA"), ("RB", "RB@next")], demo().calendar[-1])
     assert ahead.session is None
-    assert dict(ahead.contracts) == {"RB": "RB2505", "TA": "TA2505"}
+    assert dict(ahead.contracts) == {
+        ("RB", "TA"): ("RB2505", "TA2505"),
+        ("RB", "RB@next"): ("RB2505", "RB2510"),
+    }
     assert ahead.notes == ()
 
 
-def test_a_leg_that_is_no_dominant_contract_has_no_sheet():
-    """Its contract of the next session would be a guess: it is refused, with the legs that there are."""
-    with pytest.raises(DataError, match=r"no sheet for RB@next.* AU, CU, HC"):
-        look_ahead(demo(), ("RB@next",), demo().calendar[-1])
+def test_a_named_month_is_a_guess_where_the_next_date_may_lie_in_another():
+    """On the last day of a calendar a season's next contract is assumed by the next weekday, and noted where that may be wrong."""
+    snapshot = SimpleNamespace(
+        **{name: getattr(demo(), name) for name in ("roots", "specs", "bars", "manifest")},
+        mapping=demo().mapping,
+    )
+    notes = {}
+    for day in ("2018-03-12", "2018-03-28"):
+        last = pd.Timestamp(day)
+        snapshot.calendar = demo().calendar[demo().calendar <= last]
+        snapshot.mapping = demo().mapping[demo().mapping["trade_date"] <= last]
+        ahead = look_ahead(snapshot, [("RB@05", "RB@10")], last)
+        assert (ahead.session, ahead.contracts["RB@05", "RB@10"]) == (None, ("RB1805", "RB1810"))
+        notes[day] = ahead.notes
+    assert notes["2018-03-12"] == ()
+    assert [note.partition(":")[0] for note in notes["2018-03-28"]] == ["RB@05", "RB@10"]
+
+
+@pytest.mark.parametrize(("y", "x"), CALENDARS)
+def test_rolls_and_season_ends_of_calendar_spreads_are_told_the_evening_before(y, x):
+    """On every day of a spread of two contracts of one root: contract, side and lots, none too many, none missing."""
+    config = pk.StrategyConfig(
+        **dict.fromkeys(("adf_gate", "beta_gate", "vol_gate"), False),
+        hedge_model="fixed",
+        price_transform="level",
+        entry_z=1.0,
+        exit_z=0.0,
+        max_participation=0.0,
+        z_window=20,
+    )
+    run = pk.run_backtest(demo().pair(y, x), config)
+    filled = fills_by_bar(run)
+    assert [t for t in range(len(run.pair) - 1) if told(run, t) != filled.get(t + 1, set())] == []
+    assert sum(map(len, filled.values())) > 50
+
+
+def test_a_sheet_of_a_calendar_spread_names_both_contracts_and_margins_one_side():
+    """The entry's legs go by their codes, the next session's contracts are two, and the larger side alone is margined."""
+    config = pk.StrategyConfig(hedge_model="fixed", price_transform="level", adf_gate=False)
+    book = new_book("one", "demo").plus(book_entry("RB", "RB@next", config, since="2015-01-05"))
+    run = pk.run_backtest(demo().pair("RB", "RB@next"), config)
+    held = run.pair.trade_date[(run.ledger.position != 0) & run.adjusted.complete][-5]
+    entry = sheet_of(book, demo(), as_of=held).sheet.content["entries"][0]
+    assert (entry["y"]["code"], entry["x"]["code"]) == ("RB", "RB@next")
+    assert len({entry[leg]["next_contract"] for leg in "yx"}) == 2
+    sides = [
+        abs(entry[leg]["lots"]) * entry[leg]["close"] * 10 * run.pair.y_spec.margin_rate
+        for leg in "yx"
+    ]
+    assert entry["margin_before"] == pytest.approx(max(sides), rel=1e-12)
 
 
 def test_the_sheet_of_data_up_to_a_day_tells_the_rolls_of_the_next():

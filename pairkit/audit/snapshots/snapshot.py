@@ -176,6 +176,37 @@ class Snapshot:
         leg = self._read(code)
         return self._with_bars(leg, leg_by_rule(self._tables(leg), leg))
 
+    def legs(self, y: str, x: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Continuous tables of both legs of a pair; of two months of one root, those of their season.
+
+        Parameters
+        ----------
+        y, x : str
+            Codes of two legs, as `pair` takes them.
+
+        Returns
+        -------
+        DataFrame, DataFrame
+            As `leg`.
+
+        Raises
+        ------
+        SnapshotError, DataError
+            As `pair`.
+
+        Examples
+        --------
+        >>> import pairkit as pk
+        >>> near, far = pk.open_snapshot("snapshots/demo").legs("RB@05", "RB@10")
+        >>> near["contract"].iloc[-1], far["contract"].iloc[-1]
+        ('RB2505', 'RB2510')
+        """
+        from pairkit.market.legs import legs_of_pair
+
+        legs = self._two_legs(y, x)
+        tables = legs_of_pair(*legs, *(self._tables(leg) for leg in legs))
+        return self._with_bars(legs[0], tables[0]), self._with_bars(legs[1], tables[1])
+
     def contracts(
         self, y: str, x: str, *, next_session: pd.Timestamp | None = None
     ) -> pd.DataFrame:
@@ -277,6 +308,12 @@ class Snapshot:
             )
         return table
 
+    def _without_bars(self, leg: LegCode, table: pd.DataFrame) -> list[Finding]:
+        from pairkit.market.legs import without_bars
+
+        days = self.bars.loc[self.bars["root"] == leg.root, TRADE_DATE]
+        return without_bars(leg, table, pd.DatetimeIndex(days.unique()))
+
     def _command(self, leg: LegCode) -> str:
         """The command that downloads what a leg needs."""
         scope = self.manifest["data_scope"]
@@ -363,19 +400,12 @@ class Snapshot:
         >>> snapshot.pair("rb", "RB@next").codes
         ('RB', 'RB@next')
         """
-        from pairkit.market.legs import legs_of_pair, without_bars
-
-        legs = self._two_legs(y, x)
-        roots = [self._tables(leg) for leg in legs]
-        tables = [
-            self._with_bars(leg, table)
-            for leg, table in zip(legs, legs_of_pair(*legs, *roots), strict=True)
-        ]
+        legs, tables = self._two_legs(y, x), self.legs(y, x)
         lacking = [
             found
-            for leg, table, root in zip(legs, tables, roots, strict=True)
+            for leg, table in zip(legs, tables, strict=True)
             if leg.rule
-            for found in without_bars(leg, table, pd.DatetimeIndex(root.bars[TRADE_DATE].unique()))
+            for found in self._without_bars(leg, table)
         ]
         return pair_from_frames(
             *tables,

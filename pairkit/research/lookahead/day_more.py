@@ -73,7 +73,7 @@ def trace_day_more(
 def _earlier(pair: PairFrame, before: Snapshot) -> PairFrame | None:
     """The predecessor's pair on the days of `pair`; None where it has none of them."""
     try:
-        found = before.pair(pair.y_spec.code, pair.x_spec.code)
+        found = before.pair(*pair.codes)
         return found.between(pair.trade_date[0], pair.trade_date[-1]) if pair.cut else found
     except PairkitError:
         return None

@@ -72,7 +72,7 @@ def _nothing_to_lose(legs: PairFrame) -> bool:
 
 
 def _legs_key(legs: PairFrame) -> tuple[object, ...]:
-    return legs.provenance.snapshot_id, legs.y_spec.code, legs.x_spec.code
+    return legs.provenance.snapshot_id, *legs.codes
 
 
 def _begin(config: StrategyConfig, plan: Plan, about: dict[str, Any]) -> None:
