@@ -194,7 +194,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
         "fixedrange": True,
         "gridcolor": theme.grid,
         "zerolinecolor": theme.zero,
-        "nticks": 5,
+        "nticks": 5 if pane.share > 0.1 else 3,
         "zeroline": pane.name in ("position", "drawdown", "spread"),
         "zerolinewidth": 1,
         "tickfont": {"color": theme.quiet_text, "size": 11},
@@ -208,6 +208,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
             "range": [-0.5, len(GATES) - 0.5],
             "tickvals": list(range(len(GATES))),
             "ticktext": labels,
+            "tickfont": {"color": theme.quiet_text, "size": 10},  # a lane has some eleven pixels
             "showgrid": False,
         }
     elif pane.name == "drawdown":
