@@ -399,9 +399,13 @@ def pair_from_frames(
         )
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
-    legs = {}
+    legs: dict[str, pd.DataFrame] = {}
     for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
-        legs[leg] = _checked_leg(_as_pandas(table, leg, spec.code), leg, spec.code)
+        legs[leg] = (
+            legs["y"]  # one table for both, as a scan gives it
+            if leg == "x" and x_df is y_df and x_spec.code == y_spec.code
+            else _checked_leg(_as_pandas(table, leg, spec.code), leg, spec.code)
+        )
         if not legs[leg].attrs["named"] and not any(
             f.kind == "unadjusted_splice" and f.root == spec.code for f in findings
         ):
@@ -438,10 +442,11 @@ def pair_from_frames(
                 spans=spans,
             )
         )
+    y = _leg_on(legs["y"], dates)
     return PairFrame(
         trade_date=dates.rename(TRADE_DATE),
-        y=_leg_on(legs["y"], dates),
-        x=_leg_on(legs["x"], dates),
+        y=y,
+        x=y if legs["x"] is legs["y"] else _leg_on(legs["x"], dates),
         y_spec=y_spec,
         x_spec=x_spec,
         provenance=replace(provenance, findings=tuple(findings)),
@@ -760,9 +765,8 @@ def _last_close_of_same_contract(leg: pd.DataFrame) -> pd.Series:
 
 
 def _leg_on(leg: pd.DataFrame, dates: pd.DatetimeIndex) -> Leg:
-    aligned = leg.reindex(dates)
-    aligned["contract"] = aligned["contract"].ffill()
-    codes, found = pd.factorize(aligned["contract"])
+    aligned = leg if dates.equals(leg.index) else leg.reindex(dates)
+    codes, found = pd.factorize(aligned["contract"].ffill())
     arrays = {
         name: _frozen(aligned[name].to_numpy(dtype=np.float64))
         for name in (*_BARS, *_PRICES_OF_ROLLS)

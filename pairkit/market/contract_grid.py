@@ -25,11 +25,13 @@ _YEARS_BEFORE_A_NAME_RETURNS = 9  # RM501 is January 2015 and again January 2025
 
 @dataclass(frozen=True)
 class ContractGrid:
-    """Days (T,) by contracts (C,); `row_of` (T, C) is the place in the bars, NO_BAR where there is none."""
+    """Days (T,) by contracts (C,); `row_of` (T, C) is the place in the bars, NO_BAR where there is none; `mapped` (T,) is the
+    contract that the mapping names, NO_CONTRACT where it names none."""
 
     days: pd.DatetimeIndex
     contracts: pd.Index
     row_of: IntArray
+    mapped: IntArray
 
     @classmethod
     def of(cls, bars: pd.DataFrame, mapping: pd.DataFrame) -> ContractGrid:
@@ -43,14 +45,18 @@ class ContractGrid:
             )
         bar_days, mapped_days = days_of(bars), days_of(mapping)
         days = bar_days.union(mapped_days).unique().sort_values()
-        named, mapped = one_named(bars, mapping)
+        named, mapped = _one_named(bars, mapping)
         contracts = pd.Index(named).append(pd.Index(mapped[pd.notna(mapped)])).unique()
         at_day, at_contract = days.get_indexer(bar_days), contracts.get_indexer(pd.Index(named))
         cell = at_day * len(contracts) + at_contract
         _refuse_twice(bars, cell)
         row_of = np.full(len(days) * len(contracts), NO_BAR, dtype=np.int64)
         row_of[cell] = np.arange(len(bars))
-        return cls(days, contracts, row_of.reshape(len(days), len(contracts)))
+        wanted = np.full(len(days), NO_CONTRACT, dtype=np.int64)
+        wanted[_days_once(days, mapped_days)] = contracts.get_indexer(
+            pd.Index(mapped)
+        )  # null is not found: NO_CONTRACT
+        return cls(days, contracts, row_of.reshape(len(days), len(contracts)), wanted)
 
     def take(self, values: FloatArray, day: IntArray, contract: IntArray) -> FloatArray:
         """(n,) figures of the bars at these days and contracts; NaN where either is negative or has no bar."""
@@ -90,7 +96,7 @@ class ContractGrid:
         return np.asarray(self.days.year * 12 + self.days.month - 1, dtype=np.int64)
 
 
-def one_named(
+def _one_named(
     bars: pd.DataFrame, mapping: pd.DataFrame
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
@@ -99,6 +105,20 @@ def one_named(
     )
     names = one_names(both["contract"], both[TRADE_DATE], root_of(bars))
     return names[: len(bars)], names[len(bars) :]
+
+
+def _days_once(days: pd.DatetimeIndex, mapped_days: pd.DatetimeIndex) -> IntArray:
+    """Places of the mapping's days, or DataError where it has one of them twice."""
+    at_day = days.get_indexer(mapped_days)
+    places, counts = np.unique(at_day, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            _(
+                "the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.",
+                twice=days[places[counts > 1][0]],
+            )
+        )
+    return at_day
 
 
 def leg_holding(

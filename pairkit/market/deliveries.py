@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -48,6 +49,7 @@ MISSING_WORDS = frozenset(
     }
 )
 FIRST_YEAR, LAST_YEAR = 1850, 2150
+_NAMES_KEPT = 1 << 14  # read once: those of a hundred roots over ten years
 _MONTH_LETTERS = "FGHJKMNQUVXZ"
 _DIGITS = re.compile(r"(\d{1,2}|\d{4})(\d{2})$")
 _LETTER = re.compile(rf"(?:([{_MONTH_LETTERS}])(\d{{1,2}}|\d{{4}})|(\d{{4}})([{_MONTH_LETTERS}]))$")
@@ -100,6 +102,7 @@ def normal_name(name: Any) -> str | None:
     )
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def read_name(name: str, root: str | None = None) -> NamedMonth | None:
     """Root, year and month that a contract's name holds; None where it names no month.
 
@@ -217,7 +220,7 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
         A name that is no text and no whole number.
     """
     try:
-        codes, written = pd.factorize(names)  # -1 where missing
+        codes, distinct = pd.factorize(names)  # -1 where missing
     except TypeError as error:
         raise DataError(
             _(
@@ -228,6 +231,7 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
     dates = pd.DatetimeIndex(days)
     trading = (dates.year * 12 + dates.month - 1).to_numpy(dtype=np.int64)
     latest = int(trading.max(initial=0)) + 1
+    written = list(distinct)  # an index of text is slow to look into
     met, which = np.unique(codes * latest + trading, return_inverse=True)  # each name in each month
     found = np.empty(len(met), dtype=object)
     spellings: dict[tuple[str, int], set[str]] = {}

@@ -223,7 +223,7 @@ def _next_on(grid: ContractGrid, root: RootTables) -> IntArray:
     place = np.append(
         np.argsort(order, kind="stable"), NO_CONTRACT
     )  # NO_CONTRACT = -1 picks the last
-    dominant = place[dominant_held(grid, root.bars, root.mapping)]
+    dominant = place[dominant_held(grid)]
     open_interest = grid.table(figures(root.bars, "open_interest"))[:, order]
     held = next_held(open_interest, delivery[order], grid.months(), dominant)
     return np.append(order, NO_CONTRACT)[held]
@@ -328,7 +328,7 @@ def _held_names(
     grid = ContractGrid.of(bars, mapping)
     if leg.month is not None:
         return pd.Series(_month_names(grid, onward, leg.month, after), grid.days, dtype="str")
-    held = _next_on(grid, onward) if leg.rule else dominant_held(grid, bars, mapping)
+    held = _next_on(grid, onward) if leg.rule else dominant_held(grid)
     labels = np.array([*grid.contracts, None], dtype=object)  # NO_CONTRACT = -1 picks the last
     names = pd.Series(labels[held], grid.days, dtype="str")
     names[unknown] = None

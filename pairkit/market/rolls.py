@@ -32,7 +32,6 @@ from pairkit.market.contract_grid import (
     days_of,
     figures,
     leg_holding,
-    one_named,
     root_of,
 )
 
@@ -75,7 +74,7 @@ def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
             )
         return _root_level_table(bars)
     grid = ContractGrid.of(bars, mapping)
-    held = dominant_held(grid, bars, mapping)
+    held = dominant_held(grid)
     first = int(np.argmax(held != NO_CONTRACT))
     if held[first] == NO_CONTRACT:
         raise DataError(
@@ -97,8 +96,7 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
         As `leg_table` takes them, at contract level.
     """
     grid = ContractGrid.of(bars, mapping)
-    wanted = _wanted(grid, bars, mapping)
-    held = _held(grid, wanted)
+    held = dominant_held(grid)
     close = figures(bars, "close")
     has_close = (
         (grid.row_of != NO_BAR) & np.isfinite(close[grid.row_of]) & (close[grid.row_of] != 0.0)
@@ -111,7 +109,7 @@ def lost_bars(bars: pd.DataFrame, mapping: pd.DataFrame) -> LostBars:
         missing=grid.days[known & ~own & any_close],
         unused=grid.days[waiting],
         returned=grid.days[returns(held)],
-        not_followed=grid.days[(wanted != NO_CONTRACT) & (wanted != held)],
+        not_followed=grid.days[(grid.mapped != NO_CONTRACT) & (grid.mapped != held)],
     )
 
 
@@ -188,39 +186,16 @@ def dominant_by_open_interest(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 # --- the contract held ------------------------------------------------------------------------------------------------
-def dominant_held(grid: ContractGrid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
-    """(T,) place in the grid of the dominant contract held on each day; NO_CONTRACT before the first known one."""
-    return _held(grid, _wanted(grid, bars, mapping))
+def dominant_held(grid: ContractGrid) -> IntArray:
+    """(T,) place in the grid of the dominant contract held on each day: names carried forward, none taken again that was left.
 
-
-def _wanted(grid: ContractGrid, bars: pd.DataFrame, mapping: pd.DataFrame) -> IntArray:
-    """(T,) contract that the mapping names on each day of the grid; NO_CONTRACT where it names none."""
-    at_day = grid.days.get_indexer(days_of(mapping))
-    places, counts = np.unique(at_day, return_counts=True)
-    if (counts > 1).any():
-        twice = grid.days[places[counts > 1][0]]
-        raise DataError(
-            _(
-                "the mapping has {twice:%Y-%m-%d} more than once; keep one contract a day.",
-                twice=twice,
-            )
-        )
-    wanted = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
-    wanted[at_day] = grid.contracts.get_indexer(
-        pd.Index(one_named(bars, mapping)[1])
-    )  # null is not found: NO_CONTRACT
-    return wanted
-
-
-def _held(grid: ContractGrid, wanted: IntArray) -> IntArray:
-    """(T,) contract held on each day of the grid: names carried forward, none taken again that was left.
-
-    As long as the series has had one bar a day, a name that comes back is taken again: there is no other contract's bar to take.
+    NO_CONTRACT before the first known one. As long as the series has had one bar a day, a name that comes back is taken again:
+    there is no other contract's bar to take.
     """
     one_a_day = np.maximum.accumulate((grid.row_of != NO_BAR).sum(axis=1)) <= 1
     held = np.full(len(grid.days), NO_CONTRACT, dtype=np.int64)
     current, left = NO_CONTRACT, set[int]()
-    for day, name in enumerate(wanted.tolist()):
+    for day, name in enumerate(grid.mapped.tolist()):
         if name not in (NO_CONTRACT, current) and (name not in left or one_a_day[day]):
             left.add(current)
             current = name
