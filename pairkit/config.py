@@ -241,7 +241,8 @@ class StrategyConfig(BaseModel):
     adf_test: Literal["engle_granger", "adf_spread"] = choice(
         "engle_granger",
         "Gates",
-        "engle_granger tests the legs in the window; adf_spread the traded spread, and is uncalibrated under mackinnon.",
+        "engle_granger tests the legs in the window; adf_spread the traded spread: uncalibrated under mackinnon, but for a fixed "
+        "ratio, where nothing is estimated.",
         {"engle_granger": "Engle-Granger, legs", "adf_spread": "ADF, traded spread"},
     )
     adf_null: Literal["mackinnon", "calibrated"] = choice(

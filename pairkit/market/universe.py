@@ -1,4 +1,4 @@
-"""Universe: pairs of contract roots that have a reason to move together.
+"""Universe: pairs of legs that have a reason to move together.
 
 The list that ships with pairkit is `universe.json` beside this file. Another takes its place, whole, where the environment
 variable PAIRKIT_UNIVERSE names a file, or the working folder has a `universe.json`.
@@ -18,27 +18,35 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pairkit._files import read_whole
 from pairkit.errors import DataError
 from pairkit.language import _
+from pairkit.market.leg_codes import read_leg
 
 VARIABLE, FILE_NAME = "PAIRKIT_UNIVERSE", "universe.json"
 MAX_BYTES = 1024 * 1024
 _EXAMPLE = '{"pairs": [{"y": "RB", "x": "HC", "sector": "Ferrous", "reason": "Two steel products of the same mills."}]}'
-_Root = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
+_Leg = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}(@(next|0[1-9]|1[0-2]))?$")
+]  # a leg's code
 _Words = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class UniversePair(NamedTuple):
-    """Two roots, their sector, and why they should move together."""
+    """Two legs' codes, their sector, and why they should move together."""
 
     y: str
     x: str
     sector: str
     reason: str
 
+    @property
+    def roots(self) -> tuple[str, str]:
+        """The roots of y and x."""
+        return read_leg(self.y).root, read_leg(self.x).root
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
-    y: _Root
-    x: _Root
+    y: _Leg
+    x: _Leg
     sector: _Words
     reason: _Words
 
@@ -85,12 +93,12 @@ def own_file() -> Path | None:
 
 def universe_roots() -> tuple[str, ...]:
     """Every root of the universe, in order of first mention."""
-    return tuple(dict.fromkeys(root for pair in universe() for root in (pair.y, pair.x)))
+    return tuple(dict.fromkeys(root for pair in universe() for root in pair.roots))
 
 
 def pairs_among(roots: Collection[str]) -> tuple[UniversePair, ...]:
-    """The pairs of the universe whose both roots are among `roots`."""
-    return tuple(pair for pair in universe() if pair.y in roots and pair.x in roots)
+    """The pairs of the universe whose both legs are of `roots`."""
+    return tuple(pair for pair in universe() if all(root in roots for root in pair.roots))
 
 
 def _parsed(raw: bytes, where: str) -> tuple[UniversePair, ...]:
@@ -122,10 +130,10 @@ def _parsed(raw: bytes, where: str) -> tuple[UniversePair, ...]:
     for row in rows:
         legs = frozenset((row.y, row.x))
         if len(legs) < 2 or legs in seen:
-            fault = _("has the same root twice") if len(legs) < 2 else _("is listed twice")
+            fault = _("has the same leg twice") if len(legs) < 2 else _("is listed twice")
             raise DataError(
                 _(
-                    "{where}: the pair {y}-{x} {fault}; a pair is two roots, and is listed once.",
+                    "{where}: the pair {y}-{x} {fault}; a pair is two legs, and is listed once.",
                     where=where,
                     y=row.y,
                     x=row.x,

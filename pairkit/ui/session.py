@@ -13,6 +13,10 @@ from pairkit.language import _, ask, language, languages
 LANGUAGE = "language"
 KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
 SNAPSHOT, READY_AT = "snapshot", "ready_at"
+RULE_OF = dict(
+    zip(LEGS, ("y_contract", "x_contract"), strict=True)
+)  # the picker of each leg's contract
+PICKERS = (*LEGS, *RULE_OF.values())
 
 
 def choose_language() -> None:
@@ -39,14 +43,14 @@ def keep(names: Iterable[str]) -> None:
     before = kept.get(SNAPSHOT)
     kept.update({name: st.session_state[name] for name in names if name in st.session_state})
     if before != kept.get(SNAPSHOT):
-        for leg in set(LEGS) - set(names):
-            kept.pop(leg, None)
+        for picker in set(PICKERS) - set(names):
+            kept.pop(picker, None)
 
 
 def forget_pair() -> None:
     """Forget snapshot and legs: the page that is gone to next opens with others."""
     kept = st.session_state.setdefault(KEPT, {})
-    for name in (SNAPSHOT, *LEGS):
+    for name in (SNAPSHOT, *PICKERS):
         kept.pop(name, None)
 
 

@@ -11,7 +11,6 @@ import streamlit as st
 
 from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
-from pairkit.columns import LEGS
 from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import bundled, snapshots_folder
@@ -19,9 +18,11 @@ from pairkit.language import _
 from pairkit.market.contracts import same_code
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
-from pairkit.ui import cache, period, views
+from pairkit.ui import cache, leg_pickers, period, views
+from pairkit.ui.leg_pickers import LINK
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
 from pairkit.ui.session import (
+    PICKERS,
     READY_AT,
     SNAPSHOT,
     choose_language,
@@ -41,7 +42,6 @@ FAVICON, LOGO = (
 )
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
-LINK = "link"
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -112,7 +112,7 @@ def start() -> None:
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {
-            name: st.query_params[name] for name in ("snapshot", *LEGS) if name in st.query_params
+            name: st.query_params[name] for name in (SNAPSHOT, *PICKERS) if name in st.query_params
         }
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
         accept_plain(st.query_params)
@@ -148,7 +148,7 @@ def choose_pair() -> Choice | None:
             choice = _choose_legs(summary)
         except PairkitError as error:
             choice, why = None, str(error)
-    keep((SNAPSHOT, *LEGS, *period.ENDS))
+    keep((SNAPSHOT, *PICKERS, *period.ENDS))
     if why:
         st.warning(
             _("{why} Choose the legs and their dates in the sidebar.", why=views.escape(why)),
@@ -172,8 +172,8 @@ def choose_snapshot() -> Snapshot | None:
 
 def open_in_explore(
     snapshot: str,
-    y_root: str,
-    x_root: str,
+    y: str,
+    x: str,
     config: StrategyConfig | None = None,
     ends: tuple[date | None, date | None] = (None, None),
     ready_at: str | None = None,
@@ -182,8 +182,7 @@ def open_in_explore(
     preset(
         {
             SNAPSHOT: snapshot,
-            "y": y_root,
-            "x": x_root,
+            **leg_pickers.values_of(y, x),
             **dict(zip(period.ENDS, ends, strict=True)),
             **(config.model_dump() if config else {}),
             **({} if ready_at is None else {READY_AT: ready_at}),
@@ -253,37 +252,16 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
     snapshot = cache.snapshot(str(summary.path), summary.id)
     labels = {root: snapshot.specs[root].label for root in snapshot.roots}
     first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
-    roots = list(labels)
-    for leg in LEGS:
-        _accept_short(leg, labels)
-    y_root = st.selectbox(
-        _("Leg y (regressed; long spread = long y)"),
-        roots,
-        roots.index(first_y),
-        key="y",
-        format_func=lambda root: labels[root],
-        bind="query-params",
-    )
-    x_root = st.selectbox(
-        _("Leg x (the hedge)"),
-        roots,
-        roots.index(first_x),
-        key="x",
-        format_func=lambda root: labels[root],
-        bind="query-params",
-    )
-    complete(
-        {
-            leg: labels[root]
-            for leg, root, first in (("y", y_root, first_y), ("x", x_root, first_x))
-            if root != first
-        }
-    )
-    _suggest(roots)
+    y, x = leg_pickers.choose_codes(labels, (first_y, first_x))
+    _suggest(list(labels))
     st.button(
-        _("Swap legs"), key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch"
+        _("Swap legs"),
+        key="swap",
+        icon=":material/swap_vert:",
+        on_click=leg_pickers.swap,
+        width="stretch",
     )
-    whole = cache.pair(str(summary.path), summary.id, y_root, x_root)
+    whole = cache.pair(str(summary.path), summary.id, y, x)
     return Choice(snapshot, period.choose(whole))
 
 
@@ -301,19 +279,11 @@ def _suggest(roots: list[str]) -> None:
             st.button(
                 views.escape(f"{pair.y} – {pair.x}"),
                 key=f"pair_{pair.y}_{pair.x}",
-                on_click=_choose,
+                on_click=leg_pickers.put,
                 args=(pair.y, pair.x),
                 width="stretch",
             )
             st.caption(f"{views.escape(_(pair.sector))}: {views.escape(_(pair.reason))}")
-
-
-def _choose(y_root: str, x_root: str) -> None:
-    st.session_state["y"], st.session_state["x"] = y_root, x_root
-
-
-def _swap() -> None:
-    st.session_state["y"], st.session_state["x"] = st.session_state["x"], st.session_state["y"]
 
 
 def _first_place(names: list[str], wanted: str) -> int:

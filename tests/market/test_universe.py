@@ -58,7 +58,7 @@ def test_a_users_list_takes_the_bundled_ones_place(here, monkeypatch, by):
         ({"pairs": [{**PAIR, "reason": ""}]}, "pairs.0.reason"),
         ({"pairs": [{**PAIR, "beta": 1}]}, "pairs.0.beta"),
         ({"pairs": [PAIR], "pair": 1}, "pair: Extra inputs"),
-        ({"pairs": [{**PAIR, "x": "RB"}]}, "RB-RB has the same root twice"),
+        ({"pairs": [{**PAIR, "x": "RB"}]}, "RB-RB has the same leg twice"),
         ({"pairs": [PAIR, {**PAIR, "y": "HC", "x": "RB"}]}, "HC-RB is listed twice"),
     ],
     ids=lambda part: repr(part)[:30],
@@ -78,6 +78,18 @@ def test_a_list_that_is_named_but_not_there_is_an_error(here, monkeypatch):
     monkeypatch.setenv("PAIRKIT_UNIVERSE", str(here / "nowhere.json"))
     with pytest.raises(DataError, match=r"nowhere\.json cannot be read"):
         universe()
+
+
+def test_a_list_may_name_legs_by_their_rule(here):
+    """A calendar spread and a season are pairs; their roots are what a snapshot must hold."""
+    spreads = [{**PAIR, "y": "RB", "x": "RB@next"}, {**PAIR, "y": "M@01", "x": "M@05"}]
+    (here / "universe.json").write_text(json.dumps({"pairs": spreads}))
+    assert universe_roots() == ("RB", "M")
+    assert [(pair.y, pair.x) for pair in pairs_among(["RB"])] == [("RB", "RB@next")]
+    page = explore()
+    page.button(key="pair_M@01_M@05").click().run()
+    assert [page.selectbox(key=name).value for name in ("y_contract", "x_contract")] == ["01", "05"]
+    assert not page.exception
 
 
 # --- on the page -----------------------------------------------------------------------------------------------------

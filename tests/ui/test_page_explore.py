@@ -54,6 +54,11 @@ def said(page: AppTest) -> str:
     return "\n".join(one.value for kind in kinds for one in kind)
 
 
+def unguarded(page: AppTest) -> str:
+    """What is said, without the joiner after an @ and the backslashes, which keep a code from being read as markdown."""
+    return said(page).replace("\u2060", "").replace("\\", "")
+
+
 @pytest.fixture(scope="module")
 def run():
     return run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
@@ -284,6 +289,38 @@ def test_a_link_may_name_its_legs_in_small_letters():
     page = app(y="ta", x="ma")
     assert not page.warning
     assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("TA", "MA")
+
+
+def test_a_leg_is_a_root_and_a_contract_rule_in_pickers_and_link():
+    """A link's codes open the pickers, the heading and the run say the pair; swap, another page and a click keep it."""
+    page = app(y="rb@05", x="RB", x_contract="October")
+    assert not page.warning
+    legs = ("y", "y_contract", "x", "x_contract")
+    assert [page.selectbox(key=name).value for name in legs] == ["RB", "05", "RB", "10"]
+    assert "RB@05 螺纹钢 Rebar, May – RB@10 螺纹钢 Rebar, October" in unguarded(page)
+    page.selectbox(key="x_contract").select("09").run()
+    assert "no bar of a contract of RB@09" in unguarded(page)
+    assert not page.exception
+    page.selectbox(key="y_contract").select("next").run()
+    page.selectbox(key="x_contract").select("").run()
+    page.selectbox(key="preset").select("Calendar").run()
+    expected = run_backtest(
+        open_snapshot(DEMO).pair("RB@next", "RB"), StrategyConfig(**PRESETS["Calendar"].changes)
+    )
+    assert tiles(page)["Total return"] == f"{expected.metrics['total_return']:.2%}"
+    page.button(key="swap").click().run()
+    assert "RB 螺纹钢 Rebar – RB@next 螺纹钢 Rebar, next" in unguarded(page)
+    page.switch_page("pages/4_honesty.py").run()
+    assert [page.selectbox(key=name).value for name in legs] == ["RB", "", "RB", "next"]
+
+
+def test_a_link_with_an_unknown_contract_rule_says_which_there_are():
+    """RB@5 is no rule: the first choice is used, and the sentence offers RB@05."""
+    page = app(y="RB@5", x_contract="Smarch")
+    assert "Did you mean RB@05?" in unguarded(page)
+    assert r"x_contract = Smarch: there are dominant, next, January" in unguarded(page)
+    assert page.selectbox(key="y").value == "RB"
+    assert not page.exception
 
 
 def test_pair_and_settings_go_along_to_another_page_and_back():

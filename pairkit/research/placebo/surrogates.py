@@ -144,7 +144,7 @@ def mismatched_pairs(snapshot: Snapshot, pair: PairFrame) -> Iterator[PairFrame]
     own = {pair.y_spec.code, pair.x_spec.code}
     sectors: dict[str, set[str]] = {root: set() for root in snapshot.roots}
     for listed in universe():
-        for root in {listed.y, listed.x} & sectors.keys():
+        for root in set(listed.roots) & sectors.keys():
             sectors[root].add(listed.sector)
     others = [root for root in snapshot.roots if root not in own]
     for one, other in (

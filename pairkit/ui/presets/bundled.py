@@ -55,6 +55,13 @@ PRESETS: dict[str, Preset] = {
         N_("Beta follows the market bar by bar instead of over a window."),
         {"hedge_model": "kalman", "kalman_gamma": 1e-4, "z_window": 40},
     ),
+    N_("Calendar"): Preset(
+        N_(
+            "Two contracts of one root, lot for lot: prices as they are, beta fixed at 1, the spread itself tested, "
+            "the larger side alone margined."
+        ),
+        {"price_transform": "level", "hedge_model": "fixed", "adf_test": "adf_spread"},
+    ),
     N_("No gates"): Preset(
         N_("Every signal is traded: shows what the gates are worth."),
         {gate.switch: False for gate in GATES},

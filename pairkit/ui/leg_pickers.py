@@ -1,0 +1,130 @@
+"""Pickers of a pair's two legs: the root first, then the rule by which its contract is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import streamlit as st
+
+from pairkit.columns import LEGS
+from pairkit.errors import DataError
+from pairkit.language import _
+from pairkit.market.leg_codes import RULES, LegCode, read_leg, rule_label
+from pairkit.ui.link import LINK_FAULTS, complete
+from pairkit.ui.session import RULE_OF
+
+LINK = "link"  # what the session's link held when it began
+
+
+def choose_codes(labels: Mapping[str, str], first: tuple[str, str]) -> tuple[str, str]:
+    """Draw both legs' pickers; the codes of y and x.
+
+    `labels` are the snapshot's roots with their names, `first` the two that it opens with.
+    """
+    spelt = {name: text for leg in LEGS for name, text in _accept(leg, labels).items()}
+    titles = {"y": _("Leg y (regressed; long spread = long y)"), "x": _("Leg x (the hedge)")}
+    codes = [_choose(leg, titles[leg], labels, root) for leg, root in zip(LEGS, first, strict=True)]
+    shown = dict(zip(LEGS, (labels[code.root] for code in codes), strict=True))
+    shown |= {RULE_OF[leg]: rule_label(code.rule) for leg, code in zip(LEGS, codes, strict=True)}
+    usual = {leg: labels[root] for leg, root in zip(LEGS, first, strict=True)} | dict.fromkeys(
+        RULE_OF.values(), rule_label("")
+    )
+    complete({name: text for name, text in shown.items() if text != usual[name]}, spelt)
+    return str(codes[0]), str(codes[1])
+
+
+def values_of(y: str, x: str) -> dict[str, str]:
+    """What the pickers hold for a pair of codes."""
+    legs = dict(zip(LEGS, (_split(y), _split(x)), strict=True))
+    return {leg: code.root for leg, code in legs.items()} | {
+        RULE_OF[leg]: code.rule for leg, code in legs.items()
+    }
+
+
+def put(y: str, x: str) -> None:
+    """Let the pickers hold a pair of codes."""
+    for name, value in values_of(y, x).items():
+        st.session_state[name] = value
+
+
+def swap() -> None:
+    """Exchange the legs."""
+    state = st.session_state
+    for y, x in (LEGS, RULE_OF.values()):
+        state[y], state[x] = state[x], state[y]
+
+
+def _choose(leg: str, title: str, labels: Mapping[str, str], first: str) -> LegCode:
+    """Draw the pickers of one leg, side by side."""
+    left, right = st.columns([5, 6], vertical_alignment="bottom", gap="xsmall")
+    roots = list(labels)
+    root = left.selectbox(
+        title,
+        roots,
+        roots.index(first),
+        key=leg,
+        format_func=lambda root: labels[root],
+        bind="query-params",
+    )
+    rule = right.selectbox(
+        _("Contract"),
+        RULES,
+        key=RULE_OF[leg],
+        format_func=rule_label,
+        bind="query-params",
+        help=_(
+            "**dominant**: the contract with the most open interest. **next**: the one behind it. "
+            "A month: its delivery; two months of one root are a season, of which y is the near leg."
+        ),
+    )
+    return LegCode(root, rule)
+
+
+def _split(code: str) -> LegCode:
+    """The leg of a code; one that is no code is a root of that name."""
+    try:
+        return read_leg(code)
+    except DataError:
+        return LegCode(code)
+
+
+def _accept(leg: str, labels: Mapping[str, str]) -> dict[str, str | None]:
+    """Let a link name a leg by its code, in capitals or not, as well as by what the pickers themselves write.
+
+    Only what the link held when the session began counts; what is unknown is reported. Returned is what the link should say
+    in place of a code with a rule.
+    """
+    link = st.session_state[LINK]
+    asked, rule = link.pop(leg, None), link.pop(RULE_OF[leg], None)
+    known = {word.casefold(): one for one in RULES for word in (one, rule_label(one)) if word}
+    if rule is not None and rule.casefold() in known:
+        st.session_state[RULE_OF[leg]] = known[rule.casefold()]
+    elif rule is not None:
+        _unknown(RULE_OF[leg], rule, [rule_label(one) for one in RULES])
+    if asked is None or asked in labels.values():
+        return {}
+    try:
+        code = read_leg(asked, labels)
+    except DataError as error:
+        st.session_state[LINK_FAULTS].append(str(error))
+        return {}
+    if code.root not in labels:
+        _unknown(leg, asked, labels)
+        return {}
+    st.session_state[leg] = code.root
+    if not code.rule:
+        return {}
+    st.session_state[RULE_OF[leg]] = code.rule
+    return {leg: labels[code.root], RULE_OF[leg]: rule_label(code.rule)}
+
+
+def _unknown(name: str, asked: str, known: Iterable[str]) -> None:
+    """Report a choice of the link that there is not."""
+    st.session_state[LINK_FAULTS].append(
+        _(
+            "The link asks for {name} = {asked}: there are {labels}. The first choice is used instead.",
+            name=name,
+            asked=asked,
+            labels=", ".join(known),
+        )
+    )
