@@ -21,6 +21,7 @@ from pairkit.market.sessions import checked_time, ready_at_of, session_findings
 from pairkit.metrics import drawdown, measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
+from pairkit.models.unit_ratio import ratio_of_changes
 from pairkit.pair import Leg, PairFrame
 from pairkit.trading.engine import Ledger, trade
 from pairkit.trading.gates import VERDICTS, Gates, judge
@@ -301,6 +302,7 @@ class BacktestRun:
             )
         yield from self._stranded()
         yield from self._left_late()
+        yield from self._ratio_of_one()
 
     def _stranded(self) -> Iterator[Finding]:
         """A leg that is still held at the end, whose exit has waited since its last close."""
@@ -350,6 +352,26 @@ class BacktestRun:
                     len(late),
                     tuple(days[:_SHOWN_DATES]),
                 )
+
+    def _ratio_of_one(self) -> Iterator[Finding]:
+        """A regressed hedge ratio of two contracts of one root that cannot be told from 1."""
+        pair = self.pair
+        if pair.y_spec.code != pair.x_spec.code or self.config.hedge_model == "fixed":
+            return
+        ratio = ratio_of_changes(self.adjusted)
+        if ratio is not None and ratio.is_one:
+            yield Finding(
+                "ratio_of_one",
+                "info",
+                in_english(
+                    "{pair}: the hedge ratio of daily changes is {beta:.3f}, 95 % interval {low:.3f} to {high:.3f}: it cannot be "
+                    "told from 1. Contracts of one root are traded lot for lot; with hedge_model = fixed (preset Calendar) "
+                    "nothing is estimated.",
+                    pair=pair.name,
+                    **ratio._asdict(),
+                ),
+                pair.y_spec.code,
+            )
 
     def _waits(self) -> list[tuple[int, int]]:
         """For each exit that did not fill on the next bar: the row it was decided on, and the row it filled on, or the last."""

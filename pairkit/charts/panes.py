@@ -20,7 +20,12 @@ from pairkit.charts.signals import (
     signal_title,
     signal_traces,
 )
+from pairkit.columns import LEGS
 from pairkit.language import N_, _
+from pairkit.market.leg_codes import MONTHS
+from pairkit.pair import Leg, PairFrame
+
+SEASON_END = "×"
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,12 @@ def _price_title(canvas: Canvas) -> str:
         if spliced
         else _("roll-adjusted")
     )
-    tick = (
-        "   " + swatch(theme.quiet_text, _("roll"), "|")
-        if roll_rows(pair.y) or roll_rows(pair.x)
-        else ""
+    ticks = dict.fromkeys(
+        (_("season end"), SEASON_END) if by_month else (_("roll"), "|")
+        for by_month, leg in _legs_by_month(pair)
+        if roll_rows(leg)
     )
+    tick = "".join("   " + swatch(theme.quiet_text, words, sign) for words, sign in ticks)
     return (
         _("<b>Prices</b>, {rolls}, first bar = 100", rolls=rolls)
         + f"   {swatch(theme.leg_y, plain(pair.labels[0]))}   "
@@ -70,15 +76,23 @@ def _price_title(canvas: Canvas) -> str:
 
 def _price_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     pair, traces = canvas.run.pair, []
-    for name, leg, color in (("y", pair.y, canvas.theme.leg_y), ("x", pair.x, canvas.theme.leg_x)):
+    colors = (canvas.theme.leg_y, canvas.theme.leg_x)
+    for name, color, (by_month, leg) in zip(LEGS, colors, _legs_by_month(pair), strict=True):
         level = _rebased(
             canvas.frame[name].to_numpy(dtype=np.float64), canvas.config.price_transform
         ).astype(np.float32)
         traces.append(canvas.line(axis, f"price_{name}", level, color))
-        rows = roll_rows(leg)
-        marker = {"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": color}}
+        rows, symbol = roll_rows(leg), "line-ns"
+        if by_month:  # its last day, for the next season may not be listed yet
+            rows, symbol = [row - 1 for row in rows], "x-thin"
+        marker = {"symbol": symbol, "size": 7, "line": {"width": 1.2, "color": color}}
         traces.append(canvas.marks(axis, f"rolls_{name}", canvas.when[rows], level[rows], marker))
     return traces
+
+
+def _legs_by_month(pair: PairFrame) -> tuple[tuple[bool, Leg], tuple[bool, Leg]]:
+    """Both legs, and whether each is a named month, whose contract changes at the end of a season."""
+    return (pair.y_rule in MONTHS, pair.y), (pair.x_rule in MONTHS, pair.x)
 
 
 def _rebased(adjusted: FloatArray, transform: str) -> FloatArray:

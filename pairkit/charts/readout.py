@@ -16,7 +16,8 @@ from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.labels import decision, plain, why_blocked
 from pairkit.charts.theme import BLOCKER_WORDS, Theme
 from pairkit.gates import GATE_NAMES, GATES
-from pairkit.language import _
+from pairkit.language import N_, _
+from pairkit.market.leg_codes import MONTHS
 from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg
 
@@ -198,12 +199,18 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
     """By row: which leg changed its contract there, from what to what."""
     said: dict[int, str] = {}
     pair = canvas.run.pair
-    for leg, code in zip((pair.y, pair.x), pair.codes, strict=True):
+    rules = pair.y_rule, pair.x_rule
+    for leg, code, rule in zip((pair.y, pair.x), pair.codes, rules, strict=True):
         for row in roll_rows(leg):
             names = leg.contract_names
+            said_as = (
+                N_("{code} season ends: {names} → {contract}")
+                if rule in MONTHS
+                else N_("{code} rolls {names} → {contract}")
+            )
             words = plain(
                 _(
-                    "{code} rolls {names} → {contract}",
+                    said_as,
                     code=code,
                     names=names[leg.contract[row - 1]],
                     contract=names[leg.contract[row]],

@@ -40,6 +40,15 @@ def scan_command(
     roots: Annotated[
         str | None, typer.Option(metavar="A,B,C", help=_("Only the pairs of these roots."))
     ] = None,
+    calendar: Annotated[
+        bool,
+        typer.Option(
+            "--calendar",
+            help=_(
+                "Also each root's dominant contract with the one behind it, such as RB with RB@next."
+            ),
+        ),
+    ] = False,
     lags: Annotated[
         str, typer.Option(help=_("Lagged differences in each test, or aic or bic to choose them."))
     ] = "1",
@@ -85,6 +94,7 @@ def scan_command(
         table = scan(
             opened,
             roots=wanted,
+            calendar=calendar,
             lags=lags_,
             transform=transform,
             least_bars=least_bars,

@@ -179,6 +179,33 @@ def must_leave(days: pd.DatetimeIndex, near: IntArray) -> BoolArray:
     return leave
 
 
+def leave_from(
+    leg: LegCode, contract: str, day: pd.Timestamp, *, settlement: str = "", near: str = ""
+) -> pd.Timestamp | None:
+    """The first day on which a contract must be left; None where there is no such rule.
+
+    Parameters
+    ----------
+    leg : LegCode
+        The leg that holds it.
+    contract : str
+        Its name.
+    day : Timestamp
+        A day on which it trades.
+    settlement : str
+        How its root settles, as of `RootTables`.
+    near : str, optional
+        In a season, the contract of the near leg, by which both are left.
+    """
+    delivery = delivery_month(near or contract, day, leg.root)
+    if delivery is None or (leg.month is None and settlement != PHYSICAL):
+        return None
+    month, on = (
+        (delivery - MONTHS_AHEAD, LEAVE_FROM_DAY) if leg.month is not None else (delivery, 1)
+    )
+    return pd.Timestamp(month // 12, month % 12 + 1, on)
+
+
 def without_bars(code: LegCode, leg: pd.DataFrame, sessions: pd.DatetimeIndex) -> list[Finding]:
     """The finding that a leg has no close on some sessions of its root; none without such a session.
 

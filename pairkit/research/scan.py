@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray, Progress
 from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS, names
 from pairkit.config import StrategyConfig
-from pairkit.errors import ConfigError
+from pairkit.errors import ConfigError, PairkitError
 from pairkit.language import N_, _, in_english
 from pairkit.market.contracts import ContractSpec
+from pairkit.market.leg_codes import NEXT
 from pairkit.models.adjusted import adjust
 from pairkit.models.cointegration import (
     JOHANSEN_95,
@@ -101,6 +102,7 @@ def scan(
     market: Snapshot | Iterable[PairFrame],
     *,
     roots: Sequence[str] | None = None,
+    calendar: bool = False,
     lags: LagRule = 1,
     transform: Literal["log", "level"] = "log",
     slippage_ticks: float = 1.0,
@@ -118,6 +120,8 @@ def scan(
         All pairs of the snapshot's roots, or just the pairs given.
     roots : sequence of str, optional
         Of a snapshot, only these.
+    calendar : bool
+        Of a snapshot, test also each root's dominant contract against the one behind it: `RB` with `RB@next`.
     lags : int, "aic" or "bic"
         Lagged differences in each test, or the criterion that chooses them for each pair and direction.
     transform : {"log", "level"}
@@ -143,7 +147,8 @@ def scan(
     Raises
     ------
     ConfigError
-        A root is unknown, there are fewer than two, no two are in one currency, or a setting is not one that is accepted.
+        A root is unknown, there are fewer than two (without `calendar`), no two are in one currency, or a setting is not one
+        that is accepted.
     DataError
         The lag rule is none.
 
@@ -161,10 +166,13 @@ def scan(
     """
     _check(lags, transform, slippage_ticks, least_bars)
     if hasattr(market, "roots"):
-        series, snapshot, name = _all_series(market, roots, transform)
-        places, apart = _of_one_currency(series)
+        series, snapshot, name = _all_series(market, roots, transform, calendar)
+        places, apart = _of_one_currency(series, calendar)
+        if calendar:
+            behind, places, lacking = _calendar_spreads(market, series, places, transform)
+            series, apart = (*series, *behind), apart | lacking
     else:
-        series, snapshot, name = _given_series(list(market), roots, transform)
+        series, snapshot, name = _given_series(list(market), roots, transform, calendar)
         places, apart = np.arange(len(series)).reshape(-1, 2), {}
     panel = panel_of([each.days for each in series], [each.values for each in series])
     work = RootSeries(
@@ -336,11 +344,11 @@ def _check(lags: LagRule, transform: str, slippage_ticks: float, least_bars: int
 
 
 def _all_series(
-    market: Any, roots: Sequence[str] | None, transform: Literal["log", "level"]
+    market: Any, roots: Sequence[str] | None, transform: Literal["log", "level"], calendar: bool
 ) -> tuple[tuple[Series, ...], str | None, str | None]:
     wanted = list(dict.fromkeys(market.roots if roots is None else roots))
     unknown = [root for root in wanted if root not in market.roots]
-    if unknown or len(wanted) < 2:
+    if unknown or len(wanted) < (1 if calendar else 2):
         raise ConfigError(
             _(
                 "roots = {wanted}: accepted are at least two of {roots}.",
@@ -355,7 +363,33 @@ def _all_series(
     return tuple(series), market.id, market.name
 
 
-def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[str, str]]:
+def _calendar_spreads(
+    market: Any,
+    series: Sequence[Series],
+    places: NDArray[np.int64],
+    transform: Literal["log", "level"],
+) -> tuple[tuple[Series, ...], NDArray[np.int64], dict[str, str]]:
+    """The contract behind each root's dominant one: its series, the places with these pairs too, and roots without one."""
+    found: list[Series] = []
+    pairs, lacking = places.tolist(), {}
+    for place, one in enumerate(series):
+        code, spec = f"{one.code}@{NEXT}", one.spec
+        try:
+            leg = market.leg(code)
+        except PairkitError as error:
+            lacking[f"{one.code}-{code}"] = str(error)
+            continue
+        pair = pair_from_frames(leg, leg, y_spec=spec, x_spec=spec, y_rule=NEXT, x_rule=NEXT)
+        pairs.append([place, len(series) + len(found)])
+        found.append(_series(pair, transform)[0])
+    if not pairs:
+        raise ConfigError("; ".join(lacking.values()))
+    return tuple(found), np.array(pairs), lacking
+
+
+def _of_one_currency(
+    series: Sequence[Series], calendar: bool
+) -> tuple[NDArray[np.int64], dict[str, str]]:
     """The pairs whose legs are in one currency, as places (K, 2), and the others with the reason."""
     places, apart = [], {}
     for first, second in combinations(range(len(series)), 2):
@@ -370,14 +404,14 @@ def _of_one_currency(series: Sequence[Series]) -> tuple[NDArray[np.int64], dict[
                 b_code=b.code,
                 other_currency=b.currency,
             )
-    if not places:
+    if not places and not calendar:
         raise ConfigError(
             _(
                 "no two of these roots are in one currency: {values}.",
                 values="; ".join(apart.values()),
             )
         )
-    return np.array(places), apart
+    return np.array(places, dtype=np.int64).reshape(-1, 2), apart
 
 
 def _line(market: Any) -> str | None:
@@ -389,10 +423,15 @@ def _line(market: Any) -> str | None:
 
 
 def _given_series(
-    pairs: list[PairFrame], roots: Sequence[str] | None, transform: Literal["log", "level"]
+    pairs: list[PairFrame],
+    roots: Sequence[str] | None,
+    transform: Literal["log", "level"],
+    calendar: bool,
 ) -> tuple[tuple[Series, ...], str | None, str | None]:
-    if roots is not None:
-        raise ConfigError(_("roots chooses among a snapshot's; give only the pairs that you want."))
+    if roots is not None or calendar:
+        raise ConfigError(
+            _("roots and calendar choose among a snapshot's; give only the pairs that you want.")
+        )
     if not pairs or not all(isinstance(pair, PairFrame) for pair in pairs):
         raise ConfigError(_("a scan needs a snapshot, or a list of at least one PairFrame."))
     series = [leg for pair in pairs for leg in _series(pair, transform)]

@@ -25,7 +25,10 @@ from pairkit.errors import DataError, RunError
 from pairkit.gates import GATES, number
 from pairkit.language import N_, _
 from pairkit.market.daily import day_of
+from pairkit.market.leg_codes import LegCode, season_of
+from pairkit.market.legs import leave_from
 from pairkit.market.spec_history import terms_on
+from pairkit.pair import NO_CONTRACT
 from pairkit.trading.engine import size, terms_of
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
@@ -449,12 +452,45 @@ def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
         )
         for code, leg in zip(run.pair.codes, (run.pair.y, run.pair.x), strict=True)
     ]
+    rows += _contracts(run, t)
     for name in _SHOWN_INPUTS:
         value = getattr(run.indicators, name)[t]
         shown = ("yes" if value else "no") if name == "valid" else number(value)
         rows.append((name, shown, _(meaning[name].unit), _(meaning[name].meaning)))
     return pd.DataFrame(
         rows, columns=[N_(N_("input")), N_(N_("value")), N_(N_("unit")), N_(N_("meaning"))]
+    )
+
+
+def _contracts(run: BacktestRun, t: int) -> list[tuple[str, str, str, str]]:
+    """The contract of each leg, and when it must be left; none of a series without names."""
+    pair, day = run.pair, run.pair.trade_date[t]
+    codes = LegCode(pair.y_spec.code, pair.y_rule), LegCode(pair.x_spec.code, pair.x_rule)
+    names = [
+        leg.contract_names[leg.contract[t]] if leg.contract[t] != NO_CONTRACT else ""
+        for leg in (pair.y, pair.x)
+    ]
+    rows = []
+    for code, name, spec in zip(codes, names, (pair.y_spec, pair.x_spec), strict=True):
+        if not name:
+            continue
+        near = names[0] if season_of(*codes) else ""
+        since = leave_from(code, name, day, settlement=spec.settlement, near=near)
+        rows.append((_("contract {code}", code=code), name, "", _leaving(since, day)))
+    return rows
+
+
+def _leaving(since: pd.Timestamp | None, day: pd.Timestamp) -> str:
+    """When a contract must be left, seen from a day."""
+    if since is None:
+        return _("Contract of the bar; no day from which it must be left.")
+    days = (since - day).days
+    if days <= 0:
+        return _("Contract of the bar; it must be left since {since:%Y-%m-%d}.", since=since)
+    return _(
+        "Contract of the bar; it must be left from {since:%Y-%m-%d} on, in {days} days.",
+        since=since,
+        days=days,
     )
 
 

@@ -17,6 +17,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import runs_folder
 from pairkit.language import N_, _, ngettext
+from pairkit.market.leg_codes import NEXT
 from pairkit.market.universe import universe
 from pairkit.models.cointegration import LagRule
 from pairkit.research.scan import scan
@@ -75,6 +76,7 @@ class Asked(NamedTuple):
 
     snapshot: str
     roots: tuple[str, ...]
+    calendar: bool
     transform: Literal["log", "level"]
     lags: LagRule
     least_bars: int
@@ -98,7 +100,7 @@ def start(snapshot: Snapshot) -> None:
     with st.expander(_("Settings")):
         asked = _settings(snapshot, tuple(roots))
     number = len(roots or snapshot.roots)
-    if number < 2:
+    if number < 2 and not asked.calendar:
         st.warning(
             _("A pair needs two roots. Choose at least one more, or none for all.")
             if roots
@@ -109,7 +111,7 @@ def start(snapshot: Snapshot) -> None:
             icon=":material/error:",
         )
         return
-    pairs = number * (number - 1) // 2
+    pairs = number * (number - 1) // 2 + number * asked.calendar
     clicked = right.button(
         ngettext("Scan {pairs:,} pair", "Scan {pairs:,} pairs", pairs, pairs=pairs),
         key="scan_start",
@@ -176,9 +178,16 @@ def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Asked:
             "Slippage per lot in the cost of a round trip. The backtests use the default settings, including their slippage."
         ),
     )
+    calendar = st.toggle(
+        _("Calendar spreads"),
+        key="scan_calendar",
+        bind="query-params",
+        help=_("Each root's dominant contract with the one behind it, too."),
+    )
     return Asked(
         snapshot.id,
         roots,
+        calendar,
         "log" if transform == "log" else "level",
         LAGS[lags],
         int(bars),
@@ -198,6 +207,7 @@ def _begin(snapshot: Snapshot, asked: Asked) -> None:
         made = scan(
             snapshot,
             roots=asked.roots or None,
+            calendar=asked.calendar,
             lags=asked.lags,
             slippage_ticks=asked.slippage_ticks,
             least_bars=asked.least_bars,
@@ -213,7 +223,7 @@ def _begin(snapshot: Snapshot, asked: Asked) -> None:
         "asked": asked,
         "snapshot": snapshot.label,
         "simulated": snapshot.simulated,
-        "volumes": _volumes(snapshot),
+        "volumes": _volumes(snapshot, asked.calendar),
     }
     st.session_state[JOB] = Job(work, "pairs", about).begin()
     st.session_state.pop(CHOSEN, None)
@@ -225,13 +235,16 @@ def _key(snapshot: Snapshot) -> str:
 
 
 @st.cache_data(show_spinner="Reading volumes …", max_entries=8, hash_funcs={Snapshot: _key})
-def _volumes(snapshot: Snapshot) -> dict[str, float]:
-    """Median volume of each root's bars, lots; NaN where the bars tell none."""
-    legs = ((root, snapshot.leg(root)) for root in snapshot.roots)
-    return {
-        root: float(leg["volume"].median()) if "volume" in leg else float("nan")
-        for root, leg in legs
-    }
+def _volumes(snapshot: Snapshot, calendar: bool) -> dict[str, float]:
+    """Median volume of each leg's bars, lots; NaN where the bars tell none. With `calendar`, of the next contracts too."""
+    found = {}
+    for code in (*snapshot.roots, *(f"{root}@{NEXT}" for root in snapshot.roots if calendar)):
+        try:
+            leg = snapshot.leg(code)
+        except PairkitError:  # it has no next contract, and no pair
+            continue
+        found[code] = float(leg["volume"].median()) if "volume" in leg else float("nan")
+    return found
 
 
 def show() -> None:
@@ -314,7 +327,7 @@ def sectors() -> dict[str, set[str]]:
     """The roots of each sector, by the universe in force."""
     found: dict[str, set[str]] = {}
     for pair in universe():
-        found.setdefault(pair.sector, set()).update((pair.y, pair.x))
+        found.setdefault(pair.sector, set()).update(pair.roots)
     return found
 
 
@@ -325,7 +338,7 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     except DataError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
         known = {}
-    present = {*table["y"], *table["x"]}
+    present = {_root(code) for code in (*table["y"], *table["x"])}
     one, two, three = st.columns([2, 1, 2])
     here = sorted(name for name, roots in known.items() if len(roots & present) > 1)
     chosen = one.multiselect(
@@ -359,7 +372,7 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     kept = with_volume(table, volumes)
     if chosen:
         inside = [
-            any({y, x} <= known[name] for name in chosen)
+            any({_root(y), _root(x)} <= known[name] for name in chosen)
             for y, x in zip(kept["y"], kept["x"], strict=True)
         ]
         kept = kept[inside]
@@ -370,6 +383,11 @@ def _filtered(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame | 
     except PairkitError as error:
         st.warning(views.escape(str(error)), icon=":material/error:")
         return None
+
+
+def _root(code: str) -> str:
+    """The root of a scanned leg."""
+    return code.removesuffix(f"@{NEXT}")
 
 
 def with_volume(table: pd.DataFrame, volumes: dict[str, float]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from pairkit.charts.theme import BLOCKER_MARKS, SHOWN_BLOCKERS, THEMES, Theme
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.gates import GATE_NAMES
-from pairkit.pair import Provenance
+from pairkit.pair import Provenance, pair_from_frames
 from pairkit.run import BacktestRun, run_backtest
 from tests.pairs import build_pair, leg_frame, pair_of, spec
 
@@ -207,6 +207,22 @@ def test_rolls_are_ticked_and_named():
     words = trace(spec_, "readout")["text"]
     assert "Y rolls Y2101 → Y2105" in words[60]
     assert sum("rolls" in word for word in words) == 1
+
+
+def test_the_end_of_a_season_is_told_from_a_roll():
+    """A named month changes at its season's end: a cross on its last day, and other words than those of a roll."""
+    months = ["RB2405"] * 60 + ["RB2505"] * 60
+    leg = leg_frame(100 + np.sin(np.arange(120)), contract=months, pre_close=np.full(120, 100.0))
+    other = leg_frame(100 + np.cos(np.arange(120)))
+    pair = pair_from_frames(leg, other, y_spec=spec("RB"), x_spec=spec("HC"), y_rule="05")
+    run = run_backtest(pair, StrategyConfig())
+    spec_ = figure_spec(run)
+    ends = trace(spec_, "rolls_y")
+    assert (list(dates(ends["x"])), ends["marker"]["symbol"]) == ([run.frame.index[59]], "x-thin")
+    assert "RB@05 season ends: RB2405 → RB2505" in trace(spec_, "readout")["text"][60]
+    titles = " ".join(note["text"] for note in spec_["layout"]["annotations"])
+    assert "season end" in titles
+    assert "</span> roll" not in titles
 
 
 def test_fifty_bars_are_explained_not_left_empty():

@@ -11,10 +11,11 @@ import pytest
 
 from pairkit.columns import LEG_COLUMNS, names
 from pairkit.errors import DataError
-from pairkit.market.leg_codes import LegCode, leg_label, read_leg
+from pairkit.market.leg_codes import LegCode, leg_label, read_leg, season_of
 from pairkit.market.legs import (
     RootTables,
     contracts_of_pair,
+    leave_from,
     leg_by_rule,
     legs_of_pair,
     named_delivery,
@@ -181,6 +182,23 @@ def test_leave_days_come_before_every_end(seed):
             assert not table["leave"].iloc[end + 1]
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_the_day_from_which_a_contract_must_be_left_is_the_first_of_its_leave_days(seed):
+    """Told from any day on which it is held, for each leg of each pair; None where no day of it is one to leave."""
+    root = tables_of(TinyMarket(seed))
+    for y, x in PAIRS:
+        codes = LegCode("RB", y), LegCode("RB", x)
+        legs = pair_tables(root, y, x)
+        near = legs[0]["contract"] if season_of(*codes) else None
+        for code, leg in zip(codes, legs, strict=True):
+            for name, rows in leg.groupby("contract"):
+                of_near = {} if near is None else {"near": near[rows.index[0]]}
+                for day in (rows.index[0], rows.index[-1]):
+                    since = leave_from(code, name, day, settlement=root.settlement, **of_near)
+                    expected = [bool(since is not None and one >= since) for one in rows.index]
+                    assert rows["leave"].tolist() == expected
+
+
 def season_run(locked: bool):
     """A season whose spread jumps just before it must be left: entered on 18 March, told to leave on the 20th."""
     days = pd.bdate_range("2024-01-02", periods=90)
@@ -214,6 +232,12 @@ def test_after_expiry_a_position_is_flat_before_its_contract_ends():
     assert f"{trade['exit_decided']:%Y-%m-%d} {trade['exit_filled']:%m-%d}" == "2024-03-20 03-21"
     assert not run.frame.loc["2024-03-21":"2024-03-29", "position"].any()
     assert set(run.frame.loc["2024-03-22":"2024-03-29", "reason"]) == {"expiry"}
+    inputs = run.explain("2024-03-18").section("Inputs").set_index("input")
+    assert inputs.loc[["contract RB@05", "contract RB@10"], "value"].tolist() == [
+        "RB2405",
+        "RB2410",
+    ]
+    assert "left from 2024-03-20 on, in 2 days" in inputs.loc["contract RB@10", "meaning"]
     assert "left_late" not in {found.kind for found in run.findings}
 
 

@@ -12,7 +12,7 @@ import pytest
 from statsmodels.tsa.stattools import coint
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
-from pairkit.audit.snapshots.snapshot import write_snapshot
+from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.columns import SCAN_COLUMNS, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError, DataError
@@ -29,6 +29,7 @@ from pairkit.models.relation import relate, relate_many
 from pairkit.models.stationarity import mackinnon_pvalue
 from pairkit.research.scan import adjusted_pvalues, scan
 from pairkit.run import run_backtest
+from tests import ROOT
 from tests.pairs import draw_pair, leg_frame, pair_of, spec
 
 # Benjamini and Hochberg (1995), section 4.1: fifteen p-values of a trial of thrombolysis.
@@ -428,3 +429,20 @@ def test_few_unrelated_pairs_have_a_johansen_rank():
         y, x = np.random.default_rng([41, seed]).standard_normal((2, 500)).cumsum(axis=1)
         found += johansen_trace(y, x, lags=1)[0] > JOHANSEN_95[0]
     assert 0.03 <= found / 1200 <= 0.07
+
+
+def test_calendar_spreads_are_scanned_beside_the_pairs_of_roots():
+    """Each root's dominant contract with the one behind it has the figures of that pair alone; other pairs keep theirs."""
+    demo = open_snapshot(ROOT / "snapshots" / "demo")
+    table = scan(demo, roots=["RB", "HC"], calendar=True, transform="level").set_index(["y", "x"])
+    roots = scan(demo, roots=["RB", "HC"], transform="level")
+    spreads = scan([demo.pair(root, f"{root}@next") for root in ("RB", "HC")], transform="level")
+    assert {frozenset(pair) for pair in table.index} == {
+        frozenset(pair) for pair in (("RB", "HC"), ("RB", "RB@next"), ("HC", "HC@next"))
+    }
+    for row in (*roots.itertuples(), *spreads.itertuples()):
+        for name in ("bars", "beta", "eg_statistic", "pvalue", "half_life"):
+            assert table.loc[(row.y, row.x), name] == pytest.approx(getattr(row, name), rel=1e-9)
+    assert len(scan(demo, roots=["RB"], calendar=True)) == 1
+    with pytest.raises(ConfigError, match="roots and calendar choose among a snapshot's"):
+        scan([demo.pair("RB", "HC")], calendar=True)

@@ -58,6 +58,26 @@ def ended(page: AppTest) -> AppTest:
     return page
 
 
+def test_calendar_spreads_are_scanned_on_demand_and_open_in_explore():
+    """With the switch each root's dominant contract is paired with the one behind it; Explore opens with that pair."""
+    page = scan_app("M")
+    assert "Choose at least one more" in said(page)
+    page.toggle(key="scan_calendar").set_value(True).run()
+    page = scanned(page)
+    assert {*page.dataframe[0].value["y"], *page.dataframe[0].value["x"]} == {"M", "M@next"}
+    first = page.dataframe[0].value.iloc[0]
+    page.button(key="scan_open").click().run()
+    assert not page.exception
+    rules = {
+        "y": page.selectbox(key="y_contract").value,
+        "x": page.selectbox(key="x_contract").value,
+    }
+    assert {leg: f"M@{rule}" if rule else "M" for leg, rule in rules.items()} == {
+        "y": first["y"],
+        "x": first["x"],
+    }
+
+
 def test_every_pair_is_ranked_as_the_scan_ranks_it(snapshot):
     """The table is that of `scan` with a default backtest; the caveat and the label of simulated data stand on the page."""
     page = scanned(scan_app(*ROOTS))
