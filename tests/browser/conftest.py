@@ -221,7 +221,8 @@ class Explore:
         self.page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
         found = self.page.evaluate(
-            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags
+            "tags => axe.run(document, {resultTypes: ['violations'], runOnly: {type: 'tag', values: tags}})",
+            tags,
         )["violations"]
         assert not found, [
             (one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160])
@@ -310,54 +311,65 @@ class Explore:
         self.settle()
 
 
+@pytest.fixture(scope="session")
+def shared_tab(browser):
+    """One tab for all tests of a worker: a renderer that has the page's code compiled loads it in half the time."""
+    context = browser.new_context(reduced_motion="reduce", accept_downloads=True)
+    yield context.new_page()
+    context.close()
+
+
 @contextmanager
-def opened(browser, server: Server, scheme: str = "light") -> Iterator[Explore]:
-    """A tab on a fresh browser profile; what goes wrong on it fails the test at the end."""
-    context = browser.new_context(
-        viewport={"width": 1400, "height": 1000},
-        color_scheme=scheme,
-        reduced_motion="reduce",
-        accept_downloads=True,
-    )
-    page, faults = context.new_page(), []
+def opened(shared_tab, server: Server, scheme: str = "light") -> Iterator[Explore]:
+    """The tab, as a new reader has it: nothing kept by a page before, and what goes wrong from now on fails the test at the end."""
+    context, page, faults = shared_tab.context, shared_tab, []
+    page.goto(f"{server.url}/_stcore/health")
+    page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    context.clear_cookies()
+    context.clear_permissions()
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    page.emulate_media(color_scheme=scheme)
+    page.mouse.move(0, 0)
     home = (f"http://127.0.0.1:{server.port}", f"ws://127.0.0.1:{server.port}", "data:", "blob:")
     probe = re.compile(
         r"/[^/]+/_stcore/(health|host-config)$"
     )  # on a deep link the frontend looks below the page first
-    page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-    page.on(
-        "console",
-        lambda line: (
+    listeners = {
+        "pageerror": lambda error: faults.append(f"page error: {error}"),
+        "console": lambda line: (
             faults.append(f"console: {line.text}")
             if line.type == "error" and "Failed to load resource" not in line.text
             else None
         ),
-    )
-    page.on(
-        "response",
-        lambda answer: (
+        "response": lambda answer: (
             faults.append(f"{answer.status} {answer.url}")
             if answer.status >= 400 and not probe.search(answer.url)
             else None
         ),
-    )
-    page.on(
-        "request",
-        lambda asked: (
+        "request": lambda asked: (
             None
             if asked.url.startswith(home)
             else faults.append(f"leaves the machine: {asked.url[:90]}")
         ),
-    )
-    yield Explore(page, server, faults)
-    boxes = page.get_by_test_id("stException").count()
-    context.close()
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    try:
+        yield Explore(page, server, faults)
+        boxes = page.get_by_test_id("stException").count()
+    finally:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        for other in context.pages:
+            if other != page:
+                other.close()
+        page.goto("about:blank")  # a job of this page ends with it
     assert not faults, faults[:5]
     assert boxes == 0, "an exception is shown on the page"
 
 
 @pytest.fixture
-def explore(request, browser, server) -> Iterator[Explore]:
+def explore(request, shared_tab, server) -> Iterator[Explore]:
     """A page on the session's server; `indirect` parametrisation chooses light or dark."""
-    with opened(browser, server, getattr(request, "param", "light")) as page:
+    with opened(shared_tab, server, getattr(request, "param", "light")) as page:
         yield page

@@ -175,9 +175,9 @@ def server(browser, planted, tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def tab(browser, server) -> Iterator[Explore]:
+def tab(shared_tab, server) -> Iterator[Explore]:
     """A tab that fails on what leaves the machine, on error boxes, and on errors of scripts."""
-    with opened(browser, server) as one:
+    with opened(shared_tab, server) as one:
         yield one
 
 

@@ -99,9 +99,9 @@ def large_market(browser, tmp_path_factory) -> Iterator[Server]:
     assert "Traceback" not in running.log.read_text()
 
 
-def test_a_running_scan_is_stopped_and_what_is_done_is_shown(browser, large_market):
+def test_a_running_scan_is_stopped_and_what_is_done_is_shown(shared_tab, large_market):
     """A scan of 1,770 pairs is stopped in its midst; the page shows those that were done and says so, the file holds them all."""
-    with opened(browser, large_market) as explore:
+    with opened(shared_tab, large_market) as explore:
         page = explore.press("/scan?scan_lags=by+AIC", "scan_start").page
         explore.stop("scan_job", "pairs")
         page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
