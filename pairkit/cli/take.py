@@ -51,6 +51,15 @@ def take_command(
         Literal["mapping", "open_interest"],
         typer.Option("--dominant", help=_("Where dominant contracts come from.")),
     ] = "mapping",
+    contracts: Annotated[
+        Literal["main", "all"],
+        typer.Option(
+            "--contracts",
+            help=_(
+                "Which bars: of dominant contracts and their neighbours in delivery, or of all, as named months need them."
+            ),
+        ),
+    ] = "main",
     specs: Annotated[
         Path | None,
         typer.Option(
@@ -100,6 +109,8 @@ def take_command(
                 name=name,
                 folder=folder,
                 rule=dominant,
+                contracts=contracts,
+                planned=_tell_plan,
                 user_specs=None if specs is None else read_specs(specs),
                 user_terms=None if terms is None else read_terms_file(terms),
                 progress=progress,
@@ -125,6 +136,18 @@ def take_command(
             err=True,
         )
     raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if taken.stale else 0)
+
+
+def _tell_plan(contracts: int, requests: int) -> None:
+    """Say how many requests all contracts take, before the first bar is asked for."""
+    typer.echo(
+        _(
+            "{contracts:,} contracts: about {requests:,} requests, fewer what the cache has.",
+            contracts=contracts,
+            requests=requests,
+        ),
+        err=True,
+    )
 
 
 def roots_of(text: str) -> list[str]:

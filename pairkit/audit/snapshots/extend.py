@@ -144,6 +144,7 @@ def extend_from_source(
         first,
         end,
         rule=scope["dominant"]["rule"],
+        contracts=scope["asked"].get("contracts", "main"),
         user_specs=user_specs,
         user_terms=user_terms,
         allow_missing=allow_missing,

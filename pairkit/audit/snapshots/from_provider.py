@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pairkit.audit.seal import check_slug, refuse_if_taken
 from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
-from pairkit.data.provider.download import DominantRule, download_market
+from pairkit.data.provider.download import DominantRule, Kept, download_market
 from pairkit.data.provider.market import DownloadedMarket, Step
 from pairkit.data.provider.source import Source
 from pairkit.data.quality import examine, examine_grid
@@ -37,8 +37,10 @@ def download_snapshot(
     name: str,
     folder: str | os.PathLike[str] = "snapshots",
     rule: DominantRule = "mapping",
+    contracts: Kept = "main",
     user_specs: Mapping[str, OwnSpec] | None = None,
     user_terms: UserTerms | None = None,
+    planned: Callable[[int, int], None] = lambda _, __: None,
     progress: Callable[[Step], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedSnapshot:
@@ -46,7 +48,7 @@ def download_snapshot(
 
     Parameters
     ----------
-    source, roots, start, end, rule, user_specs, user_terms, progress, cancelled
+    source, roots, start, end, rule, contracts, user_specs, user_terms, planned, progress, cancelled
         As `pairkit.data.provider.download.download_market` has them.
     name, folder
         The snapshot's name, and the folder of snapshots it goes to.
@@ -68,8 +70,10 @@ def download_snapshot(
         start,
         end,
         rule=rule,
+        contracts=contracts,
         user_specs=user_specs,
         user_terms=user_terms,
+        planned=planned,
         progress=progress,
         cancelled=cancelled,
     )

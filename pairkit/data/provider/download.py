@@ -3,7 +3,8 @@
 1. The calendar says which days are sessions, the listing which contracts there were.
 2. The dominant contract of each session: the provider's mapping of the session before, so that it was known, or open
    interest where the provider has no mapping.
-3. The bars of every contract that was dominant, or next to one in delivery; price limits where the account may.
+3. The bars of every contract that was dominant, or next to one in delivery, or of all that are listed; price limits where
+   the account may.
 4. Contract terms: of every such contract by day, from the day on which the provider first has them; each with its source.
 5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
 6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
@@ -49,6 +50,7 @@ from pairkit.market.spec_history import changes_among
 from pairkit.market.terms import TermRecord
 
 DominantRule = Literal["mapping", "open_interest"]
+Kept = Literal["main", "all"]
 BARS = ("root", "contract", TRADE_DATE, *names(BAR_COLUMNS), "up_limit", "down_limit")
 MAPPING = ("root", TRADE_DATE, "contract", "known_date")
 _DAYS_BEFORE = (
@@ -72,9 +74,11 @@ def download_market(
     end: date,
     *,
     rule: DominantRule = "mapping",
+    contracts: Kept = "main",
     user_specs: Mapping[str, OwnSpec] | None = None,
     user_terms: UserTerms | None = None,
     allow_missing: bool = False,
+    planned: Callable[[int, int], None] = lambda _, __: None,
     progress: Steps = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DownloadedMarket:
@@ -90,6 +94,8 @@ def download_market(
         Both included; an end after today is today.
     rule : {"mapping", "open_interest"}
         Where dominant contracts come from.
+    contracts : {"main", "all"}
+        Which bars are kept: of the contracts that were dominant and their neighbours in delivery, or of all that were listed.
     user_specs : mapping, optional
         The user's own terms, as `read_specs` gives them: they fill what provider and bundled table lack, and override where
         they say so.
@@ -97,6 +103,8 @@ def download_market(
         The user's own records of terms, as `read_terms_file` gives them.
     allow_missing : bool
         Whether bars of the latest session that have not come yet are no reason to refuse.
+    planned : callable, optional
+        Of all contracts, called with their number and that of the requests to come, before the first bar is asked for.
     progress : callable, optional
         Called with a `Step` before each request.
     cancelled : callable, optional
@@ -126,6 +134,8 @@ def download_market(
         progress,
         cancelled,
         allow_missing,
+        contracts,
+        planned,
     ).run()
 
 
@@ -144,6 +154,8 @@ class _Taking:
         progress: Steps,
         cancelled: Callable[[], bool],
         allow_missing: bool = False,
+        contracts: Kept = "main",
+        planned: Callable[[int, int], None] = lambda _, __: None,
     ) -> None:
         if start > end:
             raise DataError(
@@ -161,6 +173,8 @@ class _Taking:
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
         self.stale, self.limits_allowed, self.why_no_terms = False, True, ""
         self.limits: dict[str, pd.DataFrame] = {}  # of each contract, with its margins
+        self.contracts, self.planned = contracts, planned
+        self.listings: dict[str, pd.DataFrame] = {}
         self.not_yet: list[str] = []  # contracts whose bar of the last session has not come
 
     def run(self) -> DownloadedMarket:
@@ -170,6 +184,8 @@ class _Taking:
         }
         self.refuse_unfinished(days)
         after = {exchange: self.next_session(exchange) for exchange in days}
+        if self.contracts == "all":
+            self.tell_plan(days)
         parts = [
             self.root(root, exchange, days[exchange], after[exchange])
             for root, exchange in self.exchanges.items()
@@ -299,17 +315,11 @@ class _Taking:
         self, root: str, exchange: str, days: pd.DatetimeIndex, after: pd.Timestamp | None
     ) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
         """One root's bars, mapping and spec; the mapping goes on to the session `after` the range, where that is known."""
-        listing = self.asked(
-            in_english("contracts of {root}", root=root),
-            lambda: self.source.contracts(exchange, [root]),
-            root,
-        )
         window = self.wanted(days)
         before = days[days < window[0]][-1:]
         with_before = pd.DatetimeIndex(before.append(window))
-        listed = listing[
-            (listing["list_date"] <= window[-1]) & (listing["last_trade_date"] >= window[0])
-        ].reset_index(drop=True)
+        listing = self.listing(root, exchange)
+        listed = _alive(listing, window)
         if listed.empty:
             raise IncompleteAnswerError(
                 _(
@@ -332,12 +342,12 @@ class _Taking:
             bars = self.bars(root, exchange, listed, with_before)
             mapping = dominant_by_open_interest(_with_next(bars, window[-1], after))[list(MAPPING)]
             mapping = mapping[mapping[TRADE_DATE] >= window[0]].reset_index(drop=True)
-            near = with_neighbours(mapping["contract"], listed)
+            kept = self.kept(mapping, listed)
             bars = bars[
-                bars["contract"].isin(near["contract"]) & (bars[TRADE_DATE] >= window[0])
+                bars["contract"].isin(kept["contract"]) & (bars[TRADE_DATE] >= window[0])
             ].reset_index(drop=True)
         else:
-            bars = self.bars(root, exchange, with_neighbours(mapping["contract"], listed), window)
+            bars = self.bars(root, exchange, self.kept(mapping, listed), window)
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
             raise IncompleteAnswerError(
@@ -356,6 +366,30 @@ class _Taking:
         refuse_unknown_days(spec, held_by_day(bars, mapping, root))
         self.findings.extend(changes_among(spec, now["contract"].unique()))
         return bars, mapping, spec
+
+    def listing(self, root: str, exchange: str) -> pd.DataFrame:
+        """The contracts of a root, asked for once."""
+        if root not in self.listings:
+            self.listings[root] = self.asked(
+                in_english("contracts of {root}", root=root),
+                lambda: self.source.contracts(exchange, [root]),
+                root,
+            )
+        return self.listings[root]
+
+    def tell_plan(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
+        """Report, after the listings and before the bars, how many contracts there are and how many requests they take."""
+        contracts = sum(
+            len(_alive(self.listing(root, exchange), self.wanted(days[exchange])))
+            for root, exchange in self.exchanges.items()
+        )
+        of_contract = ("bars", "limits", "terms")
+        mappings = len(self.exchanges) if self.rule == "mapping" else 0
+        self.planned(contracts, mappings + len(of_contract) * contracts)
+
+    def kept(self, mapping: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+        """The listed contracts whose bars are kept."""
+        return listed if self.contracts == "all" else with_neighbours(mapping["contract"], listed)
 
     # --- dominant contracts -------------------------------------------------------------------------------------------
     def provider_mapping(
@@ -652,6 +686,7 @@ class _Taking:
                 "roots": list(self.exchanges),
                 "start": self.start.isoformat(),
                 "end": self.end.isoformat(),
+                **({"contracts": "all"} if self.contracts == "all" else {}),
             },
             "dominant": {
                 "rule": self.rule,
@@ -661,6 +696,12 @@ class _Taking:
             "fetched_at": min(filter(None, self.fetched), default=None),
             "stale": self.stale,
         }
+
+
+def _alive(listing: pd.DataFrame, window: pd.DatetimeIndex) -> pd.DataFrame:
+    """The listed contracts that traded on some of these sessions."""
+    alive = (listing["list_date"] <= window[-1]) & (listing["last_trade_date"] >= window[0])
+    return listing[alive].reset_index(drop=True)
 
 
 def _with_next(bars: pd.DataFrame, last: pd.Timestamp, after: pd.Timestamp | None) -> pd.DataFrame:

@@ -113,6 +113,30 @@ def test_every_contract_that_was_or_neighboured_the_dominant_one_is_there(source
     assert sorted(taken.bars["contract"].unique()) == names[min(places) - 1 : max(places) + 2]
 
 
+@pytest.mark.parametrize("rule", ["mapping", "open_interest"])
+def test_all_contracts_are_taken_on_demand_and_counted_before_the_first_bar(
+    server: FaultServer, source: TushareSource, rule: Any
+):
+    """Every contract that traded in the range has its bars, the manifest says so, and the number of requests was told first."""
+    told: list[tuple[int, int, int]] = []
+
+    def planned(contracts: int, requests: int) -> None:
+        told.append((contracts, requests, [api for api, _ in server.asked].count("fut_daily")))
+
+    taken = download_market(
+        source, ["RB", "TA"], START, END, rule=rule, contracts="all", planned=planned
+    )
+    truth = in_range(market().bars).query("root in ('RB', 'TA')")
+    assert set(taken.bars["contract"]) == set(truth["contract"])
+    main = download_market(source_for(server), ["RB", "TA"], START, END, rule=rule)
+    pd.testing.assert_frame_equal(main.mapping, taken.mapping)
+    assert len(main.bars) < len(taken.bars) == len(truth)
+    number = truth["contract"].nunique()
+    assert told == [(number, 3 * number + (2 if rule == "mapping" else 0), 0)]
+    assert taken.data_scope["asked"]["contracts"] == "all"
+    assert "contracts" not in main.data_scope["asked"]
+
+
 def test_neighbours_stop_at_the_ends():
     """The first and the last listed contract have one neighbour."""
     listed = pd.DataFrame(
