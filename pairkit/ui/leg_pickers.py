@@ -22,8 +22,11 @@ def choose_codes(labels: Mapping[str, str], first: tuple[str, str]) -> tuple[str
     `labels` are the snapshot's roots with their names, `first` the two that it opens with.
     """
     spelt = {name: text for leg in LEGS for name, text in _accept(leg, labels).items()}
-    titles = {"y": _("Leg y (regressed; long spread = long y)"), "x": _("Leg x (the hedge)")}
-    codes = [_choose(leg, titles[leg], labels, root) for leg, root in zip(LEGS, first, strict=True)]
+    words = {
+        "y": (_("Leg y"), _("The regressed leg: a long spread is long y.")),
+        "x": (_("Leg x"), _("The hedge.")),
+    }
+    codes = [_choose(leg, words[leg], labels, root) for leg, root in zip(LEGS, first, strict=True)]
     shown = dict(zip(LEGS, (labels[code.root] for code in codes), strict=True))
     shown |= {RULE_OF[leg]: rule_label(code.rule) for leg, code in zip(LEGS, codes, strict=True)}
     usual = {leg: labels[root] for leg, root in zip(LEGS, first, strict=True)} | dict.fromkeys(
@@ -54,17 +57,18 @@ def swap() -> None:
         state[y], state[x] = state[x], state[y]
 
 
-def _choose(leg: str, title: str, labels: Mapping[str, str], first: str) -> LegCode:
-    """Draw the pickers of one leg, side by side."""
+def _choose(leg: str, words: tuple[str, str], labels: Mapping[str, str], first: str) -> LegCode:
+    """Draw the pickers of one leg, side by side; `words` are its title and what it is."""
     left, right = st.columns([5, 6], vertical_alignment="bottom", gap="xsmall")
     roots = list(labels)
     root = left.selectbox(
-        title,
+        words[0],
         roots,
         roots.index(first),
         key=leg,
         format_func=lambda root: labels[root],
         bind="query-params",
+        help=words[1],
     )
     rule = right.selectbox(
         _("Contract"),

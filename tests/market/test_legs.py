@@ -183,6 +183,36 @@ def test_leave_days_come_before_every_end(seed):
 
 
 @pytest.mark.parametrize("seed", range(40))
+def test_a_season_is_held_in_two_contracts_and_never_past_its_end(seed):
+    """Held lots are of two deliveries, and two months or more before the near one; or the run says that they were left late."""
+    root, codes = tables_of(TinyMarket(seed)), (("05", "10"), ("10", "01"), ("01", "05"))[seed % 3]
+    y, x = codes
+    terms = spec("RB")
+    pair = pair_from_frames(
+        *pair_tables(root, y, x), y_spec=terms, x_spec=terms, y_rule=y, x_rule=x
+    )
+    patient = {"entry_z": 0.5, "exit_z": 0.0, "stop_z": 10.0, "max_holding_days": 250}
+    run = run_backtest(
+        pair, eager(price_transform="level", hedge_model="fixed", max_invalid_days=0, **patient)
+    )
+    held = np.flatnonzero(run.ledger.position)
+    names = [[leg.contract_names[leg.contract[t]] for leg in (pair.y, pair.x)] for t in held]
+    assert all(near != far for near, far in names)
+    if "left_late" in {found.kind for found in run.findings}:
+        return
+    carried = [
+        t
+        for t in held
+        if run.ledger.position[t - 1] and pair.y.contract[t] != pair.y.contract[t - 1]
+    ]
+    assert carried == []
+    for t, both in zip(held, names, strict=True):
+        day = pair.trade_date[t]
+        near = min(delivery(name) for name in both)
+        assert (near[0] - day.year) * 12 + near[1] - day.month >= 2
+
+
+@pytest.mark.parametrize("seed", range(40))
 def test_the_day_from_which_a_contract_must_be_left_is_the_first_of_its_leave_days(seed):
     """Told from any day on which it is held, for each leg of each pair; None where no day of it is one to leave."""
     root = tables_of(TinyMarket(seed))
