@@ -79,8 +79,8 @@ def reset_command(
     snapshot: Annotated[
         str, typer.Argument(help=_("Snapshot: its name, its id, or the path of its folder."))
     ],
-    y: Annotated[str, typer.Argument(help=_("Root of the regressed leg, e.g. RB."))],
-    x: Annotated[str, typer.Argument(help=_("Root of the regressor leg, e.g. HC."))],
+    y: Annotated[str, typer.Argument(help=_("Regressed leg: RB, RB@next or RB@05."))],
+    x: Annotated[str, typer.Argument(help=_("Regressor leg: HC, RB@next or RB@10."))],
     directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
         bool, typer.Option("--json", help=_("Print what was forgotten as JSON and nothing else."))

@@ -103,6 +103,20 @@ def test_the_anchor_of_the_adjusted_series_is_no_difference():
     assert (table.loc[["y", "x", "alpha", "alpha_lag"], "relative"] < 1e-9).all()
 
 
+@pytest.mark.parametrize("transform", ["log", "level"])
+def test_under_a_fixed_ratio_the_spread_moves_with_the_anchor_alone(transform):
+    """A cut moves the spread by one constant and alpha not at all, which is no difference; a z that knows the start is one."""
+    pair = build_pair(3, 400, ills=())
+    config = SHORT.replace(hedge_model="fixed", price_transform=transform)
+    whole, later = run_backtest(pair, config).frame.iloc[40:], run_backtest(pair[40:], config).frame
+    apart = (whole["spread"] - later["spread"]).dropna()
+    assert abs(apart.iloc[0]) > 1e-3
+    assert apart.to_numpy() == pytest.approx(apart.iloc[0], rel=1e-9)
+    assert warm_up_sensitivity(pair, config, steps=[1]).result().verdict == "passed"
+    moved = planted(z=lambda bars: 1e-6 * bars)
+    assert warm_up_sensitivity(pair, config, steps=[1], run=moved).result().verdict == "failed"
+
+
 SLOW = StrategyConfig(hedge_model="kalman", kalman_gamma=1e-6)
 
 

@@ -9,7 +9,8 @@
 
 The adjusted series is anchored at the first bar, so a cut shifts it by a constant. Hence `y` and `x` are compared as changes
 since the first compared bar, `alpha` and `alpha_lag` as the fit's error at the bar (alpha + beta x - y), and equity as its
-change since the runs are alike. `drawdown` is not compared: its peak may lie before the cut.
+change since the runs are alike. With a fixed ratio nothing is fitted: alpha is 0, and the spread moves with the anchor, so it is
+compared as a change. `drawdown` is not compared: its peak may lie before the cut.
 """
 
 from __future__ import annotations
@@ -387,7 +388,8 @@ class _Compared:
 
     def _apart(self, name: str, skipped: int = 0) -> _Apart:
         ours, theirs = (
-            _free_of_anchor(side.iloc[skipped:], name) for side in (self.ours, self.theirs)
+            _free_of_anchor(side.iloc[skipped:], name, fitted=self.config.hedge_model != "fixed")
+            for side in (self.ours, self.theirs)
         )
         return _Apart.of(ours, theirs)
 
@@ -397,14 +399,14 @@ def _late(rows: int) -> int:
     return max(int(rows * _LAST), 1)
 
 
-def _free_of_anchor(frame: pd.DataFrame, name: str) -> pd.Series:
+def _free_of_anchor(frame: pd.DataFrame, name: str, *, fitted: bool) -> pd.Series:
     """The column without the part that depends only on where the data began."""
-    if name in ("alpha", "alpha_lag"):
-        fitted: pd.Series = (
+    if fitted and name in ("alpha", "alpha_lag"):
+        error: pd.Series = (
             frame[name] + frame[name.replace("alpha", "beta")] * frame["x"] - frame["y"]
         )
-        return fitted
-    if name in ("y", "x", "equity"):
+        return error
+    if name in ("y", "x", "equity") or (name == "spread" and not fitted):
         known = frame[name].dropna()
         change: pd.Series = frame[name] - (known.iloc[0] if len(known) else 0.0)
         return change
