@@ -16,11 +16,13 @@ from pairkit.errors import DataError, PairkitError
 from pairkit.folders import bundled, snapshots_folder
 from pairkit.language import _
 from pairkit.market.contracts import same_code
+from pairkit.market.leg_codes import NEXT
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, leg_pickers, period, views
 from pairkit.ui.leg_pickers import LINK
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
+from pairkit.ui.presets.bundled import DEFAULTS, PRESETS
 from pairkit.ui.session import (
     PICKERS,
     READY_AT,
@@ -266,13 +268,11 @@ def _choose_legs(summary: SnapshotSummary) -> Choice:
 
 
 def _suggest(roots: list[str]) -> None:
-    """The universe's pairs among these roots, each with its reason and one click away."""
+    """The universe's pairs among these roots, each with its reason and one click away, and the calendar spread of leg y."""
     try:
         pairs = pairs_among(roots)
     except DataError as error:  # the user's own list
         st.warning(views.escape(str(error)), icon=":material/error:")
-        return
-    if not pairs:
         return
     with st.popover(_("Pairs with a reason"), icon=":material/lightbulb:", width="stretch"):
         for pair in pairs:
@@ -284,6 +284,27 @@ def _suggest(roots: list[str]) -> None:
                 width="stretch",
             )
             st.caption(f"{views.escape(_(pair.sector))}: {views.escape(_(pair.reason))}")
+        root = st.session_state["y"]
+        st.button(
+            _("Calendar spread of {root}", root=views.escape(root)),
+            key="calendar",
+            on_click=_choose_calendar,
+            args=(root,),
+            width="stretch",
+        )
+        st.caption(
+            _(
+                "{pair}: the dominant contract and the one behind it, with the settings of preset Calendar.",
+                pair=views.escape(f"{root} – {root}@{NEXT}"),
+            )
+        )
+
+
+def _choose_calendar(root: str) -> None:
+    """Open a root's calendar spread as it is traded: lot for lot."""
+    leg_pickers.put(root, f"{root}@{NEXT}")
+    for setting, value in {**DEFAULTS, **PRESETS["Calendar"].changes}.items():
+        st.session_state[setting] = value
 
 
 def _first_place(names: list[str], wanted: str) -> int:

@@ -314,6 +314,22 @@ def test_a_leg_is_a_root_and_a_contract_rule_in_pickers_and_link():
     assert [page.selectbox(key=name).value for name in legs] == ["RB", "", "RB", "next"]
 
 
+def test_a_roots_calendar_spread_is_one_click_away_with_its_preset():
+    """The button among the suggested pairs opens leg y's root with the contract behind it, lot for lot, on any page with legs."""
+    page = app(y="M", x="RM", entry_z="1.7")
+    page.button(key="calendar").click().run()
+    assert [page.selectbox(key=name).value for name in ("y", "x", "x_contract")] == [
+        "M",
+        "M",
+        "next",
+    ]
+    assert whole(page).selectbox(key="preset").value == "Calendar"
+    page.switch_page("pages/4_honesty.py").run()
+    page.button(key="calendar").click().run()
+    assert not page.exception
+    assert "M@next" in unguarded(page)
+
+
 def test_a_link_with_an_unknown_contract_rule_says_which_there_are():
     """RB@5 is no rule: the first choice is used, and the sentence offers RB@05."""
     page = app(y="RB@5", x_contract="Smarch")
