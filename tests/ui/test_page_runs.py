@@ -213,6 +213,21 @@ def test_a_saved_run_opens_in_explore(saved, made):
     assert page.session_state["kalman_gamma"] == 0.00037
 
 
+def test_a_saved_season_opens_in_explore_with_its_contracts(folder):
+    """Saved from a link with codes of legs, listed under them, verified the same, opened with the contracts of both."""
+    page = app(y="RB@05", x="RB@10", price_transform="level", hedge_model="fixed")
+    page.button(key="save_run_now").click().run()
+    (found,) = store.list_runs()
+    assert found.name == "RB@05-RB@10"
+    assert rerun(found.manifest_file, DEMO.parent).verdict == "same"
+    page = runs_app(found)
+    assert page.dataframe[0].value["pair"].to_list() == ["RB@05-RB@10"]
+    page.button(key="open_run").click().run()
+    assert not page.exception
+    pickers = ("y", "y_contract", "x", "x_contract")
+    assert [page.selectbox(key=name).value for name in pickers] == ["RB", "05", "RB", "10"]
+
+
 def test_a_run_without_its_snapshot_cannot_be_opened(saved):
     """The button says why, in its help."""
     page = runs_app(saved["own"])
