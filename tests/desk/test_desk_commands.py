@@ -85,8 +85,8 @@ def test_a_sheet_goes_into_the_journal_once(cli, tmp_path):
     cli("book", "new", "mine", "--snapshot", "demo")
     cli("book", "add", "mine", "Y", "P")
     evening = ("today", "mine", "--journal", "--symbols", "ctp", "--format", "csv")
-    assert "journal: line 1, written." in cli(*evening)[2]
-    assert "journal: line 1, there already" in cli(*evening)[2]
+    assert "journal line 1: written." in cli(*evening)[2]
+    assert "journal line 1: there already" in cli(*evening)[2]
     assert cli("journal", "verify", "mine")[:2] == (0, "mine: 1 lines, each as it was written.\n")
     assert "session 2024-12-31: 2 orders" in cli("journal", "show", "mine")[1]
     code, out, _ = cli("journal", "replay", "mine")
