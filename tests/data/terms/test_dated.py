@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pairkit.audit.snapshots.from_files import import_files
+from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.config import StrategyConfig
 from pairkit.data.files.uploads import Upload
 from pairkit.data.terms.combine import combine_terms
@@ -28,13 +29,23 @@ NAMES = ("RB2105", "RB2110", "RB2201", "RB2205", "RB2603", "RB2605")
 DAYS = pd.bdate_range("2021-01-04", "2022-06-30", freq="13B")
 
 
-def layer(records, group, name, day):
-    """What one source alone has in force for a contract on a day, by plain loops; None where it has nothing."""
-    of_group = [one for one in records if one.group == group]
-    if not of_group:
-        return None
+GROUPS = ("multiplier", "tick", "fees", "margin_rate")
+
+
+def alone(records):
+    """One source's records by group, each as the terms of a spec that has no other; no entry where it has none."""
     unset = spec("RB", multiplier=99.0, tick=99.0, fee_open=99.0, fee_close=99.0, margin_rate=0.99)
-    found = terms_of_contract(replace(unset, terms=TermsTable(of_group)), name, day)
+    of_group = {group: [one for one in records if one.group == group] for group in GROUPS}
+    return {
+        group: replace(unset, terms=TermsTable(found)) for group, found in of_group.items() if found
+    }
+
+
+def layer(source, group, name, day):
+    """What one source `alone` has in force for a contract on a day, by plain loops; None where it has nothing."""
+    if group not in source:
+        return None
+    found = terms_of_contract(source[group], name, day)
     names = [
         one
         for one in FIELDS
@@ -76,14 +87,14 @@ def test_the_order_is_override_provider_own_table(seed):
     made = dated_terms(
         combine_terms("RB")[0], provided=provided, mine=mine, override=over, contracts=NAMES
     )
-    layers = (over, provided, mine, whole.terms.records)
+    layers = [alone(records) for records in (over, provided, mine, whole.terms.records)]
     for name in (*NAMES, None):
         for day in DAYS:
             text = f"{day:%Y-%m-%d}"
             found = terms_of_contract(made, name, text)
-            for group in ("multiplier", "tick", "fees", "margin_rate"):
+            for group in GROUPS:
                 expected = next(
-                    said for records in layers if (said := layer(records, group, name, text))
+                    said for source in layers if (said := layer(source, group, name, text))
                 )
                 names = (
                     ("fee_open", "fee_close", "fee_close_today", "fee_mode")
@@ -202,21 +213,26 @@ def bars_csv(
     return Upload(f"{root}.csv", "\n".join([head, *rows]).encode())
 
 
-@pytest.mark.parametrize("root", sorted(bundled_terms()))
-def test_every_listed_root_is_imported_without_specs(root, tmp_path):
-    """From a file of its bars alone; its terms are those of the bundled table, and the finding says so of each field."""
+@pytest.fixture(scope="module")
+def every_root(tmp_path_factory) -> Snapshot:
+    """Eight bars of every listed root, imported from their files alone."""
     days = pd.bdate_range("2025-12-01", periods=8)
-    made = import_files(
-        bars_csv(root, [f"{root}2605"] * 8, days, 5000.0), name="one", folder=tmp_path
-    )
-    assert own_table(made.specs[root]) == bundled_terms()[root]
+    files = [bars_csv(root, [f"{root}2605"] * 8, days, 5000.0) for root in sorted(bundled_terms())]
+    return import_files(files, name="every", folder=tmp_path_factory.mktemp("every"))
+
+
+@pytest.mark.parametrize("root", sorted(bundled_terms()))
+def test_every_listed_root_is_imported_without_specs(root, every_root):
+    """From a file of its bars alone; its terms are those of the bundled table, and the finding says so of each field."""
+    assert own_table(every_root.specs[root]) == bundled_terms()[root]
+    findings = [finding for finding in every_root.findings if finding.root == root]
     days_of = {
         finding.message.split("table's ")[1].split(" (")[0]: finding.count
-        for finding in made.findings
+        for finding in findings
         if finding.kind == "bundled_terms"
     }
     assert days_of == {"fees": 8, "margins": 8}
-    doubted = {finding.kind for finding in made.findings} & {"uncertain_terms"}
+    doubted = {finding.kind for finding in findings} & {"uncertain_terms"}
     assert bool(doubted) == (
         root in {"AD", "BU", "BZ", "LG", "OP", "PD", "PL", "PR", "PS", "PT", "RM", "SC"}
     )
