@@ -7,6 +7,8 @@ prices, contracts that must be left, constant stretches, late or missing names).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ RARE_ILLS = ("zeros", "leave", "odd_limits", "thin")  # of drawn pairs only
 FIRST_DAY = "2021-01-04"
 Rng = np.random.Generator
 Floats = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
 
 
 def spec(code: str = "Y", **terms: Any) -> ContractSpec:
@@ -77,8 +80,13 @@ def build_pair(
     """A pair drawn from a seed.
 
     `kind`: prices in the thousands, around 5 with a fine tick, or crossing zero. `ills`: which faults are put in.
-    `roll_every`: mean bars between rolls of a leg; 0 for none.
+    `roll_every`: mean bars between rolls of a leg; 0 for none. A pair is a new object at each call, of the same frozen arrays.
     """
+    return replace(_built(seed, bars, kind, ills, roll_every))
+
+
+@lru_cache(maxsize=1_000)
+def _built(seed: int, bars: int, kind: str, ills: tuple[str, ...], roll_every: int) -> PairFrame:
     rng = np.random.default_rng(seed)
     base_y, base_x, tick = _base_prices(rng, bars, kind)
     both = rng.random() < 0.5 and roll_every > 0
@@ -142,39 +150,36 @@ def _leg(
     yesterday = np.concatenate([base[:1], base[:-1]])
     opening = yesterday + (base - yesterday) * rng.uniform(0, 0.8, bars)
     before = np.maximum(held - np.concatenate([[0], np.diff(held)]), 0)
-    table = pd.DataFrame(
-        {
-            "open": price(opening, held),
-            "close": price(base, held),
-            "volume": rng.integers(1, 5000, bars).astype(float),
-            "open_interest": 9000.0,
-            "contract": np.array([f"C{k:02d}" for k in held], dtype=object),
-            "roll_open": np.where(
-                (held != before) & (rng.random(bars) < 0.7), price(opening, before), np.nan
-            ),
-            "up_limit": np.nan,
-            "down_limit": np.nan,
-        },
-        index=pd.bdate_range(FIRST_DAY, periods=bars),
-    )
+    table: Columns = {
+        "open": price(opening, held),
+        "close": price(base, held),
+        "volume": rng.integers(1, 5000, bars).astype(float),
+        "open_interest": np.full(bars, 9000.0),
+        "contract": np.array([f"C{k:02d}" for k in held], dtype=object),
+        "roll_open": np.where(
+            (held != before) & (rng.random(bars) < 0.7), price(opening, before), np.nan
+        ),
+        "up_limit": np.full(bars, np.nan),
+        "down_limit": np.full(bars, np.nan),
+        "pre_close": np.full(bars, np.nan),
+    }
     if "holes" in ills:
         for name in ("open", "close"):
-            table.loc[rng.random(bars) < 0.01, name] = np.nan
+            table[name][rng.random(bars) < 0.01] = np.nan
     if "missing" in ills:
-        table.loc[_stretches(rng, bars), ["open", "close", "volume", "roll_open"]] = np.nan
-    last_row = pd.Series(np.where(table["close"].notna(), np.arange(bars), np.nan)).ffill().shift(1)
-    known = last_row.notna().to_numpy()
-    table.loc[known, "pre_close"] = price(base[last_row[known].astype(int)], held[known])
+        gone = _stretches(rng, bars)
+        for name in ("open", "close", "volume", "roll_open"):
+            table[name][gone] = np.nan
+    has_close = np.where(np.isfinite(table["close"]), np.arange(bars), -1)
+    last_row = np.concatenate([[-1], np.maximum.accumulate(has_close)[:-1]])
+    known = last_row >= 0
+    table["pre_close"][known] = price(base[last_row[known]], held[known])
     _spoil(rng, table, tick, ills)
-    table["high"], table["low"] = (
-        table[["open", "close"]].max(axis=1),
-        table[["open", "close"]].min(axis=1),
-    )
+    table["high"] = np.fmax(table["open"], table["close"])
+    table["low"] = np.fmin(table["open"], table["close"])
     table["settle"] = table["close"]
-    gone = table["close"].isna() & (
-        rng.random(bars) < 0.8
-    )  # a day without a close mostly has no row at all
-    return table[~gone]
+    no_row = np.isnan(table["close"]) & (rng.random(bars) < 0.8)  # mostly, where there is no close
+    return pd.DataFrame(table, index=pd.bdate_range(FIRST_DAY, periods=bars))[~no_row]
 
 
 def _stretches(rng: Rng, bars: int) -> NDArray[np.bool_]:
@@ -185,16 +190,16 @@ def _stretches(rng: Rng, bars: int) -> NDArray[np.bool_]:
     return missing
 
 
-def _spoil(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) -> None:
-    """Put the remaining ills into one leg's table."""
-    bars = len(table)
+def _spoil(rng: Rng, table: Columns, tick: float, ills: tuple[str, ...]) -> None:
+    """Put the remaining ills into one leg's columns."""
+    bars = len(table["close"])
     if "holes" in ills:
-        table.loc[rng.random(bars) < 0.01, "pre_close"] = np.nan
+        table["pre_close"][rng.random(bars) < 0.01] = np.nan
     if "no_volume" in ills:
-        table.loc[rng.random(bars) < 0.04, "volume"] = 0.0
-        table.loc[rng.random(bars) < 0.01, "volume"] = np.nan
+        table["volume"][rng.random(bars) < 0.04] = 0.0
+        table["volume"][rng.random(bars) < 0.01] = np.nan
     if "limits" in ills:
-        price = table[["open", "close"]].to_numpy()[np.arange(bars), rng.integers(0, 2, bars)]
+        price = np.where(rng.integers(0, 2, bars), table["close"], table["open"])
         far = np.abs(price) * 0.1 + 20 * tick
         locked = rng.random(bars)
         table["up_limit"] = np.where(
@@ -203,12 +208,11 @@ def _spoil(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) ->
         table["down_limit"] = np.where(
             locked > 0.95, price, np.where(locked > 0.2, price - far, np.nan)
         )
-    names = table["contract"].to_numpy(copy=True)
+    names = table["contract"]
     if "late_names" in ills and rng.random() < 0.5:
         names[: rng.integers(1, bars // 2)] = None
     if "name_gaps" in ills:
         names[rng.random(bars) < 0.1] = None
-    table["contract"] = names
 
 
 def _spoil_rarely(rng: Rng, table: pd.DataFrame, tick: float, ills: tuple[str, ...]) -> None:
