@@ -24,6 +24,7 @@ from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError, RunError
 from pairkit.folders import books_folder, bundled_book
 from pairkit.language import N_, _
+from pairkit.market.leg_codes import read_leg
 
 SCHEMA = "pairkit.book/1"
 MAX_NAME, MAX_NOTE, MOST_ENTRIES = 64, 4000, 200
@@ -164,7 +165,17 @@ def book_entry(
     note: str = "",
     since: date | str,
 ) -> BookEntry:
-    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` unless told."""
+    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` unless told.
+
+    Raises
+    ------
+    DataError
+        A leg has a rule that there is not.
+    ConfigError
+        The entry is not accepted.
+    """
+    for leg in (y, x):
+        read_leg(leg)
     settings = config.model_dump(mode="json")
     capital = settings.pop("capital")
     try:

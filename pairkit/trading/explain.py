@@ -488,7 +488,7 @@ def _leaving(since: pd.Timestamp | None, day: pd.Timestamp) -> str:
     if days <= 0:
         return _("Contract of the bar; it must be left since {since:%Y-%m-%d}.", since=since)
     return _(
-        "Contract of the bar; it must be left from {since:%Y-%m-%d} on, in {days} days.",
+        "Contract of the bar; it must be left from {since:%Y-%m-%d} on; days to go: {days}.",
         since=since,
         days=days,
     )

@@ -79,12 +79,14 @@ def test_a_setting_that_came_later_has_its_earlier_meaning():
 
 
 def test_names_in_a_book_are_told_apart():
-    """An entry of a taken name, one to remove that is not there, and a name that is no file's are refused."""
+    """A taken name, an entry to remove that is not there, a leg of no rule and a name that is no file's are refused."""
     entry = book_entry("RB", "HC", pk.StrategyConfig(), since="2020-01-02")
     with pytest.raises(ConfigError, match="has an entry 'RB-HC' already"):
         small_book().plus(entry)
     with pytest.raises(ConfigError, match="has no entry 'nobody'; it has RB-HC, oils"):
         small_book().minus("nobody")
+    with pytest.raises(DataError, match=r"rule '7'.* Did you mean RB@07\?"):
+        book_entry("RB@7", "HC", pk.StrategyConfig(), since="2020-01-02")
     with pytest.raises(pk.PairkitError, match="cannot name"):
         new_book("../other", "demo")
     with pytest.raises(RunError, match="there is no book 'none'"):

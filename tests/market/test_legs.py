@@ -267,7 +267,7 @@ def test_after_expiry_a_position_is_flat_before_its_contract_ends():
         "RB2405",
         "RB2410",
     ]
-    assert "left from 2024-03-20 on, in 2 days" in inputs.loc["contract RB@10", "meaning"]
+    assert "left from 2024-03-20 on; days to go: 2." in inputs.loc["contract RB@10", "meaning"]
     assert "left_late" not in {found.kind for found in run.findings}
 
 
