@@ -161,7 +161,8 @@ def next_held(
         if later[best] and known[best] > least:
             left[current] = left[current] or current != NO_CONTRACT
             current = best
-        held[day] = current
+        if (behind & np.isfinite(known)).any():
+            held[day] = current
     return held
 
 

@@ -117,13 +117,12 @@ class TinyMarket:
             if first is None or at == 0:
                 held[day] = None
                 continue
-            known = {
+            beyond = {
                 name: bar["open_interest"]
                 for name, bar in self.bars[self.days[at - 1]].items()
-                if not math.isnan(bar["open_interest"])
-                and delivery(name) > delivery(first)
-                and name not in left
+                if not math.isnan(bar["open_interest"]) and delivery(name) > delivery(first)
             }
+            known = {name: size for name, size in beyond.items() if name not in left}
             if current is not None and delivery(current) <= delivery(first):
                 left.add(current)
                 known.pop(current, None)
@@ -133,7 +132,7 @@ class TinyMarket:
                 current = min(most, key=delivery) if most else None
             else:
                 current = self._better(current, known, self.days[at - 1], left)
-            held[day] = current
+            held[day] = current if beyond else None
         return held
 
     def _better(self, current: str, known: dict[str, float], before: date, left: set[str]) -> str:
