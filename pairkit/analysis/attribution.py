@@ -7,7 +7,7 @@ taken from the run, and every amount is assigned to its part. Nothing is decided
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,38 @@ def attribute(run: BacktestRun) -> pd.DataFrame:
     return pd.DataFrame(parts, index=run.pair.trade_date)
 
 
+class Deal(NamedTuple):
+    """One trade of one leg as the engine made it: `lots` signed, `price` before slippage, `fee` and `slippage` money, both >= 0.
+
+    `why` is entry, exit or roll; "" where no contract was traded: a name that becomes known, or one that stands in for another
+    without an open to be sold at.
+    """
+
+    trade: int
+    row: int
+    leg: int
+    contract: int
+    lots: float
+    price: float
+    fee: float
+    slippage: float
+    why: str
+
+
+def deals_of(run: BacktestRun) -> list[Deal]:
+    """Every trade of a run's legs, by contract, in the order of trades and rows.
+
+    Lots times multiplier times (mark - price), less fees and slippage, summed over them, is the run's result, where what is held at
+    the end is marked at the last close of its contract.
+    """
+    parts = {name: np.zeros(len(run.pair)) for name in names(PARTS)}
+    deals: list[Deal] = []
+    for trade in range(len(run.ledger.trade_bars)):
+        for leg in range(2):
+            _LegOfTrade(run, parts, trade, leg, deals).walk()
+    return deals
+
+
 def by_year(parts: pd.DataFrame) -> pd.DataFrame:
     """The parts summed over each calendar year, and over all in the last row; `total` is their sum."""
     yearly = parts.groupby(pd.DatetimeIndex(parts.index).year.astype(str)).sum()
@@ -60,10 +92,16 @@ class _LegOfTrade:
     """One leg of one trade, walked from its entry to its exit or to the last bar."""
 
     def __init__(
-        self, run: BacktestRun, parts: dict[str, FloatArray], trade: int, leg: int
+        self,
+        run: BacktestRun,
+        parts: dict[str, FloatArray],
+        trade: int,
+        leg: int,
+        deals: list[Deal] | None = None,
     ) -> None:
         ledger = run.ledger
         self.parts, self.market, self.leg = parts, run.adjusted.market, leg
+        self.trade, self.deals = trade, [] if deals is None else deals
         self.table, self.config = terms_of(run.pair), run.config
         self.at_open = run.config.fill == "open"
         self.lots = float(ledger.trade_lots[trade, leg])
@@ -98,7 +136,7 @@ class _LegOfTrade:
             self.terms = self._terms_on(t)
             return False
         if self.held == NO_CONTRACT:
-            self.held, self.terms = today, self._terms_on(t)
+            self._stand_in(t, today, self.mark)
             return False
         self.terms = self.table[self.market.old_terms[t, self.leg]]
         return bool(np.isfinite(self.market.close[t, self.leg]))
@@ -110,17 +148,23 @@ class _LegOfTrade:
         else:
             sold, bought = self.mark, self._known_close(t)
         self._charge(t, sold, "fee_close", "roll_")
-        self.terms = self._terms_on(t)
+        self.held, self.terms = int(self.market.contract[t, self.leg]), self._terms_on(t)
         self._charge(t, bought, "fee_open", "roll_")
-        self.mark, self.held, self.rolled_on = bought, int(self.market.contract[t, self.leg]), t
+        self.mark, self.rolled_on = bought, t
 
     def _exit(self, t: int, rolls: bool) -> None:
         if rolls and self.at_open and not np.isfinite(self.market.roll_open[t, self.leg]):
-            self.mark, self.terms = self._known_close(t), self._terms_on(t)
+            self._stand_in(t, int(self.market.contract[t, self.leg]), self._known_close(t))
         self._move_mark(t, self.exit_price)
         self._charge(
             t, self.exit_price, "fee_close_today" if self.rolled_on == t else "fee_close", ""
         )
+
+    def _stand_in(self, t: int, contract: int, price: float) -> None:
+        """Hold another contract from here on, at `price`, without a trade."""
+        for held, lots, at in ((self.held, -self.lots, self.mark), (contract, self.lots, price)):
+            self.deals.append(Deal(self.trade, t, self.leg, held, lots, at, 0.0, 0.0, ""))
+        self.held, self.mark, self.terms = contract, price, self._terms_on(t)
 
     def _terms_on(self, t: int) -> np.void:
         """The terms in force on row t."""
@@ -143,5 +187,20 @@ class _LegOfTrade:
         if self.terms["fee_is_rate"] > 0.0:
             per_lot *= abs(price) * terms["multiplier"]
         conceded = self.config.slippage_ticks * terms["tick"] * terms["multiplier"]
-        self.parts[f"{kind}fees"][t] -= abs(self.lots) * per_lot
-        self.parts[f"{kind}slippage"][t] -= abs(self.lots) * conceded
+        fees, slippage = abs(self.lots) * per_lot, abs(self.lots) * conceded
+        self.parts[f"{kind}fees"][t] -= fees
+        self.parts[f"{kind}slippage"][t] -= slippage
+        opens = fee == "fee_open"
+        self.deals.append(
+            Deal(
+                self.trade,
+                t,
+                self.leg,
+                self.held,
+                self.lots if opens else -self.lots,
+                price,
+                fees,
+                slippage,
+                "roll" if kind else "entry" if opens else "exit",
+            )
+        )

@@ -19,6 +19,7 @@ from pairkit.cli.evening import evening_command
 from pairkit.cli.explain import explain_command
 from pairkit.cli.journal import journal_app
 from pairkit.cli.live import live_command
+from pairkit.cli.reconcile import reconcile_command
 from pairkit.cli.rerun import rerun_command
 from pairkit.cli.run import run_command
 from pairkit.cli.scan import scan_command
@@ -46,6 +47,7 @@ app.command("scan")(scan_command)
 app.command("audit")(audit_command)
 app.command("today")(today_command)
 app.command("evening")(evening_command)
+app.command("reconcile")(reconcile_command)
 app.command("smoke")(smoke_command)
 app.command("live")(live_command)
 app.add_typer(snapshot_app, name="snapshot")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pairkit.cli.run import SnapshotFolder, snapshot_path
 from pairkit.language import _, ngettext
-
-if TYPE_CHECKING:
-    from pairkit.audit.snapshots.snapshot import Snapshot
 
 journal_app = typer.Typer(
     no_args_is_help=True, help=_("Journals of books: every sheet that was written, sealed.")
@@ -104,7 +101,7 @@ def replay_command(
     from pairkit.desk.book import book_of
     from pairkit.desk.journal import last_lines, read_journal
     from pairkit.desk.replay import replay
-    from pairkit.desk.today import open_for
+    from pairkit.desk.today import open_for, with_id
 
     lines = last_lines(read_journal(book, journals))
     newest = (
@@ -113,7 +110,7 @@ def replay_command(
         else open_snapshot(snapshot_path(snapshot, directory))
     )
     with watched(_("replaying"), quiet=as_json) as (progress, _cancelled):
-        found = replay(lines, newest, lambda wanted: _with_id(wanted, directory), progress)
+        found = replay(lines, newest, lambda wanted: with_id(wanted, directory), progress)
     if as_json:
         typer.echo(json.dumps({**asdict(found), "equal": found.equal}))
     elif found.equal:
@@ -141,16 +138,3 @@ def replay_command(
             fg="yellow",
         )
     raise typer.Exit(0 if found.equal else CHECK_FAILED)
-
-
-def _with_id(wanted: str, folder: Path) -> Snapshot | None:
-    """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
-    from pairkit.audit.snapshots.listing import snapshot_paths
-    from pairkit.audit.snapshots.snapshot import open_snapshot
-    from pairkit.audit.snapshots.upkeep import stated_id
-    from pairkit.folders import bundled
-
-    for path in (*snapshot_paths(folder), *snapshot_paths(bundled("snapshots"))):
-        if stated_id(path) == wanted:
-            return open_snapshot(path, expect_id=wanted)
-    return None

@@ -55,23 +55,28 @@ def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], 
         signal.signal(signal.SIGINT, before)
 
 
+def write_csv(table: pd.DataFrame, csv: Path) -> None:
+    """Write a table's rows; RunError where the file cannot be written."""
+    from pairkit.errors import RunError
+
+    try:
+        table.to_csv(csv, index=False)
+    except OSError as error:
+        raise RunError(
+            _(
+                "{csv} cannot be written ({error}); name another file with --csv.",
+                csv=csv,
+                error=error,
+            )
+        ) from error
+
+
 def hand_out(
     table: pd.DataFrame, *, csv: Path | None, as_json: bool, show: Callable[[], None]
 ) -> None:
     """Write the table to its output, and exit with code 2 where it is incomplete."""
-    from pairkit.errors import RunError
-
     if csv is not None:
-        try:
-            table.to_csv(csv, index=False)
-        except OSError as error:
-            raise RunError(
-                _(
-                    "{csv} cannot be written ({error}); name another file with --csv.",
-                    csv=csv,
-                    error=error,
-                )
-            ) from error
+        write_csv(table, csv)
     if as_json:
         typer.echo(
             json.dumps(

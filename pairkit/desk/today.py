@@ -11,6 +11,7 @@ import pandas as pd
 
 from pairkit.audit.snapshots.line import newest_path
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
+from pairkit.audit.snapshots.upkeep import path_with_id
 from pairkit.desk.ahead import Ahead, look_ahead
 from pairkit.desk.book import Book
 from pairkit.desk.book_runs import BookRuns, last_session, run_book
@@ -74,6 +75,12 @@ def open_for(book: Book, folder: Path) -> Snapshot:
     path = newest_path(folder, book.snapshot)
     beside = bundled("snapshots") / book.snapshot
     return open_snapshot(beside if not path.exists() and beside.is_dir() else path)
+
+
+def with_id(wanted: str, folder: Path) -> Snapshot | None:
+    """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
+    found = path_with_id(folder, wanted) or path_with_id(bundled("snapshots"), wanted)
+    return None if found is None else open_snapshot(found, expect_id=wanted)
 
 
 def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...]:

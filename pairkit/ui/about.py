@@ -86,6 +86,12 @@ ABOUT = {
         N_("The orders of a book for the next session, contract by contract, and why."),
         ("desk", "terms"),
     ),
+    N_("Journal"): About(
+        N_(
+            "Every sheet that was written, whether it came so, and what your fills made beside the model."
+        ),
+        ("desk", "command-line"),
+    ),
 }
 
 

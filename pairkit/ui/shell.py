@@ -96,6 +96,7 @@ def pages() -> list[st.Page]:
         st.Page(folder / "6_runs.py", title=_("Runs"), icon=":material/bookmarks:"),
         st.Page(folder / "7_book.py", title=_("Book"), icon=":material/menu_book:"),
         st.Page(folder / "8_today.py", title=_("Today"), icon=":material/today:"),
+        st.Page(folder / "9_journal.py", title=_("Journal"), icon=":material/receipt_long:"),
     ]
 
 

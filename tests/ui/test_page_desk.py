@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 import pairkit as pk
+from pairkit.data.files.uploads import Upload
 from pairkit.desk.book import book_entry, load_book, new_book, save_book
 from pairkit.desk.book_runs import run_book
-from pairkit.desk.journal import read_journal
+from pairkit.desk.fills_file import read_fills
+from pairkit.desk.journal import append_sheet, last_lines, read_journal
+from pairkit.desk.reconcile import reconcile
 from pairkit.desk.today import sheet_of
 from tests.ui.test_page_explore import app, said
 
@@ -63,7 +66,7 @@ def test_the_today_page_shows_the_orders_of_the_sheet_and_writes_it_once():
     assert page.dataframe[0].value["Contract"].tolist() == ["DCE.p2505", "DCE.y2505"]
     for _ in range(2):
         page.button(key="write_journal").click().run()
-    assert "line 1, there already" in said(page)
+    assert "there already, nothing was written" in said(page)
     assert [line.session for line in read_journal("two")] == ["2024-12-31"]
 
 
@@ -82,3 +85,44 @@ def test_an_empty_and_a_damaged_book_say_so(file, tmp_path):
     assert "has no entr" in said(page_of(file, book="empty"))
     (tmp_path / "books" / "two.json").write_text("{}")
     assert "two.json" in said(page_of(file, book="two")).replace("\\", "")
+
+
+def test_the_journal_page_verifies_replays_and_reconciles():
+    """Its sheets in order; made again as they were; the parts of a file of fills are those of `reconcile`; a bad file says its line."""
+    book = load_book("two")
+    append_sheet(book, sheet_of(book, demo(), as_of=pd.Timestamp("2024-06-03")).sheet)
+    page = page_of("9_journal.py", book="two")
+    assert "1 sheet, as it was written." in page.success[0].value
+    assert page.dataframe[0].value["Session"].tolist() == ["2024-06-03"]
+    page.button(key="replay").click().run()
+    job = page.session_state["replay_job"]
+    assert job.ended.wait(60)
+    page.run()
+    assert "made again on demo as it was written" in page.success[1].value
+    rows = "contract,side,lots,price,time\nrb2410,buy,3,3700,2024-06-05 21:00:05\n"
+    page.file_uploader(key="fills_file").set_value(("f.csv", rows.encode(), "text/csv")).run()
+    assert not page.exception
+    found = reconcile(
+        last_lines(read_journal("two")),
+        read_fills(Upload("f.csv", rows.encode()), demo().calendar),
+        demo(),
+    )
+    tiles = {one.label: one.value for one in page.metric}
+    assert tiles["Difference"] == f"{found.difference:+,.0f}"
+    assert tiles["Extra lots"] == f"{found.parts['extra']:+,.0f}"
+    bad = f"contract,side,lots,price,time\n{HOSTILE},buy,3,3700,2024-06-05\n".encode()
+    page.file_uploader(key="fills_file").set_value(("<b>.csv", bad, "text/csv")).run()
+    assert "line 2" in said(page)
+    assert "<b>" not in said(page).replace(r"\<b\>", "").replace(r"\<b\>", "")
+
+
+def test_an_altered_journal_and_none_say_so(tmp_path):
+    """Which line was changed, and that nothing is written to it; without a sheet, how one is written."""
+    assert "No sheet of this book has been written yet" in said(page_of("9_journal.py", book="two"))
+    book = load_book("two")
+    append_sheet(book, sheet_of(book, demo()).sheet)
+    path = tmp_path / "journal" / "two.jsonl"
+    path.write_text(path.read_text().replace('"number":1', '"number":2'))
+    page = page_of("9_journal.py", book="two")
+    assert "The journal was altered: line 1" in said(page)
+    assert not page.button
