@@ -52,6 +52,7 @@ _STYLE = """<style>
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
 [data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
 [data-testid="stHeaderActionElements"] {display: none;}
+[data-testid="stTopNavLink"] {padding-left: .4rem; padding-right: .45rem; gap: .35rem;}
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
 [data-testid="stLayoutWrapper"]:has(> .st-key-about) {margin-left: auto;}
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-below_"]):not(:has([data-testid="stAlert"])) {display: none;}
