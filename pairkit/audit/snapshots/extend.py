@@ -343,6 +343,37 @@ def _spec(old: ContractSpec, new: tuple[ContractSpec, ...], last: pd.Timestamp) 
     return replace(old, older=(), terms=TermsTable([*records, *later]))
 
 
+def _revised_terms(
+    old: ContractSpec, new: tuple[ContractSpec, ...], last: pd.Timestamp
+) -> list[str]:
+    """Figures of contracts that the source now gives otherwise for days up to `last`, in words; the line keeps those it had."""
+    came = next((spec for spec in new if spec.code == old.code), None)
+    if came is None or came.terms is None:
+        return []
+    told, day = [], f"{last:%Y-%m-%d}"
+    for one in came.terms.records:
+        since = one.from_date or ""
+        before = [
+            known
+            for known in own_table(old).records
+            if (known.contract, known.field) == (one.contract, one.field)
+            and (known.from_date or "") <= since
+        ]
+        then = max(before, key=lambda known: known.from_date or "", default=None)
+        if one.contract and since <= day and then is not None and then.value != one.value:
+            told.append(
+                in_english(
+                    "{contract} {field} of {day}: {then:g}, now {now:g}",
+                    contract=one.contract,
+                    field=one.field,
+                    day=since or day,
+                    then=then.value,
+                    now=one.value,
+                )
+            )
+    return told
+
+
 def _revised(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """The bars that both have with other figures: `root, contract, trade_date`."""
     key = {"root": object, "contract": object}
@@ -392,6 +423,25 @@ def _findings(
                 ),
             )
         )
+    terms = {
+        root: _revised_terms(spec, later.specs, snapshot.calendar[-1])
+        for root, spec in snapshot.specs.items()
+    }
+    found += [
+        Finding(
+            "revised_terms",
+            "warning",
+            root=root,
+            count=len(told),
+            message=in_english(
+                "{root}: terms that the source gives otherwise since the snapshot before; the line keeps those that it had: {told}.",
+                root=root,
+                told="; ".join(told[:_SHOWN]),
+            ),
+        )
+        for root, told in terms.items()
+        if told
+    ]
     kinds = {(one.kind, one.root) for one in found}
     return [*(one for one in snapshot.findings if (one.kind, one.root) not in kinds), *found]
 

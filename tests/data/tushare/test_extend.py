@@ -95,3 +95,33 @@ def test_another_source_is_refused(shared_server: FaultServer, tmp_path):
     demo = pk.open_snapshot(ROOT / "snapshots" / "demo")
     with pytest.raises(SnapshotError, match="is of simulated, not of tushare"):
         extend_from_source(demo, source_for(shared_server), END, folder=tmp_path)
+
+
+def test_a_fee_that_the_source_revises_is_named_and_changes_no_row(
+    line: Line, shared_server: FaultServer, tmp_path
+):
+    """One past day's fee is another when the line is extended: told with contract, day and both figures; the old one stands."""
+
+    def alter(api, at, rows):
+        if api != "fut_settle":
+            return rows
+        return [
+            [0.2 if place == at["trading_fee_rate"] else cell for place, cell in enumerate(row)]
+            if (row[at["trade_date"]], row[at["ts_code"]][:2]) == ("20231011", "RB")
+            else row
+            for row in rows
+        ]
+
+    shared_server.alter = alter
+    try:
+        found = extend_from_source(
+            line.first, source_for(shared_server), date(2023, 10, 20), folder=tmp_path
+        )
+    finally:
+        shared_server.reset()
+    (told,) = [one for one in found.snapshot.findings if one.kind == "revised_terms"]
+    assert told.root == "RB"
+    assert "fee_open of 2023-10-11: 0.0001, now 0.0002" in told.message
+    before = pk.run_backtest(line.first.pair(*ROOTS), SHORT).frame
+    after = pk.run_backtest(found.snapshot.pair(*ROOTS), SHORT).frame
+    assert_frame_equal(after[: len(before)], before, check_exact=True)
