@@ -126,3 +126,52 @@ def test_an_altered_journal_and_none_say_so(tmp_path):
     page = page_of("9_journal.py", book="two")
     assert "The journal was altered: line 1" in said(page)
     assert not page.button
+
+
+def test_a_book_is_made_filled_and_emptied_on_its_page():
+    """New, a pair more under a preset, the pair taken out again; a wrong leg and a taken name are said, and change nothing."""
+    page = page_of("7_book.py", book="two")
+    page.text_input(key="new_book_name").set_value("mine")
+    submit(page, "Create")
+    assert not page.exception
+    assert page.selectbox(key="book").value == "mine"
+    assert "no entry yet" in said(page)
+    page.text_input(key="entry_y").set_value("ta")
+    page.text_input(key="entry_x").set_value("ma")
+    page.selectbox(key="entry_preset").set_value("Fast")
+    submit(page, "Add")
+    (entry,) = load_book("mine").entries
+    assert (entry.name, entry.config["z_window"], entry.capital) == ("TA-MA", 20, 1e6)
+    assert page.dataframe[0].value["Entry"].tolist() == ["TA-MA"]
+    submit(page, "Add")
+    assert "has an entry" in page.error[0].value
+    page.text_input(key="entry_y").set_value("<b>XX</b>")
+    submit(page, "Add")
+    assert "has no root" in page.error[0].value
+    page.text_input(key="new_book_name").set_value("two")
+    submit(page, "Create")
+    assert "there is a book" in page.error[0].value
+    assert len(load_book("two").entries) == 2
+
+
+def test_a_book_that_was_changed_meanwhile_is_not_overwritten():
+    """Another writer's pair stays; the page says so and shows it."""
+    page = page_of("7_book.py", book="two")
+    entry = book_entry("TA", "MA", pk.StrategyConfig(), since="2020-01-02")
+    save_book(load_book("two").plus(entry))
+    page.text_input(key="entry_y").set_value("CU")
+    page.text_input(key="entry_x").set_value("AU")
+    submit(page, "Add")
+    assert "was changed meanwhile" in page.error[0].value
+    assert [one.name for one in load_book("two").entries] == ["RB-HC", "Y-P", "TA-MA"]
+
+
+def test_the_bundled_book_stays_as_it_is():
+    """Its page offers no change of it."""
+    page = page_of("7_book.py")
+    assert page.button(key="book_remove").disabled
+
+
+def submit(page, label):
+    """Press the button of a form."""
+    next(one for one in page.button if one.label == label).click().run()

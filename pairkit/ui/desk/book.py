@@ -13,6 +13,7 @@ from pairkit.desk.book_runs import BookRuns
 from pairkit.errors import PairkitError
 from pairkit.language import N_, _
 from pairkit.ui import shell, views
+from pairkit.ui.desk import edit
 from pairkit.ui.desk.choice import Chosen, heading, runs_of
 from pairkit.ui.exports import QUIET, csv_text
 
@@ -33,16 +34,20 @@ def show(chosen: Chosen) -> None:
     if not chosen.book.entries:
         st.info(
             _(
-                "This book has no entry yet: `python -m pairkit book add {book_name} Y X`.",
+                "This book has no entry yet. Add a pair here, or run `python -m pairkit book add {book_name} Y X`.",
                 book_name=chosen.book.name,
             ),
             icon=":material/playlist_add:",
         )
+        with st.container(horizontal=True):
+            edit.offer_changes(chosen, None)
         return
     try:
         made = runs_of(chosen)
     except PairkitError as error:
         st.error(views.escape(str(error)), icon=":material/error:")
+        with st.container(horizontal=True):
+            edit.offer_changes(chosen, None)
         return
     _tiles(made)
     _entries(chosen, made)
@@ -122,6 +127,9 @@ def _entries(chosen: Chosen, made: BookRuns) -> None:
         ):
             entry = chosen.book.entries[rows_chosen[0]]
             shell.open_in_explore(chosen.snapshot.label, entry.y, entry.x, entry.strategy)
+        edit.offer_changes(
+            chosen, chosen.book.entries[rows_chosen[0]].name if rows_chosen else None
+        )
         st.download_button(
             _("Equity (CSV)"),
             lambda: csv_text(made.equity.rename_axis("trade_date").reset_index()),

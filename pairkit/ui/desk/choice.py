@@ -44,7 +44,7 @@ def choose_book() -> Chosen | None:
             key=BOOK,
             bind="query-params",
             help=_(
-                "A book is made on the command line: `pairkit book new NAME --snapshot SNAPSHOT`, "
+                "Make one on the page Book, or on the command line: `pairkit book new NAME --snapshot SNAPSHOT`, "
                 "then `pairkit book add NAME Y X`."
             ),
         )
