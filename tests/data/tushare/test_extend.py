@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from typing import NamedTuple
 
@@ -15,10 +16,12 @@ from pairkit.audit.snapshots.extend import Extension, extend_from_source
 from pairkit.audit.snapshots.from_provider import DownloadedSnapshot, download_snapshot
 from pairkit.audit.snapshots.line import newest_path, paths_of_line
 from pairkit.audit.snapshots.snapshot import Snapshot
+from pairkit.desk.book import book_entry, new_book
+from pairkit.desk.evening import evening
 from pairkit.errors import SnapshotError
 from tests import ROOT
 from tests.data.tushare.conftest import FakeClock, source_for
-from tests.data.tushare.server import FaultServer
+from tests.data.tushare.server import FaultServer, seeded
 
 START, FIRST_END, END = date(2023, 6, 1), date(2023, 10, 13), date(2023, 12, 29)
 ROOTS = ["RB", "TA"]
@@ -125,3 +128,41 @@ def test_a_fee_that_the_source_revises_is_named_and_changes_no_row(
     before = pk.run_backtest(line.first.pair(*ROOTS), SHORT).frame
     after = pk.run_backtest(found.snapshot.pair(*ROOTS), SHORT).frame
     assert_frame_equal(after[: len(before)], before, check_exact=True)
+
+
+def test_an_evening_through_faults_makes_the_true_sheet_or_none(
+    line: Line, shared_server: FaultServer, tmp_path
+):
+    """Seeded faults in most answers: exit 2 with journal and line untouched, or the sheet of an honest evening; healed, that sheet."""
+    book = new_book("two", "line").plus(book_entry(*ROOTS, SHORT, since="2023-06-01"))
+
+    def evening_in(folder):
+        if not folder.exists():
+            shutil.copytree(line.first.path, folder / "line")
+        source = source_for(shared_server, timeout=0.15)
+        return evening(
+            book,
+            folder,
+            extend=lambda newest: extend_from_source(newest, source, END, folder=folder),
+            today=END,
+            journals=folder / "journal",
+        )
+
+    shared_server.reset()
+    true = evening_in(tmp_path / "true").sheet.content
+    failed = 0
+    for seed in range(4):
+        folder = tmp_path / str(seed)
+        shared_server.reset(seeded(seed, 0.02 + 0.2 * seed), seed)
+        found = evening_in(folder)
+        if found.exit_code == 2:
+            failed += 1
+            assert not (folder / "journal" / "two.jsonl").exists()
+            assert found.sheet is None
+            shared_server.reset()
+            found = evening_in(folder)
+        assert (found.sheet.content["entries"], found.sheet.content["orders"]) == (
+            true["entries"],
+            true["orders"],
+        )
+    assert 0 < failed < 4
