@@ -11,6 +11,7 @@ import pandas as pd
 
 from pairkit.errors import DataError
 from pairkit.language import _
+from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR
 
 MOST_DAYS_APART = 3.0  # in the median, calendar days
 _ENOUGH = 5  # dates; fewer, around a long holiday, say nothing
@@ -49,7 +50,7 @@ def day_of(given: Any) -> pd.Timestamp:
     Raises
     ------
     DataError
-        It is no date, could be day first or month first, or carries a time of day or a time zone.
+        It is no date, could be day first or month first, lies centuries away, or carries a time of day or a time zone.
     """
     accepted = _("write the day as 2020-01-31")
     if isinstance(given, str):
@@ -62,7 +63,7 @@ def day_of(given: Any) -> pd.Timestamp:
             )
             raise DataError(f"{given!r} {why}; {accepted}.")
         try:
-            return pd.Timestamp(date(int(found[1]), int(found[3]), int(found[4])))
+            given = date(int(found[1]), int(found[3]), int(found[4]))
         except ValueError:
             raise DataError(
                 _(
@@ -80,6 +81,16 @@ def day_of(given: Any) -> pd.Timestamp:
                 accepted=accepted,
             )
         )
+    if not FIRST_YEAR <= _year_of(given) <= LAST_YEAR:
+        raise DataError(
+            _(
+                "{given} is not in the years {first_year} to {last_year}; {accepted}.",
+                given=given,
+                first_year=FIRST_YEAR,
+                last_year=LAST_YEAR,
+                accepted=accepted,
+            )
+        )
     day = pd.Timestamp(given)
     if day.tz is not None or day != day.normalize():
         raise DataError(
@@ -90,3 +101,9 @@ def day_of(given: Any) -> pd.Timestamp:
             )
         )
     return day
+
+
+def _year_of(given: date | np.datetime64) -> int:
+    if isinstance(given, np.datetime64):
+        return int(given.astype("datetime64[Y]").astype(np.int64)) + 1970
+    return given.year
