@@ -26,8 +26,7 @@ from pairkit.audit.runs.inputs import (
     without_folder,
 )
 from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
-from pairkit.audit.runs.tables import read_tables, tables_of
-from pairkit.audit.seal import content_hash
+from pairkit.audit.runs.tables import read_tables, refuse_contradictions, tables_of
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.audit.snapshots.upkeep import path_with_id
 from pairkit.config import LATER_SETTINGS, StrategyConfig, describe_errors
@@ -136,7 +135,7 @@ def rerun(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "snapsh
     source = Path(path)
     recorded = read_manifest(source)
     tables, notes = read_tables(source, recorded.content["outputs"])
-    _refuse_contradictions(recorded, tables, str(source))
+    refuse_contradictions(recorded.content, tables, str(source))
     return rerun_manifest(recorded, folder, tables=tables, notes=notes)
 
 
@@ -176,10 +175,12 @@ def rerun_manifest(
     }
     say = {**made.content, "rerun_command": command_of(pair, now["config"], ready_at=ready_at)}
     found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
-    changes = changes_since(recorded.content.get("rules"), run)
+    changes = _at_work(changes_since(recorded.content.get("rules"), run), found)
     verdict = _verdict(found, changes)
     sentence = (
-        _rules_sentence(found, changes) if verdict == "rules_changed" else _sentence(found, alike)
+        _rules_sentence(found, changes)
+        if verdict == "rules_changed"
+        else _sentence(found, alike, _unexplained(found, changes))
     )
     return Rerun(
         verdict,
@@ -199,36 +200,39 @@ def rerun_manifest(
     )
 
 
-def _refuse_contradictions(recorded: RunManifest, tables: Tables, what: str) -> None:
-    """RunError where a column's hash is not that of the recorded table, whose own hash is right."""
-    for name, table in tables.items():
-        for column, expected in recorded.content["outputs"][name]["column_hashes"].items():
-            if column not in table.column_names or content_hash(table.select([column])) != expected:
-                raise RunError(
-                    _(
-                        "{what}: outputs.{name}.column_hashes.{column} "
-                        "is not the hash of that column in the table that the manifest names. "
-                        "The manifest was edited after it was written: get it again from where it came.",
-                        what=what,
-                        name=name,
-                        column=column,
-                    )
-                )
+def _at_work(changes: tuple[RuleChange, ...], found: Comparison) -> tuple[RuleChange, ...]:
+    """Those that moved a column that no narrower one moves, and the narrow ones: metrics are made of columns, and of nothing else."""
+    wide = {change for change in changes if {"*", "metrics.*"} & set(change.columns)}
+    narrow = [change for change in changes if change not in wide]
+    moved = [
+        (each.where, each.column) for each in found.differences if each.where in ("frame", "trades")
+    ] + [(where, column) for where, _, column in (name.partition(".") for name in found.undecided)]
+    unexplained = [each for each in moved if not any(covers(change, *each) for change in narrow)]
+    return tuple(
+        change
+        for change in changes
+        if change not in wide or any(covers(change, *each) for each in unexplained)
+    )
+
+
+def _unexplained(found: Comparison, changes: tuple[RuleChange, ...]) -> list[Difference]:
+    """The differences that no changed rule covers."""
+    return [
+        each
+        for each in found.differences
+        if not any(
+            covers(change, each.where, each.column)
+            or (change.columns == ("*",) and each.column.startswith("("))
+            for change in changes
+        )
+    ]
 
 
 def _verdict(found: Comparison, changes: tuple[RuleChange, ...]) -> Agreement:
     """The comparison's verdict; `rules_changed` where changed rules cover every difference."""
     if found.verdict != "differs":
         return found.verdict
-    covered = all(
-        any(
-            covers(change, each.where, each.column)
-            or (change.columns == ("*",) and each.column.startswith("("))
-            for change in changes
-        )
-        for each in found.differences
-    )
-    return "rules_changed" if covered else "differs"
+    return "differs" if _unexplained(found, changes) else "rules_changed"
 
 
 def _rules_sentence(found: Comparison, changes: tuple[RuleChange, ...]) -> str:
@@ -271,7 +275,7 @@ def _younger(setting: str) -> str:
     )
 
 
-def _sentence(found: Comparison, alike: bool) -> str:
+def _sentence(found: Comparison, alike: bool, differences: list[Difference]) -> str:
     if found.verdict == "same":
         return _("The same: every hash, metric and finding is the recorded one.")
     if found.verdict == "within_tolerance":
@@ -297,7 +301,7 @@ def _sentence(found: Comparison, alike: bool) -> str:
     return _(
         "Differs: {where}, first in {first_difference}.",
         where=where,
-        first_difference=found.differences[0],
+        first_difference=differences[0],
     )
 
 

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pairkit._files import read_whole
 from pairkit.audit.seal import content_hash
@@ -132,3 +134,55 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
         else:
             columns[field.name] = pd.Series(values.to_pylist(), dtype="str")
     return pd.DataFrame(columns)
+
+
+def refuse_contradictions(
+    content: Mapping[str, Any], tables: Mapping[str, pa.Table], what: str
+) -> None:
+    """RunError where a recorded table, whose own hash is right, refutes the hash of a column or a metric of its manifest."""
+    for name, table in tables.items():
+        for column, expected in content["outputs"][name]["column_hashes"].items():
+            if column not in table.column_names or content_hash(table.select([column])) != expected:
+                raise RunError(
+                    _(
+                        "{what}: outputs.{name}.column_hashes.{column} "
+                        "is not the hash of that column in the table that the manifest names. "
+                        "The manifest was edited after it was written: get it again from where it came.",
+                        what=what,
+                        name=name,
+                        column=column,
+                    )
+                )
+    _refuse_other_metrics(content, tables, what)
+
+
+def _refuse_other_metrics(
+    content: Mapping[str, Any], tables: Mapping[str, pa.Table], what: str
+) -> None:
+    """RunError where a recorded metric is not what the recorded table adds up to, under whatever rules."""
+    capital = content["inputs"]["config"].get("capital")
+    equity, cost = (_numbers(tables.get("frame"), name) for name in ("equity", "cost"))
+    if not isinstance(capital, int | float) or not capital or not equity.size:
+        return
+    sums = {"total_return": float(equity[-1] / capital - 1.0), "costs": float(cost.sum())}
+    for name, found in sums.items():
+        said = content["metrics"].get(name)
+        if said is not None and not np.isclose(said, found, rtol=1e-9, atol=1e-9):
+            raise RunError(
+                _(
+                    "{what}: metrics.{name} is {said:g}, and the table that the manifest names makes it {found:g}. "
+                    "The manifest was edited after it was written: get it again from where it came.",
+                    what=what,
+                    name=name,
+                    said=said,
+                    found=found,
+                )
+            )
+
+
+def _numbers(table: pa.Table | None, name: str) -> NDArray[np.float64]:
+    """A column of numbers; empty where the table has none of that name."""
+    if table is None or name not in table.column_names:
+        return np.empty(0)
+    column = table[name]
+    return column.to_numpy() if pa.types.is_float64(column.type) else np.empty(0)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import rfc8785
 
+from pairkit import rules
 from pairkit.audit.runs import rerun as module
 from pairkit.audit.runs.diff import numbers_apart
 from pairkit.audit.runs.inputs import hash_of
@@ -275,6 +276,30 @@ def test_changed_rules_excuse_nothing_else(of_older, folder):
     """A better Sharpe ratio in a manifest of older rules is a difference: no rule that changed can have made it."""
     found = rerun(edit(of_older, lambda content: content["metrics"].update(sharpe=3.0)), folder)
     assert (found.verdict, found.exit_code) == ("differs", 1)
+
+
+def test_a_rule_that_moved_no_column_excuses_no_metric(of_older, folder, monkeypatch):
+    """Rules that could have touched the run and left every column alone are not named, and a forged metric differs by itself."""
+    wide = [
+        each._replace(touches=lambda run: True) if "metrics.*" in each.columns else each
+        for each in rules.CHANGES
+    ]
+    monkeypatch.setattr(rules, "CHANGES", tuple(wide))
+    found = rerun(of_older, folder)
+    assert found.verdict == "rules_changed"
+    assert "tick" not in found.sentence
+    assert "fee_close_today" not in found.sentence
+    forged = rerun(edit(of_older, lambda content: content["metrics"].update(sharpe=3.0)), folder)
+    assert forged.verdict == "differs"
+    assert "first in metrics, column sharpe" in forged.sentence
+
+
+@pytest.mark.parametrize("name", ["total_return", "costs"])
+def test_a_metric_that_its_own_table_refutes_is_refused(of_older, folder, name):
+    """What the recorded equity and costs add up to follows from no rule that could have changed."""
+    forged = edit(of_older, lambda content: content["metrics"].update({name: 0.9}))
+    with pytest.raises(RunError, match=f"metrics.{name} is 0.9, and the table"):
+        rerun(forged, folder)
 
 
 def test_results_may_grow(saved, folder):
