@@ -138,6 +138,9 @@ def test_a_killed_snapshot_writer_leaves_snapshots_that_open(tmp_path):
             [sys.executable, "-c", SEALER, str(tmp_path / str(attempt))], stdout=subprocess.PIPE
         )
         writer.stdout.readline()
+        until = time.monotonic() + 60
+        while not any((tmp_path / str(attempt)).glob("s*")) and time.monotonic() < until:
+            time.sleep(0.01)  # until it has published one, however busy the machine is
         time.sleep(rng.uniform(0.1, 0.3))
         writer.send_signal(signal.SIGKILL)
         writer.wait()
