@@ -141,7 +141,18 @@ def refuse_contradictions(
 ) -> None:
     """RunError where a recorded table, whose own hash is right, refutes the hash of a column or a metric of its manifest."""
     for name, table in tables.items():
-        for column, expected in content["outputs"][name]["column_hashes"].items():
+        hashes = content["outputs"][name]["column_hashes"]
+        if left_out := [column for column in table.column_names if column not in hashes]:
+            raise RunError(
+                _(
+                    "{what}: outputs.{name} does not list {columns}, and the table that it names has them. "
+                    "The manifest was edited after it was written: get it again from where it came.",
+                    what=what,
+                    name=name,
+                    columns=", ".join(left_out),
+                )
+            )
+        for column, expected in hashes.items():
             if column not in table.column_names or content_hash(table.select([column])) != expected:
                 raise RunError(
                     _(

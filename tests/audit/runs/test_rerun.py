@@ -232,7 +232,7 @@ def test_without_its_tables_bits_that_moved_elsewhere_cannot_be_judged(saved, fo
 
 def of_older_rules(content):
     """As a manifest of the rules before: no date of rules, none of the later settings and metrics, drawdowns of the peak."""
-    elsewhere(content)
+    content["runtime"]["code_sha256"] = "0" * 64
     del content["rules"]
     for name in ("fixed_beta", "max_participation", "one_sided_margin"):
         content["inputs"]["config"].pop(name)
@@ -292,6 +292,30 @@ def test_a_rule_that_moved_no_column_excuses_no_metric(of_older, folder, monkeyp
     forged = rerun(edit(of_older, lambda content: content["metrics"].update(sharpe=3.0)), folder)
     assert forged.verdict == "differs"
     assert "first in metrics, column sharpe" in forged.sentence
+
+
+def test_code_of_today_made_no_run_of_older_rules(saved, folder):
+    """A manifest that drops the date of its rules, and betters a drawdown by it, was edited: its code is the one that is here."""
+
+    def change(content):
+        del content["rules"]
+        content["metrics"]["max_drawdown"] *= 0.9
+
+    found = rerun(edit(saved, change), folder)
+    assert (found.verdict, found.exit_code) == ("differs", 1)
+
+
+def test_a_column_that_the_manifest_leaves_out_and_its_table_has_is_missed(saved, folder):
+    """Results may grow, and what was recorded cannot shrink: no code ever wrote a table with more than it listed."""
+
+    def change(content):
+        content["runtime"]["code_sha256"] = "0" * 64
+        frame = content["outputs"]["frame"]
+        del frame["column_hashes"]["equity"]
+        frame["columns"].remove("equity")
+
+    with pytest.raises(RunError, match="does not list equity"):
+        rerun(edit(saved, change), folder)
 
 
 @pytest.mark.parametrize("name", ["total_return", "costs"])
