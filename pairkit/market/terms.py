@@ -27,7 +27,13 @@ from numpy.typing import NDArray
 
 from pairkit.errors import DataError
 from pairkit.language import _, in_english
-from pairkit.market.deliveries import delivery_month, normal_name, read_name
+from pairkit.market.deliveries import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    delivery_month,
+    normal_name,
+    read_name,
+)
 
 FEES = ("fee_open", "fee_close", "fee_close_today")
 FIELDS = ("multiplier", "tick", *FEES, "margin_rate")
@@ -228,7 +234,11 @@ def _mode_fault(record: TermRecord) -> str:
 
 def _is_day(text: str) -> bool:
     try:
-        return isinstance(text, str) and date.fromisoformat(text).isoformat() == text
+        return (
+            isinstance(text, str)
+            and (day := date.fromisoformat(text)).isoformat() == text
+            and FIRST_YEAR <= day.year <= LAST_YEAR
+        )
     except ValueError:
         return False
 

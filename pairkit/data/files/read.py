@@ -42,6 +42,7 @@ from pairkit.data.files.uploads import MAX_DISK_BYTES, Given, Upload, bytes_of
 from pairkit.data.quality import examine_grid, examine_leg
 from pairkit.data.terms.combine import combine_terms
 from pairkit.data.terms.dated import dated_terms, unused_terms
+from pairkit.data.terms.own_terms import check_own_terms
 from pairkit.data.terms.specs_file import OwnSpec, own_specs, refuse_unknown
 from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import DataError
@@ -161,12 +162,15 @@ def read_bars(
     for root in sorted(bars["root"].unique()):
         spec, of_spec = combine_terms(root, own=own.get(root))
         findings += of_spec
+        of_root = bars[bars["root"] == root]
+        own_records = mine.records.get(root, ()), mine.override.get(root, ())
+        findings += check_own_terms(root, *own_records, float(of_root["close"].median()))
         of_code[root] = dated_terms(
             spec,
             own=own.get(root),
-            mine=mine.records.get(root, ()),
-            override=mine.override.get(root, ()),
-            contracts=bars.loc[bars["root"] == root, "contract"].dropna().unique(),
+            mine=own_records[0],
+            override=own_records[1],
+            contracts=of_root["contract"].dropna().unique(),
         )
     findings += unused_terms(mine, of_code)
     for root, of_root in bars.groupby("root"):

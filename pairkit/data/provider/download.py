@@ -39,6 +39,7 @@ from pairkit.data.quality import examine_leg
 from pairkit.data.terms.combine import combine_terms
 from pairkit.data.terms.dated import dated_terms, held_by_day, refuse_unknown_days, unused_terms
 from pairkit.data.terms.from_provider import contract_records, read_terms
+from pairkit.data.terms.own_terms import check_own_terms
 from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.terms.terms_file import UserTerms
 from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoPermissionError
@@ -641,12 +642,17 @@ class _Taking:
             price=_last_close(bars, contract),
         )
         self.findings.extend(findings)
+        mine, override = (
+            of.get(root, ()) for of in (self.user_terms.records, self.user_terms.override)
+        )
+        price = float(bars["close"].median())
+        self.findings.extend(check_own_terms(root, mine, override, price))
         return dated_terms(
             spec,
             own=own,
             provided=records,
-            mine=self.user_terms.records.get(root, ()),
-            override=self.user_terms.override.get(root, ()),
+            mine=mine,
+            override=override,
             contracts=names,
         )
 

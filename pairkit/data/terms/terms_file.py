@@ -153,7 +153,7 @@ def _record(where: str, cells: dict[str, str]) -> tuple[str, TermRecord]:
         cells["field"],
         value,
         cells.get("fee_mode") or None,
-        _contract(cells.get("contract", ""), root, _day(cells.get("from_date", ""))),
+        _contract(where, cells.get("contract", ""), root, _day(cells.get("from_date", ""))),
         cells.get("deliveries") or None,
         _day(cells.get("from_date", "")),
         cells.get("source") or "user",
@@ -168,10 +168,14 @@ def _record(where: str, cells: dict[str, str]) -> tuple[str, TermRecord]:
     return root, record
 
 
-def _contract(text: str, root: str, day: str | None) -> str | None:
+def _contract(where: str, text: str, root: str, day: str | None) -> str | None:
     """A contract by its one name; a year of one digit needs the day to be read, and stays as it is without one."""
     name = normal_name(text)
     named = None if name is None else read_name(name, root)
+    if named is not None and named.root not in ("", root):
+        raise DataError(
+            _("{where}: contract {name} is not one of {root}.", where=where, name=name, root=root)
+        )
     if named is None or (len(named.year) == 1 and day is None):
         return name
     year = delivery_month(text, pd.Timestamp(day or "2000-01-03"), root) or 0

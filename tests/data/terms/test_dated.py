@@ -14,6 +14,7 @@ from pairkit.config import StrategyConfig
 from pairkit.data.files.uploads import Upload
 from pairkit.data.terms.combine import combine_terms
 from pairkit.data.terms.dated import dated_terms, terms_findings
+from pairkit.data.terms.own_terms import check_own_terms
 from pairkit.data.terms.specs_file import OwnSpec
 from pairkit.data.terms.terms_file import read_terms_file
 from pairkit.errors import DataError
@@ -168,6 +169,8 @@ def test_a_file_of_terms_is_read_as_it_is_written():
         (("RB,,,,tick,1",), "more or fewer cells"),
         ((), "holds no record"),
         (("RB,,,,price,1,,,",), "no term"),
+        (("RB,,,9999-01-01,tick,1,,,",), "row 2.*no day"),
+        (("RB,HC2305,,,tick,1,,,",), "row 2.*HC2305 is not one of RB"),
     ],
 )
 def test_a_file_of_terms_that_cannot_be_is_refused(rows, says):
@@ -176,6 +179,64 @@ def test_a_file_of_terms_that_cannot_be_is_refused(rows, says):
         read_terms_file(terms_csv(*rows))
     with pytest.raises(DataError, match=r"columns root, price.*are needed"):
         read_terms_file(terms_csv("RB,1", head="root,price"))
+
+
+# A lot of RB at 4,000 is worth 40,000: its bundled fees, 2e-5 to 1e-4, are 0.8 to 4 a lot.
+FAR_APART = [
+    TermRecord("multiplier", 300.0),
+    TermRecord("multiplier", 1e308),
+    TermRecord("multiplier", 1e-9),
+    TermRecord("tick", 1e5),
+    TermRecord("margin_rate", 0.01),
+    TermRecord("margin_rate", 1.0, contract="RB2405"),
+    TermRecord("margin_rate@1", 0.8, deliveries="2405.."),
+    TermRecord("fee_open", 1e-3, "rate", from_date="2024-03-01"),
+    TermRecord("fee_open", 13.0, "lot"),
+    TermRecord("fee_close_today", 0.2, "lot"),
+]
+
+
+@pytest.mark.parametrize("record", FAR_APART, ids=str)
+def test_a_figure_far_from_the_bundled_one_is_refused_unless_it_overrides(record):
+    """By more than a factor of three, in the unit of the user's; both figures are said, in the finding of an override too."""
+    with pytest.raises(DataError, match=rf"RB {record.field} .*the bundled table .*override"):
+        check_own_terms("RB", [record], [], 4000.0)
+    (finding,) = check_own_terms("RB", [], [record], 4000.0)
+    assert (finding.kind, finding.count) == ("terms_differ", 1)
+    assert f"{record.value:g}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("record", "differs"),
+    [
+        (TermRecord("margin_rate", 0.13), False),  # within 7 to 20 %
+        (TermRecord("margin_rate", 0.05), True),
+        (TermRecord("fee_open", 11.0, "lot"), True),
+        (TermRecord("fee_open", 3.0, "lot"), False),
+        (TermRecord("fee_open", 0.0, "rate"), False),
+        (TermRecord("tick", 2.0), True),
+    ],
+    ids=str,
+)
+def test_a_figure_near_the_bundled_one_counts_and_is_told_where_it_differs(record, differs):
+    """Nothing is refused; what lies outside the range of the bundled figures is a finding."""
+    found = check_own_terms("RB", [record], [], 4000.0)
+    assert [finding.kind for finding in found] == ["terms_differ"] * differs
+    assert check_own_terms("MINE", [record], [], 4000.0) == []  # nothing to compare with
+
+
+def test_an_import_holds_a_file_of_terms_against_the_bundled_table(tmp_path):
+    """Refused in a sentence and nothing is written; within reach it is written, with the finding."""
+    bars = [bars_csv("RB", ["RB2405"] * 8, pd.bdate_range("2024-01-02", periods=8), 4000.0)]
+
+    def imported(value, name):
+        terms = terms_csv(f"RB,,,2024-01-04,margin_rate,{value},,,")
+        return import_files(bars, name=name, folder=tmp_path, terms_file=terms)
+
+    with pytest.raises(DataError, match=r"margin_rate 0\.01 .*the bundled table 0\.07 to 0\.2"):
+        imported(0.01, "slipped")
+    assert not (tmp_path / "slipped").exists()
+    assert "margin_rate 0.05" in told(imported(0.05, "lower"), "terms_differ")
 
 
 def test_half_a_fee_is_completed_by_the_one_before_it():
@@ -277,7 +338,7 @@ def test_a_fee_raised_on_a_day_moves_no_row_before_it(tmp_path):
         bars_csv("HC", ["HC2310"] * 150, days, 4200.0, 2),
     ]
     day = f"{days[90]:%Y-%m-%d}"
-    raised = terms_csv(f"RB,,,{day},fee_open,0.002,rate,,", f"RB,,,{day},fee_close,0.002,rate,,")
+    raised = terms_csv(f"RB,,,{day},fee_open,0.0003,rate,,", f"RB,,,{day},fee_close,0.0003,rate,,")
     config = eager()
     frames = [
         run_backtest(
