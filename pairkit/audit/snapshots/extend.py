@@ -39,7 +39,7 @@ from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.market.spec_history import own_table
-from pairkit.market.terms import TermsTable
+from pairkit.market.terms import TermRecord, TermsTable
 
 OVERLAP = 10  # sessions that are fetched once more, to see what the vendor revised
 _SHOWN = 10
@@ -132,7 +132,6 @@ def extend_from_source(
                 source_name=source.name,
             )
         )
-    _refuse_own_terms(snapshot, source.name, given=bool(user_specs or user_terms))
     last = snapshot.calendar[-1].date()
     end = min(end, source.published_to())
     if end <= last:
@@ -151,6 +150,7 @@ def extend_from_source(
         progress=progress,
         cancelled=cancelled,
     )
+    _refuse_lost_terms(snapshot, source.name, market.specs)
     if market.stale and not allow_missing:
         raise IncompleteAnswerError(
             _(
@@ -226,7 +226,6 @@ def extend_from_files(
                 snapshot_label=snapshot.label,
             )
         )
-    _refuse_own_terms(snapshot, "files", given=specs_file is not None or terms_file is not None)
     own = None if specs_file is None else read_specs(specs_file)
     terms = None if terms_file is None else read_terms_file(terms_file)
     came = read_bars(
@@ -236,6 +235,7 @@ def extend_from_files(
         calendar=calendar_file,
         terms=terms,
     )
+    _refuse_lost_terms(snapshot, "files", came.specs)
     days = (
         pd.DatetimeIndex(np.unique(came.bars[TRADE_DATE]))
         if came.calendar is None
@@ -344,34 +344,50 @@ def _spec(old: ContractSpec, new: tuple[ContractSpec, ...], last: pd.Timestamp) 
 
 
 def _revised_terms(
-    old: ContractSpec, new: tuple[ContractSpec, ...], last: pd.Timestamp
+    old: ContractSpec, new: tuple[ContractSpec, ...], sessions: pd.DatetimeIndex
 ) -> list[str]:
-    """Figures of contracts that the source now gives otherwise for days up to `last`, in words; the line keeps those it had."""
+    """Figures of contracts that the source now gives otherwise for these sessions, in words; the line keeps those it had."""
     came = next((spec for spec in new if spec.code == old.code), None)
-    if came is None or came.terms is None:
+    if came is None or came.terms is None or not len(sessions):
         return []
-    told, day = [], f"{last:%Y-%m-%d}"
-    for one in came.terms.records:
-        since = one.from_date or ""
-        before = [
-            known
-            for known in own_table(old).records
-            if (known.contract, known.field) == (one.contract, one.field)
-            and (known.from_date or "") <= since
-        ]
-        then = max(before, key=lambda known: known.from_date or "", default=None)
-        if one.contract and since <= day and then is not None and then.value != one.value:
-            told.append(
-                in_english(
-                    "{contract} {field} of {day}: {then:g}, now {now:g}",
-                    contract=one.contract,
-                    field=one.field,
-                    day=since or day,
-                    then=then.value,
-                    now=one.value,
-                )
-            )
-    return told
+    first, last = (f"{day:%Y-%m-%d}" for day in (sessions[0], sessions[-1]))
+    had, has = _by_contract(own_table(old).records), _by_contract(came.terms.records)
+    told = []
+    for of in had.keys() & has.keys():
+        changes = {one.from_date or first for one in (*had[of], *has[of])}
+        before = None
+        for day in sorted({max(change, first) for change in changes if change <= last}):
+            then, now = _in_force(had[of], day), _in_force(has[of], day)
+            if then != now and then is not None and now is not None and (then, now) != before:
+                told.append((*of, day, then, now))
+            before = then, now
+    return [
+        in_english(
+            "{contract} {field} of {day}: {then:g}, now {now:g}",
+            contract=contract,
+            field=field,
+            day=day,
+            then=then,
+            now=now,
+        )
+        for contract, field, day, then, now in sorted(told)
+    ]
+
+
+def _by_contract(records: Iterable[TermRecord]) -> dict[tuple[str, str], list[TermRecord]]:
+    """The records of contracts, by contract and field."""
+    found: dict[tuple[str, str], list[TermRecord]] = {}
+    for one in records:
+        if one.contract:
+            found.setdefault((one.contract, one.field), []).append(one)
+    return found
+
+
+def _in_force(records: Iterable[TermRecord], day: str) -> float | None:
+    """The value of the last of these records that began by `day`."""
+    begun = [one for one in records if (one.from_date or "") <= day]
+    last = max(begun, key=lambda one: one.from_date or "", default=None)
+    return None if last is None else last.value
 
 
 def _revised(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -423,9 +439,9 @@ def _findings(
                 ),
             )
         )
+    again = snapshot.calendar[snapshot.calendar >= later.calendar[0]]
     terms = {
-        root: _revised_terms(spec, later.specs, snapshot.calendar[-1])
-        for root, spec in snapshot.specs.items()
+        root: _revised_terms(spec, later.specs, again) for root, spec in snapshot.specs.items()
     }
     found += [
         Finding(
@@ -476,27 +492,48 @@ def _refuse_not_whole(
         )
 
 
-def _refuse_own_terms(snapshot: Snapshot, source: str, *, given: bool) -> None:
-    """SnapshotError where the snapshot stands on terms of the user's own, and none are given."""
-    if given or source == "files":  # files: the snapshot's own specs are read with them
-        return
+def _refuse_lost_terms(snapshot: Snapshot, source: str, came: Iterable[ContractSpec]) -> None:
+    """SnapshotError where the snapshot stands on terms of the user's own, and what came was made without one of them.
+
+    Those of single contracts need not be given again: the line keeps what it has of a contract.
+    """
     bundled = {spec.source for spec in bundled_specs().values()} | {
         one.source for table in bundled_terms().values() for one in table.records
     }
-    own = sorted(
-        {
-            one.source
-            for spec in snapshot.specs.values()
-            for one in own_table(spec).records
-            if one.source not in bundled and not one.source.startswith(source)
-        }
-    )
-    if own:
+    again = {
+        (spec.code, *one.key, one.field)
+        for spec in came
+        for one in own_table(spec).records
+        if one.source not in bundled
+    }
+    lost = [
+        (root, one)
+        for root, spec in sorted(snapshot.specs.items())
+        for one in own_table(spec).records
+        if one.contract is None
+        and one.source not in bundled
+        and not one.source.startswith(source)
+        and (root, *one.key, one.field) not in again
+    ]
+    if lost:
+        told = [
+            _("{root} {field} ({source})", root=root, field=one.field, source=one.source)
+            for root, one in lost
+        ]
         raise SnapshotError(
             _(
-                "snapshot {snapshot_label!r} stands on terms of your own ({own}); give them again with --specs or --terms, "
-                "or the days that came would be charged something else.",
+                "snapshot {snapshot_label!r} stands on terms of your own that were not given now: {lost}. Give again what it was made "
+                "with, --specs, --terms or both, or the days that came would be charged something else.",
                 snapshot_label=snapshot.label,
-                own=", ".join(own),
+                lost=", ".join(
+                    [
+                        *told[:_SHOWN],
+                        *(
+                            [_("and {more} more", more=len(told) - _SHOWN)]
+                            if len(told) > _SHOWN
+                            else []
+                        ),
+                    ]
+                ),
             )
         )

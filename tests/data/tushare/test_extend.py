@@ -16,6 +16,8 @@ from pairkit.audit.snapshots.extend import Extension, extend_from_source
 from pairkit.audit.snapshots.from_provider import DownloadedSnapshot, download_snapshot
 from pairkit.audit.snapshots.line import newest_path, paths_of_line
 from pairkit.audit.snapshots.snapshot import Snapshot
+from pairkit.data.terms.specs_file import read_specs
+from pairkit.data.terms.terms_file import read_terms_file
 from pairkit.desk.book import book_entry, new_book
 from pairkit.desk.evening import evening
 from pairkit.errors import SnapshotError
@@ -101,34 +103,84 @@ def test_another_source_is_refused(shared_server: FaultServer, tmp_path):
         extend_from_source(demo, source_for(shared_server), END, folder=tmp_path)
 
 
+def _other_fee(api, at, rows):
+    """The server's answer, with twice the fee for RB on 11 October."""
+    if api != "fut_settle":
+        return rows
+    return [
+        [0.2 if place == at["trading_fee_rate"] else cell for place, cell in enumerate(row)]
+        if (row[at["trade_date"]], row[at["ts_code"]][:2]) == ("20231011", "RB")
+        else row
+        for row in rows
+    ]
+
+
+def _extended(snapshot: Snapshot, server: FaultServer, folder) -> Snapshot:
+    end = date(2023, 10, 20)
+    return extend_from_source(snapshot, source_for(server), end, folder=folder).snapshot
+
+
 def test_a_fee_that_the_source_revises_is_named_and_changes_no_row(
     line: Line, shared_server: FaultServer, tmp_path
 ):
     """One past day's fee is another when the line is extended: told with contract, day and both figures; the old one stands."""
-
-    def alter(api, at, rows):
-        if api != "fut_settle":
-            return rows
-        return [
-            [0.2 if place == at["trading_fee_rate"] else cell for place, cell in enumerate(row)]
-            if (row[at["trade_date"]], row[at["ts_code"]][:2]) == ("20231011", "RB")
-            else row
-            for row in rows
-        ]
-
-    shared_server.alter = alter
+    shared_server.alter = _other_fee
     try:
-        found = extend_from_source(
-            line.first, source_for(shared_server), date(2023, 10, 20), folder=tmp_path
-        )
+        found = _extended(line.first, shared_server, tmp_path)
     finally:
         shared_server.reset()
-    (told,) = [one for one in found.snapshot.findings if one.kind == "revised_terms"]
+    (told,) = [one for one in found.findings if one.kind == "revised_terms"]
     assert told.root == "RB"
     assert "fee_open of 2023-10-11: 0.0001, now 0.0002" in told.message
     before = pk.run_backtest(line.first.pair(*ROOTS), SHORT).frame
-    after = pk.run_backtest(found.snapshot.pair(*ROOTS), SHORT).frame
+    after = pk.run_backtest(found.pair(*ROOTS), SHORT).frame
     assert_frame_equal(after[: len(before)], before, check_exact=True)
+
+
+def test_a_change_of_fee_that_the_source_takes_back_is_named(shared_server: FaultServer, tmp_path):
+    """The fee of one past day was another, and is that of the days around it when the line is extended."""
+    shared_server.reset()
+    shared_server.alter = _other_fee
+    try:
+        source = source_for(shared_server)
+        start = date(2023, 9, 1)
+        first = download_snapshot(source, ["RB"], start, FIRST_END, name="l", folder=tmp_path)
+    finally:
+        shared_server.reset()
+    found = _extended(first.snapshot, shared_server, tmp_path)
+    (told,) = [one for one in found.findings if one.kind == "revised_terms"]
+    assert "fee_open of 2023-10-11: 0.0002, now 0.0001" in told.message
+    assert "2023-10-12" not in told.message
+
+
+TERMS = "root,from_date,field,value,fee_mode\nRB,2023-09-20,fee_open,0.00012,rate\nRB,2023-09-20,fee_close,0.00012,rate\n"
+SPECS = "code,margin_rate,override\nRB,0.2,margin_rate\n"
+
+
+def test_terms_of_ones_own_are_all_given_again(shared_server: FaultServer, tmp_path):
+    """Begun with a file of specs and one of terms, a line is not extended with one of them or none, and is with both."""
+    (tmp_path / "terms.csv").write_text(TERMS)
+    (tmp_path / "specs.csv").write_text(SPECS)
+    both = {
+        "user_specs": read_specs(tmp_path / "specs.csv"),
+        "user_terms": read_terms_file(tmp_path / "terms.csv"),
+    }
+    shared_server.reset()
+    source = source_for(shared_server)
+    start, end = date(2023, 9, 1), date(2023, 10, 20)
+    first = download_snapshot(
+        source, ["RB"], start, FIRST_END, name="own", folder=tmp_path, **both
+    ).snapshot
+    for given, lacks in (
+        ({}, "fee_open"),
+        ({"user_specs": both["user_specs"]}, "fee_open"),
+        ({"user_terms": both["user_terms"]}, "margin_rate"),
+    ):
+        with pytest.raises(SnapshotError, match=f"terms of your own.*RB {lacks}"):
+            extend_from_source(first, source, end, folder=tmp_path, **given)
+    found = extend_from_source(first, source, end, folder=tmp_path, **both)
+    assert found.sessions > 0
+    assert not [one for one in found.snapshot.findings if one.kind == "revised_terms"]
 
 
 def test_an_evening_through_faults_makes_the_true_sheet_or_none(
