@@ -10,6 +10,10 @@ import numba
 
 from pairkit._kernel_cache import KernelCache
 
+# What Python would call a kernel through takes as long to compile as the kernel. Without it, such a call ends the process:
+# a test looks through the code for one.
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
@@ -18,14 +22,19 @@ def kernel(function: Kernel) -> Kernel:
     return _compiled(function, {})
 
 
+def inner_kernel(function: Kernel) -> Kernel:
+    """A kernel that only other kernels call."""
+    return _compiled(function, _INNER)
+
+
 def step(function: Kernel) -> Kernel:
-    """A kernel that is inlined into its callers, so that its arrays can stay in the processor's registers."""
-    return _compiled(function, {"forceinline": True})
+    """An inner kernel that is inlined into its callers, so that its arrays can stay in the processor's registers."""
+    return _compiled(function, {"forceinline": True, **_INNER})
 
 
 def lean_step(function: Kernel) -> Kernel:
-    """An inlined kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
-    return _compiled(function, {"forceinline": True, "_nrt": False})
+    """An inlined inner kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
+    return _compiled(function, {"forceinline": True, "_nrt": False, **_INNER})
 
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray
 from pairkit.columns import METRICS, names
 from pairkit.trading.loop import IN_TALLY
@@ -157,14 +157,14 @@ def _psr(sharpe, bars, skew, kurtosis, benchmark):
     )  # the normal distribution, exact in both tails
 
 
-@kernel
+@inner_kernel
 def _mean_and_squares(bars, r, rr):
     """Mean of `bars` returns and the sum of squares about it."""
     mean = r / bars
     return mean, max(rr - r * mean, 0.0)
 
 
-@kernel
+@inner_kernel
 def _sharpe(bars, mean, squares):
     """The Sharpe ratio per bar, the deviation (n-1) in it; NaN where there is none."""
     std = math.sqrt(squares / (bars - 1.0)) if bars > 1.0 else np.nan
@@ -179,7 +179,7 @@ def _sharpes(tallies, sharpes):
         sharpes[k] = _sharpe(bars, mean, squares)[0] * math.sqrt(float(BARS_A_YEAR))
 
 
-@kernel
+@inner_kernel
 def _shape(bars, mean, squares, rr, rrr, rrrr):
     """Population skewness and kurtosis from the sums of the powers of `bars` returns."""
     variance = squares / bars
@@ -188,7 +188,7 @@ def _shape(bars, mean, squares, rr, rrr, rrrr):
     return third / variance**1.5, fourth / variance**2
 
 
-@kernel
+@inner_kernel
 def _share(part, whole):
     """A ratio; NaN where there is nothing to divide by."""
     return part / whole if whole > 0.0 else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -76,3 +77,56 @@ def test_an_index_that_cannot_be_read_is_compiled_anew(answered, tmp_path):
         index.write_bytes(index.read_bytes()[:-20])
     assert answered() == (12.0, 0)
     assert answered() == (12.0, 1)
+
+
+INNER = {"inner_kernel", "step", "lean_step"}
+
+
+def _decorators(node: ast.stmt) -> set[str]:
+    named = getattr(node, "decorator_list", ())
+    return {decorator.id for decorator in named if isinstance(decorator, ast.Name)}
+
+
+def _called_from_python(files: dict[str, str]) -> set[str]:
+    """Inner kernels that something other than a kernel names, as MODULE.NAME; `files` maps modules to their text."""
+    trees = {module: ast.parse(text) for module, text in files.items()}
+    inner = {
+        f"{module}.{node.name}"
+        for module, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and _decorators(node) & INNER
+    }
+    found = set()
+    for module, tree in trees.items():
+        home = {
+            (alias.asname or alias.name): f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in tree.body:
+            if not _decorators(node) & {*INNER, "kernel"}:
+                names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+                found |= {home.get(name, f"{module}.{name}") for name in names} & inner
+    return found
+
+
+def test_a_call_of_an_inner_kernel_from_python_is_found():
+    """The next test can fail: what it looks with finds a call in the same module and one through an import."""
+    files = {
+        "a": "@step\ndef add(x):\n    return x\n\n@kernel\ndef twice(x):\n    return add(x)\n",
+        "b": "from a import add as plus\n\ndef work():\n    return plus(1)\n",
+    }
+    assert _called_from_python(files) == {"a.add"}
+    assert _called_from_python({"a": files["a"]}) == set()
+    assert _called_from_python({"a": files["a"] + "\nadd(1)\n"}) == {"a.add"}
+
+
+def test_no_inner_kernel_is_called_from_python():
+    """An inner kernel has no way in from Python: a call would end the process."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
+        for folder in ("pairkit", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert _called_from_python(files) == set()

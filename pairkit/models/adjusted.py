@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray
 from pairkit.columns import LEGS
 from pairkit.market.contracts import ContractSpec
@@ -128,7 +128,7 @@ def _side_by_side(y, x, positive, out):
         out[t, 0], out[t, 1] = _usable(y[t], positive), _usable(x[t], positive)
 
 
-@kernel
+@inner_kernel
 def _usable(price, positive):
     return np.nan if price == 0.0 or (positive and price < 0.0) else price
 

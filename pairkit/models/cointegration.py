@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray, IntArray
 from pairkit.errors import DataError
 from pairkit.language import _
@@ -121,7 +121,7 @@ def lag_rule(lags: LagRule) -> tuple[int, int]:
     return lags, _FIXED
 
 
-@kernel
+@inner_kernel
 def _sum_of_lanes(lanes):
     total = 0.0
     for lane in range(lanes.size):
@@ -129,7 +129,7 @@ def _sum_of_lanes(lanes):
     return total
 
 
-@kernel
+@inner_kernel
 def _means(y, x):
     """Each about its first value."""
     lanes, blocks = np.zeros((2, _LANES)), y.size // _LANES
@@ -142,7 +142,7 @@ def _means(y, x):
     return y[0] + _sum_of_lanes(lanes[0]) / y.size, x[0] + _sum_of_lanes(lanes[1]) / y.size
 
 
-@kernel
+@inner_kernel
 def _add_bar(sums, lane, y, x, t, mean_y, mean_x):
     v, u = y[t - 1] - mean_y, x[t - 1] - mean_x
     dv, du = y[t] - y[t - 1], x[t] - x[t - 1]
@@ -163,7 +163,7 @@ def _add_bar(sums, lane, y, x, t, mean_y, mean_x):
     sums[13, lane] += u * du
 
 
-@kernel
+@inner_kernel
 def _sums_at_one_lag(y, x, mean_y, mean_x):
     """Sums over bars 2 .. T-2 of products of both legs' level of the bar before (v, u), change, and change of the bar before.
 
@@ -181,7 +181,7 @@ def _sums_at_one_lag(y, x, mean_y, mean_x):
     return sums
 
 
-@kernel
+@inner_kernel
 def _gram_at_one_lag(y, x, mean_y, mean_x):
     """`_gram` at one lag: the lagged changes and the changes are the same numbers but for the ends, and so are their products."""
     s = _sums_at_one_lag(y, x, mean_y, mean_x)
@@ -213,7 +213,7 @@ def _gram_at_one_lag(y, x, mean_y, mean_x):
     return gram
 
 
-@kernel
+@inner_kernel
 def _gram(y, x, lags, mean_y, mean_x):
     """Products of both legs' columns on the rows that the lags leave: lagged changes, change, level about its mean; y, then x."""
     if lags == 1:
@@ -232,14 +232,14 @@ def _gram(y, x, lags, mean_y, mean_x):
     return gram
 
 
-@kernel
+@inner_kernel
 def _add_row(gram, row):
     for i in range(row.size):
         for j in range(i, row.size):
             gram[i, j] += row[i] * row[j]
 
 
-@kernel
+@inner_kernel
 def _sweep_out(gram, pivot, whole):
     """Eliminate column `pivot` from the columns after it; False where the columns before have left nothing of it.
 
@@ -255,7 +255,7 @@ def _sweep_out(gram, pivot, whole):
     return True
 
 
-@kernel
+@inner_kernel
 def _residual_columns(e, lags, first, level_first):
     """Products of the residual's columns on rows t >= first: `lags` lagged changes, level, change; the level may come first."""
     gram = np.zeros((lags + 2, lags + 2))
@@ -270,7 +270,7 @@ def _residual_columns(e, lags, first, level_first):
     return gram
 
 
-@kernel
+@inner_kernel
 def _residual_gram(gram, lags, regressed, slope):
     """`_residual_columns` as quadratic forms in both legs' `gram`; a NaN in the first place where these would lose digits."""
     out = np.empty((lags + 2, lags + 2))
@@ -295,7 +295,7 @@ def _residual_gram(gram, lags, regressed, slope):
     return out
 
 
-@kernel
+@inner_kernel
 def _choose_lags(e, rule):
     """The lag order with the least information criterion, all judged on the rows that the longest leaves."""
     most = min(e.size // 2 - 1, math.ceil(12.0 * (e.size / 100.0) ** 0.25))
@@ -315,7 +315,7 @@ def _choose_lags(e, rule):
     return chosen
 
 
-@kernel
+@inner_kernel
 def _t_of_level(gram, lags, rows):
     """t-statistic of the level in change ~ lagged changes + level, without a constant, from the products; destroys them.
 
@@ -334,12 +334,12 @@ def _t_of_level(gram, lags, rows):
     return slope / math.sqrt(rss / freedom / gram[level, level]) if rss > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def _residual(y, x, slope, mean_y, mean_x):
     return (y - mean_y) - slope * (x - mean_x)
 
 
-@kernel
+@inner_kernel
 def _squares(y, x, mean_y, mean_x):
     """Sums of squares of both legs about their means, and the sum of their products."""
     lanes, blocks = np.zeros((3, _LANES)), y.size // _LANES
@@ -359,7 +359,7 @@ def _squares(y, x, mean_y, mean_x):
     return _sum_of_lanes(lanes[0]), _sum_of_lanes(lanes[1]), _sum_of_lanes(lanes[2])
 
 
-@kernel
+@inner_kernel
 def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     """Engle-Granger of y on x: the statistic and its lags. `gram` is both legs', in which y is the `regressed` one."""
     syy, sxx, sxy = squares

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray, IntArray
 
 _VALUES_AT_ONCE = 160_000  # of each leg: 64 pairs of 2,500 bars
@@ -51,7 +51,7 @@ def align(panel: Panel, pairs: IntArray, room: Aligned) -> Aligned:
     return rows
 
 
-@kernel
+@inner_kernel
 def _are_same(a, b):
     """Counted, not stopped at the first that differs: without a branch the loop takes many at a time."""
     same = 0
@@ -60,7 +60,7 @@ def _are_same(a, b):
     return same == a.size
 
 
-@kernel
+@inner_kernel
 def _copy(values, out):
     for k in range(values.size):
         out[k] = values[k]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray, IntArray
 from pairkit.models.cointegration import LEAST_BARS, LagRule, engle_granger
 from pairkit.models.hedges import checked_legs
@@ -77,7 +77,7 @@ def relate_many(
     return figures
 
 
-@kernel
+@inner_kernel
 def _sum_of_lanes(lanes):
     total = 0.0
     for lane in range(_LANES):
@@ -85,7 +85,7 @@ def _sum_of_lanes(lanes):
     return total
 
 
-@kernel
+@inner_kernel
 def _dot(a, b):
     lanes, blocks = np.zeros(_LANES), a.size // _LANES
     for block in range(blocks):
@@ -96,7 +96,7 @@ def _dot(a, b):
     return _sum_of_lanes(lanes)
 
 
-@kernel
+@inner_kernel
 def _centred(values):
     """Less their mean, which is taken about the first value."""
     lanes, blocks = np.zeros(_LANES), values.size // _LANES
@@ -108,7 +108,7 @@ def _centred(values):
     return values - (values[0] + _sum_of_lanes(lanes) / values.size)
 
 
-@kernel
+@inner_kernel
 def _half_life(e):
     n = e.size - 1
     level = _centred(e[:n])
@@ -119,7 +119,7 @@ def _half_life(e):
     return math.log(0.5) / math.log(1.0 + pull) if pull > -1.0 else 0.0
 
 
-@kernel
+@inner_kernel
 def _mean_square_change(e, distance):
     changes = e.size - distance
     lanes, blocks = np.zeros(_LANES), changes // _LANES
@@ -132,7 +132,7 @@ def _mean_square_change(e, distance):
     return _sum_of_lanes(lanes) / changes
 
 
-@kernel
+@inner_kernel
 def _hurst(e):
     n = 0
     su = sv = suu = suv = 0.0
@@ -144,7 +144,7 @@ def _hurst(e):
     return 0.5 * (suv - su * sv / n) / (suu - su * su / n)
 
 
-@kernel
+@inner_kernel
 def _crossings(e):
     """Number of sign changes; a zero has no sign, and is rare."""
     count = zeros = 0
@@ -163,7 +163,7 @@ def _crossings(e):
     return count
 
 
-@kernel
+@inner_kernel
 def _correlation_of_changes(y, x):
     n = y.size - 1
     dy, dx = (y[1:] - y[:n]) - (y[n] - y[0]) / n, (x[1:] - x[:n]) - (x[n] - x[0]) / n
@@ -171,7 +171,7 @@ def _correlation_of_changes(y, x):
     return _dot(dy, dx) / math.sqrt(squares) if squares > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def _slope_spread(y, x, slope):
     count = y.size // STRETCH
     if count < 2:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pairkit._jit import kernel, step
+from pairkit._jit import inner_kernel, kernel, step
 from pairkit._typing import FloatArray
 from pairkit.errors import DataError
 from pairkit.language import _
@@ -100,7 +100,7 @@ def engle_granger_statistic(y: FloatArray, x: FloatArray, *, window: int, lags: 
     if lags == 1:
         _engle_granger_at_one_lag(y, x, window, changed[0], changed[1], statistic, *work)
     else:
-        _rolling_engle_granger(y, x, window, lags, changed[0], changed[1], statistic, *work)
+        _engle_granger_at_lags(y, x, window, lags, changed[0], changed[1], statistic, *work)
     return statistic
 
 
@@ -121,7 +121,7 @@ def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     if lags == 1:
         _adf_at_one_lag(values, window, statistic, *work)
     else:
-        _rolling_adf(values, window, lags, statistic, *work)
+        _adf_at_lags(values, window, lags, statistic, *work)
     return statistic
 
 
@@ -199,7 +199,7 @@ def _t_of_level(gram, lags, freedom):
     return slope / math.sqrt(rss / freedom / gram[level, level])
 
 
-@kernel
+@inner_kernel
 def _spans_too_little(values, first, last):
     low = high = values[first]
     for t in range(first + 1, last + 1):
@@ -293,7 +293,7 @@ def _fill_pair_row(row, y, x, t, lags, y0, x0, slope):
     row[2 * lags + 3] = dx
 
 
-@kernel
+@inner_kernel
 def _slope_about(y, x, first, last, y0, x0):
     """Least-squares slope of y on (1, x) over bars first..last; 0 where x is constant."""
     n = last - first + 1
@@ -349,7 +349,7 @@ def _first_stage(total, y, x, end, window, lags, y0, x0, slope):
     )
 
 
-@kernel
+@inner_kernel
 def _sum_window(total, row, y, x, end, rows, lags, y0, x0, slope):
     """One window's sums, taken row by row."""
     _clear(total)
@@ -445,4 +445,18 @@ def _engle_granger_at_one_lag(
 ):
     _rolling_engle_granger(
         y, x, window, 1, changed_y, changed_x, statistic, suffix, sums, row, gram
+    )
+
+
+@kernel
+def _adf_at_lags(values, window, lags, statistic, suffix, sums, row, gram):
+    _rolling_adf(values, window, lags, statistic, suffix, sums, row, gram)
+
+
+@kernel
+def _engle_granger_at_lags(
+    y, x, window, lags, changed_y, changed_x, statistic, suffix, sums, row, gram
+):
+    _rolling_engle_granger(
+        y, x, window, lags, changed_y, changed_x, statistic, suffix, sums, row, gram
     )

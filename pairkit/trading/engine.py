@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -15,21 +16,18 @@ from pairkit.gates import GATES
 from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
+from pairkit.trading.episodes import Room, make_room, play_many
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
-    CANDIDATE,
-    FORK,
+    MOST_CHARGES,
     NOTHING,
-    ONWARD,
     RULES,
-    STEP,
     TALLY,
     TERMS,
     as_records,
-    play_many,
+    lots_of_signal,
     play_one,
-    size_lots,
 )
 
 _SPELT = {
@@ -98,6 +96,7 @@ def trade(
         valid,
         gates.shut_bits(),
         *ledger,
+        np.empty((MOST_CHARGES, 2)),
     )
     on_trades = {name: getattr(ledger, name)[:trades] for name in _ON_TRADES}
     return ledger._replace(**on_trades)
@@ -207,6 +206,18 @@ def _kept_tape(pair: PairFrame, market: Market) -> NDArray[np.void]:
     return tape
 
 
+_OF_THREAD = threading.local()
+
+
+def _kept_room(bars: int) -> Room:
+    """The thread's room for runs of so many bars: memory that was never touched before is slow at first."""
+    kept = vars(_OF_THREAD)
+    if kept.get("bars") != bars:
+        kept.update(bars=bars, room=make_room(bars))
+    room: Room = kept["room"]
+    return room
+
+
 def tally_many(
     tape: NDArray[np.void],
     terms: NDArray[np.void],
@@ -235,18 +246,9 @@ def tally_many(
     (K, len(TALLY)) float64
         To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
-    tallies, bars = np.empty((len(rules), len(TALLY))), len(tape)
-    onward, candidates = np.zeros(bars + 1, ONWARD), np.zeros(bars + 1, CANDIDATE)
-    steps, forks = np.zeros(bars, STEP), np.zeros(2, FORK)
-    play_many(
-        tape,
-        terms,
-        signals,
-        rules,
-        np.arange(len(rules)) if same_as is None else same_as,
-        tallies,
-        *map(as_records, (onward, candidates, steps, forks)),
-    )
+    tallies = np.empty((len(rules), len(TALLY)))
+    every = np.arange(len(rules)) if same_as is None else same_as
+    play_many(tape, terms, signals, rules, every, tallies, _kept_room(len(tape)))
     return tallies
 
 
@@ -274,7 +276,7 @@ def size(
         Per-bar deviation of the hedged return; NaN gives no lots, unless vol_target is 0.
     """
     rules = rules_of(config)[0]
-    lots: tuple[float, float] = size_lots(
+    lots: tuple[float, float] = lots_of_signal(
         rules, terms[0], terms[1], prices[0], prices[1], volumes[0], volumes[1], beta_lag, vol
     )
     return lots

@@ -6,11 +6,8 @@ Each bar, in this order:
 3. Mark. Held lots are marked to the close.
 4. Decide. The first rule that holds decides the state, the reason, and what waits for the next bar.
 
-`play_one` writes down every bar of one run. `play_many` plays many configs by the same steps and keeps only their tallies:
-- flat and with nothing waiting, it jumps to the next bar whose z calls for an entry that no gate forbids, because of a bar in
-  between no sum knows more than whether it was blocked;
-- over plain bars of a held position, which most are, it looks only for what may end the position;
-- a run that differs from the one before it in `max_holding_days` alone begins where that first tells the two apart.
+`play_one` writes down every bar of one run. Sweeps put runs together from episodes (trading/episodes.py), which are made of the
+same steps.
 
 (docs/semantics.md 3; its readable twin is in the tests)
 """
@@ -77,6 +74,7 @@ REASON_NAMES = (
     EXPIRY,
 ) = range(len(_GATE_SETS), len(REASON_NAMES))
 NOTHING = 0  # no order waits; 0 is no reason of its own
+MOST_CHARGES = 6  # trades of one bar: both legs roll, which is two each, and exit
 
 _TRADING_DAYS = 252
 
@@ -194,7 +192,7 @@ _HELD = np.dtype(
         ("rolled_on", "i8"),
     ]
 )
-_BOOK = np.dtype(
+BOOK = np.dtype(
     [
         *_of_both(_HELD),
         ("equity", "f8"),
@@ -211,7 +209,11 @@ _BOOK = np.dtype(
         ("rearmed", "i8"),
         ("pnl", "f8"),
         ("cost", "f8"),
-        ("was_in", "i8"),  # of this bar; was_in: a position was held at its start
+        ("charged", "i8"),
+        (
+            "was_in",
+            "i8",
+        ),  # of this bar; charged: its trades; was_in: a position was held at its start
         ("margin", "f8"),  # of the held lots at this bar's closes, where both are known
         ("peak", "f8"),
         ("topped_on", "i8"),
@@ -224,30 +226,30 @@ _BOOK = np.dtype(
 
 def _on_stack(_typing: Any) -> Any:
     """A record of zeros on the stack: nobody outside a kernel sees it, so its fields can live in registers."""
-    record = numba.from_dtype(_BOOK)
+    record = numba.from_dtype(BOOK)
 
     def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         memory = cgutils.alloca_once(builder, context.get_data_type(record))
-        cgutils.memset(builder, memory, context.get_constant(types.intp, _BOOK.itemsize), 0)
+        cgutils.memset(builder, memory, context.get_constant(types.intp, BOOK.itemsize), 0)
         return memory
 
     return record(), code
 
 
-_INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
+INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
 
 
 def as_records(array: np.ndarray[Any, np.dtype[np.void]]) -> Any:
     """Records as the engine reads them: where numba compiles nothing (NUMBA_DISABLE_JIT, for debuggers and coverage),
     with their fields as attributes, as a kernel has them."""
-    return array.view(np.recarray) if _INTERPRETED else array
+    return array.view(np.recarray) if INTERPRETED else array
 
 
 def _blank_record() -> Any:
-    return as_records(np.zeros(1, _BOOK))[0]
+    return as_records(np.zeros(1, BOOK))[0]
 
 
-_blank_book: Any = _blank_record if _INTERPRETED else intrinsic(_on_stack)
+blank_book: Any = _blank_record if INTERPRETED else intrinsic(_on_stack)
 
 
 @lean_step
@@ -278,7 +280,7 @@ def size_lots(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, bet
     """Lots of y and x for a long spread, signed, by records of RULES and TERMS; (0, 0) where there are none."""
     price_y, price_x = abs(close_y), abs(close_x)
     b = abs(beta_lag)
-    if price_y == 0.0 or price_x == 0.0:
+    if not (price_y > 0.0 and price_x > 0.0):
         return 0.0, 0.0
     gross = 1.0 + b if rules.log else 1.0 + b * price_x / price_y
     wanted = 1.0
@@ -314,6 +316,12 @@ def size_lots(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, bet
     return lots_y, -math.copysign(lots_x, beta_lag)
 
 
+@kernel
+def lots_of_signal(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, beta_lag, vol):
+    """`size_lots`, to be called from Python."""
+    return size_lots(rules, terms_y, terms_x, close_y, close_x, volume_y, volume_x, beta_lag, vol)
+
+
 @lean_step
 def _fill_price(leg, rules):
     return leg.open if rules.fill_at_open else leg.close
@@ -331,8 +339,8 @@ def _can_fill(book, bar, rules):
 
 
 @lean_step
-def _charge(book, held, rules, terms, price, fee):
-    """Charge one trade of a leg's held lots at `price`, on these terms."""
+def _charge(book, held, rules, terms, price, fee, charges):
+    """Charge one trade of a leg's held lots at `price`, on these terms, and note it among the bar's charges."""
     lots, per_lot, tick_money = (
         abs(held.lots),
         rules.fee_multiplier * fee,
@@ -341,8 +349,9 @@ def _charge(book, held, rules, terms, price, fee):
     if terms.fee_is_rate > 0.0:
         per_lot = per_lot * abs(price) * terms.multiplier
     book.cost += lots * (per_lot + rules.slippage_ticks * tick_money)
-    book.tally_traded += lots * abs(price) * terms.multiplier
-    book.tally_tick_money += lots * tick_money
+    charges[book.charged, 0] = lots * abs(price) * terms.multiplier
+    charges[book.charged, 1] = lots * tick_money
+    book.charged += 1
 
 
 @lean_step
@@ -376,31 +385,32 @@ def _known_close(leg):
 
 
 @lean_step
-def _roll(book, held, leg, rules, terms, t):
+def _roll(book, held, leg, rules, terms, charges, t):
     """Sell the old contract and buy the new one, at today's two opens, else both at the previous close."""
     sold, bought = leg.roll_open, leg.open
     if np.isfinite(sold) and np.isfinite(bought):
         _move_mark(book, held, terms, sold)
     else:
         sold, bought = held.mark, _known_close(leg)
-    _charge(book, held, rules, terms[held.terms], sold, terms[held.terms].fee_close)
-    _charge(book, held, rules, terms[leg.terms], bought, terms[leg.terms].fee_open)
+    old, new = terms[held.terms], terms[leg.terms]
+    _charge(book, held, rules, old, sold, old.fee_close, charges)
+    _charge(book, held, rules, new, bought, new.fee_open, charges)
     held.mark, held.rolled_on = bought, t
     held.contract, held.terms = leg.contract, leg.terms
 
 
 @lean_step
-def _enter_leg(book, held, leg, rules, terms):
+def _enter_leg(book, held, leg, rules, terms, charges):
     price = _fill_price(leg, rules)
     held.lots, held.mark, held.filled_at = held.ordered, price, price
     held.contract, held.terms, held.rolled_on = leg.contract, leg.terms, -1
-    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_open)
+    _charge(book, held, rules, terms[held.terms], price, terms[held.terms].fee_open, charges)
 
 
 @lean_step
-def _enter(book, bar, rules, terms, t):
-    _enter_leg(book, book.y, bar.y, rules, terms)
-    _enter_leg(book, book.x, bar.x, rules, terms)
+def _enter(book, bar, rules, terms, charges, t):
+    _enter_leg(book, book.y, bar.y, rules, terms, charges)
+    _enter_leg(book, book.x, bar.x, rules, terms, charges)
     book.position = 1 if book.y.lots > 0.0 else -1
     book.gross, book.costs = 0.0, 0.0
     book.entered_on, book.invalid_run, book.waiting = t, 0, NOTHING
@@ -408,7 +418,7 @@ def _enter(book, bar, rules, terms, t):
 
 
 @lean_step
-def _exit_leg(book, held, leg, rules, terms, t):
+def _exit_leg(book, held, leg, rules, terms, charges, t):
     """Close a leg; where its contract changed at this very open, the old one is sold, and does not roll.
 
     What a roll of this very session bought is charged as closed the day it was opened.
@@ -421,21 +431,15 @@ def _exit_leg(book, held, leg, rules, terms, t):
             held.mark, held.terms = _known_close(leg), leg.terms
     _move_mark(book, held, terms, price)
     in_force = terms[held.terms]
-    _charge(
-        book,
-        held,
-        rules,
-        in_force,
-        price,
-        in_force.fee_close_today if held.rolled_on == t else in_force.fee_close,
-    )
+    fee = in_force.fee_close_today if held.rolled_on == t else in_force.fee_close
+    _charge(book, held, rules, in_force, price, fee, charges)
     held.filled_at = price
 
 
 @lean_step
-def _exit(book, bar, rules, terms, t):
-    _exit_leg(book, book.y, bar.y, rules, terms, t)
-    _exit_leg(book, book.x, bar.x, rules, terms, t)
+def _exit(book, bar, rules, terms, charges, t):
+    _exit_leg(book, book.y, bar.y, rules, terms, charges, t)
+    _exit_leg(book, book.x, bar.x, rules, terms, charges, t)
     book.exited_on, book.last_side, book.last_reason, book.rearmed = (
         t,
         book.position,
@@ -447,40 +451,45 @@ def _exit(book, bar, rules, terms, t):
 
 
 @lean_step
-def _called_side(z):
+def called_side(z):
     """The side that z calls for, which is against it."""
     return -1 if z > 0.0 else 1
 
 
 @lean_step
-def _has_closes(bar):
+def has_closes(bar):
+    """Whether the closes of both legs are known."""
     return np.isfinite(bar.y.close) and np.isfinite(bar.x.close)
 
 
 @lean_step
-def _exit_reason(book, bar, has_closes, rules, valid, z, age):
-    """Reason to close the open position, NOTHING where there is none."""
+def exit_reason(book, rules, result, priced, leave, valid, against, age):
+    """Reason to close the open position, NOTHING where there is none.
+
+    `result` is the trade's P&L after costs so far, `priced` whether both closes are known, `against` z against the position.
+    """
     if book.waiting != NOTHING:
         return book.waiting
-    if has_closes:
+    if priced:
         if book.margin > book.equity:
             return MARGIN_CALL
-        if rules.max_loss > 0.0 and book.gross - book.costs <= -rules.max_loss * rules.capital:
+        if rules.max_loss > 0.0 and result <= -rules.max_loss * rules.capital:
             return MAX_LOSS
         if age >= rules.max_holding_days:
             return MAX_HOLDING
-    if bar.leave > 0:
+    if leave > 0:
         return EXPIRY
     if not valid:
         return STALE if 0 < rules.max_invalid_days < book.invalid_run else NOTHING
-    if -book.position * z >= rules.stop_z:
+    if against >= rules.stop_z:
         return STOP_Z
-    return TARGET if -book.position * z <= rules.exit_z else NOTHING
+    return TARGET if against <= rules.exit_z else NOTHING
 
 
 @lean_step
-def _decide_held(book, bar, has_closes, rules, t, valid, z):
-    reason = _exit_reason(book, bar, has_closes, rules, valid, z, t - book.entered_on)
+def _decide_held(book, bar, rules, t, valid, z):
+    result, age, against = book.gross - book.costs, t - book.entered_on, -book.position * z
+    reason = exit_reason(book, rules, result, has_closes(bar), bar.leave, valid, against, age)
     if reason != NOTHING:
         if book.waiting == NOTHING:
             book.waiting, book.decided_on = reason, t
@@ -501,19 +510,19 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
         return COOLDOWN, COOLING
     if not rules.entry_z <= abs(z) < rules.stop_z:
         return FLAT, NO_SIGNAL
-    side = _called_side(z)
+    side = called_side(z)
     stopped = book.exited_on >= 0 and book.last_reason != TARGET and book.last_side == side
     if rules.rearm and stopped and book.rearmed == 0:
         return COOLDOWN, REARM
     if shut > 0:
         book.tally_blocked += 1.0
         return BLOCKED, shut
-    reason = _order(book, _asked(bar, rules, terms, beta_lag, vol), side, t)
+    reason = order_entry(book, asked(bar, rules, terms, beta_lag, vol), side, t)
     return (ENTERING if reason == ENTRY else BLOCKED), reason
 
 
 @lean_step
-def _asked(bar, rules, terms, beta_lag, vol):
+def asked(bar, rules, terms, beta_lag, vol):
     """Size of an entry decided on this bar: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
     lots_y, lots_x = size_lots(
@@ -523,9 +532,9 @@ def _asked(bar, rules, terms, beta_lag, vol):
 
 
 @lean_step
-def _order(book, asked, side, t):
+def order_entry(book, size, side, t):
     """Order an entry on bar t, or count it as blocked, with the reason."""
-    lots_y, lots_x, margin = asked
+    lots_y, lots_x, margin = size
     if lots_y == 0.0 or margin > book.equity:
         book.tally_blocked += 1.0
         return SIZE if lots_y == 0.0 else MARGIN
@@ -537,20 +546,23 @@ def _order(book, asked, side, t):
 
 
 @lean_step
-def _close_bar(book, rules, t):
+def _close_bar(book, rules, charges, t):
     """Carry the bar's P&L and cost into equity, the open trade and the tally. A bar without either changes none of them."""
-    _earn(book, rules, book.pnl - book.cost, t)
+    earn(book, rules, book.pnl - book.cost, t)
     if book.position != 0 or book.was_in != 0:
         book.gross, book.costs = book.gross + book.pnl, book.costs + book.cost
         if book.position == 0:
-            _count_closed(book, book.gross - book.costs)
+            count_closed(book, book.gross - book.costs)
             book.tally_bars_held += book.exited_on - book.entered_on
     book.tally_costs += book.cost
+    for place in range(book.charged):
+        book.tally_traded += charges[place, 0]
+        book.tally_tick_money += charges[place, 1]
     book.tally_exposed += 1.0 if book.position != 0 else 0.0
 
 
 @lean_step
-def _earn(book, rules, net, t):
+def earn(book, rules, net, t):
     """Add what bar t earned to equity, and to the sums over returns and drawdowns."""
     r = ((book.equity + net) - book.equity) / rules.capital
     book.equity += net
@@ -567,7 +579,7 @@ def _earn(book, rules, net, t):
 
 
 @lean_step
-def _count_closed(book, net):
+def count_closed(book, net):
     """Count a closed trade, which made `net`."""
     book.tally_closed += 1.0
     book.tally_won += 1.0 if net > 0.0 else 0.0
@@ -577,7 +589,7 @@ def _count_closed(book, net):
 
 
 @lean_step
-def _counted_bars(valid):
+def counted_bars(valid):
     """Bars from the first valid one to the last; all of them where none is valid."""
     first = 0
     while first < valid.size and not valid[first]:
@@ -586,14 +598,14 @@ def _counted_bars(valid):
 
 
 @lean_step
-def _tally_of(book, rules, bars, counted_bars, out):
+def write_tally(book, rules, bars, counted, out):
     """The tally of a run of so many bars as a row of numbers in the order of TALLY."""
     underwater = (
         book.underwater
         if book.equity >= book.peak
         else max(book.underwater, bars - 1 - book.topped_on)
     )
-    out[IN_TALLY.bars] = float(counted_bars)
+    out[IN_TALLY.bars] = float(counted)
     out[IN_TALLY.r] = book.tally_r
     out[IN_TALLY.rr] = book.tally_rr
     out[IN_TALLY.rrr] = book.tally_rrr
@@ -622,7 +634,7 @@ def _tally_of(book, rules, bars, counted_bars, out):
 
 
 @lean_step
-def _open_book(book, rules):
+def open_book(book, rules):
     """Fill in a blank book at the start of a run."""
     book.equity = book.peak = rules.capital
     book.decided_on = book.entered_on = book.exited_on = book.topped_on = -1
@@ -630,12 +642,13 @@ def _open_book(book, rules):
     book.y.contract = book.x.contract = NO_CONTRACT
 
 
-_STOOD, _ENTERED, _EXITED, _DEFERRED = range(4)  # what came of the order that waited
+STOOD, ENTERED, EXITED, DEFERRED = range(4)  # what came of the order that waited
 
 
 @lean_step
 def _begin_bar(book):
     book.pnl = book.cost = 0.0
+    book.charged = 0
     book.was_in = book.position
 
 
@@ -658,41 +671,44 @@ def _weigh(book, bar, rules, terms):
 
 
 @lean_step
-def _move(book, bar, rules, terms, t):
-    """Roll, fill and mark on bar t, and carry it into the tally; returns the outcome of the waiting order."""
+def move(book, bar, rules, terms, charges, t):
+    """Roll, fill and mark on bar t, and carry it into the tally; returns the outcome of the waiting order.
+
+    `charges` (MOST_CHARGES, 2) is room for what each trade of the bar adds to `traded` and `tick_money`.
+    """
     _begin_bar(book)
     _take_terms(book.y, bar.y)
     _take_terms(book.x, bar.x)
     fills = _can_fill(book, bar, rules)
     if not (fills and rules.fill_at_open):
         if _must_roll(book, book.y, bar.y):
-            _roll(book, book.y, bar.y, rules, terms, t)
+            _roll(book, book.y, bar.y, rules, terms, charges, t)
         if _must_roll(book, book.x, bar.x):
-            _roll(book, book.x, bar.x, rules, terms, t)
-    event = _STOOD
+            _roll(book, book.x, bar.x, rules, terms, charges, t)
+    event = STOOD
     if book.waiting == ENTRY and fills:
-        _enter(book, bar, rules, terms, t)
-        event = _ENTERED
+        _enter(book, bar, rules, terms, charges, t)
+        event = ENTERED
     elif fills:
-        _exit(book, bar, rules, terms, t)
-        event = _EXITED
+        _exit(book, bar, rules, terms, charges, t)
+        event = EXITED
     elif book.waiting != NOTHING:
         book.tally_deferred += 1.0
         if book.waiting == ENTRY:
             book.waiting = NOTHING
-        event = _DEFERRED
+        event = DEFERRED
     if book.position != 0:
         _mark(book, bar, terms)
-        if _has_closes(bar):
+        if has_closes(bar):
             _weigh(book, bar, rules, terms)
         else:
             book.tally_unpriced += 1.0
-    _close_bar(book, rules, t)
+    _close_bar(book, rules, charges, t)
     return event
 
 
 @lean_step
-def _count_invalid(book, valid):
+def count_invalid(book, valid):
     """Count, before deciding, the bars for which z has been invalid."""
     book.invalid_run = 0 if valid else book.invalid_run + 1
 
@@ -722,6 +738,7 @@ def play_one(
     exit_price,
     trade_money,
     tally,
+    charges,
 ):
     """One run, bar by bar, written into the blank columns of a `Ledger` (trading/engine.py); returns the number of trades.
 
@@ -729,26 +746,26 @@ def play_one(
     """
     trades, worst, best = 0, np.inf, -np.inf
     rules = rules_of_run[0]
-    book = _blank_book()
-    _open_book(book, rules)
+    book = blank_book()
+    open_book(book, rules)
 
     for t in range(z.size):
         bar = tape[t]
         if book.position != 0 or book.waiting != NOTHING:
-            event = _move(book, bar, rules, terms, t)
-            if event == _ENTERED:
+            event = move(book, bar, rules, terms, charges, t)
+            if event == ENTERED:
                 trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
                 trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
                 entry_price[trades, 0] = book.y.filled_at
                 entry_price[trades, 1] = book.x.filled_at
                 worst, best = np.inf, -np.inf
                 trades += 1
-            elif event == _EXITED:
+            elif event == EXITED:
                 trade_bars[trades - 1, 2], trade_bars[trades - 1, 3] = book.decided_on, t
                 trade_reason[trades - 1] = book.last_reason
                 exit_price[trades - 1, 0] = book.y.filled_at
                 exit_price[trades - 1, 1] = book.x.filled_at
-            deferred[t] = event == _DEFERRED
+            deferred[t] = event == DEFERRED
             if book.position != 0 or book.was_in != 0:
                 result = book.gross - book.costs
                 worst, best = min(worst, result), max(best, result)
@@ -758,362 +775,15 @@ def play_one(
             lots[t, 0], lots[t, 1] = book.y.lots, book.x.lots
         equity[t] = book.equity
 
-        _count_invalid(book, valid[t])
+        count_invalid(book, valid[t])
         if valid[t] and abs(z[t]) < rules.entry_z:
             book.rearmed = 1
         if book.position != 0:
-            state[t], reason[t] = _decide_held(
-                book, bar, _has_closes(bar), rules, t, valid[t], z[t]
-            )
+            state[t], reason[t] = _decide_held(book, bar, rules, t, valid[t], z[t])
         else:
             state[t], reason[t] = _decide_flat(
                 book, bar, rules, terms, t, valid[t], z[t], beta_lag[t], vol[t], shut_bits[t]
             )
 
-    _tally_of(book, rules, z.size, _counted_bars(valid), tally)
+    write_tally(book, rules, z.size, counted_bars(valid), tally)
     return trades
-
-
-# The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
-# the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
-# the entry threshold; last, in runs that size alike, what it asks for, and the batch of such runs for which that was worked out.
-CANDIDATE = np.dtype(
-    [
-        *(
-            (name, "i8")
-            for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")
-        ),
-        ("lots_y", "f8"),
-        ("lots_x", "f8"),
-        ("margin", "f8"),
-        ("sized_in", "i8"),
-    ]
-)
-# Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
-ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
-
-
-@kernel
-def _find_candidates(tape, signals, lowest_entry, onward, candidates):
-    """Write the candidates for an entry, and an index from each bar to them; returns the number of candidates.
-
-    The verdicts under a run's rules are filled in later.
-    """
-    bars = signals.z.size
-    count = valid = 0
-    for t in range(bars):
-        onward[t].candidate, onward[t].valid_before = count, valid
-        if signals.valid[t]:
-            valid += 1
-            if abs(signals.z[t]) >= lowest_entry:
-                candidates[count].bar = t
-                candidates[count].side = 0 if tape[t].leave > 0 else _called_side(signals.z[t])
-                count += 1
-    onward[bars].candidate, onward[bars].valid_before = count, valid
-    candidates[count].bar = bars
-    return count
-
-
-@lean_step
-def _same_limits(a, b):
-    same = True
-    for gate in range(_GATES):
-        same = same and a[gate] == b[gate]
-    return same
-
-
-@lean_step
-def _call_alike(a, b):
-    """Whether two runs' rules call for entries at the same candidates, with the same gates shut."""
-    return (
-        a.entry_z == b.entry_z
-        and a.stop_z == b.stop_z
-        and _same_limits(a.gate_limits, b.gate_limits)
-    )
-
-
-@lean_step
-def _size_alike(a, b):
-    """Whether two runs' rules size entries at the same candidates alike."""
-    return (
-        a.log == b.log
-        and a.whole_lots == b.whole_lots
-        and a.capital == b.capital
-        and a.vol_target == b.vol_target
-        and a.max_leverage == b.max_leverage
-        and a.max_participation == b.max_participation
-        and a.one_sided_margin == b.one_sided_margin
-    )
-
-
-@lean_step
-def _shut_at(signals, rules, t):
-    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
-    shut = 0
-    for gate in range(_GATES):
-        limit = rules.gate_limits[gate]
-        if limit != np.inf and not signals.gate_numbers[t, gate] <= limit:
-            shut += 1 << gate
-    return shut
-
-
-@lean_step
-def _judge_candidates(candidates, signals, rules):
-    """Fill in the candidates' verdicts under these rules."""
-    last = candidates.size - 1
-    for place in range(last):
-        here, after = candidates[place], candidates[place + 1]
-        height = abs(signals.z[here.bar])
-        calls = here.side != 0 and rules.entry_z <= height < rules.stop_z
-        shut = calls and _shut_at(signals, rules, here.bar) > 0
-        here.next_call = place if calls else last
-        here.next_open = place if calls and not shut else last
-        after.shut_before, after.high_before = (
-            here.shut_before + shut,
-            here.high_before + (height >= rules.entry_z),
-        )
-    candidates[last].next_call = candidates[last].next_open = last
-    for place in range(last - 1, -1, -1):
-        here, after = candidates[place], candidates[place + 1]
-        here.next_call, here.next_open = (
-            min(here.next_call, after.next_call),
-            min(here.next_open, after.next_open),
-        )
-
-
-@lean_step
-def _came_back(onward, candidates, since, place):
-    """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
-    valid = onward[candidates[place].bar + 1].valid_before - onward[since].valid_before
-    return (
-        valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
-    )
-
-
-@lean_step
-def _next_entry(book, onward, candidates, rules, t):
-    """The place of the first candidate from bar t on that calls for an entry with no gate shut; flat, with nothing waiting.
-
-    Bars blocked by a gate on the way are counted.
-    """
-    last = candidates.size - 1
-    if book.exited_on >= 0:
-        t = min(max(t, book.exited_on + rules.cooldown_days), onward.size - 1)
-    place = candidates[onward[t].candidate].next_call
-    if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
-        while place < last and not _came_back(onward, candidates, book.exited_on, place):
-            if candidates[place].side != book.last_side:  # needs no rearming
-                if candidates[place].next_open == place:
-                    return place
-                book.tally_blocked += 1.0
-            place = candidates[place + 1].next_call
-    entry = candidates[place].next_open
-    book.tally_blocked += candidates[entry].shut_before - candidates[place].shut_before
-    return entry
-
-
-@lean_step
-def _asked_at(candidate, tape, rules, terms, signals, size_lot):
-    """Size of an entry at a candidate, computed once in each batch of runs that size alike."""
-    if candidate.sized_in != size_lot:
-        t = candidate.bar
-        candidate.lots_y, candidate.lots_x, candidate.margin = _asked(
-            tape[t], rules, terms, signals.beta_lag[t], signals.vol[t]
-        )
-        candidate.sized_in = size_lot
-    return candidate.lots_y, candidate.lots_x, candidate.margin
-
-
-# Of a bar, for a position that is held over it: the change of each leg's close, the closes without their signs, and z. `plain` is 1
-# where the bar is valid, no leg must be left, and both have a close, and the contract and terms of the bar before, which has a
-# close too: no leg rolls, and what is marked is the change from close to close.
-STEP = np.dtype(
-    [
-        *((name, "f8") for name in ("move_y", "move_x", "close_y", "close_x", "z")),
-        ("plain", "i8"),
-    ]
-)
-# The book of a run before it decides on `bar`, where its longest holding first matters; -1 where it never does.
-FORK = np.dtype([("bar", "i8"), ("book", _BOOK)])
-
-
-def _copying(_typing: Any, target: Any, source: Any) -> Any:
-    """Copy one record over another, field for field."""
-
-    def code(_context: Any, builder: Any, _signature: Any, records: Any) -> Any:
-        to, of = records
-        cgutils.raw_memcpy(builder, to, of, cgutils.intp_t(1), _BOOK.itemsize)
-
-    return types.void(target, source), code
-
-
-def _copy_fields(target: Any, source: Any) -> None:
-    for name in _BOOK.names or ():
-        target[name] = source[name]
-
-
-_copy_book: Any = _copy_fields if _INTERPRETED else intrinsic(_copying)
-
-
-@kernel
-def _fill_steps(tape, signals, steps):
-    for t in range(1, tape.size):
-        step, bar, before = steps[t], tape[t], tape[t - 1]
-        step.move_y, step.move_x = bar.y.close - before.y.close, bar.x.close - before.x.close
-        step.close_y, step.close_x, step.z = abs(bar.y.close), abs(bar.x.close), signals.z[t]
-        step.plain = (
-            signals.valid[t]
-            and bar.leave == 0
-            and bar.y.contract == before.y.contract
-            and bar.x.contract == before.x.contract
-            and bar.y.terms == before.y.terms
-            and bar.x.terms == before.x.terms
-            and np.isfinite(bar.y.close + bar.x.close + before.y.close + before.x.close)
-        )
-
-
-@lean_step
-def _hold(book, tape, steps, terms, rules, t):
-    """Play plain bars from t on, up to the first on which the position may end.
-
-    To the bit what `_move` and `_decide_held` make of them: what stays the same while a position is held is read once, and a
-    single test stands for all the rules that end a position. Returns the first bar that is not decided, and whether it was played.
-    """
-    terms_y, terms_x = terms[book.y.terms], terms[book.x.terms]
-    point_y, point_x = book.y.lots * terms_y.multiplier, book.x.lots * terms_x.multiplier
-    size_y, size_x = abs(book.y.lots), abs(book.x.lots)
-    one_sided = _offsets(rules, terms_y, book.y.lots, book.x.lots)
-    lowest = -rules.max_loss * rules.capital if rules.max_loss > 0.0 else -np.inf
-    side, last = -float(book.position), book.entered_on + rules.max_holding_days
-    first, ends = t, False
-    while t < steps.size and steps[t].plain > 0 and not ends:
-        step = steps[t]
-        of_y = size_y * step.close_y * terms_y.multiplier * terms_y.margin_rate
-        of_x = size_x * step.close_x * terms_x.multiplier * terms_x.margin_rate
-        book.margin = max(of_y, of_x) if one_sided else of_y + of_x
-        book.tally_margin += book.margin
-        pnl = point_y * step.move_y + point_x * step.move_x
-        _earn(book, rules, pnl, t)
-        book.gross += pnl
-        against = side * step.z
-        ends = (
-            (against <= rules.exit_z)
-            | (against >= rules.stop_z)
-            | (t >= last)
-            | (book.gross - book.costs <= lowest)
-            | (book.margin > book.equity)
-        ) != 0
-        t += 1
-    if t > first:
-        book.tally_exposed += float(t - first)
-        book.y.mark, book.x.mark = tape[t - 1].y.close, tape[t - 1].x.close
-        book.invalid_run = 0
-    return (t - 1 if ends else t), ends
-
-
-@lean_step
-def _decide_on(book, tape, rules, signals, t):
-    """Decide on bar t, over which a position is held."""
-    _count_invalid(book, signals.valid[t])
-    _decide_held(book, tape[t], _has_closes(tape[t]), rules, t, signals.valid[t], signals.z[t])
-
-
-@lean_step
-def _keep_fork(book, rules, fork, t):
-    """Keep the book before bar t is decided, the first time that the longest holding is reached."""
-    if fork.bar < 0 and t - book.entered_on >= rules.max_holding_days:
-        fork.bar = t
-        _copy_book(fork.book, book)
-
-
-@lean_step
-def _tally_run(book, tape, terms, rules, signals, onward, candidates, steps, size_lot, fork, t):
-    """One run from bar t on: flat and with nothing waiting, from call to call; else bar by bar."""
-    while t < tape.size:
-        if book.position == 0 and book.waiting == NOTHING:
-            here = candidates[_next_entry(book, onward, candidates, rules, t)]
-            t = here.bar
-            if t < tape.size:
-                _order(book, _asked_at(here, tape, rules, terms, signals, size_lot), here.side, t)
-                t += 1
-            continue
-        if book.waiting == NOTHING and steps[t].plain > 0:
-            t, played = _hold(book, tape, steps, terms, rules, t)
-        else:
-            _move(book, tape[t], rules, terms, t)
-            played = book.position != 0
-            if not played:  # a bar that ends flat may call for an entry
-                continue
-        if played:
-            _keep_fork(book, rules, fork, t)
-            _decide_on(book, tape, rules, signals, t)
-            t += 1
-
-
-@lean_step
-def _part_late(a, b):
-    """Whether run b is run a until the longest holding of a is reached: it may hold longer, and differs in nothing else."""
-    return (
-        a.max_holding_days <= b.max_holding_days
-        and _call_alike(a, b)
-        and _size_alike(a, b)
-        and a.fill_at_open == b.fill_at_open
-        and a.rearm == b.rearm
-        and a.exit_z == b.exit_z
-        and a.max_loss == b.max_loss
-        and a.slippage_ticks == b.slippage_ticks
-        and a.fee_multiplier == b.fee_multiplier
-        and a.cooldown_days == b.cooldown_days
-        and a.max_invalid_days == b.max_invalid_days
-    )
-
-
-@lean_step
-def _copy_row(tallies, source, target):
-    for i in range(tallies.shape[1]):
-        tallies[target, i] = tallies[source, i]
-
-
-@kernel
-def play_many(
-    tape, terms, signals, rules_of_runs, same_as, tallies, onward, candidates, steps, forks
-):
-    """The tallies of K runs that share their indicators, written into (K, len(TALLY)).
-
-    Run k equals run `same_as[k]`, which is k or comes before it. The blank records after `tallies` are room to work in.
-    """
-    lowest_entry = np.inf
-    for k in range(rules_of_runs.size):
-        lowest_entry = min(lowest_entry, rules_of_runs[k].entry_z)
-    candidates = candidates[: _find_candidates(tape, signals, lowest_entry, onward, candidates) + 1]
-    _fill_steps(tape, signals, steps)
-    counted_bars = _counted_bars(signals.valid)
-    size_lot, judged, sized, played = 0, -1, -1, -1
-    for k in range(rules_of_runs.size):
-        rules, before, fork = rules_of_runs[k], forks[k % 2], forks[(k + 1) % 2]
-        fork.bar = -1
-        if same_as[k] < k:
-            _copy_row(tallies, same_as[k], k)
-            continue
-        late = played == k - 1 and k > 0 and _part_late(rules_of_runs[k - 1], rules)
-        played = k
-        if late and before.bar < 0:
-            _copy_row(tallies, k - 1, k)
-            continue
-        if judged < 0 or not _call_alike(rules, rules_of_runs[judged]):
-            _judge_candidates(candidates, signals, rules)
-            judged = k
-        if sized < 0 or not _size_alike(rules, rules_of_runs[sized]):
-            size_lot, sized = size_lot + 1, k
-        book, t = _blank_book(), 0
-        if late:
-            t = before.bar
-            _copy_book(book, before.book)
-            _keep_fork(book, rules, fork, t)
-            _decide_on(book, tape, rules, signals, t)
-            t += 1
-        else:
-            _open_book(book, rules)
-        _tally_run(book, tape, terms, rules, signals, onward, candidates, steps, size_lot, fork, t)
-        _tally_of(book, rules, tape.size, counted_bars, tallies[k])

@@ -15,10 +15,11 @@ from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
+from pairkit.trading import engine, episodes
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY
-from tests.pairs import SEEDS, draw_config, draw_pair
+from tests.pairs import SEEDS, build_pair, draw_config, draw_pair, eager
 
 FIGURES = [name for name in names(METRICS) if name != "dsr"]
 CHOICES = {
@@ -149,6 +150,29 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
         assert tally.tobytes() == alone.tobytes(), dict(
             zip(TALLY, zip(tally, alone, strict=True), strict=True)
         )
+
+
+def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
+    """With room for a few positions, the tallies are those with plenty."""
+    pair, base = build_pair(4, 600, ills=()), eager()
+    space = {
+        "entry_z": np.linspace(0.5, 2.0, 60),
+        "exit_z": [0.0, 0.4],
+        "max_holding_days": [3, 60],
+    }
+    plenty = sweep(pair, base, space, executor=1)
+    kept = []
+
+    def small_room(bars):
+        room = episodes.make_room(bars)
+        kept.append(room._replace(held=room.held[:300], turns=room.turns[:300]))
+        return kept[-1]
+
+    monkeypatch.setattr(engine, "_kept_room", small_room)
+    pd.testing.assert_frame_equal(sweep(pair, base, space, executor=1), plenty, check_exact=True)
+    forgotten = [int(room.taken[0]["batch"]) for room in kept]
+    assert max(forgotten) > 1  # one batch of runs that deal alike, begun again
+    assert plenty["trades"].min() > 0
 
 
 @pytest.mark.parametrize("seed", range(3))

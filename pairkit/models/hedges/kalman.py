@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.models.hedges import HedgeRatio, checked_legs, undefined_hedge
@@ -68,7 +68,7 @@ def kalman(y: FloatArray, x: FloatArray, *, window: int, gamma: float) -> HedgeR
     return hedge
 
 
-@kernel
+@inner_kernel
 def _is_constant(values, window):
     """Whether the first `window` values are one and the same."""
     for t in range(1, window):  # noqa: SIM110  no generators in a kernel
@@ -77,7 +77,7 @@ def _is_constant(values, window):
     return True
 
 
-@kernel
+@inner_kernel
 def _starting_fit(y, x, window):
     """Mean and variance of x, slope, mean of y, residual variance on the first `window` bars, two-pass."""
     sx = sy = sxx = sxy = 0.0
