@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from pairkit.columns import LEGS
 from pairkit.language import _, ask, language, languages
 
 LANGUAGE = "language"
 KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
+DRAWN_ON = "drawn_on"
 SNAPSHOT, READY_AT = "snapshot", "ready_at"
 RULE_OF = dict(
     zip(LEGS, ("y_contract", "x_contract"), strict=True)
@@ -30,11 +35,36 @@ def choose_language() -> None:
 
 
 def _chosen_language() -> str:
-    from streamlit.runtime.scriptrunner import get_script_run_ctx
-
     if get_script_run_ctx(suppress_warning=True) is None:
         return ""
     return str(st.session_state.get(LANGUAGE) or st.query_params.get(LANGUAGE, ""))
+
+
+def note_page() -> None:
+    """Remember the page that is being drawn, for `run_again`."""
+    st.session_state[DRAWN_ON] = _page()
+
+
+def _page() -> str:
+    context = get_script_run_ctx(suppress_warning=True)
+    return "" if context is None else context.page_script_hash
+
+
+def run_again(scope: str | list[str] = "app") -> None:
+    """`st.rerun` from a widget's callback, unless the reader has gone to another page meanwhile.
+
+    That page's run is under way or waits; the run asked for here would take its place, or draw parts of the page that was left.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or st.session_state.get(DRAWN_ON) != context.page_script_hash:
+        return
+    requests = context.script_requests  # there is no public way to look into them
+    if requests and requests._state is ScriptRequestType.RERUN:  # noqa: SLF001
+        page = requests._rerun_data.page_script_hash  # noqa: SLF001
+        if page and page != context.page_script_hash:
+            return
+    with suppress(StreamlitAPIException):  # the parts are gone with their page
+        st.rerun(scope)
 
 
 def keep(names: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import streamlit as st
@@ -22,7 +23,7 @@ from pairkit.setting import Setting, in_words
 from pairkit.ui.link import ARRIVED, complete, number_input
 from pairkit.ui.presets import bar
 from pairkit.ui.presets.bundled import DEFAULTS
-from pairkit.ui.session import KEPT, keep
+from pairkit.ui.session import KEPT, keep, note_page, run_again
 
 LAST_GOOD = "last_good_config"
 _NEEDED = {setting.needs[0] for setting in SETTINGS.values() if setting.needs}
@@ -31,6 +32,10 @@ PARTS = (bar.PART, *_FAULTS_OF.values())  # what a change of a setting draws ane
 Redraw = Callable[[str], None]  # takes the key of the part that holds the changed setting
 IN_LINK = "settings_in_link"  # of each setting without widget, its text in the link as it was and as it is to be
 TYPED = "_typed"  # ends the key of the number beside a slider
+DRAWN = "typed_drawn"  # by the key of such a field, the number that it was drawn with
+FIELDS = "typed_fields"  # by setting, how many fields there were beside its slider before this one
+TYPED_OVER = "typed_over"  # the setting whose number was typed last, where its slider stood, the number, and when
+_ECHO_SECONDS = 3.0
 OPEN_AT_START = N_("Signal")
 
 
@@ -39,6 +44,7 @@ def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[st
 
     `redraw` is called on a change of a setting; without it, the page runs anew.
     """
+    note_page()
     with st.sidebar:
         top, below = st.container(), {}
         for group in GROUPS:
@@ -137,10 +143,6 @@ def _in_percent(setting: Setting) -> bool:
 def _widget(setting: Setting, redraw: Redraw | None) -> None:
     """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
     label = label_of(setting)
-    # What others depend on draws the whole page, for they may have to be disabled.
-    answer = (
-        st.rerun if redraw is None or setting.name in _NEEDED else partial(redraw, part_of(setting))
-    )
     idle = setting.idle(_so_far())
     help_ = _(
         "{help}\n\n`{setting_name}`: {accepted}; default {default}.",
@@ -152,7 +154,7 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
     more: dict[str, Any] = {
         "key": setting.name,
         "bind": "query-params",
-        "on_change": answer,
+        "on_change": partial(_answer, setting, redraw),
         "help": f"**{idle}**\n\n{help_}" if idle else help_,
         "disabled": bool(idle),
     }
@@ -169,9 +171,31 @@ def _widget(setting: Setting, redraw: Redraw | None) -> None:
     else:
         slider, typed = st.columns([3, 2], vertical_alignment="bottom")
         with slider:
-            _slider(setting, label, more)
+            _slider(setting, label, {**more, "on_change": partial(_moved, setting, redraw)})
         with typed:
-            _typed(setting, label, answer, disabled=bool(idle))
+            _typed(setting, label, redraw, disabled=bool(idle))
+
+
+def _answer(setting: Setting, redraw: Redraw | None) -> None:
+    """Keep the value, should the page be left, and draw what it changes."""
+    keep([setting.name])
+    # What others depend on draws the whole page, for they may have to be disabled.
+    if redraw is None or setting.name in _NEEDED:
+        run_again()
+    else:
+        redraw(part_of(setting))
+
+
+def _moved(setting: Setting, redraw: Redraw | None) -> None:
+    """Answer a slider, but for one that a number was just typed over: until it is drawn anew the browser sends where it stood."""
+    name = setting.name
+    typed_over, stood, typed, at = st.session_state.pop(TYPED_OVER, ("", None, None, 0.0))
+    if typed_over == name and st.session_state[name] == stood and monotonic() - at < _ECHO_SECONDS:
+        st.session_state[name] = typed
+    else:
+        fields = st.session_state.setdefault(FIELDS, {})
+        fields[name] = fields.get(name, 0) + 1
+    _answer(setting, redraw)
 
 
 def _slider(setting: Setting, label: str, more: dict[str, Any]) -> None:
@@ -200,21 +224,37 @@ def _slider(setting: Setting, label: str, more: dict[str, Any]) -> None:
         )
 
 
-def _typed(setting: Setting, label: str, answer: Callable[[], None], *, disabled: bool) -> None:
-    """The exact number beside a slider: shows its value, and sets it."""
-    key = f"{setting.name}{TYPED}"
+def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: bool) -> None:
+    """The exact number beside a slider: shows its value, and sets it.
+
+    Each move of the slider makes another field, for the browser sends what stands in the old one together with the next move. What
+    comes back as it was drawn is no choice: Streamlit takes it for one where a run was cut short by the next.
+    """
+    made = st.session_state.get(FIELDS, {}).get(setting.name, 0)
+    key = f"{setting.name}{TYPED}_{made}" if made else f"{setting.name}{TYPED}"
     whole, size = setting.kind == "int", 100 if _in_percent(setting) else 1
     number = int if whole else float
 
     def shown(value: float) -> int | float:
         return number(value) if size == 1 else float(f"{value * size:.12g}")
 
+    drawn = st.session_state.setdefault(DRAWN, {})
+
     def set_slider() -> None:
         value = st.session_state[key]
+        if value == drawn[key]:
+            return
+        stood = st.session_state[setting.name]
         st.session_state[setting.name] = value if size == 1 else float(f"{value / size:.12g}")
-        answer()
+        st.session_state[TYPED_OVER] = (
+            setting.name,
+            stood,
+            st.session_state[setting.name],
+            monotonic(),
+        )
+        _answer(setting, redraw)
 
-    st.session_state[key] = shown(st.session_state[setting.name])
+    drawn[key] = st.session_state[key] = shown(st.session_state[setting.name])
     st.number_input(
         _("{label}, exact", label=label),
         shown(setting.low),

@@ -250,3 +250,43 @@ def test_a_trade_that_is_selected_is_shown_in_the_chart(explore):
     first, until = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
     assert first < last["entry_decided"] < until
     assert until - first < pd.Timedelta(days=400)
+
+
+@pytest.mark.parametrize("pause_ms", [33, 120, 250])
+def test_a_slider_goes_as_far_as_its_key_was_pressed(explore, pause_ms):
+    """Presses that come faster than the page is drawn all count: slider, number, link and chart agree, and no preset is taken up."""
+    page = explore.open().page
+    explore.key("entry_z").locator("[role=slider], input[type=range]").first.focus()
+    before = explore.rev
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(pause_ms)
+    page.wait_for_function("() => location.search.includes('entry_z=2.5')", timeout=PATIENCE_MS)
+    explore.settle()
+    typed = page.locator("[class*=st-key-entry_z_typed] input").first
+    page.wait_for_function(
+        "field => field.value === '2.5'", arg=typed.element_handle(), timeout=PATIENCE_MS
+    )
+    assert parse_qs(urlsplit(page.url).query) == {"entry_z": ["2.5"]}
+    assert "Custom" in page.locator("[class*=st-key-preset]").first.inner_html()
+    assert explore.rev != before
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.5))
+    tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
+    assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+
+
+@pytest.mark.parametrize("other", ["Sweep", "Runs"])
+def test_a_number_typed_before_the_page_is_left_is_kept(explore, other):
+    """Typed without Enter, and a click on another page at once: that page opens, and the number is there on the way back."""
+    page = explore.open().page
+    page.locator("[class*=st-key-entry_z_typed] input").first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("2.5")
+    page.get_by_role("link", name=other).click(delay=40)
+    page.wait_for_url(f"**/{other.lower()}*", timeout=PATIENCE_MS)
+    explore.settle()
+    assert page.get_by_test_id("stException").count() == 0
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+    explore.settle()
+    assert page.locator("[class*=st-key-entry_z_typed] input").first.input_value() == "2.5"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ui.test_page_explore import app, tiles
+from tests.ui.test_page_explore import app, preset_box, tiles
 
 
 def test_undo_and_redo_walk_through_what_was_set():
@@ -13,7 +13,7 @@ def test_undo_and_redo_walk_through_what_was_set():
     assert page.button(key="redo").disabled
     page.slider(key="entry_z").set_value(2.5).run()
     second = tiles(page)
-    page.selectbox(key="preset").select("Patient").run()
+    preset_box(page).select("Patient").run()
     third = tiles(page)
     assert len({tuple(one.items()) for one in (first, second, third)}) == 3
     page.button(key="undo").click().run()

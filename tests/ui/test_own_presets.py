@@ -8,7 +8,7 @@ import pytest
 
 from pairkit.errors import RunError
 from pairkit.ui.presets import own
-from tests.ui.test_page_explore import app
+from tests.ui.test_page_explore import app, preset_box
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +23,12 @@ def test_a_preset_is_saved_offered_and_deleted():
     page = app(entry_z="1.5", hedge_window="80")
     page.text_input(key="preset_name").set_value("  Early   entry ")
     page.button(key="save_preset").click().run()
-    assert page.selectbox(key="preset").value == "Early entry"
+    assert preset_box(page).value == "Early entry"
     page = app()
-    page.selectbox(key="preset").select("Early entry").run()
+    preset_box(page).select("Early entry").run()
     assert (page.session_state["entry_z"], page.session_state["hedge_window"]) == (1.5, 80)
     page.button(key="delete_preset_Early entry").click().run()
-    assert page.selectbox(key="preset").value == "Custom"
+    assert preset_box(page).value == "Custom"
     assert own.load() == {}
 
 
@@ -82,5 +82,5 @@ def test_a_name_is_text_wherever_it_is_shown():
     """Markup in a name is shown as it was typed."""
     own.save("**bold** <b>", {"entry_z": 1.5})
     page = app(entry_z="1.5")
-    assert page.selectbox(key="preset").value == "**bold** <b>"
+    assert preset_box(page).value == "**bold** <b>"
     assert page.button(key="delete_preset_**bold** <b>").label == r"Delete \*\*bold\*\* \<b\>"

@@ -44,6 +44,16 @@ def whole(page: AppTest) -> AppTest:
     return page.run()
 
 
+def preset_box(page: AppTest):
+    """The box of presets; one that settings were moved off has another key."""
+    return next(box for box in page.selectbox if (box.key or "").startswith("preset"))
+
+
+def typed_in(page: AppTest, name: str):
+    """The field beside the slider of a setting; each move of the slider makes another."""
+    return next(one for one in page.number_input if (one.key or "").startswith(f"{name}_typed"))
+
+
 def tiles(page: AppTest) -> dict[str, str]:
     """The tiles of the run itself; that of luck changes with every trial."""
     return {tile.label: tile.value for tile in page.metric if not tile.label.startswith("DSR")}
@@ -98,8 +108,8 @@ def test_a_setting_draws_only_what_depends_on_it():
     page.slider(key="entry_z").set_value(2.5).run()
     alone = tiles(page)
     assert [slider.key for slider in page.slider] == ["entry_z"]
-    assert page.number_input(key="entry_z_typed").value == 2.5
-    assert page.selectbox(key="preset").value == "Custom"
+    assert typed_in(page, "entry_z").value == 2.5
+    assert preset_box(page).value == "Custom"
     assert tiles(whole(page)) == alone
     assert page.slider(key="entry_z").value == 2.5
 
@@ -107,15 +117,15 @@ def test_a_setting_draws_only_what_depends_on_it():
 def test_a_number_is_typed_beside_its_slider(run):
     """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field."""
     page = app(**OPEN)
-    page.number_input(key="entry_z_typed").set_value(2.125).run()
+    typed_in(page, "entry_z").set_value(2.125).run()
     expected = run_backtest(run.pair, StrategyConfig(entry_z=2.125)).metrics
     assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
     page = whole(page)
     assert page.slider(key="entry_z").value == 2.125
-    page.number_input(key="capital_typed").set_value(123_456.0).run()
+    typed_in(page, "capital").set_value(123_456.0).run()
     assert whole(page).select_slider(key="capital").value == 123_456
     page.slider(key="entry_z").set_value(1.5).run()
-    assert whole(page).number_input(key="entry_z_typed").value == 1.5
+    assert typed_in(whole(page), "entry_z").value == 1.5
 
 
 def test_a_fraction_is_typed_in_percent():
@@ -126,7 +136,7 @@ def test_a_fraction_is_typed_in_percent():
         for one in SETTINGS.values()
         if one.unit.startswith("fraction") and one.low < 0.07 < one.high
     )
-    page.number_input(key=f"{percent.name}_typed").set_value(7.0).run()
+    typed_in(page, percent.name).set_value(7.0).run()
     assert page.session_state[percent.name] == 0.07
 
 
@@ -149,7 +159,7 @@ def test_a_closed_group_decides_like_an_open_one(run):
 def test_a_preset_sets_closed_groups_too():
     """Patient's hedge window is in force and in the link, though its group is closed; Reset takes it back."""
     page = app()
-    page.selectbox(key="preset").select("Patient").run()
+    preset_box(page).select("Patient").run()
     assert page.session_state["hedge_window"] == PRESETS["Patient"].changes["hedge_window"]
     assert settings.link_of({**DEFAULTS, "hedge_window": 120}) == {"hedge_window": "120"}
     page.button(key="reset").click().run()
@@ -303,7 +313,7 @@ def test_a_leg_is_a_root_and_a_contract_rule_in_pickers_and_link():
     assert not page.exception
     page.selectbox(key="y_contract").select("next").run()
     page.selectbox(key="x_contract").select("").run()
-    page.selectbox(key="preset").select("Calendar").run()
+    preset_box(page).select("Calendar").run()
     expected = run_backtest(
         open_snapshot(DEMO).pair("RB@next", "RB"), StrategyConfig(**PRESETS["Calendar"].changes)
     )
@@ -323,7 +333,7 @@ def test_a_roots_calendar_spread_is_one_click_away_with_its_preset():
         "M",
         "next",
     ]
-    assert whole(page).selectbox(key="preset").value == "Calendar"
+    assert preset_box(whole(page)).value == "Calendar"
     page.switch_page("pages/4_honesty.py").run()
     page.button(key="calendar").click().run()
     assert not page.exception
@@ -364,15 +374,15 @@ def test_presets_set_all_settings_and_reset_takes_them_back():
     """A preset gives the run of its config; reset gives the defaults, from wherever."""
     page = app()
     first = tiles(page)
-    page.selectbox(key="preset").select("Fast").run()
+    preset_box(page).select("Fast").run()
     for name, value in PRESETS["Fast"].changes.items():
         assert page.session_state[name] == value
     assert tiles(page) != first
     page.slider(key="z_window").set_value(25).run()
-    assert page.selectbox(key="preset").value == "Custom"
+    assert preset_box(page).value == "Custom"
     page.button(key="reset").click().run()
     assert tiles(page) == first
-    assert page.selectbox(key="preset").value == "Default"
+    assert preset_box(page).value == "Default"
     assert not page.exception
 
 

@@ -19,6 +19,7 @@ from pairkit.trading.explain import Trace
 from pairkit.ui import cache, chart, exports, settings, views
 from pairkit.ui.explore import bar_picker, decision_time, luck, panes, pin, save, tabs
 from pairkit.ui.honesty import badge
+from pairkit.ui.session import run_again
 
 PART, COMPLETE = "explore", "explore_complete"
 
@@ -33,9 +34,7 @@ def begin() -> None:
 
 def redraw(part: str) -> None:
     """Answer a change of a setting in this part: draw the parts of a complete page anew, the whole of one that is not."""
-    if st.session_state[COMPLETE]:
-        st.rerun([PART, part, *settings.PARTS])
-    st.rerun()
+    run_again([PART, part, *settings.PARTS] if st.session_state[COMPLETE] else "app")
 
 
 def show(legs: PairFrame) -> None:

@@ -14,6 +14,8 @@ from pairkit.ui.presets.bundled import CUSTOM, DEFAULTS, PRESETS, Preset, preset
 from pairkit.ui.views import escape
 
 PART = "presets"  # the key of the part of the page
+KEY = "preset"  # begins the key of the box
+_SHOWN = "preset_shown"  # by the key of each box there was, what it showed
 _NAME, _FAULT = "preset_name", "preset_fault"
 
 
@@ -25,7 +27,7 @@ def draw() -> None:
     history.note(values)
     current = preset_of(values, DEFAULTS, presets)
     changed = _changed()
-    st.session_state["preset"] = current
+    key = _key_of(current)
     options = [*presets, CUSTOM] if current == CUSTOM else list(presets)
     said = "  \n".join(
         f"**{escape(_(name))}**: {_(preset.help)}" for name, preset in presets.items()
@@ -34,10 +36,10 @@ def draw() -> None:
     left.selectbox(
         _("Preset"),
         options,
-        key="preset",
+        key=key,
         format_func=_,
         on_change=_chosen,
-        args=(presets,),
+        args=(key, presets),
         help=said,
     )
     right.button(
@@ -108,9 +110,22 @@ def _store(change: Callable[..., object], *what: Any) -> None:
         st.session_state[_FAULT] = str(error)
 
 
-def _chosen(presets: Mapping[str, Preset]) -> None:
-    chosen = st.session_state["preset"]
-    if chosen in presets:
+def _key_of(current: str) -> str:
+    """The key of a box that shows this preset: of another box, where settings were moved off the one that it showed.
+
+    Of the box that there was, the browser sends what it showed together with the next move, which would be taken for a choice.
+    """
+    shown: dict[str, str] = st.session_state.setdefault(_SHOWN, {})
+    key = next(reversed(shown), KEY)
+    if shown.get(key, current) != current:
+        key = f"{KEY}_{len(shown)}"
+    shown[key] = st.session_state[key] = current
+    return key
+
+
+def _chosen(key: str, presets: Mapping[str, Preset]) -> None:
+    chosen = st.session_state[key]
+    if chosen in presets and chosen != st.session_state[_SHOWN][key]:
         _apply(presets[chosen].changes)
 
 
