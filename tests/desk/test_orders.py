@@ -20,7 +20,13 @@ from tests.desk.fills import expected_fills, fills_by_bar, next_contracts
 from tests.pairs import build_pair
 
 PAIRS = (("RB", "HC"), ("M", "RM"), ("Y", "P"), ("CU", "AU"), ("TA", "MA"))
-CALENDARS = (("RB", "RB@next"), ("RB@05", "RB@10"), ("M@01", "M@05"))
+CALENDARS = (
+    ("RB", "RB@next"),
+    ("RB@05", "RB@10"),
+    ("M@01", "M@05"),
+    ("SR", "SR@next"),
+    ("SR@05", "SR@09"),
+)
 
 
 @cache

@@ -232,11 +232,11 @@ class Snapshot:
 
         Examples
         --------
-        >>> import pandas as pd
         >>> import pairkit as pk
         >>> snapshot = pk.open_snapshot("snapshots/demo")
-        >>> snapshot.contracts("RB", "RB@next", next_session=pd.Timestamp("2025-01-02")).iloc[-1].to_list()
-        ['RB2505', 'RB2510']
+        >>> coming = snapshot.contracts("RB", "RB@next").iloc[-1]
+        >>> f"{coming.name:%Y-%m-%d}", coming.to_list()
+        ('2025-01-02', ['RB2505', 'RB2510'])
         """
         from pairkit.market.legs import contracts_of_pair
 
