@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +12,7 @@ from pairkit.audit.snapshots.demo import write_demo
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import StrategyConfig
 from pairkit.data.simulated import simulate_market
+from pairkit.data.simulated.curves import CURVES
 from pairkit.research.scan import scan
 from pairkit.run import run_backtest
 from pairkit.ui.presets.bundled import PRESETS
@@ -189,3 +191,33 @@ def test_the_next_session_is_mapped(demo):
     assert set(coming["trade_date"]) == {pd.Timestamp("2025-01-02")}
     assert set(coming["known_date"]) == {demo.calendar[-1]}
     assert demo.contracts("SR", "SR@next").iloc[-1].to_list() == ["SR2505", "SR2509"]
+
+
+def test_the_worked_example_of_calendar_spreads_prints_these_figures(demo, spreads):
+    """Trades, return, Sharpe ratio, costs and return on margin of docs/calendar-spreads.md, with the gate, without it, and by season."""
+    text = (ROOT / "docs" / "calendar-spreads.md").read_text(encoding="utf-8")
+    without_gate = run_backtest(
+        demo.pair("SR", "SR@next"),
+        StrategyConfig(**PRESETS["Calendar"].changes, adf_gate=False),
+    ).metrics
+    both = (spreads["SR", "SR@next"].metrics, without_gate)
+    shown = {
+        "trades": [f"{one['trades']}" for one in both],
+        "total return": [f"{100 * one['total_return']:.2f} %" for one in both],
+        "Sharpe ratio": [f"{one['sharpe']:.2f}" for one in both],
+        "costs, CNY": [f"{one['costs']:,.0f}" for one in both],
+        "return on margin, a year": [f"{100 * one['return_on_margin']:.2f} %" for one in both],
+    }
+    for name, (gated, free) in shown.items():
+        assert f"\n| {name} | {gated} | {free} |\n" in text
+    for y, x in SPREADS[1:]:
+        metrics, trades = spreads[y, x].metrics, spreads[y, x].trades
+        expired = (trades["exit_reason"] == "expiry").sum()
+        figures = f"{100 * metrics['total_return']:.2f} % | {metrics['sharpe']:.2f} |"
+        assert f"% | {metrics['trades']} | {expired} | {figures}\n" in text
+        near, far = demo.legs(y, x)
+        found = np.log(near["close"] / far["close"]).mean()
+        assert (
+            f"| `{y}`, `{x}` | {100 * CURVES[0].mean_spread(int(y[-2:]), int(x[-2:])):.2f} %, {100 * found:.2f} % |"
+            in text
+        )
