@@ -29,7 +29,7 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
     page = scanned(explore)
     explore.key("scan_chart").scroll_into_view_if_needed()
     box = explore.key("scan_chart").locator(".nsewdrag").first.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 4.5 / 9, box["y"] + box["height"] * 7.5 / 9)
+    page.mouse.click(box["x"] + box["width"] * 4.5 / 10, box["y"] + box["height"] * 8.5 / 10)
     explore.key("scan_pick").get_by_text("2. TA on MA").or_(
         page.locator('.st-key-scan_pair input[value="2. TA on MA"]')
     ).first.wait_for(timeout=PATIENCE_MS)
