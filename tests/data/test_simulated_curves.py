@@ -33,6 +33,11 @@ PRESET = StrategyConfig(**PRESETS["Calendar"].changes)
 
 
 @cache
+def whole_market():
+    return simulate_market(SEED)
+
+
+@cache
 def tables(seed):
     """Bars and dominant contracts of the root alone, as it delivers."""
     days = trading_days(FIRST_DAY, LAST_DAY)
@@ -124,7 +129,7 @@ def test_preset_calendar_earns_before_costs(seed, spread):
 
 def test_a_root_with_a_curve_does_not_depend_on_the_others():
     """Its bars in the market are those that it has alone: it draws from its own streams, and every contract is kept."""
-    market = simulate_market(SEED).bars
+    market = whole_market().bars
     own = tables(SEED).bars.sort_values(["contract", TRADE_DATE], ignore_index=True)
     kept = market[market["root"] == CODE].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, own[kept.columns.to_list()], check_exact=True)
@@ -154,7 +159,7 @@ def test_the_dominant_contract_must_be_left_before_it_ends(seed):
     assert near["leave"].sum() > 0
     assert not far["leave"].any()
     for contract in near.loc[near["leave"], "contract"].unique():
-        days = tables(seed).bars.query("contract == @contract")[TRADE_DATE]
+        days = bars.query("contract == @contract")[TRADE_DATE]
         month = days[days.dt.strftime("%y%m") == contract[-4:]]
         first = near.index[near["leave"] & (near["contract"] == contract)][0]
         assert first == month.min()
@@ -203,7 +208,7 @@ def test_positions_are_closed_for_expiry_and_none_is_entered_then(spread):
 # --- the next session --------------------------------------------------------------------------------------------------
 def test_the_mapping_goes_on_to_the_next_session():
     """Of each root one row after the last bar, known on its day: the contract that its open interest decides."""
-    market = simulate_market(SEED)
+    market = whole_market()
     last = market.calendar[-1]
     coming = market.mapping[market.mapping[TRADE_DATE] > last]
     assert coming["root"].to_list() == sorted(spec.code for spec in market.specs)
@@ -223,7 +228,7 @@ def test_the_mapping_goes_on_to_the_next_session():
 # --- the truth is told -------------------------------------------------------------------------------------------------
 def test_the_truth_and_the_notes_name_the_curve():
     """Half-life, mean and volatility of the carry, premiums and means of the months, as plain values and in words."""
-    market = simulate_market(SEED)
+    market = whole_market()
     told = market.truth["curves"][0]
     assert (told["root"], told["half_life_bars"], told["carry_mean"], told["carry_vol"]) == (
         CODE,

@@ -39,9 +39,8 @@ _A_DAY, _LONGEST_CLOSURE = timedelta(days=1), timedelta(days=14)
 class SimulatedMarket:
     """A simulated market, ready for `write_snapshot`, and its known truth.
 
-    `truth` holds plain values: seed, stories and curves with their parameters, faults with their dates. `mapping` goes on to the
-    session after the last. `notes` says the same in
-    Markdown.
+    `truth` holds plain values: seed, stories and curves with their parameters, faults with their dates. `notes` says the same in
+    Markdown. `mapping` goes on to the session after the last.
     """
 
     bars: pd.DataFrame
