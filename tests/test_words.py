@@ -33,7 +33,7 @@ BRACKETS = "qq"
 DEMO = ROOT / "snapshots" / "demo"
 PAGES = [path.name for path in sorted((ROOT / "pages").glob("*.py"))]
 READ = ("label", "body", "help", "placeholder", "text", "value", "alt", "caption", "header")
-# What is no sentence: code and settings by name, icons and colours of Markdown, tags, links, placeholders of a chart.
+# What is no sentence: code, legs and settings by name, icons and colours of Markdown, tags, links, placeholders of a chart.
 # Words of data: names of contracts, settings, columns, metrics, gates and decisions, and of the bundled snapshot and book.
 NAMES = frozenset(
     word
@@ -46,13 +46,13 @@ NAMES = frozenset(
         *REASONS,
         *BLOCKERS,
         *get_args(Style),
-        "demo-book The five pairs of the simulated market. simulated",
+        "demo-book The five pairs of the simulated market, and its calendar spread. simulated",
         "Entry contract side trial pair long short buy sell open shut html True False typical",
     )
     for word in re.findall(r"[A-Za-z][a-z]{2,}", text)
 )
 DATA = re.compile(
-    r"`[^`]*`|\]\(/[^)]*\)|:material/\w+:|:[\w-]+\[|</?\w[^>]*>|https?://\S+|%\{[^}]*\}|&\w+;|\w*\d\w*|\w+_\w+|[A-Z]{1,8}\b|\w+\.(?:csv|json|py|md)"
+    r"`[^`]*`|\]\(/[^)]*\)|:material/\w+:|:[\w-]+\[|</?\w[^>]*>|https?://\S+|%\{[^}]*\}|&\w+;|\w*\d\w*|\w+_\w+|[A-Z]{1,8}@\u2060?next\b|[A-Z]{1,8}\b|\w+\.(?:csv|json|py|md)"
 )
 
 

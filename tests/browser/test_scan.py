@@ -29,7 +29,7 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
     page = scanned(explore)
     explore.key("scan_chart").scroll_into_view_if_needed()
     box = explore.key("scan_chart").locator(".nsewdrag").first.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 4.5 / 9, box["y"] + box["height"] * 7.5 / 9)
+    page.mouse.click(box["x"] + box["width"] * 4.5 / 10, box["y"] + box["height"] * 8.5 / 10)
     explore.key("scan_pick").get_by_text("2. TA on MA").or_(
         page.locator('.st-key-scan_pair input[value="2. TA on MA"]')
     ).first.wait_for(timeout=PATIENCE_MS)
@@ -41,13 +41,13 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
 
 
 def test_the_pairs_of_a_scan_come_down_as_csv(explore):
-    """Its rows are the pairs of the ten roots, the smallest p-value first."""
+    """Its rows are the pairs of the eleven roots, the smallest p-value first."""
     page = scanned(explore)
     with page.expect_download(timeout=PATIENCE_MS) as download:
         explore.key("save_scan").get_by_role("button").click()
     with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 45
+    assert len(rows) == 55
     assert [float(row["pvalue"]) for row in rows] == sorted(float(row["pvalue"]) for row in rows)
 
 

@@ -31,12 +31,13 @@ def cli(monkeypatch, capsys, tmp_path):
 
 
 def test_the_demo_book_has_a_sheet_out_of_the_box(cli):
-    """Its first line says that the data are simulated and the terms bundled; exit code 10, for there are orders."""
+    """Its first line says that the data are simulated and the terms bundled, and names the next session; exit code 10, for there
+    are orders."""
     code, out, _ = cli("today")
     assert code == 10
     first = " ".join(out.split())
     assert first.startswith("SIMULATED DATA. DEGRADED: Terms of RB")
-    assert "demo-book: 2 orders for the session after 2024-12-31." in first
+    assert "demo-book: 2 orders for 2025-01-02." in first
 
 
 def test_a_book_is_made_changed_and_shown(cli):

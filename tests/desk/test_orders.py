@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -19,7 +20,13 @@ from tests.desk.fills import expected_fills, fills_by_bar, next_contracts
 from tests.pairs import build_pair
 
 PAIRS = (("RB", "HC"), ("M", "RM"), ("Y", "P"), ("CU", "AU"), ("TA", "MA"))
-CALENDARS = (("RB", "RB@next"), ("RB@05", "RB@10"), ("M@01", "M@05"))
+CALENDARS = (
+    ("RB", "RB@next"),
+    ("RB@05", "RB@10"),
+    ("M@01", "M@05"),
+    ("SR", "SR@next"),
+    ("SR@05", "SR@09"),
+)
 
 
 @cache
@@ -105,14 +112,21 @@ def test_the_next_contracts_are_those_that_the_longer_data_have():
 
 
 def test_after_the_last_bar_open_interest_chooses():
-    """Beyond the mapping the next contract is that of the last session's open interest, as it would be with a day more."""
-    ahead = look_ahead(demo(), [("RB", "TA"), ("RB", "RB@next")], demo().calendar[-1])
-    assert ahead.session is None
-    assert dict(ahead.contracts) == {
-        ("RB", "TA"): ("RB2505", "TA2505"),
-        ("RB", "RB@next"): ("RB2505", "RB2510"),
-    }
-    assert ahead.notes == ()
+    """Beyond the mapping the next contract is that of the last session's open interest, as it would be with a day more.
+
+    The demo's own mapping goes on to the next session, and names the same contracts.
+    """
+    pairs, last = [("RB", "TA"), ("RB", "RB@next"), ("SR@05", "SR@09")], demo().calendar[-1]
+    without = replace(demo(), mapping=demo().mapping_so_far)
+    for snapshot, session in ((without, None), (demo(), pd.Timestamp("2025-01-02"))):
+        ahead = look_ahead(snapshot, pairs, last)
+        assert ahead.session == session
+        assert dict(ahead.contracts) == {
+            ("RB", "TA"): ("RB2505", "TA2505"),
+            ("RB", "RB@next"): ("RB2505", "RB2510"),
+            ("SR@05", "SR@09"): ("SR2505", "SR2509"),
+        }
+        assert ahead.notes == ()
 
 
 def test_a_named_month_is_a_guess_where_the_next_date_may_lie_in_another():

@@ -101,7 +101,7 @@ def test_the_page_suggests_the_pairs_that_its_snapshot_holds(here):
     """Each pair of the universe within the demo is one click away, and no other."""
     page = explore()
     suggested = {button.key for button in page.button if (button.key or "").startswith("pair_")}
-    demo = ("AU", "CU", "HC", "M", "MA", "P", "RB", "RM", "TA", "Y")
+    demo = ("AU", "CU", "HC", "M", "MA", "P", "RB", "RM", "SR", "TA", "Y")
     assert (
         suggested
         == {f"pair_{pair.y}_{pair.x}" for pair in universe() if pair.y in demo and pair.x in demo}

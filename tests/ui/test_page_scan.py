@@ -94,7 +94,7 @@ def test_the_demo_is_scanned_when_the_page_opens(snapshot):
     """All pairs without a click, once: drawn again, or with other settings, it waits for the button and says what is out of date."""
     page = scan_app()
     first = page.session_state["scan_job"]
-    assert len(page.dataframe[0].value) == 45
+    assert len(page.dataframe[0].value) == 55
     page.number_input(key="scan_bars").set_value(300).run()
     assert page.session_state["scan_job"] is first
     assert "Scan again to bring it up to date" in said(page)
@@ -108,7 +108,7 @@ def test_a_long_scan_waits_for_the_button(monkeypatch):
     monkeypatch.setattr(module, "QUICK_BARS", 100_000)
     page = scan_app()
     assert "scan_job" not in page.session_state
-    assert len(scanned(page).dataframe[0].value) == 45
+    assert len(scanned(page).dataframe[0].value) == 55
 
 
 def test_each_backtest_of_the_page_counts_as_a_trial(snapshot):
@@ -117,11 +117,11 @@ def test_each_backtest_of_the_page_counts_as_a_trial(snapshot):
     The pair that Explore opened before had its default run counted there.
     """
     page = scan_app()
-    assert "45 backtests with the default settings" in said(page)
+    assert "55 backtests with the default settings" in said(page)
     assert "each counted as a trial on its pair" in said(page)
     for _ in range(2):
-        assert [one.n_configs for one in tried_pairs()] == [1] * 45
-        assert sum(one.made_by == (("scan", 1),) for one in tried_pairs()) >= 44
+        assert [one.n_configs for one in tried_pairs()] == [1] * 55
+        assert sum(one.made_by == (("scan", 1),) for one in tried_pairs()) >= 54
         scanned(page)
 
 

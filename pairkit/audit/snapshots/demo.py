@@ -46,7 +46,7 @@ def write_demo(folder: str | os.PathLike[str]) -> Snapshot:
         findings=examine(market.bars, market.calendar),
         notes=market.notes,
         created_utc=CREATED_UTC,
-        schema=OLD_SCHEMA,  # its id is cited by the manifests of those who tried it
+        schema=OLD_SCHEMA,  # its terms have no days: the specs say them all
     )
 
 

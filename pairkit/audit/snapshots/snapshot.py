@@ -89,7 +89,7 @@ class Snapshot:
     >>> snapshot.name, snapshot.simulated
     ('demo', True)
     >>> snapshot.roots
-    ('AU', 'CU', 'HC', 'M', 'MA', 'P', 'RB', 'RM', 'TA', 'Y')
+    ('AU', 'CU', 'HC', 'M', 'MA', 'P', 'RB', 'RM', 'SR', 'TA', 'Y')
     >>> len(snapshot.id), len(snapshot.mapping_so_far) <= len(snapshot.mapping)
     (64, True)
     """
@@ -232,11 +232,11 @@ class Snapshot:
 
         Examples
         --------
-        >>> import pandas as pd
         >>> import pairkit as pk
         >>> snapshot = pk.open_snapshot("snapshots/demo")
-        >>> snapshot.contracts("RB", "RB@next", next_session=pd.Timestamp("2025-01-02")).iloc[-1].to_list()
-        ['RB2505', 'RB2510']
+        >>> coming = snapshot.contracts("RB", "RB@next").iloc[-1]
+        >>> f"{coming.name:%Y-%m-%d}", coming.to_list()
+        ('2025-01-02', ['RB2505', 'RB2510'])
         """
         from pairkit.market.legs import contracts_of_pair
 
@@ -467,7 +467,7 @@ def open_snapshot(
     --------
     >>> import pairkit as pk
     >>> pk.open_snapshot("snapshots/demo")
-    <Snapshot demo: AU, CU, HC, M, MA, P, RB, RM, TA, Y; 2015-01-05 .. 2024-12-31, simulated; id ...>
+    <Snapshot demo: AU, CU, HC, M, MA, P, RB, RM, SR, TA, Y; 2015-01-05 .. 2024-12-31, simulated; id ...>
     >>> pk.open_snapshot("snapshots/demo", expect_id="0" * 64)
     Traceback (most recent call last):
         ...

@@ -1,8 +1,9 @@
 """Simulated contracts from a root's log price path: deliveries, term structure, open interest, volume, limits, daily bars.
 
-1. A delivery month of the root's cycle is listed up to a year ahead and ends in the middle of its month.
+1. A delivery month of the root's cycle is listed as many months ahead as the root says, and ends in the middle of its month.
 2. Its log price is the path, plus an offset of its own for life (the term structure, slowly changing from one delivery
-   to the next), plus a small basis noise that dies out towards delivery.
+   to the next; where the root has premiums, its month's), plus a small basis noise that dies out towards delivery, plus,
+   where the root has a carry, that over the time to delivery.
 3. Open interest is a hump over the months to delivery, so that it hands over from one contract to the next.
 4. Session by session, prices are cut at the limits around the contract's last settlement and laid on the tick grid.
 """
@@ -20,8 +21,9 @@ from pairkit.data.simulated.stories import Root, stream
 
 LAST_DAY_OF_TRADE = 15
 _OFFSET_SIZE, _OFFSET_MEMORY = 0.022, 0.6
-_BASIS_SIZE, _BASIS_MEMORY = 0.0012, 0.85
+_BASIS_MEMORY = 0.85
 _DAYS_A_MONTH = 30.4
+_MONTHS_A_YEAR = 12
 _LOCKED_TURNOVER = 0.05
 _GAP_SHARE = (
     0.35  # of the day's move is made before the open; all of it where it is beyond the limit
@@ -43,8 +45,9 @@ def listings(root: Root, days: pd.DatetimeIndex, seed: int) -> list[Listing]:
     """The contracts of a root that trade on some of these days, nearest delivery first."""
     rng = stream(seed, root.code, "term structure")
     found, offset = [], 0.0
-    for year in range(days[0].year, days[-1].year + 2):
-        for month in root.months:
+    last = days[-1] + pd.DateOffset(months=root.listed_months)
+    for year in range(days[0].year, last.year + 1):
+        for place, month in enumerate(root.months):
             offset = _OFFSET_MEMORY * offset + _OFFSET_SIZE * float(rng.standard_normal())
             last_day = pd.Timestamp(year, month, LAST_DAY_OF_TRADE)
             first_day = last_day - pd.DateOffset(months=root.listed_months)
@@ -58,7 +61,10 @@ def listings(root: Root, days: pd.DatetimeIndex, seed: int) -> list[Listing]:
                 ) / _DAYS_A_MONTH
                 found.append(
                     Listing(
-                        f"{root.code}{year % 100:02d}{month:02d}", sessions, months_left, offset
+                        f"{root.code}{year % 100:02d}{month:02d}",
+                        sessions,
+                        months_left,
+                        root.premiums[place] if root.premiums else offset,
                     )
                 )
     return found
@@ -72,11 +78,16 @@ def contract_bars(
     *,
     tick: float,
     seed: int,
+    carry: FloatArray | None = None,
 ) -> pd.DataFrame:
-    """Daily bars of one contract, one row per session it is listed."""
+    """Daily bars of one contract, one row per session it is listed; `path` and `carry` are (T,), of all days."""
     rng = stream(seed, root.code, listing.name)
     n = len(listing.months_left)
-    log_price = path[listing.sessions] + listing.offset + _basis(rng, listing.months_left)
+    log_price = (
+        path[listing.sessions] + listing.offset + _basis(rng, listing.months_left, root.basis)
+    )
+    if carry is not None:
+        log_price += carry[listing.sessions] * listing.months_left / _MONTHS_A_YEAR
     prices = _session_prices(rng, np.exp(log_price), root, tick)
     locked = prices["high"] == prices["low"]
     open_interest = _open_interest(rng, root, listing)
@@ -90,13 +101,13 @@ def contract_bars(
     return bars
 
 
-def _basis(rng: np.random.Generator, months_left: FloatArray) -> FloatArray:
+def _basis(rng: np.random.Generator, months_left: FloatArray, size: float) -> FloatArray:
     """A contract's own noise around the path, dying out over its last four months."""
     noise = np.zeros(len(months_left))
     shocks = rng.standard_normal(len(noise)) * np.sqrt(1 - _BASIS_MEMORY**2)
     for bar in range(1, len(noise)):
         noise[bar] = _BASIS_MEMORY * noise[bar - 1] + shocks[bar]
-    return _BASIS_SIZE * noise * np.minimum(months_left / 4, 1.0)
+    return size * noise * np.minimum(months_left / 4, 1.0)
 
 
 def _open_interest(rng: np.random.Generator, root: Root, listing: Listing) -> FloatArray:

@@ -1,9 +1,10 @@
-"""README of the simulated market in Markdown: what is true of each pair."""
+"""README of the simulated market in Markdown: what is true of each pair and of each term structure."""
 
 from __future__ import annotations
 
 import math
 
+from pairkit.data.simulated.curves import Curve
 from pairkit.data.simulated.faults import MEANINGS, Fault
 from pairkit.data.simulated.stories import Story
 
@@ -16,11 +17,26 @@ them again. What is true of them is known, so that what a method finds can be co
 | y | x | story | true beta | half-life of the link | until |
 |---|---|---|---|---|---|
 """
-_FAULTS_HEAD = """
+_CURVES_HEAD = """
 A path is what a holder of the dominant contract earns, rolls included: contracts differ from it by an offset that each
 keeps for life, and by a little noise that dies out towards delivery. Dominant contracts are chosen by the open interest
-of the session before. Bars are kept of each day's dominant contract and of its neighbours in delivery.
+of the session before, the next session's by that of the last. Bars are kept of each day's dominant contract and of its
+neighbours in delivery. Every root delivers: a contract must be left in its delivery month.
 
+## Term structures
+
+| root | story | mean carry, a year | half-life of the carry | deviation of a day's innovation | of the carry in the long run |
+|---|---|---|---|---|---|
+"""
+_MONTHS_HEAD = """
+A contract's log price is the path, here that of cash, plus the carry times the years to its delivery, plus the premium of
+its month, plus noise of {noise}. So two contracts {apart} months apart have a spread that comes back to its mean with the
+half-life of the carry, with a deviation of {deviation:.2%} of the price:
+
+| y | x | apart | premiums of the months | mean of log(y / x) |
+|---|---|---|---|---|
+"""
+_FAULTS_HEAD = """
 ## Faults that were planted
 
 | root | fault | what it is | dates |
@@ -28,13 +44,21 @@ of the session before. Bars are kept of each day's dominant contract and of its 
 """
 
 
-def describe(seed: int, stories: tuple[Story, ...], faults: tuple[Fault, ...]) -> str:
+def describe(
+    seed: int,
+    stories: tuple[Story, ...],
+    curves: tuple[Curve, ...],
+    faults: tuple[Fault, ...],
+) -> str:
     """The notes, ending in a newline."""
     lines = [_HEAD.format(seed=seed), *(_story_line(story) for story in stories), "\n"]
     lines += [
         f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.told}{_shocks(one)}\n"
         for one in stories
     ]
+    lines += [_CURVES_HEAD, *(_curve_line(curve) for curve in curves), "\n"]
+    lines += [f"- **{curve.root.code}**, {curve.title}. {curve.told}\n" for curve in curves]
+    lines += [part for curve in curves for part in _month_lines(curve)]
     lines += [_FAULTS_HEAD, *(_fault_line(fault) for fault in faults)]
     return "".join(lines)
 
@@ -54,6 +78,34 @@ def _shocks(story: Story) -> str:
         return ""
     moves = ", ".join(f"{day} ({move:+.1%})" for day, move in story.shocks.items())
     return f" Sudden moves of {story.x.code}, which lock prices at the limit: {moves}."
+
+
+def _curve_line(curve: Curve) -> str:
+    return (
+        f"| {curve.root.code} | {curve.title} | {curve.carry_mean:.2%} | {curve.half_life_bars:g} bars "
+        f"| {curve.carry_vol:.2%} | {curve.carry_deviation:.2%} |\n"
+    )
+
+
+def _month_lines(curve: Curve) -> list[str]:
+    """The seasons of a curve: each of its months against the one behind it, which are all as far apart."""
+    months, premiums = curve.root.months, curve.root.premiums
+    apart = curve.months_between(*months[:2])
+    lines = [
+        _MONTHS_HEAD.format(
+            noise=f"{curve.root.basis:.2%}",
+            apart=apart,
+            deviation=curve.carry_deviation * apart / 12,
+        )
+    ]
+    for place, near in enumerate(months):
+        far = months[(place + 1) % len(months)]
+        premium = premiums[(place + 1) % len(months)]
+        lines.append(
+            f"| {curve.root.code}@{near:02d} | {curve.root.code}@{far:02d} | {curve.months_between(near, far)} months "
+            f"| {premiums[place]:+.1%}, {premium:+.1%} | {curve.mean_spread(near, far):+.2%} |\n"
+        )
+    return lines
 
 
 def _fault_line(fault: Fault) -> str:

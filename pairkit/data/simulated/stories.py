@@ -19,7 +19,7 @@ from pairkit._typing import FloatArray
 
 _TAIL_DEGREES = 7  # Student t: kurtosis 5
 _SHOCK_MEMORY, _VOL_MEMORY = 0.06, 0.90  # of a GARCH(1,1) with unit long-run variance
-_STORMS_A_YEAR, _STORM_BARS, _PRICE_STORM = 0.7, (15, 35), 1.5
+_STORMS_A_YEAR, _STORM_BARS, PRICE_STORM = 0.7, (15, 35), 1.5
 _SESSIONS_A_YEAR = 243
 
 
@@ -27,7 +27,8 @@ _SESSIONS_A_YEAR = 243
 class Root:
     """Price traits of one root: `level` is its middle price in quote units, `vol` the deviation of a day's log return.
 
-    `months` are its delivery months; `peak_open_interest` is in lots, reached `peak_months` before delivery.
+    `months` are its delivery months; `peak_open_interest` is in lots, reached `peak_months` before delivery. `premiums` are those
+    of its months, as logs; without them each contract has an offset of its own. `basis` is the size of a contract's own noise.
     """
 
     code: str
@@ -39,6 +40,8 @@ class Root:
     peak_months: float = 3.8  # months to delivery at which open interest is largest
     hump_months: float = 1.3
     listed_months: int = 12  # before delivery
+    premiums: tuple[float, ...] = ()
+    basis: float = 0.0012
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def stream(seed: int, *words: str) -> np.random.Generator:
 def paths(story: Story, days: pd.DatetimeIndex, seed: int) -> dict[str, FloatArray]:
     """Log price path (T,) of each of a story's two roots; the middle of each path is the log of its level."""
     x_rng, y_rng = stream(seed, story.x.code, "path"), stream(seed, story.y.code, "path")
-    x_returns = story.x.vol * clustered_noise(x_rng, len(days), _PRICE_STORM)
+    x_returns = story.x.vol * clustered_noise(x_rng, len(days), PRICE_STORM)
     for day, move in story.shocks.items():
         x_returns[days.get_loc(pd.Timestamp(day))] += move
     x_returns[0] = 0.0
@@ -162,8 +165,8 @@ def paths(story: Story, days: pd.DatetimeIndex, seed: int) -> dict[str, FloatArr
     link = pulled_walk(innovations, pull_by_bar(story, days))
     y_path = np.cumsum(beta_by_bar(story, len(days)) * x_returns) + link
     return {
-        story.y.code: _centred(y_path, story.y.level),
-        story.x.code: _centred(np.cumsum(x_returns), story.x.level),
+        story.y.code: centred(y_path, story.y.level),
+        story.x.code: centred(np.cumsum(x_returns), story.x.level),
     }
 
 
@@ -210,6 +213,7 @@ def beta_by_bar(story: Story, n_bars: int) -> FloatArray:
     return np.exp(np.linspace(np.log(story.beta_first), np.log(story.beta_last), n_bars))
 
 
-def _centred(path: FloatArray, level: float) -> FloatArray:
-    centred: FloatArray = path - path.mean() + np.log(level)
-    return centred
+def centred(path: FloatArray, level: float) -> FloatArray:
+    """The log path, moved so that its middle is the log of `level`."""
+    moved: FloatArray = path - path.mean() + np.log(level)
+    return moved
