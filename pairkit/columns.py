@@ -322,7 +322,7 @@ METRICS = (
     Metric(
         "dsr",
         "probability",
-        "The same against the best of as many trials without skill; psr where this is the only one.",
+        "Probability that the Sharpe ratio beats the best of as many trials without skill; below 95 % it may be luck. psr for one trial.",
         _UNMOVED,
         weak_below=LEAST_TRADES,
     ),

@@ -141,7 +141,7 @@ def test_a_gate_decides_runs_and_sweeps_alike(told):
 
 def test_a_gate_is_shown_by_all_that_list_gates(told):
     """Trace, chart, worth of the gates, report, manifest, the widgets of Explore and the fields of Sweep."""
-    assert "The calmness gate is shut. Needed: change" in told["trace"]
+    assert "The calmness gate is shut. Not met: change" in told["trace"]
     assert told["chart"] > 0
     assert "without calm" in told["worth"]
     assert told["report"][0]

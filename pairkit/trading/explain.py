@@ -407,7 +407,7 @@ def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
     compared = _gates_compared(run, t) if state == "BLOCKED" else {}
     meanings = [
         _(REASONS[part])
-        + (_(" Needed: {compared}.", compared=compared[part]) if part in compared else "")
+        + (_(" Not met: {compared}.", compared=compared[part]) if part in compared else "")
         for part in reason.split("+")
     ]
     if not run.indicators.valid[t]:

@@ -126,7 +126,7 @@ def _unknown(name: str, asked: str, known: Iterable[str]) -> None:
     """Report a choice of the link that there is not."""
     st.session_state[LINK_FAULTS].append(
         _(
-            "The link asks for {name} = {asked}: there are {labels}. The first choice is used instead.",
+            "The link asks for {name} = {asked}: there are {labels}. The page chose another.",
             name=name,
             asked=asked,
             labels=", ".join(known),

@@ -69,6 +69,7 @@ _STYLE = """<style>
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
 .st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
 .st-key-tiles [data-testid="stMetricLabel"] p {font-size: .8rem;}
+.st-key-details [role="tabpanel"] {min-height: 65vh;}
 .st-key-why {min-height: 1.7rem;}
 .st-key-why p {font-size: .9rem; margin: 0;}
 [class*="st-key-link_completed"] {display: none;}
@@ -343,7 +344,7 @@ def _accept_short(name: str, labels: dict[str, str]) -> None:
     elif asked is not None and asked not in labels.values():
         st.session_state[LINK_FAULTS].append(
             _(
-                "The link asks for {name} = {asked}: there are {labels}. The first choice is used instead.",
+                "The link asks for {name} = {asked}: there are {labels}. The page chose another.",
                 name=name,
                 asked=asked,
                 labels=", ".join(labels),

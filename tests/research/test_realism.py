@@ -352,7 +352,7 @@ def test_the_runs_beside_the_ladder_are_single_runs():
         assert row["takes_sharpe"] == real["sharpe"] - expected["sharpe"] != 0.0
         assert row["takes_return"] == real["total_return"] - expected["total_return"]
     result = ladder.result()
-    assert f"At the close instead it is {others[0]['sharpe']:.2f}." in result.sentence
+    assert f"Filled at the next close it is {others[0]['sharpe']:.2f}." in result.sentence
     assert result.figures["terms_of_today_sharpe"] == others[1]["sharpe"]
 
 

@@ -125,7 +125,7 @@ class Placebo:
         )
         found = in_english(
             "{what} {real:.2f} on {pair} is above "
-            "that of {percentile:.0f} % of {draws} pairs without a link, "
+            "that of {percentile:.0f} % of {draws} pairs without a link{swept}, "
             "{how} (p = {pvalue:.3f} ± {pvalue_error:.3f}; "
             "of the total return {pvalue_of_return:.3f})",
             what=what,
@@ -133,12 +133,12 @@ class Placebo:
             pair=self.pair,
             percentile=self.percentile,
             draws=self.draws,
+            swept=in_english(", each swept over the same space") if self.configs > 1 else "",
             how=self._how(),
             pvalue=self.pvalue,
             pvalue_error=self.pvalue_error,
             pvalue_of_return=self.pvalue_of_return,
         )
-        found += in_english(" each swept over the same space") if self.configs > 1 else ""
         if idle:
             sentence = in_english(
                 "The rules never traded on {pair}, so there is nothing to hold against a placebo.",

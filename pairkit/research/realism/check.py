@@ -84,7 +84,7 @@ RUNGS = (
 BESIDE = (
     Rung(
         "close_instead",
-        N_("At the close instead"),
+        N_("Filled at the next close"),
         N_(
             "The run itself, filled at the next close: all that is left where data come after the open. The same where `fill` is close."
         ),
@@ -259,7 +259,7 @@ def realism_ladder(
     >>> ladder.table[["step", "trades"]].iloc[[0, -1]].values.tolist()
     [['paper', 63], ['gates', 43]]
     >>> ladder.result().sentence
-    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34. At the close instead it is 0.90.'
+    'A paper Sharpe ratio of 1.88 ends as 0.91: 49% of it is left. Next-bar fill took the most, 0.34. Filled at the next close it is 0.90.'
     >>> ladder.beside[["step", "trades"]].values.tolist()
     [['close_instead', 43], ['terms_of_today', 43]]
     """

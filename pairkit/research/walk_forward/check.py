@@ -109,7 +109,7 @@ class WalkForward:
             )
         reading = {
             "failed": in_english("what was chosen on the past lost on what followed"),
-            "passed": in_english("the way of choosing earns"),
+            "passed": in_english("settings chosen this way held up on bars that they had not seen"),
             "noted": in_english("too little to be sure"),
         }[self.verdict]
         return in_english(

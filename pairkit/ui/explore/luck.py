@@ -27,7 +27,7 @@ def draw(run: BacktestRun) -> None:
     weak = weakness("dsr", run.closed_trades)
     st.metric(
         _("DSR, {trials}", trials=trials),
-        _("n/a") if math.isnan(value) else f"{value:.0%}" + (_(" weak") if weak else ""),
+        _("n/a") if math.isnan(value) else f"{value:.0%}" + (_(", few trades") if weak else ""),
         help=_(
             "{meaning} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, checks. {weak}",
             meaning=_(METRIC["dsr"].meaning),

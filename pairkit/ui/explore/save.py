@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Any
 
 import streamlit as st
 
@@ -17,6 +18,8 @@ from pairkit.run import BacktestRun
 from pairkit.ui import cache, views
 
 SAVED, NAME, NOTE = "just_saved", "save_run_name", "save_run_note"
+# What was saved last: the run, whether it was, what to tell, name and note, and where.
+_NOTHING: tuple[Any, ...] = ((), False, "", None, None)
 
 
 def offer(run: BacktestRun) -> None:
@@ -58,7 +61,7 @@ def _form(run: BacktestRun) -> None:
         st.form_submit_button(
             _("Save"), key="save_run_now", type="primary", on_click=_save, args=(run,)
         )
-    of_run, good, told = st.session_state.get(SAVED, ((), False, ""))
+    of_run, good, told, *_more = st.session_state.get(SAVED, _NOTHING)
     if of_run == cache.run_key(run):
         (st.success if good else st.error)(views.escape(told))
 
@@ -69,6 +72,9 @@ def _save(run: BacktestRun) -> None:
         st.session_state.get(NAME, "").strip() or run.pair.name
     )  # a default would stay when the pair changes
     note = st.session_state.get(NOTE, "")
+    of_run, _good, _told, words, folder = st.session_state.get(SAVED, _NOTHING)
+    if (of_run, words) == (cache.run_key(run), (name, note)) and folder.exists():
+        return  # pressed twice
     try:
         saved = store.save(
             run, name, note, checks=load_checks(run.pair, run.config), trials=cache.trials(run.pair)
@@ -77,9 +83,11 @@ def _save(run: BacktestRun) -> None:
             cache.run_key(run),
             True,
             _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name),
+            (name, note),
+            saved.path,
         )
     except RunError as error:
-        st.session_state[SAVED] = (cache.run_key(run), False, str(error))
+        st.session_state[SAVED] = (cache.run_key(run), False, str(error), None, None)
 
 
 def report(run: BacktestRun) -> str:

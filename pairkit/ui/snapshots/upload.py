@@ -166,9 +166,11 @@ def import_uploads(
     SnapshotError
         The name is not accepted or taken, or the disk refuses.
     """
-    check_slug(name)
     if not uploads:
         raise DataError(_("no file was given; choose CSV or Parquet files of daily bars."))
+    if not name:
+        raise DataError(_("no name was given; type one for the snapshot, such as rb-hc-2024."))
+    check_slug(name)
     check_uploads(uploads)
     if specs is not None:
         check_uploads([specs], SPEC_SUFFIXES)

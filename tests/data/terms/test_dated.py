@@ -284,7 +284,7 @@ def every_root(tmp_path_factory) -> Snapshot:
 
 @pytest.mark.parametrize("root", sorted(bundled_terms()))
 def test_every_listed_root_is_imported_without_specs(root, every_root):
-    """From a file of its bars alone; its terms are those of the bundled table, and the finding says so of each field."""
+    """From files of bars alone; its terms are those of the bundled table, and the finding says so of each field."""
     assert own_table(every_root.specs[root]) == bundled_terms()[root]
     findings = [finding for finding in every_root.findings if finding.root == root]
     days_of = {
@@ -297,6 +297,18 @@ def test_every_listed_root_is_imported_without_specs(root, every_root):
     assert bool(doubted) == (
         root in {"AD", "BU", "BZ", "LG", "OP", "PD", "PL", "PR", "PS", "PT", "RM", "SC"}
     )
+
+
+@pytest.mark.parametrize("root", ["RB", "SC"])
+def test_a_root_by_itself_is_imported_as_among_all(root, every_root, tmp_path):
+    """The same terms and the same findings of it."""
+    days = pd.bdate_range("2025-12-01", periods=8)
+    file = bars_csv(root, [f"{root}2605"] * 8, days, 5000.0)
+    made = import_files([file], name="alone", folder=tmp_path)
+    assert own_table(made.specs[root]) == own_table(every_root.specs[root])
+    assert [one for one in made.findings if one.root == root] == [
+        one for one in every_root.findings if one.root == root
+    ]
 
 
 def test_polyethylene_slips_five_and_then_one(tmp_path):
