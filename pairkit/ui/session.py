@@ -41,13 +41,15 @@ def _chosen_language() -> str:
 
 
 def note_page() -> None:
-    """Remember the page that is being drawn, for `run_again`."""
-    st.session_state[DRAWN_ON] = _page()
-
-
-def _page() -> str:
+    """Remember the page that is being drawn, for `page_is_left`."""
     context = get_script_run_ctx(suppress_warning=True)
-    return "" if context is None else context.page_script_hash
+    st.session_state[DRAWN_ON] = "" if context is None else context.page_script_hash
+
+
+def page_is_left() -> bool:
+    """Whether a widget's callback is called on the way to another page than that of the widget."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is None or st.session_state.get(DRAWN_ON) != context.page_script_hash
 
 
 def run_again(scope: str | list[str] = "app") -> None:
@@ -56,7 +58,7 @@ def run_again(scope: str | list[str] = "app") -> None:
     That page's run is under way or waits; the run asked for here would take its place, or draw parts of the page that was left.
     """
     context = get_script_run_ctx(suppress_warning=True)
-    if context is None or st.session_state.get(DRAWN_ON) != context.page_script_hash:
+    if context is None or page_is_left():
         return
     requests = context.script_requests  # there is no public way to look into them
     if requests and requests._state is ScriptRequestType.RERUN:  # noqa: SLF001

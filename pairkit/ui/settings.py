@@ -23,7 +23,7 @@ from pairkit.setting import Setting, in_words
 from pairkit.ui.link import ARRIVED, complete, number_input
 from pairkit.ui.presets import bar
 from pairkit.ui.presets.bundled import DEFAULTS
-from pairkit.ui.session import KEPT, keep, note_page, run_again
+from pairkit.ui.session import KEPT, keep, note_page, page_is_left, run_again
 
 LAST_GOOD = "last_good_config"
 _NEEDED = {setting.needs[0] for setting in SETTINGS.values() if setting.needs}
@@ -190,7 +190,8 @@ def _moved(setting: Setting, redraw: Redraw | None) -> None:
     """Answer a slider, but for one that a number was just typed over: until it is drawn anew the browser sends where it stood."""
     name = setting.name
     typed_over, stood, typed, at = st.session_state.pop(TYPED_OVER, ("", None, None, 0.0))
-    if typed_over == name and st.session_state[name] == stood and monotonic() - at < _ECHO_SECONDS:
+    soon = page_is_left() or monotonic() - at < _ECHO_SECONDS
+    if typed_over == name and st.session_state[name] == stood and soon:
         st.session_state[name] = typed
     else:
         fields = st.session_state.setdefault(FIELDS, {})

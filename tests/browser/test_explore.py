@@ -288,5 +288,8 @@ def test_a_number_typed_before_the_page_is_left_is_kept(explore, other):
     assert page.get_by_test_id("stException").count() == 0
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    explore.settle()
-    assert page.locator("[class*=st-key-entry_z_typed] input").first.input_value() == "2.5"
+    page.wait_for_function(
+        "() => document.querySelector('[class*=st-key-entry_z_typed] input')?.value === '2.5'",
+        timeout=PATIENCE_MS,
+    )
+    assert parse_qs(urlsplit(page.url).query)["entry_z"] == ["2.5"]
