@@ -194,7 +194,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
         "fixedrange": True,
         "gridcolor": theme.grid,
         "zerolinecolor": theme.zero,
-        "nticks": 5 if pane.share > 0.1 else 3,
+        "nticks": 5 if pane.share > 0.15 else 3,
         "zeroline": pane.name in ("position", "drawdown", "spread"),
         "zerolinewidth": 1,
         "tickfont": {"color": theme.quiet_text, "size": 11},
@@ -212,7 +212,7 @@ def _y_axis(canvas: Canvas, pane: Pane) -> dict[str, Any]:
             "showgrid": False,
         }
     elif pane.name == "drawdown":
-        axis |= {"tickformat": ".2~%", "rangemode": "tozero", "nticks": 4}
+        axis |= {"tickformat": ".2~%", "rangemode": "tozero", "nticks": 2}
     elif pane.name == "equity":
         axis["tickformat"] = ",.0f" if canvas.frame["equity"].max() < 1e7 else ".4~s"
     return axis

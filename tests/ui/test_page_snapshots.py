@@ -481,7 +481,7 @@ def test_all_unknown_roots_are_named_with_terms_to_fill_in(folder):
         ("mine", [("RB.exe", BARS)], "ends otherwise"),
         ("small", [("RB.csv", BARS)], "never changed"),
         ("../up", [("RB.csv", BARS)], "cannot name a snapshot"),
-        ("", [("RB.csv", BARS)], "cannot name a snapshot"),
+        ("", [("RB.csv", BARS)], "no name was given"),
         ("mine", [("<b>ZZ.csv", BARS)], "<b>ZZ"),
     ],
     ids=lambda part: repr(part)[:20],

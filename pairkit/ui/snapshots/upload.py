@@ -17,7 +17,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.data.files.table import SUFFIXES
 from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
 from pairkit.data.terms.terms_file import EXAMPLE
-from pairkit.errors import DataError, PairkitError
+from pairkit.errors import DataError, PairkitError, SnapshotError
 from pairkit.folders import snapshots_folder
 from pairkit.language import N_, _
 from pairkit.market.terms import FIELDS
@@ -169,7 +169,7 @@ def import_uploads(
     if not uploads:
         raise DataError(_("no file was given; choose CSV or Parquet files of daily bars."))
     if not name:
-        raise DataError(_("no name was given; type one for the snapshot, such as rb-hc-2024."))
+        raise SnapshotError(_("no name was given; type one for the snapshot, such as rb-hc-2024."))
     check_slug(name)
     check_uploads(uploads)
     if specs is not None:
