@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 from pydantic import ValidationError
@@ -34,9 +34,18 @@ IN_LINK = "settings_in_link"  # of each setting without widget, its text in the 
 TYPED = "_typed"  # ends the key of the number beside a slider
 DRAWN = "typed_drawn"  # by the key of such a field, the number that it was drawn with
 FIELDS = "typed_fields"  # by setting, how many fields there were beside its slider before this one
-TYPED_OVER = "typed_over"  # the setting whose number was typed last, where its slider stood, the number, and when
+TYPED_OVER = "typed_over"  # the last `_TypedOver`, until its slider moves
 _ECHO_SECONDS = 3.0
 OPEN_AT_START = N_("Signal")
+
+
+class _TypedOver(NamedTuple):
+    """A number typed beside a slider: of which setting, where the slider stood, the number, and when, monotonic seconds."""
+
+    name: str
+    stood: float
+    typed: float
+    at: float
 
 
 def choose_config(redraw: Redraw | None = None) -> tuple[StrategyConfig, list[str]]:
@@ -189,10 +198,14 @@ def _answer(setting: Setting, redraw: Redraw | None) -> None:
 def _moved(setting: Setting, redraw: Redraw | None) -> None:
     """Answer a slider, but for one that a number was just typed over: until it is drawn anew the browser sends where it stood."""
     name = setting.name
-    typed_over, stood, typed, at = st.session_state.pop(TYPED_OVER, ("", None, None, 0.0))
-    soon = page_is_left() or monotonic() - at < _ECHO_SECONDS
-    if typed_over == name and st.session_state[name] == stood and soon:
-        st.session_state[name] = typed
+    last: _TypedOver | None = st.session_state.pop(TYPED_OVER, None)
+    is_echo = (
+        last is not None
+        and (last.name, last.stood) == (name, st.session_state[name])
+        and (page_is_left() or monotonic() - last.at < _ECHO_SECONDS)
+    )
+    if last and is_echo:
+        st.session_state[name] = last.typed
     else:
         fields = st.session_state.setdefault(FIELDS, {})
         fields[name] = fields.get(name, 0) + 1
@@ -245,14 +258,11 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
         value = st.session_state[key]
         if value == drawn[key]:
             return
-        stood = st.session_state[setting.name]
-        st.session_state[setting.name] = value if size == 1 else float(f"{value / size:.12g}")
-        st.session_state[TYPED_OVER] = (
-            setting.name,
-            stood,
-            st.session_state[setting.name],
-            monotonic(),
+        typed = value if size == 1 else float(f"{value / size:.12g}")
+        st.session_state[TYPED_OVER] = _TypedOver(
+            setting.name, st.session_state[setting.name], typed, monotonic()
         )
+        st.session_state[setting.name] = typed
         _answer(setting, redraw)
 
     drawn[key] = st.session_state[key] = shown(st.session_state[setting.name])

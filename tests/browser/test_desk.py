@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import PATIENCE_MS, Explore, Server, opened
+from tests.browser.conftest import PATIENCE_MS, Explore, Server
 from tests.browser.test_plain_text import SHORT, assert_inert
 
 
@@ -30,26 +30,19 @@ def server(browser, desk, tmp_path_factory) -> Iterator[Server]:
     assert "Traceback" not in running.log.read_text()
 
 
-@pytest.fixture
-def tab(shared_tab, server) -> Iterator[Explore]:
-    """A tab that fails on what leaves the machine, on error boxes, and on errors of scripts."""
-    with opened(shared_tab, server) as one:
-        yield one
-
-
-def _look_at(tab: Explore) -> None:
+def _look_at(explore: Explore) -> None:
     """Accessible in both themes, within the window, and nothing in it has come alive."""
-    for _theme in tab.themes():
-        tab.check_accessible()
-    tab.page.emulate_media(color_scheme="light")
-    assert_inert(tab.page)
-    assert tab.sticks_out == 0
+    for _theme in explore.themes():
+        explore.check_accessible()
+    explore.page.emulate_media(color_scheme="light")
+    assert_inert(explore.page)
+    assert explore.sticks_out == 0
 
 
-def test_an_evening_by_hand(tab, desk):
+def test_an_evening_by_hand(explore, desk):
     """A book with a pair and a hostile note; its sheet goes into the journal once; the page Journal has it, and takes fills."""
-    page = tab.page
-    page.goto(f"{tab.server.url}/book")
+    page = explore.page
+    page.goto(f"{explore.server.url}/book")
     page.get_by_role("button", name="New book").click(timeout=PATIENCE_MS)
     page.get_by_role("textbox", name="Name").fill("mine")
     page.get_by_role("button", name="Create").click()
@@ -58,36 +51,36 @@ def test_an_evening_by_hand(tab, desk):
     page.get_by_role("textbox", name="Leg x").fill("MA")
     page.get_by_role("textbox", name="Note").fill(SHORT)
     page.get_by_role("button", name="Add", exact=True).click()
-    tab.key("tiles").wait_for(timeout=PATIENCE_MS)
-    tab.settle()
+    explore.key("tiles").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
     (entry,) = json.loads((desk / "books" / "mine.json").read_text())["entries"]
     assert (entry["y"], entry["x"], entry["note"]) == ("TA", "MA", SHORT)
     page.keyboard.press("Escape")
-    _look_at(tab)
+    _look_at(explore)
 
-    page.goto(f"{tab.server.url}/today?book=mine")
-    tab.key("write_journal").get_by_role("button").click(timeout=PATIENCE_MS)
+    page.goto(f"{explore.server.url}/today?book=mine")
+    explore.key("write_journal").get_by_role("button").click(timeout=PATIENCE_MS)
     page.get_by_text("Journal line 1: written").wait_for(timeout=PATIENCE_MS)
-    tab.settle().key("write_journal").get_by_role("button").click()
+    explore.settle().key("write_journal").get_by_role("button").click()
     page.get_by_text("nothing was written").wait_for(timeout=PATIENCE_MS)
-    _look_at(tab.settle())
+    _look_at(explore.settle())
     assert len((desk / "journal" / "mine.jsonl").read_text().splitlines()) == 1
 
-    page.goto(f"{tab.server.url}/journal?book=mine")
+    page.goto(f"{explore.server.url}/journal?book=mine")
     page.locator("input[type=file]").first.wait_for(state="attached", timeout=PATIENCE_MS)
-    tab.settle()
-    _look_at(tab)
+    explore.settle()
+    _look_at(explore)
     page.locator("input[type=file]").first.set_input_files(
         {"name": "fills.csv", "mimeType": "text/csv", "buffer": f"{SHORT},x\n1,2\n".encode()}
     )
     page.get_by_test_id("stAlert").first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
+    assert_inert(explore.settle().page)
 
 
-def test_what_the_form_refuses_is_kept_and_said(tab):
+def test_what_the_form_refuses_is_kept_and_said(explore):
     """A root that there is not: a sentence that names it, and the book as it was."""
-    page = tab.page
-    page.goto(f"{tab.server.url}/book")
+    page = explore.page
+    page.goto(f"{explore.server.url}/book")
     page.get_by_role("button", name="New book").click(timeout=PATIENCE_MS)
     page.get_by_role("textbox", name="Name").fill("../x " + "y" * 9)
     page.get_by_role("button", name="Create").click()

@@ -20,7 +20,7 @@ from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_spec
 from pairkit.run import run_backtest
 from pairkit.ui.saved_runs.page import label
-from tests.browser.conftest import PATIENCE_MS, Explore, Server, opened
+from tests.browser.conftest import PATIENCE_MS, Explore, Server
 
 HOST = "evil.test"
 SHORT = ":red[r] <img src=x onerror=hacked=1> www.evil.test $x$"
@@ -174,19 +174,12 @@ def server(browser, planted, tmp_path_factory) -> Iterator[Server]:
     assert "Traceback" not in running.log.read_text()
 
 
-@pytest.fixture
-def tab(shared_tab, server) -> Iterator[Explore]:
-    """A tab that fails on what leaves the machine, on error boxes, and on errors of scripts."""
-    with opened(shared_tab, server) as one:
-        yield one
-
-
-def visit(tab: Explore, link: str, *keys: str) -> Explore:
+def visit(explore: Explore, link: str, *keys: str) -> Explore:
     """Open a page and wait until these parts of it are there."""
-    tab.page.goto(tab.server.url + link)
+    explore.page.goto(explore.server.url + link)
     for key in keys:
-        tab.key(key).first.wait_for(timeout=PATIENCE_MS)
-    return tab.settle()
+        explore.key(key).first.wait_for(timeout=PATIENCE_MS)
+    return explore.settle()
 
 
 def assert_inert(page) -> None:
@@ -197,106 +190,108 @@ def assert_inert(page) -> None:
     assert page.get_by_test_id("stException").count() == 0
 
 
-def test_names_of_contracts_and_findings_are_text_on_explore(tab):
+def test_names_of_contracts_and_findings_are_text_on_explore(explore):
     """In pickers, heading, chart, hover, trace, findings, and what the pickers offer."""
-    visit(tab, "/?details=Data+findings&bar=2023-06-01", "why")
-    tab.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    tab.page.get_by_role("table").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.page)
-    tab.page.locator(".pk-chart").scroll_into_view_if_needed()
-    box = tab.page.locator(".pk-chart").bounding_box()
-    tab.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5)
-    tab.page.locator(".pk-tip").wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.page)
+    visit(explore, "/?details=Data+findings&bar=2023-06-01", "why")
+    explore.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+    explore.page.get_by_role("table").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.page)
+    explore.page.locator(".pk-chart").scroll_into_view_if_needed()
+    box = explore.page.locator(".pk-chart").bounding_box()
+    explore.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5)
+    explore.page.locator(".pk-tip").wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.page)
     for key in ("snapshot", "y"):
-        tab.key(key).locator("input, [role=combobox]").first.click()
-        tab.page.get_by_role("option").first.wait_for(timeout=PATIENCE_MS)
-        assert_inert(tab.page)
-        tab.page.keyboard.press("Escape")
-    tab.key("snapshot").get_by_test_id("stTooltipHoverTarget").first.hover()
-    tab.page.get_by_test_id("stTooltipContent").wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.page)
+        explore.key(key).locator("input, [role=combobox]").first.click()
+        explore.page.get_by_role("option").first.wait_for(timeout=PATIENCE_MS)
+        assert_inert(explore.page)
+        explore.page.keyboard.press("Escape")
+    explore.key("snapshot").get_by_test_id("stTooltipHoverTarget").first.hover()
+    explore.page.get_by_test_id("stTooltipContent").wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.page)
 
 
-def test_a_link_is_text(tab):
+def test_a_link_is_text(explore):
     """What a link asks for and there is not is told as it was written."""
     names = ("snapshot", "y", "x", "entry_z", "hedge_model", "kalman_gamma", "details", "bar")
-    visit(tab, "/?" + urlencode(dict.fromkeys(names, TEXT)), "dismiss_link_faults")
-    assert tab.page.get_by_test_id("stAlert").filter(has_text=HOST).count() >= 6
-    assert_inert(tab.page)
+    visit(explore, "/?" + urlencode(dict.fromkeys(names, TEXT)), "dismiss_link_faults")
+    assert explore.page.get_by_test_id("stAlert").filter(has_text=HOST).count() >= 6
+    assert_inert(explore.page)
 
 
-def test_a_sweep_is_text(tab):
+def test_a_sweep_is_text(explore):
     """Heading, count, table, chart."""
-    tab.press("/sweep?sweep_fields=entry_z&sweep_filter=" + quote(TEXT), "sweep_start")
-    tab.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
-    tab.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
+    explore.press("/sweep?sweep_fields=entry_z&sweep_filter=" + quote(TEXT), "sweep_start")
+    explore.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    explore.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.settle().page)
 
 
-def test_a_scan_is_text(tab):
+def test_a_scan_is_text(explore):
     """Matrix, table, chosen pair, and a filter that cannot be read."""
-    tab.page.goto(tab.server.url + "/scan")  # it runs by itself
-    tab.key("scan_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
-    tab.settle()
-    assert tab.key("scan_chart").locator("text").filter(has_text="www.evil").count()
-    assert_inert(tab.page)
-    tab.key("scan_chart").scroll_into_view_if_needed()
-    box = tab.key("scan_chart").locator(".nsewdrag").first.bounding_box()
+    explore.page.goto(explore.server.url + "/scan")  # it runs by itself
+    explore.key("scan_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert explore.key("scan_chart").locator("text").filter(has_text="www.evil").count()
+    assert_inert(explore.page)
+    explore.key("scan_chart").scroll_into_view_if_needed()
+    box = explore.key("scan_chart").locator(".nsewdrag").first.bounding_box()
     for share in (0.4, 0.5):  # to the middle of the only cell
-        tab.page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * share)
-    tab.key("scan_chart").locator(".hoverlayer text").first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.page)
-    tab.key("scan_filter").locator("input").fill(TEXT.replace("\n", " "))
-    tab.page.keyboard.press("Enter")
-    tab.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
+        explore.page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * share)
+    explore.key("scan_chart").locator(".hoverlayer text").first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.page)
+    explore.key("scan_filter").locator("input").fill(TEXT.replace("\n", " "))
+    explore.page.keyboard.press("Enter")
+    explore.page.get_by_test_id("stAlert").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.settle().page)
 
 
-def test_a_check_is_text(tab):
+def test_a_check_is_text(explore):
     """Heading, verdict, figures and tables of a check that names the currency."""
-    visit(tab, "/honesty?check=Realism", "overview")
-    assert tab.key("honesty_heading").filter(has_text="<img src=x").count()
-    tab.key("realism_start").get_by_role("button").click()
-    tab.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
+    visit(explore, "/honesty?check=Realism", "overview")
+    assert explore.key("honesty_heading").filter(has_text="<img src=x").count()
+    explore.key("realism_start").get_by_role("button").click()
+    explore.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.settle().page)
 
 
 @pytest.mark.parametrize("part", ["Data quality", "Contents and terms", "Compare"])
-def test_a_snapshot_is_text(tab, part):
+def test_a_snapshot_is_text(explore, part):
     """Every part of the page, for every root."""
-    visit(tab, "/snapshots", "shown").page.get_by_role("tab", name=part).click()
-    tab.page.wait_for_timeout(500)
-    tab.settle()
-    tab.page.get_by_text(HOST).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.page)
+    visit(explore, "/snapshots", "shown").page.get_by_role("tab", name=part).click()
+    explore.page.wait_for_timeout(500)
+    explore.settle()
+    explore.page.get_by_text(HOST).first.wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.page)
 
 
-def test_saved_runs_are_text(tab, planted):
+def test_saved_runs_are_text(explore, planted):
     """Names, notes, verdicts and the comparison of two."""
     chosen = [label(one) for one in store.list_runs(planted / "runs") if not one.error]
     assert len(chosen) == 2
     visit(
-        tab, "/runs?" + urlencode({"runs": chosen, "runs_filter": ""}, doseq=True), "equity_chart"
+        explore,
+        "/runs?" + urlencode({"runs": chosen, "runs_filter": ""}, doseq=True),
+        "equity_chart",
     )
-    tab.key("equity_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
-    tab.page.get_by_text("first differ on").or_(
-        tab.page.get_by_text("decide the same")
+    explore.key("equity_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    explore.page.get_by_text("first differ on").or_(
+        explore.page.get_by_text("decide the same")
     ).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
-    tab.key("verify_runs").get_by_role("button").click()
-    tab.page.get_by_test_id("stAlert").filter(has_text="#").nth(1).wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
-    tab.key("delete_runs").get_by_role("button").click()
-    tab.page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
-    assert_inert(tab.settle().page)
+    assert_inert(explore.settle().page)
+    explore.key("verify_runs").get_by_role("button").click()
+    explore.page.get_by_test_id("stAlert").filter(has_text="#").nth(1).wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.settle().page)
+    explore.key("delete_runs").get_by_role("button").click()
+    explore.page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
+    assert_inert(explore.settle().page)
 
 
-def test_the_report_is_text(tab, browser, tmp_path):
+def test_the_report_is_text(explore, browser, tmp_path):
     """Opened from the disk, it asks for nothing, links to nothing and runs no script of a file."""
-    visit(tab, "/", "save_report")
-    with tab.page.expect_download(timeout=PATIENCE_MS) as download:
-        tab.key("save_report").get_by_role("button").click()
+    visit(explore, "/", "save_report")
+    with explore.page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_report").get_by_role("button").click()
     download.value.save_as(tmp_path / "report.html")
     asked: list[str] = []
     context = browser.new_context()

@@ -518,22 +518,14 @@ def _refuse_lost_terms(snapshot: Snapshot, source: str, came: Iterable[ContractS
     if lost:
         told = [
             _("{root} {field} ({source})", root=root, field=one.field, source=one.source)
-            for root, one in lost
+            for root, one in lost[:_SHOWN]
         ]
         raise SnapshotError(
             _(
-                "snapshot {snapshot_label!r} stands on terms of your own that were not given now: {lost}. Give again what it was made "
-                "with, --specs, --terms or both, or the days that came would be charged something else.",
+                "snapshot {snapshot_label!r} stands on terms of your own that were not given now, {count} in all: {lost}. Give again what "
+                "it was made with, --specs, --terms or both, or the days that came would be charged something else.",
                 snapshot_label=snapshot.label,
-                lost=", ".join(
-                    [
-                        *told[:_SHOWN],
-                        *(
-                            [_("and {more} more", more=len(told) - _SHOWN)]
-                            if len(told) > _SHOWN
-                            else []
-                        ),
-                    ]
-                ),
+                count=len(lost),
+                lost=", ".join(told),
             )
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -18,8 +19,16 @@ from pairkit.run import BacktestRun
 from pairkit.ui import cache, views
 
 SAVED, NAME, NOTE = "just_saved", "save_run_name", "save_run_note"
-# What was saved last: the run, whether it was, what to tell, name and note, and where.
-_NOTHING: tuple[Any, ...] = ((), False, "", None, None)
+
+
+class _Saved(NamedTuple):
+    """What was saved last: the run, under which words, what is told of it, and where it is, if it could be saved."""
+
+    of_run: tuple[Any, ...]
+    name: str
+    note: str
+    told: str
+    path: Path | None
 
 
 def offer(run: BacktestRun) -> None:
@@ -61,9 +70,9 @@ def _form(run: BacktestRun) -> None:
         st.form_submit_button(
             _("Save"), key="save_run_now", type="primary", on_click=_save, args=(run,)
         )
-    of_run, good, told, *_more = st.session_state.get(SAVED, _NOTHING)
-    if of_run == cache.run_key(run):
-        (st.success if good else st.error)(views.escape(told))
+    last: _Saved | None = st.session_state.get(SAVED)
+    if last and last.of_run == cache.run_key(run):
+        (st.success if last.path else st.error)(views.escape(last.told))
 
 
 def _save(run: BacktestRun) -> None:
@@ -72,22 +81,17 @@ def _save(run: BacktestRun) -> None:
         st.session_state.get(NAME, "").strip() or run.pair.name
     )  # a default would stay when the pair changes
     note = st.session_state.get(NOTE, "")
-    of_run, _good, _told, words, folder = st.session_state.get(SAVED, _NOTHING)
-    if (of_run, words) == (cache.run_key(run), (name, note)) and folder.exists():
+    this, last = (cache.run_key(run), name, note), st.session_state.get(SAVED)
+    if last and last[:3] == this and last.path and last.path.exists():
         return  # pressed twice
     try:
         saved = store.save(
             run, name, note, checks=load_checks(run.pair, run.config), trials=cache.trials(run.pair)
         )
-        st.session_state[SAVED] = (
-            cache.run_key(run),
-            True,
-            _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name),
-            (name, note),
-            saved.path,
-        )
+        told = _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name)
+        st.session_state[SAVED] = _Saved(*this, told, saved.path)
     except RunError as error:
-        st.session_state[SAVED] = (cache.run_key(run), False, str(error), None, None)
+        st.session_state[SAVED] = _Saved(*this, str(error), None)
 
 
 def report(run: BacktestRun) -> str:
