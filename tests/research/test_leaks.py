@@ -5,10 +5,8 @@ The proof is also held against a plainer instrument of the tests' own (tests/hon
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -42,7 +40,6 @@ CONFIG = StrategyConfig(
     rearm=False,
 )
 BARS = 130
-WHOLE = os.environ.get("CI") == "true"
 MADE: dict[tuple, pd.DataFrame] = {}
 
 
@@ -485,11 +482,7 @@ def failing(proof: LookaheadProof, check: str) -> set[str]:
     return set(table.loc[(table["check"] == check) & (table["verdict"] == "failed"), "column"])
 
 
-# A quarter of them on a developer's machine, another one each day; all where CI asks for it.
-TODAYS = list(LEAKS)[0 if WHOLE else date.today().toordinal() % 4 :: 1 if WHOLE else 4]  # noqa: DTZ011
-
-
-@pytest.mark.parametrize("leak", TODAYS, ids=lambda leak: leak.__name__)
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
 def test_6_3_the_proof_catches_the_leak(leak, pair):
     """With default settings; in the leaking column, by each instrument that can see it."""
     proof = audit_lookahead(pair, CONFIG, leak)
