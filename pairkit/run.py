@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pairkit._typing import IntArray
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import Finding
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SIDES = ("long", "short")
 _SHOWN_DATES = 10
+_WORD = pd.StringDtype(na_value=np.nan)
 
 
 def run_backtest(
@@ -172,7 +173,7 @@ class BacktestRun:
     def _frame(self) -> pd.DataFrame:
         ledger = self.ledger
         verdicts = {gate.column: _words(VERDICTS, self.gates.of(gate.name)) for gate in GATES}
-        return pd.DataFrame(
+        return _table(
             {
                 **self.indicators._asdict(),
                 **verdicts,
@@ -187,7 +188,7 @@ class BacktestRun:
                 "drawdown": drawdown(ledger.equity, self.config.capital),
                 "deferred": ledger.deferred,
             },
-            index=self.pair.trade_date,
+            self.pair.trade_date,
         )
 
     @cached_property
@@ -197,14 +198,16 @@ class BacktestRun:
         last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)
         gross, costs, worst, best = ledger.trade_money.T
         side = np.where(ledger.trade_lots[:, 0] < 0.0, -1, 1)
-        z = np.append(self.indicators.z, np.nan)  # bar -1, no exit yet, picks the NaN
-        return pd.DataFrame(
+        # bar -1, no exit yet, picks the last: NaN, or no date
+        z = np.append(self.indicators.z, np.nan)
+        dates = np.append(self.pair.trade_date.to_numpy(), np.datetime64("NaT"))
+        return _table(
             {
                 "side": _words(SIDES, (side < 0) * 1),
-                "entry_decided": self._dates(entry_decided),
-                "entry_filled": self._dates(entry_filled),
-                "exit_decided": self._dates(exit_decided),
-                "exit_filled": self._dates(exit_filled),
+                "entry_decided": dates[entry_decided],
+                "entry_filled": dates[entry_filled],
+                "exit_decided": dates[exit_decided],
+                "exit_filled": dates[exit_filled],
                 "lots_y": ledger.trade_lots[:, 0],
                 "lots_x": ledger.trade_lots[:, 1],
                 "entry_price_y": ledger.entry_price[:, 0],
@@ -214,7 +217,8 @@ class BacktestRun:
                 "entry_z": z[entry_decided],
                 "exit_z": z[exit_decided],
                 "exit_reason": _words(
-                    (*REASON_NAMES, "open"), np.where(exit_filled >= 0, ledger.trade_reason, -1)
+                    (*REASON_NAMES, "open"),
+                    np.where(exit_filled >= 0, ledger.trade_reason, len(REASON_NAMES)),
                 ),
                 "bars_held": last_bar - entry_filled,
                 "gross": gross,
@@ -451,14 +455,17 @@ class BacktestRun:
 
         return why_no_entry(self, first, last)
 
-    def _dates(self, bars: IntArray) -> NDArray[np.datetime64]:
-        """Dates of bar numbers; NaT for -1."""
-        return np.append(self.pair.trade_date.to_numpy(), np.datetime64("NaT"))[bars]
+
+def _table(columns: dict[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
+    """A table of columns by name; these are given last, since pandas would look at each name for its type."""
+    table = pd.DataFrame(dict(enumerate(columns.values())), index=index)
+    table.columns = _names(tuple(columns)).view()
+    return table
 
 
 @cache
-def _vocabulary(words: tuple[str, ...]) -> pd.api.extensions.ExtensionArray:
-    return pd.array(list(words), dtype="str")
+def _names(names: tuple[str, ...]) -> pd.Index:
+    return pd.Index(names)
 
 
 def _ended_on(leg: Leg, wait: tuple[int, int]) -> int:
@@ -469,5 +476,11 @@ def _ended_on(leg: Leg, wait: tuple[int, int]) -> int:
 
 
 def _words(vocabulary: tuple[str, ...], codes: NDArray[Any]) -> pd.api.extensions.ExtensionArray:
-    """A column of words from indices into a vocabulary; -1 is its last word."""
-    return _vocabulary(vocabulary).take(codes)
+    """A column of words from indices into a vocabulary."""
+    words = _vocabulary(vocabulary).take(pa.array(codes))
+    return pd.arrays.ArrowStringArray(words, dtype=_WORD)  # type: ignore[call-arg]  # the stubs lack it
+
+
+@cache
+def _vocabulary(words: tuple[str, ...]) -> pa.Array:
+    return pa.array(words, pa.large_string())

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.gates import GATES
@@ -127,18 +128,9 @@ def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
 def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:
     """The hedge ratio and its series of two legs without gaps."""
     alpha, beta = estimate_hedge(y, x, config)
-    alpha_lag, beta_lag = _lagged(alpha), _lagged(beta)
-    return Hedged(
-        y=y,
-        x=x,
-        alpha=alpha,
-        beta=beta,
-        alpha_lag=alpha_lag,
-        beta_lag=beta_lag,
-        spread=y - alpha_lag - beta_lag * x,
-        hedged_return=_change(y) - beta_lag * _change(x),
-        beta_jump=_beta_jump(beta_lag),
-    )
+    followed = np.empty((5, y.size))
+    _follow(y, x, alpha, beta, *followed)
+    return Hedged(y, x, alpha, beta, *followed)
 
 
 def standing(hedged: Hedged, window: int) -> FloatArray:
@@ -259,23 +251,22 @@ def is_valid(z: FloatArray, beta_lag: FloatArray) -> NDArray[np.bool_]:
 
 
 def on_all_bars(values: FloatArray, complete: NDArray[np.bool_]) -> FloatArray:
-    """Values of the complete bars laid on all bars, NaN on the others."""
+    """Values of the complete bars laid on all bars, NaN on the others; the very same array where every bar is complete."""
+    if values.size == complete.size:
+        return values
     out = np.full(complete.size, np.nan)
     out[complete] = values
     return out
 
 
-def _lagged(values: FloatArray) -> FloatArray:
-    """The value of the bar before: the only place where an indicator looks back by one bar."""
-    out = np.full_like(values, np.nan)
-    out[1:] = values[:-1]
-    return out
-
-
-def _change(values: FloatArray) -> FloatArray:
-    return values - _lagged(values)
-
-
-def _beta_jump(beta_lag: FloatArray) -> FloatArray:
-    before = _lagged(beta_lag)
-    return np.abs(beta_lag - before) / np.maximum(np.abs(before), _SMALLEST_BETA)
+@kernel
+def _follow(y, x, alpha, beta, alpha_lag, beta_lag, spread, hedged_return, beta_jump):
+    """Write what follows from a hedge, each bar under the hedge of the bar before: the only place that looks back by one bar."""
+    a = b = before = last_y = last_x = np.nan
+    for t in range(y.size):
+        alpha_lag[t], beta_lag[t] = a, b
+        spread[t] = y[t] - a - b * x[t]
+        hedged_return[t] = (y[t] - last_y) - b * (x[t] - last_x)
+        beta_jump[t] = abs(b - before) / max(abs(before), _SMALLEST_BETA)
+        last_y, last_x, before = y[t], x[t], b
+        a, b = alpha[t], beta[t]

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray
 
 SMALLEST_DEVIATION = 1e-10
+_LANES = 16  # windows finished at a time, so that their divisions are made together
 _FULL_SIZE = 1000.0  # from this price on, the smallest deviation grows with the price: so does the rounding of its digits
 
 
@@ -32,20 +33,36 @@ def rolling_z(values: FloatArray, *, window: int, price: FloatArray) -> FloatArr
 
 
 def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-    distance, deviation = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    distance, deviation = np.empty(len(values)), np.empty(len(values))
+    distance[: window - 1], deviation[: window - 1] = np.nan, np.nan
     _rolling_moments(
         np.ascontiguousarray(values, dtype=np.float64),
         window,
         np.ascontiguousarray(price, dtype=np.float64),
         np.empty((2, window)),
+        np.empty(6 * _LANES),
         distance,
         deviation,
     )
     return distance, deviation
 
 
+@inner_kernel
+def _finish(lanes, window):
+    """Distance and deviation of the windows in all lanes, from their sums, the value about the origin, and the price."""
+    for lane in range(_LANES):
+        s, ss = lanes[lane], lanes[_LANES + lane]
+        value, price = lanes[2 * _LANES + lane], lanes[3 * _LANES + lane]
+        mean = s / window
+        squares = ss - s * mean
+        std = math.sqrt(squares / (window - 1)) if squares > 0.0 else 0.0
+        known = std > SMALLEST_DEVIATION * max(1.0, abs(price) / _FULL_SIZE)
+        lanes[4 * _LANES + lane] = value - mean if known else np.nan
+        lanes[5 * _LANES + lane] = std if known else np.nan
+
+
 @kernel
-def _rolling_moments(values, window, price, sums, distance, deviation):
+def _rolling_moments(values, window, price, sums, lanes, distance, deviation):
     """Write the distance of each value from its window's mean, and the window's deviation."""
     rows = values.size
     start = 0
@@ -59,16 +76,18 @@ def _rolling_moments(values, window, price, sums, distance, deviation):
             s, ss = s + u, ss + u * u
             sums[0, window - 1 - back], sums[1, window - 1 - back] = s, ss
         s = ss = 0.0
-        for ahead in range(1, served):
-            u = values[origin + ahead] - at
-            s, ss = s + u, ss + u * u
-            sums[0, ahead] += s
-            sums[1, ahead] += ss
-        for ahead in range(served):
-            mean = sums[0, ahead] / window
-            squares = sums[1, ahead] - sums[0, ahead] * mean
-            std = math.sqrt(squares / (window - 1)) if squares > 0.0 else 0.0
-            if std > SMALLEST_DEVIATION * max(1.0, abs(price[origin + ahead]) / _FULL_SIZE):
-                distance[origin + ahead] = (values[origin + ahead] - at) - mean
-                deviation[origin + ahead] = std
+        for group in range(0, served, _LANES):
+            windows = min(_LANES, served - group)
+            for lane in range(windows):
+                ahead = group + lane
+                u = values[origin + ahead] - at
+                s, ss = s + u, ss + u * u
+                lanes[lane] = sums[0, ahead] + s
+                lanes[_LANES + lane] = sums[1, ahead] + ss
+                lanes[2 * _LANES + lane] = u
+                lanes[3 * _LANES + lane] = price[origin + ahead]
+            _finish(lanes, window)
+            for lane in range(windows):
+                distance[origin + group + lane] = lanes[4 * _LANES + lane]
+                deviation[origin + group + lane] = lanes[5 * _LANES + lane]
         start += window

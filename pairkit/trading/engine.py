@@ -163,19 +163,26 @@ def rules_of(
     config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None
 ) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
-    rules, changes = as_records(np.zeros(runs, RULES)), changes or {}
-
-    def setting(field: str) -> Any:
-        return changes.get(field, getattr(config, field))
-
-    for name in RULES.names or ():
-        if name == "gate_limits":
-            rules[name] = gate_limits(setting)
-            continue
-        field, as_true = _SPELT.get(name, (name, None))
-        value = setting(field)
-        rules[name] = value if as_true is None else value == as_true
+    same = _rule_values(lambda field: getattr(config, field))
+    rules: NDArray[np.void] = as_records(np.empty(runs, RULES))
+    rules[:] = np.array(same, RULES)
+    if changes:
+        own = _rule_values(lambda field: changes.get(field, getattr(config, field)))
+        for name, values in zip(RULES.names or (), own, strict=True):
+            rules[name] = values
     return rules
+
+
+def _rule_values(setting: Callable[[str], Any]) -> tuple[Any, ...]:
+    """The fields of RULES, from the settings by name: numbers, or arrays with one value a run."""
+    values = []
+    for name in RULES.names or ():
+        field, as_true = _SPELT.get(name, (name, None))
+        if name == "gate_limits":
+            values.append(gate_limits(setting))
+        else:
+            values.append(setting(field) if as_true is None else setting(field) == as_true)
+    return tuple(values)
 
 
 def tape_of(market: Market) -> NDArray[np.void]:

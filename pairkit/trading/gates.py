@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATE_NAMES, GATES, Gate
@@ -47,8 +48,7 @@ class Gates(NamedTuple):
     def shut_bits(self) -> NDArray[np.int64]:
         """(T,) which gates are shut: 1 for the first of GATES, 2 for the second, 4 for the third ..., added up."""
         bits = np.zeros(self.verdicts.shape[1], np.int64)
-        for place, row in enumerate(self.verdicts == SHUT):
-            bits += np.multiply(row, 1 << place, dtype=np.int64)
+        _add_up(np.require(self.verdicts, requirements=("C", "W")), bits)
         return bits
 
 
@@ -59,18 +59,33 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
     on all bars where its switch is off.
     """
     verdicts = np.full((len(GATES), indicators.valid.size), OFF, np.int8)
+    valid = np.require(indicators.valid, requirements=("C", "W"))
     limits = gate_limits(lambda name: getattr(config, name))
     for gate, row, limit in zip(GATES, verdicts, limits, strict=True):
         if limit != NO_LIMIT:
-            row[:] = (
-                gate_number(gate, lambda name: getattr(indicators, name)) <= limit
-            ) & indicators.valid  # OPEN is 1, SHUT 0
+            number = gate_number(gate, lambda name: getattr(indicators, name))
+            _judge(np.require(number, requirements=("C", "W")), limit, valid, row)
     return Gates(verdicts)
+
+
+@kernel
+def _judge(number, limit, valid, verdicts):
+    for t in range(number.size):
+        verdicts[t] = OPEN if (number[t] <= limit) & valid[t] else SHUT
+
+
+@kernel
+def _add_up(verdicts, bits):
+    for place in range(verdicts.shape[0]):
+        for t in range(bits.size):
+            bits[t] += (verdicts[place, t] == SHUT) << place
 
 
 def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
     """(T,) number that is compared with the gate's limit, from the columns of a run by name."""
-    values = _SIGN[gate.direction] * column(gate.number)
+    values = column(gate.number)
+    if gate.direction == "at least":
+        values = -values
     return (
         values
         if gate.above_zero is None
@@ -91,7 +106,8 @@ def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     limits = [
         _limit(setting(gate.switch), _SIGN[gate.direction], setting(gate.limit)) for gate in GATES
     ]
-    out = np.empty((*np.broadcast_shapes(*map(np.shape, limits)), len(GATES)))
+    runs = max((np.shape(limit) for limit in limits if isinstance(limit, np.ndarray)), default=())
+    out = np.empty((*runs, len(GATES)))
     for place, limit in enumerate(limits):
         out[..., place] = limit
     return out

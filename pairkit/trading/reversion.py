@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.language import _
@@ -109,10 +110,23 @@ def _hedge_drift(
     beta_lag: FloatArray, entry: NDArray[np.int64], leave: NDArray[np.int64]
 ) -> FloatArray:
     """(K,) the largest relative change of the hedge ratio since the entry was decided; NaN where that is 0."""
-    drift = np.full(entry.size, np.nan)
-    for place, (first, last) in enumerate(
-        zip(entry, np.where(leave >= 0, leave, beta_lag.size - 1), strict=True)
-    ):
-        if beta_lag[first] != 0.0:
-            drift[place] = np.nanmax(np.abs(beta_lag[first : last + 1] / beta_lag[first] - 1.0))
+    last = np.where(leave >= 0, leave, beta_lag.size - 1)
+    drift = np.empty(entry.size)
+    _largest_changes(
+        np.require(beta_lag, requirements=("C", "W")),
+        entry.copy(),
+        last,
+        drift,
+    )
     return drift
+
+
+@kernel
+def _largest_changes(values, first, last, out):
+    """For each span, the largest relative change of the values from the first of them; a NaN among them is passed over."""
+    for place in range(first.size):
+        start, largest = values[first[place]], 0.0
+        for t in range(first[place] + 1, last[place] + 1):
+            change = abs(values[t] / start - 1.0)
+            largest = max(largest, change)
+        out[place] = largest if start != 0.0 else np.nan
