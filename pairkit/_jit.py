@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
+from numpy.typing import NDArray
 
 from pairkit._kernel_cache import KernelCache
 
@@ -15,6 +16,7 @@ from pairkit._kernel_cache import KernelCache
 _INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -35,6 +37,12 @@ def step(function: Kernel) -> Kernel:
 def lean_step(function: Kernel) -> Kernel:
     """An inlined inner kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
     return _compiled(function, {"forceinline": True, "_nrt": False, **_INNER})
+
+
+def for_kernels(array: Array) -> Array:
+    """The array, or a copy where it is read-only or not contiguous: each kind of array costs a kernel another compilation."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.writeable else array.copy(order="C")
 
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:

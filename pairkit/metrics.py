@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pairkit._jit import inner_kernel, kernel
+from pairkit._jit import for_kernels, inner_kernel, kernel
 from pairkit._typing import FloatArray
 from pairkit.columns import METRICS, names
 from pairkit.trading.loop import IN_TALLY
@@ -81,8 +81,8 @@ def measure_many(
     """
     out = np.empty((_METRICS, len(tallies))).T  # each metric's values lie together
     _measure(
-        np.require(tallies, requirements=("C", "W")),  # one kind of array, compiled once
-        np.require(capitals, requirements=("C", "W")),
+        for_kernels(tallies),
+        for_kernels(capitals),
         float(trial_variance),
         expected_best_sharpe(1.0, trials),
         out,
@@ -141,6 +141,8 @@ def best_by_luck(trial_variance: float, trials: float, bars: float) -> float:
 
 def spread_of(trial_sharpes: Sequence[float] | FloatArray) -> tuple[float, int]:
     """Variance (divisor n-1) and number of the trials that have a Sharpe ratio; 0 for fewer than two."""
+    if not len(trial_sharpes):
+        return 0.0, 0
     sharpes = np.asarray(trial_sharpes, dtype=np.float64)
     known = sharpes[np.isfinite(sharpes)]
     return (float(np.var(known, ddof=1)) if len(known) > 1 else 0.0), len(known)

@@ -13,7 +13,9 @@ def runs() -> None:
     """What a run, a sweep and its metrics call."""
     pair = pk.open_snapshot(ROOT / "snapshots" / "demo").pair("RB", "HC")[:400]
     for model in hedge_model_names():
-        pk.run_backtest(pair, pk.StrategyConfig(hedge_model=model, adf_test="adf_spread"))
+        pk.run_backtest(
+            pair, pk.StrategyConfig(hedge_model=model, adf_test="adf_spread")
+        ).trades.head()
     pk.run_backtest(pair, pk.StrategyConfig(price_transform="level", adf_lags=2))
     pk.sweep(pair, pk.StrategyConfig(), {"entry_z": [1.5, 2.0], "z_window": [40, 60]})
 

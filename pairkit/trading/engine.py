@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from pairkit._jit import for_kernels
 from pairkit._typing import FloatArray, IntArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
@@ -83,9 +84,8 @@ def trade(
 ) -> Ledger:
     """Run the engine over all bars."""
     ledger = _blank_ledger(len(indicators.z))
-    # those of a finished run are read-only, another type, for which the engine would be compiled once more
     decided_by = (indicators.z, indicators.beta_lag, indicators.vol, indicators.valid)
-    z, beta_lag, vol, valid = (np.require(each, requirements=("C", "W")) for each in decided_by)
+    z, beta_lag, vol, valid = map(for_kernels, decided_by)
     trades = play_one(
         _kept_tape(pair, market),
         terms_of(pair),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel
+from pairkit._jit import for_kernels, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATE_NAMES, GATES, Gate
@@ -48,7 +48,7 @@ class Gates(NamedTuple):
     def shut_bits(self) -> NDArray[np.int64]:
         """(T,) which gates are shut: 1 for the first of GATES, 2 for the second, 4 for the third ..., added up."""
         bits = np.zeros(self.verdicts.shape[1], np.int64)
-        _add_up(np.require(self.verdicts, requirements=("C", "W")), bits)
+        _add_up(for_kernels(self.verdicts), bits)
         return bits
 
 
@@ -59,12 +59,12 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
     on all bars where its switch is off.
     """
     verdicts = np.full((len(GATES), indicators.valid.size), OFF, np.int8)
-    valid = np.require(indicators.valid, requirements=("C", "W"))
+    valid = for_kernels(indicators.valid)
     limits = gate_limits(lambda name: getattr(config, name))
     for gate, row, limit in zip(GATES, verdicts, limits, strict=True):
         if limit != NO_LIMIT:
             number = gate_number(gate, lambda name: getattr(indicators, name))
-            _judge(np.require(number, requirements=("C", "W")), limit, valid, row)
+            _judge(for_kernels(number), limit, valid, row)
     return Gates(verdicts)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairkit._jit import kernel
+from pairkit._jit import for_kernels, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.language import _
@@ -113,7 +113,7 @@ def _hedge_drift(
     last = np.where(leave >= 0, leave, beta_lag.size - 1)
     drift = np.empty(entry.size)
     _largest_changes(
-        np.require(beta_lag, requirements=("C", "W")),
+        for_kernels(beta_lag),
         entry.copy(),
         last,
         drift,

@@ -106,7 +106,7 @@ class Preparation:
 
         if self._compiler and self._compiler.stdout:
             self._compiler.stdout.readline()  # of its own end, too
-        run_backtest(sample_pair())
+        run_backtest(sample_pair()).trades.head()  # the table has a kernel of its own
         if self._compiler is None and any(play_one.stats.cache_misses.values()):  # type: ignore[attr-defined]
             self._compiler = start_compiler()
 
