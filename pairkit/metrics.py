@@ -26,6 +26,8 @@ BARS_A_YEAR = 252
 EULER_GAMMA = 0.5772156649015329
 # The places of the metrics in a row, by name.
 _METRICS = len(METRICS)
+_SHARPE, _BARS, _SKEW, _KURTOSIS = range(_METRICS, _METRICS + 4)  # per bar; what dsr is made of
+MEASURES = _METRICS + 4
 AT: Any = namedtuple("AT", names(METRICS))(*range(len(METRICS)))
 
 
@@ -79,22 +81,27 @@ def measure_many(
     (K, len(METRICS)) float64
         In the order of `columns.METRICS`.
     """
-    out = np.empty((_METRICS, len(tallies))).T  # each metric's values lie together
-    _measure(
-        for_kernels(tallies),
-        for_kernels(capitals),
-        float(trial_variance),
-        expected_best_sharpe(1.0, trials),
-        out,
-    )
+    out = measure_alone(tallies, capitals)
+    deflate(out, trial_variance, trials)
+    return out[:_METRICS].T
+
+
+def measure_alone(tallies: FloatArray, capitals: FloatArray) -> FloatArray:
+    """Metrics of K runs, as `measure_many` but for `dsr`, which depends on the other trials, and is left to `deflate`.
+
+    Returns
+    -------
+    (len(METRICS) + 4, K) float64
+        Each metric's values together, in the order of `columns.METRICS`, and after them what `deflate` needs.
+    """
+    out = np.empty((MEASURES, len(tallies)))
+    _measure(for_kernels(tallies), for_kernels(capitals), out)
     return out
 
 
-def sharpe_many(tallies: FloatArray) -> FloatArray:
-    """(K,) the annual Sharpe ratios of K runs, to the bit those of `measure_many`, which needs far longer."""
-    sharpes = np.empty(len(tallies))
-    _sharpes(np.ascontiguousarray(tallies), sharpes)
-    return sharpes
+def deflate(measures: FloatArray, trial_variance: float, trials: float) -> None:
+    """Write `dsr` into what `measure_alone` has made of K runs, under trials as in `measure_many`."""
+    _deflate(measures, float(trial_variance), expected_best_sharpe(1.0, trials))
 
 
 def drawdown(equity: FloatArray, capital: float) -> FloatArray:
@@ -173,14 +180,6 @@ def _sharpe(bars, mean, squares):
     return (mean / std if std > 0.0 else np.nan), std
 
 
-@kernel
-def _sharpes(tallies, sharpes):
-    for k in range(tallies.shape[0]):
-        bars, r, rr = tallies[k, IN_TALLY.bars], tallies[k, IN_TALLY.r], tallies[k, IN_TALLY.rr]
-        mean, squares = _mean_and_squares(bars, r, rr)
-        sharpes[k] = _sharpe(bars, mean, squares)[0] * math.sqrt(float(BARS_A_YEAR))
-
-
 @inner_kernel
 def _shape(bars, mean, squares, rr, rrr, rrrr):
     """Population skewness and kurtosis from the sums of the powers of `bars` returns."""
@@ -197,10 +196,10 @@ def _share(part, whole):
 
 
 @kernel
-def _measure(tallies, capitals, trial_variance, expected_best, out):
+def _measure(tallies, capitals, out):
     year = math.sqrt(float(BARS_A_YEAR))
     for k in range(tallies.shape[0]):
-        its, row = tallies[k], out[k]
+        its, row = tallies[k], out[:, k]
         bars, closed, capital = its[IN_TALLY.bars], its[IN_TALLY.closed], capitals[k]
         gained = its[IN_TALLY.equity] - capital
         mean, squares = _mean_and_squares(bars, its[IN_TALLY.r], its[IN_TALLY.rr])
@@ -241,5 +240,12 @@ def _measure(tallies, capitals, trial_variance, expected_best, out):
         row[AT.hold_bars], row[AT.blocked_bars] = its[IN_TALLY.on_hold], its[IN_TALLY.blocked]
         row[AT.deferred_fills] = its[IN_TALLY.deferred]
         row[AT.psr] = _psr(sharpe, bars, skew, kurtosis, 0.0)
-        by_luck = expected_best * math.sqrt(max(trial_variance, 1.0 / bars))
-        row[AT.dsr] = _psr(sharpe, bars, skew, kurtosis, by_luck)
+        row[_SHARPE], row[_BARS], row[_SKEW], row[_KURTOSIS] = sharpe, bars, skew, kurtosis
+
+
+@kernel
+def _deflate(measures, trial_variance, expected_best):
+    for k in range(measures.shape[1]):
+        row = measures[:, k]
+        by_luck = expected_best * math.sqrt(max(trial_variance, 1.0 / row[_BARS]))
+        row[AT.dsr] = _psr(row[_SHARPE], row[_BARS], row[_SKEW], row[_KURTOSIS], by_luck)

@@ -53,6 +53,7 @@ def done_in_slices(
     executor: Any = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    out: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Run `work` over all rows, in slices.
 
@@ -72,6 +73,8 @@ def done_in_slices(
         Called with (rows done, rows in all) in the caller's thread.
     cancelled : callable, optional
         Asked after each slice; once True, the rest is left undone.
+    out : (K, width) float64, optional
+        Where the results are written; a new array of NaN by default.
 
     Returns
     -------
@@ -79,7 +82,8 @@ def done_in_slices(
         The results by row, and which rows are done.
     """
     hands = executor_of(executor)
-    results, done = np.full((len(order), width), np.nan), np.zeros(len(order), np.bool_)
+    results = np.full((len(order), width), np.nan) if out is None else out
+    done = np.zeros(len(order), np.bool_)
     finished = 0
     slices = [order[:_FIRST_SLICE]]
     while slices:

@@ -25,7 +25,7 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.gates import GATES
 from pairkit.language import _
-from pairkit.metrics import BARS_A_YEAR, measure_many, sharpe_many, spread_of
+from pairkit.metrics import AT, BARS_A_YEAR, MEASURES, deflate, measure_alone, spread_of
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import INDICATOR_FIELDS, Stages
@@ -102,23 +102,22 @@ def sweep(
         raise ConfigError(_("a sweep needs a PairFrame, or a list of at least one."))
     trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
     order = by_shared_work(trials)
-    tallies, done = [], []
+    measures = np.empty((MEASURES, len(listed), len(trials)))
+    done = np.zeros(measures.shape[1:], np.bool_)
     for place, pair in enumerate(listed):
-        step = _shifted(progress, place * len(trials), len(listed) * len(trials))
-        tally, made = done_in_slices(
-            tally_rows,
+        done[place] = done_in_slices(
+            _measured_rows,
             (Stages(pair), trials),
             order,
-            len(TALLY),
+            MEASURES,
             executor=executor,
-            progress=step,
+            progress=_shifted(progress, place * len(trials), len(listed) * len(trials)),
             cancelled=cancelled,
-        )
-        tallies.append(tally if made.all() else tally[made])
-        done.append(np.flatnonzero(made))
-        if not made.all():
+            out=measures[:, place].T,
+        )[1]
+        if not done[place].all():
             break
-    frame = _table(listed, trials, tallies, done)
+    frame = _table(listed, trials, measures, done)
     frame.attrs = {
         "trials": len(frame),
         "left_out": trials.left_out,
@@ -173,6 +172,13 @@ def tally_rows(
     return tallies
 
 
+def _measured_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64]) -> FloatArray:
+    """Measures of some trials, as `metrics.measure_alone` makes them: one slice of the work; (len(rows), MEASURES)."""
+    trials = shared[1]
+    capitals = trials.columns(rows).get("capital", np.full(len(rows), trials.base.capital))
+    return measure_alone(tally_rows(shared, rows), capitals.astype(np.float64)).T
+
+
 def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntArray | None:
     """For each of these rows the first that is the same run, as a place among them; None where no two are known to be.
 
@@ -221,27 +227,29 @@ def _shifted(progress: Progress | None, before: int, total: int) -> Progress | N
 
 
 def _table(
-    pairs: list[PairFrame], trials: Trials, tallies: list[FloatArray], done: list[NDArray[np.int64]]
+    pairs: list[PairFrame], trials: Trials, measures: FloatArray, done: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    rows = np.concatenate(done)
-    varied = trials.columns(rows)
-    capitals = np.broadcast_to(
-        np.asarray(varied.get("capital", trials.base.capital), dtype=np.float64), len(rows)
-    )
-    every = np.concatenate(tallies) if len(tallies) > 1 else tallies[0]
-    variance, known = spread_of(sharpe_many(every) / math.sqrt(BARS_A_YEAR))
-    values = measure_many(every, capitals, trial_variance=variance, trials=known)
+    """The table of a sweep, in the very memory of `measures` (measures, pairs, trials) where all of them are done."""
+    of_pair, rows = np.nonzero(done)
+    values = measures.reshape(len(measures), -1) if done.all() else measures[:, done]
+    variance, known = spread_of(values[AT.sharpe] / math.sqrt(BARS_A_YEAR))
+    deflate(values, variance, known)
     names = list(dict.fromkeys(pair.name for pair in pairs))
-    of_pair: NDArray[np.int64] = np.repeat(
-        [names.index(pair.name) for pair in pairs[: len(done)]], [len(each) for each in done]
-    )
-    columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(of_pair, pd.Index(names))}
+    named = np.array([names.index(pair.name) for pair in pairs])
+    columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(named[of_pair], pd.Index(names))}
     columns |= {
         name: pd.array(column, dtype="str") if column.dtype == object else column
-        for name, column in varied.items()
+        for name, column in trials.columns(rows).items()
     }
     columns |= {
-        metric.name: values[:, i].astype(np.int64) if metric.whole else values[:, i]
-        for i, metric in enumerate(METRICS)
+        metric.name: _whole(column) if metric.whole else column
+        for metric, column in zip(METRICS, values, strict=False)
     }
     return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds
+
+
+def _whole(column: FloatArray) -> IntArray:
+    """The numbers as integers, in the same memory."""
+    whole: IntArray = column.view(np.int64)
+    whole[:] = column
+    return whole
