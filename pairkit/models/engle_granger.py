@@ -281,13 +281,9 @@ def _fill_ends(lane, work, y, x, first, end, y0, x0, slope):
 
 
 @step
-def _residual(work, lane, uu, uv, vu, vv, tilt):
-    """A product of two columns of the residual, u - tilt v, from the places of those of u and v."""
-    return (
-        work[uu * _LANES + lane]
-        - tilt * (work[uv * _LANES + lane] + work[vu * _LANES + lane])
-        + tilt * tilt * work[vv * _LANES + lane]
-    )
+def _residual(uu, uv, vu, vv, tilt):
+    """A product of two columns of the residual, u - tilt v, from those of u and v."""
+    return uu - tilt * (uv + vu) + tilt * tilt * vv
 
 
 @step
@@ -305,25 +301,38 @@ def _level_sums(work, lane):
 @inner_kernel
 def _finish(work, window, rows, slope):
     """`_first_stage`, `_residual_gram` and `t_of_level` of the windows in all lanes, without a branch."""
-    for lane in range(_LANES):
+    n = _LANES
+    for lane in range(n):
         su, sv, suu, suv, svv = _level_sums(work, lane)
         cuu, cuv, cvv = suu - su * su / window, suv - su * sv / window, svv - sv * sv / window
         tilt = cuv / cvv
         left = max(cuu - tilt * cuv, 0.0)
         shift = (su - tilt * sv) / window
-        work[_UNEXPLAINED * _LANES + lane] = left / (cuu + slope * (2.0 * cuv + slope * cvv))
-        work[_SHARE * _LANES + lane] = left / cuu
+        work[_UNEXPLAINED * n + lane] = left / (cuu + slope * (2.0 * cuv + slope * cvv))
+        work[_SHARE * n + lane] = left / cuu
 
-        lag_lag = _residual(work, lane, 6, 7, 7, 12, tilt)
-        lag_level = _residual(work, lane, 8, 9, 13, 14, tilt)
-        lag_change = _residual(work, lane, 10, 11, 15, 16, tilt)
-        level = _residual(work, lane, 17, 18, 18, 21, tilt)
-        level_change = _residual(work, lane, 19, 20, 22, 23, tilt)
-        change = _residual(work, lane, 24, 25, 25, 26, tilt)
-        lag_level -= shift * (work[lane] - tilt * work[_LANES + lane])
-        mean_level = work[2 * _LANES + lane] - tilt * work[3 * _LANES + lane]
+        lag_lag = _residual(
+            work[6 * n + lane], work[7 * n + lane], work[7 * n + lane], work[12 * n + lane], tilt
+        )
+        lag_level = _residual(
+            work[8 * n + lane], work[9 * n + lane], work[13 * n + lane], work[14 * n + lane], tilt
+        )
+        lag_change = _residual(
+            work[10 * n + lane], work[11 * n + lane], work[15 * n + lane], work[16 * n + lane], tilt
+        )
+        level = _residual(
+            work[17 * n + lane], work[18 * n + lane], work[18 * n + lane], work[21 * n + lane], tilt
+        )
+        level_change = _residual(
+            work[19 * n + lane], work[20 * n + lane], work[22 * n + lane], work[23 * n + lane], tilt
+        )
+        change = _residual(
+            work[24 * n + lane], work[25 * n + lane], work[25 * n + lane], work[26 * n + lane], tilt
+        )
+        lag_level -= shift * (work[lane] - tilt * work[n + lane])
+        mean_level = work[2 * n + lane] - tilt * work[3 * n + lane]
         level += shift * (rows * shift - 2.0 * mean_level)
-        level_change -= shift * (work[4 * _LANES + lane] - tilt * work[5 * _LANES + lane])
+        level_change -= shift * (work[4 * n + lane] - tilt * work[5 * n + lane])
 
         level -= lag_level / lag_lag * lag_level
         level_change -= lag_level / lag_lag * lag_change
@@ -332,7 +341,7 @@ def _finish(work, window, rows, slope):
         rss = change - pull * level_change
         defined = (lag_lag > 0.0) & (level > 0.0) & (rss > 0.0)
         t = pull / math.sqrt(rss / (rows - 2) / level)
-        work[_STATISTIC * _LANES + lane] = t if defined else np.nan
+        work[_STATISTIC * n + lane] = t if defined else np.nan
 
 
 @step
