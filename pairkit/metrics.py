@@ -53,9 +53,9 @@ def measure(
     variance, trials = spread_of(trial_sharpes)
     values = measure_many(
         tally[np.newaxis], np.array([capital]), trial_variance=variance, trials=trials
-    )[0]
+    )[0].tolist()
     return {
-        metric.name: int(value) if metric.whole else float(value)
+        metric.name: int(value) if metric.whole else value
         for metric, value in zip(METRICS, values, strict=True)
     }
 

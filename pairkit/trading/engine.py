@@ -22,7 +22,6 @@ from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
     MOST_CHARGES,
-    NOTHING,
     RULES,
     TALLY,
     TERMS,
@@ -35,6 +34,9 @@ _SPELT = {
     "log": ("price_transform", "log"),
     "fill_at_open": ("fill", "open"),
 }  # a choice of two, as a switch
+
+
+Records = tuple[NDArray[np.void], NDArray[np.void]]  # the market's, and the contract terms
 
 
 class Signals(NamedTuple):
@@ -87,8 +89,7 @@ def trade(
     decided_by = (indicators.z, indicators.beta_lag, indicators.vol, indicators.valid)
     z, beta_lag, vol, valid = map(for_kernels, decided_by)
     trades = play_one(
-        _kept_tape(pair, market),
-        terms_of(pair),
+        *_kept_records(pair, market),
         rules_of(config),
         z,
         beta_lag,
@@ -103,23 +104,26 @@ def trade(
 
 
 def _blank_ledger(bars: int) -> Ledger:
-    """The columns of a run that has not traded, with room for all the trades that fit: a round trip takes two bars at least."""
+    """The columns of a run that has not traded, with room for all the trades that fit: a round trip takes two bars at least.
+
+    The engine fills in what is only made room for here: every bar's state, reason and equity, and a trade's row when it begins.
+    """
     room = bars // 2 + 1
     return Ledger(
-        state=np.zeros(bars, np.int8),
-        reason=np.zeros(bars, np.int16),
+        state=np.empty(bars, np.int8),
+        reason=np.empty(bars, np.int16),
         position=np.zeros(bars, np.int64),
         lots=np.zeros((bars, 2)),
         pnl=np.zeros(bars),
         cost=np.zeros(bars),
-        equity=np.zeros(bars),
+        equity=np.empty(bars),
         deferred=np.zeros(bars, np.bool_),
-        trade_bars=np.full((room, 4), -1),
-        trade_reason=np.full(room, NOTHING),
-        trade_lots=np.zeros((room, 2)),
-        entry_price=np.full((room, 2), np.nan),
-        exit_price=np.full((room, 2), np.nan),
-        trade_money=np.zeros((room, 4)),
+        trade_bars=np.empty((room, 4), np.int64),
+        trade_reason=np.empty(room, np.int64),
+        trade_lots=np.empty((room, 2)),
+        entry_price=np.empty((room, 2)),
+        exit_price=np.empty((room, 2)),
+        trade_money=np.empty((room, 4)),
         tally=np.empty(len(TALLY)),
     )
 
@@ -197,20 +201,20 @@ def tape_of(market: Market) -> NDArray[np.void]:
     return records
 
 
-# The tapes of the markets last run for each pair that is still in use: a slider is moved on one market after all.
-_TAPES: WeakKeyDictionary[PairFrame, list[tuple[Market, NDArray[np.void]]]] = WeakKeyDictionary()
-_TAPES_A_PAIR = 2  # one for each transform
+# The records of the markets last run for each pair that is still in use: a slider is moved on one market after all.
+_RECORDS: WeakKeyDictionary[PairFrame, list[tuple[Market, Records]]] = WeakKeyDictionary()
+_MARKETS_A_PAIR = 2  # one for each transform
 
 
-def _kept_tape(pair: PairFrame, market: Market) -> NDArray[np.void]:
-    """`tape_of`, made once for one and the same market of a pair."""
-    kept = _TAPES.setdefault(pair, [])
-    for known, tape in kept:
+def _kept_records(pair: PairFrame, market: Market) -> Records:
+    """`tape_of` and `terms_of`, made once for one and the same market of a pair."""
+    kept = _RECORDS.setdefault(pair, [])
+    for known, records in kept:
         if known is market:
-            return tape
-    tape = tape_of(market)
-    kept[:] = [*kept, (market, tape)][-_TAPES_A_PAIR:]
-    return tape
+            return records
+    made = tape_of(market), terms_of(pair)
+    kept[:] = [*kept, (market, made)][-_MARKETS_A_PAIR:]
+    return made
 
 
 _OF_THREAD = threading.local()

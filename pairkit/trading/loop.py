@@ -755,6 +755,9 @@ def play_one(
             event = move(book, bar, rules, terms, charges, t)
             if event == ENTERED:
                 trade_bars[trades, 0], trade_bars[trades, 1] = book.decided_on, t
+                trade_bars[trades, 2] = trade_bars[trades, 3] = -1
+                trade_reason[trades] = NOTHING
+                exit_price[trades, 0] = exit_price[trades, 1] = np.nan
                 trade_lots[trades, 0], trade_lots[trades, 1] = book.y.lots, book.x.lots
                 entry_price[trades, 0] = book.y.filled_at
                 entry_price[trades, 1] = book.x.filled_at
