@@ -371,7 +371,7 @@ def test_the_panel_says_whose_trials_were_counted():
         from pairkit.audit.runs.trial_count import TrialCount
         from pairkit.research.overfitting.check import overfitting
         from pairkit.ui.honesty.overfitting import draw
-        from tests.research.test_overfitting import BASE, QUICK, SPACE, build_pair
+        from tests.research.overfitting.test_overfitting import BASE, QUICK, SPACE, build_pair
 
         draw(
             overfitting(
