@@ -37,6 +37,7 @@ RULES = (
     "1.3",
     "1.4",
     "1.5",
+    "1.6",
     "2.1",
     "2.2",
     "2.3",
@@ -45,11 +46,17 @@ RULES = (
     "2.6",
     "2.7",
     "2.8",
+    "2.9",
     "6.1",
     "6.2",
     "6.3",
     "6.4",
     "6.5",
+    "6.6",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
     "7.5",
     "7.6",
     "7.7",
@@ -169,7 +176,7 @@ def test_every_rule_of_the_tests_is_in_the_rules():
     """A test named test_2_4_... tests a rule 2.4 that is written down."""
     numbers = {
         match
-        for path in (ROOT / "tests").glob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for match in re.findall(r"def test_(\d_\d)_", path.read_text(encoding="utf-8"))
     }
     assert len(numbers) > 3
