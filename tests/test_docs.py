@@ -64,7 +64,7 @@ RULES = (
 )
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
-    r"""(?:[Ff]inding|_marked|_Marked|_told|_taken_out)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
+    r"""(?:[Ff]inding|_marked|_Marked|BarCheck|_told|_taken_out)\(\s*"([a-z_]+)"|\(\s*"([a-z_]+)",\s*"(?:info|warning|error)\"""",
     re.MULTILINE,
 )
 
@@ -210,7 +210,13 @@ def test_every_finding_is_documented():
     """Each kind that an import can report."""
     importer = [
         ROOT / "pairkit" / "data" / file
-        for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")
+        for file in (
+            "files/read.py",
+            "files/companions.py",
+            "files/rows.py",
+            "bar_checks.py",
+            "quality.py",
+        )
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
     kinds = {kind for match in FINDING.finditer(code) for kind in match.groups() if kind}
