@@ -40,7 +40,7 @@ class CheckResult:
     figures : mapping of str to int, float, str, bool or None
         The numbers behind it; None where undefined, never NaN.
     settings : mapping of str to int, float, str, bool or None
-        What it was asked with: draws, seed, windows.
+        What it was run with: draws, seed, windows.
     """
 
     check: str

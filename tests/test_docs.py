@@ -64,7 +64,7 @@ RULES = (
 )
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
-    r"""(?:[Ff]inding|_marked|_Marked|BarCheck|_told|_taken_out)\(\s*"([a-z_]+)"|\(\s*"([a-z_]+)",\s*"(?:info|warning|error)\"""",
+    r"""(?:[Ff]inding|_marked|_Marked|BarCheck|_findings|_taken_out)\(\s*"([a-z_]+)"|\(\s*"([a-z_]+)",\s*"(?:info|warning|error)\"""",
     re.MULTILINE,
 )
 

@@ -173,7 +173,7 @@ def strict_json(
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
-    """More than `limit` tables or lists lie within one another."""
+    """Whether tables or lists are nested deeper than `limit`."""
     level = [value] if isinstance(value, dict | list) else []
     for _level in range(limit):
         children = [
@@ -398,7 +398,7 @@ def write_whole(target: Path, raw: bytes) -> Path:
 def replace_file(target: Path, raw: bytes) -> None:
     """Put other bytes into a file of a published folder, whole or not at all.
 
-    The draft lies beside that folder, so that a crash leaves no strange file in it; what it leaves is swept.
+    The draft is written beside that folder, so that a crash leaves no stray file in it; drafts left behind are swept.
 
     Raises
     ------

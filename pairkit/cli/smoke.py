@@ -49,18 +49,18 @@ def smoke_command(
     steps: list[dict[str, object]] = []
     for name, step in check.steps():
         began = time.perf_counter()
-        good, said = _tried(step)
+        good, detail = _tried(step)
         steps.append(
             {
                 "step": name,
                 "good": good,
-                "said": said,
+                "said": detail,
                 "seconds": round(time.perf_counter() - began, 3),
             }
         )
         if not as_json:
             typer.secho(
-                f"{'ok  ' if good else 'FAIL'}  {name}: {said} ({steps[-1]['seconds']} s)",
+                f"{'ok  ' if good else 'FAIL'}  {name}: {detail} ({steps[-1]['seconds']} s)",
                 fg=None if good else "red",
             )
         if not good:

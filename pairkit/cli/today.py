@@ -70,8 +70,10 @@ def today_command(
 
 def tell_journal(line: JournalLine) -> None:
     """Say on standard error where the sheet stands in the journal."""
-    said = "written" if line.new else _("there already, nothing was written")
-    typer.echo(_("journal line {number}: {said}.", number=line.number, said=said), err=True)
+    outcome = "written" if line.new else _("there already, nothing was written")
+    typer.echo(
+        _("journal line {number}: {outcome}.", number=line.number, outcome=outcome), err=True
+    )
 
 
 def print_sheet(sheet: Sheet) -> None:

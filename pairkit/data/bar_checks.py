@@ -1,4 +1,4 @@
-"""Checks of single bars: one function a fault, from the bars to the rows that have it, and the table of them all."""
+"""Checks of single bars: one function a fault, from the bars to the rows that have it, and the table of all checks."""
 
 from __future__ import annotations
 

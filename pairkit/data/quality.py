@@ -77,7 +77,7 @@ def examine(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None = None) -> tup
 def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
     """Findings on one root's leg: bars it lacks or does not use, and names that come back, by kind of `LostBars`."""
     root, lost = str(bars["root"].iloc[0]), lost_bars(bars, mapping)
-    told: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
+    faults: tuple[tuple[str, Severity, pd.DatetimeIndex, str], ...] = (
         (
             "missing_dominant_bar",
             "error",
@@ -105,14 +105,14 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
     )
     found = [
         _finding(kind, severity, what, root, days.to_numpy(dtype="datetime64[D]"))
-        for kind, severity, days, what in told
+        for kind, severity, days, what in faults
         if len(days)
     ]
     return found + returning_contract(root, lost.returned)
 
 
 def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
-    """Whether one root's closes lie on the tick of its spec; where many do not, the bars may be of another contract."""
+    """Whether one root's closes are multiples of the tick of its spec; where many do not, the bars may be of another contract."""
     close = bars["close"].to_numpy(dtype=np.float64, na_value=np.nan)
     known = np.isfinite(close) & (close != 0.0) & (np.abs(close) <= LARGEST_PRICE)
     close, days = close[known], bars[TRADE_DATE].to_numpy(dtype="datetime64[D]")[known]
@@ -318,7 +318,7 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
     open_days = days[_weekend(days)]
     if not len(open_days):
         return []
-    told = in_english(
+    message = in_english(
         "the calendar has {open_days} sessions on Saturdays and Sundays, "
         "when no exchange trades; they are not expected to have bars. Check where it comes from.",
         open_days=len(open_days),
@@ -327,7 +327,7 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
         Finding(
             "open_weekend",
             "error",
-            told,
+            message,
             count=len(open_days),
             dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:_SHOWN_DATES]),
         )
@@ -342,7 +342,7 @@ def _weekend_dates(bars: Bars) -> list[Finding]:
         off = days[_weekend(days)]
         if len(off) < _FEWEST_WEEKENDS or len(off) < _WEEKEND_SHARE * len(days):
             continue
-        told = in_english(
+        message = in_english(
             "{root}: {off} of {days} days are Saturdays or Sundays: "
             "all dates are a day off, most likely, as after a conversion of time zones. "
             "Correct them at the source and import again.",
@@ -354,7 +354,7 @@ def _weekend_dates(bars: Bars) -> list[Finding]:
             Finding(
                 "shifted_dates",
                 "error",
-                told,
+                message,
                 str(root),
                 len(off),
                 tuple(f"{day:%Y-%m-%d}" for day in off[:_SHOWN_DATES]),
@@ -400,7 +400,7 @@ def _double_counts(bars: Bars) -> list[Finding]:
             or not share[at:].mean() >= _ODD_SHARE
         ):
             continue
-        told = in_english(
+        message = in_english(
             "{root}: volume and open interest "
             "are even on the {at} days before {share:%Y-%m-%d} "
             "and not after: each lot was counted twice until then, so levels halve on that day.",
@@ -410,7 +410,12 @@ def _double_counts(bars: Bars) -> list[Finding]:
         )
         findings.append(
             Finding(
-                "double_counted", "warning", told, str(root), at, (f"{share.index[at]:%Y-%m-%d}",)
+                "double_counted",
+                "warning",
+                message,
+                str(root),
+                at,
+                (f"{share.index[at]:%Y-%m-%d}",),
             )
         )
     return findings

@@ -165,7 +165,7 @@ def book_entry(
     note: str = "",
     since: date | str,
 ) -> BookEntry:
-    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` unless told.
+    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` by default.
 
     Raises
     ------

@@ -50,14 +50,14 @@ def sheet_of(
     as_of : Timestamp, optional
         Make the sheet of the last session up to this day, from what was known at its close; by default of the last one.
     today : date, optional
-        By which it is said how old the data are; by default nothing is said.
+        Compared with the last session, for a warning on old data; none by default.
     runs : callable, optional
         Runs the book; by default `run_book`.
 
     Raises
     ------
     PairkitError
-        There is no sheet: of the kind that says why.
+        There is no sheet; its type is the reason.
     """
     last = last_session(snapshot, as_of)
     made = runs(book, snapshot, last)
@@ -85,12 +85,12 @@ def with_id(wanted: str, folder: Path) -> Snapshot | None:
 
 def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...]:
     """Whether the data are older than the evening before, or came from an expired cache."""
-    told = []
+    notes = []
     if today is not None and not snapshot.simulated:
         days = (today - ahead.last.date()).days
         passed = today > ahead.session.date() if ahead.session is not None else days > _OLD_DAYS
         if passed:
-            told.append(
+            notes.append(
                 in_english(
                     "STALE: the last bar is of {ahead_last:%Y-%m-%d}, {days} days ago.",
                     ahead_last=ahead.last,
@@ -98,7 +98,7 @@ def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...
                 )
             )
     if snapshot.manifest["data_scope"].get("stale"):
-        told.append(
+        notes.append(
             in_english("The data were served from an expired cache: the provider was down.")
         )
-    return tuple(told)
+    return tuple(notes)

@@ -1,4 +1,4 @@
-"""Run manifests: a run's inputs and outputs, recorded so that somebody else can make it again.
+"""Run manifests: a run's inputs and outputs, recorded so that anyone can make it again.
 
 The run's id is the hash of its inputs alone: snapshot, pair, rows, specs, config. Outputs are hashed by content, whatever
 program wrote them. No time stamp and no runtime enters the id.

@@ -169,12 +169,21 @@ def rerun_manifest(
         )
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
-    said = {
+    old_content = {
         **recorded.content,
         "rerun_command": without_folder(recorded.content["rerun_command"], pair),
     }
-    say = {**made.content, "rerun_command": command_of(pair, now["config"], ready_at=ready_at)}
-    found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
+    new_content = {
+        **made.content,
+        "rerun_command": command_of(pair, now["config"], ready_at=ready_at),
+    }
+    found = compare(
+        old_content,
+        new_content,
+        tables or {},
+        tables_of(run),
+        tolerance=0.0 if alike else TOLERANCE,
+    )
     same_code = all(what != "code_sha256" for what, _, _ in runtime)  # and so the same rules
     since = () if same_code else changes_since(recorded.content.get("rules"), run)
     changes = _at_work(since, found)

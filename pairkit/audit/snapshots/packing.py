@@ -122,7 +122,7 @@ def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[s
 
 
 def _plain_spec(spec: ContractSpec, schema: str) -> dict[str, Any]:
-    """What `specs.json` says of a root: all of its spec, or, beside a table of terms, what does not change."""
+    """A root's entry in `specs.json`: its whole spec, or only what does not change where there is a table of terms."""
     plain = spec.to_dict(with_terms=False)
     if schema == OLD_SCHEMA:
         return plain

@@ -106,7 +106,7 @@ class Snapshot:
 
     @property
     def lineage(self) -> str | None:
-        """Id of the snapshot that this one extends; None where it begins a line, as one that was taken or imported does."""
+        """Id of the snapshot that this one extends; None where it begins a line, as a downloaded or imported one does."""
         found = self.manifest.get("lineage")
         return None if found is None else str(found)
 
@@ -117,7 +117,7 @@ class Snapshot:
 
     @property
     def label(self) -> str:
-        """What it is called where it lies: its folder's name, which `rename_snapshot` changes."""
+        """Name of its folder, which `rename_snapshot` changes."""
         return self.path.resolve().name
 
     @property
@@ -322,10 +322,10 @@ class Snapshot:
     def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
         """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
         concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
-        told = {(finding.kind, finding.root) for finding in concerned}
+        known = {(finding.kind, finding.root) for finding in concerned}
         for root in roots:
             concerned += [
-                found for found in self._lacks(root) if (found.kind, found.root) not in told
+                found for found in self._lacks(root) if (found.kind, found.root) not in known
             ]
         return tuple(concerned)
 

@@ -38,22 +38,22 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
             rates,
             [found.unspoiled[f"net_{name}"], *mixed[f"net_{name}"]],
             [0.0, *spread[f"net_{name}"]],
-            told,
+            style,
             _color(name, colors),
             currency,
         )
-        for name, told in _VARIANTS.items()
+        for name, style in _VARIANTS.items()
     ]
     difference = [
         _line(
             rates,
             [found.unspoiled[name], *mixed[name]],
             [0.0, *(2.0 * mixed[f"{name}_error"])],
-            told,
+            style,
             _color(name, colors),
             currency,
         )
-        for name, told in _DIFFERENCES.items()
+        for name, style in _DIFFERENCES.items()
     ]
     left: Spec = {
         "data": result,
@@ -83,11 +83,11 @@ def _line(
     x: list[float],
     y: list[Any],
     error: list[Any],
-    told: tuple[str, str, str],
+    style: tuple[str, str, str],
     color: str,
     currency: str,
 ) -> Spec:
-    name, dash, symbol = _(told[0]), told[1], told[2]
+    name, dash, symbol = _(style[0]), style[1], style[2]
     return {
         "type": "scatter",
         "mode": "lines+markers",

@@ -105,7 +105,7 @@ def download_market(
     allow_missing : bool
         Whether bars of the latest session that have not come yet are no reason to refuse.
     planned : callable, optional
-        Of all contracts, called with their number and that of the requests to come, before the first bar is asked for.
+        With `contracts="all"`, called before the first request of bars with the number of contracts and of requests.
     progress : callable, optional
         Called with a `Step` before each request.
     cancelled : callable, optional
@@ -124,7 +124,7 @@ def download_market(
         A root is unknown or the range holds no session.
     """
     last = min(end, source.today())
-    return _Taking(
+    return _Download(
         source,
         exchanges_of(roots),
         start,
@@ -140,7 +140,7 @@ def download_market(
     ).run()
 
 
-class _Taking:
+class _Download:
     """State of a download: its request, and what has arrived."""
 
     def __init__(
@@ -209,7 +209,7 @@ class _Taking:
             stale=self.stale,
         )
 
-    def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
+    def request(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
         """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
@@ -233,7 +233,7 @@ class _Taking:
     def sessions(self, exchange: str) -> pd.DatetimeIndex:
         """The sessions of the range, and some before it."""
         first = self.start - timedelta(days=_DAYS_BEFORE)
-        table = self.asked(
+        table = self.request(
             in_english("calendar of {exchange}", exchange=exchange),
             lambda: self.source.calendar(exchange, first, self.end),
         )
@@ -301,7 +301,7 @@ class _Taking:
 
         self.total += 1
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("next session of {exchange}", exchange=exchange), question
             )
         except IncompleteAnswerError:  # the calendar of next year comes at the end of this one
@@ -309,7 +309,7 @@ class _Taking:
         return table[TRADE_DATE].iloc[0] if len(table) else None
 
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Those of these days that lie in the range."""
+        """The days within the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
 
     def root(
@@ -369,9 +369,9 @@ class _Taking:
         return bars, mapping, spec
 
     def listing(self, root: str, exchange: str) -> pd.DataFrame:
-        """The contracts of a root, asked for once."""
+        """The contracts of a root, listed once."""
         if root not in self.listings:
-            self.listings[root] = self.asked(
+            self.listings[root] = self.request(
                 in_english("contracts of {root}", root=root),
                 lambda: self.source.contracts(exchange, [root]),
                 root,
@@ -404,7 +404,7 @@ class _Taking:
         """Each session's contract is the provider's of the session before: whatever it was made from, it was known by then."""
         alive = days[days >= listed["list_date"].min()]
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("mapping of {root}", root=root),
                 lambda: self.source.mapping(root, exchange, alive),
                 root,
@@ -437,10 +437,10 @@ class _Taking:
         )
         mapping.insert(2, "contract", table["contract"].to_numpy()[known])
         mapping = mapping.astype({"contract": "str"})
-        mapping, told = checked_mapping(
+        mapping, findings = checked_mapping(
             mapping, root, listed, days[days > alive[0]], self.source.name
         )
-        self.findings.extend(told)
+        self.findings.extend(findings)
         return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
@@ -489,7 +489,7 @@ class _Taking:
         if not len(life):
             return pd.DataFrame(columns=list(BARS))
         try:
-            bars = self.asked(
+            bars = self.request(
                 in_english("bars of {contract}", contract=contract),
                 lambda: self.source.bars(contract, exchange, life),
                 root,
@@ -502,15 +502,15 @@ class _Taking:
         bars = bars.merge(
             self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left"
         )
-        bars, told = without_impossible(bars, contract)
-        self.findings.extend(replace(finding, root=root) for finding in told)
+        bars, findings = without_impossible(bars, contract)
+        self.findings.extend(replace(finding, root=root) for finding in findings)
         bars.insert(0, "root", root)
         return bars[list(BARS)]
 
     def contract_limits(
         self, root: str, exchange: str, contract: str, life: pd.DatetimeIndex
     ) -> pd.DataFrame:
-        """Limits by date; no row where the account may not ask."""
+        """Limits by date; no row where the account has no permission."""
         columns = [TRADE_DATE, "up_limit", "down_limit"]
         none = pd.DataFrame(
             {
@@ -522,7 +522,7 @@ class _Taking:
         if not self.limits_allowed:
             return none
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("limits of {contract}", contract=contract),
                 lambda: self.source.limits(contract, exchange, life),
                 root,
@@ -659,13 +659,13 @@ class _Taking:
     def contract_terms(
         self, root: str, exchange: str, row: pd.Series, window: pd.DatetimeIndex
     ) -> pd.DataFrame:
-        """Fees and margins of one contract by day, on the sessions of its life; no row where the account may not ask."""
+        """Fees and margins of one contract by day, on the sessions of its life; no row where the account has no permission."""
         life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])]
         if self.why_no_terms or not len(life):
             return _NO_TERMS
         contract = str(row["contract"])
         try:
-            return self.asked(
+            return self.request(
                 in_english("terms of {contract}", contract=contract),
                 lambda: self.source.terms(contract, exchange, life),
                 root,

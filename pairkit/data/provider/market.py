@@ -92,7 +92,7 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.root, finding.kind), []).append(finding)
-    told = []
+    merged = []
     for group in groups.values():
         first, more = group[0], len(group) - 1
         message = (
@@ -105,9 +105,9 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
             else first.message
         )
         dates = tuple(sorted({day for finding in group for day in finding.dates})[:SHOWN_DATES])
-        told.append(
+        merged.append(
             replace(
                 first, message=message, count=sum(finding.count for finding in group), dates=dates
             )
         )
-    return tuple(told)
+    return tuple(merged)

@@ -1,7 +1,7 @@
 """Contract terms of one root combined from up to three sources, field by field, by one rule for imports and downloads alike.
 
 1. The provider's figure, else the bundled table's, else the user's own file's.
-2. A figure that the user's file says is an override comes before all of them.
+2. A figure that the user's file marks as an override comes before all of them.
 3. Fees come from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
 5. A provider's figures are compared with the bundled table: a difference is a finding with both, one by more than three times is
@@ -63,11 +63,11 @@ def combine_terms(
     code : str
         The root.
     provided : Provided, optional
-        What the provider says; None where there is none, as with files.
+        The provider's terms; None with files.
     own : OwnSpec, optional
-        What the user's file says.
+        The terms of the user's file.
     exchange : str
-        By its code; empty where only the table or the user says it.
+        Code of the exchange; empty where only the table or the user names it.
     contract : str
         The contract whose rules count, where the bundled table knows of a change; empty for today's.
     price : float

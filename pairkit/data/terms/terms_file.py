@@ -1,7 +1,7 @@
 """The user's own records of terms, from a CSV with the columns of a snapshot's table of terms.
 
 `root, field, value` are needed; `contract, deliveries, from_date, fee_mode, source, version` may be left out or empty, and
-`override` may say `true`: such a row comes before the provider's figures too (`pairkit.data.terms.dated`).
+`override` may be `true`: such a row comes before the provider's figures too (`pairkit.data.terms.dated`).
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class GlitchStress:
         """Judged by what is left after costs, over all rates with every kind mixed.
 
         Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
-        noted where the draws cannot tell. Fees and slippage are reported in any case.
+        noted where the draws cannot decide. Fees and slippage are reported in any case.
         """
         judged = (
             self.runs[self.runs["kind"] == _judged_kind(self.runs)]

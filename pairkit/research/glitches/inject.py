@@ -119,8 +119,8 @@ def spoil(
         pair=len(pair),
         kinds=", ".join(kinds),
     )
-    told = Finding("injected_glitches", "warning", words, count=injected)
-    label = Provenance(simulated=True, findings=(*pair.findings, told))
+    injection = Finding("injected_glitches", "warning", words, count=injected)
+    label = Provenance(simulated=True, findings=(*pair.findings, injection))
     return replace(pair, y=legs[0].leg(), x=legs[1].leg(), provenance=label), injected
 
 

@@ -81,7 +81,7 @@ class LookaheadProof:
         few for any column to move, or columns differ by rounding."""
         bad = self.table[self.table["verdict"] == "failed"]
         first = bad.iloc[0] if len(bad) else None
-        told: dict[str, int | float | str | bool | None] = {
+        figures: dict[str, int | float | str | bool | None] = {
             "boundaries": self.boundaries,
             "columns": int(self.table["column"].nunique()),
             "predecessor": self.predecessor or None,
@@ -93,7 +93,7 @@ class LookaheadProof:
         }
         clean = self._moved() and not len(self._rounded()) and self._revised() is None
         verdict: Verdict = "failed" if first is not None else "passed" if clean else "noted"
-        return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
+        return CheckResult("lookahead", verdict, self._sentence(bad), figures, self.settings)
 
     def _moved(self) -> bool:
         """Whether a moved session changed any column at all."""
@@ -234,7 +234,7 @@ def audit_lookahead(
         Fewest sessions that are kept, for a `run` that needs a minimum.
     snapshot : Snapshot, optional
         The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions, and the run is
-        compared with that of the snapshot's predecessor, where one lies beside it.
+        compared with that of the snapshot's predecessor, where there is one beside it.
     progress : callable, optional
         Called with (boundaries done, boundaries in all).
     cancelled : callable, optional

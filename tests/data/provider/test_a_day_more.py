@@ -56,7 +56,7 @@ def pair_of_market(market: download.DownloadedMarket) -> PairFrame:
     return Snapshot("", Path(), about, specs, *tables).pair(*ROOTS)
 
 
-class TermsAnew(download._Taking):
+class TermsAnew(download._Download):
     """A download to the session `end` whose bars came once; the terms of each history are asked for and read anew."""
 
     def __init__(self, end: int) -> None:
