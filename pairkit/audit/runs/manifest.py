@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,6 +212,13 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                 msg=fault["msg"],
             )
         ) from error
+    _refuse_other_columns(content, what)
+    _refuse_other_inputs(content, what)
+    return RunManifest(content)
+
+
+def _refuse_other_columns(content: Mapping[str, Any], what: str) -> None:
+    """RunError where an output lists other hashes than columns."""
     for name, output in content["outputs"].items():
         if sorted(output["column_hashes"]) != sorted(output["columns"]):
             counts = in_english(
@@ -229,6 +236,10 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                     counts=counts,
                 )
             )
+
+
+def _refuse_other_inputs(content: Mapping[str, Any], what: str) -> None:
+    """RunError where the hash of the config or of all inputs is not that of what the manifest states."""
     for name, part in (
         ("config_sha256", content["inputs"]["config"]),
         ("run_id", content["inputs"]),
@@ -245,4 +256,3 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                     hash_of=hash_of(part),
                 )
             )
-    return RunManifest(content)

@@ -129,13 +129,16 @@ class LookaheadProof:
         return same if self.predecessor else ""
 
     def _sentence(self, bad: pd.DataFrame) -> str:
-        if not len(bad) and not self._moved():
+        return self._sentence_of_failed(bad) if len(bad) else self._sentence_of_clean()
+
+    def _sentence_of_clean(self) -> str:
+        if not self._moved():
             return in_english(
                 "{boundaries} sessions were moved and no column changed: too few to prove anything.",
                 boundaries=self.boundaries,
             )
         rounded = self._rounded()
-        if not len(bad) and len(rounded):
+        if len(rounded):
             row = rounded.sort_values("by").iloc[-1]
             return in_english(
                 "Rounding only: {column} changes by {by:.1e} "
@@ -145,14 +148,15 @@ class LookaheadProof:
                 column=row["column"],
                 by=row["by"],
             )
-        if not len(bad):
-            return in_english(
-                "Later sessions cut or moved at {boundaries} places, no earlier value "
-                "of any of {columns} columns changed, to the bit.{beside_predecessor}",
-                boundaries=self.boundaries,
-                columns=self.table["column"].nunique(),
-                beside_predecessor=self._beside_predecessor(),
-            )
+        return in_english(
+            "Later sessions cut or moved at {boundaries} places, no earlier value "
+            "of any of {columns} columns changed, to the bit.{beside_predecessor}",
+            boundaries=self.boundaries,
+            columns=self.table["column"].nunique(),
+            beside_predecessor=self._beside_predecessor(),
+        )
+
+    def _sentence_of_failed(self, bad: pd.DataFrame) -> str:
         first = bad.iloc[0]
         more = (
             in_english("; {bad} more checks of columns failed", bad=len(bad) - 1)
