@@ -235,6 +235,7 @@ def test_every_finding_of_a_download_is_documented():
             data / name
             for name in (
                 "provider/download.py",
+                "provider/completeness.py",
                 "provider/mapping_checks.py",
                 "provider/plausibility.py",
                 "terms/combine.py",

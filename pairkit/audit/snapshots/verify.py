@@ -285,6 +285,12 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         )
     paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
     check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
+    _refuse_other_tables(folder, schema, paths)
+    return manifest, {resource.path: resource for resource in checked.resources}
+
+
+def _refuse_other_tables(folder: Path, schema: str, paths: list[str]) -> None:
+    """Refuse a manifest that lacks a file of its schema, or lists a table that its schema does not have."""
     lacking = sorted({*TABLES[schema], SPECS} - set(paths))
     if lacking:
         _refuse(
@@ -308,7 +314,6 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
             ),
             _RESTORE,
         )
-    return manifest, {resource.path: resource for resource in checked.resources}
 
 
 def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:

@@ -8,7 +8,7 @@
 4. Contract terms: of every such contract by day, from the day on which the provider first has them; each with its source.
 5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
 6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
-   so is a last session whose bars have not come yet.
+   so is a last session whose bars have not come yet (completeness.py).
 
 The provider keeps its answers, so a stopped download resumes where it was.
 """
@@ -24,9 +24,17 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.provider.completeness import (
+    check_dominant,
+    refuse_late_bars,
+    refuse_unfinished,
+    refuse_unlisted,
+    refuse_without_bars,
+    refuse_without_contracts,
+    refuse_without_dominant,
+)
 from pairkit.data.provider.mapping_checks import checked_mapping
 from pairkit.data.provider.market import (
-    SHOWN_DATES,
     DownloadedMarket,
     Step,
     exchanges_of,
@@ -35,7 +43,6 @@ from pairkit.data.provider.market import (
 )
 from pairkit.data.provider.plausibility import refuse_out_of_step, without_impossible
 from pairkit.data.provider.source import TERMS_COLUMNS, Answer, Source
-from pairkit.data.quality import examine_leg
 from pairkit.data.terms.combine import combine_terms
 from pairkit.data.terms.dated import dated_terms, held_by_day, refuse_unknown_days, unused_terms
 from pairkit.data.terms.from_provider import contract_records, read_terms
@@ -46,7 +53,7 @@ from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoP
 from pairkit.findings import Finding
 from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_terms
-from pairkit.market.rolls import dominant_by_open_interest, leg_table
+from pairkit.market.rolls import dominant_by_open_interest
 from pairkit.market.spec_history import changes_among
 from pairkit.market.terms import TermRecord
 
@@ -58,8 +65,6 @@ _DAYS_BEFORE = (
     30  # no closure of the exchanges is as long, so a session before the first is among them
 )
 _DAYS_AFTER = 15  # so long ahead is a next session looked for
-_LATE_DAYS = 4  # within so many days, bars that lack on the last session have not come yet
-_MOST_WITHOUT_BAR = 1 / 3  # of the sessions
 _SESSIONS_OF_TERMS = 5
 Steps = Callable[[Step], None]
 _NO_TERMS = pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]}).assign(
@@ -167,6 +172,7 @@ class _Download:
                 )
             )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
+        self.span = f"{start} .. {end}"
         self.rule, self.user_specs, self.user_terms = rule, user_specs, user_terms
         self.progress, self.cancelled, self.allow_missing = progress, cancelled, allow_missing
         self.findings: list[Finding] = []
@@ -183,7 +189,9 @@ class _Download:
         days = {
             exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))
         }
-        self.refuse_unfinished(days)
+        refuse_unfinished(
+            self.source, {root: self.wanted(days[of])[-1] for root, of in self.exchanges.items()}
+        )
         after = {exchange: self.next_session(exchange) for exchange in days}
         if self.contracts == "all":
             self.tell_plan(days)
@@ -192,7 +200,9 @@ class _Download:
             for root, exchange in self.exchanges.items()
         ]
         self.findings.extend(unused_terms(self.user_terms, self.exchanges))
-        self.refuse_not_yet(max(self.wanted(of)[-1] for of in days.values()))
+        if not self.allow_missing:
+            last = max(self.wanted(of)[-1] for of in days.values())
+            refuse_late_bars(self.source, self.not_yet, last)
         calendar = pd.DatetimeIndex(
             np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE
         )
@@ -249,49 +259,6 @@ class _Download:
             )
         return days
 
-    def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
-        """IncompleteAnswerError where the provider has not finished a session of the range: its bars may still change."""
-        due = pd.Timestamp(self.source.published_to())
-        roots = [
-            root
-            for root, exchange in self.exchanges.items()
-            if self.wanted(days[exchange])[-1] > due
-        ]
-        if roots:
-            last = max(self.wanted(of)[-1] for of in days.values())
-            raise IncompleteAnswerError(
-                _(
-                    "the bars of {roots} of {last:%Y-%m-%d} are not there yet: "
-                    "{source_name} has a session's bars at {published_at}, "
-                    "and what it has before is not finished. "
-                    "Ask for bars up to {due:%Y-%m-%d}, or again after that time.",
-                    roots=", ".join(roots),
-                    last=last,
-                    source_name=self.source.name,
-                    published_at=self.source.published_at,
-                    due=due,
-                )
-            )
-
-    def refuse_not_yet(self, last: pd.Timestamp) -> None:
-        """IncompleteAnswerError where bars of the latest session have not arrived."""
-        if self.allow_missing:
-            return
-        if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
-            days=_LATE_DAYS
-        ):
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of {not_yet} "
-                    "of {last:%Y-%m-%d} yet; it has a session's bars at {published_at}, "
-                    "and is late. Ask again later, or for bars up to the session before.",
-                    source_name=self.source.name,
-                    not_yet=", ".join(self.not_yet),
-                    last=last,
-                    published_at=self.source.published_at,
-                )
-            )
-
     def next_session(self, exchange: str) -> pd.Timestamp | None:
         """The session after the range, for which the mapping of the last day is; None where no calendar has it yet."""
         first = self.end + timedelta(days=1)
@@ -322,18 +289,7 @@ class _Download:
         listing = self.listing(root, exchange)
         listed = _alive(listing, window)
         if listed.empty:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} lists no contract "
-                    "of {root} on {exchange} in {start} .. {end}. "
-                    "Check the root and its exchange, or ask for a later range.",
-                    source_name=self.source.name,
-                    root=root,
-                    exchange=exchange,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_contracts(self.source.name, root, exchange, self.span)
         mapping = (
             self.provider_mapping(root, exchange, with_before, listed, after)
             if self.rule == "mapping"
@@ -351,17 +307,11 @@ class _Download:
             bars = self.bars(root, exchange, self.kept(mapping, listed), window)
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
-            raise IncompleteAnswerError(
-                _(
-                    "no dominant contract of {root} is known in {start} .. {end}; "
-                    "ask for a longer range.",
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_dominant(root, self.span)
         refuse_out_of_step(bars, root)
-        self.check_dominant(root, bars, mapping, window)
+        found, not_yet = check_dominant(self.source.name, root, self.span, bars, mapping, window)
+        self.findings.extend(found)
+        self.not_yet.extend(not_yet)
         last = str(now["contract"].iloc[-1])
         spec = self.spec(root, exchange, last, listing, bars, window)
         refuse_unknown_days(spec, held_by_day(bars, mapping, root))
@@ -417,18 +367,7 @@ class _Download:
         if table.empty:
             self.note_fallback(root, in_english("the provider's mapping is empty"))
             return None
-        unknown = sorted(set(table["contract"]) - set(listed["contract"]))
-        if unknown:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} maps {root} to {unknown}, "
-                    "which it does not list in this range: one of the answers is not whole. "
-                    "Try again later, or take open interest as the rule.",
-                    source_name=self.source.name,
-                    root=root,
-                    unknown=", ".join(unknown[:5]),
-                )
-            )
+        refuse_unlisted(self.source.name, root, table, listed)
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
         known = (place >= 0) & (place < len(sessions) - 1)
@@ -468,16 +407,7 @@ class _Download:
         parts = [self.contract_bars(root, exchange, row, days) for row in contracts.itertuples()]
         parts = [part for part in parts if len(part)]
         if not parts:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of any contract of {root} "
-                    "in {start} .. {end}, though there were sessions. Try again later.",
-                    source_name=self.source.name,
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_bars(self.source.name, root, self.span)
         return pd.concat(parts, ignore_index=True)
 
     def contract_bars(
@@ -544,64 +474,6 @@ class _Download:
         for name in ("up_limit", "down_limit"):
             limits[name] = limits[name].where(limits[name] > 0)
         return limits
-
-    def check_dominant(
-        self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex
-    ) -> None:
-        """Every session from the first mapped one on has a bar of its contract, or is reported as an error, whatever the listing
-        says of the contract's end; a contract without any bar is refused."""
-        empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
-        if empty:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of {empty}, "
-                    "dominant in {root} on sessions of {start} .. {end}. "
-                    "Try again later, or ask for another range.",
-                    source_name=self.source.name,
-                    empty=", ".join(empty),
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
-        leg = leg_table(bars, mapping)
-        due = leg.reindex(window[window >= leg.index[0]])
-        without = due.index[due["close"].isna() | (due["close"] == 0.0)]
-        self.findings.extend(
-            found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar"
-        )
-        if window[-1] in without:
-            self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
-        if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no close of the dominant contract of {root} "
-                    "on {without} of {due} sessions of {start} .. {end}: "
-                    "its answers are not whole. Try again later, or ask for another range.",
-                    source_name=self.source.name,
-                    root=root,
-                    without=len(without),
-                    due=len(due),
-                    start=self.start,
-                    end=self.end,
-                )
-            )
-        if len(without):
-            dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
-            self.findings.append(
-                Finding(
-                    "missing_dominant_bar",
-                    "error",
-                    in_english(
-                        "{root}: {without} sessions have no close of the dominant contract.",
-                        root=root,
-                        without=len(without),
-                    ),
-                    root=root,
-                    count=len(without),
-                    dates=dates,
-                )
-            )
 
     # --- terms ----------------------------------------------------------------------------------------------------------
     def spec(
