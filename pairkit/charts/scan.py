@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
-from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
+from pairkit.charts.layout import chrome
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import LEGS
 from pairkit.language import N_, _
@@ -152,21 +152,9 @@ def _layout(across: list[str], down: list[str], colors: Theme) -> Spec:
         "hovermode": "closest",
         "clickmode": "event+select",
         "dragmode": "zoom",
-        "paper_bgcolor": colors.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": colors.text, "size": 12, "family": FONT},
+        **chrome(colors),
         "xaxis": {**axis, "categoryarray": across},
         "yaxis": {**axis, "categoryarray": down, "autorange": "reversed"},
-        "hoverlabel": {
-            "bgcolor": colors.hover,
-            "bordercolor": colors.zero,
-            "font": {"color": colors.text, "size": 12},
-        },
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": colors.quiet_text,
-            "activecolor": colors.text,
-        },
     }
 
 

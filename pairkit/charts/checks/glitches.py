@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pairkit.charts.labels import plain
-from pairkit.charts.layout import Spec, layout
+from pairkit.charts.layout import Spec, layout, zero_line
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.language import N_, _
 from pairkit.research.glitches.check import GlitchStress
@@ -65,17 +65,7 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
         "data": difference,
         "layout": layout(colors, _(_SHARE), _("Hold is better by ({currency})", currency=currency)),
     }
-    right["layout"]["shapes"] = [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": 0,
-            "y1": 0,
-            "line": {"width": 1.5, "color": colors.zero},
-        }
-    ]
+    right["layout"]["shapes"] = [zero_line(colors)]
     return left, right
 
 
