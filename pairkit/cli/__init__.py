@@ -56,17 +56,17 @@ app.add_typer(book_app, name="book")
 app.add_typer(journal_app, name="journal")
 
 
-def _say_in_words(group: typer.Typer) -> None:
+def _translate_help(group: typer.Typer) -> None:
     """Give the commands of a group their help, the docstring, in the language in use."""
     for command in group.registered_commands:
         if text := inspect.getdoc(command.callback):
             command.help = _(text)
     for part in group.registered_groups:
         if part.typer_instance is not None:
-            _say_in_words(part.typer_instance)
+            _translate_help(part.typer_instance)
 
 
-_say_in_words(app)
+_translate_help(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import NOT_DONE, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, tell_uncounted
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, warn_if_uncounted
 from pairkit.cli.sweep import space_from_text
 from pairkit.language import _, reworded
 
@@ -87,7 +87,7 @@ def audit_command(
         opened,
         space_from_text(vary or []) or None,
     )
-    tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
+    warn_if_uncounted(note_run(run_backtest(case.pair, config), "check"))
     results, left_out, whole = _made(case, chosen, given, quiet=as_json)
     if as_json:
         typer.echo(

@@ -110,7 +110,7 @@ def take_command(
                 folder=folder,
                 rule=dominant,
                 contracts=contracts,
-                planned=_tell_plan,
+                planned=_print_plan,
                 user_specs=None if specs is None else read_specs(specs),
                 user_terms=None if terms is None else read_terms_file(terms),
                 progress=progress,
@@ -138,7 +138,7 @@ def take_command(
     raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if downloaded.stale else 0)
 
 
-def _tell_plan(contracts: int, requests: int) -> None:
+def _print_plan(contracts: int, requests: int) -> None:
     """Print how many requests all contracts need, before the first of them."""
     typer.echo(
         _(

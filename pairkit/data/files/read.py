@@ -413,7 +413,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                     instead=instead,
                 )
             )
-        _tell_absent(str(root), of_root, findings)
+        _check_optional_columns(str(root), of_root, findings)
     return bars
 
 
@@ -459,7 +459,7 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     )
 
 
-def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
+def _check_optional_columns(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
     """Findings on optional columns that are absent, and on missing cells in the others."""
     for name, use in (
         ("settle", in_english("daily settlement is not known")),

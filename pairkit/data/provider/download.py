@@ -38,7 +38,7 @@ from pairkit.data.provider.market import (
     DownloadedMarket,
     Step,
     exchanges_of,
-    folded,
+    merged_by_kind,
     with_neighbours,
 )
 from pairkit.data.provider.plausibility import refuse_out_of_step, without_impossible
@@ -194,7 +194,7 @@ class _Download:
         )
         after = {exchange: self.next_session(exchange) for exchange in days}
         if self.contracts == "all":
-            self.tell_plan(days)
+            self.report_plan(days)
         parts = [
             self.root(root, exchange, days[exchange], after[exchange])
             for root, exchange in self.exchanges.items()
@@ -214,7 +214,7 @@ class _Download:
             specs=tuple(spec for _, _, spec in parts),
             calendar=calendar,
             data_scope=self.scope(),
-            findings=folded(self.findings),
+            findings=merged_by_kind(self.findings),
             calls=self.calls,
             stale=self.stale,
         )
@@ -328,7 +328,7 @@ class _Download:
             )
         return self.listings[root]
 
-    def tell_plan(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
+    def report_plan(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
         """Report, after the listings and before the bars, how many contracts there are and how many requests they take."""
         contracts = sum(
             len(_alive(self.listing(root, exchange), self.wanted(days[exchange])))

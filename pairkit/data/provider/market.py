@@ -87,7 +87,7 @@ def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
     return ordered.iloc[near[(near >= 0) & (near < len(ordered))]].reset_index(drop=True)
 
 
-def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def merged_by_kind(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings merged by kind and root: counts added, the first dates, the first message."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:

@@ -334,7 +334,7 @@ class _Work:
             order,
             len(TALLY),
             executor=self.executor,
-            progress=self._tell,
+            progress=self._report,
             cancelled=self.cancelled,
         )
         self.before += int(done.sum())
@@ -354,7 +354,7 @@ class _Work:
             }
         )
 
-    def _tell(self, done: int, _: int) -> None:
+    def _report(self, done: int, _: int) -> None:
         if self.progress:
             self.progress(self.before + done, self.total)
 
