@@ -17,7 +17,6 @@ from pairkit.desk.book import Book
 from pairkit.desk.book_runs import BookRuns, last_session, run_book
 from pairkit.desk.quotes import quotes_at
 from pairkit.desk.sheet import Sheet, make_sheet
-from pairkit.folders import bundled
 from pairkit.language import in_english
 
 _OLD_DAYS = 4  # without a calendar: more than a weekend
@@ -72,14 +71,12 @@ def sheet_of(
 
 def open_for(book: Book, folder: Path) -> Snapshot:
     """The newest snapshot of a book's line in a folder, every byte verified; the bundled demo where the folder has none."""
-    path = newest_path(folder, book.snapshot)
-    beside = bundled("snapshots") / book.snapshot
-    return open_snapshot(beside if not path.exists() and beside.is_dir() else path)
+    return open_snapshot(newest_path(folder, book.snapshot))
 
 
 def with_id(wanted: str, folder: Path) -> Snapshot | None:
     """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
-    found = path_with_id(folder, wanted) or path_with_id(bundled("snapshots"), wanted)
+    found = path_with_id(folder, wanted)
     return None if found is None else open_snapshot(found, expect_id=wanted)
 
 

@@ -29,6 +29,7 @@ from pairkit.audit.seal import (
     strict_json,
 )
 from pairkit.errors import SnapshotError
+from pairkit.folders import DEMO, bundled_demo
 from pairkit.language import N_, _
 
 SCHEMA = "pairkit.snapshot/2"
@@ -191,11 +192,11 @@ def _plain_files(folder: Path) -> list[str]:
                 if folder.exists()
                 else _("there is no such folder.")
             )
-            _refuse(
-                folder,
-                found,
-                _("`python -m pairkit snapshot list` shows which snapshots there are."),
+            listing = _("`python -m pairkit snapshot list` shows which snapshots there are.")
+            bundled = _(
+                "The simulated market that comes with pairkit is {path}.", path=bundled_demo()
             )
+            _refuse(folder, found, bundled if folder.name == DEMO else listing)
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:
