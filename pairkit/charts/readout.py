@@ -242,6 +242,6 @@ def _verdicts(canvas: Canvas) -> list[str]:
 
 def _joined(verdicts: list[str]) -> str:
     return "  ".join(
-        f"{_(BLOCKER_WORDS[gate])} {_(verdict)}"
-        for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)
+        f"{_(BLOCKER_WORDS[gate])} {_(said)}"
+        for gate, said in zip(GATE_NAMES, verdicts, strict=True)
     )
