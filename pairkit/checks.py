@@ -75,6 +75,18 @@ class CheckResult:
         return cls(**plain)
 
 
+class CheckRecord:
+    """Base of what a check returns: a record with tables of its own, shown by its verdict and sentence."""
+
+    def result(self) -> CheckResult:
+        """The outcome in the shape of all checks."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        found = self.result()
+        return f"<{type(self).__name__} {found.verdict}: {found.sentence}>"
+
+
 def in_order(known: Mapping[str, CheckResult]) -> list[CheckResult]:
     """Results in the order of CHECKS; after them those of checks that this version does not know."""
     return [known[name] for name in (*CHECKS, *sorted(set(known) - set(CHECKS))) if name in known]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunManifest:
     """A run manifest.
 
@@ -42,6 +42,11 @@ class RunManifest:
     """
 
     content: dict[str, Any]
+
+    def __repr__(self) -> str:
+        inputs = self.content["inputs"]
+        legs, bars = inputs["pair"], inputs["bars"]
+        return f"<RunManifest {legs['y']}-{legs['x']}: {bars['rows']} bars, run {self.run_id[:12]}>"
 
     @property
     def run_id(self) -> str:

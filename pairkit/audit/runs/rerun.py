@@ -52,7 +52,7 @@ EXIT_CODES: dict[Agreement, int] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rerun:
     """Result of a rerun.
 
@@ -82,6 +82,9 @@ class Rerun:
     differences: tuple[Difference, ...]
     runtime: tuple[tuple[str, Any, Any], ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Rerun {self.verdict}: {self.sentence}>"
 
     @property
     def exit_code(self) -> int:

@@ -28,7 +28,7 @@ _TERM_COLUMNS = [*TERM_KEY, "old", "new", "old_source", "new_source"]
 _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that the bars tell better
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SnapshotDiff:
     """Differences of snapshot `new` from `old`.
 
@@ -63,6 +63,10 @@ class SnapshotDiff:
     sessions_added: pd.DatetimeIndex
     sessions_removed: pd.DatetimeIndex
     scope: pd.DataFrame
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items() if count)
+        return f"<SnapshotDiff {self.old.name} -> {self.new.name}: {counts or 'the same'}>"
 
     @property
     def counts(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import _, in_english
@@ -45,8 +45,8 @@ WORLD_LEVEL = 0.05
 _CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(CheckRecord):
     """Size and power of the stationarity gate under `config`.
 
     Attributes

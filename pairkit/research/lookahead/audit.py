@@ -25,7 +25,7 @@ import pandas as pd
 
 from pairkit._typing import Progress
 from pairkit.audit.snapshots.predecessor import predecessor_of
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
 from pairkit.language import _, in_english
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 
 
-@dataclass(frozen=True, eq=False)
-class LookaheadProof:
+@dataclass(frozen=True, eq=False, repr=False)
+class LookaheadProof(CheckRecord):
     """Result of a look-ahead proof.
 
     Attributes
@@ -72,9 +72,6 @@ class LookaheadProof:
     def passed(self) -> bool:
         """Whether nothing failed, the control included."""
         return not bool((self.table["verdict"] == "failed").any())
-
-    def __repr__(self) -> str:
-        return f"<LookaheadProof {'passed' if self.passed else 'FAILED'}: {self.result().sentence}>"
 
     def result(self) -> CheckResult:
         """Passed where no check of any column failed; failed otherwise, with the first offender; noted where the sessions are too

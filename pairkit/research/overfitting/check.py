@@ -22,7 +22,7 @@ from numpy.random import SeedSequence
 
 from pairkit._typing import Progress
 from pairkit.audit.runs.trial_count import TrialCount
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.columns import LEAST_TRADES
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
@@ -135,8 +135,8 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Overfitting:
+@dataclass(frozen=True, eq=False, repr=False)
+class Overfitting(CheckRecord):
     """Result of the overfitting check: how far the result of a config can be luck.
 
     Attributes

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import _, in_english
@@ -46,8 +46,8 @@ FEWEST = 19  # with fewer surrogates no p-value can be as low as LEVEL
 _MOST = 100_000
 
 
-@dataclass(frozen=True, eq=False)
-class Placebo:
+@dataclass(frozen=True, eq=False, repr=False)
+class Placebo(CheckRecord):
     """Result of a placebo test: the real run among its surrogates.
 
     Attributes

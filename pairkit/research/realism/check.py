@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
 from pairkit.analysis.attribution import attribute
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.columns import Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
@@ -117,8 +117,8 @@ LADDER_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RealismLadder:
+@dataclass(frozen=True, eq=False, repr=False)
+class RealismLadder(CheckRecord):
     """Result of a realism ladder.
 
     Attributes
@@ -142,9 +142,6 @@ class RealismLadder:
     beside: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=names(LADDER_COLUMNS))
     )
-
-    def __repr__(self) -> str:
-        return f"<RealismLadder {self.result().verdict}: {self.result().sentence}>"
 
     @property
     def equity(self) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.language import _, in_english
@@ -57,8 +57,8 @@ _TABLE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class WarmUpSensitivity:
+@dataclass(frozen=True, eq=False, repr=False)
+class WarmUpSensitivity(CheckRecord):
     """Result of the warm-up check: what changed when the data began later.
 
     Attributes
