@@ -115,7 +115,7 @@ def known(name: str, today: date, journals: Path | None = None) -> str:
 def _extended(found: Extension | None) -> str:
     """Result of an extension, in words."""
     if found is None:
-        return _("not asked: the snapshot is of no provider; extend it with its files")
+        return _("not extended: the snapshot is of no provider; extend it with its files")
     if not found.sessions:
         return _("nothing new since {last}", last=f"{found.snapshot.calendar[-1]:%Y-%m-%d}")
     return ngettext(

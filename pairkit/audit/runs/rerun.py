@@ -160,16 +160,7 @@ def rerun_manifest(
         **now,
         "config": {name: value for name, value in now["config"].items() if name not in younger},
     }
-    if hash_of(now) != recorded.run_id:
-        parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
-        raise RunError(
-            _(
-                "the inputs that the manifest states cannot be had from snapshot {snapshot_name!r}: "
-                "{parts} came out otherwise. The manifest was altered.",
-                snapshot_name=pair.provenance.snapshot_name,
-                parts=parts,
-            )
-        )
+    _refuse_other_inputs(pair, then, now, recorded)
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
     old_content = {
@@ -212,6 +203,22 @@ def rerun_manifest(
             *(_younger(name) for name in younger),
         ),
     )
+
+
+def _refuse_other_inputs(
+    pair: PairFrame, then: dict[str, Any], now: dict[str, Any], recorded: RunManifest
+) -> None:
+    """RunError where the rebuilt inputs are not those that the manifest states."""
+    if hash_of(now) != recorded.run_id:
+        parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
+        raise RunError(
+            _(
+                "the inputs that the manifest states cannot be rebuilt from snapshot {snapshot_name!r}: "
+                "{parts} came out otherwise. The manifest was altered.",
+                snapshot_name=pair.provenance.snapshot_name,
+                parts=parts,
+            )
+        )
 
 
 def _at_work(changes: tuple[RuleChange, ...], found: Comparison) -> tuple[RuleChange, ...]:
