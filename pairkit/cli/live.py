@@ -1,4 +1,4 @@
-"""`python -m pairkit live`: a test of the way from a provider to a backtest, with this account, now.
+"""`python -m pairkit live`: a live test of the path from a provider to a backtest, with this account.
 
 1. There is an account, and the calendar can be read with it, past the cache.
 2. Contract specs: each field from the provider, or reported as a fallback.

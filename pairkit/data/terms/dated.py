@@ -1,4 +1,4 @@
-"""One root's table of terms, from up to four sources, so that the rule of `pairkit.market.terms` finds the right one.
+"""Dated terms: one root's table of terms, from up to four sources, so that the rule of `pairkit.market.terms` finds the right one.
 
 1. The bundled records, or what the user's specs file overrides (`combine`).
 2. Over them the user's own records (`terms_file`): whatever they hold for, they hold from their day on, also where the bundled
