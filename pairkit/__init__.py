@@ -1,4 +1,4 @@
-"""pairkit: a workbench for futures pair trading: honest backtests, audited data, runs that rerun.
+"""pairkit, a workbench for futures pair trading: honest backtests, audited data, runs that rerun.
 
 Names are loaded on first use, so that `import pairkit` and the command line's help stay quick.
 """

@@ -24,7 +24,7 @@ def read_whole(path: str | os.PathLike[str], most: int, *, links: bool = True) -
     Raises
     ------
     OSError
-        It cannot be opened, is no plain file, is too large, or is a link where none may be. `strerror` says which in words.
+        It cannot be opened, is no plain file, is too large, or is a link where none may be. `strerror` has the reason in words.
     """
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     handle = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))

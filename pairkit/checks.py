@@ -40,7 +40,7 @@ class CheckResult:
     figures : mapping of str to int, float, str, bool or None
         The numbers behind it; None where undefined, never NaN.
     settings : mapping of str to int, float, str, bool or None
-        What it was asked with: draws, seed, windows.
+        What it was run with: draws, seed, windows.
     """
 
     check: str
@@ -73,6 +73,18 @@ class CheckResult:
     def from_dict(cls, plain: Mapping[str, Any]) -> CheckResult:
         """The result that `to_dict` wrote."""
         return cls(**plain)
+
+
+class CheckRecord:
+    """Base of what a check returns: a record with tables of its own, shown by its verdict and sentence."""
+
+    def result(self) -> CheckResult:
+        """The outcome in the shape of all checks."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        found = self.result()
+        return f"<{type(self).__name__} {found.verdict}: {found.sentence}>"
 
 
 def in_order(known: Mapping[str, CheckResult]) -> list[CheckResult]:

@@ -9,6 +9,7 @@ import platformdirs
 
 RUNS, CACHE, SNAPSHOTS = "PAIRKIT_RUNS", "PAIRKIT_CACHE", "PAIRKIT_SNAPSHOTS"
 BOOKS, JOURNAL = "PAIRKIT_BOOKS", "PAIRKIT_JOURNAL"
+DEMO = "demo"  # the snapshot that comes with pairkit
 _APP = "pairkit"
 
 
@@ -18,6 +19,11 @@ def bundled(name: str) -> Path:
     if (top / "app.py").is_file():
         return top / {"streamlit": ".streamlit"}.get(name, name)
     return Path(__file__).resolve().parent / "_bundled" / name
+
+
+def bundled_demo() -> Path:
+    """Folder of the simulated market that comes with pairkit."""
+    return bundled("snapshots") / DEMO
 
 
 def snapshots_folder() -> Path:

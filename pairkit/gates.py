@@ -70,11 +70,11 @@ class Gate:
 
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
         """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
-        said = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
+        condition = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
         return (
-            said
+            condition
             if self.above_zero is None
-            else f"{said}, {self.above_zero} {number(bar[self.above_zero])} > 0"
+            else f"{condition}, {self.above_zero} {number(bar[self.above_zero])} > 0"
         )
 
 

@@ -8,7 +8,7 @@
 
 The language in use is that of a block (`speaking`), else the session's (`ask`), else PAIRKIT_LANGUAGE, else English. The machine's
 own setting decides nothing.
-Catalogues lie in `pairkit/locale`, or in the folder that PAIRKIT_LOCALE names (docs/translating.md).
+Catalogues are in `pairkit/locale`, or in the folder that PAIRKIT_LOCALE names (docs/translating.md).
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def languages() -> tuple[str, ...]:
 
 def unknown() -> str:
     """PAIRKIT_LANGUAGE where it names a language that has no catalogue; else ""."""
-    asked = os.environ.get("PAIRKIT_LANGUAGE", "")
-    return "" if asked in ("", *languages()) else asked
+    wanted = os.environ.get("PAIRKIT_LANGUAGE", "")
+    return "" if wanted in ("", *languages()) else wanted
 
 
 def ask(session: Callable[[], str]) -> None:

@@ -10,10 +10,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
 from functools import cached_property
-from numbers import Real
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,21 +20,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
-from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, LEGS, TRADE_DATE, names
+from pairkit.columns import LEG_COLUMNS, LEGS, TRADE_DATE, names
 from pairkit.errors import DataError
 from pairkit.findings import Finding
 from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec
-from pairkit.market.daily import day_of, not_daily
-from pairkit.market.deliveries import FIRST_YEAR, LAST_YEAR, one_names
+from pairkit.market.daily import day_of
 from pairkit.market.leg_codes import LegCode, leg_label
-from pairkit.market.rolls import returning_contract, returns
+from pairkit.market.leg_input import BARS, ROLL_PRICES, checked_leg
+from pairkit.market.rolls import returning_contract
 from pairkit.market.spec_history import InForce, specs_in_force, table_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 NO_CONTRACT = -1
-_BARS = names(BAR_COLUMNS)
-_PRICES_OF_ROLLS = ("pre_close", "roll_open", "up_limit", "down_limit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +82,7 @@ class Leg:
 
     def table(self, index: pd.DatetimeIndex) -> pd.DataFrame:
         """The leg as a DataFrame with the columns of docs/semantics.md 1, in their order."""
-        columns: dict[str, object] = {
-            name: getattr(self, name) for name in (*_BARS, *_PRICES_OF_ROLLS)
-        }
+        columns: dict[str, object] = {name: getattr(self, name) for name in (*BARS, *ROLL_PRICES)}
         labels = np.array(
             [*self.contract_names, None], dtype=object
         )  # NO_CONTRACT = -1 picks the last
@@ -386,6 +381,32 @@ def pair_from_frames(
     >>> sorted({finding.kind for finding in pair.findings})
     ['unadjusted_splice']
     """
+    _refuse_two_currencies(y_spec, x_spec)
+    provenance = provenance or Provenance()
+    findings = list(provenance.findings)
+    legs: dict[str, pd.DataFrame] = {}
+    for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
+        legs[leg] = (
+            legs["y"]  # one table for both, as a scan gives it
+            if leg == "x" and x_df is y_df and x_spec.code == y_spec.code
+            else checked_leg(table, leg, spec.code)
+        )
+        findings += _findings_of_names(legs[leg], spec.code, findings)
+    dates = _common_dates(legs)
+    y = _leg_on(legs["y"], dates)
+    return PairFrame(
+        trade_date=dates,
+        y=y,
+        x=y if legs["x"] is legs["y"] else _leg_on(legs["x"], dates),
+        y_spec=y_spec,
+        x_spec=x_spec,
+        provenance=replace(provenance, findings=tuple(findings)),
+        y_rule=y_rule,
+        x_rule=x_rule,
+    )
+
+
+def _refuse_two_currencies(y_spec: ContractSpec, x_spec: ContractSpec) -> None:
     if y_spec.currency != x_spec.currency:
         raise DataError(
             _(
@@ -397,44 +418,44 @@ def pair_from_frames(
                 x_currency=x_spec.currency,
             )
         )
-    provenance = provenance or Provenance()
-    findings = list(provenance.findings)
-    legs: dict[str, pd.DataFrame] = {}
-    for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
-        legs[leg] = (
-            legs["y"]  # one table for both, as a scan gives it
-            if leg == "x" and x_df is y_df and x_spec.code == y_spec.code
-            else _checked_leg(_as_pandas(table, leg, spec.code), leg, spec.code)
-        )
-        if not legs[leg].attrs["named"] and not any(
-            f.kind == "unadjusted_splice" and f.root == spec.code for f in findings
-        ):
-            findings.append(
-                Finding(
-                    "unadjusted_splice",
-                    "warning",
-                    root=spec.code,
-                    message=in_english(
-                        "{spec_code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
-                        spec_code=spec.code,
-                    ),
-                )
+
+
+def _findings_of_names(table: pd.DataFrame, code: str, known: list[Finding]) -> list[Finding]:
+    """Findings on a leg's contract names, none of a kind that is known of the root: none given, or one that comes back."""
+    kinds = {finding.kind for finding in known if finding.root == code}
+    found = []
+    if not table.attrs["named"] and "unadjusted_splice" not in kinds:
+        found.append(
+            Finding(
+                "unadjusted_splice",
+                "warning",
+                root=code,
+                message=in_english(
+                    "{spec_code} comes without contract names and is taken as one contract: roll gaps, if any, are inside.",
+                    spec_code=code,
+                ),
             )
-        if not any(f.kind == "returning_contract" and f.root == spec.code for f in findings):
-            findings += returning_contract(spec.code, legs[leg].attrs["returned"])
-    first = max(checked.index[0] for checked in legs.values())
-    last = min(checked.index[-1] for checked in legs.values())
-    dates = legs["y"].index.union(legs["x"].index)
-    dates = dates[(dates >= first) & (dates <= last)]
+        )
+    if "returning_contract" not in kinds:
+        found += returning_contract(code, table.attrs["returned"])
+    return found
+
+
+def _common_dates(legs: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
+    """The union of the legs' dates, from the later first to the earlier last one; DataError where none is left."""
+    first = max(table.index[0] for table in legs.values())
+    last = min(table.index[-1] for table in legs.values())
+    every = legs["y"].index.union(legs["x"].index)
+    dates = pd.DatetimeIndex(every[(every >= first) & (every <= last)], name=TRADE_DATE)
     if len(dates) == 0:
         spans = "; ".join(
             _(
                 "{leg} runs {begin:%Y-%m-%d} .. {finish:%Y-%m-%d}",
                 leg=leg,
-                begin=t.index[0],
-                finish=t.index[-1],
+                begin=table.index[0],
+                finish=table.index[-1],
             )
-            for leg, t in legs.items()
+            for leg, table in legs.items()
         )
         raise DataError(
             _(
@@ -442,17 +463,7 @@ def pair_from_frames(
                 spans=spans,
             )
         )
-    y = _leg_on(legs["y"], dates)
-    return PairFrame(
-        trade_date=dates.rename(TRADE_DATE),
-        y=y,
-        x=y if legs["x"] is legs["y"] else _leg_on(legs["x"], dates),
-        y_spec=y_spec,
-        x_spec=x_spec,
-        provenance=replace(provenance, findings=tuple(findings)),
-        y_rule=y_rule,
-        x_rule=x_rule,
-    )
+    return dates
 
 
 def crossed(first: PairFrame, second: PairFrame) -> PairFrame:
@@ -495,7 +506,7 @@ def _laid_on(leg: Leg, own: pd.DatetimeIndex, dates: pd.DatetimeIndex) -> Leg:
     at = own.get_indexer(dates)
     here = at >= 0
     arrays = {}
-    for name in (*_BARS, *_PRICES_OF_ROLLS):
+    for name in (*BARS, *ROLL_PRICES):
         values = np.full(len(dates), np.nan)
         values[here] = getattr(leg, name)[at[here]]
         arrays[name] = _frozen(values)
@@ -512,264 +523,11 @@ def _laid_on(leg: Leg, own: pd.DatetimeIndex, dates: pd.DatetimeIndex) -> Leg:
     )
 
 
-def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:
-    """The leg's table as a pandas DataFrame by date, or DataError where it is no table."""
-    if isinstance(table, pd.DataFrame):
-        return table
-    import narwhals as nw  # for tables of other libraries only
-
-    who = _("leg {leg} ({code})", leg=leg, code=code)
-    columns = list(getattr(table, "column_names", ()))
-    if twice := sorted({str(name) for name in columns if columns.count(name) > 1}):
-        raise DataError(_given_twice(who, twice))
-    try:
-        converted: pd.DataFrame = nw.from_native(table, eager_only=True).to_pandas()
-    except TypeError:
-        raise DataError(
-            _(
-                "{who} is a {name}; give a DataFrame of pandas by trade date, "
-                "or a polars or Arrow table with a column {trade_date}.",
-                who=who,
-                name=type(table).__name__,
-                trade_date=TRADE_DATE,
-            )
-        ) from None
-    if TRADE_DATE not in converted.columns:
-        raise DataError(
-            _(
-                "{who} has no column {trade_date}, and a {name} has no index to hold the dates; add it.",
-                who=who,
-                trade_date=TRADE_DATE,
-                name=type(table).__name__,
-            )
-        )
-    return converted.set_index(TRADE_DATE)
-
-
-def _given_twice(who: str, columns: list[str]) -> str:
-    return _(
-        "{who} has column {columns} more than once; keep one of each.",
-        who=who,
-        columns=", ".join(columns),
-    )
-
-
-def _checked_leg(table: pd.DataFrame, leg: str, code: str) -> pd.DataFrame:
-    """The leg's columns as float64 on a checked date index, names carried forward, pre_close known where it can be."""
-    who = _("leg {leg} ({code})", leg=leg, code=code)
-    twice = list(dict.fromkeys(str(name) for name in table.columns[table.columns.duplicated()]))
-    if twice:
-        raise DataError(_given_twice(who, twice))
-    missing = [name for name in _BARS if name not in table.columns]
-    if missing:
-        raise DataError(
-            _(
-                "{who} lacks column {missing}; a leg has {bars}.",
-                who=who,
-                missing=", ".join(missing),
-                bars=", ".join(_BARS),
-            )
-        )
-    index = _checked_dates(table.index, who)
-    columns = {name: _numbers(table[name], who) for name in _BARS}
-    for name in _PRICES_OF_ROLLS:
-        columns[name] = (
-            _numbers(table[name], who) if name in table.columns else np.full(len(index), np.nan)
-        )
-    checked = pd.DataFrame(columns, index=index)
-    held = (
-        _checked_names(table["contract"], index, who, code) if "contract" in table.columns else None
-    )
-    named = held is not None and not held.isna().all()
-    checked["contract"] = held if named else code
-    checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
-    if "pre_close" not in table.columns:
-        checked["pre_close"] = _last_close_of_same_contract(checked)
-    checked.attrs["named"] = named
-    checked.attrs["returned"] = index[
-        returns(pd.factorize(checked["contract"])[0].astype(np.int64))
-    ]
-    return checked
-
-
-def _checked_names(column: pd.Series, index: pd.DatetimeIndex, who: str, code: str) -> pd.Series:
-    """The one name of each row's contract (market/deliveries.py), carried forward; missing before the first known one."""
-    try:
-        held = pd.Series(one_names(column, pd.Series(index), code), index=index, dtype=object)
-    except DataError as error:
-        raise DataError(_("{who}, column contract: {error}", who=who, error=error)) from None
-    return held.ffill()
-
-
-def _checked_dates(index: pd.Index, who: str) -> pd.DatetimeIndex:
-    if not isinstance(index, pd.DatetimeIndex):
-        if pd.api.types.is_numeric_dtype(index):
-            raise DataError(
-                _("{who} is indexed by numbers, not by trade date; set a DatetimeIndex.", who=who)
-            )
-        try:
-            index = pd.DatetimeIndex(
-                pd.to_datetime(index, format="ISO8601")
-            )  # day-first or month-first is no guess to make
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                _(
-                    "{who} is not indexed by trade date but by values such as {found!r}; "
-                    "set a DatetimeIndex, or ISO dates such as 2020-01-02.",
-                    who=who,
-                    found=index[0],
-                )
-            ) from error
-    if len(index) == 0:
-        raise DataError(_("{who} has no rows; a leg needs at least one bar.", who=who))
-    if index.hasnans:
-        raise DataError(_("{who} has a row without a date; drop it or date it.", who=who))
-    years = index.year
-    if years.min() < FIRST_YEAR or years.max() > LAST_YEAR:
-        odd = index[(years < FIRST_YEAR) | (years > LAST_YEAR)][0]
-        raise DataError(
-            _(
-                "{who} has a bar of the year {year}; accepted are the years {first_year} to {last_year}.",
-                who=who,
-                year=odd.year,
-                first_year=FIRST_YEAR,
-                last_year=LAST_YEAR,
-            )
-        )
-    if instead := not_daily(index):
-        raise DataError(
-            _(
-                "{who} has {instead} bars; pairkit takes daily ones, one row for each session.",
-                who=who,
-                instead=instead,
-            )
-        )
-    if index.tz is not None or (index != index.normalize()).any():
-        raise DataError(
-            _("{who} has dates with a time or time zone; trade dates are plain days.", who=who)
-        )
-    if not index.is_unique:
-        twice = index[index.duplicated()][0]
-        raise DataError(
-            _(
-                "{who} has {twice:%Y-%m-%d} more than once; keep one bar a day.",
-                who=who,
-                twice=twice,
-            )
-        )
-    if not index.is_monotonic_increasing:
-        at = int(np.argmax(np.diff(index.asi8) < 0)) + 1
-        raise DataError(
-            _(
-                "{who} is not in order of date at {index:%Y-%m-%d} (row {at}); sort it by its index.",
-                who=who,
-                index=index[at],
-                at=at,
-            )
-        )
-    return index.as_unit("ns")
-
-
-def _numbers(column: pd.Series, who: str) -> FloatArray:
-    kind = pd.api.types
-    if (
-        isinstance(column.dtype, pd.CategoricalDtype)
-        or kind.is_object_dtype(column.dtype)
-        or kind.is_string_dtype(column.dtype)
-    ):
-        _refuse_other_kinds(column, who)
-    odd = next(
-        (
-            word
-            for is_of, word in (
-                (kind.is_bool_dtype, _("yes and no")),
-                (kind.is_complex_dtype, _("complex numbers")),
-                (kind.is_datetime64_any_dtype, "dates"),
-                (kind.is_timedelta64_dtype, _("lengths of time")),
-            )
-            if is_of(column.dtype)
-        ),
-        "",
-    )
-    if odd:
-        raise DataError(
-            _(
-                "{who}, column {column_name} holds {odd}; prices and sizes are numbers, missing ones NaN.",
-                who=who,
-                column_name=column.name,
-                odd=odd,
-            )
-        )
-    try:
-        values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            _(
-                "{who}, column {column_name}: {error}; prices and sizes are numbers, missing ones NaN.",
-                who=who,
-                column_name=column.name,
-                error=error,
-            )
-        ) from error
-    if np.isinf(values).any():
-        raise DataError(
-            _(
-                "{who}, column {column_name} is infinite on {rows} rows; "
-                "write what is missing as NaN.",
-                who=who,
-                column_name=column.name,
-                rows=np.isinf(values).sum(),
-            )
-        )
-    return values
-
-
-def _refuse_other_kinds(column: pd.Series, who: str) -> None:
-    """DataError where a column of Python objects or of text holds anything but numbers and what is missing."""
-    for value in column.dropna():
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-            raise DataError(
-                _(
-                    "{who}, column {column_name} holds {value!r}, "
-                    "a {name}; prices and sizes are numbers, missing ones NaN.",
-                    who=who,
-                    column_name=column.name,
-                    value=value,
-                    name=type(value).__name__,
-                )
-            )
-
-
-def _flags(column: pd.Series, who: str) -> NDArray[np.bool_]:
-    """Yes and no, written as booleans or as 1 and 0; missing is no."""
-    filled = column.astype(object).where(column.notna(), False)
-    if not filled.isin([True, False]).all():
-        odd = filled[~filled.isin([True, False])].iloc[0]
-        raise DataError(
-            _(
-                "{who}, column {column_name}: {odd!r} is neither yes nor no; write True and False.",
-                who=who,
-                column_name=column.name,
-                odd=odd,
-            )
-        )
-    return filled.to_numpy(dtype=np.bool_)
-
-
-def _last_close_of_same_contract(leg: pd.DataFrame) -> pd.Series:
-    """The leg's last finite close before each row, where the contract of that close is today's."""
-    close = leg["close"].mask(leg["close"] == 0.0)  # a close of 0 is none
-    last_close = close.ffill().shift(1)
-    last_contract = leg["contract"].where(close.notna()).ffill().shift(1)
-    return last_close.where((last_contract == leg["contract"]) | last_contract.isna())
-
-
 def _leg_on(leg: pd.DataFrame, dates: pd.DatetimeIndex) -> Leg:
     aligned = leg if dates.equals(leg.index) else leg.reindex(dates)
     codes, found = pd.factorize(aligned["contract"].ffill())
     arrays = {
-        name: _frozen(aligned[name].to_numpy(dtype=np.float64))
-        for name in (*_BARS, *_PRICES_OF_ROLLS)
+        name: _frozen(aligned[name].to_numpy(dtype=np.float64)) for name in (*BARS, *ROLL_PRICES)
     }
     leave = _frozen(np.asarray(aligned["leave"].to_numpy(dtype=object) == True, dtype=np.bool_))  # noqa: E712 - missing is no
     return Leg(

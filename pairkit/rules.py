@@ -55,7 +55,7 @@ def _has_zeros(run: BacktestRun) -> bool:
 
 
 def _has_odd_limits(run: BacktestRun) -> bool:
-    """Whether a limit lies between two ticks."""
+    """Whether a limit is between two ticks."""
     for leg, in_force in ((run.pair.y, run.pair.y_in_force), (run.pair.x, run.pair.x_in_force)):
         tick = np.array([spec.tick for spec in in_force.specs])[in_force.place]
         for limit in (leg.up_limit, leg.down_limit):

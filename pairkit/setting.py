@@ -119,7 +119,7 @@ class Setting:
         )
 
     def take(self, value: Any) -> Any:
-        """The value as a Python scalar of the setting's kind; numpy scalars are taken, texts of numbers are not.
+        """The value as a Python scalar of the setting's kind; numpy scalars are accepted, texts of numbers are not.
 
         Raises
         ------

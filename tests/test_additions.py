@@ -79,21 +79,21 @@ LINES = [
         ', "paper": "pairkit.data.paper"',
     ),
 ]
-HEDGE = '''"""One of x for one of y."""
-
-import numpy as np
-
-from pairkit.models.hedges import HedgeRatio
 
 
-def estimate(y, x, config):
-    """A hedge of 1."""
-    return HedgeRatio(np.zeros(len(y)), np.ones(len(y)))
-'''
+def hedge_of_the_docs() -> str:
+    """The hedge model that docs/extending.md shows, as a file."""
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    section = page.partition("\n## A hedge model\n")[2].partition("\n## ")[0]
+    return "".join(
+        line[4:] or "\n"
+        for line in section.splitlines(keepends=True)
+        if line.startswith("    ") or line == "\n"
+    )
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> dict:
+def shown(tmp_path_factory) -> dict:
     """What each place shows in a copy of pairkit with all the additions."""
     copy = tmp_path_factory.mktemp("additions")
     for folder in ("pairkit", "pages", "snapshots/demo", ".streamlit"):
@@ -104,7 +104,7 @@ def told(tmp_path_factory) -> dict:
         text = file.read_text()
         assert text.count(there) == 1, (name, there)
         file.write_text(text.replace(there, there + added))
-    (copy / "pairkit/models/hedges/unity.py").write_text(HEDGE)
+    (copy / "pairkit/models/hedges/deviations.py").write_text(hedge_of_the_docs())
     for source, target in {
         "paper.py": "pairkit/data/paper/__init__.py",
         "shuffled.py": "pairkit/research/shuffled/spec.py",
@@ -124,60 +124,61 @@ def told(tmp_path_factory) -> dict:
         timeout=400,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((copy / "told.json").read_text())
+    return json.loads((copy / "shown.json").read_text())
 
 
-def test_a_gate_decides_runs_and_sweeps_alike(told):
+def test_a_gate_decides_runs_and_sweeps_alike(shown):
     """Its verdicts follow the rule on every valid bar; a sweep over its limit is the single runs to the bit; off, it is off."""
-    follows, open_bars = told["verdicts"]
+    follows, open_bars = shown["verdicts"]
     assert follows
     assert open_bars > 1000
-    assert told["switched_off"] == ["off"]
-    assert told["blocked"] > 20
-    with_gate, without = told["trades"]
+    assert shown["switched_off"] == ["off"]
+    assert shown["blocked"] > 20
+    with_gate, without = shown["trades"]
     assert 0 < with_gate < without
-    assert told["sweep_is_single"]
+    assert shown["sweep_is_single"]
 
 
-def test_a_gate_is_shown_by_all_that_list_gates(told):
+def test_a_gate_is_shown_by_all_that_list_gates(shown):
     """Trace, chart, worth of the gates, report, manifest, the widgets of Explore and the fields of Sweep."""
-    assert "The calmness gate is shut. Not met: change" in told["trace"]
-    assert told["chart"] > 0
-    assert "without calm" in told["worth"]
-    assert told["report"][0]
-    assert told["manifest"][0] == 0.004
-    assert told["explore"]["gate"] == "Calm gate"
-    assert told["explore"]["limit"] == "Max spread change (log)"
-    assert {"Calm gate", "Max spread change (log)"} <= set(told["sweep"]["fields"])
+    assert "The calmness gate is shut. Not met: change" in shown["trace"]
+    assert shown["chart"] > 0
+    assert "without calm" in shown["worth"]
+    assert shown["report"][0]
+    assert shown["manifest"][0] == 0.004
+    assert shown["explore"]["gate"] == "Calm gate"
+    assert shown["explore"]["limit"] == "Max spread change (log)"
+    assert {"Calm gate", "Max spread change (log)"} <= set(shown["sweep"]["fields"])
 
 
-def test_a_metric_is_shown_by_all_that_list_metrics(told):
+def test_a_metric_is_shown_by_all_that_list_metrics(shown):
     """Its value is that of its formula, in the manifest, the report, a notebook and the tiles of Explore."""
-    assert told["manifest"][1] == told["net_gain"] != 0
-    assert told["report"][1]
-    assert told["in_a_notebook"]
-    assert "Net gain" in told["explore"]["tiles"]
+    assert shown["manifest"][1] == shown["net_gain"] != 0
+    assert shown["report"][1]
+    assert shown["in_a_notebook"]
+    assert "Net gain" in shown["explore"]["tiles"]
 
 
-def test_a_hedge_model_is_a_file(told):
-    """It runs under the file's name, and is offered."""
-    assert told["beta_of_unity"] == [1.0]
-    assert "unity" in told["explore"]["hedge_models"]
+def test_a_hedge_model_is_a_file(shown):
+    """That of the docs runs under its file's name, with the beta that its docstring says, and is offered."""
+    beta, deviations_ratio = shown["beta_of_deviations"]
+    assert beta == pytest.approx(deviations_ratio, rel=1e-9)
+    assert "deviations" in shown["explore"]["hedge_models"]
 
 
-def test_a_check_is_a_folder_and_a_line(told):
+def test_a_check_is_a_folder_and_a_line(shown):
     """It runs, and the Honesty page has its tab, with its settings."""
-    assert told["check"].endswith("trades, shuffled.")
-    assert told["honesty"]["tabs"][-1] == "Shuffled"
-    assert told["honesty"]["settings"] == ["shuffled_seed"]
+    assert shown["check"].endswith("trades, shuffled.")
+    assert shown["honesty"]["tabs"][-1] == "Shuffled"
+    assert shown["honesty"]["settings"] == ["shuffled_seed"]
 
 
-def test_a_provider_is_a_package_and_a_line(told):
+def test_a_provider_is_a_package_and_a_line(shown):
     """The command downloads from it into a snapshot that opens, and the page offers it."""
-    assert told["download"] == {"source": "paper", "bars": 218}
-    assert told["providers"] == ["TuShare", "Paper exchange"]
+    assert shown["download"] == {"source": "paper", "bars": 218}
+    assert shown["providers"] == ["TuShare", "Paper exchange"]
 
 
-def test_no_page_breaks(told):
+def test_no_page_breaks(shown):
     """Every page that shows an addition runs without an exception."""
-    assert set(map(tuple, told["exceptions"].values())) == {()}
+    assert set(map(tuple, shown["exceptions"].values())) == {()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import orjson
 import pytest
 
-from pairkit.checks import CheckResult, in_order
+from pairkit.checks import CHECKS, CheckRecord, CheckResult, in_order
 
 
 def test_a_result_survives_json():
@@ -28,3 +30,14 @@ def test_a_check_of_a_later_version_is_kept():
     for name in ("", "Look ahead", "../lookahead"):
         with pytest.raises(ValueError, match="lookahead, calibration"):
             CheckResult(name, "passed", "")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_record_is_shown_by_its_verdict_and_sentence(check, monkeypatch):
+    """At a prompt, what each check returns is one line, and not its tables."""
+    module = "audit" if check == "lookahead" else "check"
+    names = vars(import_module(f"pairkit.research.{check}.{module}")).values()
+    (record,) = (one for one in names if isinstance(one, type) and one.__base__ is CheckRecord)
+    found = CheckResult(check, "noted", "It is so.")
+    monkeypatch.setattr(record, "result", lambda _: found)
+    assert repr(object.__new__(record)) == f"<{record.__name__} noted: It is so.>"

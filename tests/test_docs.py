@@ -37,6 +37,7 @@ RULES = (
     "1.3",
     "1.4",
     "1.5",
+    "1.6",
     "2.1",
     "2.2",
     "2.3",
@@ -45,11 +46,17 @@ RULES = (
     "2.6",
     "2.7",
     "2.8",
+    "2.9",
     "6.1",
     "6.2",
     "6.3",
     "6.4",
     "6.5",
+    "6.6",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
     "7.5",
     "7.6",
     "7.7",
@@ -57,7 +64,7 @@ RULES = (
 )
 # A kind of finding where the code names it: first argument, or first of a line in a table of checks.
 FINDING = re.compile(
-    r"""(?:[Ff]inding|_marked|_Marked|_told|_taken_out)\(\s*"([a-z_]+)"|^    \("([a-z_]+)", "(?:info|warning|error)\"""",
+    r"""(?:[Ff]inding|_marked|_Marked|BarCheck|_findings|_taken_out)\(\s*"([a-z_]+)"|\(\s*"([a-z_]+)",\s*"(?:info|warning|error)\"""",
     re.MULTILINE,
 )
 
@@ -169,7 +176,7 @@ def test_every_rule_of_the_tests_is_in_the_rules():
     """A test named test_2_4_... tests a rule 2.4 that is written down."""
     numbers = {
         match
-        for path in (ROOT / "tests").glob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for match in re.findall(r"def test_(\d_\d)_", path.read_text(encoding="utf-8"))
     }
     assert len(numbers) > 3
@@ -203,7 +210,15 @@ def test_every_finding_is_documented():
     """Each kind that an import can report."""
     importer = [
         ROOT / "pairkit" / "data" / file
-        for file in ("files/read.py", "files/companions.py", "files/rows.py", "quality.py")
+        for file in (
+            "files/read.py",
+            "files/companions.py",
+            "files/rows.py",
+            "files/cells.py",
+            "files/headings.py",
+            "bar_checks.py",
+            "quality.py",
+        )
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in importer)
     kinds = {kind for match in FINDING.finditer(code) for kind in match.groups() if kind}
@@ -220,6 +235,7 @@ def test_every_finding_of_a_download_is_documented():
             data / name
             for name in (
                 "provider/download.py",
+                "provider/completeness.py",
                 "provider/mapping_checks.py",
                 "provider/plausibility.py",
                 "terms/combine.py",

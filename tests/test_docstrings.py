@@ -62,7 +62,7 @@ def test_every_module_opens_with_the_name_of_a_thing():
         path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "What"
         for path in (ROOT / "pairkit").rglob("*.py")
     }
-    question = re.compile(r"(What|Where|How|Why|Which|Does|Is)\b")
+    question = re.compile(r"(What|When|Where|How|Why|Which|Does|Is|On|At)\b")
     assert [path for path, words in opened_with.items() if question.match(words)] == []
 
 

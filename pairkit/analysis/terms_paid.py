@@ -1,4 +1,4 @@
-"""On which terms each trade was entered, rolled and closed, with their sources; and how much margin was used by day."""
+"""Terms of each trade: those on which it was entered, rolled and closed, with their sources; and the margin used by day."""
 
 from __future__ import annotations
 

@@ -22,9 +22,10 @@ import shutil
 import time
 import unicodedata
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import rfc8785
 
@@ -108,42 +109,12 @@ def strict_json(
             )
         )
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise refuse(
-                _(
-                    "{what} gives the key {twice!r} twice; each key is accepted once. "
-                    "It was edited after it was written.",
-                    what=what,
-                    twice=twice,
-                )
-            )
-        return table
-
-    def finite(text: str) -> float:
-        number = float(text)
-        if not math.isfinite(number):
-            not_a_number(text)
-        return number
-
-    def not_a_number(text: str) -> NoReturn:
-        raise refuse(
-            _(
-                "{what} holds the number {text}; only finite numbers are accepted.",
-                what=what,
-                text=text,
-            )
-        )
-
     try:
         value = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=once,
-            parse_float=finite,
-            parse_constant=not_a_number,
+            object_pairs_hook=lambda pairs: _without_repeats(pairs, what, refuse),
+            parse_float=lambda text: _finite(text, what, refuse),
+            parse_constant=lambda text: _finite(text, what, refuse),
         )
     except RecursionError as error:
         raise refuse(
@@ -172,8 +143,40 @@ def strict_json(
     return value
 
 
+def _without_repeats(
+    pairs: list[tuple[str, Any]], what: str, refuse: type[PairkitError]
+) -> dict[str, Any]:
+    """A JSON object whose keys are each given once."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        times = Counter(key for key, _ in pairs)
+        raise refuse(
+            _(
+                "{what} gives the key {twice!r} twice; each key is accepted once. "
+                "It was edited after it was written.",
+                what=what,
+                twice=next(key for key, count in times.items() if count > 1),
+            )
+        )
+    return table
+
+
+def _finite(text: str, what: str, refuse: type[PairkitError]) -> float:
+    """A JSON number that is finite; `NaN` and `Infinity` are not."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise refuse(
+            _(
+                "{what} holds the number {text}; only finite numbers are accepted.",
+                what=what,
+                text=text,
+            )
+        )
+    return number
+
+
 def _depth_exceeds(value: Any, limit: int) -> bool:
-    """More than `limit` tables or lists lie within one another."""
+    """Whether tables or lists are nested deeper than `limit`."""
     level = [value] if isinstance(value, dict | list) else []
     for _level in range(limit):
         children = [
@@ -398,7 +401,7 @@ def write_whole(target: Path, raw: bytes) -> Path:
 def replace_file(target: Path, raw: bytes) -> None:
     """Put other bytes into a file of a published folder, whole or not at all.
 
-    The draft lies beside that folder, so that a crash leaves no strange file in it; what it leaves is swept.
+    The draft is written beside that folder, so that a crash leaves no stray file in it; drafts left behind are swept.
 
     Raises
     ------

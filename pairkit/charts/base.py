@@ -107,7 +107,7 @@ class Canvas:
         }
 
     def behind(self, axis: int, name: str) -> list[PlotlyTrace]:
-        """A column of the pinned run as a dotted line, to lie behind this run's own; none where no run is pinned."""
+        """A column of the pinned run as a dotted line behind this run's own; none where no run is pinned."""
         if self.pinned is None:
             return []
         values = self.pinned.frame[name].to_numpy(dtype=np.float32)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pairkit.charts.base import Canvas, axis_name, stretches
 from pairkit.charts.labels import nothing_to_show, plain
+from pairkit.charts.layout import chrome, pane_title
 from pairkit.charts.panes import ALWAYS, PANE_NAMES, PANES, Pane
 from pairkit.charts.readout import readout
 from pairkit.charts.signals import threshold_shapes, z_reach
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 HEIGHT_PX = 960
 TITLE_PX = 21
 MARGIN_PX = {"l": 66, "r": 14, "t": 4, "b": 30}
-FONT = '"Source Sans", "Source Sans Pro", "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif'
 
 
 def plot_run(
@@ -128,7 +128,7 @@ def figure_spec(
 
 
 def _layout(canvas: Canvas, shown: list[Pane], height: int) -> dict[str, Any]:
-    theme, axis_of_z = canvas.theme, _axis_of(ALWAYS, shown)
+    shared, axis_of_z = chrome(canvas.theme), _axis_of(ALWAYS, shown)
     layout: dict[str, Any] = {
         "height": height,
         "margin": dict(MARGIN_PX),
@@ -137,20 +137,8 @@ def _layout(canvas: Canvas, shown: list[Pane], height: int) -> dict[str, Any]:
         "hovermode": "x unified",
         "hoversubplots": "axis",
         "hoverdistance": -1,
-        "paper_bgcolor": theme.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",  # Hold and thresholds lie below
-        "font": {"color": theme.text, "size": 12, "family": FONT},
-        "hoverlabel": {
-            "bgcolor": theme.hover,
-            "bordercolor": theme.zero,
-            "align": "left",
-            "font": {"size": 12, "color": theme.text},
-        },
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": theme.quiet_text,
-            "activecolor": theme.text,
-        },
+        **shared,  # its plots are transparent, for Hold and thresholds are drawn below them
+        "hoverlabel": {**shared["hoverlabel"], "align": "left"},
         "xaxis": _x_axis(canvas, len(shown)),
         "annotations": [],
         "shapes": [*_hold_shapes(canvas), *threshold_shapes(canvas, axis_of_z)],
@@ -158,7 +146,7 @@ def _layout(canvas: Canvas, shown: list[Pane], height: int) -> dict[str, Any]:
     domains = _domains(shown, height)
     for axis, (pane, domain) in enumerate(zip(shown, domains, strict=True), start=1):
         layout[axis_name(axis).replace("y", "yaxis")] = {**_y_axis(canvas, pane), "domain": domain}
-        title = _label(pane.title(canvas), domain[1], theme)
+        title = _label(pane.title(canvas), domain[1], canvas.theme)
         layout["annotations"].append({"name": f"title {pane.name}", **title})
     heights = {
         pane.name: (low + high) / 2 for pane, (low, high) in zip(shown, domains, strict=True)
@@ -237,20 +225,7 @@ def _axis_of(name: str, shown: list[Pane]) -> int:
 
 
 def _label(text: str, top: float, theme: Theme) -> dict[str, Any]:
-    return {
-        "text": text,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0,
-        "y": top,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "font": {"size": 12, "color": theme.text},
-        "align": "left",
-        "bgcolor": theme.background,
-        "borderpad": 0,
-    }
+    return {**pane_title(text, top, theme), "bgcolor": theme.background, "borderpad": 0}
 
 
 def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit.charts.base import DAY_MS, milliseconds
-from pairkit.charts.figure import FONT
+from pairkit.charts.layout import chrome, pane_title
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import TRADE_DATE
 from pairkit.language import N_, _
@@ -111,7 +111,7 @@ def price_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str, An
         if quality.contract.notna().any()
         else _("Close; the bars name no contracts, so rolls are not known")
     )
-    layout["annotations"] = [_title(words, 1.0, colors)]
+    layout["annotations"] = [pane_title(words, 1.0, colors)]
     if not kinds:
         layout["annotations"].append(_note(_("No finding on any day"), lanes_top / 2, colors))
     return {"data": [trace for trace in data if len(trace["x"])], "layout": layout}
@@ -157,7 +157,7 @@ def calendar_spec(quality: RootQuality, theme: ThemeName = "light") -> dict[str,
             "showgrid": False,
         },
     }
-    layout["annotations"] = [_title(legend, 1.0, colors)]
+    layout["annotations"] = [pane_title(legend, 1.0, colors)]
     return {"data": [trace for trace in data if len(trace["x"])], "layout": layout}
 
 
@@ -352,28 +352,17 @@ def _reach(index: pd.Index) -> list[float]:
 
 
 def _layout(colors: Theme, height: int, revision: str) -> dict[str, Any]:
+    shared = chrome(colors)
     return {
         "height": height,
         "margin": dict(_MARGIN),
         "showlegend": False,
         "dragmode": "zoom",
         "hovermode": "closest",
-        "paper_bgcolor": colors.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        **shared,
+        "hoverlabel": {**shared["hoverlabel"], "align": "left"},
         "uirevision": revision,
         "shapes": [],
-        "font": {"color": colors.text, "size": 12, "family": FONT},
-        "hoverlabel": {
-            "bgcolor": colors.hover,
-            "bordercolor": colors.zero,
-            "align": "left",
-            "font": {"size": 12, "color": colors.text},
-        },
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": colors.quiet_text,
-            "activecolor": colors.text,
-        },
     }
 
 
@@ -394,21 +383,6 @@ def _value_axis(colors: Theme) -> dict[str, Any]:
         "zeroline": False,
         "nticks": 5,
         "tickfont": {"color": colors.quiet_text, "size": 11},
-    }
-
-
-def _title(text: str, top: float, colors: Theme) -> dict[str, Any]:
-    return {
-        "text": text,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0,
-        "y": top,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "font": {"size": 12, "color": colors.text},
-        "align": "left",
     }
 
 

@@ -177,27 +177,27 @@ def _outcomes(canvas: Canvas) -> dict[int, str]:
         index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided")
     )
     columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
-    said: dict[int, str] = {}
+    outcomes: dict[int, str] = {}
     currency = plain(canvas.run.pair.currency)
     for entry, leave, side, net, bars, reason in zip(
         entered.tolist(), left.tolist(), *columns, strict=True
     ):
-        said[entry] = _(
+        outcomes[entry] = _(
             " {side} → net {net:+,.0f} {currency}", side=side, net=net, currency=currency
         ) + (_(" so far") if reason == "open" else "")
         if reason != "open":
-            said[leave] = _(
+            outcomes[leave] = _(
                 " → net {net:+,.0f} {currency} after {bars:g} bars",
                 net=net,
                 currency=currency,
                 bars=bars,
             )
-    return said
+    return outcomes
 
 
 def _rolls(canvas: Canvas) -> dict[int, str]:
     """By row: which leg changed its contract there, from what to what."""
-    said: dict[int, str] = {}
+    rolled: dict[int, str] = {}
     pair = canvas.run.pair
     rules = pair.y_rule, pair.x_rule
     for leg, code, rule in zip((pair.y, pair.x), pair.codes, rules, strict=True):
@@ -216,8 +216,8 @@ def _rolls(canvas: Canvas) -> dict[int, str]:
                     contract=names[leg.contract[row]],
                 )
             )
-            said[row] = f"{said[row]}, {words}" if row in said else words
-    return said
+            rolled[row] = f"{rolled[row]}, {words}" if row in rolled else words
+    return rolled
 
 
 def roll_rows(leg: Leg) -> list[int]:
@@ -229,10 +229,10 @@ def roll_rows(leg: Leg) -> list[int]:
 
 def _verdicts(canvas: Canvas) -> list[str]:
     """Verdicts of the gates at each bar; `no decision` where the bar is not valid."""
-    said = {gate.name: canvas.words[gate.column] for gate in GATES}
+    of_gates = {gate.name: canvas.words[gate.column] for gate in GATES}
     known: dict[tuple[str, ...], str] = {}
     words = []
-    for valid, *verdicts in zip(canvas.valid.tolist(), *said.values(), strict=True):
+    for valid, *verdicts in zip(canvas.valid.tolist(), *of_gates.values(), strict=True):
         key = tuple(verdicts) if valid else (_("no decision"),)
         if key not in known:
             known[key] = _joined(verdicts) if valid else key[0]

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pairkit.charts.figure import FONT
+from pairkit._typing import FloatArray
 from pairkit.charts.labels import plain
-from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.charts.layout import chrome
+from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import LEGS
 from pairkit.language import N_, _
 
@@ -53,17 +55,23 @@ def matrix(
     grid[[down.index(root) for root in ends[:, 1]], [across.index(root) for root in ends[:, 0]]] = (
         values
     )
+    layout = _layout(across, down, colors)
+    if chosen is not None and chosen in table.index:
+        first, second = sorted(str(table[leg].loc[chosen]) for leg in LEGS)
+        layout["shapes"] = [_frame_of(across.index(first), down.index(second), colors.leg_x)]
+    cells = _heat_map(grid, across, down, figure, colors)
+    return {"data": [cells, _points(table, figure, ends)], "layout": layout}
+
+
+def _heat_map(
+    grid: FloatArray, across: list[str], down: list[str], figure: str, colors: Theme
+) -> Spec:
+    """The cells, coloured by their figure and, where they are few, with it as text."""
     logged = figure in _LOGGED
     z = (
         np.log10(np.clip(np.where(np.isfinite(grid), grid, np.nan), _FLOOR, None))
         if logged
         else grid
-    )
-    texts = [["" if np.isnan(cell) else _short(cell) for cell in line] for line in grid]
-    ticks = (
-        np.arange(np.floor(np.nanmin(z)), np.ceil(np.nanmax(z)) + 1)
-        if logged and np.isfinite(z).any()
-        else None
     )
     bar: Spec = {
         "title": {"text": _(SHOWN[figure]), "side": "right"},
@@ -71,8 +79,29 @@ def matrix(
         "outlinewidth": 0,
         "tickfont": {"color": colors.quiet_text},
     }
-    if ticks is not None:
+    if logged and np.isfinite(z).any():
+        ticks = np.arange(np.floor(np.nanmin(z)), np.ceil(np.nanmax(z)) + 1)
         bar |= {"tickvals": ticks, "ticktext": [f"{10.0**tick:g}" for tick in ticks]}
+    cells: Spec = {
+        "type": "heatmap",
+        "x": across,
+        "y": down,
+        "z": z,
+        "colorscale": "Viridis",
+        "reversescale": figure not in _HIGH_IS_GOOD,
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": bar,
+        "hoverinfo": "skip",
+    }
+    if len(across) < _MOST_TEXT_ROOTS:
+        texts = [["" if np.isnan(cell) else _short(cell) for cell in line] for line in grid]
+        cells |= {"text": texts, "texttemplate": "%{text}"}
+    return cells
+
+
+def _points(table: pd.DataFrame, figure: str, ends: NDArray[np.object_]) -> Spec:
+    """An invisible point on each cell, to hover and to pick; its `customdata` is the pair's index in the table."""
     hover = [
         _(
             "{y} on {x}<br>{shown} {short}<br>p {p_value}, half-life {half_life} bars",
@@ -84,40 +113,30 @@ def matrix(
             half_life=_short(life),
         )
         for y, x, value, p, life in zip(
-            table["y"], table["x"], values, table["pvalue"], table["half_life"], strict=True
+            table["y"],
+            table["x"],
+            table[figure].to_numpy(np.float64),
+            table["pvalue"],
+            table["half_life"],
+            strict=True,
         )
     ]
-    numbers = table.index.to_numpy()
-    data: list[Spec] = [
-        {
-            "type": "heatmap",
-            "x": across,
-            "y": down,
-            "z": z,
-            "colorscale": "Viridis",
-            "reversescale": figure not in _HIGH_IS_GOOD,
-            "xgap": 1,
-            "ygap": 1,
-            "colorbar": bar,
-            "hoverinfo": "skip",
-            **(
-                {"text": texts, "texttemplate": "%{text}"} if len(across) < _MOST_TEXT_ROOTS else {}
-            ),
-        },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "pairs",
-            "x": ends[:, 0].tolist(),
-            "y": ends[:, 1].tolist(),
-            "customdata": numbers,
-            "hoverinfo": "text",
-            "hovertext": hover,
-            "marker": {"symbol": "square", "size": 16, "opacity": 0},
-            "selected": {"marker": {"opacity": 0}},
-            "unselected": {"marker": {"opacity": 0}},
-        },
-    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "pairs",
+        "x": ends[:, 0].tolist(),
+        "y": ends[:, 1].tolist(),
+        "customdata": table.index.to_numpy(),
+        "hoverinfo": "text",
+        "hovertext": hover,
+        "marker": {"symbol": "square", "size": 16, "opacity": 0},
+        "selected": {"marker": {"opacity": 0}},
+        "unselected": {"marker": {"opacity": 0}},
+    }
+
+
+def _layout(across: list[str], down: list[str], colors: Theme) -> Spec:
     side = min(max(320, 26 * len(down) + 120), 900)
     axis: Spec = {
         "type": "category",
@@ -126,33 +145,17 @@ def matrix(
         "tickfont": {"color": colors.quiet_text, "size": 11},
         "categoryorder": "array",
     }
-    layout: Spec = {
+    return {
         "height": max(side, 420),
         "margin": {"l": 60, "r": 20, "t": 16, "b": 48},
         "showlegend": False,
         "hovermode": "closest",
         "clickmode": "event+select",
         "dragmode": "zoom",
-        "paper_bgcolor": colors.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": colors.text, "size": 12, "family": FONT},
+        **chrome(colors),
         "xaxis": {**axis, "categoryarray": across},
         "yaxis": {**axis, "categoryarray": down, "autorange": "reversed"},
-        "hoverlabel": {
-            "bgcolor": colors.hover,
-            "bordercolor": colors.zero,
-            "font": {"color": colors.text, "size": 12},
-        },
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": colors.quiet_text,
-            "activecolor": colors.text,
-        },
     }
-    if chosen is not None and chosen in table.index:
-        first, second = sorted(str(table[leg].loc[chosen]) for leg in LEGS)
-        layout["shapes"] = [_frame_of(across.index(first), down.index(second), colors.leg_x)]
-    return {"data": data, "layout": layout}
 
 
 def _frame_of(at_x: int, at_y: int, color: str) -> Spec:

@@ -185,7 +185,7 @@ def gate_title(canvas: Canvas) -> str:
 
 
 def gate_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
-    """One lane per gate, in the order of GATES from the top: boxes of what it says."""
+    """One lane per gate, in the order of GATES from the top: boxes of its verdicts."""
     traces = []
     for lane, gate in enumerate(reversed(GATES)):
         verdict = canvas.words[gate.column]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray
-from pairkit.charts.figure import FONT
+from pairkit.charts.layout import chrome
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import METRIC
 from pairkit.language import N_, _
@@ -452,19 +452,7 @@ def _layout(colors: Theme, height: int) -> Spec:
         "hovermode": "closest",
         "clickmode": "event+select",
         "dragmode": "zoom",
-        "paper_bgcolor": colors.background,
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": colors.text, "size": 12, "family": FONT},
-        "hoverlabel": {
-            "bgcolor": colors.hover,
-            "bordercolor": colors.zero,
-            "font": {"color": colors.text, "size": 12},
-        },
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": colors.quiet_text,
-            "activecolor": colors.text,
-        },
+        **chrome(colors),
     }
 
 

@@ -56,17 +56,17 @@ app.add_typer(book_app, name="book")
 app.add_typer(journal_app, name="journal")
 
 
-def _say_in_words(group: typer.Typer) -> None:
+def _translate_help(group: typer.Typer) -> None:
     """Give the commands of a group their help, the docstring, in the language in use."""
     for command in group.registered_commands:
-        if said := inspect.getdoc(command.callback):
-            command.help = _(said)
+        if text := inspect.getdoc(command.callback):
+            command.help = _(text)
     for part in group.registered_groups:
         if part.typer_instance is not None:
-            _say_in_words(part.typer_instance)
+            _translate_help(part.typer_instance)
 
 
-_say_in_words(app)
+_translate_help(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -88,10 +88,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if asked := unknown():
+    if refused := unknown():
         there = ", ".join(languages())
-        said = _("PAIRKIT_LANGUAGE={asked}: accepted is one of {there}.", asked=asked, there=there)
-        typer.secho(said, fg="red", err=True)
+        message = _(
+            "PAIRKIT_LANGUAGE={refused}: accepted is one of {there}.", refused=refused, there=there
+        )
+        typer.secho(message, fg="red", err=True)
         sys.exit(2)
     try:
         app(prog_name="python -m pairkit" if Path(sys.argv[0]).name == "__main__.py" else "pairkit")

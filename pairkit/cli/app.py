@@ -11,8 +11,6 @@ import typer
 
 from pairkit.language import _
 
-DEMO = "demo"
-
 
 def app_command(
     port: Annotated[int, typer.Option(help=_("The port to listen on."))] = 8501,
@@ -21,11 +19,11 @@ def app_command(
     ] = True,
 ) -> None:
     """Start the dashboard. Snapshots are those of ./snapshots, which begins with the simulated market."""
-    from pairkit.folders import bundled, snapshots_folder
+    from pairkit.folders import DEMO, bundled, bundled_demo, snapshots_folder
 
     folder = snapshots_folder()
     if not folder.exists():
-        shutil.copytree(bundled("snapshots") / DEMO, folder / DEMO)
+        shutil.copytree(bundled_demo(), folder / DEMO)
         typer.echo(_("The simulated market was put into {folder}.", folder=folder / DEMO))
     settings = tomllib.loads((bundled("streamlit") / "config.toml").read_text(encoding="utf-8"))
     settings["server"] |= {"port": port, "headless": not browser}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import NOT_DONE, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, tell_uncounted
+from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, warn_if_uncounted
 from pairkit.cli.sweep import space_from_text
 from pairkit.language import _, reworded
 
@@ -77,8 +77,8 @@ def audit_command(
     from pairkit.research.registry import CHECK_SPECS, check_spec
     from pairkit.run import run_backtest
 
-    asked = list(dict.fromkeys(checks or CHECK_SPECS))
-    for name in (*asked, *given):
+    chosen = list(dict.fromkeys(checks or CHECK_SPECS))
+    for name in (*chosen, *given):
         check_spec(name).values(given.get(name, {}))
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     case = Case(
@@ -87,8 +87,8 @@ def audit_command(
         opened,
         space_from_text(vary or []) or None,
     )
-    tell_uncounted(note_run(run_backtest(case.pair, config), "check"))
-    results, left_out, whole = _made(case, asked, given, quiet=as_json)
+    warn_if_uncounted(note_run(run_backtest(case.pair, config), "check"))
+    results, left_out, whole = _made(case, chosen, given, quiet=as_json)
     if as_json:
         typer.echo(
             json.dumps(
@@ -107,9 +107,9 @@ def audit_command(
     if not whole:
         typer.secho(
             _(
-                "stopped early: {results} of {asked} checks ran and are kept.",
+                "stopped early: {results} of {chosen} checks ran and are kept.",
                 results=len(results),
-                asked=len(asked),
+                chosen=len(chosen),
             ),
             fg="yellow",
             err=True,
@@ -141,7 +141,7 @@ def options_from_text(texts: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _made(
-    case: Case, asked: list[Any], given: dict[str, dict[str, str]], *, quiet: bool
+    case: Case, chosen: list[Any], given: dict[str, dict[str, str]], *, quiet: bool
 ) -> tuple[list[CheckResult], dict[str, str], bool]:
     """The results of the checks that ran, each saved at once; why others could not; whether none was stopped."""
     from pairkit.errors import CancelledError
@@ -153,7 +153,7 @@ def _made(
         try:
             for _, found in run_and_save_checks(
                 case,
-                asked,
+                chosen,
                 given,
                 progress=progress,
                 cancelled=cancelled,

@@ -53,7 +53,7 @@ def evening_command(
 
 
 def _log(step: str, what: str) -> None:
-    """A line of the log, on standard error: when, which step, what came of it."""
+    """A line of the log, on standard error: time, step, result."""
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ005  the clock of whoever reads it
     typer.echo(f"{now}  {step:<8}{what}", err=True)
 
@@ -66,11 +66,11 @@ def _extend(snapshot: Snapshot, folder: Path, *, allow_missing: bool) -> Extensi
     source = str(snapshot.manifest["data_scope"]["source"])
     if source not in provider_names():
         return None
-    asked = provider(source)
-    asked.require_account()
+    origin = provider(source)
+    origin.require_account()
     return extend_from_source(
         snapshot,
-        asked.open(),
+        origin.open(),
         date.today(),  # noqa: DTZ011
         folder=folder,
         allow_missing=allow_missing,

@@ -1,4 +1,4 @@
-"""`pairkit snapshot extend`: add the sessions that came since, as a new snapshot of the same line."""
+"""`pairkit snapshot extend`: add later sessions, as a new snapshot of the same line."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def extend_command(
             terms_file=terms,
         )
     else:
-        asked = provider(_source_of(snapshot))
-        asked.require_account()
+        origin = provider(_source_of(snapshot))
+        origin.require_account()
         with showing_progress(quiet=as_json) as progress:
             found = extend_from_source(
                 snapshot,
-                asked.open(),
+                origin.open(),
                 date.today() if end is None else day_of(end),  # noqa: DTZ011
                 folder=folder,
                 allow_missing=allow_missing,
@@ -92,7 +92,7 @@ def extend_command(
 
 
 def _source_of(snapshot: Snapshot) -> str:
-    """The provider that a snapshot came from; SnapshotError where it came from files or a program."""
+    """The provider of a snapshot; SnapshotError where it was made from files or by a program."""
     from pairkit.data.provider.registry import provider_names
     from pairkit.errors import SnapshotError
 

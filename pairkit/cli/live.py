@@ -1,4 +1,4 @@
-"""`python -m pairkit live`: a test of the way from a provider to a backtest, with this account, now.
+"""`python -m pairkit live`: a live test of the path from a provider to a backtest, with this account.
 
 1. There is an account, and the calendar can be read with it, past the cache.
 2. Contract specs: each field from the provider, or reported as a fallback.
@@ -105,26 +105,26 @@ def live_command(
 
 def _walk(check: LiveCheck, as_json: bool) -> Sequence[dict[str, Any]]:
     """Run the steps until one fails; each as name, outcome, words and seconds."""
-    taken: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     for name, step in check.steps():
         began = time.perf_counter()
-        outcome, said = _tried(step)
-        taken.append(
+        outcome, detail = _tried(step)
+        steps.append(
             {
                 "step": name,
                 "outcome": outcome,
-                "said": said,
+                "said": detail,
                 "seconds": round(time.perf_counter() - began, 3),
             }
         )
         if not as_json:
             typer.secho(
-                f"{outcome:6}  {name}: {said} ({taken[-1]['seconds']} s)",
+                f"{outcome:6}  {name}: {detail} ({steps[-1]['seconds']} s)",
                 fg=None if outcome == "ok" else "red",
             )
         if outcome != "ok":
             break
-    return taken
+    return steps
 
 
 def _tried(step: Callable[[], str]) -> tuple[str, str]:

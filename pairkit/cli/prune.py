@@ -33,5 +33,5 @@ def prune_command(
         return
     went = _("would be deleted") if dry else _("deleted")
     for one in done:
-        said = _("stays: {why}", why=one.kept) if one.kept else went
-        typer.echo(f"{one.path.name}: {said}")
+        outcome = _("stays: {why}", why=one.kept) if one.kept else went
+        typer.echo(f"{one.path.name}: {outcome}")

@@ -69,7 +69,7 @@ def run_command(
     opened, pair = snapshot_and_pair(snapshot, directory, y, x)
     chosen = pair if first is last is None else pair.between(first, last)
     run = run_backtest(chosen, config, ready_at=ready_at)
-    tell_uncounted(note_run(run, "run"))
+    warn_if_uncounted(note_run(run, "run"))
     trials, known = tried(run.pair), load_checks(run.pair, config)
     folder = directory if opened.path == directory / opened.path.name else opened.path.parent
     made = (
@@ -83,7 +83,7 @@ def run_command(
         _print(run, made.run_id, manifest, folder)
 
 
-def tell_uncounted(warning: str) -> None:
+def warn_if_uncounted(warning: str) -> None:
     """Warn on standard error that trials could not be counted."""
     if warning:
         typer.secho(warning, fg="yellow", err=True)

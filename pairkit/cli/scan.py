@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pairkit.cli.many import hand_out, print_rows, watched
-from pairkit.cli.run import SnapshotFolder, snapshot_path, tell_uncounted
+from pairkit.cli.run import SnapshotFolder, snapshot_path, warn_if_uncounted
 from pairkit.language import _
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def scan_command(
             progress=progress,
             cancelled=cancelled,
         )
-    tell_uncounted(note_scan(table))
+    warn_if_uncounted(note_scan(table))
     hand_out(table, csv=csv, as_json=as_json, show=lambda: _print(table, opened.simulated))
 
 

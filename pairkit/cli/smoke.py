@@ -27,7 +27,6 @@ from pairkit.language import _
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.snapshot import Snapshot
 
-DEMO = "demo"
 _AS_STATSMODELS = 1e-6  # relative
 
 
@@ -40,27 +39,25 @@ def smoke_command(
     ] = False,
 ) -> None:
     """Check this installation end to end, offline; exit code 0 where all is well, 1 where a check failed."""
-    from pairkit.folders import bundled
+    from pairkit.folders import DEMO, bundled_demo
 
     path = directory / DEMO
-    check = Check(
-        path if path.exists() or directory != Path("snapshots") else bundled("snapshots") / DEMO
-    )
+    check = Check(path if path.exists() or directory != Path("snapshots") else bundled_demo())
     steps: list[dict[str, object]] = []
     for name, step in check.steps():
         began = time.perf_counter()
-        good, said = _tried(step)
+        good, detail = _tried(step)
         steps.append(
             {
                 "step": name,
                 "good": good,
-                "said": said,
+                "said": detail,
                 "seconds": round(time.perf_counter() - began, 3),
             }
         )
         if not as_json:
             typer.secho(
-                f"{'ok  ' if good else 'FAIL'}  {name}: {said} ({steps[-1]['seconds']} s)",
+                f"{'ok  ' if good else 'FAIL'}  {name}: {detail} ({steps[-1]['seconds']} s)",
                 fg=None if good else "red",
             )
         if not good:

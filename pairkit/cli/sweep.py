@@ -13,7 +13,7 @@ from pairkit.cli.run import (
     config_from_text,
     parsed_value,
     snapshot_and_pair,
-    tell_uncounted,
+    warn_if_uncounted,
 )
 from pairkit.language import _
 
@@ -79,7 +79,7 @@ def sweep_command(
             progress=progress,
             cancelled=cancelled,
         )
-    tell_uncounted(note_sweep(pair, table))
+    warn_if_uncounted(note_sweep(pair, table))
     if sort not in table.columns:
         raise ConfigError(
             _(

@@ -87,8 +87,8 @@ def take_command(
 ) -> None:
     """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it resumes where it stopped.
 
-    Exit codes: 0 taken, 1 taken while the provider was down, with older answers from the cache, 2 not taken, 3 taken, with errors
-    found in the download.
+    Exit codes: 0 downloaded; 1 downloaded while the provider was down, with older answers from the cache; 2 nothing downloaded;
+    3 downloaded, with errors found in the data.
     """
     from pairkit.audit.snapshots.from_provider import download_snapshot
     from pairkit.data.provider.registry import provider
@@ -98,11 +98,11 @@ def take_command(
     from pairkit.market.universe import universe_roots
 
     try:
-        asked = provider(source)
-        asked.require_account()
+        origin = provider(source)
+        origin.require_account()
         with showing_progress(quiet=as_json) as progress:
-            taken = download_snapshot(
-                asked.open(),
+            downloaded = download_snapshot(
+                origin.open(),
                 roots_of(roots) or universe_roots(),
                 day_of(start),
                 day_of(end),
@@ -110,7 +110,7 @@ def take_command(
                 folder=folder,
                 rule=dominant,
                 contracts=contracts,
-                planned=_tell_plan,
+                planned=_print_plan,
                 user_specs=None if specs is None else read_specs(specs),
                 user_terms=None if terms is None else read_terms_file(terms),
                 progress=progress,
@@ -122,8 +122,8 @@ def take_command(
             _("stopped; what was downloaded is kept. Run the same command again to resume."),
             as_json,
         )
-    _report(taken, as_json)
-    errors = [finding for finding in taken.snapshot.findings if finding.severity == "error"]
+    _report(downloaded, as_json)
+    errors = [finding for finding in downloaded.snapshot.findings if finding.severity == "error"]
     if errors and not as_json:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in errors))
         typer.secho(
@@ -135,11 +135,11 @@ def take_command(
             fg="red",
             err=True,
         )
-    raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if taken.stale else 0)
+    raise typer.Exit(ERRORS_FOUND if errors else CHECK_FAILED if downloaded.stale else 0)
 
 
-def _tell_plan(contracts: int, requests: int) -> None:
-    """Say how many requests all contracts take, before the first bar is asked for."""
+def _print_plan(contracts: int, requests: int) -> None:
+    """Print how many requests all contracts need, before the first of them."""
     typer.echo(
         _(
             "{contracts:,} contracts: about {requests:,} requests, fewer what the cache has.",
@@ -182,8 +182,8 @@ def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
         )
 
 
-def _report(taken: DownloadedSnapshot, as_json: bool) -> None:
-    snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
+def _report(downloaded: DownloadedSnapshot, as_json: bool) -> None:
+    snapshot, scope = downloaded.snapshot, downloaded.snapshot.manifest["data_scope"]
     if as_json:
         typer.echo(
             json.dumps(
@@ -192,8 +192,8 @@ def _report(taken: DownloadedSnapshot, as_json: bool) -> None:
                     "id": snapshot.id,
                     "name": snapshot.name,
                     "roots": list(snapshot.roots),
-                    "calls": taken.calls,
-                    "stale": taken.stale,
+                    "calls": downloaded.calls,
+                    "stale": downloaded.stale,
                     "data_scope": scope,
                     "findings": [finding.to_dict() for finding in snapshot.findings],
                 },
@@ -210,7 +210,7 @@ def _report(taken: DownloadedSnapshot, as_json: bool) -> None:
             roots=" ".join(snapshot.roots),
             start=scope["start"],
             end=scope["end"],
-            calls=taken.calls,
+            calls=downloaded.calls,
         )
     )
     typer.echo(_("id {id}", id=snapshot.id))

@@ -58,7 +58,7 @@ def today_command(
     made = sheet_of(found, snapshot, as_of=day, today=date.today()).sheet  # noqa: DTZ011
     sheet = made.spelt(symbols)
     if journal:
-        tell_journal(append_sheet(found, made, why=why, folder=journals))
+        print_journal_line(append_sheet(found, made, why=why, folder=journals))
     if as_json or shape == "json":
         typer.echo(sheet_json(sheet))
     elif shape == "csv":
@@ -68,10 +68,12 @@ def today_command(
     raise typer.Exit(sheet.exit_code)
 
 
-def tell_journal(line: JournalLine) -> None:
+def print_journal_line(line: JournalLine) -> None:
     """Say on standard error where the sheet stands in the journal."""
-    said = "written" if line.new else _("there already, nothing was written")
-    typer.echo(_("journal line {number}: {said}.", number=line.number, said=said), err=True)
+    outcome = "written" if line.new else _("there already, nothing was written")
+    typer.echo(
+        _("journal line {number}: {outcome}.", number=line.number, outcome=outcome), err=True
+    )
 
 
 def print_sheet(sheet: Sheet) -> None:

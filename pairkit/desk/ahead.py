@@ -2,7 +2,7 @@
 
 1. The dominant contract is the mapping's row of the next session, where it was known by then.
 2. Else, where contracts were chosen by open interest, the choice that the last session's open interest makes.
-3. Else it is taken to stay, and a note says so.
+3. Else the held contract is assumed to stay, and a note says so.
 4. Legs by another rule follow from it, from open interest and from the date, as `market.legs` makes them.
 """
 
@@ -45,7 +45,7 @@ class Ahead:
         By the codes of a pair, the contract of each leg in the next session; None for a series without contract names, and
         for a leg that has none then.
     notes : tuple of str
-        Legs whose next contract is not known and is taken to stay.
+        Legs whose next contract is not known; the held one is assumed to stay.
     """
 
     last: pd.Timestamp
@@ -67,7 +67,7 @@ class _Root(NamedTuple):
         return bool(self.tables.bars["contract"].isna().all())
 
     def onward(self, day: pd.Timestamp) -> RootTables:
-        """The tables with a row of the next session, on which an unknown contract is taken to stay."""
+        """The tables with a row of the next session, on which a contract that is not known is assumed to stay."""
         bars, so_far, settlement = self.tables
         contract = None if self.coming.empty else self.coming["contract"].iloc[0]
         row = so_far.iloc[:0].reindex([0]).assign(trade_date=day, contract=contract)

@@ -84,7 +84,7 @@ class BookContent(_Strict):
 
     @field_validator("entries")
     @classmethod
-    def _told_apart(cls, given: list[BookEntry]) -> list[BookEntry]:
+    def _names_are_unique(cls, given: list[BookEntry]) -> list[BookEntry]:
         names = [entry.name for entry in given]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(_("two entries are named {twice}", twice=", ".join(twice)))
@@ -165,7 +165,7 @@ def book_entry(
     note: str = "",
     since: date | str,
 ) -> BookEntry:
-    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` unless told.
+    """An entry of a book from a config, whose capital becomes the entry's; named `Y-X` by default.
 
     Raises
     ------
@@ -268,15 +268,6 @@ def changing(name: str, folder: Path | None = None) -> Iterator[None]:
                 strerror=error.strerror or error,
             )
         ) from error
-
-
-def delete_book(name: str, folder: Path | None = None) -> None:
-    """Remove a book's file; its journal stays. RunError where there is none."""
-    load_book(name, folder)
-    path = book_path(name, folder)
-    if not path.is_file():
-        raise RunError(_("book {name!r} comes with pairkit and cannot be removed.", name=name))
-    path.unlink()
 
 
 def book_names(folder: Path | None = None) -> list[str]:

@@ -1,9 +1,9 @@
-"""An evening in one go: extend the book's line, verify it, make the sheet, write it into the journal.
+"""Evening run of a book: extend its line of snapshots, verify it, make the sheet, write it into the journal.
 
 1. One evening of a book at a time; a second one waits, and then finds the work done.
 2. Each step can be done again: nothing new is no new snapshot, and the same sheet is no new line.
-3. Where a step fails, the ones after it are not done: no sheet is made, the journal is not written to. What the journal knows is told
-   with its age.
+3. Where a step fails, the ones after it are not done: no sheet is made, the journal is not written to. What the journal holds
+   is reported with its age.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NO_SHEET = 2
 
 @dataclass(frozen=True)
 class Evening:
-    """What an evening came to: its sheet and line, or the step that failed, and why."""
+    """Result of an evening: its sheet and line, or the step that failed, and why."""
 
     sheet: Sheet | None = None
     line: JournalLine | None = None
@@ -60,11 +60,11 @@ def evening(
     folder : Path
         Of snapshots.
     extend : callable
-        Extends the newest snapshot of the line; None where its source is not one that is asked.
+        Extends the newest snapshot of the line; None where its source is no provider.
     today : date
-        By which the age of what is known is told.
+        Compared with the last session, for a warning on old data.
     say : callable
-        Called with each step and what came of it.
+        Called with each step and its result.
     journals : Path, optional
         Folder of journals.
 
@@ -113,9 +113,9 @@ def known(name: str, today: date, journals: Path | None = None) -> str:
 
 
 def _extended(found: Extension | None) -> str:
-    """What an extension came to, in words."""
+    """Result of an extension, in words."""
     if found is None:
-        return _("not asked: the snapshot is of no provider; extend it with its files")
+        return _("not extended: the snapshot is of no provider; extend it with its files")
     if not found.sessions:
         return _("nothing new since {last}", last=f"{found.snapshot.calendar[-1]:%Y-%m-%d}")
     return ngettext(

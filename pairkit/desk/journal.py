@@ -90,7 +90,7 @@ def append_sheet(
         As it was when the sheet was made.
     sheet : Sheet
     why : str
-        Why a second sheet of one session is written; by default what differs is said.
+        Why a second sheet of one session is written; by default what differs.
     folder : Path, optional
         Of journals.
     now : datetime, optional

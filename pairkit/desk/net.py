@@ -1,7 +1,7 @@
-"""Net orders of a book: what its entries trade together in each contract, with the offsets that its exchange tells apart.
+"""Net orders of a book: what its entries trade together in each contract, with the offsets that its exchange distinguishes.
 
 1. Orders of all entries are added up by contract and by moment, the open before the close.
-2. What goes against the net position closes it, what is left over opens. SHFE and INE tell closing what this very session opened
+2. What goes against the net position closes it, what is left over opens. SHFE and INE distinguish closing what this very session opened
    (`close_today`) from closing older lots.
 3. Orders for the case that a waiting exit does not fill stand beside, one for each entry, and are in no sum.
 """

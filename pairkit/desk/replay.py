@@ -113,7 +113,11 @@ def _cause(
         )
     roots = {entry[leg]["code"].partition("@")[0] for leg in ("y", "x")}
     found = diff_snapshots(old, newest)
-    for table, words in ((found.revised, _revised), (found.removed, _gone), (found.added, _came)):
+    for table, words in (
+        (found.revised, _revised),
+        (found.removed, _removed),
+        (found.added, _added),
+    ):
         bars = table[table["root"].isin(roots) & (table[TRADE_DATE] <= pd.Timestamp(line.session))]
         if len(bars):
             return words(bars.sort_values([TRADE_DATE, "root"], kind="stable").iloc[0])
@@ -147,7 +151,7 @@ def _revised(bar: pd.Series) -> str:
     )
 
 
-def _gone(bar: pd.Series) -> str:
+def _removed(bar: pd.Series) -> str:
     return _(
         "{contract} of {day}: the bar is not there any more",
         contract=bar["contract"] or bar["root"],
@@ -155,7 +159,7 @@ def _gone(bar: pd.Series) -> str:
     )
 
 
-def _came(bar: pd.Series) -> str:
+def _added(bar: pd.Series) -> str:
     return _(
         "{contract} of {day}: the bar came later",
         contract=bar["contract"] or bar["root"],

@@ -14,7 +14,7 @@ from pairkit.language import _
 
 
 class Pruned(NamedTuple):
-    """One snapshot of a line: why it stays, "" where it went."""
+    """One snapshot of a line: why it stays, "" where it was deleted."""
 
     path: Path
     kept: str

@@ -153,7 +153,7 @@ def make_sheet(
             )
         )
     orders = _orders(decided, ahead.last, quotes)
-    told = (*_no_bar(decided, ahead.last), *ahead.notes, *warnings, *_bundled(decided))
+    doubts = (*_no_bar(decided, ahead.last), *ahead.notes, *warnings, *_bundled(decided))
     session = None if ahead.session is None else f"{ahead.session:%Y-%m-%d}"
     entries = [_entry(one, quotes) for one in decided]
     return Sheet(
@@ -168,9 +168,9 @@ def make_sheet(
             },
             "last_session": f"{ahead.last:%Y-%m-%d}",
             "next_session": session,
-            "status": "degraded" if told else "good",
-            "headline": _headline(book, len(orders), ahead, told, snapshot.simulated),
-            "warnings": list(told),
+            "status": "degraded" if doubts else "good",
+            "headline": _headline(book, len(orders), ahead, doubts, snapshot.simulated),
+            "warnings": list(doubts),
             "currency": currencies[0],
             "equity": math.fsum(one.moment.equity for one in decided),
             "margin_before": _sum(entry["margin_before"] for entry in entries),
@@ -191,7 +191,9 @@ def _decide(name: str, run: BacktestRun, ahead: Ahead) -> _Decided:
     return _Decided(name, run, moment_at(run, t), held, coming, orders_after(run, t, wanted))
 
 
-def _headline(book: str, orders: int, ahead: Ahead, told: tuple[str, ...], simulated: bool) -> str:
+def _headline(
+    book: str, orders: int, ahead: Ahead, doubts: tuple[str, ...], simulated: bool
+) -> str:
     """The first line of the sheet."""
     when = (
         f"{ahead.session:%Y-%m-%d}"
@@ -203,9 +205,9 @@ def _headline(book: str, orders: int, ahead: Ahead, told: tuple[str, ...], simul
         if orders
         else in_english("no orders")
     )
-    said = in_english("{book}: {count} for {when}.", book=book, count=count, when=when)
-    marks = ["SIMULATED DATA."] * simulated + [f"DEGRADED: {' '.join(told)}"] * bool(told)
-    return " ".join([*marks, said])
+    summary = in_english("{book}: {count} for {when}.", book=book, count=count, when=when)
+    marks = ["SIMULATED DATA."] * simulated + [f"DEGRADED: {' '.join(doubts)}"] * bool(doubts)
+    return " ".join([*marks, summary])
 
 
 def _no_bar(decided: list[_Decided], last: pd.Timestamp) -> tuple[str, ...]:

@@ -96,8 +96,10 @@ def contract_of(
     known = exchanges or {code: spec.exchange for code, spec in bundled_specs().items()}
     text = symbol.strip()
     first, _unused, second = text.partition(".")
-    said = next((part.upper() for part in (first, second) if part.upper() in EXCHANGES), "")
-    bare = second if first.upper() == said and said else first
+    named_exchange = next(
+        (part.upper() for part in (first, second) if part.upper() in EXCHANGES), ""
+    )
+    bare = second if first.upper() == named_exchange and named_exchange else first
     named = read_name(bare)
     month = None if named is None else delivery_month(bare, day)
     if named is None or month is None:
@@ -108,14 +110,14 @@ def contract_of(
             )
         )
     exchange = known.get(named.root, "")
-    if said and exchange and said != exchange:
+    if named_exchange and exchange and named_exchange != exchange:
         raise DataError(
             _(
-                "{symbol!r} names the exchange {said}, and {named_root} is on {exchange}.",
+                "{symbol!r} names the exchange {named_exchange}, and {named_root} is on {exchange}.",
                 symbol=symbol,
-                said=said,
+                named_exchange=named_exchange,
                 named_root=named.root,
                 exchange=exchange,
             )
         )
-    return f"{named.root}{month // 12 % 100:02d}{month % 12 + 1:02d}", said or exchange
+    return f"{named.root}{month // 12 % 100:02d}{month % 12 + 1:02d}", named_exchange or exchange

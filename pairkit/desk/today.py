@@ -17,7 +17,6 @@ from pairkit.desk.book import Book
 from pairkit.desk.book_runs import BookRuns, last_session, run_book
 from pairkit.desk.quotes import quotes_at
 from pairkit.desk.sheet import Sheet, make_sheet
-from pairkit.folders import bundled
 from pairkit.language import in_english
 
 _OLD_DAYS = 4  # without a calendar: more than a weekend
@@ -50,14 +49,14 @@ def sheet_of(
     as_of : Timestamp, optional
         Make the sheet of the last session up to this day, from what was known at its close; by default of the last one.
     today : date, optional
-        By which it is said how old the data are; by default nothing is said.
+        Compared with the last session, for a warning on old data; none by default.
     runs : callable, optional
         Runs the book; by default `run_book`.
 
     Raises
     ------
     PairkitError
-        There is no sheet: of the kind that says why.
+        There is no sheet; its type is the reason.
     """
     last = last_session(snapshot, as_of)
     made = runs(book, snapshot, last)
@@ -72,25 +71,23 @@ def sheet_of(
 
 def open_for(book: Book, folder: Path) -> Snapshot:
     """The newest snapshot of a book's line in a folder, every byte verified; the bundled demo where the folder has none."""
-    path = newest_path(folder, book.snapshot)
-    beside = bundled("snapshots") / book.snapshot
-    return open_snapshot(beside if not path.exists() and beside.is_dir() else path)
+    return open_snapshot(newest_path(folder, book.snapshot))
 
 
 def with_id(wanted: str, folder: Path) -> Snapshot | None:
     """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
-    found = path_with_id(folder, wanted) or path_with_id(bundled("snapshots"), wanted)
+    found = path_with_id(folder, wanted)
     return None if found is None else open_snapshot(found, expect_id=wanted)
 
 
 def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...]:
     """Whether the data are older than the evening before, or came from an expired cache."""
-    told = []
+    notes = []
     if today is not None and not snapshot.simulated:
         days = (today - ahead.last.date()).days
         passed = today > ahead.session.date() if ahead.session is not None else days > _OLD_DAYS
         if passed:
-            told.append(
+            notes.append(
                 in_english(
                     "STALE: the last bar is of {ahead_last:%Y-%m-%d}, {days} days ago.",
                     ahead_last=ahead.last,
@@ -98,7 +95,7 @@ def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...
                 )
             )
     if snapshot.manifest["data_scope"].get("stale"):
-        told.append(
+        notes.append(
             in_english("The data were served from an expired cache: the provider was down.")
         )
-    return tuple(told)
+    return tuple(notes)

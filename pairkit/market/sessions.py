@@ -1,4 +1,4 @@
-"""When a decision can act: sessions of two roots against the time by which the data of the day are there.
+"""Decision time: sessions of two roots against the time by which the data of the day are there.
 
 A root with a night session opens its trade date the evening before. What is decided at the close of t fills at the open of t+1,
 with `fill = open`, so it must be decided by then: in the evening of t, or before the day session. Neither changes a fill.

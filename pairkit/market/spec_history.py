@@ -62,7 +62,7 @@ def with_history(spec: ContractSpec, *, but: Collection[str] = ()) -> ContractSp
     Parameters
     ----------
     spec : ContractSpec
-        Of today's rules. A figure that is not what the last change made it is somebody's own, and has no history.
+        Of today's rules. A figure other than the last change made it is the user's own, and has no history.
     but : collection of str
         Fields that the user has set, whose figures hold for every contract.
     """
@@ -439,7 +439,7 @@ def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, 
             figure = getattr(spec, field) if place < 0 else table.parts[place].figures()[field]  # type: ignore[union-attr]
             by_figure.setdefault(figure, []).append(name)
         if len(by_figure) > 1:
-            said = " and ".join(
+            spans = " and ".join(
                 in_english(
                     "{figure:g} in {first_of}{recorded}",
                     figure=figure,
@@ -449,11 +449,11 @@ def _changes_of_records(spec: ContractSpec, names: list[str]) -> tuple[Finding, 
                 for figure, of in by_figure.items()
             )
             message = in_english(
-                "{spec_code}: {field} is {said}, and the range has both. Each contract trades on its own terms; at the roll "
+                "{spec_code}: {field} is {spans}, and the range has both. Each contract trades on its own terms; at the roll "
                 "from one to the other the number of lots stays.",
                 spec_code=spec.code,
                 field=field,
-                said=said,
+                spans=spans,
             )
             found.append(Finding("spec_changed", "warning", message, root=spec.code))
     return tuple(found)

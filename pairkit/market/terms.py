@@ -497,20 +497,20 @@ def whole_fault(records: Sequence[TermRecord]) -> str:
         together.setdefault((record.group, *record.key), []).append(record)
     for (group, *_unused), part in together.items():
         fields, modes = [one.field for one in part], {one.fee_mode for one in part}
-        said = _("the terms of {scope}", scope=part[0].scope)
+        subject = _("the terms of {scope}", scope=part[0].scope)
         if len(set(fields)) < len(fields):
             twice = next(field for field in fields if fields.count(field) > 1)
-            return _("{said} give {twice} twice; keep one.", said=said, twice=twice)
+            return _("{subject} give {twice} twice; keep one.", subject=subject, twice=twice)
         if group == "fees" and (len(modes) > 1 or not {"fee_open", "fee_close"} <= set(fields)):
             return _(
-                "{said} give {fields}; fees need fee_open and fee_close together, in one fee_mode.",
-                said=said,
+                "{subject} give {fields}; fees need fee_open and fee_close together, in one fee_mode.",
+                subject=subject,
                 fields=", ".join(fields),
             )
         if group == "margin_rate" and "margin_rate" not in fields:
             return _(
-                "{said} give {fields}; margins by months need a margin_rate beside them.",
-                said=said,
+                "{subject} give {fields}; margins by months need a margin_rate beside them.",
+                subject=subject,
                 fields=", ".join(fields),
             )
     return ""
@@ -524,7 +524,7 @@ def _delivery(name: str, day: int, root: str) -> int | None:
 
 @lru_cache(maxsize=65536)
 def _short_year(name: str, root: str) -> bool:
-    """Whether only a date tells the decade of a name."""
+    """Whether the decade of a name is known by a date only."""
     named = read_name(name, root)
     return named is not None and len(named.year) == 1
 

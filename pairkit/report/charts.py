@@ -11,8 +11,8 @@ from plotly.offline import get_plotlyjs
 
 from pairkit.analysis.terms_paid import margin_by_day
 from pairkit.charts import plot_run
-from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
+from pairkit.charts.layout import FONT
 from pairkit.charts.theme import LIGHT
 from pairkit.language import _
 from pairkit.report.figures import rolling_sharpe

@@ -45,8 +45,11 @@ def checks(
         _sealed(run),
         _trials(run, trials),
     ]
-    asked = {**CHECKS, **{name: name.replace("_", " ") for name in by_name if name not in CHECKS}}
-    for name, question in asked.items():
+    questions = {
+        **CHECKS,
+        **{name: name.replace("_", " ") for name in by_name if name not in CHECKS},
+    }
+    for name, question in questions.items():
         found = by_name.get(name)
         rows.append(
             (_(question), _("run"), f"{_word(found)}: {reworded(found.sentence)}")
@@ -109,10 +112,10 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
             else _("one run knows nothing of how many others were tried before it"),
         )
     forgotten = sum(reset.forgotten for reset in trials.resets)
-    told = _(
+    sentence = _(
         "{n_configs:,} configs were tried on this pair on this machine", n_configs=trials.n_configs
     )
-    told += (
+    sentence += (
         _(
             " since {forgotten:,} were forgotten in {resets} resets",
             forgotten=forgotten,
@@ -121,11 +124,11 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
         if trials.resets
         else ""
     )
-    told += (
+    sentence += (
         _(", which is one of {scanned:,} scanned", scanned=trials.scanned) if trials.scanned else ""
     )
     deflated = trials.deflated_sharpe(run)
-    told += (
+    sentence += (
         ""
         if math.isnan(deflated)
         else _(
@@ -133,4 +136,4 @@ def _trials(run: BacktestRun, trials: TrialCount | None) -> tuple[str, str, str]
             deflated=deflated,
         )
     )
-    return name, "run", told
+    return name, "run", sentence

@@ -88,7 +88,7 @@ def write_report(
     path : path
         The HTML file; replaced where it exists.
     checks : bool
-        Run the honesty checks that are quick. Without, the report says that they were not run.
+        Run the quick honesty checks. Without, the report lists them as not run.
     known : iterable of CheckResult
         Results of honesty checks of this very run; the report and the manifest in it carry them.
     trials : TrialCount, optional
@@ -158,7 +158,7 @@ def _charts(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Markup]:
         "sharpe": charts.sharpe(run),
         "margin": charts.margin(run),
         "attribution": charts.attribution(
-            parts, {name: _(said) for name, said in PART_NAMES.items()}, run.pair.currency
+            parts, {name: _(label) for name, label in PART_NAMES.items()}, run.pair.currency
         ),
     }
     if len(run.trades):
@@ -203,14 +203,14 @@ def _results(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Any]:
             for name, value, unit in trade_summary(run)
         ],
         "by_exit_reason": html.table(by_exit_reason(run), AMOUNTS),
-        "margin_told": _margin_told(run),
+        "margin_sentence": _margin_sentence(run),
         "terms_paid": html.table(terms_of_trades(run)),
         "hold_bars": run.metrics["hold_bars"],
         "hold_spells": html.table(hold_spells(run), AMOUNTS),
     }
 
 
-def _margin_told(run: BacktestRun) -> str:
+def _margin_sentence(run: BacktestRun) -> str:
     """The most margin that was used on a day, and how much of the capital it was."""
     margin = margin_by_day(run)
     peak = float(margin.max())
@@ -308,7 +308,7 @@ def _sources(run: BacktestRun, leg: str, spec: ContractSpec, name: str) -> list[
 
 def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
     """One of a leg's terms, what it is in its contracts that trade on older ones, and what it was before a day."""
-    told = str(getattr(spec, name))
+    text = str(getattr(spec, name))
     older = {
         contract: terms[name]
         for contract, terms in older_terms(spec, leg.contracts).items()
@@ -316,7 +316,7 @@ def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
     }
     for figure in dict.fromkeys(older.values()):
         its = [contract for contract, value in older.items() if value == figure]
-        told += _(
+        text += _(
             " ({figure:g} in {first_it}{words})",
             figure=figure,
             first_it=its[0],
@@ -327,6 +327,6 @@ def _figure(spec: ContractSpec, leg: Leg, name: str) -> str:
         for term in spec.older
         if term.field == name and term.before_date is not None
     )
-    return told + "".join(
+    return text + "".join(
         _(" ({figure:g} before {day})", figure=figure, day=day) for day, figure in dated
     )

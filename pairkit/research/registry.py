@@ -53,8 +53,8 @@ def run_checks(
     CancelledError
         It was stopped.
     """
-    asked = {name: check_spec(name) for name in (CHECK_SPECS if checks is None else checks)}
-    values = {name: spec.values((settings or {}).get(name, {})) for name, spec in asked.items()}
+    specs = {name: check_spec(name) for name in (CHECK_SPECS if checks is None else checks)}
+    values = {name: spec.values((settings or {}).get(name, {})) for name, spec in specs.items()}
     return {
         name: spec.run(
             case,
@@ -62,7 +62,7 @@ def run_checks(
             progress=in_unit(progress, f"{spec.unit} ({spec.title})"),
             cancelled=cancelled,
         )
-        for name, spec in asked.items()
+        for name, spec in specs.items()
     }
 
 
@@ -86,10 +86,10 @@ def run_and_save_checks(
     RunError
         The store cannot be written; the check that it was to hold has been handed over by then.
     """
-    asked = list(checks)
-    for name in asked:
+    names = list(checks)
+    for name in names:
         check_spec(name)
-    for name in asked:
+    for name in names:
         try:
             found = run_checks(case, [name], settings, progress=progress, cancelled=cancelled)[name]
         except (DataError, RunError) as error:

@@ -1,4 +1,4 @@
-"""At the right of each page's heading: what the page is for and which documents concern it, and a button that copies its link."""
+"""About popover of each page: its purpose and its documents; beside it, a button that copies the page's link."""
 
 from __future__ import annotations
 

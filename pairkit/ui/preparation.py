@@ -1,4 +1,4 @@
-"""The first minute: the steps that a server takes before its first page, and the work that goes on behind it.
+"""Preparation of a server: the steps before its first page, and the work that goes on behind it.
 
 1. They begin with the server, in a thread of its own; a session that comes meanwhile shows how far they are.
 2. On a fresh installation a process of its own compiles the trading engine, while this one loads libraries and compiles the

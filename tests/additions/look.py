@@ -1,4 +1,4 @@
-"""Run in a copy of pairkit to which everything was added: writes what each place shows of it to told.json."""
+"""Run in a copy of pairkit to which everything was added: writes what each place shows of it to shown.json."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LIMITS = [0.002, 0.004, 0.006]
 
 def main() -> None:
     pair = pk.open_snapshot("snapshots/demo").pair("RB", "HC")
-    told = of_the_core(pair) | of_the_pages() | of_a_download()
-    Path("told.json").write_text(json.dumps(told, default=str), encoding="utf-8")
+    shown = of_the_core(pair) | of_the_pages() | of_a_download()
+    Path("shown.json").write_text(json.dumps(shown, default=str), encoding="utf-8")
 
 
 def of_the_core(pair) -> dict:
@@ -65,13 +65,18 @@ def of_the_core(pair) -> dict:
         ],
         "net_gain": run.frame["equity"].iloc[-1] - config.capital,
         "in_a_notebook": "Net gain" in run._repr_html_() or "net_gain" in run._repr_html_(),
-        "beta_of_unity": sorted(
-            set(
-                pk.run_backtest(pair, pk.StrategyConfig(hedge_model="unity")).frame["beta"].dropna()
-            )
-        ),
+        "beta_of_deviations": last_beta_and_ratio(pair),
         "check": run_checks(Case(pair, config), ["shuffled"])["shuffled"].result().sentence,
     }
+
+
+def last_beta_and_ratio(pair) -> list[float]:
+    """The last beta of the model in docs/extending.md, and the ratio of deviations worked by hand."""
+    config = pk.StrategyConfig(hedge_model="deviations", hedge_window=60)
+    complete = pk.run_backtest(pair, config).frame[["y", "x", "beta"]].dropna(subset=["y", "x"])
+    steps = np.diff(complete[["y", "x"]].to_numpy(), axis=0)[-60:]
+    ratio = steps[:, 0].std(ddof=1) / steps[:, 1].std(ddof=1)
+    return [float(complete["beta"].iloc[-1]), float(ratio)]
 
 
 def of_the_pages() -> dict:

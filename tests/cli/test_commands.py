@@ -410,3 +410,13 @@ def test_a_console_without_chinese_gets_the_rest(folder, tmp_path):
     assert (tmp_path / "my run.json").is_file()
     again = made.stdout.decode("ascii").strip().splitlines()[-1].partition("again: ")[2]
     assert shlex.split(again)[-3:] == [str(tmp_path / "my run.json"), "--dir", str(folder)]
+
+
+def test_the_demo_needs_no_folder(cli, tmp_path, monkeypatch):
+    """In an empty folder the bundled snapshot runs by its name, and its manifest reruns; another name is refused."""
+    monkeypatch.chdir(tmp_path)
+    assert (
+        cli("run", "demo", "RB", "HC", "--last", "2017-12-29", "--manifest", "run.json").code == 0
+    )
+    assert cli("rerun", "run.json").out.startswith("The same")
+    assert "there is no such folder" in cli("run", "mine", "RB", "HC").err

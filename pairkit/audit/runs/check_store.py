@@ -3,7 +3,7 @@
 One small file a run, named by the hash of what the run is made of: snapshot, roots, rows, config, and the code that computes. A
 changed line of that code makes every older result one of another run. The latest result of a check replaces the one before.
 
-The store lies beside the saved runs. It proves nothing to others: whoever doubts a result runs the check again.
+The store is kept beside the saved runs. It proves nothing to others: to verify a result, run its check again.
 """
 
 from __future__ import annotations

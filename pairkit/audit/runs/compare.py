@@ -127,8 +127,8 @@ def _fired(trace: Trace) -> str:
 
 def _by_key(table: pd.DataFrame, key: str) -> dict[str, str]:
     """The rows of a trace's table by their first column; the other cells as one text, without units and meanings."""
-    told = [name for name in table.columns if name not in (key, "unit", "meaning")]
+    shown = [name for name in table.columns if name not in (key, "unit", "meaning")]
     return {
-        str(row[key]): ", ".join(str(row[name]) for name in told)
+        str(row[key]): ", ".join(str(row[name]) for name in shown)
         for row in table.to_dict("records")
     }

@@ -60,7 +60,8 @@ class Difference:
 class Comparison:
     """A verdict, the differences beyond the tolerance, and the columns that could not be compared.
 
-    `grown` says what only one side has: other code may make more, so it decides nothing there; the same code does not.
+    `grown` lists what only one side has. Under other code that decides nothing, since a later version may record more; under the same code
+    it is a difference.
     """
 
     verdict: Agreement

@@ -1,4 +1,4 @@
-"""Run manifests: a run's inputs and outputs, recorded so that somebody else can make it again.
+"""Run manifests: a run's inputs and outputs, recorded so that anyone can make it again.
 
 The run's id is the hash of its inputs alone: snapshot, pair, rows, specs, config. Outputs are hashed by content, whatever
 program wrote them. No time stamp and no runtime enters the id.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pairkit.run import BacktestRun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunManifest:
     """A run manifest.
 
@@ -42,6 +42,11 @@ class RunManifest:
     """
 
     content: dict[str, Any]
+
+    def __repr__(self) -> str:
+        inputs = self.content["inputs"]
+        legs, bars = inputs["pair"], inputs["bars"]
+        return f"<RunManifest {legs['y']}-{legs['x']}: {bars['rows']} bars, run {self.run_id[:12]}>"
 
     @property
     def run_id(self) -> str:
@@ -212,6 +217,13 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                 msg=fault["msg"],
             )
         ) from error
+    _refuse_other_columns(content, what)
+    _refuse_other_inputs(content, what)
+    return RunManifest(content)
+
+
+def _refuse_other_columns(content: Mapping[str, Any], what: str) -> None:
+    """RunError where an output lists other hashes than columns."""
     for name, output in content["outputs"].items():
         if sorted(output["column_hashes"]) != sorted(output["columns"]):
             counts = in_english(
@@ -229,6 +241,10 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                     counts=counts,
                 )
             )
+
+
+def _refuse_other_inputs(content: Mapping[str, Any], what: str) -> None:
+    """RunError where the hash of the config or of all inputs is not that of what the manifest states."""
     for name, part in (
         ("config_sha256", content["inputs"]["config"]),
         ("run_id", content["inputs"]),
@@ -245,4 +261,3 @@ def checked_manifest(content: Any, *, what: str) -> RunManifest:
                     hash_of=hash_of(part),
                 )
             )
-    return RunManifest(content)

@@ -52,7 +52,7 @@ EXIT_CODES: dict[Agreement, int] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rerun:
     """Result of a rerun.
 
@@ -82,6 +82,9 @@ class Rerun:
     differences: tuple[Difference, ...]
     runtime: tuple[tuple[str, Any, Any], ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Rerun {self.verdict}: {self.sentence}>"
 
     @property
     def exit_code(self) -> int:
@@ -157,24 +160,24 @@ def rerun_manifest(
         **now,
         "config": {name: value for name, value in now["config"].items() if name not in younger},
     }
-    if hash_of(now) != recorded.run_id:
-        parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
-        raise RunError(
-            _(
-                "the inputs that the manifest states cannot be had from snapshot {snapshot_name!r}: "
-                "{parts} came out otherwise. The manifest was altered.",
-                snapshot_name=pair.provenance.snapshot_name,
-                parts=parts,
-            )
-        )
+    _refuse_other_inputs(pair, then, now, recorded)
     runtime = runtime_differences(recorded.content["runtime"], made.content["runtime"])
     alike = all(what in NOT_DECISIVE for what, _, _ in runtime)
-    said = {
+    old_content = {
         **recorded.content,
         "rerun_command": without_folder(recorded.content["rerun_command"], pair),
     }
-    say = {**made.content, "rerun_command": command_of(pair, now["config"], ready_at=ready_at)}
-    found = compare(said, say, tables or {}, tables_of(run), tolerance=0.0 if alike else TOLERANCE)
+    new_content = {
+        **made.content,
+        "rerun_command": command_of(pair, now["config"], ready_at=ready_at),
+    }
+    found = compare(
+        old_content,
+        new_content,
+        tables or {},
+        tables_of(run),
+        tolerance=0.0 if alike else TOLERANCE,
+    )
     same_code = all(what != "code_sha256" for what, _, _ in runtime)  # and so the same rules
     since = () if same_code else changes_since(recorded.content.get("rules"), run)
     changes = _at_work(since, found)
@@ -200,6 +203,22 @@ def rerun_manifest(
             *(_younger(name) for name in younger),
         ),
     )
+
+
+def _refuse_other_inputs(
+    pair: PairFrame, then: dict[str, Any], now: dict[str, Any], recorded: RunManifest
+) -> None:
+    """RunError where the rebuilt inputs are not those that the manifest states."""
+    if hash_of(now) != recorded.run_id:
+        parts = ", ".join(part for part in now if hash_of(now[part]) != hash_of(then[part]))
+        raise RunError(
+            _(
+                "the inputs that the manifest states cannot be rebuilt from snapshot {snapshot_name!r}: "
+                "{parts} came out otherwise. The manifest was altered.",
+                snapshot_name=pair.provenance.snapshot_name,
+                parts=parts,
+            )
+        )
 
 
 def _at_work(changes: tuple[RuleChange, ...], found: Comparison) -> tuple[RuleChange, ...]:

@@ -177,15 +177,15 @@ def _refuse_other_metrics(
         return
     sums = {"total_return": float(equity[-1] / capital - 1.0), "costs": float(cost.sum())}
     for name, found in sums.items():
-        said = content["metrics"].get(name)
-        if said is not None and not np.isclose(said, found, rtol=1e-9, atol=1e-9):
+        recorded = content["metrics"].get(name)
+        if recorded is not None and not np.isclose(recorded, found, rtol=1e-9, atol=1e-9):
             raise RunError(
                 _(
-                    "{what}: metrics.{name} is {said:g}, and the table that the manifest names makes it {found:g}. "
+                    "{what}: metrics.{name} is {recorded:g}, and the table that the manifest names makes it {found:g}. "
                     "The manifest was edited after it was written: get it again from where it came.",
                     what=what,
                     name=name,
-                    said=said,
+                    recorded=recorded,
                     found=found,
                 )
             )

@@ -293,11 +293,9 @@ def _count(ledger: sqlite3.Connection, key: int, none: TrialCount) -> TrialCount
 
 def _scanned(ledger: sqlite3.Connection, source: str, y: str, x: str) -> int:
     """Number of pairs of the snapshot that were scanned, where this one, in either direction, is among them."""
-    asked = (source, *sorted((y, x)))
+    key = (source, *sorted((y, x)))
     if (
-        ledger.execute(
-            "SELECT 1 FROM scanned WHERE source = ? AND y = ? AND x = ?", asked
-        ).fetchone()
+        ledger.execute("SELECT 1 FROM scanned WHERE source = ? AND y = ? AND x = ?", key).fetchone()
         is None
     ):
         return 0

@@ -15,8 +15,8 @@ from pairkit.audit.snapshots.verify import OLD_SCHEMA
 from pairkit.data.quality import examine
 from pairkit.data.simulated import SEED, simulate_market
 from pairkit.errors import PairkitError
+from pairkit.folders import DEMO
 
-NAME = "demo"
 CREATED_UTC = "2025-01-01T00:00:00Z"
 
 
@@ -31,7 +31,7 @@ def write_demo(folder: str | os.PathLike[str]) -> Snapshot:
     market = simulate_market(SEED)
     return write_snapshot(
         folder,
-        NAME,
+        DEMO,
         bars=market.bars,
         mapping=market.mapping,
         specs=market.specs,

@@ -3,7 +3,7 @@
 1. Bars are matched by root, contract and date. A bar that both have is revised where a figure differs; missing equals missing.
 2. Dominant contracts are matched by root and date, specs by root and field, the scope by field.
 3. Records of terms are matched by root, contract, deliveries, day and field; one differs where its figure or its fee mode does.
-   The figures of a root without a date are the spec's, and told there.
+   The figures of a root without a date belong to the spec, and are compared there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TERM_COLUMNS = [*TERM_KEY, "old", "new", "old_source", "new_source"]
 _NOT_SCOPE = ("files", "rows")  # the files' names and hashes, and a count that the bars tell better
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SnapshotDiff:
     """Differences of snapshot `new` from `old`.
 
@@ -63,6 +63,10 @@ class SnapshotDiff:
     sessions_added: pd.DatetimeIndex
     sessions_removed: pd.DatetimeIndex
     scope: pd.DataFrame
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items() if count)
+        return f"<SnapshotDiff {self.old.name} -> {self.new.name}: {counts or 'the same'}>"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -213,14 +217,14 @@ def _specs(old: Snapshot, new: Snapshot) -> pd.DataFrame:
                 )
             )
             continue
-        before, after = (_said(side.specs[root]) for side in (old, new))
+        before, after = (_own_fields(side.specs[root]) for side in (old, new))
         changes = _changes(before, after)
         rows += [(root, *change) for change in changes]
     return _table(rows, ["root", "field", "old", "new"])
 
 
-def _said(spec: ContractSpec) -> dict[str, Any]:
-    """What a spec says itself: all but its records, of which `older` is a way to write some."""
+def _own_fields(spec: ContractSpec) -> dict[str, Any]:
+    """A spec's own fields: all but its records, of which `older` is a way to write some."""
     plain = spec.to_dict(with_terms=False)
     plain.pop("older", None)
     return plain

@@ -1,7 +1,7 @@
-"""Extension of a snapshot by the sessions that came since: a new snapshot of the same line, with what was there kept as it was.
+"""Extension of a snapshot by later sessions, as a new snapshot of the same line; what the snapshot had stays as it was.
 
 1. From a provider, the last ten sessions are fetched once more and what came after them; from files, what they hold.
-2. A bar that is given anew with other figures is a revision of the vendor's: the new figures count, and a finding lists the days.
+2. A bar that now has other figures was revised by the vendor: the new figures count, and a finding lists the days.
    Bars that are not given anew stay.
 3. Which contract was dominant, and on which terms it traded, stay as they were known; only later days are added.
 4. The last session must be whole: each root has a close of the contract that it holds. Else nothing is written.
@@ -53,7 +53,7 @@ class Extension:
     Attributes
     ----------
     snapshot : Snapshot
-        The new one; where no session came since, the one that was to be extended.
+        The new snapshot; the given one where there is no later session.
     sessions : int
         How many came.
     revised : int
@@ -73,7 +73,7 @@ class Extension:
 
 @dataclass(frozen=True, eq=False)
 class _Later:
-    """What came: tables as `write_snapshot` takes them, and their origin."""
+    """Later sessions: tables as `write_snapshot` takes them, and their origin."""
 
     bars: pd.DataFrame
     mapping: pd.DataFrame
@@ -103,7 +103,7 @@ def extend_from_source(
     snapshot : Snapshot
         The newest of its line.
     source : Source
-        The provider that it came from.
+        The provider of its bars.
     end : date
         The last day.
     folder : path
@@ -116,7 +116,7 @@ def extend_from_source(
     Raises
     ------
     SourceError
-        The provider cannot answer. Nothing is written; what came is in the cache.
+        The provider cannot answer. Nothing is written; answers received so far stay in the cache.
     IncompleteAnswerError
         The last session is not whole: which bars are not there, and when to ask again.
     SnapshotError
@@ -159,14 +159,14 @@ def extend_from_source(
                 source_name=source.name,
             )
         )
-    asked = {**scope["asked"], "end": end.isoformat()}
-    told = {name: market.data_scope[name] for name in ("source_version", "fetched_at", "stale")}
+    request = {**scope["asked"], "end": end.isoformat()}
+    answer = {name: market.data_scope[name] for name in ("source_version", "fetched_at", "stale")}
     later = _Later(
         market.bars,
         market.mapping,
         market.specs,
         market.calendar,
-        {**scope, "asked": asked, **told},
+        {**scope, "asked": request, **answer},
         market.findings,
         _(
             "{source_name} has a session's bars at {published_at}; ask again after that",
@@ -270,7 +270,7 @@ def _mapping_of_files(
 def _extended(
     snapshot: Snapshot, later: _Later, folder: str | os.PathLike[str], allow_missing: bool
 ) -> Extension:
-    """The snapshot with what came, published; itself where no session did."""
+    """The snapshot with the later sessions, published; itself where there are none."""
     last = snapshot.calendar[-1]
     came = later.calendar[later.calendar > last]
     if strange := sorted(set(later.bars["root"].unique()) - set(snapshot.roots)):
@@ -352,14 +352,14 @@ def _revised_terms(
         return []
     first, last = (f"{day:%Y-%m-%d}" for day in (sessions[0], sessions[-1]))
     had, has = _by_contract(own_table(old).records), _by_contract(came.terms.records)
-    told = []
+    revised = []
     for of in had.keys() & has.keys():
         changes = {one.from_date or first for one in (*had[of], *has[of])}
         before = None
         for day in sorted({max(change, first) for change in changes if change <= last}):
             then, now = _in_force(had[of], day), _in_force(has[of], day)
             if then != now and then is not None and now is not None and (then, now) != before:
-                told.append((*of, day, then, now))
+                revised.append((*of, day, then, now))
             before = then, now
     return [
         in_english(
@@ -370,7 +370,7 @@ def _revised_terms(
             then=then,
             now=now,
         )
-        for contract, field, day, then, now in sorted(told)
+        for contract, field, day, then, now in sorted(revised)
     ]
 
 
@@ -448,15 +448,15 @@ def _findings(
             "revised_terms",
             "warning",
             root=root,
-            count=len(told),
+            count=len(revised),
             message=in_english(
-                "{root}: terms that the source gives otherwise since the snapshot before; the line keeps those that it had: {told}.",
+                "{root}: terms that the source gives otherwise since the snapshot before; the line keeps those that it had: {revised}.",
                 root=root,
-                told="; ".join(told[:_SHOWN]),
+                revised="; ".join(revised[:_SHOWN]),
             ),
         )
-        for root, told in terms.items()
-        if told
+        for root, revised in terms.items()
+        if revised
     ]
     kinds = {(one.kind, one.root) for one in found}
     return [*(one for one in snapshot.findings if (one.kind, one.root) not in kinds), *found]
@@ -516,7 +516,7 @@ def _refuse_lost_terms(snapshot: Snapshot, source: str, came: Iterable[ContractS
         and (root, *one.key, one.field) not in again
     ]
     if lost:
-        told = [
+        named = [
             _("{root} {field} ({source})", root=root, field=one.field, source=one.source)
             for root, one in lost[:_SHOWN]
         ]
@@ -526,6 +526,6 @@ def _refuse_lost_terms(snapshot: Snapshot, source: str, came: Iterable[ContractS
                 "it was made with, --specs, --terms or both, or the days that came would be charged something else.",
                 snapshot_label=snapshot.label,
                 count=len(lost),
-                lost=", ".join(told),
+                lost=", ".join(named),
             )
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pairkit.folders import DEMO, bundled_demo
+
 _EXTENSION = re.compile(r"(?P<line>.+)@(?P<day>\d{4}-\d\d-\d\d)")
 
 
@@ -32,6 +34,11 @@ def paths_of_line(folder: Path, name: str) -> list[Path]:
 
 
 def newest_path(folder: Path, name: str) -> Path:
-    """The folder of the newest snapshot of a line; that of the name itself where it names one of them, or none is there."""
+    """The folder of the newest snapshot of a line, or of the one that is named; `folder/name` where there is none.
+
+    `demo` is the bundled one where the folder has none of that name.
+    """
     found = paths_of_line(folder, name)
-    return found[-1] if found else folder / name
+    if found:
+        return found[-1]
+    return bundled_demo() if name == DEMO else folder / name

@@ -9,55 +9,43 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pydantic import ValidationError
 
-from pairkit.audit.runtime import describe_runtime
 from pairkit.audit.seal import (
-    canonical_json,
     check_slug,
-    content_hash,
     publish,
     refuse_if_taken,
     sha256_hex,
-    strict_json,
 )
 from pairkit.audit.snapshots import tables
+from pairkit.audit.snapshots.contents import check_fits_together, parse_specs, verified_table
+from pairkit.audit.snapshots.packing import pack
 from pairkit.audit.snapshots.verify import (
     MANIFEST,
-    NOTES,
-    OLD_SCHEMA,
     SCHEMA,
-    SPECS,
     TABLES,
-    TERMS,
     Progress,
     Sealed,
     check_manifest,
     verify_folder,
 )
 from pairkit.columns import TRADE_DATE
-from pairkit.errors import DataError, SnapshotError
+from pairkit.data.provider.registry import provider_names
+from pairkit.errors import SnapshotError
 from pairkit.findings import Finding
 from pairkit.language import _
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.leg_codes import LegCode, read_leg
-from pairkit.market.spec_history import own_table, with_figures_of
-from pairkit.market.terms import FIELDS, GROUPS, TermRecord, TermsTable
+from pairkit.market.spec_history import own_table
 from pairkit.pair import PairFrame, Provenance, pair_from_frames
 
 if TYPE_CHECKING:
     from pairkit.market.legs import RootTables
-
-UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
-_IN_TABLE = (*FIELDS, "fee_mode", "older")  # of a spec, what the table of terms holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +106,7 @@ class Snapshot:
 
     @property
     def lineage(self) -> str | None:
-        """Id of the snapshot that this one extends; None where it begins a line, as one that was taken or imported does."""
+        """Id of the snapshot that this one extends; None where it begins a line, as a downloaded or imported one does."""
         found = self.manifest.get("lineage")
         return None if found is None else str(found)
 
@@ -129,7 +117,7 @@ class Snapshot:
 
     @property
     def label(self) -> str:
-        """What it is called where it lies: its folder's name, which `rename_snapshot` changes."""
+        """Name of its folder, which `rename_snapshot` changes."""
         return self.path.resolve().name
 
     @property
@@ -317,8 +305,9 @@ class Snapshot:
     def _command(self, leg: LegCode) -> str:
         """The command that downloads what a leg needs."""
         scope = self.manifest["data_scope"]
+        source = scope["source"] if scope["source"] in provider_names() else provider_names()[0]
         return (
-            f"python -m pairkit snapshot take --source tushare --roots {leg.root} --start {scope['start']} --end {scope['end']} "
+            f"python -m pairkit snapshot take --source {source} --roots {leg.root} --start {scope['start']} --end {scope['end']} "
             "--contracts all --name NAME"
         )
 
@@ -333,10 +322,10 @@ class Snapshot:
     def _of_legs(self, roots: tuple[str, ...]) -> tuple[Finding, ...]:
         """The findings that concern these roots: those recorded, and what their legs lack where an older record does not say."""
         concerned = [finding for finding in self.findings if finding.root in ("", *roots)]
-        told = {(finding.kind, finding.root) for finding in concerned}
+        known = {(finding.kind, finding.root) for finding in concerned}
         for root in roots:
             concerned += [
-                found for found in self._lacks(root) if (found.kind, found.root) not in told
+                found for found in self._lacks(root) if (found.kind, found.root) not in known
             ]
         return tuple(concerned)
 
@@ -482,9 +471,9 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
     try:
         tables.refuse_huge(sealed.files)
         schema = sealed.manifest["schema"]
-        bars, mapping, calendar, *terms = (_verified_table(sealed, name) for name in TABLES[schema])
-        specs = _parse_specs(sealed, tables.terms_by_root(terms[0]) if terms else None)
-        _check_fits_together(sealed, specs, bars, mapping)
+        bars, mapping, calendar, *terms = (verified_table(sealed, name) for name in TABLES[schema])
+        specs = parse_specs(sealed, tables.terms_by_root(terms[0]) if terms else None)
+        check_fits_together(sealed, specs, bars, mapping)
     except SnapshotError as error:
         raise SnapshotError(f"{folder}: {error}") from error
     return Snapshot(
@@ -497,179 +486,6 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
         calendar=pd.DatetimeIndex(tables.to_frame(calendar)[TRADE_DATE], name=TRADE_DATE),
         findings=tuple(Finding.from_dict(plain) for plain in sealed.manifest["findings"]),
     )
-
-
-def _verified_table(sealed: Sealed, name: str) -> pa.Table:
-    table, listed = tables.from_parquet(sealed.files[name], name), sealed.resources[name]
-    if table.num_rows != listed.rows or listed.table_schema != tables.describe_schema(
-        tables.SCHEMAS[name]
-    ):
-        raise SnapshotError(
-            _(
-                "{name}: expected {rows} rows of the listed schema, "
-                "found {num_rows} of {describe_schema}. "
-                "The manifest was not written by pairkit: take the snapshot again.",
-                name=name,
-                rows=listed.rows,
-                num_rows=table.num_rows,
-                describe_schema=tables.describe_schema(table.schema),
-            )
-        )
-    found = content_hash(table)
-    if found != listed.content_hash:
-        raise SnapshotError(
-            _(
-                "{name}: expected the content hash {content_hash}, found {found}. "
-                "The file is the sealed one but decodes to other values: "
-                "the Parquet reader, or the manifest, is at fault. Take the snapshot again.",
-                name=name,
-                content_hash=listed.content_hash,
-                found=found,
-            )
-        )
-    fault = tables.table_fault(table, name)
-    if fault:
-        raise SnapshotError(f"{name}: {fault}")
-    return table
-
-
-def _parse_specs(
-    sealed: Sealed, records: Mapping[str, list[TermRecord]] | None
-) -> dict[str, ContractSpec]:
-    """The specs by root, with their records of the table of terms; a snapshot of schema 1 has none."""
-    stated = sealed.manifest["contract_specs"]["sha256"]
-    if stated != sealed.resources[SPECS].sha256:
-        raise SnapshotError(
-            _(
-                "{specs}: contract_specs.sha256 is {stated}, "
-                "its resource's {sha256}. "
-                "The manifest contradicts itself: it was edited. Restore the snapshot.",
-                specs=SPECS,
-                stated=stated,
-                sha256=sealed.resources[SPECS].sha256,
-            )
-        )
-    plain = strict_json(sealed.files[SPECS], what=SPECS)
-    try:
-        codes = [str(about["code"]) for about in plain["specs"]]
-        if twice := sorted({code for code in codes if codes.count(code) > 1}):
-            raise SnapshotError(
-                _(
-                    "{specs} has two specs of {twice}; nobody can say which holds. It was not written by "
-                    "pairkit: take the snapshot again.",
-                    specs=SPECS,
-                    twice=", ".join(twice),
-                )
-            )
-        if records is not None and set(records) != set(codes):
-            raise SnapshotError(
-                _(
-                    "{terms} has terms of {records}, {specs} specs of {codes}. They were "
-                    "not written together: take the snapshot again.",
-                    terms=TERMS,
-                    records=", ".join(sorted(records)),
-                    specs=SPECS,
-                    codes=", ".join(sorted(codes)),
-                )
-            )
-        listed = [
-            ContractSpec(**about) if records is None else _spec_of(about, records[about["code"]])
-            for about in plain["specs"]
-        ]
-    except (KeyError, TypeError, ValidationError) as error:
-        raise SnapshotError(
-            _(
-                "{specs} does not hold contract specs: {error}. Take the snapshot again.",
-                specs=SPECS,
-                error=error,
-            )
-        ) from error
-    return {spec.code: spec for spec in sorted(listed, key=lambda spec: spec.code)}
-
-
-def _spec_of(about: Mapping[str, Any], records: list[TermRecord]) -> ContractSpec:
-    """A spec from what does not change of it and its records; its own figures are those of the root without a date."""
-    always = [one for one in records if one.key == ("", "", "")]
-    lacking = sorted(set(GROUPS) - {one.group for one in always})
-    double = sorted({*_IN_TABLE, "terms"} & set(about))
-    if lacking or double:
-        raise SnapshotError(
-            _(
-                "{code}: {terms} has no record of the root without a date of {lacking}, and {specs} "
-                "says itself {double}. It was not written by pairkit: take the snapshot again.",
-                code=about["code"],
-                terms=TERMS,
-                lacking=", ".join(lacking) or "nothing",
-                specs=SPECS,
-                double=", ".join(double) or "nothing",
-            )
-        )
-    figures: dict[str, Any] = {one.field: one.value for one in always if one.field in FIELDS}
-    mode = next(one.fee_mode for one in always if one.group == "fees")
-    spec = ContractSpec(**{**about, **figures, "fee_mode": mode})
-    if own_table(spec).records == tuple(records):  # nothing but its own figures
-        return spec
-    return with_figures_of(spec, TermsTable.of_checked(records))
-
-
-def _check_fits_together(
-    sealed: Sealed, specs: Mapping[str, ContractSpec], bars: pa.Table, mapping: pa.Table
-) -> None:
-    with_bars, mapped = (set(table["root"].unique().to_pylist()) for table in (bars, mapping))
-    symbols = set(sealed.manifest["data_scope"]["symbols"])
-    if not (with_bars == set(specs) == symbols) or not mapped <= with_bars:
-        raise SnapshotError(
-            _(
-                "its parts name different roots: bars {with_bars}, "
-                "specs {specs}, data_scope {symbols}, mapping {mapped}. "
-                "The manifest was not written by pairkit: take it again.",
-                with_bars=sorted(with_bars),
-                specs=sorted(specs),
-                symbols=sorted(symbols),
-                mapped=sorted(mapped),
-            )
-        )
-    _check_scope(sealed.manifest["data_scope"], bars)
-    contracts, named = (
-        set(zip(*(table[name].to_pylist() for name in ("root", "contract")), strict=True))
-        for table in (bars, mapping)
-    )
-    unknown = sorted(
-        _("{contract} of {root}", contract=contract, root=root)
-        for root, contract in named - contracts
-        if contract is not None
-    )
-    if unknown:
-        raise SnapshotError(
-            _(
-                "its mapping names contracts that have no bar there: {unknown}. "
-                "The tables were not written together: take the snapshot again.",
-                unknown=", ".join(unknown[:5]),
-            )
-        )
-
-
-def _check_scope(scope: Mapping[str, Any], bars: pa.Table) -> None:
-    """Rows, start and end that the manifest states are those of the bars."""
-    span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
-    found = {
-        "rows": bars.num_rows,
-        "start": span["min"].isoformat(),
-        "end": span["max"].isoformat(),
-    }
-    wrong = [
-        _("{name} is {scope}, that of the bars {value}", name=name, scope=scope[name], value=value)
-        for name, value in found.items()
-        if scope[name] != value
-    ]
-    if wrong:
-        raise SnapshotError(
-            _(
-                "data_scope contradicts the tables: {wrong}. The manifest was not written by pairkit: "
-                "take the snapshot again.",
-                wrong="; ".join(wrong),
-            )
-        )
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -727,124 +543,26 @@ def write_snapshot(
     """
     target = Path(folder) / check_slug(name)
     refuse_if_taken(target)  # publish does too, but only after all the work
-    arrow = _arrow_tables(bars, mapping, calendar)
-    by_code = _specs_of_all_roots(specs, arrow["bars.parquet"])
-    if TERMS in TABLES[schema]:
-        records = {code: own_table(spec).records for code, spec in by_code.items()}
-        arrow[TERMS] = tables.to_arrow(tables.terms_frame(records), TERMS)
-    elif dated := sorted(code for code, spec in by_code.items() if spec.terms is not None):
-        raise DataError(
-            _(
-                "{old_schema} has no table of terms, and {dated} has records.",
-                old_schema=OLD_SCHEMA,
-                dated=", ".join(dated),
-            )
-        )
-    files = {resource: tables.to_parquet(table) for resource, table in arrow.items()}
-    plain = [_plain_spec(by_code[code], schema) for code in sorted(by_code)]
-    files[SPECS] = canonical_json({"specs": plain}, what=SPECS)
-    if notes is not None:
-        files[NOTES] = notes.encode("utf-8")
-    scope = _full_scope(data_scope, arrow["bars.parquet"], sorted(by_code))
-    manifest = {
-        "schema": schema,
-        "name": name,
-        **({} if lineage is None else {"lineage": lineage}),
-        **({} if line is None else {"line": line}),
-        "created_utc": created_utc or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "data_scope": scope,
-        "contract_specs": _specs_origin(by_code, sha256_hex(files[SPECS])),
-        "resources": [_resource(path, files[path], arrow.get(path)) for path in sorted(files)],
-        "findings": [finding.to_dict() for finding in findings],
-        "runtime": describe_runtime(with_commit=not scope.get("simulated", False)),
-    }
-    raw = canonical_json(manifest, what=MANIFEST)
-    _parse(
-        Sealed(sha256_hex(raw), *check_manifest(target, raw), files), target
-    )  # what could not be opened is not published
-    publish(target, {**files, MANIFEST: raw})
+    files = pack(
+        name,
+        bars=bars,
+        mapping=mapping,
+        specs=specs,
+        calendar=calendar,
+        data_scope=data_scope,
+        findings=findings,
+        notes=notes,
+        created_utc=created_utc,
+        descent={
+            part: parent
+            for part, parent in (("lineage", lineage), ("line", line))
+            if parent is not None
+        },
+        schema=schema,
+    )
+    raw = files[MANIFEST]
+    listed = {path: content for path, content in files.items() if path != MANIFEST}
+    # what could not be opened is not published
+    _parse(Sealed(sha256_hex(raw), *check_manifest(target, raw), listed), target)
+    publish(target, files)
     return open_snapshot(target)
-
-
-def _arrow_tables(
-    bars: pd.DataFrame, mapping: pd.DataFrame | None, calendar: pd.DatetimeIndex | None
-) -> dict[str, pa.Table]:
-    if bars.empty:
-        raise DataError(_("there are no bars; a snapshot needs at least one."))
-    if mapping is None:
-        mapping = pd.DataFrame({name: pd.Series(dtype=object) for name in tables.MAPPING.names})
-    days = (
-        pd.DatetimeIndex(np.unique(pd.to_datetime(bars[TRADE_DATE])))
-        if calendar is None
-        else calendar
-    )
-    frames = {
-        "bars.parquet": bars,
-        "mapping.parquet": mapping,
-        "calendar.parquet": pd.DataFrame({TRADE_DATE: days}),
-    }
-    return {resource: tables.to_arrow(frame, resource) for resource, frame in frames.items()}
-
-
-def _specs_of_all_roots(specs: Iterable[ContractSpec], bars: pa.Table) -> dict[str, ContractSpec]:
-    given = list(specs)
-    by_code = {spec.code: spec for spec in given}
-    roots = set(bars["root"].unique().to_pylist())
-    if len(by_code) < len(given) or set(by_code) != roots:
-        raise DataError(
-            _(
-                "a snapshot takes one spec for each root: bars have {roots}; "
-                "specs are given for {given}.",
-                roots=", ".join(sorted(roots)),
-                given=", ".join(sorted(spec.code for spec in given)) or "none",
-            )
-        )
-    return by_code
-
-
-def _plain_spec(spec: ContractSpec, schema: str) -> dict[str, Any]:
-    """What `specs.json` says of a root: all of its spec, or, beside a table of terms, what does not change."""
-    plain = spec.to_dict(with_terms=False)
-    if schema == OLD_SCHEMA:
-        return plain
-    return {name: value for name, value in plain.items() if name not in _IN_TABLE}
-
-
-def _full_scope(
-    data_scope: Mapping[str, Any], bars: pa.Table, symbols: list[str]
-) -> dict[str, Any]:
-    if not isinstance(data_scope.get("source"), str):
-        raise DataError(
-            _("data_scope needs `source`, a text saying where the bars come from, e.g. 'csv'.")
-        )
-    span = pa.compute.min_max(bars[TRADE_DATE]).as_py()
-    known: dict[str, Any] = {"source_version": "", "api": "", "units": UNITS, "fetched_at": None}
-    start, end = span["min"].isoformat(), span["max"].isoformat()
-    return {
-        **known,
-        **data_scope,
-        "symbols": symbols,
-        "start": start,
-        "end": end,
-        "rows": bars.num_rows,
-    }
-
-
-def _specs_origin(specs: Mapping[str, ContractSpec], sha256: str) -> dict[str, str]:
-    sources, versions = (
-        {one for spec in specs.values() for one in getattr(spec, part).split(", ")}
-        for part in ("source", "version")
-    )
-    return {
-        "source": ", ".join(sorted(sources)),
-        "version": ", ".join(sorted(versions)),
-        "sha256": sha256,
-    }
-
-
-def _resource(path: str, raw: bytes, table: pa.Table | None) -> dict[str, Any]:
-    entry = {"path": path, "bytes": len(raw), "sha256": sha256_hex(raw)}
-    if table is None:
-        return {**entry, "rows": None, "schema": None, "content_hash": None}
-    schema = tables.describe_schema(table.schema)
-    return {**entry, "rows": table.num_rows, "schema": schema, "content_hash": content_hash(table)}

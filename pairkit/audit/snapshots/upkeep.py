@@ -21,10 +21,9 @@ from pairkit.audit.seal import (
     refuse_if_taken,
     sha256_hex,
 )
-from pairkit.audit.snapshots.demo import NAME as DEMO
 from pairkit.audit.snapshots.verify import MANIFEST
 from pairkit.errors import SnapshotError
-from pairkit.folders import bundled
+from pairkit.folders import bundled_demo
 from pairkit.language import _, ngettext
 
 _MOST_NAMED = 5
@@ -40,16 +39,21 @@ def stated_id(folder: str | os.PathLike[str]) -> str:
 
 
 def path_with_id(folder: Path, beginning: str) -> Path | None:
-    """The folder of the snapshot below `folder` whose id begins so, whatever it is called; None where there is none."""
+    """The folder of the snapshot whose id begins so, below `folder` under whatever name, or the bundled one; else None."""
     below = sorted(folder.iterdir()) if folder.is_dir() else []
     return next(
-        (path for path in below if path.is_dir() and stated_id(path).startswith(beginning)), None
+        (
+            path
+            for path in (*below, bundled_demo())
+            if path.is_dir() and stated_id(path).startswith(beginning)
+        ),
+        None,
     )
 
 
 def is_bundled_demo(path: str | os.PathLike[str]) -> bool:
     """Whether this is the folder that pairkit brings along."""
-    return Path(path).resolve() == (bundled("snapshots") / DEMO).resolve()
+    return Path(path).resolve() == bundled_demo().resolve()
 
 
 def rename_snapshot(path: str | os.PathLike[str], label: str) -> Path:

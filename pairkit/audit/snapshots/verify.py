@@ -29,6 +29,7 @@ from pairkit.audit.seal import (
     strict_json,
 )
 from pairkit.errors import SnapshotError
+from pairkit.folders import DEMO, bundled_demo
 from pairkit.language import N_, _
 
 SCHEMA = "pairkit.snapshot/2"
@@ -191,11 +192,11 @@ def _plain_files(folder: Path) -> list[str]:
                 if folder.exists()
                 else _("there is no such folder.")
             )
-            _refuse(
-                folder,
-                found,
-                _("`python -m pairkit snapshot list` shows which snapshots there are."),
+            listing = _("`python -m pairkit snapshot list` shows which snapshots there are.")
+            bundled = _(
+                "The simulated market that comes with pairkit is {path}.", path=bundled_demo()
             )
+            _refuse(folder, found, bundled if folder.name == DEMO else listing)
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         check_no_twins([entry.name for entry in entries], str(folder))
         for entry in entries:
@@ -285,6 +286,12 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
         )
     paths = [check_path(resource.path, f"{folder}: {MANIFEST}") for resource in checked.resources]
     check_no_twins([*paths, MANIFEST], f"{folder}: {MANIFEST}")
+    _refuse_other_tables(folder, schema, paths)
+    return manifest, {resource.path: resource for resource in checked.resources}
+
+
+def _refuse_other_tables(folder: Path, schema: str, paths: list[str]) -> None:
+    """Refuse a manifest that lacks a file of its schema, or lists a table that its schema does not have."""
     lacking = sorted({*TABLES[schema], SPECS} - set(paths))
     if lacking:
         _refuse(
@@ -308,7 +315,6 @@ def check_manifest(folder: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, 
             ),
             _RESTORE,
         )
-    return manifest, {resource.path: resource for resource in checked.resources}
 
 
 def _check_same_files(folder: Path, found: set[str], listed: set[str]) -> None:

@@ -42,13 +42,13 @@ def _size(found: Calibration, colors: Theme) -> Spec:
                 "x": nominal,
                 "y": _percent(found.curve[name]),
                 "mode": "lines+markers",
-                "name": _(told),
+                "name": _(label),
                 "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
                 "marker": {"size": 5, "symbol": _MARKS[name][1]},
-                "hovertemplate": _("{name}: a nominal %{{x:.0f}} % is %{{y:.2f}} %", name=_(told))
+                "hovertemplate": _("{name}: a nominal %{{x:.0f}} % is %{{y:.2f}} %", name=_(label))
                 + "<extra></extra>",
             }
-            for name, told in _NAMES.items()
+            for name, label in _NAMES.items()
         ),
     ]
     spec: Spec = {
@@ -71,14 +71,14 @@ def _power(found: Calibration, colors: Theme) -> Spec:
             "x": half_lives,
             "y": _percent(found.power[name]),
             "mode": "lines+markers",
-            "name": _(told),
+            "name": _(label),
             "error_y": {"array": _percent(2 * found.power[f"{name}_error"]), "thickness": 1.2},
             "line": {"width": 2, "dash": _MARKS[name][0], "color": _color(name, colors)},
             "marker": {"size": 7, "symbol": _MARKS[name][1]},
-            "hovertemplate": _("{name}: open on %{{y:.1f}} % of days", name=_(told))
+            "hovertemplate": _("{name}: open on %{{y:.1f}} % of days", name=_(label))
             + "<extra></extra>",
         }
-        for name, told in _NAMES.items()
+        for name, label in _NAMES.items()
     ]
     spec: Spec = {
         "data": data,

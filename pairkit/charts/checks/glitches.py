@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pairkit.charts.labels import plain
-from pairkit.charts.layout import Spec, layout
+from pairkit.charts.layout import Spec, layout, zero_line
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.language import N_, _
 from pairkit.research.glitches.check import GlitchStress
@@ -38,22 +38,22 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
             rates,
             [found.unspoiled[f"net_{name}"], *mixed[f"net_{name}"]],
             [0.0, *spread[f"net_{name}"]],
-            told,
+            style,
             _color(name, colors),
             currency,
         )
-        for name, told in _VARIANTS.items()
+        for name, style in _VARIANTS.items()
     ]
     difference = [
         _line(
             rates,
             [found.unspoiled[name], *mixed[name]],
             [0.0, *(2.0 * mixed[f"{name}_error"])],
-            told,
+            style,
             _color(name, colors),
             currency,
         )
-        for name, told in _DIFFERENCES.items()
+        for name, style in _DIFFERENCES.items()
     ]
     left: Spec = {
         "data": result,
@@ -65,17 +65,7 @@ def figures(found: GlitchStress, theme: ThemeName = "light") -> tuple[Spec, Spec
         "data": difference,
         "layout": layout(colors, _(_SHARE), _("Hold is better by ({currency})", currency=currency)),
     }
-    right["layout"]["shapes"] = [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": 0,
-            "y1": 0,
-            "line": {"width": 1.5, "color": colors.zero},
-        }
-    ]
+    right["layout"]["shapes"] = [zero_line(colors)]
     return left, right
 
 
@@ -83,11 +73,11 @@ def _line(
     x: list[float],
     y: list[Any],
     error: list[Any],
-    told: tuple[str, str, str],
+    style: tuple[str, str, str],
     color: str,
     currency: str,
 ) -> Spec:
-    name, dash, symbol = _(told[0]), told[1], told[2]
+    name, dash, symbol = _(style[0]), style[1], style[2]
     return {
         "type": "scatter",
         "mode": "lines+markers",

@@ -56,7 +56,7 @@ def _verdict(rows: pd.DataFrame, verdict: str, colors: Theme) -> Spec:
         "name": verdict,
         "x": list(rows["column"]),
         "y": [_(_WORDS[check]) for check in rows["check"]],
-        "hovertext": [_told(row) for row in rows.to_dict("records")],
+        "hovertext": [_hover_text(row) for row in rows.to_dict("records")],
         "hovertemplate": "%{x}, %{y}: %{hovertext}<extra></extra>",
         "marker": {
             "symbol": _SYMBOLS[verdict],
@@ -67,7 +67,7 @@ def _verdict(rows: pd.DataFrame, verdict: str, colors: Theme) -> Spec:
     }
 
 
-def _told(row: dict[object, object]) -> str:
+def _hover_text(row: dict[object, object]) -> str:
     date, ahead = row["date"], row["bars_ahead"]
     if row["verdict"] != "failed" or not isinstance(date, pd.Timestamp) or pd.isna(date):
         return str(row["verdict"])

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pairkit.charts.layout import Spec, layout, upright
+from pairkit.charts.layout import Spec, layout, upright, zero_line
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.language import _
 from pairkit.metrics import BARS_A_YEAR
@@ -90,13 +90,4 @@ def _degradation(found: Overfitting, colors: Theme) -> Spec:
     made = layout(
         colors, _("Sharpe ratio in sample, a year"), _("Sharpe ratio out of sample, a year")
     )
-    zero = {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": 0,
-        "y1": 0,
-        "line": {"width": 1.5, "color": colors.zero},
-    }
-    return {"data": data, "layout": made | {"shapes": [zero]}}
+    return {"data": data, "layout": made | {"shapes": [zero_line(colors)]}}

@@ -34,7 +34,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
         level = scale * table[figure].fillna(0.0)
         aside = (scale * beside[figure].astype(float).fillna(0.0)).tolist()
         heights = [float(level.iloc[0]), *(-scale * table[takes].iloc[1:]).astype(float), 0.0]
-        told = [form.format(value) for value in (*heights[:-1], float(level.iloc[-1]), *aside)]
+        labels = [form.format(value) for value in (*heights[:-1], float(level.iloc[-1]), *aside)]
         color = {"line": {"width": 1, "color": colors.text}}
         data.append(
             {
@@ -42,7 +42,7 @@ def _waterfall(found: RealismLadder, colors: Theme) -> Spec:
                 "x": [*map(_, _TITLES), _("Real"), *(_(_BESIDE[rung.name]) for rung in others)],
                 "y": [*heights, *aside],
                 "yaxis": pane,
-                "text": told,
+                "text": labels,
                 "textposition": "outside",
                 "measure": [
                     "absolute",

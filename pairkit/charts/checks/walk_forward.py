@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit.charts.labels import plain
-from pairkit.charts.layout import Spec, layout
+from pairkit.charts.layout import Spec, layout, zero_line
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.language import _
 from pairkit.research.walk_forward.check import WalkForward
@@ -97,16 +97,7 @@ def _scatter(found: WalkForward, colors: Theme) -> Spec:
         },
     ]
     made = layout(colors, _("Sharpe ratio in train, a year"), _("Sharpe ratio in test, a year"))
-    zero = {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": 0,
-        "y1": 0,
-        "line": {"width": 1.5, "color": colors.zero},
-    }
-    return {"data": data, "layout": made | {"shapes": [zero]}}
+    return {"data": data, "layout": made | {"shapes": [zero_line(colors)]}}
 
 
 def _choices(found: WalkForward, colors: Theme) -> Spec:

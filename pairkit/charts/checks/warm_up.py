@@ -31,7 +31,7 @@ def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
         for verdict in ("failed", "noted")
     )
     spec: Spec = {"data": [], "layout": layout(colors, "", _("largest difference, of its size"))}
-    for told, color, symbol, names in (
+    for label, color, symbol, names in (
         (
             "agrees",
             colors.leg_y,
@@ -56,7 +56,7 @@ def _columns(found: WarmUpSensitivity, colors: Theme) -> Spec:
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "name": told,
+                    "name": label,
                     "x": names,
                     "y": _powers(largest[names]),
                     "marker": {"size": 9, "color": color, "symbol": symbol},

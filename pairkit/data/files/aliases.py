@@ -189,7 +189,7 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
 
     `lots` are numbers of lots, which are whole: 100,013 has one reading among them. CellError where both are there.
     """
-    said = set()
+    meanings = set()
     for text in lots:
         digits, times = split_lots(text)
         if (
@@ -197,19 +197,19 @@ def commas_mean(texts: Iterable[str], lots: Iterable[str] = ()) -> str:
             and _LONE_COMMA.fullmatch(digits.strip())
             and not digits.strip().endswith(",000")
         ):
-            said.add("thousands")
+            meanings.add("thousands")
     for text in (*texts, *(split_lots(text)[0] for text in lots)):
         plain, _unused = _without_blanks(text)
         if _LONE_COMMA.fullmatch(plain):
             if plain.lstrip("+-").startswith("0"):
-                said.add("decimals")  # nobody groups a number that begins with 0
+                meanings.add("decimals")  # nobody groups a number that begins with 0
         elif _GROUPED.fullmatch(plain):
-            said.add("thousands")
+            meanings.add("thousands")
         elif _DECIMAL_COMMA.fullmatch(plain):
-            said.add("decimals")
-    if len(said) > 1:
+            meanings.add("decimals")
+    if len(meanings) > 1:
         raise CellError(_("some commas group thousands and others are decimal ones"))
-    return said.pop() if said else ""
+    return meanings.pop() if meanings else ""
 
 
 def has_lone_comma(text: str) -> bool:

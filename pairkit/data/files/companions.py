@@ -34,6 +34,29 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
         Two contracts on one day, a contract or root without bars, or an end before that of the bars.
     """
     file = str(chosen["file"].iloc[0])
+    _refuse_two_a_day(chosen, file)
+    chosen = chosen.drop_duplicates(["root", TRADE_DATE])
+    with_names = bars[bars["contract"].notna()]
+    parts = []
+    for root, of_root in chosen.groupby("root"):
+        days = with_names.loc[with_names["root"] == root, TRADE_DATE]
+        if days.empty:
+            raise DataError(
+                _(
+                    "{file}: maps {root}, of which there are no bars that name a contract. "
+                    "Take {root} out of the mapping, or give its bars.",
+                    file=file,
+                    root=root,
+                )
+            )
+        parts.append(_within(of_root, str(root), days, file, findings))
+    fitting = pd.concat(parts, ignore_index=True)
+    _refuse_without_bars(fitting, with_names, file)
+    return fitting
+
+
+def _refuse_two_a_day(chosen: pd.DataFrame, file: str) -> None:
+    """DataError where one day of a root is mapped to two contracts."""
     twice = chosen.drop_duplicates(["root", TRADE_DATE, "contract"]).duplicated(
         ["root", TRADE_DATE], keep=False
     )
@@ -58,22 +81,10 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
                 other_row=second.row,
             )
         )
-    chosen = chosen.drop_duplicates(["root", TRADE_DATE])
-    with_names = bars[bars["contract"].notna()]
-    parts = []
-    for root, of_root in chosen.groupby("root"):
-        days = with_names.loc[with_names["root"] == root, TRADE_DATE]
-        if days.empty:
-            raise DataError(
-                _(
-                    "{file}: maps {root}, of which there are no bars that name a contract. "
-                    "Take {root} out of the mapping, or give its bars.",
-                    file=file,
-                    root=root,
-                )
-            )
-        parts.append(_within(of_root, str(root), days, file, findings))
-    fitting = pd.concat(parts, ignore_index=True)
+
+
+def _refuse_without_bars(fitting: pd.DataFrame, with_names: pd.DataFrame, file: str) -> None:
+    """DataError where the mapping names contracts that have no bar."""
     named, with_bars = (
         set(zip(table["root"], table["contract"], strict=True)) for table in (fitting, with_names)
     )
@@ -94,7 +105,6 @@ def fit_mapping(chosen: pd.DataFrame, bars: pd.DataFrame, findings: list[Finding
                 more=more,
             )
         )
-    return fitting
 
 
 def _within(

@@ -28,8 +28,9 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import TRADE_DATE
+from pairkit.data.files.cells import NUMBERS
 from pairkit.data.files.companions import SHOWN, days_finding, fit_mapping, sessions_of
-from pairkit.data.files.rows import NUMBERS, names_known_root, read_days, read_named, read_rows
+from pairkit.data.files.rows import names_known_root, read_days, read_named, read_rows
 from pairkit.data.files.table import (
     SUFFIXES,
     Extent,
@@ -134,14 +135,14 @@ def read_bars(
     roots |= {code.casefold(): code for code in known}
     files, ignored = _files(paths, beside=[one for one in (mapping, calendar) if one is not None])
     raws = _raws(files)
-    taken, stray = _taken(files, raws, roots)
-    findings = _told_ignored([*ignored, *stray])
+    files_of_bars, stray = _files_of_bars(files, raws, roots)
+    findings = _findings_of_ignored([*ignored, *stray])
     parts, sources = [], []
-    for one, raw in taken:
-        part, told = read_rows(one.path, raw, roots)
+    for one, raw in files_of_bars:
+        part, of_file = read_rows(one.path, raw, roots)
         sources.append(_source(one.path, raw))
         parts.append(part)
-        findings += told
+        findings += of_file
     rows = pd.concat(parts, ignore_index=True)
     chosen, mapping_source = _read_mapping(mapping, roots, findings)
     rows, chosen = _named_once(rows, chosen)
@@ -157,7 +158,27 @@ def read_bars(
     made = _mapping(
         bars, None if chosen is None else fit_mapping(chosen, bars, findings), sessions, findings
     )
-    mine = terms or UserTerms({}, {})
+    of_code = _specs_of(bars, own, terms or UserTerms({}, {}), findings)
+    for root, of_root in bars.groupby("root"):
+        findings += examine_grid(of_root, of_code[str(root)])
+    for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
+        findings += changes_among(of_code[str(root)], contracts.unique())
+    return ImportedBars(
+        bars,
+        made,
+        tuple(of_code.values()),
+        tuple(findings),
+        tuple(sources),
+        sessions,
+        mapping_source,
+        calendar_source,
+    )
+
+
+def _specs_of(
+    bars: pd.DataFrame, own: Mapping[str, OwnSpec], mine: UserTerms, findings: list[Finding]
+) -> dict[str, ContractSpec]:
+    """The spec of each root with its table of terms; what is found on the way is added to `findings`."""
     of_code: dict[str, ContractSpec] = {}
     for root in sorted(bars["root"].unique()):
         spec, of_spec = combine_terms(root, own=own.get(root))
@@ -173,20 +194,7 @@ def read_bars(
             contracts=of_root["contract"].dropna().unique(),
         )
     findings += unused_terms(mine, of_code)
-    for root, of_root in bars.groupby("root"):
-        findings += examine_grid(of_root, of_code[str(root)])
-    for root, contracts in bars.dropna(subset=["contract"]).groupby("root")["contract"]:
-        findings += changes_among(of_code[str(root)], contracts.unique())
-    return ImportedBars(
-        bars,
-        made,
-        tuple(of_code.values()),
-        tuple(findings),
-        tuple(sources),
-        sessions,
-        mapping_source,
-        calendar_source,
-    )
+    return of_code
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -266,11 +274,11 @@ def _raws(files: list[_Given]) -> list[bytes]:
     return raws
 
 
-def _taken(
+def _files_of_bars(
     files: list[_Given], raws: list[bytes], roots: dict[str, str]
 ) -> tuple[list[tuple[_Given, bytes]], list[str]]:
     """The files that are bars, and the names of those that only lie in a folder with them; refuses what is too large in all."""
-    taken, stray, extents = [], [], list[Extent]()
+    kept, stray, extents = [], [], list[Extent]()
     for one, raw in zip(files, raws, strict=True):
         name = one.path.name
         if (
@@ -280,9 +288,9 @@ def _taken(
         ):
             stray.append(name)
             continue
-        taken.append((one, raw))
+        kept.append((one, raw))
         extents.append(extent_of(one.path, raw))
-    if not taken:
+    if not kept:
         read_table(files[0].path, raws[0])  # says best what is wrong with the first
         raise DataError(
             _(
@@ -292,10 +300,10 @@ def _taken(
             )
         )
     refuse_huge_together(extents)
-    return taken, stray
+    return kept, stray
 
 
-def _told_ignored(names: list[str]) -> list[Finding]:
+def _findings_of_ignored(names: list[str]) -> list[Finding]:
     if not names:
         return []
     return [
@@ -324,8 +332,8 @@ def _read_mapping(
     if given is None:
         return None, None
     path, raw = _Given(given).path, bytes_of(given)
-    rows, told = read_named(path, raw, roots)
-    findings += told
+    rows, of_file = read_named(path, raw, roots)
+    findings += of_file
     return rows, _source(path, raw)
 
 
@@ -405,7 +413,7 @@ def _in_order(rows: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
                     instead=instead,
                 )
             )
-        _tell_absent(str(root), of_root, findings)
+        _check_optional_columns(str(root), of_root, findings)
     return bars
 
 
@@ -451,7 +459,7 @@ def _contradiction(ordered: pd.DataFrame, second: int) -> str:
     )
 
 
-def _tell_absent(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
+def _check_optional_columns(root: str, bars: pd.DataFrame, findings: list[Finding]) -> None:
     """Findings on optional columns that are absent, and on missing cells in the others."""
     for name, use in (
         ("settle", in_english("daily settlement is not known")),

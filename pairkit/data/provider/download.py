@@ -8,7 +8,7 @@
 4. Contract terms: of every such contract by day, from the day on which the provider first has them; each with its source.
 5. Impossible values are removed and reported as an error, or refused (plausibility.py, mapping_checks.py).
 6. Every session of a dominant contract has a bar, or is reported as an error. More than a third without one is refused, and
-   so is a last session whose bars have not come yet.
+   so is a last session whose bars have not come yet (completeness.py).
 
 The provider keeps its answers, so a stopped download resumes where it was.
 """
@@ -24,18 +24,25 @@ import numpy as np
 import pandas as pd
 
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
+from pairkit.data.provider.completeness import (
+    check_dominant,
+    refuse_late_bars,
+    refuse_unfinished,
+    refuse_unlisted,
+    refuse_without_bars,
+    refuse_without_contracts,
+    refuse_without_dominant,
+)
 from pairkit.data.provider.mapping_checks import checked_mapping
 from pairkit.data.provider.market import (
-    SHOWN_DATES,
     DownloadedMarket,
     Step,
     exchanges_of,
-    folded,
+    merged_by_kind,
     with_neighbours,
 )
 from pairkit.data.provider.plausibility import refuse_out_of_step, without_impossible
 from pairkit.data.provider.source import TERMS_COLUMNS, Answer, Source
-from pairkit.data.quality import examine_leg
 from pairkit.data.terms.combine import combine_terms
 from pairkit.data.terms.dated import dated_terms, held_by_day, refuse_unknown_days, unused_terms
 from pairkit.data.terms.from_provider import contract_records, read_terms
@@ -46,7 +53,7 @@ from pairkit.errors import CancelledError, DataError, IncompleteAnswerError, NoP
 from pairkit.findings import Finding
 from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_terms
-from pairkit.market.rolls import dominant_by_open_interest, leg_table
+from pairkit.market.rolls import dominant_by_open_interest
 from pairkit.market.spec_history import changes_among
 from pairkit.market.terms import TermRecord
 
@@ -58,8 +65,6 @@ _DAYS_BEFORE = (
     30  # no closure of the exchanges is as long, so a session before the first is among them
 )
 _DAYS_AFTER = 15  # so long ahead is a next session looked for
-_LATE_DAYS = 4  # within so many days, bars that lack on the last session have not come yet
-_MOST_WITHOUT_BAR = 1 / 3  # of the sessions
 _SESSIONS_OF_TERMS = 5
 Steps = Callable[[Step], None]
 _NO_TERMS = pd.DataFrame({name: np.zeros(0) for name in TERMS_COLUMNS[2:]}).assign(
@@ -105,7 +110,7 @@ def download_market(
     allow_missing : bool
         Whether bars of the latest session that have not come yet are no reason to refuse.
     planned : callable, optional
-        Of all contracts, called with their number and that of the requests to come, before the first bar is asked for.
+        With `contracts="all"`, called before the first request of bars with the number of contracts and of requests.
     progress : callable, optional
         Called with a `Step` before each request.
     cancelled : callable, optional
@@ -124,7 +129,7 @@ def download_market(
         A root is unknown or the range holds no session.
     """
     last = min(end, source.today())
-    return _Taking(
+    return _Download(
         source,
         exchanges_of(roots),
         start,
@@ -140,7 +145,7 @@ def download_market(
     ).run()
 
 
-class _Taking:
+class _Download:
     """State of a download: its request, and what has arrived."""
 
     def __init__(
@@ -167,6 +172,7 @@ class _Taking:
                 )
             )
         self.source, self.exchanges, self.start, self.end = source, exchanges, start, end
+        self.span = f"{start} .. {end}"
         self.rule, self.user_specs, self.user_terms = rule, user_specs, user_terms
         self.progress, self.cancelled, self.allow_missing = progress, cancelled, allow_missing
         self.findings: list[Finding] = []
@@ -183,16 +189,20 @@ class _Taking:
         days = {
             exchange: self.sessions(exchange) for exchange in sorted(set(self.exchanges.values()))
         }
-        self.refuse_unfinished(days)
+        refuse_unfinished(
+            self.source, {root: self.wanted(days[of])[-1] for root, of in self.exchanges.items()}
+        )
         after = {exchange: self.next_session(exchange) for exchange in days}
         if self.contracts == "all":
-            self.tell_plan(days)
+            self.report_plan(days)
         parts = [
             self.root(root, exchange, days[exchange], after[exchange])
             for root, exchange in self.exchanges.items()
         ]
         self.findings.extend(unused_terms(self.user_terms, self.exchanges))
-        self.refuse_not_yet(max(self.wanted(of)[-1] for of in days.values()))
+        if not self.allow_missing:
+            last = max(self.wanted(of)[-1] for of in days.values())
+            refuse_late_bars(self.source, self.not_yet, last)
         calendar = pd.DatetimeIndex(
             np.unique(np.concatenate([self.wanted(of) for of in days.values()])), name=TRADE_DATE
         )
@@ -204,12 +214,12 @@ class _Taking:
             specs=tuple(spec for _, _, spec in parts),
             calendar=calendar,
             data_scope=self.scope(),
-            findings=folded(self.findings),
+            findings=merged_by_kind(self.findings),
             calls=self.calls,
             stale=self.stale,
         )
 
-    def asked(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
+    def request(self, what: str, question: Callable[[], Answer], root: str = "") -> pd.DataFrame:
         """Table of one request; its findings, cost and age are recorded."""
         if self.cancelled():
             raise CancelledError(
@@ -233,7 +243,7 @@ class _Taking:
     def sessions(self, exchange: str) -> pd.DatetimeIndex:
         """The sessions of the range, and some before it."""
         first = self.start - timedelta(days=_DAYS_BEFORE)
-        table = self.asked(
+        table = self.request(
             in_english("calendar of {exchange}", exchange=exchange),
             lambda: self.source.calendar(exchange, first, self.end),
         )
@@ -249,49 +259,6 @@ class _Taking:
             )
         return days
 
-    def refuse_unfinished(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
-        """IncompleteAnswerError where the provider has not finished a session of the range: its bars may still change."""
-        due = pd.Timestamp(self.source.published_to())
-        roots = [
-            root
-            for root, exchange in self.exchanges.items()
-            if self.wanted(days[exchange])[-1] > due
-        ]
-        if roots:
-            last = max(self.wanted(of)[-1] for of in days.values())
-            raise IncompleteAnswerError(
-                _(
-                    "the bars of {roots} of {last:%Y-%m-%d} are not there yet: "
-                    "{source_name} has a session's bars at {published_at}, "
-                    "and what it has before is not finished. "
-                    "Ask for bars up to {due:%Y-%m-%d}, or again after that time.",
-                    roots=", ".join(roots),
-                    last=last,
-                    source_name=self.source.name,
-                    published_at=self.source.published_at,
-                    due=due,
-                )
-            )
-
-    def refuse_not_yet(self, last: pd.Timestamp) -> None:
-        """IncompleteAnswerError where bars of the latest session have not arrived."""
-        if self.allow_missing:
-            return
-        if self.not_yet and pd.Timestamp(self.source.today()) - last <= pd.Timedelta(
-            days=_LATE_DAYS
-        ):
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of {not_yet} "
-                    "of {last:%Y-%m-%d} yet; it has a session's bars at {published_at}, "
-                    "and is late. Ask again later, or for bars up to the session before.",
-                    source_name=self.source.name,
-                    not_yet=", ".join(self.not_yet),
-                    last=last,
-                    published_at=self.source.published_at,
-                )
-            )
-
     def next_session(self, exchange: str) -> pd.Timestamp | None:
         """The session after the range, for which the mapping of the last day is; None where no calendar has it yet."""
         first = self.end + timedelta(days=1)
@@ -301,7 +268,7 @@ class _Taking:
 
         self.total += 1
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("next session of {exchange}", exchange=exchange), question
             )
         except IncompleteAnswerError:  # the calendar of next year comes at the end of this one
@@ -309,7 +276,7 @@ class _Taking:
         return table[TRADE_DATE].iloc[0] if len(table) else None
 
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Those of these days that lie in the range."""
+        """The days within the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
 
     def root(
@@ -322,18 +289,7 @@ class _Taking:
         listing = self.listing(root, exchange)
         listed = _alive(listing, window)
         if listed.empty:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} lists no contract "
-                    "of {root} on {exchange} in {start} .. {end}. "
-                    "Check the root and its exchange, or ask for a later range.",
-                    source_name=self.source.name,
-                    root=root,
-                    exchange=exchange,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_contracts(self.source.name, root, exchange, self.span)
         mapping = (
             self.provider_mapping(root, exchange, with_before, listed, after)
             if self.rule == "mapping"
@@ -351,17 +307,11 @@ class _Taking:
             bars = self.bars(root, exchange, self.kept(mapping, listed), window)
         now = mapping[mapping[TRADE_DATE] <= window[-1]]
         if now.empty:
-            raise IncompleteAnswerError(
-                _(
-                    "no dominant contract of {root} is known in {start} .. {end}; "
-                    "ask for a longer range.",
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_dominant(root, self.span)
         refuse_out_of_step(bars, root)
-        self.check_dominant(root, bars, mapping, window)
+        found, not_yet = check_dominant(self.source.name, root, self.span, bars, mapping, window)
+        self.findings.extend(found)
+        self.not_yet.extend(not_yet)
         last = str(now["contract"].iloc[-1])
         spec = self.spec(root, exchange, last, listing, bars, window)
         refuse_unknown_days(spec, held_by_day(bars, mapping, root))
@@ -369,16 +319,16 @@ class _Taking:
         return bars, mapping, spec
 
     def listing(self, root: str, exchange: str) -> pd.DataFrame:
-        """The contracts of a root, asked for once."""
+        """The contracts of a root, listed once."""
         if root not in self.listings:
-            self.listings[root] = self.asked(
+            self.listings[root] = self.request(
                 in_english("contracts of {root}", root=root),
                 lambda: self.source.contracts(exchange, [root]),
                 root,
             )
         return self.listings[root]
 
-    def tell_plan(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
+    def report_plan(self, days: Mapping[str, pd.DatetimeIndex]) -> None:
         """Report, after the listings and before the bars, how many contracts there are and how many requests they take."""
         contracts = sum(
             len(_alive(self.listing(root, exchange), self.wanted(days[exchange])))
@@ -404,7 +354,7 @@ class _Taking:
         """Each session's contract is the provider's of the session before: whatever it was made from, it was known by then."""
         alive = days[days >= listed["list_date"].min()]
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("mapping of {root}", root=root),
                 lambda: self.source.mapping(root, exchange, alive),
                 root,
@@ -417,18 +367,7 @@ class _Taking:
         if table.empty:
             self.note_fallback(root, in_english("the provider's mapping is empty"))
             return None
-        unknown = sorted(set(table["contract"]) - set(listed["contract"]))
-        if unknown:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} maps {root} to {unknown}, "
-                    "which it does not list in this range: one of the answers is not whole. "
-                    "Try again later, or take open interest as the rule.",
-                    source_name=self.source.name,
-                    root=root,
-                    unknown=", ".join(unknown[:5]),
-                )
-            )
+        refuse_unlisted(self.source.name, root, table, listed)
         place = days.get_indexer(pd.DatetimeIndex(table[TRADE_DATE]))
         sessions = days if after is None else days.append(pd.DatetimeIndex([after]))
         known = (place >= 0) & (place < len(sessions) - 1)
@@ -437,10 +376,10 @@ class _Taking:
         )
         mapping.insert(2, "contract", table["contract"].to_numpy()[known])
         mapping = mapping.astype({"contract": "str"})
-        mapping, told = checked_mapping(
+        mapping, findings = checked_mapping(
             mapping, root, listed, days[days > alive[0]], self.source.name
         )
-        self.findings.extend(told)
+        self.findings.extend(findings)
         return mapping
 
     def note_fallback(self, root: str, why: str) -> None:
@@ -468,16 +407,7 @@ class _Taking:
         parts = [self.contract_bars(root, exchange, row, days) for row in contracts.itertuples()]
         parts = [part for part in parts if len(part)]
         if not parts:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of any contract of {root} "
-                    "in {start} .. {end}, though there were sessions. Try again later.",
-                    source_name=self.source.name,
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
+            refuse_without_bars(self.source.name, root, self.span)
         return pd.concat(parts, ignore_index=True)
 
     def contract_bars(
@@ -489,7 +419,7 @@ class _Taking:
         if not len(life):
             return pd.DataFrame(columns=list(BARS))
         try:
-            bars = self.asked(
+            bars = self.request(
                 in_english("bars of {contract}", contract=contract),
                 lambda: self.source.bars(contract, exchange, life),
                 root,
@@ -502,15 +432,15 @@ class _Taking:
         bars = bars.merge(
             self.contract_limits(root, exchange, contract, life), on=[TRADE_DATE], how="left"
         )
-        bars, told = without_impossible(bars, contract)
-        self.findings.extend(replace(finding, root=root) for finding in told)
+        bars, findings = without_impossible(bars, contract)
+        self.findings.extend(replace(finding, root=root) for finding in findings)
         bars.insert(0, "root", root)
         return bars[list(BARS)]
 
     def contract_limits(
         self, root: str, exchange: str, contract: str, life: pd.DatetimeIndex
     ) -> pd.DataFrame:
-        """Limits by date; no row where the account may not ask."""
+        """Limits by date; no row where the account has no permission."""
         columns = [TRADE_DATE, "up_limit", "down_limit"]
         none = pd.DataFrame(
             {
@@ -522,7 +452,7 @@ class _Taking:
         if not self.limits_allowed:
             return none
         try:
-            table = self.asked(
+            table = self.request(
                 in_english("limits of {contract}", contract=contract),
                 lambda: self.source.limits(contract, exchange, life),
                 root,
@@ -544,64 +474,6 @@ class _Taking:
         for name in ("up_limit", "down_limit"):
             limits[name] = limits[name].where(limits[name] > 0)
         return limits
-
-    def check_dominant(
-        self, root: str, bars: pd.DataFrame, mapping: pd.DataFrame, window: pd.DatetimeIndex
-    ) -> None:
-        """Every session from the first mapped one on has a bar of its contract, or is reported as an error, whatever the listing
-        says of the contract's end; a contract without any bar is refused."""
-        empty = sorted(set(mapping["contract"]) - set(bars["contract"]))
-        if empty:
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no bar of {empty}, "
-                    "dominant in {root} on sessions of {start} .. {end}. "
-                    "Try again later, or ask for another range.",
-                    source_name=self.source.name,
-                    empty=", ".join(empty),
-                    root=root,
-                    start=self.start,
-                    end=self.end,
-                )
-            )
-        leg = leg_table(bars, mapping)
-        due = leg.reindex(window[window >= leg.index[0]])
-        without = due.index[due["close"].isna() | (due["close"] == 0.0)]
-        self.findings.extend(
-            found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar"
-        )
-        if window[-1] in without:
-            self.not_yet.append(str(due["contract"].ffill().iloc[-1]))
-        if len(without) > max(_MOST_WITHOUT_BAR * len(due), 1):
-            raise IncompleteAnswerError(
-                _(
-                    "{source_name} has no close of the dominant contract of {root} "
-                    "on {without} of {due} sessions of {start} .. {end}: "
-                    "its answers are not whole. Try again later, or ask for another range.",
-                    source_name=self.source.name,
-                    root=root,
-                    without=len(without),
-                    due=len(due),
-                    start=self.start,
-                    end=self.end,
-                )
-            )
-        if len(without):
-            dates = tuple(f"{day:%Y-%m-%d}" for day in without[:SHOWN_DATES])
-            self.findings.append(
-                Finding(
-                    "missing_dominant_bar",
-                    "error",
-                    in_english(
-                        "{root}: {without} sessions have no close of the dominant contract.",
-                        root=root,
-                        without=len(without),
-                    ),
-                    root=root,
-                    count=len(without),
-                    dates=dates,
-                )
-            )
 
     # --- terms ----------------------------------------------------------------------------------------------------------
     def spec(
@@ -659,13 +531,13 @@ class _Taking:
     def contract_terms(
         self, root: str, exchange: str, row: pd.Series, window: pd.DatetimeIndex
     ) -> pd.DataFrame:
-        """Fees and margins of one contract by day, on the sessions of its life; no row where the account may not ask."""
+        """Fees and margins of one contract by day, on the sessions of its life; no row where the account has no permission."""
         life = window[(window >= row["list_date"]) & (window <= row["last_trade_date"])]
         if self.why_no_terms or not len(life):
             return _NO_TERMS
         contract = str(row["contract"])
         try:
-            return self.asked(
+            return self.request(
                 in_english("terms of {contract}", contract=contract),
                 lambda: self.source.terms(contract, exchange, life),
                 root,

@@ -67,19 +67,19 @@ def checked_mapping(
     ]
     doubtful = _doubtful(gaps, kept, due)
     return kept, (
-        *_told(
+        *_findings(
             "mapping_gap",
             doubtful,
             root,
             in_english("sessions without a mapped contract; they keep the one before"),
         ),
-        *_told(
+        *_findings(
             "mapping_goes_back",
             back,
             root,
             in_english("sessions mapped to an earlier delivery than a session before; left out"),
         ),
-        *_told(
+        *_findings(
             "mapping_outside_life",
             dead,
             root,
@@ -113,7 +113,7 @@ def _doubtful(
     return doubtful
 
 
-def _told(kind: str, days: pd.Series | pd.DatetimeIndex, root: str, what: str) -> list[Finding]:
+def _findings(kind: str, days: pd.Series | pd.DatetimeIndex, root: str, what: str) -> list[Finding]:
     if not len(days):
         return []
     dates = tuple(f"{day:%Y-%m-%d}" for day in pd.DatetimeIndex(days)[:_SHOWN_DATES])

@@ -87,12 +87,12 @@ def with_neighbours(dominant: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
     return ordered.iloc[near[(near >= 0) & (near < len(ordered))]].reset_index(drop=True)
 
 
-def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def merged_by_kind(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings merged by kind and root: counts added, the first dates, the first message."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.root, finding.kind), []).append(finding)
-    told = []
+    merged = []
     for group in groups.values():
         first, more = group[0], len(group) - 1
         message = (
@@ -105,9 +105,9 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
             else first.message
         )
         dates = tuple(sorted({day for finding in group for day in finding.dates})[:SHOWN_DATES])
-        told.append(
+        merged.append(
             replace(
                 first, message=message, count=sum(finding.count for finding in group), dates=dates
             )
         )
-    return tuple(told)
+    return tuple(merged)

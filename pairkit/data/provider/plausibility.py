@@ -267,7 +267,7 @@ def compared(
 
     Fees of two modes are compared as CNY per lot at `price`; where a figure is 0 or the price unknown, the factor is 1.
     """
-    told = [
+    differences = [
         (
             name,
             f"{used[name]:g}",
@@ -281,7 +281,7 @@ def compared(
         fees = ((used["fee_open"], used["fee_mode"]), (bundled.fee_open, bundled.fee_mode))
         theirs, ours = (f"{fee:g} {_FEE_UNITS[mode]}" for fee, mode in fees)
         lot = price * bundled.multiplier if used["fee_mode"] != bundled.fee_mode else 1.0
-        told.append(
+        differences.append(
             (
                 "fee_open",
                 theirs,
@@ -289,7 +289,7 @@ def compared(
                 _factor(*(fee * lot if mode == "rate" else fee for fee, mode in fees)),
             )
         )
-    return told
+    return differences
 
 
 def _factor(one: float, other: float) -> float:

@@ -33,7 +33,7 @@ class Provider:
     open : callable
         Returns its `Source`; takes `cancelled`, polled during the work, and `cached=False` for answers past the cache.
     require_account : callable
-        Raises SourceError, with what to do, where there is no way to ask it: no token, settings that cannot be used.
+        Raises SourceError, with what to do, where it cannot be used: no token, settings that are not accepted.
     """
 
     name: str

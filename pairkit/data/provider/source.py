@@ -68,7 +68,7 @@ class Answer:
     calls : int
         Requests it took; 0 where all of it was in the cache.
     stale : bool
-        The provider was down, and this is an older answer than would be taken otherwise.
+        The provider was down, and this is an older answer than is accepted otherwise.
     """
 
     table: pd.DataFrame

@@ -38,12 +38,12 @@ class Curve:
     ----------
     root : Root
         It has a premium for each of its months.
-    title, told : str
+    title, story : str
         A short name, and a sentence for the notes.
     carry_mean : float
         Log price of a delivery a year later, above that of the nearer: the mean to which the carry is pulled.
     half_life_bars : float
-        Bars in which half of a deviation of the carry is gone.
+        Half-life of a deviation of the carry, in bars.
     carry_vol : float
         Deviation of a day's innovation of the carry, storms aside.
     storm_factor : float
@@ -52,7 +52,7 @@ class Curve:
 
     root: Root
     title: str
-    told: str
+    story: str
     carry_mean: float
     half_life_bars: float
     carry_vol: float

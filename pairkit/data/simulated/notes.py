@@ -53,11 +53,11 @@ def describe(
     """The notes, ending in a newline."""
     lines = [_HEAD.format(seed=seed), *(_story_line(story) for story in stories), "\n"]
     lines += [
-        f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.told}{_shocks(one)}\n"
+        f"- **{one.y.code}-{one.x.code}**, {one.title}. {one.story}{_shocks(one)}\n"
         for one in stories
     ]
     lines += [_CURVES_HEAD, *(_curve_line(curve) for curve in curves), "\n"]
-    lines += [f"- **{curve.root.code}**, {curve.title}. {curve.told}\n" for curve in curves]
+    lines += [f"- **{curve.root.code}**, {curve.title}. {curve.story}\n" for curve in curves]
     lines += [part for curve in curves for part in _month_lines(curve)]
     lines += [_FAULTS_HEAD, *(_fault_line(fault) for fault in faults)]
     return "".join(lines)

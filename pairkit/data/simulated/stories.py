@@ -52,12 +52,12 @@ class Story:
     ----------
     y, x : Root
         The regressed leg and the regressor.
-    title, told : str
+    title, story : str
         A short name, and a sentence for the notes.
     beta_first, beta_last : float
         True hedge ratio on the first and last session; its log moves on a straight line.
     half_life_bars : float
-        Bars in which half of a deviation of the link is gone; infinite for a random walk.
+        Half-life of a deviation of the link, in bars; infinite for a random walk.
     link_vol : float
         Deviation of a day's innovation of the link.
     broken_after : str
@@ -71,7 +71,7 @@ class Story:
     y: Root
     x: Root
     title: str
-    told: str
+    story: str
     beta_first: float
     beta_last: float
     half_life_bars: float

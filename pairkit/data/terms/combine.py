@@ -1,7 +1,7 @@
 """Contract terms of one root combined from up to three sources, field by field, by one rule for imports and downloads alike.
 
 1. The provider's figure, else the bundled table's, else the user's own file's.
-2. A figure that the user's file says is an override comes before all of them.
+2. A figure that the user's file marks as an override comes before all of them.
 3. Fees come from one source together, since a rate and an amount do not mix.
 4. Every field is tagged with its source. Every fallback, override, and figure of the user's that was left out is a finding.
 5. A provider's figures are compared with the bundled table: a difference is a finding with both, one by more than three times is
@@ -63,11 +63,11 @@ def combine_terms(
     code : str
         The root.
     provided : Provided, optional
-        What the provider says; None where there is none, as with files.
+        The provider's terms; None with files.
     own : OwnSpec, optional
-        What the user's file says.
+        The terms of the user's file.
     exchange : str
-        By its code; empty where only the table or the user says it.
+        Code of the exchange; empty where only the table or the user names it.
     contract : str
         The contract whose rules count, where the bundled table knows of a change; empty for today's.
     price : float
@@ -84,32 +84,9 @@ def combine_terms(
     bundled = None if listed is None else spec_for(with_history(listed), contract)
     sources = _in_order(provided, bundled, own)
     chosen = _chosen(sources)
-    absent = [name for name in _NEEDED if name not in chosen]
-    if absent:
-        raise DataError(
-            _(
-                "{code} is not in the bundled table, "
-                "and {source} does not say "
-                "its {absent}. Give its terms in a file of contract specs (--specs).",
-                code=code,
-                source=provided.source if provided else "no file of terms",
-                absent=", ".join(absent),
-            )
-        )
+    _refuse_absent(code, chosen, provided)
     if provided is not None:
-        used = {
-            name: source.terms[name]
-            for name, source in chosen.items()
-            if source.name == provided.source and not source.mine
-        }
-        refuse_terms(
-            code,
-            {"multiplier": chosen["multiplier"].terms["multiplier"], **used},
-            price,
-            provided.source,
-        )
-        if bundled is not None:
-            refuse_far(bundled, used, price, provided.source)
+        _refuse_impossible(code, chosen, provided, bundled, price)
     findings = (
         *_fallbacks(code, provided, chosen),
         *_impossible(code, provided),
@@ -125,10 +102,8 @@ def combine_terms(
         provided is None
         and local is not None
         and {source.mine for source in chosen.values()} == {bundled is None}
-    ):
-        return replace(
-            local, margin_group=group
-        ) if group else local, findings  # all of it from there, with the tag it has
+    ):  # all of it from there, with the tag it has
+        return (replace(local, margin_group=group) if group else local), findings
     mine = {name for name, source in chosen.items() if source.mine}
     older = tuple(term for term in own.spec.older if term.field in mine) if own is not None else ()
     merged = replace(
@@ -140,6 +115,41 @@ def combine_terms(
             about["name_zh"] = ""  # another contract is not called so
         merged = replace(merged, **about)
     return with_history(merged, but=mine), findings
+
+
+def _refuse_absent(code: str, chosen: Mapping[str, _Source], provided: Provided | None) -> None:
+    """DataError on a root of which no source has a needed field."""
+    absent = [name for name in _NEEDED if name not in chosen]
+    if absent:
+        raise DataError(
+            _(
+                "{code} is not in the bundled table, "
+                "and {source} does not say "
+                "its {absent}. Give its terms in a file of contract specs (--specs).",
+                code=code,
+                source=provided.source if provided else "no file of terms",
+                absent=", ".join(absent),
+            )
+        )
+
+
+def _refuse_impossible(
+    code: str,
+    chosen: Mapping[str, _Source],
+    provided: Provided,
+    bundled: ContractSpec | None,
+    price: float,
+) -> None:
+    """DataError on a provider's figure that cannot be so, by itself or beside the bundled one."""
+    used = {
+        name: source.terms[name]
+        for name, source in chosen.items()
+        if source.name == provided.source and not source.mine
+    }
+    multiplier = chosen["multiplier"].terms["multiplier"]
+    refuse_terms(code, {"multiplier": multiplier, **used}, price, provided.source)
+    if bundled is not None:
+        refuse_far(bundled, used, price, provided.source)
 
 
 def _otherwise(own: OwnSpec, listed: ContractSpec) -> list[str]:
@@ -311,42 +321,8 @@ def _of_own(
     listed: ContractSpec | None,
 ) -> list[Finding]:
     """Fields that the user's file changed, and those of it that were left out."""
-    mine = _of_spec(own.spec, own.given, mine=True)
-    otherwise = _chosen([source for source in sources if not source.mine])
-    changed = [
-        in_english(
-            "{name} {shown} in place of {other} ({tag})",
-            name=name,
-            shown=_shown(mine, name),
-            other=_shown(otherwise[name], name),
-            tag=otherwise[name].tag,
-        )
-        for name in mine.terms
-        if name in chosen and chosen[name].mine and name in otherwise
-    ]
-    if own.override and listed is not None:
-        changed += [
-            in_english(
-                "{name} {own} in place of {listed}",
-                name=name,
-                own=getattr(own.spec, name),
-                listed=getattr(listed, name),
-            )
-            for name in _otherwise(own, listed)
-        ]
-    left_out = [
-        in_english(
-            "{name} {shown}, against {other} ({tag})",
-            name=name,
-            shown=_shown(mine, name),
-            other=_shown(chosen[name], name),
-            tag=chosen[name].tag,
-        )
-        for name in mine.terms
-        if name in chosen
-        and not chosen[name].mine
-        and not _same(mine.terms[name], chosen[name].terms[name])
-    ]
+    changed = _overridden(own, chosen, sources, listed)
+    left_out = _left_out(own, chosen)
     found = []
     if changed:
         found.append(
@@ -376,6 +352,57 @@ def _of_own(
             )
         )
     return found
+
+
+def _overridden(
+    own: OwnSpec,
+    chosen: Mapping[str, _Source],
+    sources: list[_Source],
+    listed: ContractSpec | None,
+) -> list[str]:
+    """Figures of the user's file in place of others, in words."""
+    mine = _of_spec(own.spec, own.given, mine=True)
+    otherwise = _chosen([source for source in sources if not source.mine])
+    changed = [
+        in_english(
+            "{name} {shown} in place of {other} ({tag})",
+            name=name,
+            shown=_shown(mine, name),
+            other=_shown(otherwise[name], name),
+            tag=otherwise[name].tag,
+        )
+        for name in mine.terms
+        if name in chosen and chosen[name].mine and name in otherwise
+    ]
+    if own.override and listed is not None:
+        changed += [
+            in_english(
+                "{name} {own} in place of {listed}",
+                name=name,
+                own=getattr(own.spec, name),
+                listed=getattr(listed, name),
+            )
+            for name in _otherwise(own, listed)
+        ]
+    return changed
+
+
+def _left_out(own: OwnSpec, chosen: Mapping[str, _Source]) -> list[str]:
+    """Figures of the user's file that are not used, in words."""
+    mine = _of_spec(own.spec, own.given, mine=True)
+    return [
+        in_english(
+            "{name} {shown}, against {other} ({tag})",
+            name=name,
+            shown=_shown(mine, name),
+            other=_shown(chosen[name], name),
+            tag=chosen[name].tag,
+        )
+        for name in mine.terms
+        if name in chosen
+        and not chosen[name].mine
+        and not _same(mine.terms[name], chosen[name].terms[name])
+    ]
 
 
 def _shown(source: _Source, name: str) -> str:

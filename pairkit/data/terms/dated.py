@@ -1,9 +1,9 @@
-"""One root's table of terms, from up to four sources, so that the rule of `pairkit.market.terms` finds the right one.
+"""Dated terms: one root's table of terms, from up to four sources, so that the rule of `pairkit.market.terms` finds the right one.
 
 1. The bundled records, or what the user's specs file overrides (`combine`).
 2. Over them the user's own records (`terms_file`): whatever they hold for, they hold from their day on, also where the bundled
    table is narrower.
-3. Over both what the provider says of a contract, from the first day on which it says it.
+3. Over both the provider's figures of a contract, from the first day on which it has them.
 4. Over all of it the user's records that say `override`.
 
 Every record keeps its source. Days that stand on the bundled table, and on what is uncertain there, are findings.
@@ -63,7 +63,7 @@ def dated_terms(
     spec : ContractSpec
         As `combine_terms` makes it.
     own : OwnSpec, optional
-        What the user's specs file says: fields that it overrides are the spec's own, and its `older`.
+        The user's specs file: fields that it overrides are the spec's own, and its `older`.
     provided : sequence of TermRecord
         The provider's, of contracts.
     mine, override : sequence of TermRecord

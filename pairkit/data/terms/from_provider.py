@@ -59,11 +59,11 @@ def read_terms(
     Parameters
     ----------
     source, version
-        Who says so, and of when.
+        Source of the figures, and their date.
     listing : Series
         One row of `source.LISTING_COLUMNS`.
     terms : DataFrame
-        Rows of `source.TERMS_COLUMNS`; the last that says something counts.
+        Rows of `source.TERMS_COLUMNS`; the last one with a figure counts.
     why_no_terms : str
         Why there are none, if there are none.
     """
@@ -123,7 +123,7 @@ def contract_records(
     Parameters
     ----------
     source : str
-        Who says so.
+        Source of the figures.
     listing : Series
         The contract's row of `source.LISTING_COLUMNS`.
     terms, limits : DataFrame
@@ -159,10 +159,10 @@ def contract_records(
         now = by_day[day]
         groups = {"fees": ("fee_mode", "fee_open", "fee_close"), "margin_rate": ("margin_rate",)}
         for group, names in groups.items():
-            said = tuple(now.get(name) for name in names)
-            if None in said or said == last.get(group):
+            current = tuple(now.get(name) for name in names)
+            if None in current or current == last.get(group):
                 continue
-            last[group] = said
+            last[group] = current
             mode = now["fee_mode"] if group == "fees" else None
             found += [
                 TermRecord(name, now[name], mode, contract, None, day, source)

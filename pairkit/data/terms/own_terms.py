@@ -76,7 +76,7 @@ def check_own_terms(
 
 
 def _in_words(found: list[_Beside]) -> str:
-    told = [
+    words = [
         in_english(
             "{field} {value:g}{mode} ({scope}), the bundled table {bundled}",
             field=one.record.field,
@@ -88,7 +88,7 @@ def _in_words(found: list[_Beside]) -> str:
         for one in found[:_SHOWN]
     ]
     more = len(found) - _SHOWN
-    return "; ".join([*told, *([in_english("and {more} more", more=more)] if more > 0 else [])])
+    return "; ".join([*words, *([in_english("and {more} more", more=more)] if more > 0 else [])])
 
 
 def _beside(record: TermRecord, bundled: Iterable[TermRecord], price: float) -> _Beside:

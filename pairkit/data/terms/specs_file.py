@@ -219,10 +219,10 @@ def _own(where: str, row: dict[str, Any]) -> OwnSpec:
                 override=OVERRIDE,
             )
         )
-    said = {name: value for name, value in row.items() if name != OVERRIDE}
-    given = frozenset(name for name in TERMS if said.get(name) is not None)
+    stated = {name: value for name, value in row.items() if name != OVERRIDE}
+    given = frozenset(name for name in TERMS if stated.get(name) is not None)
     override = _override(where, row.get(OVERRIDE), given)
-    bundled = bundled_specs().get(str(said.get("code")))
+    bundled = bundled_specs().get(str(stated.get("code")))
     if override and bundled is not None:  # the row need not be whole
         if given & set(FEES) and not {"fee_mode", "fee_open", "fee_close"} <= given:
             raise DataError(
@@ -235,38 +235,38 @@ def _own(where: str, row: dict[str, Any]) -> OwnSpec:
                 )
             )
         rest = {**bundled.to_dict(), "source": "user", "version": ""}
-        said = {
+        stated = {
             **{
                 name: value
                 for name, value in rest.items()
                 if name not in FEES or not given & set(FEES)
             },
-            **said,
+            **stated,
         }
-    return OwnSpec(_spec(where, said), override, given)
+    return OwnSpec(_spec(where, stated), override, given)
 
 
-def _override(where: str, said: Any, given: frozenset[str]) -> frozenset[str]:
+def _override(where: str, stated: Any, given: frozenset[str]) -> frozenset[str]:
     """The figures that a row says are overrides: `true`, a list of names, or in a CSV names separated by blanks."""
-    if isinstance(said, str):
-        words = said.split()
-        said = (
+    if isinstance(stated, str):
+        words = stated.split()
+        stated = (
             words[0].casefold() == "true"
             if [word.casefold() for word in words] in (["true"], ["false"])
             else words
         )
-    if said is None or isinstance(said, bool):
-        names = set(given) if said else set()
-    elif isinstance(said, list) and set(map(str, said)) <= given:
-        names = set(said)
+    if stated is None or isinstance(stated, bool):
+        names = set(given) if stated else set()
+    elif isinstance(stated, list) and set(map(str, stated)) <= given:
+        names = set(stated)
     else:
         raise DataError(
             _(
-                "{where}, {override}: found {said!r}; it takes true, or names of figures in the row: "
+                "{where}, {override}: found {stated!r}; it takes true, or names of figures in the row: "
                 "{given}.",
                 where=where,
                 override=OVERRIDE,
-                said=said,
+                stated=stated,
                 given=", ".join(sorted(given)),
             )
         )
@@ -303,7 +303,7 @@ def own_specs(
 def refuse_unknown(roots: Mapping[str, str], own: Mapping[str, OwnSpec]) -> None:
     """DataError for the roots that neither the bundled table nor the user has terms of, all at once.
 
-    `roots` says in which file each was met. The message holds a file of contract terms with a row for each, to fill in.
+    `roots` maps each root to the file that has it. The message holds a file of contract terms with a row for each, to fill in.
     """
     known = {*bundled_specs(), *own}
     unknown = {root: file for root, file in sorted(roots.items()) if root not in known}

@@ -1,7 +1,7 @@
 """The user's own records of terms, from a CSV with the columns of a snapshot's table of terms.
 
 `root, field, value` are needed; `contract, deliveries, from_date, fee_mode, source, version` may be left out or empty, and
-`override` may say `true`: such a row comes before the provider's figures too (`pairkit.data.terms.dated`).
+`override` may be `true`: such a row comes before the provider's figures too (`pairkit.data.terms.dated`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -60,6 +61,47 @@ def read_terms_file(path: Given) -> UserTerms:
         The file cannot be read, a column or a figure is none, or a record is given twice; with the file and the row.
     """
     file = Path(path.name if isinstance(path, Upload) else path)
+    headings, rows = _rows(file, path)
+    _check_headings(file, headings)
+    rows_of: dict[tuple[str, ...], int] = {}
+    found: dict[bool, dict[str, list[TermRecord]]] = {False: {}, True: {}}
+    for line, row in rows:
+        where = in_english("terms file {file}, row {line}", file=file, line=line)
+        if None in row or None in row.values():
+            raise DataError(
+                _("{where}: has more or fewer cells than the heading row.", where=where)
+            )
+        cells = {name.strip(): cell.strip() for name, cell in row.items()}
+        if not any(cells.values()):
+            continue
+        root, record = _record(where, cells)
+        key = (root, *record.key, record.field)
+        if key in rows_of:
+            raise DataError(
+                _(
+                    "{where}: {field} of {scope} is in row {seen} too; keep one.",
+                    where=where,
+                    field=record.field,
+                    scope=record.scope,
+                    seen=rows_of[key],
+                )
+            )
+        rows_of[key] = line
+        found[_flag(where, cells.get(OVERRIDE, ""))].setdefault(root, []).append(record)
+    if not rows_of:
+        raise DataError(
+            _(
+                "terms file {file} holds no record. An example:\n{example}",
+                file=file,
+                example=EXAMPLE,
+            )
+        )
+    mine, override = ({root: tuple(of) for root, of in found[way].items()} for way in (False, True))
+    return UserTerms(mine, override)
+
+
+def _rows(file: Path, path: Given) -> tuple[list[str], list[tuple[int, dict[str, Any]]]]:
+    """Headings of the CSV, and each row with the number of its line."""
     try:
         text = bytes_of(path, _MAX_BYTES).decode("utf-8-sig")
     except (DataError, UnicodeDecodeError) as error:
@@ -84,42 +126,7 @@ def read_terms_file(path: Given) -> UserTerms:
                 example=EXAMPLE,
             )
         ) from error
-    _check_headings(file, headings)
-    seen: dict[tuple[str, ...], int] = {}
-    found: dict[bool, dict[str, list[TermRecord]]] = {False: {}, True: {}}
-    for line, row in rows:
-        where = in_english("terms file {file}, row {line}", file=file, line=line)
-        if None in row or None in row.values():
-            raise DataError(
-                _("{where}: has more or fewer cells than the heading row.", where=where)
-            )
-        cells = {name.strip(): cell.strip() for name, cell in row.items()}
-        if not any(cells.values()):
-            continue
-        root, record = _record(where, cells)
-        key = (root, *record.key, record.field)
-        if key in seen:
-            raise DataError(
-                _(
-                    "{where}: {field} of {scope} is in row {seen} too; keep one.",
-                    where=where,
-                    field=record.field,
-                    scope=record.scope,
-                    seen=seen[key],
-                )
-            )
-        seen[key] = line
-        found[_flag(where, cells.get(OVERRIDE, ""))].setdefault(root, []).append(record)
-    if not seen:
-        raise DataError(
-            _(
-                "terms file {file} holds no record. An example:\n{example}",
-                file=file,
-                example=EXAMPLE,
-            )
-        )
-    mine, override = ({root: tuple(of) for root, of in found[way].items()} for way in (False, True))
-    return UserTerms(mine, override)
+    return headings, rows
 
 
 def _check_headings(file: Path, headings: list[str]) -> None:

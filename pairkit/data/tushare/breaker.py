@@ -39,7 +39,7 @@ class Breaker:
             self._in_a_row, self._opened_at = 0, None
 
     def failed(self) -> None:
-        """Record that no valid answer came."""
+        """Record that there was no valid answer."""
         with self._lock:
             self._in_a_row += 1
             if self._in_a_row >= self._failures:

@@ -111,7 +111,7 @@ class TushareClient:
         Raises
         ------
         SourceError
-            Of the type that says why there is no answer.
+            Its type is the reason.
         """
         question = Question(self.settings.address, interface, params)
         kept = self._cache.get(question)
@@ -167,8 +167,8 @@ class TushareClient:
         if rows >= question.interface.row_cap or _looks_cut(table, question, due):
             table, findings, fetched_utc = self._in_halves(question, due)
         elif due is not None or not question.interface.day:
-            table, told = self._until_no_more_comes(question, table, due)
-            findings = (*findings, *told)
+            table, gaps = self._until_no_more_comes(question, table, due)
+            findings = (*findings, *gaps)
         last_day = question.params.get("end_date")
         lacking = any(
             finding.kind in (NO_ROWS, NO_CELLS) for finding in findings
@@ -209,7 +209,7 @@ class TushareClient:
             if still == gaps if due is not None else rows == len(again) == len(table):
                 break
             gaps = still
-        return table, tuple(_told(gaps, question))
+        return table, tuple(_gap_findings(gaps, question))
 
     # --- one request ---------------------------------------------------------------------------------------------------
     def _with_retries(self, question: Question) -> tuple[pd.DataFrame, tuple[Finding, ...], int]:
@@ -333,8 +333,8 @@ def _gaps(table: pd.DataFrame, interface: Interface, due: pd.DatetimeIndex) -> G
     return frozenset(gaps)
 
 
-def _told(gaps: Gaps, question: Question) -> list[Finding]:
-    about, told = (
+def _gap_findings(gaps: Gaps, question: Question) -> list[Finding]:
+    about, findings = (
         in_english(
             "{interface_name} for {subject}",
             interface_name=question.interface.name,
@@ -348,7 +348,7 @@ def _told(gaps: Gaps, question: Question) -> list[Finding]:
     for field, days in by_field.items():
         what = in_english("no {field} on", field=field) if field else in_english("no row on")
         kind = NO_CELLS if field else NO_ROWS
-        told.append(
+        findings.append(
             Finding(
                 kind,
                 "warning",
@@ -362,4 +362,4 @@ def _told(gaps: Gaps, question: Question) -> list[Finding]:
                 dates=tuple(f"{day:%Y-%m-%d}" for day in days[:10]),
             )
         )
-    return told
+    return findings

@@ -37,7 +37,7 @@ _SHOWN = 200
 
 def error_of(text: str, api: str) -> SourceError:
     """The typed error for TuShare's text on a call of `api`; `text` must not hold the token."""
-    said = in_english(
+    quoted = in_english(
         "TuShare, asked for {api}, said: {text!r}.", api=api, text=text.strip()[:_SHOWN]
     )
     if not text.strip() or text.strip() == "None":
@@ -48,67 +48,68 @@ def error_of(text: str, api: str) -> SourceError:
                 api=api,
             )
         )
-    rate = _rate_error(text, said)
+    rate = _rate_error(text, quoted)
     if rate is not None:
         return rate
     if _IP.search(text):
         return IpLimitError(
             _(
-                "{said} The token is in use from too many addresses. Stop the other programs, or wait until they "
+                "{quoted} The token is in use from too many addresses. Stop the other programs, or wait until they "
                 "count no more.",
-                said=said,
+                quoted=quoted,
             )
         )
     if _PERMISSION.search(text):
         return NoPermissionError(
             _(
-                "{said} The account lacks the points for {api}; its page at https://tushare.pro/document/2 says how many. "
+                "{quoted} The account lacks the points for {api}; its page at https://tushare.pro/document/2 says how many. "
                 "Raise the account, or do without it.",
-                said=said,
+                quoted=quoted,
                 api=api,
             )
         )
     if _TOKEN.search(text):
         return TokenError(
             _(
-                "{said} Copy the token again from your account page at https://tushare.pro, without blanks, into TUSHARE_TOKEN.",
-                said=said,
+                "{quoted} Copy the token again from your account page at https://tushare.pro, without blanks, into TUSHARE_TOKEN.",
+                quoted=quoted,
             )
         )
     if _PASSING.search(text):
         return TransportError(
             _(
-                "{said} The service is in trouble. Try again later; what was downloaded is kept.",
-                said=said,
+                "{quoted} The service is in trouble. Try again later; what was downloaded is kept.",
+                quoted=quoted,
             )
         )
     return RefusedRequestError(
         _(
-            "{said} That is no answer pairkit knows. If it persists, report it with this text.",
-            said=said,
+            "{quoted} That is no answer pairkit knows. If it persists, report it with this text.",
+            quoted=quoted,
         )
     )
 
 
-def _rate_error(text: str, said: str) -> RateLimitError | None:
+def _rate_error(text: str, quoted: str) -> RateLimitError | None:
     if _DAY.search(text):
         return RateLimitError(
             _(
-                "{said} Go on tomorrow: what was downloaded is kept. Or raise the account.",
-                said=said,
+                "{quoted} Go on tomorrow: what was downloaded is kept. Or raise the account.",
+                quoted=quoted,
             ),
             "day",
         )
     if _HOUR.search(text):
         return RateLimitError(
             _(
-                "{said} Go on in an hour: what was downloaded is kept. Or raise the account.",
-                said=said,
+                "{quoted} Go on in an hour: what was downloaded is kept. Or raise the account.",
+                quoted=quoted,
             ),
             "hour",
         )
     if _MINUTE.search(text):
         return RateLimitError(
-            _("{said} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", said=said), "minute"
+            _("{quoted} Set TUSHARE_CALLS_PER_MINUTE to the account's limit.", quoted=quoted),
+            "minute",
         )
     return None

@@ -45,7 +45,7 @@ def typed(
     frame : DataFrame
         As the SDK hands it out.
     interface, params
-        What was asked.
+        The parameters of the request.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def typed(
             for field, kind in interface.columns.items()
         }
     )
-    table, unasked = _only_asked(table, interface, params)
+    table, unasked = _only_requested(table, interface, params)
     table, repeated = _once_each(table, interface)
     return table.sort_values(list(interface.key), ignore_index=True), (*unasked, *repeated)
 
@@ -201,23 +201,23 @@ _READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
-def _only_asked(
+def _only_requested(
     table: pd.DataFrame, interface: Interface, params: Mapping[str, str]
 ) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    asked = np.ones(len(table), dtype=bool)
+    requested = np.ones(len(table), dtype=bool)
     for field in ("ts_code", "exchange"):
         if field in params and field in table:
-            asked &= (table[field].str.upper() == params[field].upper()).to_numpy()
+            requested &= (table[field].str.upper() == params[field].upper()).to_numpy()
     if interface.day and "start_date" in params:
-        asked &= (
+        requested &= (
             table[interface.day]
             .between(pd.Timestamp(params["start_date"]), pd.Timestamp(params["end_date"]))
             .to_numpy()
         )
-    if asked.all():
+    if requested.all():
         return table, ()
-    other = int((~asked).sum())
-    return table[asked], (
+    other = int((~requested).sum())
+    return table[requested], (
         Finding(
             "unasked_rows",
             "error",

@@ -127,12 +127,12 @@ class TushareSource:
         whole = _one_answer(
             [self._days(_known(exchange), first, last) for first, last in _blocks(start, end)]
         )
-        told: tuple[Finding, ...] = ()
+        findings: tuple[Finding, ...] = ()
         if whole.table.empty and exchange != _CALENDAR_OF_ALL:
             whole = _one_answer(
                 [self._days(_CALENDAR_OF_ALL, first, last) for first, last in _blocks(start, end)]
             )
-            told = (
+            findings = (
                 Finding(
                     "calendar_of_another_exchange",
                     "warning",
@@ -163,8 +163,8 @@ class TushareSource:
         )
         weekends = sessions["trade_date"][sessions["trade_date"].dt.day_of_week >= 5]
         if len(weekends):
-            told = (
-                *told,
+            findings = (
+                *findings,
                 Finding(
                     "open_weekend",
                     "error",
@@ -180,7 +180,7 @@ class TushareSource:
                     dates=tuple(f"{day:%Y-%m-%d}" for day in weekends[:10]),
                 ),
             )
-        return _with_table(whole, sessions.drop(weekends.index).reset_index(drop=True), told)
+        return _with_table(whole, sessions.drop(weekends.index).reset_index(drop=True), findings)
 
     def _days(self, exchange: str, first: date, last: date) -> Answer:
         every_day = pd.date_range(first, last)
@@ -217,11 +217,11 @@ class TushareSource:
                     exchange=exchange,
                 )
             )
-        told = [*_fewer_than(listed, by_root)]
+        findings = [*_fewer_than(listed, by_root)]
         undated = listed["list_date"].isna() | listed["delist_date"].isna()
         if undated.any():
             names = ", ".join(listed.loc[undated, "ts_code"].head(5))
-            told.append(
+            findings.append(
                 Finding(
                     "undated_contracts",
                     "warning",
@@ -233,7 +233,9 @@ class TushareSource:
                     count=int(undated.sum()),
                 )
             )
-        return _with_table(_one_answer(answers), _listing(listed[~undated], exchange), tuple(told))
+        return _with_table(
+            _one_answer(answers), _listing(listed[~undated], exchange), tuple(findings)
+        )
 
     def bars(self, contract: str, exchange: str, sessions: pd.DatetimeIndex) -> Answer:
         """Daily bars; prices as quoted, sizes in lots, turnover in CNY."""

@@ -73,7 +73,7 @@ class Seam:
         Raises
         ------
         SourceError
-            Of the type that says why there is no answer. It carries neither the token nor the SDK's own error, whose
+            Its type is the reason. It carries neither the token nor the SDK's own error, whose
             frames would hold it.
         """
         require_token(self._settings)

@@ -33,9 +33,9 @@ _OF_RUNTIME = ("python", "platform", "packages")
 Tables = dict[str, pd.DataFrame]
 
 
-def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
+def load(config: StrategyConfig, request: Mapping[str, Any]) -> Tables | None:
     """Cached tables of these settings by this code, or None."""
-    key = _key(config, asked)
+    key = _key(config, request)
     path = calibrations_folder() / f"{hash_of(key)}.json"
     try:
         content = strict_json(read_whole(path, MAX_JSON_BYTES), what=str(path), refuse=RunError)
@@ -51,9 +51,9 @@ def load(config: StrategyConfig, asked: Mapping[str, Any]) -> Tables | None:
     }
 
 
-def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> None:
+def save(config: StrategyConfig, request: Mapping[str, Any], tables: Tables) -> None:
     """Cache the tables; where the folder cannot be written, nothing is kept, and the next call computes again."""
-    key = _key(config, asked)
+    key = _key(config, request)
     plain = {
         name: {"columns": list(table.columns), "rows": table.to_numpy().tolist()}
         for name, table in tables.items()
@@ -74,7 +74,7 @@ def save(config: StrategyConfig, asked: Mapping[str, Any], tables: Tables) -> No
         return
 
 
-def _key(config: StrategyConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _key(config: StrategyConfig, request: Mapping[str, Any]) -> dict[str, Any]:
     names = _READ if config.adf_test == "engle_granger" else (*_READ, *_OF_SPREAD)
     runtime = describe_runtime(with_commit=False)
     return {
@@ -82,5 +82,5 @@ def _key(config: StrategyConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
         "code_sha256": code_hash(),
         "runtime": {name: runtime[name] for name in _OF_RUNTIME},
         "config": {name: getattr(config, name) for name in names},
-        "asked": dict(asked),
+        "asked": dict(request),
     }

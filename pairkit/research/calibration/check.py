@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import _, in_english
@@ -45,8 +45,8 @@ WORLD_LEVEL = 0.05
 _CURVE = np.round(np.arange(0.01, 0.305, 0.01), 2)
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(CheckRecord):
     """Size and power of the stationarity gate under `config`.
 
     Attributes
@@ -93,7 +93,7 @@ class Calibration:
         figures.insert(
             1,
             "steps",
-            [in_english("independent, of one size"), *(told for told, _ in WORLDS.values())],
+            [in_english("independent, of one size"), *(label for label, _ in WORLDS.values())],
         )
         return figures
 
@@ -122,13 +122,13 @@ class Calibration:
         """The outcome as a check.
 
         Passed where the gate's size lies within a fifth of its `adf_max_pvalue`; failed where it does not; noted where the
-        gate is off, or twice the error is wider than that fifth, so that the draws cannot tell.
+        gate is off, or twice the error is wider than that fifth, so that the draws cannot decide.
         """
         nominal = self.config.adf_max_pvalue
         holds = abs(self.size - nominal) <= BAND * nominal
-        told = not 2.0 * self.size_error > BAND * nominal
+        sure = not 2.0 * self.size_error > BAND * nominal
         verdict: Verdict = (
-            "noted" if not (self.config.adf_gate and told) else "passed" if holds else "failed"
+            "noted" if not (self.config.adf_gate and sure) else "passed" if holds else "failed"
         )
         figures: dict[str, int | float | str | bool | None] = {}
         figures |= {"nominal": nominal, "size": self.size, "size_error": self.size_error}
@@ -152,7 +152,7 @@ class Calibration:
         return CheckResult(
             "calibration",
             verdict,
-            self._sentence(holds, told),
+            self._sentence(holds, sure),
             figures,
             {
                 "bars": self.bars,
@@ -163,7 +163,7 @@ class Calibration:
             },
         )
 
-    def _sentence(self, holds: bool, told: bool) -> str:
+    def _sentence(self, holds: bool, sure: bool) -> str:
         nominal = self.config.adf_max_pvalue
         found = in_english(
             "At a nominal {percent} the gate passes "
@@ -179,7 +179,7 @@ class Calibration:
         )
         if not self.config.adf_gate:
             return in_english("{found}, but it is off in this run.", found=found)
-        if not told:
+        if not sure:
             return in_english(
                 "{found}; too few draws to tell whether that is within {band}.",
                 found=found,
@@ -278,9 +278,9 @@ def calibrate(
     config = config or StrategyConfig()
     half_lives = tuple(float(each) for each in half_lives)
     _check(config, bars, draws, half_lives, seed)
-    asked = {"bars": bars, "draws": draws, "half_lives": list(half_lives), "seed": seed}
+    request = {"bars": bars, "draws": draws, "half_lives": list(half_lives), "seed": seed}
     stretch = min(STRETCH, bars - first_tested_bar(config))
-    tables = disk.load(config, asked) if cache else None
+    tables = disk.load(config, request) if cache else None
     if tables is None or set(tables) != set(TABLES):
         job = _Job(config, bars, draws, half_lives, seed)
         found, done = done_in_slices(
@@ -302,7 +302,7 @@ def calibrate(
             )
         tables = _tables(job, found, stretch)
         if cache:
-            disk.save(config, asked, tables)
+            disk.save(config, request, tables)
     elif progress:
         progress(draws, draws)
     return Calibration(config, bars, draws, seed, stretch, **tables)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import _, in_english
@@ -42,8 +42,8 @@ _COLUMNS = ("injected", *(f"{figure}_{variant}" for variant in _VARIANTS for fig
 _ERRORS_TO_JUDGE = 2.0
 
 
-@dataclass(frozen=True, eq=False)
-class GlitchStress:
+@dataclass(frozen=True, eq=False, repr=False)
+class GlitchStress(CheckRecord):
     """Cost of glitches with Hold and forced flat. Money in the pair's currency.
 
     Attributes
@@ -70,7 +70,7 @@ class GlitchStress:
         """Judged by what is left after costs, over all rates with every kind mixed.
 
         Passed where Hold leaves more than being forced flat by over two standard errors, failed where it leaves less by as much;
-        noted where the draws cannot tell. Fees and slippage are reported in any case.
+        noted where the draws cannot decide. Fees and slippage are reported in any case.
         """
         judged = (
             self.runs[self.runs["kind"] == _judged_kind(self.runs)]

@@ -119,8 +119,8 @@ def spoil(
         pair=len(pair),
         kinds=", ".join(kinds),
     )
-    told = Finding("injected_glitches", "warning", words, count=injected)
-    label = Provenance(simulated=True, findings=(*pair.findings, told))
+    injection = Finding("injected_glitches", "warning", words, count=injected)
+    label = Provenance(simulated=True, findings=(*pair.findings, injection))
     return replace(pair, y=legs[0].leg(), x=legs[1].leg(), provenance=label), injected
 
 
@@ -146,7 +146,7 @@ class _Figures:
 
     def remove(self, t: int) -> None:
         """No bar on row t: the next one's previous close is then the one before it."""
-        self._tell_next(t, self.arrays["pre_close"][t])
+        self._set_next_pre_close(t, self.arrays["pre_close"][t])
         for column in self.arrays.values():
             column[t] = np.nan
 
@@ -156,9 +156,9 @@ class _Figures:
         self.arrays["close"][t] = close
         self.arrays["high"][t] = np.fmax(self.arrays["high"][t], close)
         self.arrays["low"][t] = np.fmin(self.arrays["low"][t], close)
-        self._tell_next(t, close)
+        self._set_next_pre_close(t, close)
 
-    def _tell_next(self, t: int, close: float) -> None:
+    def _set_next_pre_close(self, t: int, close: float) -> None:
         """Update the next bar's previous close, where it is of the same contract; another contract's close is not touched."""
         n = self.following[t]
         if n >= 0 and self.source.contract[n] == self.source.contract[t]:

@@ -25,7 +25,7 @@ import pandas as pd
 
 from pairkit._typing import Progress
 from pairkit.audit.snapshots.predecessor import predecessor_of
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, RunError
 from pairkit.language import _, in_english
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 Run = Callable[[PairFrame, StrategyConfig], "BacktestRun | pd.DataFrame"]
 
 
-@dataclass(frozen=True, eq=False)
-class LookaheadProof:
+@dataclass(frozen=True, eq=False, repr=False)
+class LookaheadProof(CheckRecord):
     """Result of a look-ahead proof.
 
     Attributes
@@ -73,15 +73,12 @@ class LookaheadProof:
         """Whether nothing failed, the control included."""
         return not bool((self.table["verdict"] == "failed").any())
 
-    def __repr__(self) -> str:
-        return f"<LookaheadProof {'passed' if self.passed else 'FAILED'}: {self.result().sentence}>"
-
     def result(self) -> CheckResult:
         """Passed where no check of any column failed; failed otherwise, with the first offender; noted where the sessions are too
         few for any column to move, or columns differ by rounding."""
         bad = self.table[self.table["verdict"] == "failed"]
         first = bad.iloc[0] if len(bad) else None
-        told: dict[str, int | float | str | bool | None] = {
+        figures: dict[str, int | float | str | bool | None] = {
             "boundaries": self.boundaries,
             "columns": int(self.table["column"].nunique()),
             "predecessor": self.predecessor or None,
@@ -93,7 +90,7 @@ class LookaheadProof:
         }
         clean = self._moved() and not len(self._rounded()) and self._revised() is None
         verdict: Verdict = "failed" if first is not None else "passed" if clean else "noted"
-        return CheckResult("lookahead", verdict, self._sentence(bad), told, self.settings)
+        return CheckResult("lookahead", verdict, self._sentence(bad), figures, self.settings)
 
     def _moved(self) -> bool:
         """Whether a moved session changed any column at all."""
@@ -129,13 +126,16 @@ class LookaheadProof:
         return same if self.predecessor else ""
 
     def _sentence(self, bad: pd.DataFrame) -> str:
-        if not len(bad) and not self._moved():
+        return self._sentence_of_failed(bad) if len(bad) else self._sentence_of_clean()
+
+    def _sentence_of_clean(self) -> str:
+        if not self._moved():
             return in_english(
                 "{boundaries} sessions were moved and no column changed: too few to prove anything.",
                 boundaries=self.boundaries,
             )
         rounded = self._rounded()
-        if not len(bad) and len(rounded):
+        if len(rounded):
             row = rounded.sort_values("by").iloc[-1]
             return in_english(
                 "Rounding only: {column} changes by {by:.1e} "
@@ -145,14 +145,15 @@ class LookaheadProof:
                 column=row["column"],
                 by=row["by"],
             )
-        if not len(bad):
-            return in_english(
-                "Later sessions cut or moved at {boundaries} places, no earlier value "
-                "of any of {columns} columns changed, to the bit.{beside_predecessor}",
-                boundaries=self.boundaries,
-                columns=self.table["column"].nunique(),
-                beside_predecessor=self._beside_predecessor(),
-            )
+        return in_english(
+            "Later sessions cut or moved at {boundaries} places, no earlier value "
+            "of any of {columns} columns changed, to the bit.{beside_predecessor}",
+            boundaries=self.boundaries,
+            columns=self.table["column"].nunique(),
+            beside_predecessor=self._beside_predecessor(),
+        )
+
+    def _sentence_of_failed(self, bad: pd.DataFrame) -> str:
         first = bad.iloc[0]
         more = (
             in_english("; {bad} more checks of columns failed", bad=len(bad) - 1)
@@ -234,7 +235,7 @@ def audit_lookahead(
         Fewest sessions that are kept, for a `run` that needs a minimum.
     snapshot : Snapshot, optional
         The snapshot of the pair: the path from its bars to the pair is then proved too, at a few sessions, and the run is
-        compared with that of the snapshot's predecessor, where one lies beside it.
+        compared with that of the snapshot's predecessor, where there is one beside it.
     progress : callable, optional
         Called with (boundaries done, boundaries in all).
     cancelled : callable, optional

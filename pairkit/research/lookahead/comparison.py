@@ -217,9 +217,9 @@ class Evidence:
             shared = min(len(known.values), len(held.values))
             place = first_difference(known.values[:shared], held.values[:shared])
             if place is not None:
-                told = known.values[place], held.values[place]
+                values = known.values[place], held.values[place]
             elif len(known.values) != len(held.values):
-                place, told = (
+                place, values = (
                     shared,
                     ("there", "missing") if len(known.values) > shared else ("missing", "there"),
                 )
@@ -227,7 +227,7 @@ class Evidence:
                 continue
             date = (known if len(known.since) > place else held).since[place]
             self._found[check, f"trades.{name}"].add(
-                date, boundary - int(self.dates.searchsorted(date)), *told
+                date, boundary - int(self.dates.searchsorted(date)), *values
             )
 
     def _known_before(self, trades: Known, boundary: int) -> Known:

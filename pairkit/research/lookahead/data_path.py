@@ -229,8 +229,8 @@ def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
     """Whether each contract of the mapping was settled before its session."""
     rows = []
     for leg, (_bars, mapping, _specs) in zip(LEGS, sources, strict=True):
-        told = pd.DatetimeIndex(mapping["known_date"])
-        late = mapping[np.asarray(told >= pd.DatetimeIndex(mapping[TRADE_DATE]))]
+        known = pd.DatetimeIndex(mapping["known_date"])
+        late = mapping[np.asarray(known >= pd.DatetimeIndex(mapping[TRADE_DATE]))]
         row: dict[str, Any] = {
             "check": "data known",
             "column": f"contract_{leg}",
@@ -238,7 +238,7 @@ def _known(sources: tuple[Source, ...]) -> pd.DataFrame:
             "verdict": "failed"
             if len(late)
             else "noted"
-            if told.isna().any() or mapping.empty
+            if known.isna().any() or mapping.empty
             else "passed",
         }
         if len(late):

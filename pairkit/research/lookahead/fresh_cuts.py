@@ -26,7 +26,7 @@ _SECONDS = 120.0  # a child that answers later is given up, and nothing is claim
 class _Failure(NamedTuple):
     """Failure of the function under test in a child process."""
 
-    told: str
+    message: str
     cause: BaseException | None
 
 
@@ -81,7 +81,7 @@ def _in_child(make: Callable[[int], Observed], row: int) -> Observed | None:
         child.kill()
         child.join()
     if isinstance(answer, _Failure):
-        raise RunError(answer.told) from answer.cause
+        raise RunError(answer.message) from answer.cause
     return answer
 
 

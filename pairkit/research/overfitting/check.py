@@ -14,23 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.random import SeedSequence, default_rng
-from numpy.typing import NDArray
+from numpy.random import SeedSequence
 
-from pairkit._typing import FloatArray, Progress
+from pairkit._typing import Progress
 from pairkit.audit.runs.trial_count import TrialCount
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.columns import LEAST_TRADES
 from pairkit.config import StrategyConfig
-from pairkit.errors import CancelledError, ConfigError, RunError
+from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import N_, _, in_english
-from pairkit.metrics import BARS_A_YEAR, expected_best_sharpe
+from pairkit.metrics import BARS_A_YEAR
 from pairkit.pair import PairFrame
 from pairkit.research._validate import whole_number
 from pairkit.research.overfitting.bootstrap import (
@@ -40,10 +37,19 @@ from pairkit.research.overfitting.bootstrap import (
     superiority,
 )
 from pairkit.research.overfitting.pbo import Pbo, pbo
-from pairkit.research.sweeps.default_space import space_around
-from pairkit.research.sweeps.executors import done_in_slices
-from pairkit.research.sweeps.space import make_trials
-from pairkit.research.sweeps.sweep import config_of
+from pairkit.research.overfitting.track_record import (
+    effective_number,
+    min_backtest_length,
+    min_track_record,
+    moments,
+)
+from pairkit.research.overfitting.trials import (
+    count_of,
+    returns_of_run,
+    returns_of_trials,
+    sharpes_of,
+    trials_of,
+)
 from pairkit.run import BacktestRun, run_backtest
 
 SPARSE = 0.20  # of bars in a position; below it bootstrap intervals are too narrow
@@ -129,8 +135,8 @@ CONVENTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Overfitting:
+@dataclass(frozen=True, eq=False, repr=False)
+class Overfitting(CheckRecord):
     """Result of the overfitting check: how far the result of a config can be luck.
 
     Attributes
@@ -327,8 +333,8 @@ def overfitting(
                 confidence=confidence,
             )
         )
-    configs, varied = _trials(config, space, most_trials, seed)
-    returns = _returns(pair, configs, executor, _longer(progress, 3), cancelled)
+    configs, varied = trials_of(config, space, most_trials, seed)
+    returns = returns_of_trials(pair, configs, executor, _longer(progress, 3), cancelled)
     shown = np.isfinite(returns).any(axis=1)
     common = np.isfinite(returns[shown]).all(axis=0)
     matrix = np.ascontiguousarray(returns[shown][:, common].T)
@@ -336,13 +342,13 @@ def overfitting(
     found = steps.done(pbo(matrix, blocks=blocks))
     interval_seed, spa_seed = SeedSequence(seed).spawn(2)
     run = run_backtest(pair, config)
-    own = _returns_of(run)
+    own = returns_of_run(run)
     interval = steps.done(
         sharpe_interval(own, draws=draws, confidence=confidence, seed=interval_seed)
     )
     test = steps.done(superiority(matrix, draws=draws, seed=spa_seed))
-    sharpes = _sharpes(matrix)
-    count = _count(ledger, sharpes)
+    sharpes = sharpes_of(matrix)
+    count = count_of(ledger, sharpes)
     effective = effective_number(matrix, count.trials)
     swept = varied[shown].assign(sharpe=sharpes * math.sqrt(BARS_A_YEAR)).reset_index(drop=True)
     return Overfitting(
@@ -362,161 +368,6 @@ def overfitting(
     )
 
 
-def effective_number(returns: FloatArray, trials: float) -> float:
-    """Effective number of trials: how many independent ones are worth these.
-
-    The participation ratio of the correlation matrix, n^2 over the sum of its squares, is n for independent trials and 1 for
-    copies. With m2, the mean square of the correlations between two of these, it is n/(1 + (n-1) m2) for any number n of such.
-
-    Parameters
-    ----------
-    returns : (T, N) float64
-        The returns of N trials on the same bars; those that never move are left out.
-    trials : float
-        The number in question, N or more or fewer.
-
-    Returns
-    -------
-    float
-        From 1 to `trials`; `trials` where fewer than two of them move.
-    """
-    moving = returns[:, np.ptp(returns, axis=0) > 0.0]
-    if moving.shape[1] < 2:
-        return float(trials)
-    scaled = (moving - moving.mean(axis=0)) / moving.std(axis=0)
-    correlations = scaled.T @ scaled / len(scaled)
-    pairs = correlations.shape[0] * (correlations.shape[0] - 1)
-    mean_square = min((float(np.sum(correlations**2)) - correlations.shape[0]) / pairs, 1.0)
-    return float(trials / (1.0 + max(trials - 1.0, 0.0) * mean_square))
-
-
-def min_track_record(
-    sharpe: float, skew: float, kurtosis: float, *, benchmark: float = 0.0, confidence: float = 0.95
-) -> float:
-    """Bars that a track record needs for its PSR to reach `confidence`; infinite where the Sharpe ratio is not above `benchmark`.
-
-    Sharpe ratios per bar, population moments, kurtosis 3 for a normal; NaN for NaN. Bailey and Lopez de Prado 2012.
-    """
-    if not sharpe > benchmark:
-        return math.nan if math.isnan(sharpe) else math.inf
-    variance = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
-    return 1.0 + variance * (NormalDist().inv_cdf(confidence) / (sharpe - benchmark)) ** 2
-
-
-def min_backtest_length(trials: int, sharpe: float) -> float:
-    """Years within which the best of `trials` independent skill-less trials is expected to show the Sharpe ratio a year.
-
-    A backtest should be longer. NaN for fewer than two trials, or a Sharpe ratio that is not above 0. Bailey et al. 2014.
-    """
-    return (expected_best_sharpe(1.0, trials) / sharpe) ** 2 if sharpe > 0.0 else math.nan
-
-
-# --- the trials ----------------------------------------------------------------------------------------------------
-def _trials(
-    config: StrategyConfig, space: Any, most: int, seed: int
-) -> tuple[list[StrategyConfig], pd.DataFrame]:
-    """The configs of the trials, and what varies among them."""
-    make: Callable[[int], StrategyConfig]
-    if isinstance(space, pd.DataFrame):
-        names, make, total = space.attrs["varied"], partial(config_of, space), len(space)
-    else:
-        trials = make_trials(config, space or space_around(config))
-        names, make, total = list(trials.values), trials.config, len(trials)
-    if total < 2:
-        raise ConfigError(
-            _(
-                "{total} trial cannot be held against others; vary a setting over at least two values.",
-                total=total,
-            )
-        )
-    rows = (
-        np.arange(total)
-        if total <= most
-        else np.sort(default_rng(SeedSequence(seed)).choice(total, most, replace=False))
-    )
-    configs = [make(int(row)) for row in rows]
-    return configs, pd.DataFrame({name: [getattr(one, name) for one in configs] for name in names})
-
-
-def _returns(
-    pair: PairFrame,
-    configs: list[StrategyConfig],
-    executor: Any,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
-) -> FloatArray:
-    """(N, T) each trial's return on capital on each bar, NaN before its first valid bar."""
-    found, done = done_in_slices(
-        return_rows,
-        (pair, configs),
-        np.arange(len(configs)),
-        len(pair),
-        executor=executor,
-        progress=progress,
-        cancelled=cancelled,
-    )
-    if not done.all():
-        raise CancelledError(
-            _(
-                "the overfitting check was stopped after {done:,} of {configs:,} trials.",
-                done=int(done.sum()),
-                configs=len(configs),
-            )
-        )
-    if np.isfinite(found).any(axis=1).sum() < 2:
-        raise RunError(
-            _(
-                "fewer than two of the {configs:,} trials ever have indicators: {pair_name} has {pair:,} bars. "
-                "Choose longer data, or shorter windows.",
-                configs=len(configs),
-                pair_name=pair.name,
-                pair=len(pair),
-            )
-        )
-    return found
-
-
-def return_rows(
-    shared: tuple[PairFrame, list[StrategyConfig]], rows: NDArray[np.int64]
-) -> FloatArray:
-    """(len(rows), T) returns of these trials: one slice of the work."""
-    pair, configs = shared
-    out = np.full((len(rows), len(pair)), np.nan)
-    for place, row in enumerate(rows):
-        own = _returns_of(run_backtest(pair, configs[row]))
-        if len(own):
-            out[place, -len(own) :] = own
-    return out
-
-
-def _returns_of(run: BacktestRun) -> FloatArray:
-    """Returns on capital from the first valid bar on, as the metrics count them; empty where no bar is valid."""
-    valid = run.indicators.valid
-    if not valid.any():
-        return np.empty(0)
-    equity = np.append(run.config.capital, run.ledger.equity)
-    returns: FloatArray = np.diff(equity)[int(np.argmax(valid)) :] / run.config.capital
-    return returns
-
-
-def _sharpes(matrix: FloatArray) -> FloatArray:
-    """(N,) Sharpe ratio per bar of each column; NaN where it never moves."""
-    moves = np.ptp(matrix, axis=0) > 0.0
-    deviation = np.where(moves, np.std(matrix, axis=0, ddof=1), np.nan)
-    ratios: FloatArray = np.mean(matrix, axis=0) / deviation
-    return ratios
-
-
-def _count(ledger: TrialCount | None, sharpes: FloatArray) -> TrialCount:
-    """The ledger's count where it is one of trials, else the count of these."""
-    if ledger is not None and ledger.sharpe_variance is not None:
-        return ledger
-    known = sharpes[np.isfinite(sharpes)]
-    return TrialCount(
-        len(sharpes), len(known), float(np.var(known, ddof=1)) if len(known) > 1 else None
-    )
-
-
 # --- the figures ---------------------------------------------------------------------------------------------------
 def _figures(
     run: BacktestRun,
@@ -527,9 +378,9 @@ def _figures(
     test: Superiority,
     confidence: float,
 ) -> dict[str, float]:
-    returns, sharpe = _returns_of(run), run.metrics["sharpe"]
+    returns, sharpe = returns_of_run(run), run.metrics["sharpe"]
     bars_needed = min_track_record(
-        sharpe / math.sqrt(BARS_A_YEAR), *_moments(returns), confidence=confidence
+        sharpe / math.sqrt(BARS_A_YEAR), *moments(returns), confidence=confidence
     )
     return {
         "sharpe": sharpe,
@@ -552,14 +403,6 @@ def _figures(
         "spa_lower": test.lower,
         "spa_upper": test.upper,
     }
-
-
-def _moments(returns: FloatArray) -> tuple[float, float]:
-    """Population skewness and kurtosis; NaN where the returns do not move."""
-    if not len(returns) or not np.ptp(returns) > 0.0:
-        return math.nan, math.nan
-    scaled = (returns - np.mean(returns)) / np.std(returns)
-    return float(np.mean(scaled**3)), float(np.mean(scaled**4))
 
 
 def _plain(value: float) -> float | None:

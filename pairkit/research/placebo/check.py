@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.language import _, in_english
@@ -46,8 +46,8 @@ FEWEST = 19  # with fewer surrogates no p-value can be as low as LEVEL
 _MOST = 100_000
 
 
-@dataclass(frozen=True, eq=False)
-class Placebo:
+@dataclass(frozen=True, eq=False, repr=False)
+class Placebo(CheckRecord):
     """Result of a placebo test: the real run among its surrogates.
 
     Attributes
@@ -114,57 +114,6 @@ class Placebo:
         Passed where `pvalue` is at most 0.05, failed where it is above; noted where the rules never traded on the real pair, or
         fewer than 19 surrogates could be had.
         """
-        idle, few = self.real["trades"] == 0, self.draws < FEWEST
-        verdict: Verdict = (
-            "noted" if idle or few else "passed" if self.pvalue <= LEVEL else "failed"
-        )
-        what = (
-            in_english("The best Sharpe of {configs:,} configs,", configs=self.configs)
-            if self.configs > 1
-            else "Sharpe"
-        )
-        found = in_english(
-            "{what} {real:.2f} on {pair} is above "
-            "that of {percentile:.0f} % of {draws} pairs without a link{swept}, "
-            "{how} (p = {pvalue:.3f} ± {pvalue_error:.3f}; "
-            "of the total return {pvalue_of_return:.3f})",
-            what=what,
-            real=self._real("sharpe"),
-            pair=self.pair,
-            percentile=self.percentile,
-            draws=self.draws,
-            swept=in_english(", each swept over the same space") if self.configs > 1 else "",
-            how=self._how(),
-            pvalue=self.pvalue,
-            pvalue_error=self.pvalue_error,
-            pvalue_of_return=self.pvalue_of_return,
-        )
-        if idle:
-            sentence = in_english(
-                "The rules never traded on {pair}, so there is nothing to hold against a placebo.",
-                pair=self.pair,
-            )
-        elif few:
-            sentence = in_english(
-                "{found}; too few to tell, at least {fewest} are needed.",
-                found=found,
-                fewest=FEWEST,
-            )
-        elif verdict == "passed":
-            sentence = in_english(
-                "{found}: without the link the rules seldom make as much.", found=found
-            )
-        else:
-            sentence = in_english(
-                "{found}: the rules make as much on pairs without a link too often to credit the link.",
-                found=found,
-            )
-        if self.configs == 1 < self.tried and not idle:
-            sentence += in_english(
-                " {tried:,} configs were tried on this pair: if this is the best of them, "
-                "sweep the surrogates over the same space and compare best with best.",
-                tried=self.tried,
-            )
         figures = {
             "sharpe": _plain(self.real["sharpe"]),
             "total_return": _plain(self.real["total_return"]),
@@ -179,10 +128,73 @@ class Placebo:
         }
         return CheckResult(
             "placebo",
-            verdict,
-            sentence,
+            self._verdict(),
+            self._sentence(),
             figures,
             {"method": self.method, "draws": self.draws, "seed": self.seed, "block": self.block},
+        )
+
+    def _idle(self) -> bool:
+        """Whether the rules never traded on the real pair."""
+        return self.real["trades"] == 0
+
+    def _verdict(self) -> Verdict:
+        if self._idle() or self.draws < FEWEST:
+            return "noted"
+        return "passed" if self.pvalue <= LEVEL else "failed"
+
+    def _sentence(self) -> str:
+        found = self._rank()
+        if self._idle():
+            return in_english(
+                "The rules never traded on {pair}, so there is nothing to hold against a placebo.",
+                pair=self.pair,
+            )
+        if self.draws < FEWEST:
+            sentence = in_english(
+                "{found}; too few to tell, at least {fewest} are needed.",
+                found=found,
+                fewest=FEWEST,
+            )
+        elif self._verdict() == "passed":
+            sentence = in_english(
+                "{found}: without the link the rules seldom make as much.", found=found
+            )
+        else:
+            sentence = in_english(
+                "{found}: the rules make as much on pairs without a link too often to credit the link.",
+                found=found,
+            )
+        if self.configs == 1 < self.tried:
+            sentence += in_english(
+                " {tried:,} configs were tried on this pair: if this is the best of them, "
+                "sweep the surrogates over the same space and compare best with best.",
+                tried=self.tried,
+            )
+        return sentence
+
+    def _rank(self) -> str:
+        """Rank of the real pair among the surrogates, in words."""
+        what = (
+            in_english("The best Sharpe of {configs:,} configs,", configs=self.configs)
+            if self.configs > 1
+            else "Sharpe"
+        )
+        return in_english(
+            "{what} {real:.2f} on {pair} is above "
+            "that of {percentile:.0f} % of {draws} pairs without a link{swept}, "
+            "{how} (p = {pvalue:.3f} ± {pvalue_error:.3f}; "
+            "of the total return {pvalue_of_return:.3f})",
+            what=what,
+            real=self._real("sharpe"),
+            pair=self.pair,
+            percentile=self.percentile,
+            draws=self.draws,
+            swept=in_english(", each swept over the same space") if self.configs > 1 else "",
+            how=self._how(),
+            pvalue=self.pvalue,
+            pvalue_error=self.pvalue_error,
+            pvalue_of_return=self.pvalue_of_return,
         )
 
     def _how(self) -> str:

@@ -1,4 +1,4 @@
-"""Two runs beside the real one: filled at the close instead of the open, and on the terms of the last day for all days.
+"""Comparison runs of the realism ladder: filled at the close instead of the open, and on the terms of the last day for all days.
 
 The first is what is left where the next open cannot be had, with data that come after a night session has opened. The second is an
 anachronism that many backtests make: today's fees, margin, tick and lot on all of the past.

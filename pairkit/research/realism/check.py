@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray, Progress
 from pairkit.analysis.attribution import attribute
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.columns import Column, names
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError
@@ -117,8 +117,8 @@ LADDER_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RealismLadder:
+@dataclass(frozen=True, eq=False, repr=False)
+class RealismLadder(CheckRecord):
     """Result of a realism ladder.
 
     Attributes
@@ -143,9 +143,6 @@ class RealismLadder:
         default_factory=lambda: pd.DataFrame(columns=names(LADDER_COLUMNS))
     )
 
-    def __repr__(self) -> str:
-        return f"<RealismLadder {self.result().verdict}: {self.result().sentence}>"
-
     @property
     def equity(self) -> pd.DataFrame:
         """(T, rungs) money at each close, by trade date."""
@@ -169,8 +166,8 @@ class RealismLadder:
             "dearest_step": self._dearest().title,
         }
         figures |= {
-            f"{rung.name}_takes_sharpe": float(taken)
-            for rung, taken in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)
+            f"{rung.name}_takes_sharpe": float(cost)
+            for rung, cost in zip(RUNGS[1:], self.table["takes_sharpe"].iloc[1:], strict=True)
         }
         figures |= {f"{name}_sharpe": sharpe for name, sharpe in self._sharpe_beside().items()}
         known = {
@@ -189,13 +186,13 @@ class RealismLadder:
 
     def _sentence(self, verdict: Verdict, paper: float, real: float) -> str:
         if verdict == "noted":
-            told = (
+            result = (
                 in_english("nothing was traded")
                 if np.isnan(paper)
                 else in_english("the Sharpe ratio is {paper:.2f}", paper=paper)
             )
             return in_english(
-                "Even on paper {told}: there is nothing that reality could take.", told=told
+                "Even on paper {result}: there is nothing that reality could take.", result=result
             )
         left = (
             in_english("{real:.0%} of it is left", real=real / paper)
@@ -204,7 +201,7 @@ class RealismLadder:
         )
         end = in_english("no trade") if np.isnan(real) else f"{real:.2f}"
         dearest = self._dearest()
-        taken = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
+        cost = float(self.table["takes_sharpe"].iloc[RUNGS.index(dearest)])
         others = "".join(
             in_english(" {title} it is {sharpe:.2f}.", title=rung.title, sharpe=sharpe)
             for rung, sharpe in zip(BESIDE, self._sharpe_beside().values(), strict=False)
@@ -212,12 +209,12 @@ class RealismLadder:
         )
         return in_english(
             "A paper Sharpe ratio of {paper:.2f} ends as {end}: {left}. "
-            "{title} took the most, {taken:.2f}.{others}",
+            "{title} took the most, {cost:.2f}.{others}",
             paper=paper,
             end=end,
             left=left,
             title=dearest.title,
-            taken=taken,
+            cost=cost,
             others=others,
         )
 
@@ -298,19 +295,19 @@ class _Ladder:
         self.lagged = indicate(self.adjusted, config)
         self.unlagged = _with_the_hedge_of_the_day(self.lagged, self.adjusted, config)
 
-    def play(self, taken: frozenset[str]) -> Ledger:
+    def play(self, steps: frozenset[str]) -> Ledger:
         """The engine's ledger with these steps applied; all of them make `run_backtest`."""
-        config, market = self._config(taken), self.adjusted.market
-        if "tradability" not in taken:
+        config, market = self._config(steps), self.adjusted.market
+        if "tradability" not in steps:
             market = _always_tradable(market)
-        if "rolls" not in taken:
+        if "rolls" not in steps:
             market = market._replace(roll_open=np.full_like(market.roll_open, np.nan))
-        if "next_bar" not in taken:
+        if "next_bar" not in steps:
             market = _opening_at_the_last_close(market)
-        indicators = self.lagged if "lagged_beta" in taken else self.unlagged
+        indicators = self.lagged if "lagged_beta" in steps else self.unlagged
         gates = judge(indicators, config)
         ledger = trade(self.pair, market, indicators, gates, config)
-        if "rolls" in taken:
+        if "rolls" in steps:
             return ledger
         parts = attribute(
             BacktestRun(
@@ -330,7 +327,7 @@ class _Ladder:
         make = {"close_instead": at_the_close, "terms_of_today": on_terms_of_today}[name]
         return make(self.pair, self.config).ledger
 
-    def _config(self, taken: frozenset[str]) -> StrategyConfig:
+    def _config(self, steps: frozenset[str]) -> StrategyConfig:
         paper: dict[str, dict[str, Any]] = {
             "next_bar": {"fill": "open"},
             "whole_lots": {"whole_lots": False},
@@ -340,7 +337,7 @@ class _Ladder:
         }
         changes: dict[str, Any] = {}
         for step, fields in paper.items():
-            changes |= fields if step not in taken else {}
+            changes |= fields if step not in steps else {}
         return self.config.replace(**changes)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pairkit._typing import FloatArray, Progress
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.columns import METRICS, TRADE_DATE
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
@@ -45,8 +45,8 @@ RULES = ("sharpe", "plateau")
 SURE = 0.95
 
 
-@dataclass(frozen=True, eq=False)
-class WalkForward:
+@dataclass(frozen=True, eq=False, repr=False)
+class WalkForward(CheckRecord):
     """Result of a walk-forward test.
 
     Parameters
@@ -334,7 +334,7 @@ class _Work:
             order,
             len(TALLY),
             executor=self.executor,
-            progress=self._tell,
+            progress=self._report,
             cancelled=self.cancelled,
         )
         self.before += int(done.sum())
@@ -354,7 +354,7 @@ class _Work:
             }
         )
 
-    def _tell(self, done: int, _: int) -> None:
+    def _report(self, done: int, _: int) -> None:
         if self.progress:
             self.progress(self.before + done, self.total)
 

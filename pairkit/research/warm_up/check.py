@@ -10,7 +10,7 @@
 The adjusted series is anchored at the first bar, so a cut shifts it by a constant. Hence `y` and `x` are compared as changes
 since the first compared bar, `alpha` and `alpha_lag` as the fit's error at the bar (alpha + beta x - y), and equity as its
 change since the runs are alike. With a fixed ratio nothing is fitted: alpha is 0, and the spread moves with the anchor, so it is
-compared as a change. `drawdown` is not compared: its peak may lie before the cut.
+compared as a change. `drawdown` is not compared: its peak may be before the cut.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
-from pairkit.checks import CheckResult, Verdict
+from pairkit.checks import CheckRecord, CheckResult, Verdict
 from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.language import _, in_english
@@ -57,8 +57,8 @@ _TABLE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class WarmUpSensitivity:
+@dataclass(frozen=True, eq=False, repr=False)
+class WarmUpSensitivity(CheckRecord):
     """Result of the warm-up check: what changed when the data began later.
 
     Attributes
@@ -330,12 +330,12 @@ class _Compared:
     def _row(self, name: str, apart: _Apart) -> dict[str, Any]:
         if self._kind(name) == "windowed":
             beyond = apart.relative > WINDOWED_TOLERANCE
-            return self._told(
+            return self._words_of(
                 name, "windowed", apart, beyond, "failed" if beyond.any() else "passed"
             )
         beyond = apart.relative > RECURSIVE_TOLERANCE
         late = bool(beyond[-_late(len(beyond)) :].any())
-        return self._told(
+        return self._words_of(
             name,
             "recursive",
             apart,
@@ -349,9 +349,9 @@ class _Compared:
         verdict = (
             "noted" if not agree or not len(beyond) else "failed" if beyond.any() else "passed"
         )
-        return self._told(name, "decided", apart, beyond, verdict)
+        return self._words_of(name, "decided", apart, beyond, verdict)
 
-    def _told(
+    def _words_of(
         self, name: str, kind: str, apart: _Apart, beyond: Rows, verdict: str
     ) -> dict[str, Any]:
         first = (

@@ -11,8 +11,8 @@ import streamlit as st
 from pairkit.audit.runs.compare import first_difference, input_differences, metric_table, why
 from pairkit.audit.runs.rerun import rebuild
 from pairkit.audit.runs.store import SavedRun
-from pairkit.charts.figure import FONT
 from pairkit.charts.labels import plain
+from pairkit.charts.layout import FONT
 from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError

@@ -56,7 +56,7 @@ def unparsed(monkeypatch):
         pytest.fail("a byte was parsed before all were checked")
 
     monkeypatch.setattr(snapshot_module.tables, "from_parquet", fail)
-    monkeypatch.setattr(snapshot_module, "_parse_specs", fail)
+    monkeypatch.setattr(snapshot_module, "parse_specs", fail)
 
 
 def flip(path, place):

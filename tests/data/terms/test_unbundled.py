@@ -9,7 +9,7 @@ from pairkit.data.provider.download import download_market
 from pairkit.data.terms.terms_file import read_terms_file
 from pairkit.errors import DataError
 from pairkit.market.spec_history import terms_on
-from tests.data.provider_in_memory import DAYS, FIRST, HistorySource
+from tests.data.provider.in_memory import DAYS, FIRST, HistorySource
 
 FROM = 20  # the first session with fees
 

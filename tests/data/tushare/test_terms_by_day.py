@@ -1,6 +1,6 @@
 """Fees and margins by contract and day from a provider: what is known on a day counts from it on, and a day more changes nothing.
 
-Through the whole protocol; most histories are in tests/data/test_a_day_more.py."""
+Through the whole protocol; most histories are in tests/data/provider/test_a_day_more.py."""
 
 from __future__ import annotations
 

@@ -362,7 +362,7 @@ def test_the_panel_draws_what_was_found(entry):
     def panel(entry: float) -> None:
         from pairkit.research.walk_forward.check import walk_forward
         from pairkit.ui.honesty.walk_forward import draw
-        from tests.research.test_walk_forward import BASE, LENGTHS, linked
+        from tests.research.walk_forward.test_walk_forward import BASE, LENGTHS, linked
 
         config = BASE.replace(entry_z=entry, stop_z=6.0)
         draw(walk_forward(linked(), config, {"max_holding_days": [5, 9]}, **LENGTHS), "light")

@@ -20,8 +20,8 @@ from pairkit.research.lookahead.audit import audit_lookahead
 from pairkit.research.lookahead.day_more import trace_day_more
 from pairkit.research.lookahead.outputs import observe
 from pairkit.run import run_backtest
-from tests.data.provider_in_memory import DAYS, FIRST, HistorySource
-from tests.data.test_a_day_more import (
+from tests.data.provider.in_memory import DAYS, FIRST, HistorySource
+from tests.data.provider.test_a_day_more import (
     CONFIG,
     ROOTS,
     a_day_early,

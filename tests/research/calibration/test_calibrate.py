@@ -242,7 +242,7 @@ def test_its_names_are_those_of_the_package():
 
 
 def panel() -> None:
-    from tests.research.test_calibrate import shown_by_panel
+    from tests.research.calibration.test_calibrate import shown_by_panel
 
     shown_by_panel()
 

@@ -18,7 +18,7 @@ from pairkit.data.terms.dated import UserTerms
 from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
-from tests.data.provider_in_memory import DAYS, FIRST, HistorySource
+from tests.data.provider.in_memory import DAYS, FIRST, HistorySource
 
 HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "200")))
 ROOTS = ("RB", "HC")
@@ -56,7 +56,7 @@ def pair_of_market(market: download.DownloadedMarket) -> PairFrame:
     return Snapshot("", Path(), about, specs, *tables).pair(*ROOTS)
 
 
-class TermsAnew(download._Taking):
+class TermsAnew(download._Download):
     """A download to the session `end` whose bars came once; the terms of each history are asked for and read anew."""
 
     def __init__(self, end: int) -> None:

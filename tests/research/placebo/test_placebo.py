@@ -332,7 +332,7 @@ def test_its_name_is_that_of_the_package():
 
 
 def panel() -> None:
-    from tests.research.test_placebo import shown_by_panel
+    from tests.research.placebo.test_placebo import shown_by_panel
 
     shown_by_panel()
 

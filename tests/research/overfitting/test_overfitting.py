@@ -15,14 +15,13 @@ from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.metrics import expected_best_sharpe, measure
 from pairkit.research.overfitting.bootstrap import sharpe_interval, superiority
-from pairkit.research.overfitting.check import (
-    CONVENTIONS,
+from pairkit.research.overfitting.check import CONVENTIONS, overfitting
+from pairkit.research.overfitting.pbo import pbo
+from pairkit.research.overfitting.track_record import (
     effective_number,
     min_backtest_length,
     min_track_record,
-    overfitting,
 )
-from pairkit.research.overfitting.pbo import pbo
 from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.sweep import config_of, sweep
 from pairkit.run import run_backtest
@@ -371,7 +370,7 @@ def test_the_panel_says_whose_trials_were_counted():
         from pairkit.audit.runs.trial_count import TrialCount
         from pairkit.research.overfitting.check import overfitting
         from pairkit.ui.honesty.overfitting import draw
-        from tests.research.test_overfitting import BASE, QUICK, SPACE, build_pair
+        from tests.research.overfitting.test_overfitting import BASE, QUICK, SPACE, build_pair
 
         draw(
             overfitting(
