@@ -196,11 +196,6 @@ def month_name(root: str, delivery: int, *, lettered: bool = False) -> str:
     )
 
 
-def _one_name(named: NamedMonth, trading: int) -> str:
-    """The contract's name, whatever the spelling, given the month in which it trades."""
-    return month_name(named.root, _month_of(named, trading), lettered=bool(named.letter))
-
-
 def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:
     """(N,) the one name of each row's contract; None where the name is missing.
 
@@ -231,16 +226,19 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
     dates = pd.DatetimeIndex(days)
     trading = (dates.year * 12 + dates.month - 1).to_numpy(dtype=np.int64)
     latest = int(trading.max(initial=0)) + 1
-    written = list(distinct)  # an index of text is slow to look into
+    plain = [normal_name(name) for name in distinct]
+    read = [None if name is None else read_name(name, root) for name in plain]
     met, which = np.unique(codes * latest + trading, return_inverse=True)  # each name in each month
     found = np.empty(len(met), dtype=object)
     spellings: dict[tuple[str, int], set[str]] = {}
     for place, (code, month) in enumerate(divmod(each, latest) for each in met.tolist()):
-        plain = None if code < 0 else normal_name(written[code])
-        named = None if plain is None else read_name(plain, root)
-        found[place] = plain if named is None else _one_name(named, month)
-        if named is not None:
-            spellings.setdefault((named.root, _month_of(named, month)), set()).add(found[place])
+        named = None if code < 0 else read[code]
+        if named is None:
+            found[place] = None if code < 0 else plain[code]
+            continue
+        delivery = _month_of(named, month)
+        found[place] = month_name(named.root, delivery, lettered=bool(named.letter))
+        spellings.setdefault((named.root, delivery), set()).add(found[place])
     return _as_first_called(
         found[which], dates, [both for both in spellings.values() if len(both) > 1]
     )
