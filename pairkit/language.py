@@ -85,8 +85,11 @@ def reworded(text: str) -> str:
 
 def language() -> str:
     """Code of the language in use: the session's, else that of PAIRKIT_LANGUAGE, else English; one without catalogue is English."""
+    there = languages()
+    if len(there) == 1:  # asking the session takes longer than the message does
+        return ENGLISH
     code = _in_use.get() or _session() or os.environ.get("PAIRKIT_LANGUAGE") or ENGLISH
-    return code if code == ENGLISH or code in languages() else ENGLISH
+    return code if code in there else ENGLISH
 
 
 def languages() -> tuple[str, ...]:

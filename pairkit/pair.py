@@ -309,10 +309,12 @@ class PairFrame:
         """
         found = {}
         for name, leg, spec in (("y", self.y, self.y_spec), ("x", self.x, self.x_spec)):
+            if table_of(spec) is None:
+                continue
             for log in (False, True):
                 held = _held_before(leg, log)
                 rows = np.flatnonzero(held != leg.contract)
-                if len(rows) and table_of(spec) is not None:
+                if len(rows):
                     days = self.trade_date[rows]
                     in_force = specs_in_force(spec, held[rows], leg.contract_names, days)
                     found[name, log] = HeldOver(rows, in_force)

@@ -14,9 +14,13 @@ import numpy as np
 import pandas as pd
 
 from pairkit.config import StrategyConfig
+from pairkit.gates import GATES
+from pairkit.metrics import drawdown
 from pairkit.pair import Leg, PairFrame
+from pairkit.run import BacktestRun
 
-Run = Callable[[PairFrame, StrategyConfig], pd.DataFrame]
+Columns = dict[str, np.ndarray]
+Run = Callable[[PairFrame, StrategyConfig], pd.DataFrame | Columns]
 LAGGING = (
     "alpha_lag",
     "beta_lag",
@@ -47,11 +51,35 @@ def with_contracts(frame: pd.DataFrame, pair: PairFrame) -> pd.DataFrame:
     return frame.assign(contract_y=y, contract_x=x)
 
 
-def arrays_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def arrays_of(made: pd.DataFrame | Columns) -> Columns:
     """A table's columns as arrays: numbers as they are, words as objects."""
+    if isinstance(made, dict):
+        return made
     return {
         name: column.to_numpy(dtype=None if column.dtype.kind in "fib" else object)
-        for name, column in frame.items()
+        for name, column in made.items()
+    }
+
+
+def columns_of(run: BacktestRun) -> Columns:
+    """What `run.frame` and the contracts are made of, words as their codes: the table takes four times as long as the run."""
+    ledger = run.ledger
+    y, x = (
+        np.array([*leg.contract_names, "none"], dtype=object)[leg.contract]
+        for leg in (run.pair.y, run.pair.x)
+    )
+    return {
+        **run.indicators._asdict(),
+        **{gate.column: run.gates.of(gate.name) for gate in GATES},
+        **{
+            name: getattr(ledger, name)
+            for name in ("state", "reason", "position", "pnl", "cost", "equity", "deferred")
+        },
+        "lots_y": ledger.lots[:, 0],
+        "lots_x": ledger.lots[:, 1],
+        "drawdown": drawdown(ledger.equity, run.config.capital),
+        "contract_y": y,
+        "contract_x": x,
     }
 
 

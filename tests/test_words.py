@@ -143,9 +143,10 @@ def test_every_text_of_a_page_is_in_the_catalogue(name, tmp_path, monkeypatch) -
     for folder in ("RUNS", "BOOKS", "JOURNAL"):
         monkeypatch.setenv(f"PAIRKIT_{folder}", str(tmp_path / folder))
     monkeypatch.setenv("PAIRKIT_LANGUAGE", BRACKETS)
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     if not name.startswith("1_"):
-        page.switch_page(f"pages/{name}").run()
+        page.switch_page(f"pages/{name}")
+    page.run()
     assert not page.exception
     found = {(kind, text): words for kind, text in texts(page) if (words := outside(text))}
     assert not found

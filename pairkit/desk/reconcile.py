@@ -259,6 +259,7 @@ class _Market:
         bars = snapshot.bars[
             snapshot.bars["root"].isin(list(self.specs)) & (snapshot.bars[TRADE_DATE] <= last)
         ]
+        wanted = {*model.start, *(t.contract for t in model.trades), *(f.contract for f in fills)}
         closes: dict[str, pd.Series] = {}
         for root, of_root in bars.groupby("root", sort=True):
             named = one_names(of_root["contract"], of_root[TRADE_DATE], str(root))
@@ -273,13 +274,12 @@ class _Market:
             )
             closes |= {
                 str(contract): one.set_index("day")["close"]
-                for contract, one in table.groupby("contract")
+                for contract, one in table[table["contract"].isin(wanted)].groupby("contract")
             }
             self._roots |= dict.fromkeys(contracts, str(root))
         calendar = snapshot.calendar[snapshot.calendar <= last]
-        wanted = {*model.start, *(t.contract for t in model.trades), *(f.contract for f in fills)}
         for fill in fills:
-            if fill.contract not in closes:
+            if fill.contract not in self._roots:
                 raise DataError(
                     _(
                         "line {row} of the fills: {contract} has no bar in snapshot {name}, or its root is in no entry of the book "

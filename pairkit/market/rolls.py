@@ -257,8 +257,9 @@ def _dominant(open_interest: FloatArray, delivery: IntArray, months: IntArray) -
     """(T,) place of each day's contract, by the row before of (T, C) open interest, nearest delivery first."""
     held = np.full(len(open_interest), NO_CONTRACT, dtype=np.int64)
     current = NO_CONTRACT
+    or_zero = np.nan_to_num(open_interest)
     for day in range(1, len(held)):
-        known = np.nan_to_num(open_interest[day - 1, current + 1 :])
+        known = or_zero[day - 1, current + 1 :]
         best = int(np.argmax(known)) if len(known) else 0  # the first, hence the nearest, of equals
         most = known[best] if len(known) else 0.0
         if most > to_beat(open_interest[day - 1], current, delivery, int(months[day - 1])):

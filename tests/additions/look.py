@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
 import sys
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pairkit as pk
 from pairkit.analysis.blocked_trades import gates_off
 from pairkit.audit.runs.manifest import run_manifest
 from pairkit.charts import figure_spec
+from pairkit.cli import main as main_of_pairkit
 from pairkit.columns import METRICS
 from pairkit.report.page import report_html
 from pairkit.research.check_spec import Case
@@ -38,7 +40,8 @@ def of_the_core(pair) -> dict:
     spread, valid = plain.frame["spread"].dropna(), plain.frame["valid"]
     calm = (spread.diff().abs() <= LIMITS[1])[valid]
     blocked = run.frame[run.frame["reason"] == "calm"]
-    figure, report, manifest = figure_spec(run), report_html(run), run_manifest(run)
+    figure, manifest = figure_spec(run), run_manifest(run)
+    report = report_html(run, checks=False)
     return {
         "verdicts": [
             bool(((run.frame["gate_calm"][valid] == "open") == calm).all()),
@@ -112,16 +115,18 @@ def of_the_pages() -> dict:
 
 
 def on_page(name: str) -> AppTest:
-    app = AppTest.from_file("app.py", default_timeout=SECONDS).run()
+    app = AppTest.from_file("app.py", default_timeout=SECONDS)
     return app.switch_page(f"pages/{name}.py").run()
 
 
 def of_a_download() -> dict:
-    command = [sys.executable, "-m", "pairkit", "snapshot", "take", "--source", "paper"]
-    command += ["--roots", "RB,HC", "--start", "2024-01-02", "--end", "2024-10-31"]
-    command += ["--name", "paper", "--dir", "taken", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+    sys.argv = ["pairkit", "snapshot", "take", "--source", "paper"]
+    sys.argv += ["--roots", "RB,HC", "--start", "2024-01-02", "--end", "2024-10-31"]
+    sys.argv += ["--name", "paper", "--dir", "taken", "--json"]
+    with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
+        main_of_pairkit()
+    text = printed.getvalue()
+    found = json.loads(text) if text else {"error": "nothing was printed"}
     if "id" not in found:
         return {"download": found}
     pair = pk.open_snapshot("taken/paper").pair("RB", "HC")

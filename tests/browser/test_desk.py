@@ -32,8 +32,8 @@ def server(browser, desk, tmp_path_factory) -> Iterator[Server]:
 
 def _look_at(explore: Explore) -> None:
     """Accessible in both themes, within the window, and nothing in it has come alive."""
-    for _theme in explore.themes():
-        explore.check_accessible()
+    for theme in explore.themes():
+        explore.check_accessible(theme)
     explore.page.emulate_media(color_scheme="light")
     assert_inert(explore.page)
     assert explore.sticks_out == 0

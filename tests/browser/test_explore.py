@@ -166,11 +166,11 @@ def test_a_contradiction_is_told_and_the_chart_stays(explore):
 def test_both_themes_draw_the_whole_page(explore):
     """In light and in dark every pane has its title, the page its colour, nothing sticks out, and axe finds no violation."""
     explore.open("/?y=TA&x=MA&bar=2019-04-24")
-    for _ in explore.themes():
+    for theme in explore.themes():
         assert explore.panes() == ["Prices", "Hedge ratio", "Spread", "z", "Gates", "Equity"]
         assert explore.sticks_out <= 0
         assert explore.chart_color == explore.page_color
-        explore.check_accessible()
+        explore.check_accessible(theme)
 
 
 def test_the_menu_turns_page_and_chart_dark(explore):

@@ -49,6 +49,6 @@ def test_the_page_is_accessible_and_fits(explore):
     explore.key("realism_start").get_by_role("button").click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    for _ in explore.themes():
+    for theme in explore.themes():
         assert explore.sticks_out <= 0
-        explore.check_accessible()
+        explore.check_accessible(theme)

@@ -137,8 +137,8 @@ def test_the_page_and_what_opens_on_a_click_are_accessible(explore):
     explore.key("save_run_now").wait_for(timeout=PATIENCE_MS)
     explore.key("save_run_now").get_by_role("button").hover()
     explore.settle()
-    for _ in explore.themes():
-        explore.check_accessible()
+    for theme in explore.themes():
+        explore.check_accessible(theme)
     page.keyboard.press("Escape")
     page.emulate_media(color_scheme="light")
     _save(explore, "asked")
@@ -150,8 +150,8 @@ def test_the_page_and_what_opens_on_a_click_are_accessible(explore):
     explore.key("delete_runs").get_by_role("button").click(timeout=PATIENCE_MS)
     page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    for _ in explore.themes():
-        explore.check_accessible()
+    for theme in explore.themes():
+        explore.check_accessible(theme)
     explore.key("delete_runs_now").get_by_role("button").click()
     explore.key("delete_runs").wait_for(state="detached", timeout=PATIENCE_MS)
     explore.settle().check_accessible()

@@ -54,9 +54,9 @@ def test_the_pairs_of_a_scan_come_down_as_csv(explore):
 def test_the_page_is_accessible_and_fits(explore):
     """Light and dark: axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
     scanned(explore)
-    for _ in explore.themes():
+    for theme in explore.themes():
         assert explore.sticks_out <= 0
-        explore.check_accessible()
+        explore.check_accessible(theme)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +99,9 @@ def large_market(browser, tmp_path_factory) -> Iterator[Server]:
     assert "Traceback" not in running.log.read_text()
 
 
-def test_a_running_scan_is_stopped_and_what_is_done_is_shown(shared_tab, large_market):
+def test_a_running_scan_is_stopped_and_what_is_done_is_shown(tab, large_market):
     """A scan of 1,770 pairs is stopped in its midst; the page shows those that were done and says so, the file holds them all."""
-    with opened(shared_tab, large_market) as explore:
+    with opened(tab, large_market) as explore:
         page = explore.press("/scan?scan_lags=by+AIC", "scan_start").page
         explore.stop("scan_job", "pairs")
         page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)

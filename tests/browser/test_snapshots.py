@@ -228,6 +228,6 @@ def test_both_themes_draw_charts_in_the_pages_colour(snapshots):
 def test_every_part_is_accessible(snapshots):
     """Light and dark, axe finds no violation of WCAG 2 A and AA in any tab (set PAIRKIT_AXE to a copy of axe.min.js)."""
     snapshots.open("/snapshots?root=TA&shown=demo")
-    for _ in snapshots.themes():
+    for theme in snapshots.themes():
         for part in PARTS:
-            snapshots.part(part).check_accessible()
+            snapshots.part(part).check_accessible(theme)

@@ -79,6 +79,6 @@ def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
 def test_the_page_is_accessible_and_fits(explore):
     """Light and dark: axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
     swept(explore)
-    for _ in explore.themes():
+    for theme in explore.themes():
         assert explore.sticks_out <= 0
-        explore.check_accessible()
+        explore.check_accessible(theme)

@@ -21,6 +21,7 @@ from pairkit.pair import Leg, PairFrame, Provenance
 from pairkit.research.lookahead.audit import LookaheadProof, audit_lookahead
 from pairkit.research.lookahead.outputs import observe
 from pairkit.run import run_backtest
+from pairkit.trading.loop import REASON_NAMES
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
 from tests.pairs import build_pair, draw_config, draw_pair
 
@@ -482,11 +483,21 @@ def failing(proof: LookaheadProof, check: str) -> set[str]:
     return set(table.loc[(table["check"] == check) & (table["verdict"] == "failed"), "column"])
 
 
+def column_alone(leak, column: str):
+    """The leaking column beside z: no other column's events draw cuts to it. A leak that makes a run stays the whole run."""
+
+    def narrowed(pair, config):
+        made = leak(pair, config)
+        return made.filter(["z", column]) if isinstance(made, pd.DataFrame) else made
+
+    return narrowed
+
+
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
 def test_6_3_the_proof_catches_the_leak(leak, pair):
     """With default settings; in the leaking column, by each instrument that can see it."""
-    proof = audit_lookahead(pair, CONFIG, leak)
     instruments, column = LEAKS[leak]
+    proof = audit_lookahead(pair, CONFIG, column_alone(leak, column))
     assert not proof.passed
     assert proof.result().verdict == "failed"
     for check in instruments:
@@ -505,16 +516,29 @@ def test_6_3_a_rare_leak_in_a_long_history_is_met(seed):
     assert failing(audit_lookahead(pair, CONFIG, leaky, cuts=52, seed=seed), "prefix") == {"z"}
 
 
+def test_6_3_a_rare_leak_inside_a_backtest_is_met():
+    """Tomorrow's z on one bar of fifty, in a backtest of 500 bars."""
+    pair = build_pair(2, 500, ills=(), roll_every=40)
+
+    def leaky(pair, config):
+        z = run_backtest(pair, config).indicators.z
+        early = np.where(np.arange(len(z)) % 50 != 7, z, np.append(z[1:], np.nan))
+        return pd.DataFrame({"z": early}, index=pair.trade_date)
+
+    assert failing(audit_lookahead(pair, CONFIG, leaky, cuts=52), "prefix") == {"z"}
+
+
 @pytest.mark.parametrize("reason", ["stop_z", "margin_call"])
 def test_6_3_a_leak_under_one_reason_is_met(reason):
     """Tomorrow's spread wherever a rare reason is told, in ten years: each word's beginnings are looked at."""
     pair = build_pair(3, 2500, ills=(), roll_every=40)
 
     def leaky(pair, config):
-        frame = run_backtest(pair, config).frame[["reason", "spread"]]
-        return frame.assign(
-            spread=frame["spread"].where(frame["reason"] != reason, frame["spread"].shift(-1))
-        )
+        run = run_backtest(pair, config)
+        words = np.array(REASON_NAMES, dtype=object)[run.ledger.reason]
+        spread = run.indicators.spread
+        early = np.where(words != reason, spread, np.append(spread[1:], np.nan))
+        return pd.DataFrame({"reason": words, "spread": early}, index=pair.trade_date)
 
     config = CONFIG.replace(
         cooldown_days=3, max_loss=0.02, stop_z=2.9, max_participation=0.0, one_sided_margin=False

@@ -15,7 +15,7 @@ from pairkit.models.adjusted import adjust
 from pairkit.pair import PairFrame
 from pairkit.research.lookahead.perturb import perturbed
 from pairkit.run import run_backtest
-from tests.honesty import contract_alarms, with_contracts
+from tests.honesty import columns_of, contract_alarms
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair, spec
 
 SETTINGS = list(itertools.product(hedge_model_names(), ("log", "level")))
@@ -26,7 +26,7 @@ AGREED = {"alpha", "beta", "alpha_lag", "beta_lag", "beta_jump", "gate_beta"}
 
 
 def run(pair, config):
-    return with_contracts(run_backtest(pair, config).frame, pair)
+    return columns_of(run_backtest(pair, config))
 
 
 @pytest.mark.parametrize(("model", "transform"), SETTINGS)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pairkit.config import hedge_model_names
+from pairkit.gates import GATES
 from pairkit.run import run_backtest
-from tests.honesty import prefix_alarms, with_contracts
+from pairkit.trading.gates import VERDICTS
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
+from tests.honesty import arrays_of, columns_of, prefix_alarms, with_contracts
 from tests.pairs import SEEDS, draw_config, draw_pair
 
 SETTINGS = list(
@@ -19,7 +23,24 @@ SETTINGS = list(
 
 
 def run(pair, config):
-    return with_contracts(run_backtest(pair, config).frame, pair)
+    return columns_of(run_backtest(pair, config))
+
+
+@given(seed=SEEDS)
+def test_the_columns_compared_are_those_of_the_frame(seed):
+    """Every column of the run's table and both contracts, value for value; words by the order of their vocabulary."""
+    pair = draw_pair(seed, 160)
+    made = run_backtest(pair, draw_config(seed))
+    words = {"state": STATE_NAMES, "reason": REASON_NAMES}
+    words |= {gate.column: VERDICTS for gate in GATES}
+    told = {
+        name: np.array(words[name], dtype=object)[column] if name in words else column
+        for name, column in columns_of(made).items()
+    }
+    table = arrays_of(with_contracts(made.frame, pair))
+    assert told.keys() == table.keys()
+    for name, column in table.items():
+        np.testing.assert_array_equal(told[name], column, err_msg=name)
 
 
 @pytest.mark.parametrize(("model", "transform", "test"), SETTINGS)

@@ -39,7 +39,7 @@ def demo():
 
 
 def page_of(file, **link):
-    page = app(**link).switch_page(f"pages/{file}").run()
+    page = app(file.removesuffix(".py"), **link)
     assert not page.exception
     return page
 

@@ -32,8 +32,11 @@ DEMO = ROOT / "snapshots" / "demo"
 OPEN = {settings.open_key(group): "true" for group in GROUPS}  # a link to every group of settings
 
 
-def app(**link: str) -> AppTest:
+def app(name: str = "", **link: str) -> AppTest:
+    """The app by a link, on the page of this name, or on Explore; no other page runs before it, as in a browser."""
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    if name:
+        page.switch_page(f"pages/{name}.py")
     for name, value in link.items():
         page.query_params[name] = value
     return page.run()

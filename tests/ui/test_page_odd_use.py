@@ -18,7 +18,7 @@ from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
 from pairkit.ui.saved_runs import page as runs_page
 from tests import ROOT
-from tests.ui.test_page_explore import said
+from tests.ui.test_page_explore import app, said
 
 DEMO = ROOT / "snapshots" / "demo"
 IMPOSSIBLE = ("nan", "inf", "1e400", "-1", "999999999999999999999", "x", "")
@@ -49,11 +49,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def opened(page: str, **link: str) -> AppTest:
     """A page by its link, as a browser opens it."""
-    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    made.switch_page(f"pages/{page}.py")
-    for name, value in link.items():
-        made.query_params[name] = value
-    return made.run()
+    return app("" if page == "1_explore" else page, **link)
 
 
 def alter_unseen(path: Path) -> None:
@@ -121,7 +117,7 @@ def test_one_root_is_no_pair(name):
     """For both legs of a link: said in a sentence, on every page with legs."""
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     page.query_params["y"] = page.query_params["x"] = "RB"
-    page.run().switch_page(f"pages/{name}.py").run()
+    page.switch_page(f"pages/{name}.py").run()
     assert not page.exception
     assert "a pair needs two legs" in said(page)
 

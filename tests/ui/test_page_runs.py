@@ -59,7 +59,7 @@ def saved(made, folder) -> dict[str, SavedRun]:
 
 def runs_app(*chosen: SavedRun) -> AppTest:
     """The Runs page with some runs chosen."""
-    page = app().switch_page("pages/6_runs.py").run()
+    page = app("6_runs")
     for one in chosen:
         page.multiselect(key="runs").select(runs_page.label(one)).run()
     assert not page.exception
@@ -158,8 +158,7 @@ def test_filter_and_sort(saved):
 
 def test_a_link_brings_back_the_chosen_runs(saved):
     """The chooser lives in the link, so that a comparison can be passed on."""
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    page.run().switch_page("pages/6_runs.py").run()
+    page = app("6_runs")
     page.multiselect(key="runs").select(runs_page.label(saved["base"])).run()
     assert runs_page.label(saved["base"]) in str(page.query_params.get("runs"))
 

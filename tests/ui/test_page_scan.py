@@ -36,7 +36,7 @@ def runs(tmp_path, monkeypatch):
 
 def scan_app(*roots: str) -> AppTest:
     """The page once the scan that it begins by itself has ended, where it begins one."""
-    page = app().switch_page("pages/3_scan.py").run()
+    page = app("3_scan")
     if "scan_job" in page.session_state:
         page = ended(page)
     if roots:

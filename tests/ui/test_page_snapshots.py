@@ -64,7 +64,6 @@ def app(part: str = "quality", **link: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     for name, value in link.items():
         page.query_params[name] = value
-    page.run()
     page.session_state["part"] = PARTS[part]
     return page.switch_page("pages/5_snapshots.py").run()
 

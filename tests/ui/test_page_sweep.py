@@ -24,7 +24,7 @@ from tests.small_market import snapshot_input
 from tests.ui.test_page_explore import OPEN, app, said, tiles
 
 DEMO = ROOT / "snapshots" / "demo"
-PAGE = "pages/2_sweep.py"
+PAGE = "2_sweep"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def pair():
 
 def sweep_app(*fields: str, **link: str) -> AppTest:
     """The Sweep page with these fields to vary, once the sweep that it opens with has ended."""
-    page = ended(app(**link).switch_page(PAGE).run())
+    page = ended(app(PAGE, **link))
     if fields:
         page.multiselect(key="sweep_fields").set_value(list(fields)).run()
     assert not page.exception
@@ -204,7 +204,7 @@ def test_a_sweep_can_be_stopped(monkeypatch):
         return table
 
     monkeypatch.setattr(job_module, "sweep", slow)
-    page = app(**few("entry_z", 1.0, 3.0, 0.5)).switch_page(PAGE).run()
+    page = app(PAGE, **few("entry_z", 1.0, 3.0, 0.5))
     assert begun.wait(30)
     page.run()
     assert page.button(key="sweep_start").disabled
@@ -289,7 +289,7 @@ def test_a_peak_on_the_edge_asks_for_a_wider_range(pair):
 def test_the_page_opens_with_a_sweep_that_counts_once(tmp_path, monkeypatch):
     """Swept without a press, and said so; opened anew, by another session too, it adds no trial; other legs have their own."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
-    page = sweep_app(**few("entry_z", 1.0, 3.0, 0.5))
+    page = ended(app(**few("entry_z", 1.0, 3.0, 0.5)).switch_page(f"pages/{PAGE}.py").run())
     pair = open_snapshot(DEMO).pair("RB", "HC")
     assert "#### 5 trials on RB-HC" in said(page)
     assert "Each of the 5 counts as one trial on this pair, once" in said(page)

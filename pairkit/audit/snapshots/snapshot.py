@@ -159,10 +159,7 @@ class Snapshot:
         >>> snapshot.leg("RB@next")[["close", "contract"]].tail(1).values.tolist()
         [[3198.0, 'RB2510']]
         """
-        from pairkit.market.legs import leg_by_rule
-
-        leg = self._read(code)
-        return self._with_bars(leg, leg_by_rule(self._tables(leg), leg))
+        return self._leg(self._read(code))
 
     def legs(self, y: str, x: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Continuous tables of both legs of a pair; of two months of one root, those of their season.
@@ -192,6 +189,8 @@ class Snapshot:
         from pairkit.market.legs import legs_of_pair
 
         legs = self._two_legs(y, x)
+        if legs[0].root != legs[1].root:
+            return self._leg(legs[0]), self._leg(legs[1])
         tables = legs_of_pair(*legs, *(self._tables(leg) for leg in legs))
         return self._with_bars(legs[0], tables[0]), self._with_bars(legs[1], tables[1])
 
@@ -232,6 +231,14 @@ class Snapshot:
         return contracts_of_pair(
             *legs, *(self._tables(leg, onward=True) for leg in legs), next_session=next_session
         )
+
+    def _leg(self, leg: LegCode) -> pd.DataFrame:
+        """The table of a leg by itself; made once, since a root is in many pairs."""
+        from pairkit.market.legs import leg_by_rule
+
+        if leg not in self._legs:
+            self._legs[leg] = self._with_bars(leg, leg_by_rule(self._tables(leg), leg))
+        return self._legs[leg].copy(deep=False)  # pandas copies a column when it is written to
 
     def _read(self, code: str) -> LegCode:
         """The leg of a code whose root the snapshot has."""
@@ -339,6 +346,10 @@ class Snapshot:
                 examine_leg(bars, mapping) if bars["contract"].notna().all() else []
             )
         return self._lacking[root]
+
+    @cached_property
+    def _legs(self) -> dict[LegCode, pd.DataFrame]:
+        return {}
 
     @cached_property
     def _lacking(self) -> dict[str, list[Finding]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -92,22 +93,25 @@ def contract_bars(
     locked = prices["high"] == prices["low"]
     open_interest = _open_interest(rng, root, listing)
     turnover = 0.65 * np.exp(0.3 * rng.standard_normal(n)) * np.where(locked, _LOCKED_TURNOVER, 1.0)
-    bars = pd.DataFrame(prices)
-    bars.insert(0, "trade_date", days[listing.sessions])
-    bars.insert(0, "contract", listing.name)
-    bars.insert(0, "root", root.code)
-    bars["volume"] = np.round(open_interest * turnover)
-    bars["open_interest"] = open_interest
-    return bars
+    return pd.DataFrame(
+        {
+            "root": root.code,
+            "contract": listing.name,
+            "trade_date": days[listing.sessions],
+            **prices,
+            "volume": np.round(open_interest * turnover),
+            "open_interest": open_interest,
+        }
+    )
 
 
 def _basis(rng: np.random.Generator, months_left: FloatArray, size: float) -> FloatArray:
     """A contract's own noise around the path, dying out over its last four months."""
-    noise = np.zeros(len(months_left))
-    shocks = rng.standard_normal(len(noise)) * np.sqrt(1 - _BASIS_MEMORY**2)
-    for bar in range(1, len(noise)):
-        noise[bar] = _BASIS_MEMORY * noise[bar - 1] + shocks[bar]
-    return size * noise * np.minimum(months_left / 4, 1.0)
+    shocks = rng.standard_normal(len(months_left)) * np.sqrt(1 - _BASIS_MEMORY**2)
+    noise = list(
+        accumulate(shocks[1:].tolist(), lambda now, shock: _BASIS_MEMORY * now + shock, initial=0.0)
+    )
+    return size * np.array(noise) * np.minimum(months_left / 4, 1.0)
 
 
 def _open_interest(rng: np.random.Generator, root: Root, listing: Listing) -> FloatArray:
@@ -126,8 +130,8 @@ def _session_prices(
 
     Counted in whole ticks until the end, so that no platform's last bit of `exp` reaches a price.
     """
-    gap_noise, settle_noise = root.vol * rng.standard_normal((2, len(wanted)))
-    reach = _REACH * root.vol * np.abs(rng.standard_normal((len(wanted), 2)))
+    gap_noise, settle_noise = (root.vol * rng.standard_normal((2, len(wanted)))).tolist()
+    reach = (_REACH * root.vol * np.abs(rng.standard_normal((len(wanted), 2)))).tolist()
     sessions = []
     last_close = last_settle = round(float(wanted[0]) / tick)
     for bar, close_wanted in enumerate((wanted / tick).tolist()):

@@ -114,6 +114,17 @@ def test_a_pair_is_made_from_the_rolled_legs(snapshot):
     ) == (snapshot.id, "small", True)
 
 
+def test_what_a_reader_does_to_a_legs_table_stays_the_readers(snapshot):
+    """The snapshot keeps the table: a column, a cell or the index that is changed in one copy is as before in the next."""
+    before = snapshot.leg("RB").copy()
+    given = snapshot.leg("RB")
+    given["close"] = 1.0
+    given.iloc[3, 0] = 2.0
+    given.index = given.index + pd.Timedelta(days=1)
+    pd.testing.assert_frame_equal(snapshot.leg("RB"), before)
+    pd.testing.assert_frame_equal(snapshot.legs("RB", "HC")[0], before)
+
+
 def test_a_pair_carries_the_findings_of_its_roots(snapshot):
     """Findings of the two roots and of no root go along; others do not."""
     assert [finding.kind for finding in snapshot.pair("RB", "HC").findings] == [
