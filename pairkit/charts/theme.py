@@ -39,7 +39,6 @@ class Theme:
     hold: str
     hold_edge: str
     gate_open: str
-    gate_off: str
     gate_unknown: str
     hover: str
     blocker: dict[str, str]
@@ -71,7 +70,6 @@ LIGHT = Theme(
     hold="rgba(245,158,11,.30)",
     hold_edge="#b45309",
     gate_open="#a7d8c9",
-    gate_off="#e2e8f0",
     gate_unknown="#cbd5e1",
     hover="#ffffff",
     blocker={
@@ -99,7 +97,6 @@ DARK = Theme(
     hold="rgba(251,191,36,.26)",
     hold_edge="#fbbf24",
     gate_open="#1f6f5c",
-    gate_off="#26334a",
     gate_unknown="#475569",
     hover="#1e293b",
     blocker={

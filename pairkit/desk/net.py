@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pairkit.desk.orders import LegOrder
 from pairkit.language import in_english
 
-TELL_TODAY = ("SHFE", "INE")
+CLOSE_TODAY_EXCHANGES = ("SHFE", "INE")
 
 
 class NetOrder(NamedTuple):
@@ -63,7 +63,10 @@ def net_orders(
             before = now.get(contract, 0.0)
             now[contract] = before + lots
             parts = _parts(
-                lots, before, opened.get(contract, 0.0), exchanges.get(contract, "") in TELL_TODAY
+                lots,
+                before,
+                opened.get(contract, 0.0),
+                exchanges.get(contract, "") in CLOSE_TODAY_EXCHANGES,
             )
             if opens := sum(part for offset, part in parts if offset == "open"):
                 opened[contract] = opens
@@ -77,12 +80,12 @@ def net_orders(
     return [*net, *_for_the_case(given, held)]
 
 
-def _parts(lots: float, held: float, opened: float, tells_today: bool) -> list[tuple[str, float]]:
+def _parts(lots: float, held: float, opened: float, close_today: bool) -> list[tuple[str, float]]:
     """An order of signed lots as (offset, lots), the closing part first."""
     if not lots:
         return []
     closing = math.copysign(min(abs(lots), abs(held)), lots) if lots * held < 0.0 else 0.0
-    today = math.copysign(min(abs(closing), abs(opened)), lots) if tells_today and closing else 0.0
+    today = math.copysign(min(abs(closing), abs(opened)), lots) if close_today and closing else 0.0
     parts = [("close_today", today), ("close", closing - today), ("open", lots - closing)]
     return [(offset, part) for offset, part in parts if part]
 

@@ -42,8 +42,6 @@ class LegOrder(NamedTuple):
     at : {"open", "close"}
         Of the next session.
     why : {"entry", "exit", "roll"}
-    opened_today : bool
-        It closes what this very session opened.
     if_not_filled : bool
         It is for the case alone that the waiting exit cannot fill.
     """
@@ -54,7 +52,6 @@ class LegOrder(NamedTuple):
     opens: bool
     at: Fill
     why: Literal["entry", "exit", "roll"]
-    opened_today: bool = False
     if_not_filled: bool = False
 
 
@@ -105,7 +102,7 @@ def _of_leg(
         yield LegOrder(leg, new, lots, True, "open", "roll", if_not_filled=waits)
     if leaves:
         rolled = old != new and fill == "close"
-        yield LegOrder(leg, new if rolled else old, -lots, False, fill, "exit", opened_today=rolled)
+        yield LegOrder(leg, new if rolled else old, -lots, False, fill, "exit")
 
 
 def held_contracts(run: BacktestRun, t: int) -> tuple[str, str]:

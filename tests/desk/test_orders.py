@@ -229,7 +229,7 @@ def test_only_shanghai_tells_closing_what_was_opened_today(exchange, offset):
             "a": [
                 order("P2405", -2.0, False, why="roll"),
                 order("P2409", 2.0, True, why="roll"),
-                order("P2409", -2.0, False, "close", "exit", opened_today=True),
+                order("P2409", -2.0, False, "close", "exit"),
             ]
         },
         {"P2405": 2.0},
