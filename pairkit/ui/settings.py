@@ -242,7 +242,8 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
     """The exact number beside a slider: shows its value, and sets it.
 
     Each move of the slider makes another field, for the browser sends what stands in the old one together with the next move. What
-    comes back as it was drawn is no choice: Streamlit takes it for one where a run was cut short by the next.
+    comes back as it was drawn is no choice: Streamlit takes it for one where a run was cut short by the next. Nor is an empty field,
+    whose number comes back.
     """
     made = st.session_state.get(FIELDS, {}).get(setting.name, 0)
     key = f"{setting.name}{TYPED}_{made}" if made else f"{setting.name}{TYPED}"
@@ -256,7 +257,7 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
 
     def set_slider() -> None:
         value = st.session_state[key]
-        if value == drawn[key]:
+        if value in (None, drawn[key]):
             return
         typed = value if size == 1 else float(f"{value / size:.12g}")
         st.session_state[TYPED_OVER] = _TypedOver(
@@ -270,6 +271,7 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
         _("{label}, exact", label=label),
         shown(setting.low),
         shown(setting.high),
+        None,
         step=shown(setting.step) if setting.scale != "log" else None,
         format="%d" if whole else "%g",
         key=key,

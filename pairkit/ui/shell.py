@@ -72,7 +72,7 @@ _STYLE = """<style>
 .st-key-details [role="tabpanel"] {min-height: 65vh;}
 .st-key-why {min-height: 1.7rem;}
 .st-key-why p {font-size: .9rem; margin: 0;}
-[class*="st-key-link_completed"] {display: none;}
+[class*="st-key-link_completed"], [data-testid="stNumberInputClearButton"] {display: none;}
 </style>"""
 
 

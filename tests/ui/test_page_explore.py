@@ -115,13 +115,18 @@ def test_a_setting_draws_only_what_depends_on_it():
 
 
 def test_a_number_is_typed_beside_its_slider(run):
-    """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field."""
+    """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field; a cleared field
+    has its number back, not the least that is accepted.
+    """
     page = app(**OPEN)
     typed_in(page, "entry_z").set_value(2.125).run()
     expected = run_backtest(run.pair, StrategyConfig(entry_z=2.125)).metrics
     assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
     page = whole(page)
     assert page.slider(key="entry_z").value == 2.125
+    typed_in(page, "entry_z").set_value(None).run()
+    page = whole(page)
+    assert (typed_in(page, "entry_z").value, page.slider(key="entry_z").value) == (2.125, 2.125)
     typed_in(page, "capital").set_value(123_456.0).run()
     assert whole(page).select_slider(key="capital").value == 123_456
     page.slider(key="entry_z").set_value(1.5).run()
@@ -262,6 +267,7 @@ def test_a_bad_link_is_told_and_the_default_used():
         "one of open, close",
         "snapshot = none",
         "y = ZZ",
+        "bar = yesterday",
     ):
         assert words in said(page)
 

@@ -96,18 +96,20 @@ def test_a_run_without_a_name_is_called_by_its_pair(folder):
 
 
 def test_a_run_is_saved_once_however_often_the_button_is_pressed(folder):
-    """Under the same name and note; once more under another note, or when it was deleted meanwhile."""
+    """The form is empty after it; the run is saved once more under another note, or when it was deleted meanwhile."""
     page = app()
+    page.text_input(key="save_run_name").input("mine")
     for _ in range(2):
         page.button(key="save_run_now").click().run()
-    assert len(store.list_runs()) == 1
-    page.text_area(key="save_run_note").input("again")
+    assert [one.name for one in store.list_runs()] == ["mine"]
+    assert page.text_input(key="save_run_name_1").value == ""
+    page.text_area(key="save_run_note_1").input("again")
     page.button(key="save_run_now").click().run()
     assert sorted(one.note for one in store.list_runs()) == ["", "again"]
     for one in store.list_runs():
         store.delete(one.id)
     page.button(key="save_run_now").click().run()
-    assert [one.note for one in store.list_runs()] == ["again"]
+    assert [one.name for one in store.list_runs()] == ["RB-HC"]
 
 
 def test_a_store_that_cannot_be_written_is_told_on_the_page(tmp_path, monkeypatch):

@@ -111,10 +111,16 @@ def test_the_table_is_that_of_the_sweep(pair):
 
 
 def test_the_chosen_trial_opens_in_explore():
-    """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run."""
+    """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run. A cleared number is no trial:
+    the one that the page opens with is chosen again.
+    """
     page = swept(set_range(sweep_app("entry_z", **OPEN, y="TA", x="MA"), "entry_z", 1.0, 3.0, 0.25))
     page.slider(key="max_holding_days").set_value(35).run()
     page = swept(page)
+    first = page.number_input(key="sweep_trial").value
+    page.number_input(key="sweep_trial").set_value(2).run()
+    page.number_input(key="sweep_trial").set_value(None).run()
+    assert page.number_input(key="sweep_trial").value == first != 2
     page.number_input(key="sweep_trial").set_value(2).run()
     page.button(key="sweep_open").click().run()
     assert not page.exception

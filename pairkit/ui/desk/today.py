@@ -49,6 +49,7 @@ def show(chosen: Chosen) -> None:
             min_value=calendar[0].date(),
             max_value=calendar[-1].date(),
             key=AS_OF,
+            format="YYYY-MM-DD",
             width=180,
             help=_(
                 "The sheet of the last session up to this day, from what was known at its close."

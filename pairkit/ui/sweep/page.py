@@ -381,10 +381,11 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
         st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
     label = cache.label_of(legs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
-        row = st.number_input(
+        row: int = st.number_input(  # type: ignore[assignment]  # never None: it was set above
             _("Trial"),
             0,
             len(table) - 1,
+            None,  # so that a cleared field goes back to the trial that is shown first, not to 0
             key=CHOSEN,
             width=180,
             help=_("Click a point in the chart, tick a row in the table, or type its number."),
