@@ -190,13 +190,13 @@ def test_every_setting_has_a_widget_with_its_bounds_and_unit():
 
 
 def test_a_contradiction_is_explained_and_the_last_good_run_stays():
-    """exit_z above entry_z is told in words, and the tiles keep the last run that was possible."""
+    """An exit above the entry is told under the settings' labels, and the tiles keep the last run that was possible."""
     page = app()
     page.slider(key="entry_z").set_value(2.5).run()
     before = tiles(page)
     whole(page).slider(key="exit_z").set_value(2.8).run()
     assert not page.exception
-    assert "need exit_z < entry_z < stop_z, got exit_z=2.8, entry_z=2.5" in said(page)
+    assert "Need Exit z < Entry z < Stop z, got Exit z=2.8, Entry z=2.5" in said(page)
     assert tiles(page) == before
     assert tiles(whole(page)) == before
     page.slider(key="exit_z").set_value(0.3).run()
@@ -208,7 +208,7 @@ def test_a_link_that_contradicts_itself_still_opens():
     """A link whose settings cannot go together opens on the defaults and says so."""
     page = app(exit_z="2.5", entry_z="2.0")
     assert not page.exception
-    assert "exit_z=2.5, entry_z=2" in said(page)
+    assert "Exit z=2.5, Entry z=2" in said(page)
     assert tiles(page) == tiles(app())
 
 
@@ -685,14 +685,14 @@ def test_a_setting_without_effect_is_disabled_with_its_reason():
     page = app(**OPEN)
     gamma, beta = page.select_slider(key="kalman_gamma"), page.select_slider(key="fixed_beta")
     assert gamma.disabled
-    assert "No effect unless hedge model is kalman." in gamma.help
+    assert "No effect unless Hedge model is Kalman filter." in gamma.help
     assert beta.disabled
     assert not page.slider(key="adf_max_pvalue").disabled
     page.selectbox(key="hedge_model").select("kalman")
     page.toggle(key="adf_gate").set_value(False).run()
     assert not page.select_slider(key="kalman_gamma").disabled
     assert page.slider(key="adf_max_pvalue").disabled
-    assert "No effect while adf gate is off." in page.slider(key="adf_max_pvalue").help
+    assert "No effect while ADF gate is off." in page.slider(key="adf_max_pvalue").help
 
 
 @pytest.mark.parametrize(

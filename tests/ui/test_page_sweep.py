@@ -18,7 +18,7 @@ from pairkit.run import run_backtest
 from pairkit.ui import cache
 from pairkit.ui.settings import label_of
 from pairkit.ui.sweep import job as job_module
-from pairkit.ui.sweep.space import estimate, in_words, suggested
+from pairkit.ui.sweep.space import estimate, how_long, suggested
 from tests import ROOT
 from tests.small_market import snapshot_input
 from tests.ui.test_page_explore import OPEN, app, said, tiles
@@ -267,7 +267,7 @@ def test_the_estimate_is_of_the_order_of_the_sweep(pair):
     )
     assert 0 < estimate(pair, few) < 60
     assert estimate(pair, many) > 0
-    assert [in_words(seconds) for seconds in (0.2, 12.3, 600)] == [
+    assert [how_long(seconds) for seconds in (0.2, 12.3, 600)] == [
         "less than a second",
         "about 12 s",
         "about 10 minutes",
@@ -289,7 +289,7 @@ def test_a_peak_on_the_edge_asks_for_a_wider_range(pair):
     table = sweep(pair, None, {"entry_z": (1.0, 3.0, 0.25)})
     best = float(table["entry_z"].iloc[int(table["sharpe"].idxmax())])
     page = swept(set_range(sweep_app("entry_z"), "entry_z", best, best + 0.5, 0.5))
-    assert f"entry z {best:g} is the lowest tried" in said(page)
+    assert f"Entry z {best:g} is the lowest tried" in said(page)
 
 
 def test_the_page_opens_with_a_sweep_that_counts_once(tmp_path, monkeypatch):

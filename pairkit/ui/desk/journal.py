@@ -249,25 +249,26 @@ def _results(found: Reconciliation) -> None:
 
 
 def _not_counted(found: Reconciliation) -> None:
-    for fills, words in (
-        (
-            found.pending,
-            N_("{n:,} fills are after {last}, the last session here, and are not counted yet."),
-        ),
-        (
-            found.before,
-            N_("{n:,} fills are not after {first}, the first sheet, and are not counted."),
-        ),
-    ):
-        if fills:
-            st.caption(
-                _(
-                    words,
-                    n=len(fills),
-                    first=f"{found.first:%Y-%m-%d}",
-                    last=f"{found.last:%Y-%m-%d}",
-                )
+    if found.pending:
+        st.caption(
+            ngettext(
+                "{n:,} fill is after {last:%Y-%m-%d}, the last session here, and is not counted yet.",
+                "{n:,} fills are after {last:%Y-%m-%d}, the last session here, and are not counted yet.",
+                len(found.pending),
+                n=len(found.pending),
+                last=found.last,
             )
+        )
+    if found.before:
+        st.caption(
+            ngettext(
+                "{n:,} fill is not after {first:%Y-%m-%d}, the first sheet, and is not counted.",
+                "{n:,} fills are not after {first:%Y-%m-%d}, the first sheet, and are not counted.",
+                len(found.before),
+                n=len(found.before),
+                first=found.first,
+            )
+        )
 
 
 def _rows(found: Reconciliation, book: str) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pairkit.language import N_, _
+from pairkit.language import N_, _, ngettext
 from pairkit.run import BacktestRun
 from pairkit.ui.chart import in_sight
 from pairkit.ui.link import date_input
@@ -86,7 +86,11 @@ def _counted(run: BacktestRun, name: str, found: int) -> str:
     if name not in _STATES:
         return _("{found:,} in all.", found=found)
     days = int((run.frame["state"] == _STATES[name]).sum())
-    return _("{days:,} days in {found:,} stretches.", days=days, found=found)
+    return _(
+        "{days} in {stretches}.",
+        days=ngettext("{n:,} day", "{n:,} days", days, n=days),
+        stretches=ngettext("{n:,} stretch", "{n:,} stretches", found, n=found),
+    )
 
 
 def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:

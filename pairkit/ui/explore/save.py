@@ -63,6 +63,14 @@ def offer(run: BacktestRun) -> None:
 
 
 def _form(run: BacktestRun) -> None:
+    last: _Saved | None = st.session_state.get(SAVED)
+    if last and last.of_run == cache.run_key(
+        run
+    ):  # above the form: below it a low window has no room
+        if last.path:
+            st.caption(f":green[:material/check_circle:] {views.escape(last.told)}")
+        else:
+            st.error(views.escape(last.told))
     with st.form("save_run_form", border=False):
         st.text_input(
             _("Name"), max_chars=store.MAX_NAME, key=_field(NAME), placeholder=run.pair.name
@@ -71,14 +79,12 @@ def _form(run: BacktestRun) -> None:
             _("Note"),
             max_chars=store.MAX_NOTE,
             key=_field(NOTE),
+            height=68,
             placeholder=_("What was tried, and why"),
         )
         st.form_submit_button(
             _("Save"), key="save_run_now", type="primary", on_click=_save, args=(run,)
         )
-    last: _Saved | None = st.session_state.get(SAVED)
-    if last and last.of_run == cache.run_key(run):
-        (st.success if last.path else st.error)(views.escape(last.told))
 
 
 def _field(name: str) -> str:
