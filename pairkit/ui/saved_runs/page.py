@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -123,9 +124,9 @@ def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
     )
     for word in words.casefold().split():
         if texts is not None:
-            plain = word.replace(
-                "_", " "
-            )  # settings stand there in words, and may be named by code
+            plain = re.sub(
+                "[_=]", " ", word
+            )  # settings stand there in words: entry_z=2 is Entry z 2
             found = texts.loc[table.index]
             table = table[
                 found.str.contains(word, regex=False) | found.str.contains(plain, regex=False)

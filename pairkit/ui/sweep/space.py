@@ -149,6 +149,8 @@ def _values(setting: Setting) -> Any:
 
 def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     """The trials of a plan, or ConfigError where there are none, or more than a page holds."""
+    if not plan.space:
+        raise ConfigError(_("choose at least one setting to vary."))
     sizes = [
         len(values)
         if isinstance(values, list)
