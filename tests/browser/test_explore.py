@@ -242,16 +242,18 @@ def test_panes_fold_and_the_link_remembers(explore):
 
 
 def test_a_contradiction_moves_no_slider(explore):
-    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and the chart stays."""
+    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and so does the chart."""
     page = explore.open("/").page
     slider = explore.key("exit_z").locator("[role=slider], input[type=range]").first
     slider.focus()
     before, there = slider.bounding_box()["y"], explore.rev
+    chart = page.locator(".pk-chart").bounding_box()
     page.keyboard.press("End")
     page.get_by_text("Need Exit z < Entry z < Stop z").wait_for(timeout=PATIENCE_MS)
     explore.settle()
     assert page.get_by_text("Need Exit z < Entry z < Stop z").count() == 1
     assert slider.bounding_box()["y"] == before
+    assert page.locator(".pk-chart").bounding_box() == chart
     assert explore.rev == there
     assert page.get_by_text("Not updated").first.is_visible()
 

@@ -113,7 +113,7 @@ def _lines(lines: tuple[JournalLine, ...]) -> None:
             _("Session"): line.session,
             _("Orders"): len(line.content["sheet"]["orders"]),
             _("Equity"): round(line.content["sheet"]["equity"]),
-            _("Written (UTC)"): line.content["written_at"],
+            _("Written (UTC)"): line.content["written_at"][:16].replace("T", " "),
             _("Snapshot"): line.content["sheet"]["snapshot"]["id"][:12],
             _("Headline"): reworded(line.content["sheet"]["headline"]),
             _("Why again"): reworded(line.content["why"]),

@@ -164,11 +164,12 @@ def _entries(sheet: Sheet) -> None:
 
 def _details(entry: dict[str, Any]) -> None:
     """One entry: its decision in words, the gates with their numbers, the contracts."""
-    with st.expander(views.escape(f"{entry['name']}: {decision(entry['state'], entry['reason'])}")):
+    told = decision(entry["state"], entry["reason"])
+    with st.expander(f"**{views.escape(entry['name'])}** {views.escape(told)}"):
         st.markdown(views.escape(reworded(entry["sentence"])))
         gates = [
             {
-                _("Gate"): gate["name"],
+                _("Gate"): _(BLOCKER_WORDS[gate["name"]]),
                 _("Open while"): reworded(gate["condition"]),
                 _("Verdict"): _(gate["verdict"]),
             }

@@ -1,4 +1,4 @@
-"""What a link to Explore holds beside its widgets: the zoomed stretch of the chart, and the pinned run.
+"""Zoom and pinned run in a link to Explore, which have no widget.
 
 `zoom=2019-03-01..2019-09-30` has its first and last day; chart.js writes it. `pinned=entry_z:2.5,hedge_window:90` has the settings of
 the pinned run that are not at their defaults, by name; `pinned=default` has none.
