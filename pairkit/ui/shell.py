@@ -78,7 +78,7 @@ _STYLE = """<style>
 .st-key-tiles [data-testid="stMetricLabel"] p {font-size: .8rem;}
 .st-key-details [role="tabpanel"] {min-height: 65vh;}
 .st-key-why {min-height: 1.7rem;}
-.st-key-why [data-testid="stMarkdownContainer"] {margin-bottom: 0;}
+.st-key-why :is([data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]) {margin-bottom: 0;}
 .st-key-why p {font-size: .9rem; margin: 0;}
 [class*="st-key-link_completed"], [data-testid="stNumberInputClearButton"] {display: none;}
 </style>"""

@@ -315,7 +315,7 @@ def _trade_terms(run: BacktestRun) -> None:
         st.dataframe(
             table.rename(columns=lambda name: _heading(str(name))),
             hide_index=True,
-            column_config={"date": st.column_config.DateColumn("date", format="YYYY-MM-DD")},
+            column_config={_heading("date"): st.column_config.DateColumn(format="YYYY-MM-DD")},
             alt=_("Terms of each trade of a leg, the last first"),
             key="trade_terms",
         )

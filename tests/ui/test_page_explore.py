@@ -479,11 +479,12 @@ def test_a_snapshot_altered_while_the_app_runs_is_noticed(snapshots):
 
 
 def test_findings_of_the_pair_are_counted_and_listed():
-    """A pair with faults says how many findings there are beside its name, and lists each in its tab."""
+    """A pair with faults says how many findings there are beside its name, one as one, and lists each in its tab."""
     found = open_snapshot(DEMO).pair("TA", "MA").findings
     page = app(y="TA", x="MA", details="Data findings")
-    assert found
-    assert f"{len(found)} findings" in said(page)
+    assert len(found) > 1
+    assert f"bars, {len(found)} findings" in said(page)
+    assert re.search(r"bars, 1 finding$", said(app(y="AU", x="RB")), re.MULTILINE)
     assert list(page.table[0].value["Root"]) == [one.root or "all" for one in found]
 
 
@@ -509,8 +510,8 @@ def test_the_terms_of_trades_stand_below_them(run):
     page = app(details="Trades")
     shown = page.dataframe[-1].value
     assert len(shown) == len(terms_of_trades(run))
-    assert shown["trade"].iloc[0] == len(run.trades)
-    assert set(shown["source"]) == {run.pair.y_spec.source_of("fee_open")}
+    assert shown["Trade"].iloc[0] == len(run.trades)
+    assert set(shown["Source"]) == {run.pair.y_spec.source_of("fee_open")}
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx"])
@@ -575,7 +576,7 @@ def test_the_packed_chart_unpacks_to_the_figure(run):
         ("win_rate", float("nan"), "n/a"),
         ("costs", 12345.6, "12,346"),
         ("avg_holding_bars", 7.25, "7.2"),
-        ("psr", 0.987, "0.99"),
+        ("psr", 0.987, "98.7%"),
     ],
 )
 def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
@@ -636,7 +637,7 @@ def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch)
         assert tile.label == f"DSR, {place} trials"
     count = tried(open_snapshot(DEMO).pair("RB", "HC"))
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
-    assert tile.value == f"{count.deflated_sharpe(run):.0%}"
+    assert tile.value == f"{count.deflated_sharpe(run):.1%}"
 
 
 @pytest.mark.parametrize(
