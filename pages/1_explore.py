@@ -3,13 +3,14 @@
 import streamlit as st
 
 from pairkit.ui import settings, shell
-from pairkit.ui.explore import decision_time, page
+from pairkit.ui.explore import decision_time, linked, page
 
 shell.guard(__file__)
 page.begin()
 choice = shell.choose_pair()
 if choice is not None:
     decision_time.choose(choice.pair)
+    linked.accept(choice.pair)
 settings.choose_config(page.redraw)
 shell.settle()
 if choice is None:

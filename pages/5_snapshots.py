@@ -9,7 +9,6 @@ from pairkit.ui.snapshots import actions, compare, download, page, quality, uplo
 shell.guard(__file__)
 found = page.listed()
 page.heading(found)
-actions.tell_new({one.name: len(one.roots) for one in found if one.verified})
 page.table(found)
 for one in found:
     if not one.verified:
@@ -26,8 +25,8 @@ drawings = (
     lambda: quality.draw(chosen),
     lambda: page.contents(chosen),
     lambda: compare.draw(chosen, found),
-    upload.draw,
-    download.draw,
+    lambda: upload.draw(found),
+    lambda: download.draw(found),
 )
 for tab, draw in zip(tabs, drawings, strict=True):
     if tab.open:

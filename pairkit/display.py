@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pairkit import plurals
 from pairkit.columns import METRIC, unit_in
 from pairkit.language import _, ngettext
 from pairkit.setting import MONEY
@@ -83,7 +84,7 @@ def templates(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.globals["_"] = _
+    made.globals["_"], made.globals["plurals"] = _, plurals
     return made
 
 
@@ -136,4 +137,6 @@ def _shown(value: float, unit: str) -> str:
         return "n/a"
     if unit == "fraction":
         return f"{value:.2%}"
+    if unit == "probability":
+        return f"{value:.1%}"
     return f"{value:,.0f}" if float(value).is_integer() or unit == MONEY else f"{value:,.3f}"

@@ -104,18 +104,18 @@ class Setting:
         """Display name of an option; the option itself where it has none."""
         return _(self.names[option]) if option in self.names else option
 
-    def idle(self, values: Mapping[str, Any]) -> str:
-        """Reason why it has no effect under these values of all settings, in words; "" where it has one."""
+    def idle(self, values: Mapping[str, Any], settings: Mapping[str, Setting]) -> str:
+        """Reason why it has no effect under these values of all `settings`, in words; "" where it has one."""
         if self.needs is None or values[self.needs[0]] in self.needs[1]:
             return ""
         name, wanted = self.needs
-        plain = name.replace("_", " ")
+        plain = _(in_words(name))
         if wanted == (True,):
             return _("No effect while {plain} is off.", plain=plain)
         return _(
             "No effect unless {plain} is {wanted}.",
             plain=plain,
-            wanted=" or ".join(map(str, wanted)),
+            wanted=_(" or ").join(map(settings[name].option_name, wanted)),
         )
 
     def take(self, value: Any) -> Any:

@@ -23,7 +23,7 @@ from pairkit.charts.signals import threshold_shapes, z_reach
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.errors import RunError
 from pairkit.gates import GATES
-from pairkit.language import _
+from pairkit.language import _, ngettext
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -257,7 +257,12 @@ def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, A
     if not why and canvas.run.trades.empty:
         blocked = int((canvas.blocked_by != "").sum())
         wanted = (
-            _("{blocked:,} bars wanted an entry and were blocked", blocked=blocked)
+            ngettext(
+                "{blocked:,} bar wanted an entry and was blocked",
+                "{blocked:,} bars wanted an entry and were blocked",
+                blocked,
+                blocked=blocked,
+            )
             if blocked
             else _("z never called for an entry")
         )

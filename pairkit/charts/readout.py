@@ -241,7 +241,7 @@ def _verdicts(canvas: Canvas) -> list[str]:
 
 
 def _joined(verdicts: list[str]) -> str:
-    return "  ".join(
+    return ", ".join(
         f"{_(BLOCKER_WORDS[gate])} {_(said)}"
         for gate, said in zip(GATE_NAMES, verdicts, strict=True)
     )

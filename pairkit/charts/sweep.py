@@ -19,6 +19,7 @@ from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.columns import METRIC
 from pairkit.language import N_, _
 from pairkit.research.sweeps.plateau import Neighbourhood
+from pairkit.setting import in_words
 
 Spec = dict[str, Any]
 SCALE = "Viridis"
@@ -441,7 +442,7 @@ def _quantiles(table: pd.DataFrame, name: str, figure: str) -> tuple[Any, FloatA
 
 def _words(name: str) -> str:
     """A setting or a metric in words."""
-    return _(METRIC[name].label) if name in METRIC else _(name.replace("_", " "))
+    return _(METRIC[name].label) if name in METRIC else _(in_words(name))
 
 
 def _layout(colors: Theme, height: int) -> Spec:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pairkit import plurals
 from pairkit.cli.take import roots_of, showing_progress
 from pairkit.data.provider.registry import DEFAULT, provider_names
 from pairkit.language import _, reworded
@@ -286,9 +287,9 @@ class LiveCheck:
         records = [one for spec in self._market.specs for one in own_table(spec).records]
         sources = {one.tag for one in records}
         return _(
-            "{bars:,} bars, {findings} findings, terms from {sources}, {origin}",
-            bars=len(self._market.bars),
-            findings=len(self._market.findings),
+            "{bars}, {findings}, terms from {sources}, {origin}",
+            bars=plurals.bars(len(self._market.bars)),
+            findings=plurals.findings(len(self._market.findings)),
             sources=", ".join(sorted(sources)),
             origin=_origin(self._market.calls, self._market.stale),
         )
@@ -305,9 +306,9 @@ class LiveCheck:
             finding for finding in self._snapshot.findings if finding.severity == "error"
         ]
         return _(
-            "id {id}, {findings} findings",
+            "id {id}, {findings}",
             id=self._snapshot.id[:12],
-            findings=len(self._snapshot.findings),
+            findings=plurals.findings(len(self._snapshot.findings)),
         )
 
     def verifies(self) -> str:

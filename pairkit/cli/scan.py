@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pairkit import plurals
 from pairkit.cli.many import hand_out, print_rows, watched
 from pairkit.cli.run import SnapshotFolder, snapshot_path, warn_if_uncounted
 from pairkit.language import _
@@ -112,8 +113,8 @@ def _print(table: pd.DataFrame, simulated: bool) -> None:
         [*_COLUMNS, *(name for name in _OF_BACKTEST if name in table)],
         _SHOWN,
         _(
-            "{table:,} pairs, lags {lag_rule}, {transform}",
-            table=len(table),
+            "{pairs}, lags {lag_rule}, {transform}",
+            pairs=plurals.pairs(len(table)),
             lag_rule=table.attrs["lag_rule"],
             transform=table.attrs["transform"],
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pairkit import plurals
 from pairkit.cli.diff import diff_command
 from pairkit.cli.extend import extend_command
 from pairkit.cli.prune import prune_command
@@ -349,9 +350,9 @@ def _print_imported(snapshot: Snapshot) -> None:
     console.print(
         Text(
             _(
-                "{snapshot_path}: {rows:,} bars of {roots}, {span}",
+                "{snapshot_path}: {bars} of {roots}, {span}",
                 snapshot_path=snapshot.path,
-                rows=scope["rows"],
+                bars=plurals.bars(scope["rows"]),
                 roots=" ".join(snapshot.roots),
                 span=span,
             )
@@ -385,7 +386,7 @@ def _print_findings(console: Any, findings: Sequence[Finding]) -> None:
         "finding",
         "count",
         _("first days"),
-        title=_("{findings} findings", findings=len(findings)),
+        title=plurals.findings(len(findings)),
     )
     examples: dict[str, str] = {}
     for finding in sorted(findings, key=lambda finding: (finding.root, finding.kind)):

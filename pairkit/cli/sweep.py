@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pairkit import plurals
 from pairkit.cli.many import hand_out, print_rows, watched
 from pairkit.cli.run import (
     SnapshotFolder,
@@ -122,7 +123,7 @@ def space_from_text(texts: list[str]) -> dict[str, Any]:
 
 def _print(table: pd.DataFrame, simulated: bool) -> None:
     attrs = table.attrs
-    notes = [_("{trials:,} trials", trials=attrs["trials"])]
+    notes = [plurals.trials(attrs["trials"])]
     notes += (
         [
             _(

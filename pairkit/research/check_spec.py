@@ -54,6 +54,10 @@ class Case:
     space: Mapping[str, Any] | None = None
 
 
+def _no_figure(figures: Values) -> str:  # noqa: ARG001  as every `figure`
+    return ""
+
+
 @dataclass(frozen=True)
 class CheckSpec:
     """Declaration of a honesty check.
@@ -70,6 +74,8 @@ class CheckSpec:
         Takes the case, a value for each setting, and `progress` and `cancelled` by name; returns a Checked.
     settings : tuple of Setting
         What a user may change.
+    figure : callable
+        Takes the figures of a result; returns the one that its verdict rests on, in two or three words: `p = 0.003`.
     """
 
     title: str
@@ -78,6 +84,7 @@ class CheckSpec:
     unit: str
     run: Callable[..., Checked]
     settings: tuple[Setting, ...] = ()
+    figure: Callable[[Values], str] = _no_figure
 
     def values(self, given: Values) -> dict[str, Any]:
         """Values of all settings, given or default.

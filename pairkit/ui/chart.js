@@ -5,8 +5,9 @@
 //   4. A click on a bar sends its date back; the chosen bar is shown by a line.
 //   5. A run's chart is as high as its window leaves room for. Above it a line says all numbers of the bar under the mouse, else
 //      of the chosen bar, else of the last one; at the cursor stand those of its pane.
-//   6. What is in sight is sent to the page once it stands still.
+//   6. What is in sight is sent to the page once it stands still, and stands in its link.
 const LEAST_WIDTH_OF_BUTTONS = 600; // on a narrower chart they would lie on the legend
+const DAY_MS = 86_400_000;
 const BUTTONS_OUT = ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"];
 
 const KINDS = { f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
@@ -93,6 +94,13 @@ function inSight(range, whole, picked, moved) {
   const length = Math.min(to - from, whole[1] - whole[0]);
   const start = Math.round(Math.min(Math.max(picked - length / 2, whole[0]), whole[1] - length));
   return [start, start + Math.round(length)]; // whole milliseconds: plotly writes fractions of one that no Date reads
+}
+
+// A stretch as far as there are bars; null where there is none, or no bar in it.
+function within(stretch, whole) {
+  if (!stretch) return null;
+  const from = Math.max(stretch[0], whole[0]), to = Math.min(stretch[1], whole[1]);
+  return from < to ? [from, to] : null;
 }
 
 // --- the window's height ------------------------------------------------------------------------------------------
@@ -188,7 +196,7 @@ function sayBar(el, figure, row) {
   const carrier = figure.data[figure.data.length - 1];
   if (!carrier.x.length) return;
   const head = document.createElement("span");
-  head.append(span(dayOf(figure, row) + "  ", "", "pk-day"), span(decoded(carrier.text[row])));
+  head.append(span(dayOf(figure, row), "", "pk-day"), span(decoded(carrier.text[row])));
   line.replaceChildren(head, ...numbersOf(figure, row, null));
   line.dataset.day = new Date(carrier.x[row]).toISOString().slice(0, 10);
 }
@@ -259,10 +267,20 @@ function tellZoom(el, figure, component) {
     if (!Number.isFinite(from + to)) return;
     const whole = from <= carrier.x[0] && to >= carrier.x[carrier.x.length - 1];
     const zoom = whole ? null : [Math.round(from), Math.round(to)];
+    linkZoom(zoom);
     if (JSON.stringify(zoom) === (el.dataset.zoom ?? "null")) return;
     el.dataset.zoom = JSON.stringify(zoom);
     component.setStateValue("zoom", zoom);
   }, 300);
+}
+
+// First and last day of what is in sight, so that a copied link shows the same stretch; nothing where it is all.
+function linkZoom(zoom) {
+  const link = new URL(window.location.href), before = link.href;
+  const day = (instant) => new Date(instant).toISOString().slice(0, 10);
+  if (zoom) link.searchParams.set("zoom", day(zoom[0]) + ".." + day(Math.ceil(zoom[1] / DAY_MS) * DAY_MS));
+  else link.searchParams.delete("zoom");
+  if (link.href !== before) window.history.replaceState(window.history.state, "", link);
 }
 
 // A window of another height, or a page that has grown above the chart, gives it another height.
@@ -305,7 +323,7 @@ export default async function (component) {
   if (!window.Plotly) await import(new URL(el.dataset.plotly, window.location.href));
   if (el.dataset.wanted !== about.rev) return; // a newer figure came while the library was loading
   if (el.pairkitRev !== about.rev) await draw(el, about, body);
-  if (about.stretch) await window.Plotly.relayout(el, { "xaxis.range": about.stretch });
+  else if (about.stretch) await window.Plotly.relayout(el, { "xaxis.range": about.stretch });
   listen(el, el.pairkitFigure, component);
   if (el.pairkitFigure.readout) {
     sayBar(el, el.pairkitFigure, restingRow(el, el.pairkitFigure));
@@ -318,7 +336,8 @@ export default async function (component) {
 async function draw(el, about, body) {
   const figure = unpackFigure(body);
   const moved = el.dataset.picked !== String(about.picked);
-  const range = inSight(visibleTime(el, figure), figure.layout.xaxis.range, about.picked, moved);
+  const seen = inSight(visibleTime(el, figure), figure.layout.xaxis.range, about.picked, moved);
+  const range = within(about.stretch, figure.layout.xaxis.range) ?? seen;
   figure.layout.xaxis.range = range;
   applyRanges(figure.layout, fittedRanges(figure, ...range.map(milliseconds)));
   if (figure.fit) fitHeight(figure, windowHeight(el, figure.fit));

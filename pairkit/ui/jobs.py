@@ -27,9 +27,9 @@ _UNDER_WAY: dict[int, Job] = {}
 
 
 class Note(Protocol):
-    """Progress callback of a job; `unit` says what is counted, where that changes on the way."""
+    """Progress callback of a job; `unit` says what is counted, where that changes on the way, `stage` which part of the work it is."""
 
-    def __call__(self, done: int, total: int, unit: str = "") -> None: ...  # noqa: D102
+    def __call__(self, done: int, total: int, unit: str = "", *, stage: str = "") -> None: ...  # noqa: D102
 
 
 Work = Callable[[Note, Callable[[], bool]], Any]
@@ -47,6 +47,7 @@ class Job:
     cancelled: bool = False
     done: int = 0
     total: int = 0
+    stage: str = ""
     seconds: float = 0.0
     waiting: bool = False
     attended: Callable[[], bool] = lambda: True
@@ -105,19 +106,18 @@ class Job:
             self.stop.set()
         return self.stop.is_set()
 
-    def _note(self, done: int, total: int, unit: str = "") -> None:
-        self.done, self.total, self.unit = done, total, unit or self.unit
+    def _note(self, done: int, total: int, unit: str = "", *, stage: str = "") -> None:
+        self.done, self.total, self.unit, self.stage = done, total, unit or self.unit, stage
 
 
 def how_far(job: Job) -> str:
     """Progress of a job, or what it waits for, in words."""
     if job.waiting:
         return _("Waiting for another job on this server to end")
-    return (
-        _("{done:,} of {total:,} {unit}", done=job.done, total=job.total, unit=job.unit)
-        if job.total
-        else _("Starting …")
-    )
+    if not job.total:
+        return _("Starting …")
+    done = _("{done:,} of {total:,} {unit}", done=job.done, total=job.total, unit=job.unit)
+    return f"{job.stage}: {done}" if job.stage else done
 
 
 def under_way() -> list[Job]:

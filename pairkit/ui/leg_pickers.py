@@ -59,7 +59,7 @@ def swap() -> None:
 
 def _choose(leg: str, words: tuple[str, str], labels: Mapping[str, str], first: str) -> LegCode:
     """Draw the pickers of one leg, side by side; `words` are its title and what it is."""
-    left, right = st.columns([5, 6], vertical_alignment="bottom", gap="xsmall")
+    left, right = st.columns([7, 5], vertical_alignment="bottom", gap="xsmall")
     roots = list(labels)
     root = left.selectbox(
         words[0],

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, TypeVar
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -93,7 +94,7 @@ def number_input(
     return chosen
 
 
-EARLIEST, LATEST = date(1850, 1, 1), date(2150, 12, 31)  # that a date field accepts
+EARLIEST, LATEST = date(1850, 1, 1), date(2150, 12, 31)  # that a link may ask for
 
 
 def date_so_far(key: str) -> date | None:
@@ -115,6 +116,28 @@ def date_so_far(key: str) -> date | None:
         )
     )
     return st.rerun()  # faults are shown above
+
+
+def date_input(
+    place: DeltaGenerator, label: str, days: pd.DatetimeIndex, *, key: str, **more: Any
+) -> date | None:
+    """A date field bound to the link that offers the days from the first to the last of the data, and opens on their last month.
+
+    A day beyond them that is chosen already, by a link or on other data, stays.
+    """
+    chosen = date_so_far(key)
+    offered = [days[0].date(), days[-1].date(), *([chosen] if chosen else [])]
+    picked: date | None = place.date_input(
+        label,
+        None,
+        min(offered),
+        max(offered),
+        key=key,
+        bind="query-params",
+        format="YYYY-MM-DD",
+        **more,
+    )
+    return picked
 
 
 def accept_code(key: str, labels: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pairkit.language import _
 from pairkit.pair import PairFrame
-from pairkit.ui.link import EARLIEST, LATEST, complete, date_so_far
+from pairkit.ui.link import complete, date_input, date_so_far
 
 FIRST, LAST = "first", "last"
 ENDS = (FIRST, LAST)
@@ -35,14 +35,11 @@ def choose(pair: PairFrame) -> PairFrame:
                 st.button(name, key=f"period_{name}", on_click=_set, args=ends)
         left, right = st.columns(2)
         for place, end, words in ((left, FIRST, _("From")), (right, LAST, "To")):
-            place.date_input(
+            date_input(
+                place,
                 words,
-                None,
-                min_value=EARLIEST,
-                max_value=LATEST,
+                pair.trade_date,
                 key=end,
-                bind="query-params",
-                format="YYYY-MM-DD",
                 help=_(
                     "The run sees these bars alone: indicators warm up at its beginning. Each period is a trial of its own."
                 ),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.runs.trial_ledger import note_scan
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.charts.scan import SHOWN, matrix
@@ -119,8 +120,8 @@ def start(snapshot: Snapshot) -> None:
         disabled=running(JOB),
         width="stretch",
         help=_(
-            "Test and backtest {pairs:,} pairs. Each backtest counts as a trial on its pair.",
-            pairs=pairs,
+            "Test and backtest {pairs}. Each backtest counts as a trial on its pair.",
+            pairs=plurals.pairs(pairs),
         ),
     )
     job: Job | None = st.session_state.get(JOB)
@@ -280,8 +281,8 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             _(
-                "#### {table:,} pairs of {snapshot}",
-                table=len(table),
+                "#### {pairs} of {snapshot}",
+                pairs=plurals.pairs(len(table)),
                 snapshot=views.escape(job.about["snapshot"]),
             ),
             width="content",
@@ -299,16 +300,18 @@ def _heading(job: Job, table: pd.DataFrame) -> None:
     if attrs["cancelled"]:
         st.warning(
             _(
-                "Stopped before the end, after {table:,} pairs. The p-values are adjusted for these.",
-                table=len(table) + len(attrs["left_out"]),
+                "Stopped before the end, after {pairs}. The p-values are adjusted for these.",
+                pairs=plurals.pairs(len(table) + len(attrs["left_out"])),
             ),
             icon=":material/stop_circle:",
         )
     st.caption(
-        _(
+        ngettext(
+            "{table:,} backtest with the default settings in {seconds:.1f} s, counted as a trial on its pair. "
+            "Each pair tested both ways on {prices}, lags {lag_rule}.",
             "{table:,} backtests with the default settings in {seconds:.1f} s, each counted as a trial on its pair. "
-            "Each pair tested both ways on {prices}, lags "
-            "{lag_rule}.",
+            "Each pair tested both ways on {prices}, lags {lag_rule}.",
+            len(table),
             table=len(table),
             seconds=job.seconds,
             prices=_("log prices") if attrs["transform"] == "log" else _("prices"),
@@ -479,6 +482,24 @@ def _columns() -> dict[str, Any]:
 def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
     numbers = [int(number) for number in kept.index]
     order = [*FRONT, *(name for name in kept.columns if name not in FRONT)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            _(
+                "{kept:,} of {pairs}, the smallest p-value first.",
+                kept=len(kept),
+                pairs=plurals.pairs(len(table)),
+            ),
+            width="content",
+            help=table.attrs["caveat"],
+        )
+        st.download_button(
+            _("Pairs (CSV)"),
+            lambda: csv_text(kept[order]),
+            f"pairkit-{job.about['snapshot']}-scan.csv",
+            "text/csv",
+            key="save_scan",
+            on_click="ignore",
+        )
     st.dataframe(
         kept,
         key=TABLE,
@@ -490,23 +511,6 @@ def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
         on_select=lambda: _row_picked(numbers),
         alt=_("Pairs, the smallest p-value first"),
     )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            _(
-                "{kept:,} of {table:,} pairs, the smallest p-value first.",
-                kept=len(kept),
-                table=len(table),
-            ),
-            help=table.attrs["caveat"],
-        )
-        st.download_button(
-            _("Pairs (CSV)"),
-            lambda: csv_text(kept[order]),
-            f"pairkit-{job.about['snapshot']}-scan.csv",
-            "text/csv",
-            key="save_scan",
-            on_click="ignore",
-        )
 
 
 def _row_picked(numbers: list[int]) -> None:
@@ -518,7 +522,7 @@ def _row_picked(numbers: list[int]) -> None:
 def _left_out(table: pd.DataFrame) -> None:
     left_out = table.attrs["left_out"]
     if left_out:
-        with st.expander(_("Left out: {left_out:,} pairs", left_out=len(left_out))):
+        with st.expander(_("Left out: {pairs}", pairs=plurals.pairs(len(left_out)))):
             shown = pd.DataFrame(
                 {
                     _("Pair"): map(views.escape, left_out),

@@ -17,7 +17,7 @@ from pairkit.language import _, ask, language, languages
 LANGUAGE = "language"
 KEPT, RESTORED, ENFORCED = "kept_choices", "restored_choices", "enforced"
 DRAWN_ON = "drawn_on"
-SNAPSHOT, READY_AT = "snapshot", "ready_at"
+SNAPSHOT, READY_AT, ZOOM, PIN = "snapshot", "ready_at", "zoom", "pinned"
 RULE_OF = dict(
     zip(LEGS, ("y_contract", "x_contract"), strict=True)
 )  # the picker of each leg's contract

@@ -37,6 +37,9 @@ FIELDS = "typed_fields"  # by setting, how many fields there were beside its sli
 TYPED_OVER = "typed_over"  # the last `_TypedOver`, until its slider moves
 _ECHO_SECONDS = 3.0
 OPEN_AT_START = N_("Signal")
+_NAME = re.compile(
+    "|".join(rf"\b{name}\b" + ("" if "_" in name else "(?= ?=)") for name in SETTINGS)
+)  # of a setting; a plain word only where a value follows it
 
 
 class _TypedOver(NamedTuple):
@@ -152,7 +155,7 @@ def _in_percent(setting: Setting) -> bool:
 def _widget(setting: Setting, redraw: Redraw | None) -> None:
     """Draw the widget that fits a setting; its value is in the setting's own kind and unit."""
     label = label_of(setting)
-    idle = setting.idle(_so_far())
+    idle = setting.idle(_so_far(), SETTINGS)
     help_ = _(
         "{help}\n\n`{setting_name}`: {accepted}; default {default}.",
         help=_(setting.help),
@@ -242,7 +245,8 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
     """The exact number beside a slider: shows its value, and sets it.
 
     Each move of the slider makes another field, for the browser sends what stands in the old one together with the next move. What
-    comes back as it was drawn is no choice: Streamlit takes it for one where a run was cut short by the next.
+    comes back as it was drawn is no choice: Streamlit takes it for one where a run was cut short by the next. Nor is an empty field,
+    whose number comes back.
     """
     made = st.session_state.get(FIELDS, {}).get(setting.name, 0)
     key = f"{setting.name}{TYPED}_{made}" if made else f"{setting.name}{TYPED}"
@@ -256,7 +260,7 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
 
     def set_slider() -> None:
         value = st.session_state[key]
-        if value == drawn[key]:
+        if value in (None, drawn[key]):
             return
         typed = value if size == 1 else float(f"{value / size:.12g}")
         st.session_state[TYPED_OVER] = _TypedOver(
@@ -270,6 +274,7 @@ def _typed(setting: Setting, label: str, redraw: Redraw | None, *, disabled: boo
         _("{label}, exact", label=label),
         shown(setting.low),
         shown(setting.high),
+        None,
         step=shown(setting.step) if setting.scale != "log" else None,
         format="%d" if whole else "%g",
         key=key,
@@ -361,7 +366,13 @@ def _faults_of(group: str) -> None:
     for fault in build_config(_values())[1]:
         named = [name for name in SETTINGS if re.search(rf"\b{name}\b", fault)]
         if group == (SETTINGS[named[0]].group if named else GROUPS[0]):
-            st.warning(fault, icon=":material/error:")
+            st.warning(with_labels(fault), icon=":material/error:")
+
+
+def with_labels(fault: str) -> str:
+    """A sentence about settings as a page says it: each under its label, not its name in a config."""
+    said = _NAME.sub(lambda name: _(in_words(name[0])), fault)
+    return said[:1].upper() + said[1:]
 
 
 # --- links ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.config import StrategyConfig
@@ -25,8 +26,10 @@ from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
 from pairkit.ui.presets.bundled import DEFAULTS, PRESETS
 from pairkit.ui.session import (
     PICKERS,
+    PIN,
     READY_AT,
     SNAPSHOT,
+    ZOOM,
     choose_language,
     enforce,
     forget_pair,
@@ -44,6 +47,7 @@ FAVICON, LOGO = (
 )
 FIRST_PAIR = ("RB", "HC")
 STARTED, SHOWN = "app_started", "page_shown"
+_TAKEN_OVER = (SNAPSHOT, *PICKERS, ZOOM, PIN)  # from the link that opens a session, once
 HOW_TO_IMPORT = "python -m pairkit snapshot import FILES --name NAME"
 
 _STYLE = """<style>
@@ -51,6 +55,9 @@ _STYLE = """<style>
 [data-testid="stHeader"] {height: 2.75rem; min-height: 2.75rem;}
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
 [data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
+[data-testid="stSidebarContent"] {padding: 0 .25rem;}
+@media (max-width: 1400px) {.st-key-heading h5 {font-size: 1.1rem;}}
+@media (min-width: 768px) {[data-testid="stToolbar"] > div > div:has([data-testid="stLogoLink"]) {min-width: 300px;}}
 [data-testid="stHeaderActionElements"] {display: none;}
 [data-testid="stTopNavLink"] {padding-left: .4rem; padding-right: .45rem; gap: .35rem;}
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
@@ -67,12 +74,13 @@ _STYLE = """<style>
 [data-testid^="stBaseButton-primary"]:not(:disabled), [data-testid^="stBaseButton-primary"]:not(:disabled) p
   {background-color: #1d4ed8 !important; border-color: #1d4ed8 !important; color: #ffffff !important;}
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] {max-width: none;}
-.st-key-overview td:nth-child(-n+2) * {white-space: nowrap;}
+.st-key-overview td:nth-child(-n+3) * {white-space: nowrap;}
 .st-key-tiles [data-testid="stMetricLabel"] p {font-size: .8rem;}
 .st-key-details [role="tabpanel"] {min-height: 65vh;}
 .st-key-why {min-height: 1.7rem;}
+.st-key-why :is([data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]) {margin-bottom: 0;}
 .st-key-why p {font-size: .9rem; margin: 0;}
-[class*="st-key-link_completed"] {display: none;}
+[class*="st-key-link_completed"], [data-testid="stNumberInputClearButton"] {display: none;}
 </style>"""
 
 
@@ -117,7 +125,7 @@ def start() -> None:
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True
         st.session_state[LINK] = {
-            name: st.query_params[name] for name in (SNAPSHOT, *PICKERS) if name in st.query_params
+            name: st.query_params[name] for name in _TAKEN_OVER if name in st.query_params
         }
         st.session_state[LINK_FAULTS] = faults_of_link(st.query_params)
         accept_plain(st.query_params)
@@ -318,14 +326,13 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
     """A line per snapshot: what is in it."""
     return "  \n".join(
         _(
-            "**{one_name}**{simulated}: {roots} roots, "
-            "{one_start} to {one_end}, {rows:,} rows, id {id}",
+            "**{one_name}**{simulated}: {roots}, {one_start} to {one_end}, {rows}, id {id}",
             one_name=views.escape(one.name),
             simulated=_(" (simulated)") if one.simulated else "",
-            roots=len(one.roots),
+            roots=plurals.roots(len(one.roots)),
             one_start=views.escape(one.start),
             one_end=views.escape(one.end),
-            rows=one.rows,
+            rows=plurals.bars(one.rows),
             id=one.id[:12],
         )
         for one in usable.values()

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pairkit import plurals
 from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, Metric, unit_in
@@ -44,13 +45,13 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(f"##### {escape(pair.labels[0])} – {escape(pair.labels[1])}", width="content")
-        told = _(", {findings} findings", findings=len(pair.findings)) if pair.findings else ""
+        told = f", {plurals.findings(len(pair.findings))}" if pair.findings else ""
         st.caption(
             _(
-                "{begin:%Y-%m-%d} – {finish:%Y-%m-%d}, {index:,} bars{told}",
+                "{begin:%Y-%m-%d} – {finish:%Y-%m-%d}, {bars}{told}",
                 begin=index[0],
                 finish=index[-1],
-                index=len(index),
+                bars=plurals.bars(len(index)),
                 told=told,
             ),
             width="content",
@@ -90,7 +91,12 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
 
 def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator:
     """Draw the main metrics in a row, with their difference from the pinned run; return the row, for what else belongs there."""
-    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="tiles")
+    row = st.container(
+        horizontal=True,
+        vertical_alignment="top" if pinned else "center",  # a tile without a difference is lower
+        gap="small",
+        key="tiles",
+    )
     with row:
         for metric in METRICS:
             if metric.tile:
@@ -100,11 +106,13 @@ def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator
                     if shown == _("n/a")
                     else ""
                 )
+                apart = _difference(run, pinned, metric)
                 st.metric(
                     _(metric.label),
                     shown,
-                    _difference(run, pinned, metric),
+                    apart,
                     _delta_color(run, pinned, metric),
+                    delta_arrow="off" if apart == _("n/a") else "auto",
                     help=_(metric.meaning) + why,
                     width="content",
                 )
@@ -114,7 +122,10 @@ def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator
 def _delta_color(
     run: BacktestRun, pinned: BacktestRun | None, metric: Metric
 ) -> Literal["normal", "inverse", "off"]:
-    if pinned is None or run.metrics[metric.name] == pinned.metrics[metric.name] or metric.whole:
+    if pinned is None or metric.whole:
+        return "off"
+    apart = run.metrics[metric.name] - pinned.metrics[metric.name]
+    if math.isnan(apart) or apart == 0:
         return "off"
     return "inverse" if metric.low_is_good else "normal"
 
@@ -132,7 +143,7 @@ def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
     rows = [
         {
-            _("Metric"): _(name.replace("_", " ")),
+            _("Metric"): _(METRIC[name].label) if name in METRIC else name,
             _("Value"): shown_metric(name, value),
             _(
                 "Meaning"
@@ -164,6 +175,8 @@ def shown_metric(name: str, value: float) -> str:
     unit = METRIC[name].unit if name in METRIC else ""
     if unit == "fraction":
         return f"{value:.2%}"
+    if unit == "probability":
+        return f"{value:.1%}"
     if unit in (MONEY, "bars") or name == "trades":
         return f"{value:,.1f}" if name == "avg_holding_bars" else f"{value:,.0f}"
     return f"{value:.2f}"
@@ -250,18 +263,18 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
     currency = escape(run.pair.currency)
     columns = {
         column.name: st.column_config.Column(
-            _(column.name.replace("_", " ")),
+            _heading(column.name),
             help=_help(_(column.meaning), unit_in(column.unit, currency)),
         )
         for column in TRADE_COLUMNS
     }
     for name in ("entry_decided", "entry_filled", "exit_decided", "exit_filled"):
         columns[name] = st.column_config.DateColumn(
-            _(name.replace("_", " ")), format="YYYY-MM-DD", help=columns[name]["help"]
+            _heading(name), format="YYYY-MM-DD", help=columns[name]["help"]
         )
     for name in ("gross", "costs", "net", "worst_mark", "best_mark"):
         columns[name] = st.column_config.NumberColumn(
-            _(name.replace("_", " ")), format="localized", help=columns[name]["help"]
+            _heading(name), format="localized", help=columns[name]["help"]
         )
     for name in (
         "entry_z",
@@ -269,10 +282,10 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
         *(column.name for column in TRADE_COLUMNS if column.name.startswith("reversion")),
     ):
         columns[name] = st.column_config.NumberColumn(
-            _(name.replace("_", " ")), format="%.2f", help=columns[name]["help"]
+            _heading(name), format="%.2f", help=columns[name]["help"]
         )
     columns["hedge_drift"] = st.column_config.NumberColumn(
-        _("hedge drift"), format="percent", help=columns["hedge_drift"]["help"]
+        _heading("hedge_drift"), format="percent", help=columns["hedge_drift"]["help"]
     )
     if told := target_exits_told(run.trades):
         st.caption(told)
@@ -300,9 +313,9 @@ def _trade_terms(run: BacktestRun) -> None:
     with st.expander(_("Terms in force at each entry, roll and exit")):
         table = terms_of_trades(run).sort_values("trade", ascending=False, kind="stable")
         st.dataframe(
-            table.rename(columns=lambda name: str(name).replace("_", " ")),
+            table.rename(columns=lambda name: _heading(str(name))),
             hide_index=True,
-            column_config={"date": st.column_config.DateColumn("date", format="YYYY-MM-DD")},
+            column_config={_heading("date"): st.column_config.DateColumn(format="YYYY-MM-DD")},
             alt=_("Terms of each trade of a leg, the last first"),
             key="trade_terms",
         )
@@ -316,6 +329,12 @@ def _show_trade(spans: list[tuple[pd.Timestamp, pd.Timestamp]]) -> None:
         margin = max(0.5 * (last - first), pd.Timedelta(days=30))
         st.session_state[CHOSEN_BAR] = first.date()
         st.session_state[WANTED_STRETCH] = (first - margin, last + margin)
+
+
+def _heading(name: str) -> str:
+    """A column of a table in words, as its heading."""
+    words = _(name.replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 def _help(meaning_: str, unit: str) -> str:

@@ -67,7 +67,9 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
 
 
 def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore):
-    """A click on a bar shows its trace and puts it in the link; the link opens the same chart on the same bar."""
+    """A click on a bar shows its trace and puts it in the link, a zoom its two days; the link opens the same chart on the same bar
+    and the same stretch.
+    """
     page = explore.open("/?entry_z=2.5&max_loss=0.02").page
     box = page.locator(".pk-chart").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 120)
@@ -81,13 +83,21 @@ def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore
     assert explore.key("why").inner_text().startswith(chosen)
 
     there = explore.rev
-    explore.open("/?" + urlsplit(page.url).query)
+    explore.zoom()
+    page.wait_for_url("**zoom=**", timeout=PATIENCE_MS)
+    explore.settle()
+    query = urlsplit(page.url).query
+    explore.open("/?" + query)
     assert explore.rev == there
+    assert [end[:10] for end in explore.visible_time()] == parse_qs(query)["zoom"][0].split("..")
 
 
 def test_pair_and_settings_go_along_through_the_navigation(explore):
-    """Opened by a link, tuned, then Sweep, tuned there, then Runs and Explore again: pair and settings are as they were left."""
+    """Opened by a link, tuned, then Sweep, tuned there, then Runs and Explore again: pair and settings are as they were left, and
+    the links to the pages stand where they stood.
+    """
     page = explore.open("/?y=TA&x=MA&entry_z=2.5").page
+    at = page.get_by_role("link", name="Sweep").bounding_box()["x"]
     explore.key("exit_z").locator("[role=slider], input[type=range]").first.focus()
     explore.changing(lambda: page.keyboard.press("ArrowRight"))
     page.get_by_role("link", name="Sweep").click()
@@ -102,6 +112,7 @@ def test_pair_and_settings_go_along_through_the_navigation(explore):
         timeout=PATIENCE_MS
     )
     explore.settle()
+    assert page.get_by_role("link", name="Sweep").bounding_box()["x"] == pytest.approx(at, abs=1)
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     explore.settle()
@@ -158,15 +169,22 @@ def test_a_contradiction_is_told_and_the_chart_stays(explore):
     explore.changing(lambda: page.keyboard.press("ArrowRight"))
     there = explore.rev
     page.keyboard.press("ArrowRight")
-    page.get_by_text("need exit_z < entry_z < stop_z").first.wait_for()
+    page.get_by_text("Need Exit z < Entry z < Stop z").first.wait_for()
     explore.settle()
     assert explore.rev == there
 
 
 def test_both_themes_draw_the_whole_page(explore):
-    """In light and in dark every pane has its title, the page its colour, nothing sticks out, and axe finds no violation."""
-    explore.open("/?y=TA&x=MA&bar=2019-04-24")
+    """In light and in dark every pane has its title, the page its colour, nothing sticks out, a reason of two lines ends above the
+    line of numbers, and axe finds no violation.
+    """
+    page = explore.open("/?y=TA&x=MA&bar=2015-04-01").page
     for theme in explore.themes():
+        why, numbers = (
+            page.locator(one).first.bounding_box() for one in (".st-key-why p", ".pk-readout")
+        )
+        assert why["height"] > 40
+        assert why["y"] + why["height"] <= numbers["y"]
         assert explore.panes() == ["Prices", "Hedge ratio", "Spread", "z", "Gates", "Equity"]
         assert explore.sticks_out <= 0
         assert explore.chart_color == explore.page_color
@@ -224,16 +242,18 @@ def test_panes_fold_and_the_link_remembers(explore):
 
 
 def test_a_contradiction_moves_no_slider(explore):
-    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and the chart stays."""
+    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and so does the chart."""
     page = explore.open("/").page
     slider = explore.key("exit_z").locator("[role=slider], input[type=range]").first
     slider.focus()
     before, there = slider.bounding_box()["y"], explore.rev
+    chart = page.locator(".pk-chart").bounding_box()
     page.keyboard.press("End")
-    page.get_by_text("need exit_z < entry_z < stop_z").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("Need Exit z < Entry z < Stop z").wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    assert page.get_by_text("need exit_z < entry_z < stop_z").count() == 1
+    assert page.get_by_text("Need Exit z < Entry z < Stop z").count() == 1
     assert slider.bounding_box()["y"] == before
+    assert page.locator(".pk-chart").bounding_box() == chart
     assert explore.rev == there
     assert page.get_by_text("Not updated").first.is_visible()
 

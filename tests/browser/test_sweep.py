@@ -36,11 +36,11 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
         timeout=PATIENCE_MS,
     )
     explore.settle()
-    assert "entry z 2, z window 60" in explore.key("sweep_pick").inner_text()
+    assert "Entry z 2, Z window 60" in explore.key("sweep_pick").inner_text()
     trial.fill("3")
     trial.press("Enter")
     explore.settle()
-    assert "entry z 1, z window 39" in explore.key("sweep_pick").inner_text()
+    assert "Entry z 1, Z window 39" in explore.key("sweep_pick").inner_text()
     explore.key("sweep_open").get_by_role("button").click()
     page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     explore.settle()

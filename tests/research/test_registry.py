@@ -121,6 +121,20 @@ def test_an_unknown_check_is_told_before_any_is_made(fakes, case):
     assert told == []
 
 
+def test_the_figure_of_a_verdict_is_that_of_its_sentence():
+    """What the overview shows first stands in the sentence too, or counts what the sentence says there is none of."""
+    least = {"lookahead": {"cuts": 1}, "placebo": {"draws": 20}, "glitches": {"draws": 2}}
+    case = Case(build_pair(5, 420), StrategyConfig(hedge_window=40, z_window=20, adf_gate=False))
+    for check, found in run_checks(case, [*least, "realism"], least).items():
+        result = found.result()
+        figure = CHECK_SPECS[check].figure(result.figures)
+        if check == "lookahead":
+            assert (figure, result.verdict) == ("0 differences", "passed")
+        else:
+            said = figure.removesuffix(" left").lstrip("+-").split(" ")[-1]
+            assert said in result.sentence, (check, figure)
+
+
 def test_a_stop_ends_it(fakes, case):
     """Cancelled work raises, and gives no half result."""
     with pytest.raises(CancelledError):

@@ -56,6 +56,13 @@ def test_a_session_that_comes_back_in_time_keeps_its_job(monkeypatch):
     assert under_way() == [job]
 
 
+def test_progress_says_which_part_of_the_work_is_under_way():
+    """Where a job has parts, the part comes before what is counted in it."""
+    job = Job(until_stopped, "steps", {})
+    job._note(12, 97, "boundaries (Look-ahead)", stage="Check 1 of 8")
+    assert how_far(job) == "Check 1 of 8: 12 of 97 boundaries (Look-ahead)"
+
+
 def test_more_jobs_than_processors_wait_for_room(monkeypatch):
     """With room for one the second waits and says so; it runs when the first ends, and one that waits can be stopped."""
     monkeypatch.setattr(jobs, "_ROOM", threading.BoundedSemaphore(1))

@@ -118,13 +118,18 @@ def test_a_setting_draws_only_what_depends_on_it():
 
 
 def test_a_number_is_typed_beside_its_slider(run):
-    """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field."""
+    """Typing sets slider, run and link exactly, off the slider's steps too; moving the slider shows in the field; a cleared field
+    has its number back, not the least that is accepted.
+    """
     page = app(**OPEN)
     typed_in(page, "entry_z").set_value(2.125).run()
     expected = run_backtest(run.pair, StrategyConfig(entry_z=2.125)).metrics
     assert tiles(page)["Total return"] == f"{expected['total_return']:.2%}"
     page = whole(page)
     assert page.slider(key="entry_z").value == 2.125
+    typed_in(page, "entry_z").set_value(None).run()
+    page = whole(page)
+    assert (typed_in(page, "entry_z").value, page.slider(key="entry_z").value) == (2.125, 2.125)
     typed_in(page, "capital").set_value(123_456.0).run()
     assert whole(page).select_slider(key="capital").value == 123_456
     page.slider(key="entry_z").set_value(1.5).run()
@@ -188,13 +193,13 @@ def test_every_setting_has_a_widget_with_its_bounds_and_unit():
 
 
 def test_a_contradiction_is_explained_and_the_last_good_run_stays():
-    """exit_z above entry_z is told in words, and the tiles keep the last run that was possible."""
+    """An exit above the entry is told under the settings' labels, and the tiles keep the last run that was possible."""
     page = app()
     page.slider(key="entry_z").set_value(2.5).run()
     before = tiles(page)
     whole(page).slider(key="exit_z").set_value(2.8).run()
     assert not page.exception
-    assert "need exit_z < entry_z < stop_z, got exit_z=2.8, entry_z=2.5" in said(page)
+    assert "Need Exit z < Entry z < Stop z, got Exit z=2.8, Entry z=2.5" in said(page)
     assert tiles(page) == before
     assert tiles(whole(page)) == before
     page.slider(key="exit_z").set_value(0.3).run()
@@ -206,7 +211,7 @@ def test_a_link_that_contradicts_itself_still_opens():
     """A link whose settings cannot go together opens on the defaults and says so."""
     page = app(exit_z="2.5", entry_z="2.0")
     assert not page.exception
-    assert "exit_z=2.5, entry_z=2" in said(page)
+    assert "Exit z=2.5, Entry z=2" in said(page)
     assert tiles(page) == tiles(app())
 
 
@@ -265,6 +270,7 @@ def test_a_bad_link_is_told_and_the_default_used():
         "one of open, close",
         "snapshot = none",
         "y = ZZ",
+        "bar = yesterday",
     ):
         assert words in said(page)
 
@@ -476,11 +482,12 @@ def test_a_snapshot_altered_while_the_app_runs_is_noticed(snapshots):
 
 
 def test_findings_of_the_pair_are_counted_and_listed():
-    """A pair with faults says how many findings there are beside its name, and lists each in its tab."""
+    """A pair with faults says how many findings there are beside its name, one as one, and lists each in its tab."""
     found = open_snapshot(DEMO).pair("TA", "MA").findings
     page = app(y="TA", x="MA", details="Data findings")
-    assert found
-    assert f"{len(found)} findings" in said(page)
+    assert len(found) > 1
+    assert f"bars, {len(found)} findings" in said(page)
+    assert re.search(r"bars, 1 finding$", said(app(y="AU", x="RB")), re.MULTILINE)
     assert list(page.table[0].value["Root"]) == [one.root or "all" for one in found]
 
 
@@ -506,8 +513,8 @@ def test_the_terms_of_trades_stand_below_them(run):
     page = app(details="Trades")
     shown = page.dataframe[-1].value
     assert len(shown) == len(terms_of_trades(run))
-    assert shown["trade"].iloc[0] == len(run.trades)
-    assert set(shown["source"]) == {run.pair.y_spec.source_of("fee_open")}
+    assert shown["Trade"].iloc[0] == len(run.trades)
+    assert set(shown["Source"]) == {run.pair.y_spec.source_of("fee_open")}
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx"])
@@ -572,7 +579,7 @@ def test_the_packed_chart_unpacks_to_the_figure(run):
         ("win_rate", float("nan"), "n/a"),
         ("costs", 12345.6, "12,346"),
         ("avg_holding_bars", 7.25, "7.2"),
-        ("psr", 0.987, "0.99"),
+        ("psr", 0.987, "98.7%"),
     ],
 )
 def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
@@ -633,7 +640,7 @@ def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch)
         assert tile.label == f"DSR, {place} trials"
     count = tried(open_snapshot(DEMO).pair("RB", "HC"))
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
-    assert tile.value == f"{count.deflated_sharpe(run):.0%}"
+    assert tile.value == f"{count.deflated_sharpe(run):.1%}"
 
 
 @pytest.mark.parametrize(
@@ -682,14 +689,14 @@ def test_a_setting_without_effect_is_disabled_with_its_reason():
     page = app(**OPEN)
     gamma, beta = page.select_slider(key="kalman_gamma"), page.select_slider(key="fixed_beta")
     assert gamma.disabled
-    assert "No effect unless hedge model is kalman." in gamma.help
+    assert "No effect unless Hedge model is Kalman filter." in gamma.help
     assert beta.disabled
     assert not page.slider(key="adf_max_pvalue").disabled
     page.selectbox(key="hedge_model").select("kalman")
     page.toggle(key="adf_gate").set_value(False).run()
     assert not page.select_slider(key="kalman_gamma").disabled
     assert page.slider(key="adf_max_pvalue").disabled
-    assert "No effect while adf gate is off." in page.slider(key="adf_max_pvalue").help
+    assert "No effect while ADF gate is off." in page.slider(key="adf_max_pvalue").help
 
 
 @pytest.mark.parametrize(

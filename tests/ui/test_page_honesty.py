@@ -69,6 +69,7 @@ def test_a_check_is_made_told_and_kept_for_this_run():
     assert (result.check, result.verdict) == ("lookahead", "passed")
     assert result.sentence in page.success[0].value.replace("\\", "")
     assert verdicts(page)[0] == "passed"
+    assert page.table[0].value["Figure"].to_list() == ["**0 differences**", *[""] * 7]
     page.slider(key="entry_z").set_value(2.1).run()
     assert verdicts(page) == ["run"] * len(CHECKS)
     page.slider(key="entry_z").set_value(2.0).run()

@@ -84,7 +84,7 @@ def test_explore_saves_the_run_on_the_page(folder, made):
     assert (found.name, found.note) == ("my <b>run</b>", "why")
     assert found.manifest.run_id == run_manifest(made["low"]).run_id
     assert rerun(found.manifest_file, DEMO.parent).verdict == "same"
-    assert any("Saved as" in one.value for one in page.success)
+    assert "Saved as" in said(page)
 
 
 def test_a_run_without_a_name_is_called_by_its_pair(folder):
@@ -96,18 +96,20 @@ def test_a_run_without_a_name_is_called_by_its_pair(folder):
 
 
 def test_a_run_is_saved_once_however_often_the_button_is_pressed(folder):
-    """Under the same name and note; once more under another note, or when it was deleted meanwhile."""
+    """The form is empty after it; the run is saved once more under another note, or when it was deleted meanwhile."""
     page = app()
+    page.text_input(key="save_run_name").input("mine")
     for _ in range(2):
         page.button(key="save_run_now").click().run()
-    assert len(store.list_runs()) == 1
-    page.text_area(key="save_run_note").input("again")
+    assert [one.name for one in store.list_runs()] == ["mine"]
+    assert page.text_input(key="save_run_name_1").value == ""
+    page.text_area(key="save_run_note_1").input("again")
     page.button(key="save_run_now").click().run()
     assert sorted(one.note for one in store.list_runs()) == ["", "again"]
     for one in store.list_runs():
         store.delete(one.id)
     page.button(key="save_run_now").click().run()
-    assert [one.note for one in store.list_runs()] == ["again"]
+    assert [one.name for one in store.list_runs()] == ["RB-HC"]
 
 
 def test_a_store_that_cannot_be_written_is_told_on_the_page(tmp_path, monkeypatch):
@@ -129,7 +131,7 @@ def test_all_runs_are_listed_with_their_numbers(saved, made):
         "TA-MA",
         "demo",
         made["low"].metrics["sharpe"],
-        "kalman_gamma=0.00037, entry_z=1.8, adf_gate=False",
+        "Kalman gamma 0.00037, Entry z 1.8, ADF gate off",
         "note on *low*",
     ]
     assert table.loc[saved["own"].id, "snapshot"] == "own frames"
@@ -139,7 +141,7 @@ def test_filter_and_sort(saved):
     """Every word must be in some text; the orders are those of their names."""
     table = runs_page.as_table(store.list_runs())
     sharpe = "Sharpe ratio, best first"
-    assert runs_page.filtered(table, "ta-ma GATE=false", sharpe)["name"].to_list() == ["low"]
+    assert runs_page.filtered(table, "ta-ma Entry_Z=1.8 off", sharpe)["name"].to_list() == ["low"]
     assert runs_page.filtered(table, "*steel* note", sharpe)["name"].to_list() == ["steel"]
     assert runs_page.filtered(table, "[", sharpe).empty
     assert runs_page.filtered(table.iloc[:0], "x", sharpe).empty
@@ -199,7 +201,7 @@ def test_two_runs_are_compared(saved, made):
     assert set(inputs["Setting"]) == {views.escape(label_of(SETTINGS[name])) for name in changed}
     assert "3 settings differ" in said(page)
     assert "No other input differs" in said(page)
-    shown = metrics.set_index("metric").loc["total return"].to_list()
+    shown = metrics.set_index("Metric").loc["Total return"].to_list()
     assert shown == [f"{made[name].metrics['total_return']:.2%}" for name in ("base", "low")]
     frames = [made[name].frame for name in ("base", "low")]
     day = next(

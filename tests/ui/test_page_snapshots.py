@@ -314,10 +314,16 @@ def uploaded(page: AppTest, name: str, *files: tuple[str, bytes]) -> AppTest:
 
 
 def test_an_upload_becomes_a_snapshot_and_is_shown(folder):
-    """Two files make a snapshot that is listed and chosen, and the form is empty again."""
+    """Two files make a snapshot that is listed and chosen, and the form is empty again; below it stands what came of it, and a
+    notice pops up once.
+    """
     page = uploaded(app("import"), "mine", ("RB.csv", BARS), ("HC.csv", BARS))
     assert not page.exception
-    assert "Imported mine: 4 bars of HC RB, 2024-01-02 to 2024-01-03" in said(page)
+    assert (
+        "Imported mine: 4 bars of HC RB, 2024-01-02 to 2024-01-03" in page.tabs[3].success[0].value
+    )
+    assert [toast.value for toast in page.toast] == ["Snapshot mine was made."]
+    assert not page.run().toast
     assert page.selectbox(key="shown").value == "mine"
     assert names(folder) == ["mine", "small"]
     assert open_snapshot(folder / "mine").roots == ("HC", "RB")

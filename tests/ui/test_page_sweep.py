@@ -18,7 +18,7 @@ from pairkit.run import run_backtest
 from pairkit.ui import cache
 from pairkit.ui.settings import label_of
 from pairkit.ui.sweep import job as job_module
-from pairkit.ui.sweep.space import estimate, in_words, suggested
+from pairkit.ui.sweep.space import estimate, how_long, suggested
 from tests import ROOT
 from tests.small_market import snapshot_input
 from tests.ui.test_page_explore import OPEN, app, said, tiles
@@ -82,18 +82,20 @@ def test_the_count_is_told_before_anything_starts():
 
 
 def test_the_luck_of_more_trials_is_said_before_they_are_made(pair, tmp_path, monkeypatch):
-    """From a to b: the Sharpe ratio a year that the best of the trials so far, and of those with the sweep, shows by luck."""
+    """From a to b: the Sharpe ratio a year that the best of the trials so far, and of those with the sweep, shows by luck. Of a
+    sweep that is on screen, whose trials are counted, only the first.
+    """
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     note_sweep(pair, sweep(pair, StrategyConfig(), {"entry_z": (1.0, 3.0, 0.05)}))
-    page = sweep_app(**few("exit_z", *suggested(SETTINGS["exit_z"])))
-    count, more = (
-        tried(pair),
-        len(make_trials(StrategyConfig(), {"exit_z": suggested(SETTINGS["exit_z"])})),
-    )
+    page = sweep_app(**few("exit_z", 0.1, 1.0, 0.1))
+    count, more = tried(pair), len(make_trials(StrategyConfig(), {"exit_z": (0.1, 1.0, 0.05)}))
     before, after = (
         BARS_A_YEAR**0.5 * best_by_luck(count.sharpe_variance, trials, len(pair))
         for trials in (count.trials, count.trials + more)
     )
+    assert f"{before:.2f} a year in the best of the {count.trials:,} trials" in said(page)
+    assert "to at most" not in said(page)
+    set_range(page, "exit_z", 0.1, 1.0, 0.05)
     assert f"from {before:.2f} to at most {after:.2f} a year" in said(page)
     assert before < after
 
@@ -111,10 +113,16 @@ def test_the_table_is_that_of_the_sweep(pair):
 
 
 def test_the_chosen_trial_opens_in_explore():
-    """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run."""
+    """With its pair and its settings, those of the sidebar kept; the tiles are those of its own run. A cleared number is no trial:
+    the one that the page opens with is chosen again.
+    """
     page = swept(set_range(sweep_app("entry_z", **OPEN, y="TA", x="MA"), "entry_z", 1.0, 3.0, 0.25))
     page.slider(key="max_holding_days").set_value(35).run()
     page = swept(page)
+    first = page.number_input(key="sweep_trial").value
+    page.number_input(key="sweep_trial").set_value(2).run()
+    page.number_input(key="sweep_trial").set_value(None).run()
+    assert page.number_input(key="sweep_trial").value == first != 2
     page.number_input(key="sweep_trial").set_value(2).run()
     page.button(key="sweep_open").click().run()
     assert not page.exception
@@ -143,7 +151,7 @@ def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
         "dsr"
     ]
     best = page.table[0].value.set_index("What")["Peak"]
-    assert best["Deflated Sharpe, all trials on this pair"] == f"{dsr:.2f}"
+    assert best["Deflated Sharpe, all trials on this pair"] == f"{dsr:.1%}"
 
 
 def test_draws_over_many_settings(pair):
@@ -174,7 +182,7 @@ def test_an_empty_space_and_one_that_is_too_large_are_told():
     page.multiselect(key="sweep_adf_gate").set_value([]).run()
     assert "has no value to try" in said(page).replace("\\", "")
     page.multiselect(key="sweep_fields").set_value([]).run()
-    assert "the space is empty" in said(page)
+    assert "Choose at least one setting to vary" in said(page)
     page = sweep_app("entry_z", "exit_z", "stop_z", "z_window", "hedge_window")
     assert "at most 500,000" in said(page)
 
@@ -261,7 +269,7 @@ def test_the_estimate_is_of_the_order_of_the_sweep(pair):
     )
     assert 0 < estimate(pair, few) < 60
     assert estimate(pair, many) > 0
-    assert [in_words(seconds) for seconds in (0.2, 12.3, 600)] == [
+    assert [how_long(seconds) for seconds in (0.2, 12.3, 600)] == [
         "less than a second",
         "about 12 s",
         "about 10 minutes",
@@ -271,10 +279,10 @@ def test_the_estimate_is_of_the_order_of_the_sweep(pair):
 def test_a_sweep_says_what_it_held_and_what_has_changed_since():
     """The fixed settings are listed; one that is moved afterwards is named, and the sweep of before is said to be older."""
     page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
-    assert "exit z **0.5**" in said(page)
+    assert "Exit z **0.5**" in said(page)
     assert "Sweep again" not in said(page)
     page.slider(key="exit_z").set_value(0.6).run()
-    assert "exit z: set to something else since this sweep. Sweep again" in said(page)
+    assert "Exit z: set to something else since this sweep. Sweep again" in said(page)
     assert "Sweep again" not in said(swept(page))
 
 
@@ -283,7 +291,7 @@ def test_a_peak_on_the_edge_asks_for_a_wider_range(pair):
     table = sweep(pair, None, {"entry_z": (1.0, 3.0, 0.25)})
     best = float(table["entry_z"].iloc[int(table["sharpe"].idxmax())])
     page = swept(set_range(sweep_app("entry_z"), "entry_z", best, best + 0.5, 0.5))
-    assert f"entry z {best:g} is the lowest tried" in said(page)
+    assert f"Entry z {best:g} is the lowest tried" in said(page)
 
 
 def test_the_page_opens_with_a_sweep_that_counts_once(tmp_path, monkeypatch):

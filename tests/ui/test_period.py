@@ -69,6 +69,16 @@ def test_a_link_to_a_day_that_is_none_is_reported(asked):
     assert any("YYYY-MM-DD" in warning.value for warning in page.warning)
 
 
+def test_a_date_field_offers_the_days_of_the_data(pair):
+    """Period and chosen bar can be picked from the data's first day to its last alone; a day beyond them in a link stays."""
+    days = pair.trade_date[0].date(), pair.trade_date[-1].date()
+    page = app(bar="2030-06-01")
+    for end in period.ENDS:
+        assert (page.date_input(key=end).min, page.date_input(key=end).max) == days
+    chosen = page.date_input(key="bar")
+    assert (chosen.value, chosen.min, chosen.max) == (date(2030, 6, 1), days[0], date(2030, 6, 1))
+
+
 def test_each_period_is_a_trial_of_its_own(pair):
     """The same settings on another period count once more."""
     page = app()

@@ -9,6 +9,7 @@ from pairkit.charts import figure_spec
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
 from pairkit.run import run_backtest
+from pairkit.ui.explore import linked
 from tests.ui.test_page_explore import DEMO, app
 
 
@@ -31,6 +32,34 @@ def test_each_tile_says_how_it_differs_from_the_pinned_run(runs):
     assert deltas["Total return"] == f"{second['total_return'] - first['total_return']:+.2%}"
     page.button(key="pin").click().run()
     assert {tile.delta for tile in page.metric} == {""}
+
+
+def test_a_link_has_the_pinned_run(runs):
+    """`pinned` names its settings that are not at their defaults; the session that opens with it compares with that run."""
+    first, second = (run.metrics for run in runs)
+    page = app(entry_z="1.5", pinned="default")
+    assert page.button(key="pin").label == "Unpin"
+    deltas = {tile.label: tile.delta for tile in page.metric}
+    assert deltas["Trades"] == f"+{second['trades'] - first['trades']:.0f}"
+    changed = StrategyConfig(entry_z=2.125, hedge_model="kalman", adf_gate=False, capital=123456.0)
+    text = linked.text_of(changed.model_dump())
+    assert StrategyConfig(**linked.settings_of(text)) == changed
+
+
+@pytest.mark.parametrize(
+    "link",
+    [{"pinned": text} for text in ("entry_z", "entry_z:99", "none:1", "entry_z:0.4,exit_z:1", "")]
+    + [
+        {"zoom": text}
+        for text in ("soon", "2019-01-01", "2019-01-01..2019-02-30", "2019-03-01..2019-02-01")
+    ],
+)
+def test_a_link_with_a_bad_pin_or_zoom_says_so(link):
+    """The page opens without it, and says what is accepted."""
+    page = app(**link)
+    assert not page.exception
+    assert page.button(key="pin").label == "Pin"
+    assert any("It is left out" in warning.value for warning in page.warning)
 
 
 def test_another_pair_or_period_has_no_pinned_run():

@@ -11,6 +11,7 @@ from pairkit.charts.layout import Spec, layout, zero_line
 from pairkit.charts.theme import THEMES, Theme, ThemeName
 from pairkit.language import _
 from pairkit.research.walk_forward.check import WalkForward
+from pairkit.setting import in_words
 
 _MOST_POINTS = 3000
 
@@ -108,7 +109,7 @@ def _choices(found: WalkForward, colors: Theme) -> Spec:
             "mode": "markers+text",
             "name": name,
             "x": folds["fold"].tolist(),
-            "y": [name.replace("_", " ")] * len(folds),
+            "y": [_(in_words(name))] * len(folds),
             "text": [written(value) for value in folds[name]],
             "hoverinfo": "skip",
             "textfont": {"size": 11, "color": colors.text},

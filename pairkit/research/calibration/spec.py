@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pairkit.language import _
 from pairkit.research.check_spec import SEED, Case, Checked, CheckSpec, Values
 from pairkit.setting import Setting
 
@@ -14,9 +15,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     return calibrate(case.config, **given, **control)
 
 
+def _figure(figures: Values) -> str:
+    return _("Size {size:.1%}", size=figures["size"])
+
+
 SPEC = CheckSpec(
     title="Gate calibration",
     run=_run,
+    figure=_figure,
     unit="simulated pairs",
     meaning="Pairs of unrelated random walks are sent through this very gate, "
     "with these windows and lags: how often it opens for them is its true error rate, "

@@ -23,9 +23,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     )
 
 
+def _figure(figures: Values) -> str:
+    return f"{figures['saved']:+,.0f}"
+
+
 SPEC = CheckSpec(
     title="Bad data",
     run=_run,
+    figure=_figure,
     unit="runs",
     meaning="Bars are spoiled on purpose, "
     "and the run is made with Hold and again with an exit at the first invalid bar, "

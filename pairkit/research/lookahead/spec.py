@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pairkit.language import ngettext
 from pairkit.research.check_spec import SEED, Case, Checked, CheckSpec, Values
 from pairkit.setting import Setting
 
@@ -14,9 +15,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     return audit_lookahead(case.pair, case.config, **given, snapshot=case.snapshot, **control)
 
 
+def _figure(figures: Values) -> str:
+    return ngettext("{n:,} difference", "{n:,} differences", figures["failed"], n=figures["failed"])
+
+
 SPEC = CheckSpec(
     title="Look-ahead",
     run=_run,
+    figure=_figure,
     unit="boundaries",
     meaning="The data are cut after a session, or changed on one, "
     "and the whole backtest is made again: no earlier value of any column may change, "

@@ -15,9 +15,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     return overfitting(case.pair, case.config, **given, ledger=tried(case.pair), **control)
 
 
+def _figure(figures: Values) -> str:
+    return f"DSR {figures['dsr']:.1%}"
+
+
 SPEC = CheckSpec(
     title="Overfitting",
     run=_run,
+    figure=_figure,
     unit="trials",
     meaning="The result is held against the luck of all trials made on this pair, "
     "and the best of the settings around it is followed from one part of the data to the other.",

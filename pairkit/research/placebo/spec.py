@@ -27,9 +27,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     )
 
 
+def _figure(figures: Values) -> str:
+    return f"p = {figures['pvalue']:.3f}"
+
+
 SPEC = CheckSpec(
     title="Placebo",
     run=_run,
+    figure=_figure,
     unit="surrogates",
     meaning="The same rules are run on hundreds of pairs made "
     "of the same bars with the link removed: the bars of one leg shuffled in blocks, "

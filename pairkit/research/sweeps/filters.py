@@ -44,7 +44,7 @@ def rows_where(table: pd.DataFrame, conditions: str) -> pd.DataFrame:
         if found is None:
             raise ConfigError(
                 _(
-                    "{part!r} is no condition; accepted is a column, one of {signs}, and a value, "
+                    "“{part}” is no condition; accepted is a column, one of {signs}, and a value, "
                     "as in: sharpe > 1, trades >= 20.",
                     part=part.strip(),
                     signs=" ".join(_SIGNS),

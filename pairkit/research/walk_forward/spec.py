@@ -14,9 +14,14 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     return walk_forward(case.pair, case.config, **given, **control)
 
 
+def _figure(figures: Values) -> str:
+    return f"Sharpe {figures['sharpe']:.2f}"
+
+
 SPEC = CheckSpec(
     title="Walk-forward",
     run=_run,
+    figure=_figure,
     unit="runs",
     meaning="Settings are chosen on a stretch of bars, and earn on the bars "
     "that follow a gap; then both move on, and the test stretches together make one curve.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pairkit.language import ngettext
 from pairkit.research.check_spec import Case, Checked, CheckSpec, Values
 from pairkit.setting import Setting
 
@@ -15,9 +16,16 @@ def _run(case: Case, given: Values, **control: Any) -> Checked:
     return warm_up_sensitivity(case.pair, case.config, steps=steps, **control)
 
 
+def _figure(figures: Values) -> str:
+    return ngettext(
+        "{n:,} column differs", "{n:,} columns differ", figures["failed"], n=figures["failed"]
+    )
+
+
 SPEC = CheckSpec(
     title="Warm-up",
     run=_run,
+    figure=_figure,
     unit="starts",
     meaning="The data are begun later, by one longest window, two, four and so on, "
     "and every column is compared on the bars that both runs have, after the warm-up.",

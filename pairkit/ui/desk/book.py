@@ -90,7 +90,7 @@ def _entries(chosen: Chosen, made: BookRuns) -> None:
             {
                 _("Entry"): entry.name,
                 _("State"): last["state"],
-                _("Reason"): last["reason"],
+                _("Reason"): _(last["reason"].replace("_", " ")),
                 "z": last["z"],
                 _("Lots y"): last["lots_y"],
                 _("Lots x"): last["lots_x"],

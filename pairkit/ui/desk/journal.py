@@ -113,7 +113,7 @@ def _lines(lines: tuple[JournalLine, ...]) -> None:
             _("Session"): line.session,
             _("Orders"): len(line.content["sheet"]["orders"]),
             _("Equity"): round(line.content["sheet"]["equity"]),
-            _("Written (UTC)"): line.content["written_at"],
+            _("Written (UTC)"): line.content["written_at"][:16].replace("T", " "),
             _("Snapshot"): line.content["sheet"]["snapshot"]["id"][:12],
             _("Headline"): reworded(line.content["sheet"]["headline"]),
             _("Why again"): reworded(line.content["why"]),
@@ -249,25 +249,26 @@ def _results(found: Reconciliation) -> None:
 
 
 def _not_counted(found: Reconciliation) -> None:
-    for fills, words in (
-        (
-            found.pending,
-            N_("{n:,} fills are after {last}, the last session here, and are not counted yet."),
-        ),
-        (
-            found.before,
-            N_("{n:,} fills are not after {first}, the first sheet, and are not counted."),
-        ),
-    ):
-        if fills:
-            st.caption(
-                _(
-                    words,
-                    n=len(fills),
-                    first=f"{found.first:%Y-%m-%d}",
-                    last=f"{found.last:%Y-%m-%d}",
-                )
+    if found.pending:
+        st.caption(
+            ngettext(
+                "{n:,} fill is after {last:%Y-%m-%d}, the last session here, and is not counted yet.",
+                "{n:,} fills are after {last:%Y-%m-%d}, the last session here, and are not counted yet.",
+                len(found.pending),
+                n=len(found.pending),
+                last=found.last,
             )
+        )
+    if found.before:
+        st.caption(
+            ngettext(
+                "{n:,} fill is not after {first:%Y-%m-%d}, the first sheet, and is not counted.",
+                "{n:,} fills are not after {first:%Y-%m-%d}, the first sheet, and are not counted.",
+                len(found.before),
+                n=len(found.before),
+                first=found.first,
+            )
+        )
 
 
 def _rows(found: Reconciliation, book: str) -> None:

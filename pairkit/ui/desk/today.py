@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pairkit.charts.labels import decision
+from pairkit.charts.theme import BLOCKER_WORDS
 from pairkit.desk.journal import append_sheet
 from pairkit.desk.sheet import Sheet
-from pairkit.desk.sheet_files import held_lots, sheet_csv, sheet_json, shut_gates, to_go
+from pairkit.desk.sheet_files import held_lots, sheet_csv, sheet_json, to_go
 from pairkit.desk.symbols import STYLES
 from pairkit.errors import PairkitError
 from pairkit.language import N_, _, reworded, translated
@@ -49,6 +51,7 @@ def show(chosen: Chosen) -> None:
             min_value=calendar[0].date(),
             max_value=calendar[-1].date(),
             key=AS_OF,
+            format="YYYY-MM-DD",
             width=180,
             help=_(
                 "The sheet of the last session up to this day, from what was known at its close."
@@ -132,12 +135,16 @@ def _entries(sheet: Sheet) -> None:
         {
             _("Entry"): entry["name"],
             _("State"): entry["state"],
-            _("Reason"): entry["reason"],
+            _("Reason"): _(entry["reason"].replace("_", " ")),
             "z": entry["z"],
             _("To go"): reworded(to_go(entry)),
             _("Days held"): "" if entry["bars_held"] is None else str(entry["bars_held"]),
             _("Held"): held_lots(entry),
-            _("Gates shut"): shut_gates(entry),
+            _("Gates shut"): ", ".join(
+                _(BLOCKER_WORDS[gate["name"]])
+                for gate in entry["gates"]
+                if gate["verdict"] == "shut"
+            ),
             _("Trade so far"): entry["trade_net"],
             _("Equity"): entry["equity"],
         }
@@ -157,11 +164,12 @@ def _entries(sheet: Sheet) -> None:
 
 def _details(entry: dict[str, Any]) -> None:
     """One entry: its decision in words, the gates with their numbers, the contracts."""
-    with st.expander(views.escape(f"{entry['name']}: {entry['state']} ({entry['reason']})")):
+    told = decision(entry["state"], entry["reason"])
+    with st.expander(f"**{views.escape(entry['name'])}** {views.escape(told)}"):
         st.markdown(views.escape(reworded(entry["sentence"])))
         gates = [
             {
-                _("Gate"): gate["name"],
+                _("Gate"): _(BLOCKER_WORDS[gate["name"]]),
                 _("Open while"): reworded(gate["condition"]),
                 _("Verdict"): _(gate["verdict"]),
             }

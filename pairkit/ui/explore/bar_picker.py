@@ -12,12 +12,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pairkit.language import N_, _
+from pairkit.language import N_, _, ngettext
 from pairkit.run import BacktestRun
 from pairkit.ui.chart import in_sight
+from pairkit.ui.link import date_input
 from pairkit.ui.views import CHOSEN_BAR, DETAILS, TRACE_TAB
 
-EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
 _STATES = {"blocked entry": "BLOCKED", "Hold": "HOLD"}
 STEPS = {
     N_("bar"): "",
@@ -37,18 +37,16 @@ def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
 
     A date without a bar means the last bar before it, or the first one.
     """
-    chosen = place.date_input(
+    days = pd.DatetimeIndex(run.frame.index)
+    chosen = date_input(
+        place,
         _("Chosen bar"),
-        None,
-        EARLIEST,
-        LATEST,
+        days,
         key=CHOSEN_BAR,
-        format="YYYY-MM-DD",
-        bind="query-params",
         width=180,
         label_visibility="collapsed",
     )
-    return nearest_bar(run.frame.index, chosen) if isinstance(chosen, date) else None
+    return None if chosen is None else nearest_bar(days, chosen)
 
 
 def offer_steps(place: DeltaGenerator, run: BacktestRun, bar: pd.Timestamp | None) -> None:
@@ -88,7 +86,11 @@ def _counted(run: BacktestRun, name: str, found: int) -> str:
     if name not in _STATES:
         return _("{found:,} in all.", found=found)
     days = int((run.frame["state"] == _STATES[name]).sum())
-    return _("{days:,} days in {found:,} stretches.", days=days, found=found)
+    return _(
+        "{days} in {stretches}.",
+        days=ngettext("{n:,} day", "{n:,} days", days, n=days),
+        stretches=ngettext("{n:,} stretch", "{n:,} stretches", found, n=found),
+    )
 
 
 def _go(dates: pd.DatetimeIndex, bar: pd.Timestamp | None, way: int) -> None:

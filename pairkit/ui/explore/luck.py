@@ -11,7 +11,7 @@ from pairkit.display import weakness
 from pairkit.language import _, ngettext
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
-from pairkit.ui.views import escape
+from pairkit.ui.views import escape, shown_metric
 
 
 def draw(run: BacktestRun) -> None:
@@ -27,7 +27,9 @@ def draw(run: BacktestRun) -> None:
     weak = weakness("dsr", run.closed_trades)
     st.metric(
         _("DSR, {trials}", trials=trials),
-        _("n/a") if math.isnan(value) else f"{value:.0%}" + (_(", few trades") if weak else ""),
+        _("n/a")
+        if math.isnan(value)
+        else shown_metric("dsr", value) + (_(", few trades") if weak else ""),
         help=_(
             "{meaning} Over the {trials} made on this pair on this machine: settings on pages, sweeps, scans, checks. {weak}",
             meaning=_(METRIC["dsr"].meaning),

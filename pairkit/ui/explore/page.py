@@ -60,8 +60,9 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
     config, pinned = run.config, pin.pinned_run(run)
     with views.tiles(run, pinned):
         luck.draw(run)
-        badge.draw(run)
-        if faults:
+        if not faults:
+            badge.draw(run)
+        else:  # in its place, so that nothing is pushed down
             st.badge(
                 _("Not updated"),
                 icon=":material/error:",

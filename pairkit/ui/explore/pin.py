@@ -11,13 +11,13 @@ from pairkit.config import StrategyConfig
 from pairkit.language import _
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
-
-PINNED = "pinned"  # the pair's key and the settings of the pinned run
+from pairkit.ui.explore.linked import PINNED, complete_pin
 
 
 def offer(place: DeltaGenerator, run: BacktestRun) -> None:
     """Draw the button that pins the run, or lets go of the one that is pinned."""
     pinned = pinned_run(run)
+    complete_pin(pinned.config.model_dump() if pinned else None)
     place.button(
         _("Pin") if pinned is None else _("Unpin"),
         key="pin",

@@ -14,13 +14,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.runs.check_store import load_checks
 from pairkit.charts.theme import ThemeName
 from pairkit.checks import CHECKS, CheckResult
 from pairkit.language import _, reworded
 from pairkit.research.check_spec import Case, Checked
 from pairkit.research.registry import CHECK_SPECS, run_and_save_checks
-from pairkit.setting import Setting
+from pairkit.setting import Setting, in_words
 from pairkit.ui import about, cache, views
 from pairkit.ui.honesty import trials
 from pairkit.ui.honesty.badge import MARKS, tally
@@ -68,7 +69,7 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
             width="content",
         )
         st.caption(
-            _("{bars:,} bars; {tally}", bars=len(pair), tally=tally(known.values())),
+            _("{bars}; {tally}", bars=plurals.bars(len(pair)), tally=tally(known.values())),
             width="content",
         )
         if pair.provenance.simulated:
@@ -103,6 +104,7 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
             {
                 _("Check"): _(CHECK_SPECS[check].title),
                 _("Verdict"): _(MARKS[found.verdict if found else None]),
+                _("Figure"): _figure(found),
                 _("What was found"): views.escape(reworded(found.sentence))
                 if found
                 else f":gray[{views.escape(_(question))}]",
@@ -117,6 +119,17 @@ def _overview(known: Mapping[str, CheckResult]) -> None:
         )
 
 
+def _figure(found: CheckResult | None) -> str:
+    """The figure of a result that its verdict rests on."""
+    if found is None:
+        return ""
+    try:
+        figure = CHECK_SPECS[found.check].figure(found.figures)
+    except (KeyError, TypeError, ValueError):  # it is undefined, or another version's
+        return ""
+    return f"**{views.escape(figure)}**" if figure else ""
+
+
 # --- one check ---------------------------------------------------------------------------------------------------------
 def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] | None:
     """Draw a check's description, settings, button and result; returns the settings where it is to be run now."""
@@ -127,7 +140,7 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
         for setting in spec.settings:
             given[setting.name] = field(setting, key=_key(check, setting))
         if check == "placebo" and (space := swept_space(case.pair)):
-            swept = ", ".join(_(name.replace("_", " ")) for name in space)
+            swept = ", ".join(_(in_words(name)) for name in space)
             st.checkbox(
                 _("Best with best"),
                 True,
@@ -154,9 +167,9 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
         _drawing(check)(found, theme)
     elif known is not None:
         _tell(known)
-        settings = ", ".join(f"{name} {value}" for name, value in known.settings.items()) or _(
-            "no settings"
-        )
+        settings = ", ".join(
+            f"{_(in_words(name))} {value}" for name, value in known.settings.items()
+        ) or _("no settings")
         st.caption(
             _(
                 "Found earlier, with {settings}. Run the check again to see its charts and tables.",
@@ -205,22 +218,34 @@ def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
     no_room: dict[Any, str] = st.session_state.setdefault(NO_ROOM, {})
     run = _run_key(case)
 
+    ended: list[str] = []
+
     def left_out(check: str, why: str) -> None:
         no_room[*run, check] = why
+        ended.append(check)
 
     def work(progress: Note, cancelled: Callable[[], bool]) -> int:
+        def note(done: int, total: int, unit: str) -> None:
+            progress(done, total, unit, stage=_stage(len(ended) + 1, len(settings)))
+
         for check, found in run_and_save_checks(
-            case, settings, settings, progress=progress, cancelled=cancelled, left_out=left_out
+            case, settings, settings, progress=note, cancelled=cancelled, left_out=left_out
         ):
             no_room.pop((*run, check), None)
             kept.pop((*run, check), None)
             kept[*run, check] = found
+            ended.append(check)
             for oldest in list(kept)[:-_MOST_KEPT]:
                 del kept[oldest]
         return len(settings)
 
     st.session_state[JOB] = Job(work, "steps", {"told": False}).begin()
     st.rerun()
+
+
+def _stage(at: int, checks: int) -> str:
+    """Which of several checks is running."""
+    return _("Check {at} of {checks}", at=at, checks=checks) if checks > 1 else ""
 
 
 def _tell_progress() -> None:

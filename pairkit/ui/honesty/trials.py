@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.errors import RunError
 from pairkit.language import N_, _, ngettext
 from pairkit.pair import PairFrame
@@ -74,7 +75,7 @@ def draw(pair: PairFrame) -> None:
 
 def _offer_reset(pair: PairFrame, number: int) -> None:
     sure = st.checkbox(
-        _("Forget {number:,} trials", number=number),
+        _("Forget {trials}", trials=plurals.trials(number)),
         key=SURE,
         disabled=not number,
         help=_(

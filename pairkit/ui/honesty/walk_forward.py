@@ -13,6 +13,7 @@ from pairkit.charts.checks.walk_forward import figures, written
 from pairkit.charts.theme import ThemeName
 from pairkit.language import _
 from pairkit.research.walk_forward.check import WalkForward
+from pairkit.setting import in_words
 from pairkit.ui.exports import QUIET
 
 
@@ -68,7 +69,7 @@ def _stability(found: WalkForward) -> pd.DataFrame:
     table = found.stability
     return pd.DataFrame(
         {
-            _("Setting"): [_(name.replace("_", " ")) for name in table["setting"]],
+            _("Setting"): [_(in_words(name)) for name in table["setting"]],
             _("Values chosen"): table["distinct"].astype(str),
             _("Changed from fold to fold"): [
                 _plain(share, share=True) for share in table["changed"]
@@ -100,7 +101,7 @@ def _columns(found: WalkForward) -> dict[str, Any]:
                 _("net, {currency}", currency=found.currency), format="localized"
             )
         }
-        | {name: config.Column(_(name.replace("_", " "))) for name in found.stability["setting"]}
+        | {name: config.Column(_(in_words(name))) for name in found.stability["setting"]}
     )
 
 

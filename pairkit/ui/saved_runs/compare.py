@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -14,10 +15,11 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import FONT
 from pairkit.charts.theme import THEMES, ThemeName
+from pairkit.columns import METRIC
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.folders import snapshots_folder
-from pairkit.language import _
+from pairkit.language import N_, _, ngettext
 from pairkit.run import BacktestRun, run_backtest
 from pairkit.ui import views
 from pairkit.ui.exports import QUIET
@@ -28,6 +30,29 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _SWITCH = {"True": "on", "False": "off"}
+
+
+class _Words(NamedTuple):
+    """What a table of differences is called: where there is none, by their number, its column, by a screen reader."""
+
+    none: str
+    title: Callable[[int], str]
+    heading: str
+    table: str
+
+
+_SETTINGS = _Words(
+    N_("No setting differs."),
+    lambda n: ngettext("{n:,} setting differs", "{n:,} settings differ", n, n=n),
+    N_("Setting"),
+    N_("Each setting that differs"),
+)
+_INPUTS = _Words(
+    N_("No other input differs."),
+    lambda n: ngettext("{n:,} other input differs", "{n:,} other inputs differ", n, n=n),
+    N_("Other input"),
+    N_("Each other input that differs"),
+)
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
@@ -36,17 +61,17 @@ def show(chosen: list[SavedRun]) -> None:
     named = {label(one): one for one in chosen}
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
     of_settings = table["what"].isin(SETTINGS)
-    for rows, what in ((table[of_settings], "setting"), (table[~of_settings], _("other input"))):
+    for rows, words in ((table[of_settings], _SETTINGS), (table[~of_settings], _INPUTS)):
         if rows.empty:
-            st.caption(f"{counted(0, what)}.")
+            st.caption(_(words.none))
             continue
-        st.markdown(f"#### {counted(len(rows), what)}")
+        st.markdown(f"#### {words.title(len(rows))}")
         shown = rows.assign(what=[_in_words(name) for name in rows["what"]]).replace(_SWITCH)
         st.table(
-            _escaped(shown.rename(columns={"what": what.capitalize()})),
+            _escaped(shown.rename(columns={"what": _(words.heading)})),
             hide_index=True,
             border="horizontal",
-            alt=_("Each {what} that differs", what=what),
+            alt=_(words.table),
         )
     st.markdown(_("#### Metrics"))
     metrics = metric_table({name: one.content["metrics"] for name, one in named.items()})
@@ -79,15 +104,6 @@ def show(chosen: list[SavedRun]) -> None:
         _decisions(named[first], named[other], frames[first], frames[other])
 
 
-def counted(number: int, what: str) -> str:
-    """`3 settings differ`, `1 setting differs`, `No setting differs`."""
-    return (
-        _("{number:,} {what}s differ", number=number, what=what)
-        if number > 1
-        else _("{number} {what} differs", number=number or "No", what=what)
-    )
-
-
 def _in_words(name: str) -> str:
     return label_of(SETTINGS[name]) if name in SETTINGS else _(name.replace("_", " "))
 
@@ -101,7 +117,8 @@ def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
         ]
         for column in table.columns[1:]
     }
-    return pd.DataFrame({"metric": table["metric"].str.replace("_", " "), **texts})
+    names = [_(METRIC[name].label) if name in METRIC else name for name in table["metric"]]
+    return pd.DataFrame({_("Metric"): names, **texts})
 
 
 def currencies(chosen: list[SavedRun]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.runs import store
 from pairkit.audit.runs.inputs import changed_settings
 from pairkit.audit.runs.rerun import rerun
 from pairkit.audit.runs.store import SavedRun
 from pairkit.columns import LEGS, METRIC, METRICS
+from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
-from pairkit.language import _
+from pairkit.language import _, ngettext
+from pairkit.setting import in_words
 from pairkit.ui import cache, period, shell, views
 from pairkit.ui.settings import build_config
 
@@ -67,7 +71,7 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
     for one in found:
         inputs, metrics = one.content["inputs"], one.content["metrics"]
         changed = ", ".join(
-            f"{name}={value}" for name, value in changed_settings(inputs["config"]).items()
+            _setting(name, value) for name, value in changed_settings(inputs["config"]).items()
         )
         rows.append(
             {
@@ -102,6 +106,15 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
     return table.set_index("id")
 
 
+def _setting(name: str, value: Any) -> str:
+    """A setting in words, as its widget shows it: `ADF gate off`."""
+    if isinstance(value, bool):
+        value = _("on") if value else _("off")
+    elif name in SETTINGS and isinstance(value, str):
+        value = SETTINGS[name].option_name(value)
+    return f"{_(in_words(name))} {value}"
+
+
 def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
     """The rows that hold every word of `words` in some text of theirs, sorted as `SORTS` says."""
     texts = (
@@ -111,7 +124,13 @@ def filtered(table: pd.DataFrame, words: str, sort: str) -> pd.DataFrame:
     )
     for word in words.casefold().split():
         if texts is not None:
-            table = table[texts.loc[table.index].str.contains(word, regex=False)]
+            plain = re.sub(
+                "[_=]", " ", word
+            )  # settings stand there in words: entry_z=2 is Entry z 2
+            found = texts.loc[table.index]
+            table = table[
+                found.str.contains(word, regex=False) | found.str.contains(plain, regex=False)
+            ]
     column, ascending = SORTS[sort]
     return table.sort_values(
         column,
@@ -163,6 +182,11 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
     )
     sort = right.selectbox(_("Sort by"), list(SORTS), key="runs_sort", bind="query-params")
     shown = filtered(as_table(list(usable.values()), st.session_state.get(WHOLE, ())), words, sort)
+    st.caption(
+        _("No saved run matches.")
+        if shown.empty
+        else _("{shown:,} of {runs}", shown=len(shown), runs=plurals.runs(len(usable)))
+    )  # the table's toolbar lies on this line
     st.dataframe(
         shown,
         key=TABLE,
@@ -172,8 +196,6 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
         selection_mode="multi-row",
         alt=_("Saved runs"),
     )
-    if shown.empty:
-        st.caption(_("No saved run matches."))
     by_label = {label(one): one for one in usable.values()}
     if CHOSEN in st.session_state:  # a run may have been deleted since
         st.session_state[CHOSEN] = [text for text in st.session_state[CHOSEN] if text in by_label]
@@ -435,9 +457,13 @@ def confirm_delete() -> None:
 
 @st.dialog("Delete for good?")
 def _dialog(entries: list[tuple[str, str]]) -> None:
-    number = _("{entries} runs are", entries=len(entries)) if len(entries) > 1 else _("1 run is")
     st.markdown(
-        _("**{number} deleted from this machine**, with manifest and tables:", number=number)
+        ngettext(
+            "**{number} run is deleted from this machine**, with manifest and tables:",
+            "**{number} runs are deleted from this machine**, with manifest and tables:",
+            len(entries),
+            number=len(entries),
+        )
     )
     with st.container(height=220 if len(entries) > 6 else "content", border=False):
         st.markdown("\n".join(f"- {views.escape(name)}" for _, name in entries))

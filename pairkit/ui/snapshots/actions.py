@@ -6,6 +6,7 @@ import streamlit as st
 
 from pairkit.audit.runs.store import runs_from
 from pairkit.audit.seal import check_slug
+from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.audit.snapshots.upkeep import (
     delete_snapshot,
@@ -20,7 +21,7 @@ from pairkit.language import _, ngettext
 from pairkit.ui import cache, shell
 from pairkit.ui.link import ARRIVED
 from pairkit.ui.session import KEPT, SNAPSHOT, forget_pair
-from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT, TOLD, New
 from pairkit.ui.views import escape
 
 TO_DELETE, TO_RENAME = "snapshot_to_delete", "snapshot_to_rename"
@@ -53,13 +54,23 @@ def offer(chosen: Snapshot | None) -> None:
         _rename_dialog(label)
 
 
-def tell_new(labels: dict[str, int]) -> None:
-    """The buttons of a snapshot that was just imported or downloaded; `labels` has the number of roots of each there is."""
-    label = st.session_state.get(NEW)
-    if label in labels:
-        with st.container(horizontal=True, vertical_alignment="center", key="new_snapshot"):
-            st.markdown(_("New: **{label}**", label=escape(label)), width="content")
-            _open_buttons(label, labels[label], "new")
+def tell_new(tab: str, found: list[SnapshotSummary]) -> None:
+    """What came of the last import or download, below its button in this tab, and the buttons of the snapshot that it made."""
+    new: New | None = st.session_state.get(NEW)
+    roots = {one.name: len(one.roots) for one in found if one.verified}
+    if new is None or new.tab != tab or new.label not in roots:
+        return
+    if not st.session_state[TOLD]:  # a low window has no room for what stands below the form
+        st.session_state[TOLD] = True
+        st.toast(
+            _("Snapshot {label} was made.", label=escape(new.label)),
+            icon=":material/check_circle:",
+            duration="long",
+        )
+    st.success(new.told, icon=":material/check_circle:")
+    with st.container(horizontal=True, vertical_alignment="center", key="new_snapshot"):
+        st.markdown(_("New: **{label}**", label=escape(new.label)), width="content")
+        _open_buttons(new.label, roots[new.label], "new")
 
 
 def offer_delete_of_damaged(label: str) -> None:
@@ -127,8 +138,7 @@ def _rename_dialog(label: str) -> None:
     kept = st.session_state.get(KEPT, {})
     if kept.get(SNAPSHOT) == label:
         kept[SNAPSHOT] = path.name
-    if st.session_state.get(NEW) == label:
-        st.session_state[NEW] = path.name
+    st.session_state.pop(NEW, None)  # what it says has the old name
     st.session_state[SHOW_NEXT] = path.name
     _close()
     st.session_state[NOTICE] = _(

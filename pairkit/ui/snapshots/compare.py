@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.snapshots.diff import SnapshotDiff, diff_snapshots
 from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
@@ -92,7 +93,12 @@ def _show(diff: SnapshotDiff) -> None:
                 else ""
             )
             st.markdown(
-                _("**{title}** ({rows:,} rows{more})", title=title, rows=len(rows), more=more)
+                _(
+                    "**{title}** ({rows}{more})",
+                    title=title,
+                    rows=plurals.rows(len(rows)),
+                    more=more,
+                )
             )
             st.dataframe(
                 _readable(rows.head(MOST_ROWS)), hide_index=True, alt=title, key=f"diff_{name}"

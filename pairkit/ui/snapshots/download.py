@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.seal import check_slug, refuse_if_taken
+from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.data.files.uploads import Upload, check_uploads
 from pairkit.data.provider.download import DominantRule
 from pairkit.data.provider.market import exchanges_of
@@ -20,18 +22,19 @@ from pairkit.data.provider.registry import Provider, provider, provider_names
 from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, PairkitError
 from pairkit.folders import snapshots_folder
-from pairkit.language import N_, _
+from pairkit.language import N_, _, ngettext
 from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
-from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.actions import tell_new
+from pairkit.ui.snapshots.page import NEW, SHOW_NEXT, TOLD, New
 from pairkit.ui.snapshots.upload import TERMS_SUFFIXES, terms_file
 from pairkit.ui.views import escape
 
 if TYPE_CHECKING:
     from pairkit.audit.snapshots.from_provider import DownloadedSnapshot
 
-JOB = "take_job"
+JOB, TAB = "take_job", "download"
 EARLIEST = date(1995, 1, 1)
 _YEARS, _FIRST_ROOTS = 5, ("RB", "HC")
 _RULES: dict[str, DominantRule] = {
@@ -40,7 +43,7 @@ _RULES: dict[str, DominantRule] = {
 }
 
 
-def draw() -> None:
+def draw(found: list[SnapshotSummary]) -> None:
     """The form, or the progress of a download under way, or how to get an account."""
     job: Job | None = st.session_state.get(JOB)
     if job is not None and not job.ended.is_set():
@@ -56,6 +59,7 @@ def draw() -> None:
         )
     if _has_account(provider(chosen)):
         _form(provider(chosen))
+    tell_new(TAB, found)
 
 
 def _title(name: str) -> str:
@@ -194,14 +198,13 @@ def _tell(job: Job) -> None:
     taken: DownloadedSnapshot = job.made
     snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
     notice = _(
-        "Downloaded {snapshot_name}: {rows:,} bars of {roots}, "
-        "{start} to {end}, {calls} calls, id `{id}`.",
+        "Downloaded {snapshot_name}: {bars} of {roots}, {start} to {end}, {calls}, id `{id}`.",
         snapshot_name=escape(snapshot.name),
-        rows=scope["rows"],
+        bars=plurals.bars(scope["rows"]),
         roots=escape(" ".join(snapshot.roots)),
         start=escape(scope["start"]),
         end=escape(scope["end"]),
-        calls=taken.calls,
+        calls=ngettext("{n:,} call", "{n:,} calls", taken.calls, n=taken.calls),
         id=snapshot.id[:12],
     )
     if taken.stale:
@@ -212,10 +215,10 @@ def _tell(job: Job) -> None:
         kinds = ", ".join(f"`{kind}`" for kind in dict.fromkeys(faults))
         notice += _(
             " **Errors were found in the download**, {faults} in all: {kinds}. "
-            "They are among the findings below; look at their days before you believe a run.",
+            "They are among the findings; look at their days before you believe a run.",
             faults=len(faults),
             kinds=kinds,
         )
-    st.session_state[NOTICE] = notice
-    st.session_state[SHOW_NEXT] = st.session_state[NEW] = job.about["name"]
+    st.session_state[SHOW_NEXT] = job.about["name"]
+    st.session_state[NEW], st.session_state[TOLD] = New(job.about["name"], notice, TAB), False
     st.rerun()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -23,7 +23,8 @@ from pairkit.ui.views import escape
 from pairkit.ui.views import findings as show_findings
 
 SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_notice"
-NEW = "new_snapshot"  # what was just imported or downloaded, until the page is left
+NEW = "new_snapshot"  # a `New`, until the page is left
+TOLD = "new_snapshot_told"  # whether its notice popped up
 ROOT = "root"
 _NOT_TERMS = (
     "code",
@@ -45,6 +46,14 @@ _SPANS: tuple[tuple[int, Callable[[int], str]], ...] = (
     (3_600, lambda n: ngettext("{n} hour", "{n} hours", n)),
     (60, lambda n: ngettext("{n} minute", "{n} minutes", n)),
 )
+
+
+class New(NamedTuple):
+    """A snapshot that was just imported or downloaded: its label, what is said of it, and in which tab, which has the button."""
+
+    label: str
+    told: str
+    tab: str
 
 
 def listed() -> list[SnapshotSummary]:

@@ -11,8 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.seal import check_slug
 from pairkit.audit.snapshots.from_files import import_files
+from pairkit.audit.snapshots.listing import SnapshotSummary
 from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.data.files.table import SUFFIXES
 from pairkit.data.files.uploads import MAX_FILE_BYTES, MAX_FILES, Upload, check_uploads
@@ -21,7 +23,8 @@ from pairkit.errors import DataError, PairkitError, SnapshotError
 from pairkit.folders import snapshots_folder
 from pairkit.language import N_, _
 from pairkit.market.terms import FIELDS
-from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT
+from pairkit.ui.snapshots.actions import tell_new
+from pairkit.ui.snapshots.page import NEW, SHOW_NEXT, TOLD, New
 from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
@@ -40,7 +43,7 @@ _BESIDE = {
         ),
     ),
 }
-_UPLOADS = "uploads"
+_UPLOADS, TAB = "uploads", "import"
 
 
 def terms_file(key: str) -> Any:
@@ -59,7 +62,7 @@ def terms_file(key: str) -> Any:
     )
 
 
-def draw() -> None:
+def draw(found: list[SnapshotSummary]) -> None:
     """Draw the form, and its outcome."""
     st.caption(
         _(
@@ -98,20 +101,24 @@ def draw() -> None:
             key=f"import_specs_{round_}",
         )
         beside = {}
-        for column, (use, (label, what)) in zip(st.columns(2), _BESIDE.items(), strict=True):
+        *places, last = st.columns(3)
+        for column, (use, (label, what)) in zip(places, _BESIDE.items(), strict=True):
             beside[use] = column.file_uploader(
                 _(
-                    "{label}, if you have a file of them ({suffixes})",
+                    "{label}, optional ({suffixes})",
                     label=_(label),
                     suffixes=", ".join(SUFFIXES),
                 ),
                 help=_(what),
                 key=f"import_{use}_{round_}",
             )
-        terms = terms_file(f"import_terms_{round_}")
+        with last:
+            terms = terms_file(f"import_terms_{round_}")
         asked = st.form_submit_button(_("Import"), icon=":material/upload_file:", key="import_now")
     if asked:
+        st.session_state.pop(NEW, None)
         _import(files or [], name.strip(), {"specs": specs, "terms": terms, **beside})
+    tell_new(TAB, found)
 
 
 def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
@@ -132,18 +139,18 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
         )
         return
     scope = snapshot.manifest["data_scope"]
-    st.session_state[NOTICE] = _(
-        "Imported {snapshot_name}: {rows:,} bars of {roots}, "
-        "{start} to {end}, {findings} findings, id `{id}`.",
+    told = _(
+        "Imported {snapshot_name}: {bars} of {roots}, {start} to {end}, {findings}, id `{id}`.",
         snapshot_name=escape(snapshot.name),
-        rows=scope["rows"],
+        bars=plurals.bars(scope["rows"]),
         roots=escape(" ".join(snapshot.roots)),
         start=escape(scope["start"]),
         end=escape(scope["end"]),
-        findings=len(snapshot.findings),
+        findings=plurals.findings(len(snapshot.findings)),
         id=snapshot.id[:12],
     )
-    st.session_state[SHOW_NEXT] = st.session_state[NEW] = snapshot.name
+    st.session_state[SHOW_NEXT] = snapshot.name
+    st.session_state[NEW], st.session_state[TOLD] = New(snapshot.name, told, TAB), False
     st.session_state["import_round"] += 1
     st.rerun()
 

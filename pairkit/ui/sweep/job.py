@@ -15,6 +15,7 @@ from pairkit.pair import PairFrame
 from pairkit.research.sweeps.sweep import sweep
 from pairkit.ui import cache, views
 from pairkit.ui.jobs import Job, running
+from pairkit.ui.settings import with_labels
 from pairkit.ui.sweep.space import Plan, choose_plan, estimate, luck, tell_count, trials_of
 
 JOB, CHOSEN = "sweep_job", "sweep_trial"
@@ -43,7 +44,7 @@ def start(legs: PairFrame, whole: PairFrame, config: StrategyConfig) -> None:
     try:
         trials = trials_of(config, plan)
     except PairkitError as error:
-        st.warning(views.escape(str(error)), icon=":material/error:")
+        st.warning(views.escape(with_labels(str(error))), icon=":material/error:")
         return
     seconds = estimate(legs, trials)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -51,12 +52,24 @@ def start(legs: PairFrame, whole: PairFrame, config: StrategyConfig) -> None:
             _("Sweep"), key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)
         )
         tell_count(legs, trials, seconds)
-    st.caption(luck(legs, len(trials)))
-    about = {"legs": legs, "whole": whole, "estimate": seconds, "by_page": False}
+    asked = cache.pair_key(legs), config, plan
+    st.caption(luck(legs, 0 if _is_done(asked) else len(trials)))
+    about = {"legs": legs, "whole": whole, "estimate": seconds, "by_page": False, "asked": asked}
     if clicked:
         _begin(config, plan, about)
     if _nothing_to_lose(legs) and len(trials) * len(legs) <= QUICK_BARS:
         _begin(config, plan, {**about, "by_page": True})
+
+
+def _is_done(asked: object) -> bool:
+    """Whether the sweep on screen is the one that is asked for, every trial of it."""
+    job: Job | None = st.session_state.get(JOB)
+    return (
+        job is not None
+        and job.made is not None
+        and job.about["asked"] == asked
+        and not job.made.attrs["cancelled"]
+    )
 
 
 def _nothing_to_lose(legs: PairFrame) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.audit.runs.trial_count import TrialCount
 from pairkit.audit.runs.trial_ledger import tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
@@ -15,20 +16,20 @@ from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
-from pairkit.language import _
+from pairkit.language import _, ngettext
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.research.sweeps.sweep import config_of
-from pairkit.setting import MONEY
+from pairkit.setting import MONEY, in_words
 from pairkit.ui import cache, period, shell, views
 from pairkit.ui.exports import QUIET, csv_text
 from pairkit.ui.jobs import Job, ended_job
 from pairkit.ui.link import accept_code
 from pairkit.ui.sweep import split
 from pairkit.ui.sweep.job import CHOSEN, JOB
-from pairkit.ui.sweep.space import in_words
+from pairkit.ui.sweep.space import how_long
 
 TABLE, CHART, SHOWN = "sweep_table", "sweep_chart", "sweep_metric"
 MOST_ROWS = 1000
@@ -84,8 +85,8 @@ def _heading(table: pd.DataFrame, legs: PairFrame) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(
             _(
-                "#### {table:,} trials on {in_words}{stopped}",
-                table=len(table),
+                "#### {trials} on {in_words}{stopped}",
+                trials=plurals.trials(len(table)),
                 in_words=views.escape(period.in_words(legs)),
                 stopped=stopped,
             ),
@@ -129,7 +130,7 @@ def _tell_older(legs: PairFrame, now: PairFrame, held: dict[str, Any]) -> None:
                 "{changed}: "
                 "set to something else since this sweep. "
                 "Sweep again to see trials under the settings of the sidebar.",
-                changed=", ".join(_(name.replace("_", " ")) for name in changed),
+                changed=", ".join(_(in_words(name)) for name in changed),
             ),
             icon=":material/history:",
         )
@@ -155,18 +156,19 @@ def _tell_work(job: Job, table: pd.DataFrame, held: dict[str, Any]) -> None:
     """Draw what was swept beside the chart: the settings held fixed, the time it took, what was left out, what was counted."""
     with st.expander(_("Settings held fixed")):
         st.markdown(
-            ", ".join(
-                f"{_(name.replace('_', ' '))} **{_plain(value)}**" for name, value in held.items()
-            )
+            ", ".join(f"{_(in_words(name))} **{_plain(value)}**" for name, value in held.items())
         )
     told = _(
         "Took {seconds:.1f} s; the estimate was {in_words}.",
         seconds=job.seconds,
-        in_words=in_words(job.about["estimate"]),
+        in_words=how_long(job.about["estimate"]),
     )
     if table.attrs["left_out"]:
-        told += _(
-            " {left_out:,} combinations contradicted themselves.", left_out=table.attrs["left_out"]
+        told += ngettext(
+            " {left_out:,} combination contradicted itself.",
+            " {left_out:,} combinations contradicted themselves.",
+            table.attrs["left_out"],
+            left_out=table.attrs["left_out"],
         )
     if job.about["by_page"]:
         told += _(
@@ -188,11 +190,11 @@ def _tell_made(count: TrialCount) -> None:
     )
     st.caption(
         _(
-            "{n_configs:,} trials on this pair so far, "
+            "{trials} on this pair so far, "
             "by pages and commands.{again} The more are tried, the better the best looks "
             "by luck alone; the deflated Sharpe ratio is the probability that the best beats that. "
             "Below 95 %, treat it as luck.",
-            n_configs=count.n_configs,
+            trials=plurals.trials(count.n_configs),
             again=again,
         )
     )
@@ -244,7 +246,7 @@ def _tell_edge(table: pd.DataFrame, rows: dict[str, int]) -> None:
         places = ", ".join(
             _(
                 "{name} {plain} is the {end} tried",
-                name=_(name.replace("_", " ")),
+                name=_(in_words(name)),
                 plain=_plain(table[name].iloc[rows[which]]),
                 end=end,
             )
@@ -269,7 +271,7 @@ def _beside(
 ) -> None:
     """Peak and plateau beside each other, with what their neighbours do and the deflated Sharpe ratio."""
     names, count = table.attrs["varied"], tried(legs)
-    what = [_("Trial"), *(_(name.replace("_", " ")) for name in names), _(METRIC[figure].label)]
+    what = [_("Trial"), *(_(in_words(name)) for name in names), _(METRIC[figure].label)]
     what += [_("Neighbourhood mean"), _("Neighbourhood worst")] if around is not None else []
     shown: dict[str, list[str]] = {
         _("What"): [
@@ -353,7 +355,7 @@ def _charts(
         alt=_(
             "{metric_label} by {fields}",
             metric_label=_(METRIC[figure].label),
-            fields=", ".join(_(name.replace("_", " ")) for name in fields),
+            fields=", ".join(_(in_words(name)) for name in fields),
         ),
     )
     if len(fields) > 2:
@@ -381,10 +383,11 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
         st.session_state[CHOSEN] = rows.get("plateau", rows["peak"])
     label = cache.label_of(legs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_pick"):
-        row = st.number_input(
+        row: int = st.number_input(  # type: ignore[assignment]  # never None: it was set above
             _("Trial"),
             0,
             len(table) - 1,
+            None,  # so that a cleared field goes back to the trial that is shown first, not to 0
             key=CHOSEN,
             width=180,
             help=_("Click a point in the chart, tick a row in the table, or type its number."),
@@ -396,15 +399,14 @@ def _chosen(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
             disabled=label is None,
         )
         settings = ", ".join(
-            f"{_(name.replace('_', ' '))} {_plain(table[name].iloc[row])}"
-            for name in table.attrs["varied"]
+            f"{_(in_words(name))} {_plain(table[name].iloc[row])}" for name in table.attrs["varied"]
         )
         st.markdown(
             _(
-                "{settings}: Sharpe {shown_metric}, {trades:,} trades",
+                "{settings}: Sharpe {shown_metric}, {trades}",
                 settings=views.escape(settings),
                 shown_metric=views.shown_metric("sharpe", float(table["sharpe"].iloc[row])),
-                trades=int(table["trades"].iloc[row]),
+                trades=plurals.trades(int(table["trades"].iloc[row])),
             )
         )
     if clicked:
@@ -472,6 +474,29 @@ def _every_trial(
         return
     shown = kept.head(MOST_ROWS)
     numbers = shown["trial"].to_list()
+    cut = (
+        _(" The table shows the best {most_rows:,}; the file has all.", most_rows=MOST_ROWS)
+        if len(kept) > MOST_ROWS
+        else ""
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            _(
+                "{kept:,} of {trials}.{cut}",
+                kept=len(kept),
+                trials=plurals.trials(len(table)),
+                cut=cut,
+            ),
+            width="content",
+        )
+        st.download_button(
+            _("Trials (CSV)"),
+            lambda: csv_text(kept),
+            f"pairkit-{legs.name}-sweep.csv",
+            "text/csv",
+            key="save_trials",
+            on_click="ignore",
+        )
     st.dataframe(
         shown,
         key=TABLE,
@@ -481,20 +506,6 @@ def _every_trial(
         selection_mode="single-row",
         on_select=lambda: _row_picked(numbers),
         alt=_("Trials, the best first"),
-    )
-    cut = (
-        _(" The table shows the best {most_rows:,}; the file has all.", most_rows=MOST_ROWS)
-        if len(kept) > MOST_ROWS
-        else ""
-    )
-    st.caption(_("{kept:,} of {table:,} trials.{cut}", kept=len(kept), table=len(table), cut=cut))
-    st.download_button(
-        _("Trials (CSV)"),
-        lambda: csv_text(kept),
-        f"pairkit-{legs.name}-sweep.csv",
-        "text/csv",
-        key="save_trials",
-        on_click="ignore",
     )
 
 
@@ -507,12 +518,18 @@ def _row_picked(numbers: list[int]) -> None:
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
     config = st.column_config
     made: dict[str, Any] = {
-        name: config.Column(_(name.replace("_", " ")), help=_(SETTINGS[name].help))
+        name: config.Column(_(in_words(name)), help=_(SETTINGS[name].help))
         for name in table.columns
         if name in SETTINGS
     }
     for metric in METRICS:
-        style = "percent" if metric.unit == "fraction" else "%d" if metric.whole else "%.3f"
+        style = (
+            "percent"
+            if metric.unit in ("fraction", "probability")
+            else "%d"
+            if metric.whole
+            else "%.3f"
+        )
         made[metric.name] = config.NumberColumn(
             _(metric.label),
             help=_(
@@ -523,7 +540,8 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
             format="localized" if metric.unit == MONEY else style,
         )
     return made | {
-        name: config.NumberColumn(_(name.replace("_", " ")), format="%.3f")
-        for name in table.columns
-        if name.startswith("neighbourhood")
+        "trial": config.NumberColumn(_("Trial"), format="%d"),
+        "pair": config.TextColumn(_("Pair")),
+        "neighbourhood_mean": config.NumberColumn(_("Neighbourhood mean"), format="%.3f"),
+        "neighbourhood_worst": config.NumberColumn(_("Neighbourhood worst"), format="%.3f"),
     }

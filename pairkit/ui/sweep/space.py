@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from pairkit import plurals
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
-from pairkit.language import N_, _
+from pairkit.language import N_, _, ngettext
 from pairkit.metrics import BARS_A_YEAR
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import executor_of
@@ -148,6 +149,8 @@ def _values(setting: Setting) -> Any:
 
 def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     """The trials of a plan, or ConfigError where there are none, or more than a page holds."""
+    if not plan.space:
+        raise ConfigError(_("choose at least one setting to vary."))
     sizes = [
         len(values)
         if isinstance(values, list)
@@ -171,33 +174,53 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
 def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
     """Draw how many trials there are and how long they should take."""
     told = _(
-        "**{trials:,} trials** on {legs_name}, {legs:,} bars: {in_words}, by a timed sample.",
-        trials=len(trials),
+        "**{trials}** on {legs_name}, {bars}: {in_words}, by a timed sample.",
+        trials=plurals.trials(len(trials)),
         legs_name=escape(legs.name),
-        legs=len(legs),
-        in_words=in_words(seconds),
+        bars=plurals.bars(len(legs)),
+        in_words=how_long(seconds),
     )
     if trials.left_out:
-        told += _(
+        told += ngettext(
+            " {left_out:,} combination contradicts itself and is left out.",
             " {left_out:,} combinations contradict themselves and are left out.",
+            trials.left_out,
             left_out=trials.left_out,
         )
     if trials.repeated:
-        told += _(" {repeated:,} draws repeat others.", repeated=trials.repeated)
+        told += ngettext(
+            " {repeated:,} draw repeats another.",
+            " {repeated:,} draws repeat others.",
+            trials.repeated,
+            repeated=trials.repeated,
+        )
     st.markdown(told, width="content")
 
 
 def luck(legs: PairFrame, more: int) -> str:
-    """What the sweep does to the Sharpe ratio that luck alone is expected to show."""
+    """What a sweep of so many trials does to the Sharpe ratio that luck alone is expected to show; 0 once they are counted."""
     count = cache.trials(legs)
     if count.sharpe_variance is None:
         return _("Each trial counts: the more are tried, the better the best looks by luck alone.")
     before, after = (
         math.sqrt(BARS_A_YEAR) * count.best_by_luck(len(legs), more=added) for added in (0, more)
     )
-    return _(
+    if not more:
+        return ngettext(
+            "These trials are counted: luck alone shows a Sharpe ratio of {before:.2f} a year in the best of the {trials:,} "
+            "trial run on this pair so far.",
+            "These trials are counted: luck alone shows a Sharpe ratio of {before:.2f} a year in the best of the {trials:,} "
+            "trials run on this pair so far.",
+            count.trials,
+            before=before,
+            trials=count.trials,
+        )
+    return ngettext(
+        "{more:,} more trial raises the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
+        "{after:.2f} a year. {trials:,} have been run on this pair so far; repeats are not counted again.",
         "Up to {more:,} more trials raise the Sharpe ratio that the best shows by luck alone from {before:.2f} to at most "
         "{after:.2f} a year. {trials:,} have been run on this pair so far; repeats are not counted again.",
+        more,
         more=more,
         before=before,
         after=after,
@@ -205,7 +228,7 @@ def luck(legs: PairFrame, more: int) -> str:
     )
 
 
-def in_words(seconds: float) -> str:
+def how_long(seconds: float) -> str:
     """About how long, no more exactly than it is known."""
     if seconds < 1.0:
         return _("less than a second")

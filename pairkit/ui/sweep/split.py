@@ -21,7 +21,7 @@ from pairkit.errors import DataError
 from pairkit.language import _, ngettext
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, stretches
-from pairkit.ui.link import EARLIEST, LATEST, complete, date_so_far
+from pairkit.ui.link import complete, date_input
 from pairkit.ui.period import last_in_sample
 from pairkit.ui.session import keep
 from pairkit.ui.views import escape
@@ -34,17 +34,13 @@ def choose(whole: PairFrame) -> PairFrame | None:
 
     None, and why, where no bar lies before the day that is chosen.
     """
-    date_so_far(UNTIL)
     with st.sidebar:
         left, right = st.columns([5, 2], vertical_alignment="bottom", gap="xsmall")
-        until: date | None = left.date_input(
+        until = date_input(
+            left,
             _("In-sample until"),
-            None,
-            min_value=EARLIEST,
-            max_value=LATEST,
+            whole.trade_date,
             key=UNTIL,
-            bind="query-params",
-            format="YYYY-MM-DD",
             help=_(
                 "The sweep uses only the bars up to this day; the chosen trials are then shown on the days after it, too. "
                 "Leave empty to use all bars."
