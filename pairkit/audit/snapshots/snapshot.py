@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from pairkit.market.legs import RootTables
 
 UNITS = {"price": "quote", "volume": "lots", "open_interest": "lots"}
+ERRORS_CAME = (
+    "errors_came"  # of a data scope: root and kind of the errors that the last extension brought
+)
 _IN_TABLE = (*FIELDS, "fee_mode", "older")  # of a spec, what the table of terms holds
 
 
@@ -136,6 +139,12 @@ class Snapshot:
     def roots(self) -> tuple[str, ...]:
         """Contract roots of the snapshot, sorted."""
         return tuple(self.specs)
+
+    @property
+    def errors_that_came(self) -> tuple[Finding, ...]:
+        """What was found wrong in it that the snapshot which it extends does not have: errors, and repeated bars."""
+        came = {tuple(one) for one in self.manifest["data_scope"].get(ERRORS_CAME, ())}
+        return tuple(one for one in self.findings if (one.root, one.kind) in came)
 
     @property
     def simulated(self) -> bool:
@@ -485,6 +494,7 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
         bars, mapping, calendar, *terms = (_verified_table(sealed, name) for name in TABLES[schema])
         specs = _parse_specs(sealed, tables.terms_by_root(terms[0]) if terms else None)
         _check_fits_together(sealed, specs, bars, mapping)
+        _check_calendar(calendar, bars)
     except SnapshotError as error:
         raise SnapshotError(f"{folder}: {error}") from error
     return Snapshot(
@@ -645,6 +655,19 @@ def _check_fits_together(
                 "its mapping names contracts that have no bar there: {unknown}. "
                 "The tables were not written together: take the snapshot again.",
                 unknown=", ".join(unknown[:5]),
+            )
+        )
+
+
+def _check_calendar(calendar: pa.Table, bars: pa.Table) -> None:
+    """Some session of the calendar has bars; a bar may lie outside, as the ghost of a holiday does."""
+    sessions = set(calendar[TRADE_DATE].to_pylist())
+    if sessions.isdisjoint(bars[TRADE_DATE].unique().to_pylist()):
+        raise SnapshotError(
+            _(
+                "its calendar has {sessions} sessions, and no bar is of one of them. "
+                "The tables were not written together: take the snapshot again.",
+                sessions=len(sessions),
             )
         )
 
