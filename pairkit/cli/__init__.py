@@ -98,5 +98,7 @@ def main() -> None:
     try:
         app(prog_name="python -m pairkit" if Path(sys.argv[0]).name == "__main__.py" else "pairkit")
     except PairkitError as error:
-        typer.secho(str(error), fg="red", err=True)
+        from pairkit.display import visible
+
+        typer.secho(visible(str(error)), fg="red", err=True)
         sys.exit(2)

@@ -187,21 +187,17 @@ def _number(value: float) -> float | None:
 
 
 def _print(book: Book, made: BookRuns, label: str, *, simulated: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from pairkit.cli.terminal import Terminal
+
+    console = Terminal()
     if simulated:
-        console.print(
-            f"[bold yellow]{_('SIMULATED DATA: no market traded these prices.')}[/bold yellow]"
-        )
-    console.print(
-        _("{book_name} on {label}", book_name=book.name, label=label), highlight=False, markup=False
-    )
+        console.print(_("SIMULATED DATA: no market traded these prices."), style="bold yellow")
+    console.print(_("{book_name} on {label}", book_name=book.name, label=label))
     if not made.runs:
         console.print(
-            _("No entry. Add one: python -m pairkit book add {book_name} Y X", book_name=book.name),
-            markup=False,
+            _("No entry. Add one: python -m pairkit book add {book_name} Y X", book_name=book.name)
         )
         return
     figures = _figures(made)
@@ -214,6 +210,6 @@ def _print(book: Book, made: BookRuns, label: str, *, simulated: bool) -> None:
         sharpe = "n/a" if one["sharpe"] is None else f"{one['sharpe']:.2f}"
         table.add_row(name, one["state"], one["reason"], *shown, sharpe)
     console.print(table)
-    console.print(_("equity of all: {equity:,.0f}", equity=figures["equity"]), highlight=False)
+    console.print(_("equity of all: {equity:,.0f}", equity=figures["equity"]))
     lots = ", ".join(f"{contract} {net:+g}" for contract, net in figures["net_lots"].items())
-    console.print(_("net lots: {lots}", lots=lots or "none"), highlight=False, markup=False)
+    console.print(_("net lots: {lots}", lots=lots or "none"))

@@ -12,9 +12,9 @@ from pairkit.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
     from pairkit.audit.snapshots.diff import SnapshotDiff
+    from pairkit.cli.terminal import Terminal
 
 NOT_DONE = 2
 _SHOWN = 12
@@ -63,14 +63,12 @@ def diff_command(
 
 
 def _print(found: SnapshotDiff) -> None:
-    from rich.console import Console
+    from pairkit.cli.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     for sign, side in (("-", found.old), ("+", found.new)):
         console.print(
             _("{sign} {side_name}  id {id}", sign=sign, side_name=side.name, id=side.id),
-            highlight=False,
-            markup=False,
             soft_wrap=True,
         )
     counts = found.counts
@@ -89,8 +87,7 @@ def _print(found: SnapshotDiff) -> None:
                 specs=counts["specs"] + counts["terms"],
                 sessions_added=counts["sessions_added"],
                 sessions_removed=counts["sessions_removed"],
-            ),
-            highlight=False,
+            )
         )
     for name, title in _TITLES.items():
         table = getattr(found, name)
@@ -100,21 +97,18 @@ def _print(found: SnapshotDiff) -> None:
             )
 
 
-def _print_table(console: Console, rows: pd.DataFrame, title: str) -> None:
+def _print_table(console: Terminal, rows: pd.DataFrame, title: str) -> None:
     """The first rows; `--json` has all."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(
         *(str(name).replace("_", " ") for name in rows.columns), title=title, title_justify="left"
     )
     for row in rows.head(_SHOWN).itertuples(index=False):
-        table.add_row(*(Text(_shown(value)) for value in row))
+        table.add_row(*map(_shown, row))
     console.print(table)
     if len(rows) > _SHOWN:
-        console.print(
-            _("and {rows:,} more; --json has all.", rows=len(rows) - _SHOWN), highlight=False
-        )
+        console.print(_("and {rows:,} more; --json has all.", rows=len(rows) - _SHOWN))
 
 
 def _shown(value: object) -> str:

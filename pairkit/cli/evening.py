@@ -54,8 +54,10 @@ def evening_command(
 
 def _log(step: str, what: str) -> None:
     """A line of the log, on standard error: time, step, result."""
+    from pairkit.display import visible
+
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ005  the clock of whoever reads it
-    typer.echo(f"{now}  {step:<8}{what}", err=True)
+    typer.echo(f"{now}  {step:<8}{visible(what)}", err=True)
 
 
 def _extend(snapshot: Snapshot, folder: Path, *, allow_missing: bool) -> Extension | None:

@@ -28,21 +28,13 @@ class Progress(Protocol):
 @contextmanager
 def watched(what: str, *, quiet: bool) -> Iterator[tuple[Progress, Callable[[], bool]]]:
     """(progress, cancelled) for long work: a bar on stderr, and Ctrl-C asks for a stop at the next slice."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    from pairkit.cli.terminal import progress_bar
 
     stopped: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-        transient=True,
-    )
+    bar = progress_bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=quiet)
     try:
         with bar:
             task = bar.add_task(what, total=None)

@@ -155,24 +155,24 @@ def parsed_value(name: str, text: str) -> Any:
 def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -> None:
     import shlex
 
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pairkit.audit.runs.inputs import USUAL_FOLDER
+    from pairkit.cli.terminal import Terminal
     from pairkit.columns import METRICS, unit_in
     from pairkit.display import weakness
 
-    console = Console()
+    console = Terminal()
     pair = run.pair
     console.print(
-        f"[bold]{pair.labels[0]}  -  {pair.labels[1]}[/bold]  {len(pair)} bars, "
-        f"{pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}",
-        highlight=False,
+        Text.assemble(
+            (f"{pair.labels[0]}  -  {pair.labels[1]}", "bold"),
+            f"  {len(pair)} bars, {pair.trade_date[0]:%Y-%m-%d} .. {pair.trade_date[-1]:%Y-%m-%d}",
+        )
     )
     if pair.provenance.simulated:
-        console.print(
-            f"[bold yellow]{_('SIMULATED DATA: no market traded these prices.')}[/bold yellow]"
-        )
+        console.print(_("SIMULATED DATA: no market traded these prices."), style="bold yellow")
     table = Table("metric", "value", "unit", "meaning")
     for metric in METRICS:
         weak = weakness(metric.name, run.closed_trades)
@@ -184,10 +184,8 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
         )
     console.print(table)
     for finding in (*run.findings, *run.session_findings()):
-        console.print(
-            f"{finding.severity}: {reworded(finding.message)}", highlight=False, markup=False
-        )
-    console.print(_("run {run_id}", run_id=run_id), highlight=False)
+        console.print(f"{finding.severity}: {reworded(finding.message)}")
+    console.print(_("run {run_id}", run_id=run_id))
     if manifest is not None:
         again = [
             "python",
@@ -203,7 +201,5 @@ def _print(run: BacktestRun, run_id: str, manifest: Path | None, folder: Path) -
                 manifest=manifest,
                 again=shlex.join(again),
             ),
-            highlight=False,
-            markup=False,
             soft_wrap=True,
         )

@@ -271,19 +271,21 @@ def _give_up(message: str, as_json: bool) -> NoReturn:
     if as_json:
         _print_json({"error": message})
     else:
-        from rich.console import Console
         from rich.text import Text
 
-        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+        from pairkit.cli.terminal import Terminal
+
+        Terminal(stderr=True).print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
     raise typer.Exit(NOT_DONE)
 
 
 def _print_summaries(folder: Path, summaries: Sequence[SnapshotSummary]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    from pairkit.cli.terminal import Terminal
+
+    console = Terminal()
     if not summaries:
         console.print(Text(_("{folder} holds no snapshot.", folder=folder)))
         return
@@ -323,10 +325,11 @@ def _roots_in_short(roots: Sequence[str]) -> str:
 
 
 def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from pairkit.cli.terminal import Terminal
+
+    console = Terminal()
     for summary in summaries:
         if summary.error:
             console.print(Text.assemble(("FAILED ", "bold red"), summary.error), soft_wrap=True)
@@ -341,11 +344,12 @@ def _print_verdicts(summaries: Sequence[SnapshotSummary]) -> None:
 
 
 def _print_imported(snapshot: Snapshot) -> None:
-    from rich.console import Console
     from rich.text import Text
 
+    from pairkit.cli.terminal import Terminal
+
     scope = snapshot.manifest["data_scope"]
-    console = Console()
+    console = Terminal()
     span = f"{scope['start']} .. {scope['end']}"
     console.print(
         Text(

@@ -166,16 +166,11 @@ def showing_progress(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
     if quiet:
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from pairkit.cli.terminal import progress_bar
+
+    with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task("asking", total=None)
         yield lambda step: bar.update(
             task, description=step.what, completed=step.done, total=step.total

@@ -78,14 +78,14 @@ def print_journal_line(line: JournalLine) -> None:
 
 def print_sheet(sheet: Sheet) -> None:
     """The sheet as tables for a terminal, its first line first."""
-    from rich.console import Console
     from rich.table import Table
 
+    from pairkit.cli.terminal import Terminal
     from pairkit.desk.sheet_files import held_lots, shut_gates, to_go
 
-    console, content = Console(), sheet.content
+    console, content = Terminal(), sheet.content
     style = "bold yellow" if sheet.degraded or content["snapshot"]["simulated"] else "bold"
-    console.print(sheet.headline, style=style, highlight=False, markup=False)
+    console.print(sheet.headline, style=style)
     entries = Table(
         "entry", "state", "reason", "z", _("to go"), _("days held"), "held", _("gates shut")
     )
@@ -118,7 +118,7 @@ def print_sheet(sheet: Sheet) -> None:
         )
     if content["orders"]:
         console.print(orders)
-        console.print(_("Both legs of an entry or exit, or neither."), highlight=False)
+        console.print(_("Both legs of an entry or exit, or neither."))
     console.print(
         _(
             "margin {figure} -> {after} {currency}, equity {equity:,.0f}, snapshot {name} {id}",
@@ -129,8 +129,6 @@ def print_sheet(sheet: Sheet) -> None:
             name=content["snapshot"]["name"],
             id=content["snapshot"]["id"][:12],
         ),
-        highlight=False,
-        markup=False,
         soft_wrap=True,
     )
 

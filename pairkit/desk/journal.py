@@ -231,9 +231,12 @@ def _write(path: Path, lines: tuple[JournalLine, ...], line: Mapping[str, Any]) 
 
 
 def _write_head(path: Path, line: Mapping[str, Any]) -> None:
-    head = {"number": line["number"], "hash": line["hash"]}
-    write_whole(_head_path(path), canonical_json(head) + b"\n")
+    write_whole(_head_path(path), _head_bytes(line["number"], line["hash"]))
     _sync(path.parent)
+
+
+def _head_bytes(number: int, last_hash: str) -> bytes:
+    return canonical_json({"number": number, "hash": last_hash}) + b"\n"
 
 
 def _sync(folder: Path) -> None:
@@ -342,6 +345,7 @@ def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
         return (
             ""
             if len(lines) <= 1
+            and not _head_path(path).exists()  # killed before the first head was there
             else in_english(
                 "{head_path_name} is missing or was changed", head_path_name=_head_path(path).name
             )
@@ -359,8 +363,7 @@ def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
             known=head[0],
             lines=len(lines),
         )
-    at = lines[head[0] - 1] if head[0] else None
-    if at is not None and head != _head_of(at):
+    if head != _head_of(lines[head[0] - 1]):
         return in_english(
             "line {known} was replaced: its hash is not that of {head_path_name}",
             known=head[0],
@@ -370,14 +373,14 @@ def _fault_of_head(path: Path, lines: list[JournalLine]) -> str:
 
 
 def _head(path: Path) -> tuple[int, str] | None:
-    """Number and hash that the head states; None where it is not there or says neither."""
+    """Number and hash that the head states; None where it is not there, or is not what was written to the byte."""
     try:
-        found = strict_json(
-            read_whole(_head_path(path), 4096), what=in_english("the head"), refuse=RunError
-        )
-        return int(found["number"]), str(found["hash"])
+        raw = read_whole(_head_path(path), 4096)
+        found = strict_json(raw, what=in_english("the head"), refuse=RunError)
+        head = int(found["number"]), str(found["hash"])
     except (OSError, RunError, KeyError, TypeError, ValueError):
         return None
+    return head if head[0] > 0 and raw == _head_bytes(*head) else None
 
 
 def _head_of(line: JournalLine) -> tuple[int, str]:

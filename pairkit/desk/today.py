@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from pairkit.desk.quotes import quotes_at
 from pairkit.desk.sheet import Sheet, make_sheet
 from pairkit.language import in_english
 
+_SHOWN = 3
 _OLD_DAYS = 4  # without a calendar: more than a weekend
 
 
@@ -64,7 +65,9 @@ def sheet_of(
     ahead = look_ahead(snapshot, [pair.codes for pair in pairs], last)
     roots = dict.fromkeys(spec.code for pair in pairs for spec in (pair.y_spec, pair.x_spec))
     quotes = quotes_at(snapshot, list(roots), last)
-    warnings = () if as_of is not None else _age(ahead, snapshot, today)
+    warnings = (
+        () if as_of is not None else (*_age(ahead, snapshot, today), *_errors(snapshot, roots))
+    )
     sheet = make_sheet(book.name, made.runs, ahead, quotes, snapshot, warnings=warnings)
     return MadeSheet(sheet, made, ahead, snapshot)
 
@@ -78,6 +81,18 @@ def with_id(wanted: str, folder: Path) -> Snapshot | None:
     """The snapshot with an id, of a folder or the bundled one, verified; None where it is not there."""
     found = path_with_id(folder, wanted)
     return None if found is None else open_snapshot(found, expect_id=wanted)
+
+
+def _errors(snapshot: Snapshot, roots: Collection[str]) -> tuple[str, ...]:
+    """The errors found in what the last extension brought of these roots, in one sentence."""
+    found = [one for one in snapshot.errors_that_came if one.root in ("", *roots)]
+    if not found:
+        return ()
+    told = "; ".join(one.message.rstrip(".") for one in found[:_SHOWN])
+    more = len(found) - _SHOWN
+    if more > 0:
+        told = in_english("{told}; and {more} more", told=told, more=more)
+    return (in_english("Errors were found in what came last: {told}.", told=told),)
 
 
 def _age(ahead: Ahead, snapshot: Snapshot, today: date | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -415,13 +416,14 @@ class TermsTable:
         delivery: int | None,
         days: NDArray[np.int64],
     ) -> list[int]:
-        """The parts of this contract, however it is spelt there."""
-        if name in levels.contracts or not levels.contracts:
+        """The parts of this contract, in whichever spellings they are there."""
+        alike = levels.alike(root).get(_likeness(name, root), [])
+        if alike in ([], [name]):
             return levels.contracts.get(name, [])
         return [
             place
-            for spelt, places in levels.contracts.items()
-            for place in places
+            for spelt in alike
+            for place in levels.contracts[spelt]
             if (
                 _delivery(spelt, max(self.parts[place].from_day, int(days[0])), root) == delivery
                 if delivery is not None
@@ -443,12 +445,22 @@ class TermsTable:
         return rungs
 
 
-class _Levels(NamedTuple):
+@dataclass(frozen=True)
+class _Levels:
     """Places of parts, by how narrowly they hold."""
 
     contracts: dict[str, list[int]]
     deliveries: list[int]
     root: list[int]
+    _alike: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    def alike(self, root: str) -> dict[str, list[str]]:
+        """The names of contracts that may be spellings of one, by their likeness."""
+        if root not in self._alike:
+            found = self._alike[root] = {}
+            for name in self.contracts:
+                found.setdefault(_likeness(name, root), []).append(name)
+        return self._alike[root]
 
 
 def _part(group: str, records: list[TermRecord]) -> Part:
@@ -520,6 +532,13 @@ def _delivery(name: str, day: int, root: str) -> int | None:
     return (
         _read_delivery(name, day, root) if _short_year(name, root) else _long_delivery(name, root)
     )
+
+
+@lru_cache(maxsize=65536)
+def _likeness(name: str, root: str) -> str:
+    """What all spellings of a contract share: its month and the last digit of its year, else the name itself."""
+    named = read_name(name, root)
+    return normal_name(name) or name if named is None else f"{named.year[-1]}-{named.month}"
 
 
 @lru_cache(maxsize=65536)

@@ -7,11 +7,14 @@ import io
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
+from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.cli import main
-from tests.small_market import DAYS, small_market
+from pairkit.findings import Finding
+from tests.small_market import DAYS, small_market, snapshot_input
 
 
 @pytest.fixture
@@ -38,6 +41,29 @@ def test_the_demo_book_has_a_sheet_out_of_the_box(cli):
     first = " ".join(out.split())
     assert first.startswith("SIMULATED DATA. DEGRADED: Terms of RB")
     assert "demo-book: 2 orders for 2025-01-02." in first
+
+
+def test_markup_in_texts_of_others_is_printed_as_it_stands(cli, tmp_path):
+    """Brackets, emoji codes and a terminal's escape in names, sources and findings of a snapshot, on every command that prints them."""
+    text = "[bold]b[/i] :smile: [link=http://evil.test]l[/link] \x1b]0;title"
+    shown = "[bold]b[/i] :smile: [link=http://evil.test]l[/link] ⟨U+001B⟩]0;title"
+    odd = snapshot_input()
+    odd["specs"] = [replace(spec, name=text, currency="[/i]") for spec in odd["specs"]]
+    odd["findings"] = (Finding("large_gap", "warning", text, "RB", 1, ("2024-01-09",)),)
+    folder = tmp_path / "snapshots"
+    write_snapshot(folder, "odd", **odd)
+    write_snapshot(folder, "odd2", **snapshot_input())
+    cli("book", "new", "mine", "--snapshot", "odd")
+    assert cli("book", "add", "mine", "RB", "HC")[0] == 0
+    printed = {
+        command: cli(*command.split(), "--dir", folder)
+        for command in ("run odd RB HC", "today mine", "book show mine", "snapshot diff odd odd2")
+    }
+    for command, (code, out, err) in printed.items():
+        assert (code, err, "\x1b" in out) == (0, "", False), command
+    assert shown in " ".join(printed["run odd RB HC"][1].split())
+    assert "0 -> 0 [/i], equity" in printed["today mine"][1]
+    assert text[:9] in printed["snapshot diff odd odd2"][1]
 
 
 def test_a_book_is_made_changed_and_shown(cli):

@@ -123,6 +123,24 @@ def test_any_changed_byte_is_named_by_its_line(journal):
     assert path.read_bytes() == bytes(spoilt)
 
 
+@pytest.mark.parametrize("lines", [1, 4])
+def test_any_changed_byte_of_the_head_is_named(tmp_path, lines):
+    """One bit, a blank, nothing at all: of a journal of one line too, where a head that is not there yet is no fault."""
+    for day in range(1, lines + 1):
+        append_sheet(BOOK, sheet(f"2024-06-0{day}"), folder=tmp_path, now=NOW)
+    head = journal_path("two", tmp_path).with_suffix(".head")
+    raw = head.read_bytes()
+    flipped = [
+        bytes([*raw[:place], raw[place] ^ 1 << place % 8, *raw[place + 1 :]])
+        for place in range(len(raw))
+    ]
+    for spoilt in (*flipped, raw.replace(b":1", b":0"), raw + b" ", b" " + raw, b""):
+        head.write_bytes(spoilt)
+        assert (verify_journal("two", tmp_path).fault == "") == (spoilt == raw)
+    head.unlink()
+    assert (verify_journal("two", tmp_path).fault == "") == (lines == 1)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -163,6 +163,19 @@ def test_7_5_a_contract_is_met_however_it_is_spelt(spelt, day, in_table):
     assert terms_on(spec("TA", terms=ranged), bar, day)["tick"].value == 7.0
 
 
+@pytest.mark.parametrize("second", ["TA1901", "TA901", "CZCE.TA1901", "ta201901", "TAF19"])
+@pytest.mark.parametrize("bar", ["TA1901", "TA901"])
+def test_7_5_records_of_one_contract_in_two_spellings_are_of_one(second, bar):
+    """The newest counts, whichever of them is spelt as the bars are."""
+    for spelt in (("TA1901", second), (second, "TA1901")):
+        table = [
+            TermRecord("tick", float(month), contract=name, from_date=f"2018-{month}-01")
+            for name, month in zip(spelt, (11, 12), strict=True)
+        ]
+        for day, figure in (("2018-11-30", 11.0), ("2018-12-03", 12.0)):
+            assert terms_on(spec("TA", terms=table), bar, day)["tick"].value == figure
+
+
 def test_7_5_years_of_the_last_century_come_first():
     """TA9911 is delivered before 2001, and not in 2099."""
     table = [TermRecord("tick", 7.0, deliveries="..0012")]

@@ -6,7 +6,7 @@ The proof is also held against a plainer instrument of the tests' own (tests/hon
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,17 @@ from statsmodels.tsa.stattools import adfuller
 
 from pairkit.config import StrategyConfig
 from pairkit.findings import Finding
+from pairkit.market.contracts import OlderTerm
+from pairkit.market.spec_history import specs_in_force
+from pairkit.market.terms import TermRecord, TermsTable
 from pairkit.pair import Leg, PairFrame, Provenance
 from pairkit.research.lookahead.audit import LookaheadProof, audit_lookahead
 from pairkit.research.lookahead.outputs import observe
+from pairkit.research.lookahead.perturb import _spec_as_known
 from pairkit.run import run_backtest
 from pairkit.trading.loop import REASON_NAMES
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
-from tests.pairs import build_pair, draw_config, draw_pair
+from tests.pairs import build_pair, draw_config, draw_pair, spec
 
 CONFIG = StrategyConfig(
     hedge_window=30,
@@ -672,6 +676,34 @@ def reader_of_the_findings():
     return leaky
 
 
+def counter_of_the_findings():
+    """How often something was found counts later days, also where a finding lists the first of them only."""
+
+    def leaky(pair, config):
+        return pd.DataFrame({"z": ratio_of(pair) + sum(found.count for found in pair.findings)})
+
+    return leaky
+
+
+def reader_of_terms_to_come():
+    """Records of terms, and figures of before a change, that are dated after the last row."""
+
+    def leaky(pair, config):
+        told = len(pair.y_spec.terms or ()) + len(pair.x_spec.older)
+        return pd.DataFrame({"z": ratio_of(pair) + told})
+
+    return leaky
+
+
+def reader_of_the_newest_margin():
+    """A spec's own figure, which a change by date made it: read for all rows, it is known before that day."""
+
+    def leaky(pair, config):
+        return pd.DataFrame({"z": ratio_of(pair) * pair.x_spec.margin_rate})
+
+    return leaky
+
+
 def before_a_holiday():
     """The last session before a long gap knows the first one after it."""
 
@@ -704,20 +736,55 @@ def test_6_3_where_no_process_can_be_forked_nothing_is_claimed(pair, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "reader", [reader_of_the_mark, reader_of_the_memory_behind, reader_of_the_findings]
+    "reader",
+    [
+        reader_of_the_mark,
+        reader_of_the_memory_behind,
+        reader_of_the_findings,
+        counter_of_the_findings,
+        reader_of_terms_to_come,
+        reader_of_the_newest_margin,
+    ],
 )
 def test_6_3_nothing_on_the_pair_tells_that_there_is_more(reader, pair):
     """A function that behaves where it sees a cut, or reads what lies behind its rows, is caught."""
-    found = Finding(
-        "spike",
-        "warning",
-        "A price too high.",
-        root="Y",
-        dates=(f"{pair.trade_date[-1]:%Y-%m-%d}",),
-        count=1,
+    first, late, last = (f"{pair.trade_date[row]:%Y-%m-%d}" for row in (0, -9, -1))
+    found = [
+        Finding("spike", "warning", "A price too high.", root="Y", dates=(last,), count=1),
+        Finding("no_trade", "warning", "Nothing traded.", root="Y", dates=(first,), count=2),
+    ]
+    terms = [TermRecord("margin_rate", 0.2, contract="C01", from_date=late)]
+    marked = replace(
+        pair,
+        provenance=Provenance(snapshot_id="0" * 64, findings=tuple(found)),
+        y_spec=replace(pair.y_spec, terms=TermsTable(terms)),
+        x_spec=replace(pair.x_spec, older=(OlderTerm("margin_rate", 0.01, before_date=late),)),
     )
-    marked = replace(pair, provenance=Provenance(snapshot_id="0" * 64, findings=(found,)))
     assert failing(audit_lookahead(marked, CONFIG, reader()), "prefix") == {"z"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_6_3_the_terms_that_were_known_are_those_in_force(seed):
+    """On every row of a cut, terms without what later days brought are the terms with it: records and changes by date and delivery."""
+    names, days = ("Y2105", "Y2110", "Y2201"), pd.bdate_range("2021-01-04", periods=200)
+    rng = np.random.default_rng(seed)
+    dates = [f"{days[row]:%Y-%m-%d}" for row in rng.choice(200, 12, replace=False)]
+    of = ({"contract": names[0]}, {"deliveries": "2110.."}, {})
+    records = [
+        TermRecord("margin_rate", 0.1 + n / 100, from_date=date, **of[n % 3])
+        for n, date in enumerate(dates[:6])
+    ]
+    months = [OlderTerm(name, 7.0, before_delivery="2110") for name in ("tick", "fee_open")]
+    older = [
+        OlderTerm(("tick", "fee_open")[n % 2], n + 1.0, before_date=dates[n]) for n in range(12)
+    ]
+    of_all = spec("Y", terms=TermsTable(records[: seed * 2]), older=(*months, *older))
+    held = rng.integers(0, 3, len(days))
+    for rows in (1, *rng.integers(2, 200, 8)):
+        known = _spec_as_known(of_all, f"{days[rows - 1]:%Y-%m-%d}")
+        made = [specs_in_force(one, held[:rows], names, days[:rows]) for one in (of_all, known)]
+        ours, theirs = ([asdict(one.specs[at]) for at in one.place] for one in made)
+        assert ours == theirs
 
 
 def test_6_3_a_leak_before_holidays_only_is_met():

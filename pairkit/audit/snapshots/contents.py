@@ -173,6 +173,19 @@ def check_fits_together(
         )
 
 
+def check_calendar(calendar: pa.Table, bars: pa.Table) -> None:
+    """Refuse a calendar of which no session has bars; a bar may lie outside it, as the ghost of a holiday does."""
+    sessions = set(calendar[TRADE_DATE].to_pylist())
+    if sessions.isdisjoint(bars[TRADE_DATE].unique().to_pylist()):
+        raise SnapshotError(
+            _(
+                "its calendar has {sessions} sessions, and no bar is of one of them. "
+                "The tables were not written together: take the snapshot again.",
+                sessions=len(sessions),
+            )
+        )
+
+
 def _check_scope(scope: Mapping[str, Any], bars: pa.Table) -> None:
     """Rows, start and end that the manifest states are those of the bars."""
     span = pa.compute.min_max(bars[TRADE_DATE]).as_py()

@@ -22,7 +22,7 @@ import pandas as pd
 
 from pairkit.audit.snapshots.diff import KEY
 from pairkit.audit.snapshots.line import line_of
-from pairkit.audit.snapshots.snapshot import Snapshot, write_snapshot
+from pairkit.audit.snapshots.snapshot import ERRORS_CAME, Snapshot, write_snapshot
 from pairkit.columns import BAR_COLUMNS, TRADE_DATE, names
 from pairkit.data.files.read import read_bars
 from pairkit.data.files.uploads import Given
@@ -43,6 +43,10 @@ from pairkit.market.terms import TermRecord, TermsTable
 
 OVERLAP = 10  # sessions that are fetched once more, to see what the vendor revised
 _SHOWN = 10
+_MOST_REVISED = (
+    0.5  # of the bars of a root that are given anew: more is another series, or other columns
+)
+_AS_BAD = ("ghost_bar",)  # a warning among old bars; of a session that came, the bar of another one
 _FIGURES = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 
 
@@ -292,6 +296,10 @@ def _extended(
         _refuse_not_whole(snapshot, bars, mapping, calendar[-1], later.again)
     specs = [_spec(snapshot.specs[root], later.specs, last) for root in snapshot.roots]
     revised = _revised(snapshot.bars, later.bars)
+    found = _findings(snapshot, later, bars, mapping, calendar, specs, revised)
+    scope = {key: value for key, value in later.scope.items() if key != ERRORS_CAME}
+    if errors := _errors_that_came(snapshot, found):
+        scope[ERRORS_CAME] = errors
     name = f"{line_of(snapshot.label)}@{calendar[-1]:%Y-%m-%d}"
     written = write_snapshot(
         folder,
@@ -300,8 +308,8 @@ def _extended(
         mapping=mapping,
         specs=specs,
         calendar=calendar,
-        data_scope=later.scope,
-        findings=_findings(snapshot, later, bars, mapping, calendar, specs, revised),
+        data_scope=scope,
+        findings=found,
         lineage=snapshot.id,
         line=snapshot.line,
     )
@@ -391,7 +399,7 @@ def _in_force(records: Iterable[TermRecord], day: str) -> float | None:
 
 
 def _revised(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """The bars that both have with other figures: `root, contract, trade_date`."""
+    """The bars that both have with other figures: `root, contract, trade_date`, and `share`, that of the root's bars in both."""
     key = {"root": object, "contract": object}
     both = old.astype(key).merge(new.astype(key), on=KEY, suffixes=("_old", "_new"))
     differs = np.zeros(len(both), dtype=bool)
@@ -400,7 +408,8 @@ def _revised(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
             both[f"{name}{side}"].to_numpy(dtype=np.float64) for side in ("_old", "_new")
         )
         differs |= ~((before == after) | (np.isnan(before) & np.isnan(after)))
-    return both.loc[differs, KEY]
+    share = pd.Series(differs, index=both.index).groupby(both["root"]).transform("mean")
+    return both.assign(share=share).loc[differs, [*KEY, "share"]]
 
 
 def _findings(
@@ -412,9 +421,8 @@ def _findings(
     specs: list[ContractSpec],
     revised: pd.DataFrame,
 ) -> list[Finding]:
-    """What was found in all bars together, and of the old findings those of kinds that are not looked for again."""
+    """What was found in all bars together and in what came, and of the old findings those that are not looked for again."""
     found = [
-        *later.findings,
         *terms_findings(bars, mapping, specs),
         *examine(bars, calendar),
         *(
@@ -423,12 +431,15 @@ def _findings(
             for finding in examine_grid(bars[bars["root"] == spec.code], spec)
         ),
     ]
+    kinds = {(one.kind, one.root) for one in found}
+    found += later.findings
+    found += _sessions_without_bar(snapshot, bars, mapping, calendar, found)
     for root, of_root in revised.groupby("root"):
         days = sorted(of_root[TRADE_DATE].unique())
         found.append(
             Finding(
                 "revised_bar",
-                "warning",
+                "error" if of_root["share"].iloc[0] > _MOST_REVISED else "warning",
                 root=str(root),
                 count=len(of_root),
                 dates=tuple(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:_SHOWN]),
@@ -458,8 +469,59 @@ def _findings(
         for root, revised in terms.items()
         if revised
     ]
-    kinds = {(one.kind, one.root) for one in found}
-    return [*(one for one in snapshot.findings if (one.kind, one.root) not in kinds), *found]
+    old = [one for one in snapshot.findings if (one.kind, one.root) not in kinds]
+    return [*(one for one in old if not _told_again(one, found)), *found]
+
+
+def _sessions_without_bar(
+    snapshot: Snapshot,
+    bars: pd.DataFrame,
+    mapping: pd.DataFrame,
+    calendar: pd.DatetimeIndex,
+    found: Iterable[Finding],
+) -> list[Finding]:
+    """Sessions that came and have no close of the dominant contract, of the roots of which none is told yet."""
+    told = {one.root for one in found if one.kind == "missing_dominant_bar"}
+    came = calendar[calendar > snapshot.calendar[-1]]
+    findings = []
+    for root in sorted(set(snapshot.roots) - told):
+        try:
+            leg = leg_table(*(table[table["root"] == root] for table in (bars, mapping)))
+        except DataError:  # no contract was ever dominant, which every pair of it says
+            continue
+        close = leg["close"].reindex(came)
+        days = came[close.isna() | (close == 0.0)]
+        if len(days):
+            message = in_english(
+                "{root}: {without} sessions have no close of the dominant contract.",
+                root=root,
+                without=len(days),
+            )
+            dates = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN])
+            findings.append(
+                Finding("missing_dominant_bar", "error", message, root, len(days), dates)
+            )
+    return findings
+
+
+def _told_again(old: Finding, found: Iterable[Finding]) -> bool:
+    """Whether a finding of the last ten sessions, or of a whole file, is there anew: of its kind and root, and of all its days."""
+    alike = [one for one in found if (one.kind, one.root) == (old.kind, old.root)]
+    days = {day for one in alike for day in one.dates}
+    count = sum(one.count for one in alike)
+    return bool(alike) and count >= old.count and days.issuperset(old.dates)
+
+
+def _errors_that_came(snapshot: Snapshot, found: Iterable[Finding]) -> list[list[str]]:
+    """Root and kind of each error that was found, and not in the snapshot before in the same words."""
+    known = {(one.root, one.kind, one.message) for one in snapshot.findings}
+    came = {
+        (one.root, one.kind)
+        for one in found
+        if (one.severity == "error" or one.kind in _AS_BAD)
+        and (one.root, one.kind, one.message) not in known
+    }
+    return [list(one) for one in sorted(came)]
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

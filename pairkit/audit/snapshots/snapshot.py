@@ -23,7 +23,12 @@ from pairkit.audit.seal import (
     sha256_hex,
 )
 from pairkit.audit.snapshots import tables
-from pairkit.audit.snapshots.contents import check_fits_together, parse_specs, verified_table
+from pairkit.audit.snapshots.contents import (
+    check_calendar,
+    check_fits_together,
+    parse_specs,
+    verified_table,
+)
 from pairkit.audit.snapshots.packing import pack
 from pairkit.audit.snapshots.verify import (
     MANIFEST,
@@ -46,6 +51,9 @@ from pairkit.pair import PairFrame, Provenance, pair_from_frames
 
 if TYPE_CHECKING:
     from pairkit.market.legs import RootTables
+
+# of a data scope: root and kind of the errors that the last extension brought
+ERRORS_CAME = "errors_came"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +132,12 @@ class Snapshot:
     def roots(self) -> tuple[str, ...]:
         """Contract roots of the snapshot, sorted."""
         return tuple(self.specs)
+
+    @property
+    def errors_that_came(self) -> tuple[Finding, ...]:
+        """What was found wrong in it that the snapshot which it extends does not have: errors, and repeated bars."""
+        came = {tuple(one) for one in self.manifest["data_scope"].get(ERRORS_CAME, ())}
+        return tuple(one for one in self.findings if (one.root, one.kind) in came)
 
     @property
     def simulated(self) -> bool:
@@ -485,6 +499,7 @@ def _parse(sealed: Sealed, folder: Path) -> Snapshot:
         bars, mapping, calendar, *terms = (verified_table(sealed, name) for name in TABLES[schema])
         specs = parse_specs(sealed, tables.terms_by_root(terms[0]) if terms else None)
         check_fits_together(sealed, specs, bars, mapping)
+        check_calendar(calendar, bars)
     except SnapshotError as error:
         raise SnapshotError(f"{folder}: {error}") from error
     return Snapshot(

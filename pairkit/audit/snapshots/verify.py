@@ -76,6 +76,11 @@ class _DataScope(BaseModel):
     fetched_at: str | None
     rows: int = Field(ge=1)
     simulated: bool = False
+    stale: bool = False
+    dominant: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
+    files: list[dict[str, Any]] = []
+    errors_came: list[list[str]] = []
 
 
 class _ContractSpecs(_Strict):

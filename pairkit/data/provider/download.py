@@ -177,6 +177,7 @@ class _Download:
         self.progress, self.cancelled, self.allow_missing = progress, cancelled, allow_missing
         self.findings: list[Finding] = []
         self.fetched: list[str] = []
+        self.answers: dict[str, list[Answer]] = {}  # by root, and of no root
         self.calls, self.done, self.total = 0, 0, len(set(exchanges.values())) + 3 * len(exchanges)
         self.stale, self.limits_allowed, self.why_no_terms = False, True, ""
         self.limits: dict[str, pd.DataFrame] = {}  # of each contract, with its margins
@@ -196,7 +197,7 @@ class _Download:
         if self.contracts == "all":
             self.report_plan(days)
         parts = [
-            self.root(root, exchange, days[exchange], after[exchange])
+            self.root_that_fits(root, exchange, days[exchange], after[exchange])
             for root, exchange in self.exchanges.items()
         ]
         self.findings.extend(unused_terms(self.user_terms, self.exchanges))
@@ -237,6 +238,7 @@ class _Download:
         self.stale |= answer.stale
         self.fetched.append(answer.fetched_utc)
         self.findings.extend(replace(finding, root=root) for finding in answer.findings)
+        self.answers.setdefault(root, []).append(answer)
         return answer.table
 
     # --- calendar and listing ---------------------------------------------------------------------------------------
@@ -278,6 +280,20 @@ class _Download:
     def wanted(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """The days within the range."""
         return days[(days >= pd.Timestamp(self.start)) & (days <= pd.Timestamp(self.end))]
+
+    def root_that_fits(
+        self, root: str, exchange: str, days: pd.DatetimeIndex, after: pd.Timestamp | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame, ContractSpec]:
+        """One root, as `root` has it; answers that do not fit one another are not kept, or asking again would change nothing."""
+        try:
+            return self.root(root, exchange, days, after)
+        except (IncompleteAnswerError, DataError) as error:
+            of_root = self.answers.get(root, [])
+            all_of_them = [*self.answers.get("", ()), *of_root]
+            listing = of_root[:1]  # it is asked first, and has the terms that cannot be
+            for answer in all_of_them if isinstance(error, IncompleteAnswerError) else listing:
+                answer.forget()
+            raise
 
     def root(
         self, root: str, exchange: str, days: pd.DatetimeIndex, after: pd.Timestamp | None

@@ -7,8 +7,8 @@ an exchange by the code of its own (`SHFE`, `CZCE`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -69,6 +69,8 @@ class Answer:
         Requests it took; 0 where all of it was in the cache.
     stale : bool
         The provider was down, and this is an older answer than is accepted otherwise.
+    forget : callable
+        Takes it out of the cache, if it is in one: what does not fit the other answers is asked for again.
     """
 
     table: pd.DataFrame
@@ -76,6 +78,7 @@ class Answer:
     fetched_utc: str = ""
     calls: int = 0
     stale: bool = False
+    forget: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 class Source(Protocol):

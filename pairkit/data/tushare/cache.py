@@ -139,6 +139,19 @@ class AnswerCache:
         except OSError as error:
             self._turn_off(error)
 
+    def drop(self, question: Question) -> bool:
+        """Take an answer out; whether there was one."""
+        if self._folder is None:
+            return False
+        table_file, note_file = _files(self._folder, question)
+        there = note_file.exists()
+        try:
+            for file in (note_file, table_file):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            self._turn_off(error)
+        return there
+
     def _turn_off(self, error: OSError) -> None:
         _log.warning(
             "answers are not kept from now on: %s; set PAIRKIT_CACHE to a folder that can be written",

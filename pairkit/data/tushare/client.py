@@ -116,7 +116,9 @@ class TushareClient:
         question = Question(self.settings.address, interface, params)
         kept = self._cache.get(question)
         if kept is not None and (kept.final or kept.expires_epoch > self.clock.epoch()):
-            return Answer(kept.table, kept.findings, kept.fetched_utc)
+            return Answer(
+                kept.table, kept.findings, kept.fetched_utc, forget=lambda: self._forget(question)
+            )
         if not self._breaker.admits():
             return self._stale(question, kept, None)
         before = self._calls
@@ -129,7 +131,20 @@ class TushareClient:
         stale = any(finding.kind == STALE for finding in entry.findings)
         if not stale:
             self._cache.put(question, entry)
-        return Answer(entry.table, entry.findings, entry.fetched_utc, self._calls - before, stale)
+        return Answer(
+            entry.table,
+            entry.findings,
+            entry.fetched_utc,
+            self._calls - before,
+            stale,
+            lambda: self._forget(question),
+        )
+
+    def _forget(self, question: Question) -> None:
+        """Take an answer out of the cache, and those of the parts that it was asked in."""
+        if self._cache.drop(question) and _can_be_halved(question):
+            for half in _halves(question):
+                self._forget(Question(question.endpoint, question.interface, half))
 
     def _stale(self, question: Question, kept: Entry | None, error: SourceError | None) -> Answer:
         """An expired answer while the provider is down, reported as such; SourceDownError where there is none."""
@@ -302,6 +317,12 @@ def _halves(question: Question) -> list[dict[str, str]]:
         {**params, "end_date": middle.strftime(_DAY_FORMAT)},
         {**params, "start_date": (middle + timedelta(days=1)).strftime(_DAY_FORMAT)},
     ]
+
+
+def _can_be_halved(question: Question) -> bool:
+    """Whether a question is of a range of more than one day."""
+    params = question.params
+    return str(params.get("start_date", "")) < str(params.get("end_date", ""))
 
 
 def _looks_cut(table: pd.DataFrame, question: Question, due: pd.DatetimeIndex | None) -> bool:

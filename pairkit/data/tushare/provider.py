@@ -422,10 +422,21 @@ def _one_answer(parts: list[Answer]) -> Answer:
         min(part.fetched_utc for part in parts),
         sum(part.calls for part in parts),
         any(part.stale for part in parts),
+        lambda: _forget_all(parts),
     )
+
+
+def _forget_all(parts: list[Answer]) -> None:
+    for part in parts:
+        part.forget()
 
 
 def _with_table(answer: Answer, table: pd.DataFrame, findings: tuple[Finding, ...] = ()) -> Answer:
     return Answer(
-        table, (*answer.findings, *findings), answer.fetched_utc, answer.calls, answer.stale
+        table,
+        (*answer.findings, *findings),
+        answer.fetched_utc,
+        answer.calls,
+        answer.stale,
+        answer.forget,
     )

@@ -5,7 +5,7 @@
 2. Terms and run: on the predecessor's sessions before that, the terms in force and every column of the run are to the bit those of
    the predecessor.
 
-Only this sees a leak through the terms: cutting a pair cuts its bars, and leaves its specs as later days have made them.
+Only this sees a figure of a later day that was written over earlier ones: cutting a pair hides terms that are dated later, and no others.
 """
 
 from __future__ import annotations

@@ -12,15 +12,19 @@ Contract names stay: they were chosen the session before (docs/semantics.md 1.3)
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import fields, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
+from pairkit.market.contracts import ContractSpec
 from pairkit.market.spec_history import InForce
+from pairkit.market.terms import TermRecord, TermsTable
 from pairkit.pair import NO_CONTRACT, Leg, PairFrame
 
 PRICES = ("open", "high", "low", "close", "settle", "roll_open", "up_limit", "down_limit")
@@ -39,13 +43,20 @@ def perturbed(pair: PairFrame, row: int, seed: int) -> PairFrame:
 def as_known(pair: PairFrame) -> PairFrame:
     """The pair as a function under test sees it: nothing on it reveals that there are or were later rows.
 
-    It is not marked as cut, names no snapshot, has the findings of its own days, arrays of its own that are no views of longer
-    ones, and the names of the contracts that it has held. What the function does to it stays without effect on others.
+    It is not marked as cut, names no snapshot, has the findings all of whose days are its own, the terms that were known by then,
+    arrays of its own that are no views of longer ones, and the names of the contracts that it has held. What the function does to it
+    stays without effect on others.
     """
     last = f"{pair.trade_date[-1]:%Y-%m-%d}" if len(pair) else ""
-    known = tuple(found for found in pair.findings if all(day <= last for day in found.dates))
+    known = tuple(
+        found
+        for found in pair.findings
+        if found.count <= len(found.dates) and all(day <= last for day in found.dates)
+    )
     return replace(
         pair,
+        y_spec=_spec_as_known(pair.y_spec, last),
+        x_spec=_spec_as_known(pair.x_spec, last),
         trade_date=pd.DatetimeIndex(_own(pair.trade_date.to_numpy()), name=pair.trade_date.name),
         y=_as_known(pair.y),
         x=_as_known(pair.x),
@@ -66,6 +77,43 @@ def _as_known(leg: Leg) -> Leg:
         **columns,
         contract_names=leg.contract_names[: int(leg.contract.max(initial=NO_CONTRACT)) + 1],
     )
+
+
+def _spec_as_known(spec: ContractSpec, last: str) -> ContractSpec:
+    """The spec without what became known after a day: the same terms on every session up to it."""
+    days = _days_of_change(spec)
+    if not days or days[-1] <= last:
+        return spec
+    return _known_by(spec, days[bisect_right(days, last) - 1] if days[0] <= last else "")
+
+
+@lru_cache(maxsize=64)
+def _days_of_change(spec: ContractSpec) -> tuple[str, ...]:
+    """The days from which on terms are others, ascending."""
+    records = () if spec.terms is None else spec.terms.records
+    days = {one.from_date for one in records} | {term.before_date for term in spec.older}
+    return tuple(sorted(day for day in days if day))
+
+
+@lru_cache(maxsize=512)
+def _known_by(spec: ContractSpec, day: str) -> ContractSpec:
+    """The spec as it was on a day of change: a figure that a later day replaced is its own, and nothing of that day is in it."""
+    given = spec.terms
+    known = [one for one in given.records if (one.from_date or "") <= day] if given else []
+    told = given.groups if given else set()
+    counts = [term for term in spec.older if TermRecord(term.field, term.value).group not in told]
+    own = {
+        term.field: term.value
+        for term in sorted(counts, key=lambda term: term.before_date or "", reverse=True)
+        if (term.before_date or "") > day
+    }
+    older = tuple(
+        term
+        for term in counts
+        if (term.before_date <= day if term.before_date else term.field not in own)
+    )
+    terms = TermsTable.of_checked(known) if known else None
+    return replace(spec, **cast("dict[str, Any]", own), older=older, terms=terms)
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:

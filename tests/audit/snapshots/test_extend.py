@@ -9,6 +9,9 @@ from pandas.testing import assert_frame_equal
 from pairkit.audit.snapshots.extend import extend_from_files
 from pairkit.audit.snapshots.from_files import import_files
 from pairkit.audit.snapshots.snapshot import open_snapshot
+from pairkit.config import StrategyConfig
+from pairkit.desk.book import book_entry, new_book
+from pairkit.desk.today import sheet_of
 from pairkit.errors import DataError, IncompleteAnswerError, SnapshotError
 from tests import ROOT
 from tests.small_market import DAYS, ROLL_DAY, small_market
@@ -79,6 +82,77 @@ def test_a_revised_bar_counts_and_is_told(market, first, tmp_path):
         ("RB", 1, (f"{DAYS[7]:%Y-%m-%d}",))
     ]
     assert found.snapshot.leg("RB").loc[DAYS[7], "close"] == market.loc[place, "close"]
+
+
+def test_revisions_of_two_evenings_are_both_kept(market, first, tmp_path):
+    """The finding of a bar that was revised on an earlier evening stays beside that of a later one."""
+    folder, newest = tmp_path / "snapshots", first
+    for revised, until in ((5, DAYS[ROLL_DAY]), (7, DAYS[-1])):
+        place = market.index[(market["root"] == "RB") & (market["trade_date"] == DAYS[revised])][0]
+        market.loc[place, "close"] += 3.0
+        file = write(tmp_path / "all.csv", market[market["trade_date"] <= until])
+        newest = extend_from_files(newest, file, folder=folder).snapshot
+    told = [one.dates for one in newest.findings if one.kind == "revised_bar"]
+    assert told == [(f"{DAYS[5]:%Y-%m-%d}",), (f"{DAYS[7]:%Y-%m-%d}",)]
+
+
+def test_errors_in_what_came_are_on_the_sheet_of_that_evening_alone(market, first, tmp_path):
+    """A volume below 0 on the last session: the first line says so; not for another root's pair, nor an evening later."""
+    folder, end = tmp_path / "snapshots", DAYS[-2]
+    place = market.index[(market["contract"] == "RB2410") & (market["trade_date"] == end)][0]
+    market.loc[place, "volume"] = -5.0
+    sheets = []
+    for until in (end, DAYS[-1]):
+        file = write(tmp_path / "all.csv", market[market["trade_date"] <= until])
+        found = extend_from_files(first, file, folder=folder).snapshot
+        book = new_book("one", "line").plus(
+            book_entry("RB", "HC", StrategyConfig(), since="2024-01-02")
+        )
+        sheets.append(sheet_of(book, found).sheet.headline)
+        assert found.id == open_snapshot(found.path).id
+        first = found
+    assert "DEGRADED: Errors were found in what came last: RB: bars with volume" in sheets[0]
+    assert "Errors were found" not in sheets[1]
+
+
+def without_a_session(market):
+    """No bar of RB on a session among those that come."""
+    return market[(market["root"] != "RB") | (market["trade_date"] != DAYS[-4])]
+
+
+def repeated(market):
+    """The bars of RB of the last session are those of the one before, as if nothing had traded."""
+    figures, rb = ["open", "high", "low", "close", "settle"], market["root"] == "RB"
+    last, before = (rb & (market["trade_date"] == DAYS[place]) for place in (-1, -2))
+    market.loc[last, figures] = market.loc[before, figures].to_numpy()
+    return market.assign(volume=market["volume"].mask(last, 0.0))
+
+
+def of_other_columns(market):
+    """Open and close of RB under each other's name, all days."""
+    rb = market["root"] == "RB"
+    return market.assign(
+        open=market["open"].mask(rb, market["close"]),
+        close=market["close"].mask(rb, market["open"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "kind"),
+    [
+        (without_a_session, "missing_dominant_bar"),
+        (repeated, "ghost_bar"),
+        (of_other_columns, "revised_bar"),
+    ],
+)
+def test_what_is_wrong_with_what_came_is_kept_by_root_and_kind(
+    market, first, tmp_path, spoilt, kind
+):
+    """A session without a bar among several, a bar of the day before, most old bars other than they were: none looks like any other day."""
+    file = write(tmp_path / "all.csv", spoilt(market))
+    found = extend_from_files(first, file, folder=tmp_path / "snapshots").snapshot
+    assert ("RB", kind) in {(one.root, one.kind) for one in found.errors_that_came}
+    assert "HC" not in {one.root for one in found.errors_that_came}
 
 
 def test_a_session_that_is_not_whole_is_refused_unless_allowed(market, first, tmp_path):

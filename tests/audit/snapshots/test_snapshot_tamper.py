@@ -299,6 +299,18 @@ def other_mapping(folder):
     )
 
 
+def calendar_of(folder, days):
+    """The calendar with these days, with hashes that fit."""
+    table = pa.table({"trade_date": pa.array(days, pa.date32())})
+    rewrite(folder, "calendar.parquet", tables.to_parquet(table))
+    reseal(
+        folder,
+        lambda manifest: resource(manifest, "calendar.parquet").update(
+            content_hash=content_hash(table), rows=len(days)
+        ),
+    )
+
+
 def specs_twice(folder):
     """A second spec of RB, on other terms, with hashes that fit."""
     plain = json.loads((folder / "specs.json").read_bytes())
@@ -365,6 +377,17 @@ def specs_twice(folder):
             "mapping names contracts that have no bar there: RB2599 of RB",
         ),
         (lambda folder: specs_twice(folder), "two specs of RB"),
+        (lambda folder: calendar_of(folder, []), "calendar has 0 sessions, and no bar"),
+        (lambda folder: calendar_of(folder, [date(1999, 1, 4)]), "calendar has 1 sessions"),
+        *(
+            (
+                lambda folder, name=name: reseal(
+                    folder, lambda m: m["data_scope"].update({name: "x"})
+                ),
+                f"data_scope.{name}",
+            )
+            for name in ("dominant", "asked", "files", "stale", "errors_came")
+        ),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from pairkit.audit.snapshots.from_provider import download_snapshot
 from pairkit.audit.snapshots.snapshot import open_snapshot
@@ -185,6 +186,41 @@ def test_a_missing_session_of_a_dominant_contract_is_told_with_its_date(
     assert day not in set(
         taken.bars.query("contract == @contract")["trade_date"].dt.strftime("%Y-%m-%d")
     )
+
+
+def to_no_contract(api, at, rows):
+    """A session is mapped to a contract that nobody listed."""
+    if api != "fut_mapping":
+        return rows
+    name, day = at["mapping_ts_code"], at["trade_date"]
+    return [
+        [*row[:name], "RB2499.SHF", *row[name + 1 :]] if row[day] == "20231031" else row
+        for row in rows
+    ]
+
+
+def ten_times_the_lot(api, at, rows):
+    """The listing has lots of a hundred tons."""
+    lot = at.get("per_unit")
+    return rows if api != "fut_basic" else [[*row[:lot], 100.0, *row[lot + 1 :]] for row in rows]
+
+
+def half_of_the_bars(api, at, rows):
+    """Bars of even days alone."""
+    return rows if api != "fut_daily" else [row for row in rows if int(row[at["trade_date"]]) % 2]
+
+
+@pytest.mark.parametrize("alter", [to_no_contract, ten_times_the_lot, half_of_the_bars])
+def test_what_was_refused_is_asked_for_again(server: FaultServer, tmp_path: Path, alter):
+    """Answers about days long over are kept for good, but not those that did not fit one another: once healed, the market comes."""
+    source = source_for(server, cache=tmp_path)
+    short = date(2023, 9, 1), date(2023, 10, 31)
+    server.alter = alter
+    with pytest.raises((IncompleteAnswerError, DataError)):
+        download_market(source, ["RB"], *short)
+    server.reset()
+    bars = download_market(source, ["RB"], *short).bars
+    assert_frame_equal(bars, download_market(source_for(server), ["RB"], *short).bars)
 
 
 def test_a_dominant_contract_without_bars_is_an_error(server: FaultServer, source: TushareSource):
