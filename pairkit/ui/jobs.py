@@ -50,6 +50,7 @@ class Job:
     stage: str = ""
     seconds: float = 0.0
     waiting: bool = False
+    drawn_running: bool = False  # in this run of the page, whose buttons stand as while it runs
     attended: Callable[[], bool] = lambda: True
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -163,6 +164,7 @@ def show_progress(key: str) -> None:
     """Draw the progress of the job under `key` in the session, refreshed without running the rest of the page."""
     job: Job = st.session_state[key]
     if job.ended.is_set():
+        job.drawn_running = False
         st.rerun()
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     what = escape(how_far(job))
@@ -185,6 +187,9 @@ def ended_job(key: str) -> Job | None:
     if not job.ended.is_set():
         show_progress(key)
         return None
+    if job.drawn_running:  # it ended since: draw the buttons anew
+        job.drawn_running = False
+        st.rerun()
     if job.error:
         st.error(escape(job.error), icon=":material/error:")
         return None
@@ -197,4 +202,7 @@ def ended_job(key: str) -> Job | None:
 def running(key: str) -> bool:
     """A job under `key` is under way."""
     job: Job | None = st.session_state.get(key)
-    return job is not None and not job.ended.is_set()
+    if job is None or job.ended.is_set():
+        return False
+    job.drawn_running = True
+    return True

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pairkit.errors import CancelledError
 from pairkit.ui import jobs
@@ -61,6 +62,23 @@ def test_progress_says_which_part_of_the_work_is_under_way():
     job = Job(until_stopped, "steps", {})
     job._note(12, 97, "boundaries (Look-ahead)", stage="Check 1 of 8")
     assert how_far(job) == "Check 1 of 8: 12 of 97 boundaries (Look-ahead)"
+
+
+def test_a_job_that_ends_while_its_page_is_drawn_leaves_no_button_disabled():
+    """The page is drawn anew where a button was drawn for a job under way that has ended since."""
+
+    def page():
+        import streamlit as st
+
+        from pairkit.ui.jobs import ended_job, running
+
+        st.button("Again", disabled=running("job"))
+        st.session_state["job"].ended.set()
+        ended_job("job")
+
+    drawn = AppTest.from_function(page)
+    drawn.session_state["job"] = Job(until_stopped, "steps", {})
+    assert not drawn.run().button[0].disabled
 
 
 def test_more_jobs_than_processors_wait_for_room(monkeypatch):

@@ -251,7 +251,8 @@ def _stage(at: int, checks: int) -> str:
 def _tell_progress() -> None:
     """Draw the progress of the checks; once, how they ended."""
     job: Job | None = st.session_state.get(JOB)
-    if job is None or (job.ended.is_set() and not job.error and not job.cancelled):
+    is_done = job is not None and job.ended.is_set() and not job.drawn_running
+    if job is None or (is_done and not job.error and not job.cancelled):
         return
     ended_job(JOB)
 
