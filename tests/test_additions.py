@@ -49,7 +49,7 @@ LINES = [
         "pairkit/models/indicators.py",
         "        lambda _: False,\n        whenever=False,\n    ),\n",
         """    "spread_change": GateNumber(
-        lambda _adjusted, hedged, _deviation, _config: np.abs(_change(hedged.spread)), ()
+        lambda _adjusted, hedged, _deviation, _config: np.abs(np.diff(hedged.spread, prepend=np.nan)), ()
     ),
 """,
     ),

@@ -370,5 +370,5 @@ def test_the_panel_draws_what_was_found(entry):
     page = AppTest.from_function(panel, args=(entry,), default_timeout=120).run()
     assert not page.exception
     assert len(page.get("plotly_chart")) == 3
-    assert page.table[0].value["Setting"].to_list() == ["max holding days"]
+    assert page.table[0].value["Setting"].to_list() == ["Max holding days"]
     assert ("beats n/a" in page.markdown[0].value) == (entry == 5.0)
