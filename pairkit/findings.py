@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 Severity = Literal["info", "warning", "error"]
 
+SHOWN_DATES = 10  # the first days that a finding lists
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.gates import GATES
 from pairkit.language import in_english
 from pairkit.market.sessions import checked_time, ready_at_of, session_findings
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pairkit.trading.no_entry import NoEntry
 
 SIDES = ("long", "short")
-_SHOWN_DATES = 10
 _WORD = pd.StringDtype(na_value=np.nan)
 
 
@@ -354,7 +353,7 @@ class BacktestRun:
                     ),
                     spec.code,
                     len(late),
-                    tuple(days[:_SHOWN_DATES]),
+                    tuple(days[:SHOWN_DATES]),
                 )
 
     def _ratio_of_one(self) -> Iterator[Finding]:

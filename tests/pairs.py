@@ -338,6 +338,37 @@ def eager(**changes: Any) -> StrategyConfig:
     )
 
 
+# Short windows and no gate: the honesty checks have room in a year or two of bars.
+SHORT_WINDOWS = StrategyConfig(
+    hedge_window=20,
+    z_window=15,
+    adf_window=40,
+    adf_lags=0,
+    vol_window=5,
+    vol_baseline_window=20,
+    entry_z=1.2,
+    exit_z=0.3,
+    adf_gate=False,
+    beta_gate=False,
+    vol_gate=False,
+)
+# Those under which a leak has many places to show, in half a year of bars.
+OFTEN_TRADING = StrategyConfig(
+    hedge_window=30,
+    z_window=15,
+    entry_z=1.0,
+    exit_z=0.3,
+    stop_z=3.5,
+    adf_gate=False,
+    adf_window=40,
+    beta_gate=False,
+    vol_gate=False,
+    vol_window=5,
+    vol_baseline_window=20,
+    cooldown_days=0,
+)
+
+
 def draw_on_terms(seed: int, **changes: Any) -> StrategyConfig:
     """Drawn settings under which contracts on changing terms are traded and held through many rolls."""
     return draw_config(

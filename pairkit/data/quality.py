@@ -28,7 +28,7 @@ from pairkit.data.bar_checks import (
     repeats,
     wrong_contract,
 )
-from pairkit.findings import Finding, Severity
+from pairkit.findings import SHOWN_DATES, Finding, Severity
 from pairkit.language import in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.rolls import lost_bars, returning_contract
@@ -40,7 +40,6 @@ _EVEN_DAYS = 60
 _STRAY_ODD_SHARE = 0.05
 _ODD_SHARE = 0.25
 _OTHERS = 2
-_SHOWN_DATES = 10
 _DAYS_TO_BEGIN = 5  # a new contract's first days, before it has any open interest
 
 
@@ -111,6 +110,28 @@ def examine_leg(bars: pd.DataFrame, mapping: pd.DataFrame) -> list[Finding]:
     return found + returning_contract(root, lost.returned)
 
 
+def without_close(leg: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Sessions on which a leg, by trade date, has no row or no close; 0 is none."""
+    close = leg["close"].reindex(sessions)
+    return sessions[(close.isna() | (close == 0.0)).to_numpy()]
+
+
+def missing_dominant_bar(root: str, sessions: pd.DatetimeIndex) -> Finding:
+    """The error that these sessions have no close of a root's dominant contract, whether or not others of it have one."""
+    return Finding(
+        "missing_dominant_bar",
+        "error",
+        in_english(
+            "{root}: {without} sessions have no close of the dominant contract.",
+            root=root,
+            without=len(sessions),
+        ),
+        root=root,
+        count=len(sessions),
+        dates=tuple(f"{day:%Y-%m-%d}" for day in sessions[:SHOWN_DATES]),
+    )
+
+
 def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
     """Whether one root's closes are multiples of the tick of its spec; where many do not, the bars may be of another contract."""
     close = bars["close"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -124,7 +145,7 @@ def examine_grid(bars: pd.DataFrame, spec: ContractSpec) -> list[Finding]:
         off &= np.abs(close / tick - np.round(close / tick)) > _OFF_GRID
     if not len(close) or off.mean() <= _STRAY_OFF_GRID:
         return []
-    shown = tuple(map(str, np.unique(days[off])[:_SHOWN_DATES]))
+    shown = tuple(map(str, np.unique(days[off])[:SHOWN_DATES]))
     return [
         Finding(
             "off_tick_grid",
@@ -237,7 +258,7 @@ def _finding(
         f"{root}: {what}: {len(days)}{many}.",
         root,
         len(days),
-        tuple(map(str, days[:_SHOWN_DATES])),
+        tuple(map(str, days[:SHOWN_DATES])),
     )
 
 
@@ -326,7 +347,7 @@ def _open_weekends(calendar: pd.DatetimeIndex | None) -> list[Finding]:
             "error",
             message,
             count=len(open_days),
-            dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:_SHOWN_DATES]),
+            dates=tuple(f"{day:%Y-%m-%d}" for day in open_days[:SHOWN_DATES]),
         )
     ]
 
@@ -354,7 +375,7 @@ def _weekend_dates(bars: Bars) -> list[Finding]:
                 message,
                 str(root),
                 len(off),
-                tuple(f"{day:%Y-%m-%d}" for day in off[:_SHOWN_DATES]),
+                tuple(f"{day:%Y-%m-%d}" for day in off[:SHOWN_DATES]),
             )
         )
     return findings

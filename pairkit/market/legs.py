@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pairkit._typing import BoolArray, FloatArray, IntArray
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 from pairkit.market.contract_grid import (
     NO_BAR,
@@ -40,7 +40,7 @@ from pairkit.market.rolls import dominant_by_open_interest, dominant_held, leg_t
 MONTHS_AHEAD = 2  # a named contract is left so many months before its delivery
 LEAVE_FROM_DAY = 20  # of the last month in which it is held
 PHYSICAL = "physical"
-_MANY, _SHOWN_DATES = 0.25, 10
+_MANY = 0.25
 
 
 class RootTables(NamedTuple):
@@ -229,7 +229,7 @@ def without_bars(code: LegCode, leg: pd.DataFrame, sessions: pd.DatetimeIndex) -
             ),
             root=code.root,
             count=len(days),
-            dates=tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES]),
+            dates=tuple(f"{day:%Y-%m-%d}" for day in days[:SHOWN_DATES]),
         )
     ]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pairkit._typing import FloatArray, IntArray
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 from pairkit.market.contract_grid import (
     FIGURES,
@@ -36,7 +36,6 @@ from pairkit.market.contract_grid import (
 )
 
 MAPPING_COLUMNS = ("root", TRADE_DATE, "contract", "known_date")
-_SHOWN_DATES = 10
 
 
 def leg_table(bars: pd.DataFrame, mapping: pd.DataFrame) -> pd.DataFrame:
@@ -136,7 +135,7 @@ def returning_contract(root: str, days: pd.DatetimeIndex) -> list[Finding]:
     """The finding that a series of one bar a day goes back to a contract that it had left on these days; none without a day."""
     if not len(days):
         return []
-    shown = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES])
+    shown = tuple(f"{day:%Y-%m-%d}" for day in days[:SHOWN_DATES])
     return [
         Finding(
             "returning_contract",

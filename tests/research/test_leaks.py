@@ -27,23 +27,9 @@ from pairkit.research.lookahead.perturb import _spec_as_known
 from pairkit.run import run_backtest
 from pairkit.trading.loop import REASON_NAMES
 from tests.honesty import contract_alarms, prefix_alarms, with_contracts
-from tests.pairs import build_pair, draw_config, draw_pair, spec
+from tests.pairs import OFTEN_TRADING, build_pair, draw_config, draw_pair, spec
 
-CONFIG = StrategyConfig(
-    hedge_window=30,
-    z_window=15,
-    entry_z=1.0,
-    exit_z=0.3,
-    stop_z=3.5,
-    adf_gate=False,
-    adf_window=40,
-    beta_gate=False,
-    vol_gate=False,
-    vol_window=5,
-    vol_baseline_window=20,
-    cooldown_days=0,
-    rearm=False,
-)
+CONFIG = OFTEN_TRADING.replace(rearm=False)
 BARS = 130
 MADE: dict[tuple, pd.DataFrame] = {}
 

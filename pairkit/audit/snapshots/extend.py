@@ -29,12 +29,12 @@ from pairkit.data.files.uploads import Given
 from pairkit.data.provider.download import download_market
 from pairkit.data.provider.market import Step
 from pairkit.data.provider.source import Source
-from pairkit.data.quality import examine, examine_grid
+from pairkit.data.quality import examine, examine_grid, missing_dominant_bar, without_close
 from pairkit.data.terms.dated import terms_findings
 from pairkit.data.terms.specs_file import OwnSpec, read_specs
 from pairkit.data.terms.terms_file import UserTerms, read_terms_file
 from pairkit.errors import DataError, IncompleteAnswerError, SnapshotError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs, bundled_terms
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
@@ -42,10 +42,9 @@ from pairkit.market.spec_history import own_table
 from pairkit.market.terms import TermRecord, TermsTable
 
 OVERLAP = 10  # sessions that are fetched once more, to see what the vendor revised
-_SHOWN = 10
-_MOST_REVISED = (
-    0.5  # of the bars of a root that are given anew: more is another series, or other columns
-)
+_MOST_LISTED = 10  # terms that a message names
+# Share of the bars of a root that are given anew and may differ: more is another series, or other columns.
+_MOST_REVISED = 0.5
 _AS_BAD = ("ghost_bar",)  # a warning among old bars; of a session that came, the bar of another one
 _FIGURES = (*names(BAR_COLUMNS), "up_limit", "down_limit")
 
@@ -442,7 +441,7 @@ def _findings(
                 "error" if of_root["share"].iloc[0] > _MOST_REVISED else "warning",
                 root=str(root),
                 count=len(of_root),
-                dates=tuple(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:_SHOWN]),
+                dates=tuple(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:SHOWN_DATES]),
                 message=in_english(
                     "{root}: bars that the vendor revised since the snapshot before: {of_root}.",
                     root=root,
@@ -463,14 +462,14 @@ def _findings(
             message=in_english(
                 "{root}: terms that the source gives otherwise since the snapshot before; the line keeps those that it had: {revised}.",
                 root=root,
-                revised="; ".join(revised[:_SHOWN]),
+                revised="; ".join(revised[:_MOST_LISTED]),
             ),
         )
         for root, revised in terms.items()
         if revised
     ]
     old = [one for one in snapshot.findings if (one.kind, one.root) not in kinds]
-    return [*(one for one in old if not _told_again(one, found)), *found]
+    return [*(one for one in old if not _found_again(one, found)), *found]
 
 
 def _sessions_without_bar(
@@ -480,31 +479,21 @@ def _sessions_without_bar(
     calendar: pd.DatetimeIndex,
     found: Iterable[Finding],
 ) -> list[Finding]:
-    """Sessions that came and have no close of the dominant contract, of the roots of which none is told yet."""
-    told = {one.root for one in found if one.kind == "missing_dominant_bar"}
+    """Sessions that came and have no close of the dominant contract, of the roots that have no such finding yet."""
+    known = {one.root for one in found if one.kind == "missing_dominant_bar"}
     came = calendar[calendar > snapshot.calendar[-1]]
     findings = []
-    for root in sorted(set(snapshot.roots) - told):
+    for root in sorted(set(snapshot.roots) - known):
         try:
             leg = leg_table(*(table[table["root"] == root] for table in (bars, mapping)))
         except DataError:  # no contract was ever dominant, which every pair of it says
             continue
-        close = leg["close"].reindex(came)
-        days = came[close.isna() | (close == 0.0)]
-        if len(days):
-            message = in_english(
-                "{root}: {without} sessions have no close of the dominant contract.",
-                root=root,
-                without=len(days),
-            )
-            dates = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN])
-            findings.append(
-                Finding("missing_dominant_bar", "error", message, root, len(days), dates)
-            )
+        if len(days := without_close(leg, came)):
+            findings.append(missing_dominant_bar(root, days))
     return findings
 
 
-def _told_again(old: Finding, found: Iterable[Finding]) -> bool:
+def _found_again(old: Finding, found: Iterable[Finding]) -> bool:
     """Whether a finding of the last ten sessions, or of a whole file, is there anew: of its kind and root, and of all its days."""
     alike = [one for one in found if (one.kind, one.root) == (old.kind, old.root)]
     days = {day for one in alike for day in one.dates}
@@ -580,7 +569,7 @@ def _refuse_lost_terms(snapshot: Snapshot, source: str, came: Iterable[ContractS
     if lost:
         named = [
             _("{root} {field} ({source})", root=root, field=one.field, source=one.source)
-            for root, one in lost[:_SHOWN]
+            for root, one in lost[:_MOST_LISTED]
         ]
         raise SnapshotError(
             _(

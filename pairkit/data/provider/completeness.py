@@ -7,12 +7,11 @@ from typing import NoReturn
 
 import pandas as pd
 
-from pairkit.data.provider.market import SHOWN_DATES
 from pairkit.data.provider.source import Source
-from pairkit.data.quality import examine_leg
+from pairkit.data.quality import examine_leg, missing_dominant_bar, without_close
 from pairkit.errors import IncompleteAnswerError
 from pairkit.findings import Finding
-from pairkit.language import _, in_english
+from pairkit.language import _
 from pairkit.market.rolls import leg_table
 
 _LATE_DAYS = 4  # within so many days, bars that lack on the last session have not come yet
@@ -147,7 +146,7 @@ def check_dominant(
         )
     leg = leg_table(bars, mapping)
     due = leg.reindex(window[window >= leg.index[0]])
-    without = pd.DatetimeIndex(due.index[due["close"].isna() | (due["close"] == 0.0)])
+    without = without_close(leg, pd.DatetimeIndex(due.index))
     findings = [
         found for found in examine_leg(bars, mapping) if found.kind != "missing_dominant_bar"
     ]
@@ -166,20 +165,5 @@ def check_dominant(
             )
         )
     if len(without):
-        findings.append(_without_close(root, without))
+        findings.append(missing_dominant_bar(root, without))
     return findings, not_yet
-
-
-def _without_close(root: str, sessions: pd.DatetimeIndex) -> Finding:
-    return Finding(
-        "missing_dominant_bar",
-        "error",
-        in_english(
-            "{root}: {without} sessions have no close of the dominant contract.",
-            root=root,
-            without=len(sessions),
-        ),
-        root=root,
-        count=len(sessions),
-        dates=tuple(f"{day:%Y-%m-%d}" for day in sessions[:SHOWN_DATES]),
-    )

@@ -15,10 +15,9 @@ import pandas as pd
 
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import IncompleteAnswerError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 
-_SHOWN_DATES = 10
 _MOST_MISSING = 1 / 3
 _EVIDENT = 2  # sessions of a gap whose contract nobody doubts
 _LATE_START = 5  # sessions that a new root may trade before there is a main contract
@@ -116,7 +115,7 @@ def _doubtful(
 def _findings(kind: str, days: pd.Series | pd.DatetimeIndex, root: str, what: str) -> list[Finding]:
     if not len(days):
         return []
-    dates = tuple(f"{day:%Y-%m-%d}" for day in pd.DatetimeIndex(days)[:_SHOWN_DATES])
+    dates = tuple(f"{day:%Y-%m-%d}" for day in pd.DatetimeIndex(days)[:SHOWN_DATES])
     return [
         Finding(
             kind, "error", f"{root}: {what}: {len(days)}.", root=root, count=len(days), dates=dates

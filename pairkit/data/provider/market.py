@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pairkit.errors import DataError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec, bundled_specs
-
-SHOWN_DATES = 10
 
 
 @dataclass(frozen=True)

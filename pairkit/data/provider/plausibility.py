@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pairkit.columns import TRADE_DATE
 from pairkit.errors import DataError, IncompleteAnswerError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import N_, _, in_english
 from pairkit.market.contracts import ContractSpec
 
@@ -41,7 +41,6 @@ _OUT_OF_STEP = 0.2  # of the distance to the settlement before, the distance to 
 _LOT_VALUES = (500.0, 5e7)
 _LARGEST_TICK, _LARGEST_FEE = 0.05, 0.01  # of the price; of a lot's value
 _FEE_UNITS = {"rate": N_("of notional"), "lot": N_("CNY a lot")}
-_SHOWN_DATES = 10
 
 
 def without_impossible(
@@ -132,7 +131,7 @@ def _taken_out(
     for name, at in marks.items():
         figures[name][at] = np.nan
     days = pd.DatetimeIndex(bars[TRADE_DATE])[marked]
-    dates = tuple(f"{day:%Y-%m-%d}" for day in days[:_SHOWN_DATES])
+    dates = tuple(f"{day:%Y-%m-%d}" for day in days[:SHOWN_DATES])
     return [
         Finding(
             kind,

@@ -22,7 +22,7 @@ import pandas as pd
 
 from pairkit.data.tushare.endpoints import Interface, Kind
 from pairkit.errors import MalformedAnswerError
-from pairkit.findings import Finding
+from pairkit.findings import SHOWN_DATES, Finding
 from pairkit.language import _, in_english
 
 _MISSING = {"", "--", "-", "—", "nan", "null", "none", "nat"}
@@ -32,7 +32,6 @@ _FIRST_YEAR, _LAST_YEAR = (
     1990,
     2199,
 )  # China's exchanges opened then; a day far off is no day of a contract
-_SHOWN_DATES = 10
 
 
 def typed(
@@ -243,7 +242,7 @@ def _once_each(
     again = table[table.duplicated()]
     of = ", ".join(sorted(set(again[interface.key[0]]))[:3])
     days = (
-        tuple(f"{day:%Y-%m-%d}" for day in sorted(set(again[interface.day]))[:_SHOWN_DATES])
+        tuple(f"{day:%Y-%m-%d}" for day in sorted(set(again[interface.day]))[:SHOWN_DATES])
         if interface.day
         else ()
     )

@@ -11,29 +11,15 @@ from plotly.graph_objects import Figure
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.checks.glitches import figures
-from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError
 from pairkit.models.adjusted import adjust
 from pairkit.research.glitches.check import MIXED, glitch_stress
 from pairkit.research.glitches.inject import KINDS, draw_glitches, inject_glitches, spoil
 from pairkit.run import run_backtest
 from tests import ROOT
-from tests.pairs import build_pair, leg_frame, pair_of
+from tests.pairs import SHORT_WINDOWS, build_pair, leg_frame, pair_of
 from tests.twin import twin_run
 
-SHORT = StrategyConfig(
-    hedge_window=20,
-    z_window=15,
-    adf_window=40,
-    adf_lags=0,
-    vol_window=5,
-    vol_baseline_window=20,
-    entry_z=1.2,
-    exit_z=0.3,
-    adf_gate=False,
-    beta_gate=False,
-    vol_gate=False,
-)
 COLUMNS = [
     "open",
     "high",
@@ -135,13 +121,13 @@ def test_both_variants_are_those_of_the_twin(seed):
     """Hold is the run of the config; forced flat the plain twin's with an exit at the first invalid bar: trades, costs, net."""
     pair = clean(seed, roll_every=40)
     row = glitch_stress(
-        pair, SHORT, rates=[0.06], kinds=["late_leg"], draws=2, seed=seed, executor=1
+        pair, SHORT_WINDOWS, rates=[0.06], kinds=["late_leg"], draws=2, seed=seed, executor=1
     ).runs.iloc[1]
     spoiled, injected = spoil(pair, draw_glitches(len(pair), seed, 1), ("late_leg",), 0.06)
     assert row["injected"] == injected
-    held = run_backtest(spoiled, SHORT)
+    held = run_backtest(spoiled, SHORT_WINDOWS)
     flat = twin_run(
-        spoiled, SHORT.model_copy(update={"max_invalid_days": 0.5})
+        spoiled, SHORT_WINDOWS.model_copy(update={"max_invalid_days": 0.5})
     )  # what no config may hold
     for name, trades, costs, equity in (
         ("hold", held.metrics["trades"], held.metrics["costs"], held.frame["equity"].iloc[-1]),
@@ -149,14 +135,16 @@ def test_both_variants_are_those_of_the_twin(seed):
     ):
         assert row[f"trades_{name}"] == trades
         assert row[f"costs_{name}"] == pytest.approx(costs, abs=1e-6)
-        assert row[f"net_{name}"] == pytest.approx(equity - SHORT.capital, abs=1e-6)
+        assert row[f"net_{name}"] == pytest.approx(equity - SHORT_WINDOWS.capital, abs=1e-6)
     assert row["hold_bars_flat"] == 0
     assert row["hold_bars_hold"] == held.metrics["hold_bars"]
 
 
 def test_a_zero_settle_changes_nothing_at_all():
     """The engine reads no settlement: with settlements of 0 every figure is that of the bars as they are."""
-    found = glitch_stress(clean(), SHORT, rates=[0.05], kinds=["zero_settle"], draws=2, executor=1)
+    found = glitch_stress(
+        clean(), SHORT_WINDOWS, rates=[0.05], kinds=["zero_settle"], draws=2, executor=1
+    )
     for name in ("trades", "costs", "net"):
         assert (found.runs[f"{name}_hold"] == found.unspoiled[f"{name}_hold"]).all()
 
@@ -165,11 +153,11 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads():
     """One thread or three: the same table; another seed: another."""
     pair = clean()
     one, three = (
-        glitch_stress(pair, SHORT, rates=[0.02, 0.05], draws=4, seed=5, executor=threads)
+        glitch_stress(pair, SHORT_WINDOWS, rates=[0.02, 0.05], draws=4, seed=5, executor=threads)
         for threads in (1, 3)
     )
     pd.testing.assert_frame_equal(one.runs, three.runs, check_exact=True)
-    other = glitch_stress(pair, SHORT, rates=[0.02, 0.05], draws=4, seed=6)
+    other = glitch_stress(pair, SHORT_WINDOWS, rates=[0.02, 0.05], draws=4, seed=6)
     assert not one.runs["injected"].equals(other.runs["injected"])
 
 
@@ -193,7 +181,9 @@ def test_forced_flat_breaks_up_trades_on_the_true_pair():
 )
 def test_the_verdict_follows_the_money(saved, verdict):
     """Beyond two standard errors it is passed or failed by its sign, else noted; by hand on three draws."""
-    found = glitch_stress(clean(), SHORT, rates=[0.05], kinds=["spike"], draws=3, executor=1)
+    found = glitch_stress(
+        clean(), SHORT_WINDOWS, rates=[0.05], kinds=["spike"], draws=3, executor=1
+    )
     runs = found.runs.assign(net_hold=found.runs["net_flat"] + saved)
     result = replace(found, runs=runs).result()
     assert result.verdict == verdict
@@ -218,7 +208,7 @@ def test_the_verdict_follows_the_money(saved, verdict):
 def test_settings_that_cannot_be_are_refused(wrong):
     """ConfigError before anything is run."""
     with pytest.raises(ConfigError, match=next(iter(wrong)).removesuffix("s")):
-        glitch_stress(clean(), SHORT, **wrong)
+        glitch_stress(clean(), SHORT_WINDOWS, **wrong)
 
 
 def test_it_tells_its_progress_and_can_be_stopped():
@@ -226,7 +216,7 @@ def test_it_tells_its_progress_and_can_be_stopped():
     told = []
     glitch_stress(
         clean(),
-        SHORT,
+        SHORT_WINDOWS,
         rates=[0.05],
         draws=2,
         progress=lambda done, total: told.append((done, total)),
@@ -234,12 +224,12 @@ def test_it_tells_its_progress_and_can_be_stopped():
     )
     assert told[-1] == (10, 10)
     with pytest.raises(CancelledError, match="of 500 runs"):
-        glitch_stress(clean(), SHORT, draws=20, cancelled=lambda: True, executor=1)
+        glitch_stress(clean(), SHORT_WINDOWS, draws=20, cancelled=lambda: True, executor=1)
 
 
 def test_the_figures_drawn_are_those_found():
     """Rate 0 is the bars as they are, then the means of the mixed glitches; both figures are Plotly's in both themes."""
-    found = glitch_stress(clean(), SHORT, rates=[0.02, 0.05], draws=3)
+    found = glitch_stress(clean(), SHORT_WINDOWS, rates=[0.02, 0.05], draws=3)
     mixed = found.table[found.table["kind"] == MIXED]
     for theme in ("light", "dark"):
         result, difference = figures(found, theme)

@@ -12,7 +12,6 @@ from plotly.graph_objects import Figure
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts.checks.lookahead import figure
 from pairkit.columns import RUN_COLUMNS, names
-from pairkit.config import StrategyConfig
 from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.market.rolls import dominant_by_open_interest, leg_table
 from pairkit.pair import pair_from_frames
@@ -24,22 +23,7 @@ from pairkit.research.lookahead.outputs import first_difference, observe
 from pairkit.research.lookahead.perturb import PRICES, perturbed
 from pairkit.run import run_backtest
 from tests import ROOT
-from tests.pairs import build_pair, draw_config, draw_pair, leg_frame, pair_of
-
-CONFIG = StrategyConfig(
-    hedge_window=30,
-    z_window=15,
-    entry_z=1.0,
-    exit_z=0.3,
-    stop_z=3.5,
-    adf_gate=False,
-    adf_window=40,
-    beta_gate=False,
-    vol_gate=False,
-    vol_window=5,
-    vol_baseline_window=20,
-    cooldown_days=0,
-)
+from tests.pairs import OFTEN_TRADING, build_pair, draw_config, draw_pair, leg_frame, pair_of
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +58,7 @@ def test_a_run_is_observed_as_its_frame():
 
 def test_trades_are_observed_from_the_day_they_are_known(pair):
     """An entry's figures from its fill on, an exit's from its own; what is open has no exit yet."""
-    run = run_backtest(pair, CONFIG)
+    run = run_backtest(pair, OFTEN_TRADING)
     seen, table = observe(run).trades, run.trades
     assert len(table) > 3
     for name in ("lots_y", "entry_price_x"):
@@ -113,7 +97,7 @@ def test_trades_are_observed_from_the_day_they_are_known(pair):
 def test_what_cannot_be_observed_is_refused(made, told, pair):
     """The error says what came back and what is accepted."""
     with pytest.raises(RunError, match=told):
-        audit_lookahead(pair, CONFIG, lambda pair, config: made)
+        audit_lookahead(pair, OFTEN_TRADING, lambda pair, config: made)
 
 
 def test_bits_are_compared():
@@ -130,7 +114,7 @@ def test_bits_are_compared():
 def test_the_boundaries_hold_what_is_promised():
     """The last sessions in a row, as many in a row elsewhere, both sides of warm-up's end; the same for the same seed."""
     pair = build_pair(8, 900, ills=("missing",), roll_every=30)
-    whole = observe(run_backtest(pair, CONFIG))
+    whole = observe(run_backtest(pair, OFTEN_TRADING))
     chosen = boundaries(pair, whole, 32, 5)
     assert set(range(868, 900)) <= set(chosen)
     runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
@@ -170,7 +154,7 @@ def test_a_moved_session_is_as_tradable_as_it_was(seed):
 # --- what it says ------------------------------------------------------------------------------------------------------
 def test_a_clean_run_passes_and_says_so(pair):
     """The record has one row per check and column; the result carries its settings and numbers."""
-    proof = audit_lookahead(pair, CONFIG, cuts=16, seed=3)
+    proof = audit_lookahead(pair, OFTEN_TRADING, cuts=16, seed=3)
     assert proof.passed
     assert list(proof.table.columns) == names(PROOF_COLUMNS)
     assert not proof.table.duplicated(["check", "column"]).any()
@@ -183,14 +167,14 @@ def test_a_clean_run_passes_and_says_so(pair):
 
 def test_a_leak_is_told_with_day_distance_and_size(pair):
     """z three bars early on one session: that session, three bars ahead, by the very difference."""
-    run = run_backtest(pair, CONFIG)
+    run = run_backtest(pair, OFTEN_TRADING)
     day = pair.trade_date[100]
 
     def leaky(pair, config):
         frame = run_backtest(pair, config).frame
         return frame.assign(z=frame["z"].where(frame.index != day, frame["z"].shift(-3)))
 
-    proof = audit_lookahead(pair, CONFIG, leaky, cuts=150)
+    proof = audit_lookahead(pair, OFTEN_TRADING, leaky, cuts=150)
     first = proof.table.iloc[0]
     assert tuple(first[["check", "column", "verdict", "date", "bars_ahead"]]) == (
         "prefix",
@@ -209,7 +193,9 @@ def test_a_function_that_differs_from_itself_is_told_at_once(pair):
     """Two calls on the same input differ: nothing else is tried, and no leak is claimed."""
     rng = np.random.default_rng(0)
     proof = audit_lookahead(
-        pair, CONFIG, lambda pair, config: prices(pair, config).assign(luck=rng.random(len(pair)))
+        pair,
+        OFTEN_TRADING,
+        lambda pair, config: prices(pair, config).assign(luck=rng.random(len(pair))),
     )
     assert not proof.passed
     assert proof.boundaries == 0
@@ -222,7 +208,10 @@ def test_a_function_that_differs_from_itself_is_told_at_once(pair):
 def test_a_dead_test_does_not_pass(pair):
     """A table that no moved session reaches proves nothing, and a run whose z never moves is told so."""
     still = audit_lookahead(
-        pair, CONFIG, lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date), cuts=8
+        pair,
+        OFTEN_TRADING,
+        lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date),
+        cuts=8,
     )
     assert not still.passed
     assert "never changed any column" in still.result().sentence
@@ -232,7 +221,7 @@ def test_a_dead_test_does_not_pass(pair):
         z = np.linspace(0.0, 1.0, 150)[: len(pair)]
         return replace(run, indicators=run.indicators._replace(z=z))
 
-    proof = audit_lookahead(pair, CONFIG, deaf, cuts=8)
+    proof = audit_lookahead(pair, OFTEN_TRADING, deaf, cuts=8)
     assert list(proof.table.query("verdict == 'failed'")["column"]) == ["z"]
     assert proof.table.iloc[0]["check"] == "control"
 
@@ -240,7 +229,7 @@ def test_a_dead_test_does_not_pass(pair):
 def test_a_bar_that_becomes_valid_is_judged_by_all_gates():
     """Collinear legs have no z; a moved session makes its own bar valid, and the beta gate speaks: that is no leak."""
     x = np.round(3000 + np.cumsum(np.random.default_rng(2).normal(0, 8, 120)))
-    config = CONFIG.replace(price_transform="level", beta_gate=True)
+    config = OFTEN_TRADING.replace(price_transform="level", beta_gate=True)
     proof = audit_lookahead(pair_of(leg_frame(2 * x), leg_frame(x)), config, cuts=8)
     assert proof.passed, proof
     assert set(proof.table.query("check == 'control' and verdict == 'passed'")["column"]) >= {
@@ -257,9 +246,9 @@ def test_a_column_may_hold_several_values_a_row(several, pair):
         rows = [several([price, last, float("nan")]) for price in pair.y.close]
         return pd.DataFrame({"both": pd.Series(rows, pair.trade_date, dtype=object)})
 
-    assert audit_lookahead(pair, CONFIG, made, cuts=4).passed
+    assert audit_lookahead(pair, OFTEN_TRADING, made, cuts=4).passed
     leaky = audit_lookahead(
-        pair, CONFIG, lambda pair, config: made(pair, config, pair.x.volume[-1]), cuts=4
+        pair, OFTEN_TRADING, lambda pair, config: made(pair, config, pair.x.volume[-1]), cuts=4
     )
     assert set(leaky.table.query("verdict == 'failed'")["column"]) == {"both"}
 
@@ -269,7 +258,7 @@ def test_a_few_sessions_prove_nothing(sessions, pair):
     """Nothing failed where nothing could move, and nothing was proved."""
     proof = audit_lookahead(
         pair[:sessions],
-        CONFIG,
+        OFTEN_TRADING,
         lambda pair, config: pd.DataFrame({"one": 1.0}, index=pair.trade_date),
     )
     assert proof.passed
@@ -288,16 +277,16 @@ def test_the_function_cannot_change_the_pair(pair):
         return made
 
     before = pair.y
-    assert audit_lookahead(pair, CONFIG, greedy, cuts=4).passed
+    assert audit_lookahead(pair, OFTEN_TRADING, greedy, cuts=4).passed
     assert pair.y is before
 
 
 def test_a_model_of_ones_own_is_proved(pair):
     """A table with unknown columns: its own session may move it, nothing later; a known name keeps its lag."""
-    assert audit_lookahead(pair, CONFIG, prices, cuts=8).passed
+    assert audit_lookahead(pair, OFTEN_TRADING, prices, cuts=8).passed
     held = audit_lookahead(
         pair,
-        CONFIG,
+        OFTEN_TRADING,
         lambda pair, config: prices(pair, config).assign(position=pair.y.close),
         cuts=8,
     )
@@ -318,9 +307,9 @@ def test_a_failing_function_is_told_with_its_input(pair):
         RunError,
         match=r"needs_forty failed on the first \d+ of 150 sessions: ValueError: too few bars",
     ) as told:
-        audit_lookahead(pair, CONFIG, needs_forty, cuts=150)
+        audit_lookahead(pair, OFTEN_TRADING, needs_forty, cuts=150)
     assert isinstance(told.value.__cause__, ValueError)
-    assert audit_lookahead(pair, CONFIG, needs_forty, cuts=16, shortest=40).passed
+    assert audit_lookahead(pair, OFTEN_TRADING, needs_forty, cuts=16, shortest=40).passed
 
 
 @pytest.mark.parametrize(
@@ -334,7 +323,7 @@ def test_a_failing_function_is_told_with_its_input(pair):
 def test_what_cannot_be_asked_is_refused(asked, says, pair):
     """Bounds are told."""
     with pytest.raises(ConfigError, match=says):
-        audit_lookahead(pair, CONFIG, **asked)
+        audit_lookahead(pair, OFTEN_TRADING, **asked)
 
 
 @pytest.mark.parametrize(
@@ -344,16 +333,16 @@ def test_what_cannot_be_asked_is_refused(asked, says, pair):
 def test_what_is_no_count_is_refused(asked, pair):
     """Whole numbers alone are accepted."""
     with pytest.raises(ConfigError, match="accepted is a whole number from"):
-        audit_lookahead(pair, CONFIG, **asked)
+        audit_lookahead(pair, OFTEN_TRADING, **asked)
 
 
 def test_progress_is_told_and_a_stop_obeyed(pair):
     """Every boundary is counted to the end; a stop raises."""
     told = []
-    proof = audit_lookahead(pair, CONFIG, cuts=4, progress=lambda *now: told.append(now))
+    proof = audit_lookahead(pair, OFTEN_TRADING, cuts=4, progress=lambda *now: told.append(now))
     assert told == [(done, proof.boundaries) for done in range(1, proof.boundaries + 1)]
     with pytest.raises(CancelledError):
-        audit_lookahead(pair, CONFIG, cuts=4, cancelled=lambda: True)
+        audit_lookahead(pair, OFTEN_TRADING, cuts=4, cancelled=lambda: True)
 
 
 # --- from a snapshot to a pair -----------------------------------------------------------------------------------------
@@ -441,7 +430,7 @@ def test_every_row_of_a_proof_is_drawn(theme, pair):
         frame = run_backtest(pair, config).frame
         return frame.assign(z=frame["z"].shift(-1))
 
-    proof = audit_lookahead(pair, CONFIG, leaky, cuts=8)
+    proof = audit_lookahead(pair, OFTEN_TRADING, leaky, cuts=8)
     spec = figure(proof, theme)
     drawn = {trace["name"]: trace for trace in spec["data"]}
     assert {name: len(trace["x"]) for name, trace in drawn.items()} == {

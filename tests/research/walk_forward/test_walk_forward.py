@@ -19,22 +19,9 @@ from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_o
 from pairkit.research.walk_forward.segment import run_rows
 from pairkit.run import run_backtest
 from tests import ROOT
-from tests.pairs import build_pair, leg_frame, pair_of, spec
+from tests.pairs import SHORT_WINDOWS, build_pair, leg_frame, pair_of, spec
 
-BASE = StrategyConfig(
-    hedge_window=20,
-    z_window=10,
-    adf_window=40,
-    adf_lags=0,
-    vol_window=5,
-    vol_baseline_window=20,
-    entry_z=1.2,
-    exit_z=0.3,
-    max_holding_days=9,
-    adf_gate=False,
-    beta_gate=False,
-    vol_gate=False,
-)
+BASE = SHORT_WINDOWS.replace(z_window=10, max_holding_days=9)
 SPACE = {"entry_z": [0.9, 1.2, 1.5], "z_window": [10, 15]}
 LENGTHS = {"train": 100, "test": 50}
 GAP = 20 + 40 + 0 + 1 + 9

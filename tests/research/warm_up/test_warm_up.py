@@ -16,21 +16,7 @@ from pairkit.errors import CancelledError, ConfigError, RunError
 from pairkit.research.warm_up.check import warm_up_sensitivity
 from pairkit.run import run_backtest
 from tests import ROOT
-from tests.pairs import build_pair
-
-SHORT = StrategyConfig(
-    hedge_window=20,
-    z_window=15,
-    adf_window=40,
-    adf_lags=0,
-    vol_window=5,
-    vol_baseline_window=20,
-    entry_z=1.2,
-    exit_z=0.3,
-    adf_gate=False,
-    beta_gate=False,
-    vol_gate=False,
-)
+from tests.pairs import SHORT_WINDOWS, build_pair
 
 
 def planted(**shifts):
@@ -50,7 +36,7 @@ def planted(**shifts):
 @pytest.mark.parametrize("seed", range(6))
 def test_windowed_columns_do_not_depend_on_the_start(seed):
     """On pairs with every ill, log and level, both tests: indicators within 1e-9, decisions exactly."""
-    config = SHORT.replace(
+    config = SHORT_WINDOWS.replace(
         price_transform=("log", "level")[seed % 2],
         adf_test=("engle_granger", "adf_spread")[seed // 2 % 2],
     )
@@ -67,7 +53,7 @@ def test_a_column_that_knows_the_start_is_found(name):
     """Shifted by a millionth for each bar of the data, the column fails by its name on every bar, with the size of the shift."""
     found = warm_up_sensitivity(
         build_pair(1, 400, ills=()),
-        SHORT,
+        SHORT_WINDOWS,
         steps=[1, 2],
         run=planted(**{name: lambda bars: 1e-6 * bars}),
     )
@@ -87,7 +73,7 @@ def test_decisions_that_know_the_start_are_found():
         made = run_backtest(pair, config)
         return replace(made, ledger=made.ledger._replace(lots=made.ledger.lots * len(pair)))
 
-    found = warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT, steps=[1], run=run)
+    found = warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT_WINDOWS, steps=[1], run=run)
     failed = found.table[found.table["verdict"] == "failed"]
     assert failed["column"].tolist() == ["lots_y", "lots_x"]
     assert set(failed["kind"]) == {"decided"}
@@ -96,10 +82,13 @@ def test_decisions_that_know_the_start_are_found():
 def test_the_anchor_of_the_adjusted_series_is_no_difference():
     """A cut moves y, x and alpha by constants, which the comparison takes out; without that they would differ on every bar."""
     pair = build_pair(2, 400, ills=())
-    whole, later = run_backtest(pair, SHORT).frame.iloc[40:], run_backtest(pair[40:], SHORT).frame
+    whole, later = (
+        run_backtest(pair, SHORT_WINDOWS).frame.iloc[40:],
+        run_backtest(pair[40:], SHORT_WINDOWS).frame,
+    )
     apart = (whole["alpha"] - later["alpha"]).abs()
     assert apart.max() > 1e-3
-    table = warm_up_sensitivity(pair, SHORT, steps=[1]).table.set_index("column")
+    table = warm_up_sensitivity(pair, SHORT_WINDOWS, steps=[1]).table.set_index("column")
     assert (table.loc[["y", "x", "alpha", "alpha_lag"], "relative"] < 1e-9).all()
 
 
@@ -107,7 +96,7 @@ def test_the_anchor_of_the_adjusted_series_is_no_difference():
 def test_under_a_fixed_ratio_the_spread_moves_with_the_anchor_alone(transform):
     """A cut moves the spread by one constant and alpha not at all, which is no difference; a z that knows the start is one."""
     pair = build_pair(3, 400, ills=())
-    config = SHORT.replace(hedge_model="fixed", price_transform=transform)
+    config = SHORT_WINDOWS.replace(hedge_model="fixed", price_transform=transform)
     whole, later = run_backtest(pair, config).frame.iloc[40:], run_backtest(pair[40:], config).frame
     apart = (whole["spread"] - later["spread"]).dropna()
     assert abs(apart.iloc[0]) > 1e-3
@@ -149,7 +138,7 @@ def test_a_filter_that_is_slow_to_forget_is_found():
 def test_steps_that_leave_too_little_are_left_out_and_none_is_told():
     """Of 1, 2 and 50 windows two fit; where none does, RunError says how long the pair is."""
     pair = build_pair(1, 300, ills=())
-    assert warm_up_sensitivity(pair, SHORT, steps=[1, 2, 50]).settings["steps"] == "1 2"
+    assert warm_up_sensitivity(pair, SHORT_WINDOWS, steps=[1, 2, 50]).settings["steps"] == "1 2"
     with pytest.raises(RunError, match="300 bars"):
         warm_up_sensitivity(pair, StrategyConfig(), steps=[2])
 
@@ -158,26 +147,31 @@ def test_steps_that_leave_too_little_are_left_out_and_none_is_told():
 def test_steps_that_cannot_be_are_refused(steps):
     """ConfigError names what is accepted."""
     with pytest.raises(ConfigError, match="whole numbers of windows"):
-        warm_up_sensitivity(build_pair(1, 300, ills=()), SHORT, steps=steps)
+        warm_up_sensitivity(build_pair(1, 300, ills=()), SHORT_WINDOWS, steps=steps)
 
 
 def test_it_tells_its_progress_and_can_be_stopped():
     """Progress ends at all starts; a stop raises CancelledError."""
     told = []
     warm_up_sensitivity(
-        build_pair(1, 400, ills=()), SHORT, steps=[1, 2], progress=lambda *at: told.append(at)
+        build_pair(1, 400, ills=()),
+        SHORT_WINDOWS,
+        steps=[1, 2],
+        progress=lambda *at: told.append(at),
     )
     assert told == [(0, 2), (1, 2), (2, 2)]
     with pytest.raises(CancelledError):
-        warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT, cancelled=lambda: True)
+        warm_up_sensitivity(build_pair(1, 400, ills=()), SHORT_WINDOWS, cancelled=lambda: True)
 
 
 def test_the_figures_drawn_are_those_found():
     """A point for each column of numbers, marked where it failed; a line a start; both are Plotly's in both themes."""
     pair = build_pair(1, 400, ills=())
     for found in (
-        warm_up_sensitivity(pair, SHORT, steps=[1, 2]),
-        warm_up_sensitivity(pair, SHORT, steps=[1], run=planted(z=lambda bars: 1e-6 * bars)),
+        warm_up_sensitivity(pair, SHORT_WINDOWS, steps=[1, 2]),
+        warm_up_sensitivity(
+            pair, SHORT_WINDOWS, steps=[1], run=planted(z=lambda bars: 1e-6 * bars)
+        ),
     ):
         numbers = found.table.dropna(subset=["relative"]).groupby("column")["relative"].max()
         for theme in ("light", "dark"):
