@@ -23,17 +23,27 @@ LINK_FAULTS = "link_faults"  # sentences on what of the link could not be used, 
 Number = TypeVar("Number", int, float)
 ARRIVED = "arrived"  # whether the page is drawn for the first time since it was gone to
 
-# Of what has a widget, only what is missing is entered: a reader may have moved the rest meanwhile.
-_SCRIPT = """export default function ({ data }) {
-  const link = new URL(window.location.href), before = link.href;
-  for (const [name, value] of Object.entries(data.missing)) {
-    if (!link.searchParams.has(name)) link.searchParams.set(name, value);
-  }
-  for (const [name, value] of Object.entries(data.exact)) {
-    if (value === null) link.searchParams.delete(name);
-    else link.searchParams.set(name, value);
-  }
-  if (link.href !== before) window.history.replaceState(window.history.state, "", link);
+# Of what has a widget, only what is missing is entered, once: a reader may have moved the rest meanwhile. What has none is looked
+# after while the page stands, for Streamlit writes the link without it when a widget moves.
+_SCRIPT = """export default function ({ data, parentElement }) {
+  const page = window.location.pathname;
+  const enter = (missing) => {
+    if (window.location.pathname !== page) return; // the reader has gone on
+    const link = new URL(window.location.href), before = link.href;
+    for (const [name, value] of Object.entries(missing)) {
+      if (!link.searchParams.has(name)) link.searchParams.set(name, value);
+    }
+    for (const [name, value] of Object.entries(data.exact)) {
+      if (value === null) link.searchParams.delete(name);
+      else link.searchParams.set(name, value);
+    }
+    if (link.href !== before) window.history.replaceState(window.history.state, "", link);
+  };
+  enter(data.missing);
+  const stop = () => window.clearInterval(parentElement.pairkitLink);
+  stop();
+  if (Object.keys(data.exact).length) parentElement.pairkitLink = window.setInterval(enter, 300, {});
+  return stop;
 }
 """
 
@@ -49,13 +59,14 @@ def _component() -> Any:
 def complete(link: Mapping[str, str], exact: Mapping[str, str | None] | None = None) -> None:
     """Enter, on arrival at a page, those of its widgets' query parameters that the browser's link does not have.
 
-    `exact` is of choices without a widget, whenever they differ from the link: their texts, None for what leaves it.
+    `exact` is of choices without a widget: their texts, None for what leaves the link. They are kept there while the page
+    stands.
     """
-    missing = dict(link) if st.session_state[ARRIVED] else {}
+    missing, exact = dict(link) if st.session_state[ARRIVED] else {}, dict(exact or {})
     if missing or exact:
         _component()(
-            key=f"link_completed_{'_'.join([*missing, *(exact or ())])}",
-            data={"missing": missing, "exact": dict(exact or {})},
+            key=f"link_completed_{'_'.join([*missing, *exact])}",
+            data={"missing": missing, "exact": exact},
         )
 
 

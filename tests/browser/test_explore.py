@@ -67,8 +67,8 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
 
 
 def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore):
-    """A click on a bar shows its trace and puts it in the link, a zoom its two days; the link opens the same chart on the same bar
-    and the same stretch.
+    """A click on a bar shows its trace and puts it in the link, a zoom its two days, a pin its settings, which stay there when a
+    number moves; the link opens the same chart on the same bar and the same stretch, with the run pinned.
     """
     page = explore.open("/?entry_z=2.5&max_loss=0.02").page
     box = page.locator(".pk-chart").bounding_box()
@@ -82,6 +82,13 @@ def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore
     assert chosen == hovered
     assert explore.key("why").inner_text().startswith(chosen)
 
+    page.get_by_role("button", name="Pin", exact=True).click()
+    page.wait_for_url("**pinned=**", timeout=PATIENCE_MS)
+    explore.settle()
+    number = page.get_by_role("spinbutton", name="Entry z (sigma)").first
+    number.fill("2.4")
+    explore.changing(lambda: number.press("Enter"))
+    page.wait_for_url("**pinned=entry_z**", timeout=PATIENCE_MS)
     there = explore.rev
     explore.zoom()
     page.wait_for_url("**zoom=**", timeout=PATIENCE_MS)
@@ -90,6 +97,8 @@ def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore
     explore.open("/?" + query)
     assert explore.rev == there
     assert [end[:10] for end in explore.visible_time()] == parse_qs(query)["zoom"][0].split("..")
+    assert parse_qs(query)["pinned"] == ["entry_z:2.5,max_loss:0.02"]
+    assert page.get_by_role("button", name="Unpin").count() == 1
 
 
 def test_pair_and_settings_go_along_through_the_navigation(explore):
