@@ -91,7 +91,6 @@ class Preparation:
             for place, (name, step) in enumerate(self.steps):
                 self.place, self.name = place, name
                 step()
-            gc.collect()
             gc.freeze()
         except BaseException as error:  # noqa: BLE001  kept: the page fails where it needs what is missing, and says so
             self.error = error
