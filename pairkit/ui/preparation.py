@@ -3,7 +3,8 @@
 1. They begin with the server, in a thread of its own; a session that comes meanwhile shows how far they are.
 2. On a fresh installation a process of its own compiles the trading engine, while this one loads libraries and compiles the
    indicators: two cores at once. Each kind is a step that the page can count.
-3. That process then compiles the rest for Sweep and Scan, at low priority, while the page is already used.
+3. That process then waits until the first page has had time to be drawn, and compiles the rest for Sweep and Scan, at low
+   priority, while the page is already used.
 4. The libraries are then taken out of the garbage collector's sight. Streamlit collects after every rerun, which takes longer than
    a backtest while they are scanned too.
 
@@ -16,6 +17,7 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pairkit.pair import PairFrame
 
 _LOW_PRIORITY = 10
+FIRST_PAGE_SECONDS = 4.0  # a browser draws the first page in about that time; it has the machine for itself meanwhile
 
 
 class Preparation:
@@ -97,6 +100,9 @@ class Preparation:
         finally:
             gc.enable()
             self._done.set()
+        if self._compiler and self._compiler.stdin:
+            time.sleep(FIRST_PAGE_SECONDS)
+            self._compiler.stdin.close()  # it reads to the end of it before it compiles the rest
 
     def _compile_engine(self) -> None:
         """Load the engine that the other process has compiled; without one, compile it, and leave the rest to one."""
@@ -148,12 +154,12 @@ def nothing_compiled() -> bool:
 
 
 def start_compiler() -> subprocess.Popen[bytes]:
-    """Start the process that compiles the engine, writes a line, and compiles the rest."""
+    """Start the process that compiles the engine, writes a line, and when its input has ended compiles the rest."""
     return subprocess.Popen(
         [sys.executable, "-m", "pairkit.ui.preparation"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
 
@@ -226,6 +232,7 @@ if __name__ == "__main__":
     compile_engine_alone()
     sys.stdout.write("engine\n")
     sys.stdout.flush()
+    sys.stdin.read()
     if hasattr(os, "nice"):
         os.nice(_LOW_PRIORITY)
     compile_the_rest()

@@ -46,8 +46,11 @@ def show_preparation() -> None:
         )
         bar = st.progress(0.0)
         _plotly_loader()(key="plotly", data=plotly_url())
+    drawn = None
     while True:
-        bar.progress(prepared.place / len(prepared.steps), prepared.words)
+        if prepared.words != drawn:  # the browser has enough to do meanwhile
+            drawn = prepared.words
+            bar.progress(prepared.place / len(prepared.steps), drawn)
         if prepared.wait(_POLL_SECONDS):
             break
     place.empty()

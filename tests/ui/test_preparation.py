@@ -12,8 +12,9 @@ from pairkit import metrics
 from pairkit.run import run_backtest
 from pairkit.trading import loop
 from pairkit.trading.engine import trade
-from pairkit.ui import preparation
+from pairkit.ui import preparation, start
 from pairkit.ui.preparation import Preparation
+from pairkit.ui.server import plotly_url
 from tests.ui.test_page_explore import app, said, tiles
 
 PATIENCE_SECONDS = 60
@@ -31,7 +32,10 @@ class Said:
 
     def __init__(self, started: list[str]) -> None:
         started.append("process")
-        self.stdout, self._started = self, started
+        self.stdout, self.stdin, self._started = self, self, started
+
+    def close(self) -> None:
+        self._started.append("its input ended")
 
     def readline(self) -> bytes:
         self._started.append("its line")
@@ -45,6 +49,7 @@ def started(monkeypatch) -> list[str]:
     monkeypatch.setattr(preparation, "start_compiler", lambda: Said(events))
     monkeypatch.setattr(preparation, "nothing_compiled", lambda: False)
     monkeypatch.setattr(preparation, "Thread", AtOnce)
+    monkeypatch.setattr(preparation, "FIRST_PAGE_SECONDS", 0.0)
     monkeypatch.setattr(preparation.gc, "freeze", lambda: None)  # the tests' own garbage stays
     return events
 
@@ -87,14 +92,17 @@ def test_each_step_is_named_and_counted_while_it_is_done(started, monkeypatch):
     ("fresh", "misses", "expected"),
     [
         (False, {}, []),
-        (True, {}, ["process", "its line"]),
-        (False, {"signature": 1}, ["process"]),
+        (True, {}, ["process", "its line", "its input ended"]),
+        (False, {"signature": 1}, ["process", "its input ended"]),
     ],
 )
 def test_a_process_compiles_only_where_this_installation_had_not(
     started, monkeypatch, fresh, misses, expected
 ):
-    """A warm start begins none; a fresh installation waits for its engine; after an update it compiles the rest."""
+    """A warm start begins none; a fresh installation waits for its engine; after an update it compiles the rest.
+
+    The rest is compiled once the first page had its time.
+    """
     monkeypatch.setattr(preparation, "nothing_compiled", lambda: fresh)
     with_misses(monkeypatch, misses)
     made = Preparation()
@@ -125,7 +133,9 @@ def test_a_step_that_fails_does_not_hold_the_page(started):
 def test_the_process_compiles_what_it_says():
     """The engine first, which it says; then sweep, scan and every hedge model."""
     command = [sys.executable, "-m", "pairkit.ui.preparation"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, input="", capture_output=True, text=True, check=False, timeout=300
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "engine\n", "")
 
 
@@ -141,7 +151,7 @@ def test_the_first_screen_needs_no_heavy_library():
 
 
 def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch):
-    """The step at work stands on the page; when it is done, the page is there and the step is gone."""
+    """The step at work stands on the page, the browser loads plotly.js; when it is done, the page is there and the step is gone."""
     go_on = Event()
     made = Preparation()
     made.steps = (("Trading engine", lambda: go_on.wait(PATIENCE_SECONDS)),)
@@ -154,8 +164,13 @@ def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch):
         go_on.set()
         return made._done.wait(PATIENCE_SECONDS)
 
+    loaded = []
     monkeypatch.setattr(made, "wait", wait)
+    monkeypatch.setattr(
+        start, "_plotly_loader", lambda: lambda key, data: loaded.append((key, data))
+    )
     page = app()
+    assert loaded == [("plotly", plotly_url())]
     assert polls == ["Trading engine: 1 of 1"]
     assert not page.exception
     assert tiles(page)
