@@ -9,31 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
 from pairkit.findings import SHOWN_DATES, Finding
-from pairkit.gates import GATES
 from pairkit.language import in_english
 from pairkit.market.sessions import checked_time, ready_at_of, session_findings
-from pairkit.metrics import drawdown, measure
+from pairkit.metrics import measure
 from pairkit.models.adjusted import Adjusted, adjust
 from pairkit.models.indicators import Indicators, indicate
 from pairkit.models.unit_ratio import ratio_of_changes
 from pairkit.pair import Leg, PairFrame
+from pairkit.run_tables import bars_table, trades_table
 from pairkit.trading.engine import Ledger, trade
-from pairkit.trading.gates import VERDICTS, Gates, judge
-from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
-from pairkit.trading.reversion import reversion_of
+from pairkit.trading.gates import Gates, judge
+from pairkit.trading.loop import STATE_NAMES
 
 if TYPE_CHECKING:
     from pairkit.trading.explain import Trace
     from pairkit.trading.no_entry import NoEntry
-
-SIDES = ("long", "short")
-_WORD = pd.StringDtype(na_value=np.nan)
 
 
 def run_backtest(
@@ -76,7 +70,7 @@ def run_backtest(
     >>> run.trades["exit_reason"].value_counts().index[0]
     'target'
     """
-    config = config or StrategyConfig()
+    config = config or _defaults()
     adjusted = adjust(pair, config.price_transform)
     indicators = indicate(adjusted, config)
     gates = judge(indicators, config)
@@ -84,6 +78,12 @@ def run_backtest(
     metrics = Metrics(measure(ledger.tally, config.capital))
     chosen = "" if ready_at is None else checked_time(ready_at)
     return BacktestRun(pair, config, adjusted, indicators, gates, ledger, metrics, chosen)
+
+
+@cache
+def _defaults() -> StrategyConfig:
+    """The default config, which no one can change, made once."""
+    return StrategyConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,64 +170,13 @@ class BacktestRun:
 
     @cached_property
     def _frame(self) -> pd.DataFrame:
-        ledger = self.ledger
-        verdicts = {gate.column: _words(VERDICTS, self.gates.of(gate.name)) for gate in GATES}
-        return _table(
-            {
-                **self.indicators._asdict(),
-                **verdicts,
-                "state": _words(STATE_NAMES, ledger.state),
-                "reason": _words(REASON_NAMES, ledger.reason),
-                "position": ledger.position,
-                "lots_y": ledger.lots[:, 0],
-                "lots_x": ledger.lots[:, 1],
-                "pnl": ledger.pnl,
-                "cost": ledger.cost,
-                "equity": ledger.equity,
-                "drawdown": drawdown(ledger.equity, self.config.capital),
-                "deferred": ledger.deferred,
-            },
-            self.pair.trade_date,
+        return bars_table(
+            self.pair.trade_date, self.indicators, self.gates, self.ledger, self.config.capital
         )
 
     @cached_property
     def _trades(self) -> pd.DataFrame:
-        ledger = self.ledger
-        entry_decided, entry_filled, exit_decided, exit_filled = ledger.trade_bars.T
-        last_bar = np.where(exit_filled >= 0, exit_filled, len(self.pair) - 1)
-        gross, costs, worst, best = ledger.trade_money.T
-        side = np.where(ledger.trade_lots[:, 0] < 0.0, -1, 1)
-        # bar -1, no exit yet, picks the last: NaN, or no date
-        z = np.append(self.indicators.z, np.nan)
-        dates = np.append(self.pair.trade_date.to_numpy(), np.datetime64("NaT"))
-        return _table(
-            {
-                "side": _words(SIDES, (side < 0) * 1),
-                "entry_decided": dates[entry_decided],
-                "entry_filled": dates[entry_filled],
-                "exit_decided": dates[exit_decided],
-                "exit_filled": dates[exit_filled],
-                "lots_y": ledger.trade_lots[:, 0],
-                "lots_x": ledger.trade_lots[:, 1],
-                "entry_price_y": ledger.entry_price[:, 0],
-                "entry_price_x": ledger.entry_price[:, 1],
-                "exit_price_y": ledger.exit_price[:, 0],
-                "exit_price_x": ledger.exit_price[:, 1],
-                "entry_z": z[entry_decided],
-                "exit_z": z[exit_decided],
-                "exit_reason": _words(
-                    (*REASON_NAMES, "open"),
-                    np.where(exit_filled >= 0, ledger.trade_reason, len(REASON_NAMES)),
-                ),
-                "bars_held": last_bar - entry_filled,
-                "gross": gross,
-                "costs": costs,
-                "net": gross - costs,
-                "worst_mark": worst,
-                "best_mark": best,
-                **reversion_of(self.indicators, self.config, ledger.trade_bars, side)._asdict(),
-            }
-        )
+        return trades_table(self.pair.trade_date, self.indicators, self.ledger, self.config)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -455,31 +404,8 @@ class BacktestRun:
         return why_no_entry(self, first, last)
 
 
-def _table(columns: dict[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
-    """A table of columns by name; these are given last, since pandas would look at each name for its type."""
-    table = pd.DataFrame(dict(enumerate(columns.values())), index=index)
-    table.columns = _names(tuple(columns)).view()
-    return table
-
-
-@cache
-def _names(names: tuple[str, ...]) -> pd.Index:
-    return pd.Index(names)
-
-
 def _ended_on(leg: Leg, wait: tuple[int, int]) -> int:
     """The first row of a wait on which the leg holds another contract than one that had to be left; 0 where there is none."""
     contract, leave = (values[wait[0] : wait[1] + 1] for values in (leg.contract, leg.leave))
     ended = (contract[1:] != contract[:-1]) & leave[:-1]
     return wait[0] + 1 + int(np.argmax(ended)) if ended.any() else 0
-
-
-def _words(vocabulary: tuple[str, ...], codes: NDArray[Any]) -> pd.api.extensions.ExtensionArray:
-    """A column of words from indices into a vocabulary."""
-    words = _vocabulary(vocabulary).take(pa.array(codes))
-    return pd.arrays.ArrowStringArray(words, dtype=_WORD)  # type: ignore[call-arg]  # the stubs lack it
-
-
-@cache
-def _vocabulary(words: tuple[str, ...]) -> pa.Array:
-    return pa.array(words, pa.large_string())

@@ -23,7 +23,7 @@ from pairkit._jit import for_kernels, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.language import _
-from pairkit.models.indicators import Indicators
+from pairkit.models.indicators import Indicators, on_all_bars
 from pairkit.models.windows import rolling_std
 
 
@@ -56,17 +56,18 @@ def reversion_of(
         +1 long spread, -1 short.
     """
     entry, leave = trade_bars[:, 0], trade_bars[:, 2]
-    deviation = _deviation(indicators, config.z_window)
-
-    def at(values: FloatArray, bars: NDArray[np.int64]) -> FloatArray:
-        return np.append(values, np.nan)[bars]  # bar -1, not yet, picks the NaN
-
-    (z_e, z_x), (spread_e, spread_x), (std_e, std_x) = (
-        (at(values, entry), at(values, leave))
-        for values in (indicators.z, indicators.spread, deviation)
+    series = (
+        indicators.z,
+        indicators.spread,
+        _deviation(indicators, config.z_window),
+        indicators.y,
+        indicators.x,
     )
-    y, x = (at(values, leave) - at(values, entry) for values in (indicators.y, indicators.x))
-    lots = y - at(indicators.beta_lag, entry) * x
+    z_e, spread_e, std_e, y_e, x_e = (values[entry] for values in series)
+    at_exit = np.array([values[leave] for values in series])  # bar -1, not yet, picks the last
+    at_exit[:, leave < 0] = np.nan
+    z_x, spread_x, std_x, y_x, x_x = at_exit
+    lots = (y_x - y_e) - indicators.beta_lag[entry] * (x_x - x_e)
     mean = (spread_x - z_x * std_x) - (spread_e - z_e * std_e)
     return Reversion(
         reversion=side * (z_x - z_e),
@@ -99,11 +100,10 @@ def target_exits_told(trades: pd.DataFrame) -> str:
 def _deviation(indicators: Indicators, window: int) -> FloatArray:
     """(T,) the deviation in z, on the complete bars."""
     complete = np.isfinite(indicators.y) & np.isfinite(indicators.x)
-    deviation = np.full(complete.size, np.nan)
-    deviation[complete] = rolling_std(
-        indicators.spread[complete], window=window, price=indicators.y[complete]
-    )
-    return deviation
+    spread, price = indicators.spread, indicators.y
+    if not complete.all():
+        spread, price = spread[complete], price[complete]
+    return on_all_bars(rolling_std(spread, window=window, price=price), complete)
 
 
 def _hedge_drift(
