@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pairkit._jit import inner_kernel, kernel
+from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 from pairkit.columns import LEGS
 from pairkit.market.contracts import ContractSpec
@@ -77,19 +77,14 @@ def adjust(pair: PairFrame, transform: Literal["log", "level"]) -> Adjusted:
 
 def _adjust(pair: PairFrame, log: bool) -> Adjusted:
     rows = len(pair)
-    prices = {name: np.empty((rows, 2)) for name in _PRICES}
-    for name, out in prices.items():
-        _side_by_side(getattr(pair.y, name), getattr(pair.x, name), log, out)
+    prices = {name: _usable(pair, name, log) for name in _PRICES}
     in_force = (pair.y_in_force, pair.x_in_force)
-    ticks = np.array([spec.tick for leg in in_force for spec in leg.specs])
     terms = np.column_stack([in_force[0].place, in_force[1].place + len(in_force[0].specs)])
-    up_limit, down_limit = np.empty((rows, 2)), np.empty((rows, 2))
-    _inward(pair.y.up_limit, pair.x.up_limit, ticks, terms, log, 1.0, up_limit)
-    _inward(pair.y.down_limit, pair.x.down_limit, ticks, terms, log, -1.0, down_limit)
+    ticks = np.array([spec.tick for leg in in_force for spec in leg.specs])[terms]
     market = Market(
         **prices,
-        up_limit=up_limit,
-        down_limit=down_limit,
+        up_limit=_inward(_usable(pair, "up_limit", log), ticks),
+        down_limit=-_inward(-_usable(pair, "down_limit", log), ticks),
         volume=np.column_stack([pair.y.volume, pair.x.volume]),
         leave=np.column_stack([pair.y.leave, pair.x.leave]),
         contract=np.column_stack([pair.y.contract, pair.x.contract]),
@@ -121,25 +116,17 @@ def _old_terms(pair: PairFrame, terms: NDArray[np.int64], log: bool) -> NDArray[
     return old
 
 
-@kernel
-def _side_by_side(y, x, positive, out):
-    """Two (T,) columns of prices as (T, 2); 0 is missing, and where they must be positive, so is what is below."""
-    for t in range(y.size):
-        out[t, 0], out[t, 1] = _usable(y[t], positive), _usable(x[t], positive)
+def _usable(pair: PairFrame, name: str, positive: bool) -> FloatArray:
+    """(T, 2) a column of prices of both legs; 0 is missing, and where they must be positive, so is what is below."""
+    prices: FloatArray = np.column_stack([getattr(pair.y, name), getattr(pair.x, name)])
+    prices[(prices <= 0.0) if positive else (prices == 0.0)] = np.nan
+    return prices
 
 
-@inner_kernel
-def _usable(price, positive):
-    return np.nan if price == 0.0 or (positive and price < 0.0) else price
-
-
-@kernel
-def _inward(y, x, ticks, terms, positive, side, out):
-    """Limits as (T, 2), taken inward to the tick of the day's contract; `side` is 1 for upper limits, -1 for lower ones."""
-    for t in range(y.size):
-        for leg in range(2):
-            limit, tick = _usable(y[t] if leg == 0 else x[t], positive), ticks[terms[t, leg]]
-            out[t, leg] = side * tick * (np.floor(side * limit / tick + _AT_LIMIT) - _AT_LIMIT)
+def _inward(limits: FloatArray, ticks: FloatArray) -> FloatArray:
+    """Upper limits taken inward to the tick; of lower ones, the same with both signs changed."""
+    inward: FloatArray = ticks * (np.floor(limits / ticks + _AT_LIMIT) - _AT_LIMIT)
+    return inward
 
 
 @kernel
