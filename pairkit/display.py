@@ -63,9 +63,15 @@ def visible(text: str, *, most: int | None = None) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     left = 0 if most is None else max(0, len(text) - most)
     kept = text[:most] if left else text
-    shown = "".join(
-        f"⟨U+{ord(sign):04X}⟩" if sign != "\n" and unicodedata.category(sign) in _UNSEEN else sign
-        for sign in kept
+    shown = (
+        kept
+        if kept.isprintable()
+        else "".join(
+            f"⟨U+{ord(sign):04X}⟩"
+            if sign != "\n" and unicodedata.category(sign) in _UNSEEN
+            else sign
+            for sign in kept
+        )
     )
     return _("{shown} … ({left:,} more characters)", shown=shown, left=left) if left else shown
 

@@ -14,7 +14,7 @@ from pairkit._typing import BoolArray, FloatArray
 from pairkit.charts.labels import blocker_of
 from pairkit.charts.theme import Theme
 from pairkit.config import StrategyConfig
-from pairkit.gates import GATES
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -53,7 +53,7 @@ class Canvas:
     def __len__(self) -> int:
         return len(self.when)
 
-    @property
+    @cached_property
     def frame(self) -> pd.DataFrame:
         """The run's table."""
         return self.run.frame
@@ -67,24 +67,27 @@ class Canvas:
         """A column in the precision that a pixel can show, at half the bytes."""
         return self.frame[name].to_numpy(dtype=np.float32)
 
-    @cached_property
+    @property
     def valid(self) -> BoolArray:
         """(T,) bars on which decisions are allowed."""
-        return self.frame["valid"].to_numpy(dtype=bool)
+        return self.run.indicators.valid
+
+    def in_state(self, name: str) -> BoolArray:
+        """(T,) bars whose state is the one of that name."""
+        return np.asarray(self.run.ledger.state == STATE_NAMES.index(name))
+
+    def reason(self, row: int) -> str:
+        """The reason of a bar's state."""
+        return str(REASON_NAMES[self.run.ledger.reason[row]])
 
     @cached_property
-    def words(self) -> dict[str, NDArray[np.object_]]:
-        """The columns of words, (T,) each: `state`, `reason`, and `gate_adf` and its like."""
-        names = ("state", "reason", *(gate.column for gate in GATES))
-        return {name: self.frame[name].to_numpy(dtype=object) for name in names}
-
-    @cached_property
-    def blocked_by(self) -> NDArray[np.object_]:
-        """(T,) what blocked the entry at each bar, as named in `theme.SHOWN_BLOCKERS`; empty where none was blocked."""
-        by = np.full(len(self), "", dtype=object)
-        for row in np.flatnonzero(self.words["state"] == "BLOCKED"):
-            by[row] = blocker_of(self.words["reason"][row])
-        return by
+    def blocked(self) -> dict[str, BoolArray]:
+        """(T,) bars on which an entry was blocked, by what blocked it, as named in `theme.SHOWN_BLOCKERS`."""
+        found: dict[str, BoolArray] = {}
+        for row in np.flatnonzero(self.in_state("BLOCKED")).tolist():
+            by = blocker_of(self.reason(row))
+            found.setdefault(by, np.zeros(len(self), np.bool_))[row] = True
+        return found
 
     def line(self, axis: int, name: str, values: Any, color: str, **more: Any) -> PlotlyTrace:
         """One value per bar as a line on y axis `axis`; gaps stay gaps."""

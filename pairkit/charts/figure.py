@@ -231,7 +231,7 @@ def _label(text: str, top: float, theme: Theme) -> dict[str, Any]:
 def _hold_shapes(canvas: Canvas) -> list[dict[str, Any]]:
     """A band over all panes for every stretch of bars on Hold: a position kept while an indicator was not available."""
     theme = canvas.theme
-    starts, stops = stretches(canvas.words["state"] == "HOLD")
+    starts, stops = stretches(canvas.in_state("HOLD"))
     return [
         {
             "type": "rect",
@@ -254,8 +254,8 @@ def _explanations(canvas: Canvas, heights: dict[str, float]) -> list[dict[str, A
     """Notes in place of what is missing: a valid bar, or a trade."""
     why = nothing_to_show(canvas.frame, canvas.config)
     notes = [("z", why)] if why else []
-    if not why and canvas.run.trades.empty:
-        blocked = int((canvas.blocked_by != "").sum())
+    if not why and not len(canvas.run.ledger.trade_bars):
+        blocked = int(canvas.in_state("BLOCKED").sum())
         wanted = (
             ngettext(
                 "{blocked:,} bar wanted an entry and was blocked",

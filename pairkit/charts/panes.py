@@ -51,7 +51,7 @@ def swatch(color: str, words: str, sign: str = "━") -> str:
 # --- prices --------------------------------------------------------------------------------------------------------
 def _price_title(canvas: Canvas) -> str:
     theme, pair = canvas.theme, canvas.run.pair
-    held = (canvas.words["state"] == "HOLD").any()
+    held = canvas.in_state("HOLD").any()
     hold = (
         "   " + swatch(theme.hold_edge, _("Hold: data missing, position kept"), "▮") if held else ""
     )

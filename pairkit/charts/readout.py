@@ -6,11 +6,11 @@ says NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.labels import decision, plain, why_blocked
@@ -20,6 +20,8 @@ from pairkit.language import N_, _
 from pairkit.market.leg_codes import MONTHS
 from pairkit.models.indicators import GATE_NUMBERS
 from pairkit.pair import NO_CONTRACT, Leg
+from pairkit.trading.gates import VERDICTS
+from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
 if TYPE_CHECKING:
     from pairkit.run import BacktestRun
@@ -37,6 +39,7 @@ _COLUMNS = (
     "equity",
     "drawdown",
 )
+_NO_VERDICT = -1
 _JUDGED = (*_NUMBERS, *(gate.above_zero for gate in GATES if gate.above_zero))
 
 
@@ -153,13 +156,15 @@ def _places() -> Iterable[tuple[str, int]]:
 
 def decisions(canvas: Canvas) -> list[str]:
     """Decision at each bar and its reason; for a blocked entry with the numbers, for a trade with its outcome."""
-    known: dict[tuple[str, str], str] = {}
-    pairs = zip(canvas.words["state"], canvas.words["reason"], strict=True)
-    words = [known.get(pair) or known.setdefault(pair, decision(*pair)) for pair in pairs]
+    ledger = canvas.run.ledger
+    words = _each(
+        np.stack([ledger.state, ledger.reason]),
+        lambda state, reason: decision(STATE_NAMES[state], REASON_NAMES[reason]),
+    )
     judged = {name: canvas.frame[name].to_numpy() for name in _JUDGED}
-    for row in np.flatnonzero(canvas.blocked_by != "").tolist():
+    for row in np.flatnonzero(canvas.in_state("BLOCKED")).tolist():
         bar = {
-            "reason": canvas.words["reason"][row],
+            "reason": canvas.reason(row),
             **{name: values[row] for name, values in judged.items()},
         }
         words[row] = "BLOCKED: " + why_blocked(bar, canvas.config)
@@ -172,10 +177,8 @@ def decisions(canvas: Canvas) -> list[str]:
 
 def _outcomes(canvas: Canvas) -> dict[int, str]:
     """By row: the outcome of a decision to enter or to leave."""
-    trades, index = canvas.run.trades, canvas.frame.index
-    entered, left = (
-        index.get_indexer(pd.Index(trades[name])) for name in ("entry_decided", "exit_decided")
-    )
+    trades = canvas.run.trades
+    entered, left = canvas.run.ledger.trade_bars[:, 0], canvas.run.ledger.trade_bars[:, 2]
     columns = (trades[name].tolist() for name in ("side", "net", "bars_held", "exit_reason"))
     outcomes: dict[int, str] = {}
     currency = plain(canvas.run.pair.currency)
@@ -229,19 +232,26 @@ def roll_rows(leg: Leg) -> list[int]:
 
 def _verdicts(canvas: Canvas) -> list[str]:
     """Verdicts of the gates at each bar; `no decision` where the bar is not valid."""
-    of_gates = {gate.name: canvas.words[gate.column] for gate in GATES}
-    known: dict[tuple[str, ...], str] = {}
-    words = []
-    for valid, *verdicts in zip(canvas.valid.tolist(), *of_gates.values(), strict=True):
-        key = tuple(verdicts) if valid else (_("no decision"),)
-        if key not in known:
-            known[key] = _joined(verdicts) if valid else key[0]
-        words.append(known[key])
-    return words
+    verdicts = np.where(canvas.valid, canvas.run.gates.verdicts, _NO_VERDICT)
+    return _each(
+        verdicts, lambda *codes: _("no decision") if codes[0] == _NO_VERDICT else _joined(codes)
+    )
 
 
-def _joined(verdicts: list[str]) -> str:
+def _each(codes: NDArray[Any], word: Callable[..., str]) -> list[str]:
+    """The word for the codes of each bar, (n, T), made once for all bars that have the same."""
+    lowest = codes.min(initial=0)
+    width, key = int(codes.max(initial=0) - lowest) + 1, np.zeros(codes.shape[1], np.int64)
+    for row in codes:  # numbers are sorted in a tenth of the time of columns
+        key = key * width + (row - lowest)
+    _keys, first, which = np.unique(key, return_index=True, return_inverse=True)
+    words = np.array([word(*codes[:, place].tolist()) for place in first], dtype=object)
+    every: list[str] = words[which].tolist()
+    return every
+
+
+def _joined(codes: Sequence[int]) -> str:
     return ", ".join(
-        f"{_(BLOCKER_WORDS[gate])} {_(said)}"
-        for gate, said in zip(GATE_NAMES, verdicts, strict=True)
+        f"{_(BLOCKER_WORDS[gate])} {_(VERDICTS[code])}"
+        for gate, code in zip(GATE_NAMES, codes, strict=True)
     )

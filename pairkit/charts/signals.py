@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairkit._typing import BoolArray
-from pairkit.charts.base import Canvas, PlotlyTrace, axis_name, milliseconds
+from pairkit.charts.base import Canvas, PlotlyTrace, axis_name
 from pairkit.charts.theme import BLOCKER_MARKS, BLOCKER_WORDS, SHOWN_BLOCKERS, Theme
 from pairkit.gates import GATES
 from pairkit.language import _
+from pairkit.trading.gates import OFF, OPEN, SHUT
 
 LANE_HALF = 0.34
 
@@ -24,7 +26,7 @@ def beta_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """beta_lag, the one that is used; marked where its gate is shut."""
     beta = canvas.column("beta_lag")
     traces = [canvas.line(axis, "beta", beta, canvas.theme.line)]
-    shut = (canvas.words["gate_beta"] == "shut") & canvas.valid
+    shut = (canvas.run.gates.of("beta") == SHUT) & canvas.valid
     if shut.any():
         marker = {
             "symbol": BLOCKER_MARKS["beta"][0],
@@ -73,7 +75,7 @@ def signal_title(canvas: Canvas) -> str:
         _sign(theme.short, _("short"), "▼"),
         _sign(theme.text, _("exit"), "○"),
     ]
-    present = [name for name in SHOWN_BLOCKERS if (canvas.blocked_by == name).any()]
+    present = [name for name in SHOWN_BLOCKERS if name in canvas.blocked]
     if present:
         marks = "  ".join(
             _sign(theme.blocker[name], _(BLOCKER_WORDS[name]), BLOCKER_MARKS[name][1])
@@ -122,8 +124,8 @@ def threshold_shapes(canvas: Canvas, axis: int) -> list[dict[str, Any]]:
 def _blocked_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     z, traces = canvas.column("z"), []
     for name in SHOWN_BLOCKERS:
-        on = canvas.blocked_by == name
-        if on.any():
+        if name in canvas.blocked:
+            on = canvas.blocked[name]
             marker = {
                 "symbol": BLOCKER_MARKS[name][0],
                 "size": 7,
@@ -136,11 +138,13 @@ def _blocked_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 def _trade_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """Triangles where an entry that filled was decided, circles where its exit was."""
-    trades, theme, traces = canvas.run.trades, canvas.theme, []
+    ledger, theme, traces = canvas.run.ledger, canvas.theme, []
+    z = canvas.column("z")
     for side, symbol in (("long", "triangle-up"), ("short", "triangle-down")):
-        mine = trades[trades["side"] == side]
-        if mine.empty:
+        mine = ledger.trade_bars[(ledger.trade_lots[:, 0] < 0.0) == (side == "short")]
+        if not len(mine):
             continue
+        entered, left = mine[:, 0], mine[mine[:, 2] >= 0, 2]
         color = theme.long if side == "long" else theme.short
         entry = {
             "symbol": symbol,
@@ -152,19 +156,14 @@ def _trade_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
             canvas.marks(
                 axis,
                 f"entry_{side}",
-                milliseconds(mine["entry_decided"]),
-                mine["entry_z"].to_numpy(np.float32),
+                canvas.when[entered],
+                z[entered],
                 entry,
             )
         )
-        closed = mine[mine["exit_decided"].notna()]
         leave = {"symbol": "circle-open", "size": 8, "color": color, "line": {"width": 2}}
-        at_z = np.nan_to_num(
-            closed["exit_z"].to_numpy(np.float32)
-        )  # an exit without z, e.g. stale, is marked at 0
-        traces.append(
-            canvas.marks(axis, f"exit_{side}", milliseconds(closed["exit_decided"]), at_z, leave)
-        )
+        at_z = np.nan_to_num(z[left])  # an exit without z, e.g. stale, is marked at 0
+        traces.append(canvas.marks(axis, f"exit_{side}", canvas.when[left], at_z, leave))
     return traces
 
 
@@ -188,7 +187,7 @@ def gate_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
     """One lane per gate, in the order of GATES from the top: boxes of its verdicts."""
     traces = []
     for lane, gate in enumerate(reversed(GATES)):
-        verdict = canvas.words[gate.column]
+        verdict = canvas.run.gates.of(gate.name)
         for name, on, color in _verdicts(verdict, canvas.valid, gate.name, canvas.theme):
             if on.any():
                 box = canvas.band(
@@ -203,12 +202,12 @@ def gate_traces(canvas: Canvas, axis: int) -> list[PlotlyTrace]:
 
 
 def _verdicts(
-    verdict: Any, valid: BoolArray, gate: str, theme: Theme
+    verdict: NDArray[np.int8], valid: BoolArray, gate: str, theme: Theme
 ) -> list[tuple[str, BoolArray, str]]:
-    off = verdict == "off"
+    off = verdict == OFF
     return [
-        ("open", valid & (verdict == "open"), theme.gate_open),
-        ("shut", valid & (verdict == "shut"), theme.blocker[gate]),
+        ("open", valid & (verdict == OPEN), theme.gate_open),
+        ("shut", valid & (verdict == SHUT), theme.blocker[gate]),
         ("unknown", ~valid & ~off, theme.gate_unknown),
         ("off", off, "rgba(0,0,0,0)"),
     ]
