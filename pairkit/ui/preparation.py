@@ -43,6 +43,8 @@ class Preparation:
     ----------
     place, name : int, str
         How many steps are done, and the one at work.
+    loaded, done : Event
+        Set once pages can be drawn, and once anything can be computed.
     error : BaseException or None
         What ended it early; the page then fails by itself where it needs what is missing.
     """
@@ -50,7 +52,8 @@ class Preparation:
     def __init__(self) -> None:
         self.place, self.name = 0, N_("Loading the libraries")
         self.error: BaseException | None = None
-        self._began, self._done, self._lock = False, Event(), Lock()
+        self.loaded, self.done = Event(), Event()
+        self._began, self._lock = False, Lock()
         self._compiler: subprocess.Popen[bytes] | None = None
         self.steps: tuple[tuple[str, Callable[[], object]], ...] = (
             (N_("Loading the libraries"), _load_libraries),
@@ -58,11 +61,6 @@ class Preparation:
             (N_("Stationarity tests"), _compile_tests),
             (N_("Trading engine"), self._compile_engine),
         )
-
-    @property
-    def done(self) -> bool:
-        """Whether pages can be drawn."""
-        return self._done.is_set()
 
     @property
     def words(self) -> str:
@@ -83,10 +81,6 @@ class Preparation:
         self.name = self.steps[0][0]  # a page may ask before the thread runs
         Thread(target=self._run, name="preparation", daemon=True).start()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait so long at most; return whether it is done."""
-        return self._done.wait(seconds)
-
     def _run(self) -> None:
         gc.disable()  # compiling makes many objects and little garbage
         try:
@@ -94,12 +88,14 @@ class Preparation:
             for place, (name, step) in enumerate(self.steps):
                 self.place, self.name = place, name
                 step()
+                self.loaded.set()  # the first of them
             gc.freeze()
         except BaseException as error:  # noqa: BLE001  kept: the page fails where it needs what is missing, and says so
             self.error = error
         finally:
             gc.enable()
-            self._done.set()
+            self.loaded.set()
+            self.done.set()
         if self._compiler and self._compiler.stdin:
             time.sleep(FIRST_PAGE_SECONDS)
             self._compiler.stdin.close()  # it reads to the end of it before it compiles the rest

@@ -39,6 +39,7 @@ from pairkit.ui.session import (
     was_enforced,
 )
 from pairkit.ui.settings import accept_plain, faults_of_link
+from pairkit.ui.start import wait_for_engine
 
 # As data: a :material: icon would make the browser ask the network, and a file is not there while another session ends.
 FAVICON, LOGO = (
@@ -111,9 +112,12 @@ def pages() -> list[st.Page]:
 
 
 def main() -> None:
-    """Every page under its navigation, once the server is prepared."""
+    """Every page under its navigation; all but Explore, which waits where its chart comes, once the server is prepared."""
     start()
-    st.navigation(pages(), position="top").run()
+    page = st.navigation(pages(), position="top")
+    if page.url_path:  # Explore is the page at the root
+        wait_for_engine()
+    page.run()
 
 
 def start() -> None:

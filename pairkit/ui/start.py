@@ -1,12 +1,15 @@
 """The first screen of a session: how far the server's preparation is, drawn before the libraries of the pages are there.
 
-This module imports nothing heavy: on a fresh installation the reader sees the first step within a second. Meanwhile the browser
-loads plotly.js, which the chart would otherwise wait for.
+1. This module imports nothing heavy: on a fresh installation the reader sees the first step within a second. Meanwhile the browser
+   loads plotly.js, which the chart would otherwise wait for.
+2. Once the libraries are there, Explore is drawn with its sidebar; the steps go on in the place of its chart until it can run. The
+   other pages wait for the end.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from threading import Event
 from typing import Any
 
 import streamlit as st
@@ -24,36 +27,47 @@ _LOADS_PLOTLY = """export default function ({ data }) {
 
 def main() -> None:
     """The whole dashboard: what app.py runs, and `pairkit app`."""
-    show_preparation()
+    prepared = preparation.of_this_server()
+    prepared.begin()
+    if not prepared.loaded.is_set():
+        st.set_page_config(page_title="pairkit", layout="wide")
+    _wait(prepared.loaded, "loading", "#### pairkit")
     import_module("pairkit.ui.shell").main()
 
 
-def show_preparation() -> None:
-    """Show the steps of the preparation until pages can be drawn; nothing where they can already."""
-    prepared = preparation.of_this_server()
-    prepared.begin()
-    if prepared.done:
-        return
-    st.set_page_config(page_title="pairkit", layout="wide")
+def wait_for_engine() -> None:
+    """Show the steps of the preparation until anything can be computed."""
+    _wait(preparation.of_this_server().done, "preparing")
+
+
+def _wait(until: Event, name: str, heading: str = "") -> None:
+    """The steps in a place that is there at every run, so that what follows keeps its own when they are gone."""
     place = st.empty()
-    with place.container(key="preparing"):
-        st.markdown("#### pairkit")
-        st.caption(
-            _(
-                "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
-                "seconds on later starts."
-            )
+    if until.is_set():
+        return
+    with place.container():
+        if heading:
+            st.markdown(heading)
+        _plotly_loader()(key=f"plotly_{name}", data=plotly_url())
+        _show_steps(until)
+    place.empty()
+
+
+def _show_steps(until: Event) -> None:
+    prepared = preparation.of_this_server()
+    st.caption(
+        _(
+            "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
+            "seconds on later starts."
         )
-        bar = st.progress(0.0)
-        _plotly_loader()(key="plotly", data=plotly_url())
-    drawn = None
+    )
+    bar, drawn = st.progress(0.0), None
     while True:
         if prepared.words != drawn:  # the browser has enough to do meanwhile
             drawn = prepared.words
             bar.progress(prepared.place / len(prepared.steps), drawn)
-        if prepared.wait(_POLL_SECONDS):
+        if until.wait(_POLL_SECONDS):
             break
-    place.empty()
 
 
 @st.cache_resource(show_spinner=False)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from threading import Event
 
 import pytest
+import streamlit as st
 
 from pairkit import metrics
 from pairkit.run import run_backtest
@@ -82,7 +84,7 @@ def test_each_step_is_named_and_counted_while_it_is_done(started, monkeypatch):
     assert [words.rsplit(": ", 1)[1] for words in heard] == [
         f"{number} of {len(made.steps)}" for number in range(1, len(made.steps) + 1)
     ]
-    assert made.done
+    assert made.done.is_set()
     assert made.error is None
     made.begin()
     assert len(heard) == len(made.steps)
@@ -126,7 +128,7 @@ def test_a_step_that_fails_does_not_hold_the_page(started):
     made = Preparation()
     made.steps = (("Loading", lambda: 1 / 0), ("Never", lambda: pytest.fail("went on")))
     made.begin()
-    assert made.done
+    assert made.done.is_set()
     assert isinstance(made.error, ZeroDivisionError)
 
 
@@ -150,30 +152,42 @@ def test_the_first_screen_needs_no_heavy_library():
     assert told.stdout.strip() == "[]"
 
 
-def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch):
-    """The step at work stands on the page, the browser loads plotly.js; when it is done, the page is there and the step is gone."""
-    go_on = Event()
+class Polled(Event):
+    """An event that is set once somebody has waited for it; `polls` notes what stood on the page then."""
+
+    def __init__(self, go_on: Event, seen: Callable[[], object]) -> None:
+        super().__init__()
+        self.polls, self._go_on, self._seen = [], go_on, seen
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.polls.append(self._seen())
+        self._go_on.set()
+        return super().wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(("name", "settings"), [("", True), ("3_scan", False)])
+def test_a_session_that_comes_meanwhile_waits_and_says_for_what(monkeypatch, name, settings):
+    """The step at work stands on the page, on Explore with the settings, and the browser loads plotly.js; then the page, and no step."""
+    go_on, begun, loaded = Event(), Event(), []
     made = Preparation()
-    made.steps = (("Trading engine", lambda: go_on.wait(PATIENCE_SECONDS)),)
+    made.steps = (
+        ("Loading the libraries", lambda: begun.wait(PATIENCE_SECONDS)),
+        ("Trading engine", lambda: go_on.wait(PATIENCE_SECONDS)),
+    )
+    made.loaded = Polled(begun, lambda: made.words)
+    made.done = Polled(go_on, lambda: (made.words, "entry_z" in st.session_state))
     monkeypatch.setattr(preparation.gc, "freeze", lambda: None)
     monkeypatch.setattr(preparation, "of_this_server", lambda: made)
-    polls = []
-
-    def wait(seconds: float) -> bool:
-        polls.append(made.words)
-        go_on.set()
-        return made._done.wait(PATIENCE_SECONDS)
-
-    loaded = []
-    monkeypatch.setattr(made, "wait", wait)
+    mount = start._plotly_loader()
     monkeypatch.setattr(
-        start, "_plotly_loader", lambda: lambda key, data: loaded.append((key, data))
+        start, "_plotly_loader", lambda: lambda **given: (loaded.append(given), mount(**given))
     )
-    page = app()
-    assert loaded == [("plotly", plotly_url())]
-    assert polls == ["Trading engine: 1 of 1"]
+    page = app(name)
+    assert {given["data"] for given in loaded} == {plotly_url()}
+    assert made.loaded.polls == ["Loading the libraries: 1 of 2"]
+    assert made.done.polls == [("Trading engine: 2 of 2", settings)]
     assert not page.exception
-    assert tiles(page)
+    assert bool(tiles(page)) == settings
     assert "Preparing the numeric engine" not in said(page)
 
 

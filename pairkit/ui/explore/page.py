@@ -20,6 +20,7 @@ from pairkit.ui import cache, chart, exports, settings, views
 from pairkit.ui.explore import bar_picker, decision_time, luck, panes, pin, save, tabs
 from pairkit.ui.honesty import badge
 from pairkit.ui.session import run_again
+from pairkit.ui.start import wait_for_engine
 
 PART, COMPLETE = "explore", "explore_complete"
 
@@ -45,6 +46,7 @@ def show(legs: PairFrame) -> None:
 
 @st.fragment(key=PART)
 def _results(legs: PairFrame) -> None:
+    wait_for_engine()
     config, faults = settings.config_in_force()
     run = cache.run(legs, config, decision_time.chosen())
     views.heading(legs, run.session_findings())
