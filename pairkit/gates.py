@@ -68,6 +68,33 @@ class Gate:
         doubt = self.doubt(config)
         return f"{_(doubt)} {_(self.number_label)}" if doubt else _(self.number_label)
 
+    def condition(self, config: StrategyConfig) -> str:
+        """Condition on the gate's number in words: `p-value at most 0.1`."""
+        limit = f"{getattr(config, self.limit):g}"
+        return (
+            _("{number} at most {limit}", number=self.described(config), limit=limit)
+            if self.direction == "at most"
+            else _("{number} at least {limit}", number=self.described(config), limit=limit)
+        )
+
+    def lacking(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
+        """What a shut gate needs, and what the bar has: `Needed: p-value at most 0.1; it is 0.41.`"""
+        found, limit = bar[self.number], getattr(config, self.limit)
+        met = found <= limit if self.direction == "at most" else found >= limit
+        return (
+            _(
+                "Needed: {name} above 0; it is {found}.",
+                name=self.above_zero,
+                found=number(bar[self.above_zero], 3),
+            )
+            if met and self.above_zero is not None
+            else _(
+                "Needed: {condition}; it is {found}.",
+                condition=self.condition(config),
+                found=number(found, 3),
+            )
+        )
+
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
         """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
         condition = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"
@@ -78,9 +105,9 @@ class Gate:
         )
 
 
-def number(value: float) -> str:
-    """A figure of a bar in six digits; n/a where there is none."""
-    return f"{value:,.6g}" if isfinite(value) else _("n/a")
+def number(value: float, digits: int = 6) -> str:
+    """A figure of a bar in so many digits; n/a where there is none."""
+    return f"{value:,.{digits}g}" if isfinite(value) else _("n/a")
 
 
 def _uncalibrated(config: StrategyConfig) -> str:

@@ -137,10 +137,10 @@ def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
     """A second sweep adds its new configs to the trials made on the pair; the same one again adds none."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     page = sweep_app(**few("entry_z", 1.0, 3.0, 0.25))
-    assert "9 trials on this pair so far" in said(page)
-    assert "9 trials on this pair so far" in said(swept(page))
+    assert "9 trials count on this pair so far" in said(page)
+    assert "9 trials count on this pair so far" in said(swept(page))
     page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
-    assert "13 trials on this pair so far" in said(page)
+    assert "13 trials count on this pair so far" in said(page)
     one, two = (
         sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}),
         sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)}),

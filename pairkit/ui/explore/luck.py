@@ -7,15 +7,15 @@ import math
 import streamlit as st
 
 from pairkit.columns import METRIC
-from pairkit.display import weakness
+from pairkit.display import shown_metric, weakness
 from pairkit.language import _, ngettext
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
-from pairkit.ui.views import escape, shown_metric
+from pairkit.ui.views import escape
 
 
 def draw(run: BacktestRun) -> None:
-    """The probability that the Sharpe ratio beats the best of so many trials by luck; fewer trades than it needs are said."""
+    """The probability that the Sharpe ratio beats the best of so many trials by luck; says so where trades are too few."""
     count = cache.trials(run.pair)
     if count.n_configs is None:
         st.metric("DSR", _("n/a"), help=escape(count.warning), width="content")
