@@ -81,18 +81,13 @@ class Gate:
         """What a shut gate needs, and what the bar has: `Needed: p-value at most 0.1; it is 0.41.`"""
         found, limit = bar[self.number], getattr(config, self.limit)
         met = found <= limit if self.direction == "at most" else found >= limit
-        return (
-            _(
-                "Needed: {name} above 0; it is {found}.",
-                name=self.above_zero,
-                found=number(bar[self.above_zero], 3),
-            )
-            if met and self.above_zero is not None
-            else _(
-                "Needed: {condition}; it is {found}.",
-                condition=self.condition(config),
-                found=number(found, 3),
-            )
+        if met and self.above_zero is not None:
+            name, below = self.above_zero, number(bar[self.above_zero])
+            return _("Needed: {name} above 0; it is {found}.", name=name, found=below)
+        return _(
+            "Needed: {condition}; it is {found}.",
+            condition=self.condition(config),
+            found=number(found) if isfinite(found) else _("not known yet"),
         )
 
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
@@ -105,9 +100,9 @@ class Gate:
         )
 
 
-def number(value: float, digits: int = 6) -> str:
-    """A figure of a bar in so many digits; n/a where there is none."""
-    return f"{value:,.{digits}g}" if isfinite(value) else _("n/a")
+def number(value: float) -> str:
+    """A figure of a bar in six digits; n/a where there is none."""
+    return f"{value:,.6g}" if isfinite(value) else _("n/a")
 
 
 def _uncalibrated(config: StrategyConfig) -> str:

@@ -145,7 +145,7 @@ def _lacking(gate: Gate, bars: pd.DataFrame, config: StrategyConfig) -> str:
     unmet = numbers[numbers > limit if gate.direction == "at most" else numbers < limit]
     clauses = []
     if len(unmet):
-        ends = dict.fromkeys(f"{value:.3g}" for value in (unmet.min(), unmet.max()))
+        ends = dict.fromkeys(f"{value:.4g}" for value in (unmet.min(), unmet.max()))
         condition, found = gate.condition(config), _(" to ").join(ends)
         clauses.append(_("needed: {condition}; it was {found}", condition=condition, found=found))
     if gate.above_zero is not None and (below := int((bars[gate.above_zero] <= 0.0).sum())):

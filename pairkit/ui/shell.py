@@ -68,6 +68,7 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
 [data-testid="stLayoutWrapper"]:has(> .st-key-about) {margin-left: auto;}
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-below_"]):not(:has([data-testid="stAlert"])) {display: none;}
+@media (max-width: 640px) {.st-key-overview td:last-child {min-width: 15rem;}}
 .st-key-copy_link {width: auto; flex: none;}
 .st-key-heading {position: relative; padding-right: 4.5rem;}
 .st-key-heading > [data-testid="stLayoutWrapper"]:has(> .st-key-about) {position: absolute; right: 0; top: 0;}

@@ -67,4 +67,4 @@ def test_a_shut_gate_says_what_it_needed_and_what_it_had():
     ]
     assert len(numbers) == found.shut["adf"]
     assert f"p-value at most {run.config.adf_max_pvalue:g}" in found.lacking["adf"]
-    assert found.lacking["adf"].endswith(f"it was {min(numbers):.3g} to {max(numbers):.3g}")
+    assert found.lacking["adf"].endswith(f"it was {min(numbers):.4g} to {max(numbers):.4g}")
