@@ -133,10 +133,16 @@ def _show_older(legs: PairFrame, now: PairFrame, held: dict[str, Any]) -> bool:
     if changed:
         st.warning(
             _(
-                "{changed}: "
-                "set to something else since this sweep. "
-                "Sweep again to see trials under the settings of the sidebar.",
-                changed=", ".join(_(in_words(name)) for name in changed),
+                "Changed since this sweep: {changes}. Sweep again to see trials under the settings of the sidebar.",
+                changes=", ".join(
+                    _(
+                        "{name} was {then}, is {now}",
+                        name=_(in_words(name)),
+                        then=_plain(held[name]),
+                        now=_plain(st.session_state[name]),
+                    )
+                    for name in changed
+                ),
             ),
             icon=":material/history:",
         )
