@@ -169,7 +169,7 @@ def choose_pair() -> Choice | None:
         try:
             choice = _choose_legs(summary, row)
         except PairkitError as error:
-            choice, why = None, str(error)
+            choice, why = None, f"{str(error)[:1].upper()}{str(error)[1:]}"
     keep((SNAPSHOT, *PICKERS, *period.ENDS))
     if why:
         st.warning(

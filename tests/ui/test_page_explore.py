@@ -24,7 +24,7 @@ from pairkit.display import shown_metric
 from pairkit.run import run_backtest
 from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
-from pairkit.ui.explore import bar_picker
+from pairkit.ui.explore import bar_picker, luck
 from pairkit.ui.explore.bar_picker import neighbour
 from pairkit.ui.presets.bundled import DEFAULTS, PRESETS, preset_of
 from tests import ROOT
@@ -644,7 +644,22 @@ def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch)
         assert tile.label == f"DSR, {place} trials"
     count = tried(open_snapshot(DEMO).pair("RB", "HC"))
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
-    assert tile.value == f"{count.deflated_sharpe(run):.1%}"
+    value = count.deflated_sharpe(run)
+    assert tile.value == f"{value:.1%}{', luck?' if value < 0.95 else ''}"
+
+
+@pytest.mark.parametrize(
+    ("value", "few", "doubt"),
+    [
+        (0.949, False, ", luck?"),
+        (0.95, False, ""),
+        (0.99, True, ", few trades"),
+        (float("nan"), True, ""),
+    ],
+)
+def test_the_luck_tile_says_what_speaks_against_it(value, few, doubt):
+    """Below 95 % luck is not ruled out; few trades are said first."""
+    assert luck.doubt(value, is_weak=few) == doubt
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def tell_new(tab: str, found: list[SnapshotSummary]) -> None:
     if not st.session_state[NOTIFIED]:  # a low window has no room for what stands below the form
         st.session_state[NOTIFIED] = True
         st.toast(
-            _("Snapshot {label} was made.", label=escape(new.label)),
+            _("Snapshot {label} is ready.", label=escape(new.label)),
             icon=":material/check_circle:",
             duration="long",
         )
