@@ -9,9 +9,10 @@ shell.guard(__file__)
 page.begin()
 choice = shell.choose_pair()
 if choice is not None:
-    decision_time.choose(choice.pair)
     linked.accept(choice.pair)
 settings.choose_config(page.redraw)
+if choice is not None:
+    decision_time.choose(choice.pair)
 shell.settle()
 if choice is None:
     st.stop()

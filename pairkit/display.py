@@ -130,7 +130,7 @@ def _rows(metrics: Mapping[str, float], currency: str) -> list[dict[str, str]]:
         rows.append(
             {
                 "name": name,
-                "shown": _shown(value, unit),
+                "shown": shown_metric(name, value),
                 "unit": "" if unit == "fraction" else unit_in(unit, currency),
                 "meaning": meaning,
             }
@@ -138,11 +138,16 @@ def _rows(metrics: Mapping[str, float], currency: str) -> list[dict[str, str]]:
     return rows
 
 
-def _shown(value: float, unit: str) -> str:
+def shown_metric(name: str, value: float) -> str:
+    """A metric as a person reads it, on a page, in a report and in a notebook: percent only here, `n/a` for NaN."""
     if math.isnan(value):
-        return "n/a"
-    if unit == "fraction":
+        return _("n/a")
+    metric = METRIC.get(name)
+    if metric is None:
+        return f"{value:,.2f}"
+    if metric.unit == "fraction":
         return f"{value:.2%}"
-    if unit == "probability":
+    if metric.unit == "probability":
         return f"{value:.1%}"
-    return f"{value:,.0f}" if float(value).is_integer() or unit == MONEY else f"{value:,.3f}"
+    decimals = 0 if metric.whole or metric.unit == MONEY else 1 if metric.unit == "bars" else 2
+    return f"{value:,.{decimals}f}"

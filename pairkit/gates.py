@@ -68,6 +68,28 @@ class Gate:
         doubt = self.doubt(config)
         return f"{_(doubt)} {_(self.number_label)}" if doubt else _(self.number_label)
 
+    def condition(self, config: StrategyConfig) -> str:
+        """Condition on the gate's number in words: `p-value at most 0.1`."""
+        limit = f"{getattr(config, self.limit):g}"
+        return (
+            _("{number} at most {limit}", number=self.described(config), limit=limit)
+            if self.direction == "at most"
+            else _("{number} at least {limit}", number=self.described(config), limit=limit)
+        )
+
+    def lacking(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
+        """What a shut gate needs, and what the bar has: `Needed: p-value at most 0.1; it is 0.41.`"""
+        found, limit = bar[self.number], getattr(config, self.limit)
+        met = found <= limit if self.direction == "at most" else found >= limit
+        if met and self.above_zero is not None:
+            name, below = self.above_zero, number(bar[self.above_zero])
+            return _("Needed: {name} above 0; it is {found}.", name=name, found=below)
+        return _(
+            "Needed: {condition}; it is {found}.",
+            condition=self.condition(config),
+            found=number(found) if isfinite(found) else _("not known yet"),
+        )
+
     def needed(self, bar: Mapping[str, Any], config: StrategyConfig) -> str:
         """Condition under which the gate is open, with a bar's number in it: `p-value 0.41 <= 0.1`."""
         condition = f"{self.described(config)} {number(bar[self.number])} {self.sign} {getattr(config, self.limit):g}"

@@ -141,7 +141,7 @@ def test_a_gate_decides_runs_and_sweeps_alike(shown):
 
 def test_a_gate_is_shown_by_all_that_list_gates(shown):
     """Trace, chart, worth of the gates, report, manifest, the widgets of Explore and the fields of Sweep."""
-    assert "The calmness gate is shut. Not met: change" in shown["trace"]
+    assert "The calmness gate is shut. Needed: change" in shown["trace"]
     assert shown["chart"] > 0
     assert "without calm" in shown["worth"]
     assert shown["report"][0]

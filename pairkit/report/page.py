@@ -23,7 +23,7 @@ from pairkit.audit.runs.manifest import run_manifest
 from pairkit.audit.seal import write_whole
 from pairkit.columns import BLOCKERS, METRICS, REASONS, Metric, unit_in
 from pairkit.config import SETTINGS
-from pairkit.display import templates, weakness
+from pairkit.display import shown_metric, templates, weakness
 from pairkit.errors import RunError
 from pairkit.language import N_, _, language, reworded
 from pairkit.market.contracts import ContractSpec
@@ -34,7 +34,7 @@ from pairkit.report import charts, html
 from pairkit.report.checks import checks as honesty_checks
 from pairkit.report.figures import by_exit_reason, hold_spells, monthly_returns, trade_summary
 from pairkit.setting import MONEY
-from pairkit.trading.reversion import target_exits_told
+from pairkit.trading.reversion import target_exits_in_words
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -167,14 +167,13 @@ def _charts(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Markup]:
 
 
 def _metric(run: BacktestRun, metric: Metric) -> dict[str, Any]:
-    """A metric as shown: fractions in percent, money and counts whole, the rest to two decimals; and to the last bit."""
+    """A metric as a reader sees it, and to the last bit."""
     value, currency = run.metrics[metric.name], run.pair.currency
-    shown = {"fraction": html.percent, MONEY: html.money}.get(metric.unit, html.number)
     return {
         "name": metric.name,
         "label": f"{_(metric.label)} ({currency})" if metric.unit == MONEY else _(metric.label),
         "tile": metric.tile or metric.summary,
-        "shown": shown(value),
+        "shown": shown_metric(metric.name, value),
         "exact": repr(value),
         "unit": _("percent") if metric.unit == "fraction" else unit_in(metric.unit, currency),
         "meaning": f"{_(metric.meaning)} {weakness(metric.name, run.closed_trades)}".strip(),
@@ -193,7 +192,7 @@ def _results(run: BacktestRun, parts: pd.DataFrame) -> dict[str, Any]:
         "yearly": html.table(yearly, AMOUNTS),
         "parts": " ".join(f"{_(PART_NAMES[part.name])}: {_(part.meaning)}" for part in PARTS),
         "trades": html.table(run.trades, AMOUNTS),
-        "target_exits": target_exits_told(run.trades),
+        "target_exits": target_exits_in_words(run.trades),
         "trade_summary": [
             (
                 name,

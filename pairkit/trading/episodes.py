@@ -33,7 +33,6 @@ from pairkit.trading.loop import (
     NOTHING,
     TARGET,
     as_records,
-    asked,
     blank_book,
     called_side,
     count_closed,
@@ -45,6 +44,7 @@ from pairkit.trading.loop import (
     move,
     open_book,
     order_entry,
+    sized_order,
     write_tally,
 )
 
@@ -53,7 +53,7 @@ _GATES = len(GATE_NAMES)
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
 # bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
 # the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
-# the entry threshold; then, in the `batch` of runs that deal alike, what it asks for, whether that fills (-1: it does not, 0: not
+# the entry threshold; then, in the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not
 # yet known), and the position's bars in `Room.held`: the place of the first, how many there is room for, how many are known.
 CANDIDATE = np.dtype(
     [
@@ -88,8 +88,8 @@ TURN = np.dtype(
         ),
     ]
 )
-# How much of the room is taken, and the number of the batch of runs that deal alike.
-TAKEN = np.dtype([("held", "i8"), ("charges", "i8"), ("batch", "i8")])
+# How much of the room is used, and the number of the batch of runs that deal alike.
+USED = np.dtype([("held", "i8"), ("charges", "i8"), ("batch", "i8")])
 # A run before it decides on the bar where its longest holding first matters: the place of the candidate that it entered at, -1
 # where that never is; how many bars of the position it has played; its book.
 FORK = np.dtype([("place", "i8"), ("played", "i8"), ("book", BOOK)])
@@ -107,7 +107,7 @@ class Room(NamedTuple):
     turns: NDArray[np.void]
     charges: FloatArray  # what each trade adds to `traded` and `tick_money`
     of_bar: FloatArray  # those of one bar
-    taken: NDArray[np.void]
+    used: NDArray[np.void]
     forks: NDArray[np.void]
 
 
@@ -125,7 +125,7 @@ def make_room(bars: int) -> Room:
         as_records(np.empty(held, TURN)),
         np.empty((max(4 * _LEAST_HELD, 2 * MOST_CHARGES * (bars + 2)), 2)),
         np.empty((MOST_CHARGES, 2)),
-        as_records(np.zeros(1, TAKEN)),
+        as_records(np.zeros(1, USED)),
         as_records(np.zeros(2, FORK)),
     )
 
@@ -273,11 +273,11 @@ def _next_entry(book, onward, candidates, rules, t):
 
 # --- what follows an entry ------------------------------------------------------------------------------------------------
 @lean_step
-def _ask(here, tape, rules, terms, signals, batch):
-    """Know what a candidate asks for in this batch of runs."""
+def _size(here, tape, rules, terms, signals, batch):
+    """Size a candidate's order in this batch of runs."""
     if here.batch != batch:
         t = here.bar
-        here.lots_y, here.lots_x, here.margin = asked(
+        here.lots_y, here.lots_x, here.margin = sized_order(
             tape[t], rules, terms, signals.beta_lag[t], signals.vol[t]
         )
         here.batch, here.fills, here.room, here.known = batch, 0, 0, 0
@@ -286,30 +286,30 @@ def _ask(here, tape, rules, terms, signals, batch):
 @lean_step
 def _has_room(here, room):
     """Whether there is room for one more bar of a position, which moves where it has outgrown its own."""
-    taken = room.taken[0]
-    if taken.charges + 2 * MOST_CHARGES > room.charges.shape[0]:
+    used = room.used[0]
+    if used.charges + 2 * MOST_CHARGES > room.charges.shape[0]:
         return False
     if here.known == here.room:
         wanted = max(8, 2 * here.room)
-        if taken.held + wanted > room.held.size:
+        if used.held + wanted > room.held.size:
             return False
         for place in range(here.known):
-            room.held[taken.held + place] = room.held[here.first + place]
-            room.turns[taken.held + place] = room.turns[here.first + place]
-        here.first, here.room = taken.held, wanted
-        taken.held += wanted
+            room.held[used.held + place] = room.held[here.first + place]
+            room.turns[used.held + place] = room.turns[here.first + place]
+        here.first, here.room = used.held, wanted
+        used.held += wanted
     return True
 
 
 @lean_step
 def _keep_charges(room, count):
     """Keep the first charges of this bar; returns one past the last place."""
-    taken = room.taken[0]
+    used = room.used[0]
     for place in range(count):
-        room.charges[taken.charges + place, 0] = room.of_bar[place, 0]
-        room.charges[taken.charges + place, 1] = room.of_bar[place, 1]
-    taken.charges += count
-    return taken.charges
+        room.charges[used.charges + place, 0] = room.of_bar[place, 0]
+        room.charges[used.charges + place, 1] = room.of_bar[place, 1]
+    used.charges += count
+    return used.charges
 
 
 @inner_kernel
@@ -362,14 +362,14 @@ def _enter_at(here, book, bar, rules, terms, room, turn):
 def _learn(place, tape, terms, rules, signals, room, last):
     """Work out the position that is entered at a candidate, up to its bar number `last`, by the steps of a single run.
 
-    Where the room is taken, all that is known of the others is forgotten.
+    Where the room is used, all that is known of the others is forgotten.
     """
-    here, book, taken = room.candidates[place], room.books[place], room.taken[0]
+    here, book, used = room.candidates[place], room.books[place], room.used[0]
     while here.known <= last and here.fills >= 0:
         if not _has_room(here, room):
-            taken.held = taken.charges = 0
-            taken.batch += 1
-            here.batch, here.room, here.known = taken.batch, 0, 0
+            used.held = used.charges = 0
+            used.batch += 1
+            here.batch, here.room, here.known = used.batch, 0, 0
             continue
         t = here.bar + 1 + here.known
         bar, record, turn = (
@@ -377,7 +377,7 @@ def _learn(place, tape, terms, rules, signals, room, last):
             room.held[here.first + here.known],
             room.turns[here.first + here.known],
         )
-        turn.trade_from = taken.charges
+        turn.trade_from = used.charges
         if here.known == 0:
             _enter_at(here, book, bar, rules, terms, room, turn)
         else:
@@ -490,7 +490,7 @@ def _call(book, tape, terms, rules, signals, room, t):
     t = here.bar + 1
     if t > tape.size:
         return place, t
-    _ask(here, tape, rules, terms, signals, room.taken[0].batch)
+    _size(here, tape, rules, terms, signals, room.used[0].batch)
     ordered = order_entry(book, (here.lots_y, here.lots_x, here.margin), here.side, t - 1)
     book.waiting = NOTHING
     if ordered == ENTRY and t < tape.size:
@@ -578,7 +578,7 @@ def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, room):
     for k in range(rules_of_runs.size):
         lowest_entry = min(lowest_entry, rules_of_runs[k].entry_z)
     count = _find_candidates(tape, signals, lowest_entry, room.onward, room.candidates)
-    candidates, taken = room.candidates[: count + 1], room.taken[0]
+    candidates, used = room.candidates[: count + 1], room.used[0]
     counted = counted_bars(signals.valid)
     judged, dealt, last = -1, -1, -1
     for k in range(rules_of_runs.size):
@@ -596,14 +596,14 @@ def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, room):
             _judge_candidates(candidates, signals, rules)
             judged = k
         if dealt < 0 or not _deal_alike(rules, rules_of_runs[dealt]):
-            taken.held = taken.charges = 0
-            taken.batch += 1
+            used.held = used.charges = 0
+            used.batch += 1
             dealt = k
         book, place, played = blank_book(), np.int64(0), np.int64(0)
         if late:
             place, played = before.place, before.played
             _copy_book(book, before.book)
-            _ask(candidates[place], tape, rules, terms, signals, taken.batch)
+            _size(candidates[place], tape, rules, terms, signals, used.batch)
             _learn(place, tape, terms, rules, signals, room, played - 1)
         else:
             open_book(book, rules)

@@ -404,10 +404,12 @@ def _margin(
 
 
 def _sentence(run: BacktestRun, t: int, state: str, reason: str) -> str:
-    compared = _gates_compared(run, t) if state == "BLOCKED" else {}
+    bar = {name: values[t] for name, values in run.indicators._asdict().items()}
+    gates = {gate.name: gate for gate in GATES} if state == "BLOCKED" else {}
     meanings = [
-        _(REASONS[part])
-        + (_(" Not met: {compared}.", compared=compared[part]) if part in compared else "")
+        f"{_(REASONS[part])} {gates[part].lacking(bar, run.config)}"
+        if part in gates
+        else _(REASONS[part])
         for part in reason.split("+")
     ]
     if not run.indicators.valid[t]:
@@ -457,9 +459,7 @@ def _inputs(run: BacktestRun, t: int) -> pd.DataFrame:
         value = getattr(run.indicators, name)[t]
         shown = ("yes" if value else "no") if name == "valid" else number(value)
         rows.append((name, shown, _(meaning[name].unit), _(meaning[name].meaning)))
-    return pd.DataFrame(
-        rows, columns=[N_(N_("input")), N_(N_("value")), N_(N_("unit")), N_(N_("meaning"))]
-    )
+    return pd.DataFrame(rows, columns=[N_("input"), N_("value"), N_("unit"), N_("meaning")])
 
 
 def _contracts(run: BacktestRun, t: int) -> list[tuple[str, str, str, str]]:
@@ -505,7 +505,7 @@ def _gates(run: BacktestRun, t: int) -> pd.DataFrame:
     rows = [
         (gate.name, compared[gate.name], VERDICTS[run.gates.of(gate.name)[t]]) for gate in GATES
     ]
-    return pd.DataFrame(rows, columns=[N_(N_("gate")), N_(N_("is open while")), N_(N_("verdict"))])
+    return pd.DataFrame(rows, columns=[N_("gate"), N_("is open while"), N_("verdict")])
 
 
 def _memory(m: Moment, currency: str) -> pd.DataFrame:
@@ -531,7 +531,7 @@ def _memory(m: Moment, currency: str) -> pd.DataFrame:
                 ),
             )
         )
-    return pd.DataFrame(rows, columns=[N_(N_("what")), N_(N_("value"))])
+    return pd.DataFrame(rows, columns=[N_("what"), N_("value")])
 
 
 def _fired(m: Moment) -> pd.DataFrame:
@@ -545,9 +545,7 @@ def _fired(m: Moment) -> pd.DataFrame:
         )
         for place, (name, decides, holds) in enumerate(RULES)
     ]
-    return pd.DataFrame(
-        rows, columns=[N_(N_("rule")), N_(N_("verdict")), N_(N_("compared")), N_(N_("decides"))]
-    )
+    return pd.DataFrame(rows, columns=[N_("rule"), N_("verdict"), N_("compared"), N_("decides")])
 
 
 def _ordered_lots(run: BacktestRun, t: int, m: Moment) -> tuple[float, ...]:
@@ -569,16 +567,14 @@ def _order(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         )
         for code, lot in zip(codes, _ordered_lots(run, t, m), strict=False)
     ]
-    return pd.DataFrame(
-        rows, columns=[N_(N_("leg")), N_(N_("order")), N_(N_("lots")), N_(N_("fills at"))]
-    )
+    return pd.DataFrame(rows, columns=[N_("leg"), N_("order"), N_("lots"), N_("fills at")])
 
 
 def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
     if t + 1 >= len(run.pair):
         return pd.DataFrame(
             [(_("next bar"), _("none: this is the last"))],
-            columns=[N_(N_("what")), N_(N_("value"))],
+            columns=[N_("what"), N_("value")],
         )
     n, ledger, currency = t + 1, run.ledger, run.pair.currency
     rows = [("date", f"{run.pair.trade_date[n]:%Y-%m-%d}")]
@@ -601,7 +597,7 @@ def _next_bar(run: BacktestRun, t: int, m: Moment) -> pd.DataFrame:
         ("position", f"{ledger.position[n]:+d}" if ledger.position[n] else "0"),
         ("state", f"{STATE_NAMES[ledger.state[n]]} ({REASON_NAMES[ledger.reason[n]]})"),
     ]
-    return pd.DataFrame(rows, columns=[N_(N_("what")), N_(N_("value"))])
+    return pd.DataFrame(rows, columns=[N_("what"), N_("value")])
 
 
 def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
@@ -614,9 +610,7 @@ def _terms(run: BacktestRun, t: int) -> pd.DataFrame:
             (contract or spec.code, name, f"{one.value:g} {one.fee_mode or ''}".strip(), one.tag)
             for name, one in terms_on(spec, contract, day).items()
         ]
-    return pd.DataFrame(
-        rows, columns=[N_(N_("contract")), N_(N_("term")), N_(N_("value")), N_(N_("source"))]
-    )
+    return pd.DataFrame(rows, columns=[N_("contract"), N_("term"), N_("value"), N_("source")])
 
 
 def _sessions(run: BacktestRun, t: int) -> tuple[tuple[str, pd.DataFrame], ...]:
@@ -625,34 +619,32 @@ def _sessions(run: BacktestRun, t: int) -> tuple[tuple[str, pd.DataFrame], ...]:
         return ()
     rows = [(one.root or "both", one.message) for one in run.session_findings()]
     return (
-        ((_("Sessions"), pd.DataFrame(rows, columns=[N_(N_("leg")), N_(N_("finding"))])),)
-        if rows
-        else ()
+        ((_("Sessions"), pd.DataFrame(rows, columns=[N_("leg"), N_("finding")])),) if rows else ()
     )
 
 
 def _obstacles(run: BacktestRun, n: int, lots: tuple[float, ...]) -> str:
     """What prevented an order of signed `lots` from filling on row n, per leg; a limit stops one side only."""
-    market, said = run.adjusted.market, []
+    market, reasons = run.adjusted.market, []
     prices = market.open[n] if run.config.fill == "open" else market.close[n]
     for leg, code in enumerate(run.pair.codes):
         if not (np.isfinite(prices[leg]) and np.isfinite(market.close[n, leg])):
-            said.append(_("{code} has no price", code=code))
+            reasons.append(_("{code} has no price", code=code))
         elif not market.volume[n, leg] > 0:
-            said.append(_("{code} did not trade", code=code))
+            reasons.append(_("{code} did not trade", code=code))
         elif (
             prices[leg] >= market.up_limit[n, leg]
             if lots[leg] > 0
             else prices[leg] <= market.down_limit[n, leg]
         ):
-            said.append(
+            reasons.append(
                 _(
                     "{code} is at its limit ({prices:,g})",
                     code=code,
                     prices=prices[leg],
                 )
             )
-    return "; ".join(said)
+    return "; ".join(reasons)
 
 
 def _money(value: float) -> str:

@@ -517,12 +517,12 @@ def _decide_flat(book, bar, rules, terms, t, valid, z, beta_lag, vol, shut):
     if shut > 0:
         book.tally_blocked += 1.0
         return BLOCKED, shut
-    reason = order_entry(book, asked(bar, rules, terms, beta_lag, vol), side, t)
+    reason = order_entry(book, sized_order(bar, rules, terms, beta_lag, vol), side, t)
     return (ENTERING if reason == ENTRY else BLOCKED), reason
 
 
 @lean_step
-def asked(bar, rules, terms, beta_lag, vol):
+def sized_order(bar, rules, terms, beta_lag, vol):
     """Size of an entry decided on this bar: lots of y and x for a long spread, and CNY of margin."""
     terms_y, terms_x = terms[bar.y.terms], terms[bar.x.terms]
     lots_y, lots_x = size_lots(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
-from pairkit.gates import GATES
+from pairkit.gates import GATES, Gate
 from pairkit.language import N_, _, ngettext
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class NoEntry:
         Of the blocked ones, on how many each gate was shut; several may be on one session.
     kept_from : mapping of str to int
         Of the rest, by reason: size, margin, cooldown, rearm, expiry.
+    lacking : mapping of str to str
+        By gate in `shut`, what it needed and what its number was on those sessions.
     """
 
     first: pd.Timestamp
@@ -59,6 +62,7 @@ class NoEntry:
     entered: int
     shut: Mapping[str, int]
     kept_from: Mapping[str, int]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -69,9 +73,10 @@ class NoEntry:
             + ", "
             + ngettext("{n:,} entry", "{n:,} entries", self.entered)
         ]
-        subjects = {gate.name: _(gate.subject) for gate in GATES}
+        labels = {gate.name: _(gate.label) for gate in GATES}
         reasons = [
-            _("{subjects} shut on {days}", subjects=subjects[name], days=days)
+            _("{label} gate shut on {days}", label=labels[name], days=days)
+            + (f" ({self.lacking[name]})" if self.lacking.get(name) else "")
             for name, days in self.shut.items()
         ]
         reasons += [
@@ -79,7 +84,7 @@ class NoEntry:
             for name, days in self.kept_from.items()
         ]
         parts.append(
-            _("z called on {days}", days=_days(self.called))
+            _("z called for an entry on {days}", days=_days(self.called))
             + (f": {', '.join(reasons)}" if reasons else "")
         )
         if self.in_position:
@@ -114,6 +119,7 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
     called = free & (size >= run.config.entry_z) & (size < run.config.stop_z)
     reasons = frame["reason"][called].astype(str)
     parts = reasons.str.split("+").explode()
+    shut = {gate: parts.index[parts == gate.name] for gate in GATES}
     return NoEntry(
         first=frame.index[0],
         last=frame.index[-1],
@@ -123,9 +129,32 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
         quiet=int((free & ~called).sum()),
         called=int(np.count_nonzero(called)),
         entered=int((reasons == "entry").sum()),
-        shut={gate.name: days for gate in GATES if (days := int((parts == gate.name).sum())) > 0},
+        shut={gate.name: len(days) for gate, days in shut.items() if len(days)},
         kept_from={name: days for name in _KEPT_FROM if (days := int((reasons == name).sum())) > 0},
+        lacking={
+            gate.name: _lacking(gate, frame.loc[days], run.config)
+            for gate, days in shut.items()
+            if len(days)
+        },
     )
+
+
+def _lacking(gate: Gate, bars: pd.DataFrame, config: StrategyConfig) -> str:
+    """What a gate needed on the bars on which it was shut, and what its number was, from the least to the greatest."""
+    limit, numbers = getattr(config, gate.limit), bars[gate.number].dropna()
+    unmet = numbers[numbers > limit if gate.direction == "at most" else numbers < limit]
+    clauses = []
+    if len(unmet):
+        ends = dict.fromkeys(f"{value:.4g}" for value in (unmet.min(), unmet.max()))
+        condition, found = gate.condition(config), _(" to ").join(ends)
+        clauses.append(_("needed: {condition}; it was {found}", condition=condition, found=found))
+    if gate.above_zero is not None and (below := int((bars[gate.above_zero] <= 0.0).sum())):
+        name, days = gate.above_zero, _days(below)
+        clauses.append(_("needed: {name} above 0; it was not on {days}", name=name, days=days))
+    if unknown := len(bars) - len(numbers):
+        name, days = gate.described(config), _days(unknown)
+        clauses.append(_("no {name} yet on {days}", name=name, days=days))
+    return "; ".join(clauses)
 
 
 def _days(count: int) -> str:

@@ -79,7 +79,7 @@ def reversion_of(
     )
 
 
-def target_exits_told(trades: pd.DataFrame) -> str:
+def target_exits_in_words(trades: pd.DataFrame) -> str:
     """A sentence on the exits at target of a table of trades: how many lost before costs, and why that can be; "" without one."""
     left = trades[trades["exit_reason"] == "target"]
     if left.empty:

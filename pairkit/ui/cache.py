@@ -37,7 +37,7 @@ def snapshots() -> list[SnapshotSummary]:
 def seen_in(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Folders in this one, by name, with a fingerprint of each: times and sizes of all in it.
 
-    None where `folder` cannot be read, which is said on the page.
+    None where `folder` cannot be read; the page says so.
     """
     try:
         entries = sorted(

@@ -18,56 +18,55 @@ QUIET = {"displaylogo": False, "showSendToCloud": False}  # no button that would
 def offer(run: BacktestRun, *, dark: bool) -> None:
     """Draw the download buttons. What they save is made when they are pressed."""
     name = f"pairkit-{run.pair.name}"
-    with st.container(horizontal=True, key="exports"):
-        st.download_button(
-            _("Bars (CSV)"),
-            lambda: frame_csv(run),
-            f"{name}-bars.csv",
-            "text/csv",
-            key="save_frame",
-            on_click="ignore",
-            help=_("Every column of every bar."),
-        )
-        st.download_button(
-            _("Trades (CSV)"),
-            lambda: trades_csv(run),
-            f"{name}-trades.csv",
-            "text/csv",
-            key="save_trades",
-            on_click="ignore",
-            help=_("One row per round trip."),
-        )
-        st.download_button(
-            _("Terms of trades (CSV)"),
-            lambda: terms_csv(run),
-            f"{name}-terms.csv",
-            "text/csv",
-            key="save_terms",
-            on_click="ignore",
-            help=_(
-                "What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources."
-            ),
-        )
-        st.download_button(
-            _("Chart (HTML)"),
-            lambda: chart_html(run, dark=dark),
-            f"{name}.html",
-            "text/html",
-            key="save_chart",
-            on_click="ignore",
-            help=_("Interactive; opens offline. For a PNG, use the camera on the chart."),
-        )
-        st.download_button(
-            _("Run manifest (JSON)"),
-            lambda: cache.manifest(run).to_json(),
-            f"{name}-run.json",
-            "application/json",
-            key="save_manifest",
-            on_click="ignore",
-            help=_(
-                "Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs."
-            ),
-        )
+    st.download_button(
+        _("Bars (CSV)"),
+        lambda: frame_csv(run),
+        f"{name}-bars.csv",
+        "text/csv",
+        key="save_frame",
+        on_click="ignore",
+        help=_("Every column of every bar."),
+    )
+    st.download_button(
+        _("Trades (CSV)"),
+        lambda: trades_csv(run),
+        f"{name}-trades.csv",
+        "text/csv",
+        key="save_trades",
+        on_click="ignore",
+        help=_("One row per round trip."),
+    )
+    st.download_button(
+        _("Terms of trades (CSV)"),
+        lambda: terms_csv(run),
+        f"{name}-terms.csv",
+        "text/csv",
+        key="save_terms",
+        on_click="ignore",
+        help=_(
+            "What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources."
+        ),
+    )
+    st.download_button(
+        _("Chart (HTML)"),
+        lambda: chart_html(run, dark=dark),
+        f"{name}.html",
+        "text/html",
+        key="save_chart",
+        on_click="ignore",
+        help=_("Interactive; opens offline. For a PNG, use the camera on the chart."),
+    )
+    st.download_button(
+        _("Run manifest (JSON)"),
+        lambda: cache.manifest(run).to_json(),
+        f"{name}-run.json",
+        "application/json",
+        key="save_manifest",
+        on_click="ignore",
+        help=_(
+            "Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs."
+        ),
+    )
 
 
 def frame_csv(run: BacktestRun) -> str:

@@ -1,32 +1,37 @@
-"""Pickers of a pair's two legs: the root first, then the rule by which its contract is chosen."""
+"""Pickers of a pair's two legs: the roots, and below them the rule by which each one's contract is chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.columns import LEGS
 from pairkit.errors import DataError
 from pairkit.language import _
 from pairkit.market.leg_codes import RULES, LegCode, read_leg, rule_label
-from pairkit.ui.link import LINK_FAULTS, complete
+from pairkit.ui.link import LINK_FAULTS, complete, refuse_option
 from pairkit.ui.session import RULE_OF
 
 LINK = "link"  # what the session's link held when it began
 
 
-def choose_codes(labels: Mapping[str, str], first: tuple[str, str]) -> tuple[str, str]:
-    """Draw both legs' pickers; the codes of y and x.
+def choose_codes(
+    labels: Mapping[str, str], first: tuple[str, str], row: DeltaGenerator
+) -> tuple[str, str]:
+    """Draw the pickers of both legs' roots, and in `row` the button behind which their contracts are; the codes of y and x.
 
     `labels` are the snapshot's roots with their names, `first` the two that it opens with.
     """
     spelt = {name: text for leg in LEGS for name, text in _accept(leg, labels).items()}
-    words = {
-        "y": (_("Leg y"), _("The regressed leg: a long spread is long y.")),
-        "x": (_("Leg x"), _("The hedge.")),
-    }
-    codes = [_choose(leg, words[leg], labels, root) for leg, root in zip(LEGS, first, strict=True)]
+    words = {"y": _("The regressed leg: a long spread is long y."), "x": _("The hedge.")}
+    roots = [
+        _choose_root(leg, words[leg], labels, root) for leg, root in zip(LEGS, first, strict=True)
+    ]
+    with row.popover(_contracts_in_words(), key="contracts", width="content"):
+        rules = [_choose_rule(leg) for leg in LEGS]
+    codes = [LegCode(root, rule) for root, rule in zip(roots, rules, strict=True)]
     shown = dict(zip(LEGS, (labels[code.root] for code in codes), strict=True))
     shown |= {RULE_OF[leg]: rule_label(code.rule) for leg, code in zip(LEGS, codes, strict=True)}
     usual = {leg: labels[root] for leg, root in zip(LEGS, first, strict=True)} | dict.fromkeys(
@@ -57,21 +62,25 @@ def swap() -> None:
         state[y], state[x] = state[x], state[y]
 
 
-def _choose(leg: str, words: tuple[str, str], labels: Mapping[str, str], first: str) -> LegCode:
-    """Draw the pickers of one leg, side by side; `words` are its title and what it is."""
-    left, right = st.columns([7, 5], vertical_alignment="bottom", gap="xsmall")
+def _choose_root(leg: str, words: str, labels: Mapping[str, str], first: str) -> str:
+    """Draw the picker of a leg's root; `words` say what the leg is."""
     roots = list(labels)
-    root = left.selectbox(
-        words[0],
+    root: str = st.selectbox(
+        _title(leg),
         roots,
         roots.index(first),
         key=leg,
         format_func=lambda root: labels[root],
         bind="query-params",
-        help=words[1],
+        help=words,
     )
-    rule = right.selectbox(
-        _("Contract"),
+    return root
+
+
+def _choose_rule(leg: str) -> str:
+    """Draw the picker of the rule by which a leg's contract is chosen."""
+    rule: str = st.selectbox(
+        _contract_title(leg),
         RULES,
         key=RULE_OF[leg],
         format_func=rule_label,
@@ -81,7 +90,13 @@ def _choose(leg: str, words: tuple[str, str], labels: Mapping[str, str], first: 
             "A month: its delivery; two months of one root are a season, of which y is the near leg."
         ),
     )
-    return LegCode(root, rule)
+    return rule
+
+
+def _contracts_in_words() -> str:
+    """What the button of the contracts says: both rules, where one is not the dominant contract."""
+    rules = [st.session_state.get(name) or "" for name in RULE_OF.values()]
+    return " – ".join(map(rule_label, rules)) if any(rules) else _("Contracts")
 
 
 def _split(code: str) -> LegCode:
@@ -99,21 +114,22 @@ def _accept(leg: str, labels: Mapping[str, str]) -> dict[str, str | None]:
     in place of a code with a rule.
     """
     link = st.session_state[LINK]
-    asked, rule = link.pop(leg, None), link.pop(RULE_OF[leg], None)
+    text, rule = link.pop(leg, None), link.pop(RULE_OF[leg], None)
     known = {word.casefold(): one for one in RULES for word in (one, rule_label(one)) if word}
     if rule is not None and rule.casefold() in known:
         st.session_state[RULE_OF[leg]] = known[rule.casefold()]
     elif rule is not None:
-        _unknown(RULE_OF[leg], rule, [rule_label(one) for one in RULES])
-    if asked is None or asked in labels.values():
+        labels_of_rules = [rule_label(one) for one in RULES]
+        refuse_option(_contract_title(leg), RULE_OF[leg], rule, labels_of_rules)
+    if text is None or text in labels.values():
         return {}
     try:
-        code = read_leg(asked, labels)
+        code = read_leg(text, labels)
     except DataError as error:
         st.session_state[LINK_FAULTS].append(str(error))
         return {}
     if code.root not in labels:
-        _unknown(leg, asked, labels)
+        refuse_option(_title(leg), leg, text, labels)
         return {}
     st.session_state[leg] = code.root
     if not code.rule:
@@ -122,13 +138,9 @@ def _accept(leg: str, labels: Mapping[str, str]) -> dict[str, str | None]:
     return {leg: labels[code.root], RULE_OF[leg]: rule_label(code.rule)}
 
 
-def _unknown(name: str, asked: str, known: Iterable[str]) -> None:
-    """Report a choice of the link that there is not."""
-    st.session_state[LINK_FAULTS].append(
-        _(
-            "The link asks for {name} = {asked}: there are {labels}. The page chose another.",
-            name=name,
-            asked=asked,
-            labels=", ".join(known),
-        )
-    )
+def _title(leg: str) -> str:
+    return {"y": _("Leg y"), "x": _("Leg x")}[leg]
+
+
+def _contract_title(leg: str) -> str:
+    return {"y": _("Contract of leg y"), "x": _("Contract of leg x")}[leg]

@@ -8,7 +8,7 @@ entered. `complete` enters it in the place of the link as it is, so that the bro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from typing import Any, TypeVar
@@ -70,6 +70,29 @@ def complete(link: Mapping[str, str], exact: Mapping[str, str | None] | None = N
         )
 
 
+def refuse(label: str, name: str, text: str, accepted: str, instead: str = "") -> None:
+    """Report a choice of the link that cannot be used: its label on the page, its name and text in the link, what is accepted."""
+    st.session_state[LINK_FAULTS].append(refusal(label, name, text, accepted, instead))
+
+
+def refuse_option(label: str, name: str, text: str, options: Iterable[str]) -> None:
+    """Report a choice of the link that is none of the options."""
+    accepted = _("one of {options}", options=", ".join(options))
+    refuse(label, name, text, accepted, _("The page chose another."))
+
+
+def refusal(label: str, name: str, text: str, accepted: str, instead: str = "") -> str:
+    """The sentences of `refuse`; `instead` says what is used in its place, which is nothing at first."""
+    return _(
+        "{label} in the link ({name} = {text}) is not usable: accepted is {accepted}. {instead}",
+        label=label,
+        name=name,
+        text=text,
+        accepted=accepted,
+        instead=instead or _("It is left out."),
+    )
+
+
 def number_input(
     place: DeltaGenerator,
     label: str,
@@ -82,21 +105,16 @@ def number_input(
     **more: Any,
 ) -> Number:
     """A number field bound to the link. A value in the link that is no number within the bounds is reported, and not used."""
-    asked = st.query_params.get(key)
-    if asked is not None and key not in st.session_state and not _is_within(asked, low, high):
+    text = st.query_params.get(key)
+    if text is not None and key not in st.session_state and not _is_within(text, low, high):
         del st.query_params[key]
-        st.session_state[LINK_FAULTS].append(
-            _(
-                "The link asks for {key} = {asked}: "
-                "accepted is a{isinstance} number from {low:,} to {high:,}. "
-                "The default, {first:,}, is used.",
-                key=key,
-                asked=asked,
-                isinstance=" whole" * isinstance(low, int),
-                low=low,
-                high=high,
-                first=first,
-            )
+        number = (
+            _("a whole number from {low:,} to {high:,}", low=low, high=high)
+            if isinstance(low, int)
+            else _("a number from {low:,} to {high:,}", low=low, high=high)
+        )
+        refuse(
+            label, key, text, number, _("The default, {default}, is used.", default=f"{first:,}")
         )
         st.rerun()  # faults are shown above
     chosen: Number = place.number_input(
@@ -105,27 +123,21 @@ def number_input(
     return chosen
 
 
-EARLIEST, LATEST = date(1850, 1, 1), date(2150, 12, 31)  # that a link may ask for
+EARLIEST, LATEST = date(1850, 1, 1), date(2150, 12, 31)  # that a link may hold
 
 
-def date_so_far(key: str) -> date | None:
+def date_so_far(key: str, label: str) -> date | None:
     """Value of a date field bound to the link, before it is drawn; a date of the link that is none is reported and left out."""
-    asked = st.query_params.get(key)
-    if asked is None or key in st.session_state:
+    text = st.query_params.get(key)
+    if text is None or key in st.session_state:
         chosen: date | None = st.session_state.get(key)
         return chosen
     with suppress(ValueError):
-        day = date.fromisoformat(asked)
+        day = date.fromisoformat(text)
         if EARLIEST <= day <= LATEST:
             return day
     del st.query_params[key]
-    st.session_state[LINK_FAULTS].append(
-        _(
-            "The link asks for {key} = {asked}: accepted is a date, YYYY-MM-DD. It is left out.",
-            key=key,
-            asked=asked,
-        )
-    )
+    refuse(label, key, text, _("a date, YYYY-MM-DD"))
     return st.rerun()  # faults are shown above
 
 
@@ -136,7 +148,7 @@ def date_input(
 
     A day beyond them that is chosen already, by a link or on other data, stays.
     """
-    chosen = date_so_far(key)
+    chosen = date_so_far(key, label)
     offered = [days[0].date(), days[-1].date(), *([chosen] if chosen else [])]
     picked: date | None = place.date_input(
         label,
@@ -153,10 +165,10 @@ def date_input(
 
 def accept_code(key: str, labels: Mapping[str, str]) -> None:
     """Let a link name an option of a select box by its code, or in small letters, where the box itself writes its label."""
-    asked = st.query_params.get(key)
-    if asked is None or key in st.session_state:
+    text = st.query_params.get(key)
+    if text is None or key in st.session_state:
         return
-    plain = asked.replace("_", " ").casefold()
+    plain = text.replace("_", " ").casefold()
     for code, label in labels.items():
         if plain in (code.replace("_", " ").casefold(), label.casefold()):
             st.session_state[key] = code

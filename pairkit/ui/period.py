@@ -10,6 +10,7 @@ from datetime import date
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.language import _
 from pairkit.pair import PairFrame
@@ -20,24 +21,24 @@ ENDS = (FIRST, LAST)
 IN_SAMPLE = 0.7  # of the bars
 
 
-def choose(pair: PairFrame) -> PairFrame:
-    """Draw the choice; return the pair between the dates chosen.
+def choose(pair: PairFrame, row: DeltaGenerator) -> PairFrame:
+    """Draw the choice in this row; return the pair between the dates chosen.
 
     Raises
     ------
     DataError
         No bar is left between them.
     """
-    chosen = {end: date_so_far(end) for end in ENDS}
-    with st.popover(_words(pair, chosen), icon=":material/date_range:", width="stretch"):
+    labels = dict(zip(ENDS, (_("From"), _("To")), strict=True))
+    chosen = {end: date_so_far(end, label) for end, label in labels.items()}
+    with row.popover(_words(pair, chosen), key="period", width="content"):
         with st.container(horizontal=True, gap="small"):
             for name, ends in _usual(pair).items():
                 st.button(name, key=f"period_{name}", on_click=_set, args=ends)
-        left, right = st.columns(2)
-        for place, end, words in ((left, FIRST, _("From")), (right, LAST, "To")):
+        for place, (end, label) in zip(st.columns(2), labels.items(), strict=True):
             date_input(
                 place,
-                words,
+                label,
                 pair.trade_date,
                 key=end,
                 help=_(

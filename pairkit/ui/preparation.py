@@ -5,7 +5,7 @@
    indicators: two cores at once. Each kind is a step that the page can count.
 3. That process then waits until the first page has had time to be drawn, and compiles the rest for Sweep and Scan, at low
    priority, while the page is already used.
-4. The libraries are then taken out of the garbage collector's sight. Streamlit collects after every rerun, which takes longer than
+4. The libraries are then frozen for the garbage collector. Streamlit collects after every rerun, which takes longer than
    a backtest while they are scanned too.
 
 The pair is a short made-up one that never reaches the screen. Nothing heavy is imported before the thread begins.

@@ -72,8 +72,8 @@ FORMATS = {
 LAGS: dict[str, LagRule] = {"1": 1, "0": 0, "2": 2, "5": 5, "by AIC": "aic", "by BIC": "bic"}
 
 
-class Asked(NamedTuple):
-    """What a scan was, or would be, made of: a snapshot's id, roots (none for all) and the settings."""
+class Request(NamedTuple):
+    """What a scan is of: a snapshot's id, roots (none for all) and the settings."""
 
     snapshot: str
     roots: tuple[str, ...]
@@ -99,9 +99,9 @@ def start(snapshot: Snapshot) -> None:
         ),
     )
     with st.expander(_("Settings")):
-        asked = _settings(snapshot, tuple(roots))
+        request = _settings(snapshot, tuple(roots))
     number = len(roots or snapshot.roots)
-    if number < 2 and not asked.calendar:
+    if number < 2 and not request.calendar:
         st.warning(
             _("A pair needs two roots. Choose at least one more, or none for all.")
             if roots
@@ -112,7 +112,7 @@ def start(snapshot: Snapshot) -> None:
             icon=":material/error:",
         )
         return
-    pairs = number * (number - 1) // 2 + number * asked.calendar
+    pairs = number * (number - 1) // 2 + number * request.calendar
     clicked = right.button(
         ngettext("Scan {pairs:,} pair", "Scan {pairs:,} pairs", pairs, pairs=pairs),
         key="scan_start",
@@ -125,10 +125,10 @@ def start(snapshot: Snapshot) -> None:
         ),
     )
     job: Job | None = st.session_state.get(JOB)
-    opened = job is None or (not running(JOB) and job.about["asked"].snapshot != snapshot.id)
+    opened = job is None or (not running(JOB) and job.about["request"].snapshot != snapshot.id)
     if clicked or (opened and _is_quick(snapshot, pairs)):
-        _begin(snapshot, asked)
-    if job is not None and not running(JOB) and job.about["asked"] != asked:
+        _begin(snapshot, request)
+    if job is not None and not running(JOB) and job.about["request"] != request:
         st.warning(
             _(
                 "The scan below is of another snapshot, other roots or other settings. Scan again to bring it up to date."
@@ -137,7 +137,7 @@ def start(snapshot: Snapshot) -> None:
         )
 
 
-def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Asked:
+def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Request:
     one, two, three, four = st.columns(4)
     transform = one.selectbox(
         _("Prices"),
@@ -185,7 +185,7 @@ def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Asked:
         bind="query-params",
         help=_("Each root's dominant contract with the one behind it, too."),
     )
-    return Asked(
+    return Request(
         snapshot.id,
         roots,
         calendar,
@@ -201,18 +201,18 @@ def _is_quick(snapshot: Snapshot, pairs: int) -> bool:
     return pairs * len(snapshot.calendar) <= QUICK_BARS
 
 
-def _begin(snapshot: Snapshot, asked: Asked) -> None:
+def _begin(snapshot: Snapshot, request: Request) -> None:
     folder = runs_folder()  # this session's, whatever is set once the thread is done
 
     def work(progress: Any, cancelled: Any) -> pd.DataFrame:
         made = scan(
             snapshot,
-            roots=asked.roots or None,
-            calendar=asked.calendar,
-            lags=asked.lags,
-            slippage_ticks=asked.slippage_ticks,
-            least_bars=asked.least_bars,
-            transform=asked.transform,
+            roots=request.roots or None,
+            calendar=request.calendar,
+            lags=request.lags,
+            slippage_ticks=request.slippage_ticks,
+            least_bars=request.least_bars,
+            transform=request.transform,
             backtest=StrategyConfig(),
             progress=progress,
             cancelled=cancelled,
@@ -221,10 +221,10 @@ def _begin(snapshot: Snapshot, asked: Asked) -> None:
         return made
 
     about = {
-        "asked": asked,
+        "request": request,
         "snapshot": snapshot.label,
         "simulated": snapshot.simulated,
-        "volumes": _volumes(snapshot, asked.calendar),
+        "volumes": _volumes(snapshot, request.calendar),
     }
     st.session_state[JOB] = Job(work, "pairs", about).begin()
     st.session_state.pop(CHOSEN, None)
@@ -237,7 +237,7 @@ def _key(snapshot: Snapshot) -> str:
 
 @st.cache_data(show_spinner="Reading volumes …", max_entries=8, hash_funcs={Snapshot: _key})
 def _volumes(snapshot: Snapshot, calendar: bool) -> dict[str, float]:
-    """Median volume of each leg's bars, lots; NaN where the bars tell none. With `calendar`, of the next contracts too."""
+    """Median volume of each leg's bars, lots; NaN where the bars have none. With `calendar`, of the next contracts too."""
     found = {}
     for code in (*snapshot.roots, *(f"{root}@{NEXT}" for root in snapshot.roots if calendar)):
         try:
@@ -271,8 +271,9 @@ def show() -> None:
     if kept is not None and kept.empty:
         st.info(_("No pair meets these filters."), icon=":material/filter_alt_off:")
     elif kept is not None:
-        _ranked(kept, table, job)
-        _pick(kept, job)
+        order = [*FRONT, *(name for name in kept.columns if name not in FRONT)]
+        _pick(kept[order], table, job)
+        _ranked(kept, order)
         _matrix(kept)
     _left_out(table)
 
@@ -430,8 +431,8 @@ def _cell_picked() -> None:
         st.session_state[CHOSEN] = int(picked[0] if isinstance(picked, (list, tuple)) else picked)
 
 
-def _pick(kept: pd.DataFrame, job: Job) -> None:
-    """Draw which pair is chosen and the button to Explore."""
+def _pick(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
+    """Draw which pair is chosen, the button to Explore, and the file; above the table, where a low window shows them."""
     numbers = [int(number) for number in kept.index]
     if st.session_state.get(CHOSEN) not in numbers:
         st.session_state[CHOSEN] = numbers[0]
@@ -446,7 +447,26 @@ def _pick(kept: pd.DataFrame, job: Job) -> None:
                 "{at}. {y} on {x}", at=at + 1, y=kept.loc[at, "y"], x=kept.loc[at, "x"]
             ),
         )
-        clicked = st.button(_("Open in Explore"), key="scan_open", icon=":material/monitoring:")
+        clicked = st.button(
+            _("Open in Explore"), key="scan_open", icon=":material/monitoring:", type="primary"
+        )
+        st.download_button(
+            _("Pairs (CSV)"),
+            lambda: csv_text(kept),
+            f"pairkit-{job.about['snapshot']}-scan.csv",
+            "text/csv",
+            key="save_scan",
+            on_click="ignore",
+        )
+        st.caption(
+            _(
+                "{kept:,} of {pairs}, the smallest p-value first.",
+                kept=len(kept),
+                pairs=plurals.pairs(len(table)),
+            ),
+            width="content",
+            help=table.attrs["caveat"],
+        )
     if clicked:
         row = kept.loc[number]
         shell.open_in_explore(job.about["snapshot"], str(row["y"]), str(row["x"]))
@@ -479,27 +499,8 @@ def _columns() -> dict[str, Any]:
     return columns
 
 
-def _ranked(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
+def _ranked(kept: pd.DataFrame, order: list[str]) -> None:
     numbers = [int(number) for number in kept.index]
-    order = [*FRONT, *(name for name in kept.columns if name not in FRONT)]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            _(
-                "{kept:,} of {pairs}, the smallest p-value first.",
-                kept=len(kept),
-                pairs=plurals.pairs(len(table)),
-            ),
-            width="content",
-            help=table.attrs["caveat"],
-        )
-        st.download_button(
-            _("Pairs (CSV)"),
-            lambda: csv_text(kept[order]),
-            f"pairkit-{job.about['snapshot']}-scan.csv",
-            "text/csv",
-            key="save_scan",
-            on_click="ignore",
-        )
     st.dataframe(
         kept,
         key=TABLE,

@@ -55,7 +55,7 @@ def page_is_left() -> bool:
 def run_again(scope: str | list[str] = "app") -> None:
     """`st.rerun` from a widget's callback, unless the reader has gone to another page meanwhile.
 
-    That page's run is under way or waits; the run asked for here would take its place, or draw parts of the page that was left.
+    That page's run is under way or waits; the run requested here would take its place, or draw parts of the page that was left.
     """
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or page_is_left():
@@ -99,7 +99,7 @@ def restore() -> None:
 
 
 def enforce() -> None:
-    """After the widgets are drawn: where they have not taken what was restored, begin the run anew, once.
+    """After the widgets are drawn: where they do not hold what was restored, begin the run anew, once.
 
     On the browser's way back, Streamlit takes a link's silence for the default, over anything that is set.
     """

@@ -20,7 +20,7 @@ from pairkit.config import GROUPS, SETTINGS, StrategyConfig, describe_errors
 from pairkit.errors import ConfigError
 from pairkit.language import N_, _
 from pairkit.setting import Setting, in_words
-from pairkit.ui.link import ARRIVED, complete, number_input
+from pairkit.ui.link import ARRIVED, complete, number_input, refusal
 from pairkit.ui.presets import bar
 from pairkit.ui.presets.bundled import DEFAULTS
 from pairkit.ui.session import KEPT, keep, note_page, page_is_left, run_again
@@ -371,8 +371,8 @@ def _faults_of(group: str) -> None:
 
 def with_labels(fault: str) -> str:
     """A sentence about settings as a page says it: each under its label, not its name in a config."""
-    said = _NAME.sub(lambda name: _(in_words(name[0])), fault)
-    return said[:1].upper() + said[1:]
+    sentence = _NAME.sub(lambda name: _(in_words(name[0])), fault)
+    return sentence[:1].upper() + sentence[1:]
 
 
 # --- links ---------------------------------------------------------------------------------------------------------
@@ -403,13 +403,12 @@ def _has_own_words(setting: Setting) -> bool:
 def faults_of_link(params: Mapping[str, str]) -> list[str]:
     """A sentence for each setting in a link whose value is not accepted; its default is used instead."""
     return [
-        _(
-            "The link asks for {name} = {params}: accepted is {accepted}. "
-            "The default, {default}, is used.",
-            name=name,
-            params=params[name],
-            accepted=setting.accepted,
-            default=setting.default,
+        refusal(
+            _(in_words(name)),
+            name,
+            params[name],
+            setting.accepted,
+            _("The default, {default}, is used.", default=setting.default),
         )
         for name, setting in SETTINGS.items()
         if name in params and parse(setting, params[name]) is None

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit import plurals
 from pairkit.audit.snapshots.listing import SnapshotSummary
@@ -22,7 +23,7 @@ from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
 from pairkit.ui import cache, leg_pickers, period, views
 from pairkit.ui.leg_pickers import LINK
-from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete
+from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete, refuse_option
 from pairkit.ui.presets.bundled import DEFAULTS, PRESETS
 from pairkit.ui.session import (
     PICKERS,
@@ -57,6 +58,10 @@ _STYLE = """<style>
 [data-testid="stMain"] [data-testid="stVerticalBlock"] {gap: .6rem;}
 [data-testid="stSidebarHeader"] {height: 2.2rem; margin-bottom: 0;}
 [data-testid="stSidebarContent"] {padding: 0 .25rem;}
+[data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] {gap: .5rem;}
+:is(.st-key-pair_row, .st-key-snapshot_row, .st-key-history) button {padding-left: .6rem; padding-right: .6rem;}
+.st-key-my_presets button p {position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%);}
+.st-key-my_presets button > div > [aria-hidden="true"] {display: none;}
 @media (max-width: 1400px) {.st-key-heading h5 {font-size: 1.1rem;}}
 @media (min-width: 768px) {[data-testid="stToolbar"] > div > div:has([data-testid="stLogoLink"]) {min-width: 300px;}}
 [data-testid="stHeaderActionElements"] {display: none;}
@@ -64,13 +69,15 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-size: 1.35rem; font-variant-numeric: tabular-nums; line-height: 1.3;}
 [data-testid="stLayoutWrapper"]:has(> .st-key-about) {margin-left: auto;}
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-below_"]):not(:has([data-testid="stAlert"])) {display: none;}
+@media (max-width: 640px) {.st-key-overview td:last-child {min-width: 15rem;}}
 .st-key-copy_link {width: auto; flex: none;}
 .st-key-heading {position: relative; padding-right: 4.5rem;}
 .st-key-heading > [data-testid="stLayoutWrapper"]:has(> .st-key-about) {position: absolute; right: 0; top: 0;}
 .st-key-heading .st-key-about button > div > [aria-hidden="true"] {display: none;}
 .st-key-heading .st-key-about :is(p, .pk-words) {position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%);}
-.st-key-bar_chooser {gap: .45rem;}
-.st-key-bar_chooser button {padding-left: .6rem; padding-right: .6rem;}
+.st-key-bar_chooser {gap: .4rem;}
+.st-key-bar_chooser button {padding-left: .5rem; padding-right: .5rem;}
+.st-key-files button {padding-left: .6rem; padding-right: .6rem;}
 [data-tag], [data-tag] * {background-color: #1d4ed8; color: #ffffff;}
 [data-testid^="stBaseButton-primary"]:not(:disabled), [data-testid^="stBaseButton-primary"]:not(:disabled) p
   {background-color: #1d4ed8 !important; border-color: #1d4ed8 !important; color: #ffffff !important;}
@@ -78,6 +85,7 @@ _STYLE = """<style>
 .st-key-overview td:nth-child(-n+3) * {white-space: nowrap;}
 .st-key-tiles [data-testid="stMetricLabel"] p {font-size: .8rem;}
 .st-key-details [role="tabpanel"] {min-height: 65vh;}
+.st-key-sweep_older [data-testid="stPlotlyChart"] {filter: grayscale(1); opacity: .6;}
 .st-key-why {min-height: 1.7rem;}
 .st-key-why :is([data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]) {margin-bottom: 0;}
 .st-key-why p {font-size: .9rem; margin: 0;}
@@ -156,15 +164,16 @@ def guard(page: str) -> None:
 
 def choose_pair() -> Choice | None:
     """Draw the pickers in the sidebar; None, and what to do instead, where there is nothing to choose."""
-    summary = _choose_summary()
+    row = _snapshot_row()
+    summary = _choose_summary(row)
     if summary is None:
         return None
     why = ""
     with st.sidebar:
         try:
-            choice = _choose_legs(summary)
+            choice = _choose_legs(summary, row)
         except PairkitError as error:
-            choice, why = None, str(error)
+            choice, why = None, f"{str(error)[:1].upper()}{str(error)[1:]}"
     keep((SNAPSHOT, *PICKERS, *period.ENDS))
     if why:
         st.warning(
@@ -176,7 +185,7 @@ def choose_pair() -> Choice | None:
 
 def choose_snapshot() -> Snapshot | None:
     """Draw the picker of the snapshot alone; None as in `choose_pair`."""
-    summary = _choose_summary()
+    summary = _choose_summary(_snapshot_row())
     keep((SNAPSHOT,))
     if summary is None:
         return None
@@ -227,7 +236,14 @@ def _with_snapshot(snapshot: str) -> None:
     preset({SNAPSHOT: snapshot})
 
 
-def _choose_summary() -> SnapshotSummary | None:
+def _snapshot_row() -> DeltaGenerator:
+    """The row of the sidebar that has the snapshot, and beside it the period."""
+    return st.sidebar.container(
+        horizontal=True, vertical_alignment="bottom", gap="xsmall", key="snapshot_row"
+    )
+
+
+def _choose_summary(row: DeltaGenerator) -> SnapshotSummary | None:
     found = cache.snapshots()
     usable = {one.name: one for one in found if one.verified}
     with st.sidebar:
@@ -241,9 +257,9 @@ def _choose_summary() -> SnapshotSummary | None:
                 icon=":material/gpp_bad:",
             )
         if usable:
-            _accept_short("snapshot", {name: name for name in usable})
+            _accept_short(SNAPSHOT, _("Snapshot"), {name: name for name in usable})
             first = _first_place(list(usable), "demo")
-            name = st.selectbox(
+            name = row.selectbox(
                 _("Snapshot"),
                 list(usable),
                 first,
@@ -265,21 +281,20 @@ def _choose_summary() -> SnapshotSummary | None:
     return None
 
 
-def _choose_legs(summary: SnapshotSummary) -> Choice:
+def _choose_legs(summary: SnapshotSummary, row: DeltaGenerator) -> Choice:
     snapshot = cache.snapshot(str(summary.path), summary.id)
     labels = {root: snapshot.specs[root].label for root in snapshot.roots}
     first_y, first_x = FIRST_PAIR if set(FIRST_PAIR) <= set(labels) else (list(labels) * 2)[:2]
-    y, x = leg_pickers.choose_codes(labels, (first_y, first_x))
-    _suggest(list(labels))
-    st.button(
-        _("Swap legs"),
-        key="swap",
-        icon=":material/swap_vert:",
-        on_click=leg_pickers.swap,
-        width="stretch",
-    )
+    pickers, below = st.container(), st.container(horizontal=True, gap="xsmall", key="pair_row")
+    with pickers:
+        y, x = leg_pickers.choose_codes(labels, (first_y, first_x), below)
+    with below:
+        _suggest(list(labels))
+        st.button(
+            _("Swap"), key="swap", on_click=leg_pickers.swap, help=_("Exchange leg y and leg x.")
+        )
     whole = cache.pair(str(summary.path), summary.id, y, x)
-    return Choice(snapshot, period.choose(whole))
+    return Choice(snapshot, period.choose(whole, row))
 
 
 def _suggest(roots: list[str]) -> None:
@@ -289,7 +304,12 @@ def _suggest(roots: list[str]) -> None:
     except DataError as error:  # the user's own list
         st.warning(views.escape(str(error)), icon=":material/error:")
         return
-    with st.popover(_("Pairs with a reason"), icon=":material/lightbulb:", width="stretch"):
+    with st.popover(
+        _("Pairs"),
+        key="pairs",
+        width="content",
+        help=_("Pairs of these roots that have an economic reason, one click away."),
+    ):
         for pair in pairs:
             st.button(
                 views.escape(f"{pair.y} – {pair.x}"),
@@ -343,33 +363,26 @@ def _about(usable: dict[str, SnapshotSummary]) -> str:
     )
 
 
-def _accept_short(name: str, labels: dict[str, str]) -> None:
+def _accept_short(name: str, title: str, labels: dict[str, str]) -> None:
     """Let a link name a choice by its code, in capitals or not, as well as by its label, which is what the widget itself writes.
 
     Only what the link held when the session began counts; an unknown name is reported.
     """
-    asked = st.session_state[LINK].pop(name, None)
-    code = same_code(asked or "", labels)
+    text = st.session_state[LINK].pop(name, None)
+    code = same_code(text or "", labels)
     if code in labels:
         st.session_state[name] = code
-    elif asked is not None and asked not in labels.values():
-        st.session_state[LINK_FAULTS].append(
-            _(
-                "The link asks for {name} = {asked}: there are {labels}. The page chose another.",
-                name=name,
-                asked=asked,
-                labels=", ".join(labels),
-            )
-        )
+    elif text is not None and text not in labels.values():
+        refuse_option(title, name, text, labels)
 
 
 def settle() -> None:
     """Call after a page's last picker and setting: restores them as they were left, and reports faults of the link."""
     enforce()
-    _tell_link_faults()
+    _show_link_faults()
 
 
-def _tell_link_faults() -> None:
+def _show_link_faults() -> None:
     """Report which parts of the link that opened this session could not be used, until the reader has done with it."""
     faults: list[str] = st.session_state[LINK_FAULTS]
     for fault in faults:

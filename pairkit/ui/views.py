@@ -16,14 +16,14 @@ from pairkit import plurals
 from pairkit.analysis.terms_paid import terms_of_trades
 from pairkit.charts.labels import meaning
 from pairkit.columns import METRIC, METRICS, TRADE_COLUMNS, Metric, unit_in
-from pairkit.display import visible, weakness
+from pairkit.display import shown_metric, visible, weakness
 from pairkit.findings import Finding
 from pairkit.language import N_, _, reworded
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun
 from pairkit.setting import MONEY
 from pairkit.trading.explain import Trace
-from pairkit.trading.reversion import target_exits_told
+from pairkit.trading.reversion import target_exits_in_words
 from pairkit.ui import about
 
 DETAILS, TRACE_TAB = "details", N_("Decision trace")
@@ -45,21 +45,21 @@ def heading(pair: PairFrame, sessions: tuple[Finding, ...] = ()) -> None:
     index = pair.trade_date
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.markdown(f"##### {escape(pair.labels[0])} – {escape(pair.labels[1])}", width="content")
-        told = f", {plurals.findings(len(pair.findings))}" if pair.findings else ""
+        count = f", {plurals.findings(len(pair.findings))}" if pair.findings else ""
         st.caption(
             _(
-                "{begin:%Y-%m-%d} – {finish:%Y-%m-%d}, {bars}{told}",
+                "{begin:%Y-%m-%d} – {finish:%Y-%m-%d}, {bars}{findings}",
                 begin=index[0],
                 finish=index[-1],
                 bars=plurals.bars(len(index)),
-                told=told,
+                findings=count,
             ),
             width="content",
         )
         spliced = [found.root for found in pair.findings if found.kind == "unadjusted_splice"]
         if spliced:
             st.badge(
-                f"ROLL GAPS INSIDE: {', '.join(map(escape, spliced))}",
+                _("ROLL GAPS INSIDE: {roots}", roots=", ".join(map(escape, spliced))),
                 icon=":material/link_off:",
                 color="orange",
                 help=_(
@@ -106,44 +106,49 @@ def tiles(run: BacktestRun, pinned: BacktestRun | None = None) -> DeltaGenerator
                     if shown == _("n/a")
                     else ""
                 )
-                apart = _difference(run, pinned, metric)
+                apart = math.nan if pinned is None else _apart(run, pinned, metric.name)
                 st.metric(
                     _(metric.label),
                     shown,
-                    apart,
-                    _delta_color(run, pinned, metric),
-                    delta_arrow="off" if apart == _("n/a") else "auto",
+                    None if pinned is None else _signed(metric.name, apart),
+                    _delta_color(metric, apart),
+                    delta_arrow="auto" if _differs(metric.name, apart) else "off",
                     help=_(metric.meaning) + why,
                     width="content",
                 )
     return row
 
 
-def _delta_color(
-    run: BacktestRun, pinned: BacktestRun | None, metric: Metric
-) -> Literal["normal", "inverse", "off"]:
-    if pinned is None or metric.whole:
-        return "off"
-    apart = run.metrics[metric.name] - pinned.metrics[metric.name]
-    if math.isnan(apart) or apart == 0:
+def _apart(run: BacktestRun, pinned: BacktestRun, name: str) -> float:
+    """How much more a metric is than the pinned run's; NaN where either is."""
+    return run.metrics[name] - pinned.metrics[name]
+
+
+def _differs(name: str, apart: float) -> bool:
+    """Whether a difference is one in the digits that its tile shows."""
+    return not math.isnan(apart) and shown_metric(name, abs(apart)) != shown_metric(name, 0.0)
+
+
+def _signed(name: str, apart: float) -> str:
+    """A difference as its tile shows it: with its sign, `=` where there is none."""
+    if math.isnan(apart):
+        return _("n/a")
+    if not _differs(name, apart):
+        return "="
+    return f"{'-' if apart < 0 else '+'}{shown_metric(name, abs(apart))}"
+
+
+def _delta_color(metric: Metric, apart: float) -> Literal["normal", "inverse", "off"]:
+    if metric.whole or not _differs(metric.name, apart):
         return "off"
     return "inverse" if metric.low_is_good else "normal"
-
-
-def _difference(run: BacktestRun, pinned: BacktestRun | None, metric: Metric) -> str | None:
-    """How much more a metric is than the pinned run's, signed, as its tile writes it; None where nothing is pinned."""
-    if pinned is None:
-        return None
-    apart = run.metrics[metric.name] - pinned.metrics[metric.name]
-    shown = shown_metric(metric.name, abs(apart))
-    return shown if math.isnan(apart) else f"{'-' if apart < 0 else '+'}{shown}"
 
 
 def all_metrics(run: BacktestRun) -> None:
     """Every metric with its meaning."""
     rows = [
         {
-            _("Metric"): _(METRIC[name].label) if name in METRIC else name,
+            _("Metric"): metric_label(name),
             _("Value"): shown_metric(name, value),
             _(
                 "Meaning"
@@ -156,30 +161,23 @@ def all_metrics(run: BacktestRun) -> None:
     )
 
 
+def metric_label(name: str) -> str:
+    """Display name of a metric of one run; its DSR, which is not that of all trials on the pair, says so."""
+    if name == "dsr":
+        return _("DSR, this run alone")
+    return _(METRIC[name].label) if name in METRIC else name
+
+
 def _meaning(name: str, currency: str) -> str:
     """Meaning of a metric, with the currency of an amount."""
     if name not in METRIC:
         return ""
-    said = _(METRIC[name].meaning)
+    text = _(METRIC[name].meaning)
     return (
-        _("{said} In {currency}.", said=said, currency=escape(currency))
+        _("{meaning} In {currency}.", meaning=text, currency=escape(currency))
         if METRIC[name].unit == MONEY
-        else said
+        else text
     )
-
-
-def shown_metric(name: str, value: float) -> str:
-    """A metric as its tile shows it: percent only here, `n/a` for NaN."""
-    if math.isnan(value):
-        return _("n/a")
-    unit = METRIC[name].unit if name in METRIC else ""
-    if unit == "fraction":
-        return f"{value:.2%}"
-    if unit == "probability":
-        return f"{value:.1%}"
-    if unit in (MONEY, "bars") or name == "trades":
-        return f"{value:,.1f}" if name == "avg_holding_bars" else f"{value:,.0f}"
-    return f"{value:.2f}"
 
 
 def trace(run: BacktestRun, bar: pd.Timestamp | None) -> Trace | None:
@@ -287,8 +285,8 @@ def trades(run: BacktestRun, bar: pd.Timestamp | None) -> None:
     columns["hedge_drift"] = st.column_config.NumberColumn(
         _heading("hedge_drift"), format="percent", help=columns["hedge_drift"]["help"]
     )
-    if told := target_exits_told(run.trades):
-        st.caption(told)
+    if sentence := target_exits_in_words(run.trades):
+        st.caption(sentence)
     shown = run.trades.iloc[::-1].round(
         {"gross": 0, "costs": 0, "net": 0, "worst_mark": 0, "best_mark": 0}
     )

@@ -214,7 +214,9 @@ def test_the_menu_turns_page_and_chart_dark(explore):
 
 @pytest.mark.parametrize("window", [(1280, 720), (1440, 900)])
 def test_the_first_screen_answers(explore, window):
-    """Tiles, all panes and the dates are within the window; the numbers of the bar under the mouse are said in every pane."""
+    """Tiles, all panes, the dates, three sliders and *Save run* are within the window, no root's name is cut; the numbers of the bar
+    under the mouse are said in every pane.
+    """
     width, height = window
     explore.page.set_viewport_size({"width": width, "height": height})
     page = explore.open("/").page
@@ -223,6 +225,14 @@ def test_the_first_screen_answers(explore, window):
     assert chart["y"] + chart["height"] <= height
     assert page.locator(".pk-chart .xtick").last.bounding_box()["y"] < height
     assert explore.sticks_out <= 0
+    sliders = page.locator("[data-testid=stSidebar] :is([role=slider], input[type=range])")
+    boxes = [slider.bounding_box() for slider in sliders.all()]
+    assert sum(box["y"] + box["height"] <= height for box in boxes) >= 3
+    saved = explore.key("save_run").bounding_box()
+    assert saved["y"] + saved["height"] <= chart["y"]
+    for leg in ("y", "x"):
+        cut = "node => node.scrollWidth - node.clientWidth"
+        assert explore.key(leg).locator("input").first.evaluate(cut) <= 0
     days = set()
     for share in (0.08, 0.25, 0.4, 0.6, 0.75, 0.9):
         page.mouse.move(chart["x"] + 0.6 * chart["width"], chart["y"] + share * chart["height"])

@@ -22,8 +22,14 @@ def swept(explore, link: str = LINK):
 
 
 def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
-    """The cell in the middle of the map becomes the trial; Explore opens with its settings and pair, in the link too."""
+    """The cell in the middle of the map becomes the trial; Explore opens with its settings and pair, in the link too. The button
+    is on the first screen of a low window.
+    """
     page = swept(explore)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.get_by_role("heading", name="Sweep").scroll_into_view_if_needed()
+    opens = explore.settle().key("sweep_open").bounding_box()
+    assert opens["y"] + opens["height"] <= 720
     trial = explore.key("sweep_trial").locator("input")
     before = trial.input_value()
     chart = explore.key("sweep_chart").locator(".nsewdrag").first

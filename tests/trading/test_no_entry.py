@@ -50,6 +50,21 @@ def test_the_answer_is_a_sentence():
     index = run.frame.index
     said = run.why_no_entry(index[0], index[-1]).sentence
     assert said.startswith(f"{index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}: {len(index)} sessions, ")
-    assert "z called on" in said
+    assert "z called for an entry on" in said
+    assert "volume gate shut on" in said
     with pytest.raises(RunError, match=f"those from {index[0]:%Y-%m-%d}"):
         run.why_no_entry("1990-01-01", "1990-02-01")
+
+
+def test_a_shut_gate_says_what_it_needed_and_what_it_had():
+    """Least and greatest p-value of the blocked days, as a loop over the bars finds them, beside the limit."""
+    run = run_backtest(draw_pair(2, 260), draw_config(2))
+    found = run.why_no_entry(run.frame.index[0], run.frame.index[-1])
+    numbers = [
+        bar["adf_pvalue"]
+        for _, bar in run.frame.iterrows()
+        if bar["state"] == "BLOCKED" and "adf" in str(bar["reason"]).split("+")
+    ]
+    assert len(numbers) == found.shut["adf"]
+    assert f"p-value at most {run.config.adf_max_pvalue:g}" in found.lacking["adf"]
+    assert found.lacking["adf"].endswith(f"it was {min(numbers):.4g} to {max(numbers):.4g}")

@@ -8,7 +8,7 @@ import pytest
 from pairkit.config import StrategyConfig
 from pairkit.models.indicators import Indicators
 from pairkit.run import run_backtest
-from pairkit.trading.reversion import reversion_of, target_exits_told
+from pairkit.trading.reversion import reversion_of, target_exits_in_words
 from tests.pairs import build_pair, draw_config
 
 PARTS = ["reversion_lots", "reversion_hedge", "reversion_mean", "reversion_deviation"]
@@ -89,7 +89,7 @@ def test_target_exits_that_lost_are_told():
         StrategyConfig(adf_gate=False, beta_gate=False, vol_gate=False, z_window=20, entry_z=1.2),
     )
     left = run.trades[run.trades["exit_reason"] == "target"]
-    told = target_exits_told(run.trades)
+    told = target_exits_in_words(run.trades)
     assert told.startswith(
         f"{(left['gross'] < 0).sum()} of {len(left)} exits at target lost before costs. "
     )
@@ -97,4 +97,4 @@ def test_target_exits_that_lost_are_told():
         f"z came back by {left['reversion'].mean():.2f}, of which the lots earned {left['reversion_lots'].mean():.2f};"
         in told
     )
-    assert target_exits_told(run.trades.iloc[:0]) == ""
+    assert target_exits_in_words(run.trades.iloc[:0]) == ""

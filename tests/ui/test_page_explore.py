@@ -20,10 +20,11 @@ from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec, plot_run
 from pairkit.charts.labels import plain
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig
+from pairkit.display import shown_metric
 from pairkit.run import run_backtest
 from pairkit.ui import exports, settings, views
 from pairkit.ui.chart import pack
-from pairkit.ui.explore import bar_picker
+from pairkit.ui.explore import bar_picker, luck
 from pairkit.ui.explore.bar_picker import neighbour
 from pairkit.ui.presets.bundled import DEFAULTS, PRESETS, preset_of
 from tests import ROOT
@@ -353,7 +354,10 @@ def test_a_link_with_an_unknown_contract_rule_says_which_there_are():
     """RB@5 is no rule: the first choice is used, and the sentence offers RB@05."""
     page = app(y="RB@5", x_contract="Smarch")
     assert "Did you mean RB@05?" in unguarded(page)
-    assert r"x_contract = Smarch: there are dominant, next, January" in unguarded(page)
+    assert (
+        r"x_contract = Smarch) is not usable: accepted is one of dominant, next, January"
+        in unguarded(page)
+    )
     assert page.selectbox(key="y").value == "RB"
     assert not page.exception
 
@@ -584,7 +588,7 @@ def test_the_packed_chart_unpacks_to_the_figure(run):
 )
 def test_metrics_are_shown_in_the_unit_of_a_reader(name, value, shown):
     """Fractions become percent only on the label; what cannot be computed is n/a."""
-    assert views.shown_metric(name, value) == shown
+    assert shown_metric(name, value) == shown
 
 
 def test_text_from_files_cannot_be_markup():
@@ -640,13 +644,28 @@ def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch)
         assert tile.label == f"DSR, {place} trials"
     count = tried(open_snapshot(DEMO).pair("RB", "HC"))
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
-    assert tile.value == f"{count.deflated_sharpe(run):.1%}"
+    value = count.deflated_sharpe(run)
+    assert tile.value == f"{value:.1%}{', luck?' if value < 0.95 else ''}"
+
+
+@pytest.mark.parametrize(
+    ("value", "few", "doubt"),
+    [
+        (0.949, False, ", luck?"),
+        (0.95, False, ""),
+        (0.99, True, ", few trades"),
+        (float("nan"), True, ""),
+    ],
+)
+def test_the_luck_tile_says_what_speaks_against_it(value, few, doubt):
+    """Below 95 % luck is not ruled out; few trades are said first."""
+    assert luck.doubt(value, is_weak=few) == doubt
 
 
 @pytest.mark.parametrize(
     ("tab", "words"),
     [
-        ("A stretch", "z called on"),
+        ("Why no entry", "z called for an entry on"),
         ("Months", "Percent of the capital"),
         ("Sources of P&L", "add up to the change of equity"),
         ("Gates", "followed as a trade of its own"),
@@ -661,7 +680,7 @@ def test_what_the_report_has_explore_shows(tab, words):
 
 def test_a_month_says_what_it_made_and_why_it_saw_no_entry():
     """The chosen month's own figures stand beside the whole run's, and the sentence of the core below."""
-    page = app(details="A stretch")
+    page = app(details="Why no entry")
     page.selectbox(key="stretch_month").select("2019-05").run()
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
     assert run.why_no_entry("2019-05-01", "2019-05-31").sentence.split(": ", 1)[1][:30] in said(

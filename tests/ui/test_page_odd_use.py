@@ -16,6 +16,7 @@ from pairkit.audit.seal import canonical_json, sha256_hex
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.run import run_backtest
+from pairkit.setting import in_words
 from pairkit.ui.saved_runs import page as runs_page
 from tests import ROOT
 from tests.ui.test_page_explore import app, said
@@ -77,7 +78,7 @@ def test_an_impossible_setting_in_a_link_is_told(value):
     assert not page.exception
     told = said(page).replace("\\", "")
     for name in numbers:
-        assert f"The link asks for {name} = {value}" in told
+        assert f"{in_words(name)} in the link ({name} = {value}) is not usable" in told
         assert page.session_state[name] == SETTINGS[name].default
 
 
@@ -91,8 +92,9 @@ def test_an_impossible_number_in_a_link_is_told(name, value):
     shown = {one.key for one in page.number_input} & set(link)
     assert shown
     told = said(page).replace("\\", "")
-    for key in shown:
-        assert f"The link asks for {key} = {value}" in told
+    for field in page.number_input:
+        if field.key in shown:
+            assert f"{field.label} in the link ({field.key} = {value}) is not usable" in told
 
 
 def test_a_number_within_its_bounds_is_taken_from_the_link():
@@ -102,7 +104,7 @@ def test_a_number_within_its_bounds_is_taken_from_the_link():
         page.number_input(key="scan_bars").value,
         page.number_input(key="scan_ticks").value,
     ) == (500, 2.5)
-    assert "The link asks for" not in said(page)
+    assert "in the link" not in said(page)
 
 
 def test_a_link_that_asks_for_no_way_of_trying_means_the_first():

@@ -322,7 +322,7 @@ def test_an_upload_becomes_a_snapshot_and_is_shown(folder):
     assert (
         "Imported mine: 4 bars of HC RB, 2024-01-02 to 2024-01-03" in page.tabs[3].success[0].value
     )
-    assert [toast.value for toast in page.toast] == ["Snapshot mine was made."]
+    assert [toast.value for toast in page.toast] == ["Snapshot mine is ready."]
     assert not page.run().toast
     assert page.selectbox(key="shown").value == "mine"
     assert names(folder) == ["mine", "small"]

@@ -137,10 +137,10 @@ def test_trials_of_all_sweeps_deflate_the_best(pair, tmp_path, monkeypatch):
     """A second sweep adds its new configs to the trials made on the pair; the same one again adds none."""
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path))
     page = sweep_app(**few("entry_z", 1.0, 3.0, 0.25))
-    assert "9 trials on this pair so far" in said(page)
-    assert "9 trials on this pair so far" in said(swept(page))
+    assert "9 trials count on this pair so far" in said(page)
+    assert "9 trials count on this pair so far" in said(swept(page))
     page = swept(set_range(page, "entry_z", 1.0, 2.0, 0.125))
-    assert "13 trials on this pair so far" in said(page)
+    assert "13 trials count on this pair so far" in said(page)
     one, two = (
         sweep(pair, None, {"entry_z": (2.25, 3.0, 0.25)}),
         sweep(pair, None, {"entry_z": (1.0, 2.0, 0.125)}),
@@ -277,12 +277,12 @@ def test_the_estimate_is_of_the_order_of_the_sweep(pair):
 
 
 def test_a_sweep_says_what_it_held_and_what_has_changed_since():
-    """The fixed settings are listed; one that is moved afterwards is named, and the sweep of before is said to be older."""
+    """The fixed settings are listed; one that is moved afterwards is named with both values."""
     page = swept(set_range(sweep_app("entry_z"), "entry_z", 1.0, 3.0, 0.25))
     assert "Exit z **0.5**" in said(page)
     assert "Sweep again" not in said(page)
     page.slider(key="exit_z").set_value(0.6).run()
-    assert "Exit z: set to something else since this sweep. Sweep again" in said(page)
+    assert "Changed since this sweep: Exit z was 0.5, is 0.6. Sweep again" in said(page)
     assert "Sweep again" not in said(swept(page))
 
 

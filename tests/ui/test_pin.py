@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.proto.Metric_pb2 import Metric
 
 from pairkit.audit.snapshots.snapshot import open_snapshot
 from pairkit.charts import figure_spec
@@ -20,11 +21,14 @@ def runs():
 
 
 def test_each_tile_says_how_it_differs_from_the_pinned_run(runs):
-    """Signed, in the tile's own unit; without a pin, and after it is let go, no difference is shown."""
+    """Signed, in the tile's own unit; the pinned run itself shows `=` without an arrow, and no pin shows no difference."""
     first, second = (run.metrics for run in runs)
     page = app()
     assert {tile.delta for tile in page.metric} == {""}
     page.button(key="pin").click().run()
+    tiles = [tile for tile in page.metric if not tile.label.startswith("DSR")]
+    assert {tile.delta for tile in tiles} == {"="}
+    assert {tile.proto.direction for tile in tiles} == {Metric.MetricDirection.NONE}
     page.slider(key="entry_z").set_value(1.5).run()
     deltas = {tile.label: tile.delta for tile in page.metric}
     assert deltas["Trades"] == f"+{second['trades'] - first['trades']:.0f}"

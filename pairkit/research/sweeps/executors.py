@@ -72,7 +72,7 @@ def done_in_slices(
     progress : callable, optional
         Called with (rows done, rows in all) in the caller's thread.
     cancelled : callable, optional
-        Asked after each slice; once True, the rest is left undone.
+        Checked after each slice; once True, the rest is left undone.
     out : (K, width) float64, optional
         Where the results are written; a new array of NaN by default.
 

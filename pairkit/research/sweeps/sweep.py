@@ -154,13 +154,13 @@ def tally_rows(
         group = rows[first:last]
         config = trials.part(int(group[0]), INDICATOR_FIELDS)
         changes = trials.columns(group)
-        asked = {
+        wanted = {
             gate.name
             for gate in GATES
             if np.any(changes.get(gate.switch, getattr(config, gate.switch)))
         }
         signals = Signals._make(
-            values[first_bar:] for values in stages.signals(config, gates=asked)
+            values[first_bar:] for values in stages.signals(config, gates=wanted)
         )
         tallies[first:last] = tally_many(
             stages.tape(config.price_transform)[first_bar:],

@@ -30,7 +30,7 @@ from pairkit.ui.desk.choice import BOOK, Chosen
 from pairkit.ui.presets import own
 from pairkit.ui.presets.bundled import PRESETS
 
-TOLD = "book_told"
+FAULT = "book_fault"
 MOST_CAPITAL = 1e10
 
 
@@ -55,8 +55,8 @@ def offer_new() -> None:
             help=_("The newest of its line is traded on."),
         )
         st.form_submit_button(_("Create"), on_click=_doing, args=(_create,))
-    if told := st.session_state.pop(TOLD, ""):
-        st.error(views.escape(told), icon=":material/error:")
+    if fault := st.session_state.pop(FAULT, ""):
+        st.error(views.escape(fault), icon=":material/error:")
 
 
 def _create() -> None:
@@ -140,6 +140,6 @@ def _doing(change: Callable[[], None]) -> None:
     """Make a change, and keep what went wrong for the page to say."""
     try:
         change()
-        st.session_state.pop(TOLD, None)
+        st.session_state.pop(FAULT, None)
     except PairkitError as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[FAULT] = str(error)

@@ -46,7 +46,7 @@ PART_HELP = {
     "price": N_("Lots that both traded: the fills' price against the model's, slippage included."),
     "missed": N_("Lots of an order that was filled in part, marked at the last close."),
     "not_filled": N_("Lots of an order without a fill, marked at the last close."),
-    "extra": N_("Lots that no order asked for, marked at the last close."),
+    "extra": N_("Lots without an order, marked at the last close."),
     "rolls": N_("Price and missed lots of rolls."),
     "fees": N_("Fees paid, against the model's."),
     "netting": N_("What the model pays where entries of the book trade against each other."),

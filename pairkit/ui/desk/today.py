@@ -164,8 +164,8 @@ def _entries(sheet: Sheet) -> None:
 
 def _details(entry: dict[str, Any]) -> None:
     """One entry: its decision in words, the gates with their numbers, the contracts."""
-    told = decision(entry["state"], entry["reason"])
-    with st.expander(f"**{views.escape(entry['name'])}** {views.escape(told)}"):
+    sentence = decision(entry["state"], entry["reason"])
+    with st.expander(f"**{views.escape(entry['name'])}** {views.escape(sentence)}"):
         st.markdown(views.escape(reworded(entry["sentence"])))
         gates = [
             {
@@ -216,8 +216,8 @@ def _offer(chosen: Chosen, plain: Sheet, sheet: Sheet, *, newest: bool) -> None:
             on_click=_write,
             args=(chosen, plain),
         )
-        if told := st.session_state.pop(WRITTEN, ""):
-            st.caption(views.escape(told))
+        if sentence := st.session_state.pop(WRITTEN, ""):
+            st.caption(views.escape(sentence))
 
 
 def _write(chosen: Chosen, sheet: Sheet) -> None:

@@ -43,7 +43,7 @@ def choose_date(place: DeltaGenerator, run: BacktestRun) -> pd.Timestamp | None:
         _("Chosen bar"),
         days,
         key=CHOSEN_BAR,
-        width=180,
+        width=172,  # with the button that clears it
         label_visibility="collapsed",
     )
     return None if chosen is None else nearest_bar(days, chosen)

@@ -18,7 +18,7 @@ from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.ui import cache
 from pairkit.ui.leg_pickers import LINK
-from pairkit.ui.link import LINK_FAULTS, complete
+from pairkit.ui.link import complete, refuse
 from pairkit.ui.presets.bundled import DEFAULTS
 from pairkit.ui.session import PIN, ZOOM
 from pairkit.ui.views import WANTED_STRETCH
@@ -35,12 +35,13 @@ def accept(legs: PairFrame) -> None:
         try:
             st.session_state[WANTED_STRETCH] = _stretch_of(zoom)
         except ValueError:
-            _report(ZOOM, zoom, _("two dates, YYYY-MM-DD..YYYY-MM-DD"))
+            refuse(_("Zoom"), ZOOM, zoom, _("two dates, YYYY-MM-DD..YYYY-MM-DD"))
     if pinned is not None:
         try:
             st.session_state[PINNED] = cache.pair_key(legs), settings_of(pinned)
         except (ConfigError, ValueError):
-            _report(PIN, pinned, _("settings that go together, as in entry_z:2.5,hedge_window:90"))
+            accepted = _("settings that go together, as in entry_z:2.5,hedge_window:90")
+            refuse(_("Pinned run"), PIN, pinned, accepted)
 
 
 def complete_pin(settings: dict[str, Any] | None) -> None:
@@ -54,17 +55,6 @@ def _stretch_of(text: str) -> tuple[pd.Timestamp, pd.Timestamp]:
     if first >= last:
         raise ValueError(text)
     return pd.Timestamp(first), pd.Timestamp(last)
-
-
-def _report(name: str, asked: str, accepted: str) -> None:
-    st.session_state[LINK_FAULTS].append(
-        _(
-            "The link asks for {name} = {asked}: accepted is {accepted}. It is left out.",
-            name=name,
-            asked=asked,
-            accepted=accepted,
-        )
-    )
 
 
 def text_of(settings: dict[str, Any]) -> str:

@@ -52,8 +52,9 @@ def _results(legs: PairFrame) -> None:
     views.heading(legs, run.session_findings())
     with st.container(gap="xsmall", key="first_screen"):
         bar, trace = _first_screen(run, faults)
-    exports.offer(run, dark=st.context.theme.type == "dark")
-    save.offer(run)
+    with st.container(horizontal=True, gap="xsmall", key="files"):
+        save.files(run)
+        exports.offer(run, dark=st.context.theme.type == "dark")
     tabs.draw(run, trace, bar)
 
 
@@ -88,6 +89,7 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
     bar = bar_picker.choose_date(row, run)
     shown, benchmark = panes.choose(row)
     pin.offer(row, run)
+    save.offer(row, run)
     chart.draw(
         run,
         f"{bar:%Y-%m-%d}" if bar is not None else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.audit.runs import store
 from pairkit.audit.runs.check_store import load_checks
@@ -23,43 +24,44 @@ FORMS = "save_run_forms"  # how many forms were saved: the next one has fields o
 
 
 class _Saved(NamedTuple):
-    """What was saved last: the run, under which words, what is told of it, and where it is, if it could be saved."""
+    """What was saved last: the run, under which words, the sentence about it, and where it is, if it could be saved."""
 
     of_run: tuple[Any, ...]
     name: str
     note: str
-    told: str
+    sentence: str
     path: Path | None
 
 
-def offer(run: BacktestRun) -> None:
-    """Draw the buttons: save, report, files. What they save is made when they are pressed."""
+def offer(place: DeltaGenerator, run: BacktestRun) -> None:
+    """Draw the button that saves the run under a name."""
+    with place.popover(_("Save run"), key="save_run", width="content"):
+        _form(run)
+
+
+def files(run: BacktestRun) -> None:
+    """Draw the buttons of the report and of the run with its tables; each file is made when its button is pressed."""
     name = f"pairkit-{run.pair.name}"
-    with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
-        with st.popover(_("Save run"), icon=":material/bookmark_add:", key="save_run"):
-            _form(run)
-        st.download_button(
-            _("Report (HTML)"),
-            lambda: report(run),
-            f"{name}-report.html",
-            "text/html",
-            key="save_report",
-            on_click="ignore",
-            icon=":material/description:",
-            help=_("The whole run in one file that opens offline and prints."),
-        )
-        st.download_button(
-            _("Run with tables (ZIP)"),
-            lambda: bundle(run),
-            f"{name}-run.zip",
-            "application/zip",
-            key="save_bundle",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            help=_(
-                "Manifest and tables: with the snapshot, all that a colleague needs to repeat this run."
-            ),
-        )
+    st.download_button(
+        _("Report (HTML)"),
+        lambda: report(run),
+        f"{name}-report.html",
+        "text/html",
+        key="save_report",
+        on_click="ignore",
+        help=_("The whole run in one file that opens offline and prints."),
+    )
+    st.download_button(
+        _("Run with tables (ZIP)"),
+        lambda: bundle(run),
+        f"{name}-run.zip",
+        "application/zip",
+        key="save_bundle",
+        on_click="ignore",
+        help=_(
+            "Manifest and tables: with the snapshot, all that a colleague needs to repeat this run."
+        ),
+    )
 
 
 def _form(run: BacktestRun) -> None:
@@ -68,9 +70,9 @@ def _form(run: BacktestRun) -> None:
         run
     ):  # above the form: below it a low window has no room
         if last.path:
-            st.caption(f":green[:material/check_circle:] {views.escape(last.told)}")
+            st.caption(f":green[:material/check_circle:] {views.escape(last.sentence)}")
         else:
-            st.error(views.escape(last.told))
+            st.error(views.escape(last.sentence))
     with st.form("save_run_form", border=False):
         st.text_input(
             _("Name"), max_chars=store.MAX_NAME, key=_field(NAME), placeholder=run.pair.name
@@ -113,8 +115,8 @@ def _save(run: BacktestRun) -> None:
         saved = store.save(
             run, name, note, checks=load_checks(run.pair, run.config), trials=cache.trials(run.pair)
         )
-        told = _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name)
-        st.session_state[SAVED] = _Saved(*this, told, saved.path)
+        sentence = _("Saved as {saved_name}. The Runs page has it.", saved_name=saved.name)
+        st.session_state[SAVED] = _Saved(*this, sentence, saved.path)
         st.session_state[FORMS] = st.session_state.get(FORMS, 0) + 1
     except RunError as error:
         st.session_state[SAVED] = _Saved(*this, str(error), None)

@@ -38,7 +38,7 @@ def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> Non
     drawings: dict[str, Callable[[], Any]] = {
         _(TRACE_TAB): lambda: views.trace_tables(found),
         _("Trades"): lambda: views.trades(run, bar),
-        _("A stretch"): lambda: _stretch(run),
+        _("Why no entry"): lambda: _stretch(run),
         _("Months"): lambda: _months(run),
         _("Sources of P&L"): lambda: _attribution(run),
         _("Gates"): lambda: _gates(run),
@@ -53,24 +53,22 @@ def draw(run: BacktestRun, found: Trace | None, bar: pd.Timestamp | None) -> Non
 
 
 def _stretch(run: BacktestRun) -> None:
-    """Performance of a month, or of the range in the chart, beside the whole; and why it had no more entries."""
+    """Why a month, or the range in the chart, had no more entries; and its performance beside the whole."""
     index = pd.DatetimeIndex(run.frame.index)
     months = [f"{month:%Y-%m}" for month in index.to_period("M").unique()[::-1]]
-    chosen = st.selectbox(_("Stretch"), [_IN_SIGHT, *months], key=MONTH, format_func=_, width=260)
+    chosen = st.selectbox(_("Period"), [_IN_SIGHT, *months], key=MONTH, format_func=_, width=260)
     first, last = (
         chart.in_sight() or (index[0], index[-1])
         if chosen == _IN_SIGHT
         else (pd.Timestamp(chosen), pd.Timestamp(chosen) + pd.offsets.MonthEnd())
     )
     if not len(index[(index >= first) & (index <= last)]):
-        st.info(_("There is no session in this stretch. Zoom out, or choose a month."))
+        st.info(_("There is no session in this period. Zoom out, or choose a month."))
         return
+    st.markdown(escape(run.why_no_entry(first, last).sentence))
     part, whole = stretch(run, first, last), stretch(run, index[0], index[-1])
     columns = {f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}": part, _("Whole run"): whole}
-    stretches.table(columns, run.pair.currency, alt=_("The stretch beside the whole run"))
-    st.markdown(
-        _("**Entries.** {sentence}", sentence=escape(run.why_no_entry(first, last).sentence))
-    )
+    stretches.table(columns, run.pair.currency, alt=_("The period beside the whole run"))
 
 
 def _months(run: BacktestRun) -> None:
@@ -144,8 +142,7 @@ def _blockers(reason: str) -> str:
 def _gates(run: BacktestRun) -> None:
     """Draw the worth of each gate, and the result that the blocked entries would have had."""
     labels = {
-        f"without {gate.name}": _("Without the {subject}", subject=_(gate.subject))
-        for gate in GATES
+        f"without {gate.name}": _("Without the {label} gate", label=_(gate.label)) for gate in GATES
     }
     off = gates_off(run)
     st.markdown(_("**The run with a gate switched off**"))

@@ -49,7 +49,7 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
         for name, meaning in KINDS.items()
         if name in present
     )
-    asked = found.settings
+    given = found.settings
     st.caption(
         _(
             "{kinds}. Means over {draws} draws, "
@@ -58,8 +58,8 @@ def draw(found: GlitchStress, theme: ThemeName) -> None:
             "entries follow the config's rules in both. "
             "Passed: Hold leaves more by over two standard errors. Failed: less by as much.",
             kinds=kinds,
-            draws=asked["draws"],
-            seed=asked["seed"],
+            draws=given["draws"],
+            seed=given["seed"],
             currency=escape(found.currency),
         )
     )
@@ -70,7 +70,9 @@ def _shown(found: GlitchStress) -> pd.DataFrame:
     every = pd.concat([as_is, found.table], ignore_index=True)
     shares = [f"{100 * rate:g} %" for rate in every["rate"]]
     shown = pd.DataFrame({_("Glitch"): every["kind"].str.replace("_", " "), _("Share"): shares})
-    for name, told in translated({**_COUNTS, **_MONEY}).items():
+    for name, heading in translated({**_COUNTS, **_MONEY}).items():
         digits = 1 if name in _COUNTS else 0
-        shown[told] = [f"{value:,.{digits}f}" if pd.notna(value) else "" for value in every[name]]
+        shown[heading] = [
+            f"{value:,.{digits}f}" if pd.notna(value) else "" for value in every[name]
+        ]
     return shown

@@ -32,17 +32,19 @@ from pairkit.ui.sweep.job import swept_space
 JOB, FOUND, NO_ROOM, PART = "honesty_job", "honesty_found", "honesty_no_room", "check"
 BEST_WITH_BEST = "placebo_best_with_best"
 _MOST_KEPT = 32
+_LOOK_AGAIN_SECONDS = 2.0
 
 
 def show(case: Case) -> None:
     """The overview of all checks, and the panel of the one in sight."""
-    known = {one.check: one for one in load_checks(case.pair, case.config)}
+    known = _known(case)
     case = replace(
         case, space=swept_space(case.pair) if st.session_state.get(BEST_WITH_BEST, True) else None
     )
-    asked_all = _heading(case, known)
-    _tell_progress()
-    _overview(known)
+    run_all = _heading(case, known)
+    _show_progress()
+    # Each result is shown as it comes, while the checks run.
+    st.fragment(run_every=_LOOK_AGAIN_SECONDS if running(JOB) else None)(_overview)(case)
     titles = {_(CHECK_SPECS[check].title): check for check in CHECK_SPECS}
     tabs = dict(
         zip(
@@ -53,11 +55,16 @@ def show(case: Case) -> None:
     )
     shown = next((title for title, tab in tabs.items() if tab.open), next(iter(titles)))
     with tabs[shown]:
-        asked_one = _panel(titles[shown], case, known.get(titles[shown]))
-    if asked_all:
+        run_one = _panel(titles[shown], case, known.get(titles[shown]))
+    if run_all:
         _begin(case, {check: _given(check) for check in CHECK_SPECS})
-    elif asked_one is not None:
-        _begin(case, {titles[shown]: asked_one})
+    elif run_one is not None:
+        _begin(case, {titles[shown]: run_one})
+
+
+def _known(case: Case) -> dict[str, CheckResult]:
+    """The results that there are of the run, by check."""
+    return {one.check: one for one in load_checks(case.pair, case.config)}
 
 
 def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
@@ -82,7 +89,7 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
                 ),
             )
         trials.draw(pair)
-        asked = st.button(
+        pressed = st.button(
             _("Run all checks"),
             key="honesty_all",
             icon=":material/fact_check:",
@@ -93,11 +100,11 @@ def _heading(case: Case, known: Mapping[str, CheckResult]) -> bool:
             ),
         )
         about.draw("Honesty")
-        return asked
+        return pressed
 
 
-def _overview(known: Mapping[str, CheckResult]) -> None:
-    rows = []
+def _overview(case: Case) -> None:
+    known, rows = _known(case), []
     for check, question in CHECKS.items():
         found = known.get(check)
         rows.append(
@@ -152,7 +159,7 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
                     swept=swept,
                 ),
             )
-        asked = st.button(
+        pressed = st.button(
             _("Run this check"),
             key=f"{check}_start",
             icon=":material/play_arrow:",
@@ -162,11 +169,11 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
     if (why := st.session_state.get(NO_ROOM, {}).get((*_run_key(case), check))) is not None:
         st.warning(views.escape(why), icon=":material/straighten:")
     if found is not None:
-        _tell(found.result())
+        _show_verdict(found.result())
         theme: ThemeName = "dark" if st.context.theme.type == "dark" else "light"
         _drawing(check)(found, theme)
     elif known is not None:
-        _tell(known)
+        _show_verdict(known)
         settings = ", ".join(
             f"{_(in_words(name))} {value}" for name, value in known.settings.items()
         ) or _("no settings")
@@ -178,7 +185,7 @@ def _panel(check: str, case: Case, known: CheckResult | None) -> dict[str, Any] 
         )
     else:
         st.caption(_("This check has not been run yet."))
-    return given if asked else None
+    return given if pressed else None
 
 
 def _key(check: str, setting: Setting) -> str:
@@ -193,7 +200,7 @@ def _given(check: str) -> dict[str, Any]:
     }
 
 
-def _tell(found: CheckResult) -> None:
+def _show_verdict(found: CheckResult) -> None:
     """Draw the verdict in a sentence."""
     box = {"passed": st.success, "failed": st.error, "noted": st.info}[found.verdict]
     box(
@@ -239,7 +246,7 @@ def _begin(case: Case, settings: dict[str, dict[str, Any]]) -> None:
                 del kept[oldest]
         return len(settings)
 
-    st.session_state[JOB] = Job(work, "steps", {"told": False}).begin()
+    st.session_state[JOB] = Job(work, "steps", {}).begin()
     st.rerun()
 
 
@@ -248,7 +255,7 @@ def _stage(at: int, checks: int) -> str:
     return _("Check {at} of {checks}", at=at, checks=checks) if checks > 1 else ""
 
 
-def _tell_progress() -> None:
+def _show_progress() -> None:
     """Draw the progress of the checks; once, how they ended."""
     job: Job | None = st.session_state.get(JOB)
     is_done = job is not None and job.ended.is_set() and not job.drawn_running

@@ -24,25 +24,17 @@ SURE, ERROR = "forget_trials_sure", "forget_trials_error"
 def draw(pair: PairFrame) -> None:
     """Draw the count with its parts, every reset, and the reset button."""
     count = cache.trials(pair)
-    label = (
-        _("Trials unknown")
-        if count.n_configs is None
-        else ngettext(
-            "{n_configs:,} trial",
-            "{n_configs:,} trials",
-            count.n_configs,
-            n_configs=count.n_configs,
-        )
-    )
+    label = _("Trials unknown") if count.n_configs is None else plurals.trials(count.trials)
     with st.popover(label, icon=":material/pin:", key="trials"):
         if count.n_configs is None:
             st.warning(escape(count.warning), icon=":material/error:")
             return
         st.markdown(
             _(
-                "Every distinct config that was evaluated on this pair, on this machine. "
+                "**{trials}** count on this pair, on this machine. "
                 "The more are tried, the better the best looks by luck alone; "
-                "the deflated Sharpe ratio allows for all of them."
+                "the deflated Sharpe ratio allows for all of them.",
+                trials=plurals.trials(count.trials),
             )
         )
         for made_by, number in count.made_by:
@@ -53,13 +45,22 @@ def draw(pair: PairFrame) -> None:
                     made_by=_(MADE_BY.get(made_by, made_by)),
                 )
             )
-        if count.scanned:
+        if idle := count.n_configs - count.with_sharpe:
             st.markdown(
-                _(
-                    "- {scanned:,} pairs of this snapshot were scanned, "
-                    "and this is one of them: luck is allowed for over {trials:,} trials in all",
-                    scanned=count.scanned,
-                    trials=count.trials,
+                ngettext(
+                    "- less {idle:,} that never traded",
+                    "- less {idle:,} that never traded",
+                    idle,
+                    idle=idle,
+                )
+            )
+        if count.scanned > 1:
+            st.markdown(
+                ngettext(
+                    "- {others:,} other pair of this snapshot, scanned beside it",
+                    "- {others:,} other pairs of this snapshot, scanned beside it",
+                    count.scanned - 1,
+                    others=count.scanned - 1,
                 )
             )
         for reset in count.resets:

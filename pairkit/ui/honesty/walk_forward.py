@@ -47,7 +47,7 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
     st.dataframe(
         found.folds, key="walk_forward_folds", hide_index=True, column_config=_columns(found)
     )
-    asked = found.settings
+    given = found.settings
     st.caption(
         _(
             "{folds} folds "
@@ -55,12 +55,12 @@ def draw(found: WalkForward, theme: ThemeName) -> None:
             "a gap of {gap}, and {test:,} to test; {trials:,} trials each. "
             "Failed: the Sharpe ratio out of sample is 0 or less. "
             "Passed: it is above 0 with a probability of 95 %.",
-            folds=asked["folds"],
-            train=asked["train"],
-            at_least=_(" or more") if asked["anchored"] else "",
-            gap=asked["gap"],
-            test=asked["test"],
-            trials=asked["trials"],
+            folds=given["folds"],
+            train=given["train"],
+            at_least=_(" or more") if given["anchored"] else "",
+            gap=given["gap"],
+            test=given["test"],
+            trials=given["trials"],
         )
     )
 

@@ -57,7 +57,7 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
             _(_COLUMNS["late_relative"]): powers,
         },
     )
-    asked = found.settings
+    given = found.settings
     st.caption(
         _(
             "Later by {steps} times {window} bars, "
@@ -67,7 +67,7 @@ def draw(found: WarmUpSensitivity, theme: ThemeName) -> None:
             "Windowed columns must agree within 1e-9 of their size, recursive ones converge to 1e-3, "
             "and decisions be the same once both runs were flat with nothing in memory. "
             "The dotted line is at 1e-9.",
-            steps=asked["steps"],
-            window=asked["window"],
+            steps=given["steps"],
+            window=given["window"],
         )
     )

@@ -29,35 +29,19 @@ def draw() -> None:
     changed = _changed()
     key = _key_of(current)
     options = [*presets, CUSTOM] if current == CUSTOM else list(presets)
-    said = "  \n".join(
+    help_ = "  \n".join(
         f"**{escape(_(name))}**: {_(preset.help)}" for name, preset in presets.items()
     )
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.selectbox(
-        _("Preset"),
-        options,
-        key=key,
-        format_func=_,
-        on_change=_chosen,
-        args=(key, presets),
-        help=said,
-    )
-    right.button(
-        _("Reset"),
-        key="reset",
-        on_click=_apply,
-        args=({},),
-        disabled=not changed,
-        width="stretch",
-        help=_(
-            "Set all to default. {changed} of {values} settings differ from it.",
-            changed=len(changed),
-            values=len(values),
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="history"):
+        st.selectbox(
+            _("Preset"),
+            options,
+            key=key,
+            format_func=_,
+            on_change=_chosen,
+            args=(key, presets),
+            help=help_,
         )
-        if changed
-        else _("Every setting is at its default."),
-    )
-    with st.container(horizontal=True, gap="xsmall", key="history"):
         for name, by in (("undo", -1), ("redo", 1)):
             st.button(
                 f":material/{name}:",
@@ -67,8 +51,34 @@ def draw() -> None:
                 disabled=not history.can_step(by),
                 help=_("{name} the last change of settings.", name=name.capitalize()),
             )
-        with st.popover(_("My presets"), icon=":material/bookmark:", width="content"):
+        with st.popover(
+            _("My presets"),
+            icon=":material/bookmark:",
+            key="my_presets",
+            width="content",
+            help=_("Reset the settings, or keep them as a preset of your own."),
+        ):
+            _reset(len(changed), len(values))
             _own_presets(mine)
+
+
+def _reset(changed: int, every: int) -> None:
+    """Draw the button that sets all settings to their defaults; so many of them differ."""
+    st.button(
+        _("Reset"),
+        key="reset",
+        on_click=_apply,
+        args=({},),
+        disabled=not changed,
+        width="stretch",
+        help=_(
+            "Set all to default. {changed} of {values} settings differ from it.",
+            changed=changed,
+            values=every,
+        )
+        if changed
+        else _("Every setting is at its default."),
+    )
 
 
 def _own_presets(mine: Mapping[str, Preset]) -> None:
@@ -113,7 +123,7 @@ def _store(change: Callable[..., object], *what: Any) -> None:
 def _key_of(current: str) -> str:
     """The key of a box that shows this preset: of another box, where settings were moved off the one that it showed.
 
-    Of the box that there was, the browser sends what it showed together with the next move, which would be taken for a choice.
+    Of the box that there was, the browser sends what it showed together with the next move, which would count as a choice.
     """
     shown: dict[str, str] = st.session_state.setdefault(_SHOWN, {})
     key = next(reversed(shown), KEY)

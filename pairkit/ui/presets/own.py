@@ -56,7 +56,7 @@ def save(name: str, changes: Mapping[str, Any]) -> str:
                 max_name=MAX_NAME,
             )
         )
-    if name.casefold() in {taken.casefold() for taken in (*PRESETS, CUSTOM)}:
+    if name.casefold() in {used.casefold() for used in (*PRESETS, CUSTOM)}:
         raise RunError(_("{name} is a bundled preset; choose another name.", name=name))
     stored = _stored()
     if name not in stored and len(stored) >= _MOST:

@@ -15,8 +15,8 @@ from pairkit.audit.runs.store import SavedRun
 from pairkit.charts.labels import plain
 from pairkit.charts.layout import FONT
 from pairkit.charts.theme import THEMES, ThemeName
-from pairkit.columns import METRIC
 from pairkit.config import SETTINGS
+from pairkit.display import shown_metric
 from pairkit.errors import PairkitError
 from pairkit.folders import snapshots_folder
 from pairkit.language import N_, _, ngettext
@@ -58,7 +58,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 def show(chosen: list[SavedRun]) -> None:
     """Draw the comparison of two or more runs, the others with the first."""
-    named = {label(one): one for one in chosen}
+    named = dict(zip(short_names(chosen), chosen, strict=True))
     table = input_differences({name: one.content["inputs"] for name, one in named.items()})
     of_settings = table["what"].isin(SETTINGS)
     for rows, words in ((table[of_settings], _SETTINGS), (table[~of_settings], _INPUTS)):
@@ -101,7 +101,13 @@ def show(chosen: list[SavedRun]) -> None:
     st.markdown(_("#### First different decision"))
     first, *others = frames
     for other in others:
-        _decisions(named[first], named[other], frames[first], frames[other])
+        _decisions({name: named[name] for name in (first, other)}, frames[first], frames[other])
+
+
+def short_names(chosen: list[SavedRun]) -> list[str]:
+    """The names of the runs, where each has its own; else their labels."""
+    names = [one.name for one in chosen]
+    return names if len({*names}) == len(names) else [label(one) for one in chosen]
 
 
 def _in_words(name: str) -> str:
@@ -112,12 +118,12 @@ def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """The table of metrics as text, each as its tile shows it."""
     texts = {
         column: [
-            views.shown_metric(name, value)
+            shown_metric(name, value)
             for name, value in zip(table["metric"], table[column], strict=True)
         ]
         for column in table.columns[1:]
     }
-    names = [_(METRIC[name].label) if name in METRIC else name for name in table["metric"]]
+    names = [views.metric_label(name) for name in table["metric"]]
     return pd.DataFrame({_("Metric"): names, **texts})
 
 
@@ -132,7 +138,7 @@ def currencies(chosen: list[SavedRun]) -> str:
 def equity_figure(
     equity: dict[str, pd.Series], currency: str, *, theme: ThemeName = "light"
 ) -> Figure:
-    """The equity curves on one time axis, in the colours of the other charts; told apart by dash as well as by colour."""
+    """The equity curves on one time axis, in the colours of the other charts; distinct by dash as well as by colour."""
     from plotly.graph_objects import Figure
 
     colors = THEMES[theme]
@@ -187,12 +193,11 @@ def equity_figure(
     )
 
 
-def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.DataFrame) -> None:
-    names = _(
-        "**{label}** and **{other}**",
-        label=views.escape(label(first)),
-        other=views.escape(label(other)),
-    )
+def _decisions(named: dict[str, SavedRun], one: pd.DataFrame, two: pd.DataFrame) -> None:
+    """Draw the first day on which two runs decided differently, and why; their tables are `one` and `two`."""
+    first, other = named.values()
+    label_one, label_two = map(views.escape, named)
+    names = _("**{label}** and **{other}**", label=label_one, other=label_two)
     if pair_name(first) != pair_name(other):
         st.markdown(
             _("{names} are of different pairs, so their decisions are not compared.", names=names)
@@ -227,7 +232,7 @@ def _decisions(first: SavedRun, other: SavedRun, one: pd.DataFrame, two: pd.Data
             ],
             columns=["what", "first", "second"],
         )
-    traced.columns = pd.Index(["what", label(first), label(other)])
+    traced.columns = pd.Index([_("What"), *named])
     st.table(
         _escaped(traced),
         hide_index=True,

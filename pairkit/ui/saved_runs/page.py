@@ -311,7 +311,7 @@ def act(chosen: list[SavedRun]) -> None:
     for one in chosen:
         if one.note:
             st.caption(f"{views.escape(one.name)}: {views.escape(one.note)}")
-        _tell_verdict(one)
+        _show_verdict(one)
 
 
 # --- open --------------------------------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def _verify(chosen: list[SavedRun]) -> None:
     progress.empty()
 
 
-def _tell_verdict(one: SavedRun) -> None:
+def _show_verdict(one: SavedRun) -> None:
     found = st.session_state.get(VERIFIED, {}).get(one.id)
     if found is None:
         return
@@ -404,7 +404,7 @@ def _close_edit() -> None:
 
 
 def edit(chosen: list[SavedRun]) -> None:
-    """Draw the dialog that edits name and note, where it was asked for."""
+    """Draw the dialog that edits name and note, where its button was pressed."""
     wanted = next((one for one in chosen if one.id == st.session_state.get(TO_EDIT)), None)
     if wanted is None:
         _close_edit()

@@ -21,14 +21,14 @@ from pairkit.language import _, ngettext
 from pairkit.ui import cache, shell
 from pairkit.ui.link import ARRIVED
 from pairkit.ui.session import KEPT, SNAPSHOT, forget_pair
-from pairkit.ui.snapshots.page import NEW, NOTICE, SHOW_NEXT, TOLD, New
+from pairkit.ui.snapshots.page import NEW, NOTICE, NOTIFIED, SHOW_NEXT, New
 from pairkit.ui.views import escape
 
 TO_DELETE, TO_RENAME = "snapshot_to_delete", "snapshot_to_rename"
 
 
 def offer(chosen: Snapshot | None) -> None:
-    """The buttons of the chosen snapshot, and the dialog that one of them asked for."""
+    """The buttons of the chosen snapshot, and the dialog that one of them opens."""
     if chosen is not None:
         with st.container(horizontal=True, key="snapshot_actions"):
             _open_buttons(chosen.label, len(chosen.roots), "chosen")
@@ -60,14 +60,14 @@ def tell_new(tab: str, found: list[SnapshotSummary]) -> None:
     roots = {one.name: len(one.roots) for one in found if one.verified}
     if new is None or new.tab != tab or new.label not in roots:
         return
-    if not st.session_state[TOLD]:  # a low window has no room for what stands below the form
-        st.session_state[TOLD] = True
+    if not st.session_state[NOTIFIED]:  # a low window has no room for what stands below the form
+        st.session_state[NOTIFIED] = True
         st.toast(
-            _("Snapshot {label} was made.", label=escape(new.label)),
+            _("Snapshot {label} is ready.", label=escape(new.label)),
             icon=":material/check_circle:",
             duration="long",
         )
-    st.success(new.told, icon=":material/check_circle:")
+    st.success(new.sentence, icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center", key="new_snapshot"):
         st.markdown(_("New: **{label}**", label=escape(new.label)), width="content")
         _open_buttons(new.label, roots[new.label], "new")

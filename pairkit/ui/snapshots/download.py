@@ -27,7 +27,7 @@ from pairkit.market.contracts import bundled_specs
 from pairkit.market.universe import universe_roots
 from pairkit.ui.jobs import Job, Note, show_progress
 from pairkit.ui.snapshots.actions import tell_new
-from pairkit.ui.snapshots.page import NEW, SHOW_NEXT, TOLD, New
+from pairkit.ui.snapshots.page import NEW, NOTIFIED, SHOW_NEXT, New
 from pairkit.ui.snapshots.upload import TERMS_SUFFIXES, terms_file
 from pairkit.ui.views import escape
 
@@ -66,9 +66,9 @@ def _title(name: str) -> str:
     return provider(name).title
 
 
-def _has_account(asked: Provider) -> bool:
+def _has_account(provider: Provider) -> bool:
     try:
-        asked.require_account()
+        provider.require_account()
     except PairkitError as error:
         st.info(
             _("Nothing can be downloaded yet: {error}", error=escape(str(error))),
@@ -84,7 +84,7 @@ def _has_account(asked: Provider) -> bool:
     return True
 
 
-def _form(asked: Provider) -> None:
+def _form(provider: Provider) -> None:
     try:
         suggested = universe_roots()
     except DataError as error:
@@ -106,16 +106,19 @@ def _form(asked: Provider) -> None:
         )
         left, middle, right = st.columns(3)
         today = date.today()  # noqa: DTZ011  the user's own day; the download asks for the provider's
-        first, last = today - timedelta(days=365 * _YEARS), min(asked.open().published_to(), today)
+        first, last = (
+            today - timedelta(days=365 * _YEARS),
+            min(provider.open().published_to(), today),
+        )
         start = left.date_input(
             _("From"), first, EARLIEST, today, key="take_start", format="YYYY-MM-DD"
         )
-        end = middle.date_input("To", last, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
+        end = middle.date_input(_("To"), last, EARLIEST, today, key="take_end", format="YYYY-MM-DD")
         name = right.text_input(
             _("Name of the snapshot"),
             key="take_name",
             max_chars=64,
-            placeholder=f"{asked.name}-{today:%Y-%m-%d}",
+            placeholder=f"{provider.name}-{today:%Y-%m-%d}",
             help=_("Letters, digits, '.', '_' and '-'. Leave empty for the suggested name."),
         )
         rule = st.selectbox(
@@ -124,13 +127,13 @@ def _form(asked: Provider) -> None:
         terms = terms_file("take_terms")
         pressed = st.form_submit_button(_("Download"), icon=":material/download:", key="take_now")
     if pressed:
-        named = name.strip() or f"{asked.name}-{today:%Y-%m-%d}"
+        named = name.strip() or f"{provider.name}-{today:%Y-%m-%d}"
         given = None if terms is None else Upload(terms.name, terms.getvalue())
-        _begin(asked, roots, (start, end), named, _RULES[rule], given)
+        _begin(provider, roots, (start, end), named, _RULES[rule], given)
 
 
 def _begin(
-    asked: Provider,
+    provider: Provider,
     roots: Sequence[str],
     ends: tuple[object, object],
     name: str,
@@ -155,7 +158,7 @@ def _begin(
         from pairkit.audit.snapshots.from_provider import download_snapshot
 
         return download_snapshot(
-            asked.open(cancelled=cancelled),
+            provider.open(cancelled=cancelled),
             list(roots),
             start,
             end,
@@ -195,8 +198,8 @@ def _tell(job: Job) -> None:
             _("No snapshot was written: {error}", error=escape(job.error)), icon=":material/error:"
         )
         return
-    taken: DownloadedSnapshot = job.made
-    snapshot, scope = taken.snapshot, taken.snapshot.manifest["data_scope"]
+    downloaded: DownloadedSnapshot = job.made
+    snapshot, scope = downloaded.snapshot, downloaded.snapshot.manifest["data_scope"]
     notice = _(
         "Downloaded {snapshot_name}: {bars} of {roots}, {start} to {end}, {calls}, id `{id}`.",
         snapshot_name=escape(snapshot.name),
@@ -204,10 +207,10 @@ def _tell(job: Job) -> None:
         roots=escape(" ".join(snapshot.roots)),
         start=escape(scope["start"]),
         end=escape(scope["end"]),
-        calls=ngettext("{n:,} call", "{n:,} calls", taken.calls, n=taken.calls),
+        calls=ngettext("{n:,} call", "{n:,} calls", downloaded.calls, n=downloaded.calls),
         id=snapshot.id[:12],
     )
-    if taken.stale:
+    if downloaded.stale:
         notice += _(
             " The provider was down: part of it is older answers from the cache. The snapshot says so."
         )
@@ -220,5 +223,5 @@ def _tell(job: Job) -> None:
             kinds=kinds,
         )
     st.session_state[SHOW_NEXT] = job.about["name"]
-    st.session_state[NEW], st.session_state[TOLD] = New(job.about["name"], notice, TAB), False
+    st.session_state[NEW], st.session_state[NOTIFIED] = New(job.about["name"], notice, TAB), False
     st.rerun()

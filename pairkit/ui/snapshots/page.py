@@ -24,7 +24,7 @@ from pairkit.ui.views import findings as show_findings
 
 SHOWN, SHOW_NEXT, CHECKED, NOTICE = "shown", "show_next", "checked", "snapshot_notice"
 NEW = "new_snapshot"  # a `New`, until the page is left
-TOLD = "new_snapshot_told"  # whether its notice popped up
+NOTIFIED = "new_snapshot_notified"  # whether its notice popped up
 ROOT = "root"
 _NOT_TERMS = (
     "code",
@@ -49,10 +49,10 @@ _SPANS: tuple[tuple[int, Callable[[int], str]], ...] = (
 
 
 class New(NamedTuple):
-    """A snapshot that was just imported or downloaded: its label, what is said of it, and in which tab, which has the button."""
+    """A snapshot that was just imported or downloaded: its label, the sentence about it, and the tab that has the button."""
 
     label: str
-    told: str
+    sentence: str
     tab: str
 
 
@@ -74,7 +74,7 @@ def heading(found: list[SnapshotSummary]) -> None:
             ),
             width="content",
         )
-        asked = st.button(
+        pressed = st.button(
             _("Verify all"),
             key="verify",
             icon=":material/verified:",
@@ -84,7 +84,7 @@ def heading(found: list[SnapshotSummary]) -> None:
             ),
         )
         about.draw("Snapshots")
-    if asked:
+    if pressed:
         verify_all()
     if st.session_state[ARRIVED]:
         st.session_state.pop(NEW, None)
@@ -194,10 +194,10 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
 def age(created_utc: str, now: datetime) -> str:
     """Age in the largest unit that has passed: `3 days`."""
     seconds = (now - datetime.fromisoformat(created_utc)).total_seconds()
-    for length, said in _SPANS:
+    for length, in_words in _SPANS:
         count = int(seconds // length)
         if count >= 1:
-            return said(count)
+            return in_words(count)
     return _("just now") if seconds >= -60 else _("in the future")
 
 

@@ -24,7 +24,7 @@ from pairkit.folders import snapshots_folder
 from pairkit.language import N_, _
 from pairkit.market.terms import FIELDS
 from pairkit.ui.snapshots.actions import tell_new
-from pairkit.ui.snapshots.page import NEW, SHOW_NEXT, TOLD, New
+from pairkit.ui.snapshots.page import NEW, NOTIFIED, SHOW_NEXT, New
 from pairkit.ui.views import escape
 
 SPEC_SUFFIXES = (".json", ".csv")
@@ -83,8 +83,7 @@ def draw(found: list[SnapshotSummary]) -> None:
             accept_multiple_files=True,
             key=f"{_UPLOADS}_{round_}",
         )
-        left, right = st.columns(2)
-        name = left.text_input(
+        name = st.text_input(
             _("Name of the snapshot"),
             key=f"import_name_{round_}",
             max_chars=64,
@@ -93,32 +92,38 @@ def draw(found: list[SnapshotSummary]) -> None:
                 "Letters, digits, '.', '_' and '-'. A name already in use is refused: snapshots never change."
             ),
         )
-        specs = right.file_uploader(
+        with st.expander(_("More files, optional: contract terms, dominant contracts, sessions")):
+            beside = _files_beside(round_)
+        pressed = st.form_submit_button(
+            _("Import"), icon=":material/upload_file:", key="import_now"
+        )
+    if pressed:
+        st.session_state.pop(NEW, None)
+        _import(files or [], name.strip(), beside)
+    tell_new(TAB, found)
+
+
+def _files_beside(round_: int) -> dict[str, Any]:
+    """Draw the fields of the files that may come with the bars; what was put into each, by its use."""
+    left, right = st.columns(2)
+    with left:
+        specs = st.file_uploader(
             _(
                 "Contract terms, for roots that are not bundled ({spec_suffixes})",
                 spec_suffixes=", ".join(SPEC_SUFFIXES),
             ),
             key=f"import_specs_{round_}",
         )
-        beside = {}
-        *places, last = st.columns(3)
-        for column, (use, (label, what)) in zip(places, _BESIDE.items(), strict=True):
-            beside[use] = column.file_uploader(
-                _(
-                    "{label}, optional ({suffixes})",
-                    label=_(label),
-                    suffixes=", ".join(SUFFIXES),
-                ),
-                help=_(what),
-                key=f"import_{use}_{round_}",
-            )
-        with last:
-            terms = terms_file(f"import_terms_{round_}")
-        asked = st.form_submit_button(_("Import"), icon=":material/upload_file:", key="import_now")
-    if asked:
-        st.session_state.pop(NEW, None)
-        _import(files or [], name.strip(), {"specs": specs, "terms": terms, **beside})
-    tell_new(TAB, found)
+    with right:
+        terms = terms_file(f"import_terms_{round_}")
+    beside = {"specs": specs, "terms": terms}
+    for column, (use, (label, what)) in zip(st.columns(2), _BESIDE.items(), strict=True):
+        beside[use] = column.file_uploader(
+            _("{label} ({suffixes})", label=_(label), suffixes=", ".join(SUFFIXES)),
+            help=_(what),
+            key=f"import_{use}_{round_}",
+        )
+    return beside
 
 
 def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
@@ -139,7 +144,7 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
         )
         return
     scope = snapshot.manifest["data_scope"]
-    told = _(
+    sentence = _(
         "Imported {snapshot_name}: {bars} of {roots}, {start} to {end}, {findings}, id `{id}`.",
         snapshot_name=escape(snapshot.name),
         bars=plurals.bars(scope["rows"]),
@@ -150,7 +155,7 @@ def _import(files: Sequence[Any], name: str, beside: dict[str, Any]) -> None:
         id=snapshot.id[:12],
     )
     st.session_state[SHOW_NEXT] = snapshot.name
-    st.session_state[NEW], st.session_state[TOLD] = New(snapshot.name, told, TAB), False
+    st.session_state[NEW], st.session_state[NOTIFIED] = New(snapshot.name, sentence, TAB), False
     st.session_state["import_round"] += 1
     st.rerun()
 
@@ -171,7 +176,7 @@ def import_uploads(
     DataError
         No file, too many or too large, named oddly, or not understood. Nothing is written.
     SnapshotError
-        The name is not accepted or taken, or the disk refuses.
+        The name is not accepted or in use, or the disk refuses.
     """
     if not uploads:
         raise DataError(_("no file was given; choose CSV or Parquet files of daily bars."))

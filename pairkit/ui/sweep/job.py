@@ -16,7 +16,7 @@ from pairkit.research.sweeps.sweep import sweep
 from pairkit.ui import cache, views
 from pairkit.ui.jobs import Job, running
 from pairkit.ui.settings import with_labels
-from pairkit.ui.sweep.space import Plan, choose_plan, estimate, luck, tell_count, trials_of
+from pairkit.ui.sweep.space import Plan, choose_plan, estimate, luck, show_count, trials_of
 
 JOB, CHOSEN = "sweep_job", "sweep_trial"
 QUICK_BARS = 5_000_000  # of all trials together: under a second; the space that the page opens with has 1,100,000 on the demo
@@ -51,23 +51,29 @@ def start(legs: PairFrame, whole: PairFrame, config: StrategyConfig) -> None:
         clicked = st.button(
             _("Sweep"), key="sweep_start", icon=":material/play_arrow:", disabled=running(JOB)
         )
-        tell_count(legs, trials, seconds)
-    asked = cache.pair_key(legs), config, plan
-    st.caption(luck(legs, 0 if _is_done(asked) else len(trials)))
-    about = {"legs": legs, "whole": whole, "estimate": seconds, "by_page": False, "asked": asked}
+        show_count(legs, trials, seconds)
+    request = cache.pair_key(legs), config, plan
+    st.caption(luck(legs, 0 if _is_done(request) else len(trials)))
+    about = {
+        "legs": legs,
+        "whole": whole,
+        "estimate": seconds,
+        "by_page": False,
+        "request": request,
+    }
     if clicked:
         _begin(config, plan, about)
     if _nothing_to_lose(legs) and len(trials) * len(legs) <= QUICK_BARS:
         _begin(config, plan, {**about, "by_page": True})
 
 
-def _is_done(asked: object) -> bool:
-    """Whether the sweep on screen is the one that is asked for, every trial of it."""
+def _is_done(request: object) -> bool:
+    """Whether the sweep on screen is the one that is wanted, every trial of it."""
     job: Job | None = st.session_state.get(JOB)
     return (
         job is not None
         and job.made is not None
-        and job.about["asked"] == asked
+        and job.about["request"] == request
         and not job.made.attrs["cancelled"]
     )
 

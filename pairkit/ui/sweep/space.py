@@ -76,7 +76,7 @@ def choose_plan() -> Plan:
             "Draws spread a number of trials over many settings; a plateau needs every combination."
         ),
     )
-    if how in (None, GRID):  # a link may have asked for none
+    if how in (None, GRID):  # a link may hold none
         return Plan(space, None, "grid", 0)
     left, right, _unused = st.columns([1, 1, 2])
     n = number_input(left, _("How many"), 1, MOST_TRIALS, 2000, 100, key="sweep_n")
@@ -127,7 +127,7 @@ def _values(setting: Setting) -> Any:
     chosen = [
         number_input(
             column,
-            f"{label}: {_(said)}",
+            f"{label}: {_(end_label)}",
             *limits,
             first,
             least,
@@ -135,7 +135,7 @@ def _values(setting: Setting) -> Any:
             key=f"sweep_{name}_{word}",
             help=_(setting.help),
         )
-        for column, word, said, limits, first in zip(
+        for column, word, end_label, limits, first in zip(
             columns,
             ("from", "to", "step"),
             (N_("from"), N_("to"), N_("step")),
@@ -171,9 +171,9 @@ def trials_of(config: StrategyConfig, plan: Plan) -> Trials:
     return make_trials(config, plan.space, n=plan.n, method=plan.method, seed=plan.seed)
 
 
-def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
+def show_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
     """Draw how many trials there are and how long they should take."""
-    told = _(
+    sentence = _(
         "**{trials}** on {legs_name}, {bars}: {in_words}, by a timed sample.",
         trials=plurals.trials(len(trials)),
         legs_name=escape(legs.name),
@@ -181,20 +181,20 @@ def tell_count(legs: PairFrame, trials: Trials, seconds: float) -> None:
         in_words=how_long(seconds),
     )
     if trials.left_out:
-        told += ngettext(
+        sentence += ngettext(
             " {left_out:,} combination contradicts itself and is left out.",
             " {left_out:,} combinations contradict themselves and are left out.",
             trials.left_out,
             left_out=trials.left_out,
         )
     if trials.repeated:
-        told += ngettext(
+        sentence += ngettext(
             " {repeated:,} draw repeats another.",
             " {repeated:,} draws repeat others.",
             trials.repeated,
             repeated=trials.repeated,
         )
-    st.markdown(told, width="content")
+    st.markdown(sentence, width="content")
 
 
 def luck(legs: PairFrame, more: int) -> str:
