@@ -115,6 +115,7 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
+@cache
 def _installed(package: str) -> str | None:
     try:
         return version(package)

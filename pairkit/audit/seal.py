@@ -23,7 +23,7 @@ import time
 import unicodedata
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -213,12 +213,27 @@ def content_hash(table: pa.Table) -> str:
         A column is of another type.
     """
     digest = hashlib.sha256()
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind, parts = _decoded(name, column)
-        digest.update(canonical_json([name, kind, len(column)]))
+    for _name, parts in _column_parts(table):
         for part in parts:
             digest.update(part)
     return digest.hexdigest()
+
+
+def content_hashes(table: pa.Table) -> tuple[str, dict[str, str]]:
+    """Content hash of a table, and that of each of its columns as a table of its own; each column is decoded once."""
+    whole, of_columns = hashlib.sha256(), {}
+    for name, parts in _column_parts(table):
+        own = b"".join(parts)
+        whole.update(own)
+        of_columns[name] = sha256_hex(own)
+    return whole.hexdigest(), of_columns
+
+
+def _column_parts(table: pa.Table) -> Iterator[tuple[str, list[bytes]]]:
+    """Each column's name, and the bytes of it that are hashed: name, kind and length, then its values."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind, parts = _decoded(name, column)
+        yield name, [canonical_json([name, kind, len(column)]), *parts]
 
 
 def _decoded(name: str, column: pa.ChunkedArray) -> tuple[str, list[bytes]]:

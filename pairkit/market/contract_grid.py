@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pairkit._typing import BoolArray, FloatArray, IntArray
 from pairkit.columns import BAR_COLUMNS, LEG_COLUMNS, TRADE_DATE, names
@@ -45,18 +44,17 @@ class ContractGrid:
             )
         bar_days, mapped_days = days_of(bars), days_of(mapping)
         days = bar_days.union(mapped_days).unique().sort_values()
-        named, mapped = _one_named(bars, mapping)
-        contracts = pd.Index(named).append(pd.Index(mapped[pd.notna(mapped)])).unique()
-        at_day, at_contract = days.get_indexer(bar_days), contracts.get_indexer(pd.Index(named))
-        cell = at_day * len(contracts) + at_contract
+        both = pd.concat([bars["contract"], mapping["contract"]], ignore_index=True)
+        named = one_names(both, pd.DatetimeIndex(bar_days.append(mapped_days)), root_of(bars))
+        blank = bool(pd.isna(named[: len(bars)]).any())  # bars under a blank name are a contract
+        at_contract, contracts = pd.factorize(named, use_na_sentinel=not blank)  # null: NO_CONTRACT
+        cell = days.get_indexer(bar_days) * len(contracts) + at_contract[: len(bars)]
         _refuse_twice(bars, cell)
         row_of = np.full(len(days) * len(contracts), NO_BAR, dtype=np.int64)
         row_of[cell] = np.arange(len(bars))
         wanted = np.full(len(days), NO_CONTRACT, dtype=np.int64)
-        wanted[_days_once(days, mapped_days)] = contracts.get_indexer(
-            pd.Index(mapped)
-        )  # null is not found: NO_CONTRACT
-        return cls(days, contracts, row_of.reshape(len(days), len(contracts)), wanted)
+        wanted[_days_once(days, mapped_days)] = at_contract[len(bars) :]
+        return cls(days, pd.Index(contracts), row_of.reshape(len(days), len(contracts)), wanted)
 
     def take(self, values: FloatArray, day: IntArray, contract: IntArray) -> FloatArray:
         """(n,) figures of the bars at these days and contracts; NaN where either is negative or has no bar."""
@@ -96,17 +94,6 @@ class ContractGrid:
         return np.asarray(self.days.year * 12 + self.days.month - 1, dtype=np.int64)
 
 
-def _one_named(
-    bars: pd.DataFrame, mapping: pd.DataFrame
-) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """The contracts of the bars and of the mapping, each under one name (market/deliveries.py)."""
-    both = pd.concat(
-        [table[[TRADE_DATE, "contract"]] for table in (bars, mapping)], ignore_index=True
-    )
-    names = one_names(both["contract"], both[TRADE_DATE], root_of(bars))
-    return names[: len(bars)], names[len(bars) :]
-
-
 def _days_once(days: pd.DatetimeIndex, mapped_days: pd.DatetimeIndex) -> IntArray:
     """Places of the mapping's days, or DataError where it has one of them twice."""
     at_day = days.get_indexer(mapped_days)
@@ -141,11 +128,14 @@ def leg_holding(
     no_bar = (held == NO_CONTRACT) | (grid.row_of[day, held] == NO_BAR)
     for roll_price in ("pre_close", "roll_open"):
         columns[roll_price][no_bar] = np.nan  # a day without a bar has no figures at all
-    table = pd.DataFrame(columns, index=grid.days.rename(TRADE_DATE))
     labels = np.array([*grid.contracts, None], dtype=object)  # NO_CONTRACT = -1 picks the last
-    table["contract"] = pd.array(labels[held], dtype="str")
-    table["leave"] = False if leave is None else leave
-    return table[names(LEG_COLUMNS)]
+    whole = {
+        **columns,
+        "contract": pd.array(labels[held], dtype="str"),
+        "leave": np.zeros(len(held), np.bool_) if leave is None else leave,
+    }
+    in_order = {name: whole[name] for name in names(LEG_COLUMNS)}
+    return pd.DataFrame(in_order, index=grid.days.rename(TRADE_DATE))
 
 
 def _held_before(held: IntArray) -> IntArray:

@@ -196,7 +196,9 @@ def month_name(root: str, delivery: int, *, lettered: bool = False) -> str:
     )
 
 
-def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDArray[np.object_]:
+def one_names(
+    names: pd.Series, days: pd.Series | pd.DatetimeIndex, root: str | None = None
+) -> NDArray[np.object_]:
     """(N,) the one name of each row's contract; None where the name is missing.
 
     RB2405, rb2405 , RB202405 and SHFE.rb2405 are RB2405; TA505 is TA1505 on a day of 2014 and TA2505 on one of 2024. A name
@@ -205,7 +207,7 @@ def one_names(names: pd.Series, days: pd.Series, root: str | None = None) -> NDA
     Parameters
     ----------
     names, days : (N,) Series
-        Of bars of one root, or of its mapping.
+        Of bars of one root, or of its mapping; days may be an index too.
     root : str, optional
         The root, where it is known.
 

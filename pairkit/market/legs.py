@@ -73,7 +73,7 @@ def leg_by_rule(root: RootTables, leg: LegCode) -> pd.DataFrame:
         Bars without contract names under a rule other than the dominant contract's, or names without a delivery month.
     """
     if leg.month is not None:
-        return _named(root, leg.month)
+        return _named(root, _grid_of_named(root, leg), leg.month)
     if leg.rule == NEXT:
         return _behind_dominant(root, leg)
     table = leg_table(root.bars, root.mapping)
@@ -91,7 +91,10 @@ def legs_of_pair(
         As `leg_by_rule`, or both legs would be one contract on a session.
     """
     if y.month is not None and x.month is not None and y.root == x.root:
-        return _named(y_root, y.month), _named(x_root, x.month, after=y.month)
+        y_grid = _grid_of_named(y_root, y)
+        same = x_root.bars is y_root.bars and x_root.mapping is y_root.mapping
+        x_grid = y_grid if same else _grid_of_named(x_root, x)
+        return _named(y_root, y_grid, y.month), _named(x_root, x_grid, x.month, after=y.month)
     tables = leg_by_rule(y_root, y), leg_by_rule(x_root, x)
     if y.root == x.root:
         _refuse_one_contract(y, x, *tables)
@@ -257,10 +260,16 @@ def _next_on(grid: ContractGrid, root: RootTables) -> IntArray:
     return np.append(order, NO_CONTRACT)[held]
 
 
-def _named(root: RootTables, month: int, after: int | None = None) -> pd.DataFrame:
-    """The leg of a named month on all sessions of its root; with `after`, as the far leg of a season behind that month."""
-    _refuse_unnamed(root, LegCode(root_of(root.bars), f"{month:02d}"))
-    own = ContractGrid.of(root.bars, root.mapping)
+def _grid_of_named(root: RootTables, leg: LegCode) -> ContractGrid:
+    """The grid of a root's bars and mapping, among which a month is named."""
+    _refuse_unnamed(root, leg)
+    return ContractGrid.of(root.bars, root.mapping)
+
+
+def _named(
+    root: RootTables, own: ContractGrid, month: int, after: int | None = None
+) -> pd.DataFrame:
+    """The leg of a named month on all sessions of its root's own grid; with `after`, as the far leg of a season behind that month."""
     near = named_delivery(own.months(), month if after is None else after)
     wanted = pd.DataFrame({TRADE_DATE: own.days, "contract": _month_names(own, root, month, after)})
     grid = ContractGrid.of(root.bars, wanted)

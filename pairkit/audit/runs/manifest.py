@@ -26,6 +26,8 @@ from pairkit.language import _, in_english
 from pairkit.rules import RULES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pairkit.audit.runs.trial_count import TrialCount
     from pairkit.checks import CheckResult
     from pairkit.run import BacktestRun
@@ -99,6 +101,18 @@ def run_manifest(
     >>> manifest.run_id == pk.run_manifest(pk.run_backtest(run.pair)).run_id
     True
     """
+    return manifest_with(run, tables_of(run), checks=checks, trials=trials, directory=directory)
+
+
+def manifest_with(
+    run: BacktestRun,
+    tables: Mapping[str, pa.Table],
+    *,
+    checks: Iterable[CheckResult] = (),
+    trials: TrialCount | None = None,
+    directory: Path | None = None,
+) -> RunManifest:
+    """Manifest of a run whose tables are made already, as `tables_of` makes them."""
     inputs = inputs_of(run)
     return RunManifest(
         {
@@ -107,7 +121,7 @@ def run_manifest(
             "inputs": inputs,
             "config_sha256": hash_of(inputs["config"]),
             "runtime": describe_run_runtime(),
-            "outputs": {name: describe(table) for name, table in tables_of(run).items()},
+            "outputs": {name: describe(table) for name, table in tables.items()},
             "metrics": {
                 name: None if math.isnan(value) else value for name, value in run.metrics.items()
             },
@@ -161,8 +175,9 @@ def save_run(
     >>> sorted(file.name for file in pathlib.Path().glob("run.*"))
     ['run.frame.parquet', 'run.json', 'run.trades.parquet']
     """
-    made, target = run_manifest(run, checks=checks, trials=trials, directory=directory), Path(path)
-    for name, table in tables_of(run).items():
+    tables, target = tables_of(run), Path(path)
+    made = manifest_with(run, tables, checks=checks, trials=trials, directory=directory)
+    for name, table in tables.items():
         write_whole(table_file(target, name), to_parquet(table))
     made.save(target)
     return made

@@ -25,7 +25,7 @@ from pairkit.audit.runs.inputs import (
     stated_terms,
     without_folder,
 )
-from pairkit.audit.runs.manifest import RunManifest, read_manifest, run_manifest
+from pairkit.audit.runs.manifest import RunManifest, manifest_with, read_manifest
 from pairkit.audit.runs.tables import read_tables, refuse_contradictions, tables_of
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.audit.snapshots.upkeep import path_with_id
@@ -153,7 +153,8 @@ def rerun_manifest(
     pair, config, of_specs = rebuild(recorded, Path(folder))
     ready_at = recorded.content.get("decision_ready_at")
     run = replace(run_backtest(pair, config), chosen_ready_at=ready_at or "")
-    made = run_manifest(run)
+    tables_made = tables_of(run)
+    made = manifest_with(run, tables_made)
     then, now = recorded.content["inputs"], made.content["inputs"]
     younger = [name for name in LATER_SETTINGS if name not in then["config"]]
     now = {
@@ -175,7 +176,7 @@ def rerun_manifest(
         old_content,
         new_content,
         tables or {},
-        tables_of(run),
+        tables_made,
         tolerance=0.0 if alike else TOLERANCE,
     )
     same_code = all(what != "code_sha256" for what, _, _ in runtime)  # and so the same rules

@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairkit._files import read_whole
-from pairkit.audit.runs.manifest import RunManifest, checked_manifest, run_manifest
+from pairkit.audit.runs.manifest import RunManifest, checked_manifest, manifest_with
 from pairkit.audit.runs.tables import (
     MAX_TABLE_BYTES,
     TABLES,
@@ -136,10 +136,11 @@ def save(
         The name or note is not accepted, or the disk refuses; then nothing is saved.
     """
     name, note = _checked(name, note)
-    made, now = run_manifest(run, checks=checks, trials=trials), datetime.now(UTC)
+    tables, now = tables_of(run), datetime.now(UTC)
+    made = manifest_with(run, tables, checks=checks, trials=trials)
     files = {
         MANIFEST: made.to_json().encode("utf-8"),
-        **{f"run.{table}.parquet": to_parquet(values) for table, values in tables_of(run).items()},
+        **{f"run.{table}.parquet": to_parquet(values) for table, values in tables.items()},
     }
     label = {
         "schema": SCHEMA,

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pairkit._files import read_whole
-from pairkit.audit.seal import content_hash
+from pairkit.audit.seal import content_hash, content_hashes
 from pairkit.errors import RunError
 from pairkit.language import _
 
@@ -37,15 +37,14 @@ def tables_of(run: BacktestRun) -> dict[str, pa.Table]:
 def hashable(table: pd.DataFrame) -> pa.Table:
     """The table with text as text, dates as days, and float64 for every number and flag."""
     columns = {}
-    for name in table.columns:
-        values = table[name]
+    for name, values in table.items():
         if pd.api.types.is_datetime64_any_dtype(values):
             columns[str(name)] = pa.array(
                 values, type=pa.timestamp("s"), from_pandas=True, safe=False
             ).cast(pa.date32())
         elif pd.api.types.is_numeric_dtype(values):
             columns[str(name)] = pa.array(
-                values.astype("float64"), type=pa.float64(), from_pandas=False
+                values.astype("float64").to_numpy(), type=pa.float64(), from_pandas=False
             )
         else:
             columns[str(name)] = pa.array(values, type=pa.string(), from_pandas=True)
@@ -54,11 +53,12 @@ def hashable(table: pd.DataFrame) -> pa.Table:
 
 def describe(table: pa.Table) -> dict[str, Any]:
     """Manifest entry of a table: rows, columns, the content hash of the whole and of each column."""
+    whole, of_columns = content_hashes(table)
     return {
         "rows": len(table),
         "columns": table.column_names,
-        "content_hash": content_hash(table),
-        "column_hashes": {name: content_hash(table.select([name])) for name in table.column_names},
+        "content_hash": whole,
+        "column_hashes": of_columns,
     }
 
 

@@ -205,7 +205,8 @@ class Snapshot:
         legs = self._two_legs(y, x)
         if legs[0].root != legs[1].root:
             return self._leg(legs[0]), self._leg(legs[1])
-        tables = legs_of_pair(*legs, *(self._tables(leg) for leg in legs))
+        root = self._tables(legs[0] if legs[0].rule else legs[1])  # one of two legs has a rule
+        tables = legs_of_pair(*legs, root, root)
         return self._with_bars(legs[0], tables[0]), self._with_bars(legs[1], tables[1])
 
     def contracts(

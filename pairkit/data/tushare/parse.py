@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -70,30 +71,37 @@ def typed(
             )
         )
     frame = frame.set_axis(given, axis=1)
-    table = pd.DataFrame(
-        {
-            field: _column(frame[field], kind, interface.name)
-            for field, kind in interface.columns.items()
-        }
-    )
-    table, unasked = _only_requested(table, interface, params)
-    table, repeated = _once_each(table, interface)
+    given_cells = {
+        field: _cells(frame[field], kind, interface.name)
+        for field, kind in interface.columns.items()
+    }
+    cells, unasked = _only_requested(given_cells, interface, params)
+    keys = list(zip(*(cells[name] for name in interface.key), strict=True))
+    if len(set(keys)) == len(keys):
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return _table(cells, interface, order), unasked
+    table, repeated = _once_each(_table(cells, interface, range(len(keys))), interface)
     return table.sort_values(list(interface.key), ignore_index=True), (*unasked, *repeated)
 
 
 # --- cells -----------------------------------------------------------------------------------------------------------
-def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
-    read, dtype = _READERS[kind]
+def _cells(column: pd.Series, kind: Kind, api: str) -> list[Any]:
+    """A column's cells as its kind; a table is made of them once, for pandas takes longer over a short one than over its cells."""
     if (
         kind == "number"
-        and cells.dtype in (np.dtype("float64"), np.dtype("int64"))
-        and not np.isinf(cells.to_numpy()).any()
+        and column.dtype in (np.dtype("float64"), np.dtype("int64"))
+        and not np.isinf(column.to_numpy()).any()
     ):
-        return cells.astype("float64")
+        return list(column.to_numpy(np.float64).tolist())
+    read = _READERS[kind][0]
+    known: dict[str, Any] = {}  # most texts repeat one before
     values = []
-    for cell in cells.tolist():
+    for cell in column.tolist():
+        if type(cell) is str and cell in known:
+            values.append(known[cell])
+            continue
         try:
-            values.append(read(None if _is_missing(cell) else cell))
+            value = read(None if _is_missing(cell) else cell)
         except (ValueError, OverflowError) as error:
             shown = repr(cell)[:60]
             raise MalformedAnswerError(
@@ -102,12 +110,27 @@ def _column(cells: pd.Series, kind: Kind, api: str) -> pd.Series:
                     "Try again later; if it persists, report it with this text.",
                     api=api,
                     shown=shown,
-                    cells_name=cells.name,
+                    cells_name=column.name,
                     kind=kind,
                     error=error,
                 )
             ) from None
-    return pd.Series(values, dtype=dtype, name=cells.name)
+        values.append(value)
+        if type(cell) is str:
+            known[cell] = value
+    return values
+
+
+def _table(
+    cells: Mapping[str, Sequence[Any]], interface: Interface, order: Sequence[int]
+) -> pd.DataFrame:
+    """The cells of each field, in this order of rows, as a table."""
+    return pd.DataFrame(
+        {
+            field: pd.array([cells[field][row] for row in order], dtype=_READERS[kind][1])
+            for field, kind in interface.columns.items()
+        }
+    )
 
 
 def _is_missing(cell: Any) -> bool:
@@ -188,7 +211,7 @@ def _flag(cell: Any) -> float:
     return value
 
 
-_READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
+_READERS: dict[Kind, tuple[Callable[[Any], Any], Any]] = {
     "code": (_sure_code, "str"),
     "code or none": (_code, "str"),
     "text": (_text, "str"),
@@ -201,22 +224,27 @@ _READERS: dict[Kind, tuple[Callable[[Any], Any], str]] = {
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 def _only_requested(
-    table: pd.DataFrame, interface: Interface, params: Mapping[str, str]
-) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
-    requested = np.ones(len(table), dtype=bool)
+    cells: Mapping[str, list[Any]], interface: Interface, params: Mapping[str, str]
+) -> tuple[Mapping[str, list[Any]], tuple[Finding, ...]]:
+    requested = [True] * len(next(iter(cells.values())))
     for field in ("ts_code", "exchange"):
-        if field in params and field in table:
-            requested &= (table[field].str.upper() == params[field].upper()).to_numpy()
+        if field in params and field in cells:
+            wanted = params[field].upper()
+            requested = [
+                so_far and code == wanted
+                for so_far, code in zip(requested, cells[field], strict=True)
+            ]
     if interface.day and "start_date" in params:
-        requested &= (
-            table[interface.day]
-            .between(pd.Timestamp(params["start_date"]), pd.Timestamp(params["end_date"]))
-            .to_numpy()
-        )
-    if requested.all():
-        return table, ()
-    other = int((~requested).sum())
-    return table[requested], (
+        first, last = (pd.Timestamp(params[name]) for name in ("start_date", "end_date"))
+        requested = [
+            so_far and first <= day <= last
+            for so_far, day in zip(requested, cells[interface.day], strict=True)
+        ]
+    if all(requested):
+        return cells, ()
+    other = requested.count(False)
+    kept = {field: list(compress(column, requested)) for field, column in cells.items()}
+    return kept, (
         Finding(
             "unasked_rows",
             "error",

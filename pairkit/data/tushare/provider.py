@@ -364,7 +364,8 @@ def _blocks(start: date, end: date) -> list[tuple[date, date]]:
 
 def _of_roots(table: pd.DataFrame, roots: Collection[str]) -> pd.DataFrame:
     """The rows of dated contracts of these roots."""
-    return table[np.array([_root_of(code) in roots for code in table["ts_code"]], dtype=bool)]
+    wanted = np.array([_root_of(code) in roots for code in table["ts_code"]], dtype=bool)
+    return table[wanted].reset_index(drop=True)
 
 
 def _root_of(code: str) -> str:

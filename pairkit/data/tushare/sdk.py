@@ -46,9 +46,9 @@ def _holds_token(frame: pd.DataFrame, token: str) -> bool:
     found = _spellings(token)
     texts = {
         cell
-        for at in range(len(frame.columns))
-        if not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
-        for cell in frame.iloc[:, at].tolist()
+        for _name, column in frame.items()
+        if not pd.api.types.is_numeric_dtype(column)
+        for cell in column.tolist()
         if isinstance(cell, str)
     }
     return any(found.search(text) for text in (*map(str, frame.columns), *texts))

@@ -87,12 +87,13 @@ def observe(made: object) -> Observed:
                 tz=index.tz,
             )
         )
-    labels = made.columns.map(str)
-    if not labels.is_unique:
+    labels = [str(name) for name in made.columns]
+    if len(set(labels)) < len(labels):
+        twice = next(label for at, label in enumerate(labels) if label in labels[:at])
         raise RunError(
             _(
                 "the function returned two columns named {first_label!r}; name each once.",
-                first_label=labels[labels.duplicated()][0],
+                first_label=twice,
             )
         )
     columns = {
