@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from tests import ROOT
 from tests.slow import SLOW
 
-SLOW_TESTS_PER_BROWSER_TEST = 5  # for the order of files alone
+SLOW_TESTS_PER_BROWSER_TEST = 15  # for the order of files alone
 
 settings.register_profile(
     "seeded",

@@ -1,7 +1,10 @@
-"""The app's own server and a headless Chromium to drive it.
+"""The app's own server and a headless Chromium to drive it: one of each for all files of a worker.
+
+To start them and to load the first page takes fifteen seconds of both processors, and each load of a page with charts three. So the
+server's folders are emptied before each file, and a journey goes on in its page where it can.
 
 Every page fails its test on an error box, an error in the console, a failed answer or a request that leaves the machine;
-the server fails the session on anything in its log but its greeting.
+the server fails the file on anything in its log but its greeting.
 """
 
 from __future__ import annotations
@@ -39,6 +42,14 @@ FLAGS = [
 ]
 PATIENCE_MS = 60_000
 STARTED_WITHIN_S = 60
+TOKEN = "CANARY-7f3e91c2a5"  # of a provider that no test but one starts; it can be told wherever it turns up
+HOME = {
+    "PAIRKIT_SNAPSHOTS": "snapshots",
+    "PAIRKIT_RUNS": "runs",
+    "PAIRKIT_BOOKS": "books",
+    "PAIRKIT_JOURNAL": "journal",
+    "PAIRKIT_UNIVERSE": "universe.json",
+}
 BAD_IN_LOG = re.compile(
     r"Traceback|deprecat|will be removed|ERROR|WARNING|Exception|has no effect", re.IGNORECASE
 )
@@ -53,15 +64,21 @@ def missing(what: str) -> None:
     )
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Server:
     """`streamlit run app.py` on a free port, its log in a file."""
 
     def __init__(self, log: Path, **environment: str) -> None:
         self.environment = environment
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         base = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
+        self._read = 0
         self.log, self.url = log, f"http://127.0.0.1:{self.port}{f'/{base}' if base else ''}"
 
     def __enter__(self) -> Server:
@@ -100,6 +117,12 @@ class Server:
         except OSError:
             return False
 
+    def faults(self) -> list[str]:
+        """What its log says since the last call, but for its greeting; a token in it, too."""
+        written = self.log.read_text()[self._read :]
+        self._read += len(written)
+        return [line for line in written.splitlines() if BAD_IN_LOG.search(line) or TOKEN in line]
+
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
@@ -127,11 +150,36 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(browser, tmp_path_factory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("app") / "server.log") as running:
+def app(browser, tmp_path_factory) -> Iterator[Server]:
+    """One server for all files of a worker; what it keeps is below `home`."""
+    home = tmp_path_factory.mktemp("app") / "home"
+    with Server(
+        home.with_name("server.log"),
+        PAIRKIT_CACHE=str(home.with_name("cache")),
+        TUSHARE_TOKEN=TOKEN,
+        TUSHARE_URL=f"http://127.0.0.1:{free_port()}/dataapi",
+        NO_PROXY="127.0.0.1",
+        **{variable: str(home / name) for variable, name in HOME.items()},
+    ) as running:
         yield running
-    faults = [line for line in running.log.read_text().splitlines() if BAD_IN_LOG.search(line)]
-    assert not faults, f"the server's log is not clean: {faults[:5]}"
+    assert not (faults := running.faults()), f"the server's log is not clean: {faults[:5]}"
+
+
+@pytest.fixture(scope="module")
+def home(app) -> Path:
+    """Everything that the server keeps, for this file as on a new installation: the demo and the bundled list of pairs alone."""
+    home = app.log.with_name("home")
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(ROOT / "snapshots" / "demo", home / "snapshots" / "demo", dirs_exist_ok=True)
+    shutil.copy(ROOT / "pairkit" / "market" / "universe.json", home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(app, home) -> Iterator[Server]:
+    """The server with the folders of this file's tests."""
+    yield app
+    assert not (faults := app.faults()), f"the server's log is not clean: {faults[:5]}"
 
 
 class Explore:
@@ -142,8 +190,7 @@ class Explore:
 
     def open(self, link: str = "/") -> Explore:
         self.page.goto(self.server.url + link)
-        self.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-        return self.settle()
+        return self.drawn()
 
     def settle(self) -> Explore:
         """Wait until the script has run and nothing on the page is out of date."""
@@ -182,6 +229,15 @@ class Explore:
     def key(self, name: str):
         return self.page.locator(f".st-key-{name}")
 
+    def slider(self, name: str):
+        """What takes the keys of a setting's slider."""
+        return self.key(name).locator("[role=slider], input[type=range]").first
+
+    def drawn(self) -> Explore:
+        """Wait for the chart of a page that was just gone to."""
+        self.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
+        return self.settle()
+
     @property
     def rev(self) -> str:
         """Which chart is drawn: changes with its content."""
@@ -207,11 +263,11 @@ class Explore:
 
         return self.changing(act)
 
-    def check_accessible(self, theme: str = "light") -> None:
+    def check_accessible(self, theme: str = "light", within: str = "html") -> None:
         """Hold the page against WCAG 2 A and AA by axe; skipped where PAIRKIT_AXE names no copy of axe.min.js.
 
         In the dark theme, which `themes` turns to after the light one, the rules that look at colours: to all others it is the
-        same document.
+        same document. `within` is the part that has changed, a selector, where the rest was checked just before.
         """
         axe = os.environ.get("PAIRKIT_AXE")
         if not axe:
@@ -225,12 +281,12 @@ class Explore:
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(Path(axe).read_text(encoding="utf-8") + ";0")
         found = self.page.evaluate(
-            """([tags, dark]) => {
+            """([tags, dark, within]) => {
                 const rules = axe.getRules(tags).filter(one => !dark || one.tags.includes('cat.color'));
                 const values = rules.map(one => one.ruleId);
-                return axe.run(document, {resultTypes: ['violations'], selectors: false, runOnly: {type: 'rule', values}});
+                return axe.run(within, {resultTypes: ['violations'], selectors: false, runOnly: {type: 'rule', values}});
             }""",
-            [["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], theme == "dark"],
+            [["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], theme == "dark", within],
         )["violations"]
         assert not found, [
             (one["id"], one["impact"], len(one["nodes"]), one["nodes"][0]["html"][:160])

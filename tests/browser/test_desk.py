@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.browser.conftest import PATIENCE_MS, Explore, Server
+from tests.browser.conftest import PATIENCE_MS, Explore
 from tests.browser.test_plain_text import SHORT, assert_inert
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("desk")
-
-
-@pytest.fixture(scope="module")
-def server(browser, desk, tmp_path_factory) -> Iterator[Server]:
-    """A server with books and journals of its own."""
-    with Server(
-        tmp_path_factory.mktemp("app") / "server.log",
-        PAIRKIT_BOOKS=str(desk / "books"),
-        PAIRKIT_JOURNAL=str(desk / "journal"),
-        PAIRKIT_RUNS=str(desk / "runs"),
-    ) as running:
-        yield running
-    assert "Traceback" not in running.log.read_text()
 
 
 def _look_at(explore: Explore) -> None:
@@ -39,7 +17,7 @@ def _look_at(explore: Explore) -> None:
     assert explore.sticks_out == 0
 
 
-def test_an_evening_by_hand(explore, desk):
+def test_an_evening_by_hand(explore, home):
     """A book with a pair and a hostile note; its sheet goes into the journal once; the page Journal has it, and takes fills."""
     page = explore.page
     page.goto(f"{explore.server.url}/book")
@@ -53,7 +31,7 @@ def test_an_evening_by_hand(explore, desk):
     page.get_by_role("button", name="Add", exact=True).click()
     explore.key("tiles").wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    (entry,) = json.loads((desk / "books" / "mine.json").read_text())["entries"]
+    (entry,) = json.loads((home / "books" / "mine.json").read_text())["entries"]
     assert (entry["y"], entry["x"], entry["note"]) == ("TA", "MA", SHORT)
     page.keyboard.press("Escape")
     _look_at(explore)
@@ -64,7 +42,7 @@ def test_an_evening_by_hand(explore, desk):
     explore.settle().key("write_journal").get_by_role("button").click()
     page.get_by_text("nothing was written").wait_for(timeout=PATIENCE_MS)
     _look_at(explore.settle())
-    assert len((desk / "journal" / "mine.jsonl").read_text().splitlines()) == 1
+    assert len((home / "journal" / "mine.jsonl").read_text().splitlines()) == 1
 
     page.goto(f"{explore.server.url}/journal?book=mine")
     page.locator("input[type=file]").first.wait_for(state="attached", timeout=PATIENCE_MS)

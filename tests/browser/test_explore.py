@@ -18,15 +18,6 @@ from tests.browser.conftest import PATIENCE_MS
 DEMO = Path(__file__).resolve().parents[2] / "snapshots" / "demo"
 
 
-def test_a_page_address_as_first_request_gets_the_whole_app(explore):
-    """The very first request to a new server may name a page: it comes through app.py all the same."""
-    explore.open("/explore")
-    assert explore.key("snapshot").count() == 1
-    assert explore.page.get_by_test_id("stMetric").count() == 7
-    # the default page lives at /, which the frontend says in the console
-    explore.faults[:] = [fault for fault in explore.faults if "does not seem to exist" not in fault]
-
-
 def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
     """Open, switch the pair, zoom, move a slider with the zoom kept, step to a blocked entry, read why, save the files."""
     page = explore.open().page
@@ -37,8 +28,7 @@ def test_a_person_opens_tunes_zooms_asks_why_and_saves(explore):
 
     explore.zoom()
     zoomed = explore.visible_time()
-    slider = explore.key("entry_z").locator("[role=slider], input[type=range]").first
-    slider.focus()
+    explore.slider("entry_z").focus()
     for _ in range(3):
         explore.changing(lambda: page.keyboard.press("ArrowLeft"))
     assert explore.visible_time() == zoomed
@@ -101,39 +91,15 @@ def test_a_click_on_the_chart_chooses_that_bar_and_a_link_brings_it_back(explore
     assert page.get_by_role("button", name="Unpin").count() == 1
 
 
-def test_pair_and_settings_go_along_through_the_navigation(explore):
-    """Opened by a link, tuned, then Sweep, tuned there, then Runs and Explore again: pair and settings are as they were left, and
-    the links to the pages stand where they stood.
+def test_what_was_chosen_goes_along_through_navigation_link_and_way_back(explore):
+    """A short link is spelt out; what goes along to Sweep is in its link, which opens the same; back and forward lose nothing.
+
+    Tuned, then Sweep, tuned there, then Runs and Explore again: pair and settings are as they were left, and the links to the pages
+    stand where they stood.
     """
-    page = explore.open("/?y=TA&x=MA&entry_z=2.5").page
-    at = page.get_by_role("link", name="Sweep").bounding_box()["x"]
-    explore.key("exit_z").locator("[role=slider], input[type=range]").first.focus()
-    explore.changing(lambda: page.keyboard.press("ArrowRight"))
-    page.get_by_role("link", name="Sweep").click()
-    explore.key("sweep_start").get_by_role("button").wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    assert "TA-MA" in page.locator("[data-testid=stMain]").inner_text()
-    explore.key("stop_z").locator("[role=slider], input[type=range]").first.focus()
-    page.keyboard.press("ArrowRight")
-    explore.settle()
-    page.get_by_role("link", name="Runs").click()
-    page.get_by_text("Saved runs").or_(page.get_by_text("No run is saved yet")).first.wait_for(
-        timeout=PATIENCE_MS
-    )
-    explore.settle()
-    assert page.get_by_role("link", name="Sweep").bounding_box()["x"] == pytest.approx(at, abs=1)
-    page.get_by_role("link", name="Explore").click()
-    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    explore.settle()
-    assert explore.rev.startswith("TA-MA")
-    link = parse_qs(urlsplit(page.url).query)
-    assert (link["entry_z"], link["exit_z"], link["stop_z"]) == (["2.5"], ["0.55"], ["4.05"])
-
-
-def test_the_link_and_the_way_back_hold_what_was_chosen_on_another_page(explore):
-    """A short link is spelt out; what goes along to Sweep is in its link, which opens the same; back and forward lose nothing."""
     page = explore.open("/?y=ta&x=MA&entry_z=2.5").page
     chosen = {"y": ["TA 精对苯二甲酸 PTA"], "x": ["MA 甲醇 Methanol"], "entry_z": ["2.5"]}
+    at = page.get_by_role("link", name="Sweep").bounding_box()["x"]
 
     def arrives(path: str) -> None:
         page.wait_for_url(
@@ -141,7 +107,7 @@ def test_the_link_and_the_way_back_hold_what_was_chosen_on_another_page(explore)
             timeout=PATIENCE_MS,
         )
         explore.settle()
-        value = explore.key("entry_z").locator("[role=slider], input[type=range]").first
+        value = explore.slider("entry_z")
         assert float(value.get_attribute("aria-valuetext") or value.input_value()) == 2.5
         assert "TA 精对苯二甲酸 PTA" in (
             explore.key("y").inner_text() + explore.key("y").locator("input").first.input_value()
@@ -158,29 +124,48 @@ def test_the_link_and_the_way_back_hold_what_was_chosen_on_another_page(explore)
     arrives("/sweep")
     page.go_forward()
     arrives("/")
-    assert "TA-MA" in explore.rev
+    assert "TA-MA" in explore.drawn().rev
 
-
-def test_stepping_to_a_bar_out_of_sight_brings_it_into_sight(explore):
-    """With a stretch zoomed in, the next Hold outside it moves the stretch there and keeps its length."""
-    page = explore.open("/?y=TA&x=MA").page
-    explore.zoom(0.9, 0.95)
-    explore.changing(lambda: explore.key("next_hold").get_by_role("button").click())
-    low, high = explore.sight()
-    picked = page.evaluate("() => Number(document.querySelector('.pk-chart').dataset.picked)")
-    assert low < picked < high
-
-
-def test_a_contradiction_is_told_and_the_chart_stays(explore):
-    """Exit above entry is explained in words while the last good chart stays on the page."""
-    page = explore.open("/?entry_z=1.05&exit_z=0.95").page
-    explore.key("exit_z").locator("[role=slider], input[type=range]").first.focus()
+    explore.slider("exit_z").focus()
     explore.changing(lambda: page.keyboard.press("ArrowRight"))
-    there = explore.rev
-    page.keyboard.press("ArrowRight")
-    page.get_by_text("Need Exit z < Entry z < Stop z").first.wait_for()
+    page.get_by_role("link", name="Sweep").click()
+    explore.key("sweep_start").get_by_role("button").wait_for(timeout=PATIENCE_MS)
     explore.settle()
+    assert "TA-MA" in page.locator("[data-testid=stMain]").inner_text()
+    explore.slider("stop_z").focus()
+    page.keyboard.press("ArrowRight")
+    explore.settle()
+    page.get_by_role("link", name="Runs").click()
+    page.get_by_text("Saved runs").or_(page.get_by_text("No run is saved yet")).first.wait_for(
+        timeout=PATIENCE_MS
+    )
+    explore.settle()
+    assert page.get_by_role("link", name="Sweep").bounding_box()["x"] == pytest.approx(at, abs=1)
+    page.get_by_role("link", name="Explore").click()
+    explore.drawn()
+    assert explore.rev.startswith("TA-MA")
+    link = parse_qs(urlsplit(page.url).query)
+    assert (link["entry_z"], link["exit_z"], link["stop_z"]) == (["2.5"], ["0.55"], ["4.05"])
+
+
+def test_a_contradiction_is_told_below_its_slider_and_nothing_moves(explore):
+    """Exit above entry is explained once, in words, below the sliders of its group; the slider under the pointer stays where it is,
+    and so does the last good chart, which is said not to be updated.
+    """
+    page = explore.open("/?entry_z=1.05&exit_z=0.95").page
+    slider = explore.slider("exit_z")
+    slider.focus()
+    explore.changing(lambda: page.keyboard.press("ArrowRight"))
+    before, there = slider.bounding_box()["y"], explore.rev
+    chart = page.locator(".pk-chart").bounding_box()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Need Exit z < Entry z < Stop z").first.wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert page.get_by_text("Need Exit z < Entry z < Stop z").count() == 1
+    assert slider.bounding_box()["y"] == before
+    assert page.locator(".pk-chart").bounding_box() == chart
     assert explore.rev == there
+    assert page.get_by_text("Not updated").first.is_visible()
 
 
 def test_both_themes_draw_the_whole_page(explore):
@@ -200,10 +185,33 @@ def test_both_themes_draw_the_whole_page(explore):
         explore.check_accessible(theme)
 
 
-def test_the_menu_turns_page_and_chart_dark(explore):
-    """Choosing the dark theme in the menu redraws the chart in the page's new colour, zoom kept."""
-    page = explore.open().page
-    explore.zoom()
+def test_a_stretch_follows_the_step_and_the_trade_and_stays_in_another_theme(explore):
+    """With a stretch zoomed in, the next Hold outside it moves the stretch there and keeps its length.
+
+    Of the trades, whose net comes first, a row that is clicked chooses its entry's bar and zooms to the trade. The dark theme, chosen
+    in the menu, redraws the chart in the page's new colour, and the stretch stays.
+    """
+    page = explore.open("/?y=TA&x=MA").page
+    explore.zoom(0.9, 0.95)
+    low, high = explore.sight()
+    length = high - low
+    explore.changing(lambda: explore.key("next_hold").get_by_role("button").click())
+    low, high = explore.sight()
+    picked = page.evaluate("() => Number(document.querySelector('.pk-chart').dataset.picked)")
+    assert low < picked < high
+    assert high - low == pytest.approx(length, abs=2)
+
+    page.get_by_role("tab", name="Trades").click()
+    table = explore.key("trades").get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    explore.changing(lambda: page.mouse.click(box["x"] + 18, box["y"] + 52))
+    last = run_backtest(open_snapshot(DEMO).pair("TA", "MA")).trades.iloc[-1]
+    assert parse_qs(urlsplit(page.url).query)["bar"] == [f"{last['entry_decided']:%Y-%m-%d}"]
+    first, until = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
+    assert first < last["entry_decided"] < until
+    assert until - first < pd.Timedelta(days=400)
+
     light, zoomed = explore.page_color, explore.visible_time()
     page.get_by_test_id("stMainMenu").click()
     explore.changing(lambda: page.get_by_test_id("stMainMenuItem-theme-Dark").click())
@@ -212,18 +220,46 @@ def test_the_menu_turns_page_and_chart_dark(explore):
     assert explore.visible_time() == zoomed
 
 
-@pytest.mark.parametrize("window", [(1280, 720), (1440, 900)])
-def test_the_first_screen_answers(explore, window):
-    """Tiles, all panes, the dates, three sliders and *Save run* are within the window, no root's name is cut; the numbers of the bar
-    under the mouse are said in every pane.
+def test_the_first_screen_answers_and_panes_fold(explore):
+    """In a low window and in a higher one, tiles, all panes, the dates, three sliders and *Save run* are within it, no root's name is
+    cut, and the numbers of the bar under the mouse are said in every pane.
+
+    A pane is folded away and another opened; the others share the height; the link opens the same panes.
     """
-    width, height = window
-    explore.page.set_viewport_size({"width": width, "height": height})
-    page = explore.open("/").page
+    page = explore.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    explore.open("/")
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
+    for width, height in ((1280, 720), (1440, 900)):
+        if page.viewport_size["height"] != height:
+            low = page.locator(".pk-chart").bounding_box()["height"]
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function(
+                "low => document.querySelector('.pk-chart').clientHeight > low + 100",
+                arg=low,
+                timeout=PATIENCE_MS,
+            )
+            explore.settle()
+        _first_screen(explore, run, width, height)
+
+    height = page.locator(".pk-chart").bounding_box()["height"]
+    page.get_by_role("button", name="Panes").click()
+    explore.changing(lambda: page.get_by_role("button", name="Spread", exact=True).click())
+    explore.changing(lambda: page.get_by_role("button", name="Drawdown", exact=True).click())
+    shown = ["Prices", "Hedge ratio", "z", "Gates", "Equity", "Drawdown"]
+    assert explore.panes() == shown
+    assert page.locator(".pk-chart").bounding_box()["height"] == height
+    explore.open("/?" + urlsplit(page.url).query)
+    assert explore.panes() == shown
+
+
+def _first_screen(explore, run, width: int, height: int) -> None:
+    page = explore.page
     chart = page.locator(".pk-chart").bounding_box()
     assert page.get_by_test_id("stMetric").first.bounding_box()["y"] > 0
     assert chart["y"] + chart["height"] <= height
     assert page.locator(".pk-chart .xtick").last.bounding_box()["y"] < height
+    assert chart["x"] + chart["width"] <= width
     assert explore.sticks_out <= 0
     sliders = page.locator("[data-testid=stSidebar] :is([role=slider], input[type=range])")
     boxes = [slider.bounding_box() for slider in sliders.all()]
@@ -241,94 +277,60 @@ def test_the_first_screen_answers(explore, window):
         said = page.locator(".pk-readout").inner_text()
         assert all(word in said for word in ("RB ", "HC ", "β ", "z ", "equity ", "drawdown "))
     assert len(days) == 1
-    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"))
     (day,) = days
     assert f"z {run.frame.loc[day, 'z']:.2f}".replace("-", "-") in said.replace("−", "-")
 
 
-def test_panes_fold_and_the_link_remembers(explore):
-    """A pane is folded away and another opened; the others share the height; the link opens the same panes."""
-    page = explore.open("/").page
-    height = page.locator(".pk-chart").bounding_box()["height"]
-    page.get_by_role("button", name="Panes").click()
-    explore.changing(lambda: page.get_by_role("button", name="Spread", exact=True).click())
-    explore.changing(lambda: page.get_by_role("button", name="Drawdown", exact=True).click())
-    shown = ["Prices", "Hedge ratio", "z", "Gates", "Equity", "Drawdown"]
-    assert explore.panes() == shown
-    assert page.locator(".pk-chart").bounding_box()["height"] == height
-    explore.open("/?" + urlsplit(page.url).query)
-    assert explore.panes() == shown
+def test_a_slider_goes_as_far_as_its_key_was_pressed(explore):
+    """Presses that come faster than the page is drawn all count: slider, number, link and chart agree, and no preset is taken up.
 
-
-def test_a_contradiction_moves_no_slider(explore):
-    """It is said once, below the sliders of its group; the one under the pointer stays where it is, and so does the chart."""
-    page = explore.open("/").page
-    slider = explore.key("exit_z").locator("[role=slider], input[type=range]").first
-    slider.focus()
-    before, there = slider.bounding_box()["y"], explore.rev
-    chart = page.locator(".pk-chart").bounding_box()
-    page.keyboard.press("End")
-    page.get_by_text("Need Exit z < Entry z < Stop z").wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    assert page.get_by_text("Need Exit z < Entry z < Stop z").count() == 1
-    assert slider.bounding_box()["y"] == before
-    assert page.locator(".pk-chart").bounding_box() == chart
-    assert explore.rev == there
-    assert page.get_by_text("Not updated").first.is_visible()
-
-
-def test_a_trade_that_is_selected_is_shown_in_the_chart(explore):
-    """Net comes first; a row that is clicked chooses its entry's bar and zooms to the trade."""
-    page = explore.open("/?details=Trades").page
-    table = explore.key("trades").get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    explore.changing(lambda: page.mouse.click(box["x"] + 18, box["y"] + 52))
-    last = run_backtest(open_snapshot(DEMO).pair("RB", "HC")).trades.iloc[-1]
-    assert parse_qs(urlsplit(page.url).query)["bar"] == [f"{last['entry_decided']:%Y-%m-%d}"]
-    first, until = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
-    assert first < last["entry_decided"] < until
-    assert until - first < pd.Timedelta(days=400)
-
-
-@pytest.mark.parametrize("pause_ms", [33, 120, 250])
-def test_a_slider_goes_as_far_as_its_key_was_pressed(explore, pause_ms):
-    """Presses that come faster than the page is drawn all count: slider, number, link and chart agree, and no preset is taken up."""
+    In each of three rhythms, from the preset Default, to which Reset goes back.
+    """
     page = explore.open().page
-    explore.key("entry_z").locator("[role=slider], input[type=range]").first.focus()
-    before = explore.rev
-    for _ in range(10):
-        page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(pause_ms)
-    page.wait_for_function("() => location.search.includes('entry_z=2.5')", timeout=PATIENCE_MS)
-    explore.settle()
-    typed = page.locator("[class*=st-key-entry_z_typed] input").first
-    page.wait_for_function(
-        "field => field.value === '2.5'", arg=typed.element_handle(), timeout=PATIENCE_MS
-    )
-    assert parse_qs(urlsplit(page.url).query) == {"entry_z": ["2.5"]}
-    assert "Custom" in page.locator("[class*=st-key-preset]").first.inner_html()
-    assert explore.rev != before
-    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.5))
-    tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
-    assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+    run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
+    preset = page.locator("[class*=st-key-preset]").first
+    for pause_ms in (33, 120, 250):
+        assert "Default" in preset.inner_html()
+        assert urlsplit(page.url).query == ""
+        explore.slider("entry_z").focus()
+        before = explore.rev
+        for _ in range(6):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(pause_ms)
+        page.wait_for_function("() => location.search.includes('entry_z=2.3')", timeout=PATIENCE_MS)
+        explore.settle()
+        _typed(explore, "2.3")
+        assert parse_qs(urlsplit(page.url).query) == {"entry_z": ["2.3"]}
+        assert "Custom" in preset.inner_html()
+        assert explore.rev != before
+        tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
+        assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+        explore.changing(lambda: explore.key("reset").get_by_role("button").click())
+        page.wait_for_function("() => location.search === ''", timeout=PATIENCE_MS)
+        _typed(explore, "2")
 
 
-@pytest.mark.parametrize("other", ["Sweep", "Runs"])
-def test_a_number_typed_before_the_page_is_left_is_kept(explore, other):
-    """Typed without Enter, and a click on another page at once: that page opens, and the number is there on the way back."""
-    page = explore.open().page
-    page.locator("[class*=st-key-entry_z_typed] input").first.click()
-    page.keyboard.press("Control+a")
-    page.keyboard.type("2.5")
-    page.get_by_role("link", name=other).click(delay=40)
-    page.wait_for_url(f"**/{other.lower()}*", timeout=PATIENCE_MS)
-    explore.settle()
-    assert page.get_by_test_id("stException").count() == 0
-    page.get_by_role("link", name="Explore").click()
-    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    page.wait_for_function(
-        "() => document.querySelector('[class*=st-key-entry_z_typed] input')?.value === '2.5'",
+def _typed(explore, value: str) -> None:
+    """Wait until the field beside the slider of entry z has this value."""
+    explore.page.wait_for_function(
+        "value => Number(document.querySelector('[class*=st-key-entry_z_typed] input')?.value) === Number(value)",
+        arg=value,
         timeout=PATIENCE_MS,
     )
-    assert parse_qs(urlsplit(page.url).query)["entry_z"] == ["2.5"]
+
+
+def test_a_number_typed_before_the_page_is_left_is_kept(explore):
+    """Typed without Enter, and a click on another page at once: that page opens, and the number is there on the way back."""
+    page = explore.open().page
+    for other, number in (("Sweep", "2.5"), ("Runs", "2.6")):
+        page.locator("[class*=st-key-entry_z_typed] input").first.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(number)
+        page.get_by_role("link", name=other).click(delay=40)
+        page.wait_for_url(f"**/{other.lower()}*", timeout=PATIENCE_MS)
+        explore.settle()
+        assert page.get_by_test_id("stException").count() == 0
+        page.get_by_role("link", name="Explore").click()
+        explore.drawn()
+        _typed(explore, number)
+        assert parse_qs(urlsplit(page.url).query)["entry_z"] == [number]

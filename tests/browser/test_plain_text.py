@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -20,7 +20,7 @@ from pairkit.findings import Finding
 from pairkit.market.contracts import ContractSpec, bundled_spec
 from pairkit.run import run_backtest
 from pairkit.ui.saved_runs.page import label
-from tests.browser.conftest import PATIENCE_MS, Explore, Server
+from tests.browser.conftest import PATIENCE_MS, Explore
 
 HOST = "evil.test"
 SHORT = ":red[r] <img src=x onerror=hacked=1> www.evil.test $x$"
@@ -137,41 +137,27 @@ def plant(folder: Path, name: str, message: str, close_more: float = 0.0) -> Non
     path.write_bytes(canonical_json(manifest))
 
 
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", autouse=True)
+def planted(home) -> Path:
     """Folders of snapshots and of runs, both hostile, with a broken one in each."""
-    folder = tmp_path_factory.mktemp("planted")
-    plant(folder / "snapshots", "old", TEXT)
-    plant(folder / "snapshots", "demo", LONG, 3.0)
-    for broken in (folder / "snapshots" / SHORT, folder / "runs" / SHORT):
+    shutil.rmtree(home / "snapshots" / "demo")
+    plant(home / "snapshots", "old", TEXT)
+    plant(home / "snapshots", "demo", LONG, 3.0)
+    for broken in (home / "snapshots" / SHORT, home / "runs" / SHORT):
         broken.mkdir(parents=True)
-    pair = open_snapshot(folder / "snapshots" / "demo").pair(Y, X)
+    pair = open_snapshot(home / "snapshots" / "demo").pair(Y, X)
     for entry_z in (2.0, 1.5):
         store.save(
             run_backtest(pair, StrategyConfig(entry_z=entry_z, adf_gate=False)),
             f"{entry_z} {SHORT}",
             TEXT,
-            folder=folder / "runs",
+            folder=home / "runs",
         )
-    (folder / "universe.json").write_text(
+    (home / "universe.json").write_text(
         json.dumps({"pairs": [{"y": "RB", "x": "HC", "sector": SHORT, "reason": TEXT[:300]}]}),
         encoding="utf-8",
     )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(browser, planted, tmp_path_factory) -> Iterator[Server]:
-    """A server on these folders."""
-    with Server(
-        tmp_path_factory.mktemp("app") / "server.log",
-        PAIRKIT_SNAPSHOTS=str(planted / "snapshots"),
-        TUSHARE_TOKEN="",
-        PAIRKIT_RUNS=str(planted / "runs"),
-        PAIRKIT_UNIVERSE=str(planted / "universe.json"),
-    ) as running:
-        yield running
-    assert "Traceback" not in running.log.read_text()
+    return home
 
 
 def visit(explore: Explore, link: str, *keys: str) -> Explore:
@@ -190,8 +176,13 @@ def assert_inert(page) -> None:
     assert page.get_by_test_id("stException").count() == 0
 
 
-def test_names_of_contracts_and_findings_are_text_on_explore(explore):
-    """In pickers, heading, chart, hover, trace, findings, and what the pickers offer."""
+def test_names_of_contracts_and_findings_are_text_on_explore_and_in_the_report(
+    explore, browser, tmp_path
+):
+    """In pickers, heading, chart, hover, trace, findings, and what the pickers offer.
+
+    The report, opened from the disk, asks for nothing, links to nothing and runs no script of a file.
+    """
     visit(explore, "/?details=Data+findings&bar=2023-06-01", "why")
     explore.page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
     explore.page.get_by_role("table").filter(has_text=HOST).first.wait_for(timeout=PATIENCE_MS)
@@ -209,6 +200,25 @@ def test_names_of_contracts_and_findings_are_text_on_explore(explore):
     explore.key("snapshot").get_by_test_id("stTooltipHoverTarget").first.hover()
     explore.page.get_by_test_id("stTooltipContent").wait_for(timeout=PATIENCE_MS)
     assert_inert(explore.page)
+
+    with explore.page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_report").get_by_role("button").click()
+    download.value.save_as(tmp_path / "report.html")
+    asked: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on(
+        "request",
+        lambda one: (
+            asked.append(one.url) if not one.url.startswith(("file:", "data:", "blob:")) else None
+        ),
+    )
+    page.goto((tmp_path / "report.html").as_uri())
+    page.locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
+    assert HOST in page.inner_text("body")
+    assert_inert(page)
+    context.close()
+    assert asked == []
 
 
 def test_a_link_is_text(explore):
@@ -255,14 +265,15 @@ def test_a_check_is_text(explore):
     assert_inert(explore.settle().page)
 
 
-@pytest.mark.parametrize("part", ["Data quality", "Contents and terms", "Compare"])
-def test_a_snapshot_is_text(explore, part):
+def test_a_snapshot_is_text(explore):
     """Every part of the page, for every root."""
-    visit(explore, "/snapshots", "shown").page.get_by_role("tab", name=part).click()
-    explore.page.wait_for_timeout(500)
-    explore.settle()
-    explore.page.get_by_text(HOST).first.wait_for(timeout=PATIENCE_MS)
-    assert_inert(explore.page)
+    page = visit(explore, "/snapshots", "shown").page
+    for part in ("Data quality", "Contents and terms", "Compare"):
+        page.get_by_role("tab", name=part).click()
+        page.wait_for_timeout(500)
+        explore.settle()
+        page.get_by_text(HOST).first.wait_for(timeout=PATIENCE_MS)
+        assert_inert(page)
 
 
 def test_saved_runs_are_text(explore, planted):
@@ -285,26 +296,3 @@ def test_saved_runs_are_text(explore, planted):
     explore.key("delete_runs").get_by_role("button").click()
     explore.page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
     assert_inert(explore.settle().page)
-
-
-def test_the_report_is_text(explore, browser, tmp_path):
-    """Opened from the disk, it asks for nothing, links to nothing and runs no script of a file."""
-    visit(explore, "/", "save_report")
-    with explore.page.expect_download(timeout=PATIENCE_MS) as download:
-        explore.key("save_report").get_by_role("button").click()
-    download.value.save_as(tmp_path / "report.html")
-    asked: list[str] = []
-    context = browser.new_context()
-    page = context.new_page()
-    page.on(
-        "request",
-        lambda one: (
-            asked.append(one.url) if not one.url.startswith(("file:", "data:", "blob:")) else None
-        ),
-    )
-    page.goto((tmp_path / "report.html").as_uri())
-    page.locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
-    assert HOST in page.inner_text("body")
-    assert_inert(page)
-    context.close()
-    assert asked == []

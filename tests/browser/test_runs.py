@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import pytest
-
-from pairkit.audit.runs.store import delete, list_runs
-from pairkit.ui.saved_runs.page import label
+from pairkit.audit.runs.store import list_runs
 from tests.browser.conftest import PATIENCE_MS
 
 
@@ -49,8 +46,7 @@ def test_a_person_saves_proves_compares_opens_and_deletes(explore):
     low = next(value for value in parse_qs(urlsplit(link).query)["runs"] if value.startswith("low"))
     page.goto(f"{explore.server.url}/runs?{urlencode({'runs': low})}")
     explore.key("open_run").get_by_role("button").click()
-    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    explore.settle()
+    explore.drawn()
     assert page.get_by_test_id("stMetric").first.inner_text() == tile
     assert "entry_z=1.8" in page.url
 
@@ -73,66 +69,14 @@ def _save(explore, name: str) -> None:
     explore.settle()
 
 
-def test_a_note_and_a_name_are_kept_that_were_typed_just_before_the_click(explore):
-    """Both are in the saved run, whichever was typed last."""
-    explore.open("/?y=RB&x=HC")
-    _save(explore, "typed last")
-    kept = explore.server.log.parent / "runs"
-    saved = [run for run in list_runs(kept) if run.name == "typed last"]
-    assert [run.note for run in saved] == ["why typed last"]
-    delete(saved[0].id, folder=kept)
+def test_a_person_saves_a_run_and_its_files_edits_it_and_deletes_it(explore, home):
+    """Name and note are in the saved run, whichever was typed last; its report and its bundle come down whole.
 
-
-def test_a_person_edits_the_name_and_the_note_of_a_run(explore):
-    """Typed into the dialog and saved at once, both stand on the page and in the store; the run stays chosen. Accessible."""
+    A tick in the table of runs puts the run among those chosen, and in the link. Another name and note, typed into the dialog and saved
+    at once, stand on the page and in the store; the run stays chosen. Axe finds no violation on the form that saves, the saved runs, the
+    dialog that edits, the question before a deletion, nor on what is left; in both themes on what opens on a click.
+    """
     page = explore.open("/?y=RB&x=HC").page
-    _save(explore, "typo")
-    kept = explore.server.log.parent / "runs"
-    run = next(one for one in list_runs(kept) if one.name == "typo")
-    page.goto(f"{explore.server.url}/runs?{urlencode({'runs': label(run)})}")
-    explore.key("edit_run").get_by_role("button").click(timeout=PATIENCE_MS)
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name", exact=True).fill("right")
-    explore.settle().check_accessible()
-    dialog.get_by_label("Note", exact=True).fill("a better note")
-    explore.key("edit_run_now").get_by_role("button").click()
-    page.get_by_text("right: a better note").wait_for(timeout=PATIENCE_MS)
-    assert not dialog.count()
-    again = next(one for one in list_runs(kept) if one.id == run.id)
-    assert (again.name, again.note) == ("right", "a better note")
-    delete(run.id, folder=kept)
-
-
-def test_a_ticked_row_is_chosen(explore):
-    """A tick in the table puts the run among those chosen, and in the link; the run is deleted again."""
-    page = explore.open("/?y=RB&x=HC").page
-    _save(explore, "steel")
-    page.goto(f"{explore.server.url}/runs")
-    page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 52)
-    explore.key("verify_runs").get_by_role("button").wait_for(timeout=PATIENCE_MS)
-    explore.settle()
-    assert "steel" in page.url
-    explore.key("delete_runs").get_by_role("button").click()
-    explore.key("delete_runs_now").get_by_role("button").click()
-    explore.key("delete_runs").wait_for(state="detached", timeout=PATIENCE_MS)
-
-
-@pytest.mark.parametrize("button", ["save_report", "save_bundle"])
-def test_the_files_of_a_run_can_be_saved(explore, button):
-    """The report and the bundle come down whole."""
-    page = explore.open("/?y=TA&x=MA").page
-    with page.expect_download(timeout=PATIENCE_MS) as download:
-        explore.key(button).get_by_role("button").click()
-    start = Path(download.value.path()).read_bytes()[:15]
-    assert start.startswith(b"<!DOCTYPE html>" if button == "save_report" else b"PK")
-
-
-def test_the_page_and_what_opens_on_a_click_are_accessible(explore):
-    """Light and dark, axe finds no violation on the form that saves a run, the saved runs, nor the question before a deletion."""
-    page = explore.open("/?y=TA&x=MA").page
     explore.key("save_run").get_by_role("button").first.click()
     explore.key("save_run_now").wait_for(timeout=PATIENCE_MS)
     explore.key("save_run_now").get_by_role("button").hover()
@@ -141,17 +85,41 @@ def test_the_page_and_what_opens_on_a_click_are_accessible(explore):
         explore.check_accessible(theme)
     page.keyboard.press("Escape")
     page.emulate_media(color_scheme="light")
-    _save(explore, "asked")
-    page.goto(explore.server.url + "/runs")
+    _save(explore, "steel")
+    kept = home / "runs"
+    (run,) = list_runs(kept)
+    assert (run.name, run.note) == ("steel", "why steel")
+    for button, start in (("save_report", b"<!DOCTYPE html>"), ("save_bundle", b"PK")):
+        with page.expect_download(timeout=PATIENCE_MS) as download:
+            explore.key(button).get_by_role("button").click()
+        assert Path(download.value.path()).read_bytes().startswith(start)
+
+    page.goto(f"{explore.server.url}/runs")
     page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
     explore.settle().check_accessible()
     box = page.get_by_test_id("stDataFrame").bounding_box()
     page.mouse.click(box["x"] + 18, box["y"] + 52)
+    explore.key("verify_runs").get_by_role("button").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    assert "steel" in page.url
+
+    explore.key("edit_run").get_by_role("button").click(timeout=PATIENCE_MS)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("right")
+    explore.settle().check_accessible()
+    dialog.get_by_label("Note", exact=True).fill("a better note")
+    explore.key("edit_run_now").get_by_role("button").click()
+    page.get_by_text("right: a better note").wait_for(timeout=PATIENCE_MS)
+    assert not dialog.count()
+    (again,) = list_runs(kept)
+    assert (again.id, again.name, again.note) == (run.id, "right", "a better note")
+
     explore.key("delete_runs").get_by_role("button").click(timeout=PATIENCE_MS)
-    page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
+    dialog.wait_for(timeout=PATIENCE_MS)
     explore.settle()
     for theme in explore.themes():
         explore.check_accessible(theme)
     explore.key("delete_runs_now").get_by_role("button").click()
     explore.key("delete_runs").wait_for(state="detached", timeout=PATIENCE_MS)
     explore.settle().check_accessible()
+    assert list_runs(kept) == []

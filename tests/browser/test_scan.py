@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +11,30 @@ import pytest
 
 from pairkit.audit.snapshots.snapshot import write_snapshot
 from pairkit.market.contracts import bundled_specs
-from tests.browser.conftest import PATIENCE_MS, Server, opened
+from tests.browser.conftest import PATIENCE_MS
 
 
-def scanned(explore):
-    """The page once the scan that it begins by itself is on screen."""
+def test_a_person_scans_saves_clicks_a_cell_and_opens_the_pair(explore):
+    """Nothing is pressed to scan. Light and dark, axe finds no violation of WCAG 2 A and AA; nothing sticks out.
+
+    The saved rows are the pairs of the eleven roots, the smallest p-value first. The cell in column MA and row TA of the triangle
+    becomes the chosen pair, and Explore opens it. The button is on the first screen of a low window.
+    """
     page = explore.page
     page.goto(explore.server.url + "/scan")
     explore.key("scan_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    return page
+    for theme in explore.themes():
+        assert explore.sticks_out <= 0
+        explore.check_accessible(theme)
 
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_scan").get_by_role("button").click()
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 55
+    assert [float(row["pvalue"]) for row in rows] == sorted(float(row["pvalue"]) for row in rows)
 
-def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
-    """Nothing is pressed to scan; the cell in column MA and row TA of the triangle becomes the chosen pair, and Explore opens it.
-    The button is on the first screen of a low window.
-    """
-    page = scanned(explore)
     page.set_viewport_size({"width": 1280, "height": 720})
     opens = explore.settle().key("scan_open").bounding_box()
     assert opens["y"] + opens["height"] <= 720
@@ -40,34 +46,14 @@ def test_a_person_scans_clicks_a_cell_and_opens_the_pair(explore):
     ).first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
     explore.key("scan_open").get_by_role("button").click()
-    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    explore.settle()
+    explore.drawn()
     assert "TA-MA" in explore.rev
 
 
-def test_the_pairs_of_a_scan_come_down_as_csv(explore):
-    """Its rows are the pairs of the eleven roots, the smallest p-value first."""
-    page = scanned(explore)
-    with page.expect_download(timeout=PATIENCE_MS) as download:
-        explore.key("save_scan").get_by_role("button").click()
-    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 55
-    assert [float(row["pvalue"]) for row in rows] == sorted(float(row["pvalue"]) for row in rows)
-
-
-def test_the_page_is_accessible_and_fits(explore):
-    """Light and dark: axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
-    scanned(explore)
-    for theme in explore.themes():
-        assert explore.sticks_out <= 0
-        explore.check_accessible(theme)
-
-
 @pytest.fixture(scope="module")
-def large_market(browser, tmp_path_factory) -> Iterator[Server]:
-    """A server on sixty roots of 6,000 bars, random walks: with lags by AIC, their pairs keep two cores busy for seconds."""
-    folder, rng = tmp_path_factory.mktemp("snapshots"), np.random.default_rng(3)
+def large_market(home) -> str:
+    """A snapshot of sixty roots of 6,000 bars, random walks: with lags by AIC, their pairs keep two cores busy for seconds."""
+    rng = np.random.default_rng(3)
     days = pd.bdate_range("2000-01-04", periods=6000).as_unit("ns")
     specs, bars = list(bundled_specs().values())[:60], []
     for spec in specs:
@@ -91,34 +77,26 @@ def large_market(browser, tmp_path_factory) -> Iterator[Server]:
             )
         )
     write_snapshot(
-        folder,
+        home / "snapshots",
         "large",
         bars=pd.concat(bars, ignore_index=True),
         specs=specs,
         data_scope={"source": "random walks", "simulated": True},
     )
-    with Server(
-        tmp_path_factory.mktemp("app") / "server.log", PAIRKIT_SNAPSHOTS=str(folder)
-    ) as running:
-        yield running
-    assert "Traceback" not in running.log.read_text()
+    return "large"
 
 
-def test_a_running_scan_is_stopped_and_what_is_done_is_shown(tab, large_market):
+def test_a_running_scan_is_stopped_and_what_is_done_is_shown(explore, large_market):
     """A scan of 1,770 pairs is stopped in its midst; the page shows those that were done and says so, the file holds them all."""
-    with opened(tab, large_market) as explore:
-        page = explore.press("/scan?scan_lags=by+AIC", "scan_start").page
-        explore.stop("scan_job", "pairs")
-        page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
-        explore.settle()
-        done = int(
-            page.get_by_role("heading", name="pairs of large")
-            .inner_text()
-            .split()[0]
-            .replace(",", "")
-        )
-        assert 0 < done < 1770
-        with page.expect_download(timeout=PATIENCE_MS) as download:
-            explore.key("save_scan").get_by_role("button").click()
-        with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
-            assert len(list(csv.DictReader(file))) == done
+    page = explore.press("/scan?snapshot=large&scan_lags=by+AIC", "scan_start").page
+    explore.stop("scan_job", "pairs")
+    page.get_by_text("Stopped before the end").wait_for(timeout=PATIENCE_MS)
+    explore.settle()
+    done = int(
+        page.get_by_role("heading", name="pairs of large").inner_text().split()[0].replace(",", "")
+    )
+    assert 0 < done < 1770
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        explore.key("save_scan").get_by_role("button").click()
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == done

@@ -13,7 +13,7 @@ from pathlib import Path
 import plotly
 import pytest
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, opened
 
 
 def handshake(port: int, host: str, origin: str | None) -> str:
@@ -34,9 +34,22 @@ def handshake(port: int, host: str, origin: str | None) -> str:
 
 @pytest.fixture(scope="module")
 def running(browser, tmp_path_factory) -> Iterator[Server]:
-    """A server of its own: what it refuses stands in its log."""
+    """A server of its own, which nothing was asked of: what it refuses stands in its log."""
     with Server(tmp_path_factory.mktemp("hosts") / "server.log") as server:
         yield server
+
+
+def test_a_page_address_as_first_request_gets_the_whole_app(tab, running):
+    """The very first request to a new server may name a page: it comes through app.py all the same."""
+    with opened(tab, running) as explore:
+        explore.open("/explore")
+        assert explore.key("snapshot").count() == 1
+        assert explore.page.get_by_test_id("stMetric").count() == 7
+        # the default page lives at /, which the frontend says in the console
+        explore.faults[:] = [
+            fault for fault in explore.faults if "does not seem to exist" not in fault
+        ]
+    assert running.faults() == []
 
 
 @pytest.mark.parametrize(
@@ -55,13 +68,17 @@ def test_a_foreign_host_or_origin_is_refused(running, host, origin, status):
     assert f" {status} " in handshake(running.port, f"{host}:{running.port}", own)
 
 
-@pytest.mark.parametrize("base", ["", "desk"])
-def test_plotly_js_has_an_address_that_a_browser_may_keep(browser, tmp_path, base):
+def test_plotly_js_has_an_address_that_a_browser_may_keep(browser, running, tmp_path):
     """The installed library, byte for byte, under its version and the server's base path, as JavaScript and for a year."""
-    with Server(tmp_path / "server.log", STREAMLIT_SERVER_BASE_URL_PATH=base) as server:
-        url = f"{server.url}/library/plotly-{plotly.__version__}.min.js"
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            body, headers = answer.read(), answer.headers
+    _keeps_plotly_js(running)
+    with Server(tmp_path / "server.log", STREAMLIT_SERVER_BASE_URL_PATH="desk") as server:
+        _keeps_plotly_js(server)
+
+
+def _keeps_plotly_js(server: Server) -> None:
+    url = f"{server.url}/library/plotly-{plotly.__version__}.min.js"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        body, headers = answer.read(), answer.headers
     assert body == (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
     assert headers["Content-Type"].startswith("text/javascript")
     assert "immutable" in headers["Cache-Control"]

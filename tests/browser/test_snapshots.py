@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
-from tests import ROOT
-from tests.browser.conftest import PATIENCE_MS, Explore, Server
+from tests.browser.conftest import PATIENCE_MS, TOKEN, Explore
 from tests.data.tushare.server import FaultServer, running
 from tests.small_market import snapshot_input
 
@@ -54,23 +53,9 @@ class Snapshots(Explore):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """A folder of snapshots of its own, with a copy of the demo."""
-    made = tmp_path_factory.mktemp("snapshots")
-    shutil.copytree(ROOT / "snapshots" / "demo", made / "demo")
-    return made
-
-
-@pytest.fixture(scope="module")
-def server(browser, folder, tmp_path_factory) -> Iterator[Server]:
-    """A server of its own on that folder."""
-    with Server(
-        tmp_path_factory.mktemp("app") / "server.log",
-        PAIRKIT_SNAPSHOTS=str(folder),
-        TUSHARE_TOKEN="",
-    ) as running:
-        yield running
-    assert "Traceback" not in running.log.read_text()
+def folder(home) -> Path:
+    """The server's folder of snapshots, which holds a copy of the demo."""
+    return home / "snapshots"
 
 
 @pytest.fixture
@@ -79,9 +64,13 @@ def snapshots(explore, server) -> Snapshots:
     return Snapshots(explore.page, server, explore.faults)
 
 
-def test_a_person_looks_at_the_quality_of_a_root_and_verifies(snapshots):
-    """The link opens the root's charts with its faults; the button verifies with the time in the table."""
-    page = snapshots.open("/snapshots?root=TA").drawn().page
+def test_a_person_looks_at_every_part_and_verifies(snapshots):
+    """The link opens the root's charts with its faults, on the page's own background; the button verifies with the time in the table.
+
+    Light and dark, axe finds no violation of WCAG 2 A and AA in any tab (set PAIRKIT_AXE to a copy of axe.min.js), and nothing sticks
+    out to the side.
+    """
+    page = snapshots.open("/snapshots?root=TA&shown=demo").drawn().page
     words = " ".join(snapshots.key("quality_price").locator(".annotation").all_text_contents())
     assert "30 rolls" in words
     lanes = (
@@ -93,6 +82,15 @@ def test_a_person_looks_at_the_quality_of_a_root_and_verifies(snapshots):
     assert "no bar: 8" in " ".join(
         snapshots.key("quality_calendar").locator(".annotation").all_text_contents()
     )
+    for theme in snapshots.themes():
+        first, *others = PARTS
+        snapshots.part(first).drawn()
+        assert snapshots.chart_color == snapshots.page_color
+        assert snapshots.sticks_out <= 0
+        snapshots.check_accessible(theme)
+        for part in others:
+            snapshots.part(part).check_accessible(theme, within="[data-testid=stTabs]")
+            assert snapshots.sticks_out <= 0
     snapshots.key("verify").get_by_role("button").click()
     page.get_by_text("Every byte of").wait_for(timeout=PATIENCE_MS)
     again = re.compile(r"verified, again \d\d:\d\d:\d\d UTC")
@@ -155,40 +153,15 @@ def test_a_person_renames_a_snapshot_and_deletes_it(snapshots, folder):
     assert {path.name for path in folder.iterdir()} & {"typo", "right"} == set()
 
 
-def test_without_a_token_the_page_says_how_to_get_one(snapshots):
-    """In words, without an error box."""
-    page = snapshots.open().part("Download").page
-    page.get_by_text("there is no TuShare token").wait_for(timeout=PATIENCE_MS)
+@pytest.fixture
+def market(server) -> Iterator[FaultServer]:
+    """The provider that the server's settings name, on this machine."""
+    with running(urlsplit(server.environment["TUSHARE_URL"]).port) as provider:
+        yield provider
 
 
-TOKEN = "CANARY-7f3e91c2a5"
-
-
-@pytest.fixture(scope="module")
-def taking(browser, folder, tmp_path_factory) -> Iterator[tuple[Server, FaultServer]]:
-    """The app, and the market on this machine that it takes from, with a token that can be told wherever it turns up."""
-    made = tmp_path_factory.mktemp("taking")
-    with (
-        running() as market,
-        Server(
-            made / "server.log",
-            PAIRKIT_SNAPSHOTS=str(folder),
-            PAIRKIT_CACHE=str(made / "cache"),
-            NO_PROXY="127.0.0.1",
-            TUSHARE_TOKEN=TOKEN,
-            TUSHARE_URL=market.url,
-        ) as app,
-    ):
-        yield app, market
-    log = (made / "server.log").read_text()
-    assert "Traceback" not in log
-    assert TOKEN not in log
-
-
-def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
+def test_a_person_takes_a_market_and_verifies_it(snapshots, market, folder):
     """Two months of two roots are taken, listed, chosen and verified; the token is nowhere in the page nor in the snapshot."""
-    app, market = taking
-    snapshots = Snapshots(explore.page, app, explore.faults)
     page = snapshots.open().part("Download").page
     for key, day in (("take_start", "2024-07-01"), ("take_end", "2024-08-30")):
         field = snapshots.key(key).locator("input").first
@@ -208,26 +181,3 @@ def test_a_person_takes_a_market_and_verifies_it(explore, taking, folder):
     assert not [
         path for path in (folder / "taken").iterdir() if TOKEN.encode() in path.read_bytes()
     ]
-    explore.faults[:] = [
-        fault
-        for fault in explore.faults
-        if not fault.startswith(f"leaves the machine: {app.url}")
-        and not fault.startswith(f"leaves the machine: ws://127.0.0.1:{app.port}")
-    ]
-
-
-def test_both_themes_draw_charts_in_the_pages_colour(snapshots):
-    """Charts stand on the page's own background, and nothing sticks out to the side."""
-    snapshots.open("/snapshots?root=TA&shown=demo").drawn()
-    for _ in snapshots.themes():
-        snapshots.drawn()
-        assert snapshots.chart_color == snapshots.page_color
-        assert snapshots.sticks_out <= 0
-
-
-def test_every_part_is_accessible(snapshots):
-    """Light and dark, axe finds no violation of WCAG 2 A and AA in any tab (set PAIRKIT_AXE to a copy of axe.min.js)."""
-    snapshots.open("/snapshots?root=TA&shown=demo")
-    for theme in snapshots.themes():
-        for part in PARTS:
-            snapshots.part(part).check_accessible(theme)

@@ -14,18 +14,17 @@ from tests.browser.conftest import PATIENCE_MS
 LINK = "/sweep?y=TA&x=MA&sweep_entry_z_from=1.0&sweep_entry_z_to=3.0&sweep_entry_z_step=0.5"
 
 
-def swept(explore, link: str = LINK):
-    page = explore.press(link, "sweep_start").page
+def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
+    """The cell in the middle of the map becomes the trial; Explore opens with its settings and pair, in the link too.
+
+    Light and dark, with the map in sight, axe finds no violation of WCAG 2 A and AA, and nothing sticks out. The button is on the first screen of a low window.
+    """
+    page = explore.press(LINK, "sweep_start").page
     explore.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
     explore.settle()
-    return page
-
-
-def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
-    """The cell in the middle of the map becomes the trial; Explore opens with its settings and pair, in the link too. The button
-    is on the first screen of a low window.
-    """
-    page = swept(explore)
+    for theme in explore.themes():
+        assert explore.sticks_out <= 0
+        explore.check_accessible(theme)
     page.set_viewport_size({"width": 1280, "height": 720})
     page.get_by_role("heading", name="Sweep").scroll_into_view_if_needed()
     opens = explore.settle().key("sweep_open").bounding_box()
@@ -48,8 +47,7 @@ def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
     explore.settle()
     assert "Entry z 1, Z window 39" in explore.key("sweep_pick").inner_text()
     explore.key("sweep_open").get_by_role("button").click()
-    page.wait_for_selector(".pk-chart[data-rev] .main-svg", timeout=PATIENCE_MS)
-    explore.settle()
+    explore.drawn()
     assert "TA-MA" in explore.rev
     assert "entry_z=1" in page.url
     assert "z_window=39" in page.url
@@ -80,11 +78,3 @@ def test_a_running_sweep_is_stopped_and_what_is_done_is_shown(explore):
     assert all(
         float(one["sharpe"]) >= float(two["sharpe"]) for one, two in itertools.pairwise(rows[:50])
     )
-
-
-def test_the_page_is_accessible_and_fits(explore):
-    """Light and dark: axe finds no violation of WCAG 2 A and AA (set PAIRKIT_AXE to a copy of axe.min.js); nothing sticks out."""
-    swept(explore)
-    for theme in explore.themes():
-        assert explore.sticks_out <= 0
-        explore.check_accessible(theme)

@@ -89,9 +89,9 @@ def seeded(seed: int, share: float, kinds: tuple[str, ...] = FAULTS) -> Plan:
 
 
 class FaultServer:
-    """Serves on a free port. `asked` lists the requests as (api, params); `injected` the faults that really spoiled one."""
+    """Serves on this port, 0 for a free one. `asked` lists the requests as (api, params); `injected` the faults that really spoiled one."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.plan: Plan = no_faults
         self.alter: Alter = honest  # what this server believes to be the market
         self.caps = dict(CAPS)
@@ -100,7 +100,7 @@ class FaultServer:
         self.rng = random.Random(0)
         self.hang_seconds = 0.3
         self.moved_to = ""  # where the fault "moved" points
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -325,8 +325,8 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def running() -> Iterator[FaultServer]:
-    server = FaultServer()
+def running(port: int = 0) -> Iterator[FaultServer]:
+    server = FaultServer(port)
     server.start()
     try:
         yield server
