@@ -305,7 +305,9 @@ def test_a_slider_goes_as_far_as_its_key_was_pressed(explore):
         assert explore.rev != before
         tile = page.get_by_test_id("stMetric").filter(has_text="Blocked bars")
         assert tile.inner_text().endswith(f"{run.metrics['blocked_bars']:,.0f}")
+        page.get_by_role("button", name="My presets").click()
         explore.changing(lambda: explore.key("reset").get_by_role("button").click())
+        page.keyboard.press("Escape")
         page.wait_for_function("() => location.search === ''", timeout=PATIENCE_MS)
         _typed(explore, "2")
 

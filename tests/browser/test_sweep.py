@@ -17,7 +17,8 @@ LINK = "/sweep?y=TA&x=MA&sweep_entry_z_from=1.0&sweep_entry_z_to=3.0&sweep_entry
 def test_a_person_sweeps_clicks_a_cell_and_opens_it(explore):
     """The cell in the middle of the map becomes the trial; Explore opens with its settings and pair, in the link too.
 
-    Light and dark, with the map in sight, axe finds no violation of WCAG 2 A and AA, and nothing sticks out. The button is on the first screen of a low window.
+    Light and dark, with the map in sight, axe finds no violation of WCAG 2 A and AA, and nothing sticks out. The button is on the
+    first screen of a low window.
     """
     page = explore.press(LINK, "sweep_start").page
     explore.key("sweep_chart").locator(".main-svg").first.wait_for(timeout=PATIENCE_MS)
