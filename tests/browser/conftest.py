@@ -222,6 +222,7 @@ class Explore:
         self.page.wait_for_function(
             "unit => new RegExp('[1-9][0-9,]* of [0-9,]+ ' + unit).test(document.body.innerText)",
             arg=unit,
+            polling=100,  # to read the whole page at each frame would slow the job down
             timeout=PATIENCE_MS,
         )
         button.click()

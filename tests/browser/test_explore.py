@@ -211,6 +211,7 @@ def test_a_stretch_follows_the_step_and_the_trade_and_stays_in_another_theme(exp
     first, until = (pd.Timestamp(instant, unit="ms") for instant in explore.sight())
     assert first < last["entry_decided"] < until
     assert until - first < pd.Timedelta(days=400)
+    assert abs((until - first) - pd.Timedelta(milliseconds=length)) > pd.Timedelta(days=1)
 
     light, zoomed = explore.page_color, explore.visible_time()
     page.get_by_test_id("stMainMenu").click()

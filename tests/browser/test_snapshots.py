@@ -98,7 +98,7 @@ def test_a_person_looks_at_every_part_and_verifies(snapshots):
 
 
 def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_path):
-    """A bad file is told and leaves nothing; good ones become a snapshot that is chosen; a revised one is compared with it."""
+    """A bad file is told and leaves nothing; good ones become a snapshot that is chosen; a second one is compared with it."""
     bad, good = tmp_path / "bad", tmp_path / "good"
     for place, closes in ((bad, ("x", "4015")), (good, ("4015", "4016"))):
         place.mkdir()
@@ -113,11 +113,12 @@ def test_a_person_imports_files_sees_them_and_compares(snapshots, folder, tmp_pa
     assert "'x' is not a number" in page.get_by_test_id("stAlert").inner_text()
     assert sorted(path.name for path in folder.iterdir()) == before
 
+    snapshots.open().part("Import files")
     for name, files in (
         ("mine", (good / "RB.csv",)),
         ("mine-2", (good / "RB.csv", good / "HC.csv")),
     ):
-        snapshots.open().part("Import files").upload(*files)
+        snapshots.upload(*files)
         page.get_by_label("Name of the snapshot", exact=True).fill(name)
         snapshots.key("import_now").get_by_role("button").click()
         page.get_by_text(f"Imported {name}:").wait_for(timeout=PATIENCE_MS)
