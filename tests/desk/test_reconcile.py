@@ -91,9 +91,15 @@ def drawn_file(rng: random.Random, model: list) -> list[str]:
     return rows
 
 
+@cache
+def bars_with_close() -> dict[str, pd.DataFrame]:
+    """The bars of each contract, those with a close."""
+    bars = demo().bars[demo().bars["close"].notna()]
+    return {str(name): rows for name, rows in bars.groupby("contract")}
+
+
 def plain_result(fills, start: dict[str, float], last: pd.Timestamp) -> float:
     """The result of fills by a plain loop over cash and lots, marked at the last close of each contract, fees as they are given."""
-    bars = demo().bars[demo().bars["close"].notna()]
     specs = demo().specs
     cash, lots = 0.0, dict(start)
     for fill in fills:
@@ -101,7 +107,8 @@ def plain_result(fills, start: dict[str, float], last: pd.Timestamp) -> float:
         root = fill.contract.rstrip("0123456789")
         cash -= fill.lots * fill.price * specs[root].multiplier + fill.fee
     for contract, held in lots.items():
-        of_one = bars[(bars["contract"] == contract) & (bars["trade_date"] <= last)]
+        of_one = bars_with_close()[contract]
+        of_one = of_one[of_one["trade_date"] <= last]
         multiplier = specs[contract.rstrip("0123456789")].multiplier
         cash += held * of_one["close"].iloc[-1] * multiplier
         if contract in start:

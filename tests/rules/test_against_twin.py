@@ -117,6 +117,7 @@ def test_every_metric_agrees_with_the_twin(seed):
     )
 
 
+@cache
 def degenerate_pairs() -> dict[str, PairFrame]:
     """Pairs with too few bars, without a complete bar, or with legs that have nothing to say to each other."""
     walk = 100 + np.cumsum(np.random.default_rng(0).normal(size=100))

@@ -327,6 +327,9 @@ def joined(table: pd.DataFrame, again: pd.DataFrame, interface: Interface) -> pd
     if table.equals(again):
         return table
     key = list(interface.key)
+    rows = pd.concat([table, again], ignore_index=True).drop_duplicates()
+    if not rows.duplicated(key).any():  # no cell differs: one has rows that the other lacks
+        return rows.sort_values(key, ignore_index=True)
     ours, theirs = (part.set_index(key) for part in (table, again))
     both, both_theirs_first = (
         one.combine_first(other)[ours.columns] for one, other in ((ours, theirs), (theirs, ours))

@@ -17,7 +17,7 @@ from pairkit.data.provider.download import download_market, exchanges_of
 from pairkit.data.terms.dated import UserTerms
 from pairkit.market.contracts import ContractSpec
 from pairkit.pair import PairFrame
-from pairkit.run import BacktestRun, run_backtest
+from pairkit.run import run_backtest
 from tests.data.provider.in_memory import DAYS, FIRST, HistorySource
 
 HISTORIES = range(int(os.environ.get("PAIRKIT_TERMS_HISTORIES", "200")))
@@ -105,12 +105,9 @@ def differing(short: PairFrame, long: PairFrame) -> str:
     assert len(long) > rows
     if terms_by_row(short, rows) != terms_by_row(long, rows):
         return "terms"
-    runs: list[BacktestRun] = [run_backtest(pair, CONFIG) for pair in (short, long)]
-    for name in runs[0].frame:
-        ours, theirs = runs[0].frame[name], runs[1].frame[name].iloc[:rows]
-        if not ours.equals(theirs):
-            return name
-    return ""
+    ours, theirs = (run_backtest(pair, CONFIG).frame for pair in (short, long))
+    shared = theirs.iloc[:rows]
+    return next((name for name in ours if not ours[name].equals(shared[name])), "")
 
 
 @pytest.mark.parametrize("seed", HISTORIES)

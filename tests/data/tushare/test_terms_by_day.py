@@ -9,6 +9,7 @@ import os
 import random
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -114,14 +115,22 @@ def a_day_early(records: list[TermRecord]) -> list[TermRecord]:
     ]
 
 
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory) -> Path:
+    """A cache that outlives a test: what is planted comes after the answers, which are the same each time."""
+    return tmp_path_factory.mktemp("answers")
+
+
 @pytest.mark.parametrize("leak", [None, last_day_for_all, newest_of_the_month, a_day_early])
-def test_leaks_through_the_terms_are_caught(server: FaultServer, tmp_path, monkeypatch, leak):
+def test_leaks_through_the_terms_are_caught(
+    server: FaultServer, tmp_path, answers, monkeypatch, leak
+):
     """With a leak planted, the terms of some row up to D are other ones in the longer download; without one, none is."""
     server.alter = history(3, breaks=(16,))
     real = download.contract_records
     if leak is not None:
         monkeypatch.setattr(download, "contract_records", lambda *of: leak(real(*of)))
-    source = source_for(server, cache=tmp_path / "cache")
+    source = source_for(server, cache=answers)
     ends = (date(2023, 5, 15), date(2023, 5, 31), date(2023, 7, 3))
     takings = [taken(source, to, f"to{number}", tmp_path) for number, to in enumerate(ends)]
     caught = []

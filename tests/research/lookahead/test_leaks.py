@@ -44,9 +44,11 @@ def clean(pair: PairFrame, config: StrategyConfig) -> pd.DataFrame:
     key = (config, *legs)
     if key not in MADE:
         columns = observe(run_backtest(pair, config)).columns
-        MADE[key] = pd.DataFrame(
+        made = pd.DataFrame(
             {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
-        ).set_axis(pair.trade_date)
+        )
+        # names as plain objects: a column is found among them many times faster than among Arrow's strings
+        MADE[key] = made.set_axis(pair.trade_date).set_axis(made.columns.astype(object), axis=1)
     return MADE[key].copy(deep=False)
 
 
@@ -478,7 +480,9 @@ def column_alone(leak, column: str):
 
     def narrowed(pair, config):
         made = leak(pair, config)
-        return made.filter(["z", column]) if isinstance(made, pd.DataFrame) else made
+        if not isinstance(made, pd.DataFrame):
+            return made
+        return made[[name for name in {"z": 0, column: 0} if name in made]]
 
     return narrowed
 
@@ -560,12 +564,12 @@ def test_6_3_the_proof_agrees_with_a_plainer_instrument(leak, pair):
         made = leak(pair, config)
         return made if isinstance(made, pd.DataFrame) else with_contracts(made.frame, made.pair)
 
-    pair = pair[:110]
-    proof = audit_lookahead(pair, CONFIG, framed, cuts=110)
+    pair = pair[:80]
+    proof = audit_lookahead(pair, CONFIG, framed, cuts=80)
     assert failing(proof, "prefix") == {
-        alarm.column for alarm in prefix_alarms(framed, pair, CONFIG, range(1, 110))
+        alarm.column for alarm in prefix_alarms(framed, pair, CONFIG, range(1, 80))
     }
-    plain, _ = contract_alarms(framed, pair, CONFIG, range(110))
+    plain, _ = contract_alarms(framed, pair, CONFIG, range(80))
     assert failing(proof, "contract") == {alarm.column for alarm in plain}
 
 
@@ -575,7 +579,7 @@ def test_6_3_the_proof_agrees_with_a_plainer_instrument(leak, pair):
 def test_6_3_the_clean_backtest_raises_no_alarm(model, transform, seed):
     """No false alarm on pairs with every ill, under any settings; and the control holds: the test is alive."""
     pair, config = (
-        draw_pair(seed, 240),
+        draw_pair(seed, 180),
         draw_config(seed, hedge_model=model, price_transform=transform),
     )
     proof = audit_lookahead(pair, config, cuts=16, seed=seed)
