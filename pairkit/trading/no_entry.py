@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
 from pairkit.errors import RunError
@@ -49,7 +50,8 @@ class NoEntry:
     kept_from : mapping of str to int
         Of the rest, by reason: size, margin, cooldown, rearm, expiry.
     lacking : mapping of str to str
-        By gate in `shut`, what it needed and what its number was on those sessions.
+        By gate in `shut`, what it needed and what its number was on those sessions; under `z`, where it never called, how far it
+        came.
     """
 
     first: pd.Timestamp
@@ -86,6 +88,7 @@ class NoEntry:
         parts.append(
             _("z called for an entry on {days}", days=_days(self.called))
             + (f": {', '.join(reasons)}" if reasons else "")
+            + (f" ({self.lacking['z']})" if "z" in self.lacking else "")
         )
         if self.in_position:
             parts.append(_("in a position on {days}", days=_days(self.in_position)))
@@ -135,8 +138,26 @@ def why_no_entry(run: BacktestRun, first: Any, last: Any) -> NoEntry:
             gate.name: _lacking(gate, frame.loc[days], run.config)
             for gate, days in shut.items()
             if len(days)
-        },
+        }
+        | ({"z": _never_called(size[free], run.config)} if free.any() and not called.any() else {}),
     )
+
+
+def _never_called(size: NDArray[np.float64], config: StrategyConfig) -> str:
+    """How far abs(z) came on the sessions on which it never called; those at or beyond the stop are counted."""
+    beyond = int(np.count_nonzero(size >= config.stop_z))
+    below = size[size < config.entry_z]
+    parts = [
+        _("at or beyond the stop, {stop:g}, on {days}", stop=config.stop_z, days=_days(beyond))
+    ]
+    if below.size:
+        came = _(
+            "abs(z) at most {most:.2f}; entry from {entry:g}",
+            most=below.max(),
+            entry=config.entry_z,
+        )
+        parts = [came, *parts[: beyond > 0]]
+    return "; ".join(parts)
 
 
 def _lacking(gate: Gate, bars: pd.DataFrame, config: StrategyConfig) -> str:

@@ -58,7 +58,7 @@ class Job:
     _seen: float = 0.0
 
     def begin(self) -> Job:
-        """Start the thread, for the session that asks for it."""
+        """Start the thread, for the session that begins it."""
         self.attended = _this_session()
         _UNDER_WAY[id(self)] = self
         self.language = language()

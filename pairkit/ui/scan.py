@@ -69,7 +69,14 @@ FORMATS = {
     "eg_lags": "%d",
     "johansen_rank": "%d",
 }
-LAGS: dict[str, LagRule] = {"1": 1, "0": 0, "2": 2, "5": 5, "by AIC": "aic", "by BIC": "bic"}
+LAGS: dict[str, LagRule] = {
+    "1": 1,
+    "0": 0,
+    "2": 2,
+    "5": 5,
+    N_("by AIC"): "aic",
+    N_("by BIC"): "bic",
+}
 
 
 class Request(NamedTuple):
@@ -151,6 +158,7 @@ def _settings(snapshot: Snapshot, roots: tuple[str, ...]) -> Request:
         _("Lags"),
         list(LAGS),
         key="scan_lags",
+        format_func=_,
         bind="query-params",
         help=_(
             "Lagged changes in every test, or the criterion that chooses them for each pair and direction: AIC is Akaike's, BIC "

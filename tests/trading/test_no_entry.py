@@ -68,3 +68,16 @@ def test_a_shut_gate_says_what_it_needed_and_what_it_had():
     assert len(numbers) == found.shut["adf"]
     assert f"p-value at most {run.config.adf_max_pvalue:g}" in found.lacking["adf"]
     assert found.lacking["adf"].endswith(f"it was {min(numbers):.4g} to {max(numbers):.4g}")
+
+
+def test_where_z_never_called_it_says_how_far_it_came():
+    """The largest abs(z) of the valid days without a position, beside the threshold that it stayed below."""
+    run = run_backtest(draw_pair(2, 260), draw_config(2))
+    frame = run.frame
+    quiet = frame["valid"] & frame["state"].isin(["FLAT"]) & (frame["z"].abs() < run.config.entry_z)
+    day = frame.index[quiet.to_numpy().nonzero()[0][0]]
+    said = run.why_no_entry(day, day).sentence
+    assert (
+        f"(abs(z) at most {abs(frame.loc[day, 'z']):.2f}; entry from {run.config.entry_z:g})"
+        in said
+    )

@@ -2,7 +2,7 @@
 
 A slider's move is answered in this order:
 
-1. `redraw` asks for the parts that settings reach: what is here, and the presets. The sidebar's widgets stay as they are.
+1. `redraw` draws the parts that settings reach: what is here, and the presets. The sidebar's widgets stay as they are.
 2. The run, then what a reader looks at: metrics and chart are sent before anything below them is made.
 3. The rest of the page.
 """

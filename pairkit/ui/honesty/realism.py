@@ -28,7 +28,7 @@ def draw(found: RealismLadder, theme: ThemeName) -> None:
     st.caption(
         _(
             "Each step keeps those before it. Gates, the last, is the run itself, to the bit; the two runs below it are compared with it "
-            "alone. Paper steps exist here alone: no setting of a strategy can ask for them."
+            "alone. Paper steps exist here alone: no setting of a strategy has them."
         )
     )
 
@@ -44,9 +44,9 @@ def _shown(table: pd.DataFrame, currency: str) -> pd.DataFrame:
             _("Step"): [rung.title for rung in (*RUNGS, *BESIDE)],
             _("From here on"): [_(rung.meaning) for rung in (*RUNGS, *BESIDE)],
             _("Sharpe"): table["sharpe"].round(2),
-            _("Takes of it"): table["takes_sharpe"].round(2),
+            _("Sharpe lost"): table["takes_sharpe"].round(2),
             _("Return"): percent["total_return"],
-            _("Takes of the return"): percent["takes_return"],
+            _("Return lost"): percent["takes_return"],
             _("Max drawdown"): percent["max_drawdown"],
             _("Trades"): table["trades"],
             _("Costs ({currency})", currency=currency): table["costs"].round(0),

@@ -20,7 +20,7 @@ from pairkit.columns import LEGS, METRIC, METRICS
 from pairkit.config import SETTINGS
 from pairkit.errors import PairkitError
 from pairkit.folders import runs_folder, snapshots_folder
-from pairkit.language import _, ngettext
+from pairkit.language import N_, _, ngettext
 from pairkit.setting import in_words
 from pairkit.ui import cache, period, shell, views
 from pairkit.ui.settings import build_config
@@ -29,12 +29,12 @@ CHOSEN, TABLE, VERIFIED = "runs", "runs_table", "runs_verified"
 TO_DELETE, NOT_DELETED = "runs_to_delete", "runs_not_deleted"
 TO_EDIT, NOT_EDITED, NAME, NOTE = "run_to_edit", "run_not_edited", "run_name", "run_note"
 SORTS = {
-    "Saved, newest first": ("saved", False),
-    "Name": ("name", True),
-    "Pair": ("pair", True),
-    "Sharpe ratio, best first": ("sharpe", False),
-    "Total return, best first": ("total_return", False),
-    "Max drawdown, smallest first": ("max_drawdown", True),
+    N_("Saved, newest first"): ("saved", False),
+    N_("Name"): ("name", True),
+    N_("Pair"): ("pair", True),
+    N_("Sharpe ratio, best first"): ("sharpe", False),
+    N_("Total return, best first"): ("total_return", False),
+    N_("Max drawdown, smallest first"): ("max_drawdown", True),
 }
 WHOLE = "runs_found_whole"
 SHOWN_METRICS = tuple(metric.name for metric in METRICS if metric.listed)
@@ -85,7 +85,7 @@ def as_table(found: list[SavedRun], checked: Collection[str] = ()) -> pd.DataFra
                 "settings": changed,
                 "note": one.note,
                 "saved": one.saved_at,
-                "checked": "whole" if one.id in checked else _("not verified"),
+                "checked": _("whole") if one.id in checked else _("not verified"),
             }
         )
     columns = [
@@ -180,7 +180,9 @@ def choose(found: list[SavedRun]) -> list[SavedRun]:
         bind="query-params",
         placeholder=_("Words in name, note, pair, snapshot, settings"),
     )
-    sort = right.selectbox(_("Sort by"), list(SORTS), key="runs_sort", bind="query-params")
+    sort = right.selectbox(
+        _("Sort by"), list(SORTS), key="runs_sort", format_func=_, bind="query-params"
+    )
     shown = filtered(as_table(list(usable.values()), st.session_state.get(WHOLE, ())), words, sort)
     st.caption(
         _("No saved run matches.")
@@ -240,7 +242,7 @@ def _columns() -> dict[str, Any]:
         "pair": config.TextColumn(_("Pair"), help=_("The regressed leg first.")),
         "snapshot": config.TextColumn(_("Snapshot"), help=_("Its name when the run was made.")),
         "first": config.TextColumn(_("From")),
-        "last": config.TextColumn("To"),
+        "last": config.TextColumn(_("To")),
         **{
             name: config.NumberColumn(
                 _(METRIC[name].label),

@@ -105,7 +105,7 @@ def _form(provider: Provider) -> None:
             ),
         )
         left, middle, right = st.columns(3)
-        today = date.today()  # noqa: DTZ011  the user's own day; the download asks for the provider's
+        today = date.today()  # noqa: DTZ011  the user's own day; the download has the provider's
         first, last = (
             today - timedelta(days=365 * _YEARS),
             min(provider.open().published_to(), today),

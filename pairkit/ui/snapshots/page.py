@@ -166,7 +166,7 @@ def _line(one: SnapshotSummary, now: datetime) -> dict[str, str]:
                 (
                     _("Age"),
                     _("From"),
-                    "To",
+                    _("To"),
                     _("Roots"),
                     _("Bars"),
                     _("Findings"),

@@ -15,26 +15,22 @@ from pairkit.audit.runs.trial_ledger import tried
 from pairkit.charts.sweep import MARKS, landscape, small_charts
 from pairkit.charts.theme import ThemeName
 from pairkit.columns import METRIC, METRICS
-from pairkit.config import SETTINGS
 from pairkit.display import shown_metric
-from pairkit.errors import PairkitError
 from pairkit.language import _, ngettext
 from pairkit.pair import PairFrame
 from pairkit.research.sweeps import plateau
-from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.research.sweeps.sweep import config_of
-from pairkit.setting import MONEY, in_words
+from pairkit.setting import in_words
 from pairkit.ui import cache, period, shell, views
-from pairkit.ui.exports import QUIET, csv_text
+from pairkit.ui.exports import QUIET
 from pairkit.ui.jobs import Job, ended_job
 from pairkit.ui.link import accept_code
-from pairkit.ui.sweep import split
+from pairkit.ui.sweep import split, trial_table
 from pairkit.ui.sweep.job import CHOSEN, JOB
 from pairkit.ui.sweep.space import how_long
 
-TABLE, CHART, SHOWN = "sweep_table", "sweep_chart", "sweep_metric"
-MOST_ROWS = 1000
+CHART, SHOWN = "sweep_chart", "sweep_metric"
 
 
 def show(now: PairFrame) -> None:
@@ -82,7 +78,11 @@ def show(now: PairFrame) -> None:
         _show_edge(table, rows)
         _beyond(table, job, rows)
     _show_work(job, table, held)
-    _every_trial(table, legs, figure, around, low_is_good=low)
+    if peak is not None:
+        chosen = st.session_state[CHOSEN]
+        others = {} if chosen in rows.values() else {"chosen": chosen}
+        _beside(table, legs, figure, around, rows | others)
+    trial_table.show(table, legs.name, figure, around, low_is_good=low)
 
 
 def _heading(table: pd.DataFrame, legs: PairFrame) -> None:
@@ -387,7 +387,7 @@ def _point_picked() -> None:
         st.session_state[CHOSEN] = int(picked[0] if isinstance(picked, (list, tuple)) else picked)
 
 
-# --- one trial, every trial --------------------------------------------------------------------------------------------
+# --- one trial ---------------------------------------------------------------------------------------------------------
 def _chosen(place: DeltaGenerator, table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
     """Draw the choice of a trial, and the button that opens it in Explore."""
     legs, whole = job.about["legs"], job.about["whole"]
@@ -435,126 +435,3 @@ def _beyond(table: pd.DataFrame, job: Job, rows: dict[str, int]) -> None:
         at[_(MARKS["peak" if chosen == rows["peak"] else "chosen"][1])] = chosen
     configs = {name: config_of(table, row) for name, row in at.items()}
     split.show(job.about["legs"], job.about["whole"], configs)
-
-
-def _every_trial(
-    table: pd.DataFrame,
-    legs: PairFrame,
-    figure: str,
-    around: Neighbourhood | None,
-    *,
-    low_is_good: bool,
-) -> None:
-    peak = plateau.best_row(table[figure].to_numpy(np.float64), low_is_good=low_is_good)
-    if peak is not None:
-        rows = {"peak": peak}
-        flat = plateau.best_plateau(around, low_is_good=low_is_good) if around is not None else None
-        _beside(
-            table,
-            legs,
-            figure,
-            around,
-            rows
-            | ({"plateau": flat} if flat is not None else {})
-            | (
-                {"chosen": st.session_state[CHOSEN]}
-                if st.session_state[CHOSEN] not in (peak, flat)
-                else {}
-            ),
-        )
-    st.markdown(_("#### Every trial"))
-    words = st.text_input(
-        _("Filter"),
-        key="sweep_filter",
-        bind="query-params",
-        placeholder="sharpe > 1, trades >= 20",
-        help=_("Conditions on columns, separated by commas."),
-    )
-    whole = table.rename_axis("trial").reset_index()
-    if around is not None:
-        at = list(whole.columns).index(figure)
-        whole.insert(at + 1, "neighbourhood_mean", around.mean)
-        whole.insert(at + 2, "neighbourhood_worst", around.worst)
-    try:
-        kept = rows_where(whole, words).sort_values(
-            figure, ascending=low_is_good, kind="stable", na_position="last"
-        )
-    except PairkitError as error:
-        st.warning(views.escape(str(error)), icon=":material/error:")
-        return
-    if kept.empty:
-        st.info(_("No trial meets this filter."), icon=":material/filter_alt_off:")
-        return
-    shown = kept.head(MOST_ROWS)
-    numbers = shown["trial"].to_list()
-    cut = (
-        _(" The table shows the best {most_rows:,}; the file has all.", most_rows=MOST_ROWS)
-        if len(kept) > MOST_ROWS
-        else ""
-    )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            _(
-                "{kept:,} of {trials}.{cut}",
-                kept=len(kept),
-                trials=plurals.trials(len(table)),
-                cut=cut,
-            ),
-            width="content",
-        )
-        st.download_button(
-            _("Trials (CSV)"),
-            lambda: csv_text(kept),
-            f"pairkit-{legs.name}-sweep.csv",
-            "text/csv",
-            key="save_trials",
-            on_click="ignore",
-        )
-    st.dataframe(
-        shown,
-        key=TABLE,
-        hide_index=True,
-        height=380,
-        column_config=_columns(shown),
-        selection_mode="single-row",
-        on_select=lambda: _row_picked(numbers),
-        alt=_("Trials, the best first"),
-    )
-
-
-def _row_picked(numbers: list[int]) -> None:
-    picked = st.session_state[TABLE].selection.rows
-    if picked and picked[0] < len(numbers):
-        st.session_state[CHOSEN] = int(numbers[picked[0]])
-
-
-def _columns(table: pd.DataFrame) -> dict[str, Any]:
-    config = st.column_config
-    made: dict[str, Any] = {
-        name: config.Column(_(in_words(name)), help=_(SETTINGS[name].help))
-        for name in table.columns
-        if name in SETTINGS
-    }
-    for metric in METRICS:
-        style = (
-            "percent"
-            if metric.unit in ("fraction", "probability")
-            else "%d"
-            if metric.whole
-            else "%.3f"
-        )
-        made[metric.name] = config.NumberColumn(
-            _(metric.label),
-            help=_(
-                "{meaning} In filters: {metric_name}",
-                meaning=_(metric.meaning),
-                metric_name=metric.name,
-            ),
-            format="localized" if metric.unit == MONEY else style,
-        )
-    return made | {
-        "trial": config.NumberColumn(_("Trial"), format="%d"),
-        "pair": config.TextColumn(_("Pair")),
-        "neighbourhood_mean": config.NumberColumn(_("Neighbourhood mean"), format="%.3f"),
-        "neighbourhood_worst": config.NumberColumn(_("Neighbourhood worst"), format="%.3f"),
-    }

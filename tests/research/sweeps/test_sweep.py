@@ -170,7 +170,7 @@ def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
 
     monkeypatch.setattr(engine, "_kept_room", small_room)
     pd.testing.assert_frame_equal(sweep(pair, base, space, executor=1), plenty, check_exact=True)
-    forgotten = [int(room.taken[0]["batch"]) for room in kept]
+    forgotten = [int(room.used[0]["batch"]) for room in kept]
     assert max(forgotten) > 1  # one batch of runs that deal alike, begun again
     assert plenty["trades"].min() > 0
 
