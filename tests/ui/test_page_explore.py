@@ -418,7 +418,7 @@ def test_the_pair_can_be_switched_and_swapped():
     assert (page.selectbox(key="y").value, page.selectbox(key="x").value) == ("RM", "M")
     page.selectbox(key="y").select("M").run()
     assert not page.exception
-    assert "a pair needs two legs" in said(page)
+    assert "A pair needs two legs" in said(page)
 
 
 def test_stepping_goes_through_blocked_entries_and_tells_why(run):

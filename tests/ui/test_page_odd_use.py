@@ -121,7 +121,7 @@ def test_one_root_is_no_pair(name):
     page.query_params["y"] = page.query_params["x"] = "RB"
     page.switch_page(f"pages/{name}.py").run()
     assert not page.exception
-    assert "a pair needs two legs" in said(page)
+    assert "A pair needs two legs" in said(page)
 
 
 # --- what changes while a page is open -----------------------------------------------------------------------------
