@@ -40,23 +40,33 @@ def bars_table(
         (STATE_NAMES, ledger.state),
         (REASON_NAMES, ledger.reason),
     )
-    return _table(
-        {
-            **indicators._asdict(),
-            **{gate.column: words for gate, words in zip(GATES, verdicts, strict=True)},
-            "state": state,
-            "reason": reason,
-            "position": ledger.position,
-            "lots_y": ledger.lots[:, 0],
-            "lots_x": ledger.lots[:, 1],
-            "pnl": ledger.pnl,
-            "cost": ledger.cost,
-            "equity": ledger.equity,
-            "drawdown": drawdown(ledger.equity, capital),
-            "deferred": ledger.deferred,
-        },
-        dates,
-    )
+    columns = bar_columns(indicators, ledger, capital, verdicts, state, reason)
+    return _table(columns, dates)
+
+
+def bar_columns(
+    indicators: Indicators,
+    ledger: Ledger,
+    capital: float,
+    verdicts: Sequence[Any],
+    state: Any,
+    reason: Any,
+) -> dict[str, Any]:
+    """(T,) each, the columns of the bars' table by name, with the words of verdicts, in the order of GATES, of state and reason."""
+    return {
+        **indicators._asdict(),
+        **{gate.column: words for gate, words in zip(GATES, verdicts, strict=True)},
+        "state": state,
+        "reason": reason,
+        "position": ledger.position,
+        "lots_y": ledger.lots[:, 0],
+        "lots_x": ledger.lots[:, 1],
+        "pnl": ledger.pnl,
+        "cost": ledger.cost,
+        "equity": ledger.equity,
+        "drawdown": drawdown(ledger.equity, capital),
+        "deferred": ledger.deferred,
+    }
 
 
 def trades_table(

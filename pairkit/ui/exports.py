@@ -1,72 +1,121 @@
-"""Exports of a run: its tables as CSV, its chart as an HTML page, its manifest as JSON."""
+"""Exports: the button that saves a file, and a run as report, ZIP, CSV tables, chart and manifest."""
 
 from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pairkit.analysis.terms_paid import terms_of_trades
+from pairkit.audit.runs.check_store import load_checks
+from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.charts import plot_run
 from pairkit.language import _
+from pairkit.report import report_html
 from pairkit.run import BacktestRun
 from pairkit.ui import cache
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_KINDS = {
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".zip": "application/zip",
+}
 QUIET = {"displaylogo": False, "showSendToCloud": False}  # no button that would upload the chart
+
+
+def download(
+    label: str, made: str | bytes | Callable[[], str | bytes], file: str, **more: Any
+) -> None:
+    """Draw a button that saves a file of this name, of the kind that the name's ending says, and leaves the page as it is.
+
+    What is `made` by a function is made when the button is pressed; `more` goes to the button.
+    """
+    st.download_button(label, made, file, _KINDS[Path(file).suffix], on_click="ignore", **more)
 
 
 def offer(run: BacktestRun, *, dark: bool) -> None:
     """Draw the download buttons. What they save is made when they are pressed."""
     name = f"pairkit-{run.pair.name}"
-    st.download_button(
+    download(
+        _("Report (HTML)"),
+        lambda: report(run),
+        f"{name}-report.html",
+        key="save_report",
+        help=_("The whole run in one file that opens offline and prints."),
+    )
+    download(
+        _("Run with tables (ZIP)"),
+        lambda: bundle(run),
+        f"{name}-run.zip",
+        key="save_bundle",
+        help=_(
+            "Manifest and tables: with the snapshot, all that a colleague needs to repeat this run."
+        ),
+    )
+    download(
         _("Bars (CSV)"),
         lambda: frame_csv(run),
         f"{name}-bars.csv",
-        "text/csv",
         key="save_frame",
-        on_click="ignore",
         help=_("Every column of every bar."),
     )
-    st.download_button(
+    download(
         _("Trades (CSV)"),
         lambda: trades_csv(run),
         f"{name}-trades.csv",
-        "text/csv",
         key="save_trades",
-        on_click="ignore",
         help=_("One row per round trip."),
     )
-    st.download_button(
+    download(
         _("Terms of trades (CSV)"),
         lambda: terms_csv(run),
         f"{name}-terms.csv",
-        "text/csv",
         key="save_terms",
-        on_click="ignore",
         help=_(
             "What was in force at each entry, roll and exit: fee, tick, lot, margin, and their sources."
         ),
     )
-    st.download_button(
+    download(
         _("Chart (HTML)"),
         lambda: chart_html(run, dark=dark),
         f"{name}.html",
-        "text/html",
         key="save_chart",
-        on_click="ignore",
         help=_("Interactive; opens offline. For a PNG, use the camera on the chart."),
     )
-    st.download_button(
+    download(
         _("Run manifest (JSON)"),
         lambda: cache.manifest(run).to_json(),
         f"{name}-run.json",
-        "application/json",
         key="save_manifest",
-        on_click="ignore",
         help=_(
             "Snapshot id, pair, settings, versions and hashes of the results: what a rerun needs."
         ),
     )
+
+
+def report(run: BacktestRun) -> str:
+    """The report of a run, with the checks that were made of it and the trials on its pair."""
+    return report_html(run, known=load_checks(run.pair, run.config), trials=cache.trials(run.pair))
+
+
+def bundle(run: BacktestRun) -> bytes:
+    """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
+    files = {
+        "run.json": cache.manifest(run).to_json().encode("utf-8"),
+        **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()},
+    }
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in files.items():
+            archive.writestr(zipfile.ZipInfo(name), raw)
+    return sink.getvalue()
 
 
 def frame_csv(run: BacktestRun) -> str:

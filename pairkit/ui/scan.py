@@ -24,7 +24,7 @@ from pairkit.models.cointegration import LagRule
 from pairkit.research.scan import scan
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.ui import shell, views
-from pairkit.ui.exports import QUIET, csv_text
+from pairkit.ui.exports import QUIET, csv_text, download
 from pairkit.ui.jobs import Job, ended_job, running
 from pairkit.ui.link import number_input
 
@@ -458,13 +458,11 @@ def _pick(kept: pd.DataFrame, table: pd.DataFrame, job: Job) -> None:
         clicked = st.button(
             _("Open in Explore"), key="scan_open", icon=":material/monitoring:", type="primary"
         )
-        st.download_button(
+        download(
             _("Pairs (CSV)"),
             lambda: csv_text(kept),
             f"pairkit-{job.about['snapshot']}-scan.csv",
-            "text/csv",
             key="save_scan",
-            on_click="ignore",
         )
         st.caption(
             _(

@@ -20,8 +20,7 @@ from pairkit.charts.theme import THEMES, Theme
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import RunError
 from pairkit.run import BacktestRun, run_backtest
-from pairkit.ui import views
-from pairkit.ui.explore import save
+from pairkit.ui import exports, views
 from pairkit.ui.saved_runs import compare
 from pairkit.ui.saved_runs import page as runs_page
 from pairkit.ui.settings import label_of
@@ -354,8 +353,8 @@ def test_a_damaged_run_is_told_and_hides_nothing(saved):
 
 def test_the_bundle_is_what_rerun_takes(made, tmp_path):
     """Unpacked, it reruns; the same run makes the same bytes."""
-    raw = save.bundle(made["low"])
-    assert raw == save.bundle(made["low"])
+    raw = exports.bundle(made["low"])
+    assert raw == exports.bundle(made["low"])
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         archive.extractall(tmp_path)
     assert (

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pairkit.errors import RunError
 from pairkit.gates import GATES
 from pairkit.language import _
-from pairkit.metrics import drawdown
 from pairkit.pair import Leg
 from pairkit.run import BacktestRun
+from pairkit.run_tables import bar_columns
 from pairkit.trading.gates import VERDICTS
 from pairkit.trading.loop import REASON_NAMES, STATE_NAMES
 
@@ -120,20 +120,16 @@ def words_of(column: pd.Series) -> Array:
 
 def _run_columns(run: BacktestRun) -> dict[str, Array]:
     """The columns of `run.frame`, without the cost of making it, and the contracts."""
-    ledger, gates = run.ledger, run.gates
+    ledger = run.ledger
     return {
-        **run.indicators._asdict(),
-        **{gate.column: _VERDICTS[gates.of(gate.name)] for gate in GATES},
-        "state": _STATES[ledger.state],
-        "reason": _REASONS[ledger.reason],
-        "position": ledger.position,
-        "lots_y": ledger.lots[:, 0],
-        "lots_x": ledger.lots[:, 1],
-        "pnl": ledger.pnl,
-        "cost": ledger.cost,
-        "equity": ledger.equity,
-        "drawdown": drawdown(ledger.equity, run.config.capital),
-        "deferred": ledger.deferred,
+        **bar_columns(
+            run.indicators,
+            ledger,
+            run.config.capital,
+            [_VERDICTS[run.gates.of(gate.name)] for gate in GATES],
+            _STATES[ledger.state],
+            _REASONS[ledger.reason],
+        ),
         "contract_y": _contracts(run.pair.y),
         "contract_x": _contracts(run.pair.x),
     }

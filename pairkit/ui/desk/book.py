@@ -15,7 +15,7 @@ from pairkit.language import N_, _
 from pairkit.ui import shell, views
 from pairkit.ui.desk import edit
 from pairkit.ui.desk.choice import Chosen, heading, runs_of
-from pairkit.ui.exports import QUIET, csv_text
+from pairkit.ui.exports import QUIET, csv_text, download
 
 OPEN, TABLE = "book_open", "book_table"
 SHOWN = {
@@ -130,12 +130,10 @@ def _entries(chosen: Chosen, made: BookRuns) -> None:
         edit.offer_changes(
             chosen, chosen.book.entries[rows_chosen[0]].name if rows_chosen else None
         )
-        st.download_button(
+        download(
             _("Equity (CSV)"),
             lambda: csv_text(made.equity.rename_axis("trade_date").reset_index()),
             f"pairkit-{chosen.book.name}-equity.csv",
-            "text/csv",
-            on_click="ignore",
         )
 
 

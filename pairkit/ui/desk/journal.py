@@ -28,7 +28,7 @@ from pairkit.folders import snapshots_folder
 from pairkit.language import N_, _, ngettext, reworded, translated
 from pairkit.ui import views
 from pairkit.ui.desk.choice import Chosen, heading
-from pairkit.ui.exports import QUIET, csv_text
+from pairkit.ui.exports import QUIET, csv_text, download
 from pairkit.ui.jobs import Job, ended_job, running
 
 REPLAY, FILLS = "replay_job", "fills_file"
@@ -301,10 +301,8 @@ def _rows(found: Reconciliation, book: str) -> None:
         },
         alt=_("Parts of the difference by session and contract"),
     )
-    st.download_button(
+    download(
         _("Rows (CSV)"),
         lambda: csv_text(table),
         f"pairkit-{book}-reconciled.csv",
-        "text/csv",
-        on_click="ignore",
     )

@@ -17,6 +17,7 @@ from pairkit.errors import PairkitError
 from pairkit.language import N_, _, reworded, translated
 from pairkit.ui import views
 from pairkit.ui.desk.choice import Chosen, heading, sheet_for
+from pairkit.ui.exports import download
 
 AS_OF, SYMBOLS, WRITTEN = "as_of", "symbols", "journal_written"
 ORDER_COLUMNS = {
@@ -197,15 +198,11 @@ def _offer(chosen: Chosen, plain: Sheet, sheet: Sheet, *, newest: bool) -> None:
     """Buttons that save the sheet, and write it into the journal."""
     name = f"{chosen.book.name}-{sheet.content['last_session']}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            _("Orders (CSV)"), sheet_csv(sheet), f"{name}.csv", "text/csv", on_click="ignore"
-        )
-        st.download_button(
+        download(_("Orders (CSV)"), sheet_csv(sheet), f"{name}.csv")
+        download(
             _("Sheet (JSON)"),
             sheet_json(sheet),
             f"{name}.json",
-            "application/json",
-            on_click="ignore",
         )
         st.button(
             _("Write into the journal"),

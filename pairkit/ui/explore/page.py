@@ -53,7 +53,6 @@ def _results(legs: PairFrame) -> None:
     with st.container(gap="xsmall", key="first_screen"):
         bar, trace = _first_screen(run, faults)
     with st.container(horizontal=True, gap="xsmall", key="files"):
-        save.files(run)
         exports.offer(run, dark=st.context.theme.type == "dark")
     tabs.draw(run, trace, bar)
 

@@ -1,9 +1,7 @@
-"""Saving a run from the Explore page: to the run store under a name, as a report, or as files for a colleague."""
+"""Saving a run from the Explore page to the run store, under a name."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pairkit.audit.runs import store
 from pairkit.audit.runs.check_store import load_checks
-from pairkit.audit.runs.tables import tables_of, to_parquet
 from pairkit.errors import RunError
 from pairkit.language import _
-from pairkit.report import report_html
 from pairkit.run import BacktestRun
 from pairkit.ui import cache, views
 
@@ -37,31 +33,6 @@ def offer(place: DeltaGenerator, run: BacktestRun) -> None:
     """Draw the button that saves the run under a name."""
     with place.popover(_("Save run"), key="save_run", width="content"):
         _form(run)
-
-
-def files(run: BacktestRun) -> None:
-    """Draw the buttons of the report and of the run with its tables; each file is made when its button is pressed."""
-    name = f"pairkit-{run.pair.name}"
-    st.download_button(
-        _("Report (HTML)"),
-        lambda: report(run),
-        f"{name}-report.html",
-        "text/html",
-        key="save_report",
-        on_click="ignore",
-        help=_("The whole run in one file that opens offline and prints."),
-    )
-    st.download_button(
-        _("Run with tables (ZIP)"),
-        lambda: bundle(run),
-        f"{name}-run.zip",
-        "application/zip",
-        key="save_bundle",
-        on_click="ignore",
-        help=_(
-            "Manifest and tables: with the snapshot, all that a colleague needs to repeat this run."
-        ),
-    )
 
 
 def _form(run: BacktestRun) -> None:
@@ -120,21 +91,3 @@ def _save(run: BacktestRun) -> None:
         st.session_state[FORMS] = st.session_state.get(FORMS, 0) + 1
     except RunError as error:
         st.session_state[SAVED] = _Saved(*this, str(error), None)
-
-
-def report(run: BacktestRun) -> str:
-    """The report of a run, with the checks that were made of it and the trials on its pair."""
-    return report_html(run, known=load_checks(run.pair, run.config), trials=cache.trials(run.pair))
-
-
-def bundle(run: BacktestRun) -> bytes:
-    """The manifest and both tables as a ZIP, named as `rerun` looks for them; the same run makes the same bytes."""
-    files = {
-        "run.json": cache.manifest(run).to_json().encode("utf-8"),
-        **{f"run.{name}.parquet": to_parquet(table) for name, table in tables_of(run).items()},
-    }
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, raw in files.items():
-            archive.writestr(zipfile.ZipInfo(name), raw)
-    return sink.getvalue()

@@ -23,6 +23,7 @@ from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.language import N_, _, ngettext
 from pairkit.setting import in_words
 from pairkit.ui import cache, period, shell, views
+from pairkit.ui.exports import download
 from pairkit.ui.settings import build_config
 
 CHOSEN, TABLE, VERIFIED = "runs", "runs_table", "runs_verified"
@@ -293,13 +294,11 @@ def act(chosen: list[SavedRun]) -> None:
                 on_click=_ask_to_edit,
                 args=(chosen[0].id,),
             )
-            st.download_button(
+            download(
                 _("Manifest (JSON)"),
                 chosen[0].manifest.to_json(),
                 "run.json",
-                "application/json",
                 key="saved_manifest",
-                on_click="ignore",
             )
         st.button(
             _("Delete") if len(chosen) == 1 else _("Delete {chosen} runs", chosen=len(chosen)),

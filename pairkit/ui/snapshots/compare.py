@@ -14,6 +14,7 @@ from pairkit.audit.snapshots.snapshot import Snapshot
 from pairkit.errors import SnapshotError
 from pairkit.language import N_, _, translated
 from pairkit.ui import cache
+from pairkit.ui.exports import download
 from pairkit.ui.views import escape
 
 MOST_ROWS = 500
@@ -103,13 +104,11 @@ def _show(diff: SnapshotDiff) -> None:
             st.dataframe(
                 _readable(rows.head(MOST_ROWS)), hide_index=True, alt=title, key=f"diff_{name}"
             )
-    st.download_button(
+    download(
         _("All of it (JSON)"),
         lambda: json.dumps(diff.to_dict(), ensure_ascii=False, indent=1),
         f"pairkit-{diff.old.name}-{diff.new.name}.json",
-        "application/json",
         key="save_diff",
-        on_click="ignore",
     )
 
 

@@ -18,6 +18,7 @@ from pairkit.folders import snapshots_folder
 from pairkit.language import _, ngettext
 from pairkit.market.contracts import ContractSpec
 from pairkit.ui import about, cache
+from pairkit.ui.exports import download
 from pairkit.ui.link import ARRIVED
 from pairkit.ui.views import escape
 from pairkit.ui.views import findings as show_findings
@@ -262,13 +263,11 @@ def contents(chosen: Snapshot | None) -> None:
         for name in names
     ]
     st.table(pd.DataFrame(scope), hide_index=True, border="horizontal", alt=_("Data scope"))
-    st.download_button(
+    download(
         _("Manifest (JSON)"),
         lambda: canonical_json(chosen.manifest),
         f"{chosen.name}-manifest.json",
-        "application/json",
         key="save_manifest",
-        on_click="ignore",
         help=_("Every byte matches the hash in its id."),
     )
     st.markdown(_("**Contract terms and where each figure comes from**"))

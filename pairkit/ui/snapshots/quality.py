@@ -11,7 +11,7 @@ from pairkit.charts.theme import THEMES, ThemeName
 from pairkit.data.quality import faulty_days
 from pairkit.language import _
 from pairkit.ui import chart
-from pairkit.ui.exports import csv_text
+from pairkit.ui.exports import csv_text, download
 from pairkit.ui.snapshots.page import choose_root
 from pairkit.ui.views import findings as show_findings
 
@@ -41,13 +41,11 @@ def draw(chosen: Snapshot | None) -> None:
             rev=f"{root} {hash(packed) & 0xFFFFFFFF:08x}",
             height=120,
         )
-    st.download_button(
+    download(
         _("Days with a finding (CSV)"),
         lambda: csv_text(quality.faults),
         f"pairkit-{chosen.name}-{root}-days.csv",
-        "text/csv",
         key="save_days",
-        on_click="ignore",
         disabled=quality.faults.empty,
     )
     show_findings(tuple(one for one in chosen.findings if one.root in ("", root)))

@@ -15,7 +15,7 @@ from pairkit.language import _
 from pairkit.research.sweeps.filters import rows_where
 from pairkit.research.sweeps.plateau import Neighbourhood
 from pairkit.setting import MONEY, in_words
-from pairkit.ui.exports import csv_text
+from pairkit.ui.exports import csv_text, download
 from pairkit.ui.sweep.job import CHOSEN
 from pairkit.ui.views import escape
 
@@ -72,13 +72,11 @@ def show(
             ),
             width="content",
         )
-        st.download_button(
+        download(
             _("Trials (CSV)"),
             lambda: csv_text(kept),
             f"pairkit-{pair}-sweep.csv",
-            "text/csv",
             key="save_trials",
-            on_click="ignore",
         )
     st.dataframe(
         shown,
