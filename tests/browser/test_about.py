@@ -9,15 +9,26 @@ REFUSE = """() => {
   document.execCommand = () => false;
 }"""
 
+WATCH = """window.nameless = [];
+new MutationObserver(() => {
+  for (const button of document.querySelectorAll(".pk-copy button:not([aria-label])"))
+    if (getComputedStyle(button).visibility === "visible") window.nameless.push(button.outerHTML);
+}).observe(document, {subtree: true, childList: true, attributes: true});"""
+
 
 def test_a_person_copies_the_link_and_reads_a_document(explore):
-    """The link on the clipboard is the page's; refused, it stands there selected; a document opens, accessible in both themes."""
+    """The link on the clipboard is the page's; refused, it stands there selected; a document opens, accessible in both themes.
+
+    The button that copies is never seen without its name.
+    """
     page = explore.page
+    page.add_init_script(WATCH)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{explore.server.url}/runs?runs_filter=kalman")
     copy = page.get_by_role("button", name="Copy link")
     copy.wait_for(timeout=PATIENCE_MS)
     explore.settle()
+    assert page.evaluate("window.nameless") == []
     copy.click()
     page.get_by_text("Copied").wait_for(timeout=PATIENCE_MS)
     assert page.evaluate("navigator.clipboard.readText()") == page.url
