@@ -21,7 +21,7 @@ from pairkit.market.contracts import same_code
 from pairkit.market.leg_codes import NEXT
 from pairkit.market.universe import pairs_among
 from pairkit.pair import PairFrame
-from pairkit.ui import cache, leg_pickers, period, views
+from pairkit.ui import cache, leg_pickers, page_links, period, views
 from pairkit.ui.leg_pickers import LINK
 from pairkit.ui.link import ARRIVED, LINK_FAULTS, complete, refuse_option
 from pairkit.ui.presets.bundled import DEFAULTS, PRESETS
@@ -89,7 +89,7 @@ _STYLE = """<style>
 .st-key-why {min-height: 1.7rem;}
 .st-key-why :is([data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]) {margin-bottom: 0;}
 .st-key-why p {font-size: .9rem; margin: 0;}
-[class*="st-key-link_completed"], [data-testid="stNumberInputClearButton"] {display: none;}
+[class*="st-key-link_completed"], .st-key-page_links, [data-testid="stNumberInputClearButton"] {display: none;}
 </style>"""
 
 
@@ -133,6 +133,7 @@ def start() -> None:
     st.set_page_config(page_title="pairkit", page_icon=FAVICON, layout="wide")
     st.logo(LOGO, size="medium")
     st.html(_STYLE)
+    page_links.wait_for_typing()
     choose_language()
     if STARTED not in st.session_state:
         st.session_state[STARTED] = True

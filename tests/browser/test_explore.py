@@ -323,14 +323,22 @@ def _typed(explore, value: str) -> None:
 
 
 def test_a_number_typed_before_the_page_is_left_is_kept(explore):
-    """Typed without Enter, and a click on another page at once: that page opens, and the number is there on the way back."""
+    """Typed without Enter, and a click on another page at once: that page opens, and the number is there on the way back.
+
+    The browser is busy: it runs timers a moment late, among them the one that sends the number.
+    """
     page = explore.open().page
+    page.evaluate("window.onTime = window.setTimeout")
     for other, number in (("Sweep", "2.5"), ("Runs", "2.6")):
         page.locator("[class*=st-key-entry_z_typed] input").first.click()
         page.keyboard.press("Control+a")
         page.keyboard.type(number)
+        page.evaluate(
+            "window.setTimeout = (act, ms = 0, ...more) => onTime(act, ms + 150, ...more)"
+        )
         page.get_by_role("link", name=other).click(delay=40)
         page.wait_for_url(f"**/{other.lower()}*", timeout=PATIENCE_MS)
+        page.evaluate("window.setTimeout = window.onTime")
         explore.settle()
         assert page.get_by_test_id("stException").count() == 0
         page.get_by_role("link", name="Explore").click()
