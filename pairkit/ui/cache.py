@@ -15,7 +15,7 @@ from pairkit.audit.runs.trial_ledger import note_run, reset, tried
 from pairkit.audit.snapshots.listing import SnapshotSummary, list_snapshots
 from pairkit.audit.snapshots.snapshot import Snapshot, open_snapshot
 from pairkit.config import StrategyConfig
-from pairkit.folders import snapshots_folder
+from pairkit.folders import runs_folder, snapshots_folder
 from pairkit.language import _
 from pairkit.pair import PairFrame
 from pairkit.run import BacktestRun, run_backtest
@@ -115,7 +115,7 @@ def run(legs: PairFrame, config: StrategyConfig, ready_at: str | None = None) ->
     counted: set[tuple[object, ...]] = st.session_state.setdefault(COUNTED, set())
     if run_key(done) not in counted:
         counted.add(run_key(done))
-        _LEDGER.submit(note_run, done, "explore")
+        _LEDGER.submit(note_run, done, "explore", folder=runs_folder())
     return done
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from pairkit.charts.labels import plain
 from pairkit.config import GROUPS, SETTINGS, StrategyConfig
 from pairkit.display import shown_metric
 from pairkit.run import run_backtest
-from pairkit.ui import exports, settings, views
+from pairkit.ui import cache, exports, settings, views
 from pairkit.ui.chart import pack
 from pairkit.ui.explore import bar_picker, luck
 from pairkit.ui.explore.bar_picker import neighbour
@@ -646,6 +647,18 @@ def test_the_luck_tile_allows_for_every_trial_on_the_pair(tmp_path, monkeypatch)
     run = run_backtest(open_snapshot(DEMO).pair("RB", "HC"), StrategyConfig(entry_z=2.3))
     value = count.deflated_sharpe(run)
     assert tile.value == f"{value:.1%}{', luck?' if value < 0.95 else ''}"
+
+
+def test_a_run_is_counted_where_runs_were_kept_when_it_was_made(tmp_path, monkeypatch):
+    """The writer of the ledger is behind, and runs are kept elsewhere by the time it comes to the run."""
+    pair, behind = open_snapshot(DEMO).pair("RB", "HC"), Event()
+    cache._LEDGER.submit(behind.wait)
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "before"))
+    cache.run(pair, StrategyConfig())
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "after"))
+    behind.set()
+    assert cache.trials(pair).n_configs == 0
+    assert tried(pair, folder=tmp_path / "before").n_configs == 1
 
 
 @pytest.mark.parametrize(
