@@ -13,6 +13,10 @@ import pytest
 
 from tests import ROOT
 
+pytestmark = (
+    pytest.mark.slow
+)  # the copy of the package with the additions, compiled for whichever test comes first
+
 SOURCES = Path(__file__).parent / "additions"
 
 # file, the line that is there, what is added after it
