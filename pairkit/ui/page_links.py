@@ -10,24 +10,19 @@ from typing import Any
 
 import streamlit as st
 
-# A timer that is set later runs later: the click is passed on behind the value.
+# A timer that is set later runs later: the reader's click is held back, and one of ours follows the value.
 _SCRIPT = """const LINKS = '[data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"]';
 
+function wait(event) {
+  const link = event.target.closest(LINKS);
+  if (!link || !event.isTrusted || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  setTimeout(() => [...document.querySelectorAll(LINKS)].find((one) => one.href === link.href)?.click()); // it may be a new one
+}
+
 export default function () {
-  let passing = false;
-  const wait = (event) => {
-    const link = event.target.closest(LINKS);
-    if (passing || !link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    setTimeout(() => {
-      passing = true;
-      [...document.querySelectorAll(LINKS)].find((one) => one.href === link.href)?.click(); // it may have been drawn anew
-      passing = false;
-    });
-  };
-  document.addEventListener("click", wait, true);
-  return () => document.removeEventListener("click", wait, true);
+  document.addEventListener("click", wait, true); // again and again, the same one
 }
 """
 
