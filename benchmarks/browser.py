@@ -26,6 +26,7 @@ import orjson
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
+    "chromium-headless-shell",
     "chromium",
     "chromium-browser",
     "google-chrome",
