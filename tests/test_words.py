@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from babel.messages.mofile import write_mo
 from streamlit.testing.v1 import AppTest
 
 import pairkit as pk
+from pairkit.audit.runs import store
 from pairkit.charts import figure_spec
 from pairkit.columns import BLOCKERS, METRICS, REASONS, RUN_COLUMNS, STATES, TRADE_COLUMNS
 from pairkit.config import SETTINGS
@@ -27,12 +29,24 @@ from pairkit.gates import GATES
 from pairkit.language import speaking
 from pairkit.market.contracts import bundled_specs
 from pairkit.report.page import report_html
+from pairkit.ui.saved_runs.page import label
 from tests import ROOT
 
 BRACKETS = "qq"
 DEMO = ROOT / "snapshots" / "demo"
 PAGES = [path.name for path in sorted((ROOT / "pages").glob("*.py"))]
-READ = ("label", "body", "help", "placeholder", "text", "value", "alt", "caption", "header")
+READ = (
+    "label",
+    "body",
+    "help",
+    "placeholder",
+    "text",
+    "value",
+    "alt",
+    "caption",
+    "header",
+    "title",
+)
 # What is no sentence: code, legs and settings by name, icons and colours of Markdown, tags, links, placeholders of a chart.
 # Words of data: names of contracts, settings, columns, metrics, gates and decisions, and of the bundled snapshot and book.
 NAMES = frozenset(
@@ -107,9 +121,9 @@ def parts_of(node: Any) -> Iterator[tuple[str, Any]]:
             yield from parts_of(value)
 
 
-def texts(page: AppTest) -> Iterator[tuple[str, str]]:
-    """Every text of a page, with what it is of: labels, help, options, headings and cells of tables."""
-    waiting: list[Any] = [page.main, page.sidebar]
+def texts(*places: Any) -> Iterator[tuple[str, str]]:
+    """Every text of these parts of a page, with what it is of: labels, help, options, headings and cells of tables."""
+    waiting = list(places)
     while waiting:
         node = waiting.pop()
         waiting += getattr(node, "children", {}).values()
@@ -127,6 +141,11 @@ def texts(page: AppTest) -> Iterator[tuple[str, str]]:
             cells = table.select_dtypes(exclude="number").head(40).to_numpy().ravel().tolist()
             yield from ((f"{kind}.column", str(column)) for column in table.columns)
             yield from ((f"{kind}.cell", cell) for cell in cells if isinstance(cell, str))
+
+
+def unknown(*places: Any) -> dict[tuple[str, str], list[str]]:
+    """The texts with words that are in no brackets and no data."""
+    return {(kind, text): words for kind, text in texts(*places) if (words := outside(text))}
 
 
 def test_the_catalogue_is_that_of_the_code(maker: ModuleType) -> None:
@@ -148,8 +167,36 @@ def test_every_text_of_a_page_is_in_the_catalogue(name, tmp_path, monkeypatch) -
         page.switch_page(f"pages/{name}")
     page.run()
     assert not page.exception
-    found = {(kind, text): words for kind, text in texts(page) if (words := outside(text))}
-    assert not found
+    assert not unknown(page.main, page.sidebar)
+
+
+@pytest.mark.usefixtures("brackets")
+@pytest.mark.parametrize(
+    ("name", "button"),
+    [
+        ("5_snapshots.py", "rename_snapshot"),
+        ("5_snapshots.py", "delete_snapshot"),
+        ("6_runs.py", "edit_run"),
+        ("6_runs.py", "delete_runs"),
+    ],
+)
+def test_every_text_of_a_dialog_is_in_the_catalogue(name, button, tmp_path, monkeypatch) -> None:
+    """Its title and all that is in it, once its button was pressed."""
+    shutil.copytree(
+        DEMO, tmp_path / "snapshots" / "demo-book"
+    )  # the demo itself has no such buttons
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path / "snapshots"))
+    monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
+    saved = store.save(pk.run_backtest(pk.open_snapshot(DEMO).pair("RB", "HC")[:300]), "demo")
+    monkeypatch.setenv("PAIRKIT_LANGUAGE", BRACKETS)
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    page.query_params["runs"] = label(saved)
+    page.switch_page(f"pages/{name}").run()
+    page.button(key=button).click().run()
+    assert not page.exception
+    (dialog,) = (one for one in page._tree.children[2].children.values() if one.type == "dialog")
+    assert [kind for kind, _ in texts(dialog)].count("Block.title") == 1
+    assert not unknown(dialog)
 
 
 def words_of(spec: Any, of: str = "") -> Iterator[str]:

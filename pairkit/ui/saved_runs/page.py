@@ -410,10 +410,9 @@ def edit(chosen: list[SavedRun]) -> None:
     if wanted is None:
         _close_edit()
     else:
-        _edit_dialog(wanted)
+        st.dialog(_("Edit name and note"), on_dismiss=_close_edit)(_edit_dialog)(wanted)
 
 
-@st.dialog("Edit name and note", on_dismiss=_close_edit)
 def _edit_dialog(one: SavedRun) -> None:
     with st.form("edit_run_form", border=False):
         st.text_input(_("Name"), one.name, max_chars=store.MAX_NAME, key=f"{NAME}_{one.id}")
@@ -453,11 +452,10 @@ def confirm_delete() -> None:
         st.error(views.escape(st.session_state.pop(NOT_DELETED)))
     entries = st.session_state.pop(TO_DELETE, None)
     if entries:
-        _dialog(entries)
+        st.dialog(_("Delete for good?"))(_delete_dialog)(entries)
 
 
-@st.dialog("Delete for good?")
-def _dialog(entries: list[tuple[str, str]]) -> None:
+def _delete_dialog(entries: list[tuple[str, str]]) -> None:
     st.markdown(
         ngettext(
             "**{number} run is deleted from this machine**, with manifest and tables:",

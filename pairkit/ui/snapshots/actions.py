@@ -33,25 +33,25 @@ def offer(chosen: Snapshot | None) -> None:
         with st.container(horizontal=True, key="snapshot_actions"):
             _open_buttons(chosen.label, len(chosen.roots), "chosen")
             demo = is_bundled_demo(chosen.path)
-            for name, icon, key in (
-                (_("Rename"), "edit", TO_RENAME),
-                (_("Delete"), "delete", TO_DELETE),
+            for key, words, icon, asks in (
+                ("rename_snapshot", _("Rename"), "edit", TO_RENAME),
+                ("delete_snapshot", _("Delete"), "delete", TO_DELETE),
             ):
                 st.button(
-                    name,
-                    key=f"{name.lower()}_snapshot",
+                    words,
+                    key=key,
                     icon=f":material/{icon}:",
                     on_click=_ask,
-                    args=(key, chosen.label),
+                    args=(asks, chosen.label),
                     disabled=demo,
                     help=_("The bundled demo stays as it is.") if demo else None,
                 )
     if st.session_state[ARRIVED]:
         _close()
     if label := st.session_state.get(TO_DELETE):
-        _delete_dialog(label)
+        st.dialog(_("Delete the snapshot?"), on_dismiss=_close)(_delete_dialog)(label)
     elif label := st.session_state.get(TO_RENAME):
-        _rename_dialog(label)
+        st.dialog(_("Rename the snapshot"), on_dismiss=_close)(_rename_dialog)(label)
 
 
 def tell_new(tab: str, found: list[SnapshotSummary]) -> None:
@@ -115,7 +115,6 @@ def _close() -> None:
 
 
 # --- rename ------------------------------------------------------------------------------------------------------------
-@st.dialog("Rename the snapshot", on_dismiss=_close)
 def _rename_dialog(label: str) -> None:
     with st.form("rename", border=False):
         name = st.text_input(
@@ -150,7 +149,6 @@ def _rename_dialog(label: str) -> None:
 
 
 # --- delete ------------------------------------------------------------------------------------------------------------
-@st.dialog("Delete the snapshot?", on_dismiss=_close)
 def _delete_dialog(label: str) -> None:
     path = snapshots_folder() / label
     if cited_by := [one.name for one in runs_from(stated_id(path))]:
