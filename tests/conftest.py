@@ -33,9 +33,12 @@ settings.load_profile("seeded")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the kernels once, before workers start that would each compile them all."""
+    """Compile the kernels once, before workers start that would each compile them all, and let Python keep what it compiles."""
     if not getattr(config.option, "numprocesses", None) or config.option.collectonly:
         return
+    # Containers set it; workers and the processes that tests start, a hundred, would each compile every file.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     config.option.loadscopereorder = False  # files go out in the order below, the longest first
     command = [sys.executable, "-m", "tests.compile_kernels"]
     running = [subprocess.Popen([*command, part], cwd=ROOT) for part in ("runs", "pairs")]
