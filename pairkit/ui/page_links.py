@@ -18,11 +18,11 @@ function wait(event) {
   if (!link || !event.isTrusted || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  setTimeout(() => [...document.querySelectorAll(LINKS)].find((one) => one.href === link.href)?.click()); // it may be a new one
+  setTimeout(() => [...document.querySelectorAll(LINKS)].find((one) => one.href === link.href)?.click()); // it may have been drawn anew
 }
 
 export default function () {
-  document.addEventListener("click", wait, true); // again and again, the same one
+  document.addEventListener("click", wait, true); // at each drawing; the same function again adds nothing
 }
 """
 
