@@ -63,10 +63,15 @@ class Seen(NamedTuple):
     ratio: float
 
 
+def chromium() -> str | None:
+    """The Chromium or Chrome to drive: the environment's CHROMIUM, or the first of NAMES on the PATH."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
 def in_browser() -> list[Seen]:
     """Both measurements, the bare page's first; nothing where there is no Chromium or no playwright."""
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if chromium is None or find_spec("playwright") is None:
+    path = chromium()
+    if path is None or find_spec("playwright") is None:
         return []
     from playwright.sync_api import sync_playwright
 
@@ -77,7 +82,7 @@ def in_browser() -> list[Seen]:
             "a bare page": ["benchmarks/bare_page.py", "--", str(drawn)],
             "pairkit": ["app.py"],
         }
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         starts: dict[str, list[float]] = {who: [] for who in scripts}
         for turn in range(STARTS + 1):  # the first is to warm up
             for who, script in scripts.items():

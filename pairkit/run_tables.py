@@ -52,7 +52,10 @@ def bar_columns(
     state: Any,
     reason: Any,
 ) -> dict[str, Any]:
-    """(T,) each, the columns of the bars' table by name, with the words of verdicts, in the order of GATES, of state and reason."""
+    """(T,) each, by name, the columns of the bars' table, in the units of `columns.RUN_COLUMNS`; `capital` in the pair's currency.
+
+    `verdicts`, in the order of GATES, `state` and `reason` are the words, each in the form that the caller wants them in.
+    """
     return {
         **indicators._asdict(),
         **{gate.column: words for gate, words in zip(GATES, verdicts, strict=True)},

@@ -13,9 +13,8 @@ import pytest
 
 from tests import ROOT
 
-pytestmark = (
-    pytest.mark.slow
-)  # the copy of the package with the additions, compiled for whichever test comes first
+# Whichever test comes first has the copy of the package compiled, with the additions.
+pytestmark = pytest.mark.slow
 
 SOURCES = Path(__file__).parent / "additions"
 

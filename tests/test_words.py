@@ -143,7 +143,7 @@ def texts(*places: Any) -> Iterator[tuple[str, str]]:
             yield from ((f"{kind}.cell", cell) for cell in cells if isinstance(cell, str))
 
 
-def unknown(*places: Any) -> dict[tuple[str, str], list[str]]:
+def untranslated(*places: Any) -> dict[tuple[str, str], list[str]]:
     """The texts with words that are in no brackets and no data."""
     return {(kind, text): words for kind, text in texts(*places) if (words := outside(text))}
 
@@ -167,7 +167,7 @@ def test_every_text_of_a_page_is_in_the_catalogue(name, tmp_path, monkeypatch) -
         page.switch_page(f"pages/{name}")
     page.run()
     assert not page.exception
-    assert not unknown(page.main, page.sidebar)
+    assert not untranslated(page.main, page.sidebar)
 
 
 @pytest.mark.usefixtures("brackets")
@@ -182,9 +182,8 @@ def test_every_text_of_a_page_is_in_the_catalogue(name, tmp_path, monkeypatch) -
 )
 def test_every_text_of_a_dialog_is_in_the_catalogue(name, button, tmp_path, monkeypatch) -> None:
     """Its title and all that is in it, once its button was pressed."""
-    shutil.copytree(
-        DEMO, tmp_path / "snapshots" / "demo-book"
-    )  # the demo itself has no such buttons
+    # The demo itself has no such buttons.
+    shutil.copytree(DEMO, tmp_path / "snapshots" / "demo-book")
     monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path / "snapshots"))
     monkeypatch.setenv("PAIRKIT_RUNS", str(tmp_path / "runs"))
     saved = store.save(pk.run_backtest(pk.open_snapshot(DEMO).pair("RB", "HC")[:300]), "demo")
@@ -196,7 +195,7 @@ def test_every_text_of_a_dialog_is_in_the_catalogue(name, button, tmp_path, monk
     assert not page.exception
     (dialog,) = (one for one in page._tree.children[2].children.values() if one.type == "dialog")
     assert [kind for kind, _ in texts(dialog)].count("Block.title") == 1
-    assert not unknown(dialog)
+    assert not untranslated(dialog)
 
 
 def words_of(spec: Any, of: str = "") -> Iterator[str]:

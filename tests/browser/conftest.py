@@ -23,23 +23,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.browser import FLAGS, chromium
 from tests import ROOT
 
-NAMES = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "msedge",
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 PATIENCE_MS = 60_000
 STARTED_WITHIN_S = 60
 TOKEN = "CANARY-7f3e91c2a5"  # of a provider that no test but one starts; it can be told wherever it turns up
@@ -135,7 +121,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def browser():
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium()
     if path is None:
         missing("a Chromium")
     playwright = (
@@ -144,9 +130,9 @@ def browser():
         else __import__("playwright.sync_api", fromlist=["sync_playwright"])
     )
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
+        launched = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

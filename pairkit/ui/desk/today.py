@@ -199,11 +199,7 @@ def _offer(chosen: Chosen, plain: Sheet, sheet: Sheet, *, newest: bool) -> None:
     name = f"{chosen.book.name}-{sheet.content['last_session']}"
     with st.container(horizontal=True, vertical_alignment="center"):
         download(_("Orders (CSV)"), sheet_csv(sheet), f"{name}.csv")
-        download(
-            _("Sheet (JSON)"),
-            sheet_json(sheet),
-            f"{name}.json",
-        )
+        download(_("Sheet (JSON)"), sheet_json(sheet), f"{name}.json")
         st.button(
             _("Write into the journal"),
             key="write_journal",
