@@ -127,12 +127,13 @@ class Setting:
             It is of another kind or out of bounds; the message says what is accepted.
         """
         plain = value.item() if isinstance(value, np.generic) else value
-        if self.kind == "choice":
+        kind = self.kind
+        if kind == "choice":
             good = isinstance(plain, str) and plain in self.options
-        elif self.kind == "bool":
+        elif kind == "bool":
             good = isinstance(plain, bool)
         else:
-            kinds = (int, float) if self.kind == "float" else int
+            kinds = (int, float) if kind == "float" else int
             good = isinstance(plain, kinds) and not isinstance(plain, bool)
             good = good and self.low <= plain <= self.high
         if not good:
@@ -144,7 +145,7 @@ class Setting:
                     accepted=self.accepted,
                 )
             )
-        return float(plain) if self.kind == "float" else plain
+        return float(plain) if kind == "float" else plain
 
     def read(self, text: str) -> Any:
         """The value of a text, as a link or a command line has it: 2.5, 200k, true, a choice.

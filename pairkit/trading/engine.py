@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -168,12 +168,12 @@ def rules_of(
 ) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
     same = _rule_values(lambda field: getattr(config, field))
-    rules: NDArray[np.void] = as_records(np.empty(runs, RULES))
-    rules[:] = np.array(same, RULES)
+    rules: NDArray[np.void] = as_records(np.repeat(np.array([same], RULES), runs))
     if changes:
         own = _rule_values(lambda field: changes.get(field, getattr(config, field)))
-        for name, values in zip(RULES.names or (), own, strict=True):
-            rules[name] = values
+        for name, one, values in zip(RULES.names or (), same, own, strict=True):
+            if np.ndim(values) > np.ndim(one):
+                rules[name] = values
     return rules
 
 
@@ -217,16 +217,20 @@ def _kept_records(pair: PairFrame, market: Market) -> Records:
     return made
 
 
-_OF_THREAD = threading.local()
+# Rooms that no thread is using: memory that was never touched before is slow at first.
+_ROOMS: list[Room] = []
 
 
-def _kept_room(bars: int) -> Room:
-    """The thread's room for runs of so many bars: memory that was never touched before is slow at first."""
-    kept = vars(_OF_THREAD)
-    if kept.get("bars") != bars:
-        kept.update(bars=bars, room=make_room(bars))
-    room: Room = kept["room"]
-    return room
+@contextmanager
+def _room_for(bars: int) -> Iterator[Room]:
+    """Room for runs of so many bars, for one thread."""
+    room = None
+    with suppress(IndexError):
+        room = _ROOMS.pop()
+    if room is None or len(room.onward) != bars + 1:
+        room = make_room(bars)
+    yield room
+    _ROOMS.append(room)
 
 
 def tally_many(
@@ -259,7 +263,8 @@ def tally_many(
     """
     tallies = np.empty((len(rules), len(TALLY)))
     every = np.arange(len(rules)) if same_as is None else same_as
-    play_many(tape, terms, signals, rules, every, tallies, _kept_room(len(tape)))
+    with _room_for(len(tape)) as room:
+        play_many(tape, terms, signals, rules, every, tallies, room)
     return tallies
 
 

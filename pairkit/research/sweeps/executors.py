@@ -1,8 +1,10 @@
 """Parallel execution: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
 
 1. The work is a function of (shared input, rows), done for slices of rows in any order and put together by their place.
-2. A first small slice is timed where the work will be done; from it the length of the others follows: long enough that
-   handing them out costs next to nothing, short enough for progress to move and a cancel to be obeyed.
+2. After a first row, which makes what all of them share, a small slice is timed where the work will be done; from it the length
+   of the others follows: long enough that handing them out costs next to nothing, short enough for progress to move and a
+   cancel to be obeyed.
+3. Each slice has its share of the whole order, in pieces: often the work is dearer at one end.
 
 The kernels leave the GIL, so threads use every core without copying anything. A cluster gets the input once, as the result of
 a task: what a dead worker held, the scheduler makes anew.
@@ -29,7 +31,9 @@ from pairkit.language import _
 Shared = TypeVar("Shared")
 Rows = NDArray[np.int64]
 Work = Callable[[Any, Rows], NDArray[np.float64]]
-_FIRST_SLICE = 64
+_FIRST_SLICE = 32  # rows, after the first one
+_PIECES = 4  # of a slice
+_LEAST_PIECE = 64  # rows
 
 
 class Executor(Protocol):
@@ -39,9 +43,9 @@ class Executor(Protocol):
     workers: int
 
     def results(
-        self, work: Work, shared: Any, slices: list[Rows]
-    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """(place of the slice, seconds it took, result), as they are done; closing it drops what has not begun."""
+        self, work: Work, shared: Any, slices: list[Rows], out: NDArray[np.float64]
+    ) -> Iterator[tuple[int, float]]:
+        """(place of the slice, seconds it took), as they are done and written to `out`; closing it drops what has not begun."""
 
 
 def done_in_slices(
@@ -50,6 +54,7 @@ def done_in_slices(
     order: Rows,
     width: int,
     *,
+    cuts: Rows | None = None,
     executor: Any = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -67,6 +72,8 @@ def done_in_slices(
         The rows 0 .. K-1 in the order in which to do them.
     width : int
         Columns of a result.
+    cuts : (n,) int64, optional
+        Places in `order`, rising, where rows begin that share no work with those before: the best ones to cut at.
     executor : optional
         None for this machine's cores, a number of threads, or a `dask.distributed.Client`.
     progress : callable, optional
@@ -84,29 +91,48 @@ def done_in_slices(
     hands = executor_of(executor)
     results = np.full((len(order), width), np.nan) if out is None else out
     done = np.zeros(len(order), np.bool_)
-    finished = 0
-    slices = [order[:_FIRST_SLICE]]
-    while slices:
-        coming, seconds = hands.results(work, shared, slices), 0.0
-        for place, took, result in coming:
-            rows, seconds = slices[place], seconds + took
-            results[rows], done[rows] = result, True
-            finished += len(rows)
+    finished, seconds_a_row = 0, 0.0
+    while finished < len(order):
+        rows = order[finished:]
+        if finished > 1:
+            later = np.arange(0) if cuts is None else cuts[cuts > finished] - finished
+            slices = _cut(rows, later, seconds_a_row, hands)
+        else:
+            slices = [rows[: _FIRST_SLICE if finished else 1]]
+        coming, seconds = hands.results(work, shared, slices, results), 0.0
+        for place, took in coming:
+            seconds += took
+            done[slices[place]] = True
+            finished += len(slices[place])
             if progress:
                 progress(finished, len(order))
             if cancelled and cancelled():
                 coming.close()  # type: ignore[attr-defined]
                 return results, done
-        slices = _cut(order[finished:], seconds / finished, hands) if finished < len(order) else []
+        seconds_a_row = seconds / sum(map(len, slices))
     return results, done
 
 
-def _cut(rows: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
-    """Slices of at most about `slice_seconds`, as many for each worker as for the next."""
+def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
+    """Slices of at most about `slice_seconds`, as many for each worker as for the next, of pieces from all over the rows."""
     longest = max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1)
-    rounds = math.ceil(len(rows) / (longest * hands.workers))
-    length = math.ceil(len(rows) / (rounds * hands.workers))
-    return [rows[start : start + length] for start in range(0, len(rows), length)]
+    count = math.ceil(len(rows) / (longest * hands.workers)) * hands.workers
+    count = min(count, len(rows))
+    pieces = count * min(max(len(rows) // (count * _LEAST_PIECE), 1), _PIECES)
+    ends = np.linspace(0, len(rows), pieces + 1).astype(np.int64)[1:-1]
+    if len(cuts):
+        after = np.searchsorted(cuts, ends).clip(1, max(len(cuts) - 1, 1))
+        around = cuts[np.array([after - 1, after]).clip(max=len(cuts) - 1)]
+        best = np.take_along_axis(around, np.abs(around - ends).argmin(axis=0)[np.newaxis], 0)[0]
+        ends = np.unique(np.where(2 * np.abs(best - ends) * pieces <= len(rows), best, ends))
+    cut = np.split(rows, ends)
+    whose = [*range(count), *reversed(range(count))]  # there and back: what comes first is dearer
+    return [
+        np.concatenate(
+            [piece for place, piece in enumerate(cut) if whose[place % len(whose)] == one]
+        )
+        for one in range(count)
+    ]
 
 
 def executor_of(given: Any) -> Executor:
@@ -133,28 +159,30 @@ def executor_of(given: Any) -> Executor:
 class Threads:
     """This machine's cores."""
 
-    slice_seconds = 0.1
+    slice_seconds = 0.2
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
     def results(
-        self, work: Work, shared: Any, slices: list[Rows]
-    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
-        """Results as in Executor."""
+        self, work: Work, shared: Any, slices: list[Rows], out: NDArray[np.float64]
+    ) -> Iterator[tuple[int, float]]:
+        """Results as in Executor; each thread writes its own."""
+
+        def one(rows: Rows) -> float:
+            seconds, out[rows] = timed(work, shared, rows)
+            return seconds
+
         if (
             len(slices) == 1
         ):  # as the first one is, which is small: threads would take longer to start
-            yield 0, *timed(work, shared, slices[0])
+            yield 0, one(slices[0])
             return
         pool = ThreadPoolExecutor(self.workers)
         try:
-            places = {
-                pool.submit(timed, work, shared, rows): place for place, rows in enumerate(slices)
-            }
+            places = {pool.submit(one, rows): place for place, rows in enumerate(slices)}
             for future in first_done(places):
-                seconds, result = future.result()
-                yield places.pop(future), seconds, result
+                yield places[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -175,8 +203,8 @@ class Cluster:
         )
 
     def results(
-        self, work: Work, shared: Any, slices: list[Rows]
-    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
+        self, work: Work, shared: Any, slices: list[Rows], out: NDArray[np.float64]
+    ) -> Iterator[tuple[int, float]]:
         """Results as in Executor."""
         as_completed = import_module("distributed").as_completed  # an extra, and typed by nobody
         held = self.client.submit(_itself, shared, pure=False)
@@ -186,8 +214,9 @@ class Cluster:
         places = {future.key: place for place, future in enumerate(futures)}
         try:
             for future in as_completed(futures):
-                seconds, result = future.result()
-                yield places[future.key], seconds, result
+                place = places[future.key]
+                seconds, out[slices[place]] = future.result()
+                yield place, seconds
         finally:
             self.client.cancel([*futures, held])
 

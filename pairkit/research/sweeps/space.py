@@ -55,6 +55,13 @@ class Trials:
             for place, (name, values) in enumerate(self.values.items())
         }
 
+    def column(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """A field's values, one a trial, whether it varies or not."""
+        if name not in self.values:
+            return np.full(len(rows), getattr(self.base, name))
+        values: NDArray[Any] = self.values[name][self.codes[rows, list(self.values).index(name)]]
+        return values
+
     def config(self, row: int) -> StrategyConfig:
         """One trial's config."""
         return self.base.replace(**self._values_of(row, tuple(self.values)))
@@ -184,7 +191,8 @@ def make_trials(
                 codes=len(codes),
             )
         )
-    return Trials(config, values, codes[kept], int(len(codes) - kept.sum()), repeated)
+    left_out = int(len(codes) - kept.sum())
+    return Trials(config, values, codes[kept] if left_out else codes, left_out, repeated)
 
 
 def _axis(name: str, given: Any) -> Range | NDArray[Any]:
@@ -275,12 +283,11 @@ def _grid(
                 most_trials=MOST_TRIALS,
             )
         )
-    codes = np.empty((count, len(values)), np.int32)
-    stride = count
-    for place, each in enumerate(values.values()):
-        stride //= len(each)
-        codes[:, place] = np.arange(count) // stride % len(each)
-    return values, codes
+    lengths = [len(each) for each in values.values()]
+    codes = np.empty((*lengths, len(lengths)), np.int32)
+    for place, length in enumerate(lengths):
+        codes[..., place] = np.arange(length).reshape(-1, *[1] * (len(lengths) - place - 1))
+    return values, codes.reshape(-1, len(lengths))
 
 
 def _draws(

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]  # the stubs lack it
 
 from pairkit._typing import FloatArray, IntArray, Progress
 from pairkit.columns import METRICS
@@ -41,6 +43,7 @@ _CALL_FIELDS = (
     "stop_z",
 )
 _LAST_FIELDS = ("max_holding_days",)
+_DENSE = 16  # so many combinations a trial can be laid out, to put the trials in order
 
 
 def sweep(
@@ -72,7 +75,7 @@ def sweep(
     progress : callable, optional
         Called with (trials done, trials in all).
     cancelled : callable, optional
-        Polled every tenth of a second or so; once True, the trials done so far are returned.
+        Polled every fifth of a second or so; once True, the trials done so far are returned.
 
     Returns
     -------
@@ -110,6 +113,7 @@ def sweep(
             (Stages(pair), trials),
             order,
             MEASURES,
+            cuts=cuts_of(trials, order),
             executor=executor,
             progress=_shifted(progress, place * len(trials), len(listed) * len(trials)),
             cancelled=cancelled,
@@ -150,7 +154,7 @@ def tally_rows(
     stages, trials = shared
     terms = terms_of(stages.pair)
     tallies = np.empty((len(rows), len(TALLY)))
-    for first, last in _runs_of_equal(trials.codes[rows][:, _places(trials, INDICATOR_FIELDS)]):
+    for first, last in pairwise([0, *cuts_of(trials, rows).tolist(), len(rows)]):
         group = rows[first:last]
         config = trials.part(int(group[0]), INDICATOR_FIELDS)
         changes = trials.columns(group)
@@ -174,9 +178,8 @@ def tally_rows(
 
 def _measured_rows(shared: tuple[Stages, Trials], rows: NDArray[np.int64]) -> FloatArray:
     """Measures of some trials, as `metrics.measure_alone` makes them: one slice of the work; (len(rows), MEASURES)."""
-    trials = shared[1]
-    capitals = trials.columns(rows).get("capital", np.full(len(rows), trials.base.capital))
-    return measure_alone(tally_rows(shared, rows), capitals.astype(np.float64)).T
+    capitals = shared[1].column("capital", rows).astype(np.float64)
+    return measure_alone(tally_rows(shared, rows), capitals).T
 
 
 def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntArray | None:
@@ -193,12 +196,13 @@ def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntAr
     sizes = [len(values) for values in trials.values.values()]
     if len(first) == len(stops) or math.prod(sizes) > np.iinfo(np.int64).max:
         return None
-    codes = trials.codes[rows].astype(np.int64)
+    codes = trials.codes[rows]
     at = _places(trials, ("stop_z",))[0]
     codes[:, at] = first[rank][codes[:, at]]
-    numbers = np.ravel_multi_index(tuple(codes.T), sizes)
-    _, first_row, same = np.unique(numbers, return_index=True, return_inverse=True)
-    return first_row[same]
+    alike, runs = pd.factorize(_numbered(codes, range(len(sizes)), sizes))
+    earliest = np.empty(len(runs), np.int64)
+    earliest[alike[::-1]] = np.arange(len(rows))[::-1]
+    return earliest[alike]
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
@@ -211,15 +215,31 @@ def by_shared_work(trials: Trials) -> NDArray[np.int64]:
     """The trials' places, sorted so that those that share work lie together: the order in which `tally_rows` is quick."""
     first, last = _places(trials, (*INDICATOR_FIELDS, *_CALL_FIELDS)), _places(trials, _LAST_FIELDS)
     others = [place for place in range(len(trials.values)) if place not in (*first, *last)]
-    keys = [trials.codes[:, place] for place in reversed([*first, *others, *last])]
-    return np.lexsort(keys) if keys else np.arange(len(trials))
+    keys = [*first, *others, *last]
+    lengths = [len(values) for values in trials.values.values()]
+    sizes = [lengths[place] for place in keys]
+    if math.prod(sizes) > _DENSE * len(trials):
+        return np.lexsort([trials.codes[:, place] for place in reversed(keys)])
+    by_number = np.full(math.prod(sizes), -1)  # no two trials have one
+    by_number[_numbered(trials.codes, keys, sizes)] = np.arange(len(trials))
+    return by_number[by_number >= 0]
 
 
-def _runs_of_equal(codes: NDArray[np.int32]) -> list[tuple[int, int]]:
-    """First and one-past-last place of each run of equal rows."""
-    starts = np.flatnonzero(np.any(codes[1:] != codes[:-1], axis=1)) + 1
-    bounds = [0, *starts.tolist(), len(codes)]
-    return list(pairwise(bounds))
+def _numbered(
+    codes: NDArray[np.int32], places: Sequence[int], sizes: Sequence[int]
+) -> NDArray[np.int64]:
+    """(K,) one number for each row of codes, in the order of these of its columns; `sizes` are theirs."""
+    numbers = np.zeros(len(codes), np.int64)
+    for place, size in zip(places, sizes, strict=True):
+        numbers *= size
+        numbers += codes[:, place]
+    return numbers
+
+
+def cuts_of(trials: Trials, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places in `order` where trials begin that do not share their indicators with those before."""
+    codes = trials.codes[order][:, _places(trials, INDICATOR_FIELDS)]
+    return np.flatnonzero(np.any(codes[1:] != codes[:-1], axis=1)) + 1
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
@@ -234,9 +254,11 @@ def _table(
     values = measures.reshape(len(measures), -1) if done.all() else measures[:, done]
     variance, known = spread_of(values[AT.sharpe] / math.sqrt(BARS_A_YEAR))
     deflate(values, variance, known)
-    names = list(dict.fromkeys(pair.name for pair in pairs))
-    named = np.array([names.index(pair.name) for pair in pairs])
-    columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(named[of_pair], pd.Index(names))}
+    names = tuple(dict.fromkeys(pair.name for pair in pairs))
+    named: IntArray = np.array([names.index(pair.name) for pair in pairs])
+    columns: dict[str, Any] = {
+        "pair": pd.Categorical.from_codes(named[of_pair], dtype=_category(names))
+    }
     columns |= {
         name: pd.array(column, dtype="str") if column.dtype == object else column
         for name, column in trials.columns(rows).items()
@@ -245,7 +267,20 @@ def _table(
         metric.name: _whole(column) if metric.whole else column
         for metric, column in zip(METRICS, values, strict=False)
     }
-    return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds
+    # a block a column, in the memory that it has: nothing else holds it
+    blocks = [
+        (column[np.newaxis] if isinstance(column, np.ndarray) else column, np.array([place]))
+        for place, column in enumerate(columns.values())
+    ]
+    table: pd.DataFrame = create_dataframe_from_blocks(
+        blocks, pd.RangeIndex(len(rows)), pd.Index(list(columns))
+    )
+    return table
+
+
+@cache
+def _category(names: tuple[str, ...]) -> Any:  # the stubs know categories of numbers only
+    return pd.CategoricalDtype(pd.Index(names))
 
 
 def _whole(column: FloatArray) -> IntArray:

@@ -35,7 +35,7 @@ from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
-from pairkit.research.sweeps.sweep import by_shared_work, tally_rows
+from pairkit.research.sweeps.sweep import by_shared_work, cuts_of, tally_rows
 from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
@@ -333,6 +333,7 @@ class _Work:
             shared,
             order,
             len(TALLY),
+            cuts=cuts_of(self.trials, order),
             executor=self.executor,
             progress=self._report,
             cancelled=self.cancelled,

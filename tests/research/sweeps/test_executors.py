@@ -51,6 +51,30 @@ def test_results_lie_at_their_rows(workers):
     assert seen[-1] == (1000, 1000)
 
 
+@pytest.mark.parametrize("seconds_a_row", [0.0, 1e-5, 10.0])
+@pytest.mark.parametrize("rows", [1, 7, 130, 5000])
+def test_slices_hold_each_row_once_and_all_parts_of_the_order(rows, seconds_a_row):
+    """However long a row takes, each lies in one slice, and long slices have rows of the first tenth of the order and of the last."""
+    slices = executors._cut(np.arange(rows) + 3, np.arange(0), seconds_a_row, Threads(2))
+    assert sorted(np.concatenate(slices)) == list(range(3, rows + 3))
+    assert all(len(each) for each in slices)
+    assert seconds_a_row < 1.0 or max(map(len, slices)) == 1
+    for each in slices:
+        assert len(each) < 1000 or (min(each) < 0.1 * rows and max(each) > 0.9 * rows)
+
+
+def test_slices_are_cut_where_work_begins_anew():
+    """A cut lies at the nearest place named where one is near, so that rows that share work stay in one slice."""
+    cuts = np.arange(100, 2000, 100)
+    slices = executors._cut(np.arange(2000), cuts, 0.0, Threads(2))
+    assert len(slices) == 2
+    whose = np.empty(2000, np.int64)
+    for place, rows in enumerate(slices):
+        whose[rows] = place
+    assert all(len(set(group)) == 1 for group in np.split(whose, cuts))
+    assert abs(np.diff([len(rows) for rows in slices]).item()) <= 400
+
+
 def test_an_error_in_the_work_is_the_callers():
     """What a slice raises reaches the caller, and no thread is left behind."""
 

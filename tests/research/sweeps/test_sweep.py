@@ -13,7 +13,9 @@ from pairkit.columns import METRICS, names
 from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
-from pairkit.research.sweeps.sweep import config_of, sweep
+from pairkit.research.sweeps import sweep as sweeping
+from pairkit.research.sweeps.space import make_trials
+from pairkit.research.sweeps.sweep import by_shared_work, config_of, cuts_of, sweep
 from pairkit.run import run_backtest
 from pairkit.trading import engine, episodes
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
@@ -152,6 +154,29 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
         )
 
 
+@pytest.mark.parametrize("n", [None, 40])
+def test_trials_that_share_work_lie_together(monkeypatch, n):
+    """Whichever way they are sorted, trials come window by window, each window begins at a cut, and the longest holding changes first."""
+    space = {
+        "max_holding_days": [20, 5, 10],
+        "z_window": [40, 60, 80],
+        "exit_z": [0.0, 0.5, 1.4],
+        "entry_z": [1.0, 1.5],
+    }
+    trials = make_trials(StrategyConfig(), space, n=n, method=None if n is None else "random")
+    order = by_shared_work(trials)
+    named = list(trials.values)
+    sorted_by = ("z_window", "entry_z", "exit_z", "max_holding_days")
+    rows = trials.codes[order][:, [named.index(name) for name in sorted_by]].tolist()
+    assert sorted(order) == list(range(len(trials)))
+    assert rows == sorted(rows)
+    assert cuts_of(trials, order).tolist() == [
+        row for row in range(1, len(rows)) if rows[row][0] != rows[row - 1][0]
+    ]
+    monkeypatch.setattr(sweeping, "_DENSE", 0)
+    assert np.array_equal(by_shared_work(trials), order)
+
+
 def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
     """With room for a few positions, the tallies are those with plenty."""
     pair, base = build_pair(4, 600, ills=()), eager()
@@ -168,7 +193,8 @@ def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
         kept.append(room._replace(held=room.held[:300], turns=room.turns[:300]))
         return kept[-1]
 
-    monkeypatch.setattr(engine, "_kept_room", small_room)
+    monkeypatch.setattr(engine, "make_room", small_room)
+    monkeypatch.setattr(engine, "_ROOMS", [])
     pd.testing.assert_frame_equal(sweep(pair, base, space, executor=1), plenty, check_exact=True)
     forgotten = [int(room.used[0]["batch"]) for room in kept]
     assert max(forgotten) > 1  # one batch of runs that deal alike, begun again
