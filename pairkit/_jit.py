@@ -29,13 +29,18 @@ def inner_kernel(function: Kernel) -> Kernel:
     return _compiled(function, _INNER)
 
 
+def lean_kernel(function: Kernel) -> Kernel:
+    """An inner kernel that allocates no array, nor keeps one, so that references are not counted."""
+    return _compiled(function, {"_nrt": False, **_INNER})
+
+
 def step(function: Kernel) -> Kernel:
     """An inner kernel that is inlined into its callers, so that its arrays can stay in the processor's registers."""
     return _compiled(function, {"forceinline": True, **_INNER})
 
 
 def lean_step(function: Kernel) -> Kernel:
-    """An inlined inner kernel that reads and writes arrays but allocates none, nor keeps one, so that references are not counted."""
+    """A lean kernel that is inlined into its callers."""
     return _compiled(function, {"forceinline": True, "_nrt": False, **_INNER})
 
 

@@ -93,7 +93,7 @@ def test_an_index_that_cannot_be_read_is_compiled_anew(answered, tmp_path):
     assert answered() == (12.0, 1)
 
 
-INNER = {"inner_kernel", "step", "lean_step"}
+INNER = {"inner_kernel", "lean_kernel", "step", "lean_step"}
 
 
 def _decorators(node: ast.stmt) -> set[str]:

@@ -17,7 +17,7 @@ from pairkit.gates import GATES
 from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
-from pairkit.trading.episodes import Room, make_room, play_many
+from pairkit.trading.episodes import SPAN, Room, make_room, play_many
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
@@ -252,7 +252,7 @@ def tally_many(
         The indicators.
     rules : (K,) records
         One a run, as `rules_of` makes them; `log` the same in all. Runs that differ in `max_holding_days` alone are quickest one
-        after another, the shortest first.
+        after another, the shortest first, and next to each other such rows that differ in `exit_z` alone.
     same_as : (K,) int64, optional
         For each run an earlier one that is known to be equal, or itself.
 
@@ -262,9 +262,10 @@ def tally_many(
         To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
     tallies = np.empty((len(rules), len(TALLY)))
+    spans = as_records(np.empty(len(rules), SPAN))
     every = np.arange(len(rules)) if same_as is None else same_as
     with _room_for(len(tape)) as room:
-        play_many(tape, terms, signals, rules, every, tallies, room)
+        play_many(tape, terms, signals, rules, every, tallies, spans, room)
     return tallies
 
 

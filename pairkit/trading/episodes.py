@@ -9,6 +9,8 @@ earns on a bar, and what leaving it there costs, depends on the candidate that i
 3. A run adds these numbers up bar by bar, in the order of the engine and so to the same bit, and looks only for what may end the
    position. Margin calls need its equity, and are looked for too.
 4. A run that differs from the one before it in `max_holding_days` alone begins where that first tells the two apart.
+5. Of a run it is known which other `exit_z` would have left every position on the same bar. Runs that differ in nothing else are
+   equal to it, and are not played.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from pairkit._jit import inner_kernel, kernel, lean_step
+from pairkit._jit import kernel, lean_kernel, lean_step
 from pairkit._typing import FloatArray
 from pairkit.gates import GATE_NAMES
 from pairkit.trading.loop import (
@@ -51,62 +53,86 @@ from pairkit.trading.loop import (
 _GATES = len(GATE_NAMES)
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side, 0 where a leg's contract must be left; then, in runs with the same thresholds and gates, the next one that calls,
-# the next that calls with no gate shut, how many before it call with a gate shut, and how many before it have abs(z) at or above
-# the entry threshold; then, in the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not
-# yet known), and the position's bars in `Room.held`: the place of the first, how many there is room for, how many are known.
+# bar; its side, 0 where a leg's contract must be left; then, in the `batch` of runs that deal alike, the order that it makes,
+# whether that fills (-1: it does not, 0: not yet known), at what cost, and the position's bars in `Room.held`: the place of the
+# first, how many there is room for, how many are known. Charges are pairs: what a trade adds to `traded` and to `tick_money`.
+_ENTRY_CHARGES, _ROLL_CHARGES = 2, 4  # a trade of each leg; two where each rolls
 CANDIDATE = np.dtype(
     [
-        *(
-            (name, "i8")
-            for name in ("bar", "side", "next_call", "next_open", "shut_before", "high_before")
-        ),
-        ("lots_y", "f8"),
-        ("lots_x", "f8"),
-        ("margin", "f8"),
+        ("bar", "i8"),
+        ("side", "i8"),
+        *((name, "f8") for name in ("lots_y", "lots_x", "margin")),
         *((name, "i8") for name in ("batch", "fills", "first", "room", "known")),
+        ("cost", "f8"),
+        ("charges", "f8", (_ENTRY_CHARGES, 2)),
     ]
 )
-# Of each bar: the first candidate from it on, and how many bars before it are valid. Both have one more record at the end.
+# Of each candidate, in runs with the same thresholds and gates: the next one that calls, the next that calls with no gate shut,
+# how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold.
+VERDICT = np.dtype(
+    [(name, "i8") for name in ("next_call", "next_open", "shut_before", "high_before")]
+)
+# Of each bar: the first candidate from it on, and how many bars before it are valid. All three have one more record at the end.
 ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 # Of each bar of a position: what it earns, the margin at its closes, 0 where one is unknown; the trade's P&L after costs so far;
-# z against the position, NaN where it is not valid; `odd` is 1 where more than these must be looked at.
-HELD = np.dtype([(name, "f8") for name in ("net", "margin", "result", "against")] + [("odd", "i8")])
-# The rest of a bar: what its rolls cost, the place of the first of their charges, and one past the last. The same of the trade
-# that could be made on it: the entry on the first bar, the exit of an order that waited on any other; `exits` is 0 where that does
-# not fill, `exit_result` the net of the closed trade. `priced` is 0 where a close is unknown.
-TURN = np.dtype(
+# z against the position, NaN where it is not valid, and the least of it so far; and its place in `Room.odds`, 0 where these are
+# all there is to it.
+HELD = np.dtype(
     [
-        *((name, "f8") for name in ("roll_cost", "trade_cost", "exit_net", "exit_result")),
-        *(
-            (name, "i8")
-            for name in (
-                *("trade_from", "roll_from", "roll_to", "exits"),
-                *("valid", "priced", "leave", "invalid_run"),
-            )
-        ),
+        *((name, "f8") for name in ("net", "margin", "result", "against", "nearest")),
+        ("odd", "i8"),
     ]
 )
+# The exit of an order that waited for this bar: whether it fills; its P&L and cost; the net of the closed trade; its charges,
+# rolls among them. First what every exit has, to lie together.
+EXIT = np.dtype(
+    [
+        *((name, "f8") for name in ("net", "result", "cost")),
+        ("count", "i8"),  # of its charges; 0 where it does not fill
+        ("charges", "f8", (MOST_CHARGES, 2)),
+    ]
+)
+# A bar that is not valid, lacks a close, must be left, or rolls: what its rolls cost, and their charges.
+ODD = np.dtype(
+    [
+        *((name, "i8") for name in ("valid", "priced", "leave", "invalid_run", "count")),
+        ("cost", "f8"),
+        ("charges", "f8", (_ROLL_CHARGES, 2)),
+    ]
+)
+_ORDINARY = (
+    1,
+    1,
+    0,
+    0,
+    0,
+    0.0,
+    np.zeros((_ROLL_CHARGES, 2)),
+)  # the first of them stands for all others
 # How much of the room is used, and the number of the batch of runs that deal alike.
-USED = np.dtype([("held", "i8"), ("charges", "i8"), ("batch", "i8")])
+USED = np.dtype([("held", "i8"), ("odds", "i8"), ("batch", "i8")])
+# The exit thresholds under which a run is the same, from `low` up to but without `high`: z against the position came as near as
+# `high` where it stayed, and no nearer than `low` where it left.
+SPAN = np.dtype([("low", "f8"), ("high", "f8")])
 # A run before it decides on the bar where its longest holding first matters: the place of the candidate that it entered at, -1
-# where that never is; how many bars of the position it has played; its book.
-FORK = np.dtype([("place", "i8"), ("played", "i8"), ("book", BOOK)])
+# where that never is; how many bars of the position it has played; its book, and its span.
+FORK = np.dtype([("place", "i8"), ("played", "i8"), ("book", BOOK), ("span", SPAN)])
 
 
 class Room(NamedTuple):
-    """Room to work in: an index from bars to candidates, the candidates, their positions as far as known, and forks."""
+    """Room to work in: an index from bars to candidates, these with their verdicts, their positions as far as known, and forks."""
 
     onward: NDArray[np.void]
     candidates: NDArray[np.void]
+    verdicts: NDArray[np.void]
     books: NDArray[
         np.void
     ]  # of each candidate, at the last bar that is known; one more to try exits with
     held: NDArray[np.void]
-    turns: NDArray[np.void]
-    charges: FloatArray  # what each trade adds to `traded` and `tick_money`
-    of_bar: FloatArray  # those of one bar
+    exits: NDArray[np.void]
+    odds: NDArray[np.void]
+    charges: FloatArray  # of one bar
     used: NDArray[np.void]
     forks: NDArray[np.void]
 
@@ -117,13 +143,16 @@ _LEAST_HELD = 1 << 15
 def make_room(bars: int) -> Room:
     """Room for runs of so many bars: enough for the longest position, four times over, for its place grows by doubling."""
     held = max(_LEAST_HELD, 4 * bars + 64)
+    odds = np.empty(held + 1, ODD)
+    odds[0] = _ORDINARY
     return Room(
         as_records(np.zeros(bars + 1, ONWARD)),
         as_records(np.zeros(bars + 1, CANDIDATE)),
+        as_records(np.zeros(bars + 1, VERDICT)),
         as_records(np.empty(bars + 2, BOOK)),
         as_records(np.empty(held, HELD)),
-        as_records(np.empty(held, TURN)),
-        np.empty((max(4 * _LEAST_HELD, 2 * MOST_CHARGES * (bars + 2)), 2)),
+        as_records(np.empty(held, EXIT)),
+        as_records(odds),
         np.empty((MOST_CHARGES, 2)),
         as_records(np.zeros(1, USED)),
         as_records(np.zeros(2, FORK)),
@@ -149,7 +178,7 @@ _copy_book: Any = _copy_fields if INTERPRETED else intrinsic(_copying)
 
 
 # --- which candidates call ------------------------------------------------------------------------------------------------
-@inner_kernel
+@lean_kernel
 def _find_candidates(tape, signals, lowest_entry, onward, candidates):
     """Write the candidates for an entry, and an index from each bar to them; returns the number of candidates.
 
@@ -217,57 +246,58 @@ def _shut_at(signals, rules, t):
 
 
 @lean_step
-def _judge_candidates(candidates, signals, rules):
+def _judge_candidates(candidates, verdicts, signals, rules):
     """Fill in the candidates' verdicts under these rules."""
     last = candidates.size - 1
+    shut_before = high_before = 0
     for place in range(last):
-        here, after = candidates[place], candidates[place + 1]
+        here, verdict = candidates[place], verdicts[place]
         height = abs(signals.z[here.bar])
         calls = here.side != 0 and rules.entry_z <= height < rules.stop_z
         shut = calls and _shut_at(signals, rules, here.bar) > 0
-        here.next_call = place if calls else last
-        here.next_open = place if calls and not shut else last
-        after.shut_before, after.high_before = (
-            here.shut_before + shut,
-            here.high_before + (height >= rules.entry_z),
-        )
-    candidates[last].next_call = candidates[last].next_open = last
+        verdict.next_call = place if calls else last
+        verdict.next_open = place if calls and not shut else last
+        verdict.shut_before, verdict.high_before = shut_before, high_before
+        shut_before += shut
+        high_before += height >= rules.entry_z
+    verdicts[last].next_call = verdicts[last].next_open = last
+    verdicts[last].shut_before, verdicts[last].high_before = shut_before, high_before
+    next_call = next_open = last
     for place in range(last - 1, -1, -1):
-        here, after = candidates[place], candidates[place + 1]
-        here.next_call, here.next_open = (
-            min(here.next_call, after.next_call),
-            min(here.next_open, after.next_open),
-        )
+        verdict = verdicts[place]
+        next_call, next_open = min(verdict.next_call, next_call), min(verdict.next_open, next_open)
+        verdict.next_call, verdict.next_open = next_call, next_open
 
 
 @lean_step
-def _came_back(onward, candidates, since, place):
+def _came_back(room, since, place):
     """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
-    valid = onward[candidates[place].bar + 1].valid_before - onward[since].valid_before
-    return (
-        valid > candidates[place + 1].high_before - candidates[onward[since].candidate].high_before
-    )
+    onward, verdicts = room.onward, room.verdicts
+    valid = onward[room.candidates[place].bar + 1].valid_before - onward[since].valid_before
+    return valid > verdicts[place + 1].high_before - verdicts[onward[since].candidate].high_before
 
 
 @lean_step
-def _next_entry(book, onward, candidates, rules, t):
+def _next_entry(book, room, rules, t):
     """The place of the first candidate from bar t on that calls for an entry with no gate shut; flat, with nothing waiting.
 
     Bars blocked by a gate on the way are counted.
     """
-    last = onward[onward.size - 1].candidate
+    onward, verdicts = room.onward, room.verdicts
     if book.exited_on >= 0:
         t = min(max(t, book.exited_on + rules.cooldown_days), onward.size - 1)
-    place = candidates[onward[t].candidate].next_call
+    place = onward[t].candidate
     if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
-        while place < last and not _came_back(onward, candidates, book.exited_on, place):
-            if candidates[place].side != book.last_side:  # needs no rearming
-                if candidates[place].next_open == place:
+        last = onward[onward.size - 1].candidate
+        place = verdicts[place].next_call
+        while place < last and not _came_back(room, book.exited_on, place):
+            if room.candidates[place].side != book.last_side:  # needs no rearming
+                if verdicts[place].next_open == place:
                     return place
                 book.tally_blocked += 1.0
-            place = candidates[place + 1].next_call
-    entry = candidates[place].next_open
-    book.tally_blocked += candidates[entry].shut_before - candidates[place].shut_before
+            place = verdicts[place + 1].next_call
+    entry = verdicts[place].next_open
+    book.tally_blocked += verdicts[entry].shut_before - verdicts[place].shut_before
     return entry
 
 
@@ -287,7 +317,7 @@ def _size(here, tape, rules, terms, signals, batch):
 def _has_room(here, room):
     """Whether there is room for one more bar of a position, which moves where it has outgrown its own."""
     used = room.used[0]
-    if used.charges + 2 * MOST_CHARGES > room.charges.shape[0]:
+    if used.odds == room.odds.size:
         return False
     if here.known == here.room:
         wanted = max(8, 2 * here.room)
@@ -295,70 +325,87 @@ def _has_room(here, room):
             return False
         for place in range(here.known):
             room.held[used.held + place] = room.held[here.first + place]
-            room.turns[used.held + place] = room.turns[here.first + place]
+            room.exits[used.held + place] = room.exits[here.first + place]
         here.first, here.room = used.held, wanted
         used.held += wanted
     return True
 
 
 @lean_step
-def _keep_charges(room, count):
-    """Keep the first charges of this bar; returns one past the last place."""
-    used = room.used[0]
+def _forget(used):
+    """Begin to use the room anew: nothing that is known stays."""
+    used.held, used.odds = 0, 1
+    used.batch += 1
+
+
+@lean_step
+def _keep_charges(kept, charges, count):
     for place in range(count):
-        room.charges[used.charges + place, 0] = room.of_bar[place, 0]
-        room.charges[used.charges + place, 1] = room.of_bar[place, 1]
-    used.charges += count
-    return used.charges
+        kept[place, 0], kept[place, 1] = charges[place, 0], charges[place, 1]
 
 
-@inner_kernel
+@lean_kernel
 def _move_once(book, bar, rules, terms, charges, t):
     """`move`, compiled once for all that call it here."""
     return move(book, bar, rules, terms, charges, t)
 
 
 @lean_step
-def _try_exit(book, bar, rules, terms, room, turn, t):
+def _try_exit(book, bar, rules, terms, room, leaving, t):
     """Note what comes of an exit that waits for this bar; the book is that of the bar before."""
     trial = room.books[room.books.size - 1]
     _copy_book(trial, book)
     trial.waiting = TARGET  # any reason fills alike
-    turn.exits = _move_once(trial, bar, rules, terms, room.of_bar, t) == EXITED
-    turn.exit_net, turn.trade_cost = trial.pnl - trial.cost, trial.cost
-    turn.exit_result = trial.gross - trial.costs
-    turn.roll_from = _keep_charges(room, trial.charged if turn.exits > 0 else 0)
+    fills = _move_once(trial, bar, rules, terms, room.charges, t) == EXITED
+    leaving.net, leaving.cost = trial.pnl - trial.cost, trial.cost
+    leaving.result = trial.gross - trial.costs
+    leaving.count = trial.charged if fills else 0
+    _keep_charges(leaving.charges, room.charges, leaving.count)
 
 
 @lean_step
-def _note_bar(here, book, bar, valid, z, record, turn):
+def _note_bar(here, book, bar, valid, z, room):
     """Note what a bar adds over which a position is held."""
     count_invalid(book, valid)
-    turn.valid, turn.priced, turn.leave = valid, has_closes(bar), bar.leave
-    turn.invalid_run = book.invalid_run
+    priced, record = has_closes(bar), room.held[here.first + here.known]
+    rolls = book.charged if here.known > 0 else 0  # the charges of the first bar are the entry's
     record.net, record.result = book.pnl - book.cost, book.gross - book.costs
-    record.margin = book.margin if turn.priced > 0 else 0.0
+    record.margin = book.margin if priced else 0.0
     record.against = -book.position * z if valid else np.nan
-    record.odd = (
-        turn.valid == 0 or turn.priced == 0 or turn.leave > 0 or turn.roll_to > turn.roll_from
-    )
+    record.nearest = room.held[here.first + here.known - 1].nearest if here.known > 0 else np.inf
+    if record.against < record.nearest:  # false for NaN
+        record.nearest = record.against
+    record.odd = 0
+    if not valid or not priced or bar.leave > 0 or rolls > 0:
+        record.odd = room.used[0].odds
+        room.used[0].odds += 1
+        odd = room.odds[record.odd]
+        odd.valid, odd.priced, odd.leave, odd.invalid_run = (
+            valid,
+            priced,
+            bar.leave,
+            book.invalid_run,
+        )
+        odd.count, odd.cost = rolls, book.cost if rolls > 0 else 0.0
+        _keep_charges(odd.charges, room.charges, rolls)
     here.known += 1
 
 
 @lean_step
-def _enter_at(here, book, bar, rules, terms, room, turn):
-    """Fill the entry, or find that it does not; its charges stand where those of an exit are on other bars."""
+def _enter_at(here, book, bar, rules, terms, charges):
+    """Fill the entry, or find that it does not."""
     _copy_book(book, blank_book())
     open_book(book, rules)
     book.waiting = ENTRY
     book.y.ordered, book.x.ordered = here.side * here.lots_y, here.side * here.lots_x
-    event = _move_once(book, bar, rules, terms, room.of_bar, here.bar + 1)
+    event = _move_once(book, bar, rules, terms, charges, here.bar + 1)
     here.fills = 1 if event == ENTERED else -1
-    turn.trade_cost, turn.exits, turn.roll_cost = book.cost, 0, 0.0
-    turn.roll_from = turn.roll_to = _keep_charges(room, book.charged)
+    if here.fills > 0:
+        here.cost = book.cost
+        _keep_charges(here.charges, charges, _ENTRY_CHARGES)
 
 
-@inner_kernel
+@lean_kernel
 def _learn(place, tape, terms, rules, signals, room, last):
     """Work out the position that is entered at a candidate, up to its bar number `last`, by the steps of a single run.
 
@@ -367,42 +414,35 @@ def _learn(place, tape, terms, rules, signals, room, last):
     here, book, used = room.candidates[place], room.books[place], room.used[0]
     while here.known <= last and here.fills >= 0:
         if not _has_room(here, room):
-            used.held = used.charges = 0
-            used.batch += 1
+            _forget(used)
             here.batch, here.room, here.known = used.batch, 0, 0
             continue
         t = here.bar + 1 + here.known
-        bar, record, turn = (
-            tape[t],
-            room.held[here.first + here.known],
-            room.turns[here.first + here.known],
-        )
-        turn.trade_from = used.charges
+        bar = tape[t]
         if here.known == 0:
-            _enter_at(here, book, bar, rules, terms, room, turn)
+            _enter_at(here, book, bar, rules, terms, room.charges)
         else:
-            _try_exit(book, bar, rules, terms, room, turn, t)
-            _move_once(book, bar, rules, terms, room.of_bar, t)
-            turn.roll_cost, turn.roll_to = book.cost, _keep_charges(room, book.charged)
+            _try_exit(book, bar, rules, terms, room, room.exits[here.first + here.known], t)
+            _move_once(book, bar, rules, terms, room.charges, t)
         if here.fills > 0:
-            _note_bar(here, book, bar, signals.valid[t], signals.z[t], record, turn)
+            _note_bar(here, book, bar, signals.valid[t], signals.z[t], room)
 
 
 # --- runs, put together from them -----------------------------------------------------------------------------------------
 @lean_step
-def _pay(book, charges, cost, first, end):
+def _pay(book, cost, charges, count):
     """Carry the costs of a bar's trades into the tally."""
     book.tally_costs += cost
-    for place in range(first, end):
+    for place in range(count):
         book.tally_traded += charges[place, 0]
         book.tally_tick_money += charges[place, 1]
 
 
 @lean_step
-def _add_odd(book, charges, turn):
+def _add_odd(book, odd):
     """Carry into the tally what an odd bar adds beside its P&L and margin."""
-    _pay(book, charges, turn.roll_cost, turn.roll_from, turn.roll_to)
-    book.tally_unpriced += 1.0 - turn.priced
+    _pay(book, odd.cost, odd.charges, odd.count)
+    book.tally_unpriced += 1.0 - odd.priced
 
 
 @lean_step
@@ -432,50 +472,54 @@ def _hold(book, here, held, rules, played):
 
 
 @lean_step
-def _keep_fork(book, rules, fork, place, age):
+def _keep_fork(book, rules, span, fork, place, age):
     """Keep the run before a bar is decided, the first time that the longest holding is reached."""
     if fork.place < 0 and age >= rules.max_holding_days:
         fork.place, fork.played = place, age + 1
+        _copy_span(fork.span, span)
         _copy_book(fork.book, book)
 
 
 @lean_step
-def _decide(book, rules, bar, turn, age):
+def _decide(book, rules, span, bar, odd, age):
     """The reason to leave a position on a bar, or NOTHING."""
-    book.margin, book.invalid_run = bar.margin, turn.invalid_run
+    if bar.against <= rules.exit_z:
+        span.low = max(span.low, bar.against)
+    else:
+        span.high = min(span.high, bar.nearest)
+    book.margin, book.invalid_run = bar.margin, odd.invalid_run
     reason = exit_reason(
-        book, rules, bar.result, turn.priced > 0, turn.leave, turn.valid > 0, bar.against, age
+        book, rules, bar.result, odd.priced > 0, odd.leave, odd.valid > 0, bar.against, age
     )
-    if reason == NOTHING and turn.valid == 0:
+    if reason == NOTHING and odd.valid == 0:
         book.tally_on_hold += 1.0
     return reason
 
 
 @lean_step
-def _enter(book, here, room, t):
-    turn = room.turns[here.first]
+def _enter(book, here, t):
     book.position, book.entered_on = here.side, t
     book.tally_trades += 1.0
-    _pay(book, room.charges, turn.trade_cost, turn.trade_from, turn.roll_from)
+    _pay(book, here.cost, here.charges, _ENTRY_CHARGES)
 
 
 @lean_step
-def _leave(book, rules, room, turn, reason, t):
-    earn(book, rules, turn.exit_net, t)
-    _pay(book, room.charges, turn.trade_cost, turn.trade_from, turn.roll_from)
-    count_closed(book, turn.exit_result)
+def _leave(book, rules, leaving, reason, t):
+    earn(book, rules, leaving.net, t)
+    _pay(book, leaving.cost, leaving.charges, leaving.count)
+    count_closed(book, leaving.result)
     book.tally_bars_held += t - book.entered_on
     book.exited_on, book.last_side, book.last_reason = t, book.position, reason
     book.position = 0
 
 
 @lean_step
-def _wait_out(book, rules, room, bar, turn, t):
+def _wait_out(book, rules, bar, odd, t):
     """A bar on which a waiting exit does not fill."""
     earn(book, rules, bar.net, t)
     book.tally_margin += bar.margin
     if bar.odd > 0:
-        _add_odd(book, room.charges, turn)
+        _add_odd(book, odd)
     book.tally_deferred += 1.0
 
 
@@ -485,7 +529,7 @@ def _call(book, tape, terms, rules, signals, room, t):
 
     Returns the candidate's place, and the bar after it.
     """
-    place = _next_entry(book, room.onward, room.candidates, rules, t)
+    place = _next_entry(book, room, rules, t)
     here = room.candidates[place]
     t = here.bar + 1
     if t > tape.size:
@@ -497,7 +541,7 @@ def _call(book, tape, terms, rules, signals, room, t):
         if here.fills == 0:
             _learn(place, tape, terms, rules, signals, room, here.known)
         if here.fills > 0:
-            _enter(book, here, room, t)
+            _enter(book, here, t)
         else:
             book.tally_deferred += 1.0
             earn(book, rules, 0.0, t)
@@ -505,7 +549,7 @@ def _call(book, tape, terms, rules, signals, room, t):
 
 
 @lean_step
-def _tally_run(book, tape, terms, rules, signals, room, fork, place, played):
+def _tally_run(book, tape, terms, rules, signals, room, span, fork, place, played):
     """One run: from its beginning, or from the decision on the last of the `played` bars of a position entered at `place`."""
     t, parted = np.int64(0), played > 0  # a literal 0 would have all of it compiled twice
     while True:
@@ -523,12 +567,16 @@ def _tally_run(book, tape, terms, rules, signals, room, fork, place, played):
                         return
                     _learn(place, tape, terms, rules, signals, room, played)
                 played, ends = _hold(book, here, room.held, rules, played)
+                stayed = played - 2 if ends else played - 1
+                if stayed >= 0:
+                    span.high = min(span.high, room.held[here.first + stayed].nearest)
             if ends:
-                bar, turn = room.held[here.first + played - 1], room.turns[here.first + played - 1]
+                bar = room.held[here.first + played - 1]
+                odd = room.odds[bar.odd]
                 if bar.odd > 0 and not parted:
-                    _add_odd(book, room.charges, turn)
-                _keep_fork(book, rules, fork, place, played - 1)
-                reason = _decide(book, rules, bar, turn, played - 1)
+                    _add_odd(book, odd)
+                _keep_fork(book, rules, span, fork, place, played - 1)
+                reason = _decide(book, rules, span, bar, odd, played - 1)
                 parted = False
         while book.position != 0:
             t = book.entered_on + played
@@ -537,25 +585,24 @@ def _tally_run(book, tape, terms, rules, signals, room, fork, place, played):
                 return
             if played == here.known:
                 _learn(place, tape, terms, rules, signals, room, played)
-            bar, turn = room.held[here.first + played], room.turns[here.first + played]
-            if turn.exits > 0:
-                _leave(book, rules, room, turn, reason, t)
+            leaving = room.exits[here.first + played]
+            if leaving.count > 0:
+                _leave(book, rules, leaving, reason, t)
             else:
-                _wait_out(book, rules, room, bar, turn, t)
+                bar = room.held[here.first + played]
+                _wait_out(book, rules, bar, room.odds[bar.odd], t)
                 played += 1
         book.tally_exposed += float(played)
         played = 0
 
 
 @lean_step
-def _part_late(a, b):
-    """Whether run b is run a until the longest holding of a is reached: it may hold longer, and differs in nothing else."""
+def _play_alike(a, b):
+    """Whether two runs differ in nothing but `exit_z` and `max_holding_days`."""
     return (
-        a.max_holding_days <= b.max_holding_days
-        and _call_alike(a, b)
+        _call_alike(a, b)
         and _deal_alike(a, b)
         and a.rearm == b.rearm
-        and a.exit_z == b.exit_z
         and a.max_loss == b.max_loss
         and a.cooldown_days == b.cooldown_days
         and a.max_invalid_days == b.max_invalid_days
@@ -563,16 +610,39 @@ def _part_late(a, b):
 
 
 @lean_step
-def _copy_row(tallies, source, target):
+def _copy_span(target, source):
+    target.low, target.high = source.low, source.high
+
+
+@lean_step
+def _copy_run(tallies, spans, source, target):
+    """Run `target` is run `source`."""
+    _copy_span(spans[target], spans[source])
     for i in range(tallies.shape[1]):
         tallies[target, i] = tallies[source, i]
 
 
+@lean_step
+def _equal_before(rules_of_runs, spans, near, block, k):
+    """From `near` on, before the run at `block`, the first run that is held no shorter than run k; and whether it equals run k."""
+    rules = rules_of_runs[k]
+    while near < block and rules_of_runs[near].max_holding_days < rules.max_holding_days:
+        near += 1
+    if near == block:
+        return near, False
+    other = rules_of_runs[near]
+    return near, (
+        other.max_holding_days == rules.max_holding_days
+        and spans[near].low <= rules.exit_z < spans[near].high
+        and _play_alike(other, rules)
+    )
+
+
 @kernel
-def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, room):
+def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, spans, room):
     """The tallies of K runs that share their indicators, written into (K, len(TALLY)).
 
-    Run k equals run `same_as[k]`, which is k or comes before it. `room` is a blank `Room`.
+    Run k equals run `same_as[k]`, which is k or comes before it. `spans` (K,) and `room` are blank records of SPAN and a `Room`.
     """
     lowest_entry = np.inf
     for k in range(rules_of_runs.size):
@@ -581,31 +651,49 @@ def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, room):
     candidates, used = room.candidates[: count + 1], room.used[0]
     counted = counted_bars(signals.valid)
     judged, dealt, last = -1, -1, -1
+    near = block = np.int64(0)  # a block of runs differs in the longest holding alone
     for k in range(rules_of_runs.size):
         rules, before, fork = rules_of_runs[k], room.forks[k % 2], room.forks[(k + 1) % 2]
         fork.place = -1
+        late = False
+        if k > 0:
+            same_block = rules_of_runs[k - 1].exit_z == rules.exit_z and _play_alike(
+                rules_of_runs[k - 1], rules
+            )
+            if not same_block:
+                near, block = block, np.int64(k)
+            late = (
+                same_block
+                and last == k - 1
+                and rules_of_runs[k - 1].max_holding_days <= rules.max_holding_days
+            )
         if same_as[k] < k:
-            _copy_row(tallies, same_as[k], k)
+            _copy_run(tallies, spans, same_as[k], k)
             continue
-        late = last == k - 1 and k > 0 and _part_late(rules_of_runs[k - 1], rules)
-        last = k
         if late and before.place < 0:
-            _copy_row(tallies, k - 1, k)
+            _copy_run(tallies, spans, k - 1, k)
+            last = k
             continue
+        near, equal = _equal_before(rules_of_runs, spans, near, block, k)
+        if equal:
+            _copy_run(tallies, spans, near, k)
+            continue
+        last = k
         if judged < 0 or not _call_alike(rules, rules_of_runs[judged]):
-            _judge_candidates(candidates, signals, rules)
+            _judge_candidates(candidates, room.verdicts, signals, rules)
             judged = k
         if dealt < 0 or not _deal_alike(rules, rules_of_runs[dealt]):
-            used.held = used.charges = 0
-            used.batch += 1
+            _forget(used)
             dealt = k
-        book, place, played = blank_book(), np.int64(0), np.int64(0)
+        book, span, place, played = blank_book(), spans[k], np.int64(0), np.int64(0)
+        span.low, span.high = -np.inf, np.inf
         if late:
             place, played = before.place, before.played
+            _copy_span(span, before.span)
             _copy_book(book, before.book)
             _size(candidates[place], tape, rules, terms, signals, used.batch)
             _learn(place, tape, terms, rules, signals, room, played - 1)
         else:
             open_book(book, rules)
-        _tally_run(book, tape, terms, rules, signals, room, fork, place, played)
+        _tally_run(book, tape, terms, rules, signals, room, span, fork, place, played)
         write_tally(book, rules, tape.size, counted, tallies[k])

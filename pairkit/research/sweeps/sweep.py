@@ -35,14 +35,15 @@ from pairkit.research.sweeps.space import Method, Trials, make_trials
 from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
 from pairkit.trading.loop import TALLY
 
-# Settings that decide which bars call for an entry: the engine looks once for runs that agree in them. The last of all is the
-# longest holding: the engine plays anew only what comes after the first bar on which it matters.
+# Settings that decide which bars call for an entry: the engine looks once for runs that agree in them. The last of all are those
+# in which runs often do not differ: where another exit threshold changes nothing, the engine plays nothing anew, and where another
+# longest holding does, only what comes after the first bar on which it matters.
 _CALL_FIELDS = (
     *(name for gate in GATES for name in (gate.switch, gate.limit)),
     "entry_z",
     "stop_z",
 )
-_LAST_FIELDS = ("max_holding_days",)
+_LAST_FIELDS = ("exit_z", "max_holding_days")
 _DENSE = 16  # so many combinations a trial can be laid out, to put the trials in order
 
 

@@ -154,6 +154,27 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
         )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_exit_thresholds_that_change_nothing_are_the_single_runs(seed):
+    """Thresholds on both sides of each z at which a position was left, and close ones that change nothing: each row is its single run."""
+    pair, base = build_pair(seed, 400, ills=()), eager()
+    run = run_backtest(pair, base.replace(exit_z=0.3))
+    left = run.trades[run.trades["exit_reason"] == "target"]["exit_z"].abs()
+    near = [value for value in left if value < 0.55][:6]
+    exits = {0.0, 0.3, *near, *np.nextafter(near, 0.0), *np.linspace(0.2, 0.4, 9)}
+    space = {
+        "exit_z": sorted(exits, reverse=seed == 1),
+        "max_loss": [0.0, 0.005],
+        "max_holding_days": [4, 12, 60],
+        "entry_z": [0.6, 0.9],
+    }
+    table = sweep(pair, base, space, executor=1)
+    assert_same(pair, table, range(len(table)))
+    runs = table.groupby(["entry_z", "max_holding_days", "max_loss"])["costs"]
+    assert runs.nunique().sum() < 0.8 * len(table)
+    assert runs.nunique().max() > 1
+
+
 @pytest.mark.parametrize("n", [None, 40])
 def test_trials_that_share_work_lie_together(monkeypatch, n):
     """Whichever way they are sorted, trials come window by window, each window begins at a cut, and the longest holding changes first."""
@@ -190,7 +211,7 @@ def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
 
     def small_room(bars):
         room = episodes.make_room(bars)
-        kept.append(room._replace(held=room.held[:300], turns=room.turns[:300]))
+        kept.append(room._replace(held=room.held[:300], exits=room.exits[:300]))
         return kept[-1]
 
     monkeypatch.setattr(engine, "make_room", small_room)
