@@ -76,7 +76,7 @@ def sweep(
     progress : callable, optional
         Called with (trials done, trials in all).
     cancelled : callable, optional
-        Polled every fifth of a second or so; once True, the trials done so far are returned.
+        Polled a few times a second; once True, the trials done so far are returned.
 
     Returns
     -------
@@ -153,16 +153,19 @@ def tally_rows(
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
     """
     stages, trials = shared
-    terms = terms_of(stages.pair)
+    terms, changes = terms_of(stages.pair), trials.columns(rows)
+    rules = rules_of(trials.base, len(rows), changes)
     tallies = np.empty((len(rows), len(TALLY)))
     for first, last in pairwise([0, *cuts_of(trials, rows).tolist(), len(rows)]):
-        group = rows[first:last]
-        config = trials.part(int(group[0]), INDICATOR_FIELDS)
-        changes = trials.columns(group)
+        config = trials.part(int(rows[first]), INDICATOR_FIELDS)
         wanted = {
             gate.name
             for gate in GATES
-            if np.any(changes.get(gate.switch, getattr(config, gate.switch)))
+            if (
+                changes[gate.switch][first:last].any()
+                if gate.switch in changes
+                else getattr(config, gate.switch)
+            )
         }
         signals = Signals._make(
             values[first_bar:] for values in stages.signals(config, gates=wanted)
@@ -171,8 +174,8 @@ def tally_rows(
             stages.tape(config.price_transform)[first_bar:],
             terms,
             signals,
-            rules_of(config, len(group), changes),
-            _equal_runs(trials, group, signals.z),
+            rules[first:last],
+            _equal_runs(trials, rows[first:last], signals.z),
         )
     return tallies
 
