@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -30,10 +31,12 @@ from pairkit.trading.loop import (
     play_one,
 )
 
-_SPELT = {
-    "log": ("price_transform", "log"),
-    "fill_at_open": ("fill", "open"),
-}  # a choice of two, as a switch
+# A choice of two that the engine reads as a switch: by name of the rule, the setting, and the choice that means yes.
+_SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}
+_RULES = RULES.names or ()
+_LIMITS = _RULES.index("gate_limits")
+_FIELDS = {rule: _SPELT.get(rule, (rule, None)) for rule in _RULES if rule != _RULES[_LIMITS]}
+_read_fields = attrgetter(*(field for field, _ in _FIELDS.values()))
 
 
 Records = tuple[NDArray[np.void], NDArray[np.void]]  # the market's, and the contract terms
@@ -167,26 +170,19 @@ def rules_of(
     config: StrategyConfig, runs: int = 1, changes: Mapping[str, NDArray[Any]] | None = None
 ) -> NDArray[np.void]:
     """A config as the (runs,) records that the engine reads; `changes` holds, by field of the config, each run's own value."""
-    same = _rule_values(lambda field: getattr(config, field))
-    rules: NDArray[np.void] = as_records(np.repeat(np.array([same], RULES), runs))
-    if changes:
-        own = _rule_values(lambda field: changes.get(field, getattr(config, field)))
-        for name, one, values in zip(RULES.names or (), same, own, strict=True):
-            if np.ndim(values) > np.ndim(one):
-                rules[name] = values
+    same: list[Any] = [
+        value if yes is None else value == yes
+        for value, (_, yes) in zip(_read_fields(config), _FIELDS.values(), strict=True)
+    ]
+    same.insert(_LIMITS, gate_limits(lambda field: getattr(config, field)))
+    one = np.array([tuple(same)], RULES)
+    rules: NDArray[np.void] = as_records(one if runs == 1 else np.repeat(one, runs))
+    for rule, (field, yes) in _FIELDS.items():
+        if changes and field in changes:
+            rules[rule] = changes[field] if yes is None else changes[field] == yes
+    if changes and any(gate.switch in changes or gate.limit in changes for gate in GATES):
+        rules["gate_limits"] = gate_limits(lambda field: changes.get(field, getattr(config, field)))
     return rules
-
-
-def _rule_values(setting: Callable[[str], Any]) -> tuple[Any, ...]:
-    """The fields of RULES, from the settings by name: numbers, or arrays with one value a run."""
-    values = []
-    for name in RULES.names or ():
-        field, as_true = _SPELT.get(name, (name, None))
-        if name == "gate_limits":
-            values.append(gate_limits(setting))
-        else:
-            values.append(setting(field) if as_true is None else setting(field) == as_true)
-    return tuple(values)
 
 
 def tape_of(market: Market) -> NDArray[np.void]:

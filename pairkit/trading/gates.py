@@ -106,8 +106,9 @@ def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     limits = [
         _limit(setting(gate.switch), _SIGN[gate.direction], setting(gate.limit)) for gate in GATES
     ]
-    runs = max((np.shape(limit) for limit in limits if isinstance(limit, np.ndarray)), default=())
-    out = np.empty((*runs, len(GATES)))
-    for place, limit in enumerate(limits):
-        out[..., place] = limit
-    return out
+    of_runs = [limit for limit in limits if isinstance(limit, np.ndarray)]
+    if not of_runs:
+        return np.array(limits)
+    return np.column_stack(
+        [np.broadcast_to(limit, of_runs[0].shape) for limit in limits],
+    )
