@@ -234,7 +234,9 @@ def tally_many(
     terms: NDArray[np.void],
     signals: Signals,
     rules: NDArray[np.void],
+    *,
     same_as: IntArray | None = None,
+    out: FloatArray | None = None,
 ) -> FloatArray:
     """The tallies of K runs that share their indicators.
 
@@ -251,13 +253,15 @@ def tally_many(
         after another, the shortest first, and next to each other such rows that differ in `exit_z` alone.
     same_as : (K,) int64, optional
         For each run an earlier one that is known to be equal, or itself.
+    out : (K, len(TALLY)) float64, optional
+        Where they are written; a new array by default.
 
     Returns
     -------
     (K, len(TALLY)) float64
-        To the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
+        `out`, to the bit what `trade` gives for each run by itself. The GIL is free meanwhile.
     """
-    tallies = np.empty((len(rules), len(TALLY)))
+    tallies = np.empty((len(rules), len(TALLY))) if out is None else out
     spans = as_records(np.empty(len(rules), SPAN))
     every = np.arange(len(rules)) if same_as is None else same_as
     with _room_for(len(tape)) as room:

@@ -53,15 +53,16 @@ from pairkit.trading.loop import (
 _GATES = len(GATE_NAMES)
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side, 0 where a leg's contract must be left; then, in the `batch` of runs that deal alike, the order that it makes,
-# whether that fills (-1: it does not, 0: not yet known), at what cost, and the position's bars in `Room.held`: the place of the
+# bar, its abs(z), its side, 0 where a leg's contract must be left; whether a gate is shut on it, under one set of limits; then, in
+# the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not yet known), at what cost, and the position's bars in `Room.held`: the place of the
 # first, how many there is room for, how many are known. Charges are pairs: what a trade adds to `traded` and to `tick_money`.
 _ENTRY_CHARGES, _ROLL_CHARGES = 2, 4  # a trade of each leg; two where each rolls
 CANDIDATE = np.dtype(
     [
         ("bar", "i8"),
         ("side", "i8"),
-        *((name, "f8") for name in ("lots_y", "lots_x", "margin")),
+        ("shut", "i8"),
+        *((name, "f8") for name in ("height", "lots_y", "lots_x", "margin")),
         *((name, "i8") for name in ("batch", "fills", "first", "room", "known")),
         ("cost", "f8"),
         ("charges", "f8", (_ENTRY_CHARGES, 2)),
@@ -191,7 +192,7 @@ def _find_candidates(tape, signals, lowest_entry, onward, candidates):
         if signals.valid[t]:
             valid += 1
             if abs(signals.z[t]) >= lowest_entry:
-                candidates[count].bar = t
+                candidates[count].bar, candidates[count].height = t, abs(signals.z[t])
                 candidates[count].side = 0 if tape[t].leave > 0 else called_side(signals.z[t])
                 count += 1
     onward[bars].candidate, onward[bars].valid_before = count, valid
@@ -235,31 +236,30 @@ def _deal_alike(a, b):
 
 
 @lean_step
-def _shut_at(signals, rules, t):
-    """The gates that are shut on a valid bar, as the bits of Gates.shut_bits (trading/gates.py)."""
-    shut = 0
-    for gate in range(_GATES):
-        limit = rules.gate_limits[gate]
-        if limit != np.inf and not signals.gate_numbers[t, gate] <= limit:
-            shut += 1 << gate
-    return shut
+def _judge_gates(candidates, signals, limits):
+    """Note of each candidate whether a gate is shut under these limits."""
+    for place in range(candidates.size - 1):
+        here, shut = candidates[place], False
+        for gate in range(_GATES):
+            limit = limits[gate]
+            shut |= limit != np.inf and not signals.gate_numbers[here.bar, gate] <= limit
+        here.shut = shut
 
 
 @lean_step
-def _judge_candidates(candidates, verdicts, signals, rules):
-    """Fill in the candidates' verdicts under these rules."""
+def _judge_candidates(candidates, verdicts, rules):
+    """Fill in the candidates' verdicts under these rules, once it is known whether a gate is shut."""
     last = candidates.size - 1
     shut_before = high_before = 0
     for place in range(last):
         here, verdict = candidates[place], verdicts[place]
-        height = abs(signals.z[here.bar])
-        calls = here.side != 0 and rules.entry_z <= height < rules.stop_z
-        shut = calls and _shut_at(signals, rules, here.bar) > 0
+        calls = here.side != 0 and rules.entry_z <= here.height < rules.stop_z
+        shut = calls and here.shut > 0
         verdict.next_call = place if calls else last
         verdict.next_open = place if calls and not shut else last
         verdict.shut_before, verdict.high_before = shut_before, high_before
         shut_before += shut
-        high_before += height >= rules.entry_z
+        high_before += here.height >= rules.entry_z
     verdicts[last].next_call = verdicts[last].next_open = last
     verdicts[last].shut_before, verdicts[last].high_before = shut_before, high_before
     next_call = next_open = last
@@ -680,7 +680,9 @@ def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, spans, room
             continue
         last = k
         if judged < 0 or not _call_alike(rules, rules_of_runs[judged]):
-            _judge_candidates(candidates, room.verdicts, signals, rules)
+            if judged < 0 or not _same_limits(rules.gate_limits, rules_of_runs[judged].gate_limits):
+                _judge_gates(candidates, signals, rules.gate_limits)
+            _judge_candidates(candidates, room.verdicts, rules)
             judged = k
         if dealt < 0 or not _deal_alike(rules, rules_of_runs[dealt]):
             _forget(used)

@@ -170,12 +170,13 @@ def tally_rows(
         signals = Signals._make(
             values[first_bar:] for values in stages.signals(config, gates=wanted)
         )
-        tallies[first:last] = tally_many(
+        tally_many(
             stages.tape(config.price_transform)[first_bar:],
             terms,
             signals,
             rules[first:last],
-            _equal_runs(trials, rows[first:last], signals.z),
+            same_as=_equal_runs(trials, rows[first:last], signals.z),
+            out=tallies[first:last],
         )
     return tallies
 
