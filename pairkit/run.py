@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pairkit.config import StrategyConfig
 from pairkit.display import Metrics, run_summary
@@ -131,23 +133,13 @@ class BacktestRun:
     chosen_ready_at: str = ""
 
     def __post_init__(self) -> None:
-        self._freeze()
+        _freeze(self.indicators, self.gates, self.ledger)  # the adjusted pair is read-only as made
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickle or a copy: its arrays are as read-only as the run's own."""
         self.__dict__.update(state)
-        self._freeze()
-
-    def _freeze(self) -> None:
-        for stage in (
-            self.adjusted.market,
-            self.adjusted[1:],
-            self.indicators,
-            self.gates,
-            self.ledger,
-        ):
-            for array in stage:
-                array.setflags(write=False)
+        market, *series = self.adjusted
+        _freeze(market, series, self.indicators, self.gates, self.ledger)
 
     def __repr__(self) -> str:
         return (
@@ -402,6 +394,11 @@ class BacktestRun:
         from pairkit.trading.no_entry import why_no_entry  # made on demand only
 
         return why_no_entry(self, first, last)
+
+
+def _freeze(*stages: Iterable[NDArray[Any]]) -> None:
+    for array in chain.from_iterable(stages):
+        array.setflags(write=False)
 
 
 def _ended_on(leg: Leg, wait: tuple[int, int]) -> int:

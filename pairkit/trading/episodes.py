@@ -53,9 +53,10 @@ from pairkit.trading.loop import (
 _GATES = len(GATE_NAMES)
 
 # The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar, its abs(z), its side, 0 where a leg's contract must be left; whether a gate is shut on it, under one set of limits; then, in
-# the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not yet known), at what cost, and the position's bars in `Room.held`: the place of the
-# first, how many there is room for, how many are known. Charges are pairs: what a trade adds to `traded` and to `tick_money`.
+# bar; its side, 0 where a leg's contract must be left; whether a gate is shut on it, under one set of limits; its abs(z); then, in
+# the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not yet known), at what
+# cost, and the position's bars in `Room.held`: the place of the first, how many there is room for, how many are known. Charges are
+# pairs: what a trade adds to `traded` and to `tick_money`.
 _ENTRY_CHARGES, _ROLL_CHARGES = 2, 4  # a trade of each leg; two where each rolls
 CANDIDATE = np.dtype(
     [

@@ -23,6 +23,7 @@ SHUT, OPEN, OFF = 0, 1, 2
 VERDICTS = ("shut", "open", "off")
 NO_LIMIT = np.inf
 _SIGN = {"at most": 1.0, "at least": -1.0}
+_SETTINGS = tuple((gate.switch, _SIGN[gate.direction], gate.limit) for gate in GATES)
 
 
 class Gates(NamedTuple):
@@ -103,9 +104,7 @@ def _limit(switch: Any, sign: float, limit: Any) -> Any:
 
 def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
-    limits = [
-        _limit(setting(gate.switch), _SIGN[gate.direction], setting(gate.limit)) for gate in GATES
-    ]
+    limits = [_limit(setting(switch), sign, setting(limit)) for switch, sign, limit in _SETTINGS]
     of_runs = [limit for limit in limits if isinstance(limit, np.ndarray)]
     if not of_runs:
         return np.array(limits)
