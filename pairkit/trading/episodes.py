@@ -597,7 +597,7 @@ def _tally_run(book, tape, terms, rules, signals, room, span, fork, place, playe
         played = 0
 
 
-@lean_step
+@lean_kernel
 def _play_alike(a, b):
     """Whether two runs differ in nothing but `exit_z` and `max_holding_days`."""
     return (
