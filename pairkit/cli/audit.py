@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.many import NOT_DONE, watched
-from pairkit.cli.run import SnapshotFolder, config_from_text, snapshot_and_pair, warn_if_uncounted
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import config_from_text, snapshot_and_pair, warn_if_uncounted
 from pairkit.cli.sweep import space_from_text
 from pairkit.language import _, reworded
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pairkit.cli.run import SnapshotFolder, config_from_text
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import config_from_text
 from pairkit.language import _
 
 if TYPE_CHECKING:

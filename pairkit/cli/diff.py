@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.language import _
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ _BAR_COLUMNS = ["root", "contract", "trade_date", "open", "high", "low", "close"
 def diff_command(
     old: Annotated[str, typer.Argument(help=_("The older snapshot: a name in --dir, or a path."))],
     new: Annotated[str, typer.Argument(help=_("The newer one."))],
-    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
-        "snapshots"
-    ),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Show which bars were revised, added and removed, and what else differs. Both are verified first."""

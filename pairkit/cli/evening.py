@@ -10,7 +10,7 @@ import typer
 
 from pairkit.cli.book import BooksFolder
 from pairkit.cli.journal import JournalFolder
-from pairkit.cli.run import SnapshotFolder
+from pairkit.cli.options import SnapshotFolder
 from pairkit.language import _
 
 if TYPE_CHECKING:

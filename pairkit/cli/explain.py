@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.cli.run import (
     READY_AT_HELP,
-    SnapshotFolder,
     config_from_text,
     snapshot_and_pair,
     time_from_text,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.cli.take import day_of, showing_progress
 from pairkit.language import _, ngettext
 
@@ -49,9 +50,7 @@ def extend_command(
     calendar: Annotated[
         Path | None, typer.Option("--calendar", help=_("Your own calendar, with the new days."))
     ] = None,
-    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
-        "snapshots"
-    ),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Extend a line of snapshots. Exit code 0: extended, or nothing is new. 2: not done, and why."""

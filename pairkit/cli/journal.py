@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pairkit.cli.run import SnapshotFolder, snapshot_path
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import snapshot_path
 from pairkit.language import _, ngettext
 
 journal_app = typer.Typer(

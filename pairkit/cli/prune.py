@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pairkit.cli.journal import JournalFolder
+from pairkit.cli.options import SnapshotFolder
 from pairkit.language import _
 
 
@@ -19,9 +20,7 @@ def prune_command(
         bool, typer.Option("--dry-run", help=_("Only list what would be deleted."))
     ] = False,
     journals: JournalFolder = None,
-    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
-        "snapshots"
-    ),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Delete older snapshots of a line; never one that a saved run, a journal or a book cites."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairkit.cli.journal import JournalFolder
-from pairkit.cli.run import SnapshotFolder, snapshot_path
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import snapshot_path
 from pairkit.language import _
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.language import _
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ def rerun_command(
     manifest: Annotated[
         Path, typer.Argument(help=_("A run manifest, as `run --manifest` writes it."))
     ],
-    directory: Annotated[
-        Path, typer.Option("--dir", help=_("Folder that holds the snapshots."))
-    ] = Path("snapshots"),
+    directory: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[
         bool, typer.Option("--json", help=_("Print the verdict as JSON and nothing else."))
     ] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.language import _, reworded
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ READY_AT_HELP = _(
     "When a decision is ready: decides which next opens cannot be had, and no fill. By default when the data are there: 15:30 for "
     "files, 21:10 for TuShare."
 )
-SnapshotFolder = Annotated[Path, typer.Option("--dir", help=_("Folder that holds the snapshots."))]
 
 
 def run_command(

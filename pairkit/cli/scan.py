@@ -9,7 +9,8 @@ import typer
 
 from pairkit import plurals
 from pairkit.cli.many import hand_out, print_rows, watched
-from pairkit.cli.run import SnapshotFolder, snapshot_path, warn_if_uncounted
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import snapshot_path, warn_if_uncounted
 from pairkit.language import _
 
 if TYPE_CHECKING:

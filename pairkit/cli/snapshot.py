@@ -12,6 +12,7 @@ import typer
 from pairkit import plurals
 from pairkit.cli.diff import diff_command
 from pairkit.cli.extend import extend_command
+from pairkit.cli.options import SnapshotFolder
 from pairkit.cli.prune import prune_command
 from pairkit.cli.take import take_command
 from pairkit.errors import PairkitError
@@ -33,12 +34,11 @@ snapshot_app.command("take")(take_command)
 snapshot_app.command("extend")(extend_command)
 snapshot_app.command("prune")(prune_command)
 snapshot_app.command("diff")(diff_command)
-Folder = Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]
 
 
 @snapshot_app.command("list")
-def list_command(folder: Folder = Path("snapshots"), as_json: Json = False) -> None:
+def list_command(folder: SnapshotFolder = Path("snapshots"), as_json: Json = False) -> None:
     """List the snapshots, each verified to the last byte."""
     from pairkit.audit.snapshots.listing import list_snapshots
 
@@ -63,7 +63,7 @@ def verify_command(
     snapshots: Annotated[
         list[str] | None, typer.Argument(help=_("Names, or paths; all in --dir by default."))
     ] = None,
-    folder: Folder = Path("snapshots"),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Json = False,
 ) -> None:
     """Check every byte of snapshots against their manifests."""
@@ -144,7 +144,7 @@ def import_command(
             help=_("The sessions on which bars are expected: dates, one a line or in a column."),
         ),
     ] = None,
-    folder: Folder = Path("snapshots"),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Json = False,
 ) -> None:
     """Make a snapshot from files, and report what was found in them."""
@@ -183,7 +183,7 @@ def rename_command(
         str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
     ],
     name: Annotated[str, typer.Argument(help=_("Its new name: letters, digits, '.', '_', '-'."))],
-    folder: Folder = Path("snapshots"),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Json = False,
 ) -> None:
     """Rename a snapshot. Its id stays, and runs made from it still find it."""
@@ -211,7 +211,7 @@ def delete_command(
     snapshot: Annotated[
         str, typer.Argument(help=_("Name of a snapshot, or the path of its folder."))
     ],
-    folder: Folder = Path("snapshots"),
+    folder: SnapshotFolder = Path("snapshots"),
     yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask first."))] = False,
     as_json: Json = False,
 ) -> None:

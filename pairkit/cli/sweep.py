@@ -9,8 +9,8 @@ import typer
 
 from pairkit import plurals
 from pairkit.cli.many import hand_out, print_rows, watched
+from pairkit.cli.options import SnapshotFolder
 from pairkit.cli.run import (
-    SnapshotFolder,
     config_from_text,
     parsed_value,
     snapshot_and_pair,

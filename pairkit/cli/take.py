@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from pairkit.cli.options import SnapshotFolder
 from pairkit.data.provider.registry import DEFAULT, provider_names
 from pairkit.language import _, reworded
 
@@ -80,9 +81,7 @@ def take_command(
             ),
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--dir", help=_("The folder of snapshots."))] = Path(
-        "snapshots"
-    ),
+    folder: SnapshotFolder = Path("snapshots"),
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
     """Make a snapshot from a provider. Stop it with Ctrl-C and run it again: it resumes where it stopped.

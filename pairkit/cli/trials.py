@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pairkit.cli.run import SnapshotFolder, snapshot_and_pair
+from pairkit.cli.options import SnapshotFolder
+from pairkit.cli.run import snapshot_and_pair
 from pairkit.language import _
 
 trials_app = typer.Typer(no_args_is_help=True, help=_("How many configs were tried on each pair."))

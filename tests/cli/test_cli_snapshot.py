@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pairkit.audit.runs import store
 from pairkit.audit.snapshots.snapshot import open_snapshot, write_snapshot
 from pairkit.cli.snapshot import snapshot_app
+from pairkit.folders import snapshots_folder
 from pairkit.run import run_backtest
 from tests.small_market import snapshot_input
 
@@ -122,6 +123,18 @@ def test_import_makes_a_snapshot_and_reports_findings(files, tmp_path):
     assert f"4 bars of HC RB, 2024-01-02 .. 2024-01-03\nid {snapshot.id}" in answer.stdout
     for kind in ("zero_settle", "unadjusted_splice", "no_open_interest"):
         assert kind in answer.stdout
+
+
+def test_the_dashboards_folder_is_the_commands_folder(files, tmp_path, monkeypatch):
+    """Where PAIRKIT_SNAPSHOTS names a folder, commands read and write there; --dir names another."""
+    monkeypatch.setenv("PAIRKIT_SNAPSHOTS", str(tmp_path / "named"))
+    monkeypatch.chdir(tmp_path)
+    assert run("import", *files, "--name", "mine").exit_code == 0
+    assert run("import", *files, "--name", "apart", "--dir", tmp_path / "other").exit_code == 0
+    assert open_snapshot(snapshots_folder() / "mine").id in run("list", "--json").stdout
+    assert run("verify", "mine").exit_code == 0
+    assert run("verify", "apart").exit_code == 2
+    assert not (tmp_path / "snapshots").exists()
 
 
 def test_import_as_json_gives_id_and_findings(files, tmp_path):
