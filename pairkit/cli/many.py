@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-from pairkit.language import _
+from pairkit.language import _, ngettext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +83,12 @@ def hand_out(
         if csv is not None:
             typer.echo(_("{table:,} rows written to {csv}", table=len(table), csv=csv))
     if table.attrs["cancelled"]:
-        typer.secho(
-            _("stopped early: {table:,} rows were done.", table=len(table)), fg="yellow", err=True
+        done = ngettext(
+            "stopped early: {n:,} row was done.",
+            "stopped early: {n:,} rows were done.",
+            len(table),
         )
+        typer.secho(done, fg="yellow", err=True)
         raise typer.Exit(NOT_DONE)
 
 
