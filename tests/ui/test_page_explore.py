@@ -201,7 +201,10 @@ def test_a_contradiction_is_explained_and_the_last_good_run_stays():
     before = tiles(page)
     whole(page).slider(key="exit_z").set_value(2.8).run()
     assert not page.exception
-    assert "Need Exit z < Entry z < Stop z, got Exit z=2.8, Entry z=2.5" in said(page)
+    contradiction = "Need Exit z < Entry z < Stop z, got Exit z=2.8, Entry z=2.5"
+    assert contradiction in said(page)
+    badge = next(one for one in page.markdown if "Not updated" in one.value)
+    assert contradiction in badge.proto.help
     assert tiles(page) == before
     assert tiles(whole(page)) == before
     page.slider(key="exit_z").set_value(0.3).run()

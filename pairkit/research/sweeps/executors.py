@@ -86,7 +86,7 @@ def done_in_slices(
     Returns
     -------
     (K, width) float64 and (K,) bool
-        The results by row, and which rows are done.
+        The results by row, and which rows are done; another row means nothing.
     """
     hands = executor_of(executor)
     results = np.full((len(order), width), np.nan) if out is None else out

@@ -69,8 +69,13 @@ def _first_screen(run: BacktestRun, faults: list[str]) -> tuple[pd.Timestamp | N
                 _("Not updated"),
                 icon=":material/error:",
                 color="orange",
-                help=_(
-                    "Some settings contradict each other; the sidebar says which. This is the run of the last ones that did not."
+                help="\n\n".join(
+                    [
+                        *map(settings.with_labels, faults),
+                        _(
+                            "This is the run of the last settings that did not contradict each other."
+                        ),
+                    ]
                 ),
             )
         if not config.adf_calibrated:
