@@ -44,7 +44,7 @@ _CALL_FIELDS = (
     "stop_z",
 )
 _LAST_FIELDS = ("exit_z", "max_holding_days")
-_DENSE = 16  # so many combinations a trial can be laid out, to put the trials in order
+_DENSE = 16  # so many combinations for each trial can be laid out side by side, which is quicker than sorting
 
 
 def sweep(
@@ -204,10 +204,13 @@ def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntAr
     codes = trials.codes[rows]
     at = _places(trials, ("stop_z",))[0]
     codes[:, at] = first[rank][codes[:, at]]
-    alike, runs = pd.factorize(_numbered(codes, range(len(sizes)), sizes))
-    earliest = np.empty(len(runs), np.int64)
-    earliest[alike[::-1]] = np.arange(len(rows))[::-1]
-    return earliest[alike]
+    numbers, count = _numbered(codes, range(len(sizes)), sizes), math.prod(sizes)
+    if count > _DENSE * len(rows):
+        numbers, runs = pd.factorize(numbers)
+        count = len(runs)
+    earliest = np.empty(count, np.int64)
+    earliest[numbers[::-1]] = np.arange(len(rows))[::-1]  # the last that is written stays
+    return earliest[numbers]
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
