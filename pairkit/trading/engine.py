@@ -18,7 +18,7 @@ from pairkit.gates import GATES
 from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
-from pairkit.trading.episodes import SPAN, Room, make_room, play_many
+from pairkit.trading.episodes import play_many
 from pairkit.trading.gates import Gates, gate_limits, gate_number
 from pairkit.trading.loop import (
     BAR,
@@ -30,6 +30,7 @@ from pairkit.trading.loop import (
     lots_of_signal,
     play_one,
 )
+from pairkit.trading.room import SPAN, Room, make_room
 
 # A choice of two that the engine reads as a switch: by name of the rule, the setting, and the choice that means yes.
 _SPELT = {"log": ("price_transform", "log"), "fill_at_open": ("fill", "open")}
@@ -213,8 +214,10 @@ def _kept_records(pair: PairFrame, market: Market) -> Records:
     return made
 
 
-# Rooms that no thread is using: memory that was never touched before is slow at first.
+# Rooms that no thread is using: memory that was never touched before is slow at first. Those for more bars are let go: they are
+# large, and what is done in them takes longer than making them.
 _ROOMS: list[Room] = []
+_MOST_KEPT_BARS = 20_000
 
 
 @contextmanager
@@ -226,7 +229,8 @@ def _room_for(bars: int) -> Iterator[Room]:
     if room is None or len(room.onward) != bars + 1:
         room = make_room(bars)
     yield room
-    _ROOMS.append(room)
+    if bars <= _MOST_KEPT_BARS:
+        _ROOMS.append(room)
 
 
 def tally_many(

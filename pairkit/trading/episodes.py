@@ -15,26 +15,16 @@ earns on a bar, and what leaving it there costs, depends on the candidate that i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from pairkit._jit import kernel, lean_kernel, lean_step
-from pairkit._typing import FloatArray
 from pairkit.gates import GATE_NAMES
 from pairkit.trading.loop import (
-    BOOK,
     ENTERED,
     ENTRY,
     EXITED,
-    INTERPRETED,
-    MOST_CHARGES,
     NOTHING,
     TARGET,
-    as_records,
     blank_book,
     called_side,
     count_closed,
@@ -49,134 +39,9 @@ from pairkit.trading.loop import (
     sized_order,
     write_tally,
 )
+from pairkit.trading.room import ENTRY_CHARGES, copy_book
 
 _GATES = len(GATE_NAMES)
-
-# The candidates for an entry are the valid bars with abs(z) at or above the lowest entry threshold of all runs. Of each: its
-# bar; its side, 0 where a leg's contract must be left; whether a gate is shut on it, under one set of limits; its abs(z); then, in
-# the `batch` of runs that deal alike, the order that it makes, whether that fills (-1: it does not, 0: not yet known), at what
-# cost, and the position's bars in `Room.held`: the place of the first, how many there is room for, how many are known. Charges are
-# pairs: what a trade adds to `traded` and to `tick_money`.
-_ENTRY_CHARGES, _ROLL_CHARGES = 2, 4  # a trade of each leg; two where each rolls
-CANDIDATE = np.dtype(
-    [
-        ("bar", "i8"),
-        ("side", "i8"),
-        ("shut", "i8"),
-        *((name, "f8") for name in ("height", "lots_y", "lots_x", "margin")),
-        *((name, "i8") for name in ("batch", "fills", "first", "room", "known")),
-        ("cost", "f8"),
-        ("charges", "f8", (_ENTRY_CHARGES, 2)),
-    ]
-)
-# Of each candidate, in runs with the same thresholds and gates: the next one that calls, the next that calls with no gate shut,
-# how many before it call with a gate shut, and how many before it have abs(z) at or above the entry threshold.
-VERDICT = np.dtype(
-    [(name, "i8") for name in ("next_call", "next_open", "shut_before", "high_before")]
-)
-# Of each bar: the first candidate from it on, and how many bars before it are valid. All three have one more record at the end.
-ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
-
-# Of each bar of a position: what it earns, the margin at its closes, 0 where one is unknown; the trade's P&L after costs so far;
-# z against the position, NaN where it is not valid, and the least of it so far; and its place in `Room.odds`, 0 where these are
-# all there is to it.
-HELD = np.dtype(
-    [
-        *((name, "f8") for name in ("net", "margin", "result", "against", "nearest")),
-        ("odd", "i8"),
-    ]
-)
-# The exit of an order that waited for this bar: whether it fills; its P&L and cost; the net of the closed trade; its charges,
-# rolls among them. First what every exit has, to lie together.
-EXIT = np.dtype(
-    [
-        *((name, "f8") for name in ("net", "result", "cost")),
-        ("count", "i8"),  # of its charges; 0 where it does not fill
-        ("charges", "f8", (MOST_CHARGES, 2)),
-    ]
-)
-# A bar that is not valid, lacks a close, must be left, or rolls: what its rolls cost, and their charges.
-ODD = np.dtype(
-    [
-        *((name, "i8") for name in ("valid", "priced", "leave", "invalid_run", "count")),
-        ("cost", "f8"),
-        ("charges", "f8", (_ROLL_CHARGES, 2)),
-    ]
-)
-_ORDINARY = (
-    1,
-    1,
-    0,
-    0,
-    0,
-    0.0,
-    np.zeros((_ROLL_CHARGES, 2)),
-)  # the first of them stands for all others
-# How much of the room is used, and the number of the batch of runs that deal alike.
-USED = np.dtype([("held", "i8"), ("odds", "i8"), ("batch", "i8")])
-# The exit thresholds under which a run is the same, from `low` up to but without `high`: z against the position came as near as
-# `high` where it stayed, and no nearer than `low` where it left.
-SPAN = np.dtype([("low", "f8"), ("high", "f8")])
-# A run before it decides on the bar where its longest holding first matters: the place of the candidate that it entered at, -1
-# where that never is; how many bars of the position it has played; its book, and its span.
-FORK = np.dtype([("place", "i8"), ("played", "i8"), ("book", BOOK), ("span", SPAN)])
-
-
-class Room(NamedTuple):
-    """Room to work in: an index from bars to candidates, these with their verdicts, their positions as far as known, and forks."""
-
-    onward: NDArray[np.void]
-    candidates: NDArray[np.void]
-    verdicts: NDArray[np.void]
-    books: NDArray[
-        np.void
-    ]  # of each candidate, at the last bar that is known; one more to try exits with
-    held: NDArray[np.void]
-    exits: NDArray[np.void]
-    odds: NDArray[np.void]
-    charges: FloatArray  # of one bar
-    used: NDArray[np.void]
-    forks: NDArray[np.void]
-
-
-_LEAST_HELD = 1 << 15
-
-
-def make_room(bars: int) -> Room:
-    """Room for runs of so many bars: enough for the longest position, four times over, for its place grows by doubling."""
-    held = max(_LEAST_HELD, 4 * bars + 64)
-    odds = np.empty(held + 1, ODD)
-    odds[0] = _ORDINARY
-    return Room(
-        as_records(np.zeros(bars + 1, ONWARD)),
-        as_records(np.zeros(bars + 1, CANDIDATE)),
-        as_records(np.zeros(bars + 1, VERDICT)),
-        as_records(np.empty(bars + 2, BOOK)),
-        as_records(np.empty(held, HELD)),
-        as_records(np.empty(held, EXIT)),
-        as_records(odds),
-        np.empty((MOST_CHARGES, 2)),
-        as_records(np.zeros(1, USED)),
-        as_records(np.zeros(2, FORK)),
-    )
-
-
-def _copying(_typing: Any, target: Any, source: Any) -> Any:
-    """Copy one book over another, field for field."""
-
-    def code(_context: Any, builder: Any, _signature: Any, records: Any) -> Any:
-        to, of = records
-        cgutils.raw_memcpy(builder, to, of, cgutils.intp_t(1), BOOK.itemsize)
-
-    return types.void(target, source), code
-
-
-def _copy_fields(target: Any, source: Any) -> None:
-    for name in BOOK.names or ():
-        target[name] = source[name]
-
-
-_copy_book: Any = _copy_fields if INTERPRETED else intrinsic(_copying)
 
 
 # --- which candidates call ------------------------------------------------------------------------------------------------
@@ -355,7 +220,7 @@ def _move_once(book, bar, rules, terms, charges, t):
 def _try_exit(book, bar, rules, terms, room, leaving, t):
     """Note what comes of an exit that waits for this bar; the book is that of the bar before."""
     trial = room.books[room.books.size - 1]
-    _copy_book(trial, book)
+    copy_book(trial, book)
     trial.waiting = TARGET  # any reason fills alike
     fills = _move_once(trial, bar, rules, terms, room.charges, t) == EXITED
     leaving.net, leaving.cost = trial.pnl - trial.cost, trial.cost
@@ -395,7 +260,7 @@ def _note_bar(here, book, bar, valid, z, room):
 @lean_step
 def _enter_at(here, book, bar, rules, terms, charges):
     """Fill the entry, or find that it does not."""
-    _copy_book(book, blank_book())
+    copy_book(book, blank_book())
     open_book(book, rules)
     book.waiting = ENTRY
     book.y.ordered, book.x.ordered = here.side * here.lots_y, here.side * here.lots_x
@@ -403,7 +268,7 @@ def _enter_at(here, book, bar, rules, terms, charges):
     here.fills = 1 if event == ENTERED else -1
     if here.fills > 0:
         here.cost = book.cost
-        _keep_charges(here.charges, charges, _ENTRY_CHARGES)
+        _keep_charges(here.charges, charges, ENTRY_CHARGES)
 
 
 @lean_kernel
@@ -478,7 +343,7 @@ def _keep_fork(book, rules, span, fork, place, age):
     if fork.place < 0 and age >= rules.max_holding_days:
         fork.place, fork.played = place, age + 1
         _copy_span(fork.span, span)
-        _copy_book(fork.book, book)
+        copy_book(fork.book, book)
 
 
 @lean_step
@@ -501,7 +366,7 @@ def _decide(book, rules, span, bar, odd, age):
 def _enter(book, here, t):
     book.position, book.entered_on = here.side, t
     book.tally_trades += 1.0
-    _pay(book, here.cost, here.charges, _ENTRY_CHARGES)
+    _pay(book, here.cost, here.charges, ENTRY_CHARGES)
 
 
 @lean_step
@@ -693,7 +558,7 @@ def play_many(tape, terms, signals, rules_of_runs, same_as, tallies, spans, room
         if late:
             place, played = before.place, before.played
             _copy_span(span, before.span)
-            _copy_book(book, before.book)
+            copy_book(book, before.book)
             _size(candidates[place], tape, rules, terms, signals, used.batch)
             _learn(place, tape, terms, rules, signals, room, played - 1)
         else:

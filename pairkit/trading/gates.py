@@ -23,6 +23,7 @@ SHUT, OPEN, OFF = 0, 1, 2
 VERDICTS = ("shut", "open", "off")
 NO_LIMIT = np.inf
 _SIGN = {"at most": 1.0, "at least": -1.0}
+# Of each gate: its switch, the sign that its limit takes, its limit.
 _SETTINGS = tuple((gate.switch, _SIGN[gate.direction], gate.limit) for gate in GATES)
 
 
@@ -108,6 +109,4 @@ def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
     of_runs = [limit for limit in limits if isinstance(limit, np.ndarray)]
     if not of_runs:
         return np.array(limits)
-    return np.column_stack(
-        [np.broadcast_to(limit, of_runs[0].shape) for limit in limits],
-    )
+    return np.column_stack([np.broadcast_to(limit, of_runs[0].shape) for limit in limits])

@@ -120,11 +120,11 @@ def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[
     count = min(count, len(rows))
     pieces = count * min(max(len(rows) // (count * _LEAST_PIECE), 1), _PIECES)
     ends = np.linspace(0, len(rows), pieces + 1).astype(np.int64)[1:-1]
-    if len(cuts):
-        after = np.searchsorted(cuts, ends).clip(1, max(len(cuts) - 1, 1))
-        around = cuts[np.array([after - 1, after]).clip(max=len(cuts) - 1)]
-        best = np.take_along_axis(around, np.abs(around - ends).argmin(axis=0)[np.newaxis], 0)[0]
-        ends = np.unique(np.where(2 * np.abs(best - ends) * pieces <= len(rows), best, ends))
+    bounds = np.concatenate([[0], cuts, [len(rows)]])
+    after = np.searchsorted(bounds, ends)
+    before, behind = bounds[after - 1], bounds[after]
+    nearest = np.where(ends - before < behind - ends, before, behind)
+    ends = np.unique(np.where(2 * np.abs(nearest - ends) * pieces <= len(rows), nearest, ends))
     cut = np.split(rows, ends)
     whose = [*range(count), *reversed(range(count))]  # there and back: what comes first is dearer
     return [
@@ -159,9 +159,8 @@ def executor_of(given: Any) -> Executor:
 class Threads:
     """This machine's cores."""
 
-    slice_seconds = (
-        0.4  # as few rows take: many share more of their work, and take a fraction of it
-    )
+    # As a few rows take it; many share more of their work, and take a fraction.
+    slice_seconds = 0.4
 
     def __init__(self, workers: int) -> None:
         self.workers = workers

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]  # the stubs lack it
 
 from pairkit._typing import FloatArray, IntArray, Progress
 from pairkit.columns import METRICS
@@ -275,19 +274,12 @@ def _table(
         metric.name: _whole(column) if metric.whole else column
         for metric, column in zip(METRICS, values, strict=False)
     }
-    # a block a column, in the memory that it has: nothing else holds it
-    blocks = [
-        (column[np.newaxis] if isinstance(column, np.ndarray) else column, np.array([place]))
-        for place, column in enumerate(columns.values())
-    ]
-    table: pd.DataFrame = create_dataframe_from_blocks(
-        blocks, pd.RangeIndex(len(rows)), pd.Index(list(columns))
-    )
-    return table
+    return pd.DataFrame(columns, copy=False)  # of arrays that nothing else holds
 
 
 @cache
-def _category(names: tuple[str, ...]) -> Any:  # the stubs know categories of numbers only
+def _category(names: tuple[str, ...]) -> Any:
+    """The type of the column of pairs, made once; the stubs know categories of numbers only."""
     return pd.CategoricalDtype(pd.Index(names))
 
 

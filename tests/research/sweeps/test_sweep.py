@@ -17,10 +17,11 @@ from pairkit.research.sweeps import sweep as sweeping
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, config_of, cuts_of, sweep
 from pairkit.run import run_backtest
-from pairkit.trading import engine, episodes
+from pairkit.trading import engine
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY
+from pairkit.trading.room import make_room
 from tests.pairs import SEEDS, build_pair, draw_config, draw_pair, eager
 
 FIGURES = [name for name in names(METRICS) if name != "dsr"]
@@ -210,7 +211,7 @@ def test_positions_that_had_to_be_forgotten_are_worked_out_again(monkeypatch):
     kept = []
 
     def small_room(bars):
-        room = episodes.make_room(bars)
+        room = make_room(bars)
         kept.append(room._replace(held=room.held[:300], exits=room.exits[:300]))
         return kept[-1]
 
