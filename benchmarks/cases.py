@@ -271,12 +271,8 @@ def _many_pairs(roots: int, bars: int) -> list[Row]:
     part = pairs[:: len(pairs) // 5]
 
     def own() -> np.ndarray:
-        room = room_for(panel, pairs)
-        slices = (
-            align(panel, pairs[start : start + len(room.bars)], room)
-            for start in range(0, len(pairs), len(room.bars))
-        )
-        return np.concatenate([engle_granger_many(*legs, lags=1)[:, :2] for legs in slices])
+        aligned = align(panel, pairs, room_for(panel, pairs))
+        return engle_granger_many(aligned, lags=1)[:, :2]
 
     def peer() -> np.ndarray:
         return np.array(

@@ -27,7 +27,7 @@ from pairkit.language import _, in_english
 from pairkit.market.contracts import ContractSpec
 from pairkit.market.daily import day_of
 from pairkit.market.leg_codes import LegCode, leg_label
-from pairkit.market.leg_input import BARS, ROLL_PRICES, checked_leg
+from pairkit.market.leg_input import BARS, ROLL_PRICES, CheckedLeg, checked_leg
 from pairkit.market.rolls import returning_contract
 from pairkit.market.spec_history import InForce, specs_in_force, table_of
 
@@ -386,7 +386,7 @@ def pair_from_frames(
     _refuse_two_currencies(y_spec, x_spec)
     provenance = provenance or Provenance()
     findings = list(provenance.findings)
-    legs: dict[str, pd.DataFrame] = {}
+    legs: dict[str, CheckedLeg] = {}
     for leg, table, spec in zip(LEGS, (y_df, x_df), (y_spec, x_spec), strict=True):
         legs[leg] = (
             legs["y"]  # one table for both, as a scan gives it
@@ -394,12 +394,12 @@ def pair_from_frames(
             else checked_leg(table, leg, spec.code)
         )
         findings += _findings_of_names(legs[leg], spec.code, findings)
-    dates = _common_dates(legs)
-    y = _leg_on(legs["y"], dates)
+    dates = _common_dates({leg: checked.bars for leg, checked in legs.items()})
+    y = _leg_on(legs["y"].bars, dates)
     return PairFrame(
         trade_date=dates,
         y=y,
-        x=y if legs["x"] is legs["y"] else _leg_on(legs["x"], dates),
+        x=y if legs["x"] is legs["y"] else _leg_on(legs["x"].bars, dates),
         y_spec=y_spec,
         x_spec=x_spec,
         provenance=replace(provenance, findings=tuple(findings)),
@@ -422,11 +422,11 @@ def _refuse_two_currencies(y_spec: ContractSpec, x_spec: ContractSpec) -> None:
         )
 
 
-def _findings_of_names(table: pd.DataFrame, code: str, known: list[Finding]) -> list[Finding]:
+def _findings_of_names(leg: CheckedLeg, code: str, known: list[Finding]) -> list[Finding]:
     """Findings on a leg's contract names, none of a kind that is known of the root: none given, or one that comes back."""
     kinds = {finding.kind for finding in known if finding.root == code}
     found = []
-    if not table.attrs["named"] and "unadjusted_splice" not in kinds:
+    if not leg.named and "unadjusted_splice" not in kinds:
         found.append(
             Finding(
                 "unadjusted_splice",
@@ -439,7 +439,7 @@ def _findings_of_names(table: pd.DataFrame, code: str, known: list[Finding]) -> 
             )
         )
     if "returning_contract" not in kinds:
-        found += returning_contract(code, table.attrs["returned"])
+        found += returning_contract(code, leg.returned)
     return found
 
 

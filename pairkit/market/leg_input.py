@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,16 @@ BARS = names(BAR_COLUMNS)
 ROLL_PRICES = ("pre_close", "roll_open", "up_limit", "down_limit")
 
 
-def checked_leg(given: Any, leg: str, code: str) -> pd.DataFrame:
+class CheckedLeg(NamedTuple):
+    """A leg that was checked: `bars` with `columns.LEG_COLUMNS` by trade date, whether its contracts are `named`, and the dates on
+    which one of them has `returned` after another."""
+
+    bars: pd.DataFrame
+    named: bool
+    returned: pd.DatetimeIndex
+
+
+def checked_leg(given: Any, leg: str, code: str) -> CheckedLeg:
     """A leg's table as a caller gives it, checked and complete.
 
     Parameters
@@ -37,9 +46,8 @@ def checked_leg(given: Any, leg: str, code: str) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        `columns.LEG_COLUMNS` on a checked index of dates: numbers as float64, names of contracts carried forward, `pre_close`
-        known where it can be. `attrs`: `named`, whether contracts have names; `returned`, the dates on which one comes back.
+    CheckedLeg
+        Its bars, numbers as float64, names of contracts carried forward, `pre_close` known where it can be.
 
     Raises
     ------
@@ -76,11 +84,8 @@ def checked_leg(given: Any, leg: str, code: str) -> pd.DataFrame:
     checked["leave"] = _flags(table["leave"], who) if "leave" in table.columns else False
     if "pre_close" not in table.columns:
         checked["pre_close"] = _last_close_of_same_contract(checked)
-    checked.attrs["named"] = named
-    checked.attrs["returned"] = index[
-        returns(pd.factorize(checked["contract"])[0].astype(np.int64))
-    ]
-    return checked
+    returned = index[returns(pd.factorize(checked["contract"])[0].astype(np.int64))]
+    return CheckedLeg(checked, named, returned)
 
 
 def _as_pandas(table: Any, leg: str, code: str) -> pd.DataFrame:

@@ -7,7 +7,6 @@
    The lag order is given, or chosen by an information criterion, each lag judged on the same rows, as statsmodels.coint does it.
 3. Johansen: the trace statistic of two series with a constant. With two series its eigenvalues solve a quadratic.
 
-Sums run in a fixed number of lanes that are added up at the end: quicker than one after the other, and the same everywhere.
 Oracles in the tests: `statsmodels` coint and coint_johansen.
 """
 
@@ -23,6 +22,8 @@ from pairkit._typing import FloatArray, IntArray
 from pairkit.errors import DataError
 from pairkit.language import _
 from pairkit.models.hedges import checked_legs
+from pairkit.models.lanes import LANES, dot, mean, sum_of_lanes
+from pairkit.models.panel import Aligned, leg_at, legs_of
 
 LagRule = int | Literal["aic", "bic"]
 LEAST_BARS = 30
@@ -34,7 +35,10 @@ _LEAST_SHARE = (
     1e-3  # of a leg's products, the residual's: below this the quadratic form loses too many digits
 )
 _NOTHING_LEFT = 1e-13  # of a column's own square, once those before it are taken out: it is a combination of them
-_LANES = 32
+# what is known of a leg by itself: its mean, then at one lag the sums of its products: level x level, change x change, earlier
+# change x change, level x change; and the places of the sums that take both legs
+_MEAN, _SUMS, _OWN = 0, 1, 5
+_CROSSED = (1, 4, 7, 8, 11, 12)
 
 # Trace statistic, constant, two series: 95 % points for no relation at all, and for at most one. Osterwald-Lenum (1992), "A note
 # with quantiles of the asymptotic distribution of the ML cointegration rank test statistics", Oxford Bulletin 54(3), table 1.1*:
@@ -75,19 +79,17 @@ def engle_granger(
                 least_bars=max(LEAST_BARS, 3 * fixed + 8),
             )
         )
-    forward, backward, lags_forward, lags_backward = _both_ways(y, x, fixed, rule)
+    forward, backward, lags_forward, lags_backward = _both_ways_of_one(y, x, fixed, rule)
     return float(forward), float(backward), int(lags_forward), int(lags_backward)
 
 
-def engle_granger_many(
-    y: FloatArray, x: FloatArray, bars: IntArray, *, lags: LagRule
-) -> FloatArray:
-    """`engle_granger` of many pairs, the GIL free meanwhile.
+def engle_granger_many(pairs: Aligned, *, lags: LagRule) -> FloatArray:
+    """`engle_granger` of K pairs, the GIL free meanwhile; what a leg brings to a pair is worked out once for all of its pairs.
 
-    `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row. Returns (K, 4): the two
-    statistics and their lags; NaN for a pair of fewer bars than the test needs.
+    Returns (K, 4): the two statistics and their lags; NaN for a pair of fewer bars than the test needs.
     """
-    statistics: FloatArray = _both_ways_many(y, x, bars, *lag_rule(lags))
+    fixed, rule = lag_rule(lags)
+    statistics: FloatArray = _both_ways_many(pairs, *_own_of_legs(pairs, fixed), fixed, rule)
     return statistics
 
 
@@ -97,14 +99,26 @@ def johansen_trace(y: FloatArray, x: FloatArray, *, lags: int = 1) -> tuple[floa
     Both NaN where a series is constant or they are collinear. `JOHANSEN_95` holds their 95 % points.
     """
     y, x = checked_legs(y, x)
-    none, at_most_one = _johansen(y, x, lags)
+    none, at_most_one = _johansen_of_one(y, x, lags)
     return float(none), float(at_most_one)
 
 
-def johansen_many(y: FloatArray, x: FloatArray, bars: IntArray, lags: IntArray) -> FloatArray:
-    """`johansen_trace` of many pairs, each with its own (K,) lags; legs as in `engle_granger_many`. (K, 2) out."""
-    traces: FloatArray = _johansen_many(y, x, bars, lags)
+def johansen_many(pairs: Aligned, lags: IntArray) -> FloatArray:
+    """`johansen_trace` of K pairs, each with its own (K,) lags; (K, 2) out."""
+    traces: FloatArray = _johansen_many(pairs, *_own_of_legs(pairs, 1), lags)
     return traces
+
+
+def _own_of_legs(pairs: Aligned, lags: int) -> tuple[FloatArray, IntArray, IntArray]:
+    """(L, OWN) what `_describe` says of each distinct leg, and for each pair which of them its legs are, (K,) y and (K,) x."""
+    places = np.concatenate([pairs.y, pairs.x])
+    bars = np.concatenate([pairs.bars, pairs.bars])
+    _, first, which = np.unique(
+        places * (bars.max(initial=0) + 1) + bars, return_index=True, return_inverse=True
+    )
+    own = np.empty((len(first), _OWN))
+    _describe_many(pairs.values, pairs.room, places[first], bars[first], lags, own)
+    return own, which[: len(pairs.y)], which[len(pairs.y) :]
 
 
 def lag_rule(lags: LagRule) -> tuple[int, int]:
@@ -122,103 +136,98 @@ def lag_rule(lags: LagRule) -> tuple[int, int]:
 
 
 @inner_kernel
-def _sum_of_lanes(lanes):
-    total = 0.0
-    for lane in range(lanes.size):
-        total += lanes[lane]
-    return total
+def _describe(values, lags, own):
+    """Write what a leg brings to each of its pairs: its mean and, at one lag, the sums of its own products."""
+    own[_MEAN] = mean(values)
+    if lags == 1:
+        _own_sums(values, own)
+
+
+@kernel
+def _describe_many(values, room, places, bars, lags, own):
+    for i in range(places.size):
+        if bars[i] >= LEAST_BARS:
+            _describe(leg_at(values, room, places[i], bars[i]), lags, own[i])
 
 
 @inner_kernel
-def _means(y, x):
-    """Each about its first value."""
-    lanes, blocks = np.zeros((2, _LANES)), y.size // _LANES
-    for block in range(blocks):
-        for lane in range(_LANES):
-            lanes[0, lane] += y[block * _LANES + lane] - y[0]
-            lanes[1, lane] += x[block * _LANES + lane] - x[0]
-    for t in range(blocks * _LANES, y.size):
-        lanes[0, 0], lanes[1, 0] = lanes[0, 0] + (y[t] - y[0]), lanes[1, 0] + (x[t] - x[0])
-    return y[0] + _sum_of_lanes(lanes[0]) / y.size, x[0] + _sum_of_lanes(lanes[1]) / y.size
+def _own_sums(values, own):
+    """Sums over bars 2 .. T-2 of a leg's products at one lag, about its mean; of level, change and earlier change see below."""
+    last = values.size - 1
+    level, change = values[1 : last - 1] - own[_MEAN], values[2:last] - values[1 : last - 1]
+    before = values[1 : last - 1] - values[: last - 2]
+    own[_SUMS], own[_SUMS + 1] = dot(level, level), dot(change, change)
+    own[_SUMS + 2], own[_SUMS + 3] = dot(before, change), dot(level, change)
 
 
 @inner_kernel
-def _add_bar(sums, lane, y, x, t, mean_y, mean_x):
+def _add_crossed(sums, lane, y, x, t, mean_y, mean_x):
     v, u = y[t - 1] - mean_y, x[t - 1] - mean_x
     dv, du = y[t] - y[t - 1], x[t] - x[t - 1]
-    qv, qu = y[t - 1] - y[t - 2], x[t - 1] - x[t - 2]
-    sums[0, lane] += v * v
-    sums[1, lane] += v * u
-    sums[2, lane] += u * u
-    sums[3, lane] += dv * dv
-    sums[4, lane] += dv * du
-    sums[5, lane] += du * du
-    sums[6, lane] += qv * dv
-    sums[7, lane] += qv * du
-    sums[8, lane] += qu * dv
-    sums[9, lane] += qu * du
-    sums[10, lane] += v * dv
-    sums[11, lane] += v * du
-    sums[12, lane] += u * dv
-    sums[13, lane] += u * du
+    sums[0, lane] += v * u
+    sums[1, lane] += dv * du
+    sums[2, lane] += (y[t - 1] - y[t - 2]) * du
+    sums[3, lane] += (x[t - 1] - x[t - 2]) * dv
+    sums[4, lane] += v * du
+    sums[5, lane] += u * dv
 
 
 @inner_kernel
-def _sums_at_one_lag(y, x, mean_y, mean_x):
+def _sums_at_one_lag(y, x, own_y, own_x):
     """Sums over bars 2 .. T-2 of products of both legs' level of the bar before (v, u), change, and change of the bar before.
 
     In this order: v v, v u, u u; dv dv, dv du, du du; before x now: v v, v u, u v, u u; level x change: v v, v u, u v, u u.
     """
-    lanes, blocks = np.zeros((14, _LANES)), (y.size - 3) // _LANES
+    lanes, blocks = np.zeros((6, LANES)), (y.size - 3) // LANES
     for block in range(blocks):
-        for lane in range(_LANES):
-            _add_bar(lanes, lane, y, x, 2 + block * _LANES + lane, mean_y, mean_x)
-    for t in range(2 + blocks * _LANES, y.size - 1):
-        _add_bar(lanes, 0, y, x, t, mean_y, mean_x)
+        for lane in range(LANES):
+            _add_crossed(lanes, lane, y, x, 2 + block * LANES + lane, own_y[_MEAN], own_x[_MEAN])
+    for t in range(2 + blocks * LANES, y.size - 1):
+        _add_crossed(lanes, 0, y, x, t, own_y[_MEAN], own_x[_MEAN])
     sums = np.empty(14)
-    for i in range(14):
-        sums[i] = _sum_of_lanes(lanes[i])
+    sums[0], sums[3], sums[6], sums[10] = own_y[_SUMS:]
+    sums[2], sums[5], sums[9], sums[13] = own_x[_SUMS:]
+    for i in range(6):
+        sums[_CROSSED[i]] = sum_of_lanes(lanes[i])
     return sums
 
 
 @inner_kernel
-def _gram_at_one_lag(y, x, mean_y, mean_x):
+def _gram_at_one_lag(y, x, own_y, own_x):
     """`_gram` at one lag: the lagged changes and the changes are the same numbers but for the ends, and so are their products."""
-    s = _sums_at_one_lag(y, x, mean_y, mean_x)
-    last = y.size - 1
-    legs, means = (y, x), (mean_y, mean_x)
+    sums = _sums_at_one_lag(y, x, own_y, own_x)
     gram = np.empty((6, 6))
-    for i in range(2):
-        for j in range(2):
-            a, b = legs[i], legs[j]
-            first_a, first_b, last_a, last_b = (
-                a[1] - a[0],
-                b[1] - b[0],
-                a[last] - a[last - 1],
-                b[last] - b[last - 1],
-            )
-            level = a[last - 1] - means[i]
-            pulled = s[10 + 2 * i + j]
-            gram[4 + i, 4 + j] = s[i + j] + level * (b[last - 1] - means[j])
-            gram[2 + i, 2 + j] = s[3 + i + j] + last_a * last_b
-            gram[i, j] = s[3 + i + j] + first_a * first_b
-            gram[i, 2 + j] = s[6 + 2 * i + j] + (a[last - 1] - a[last - 2]) * last_b
-            gram[2 + j, i] = gram[i, 2 + j]
-            gram[4 + i, 2 + j] = pulled + level * last_b
-            gram[2 + j, 4 + i] = gram[4 + i, 2 + j]
-            gram[4 + i, j] = (
-                pulled + (a[0] - means[i]) * first_b + gram[i, j]
-            )  # the level is that of a bar before and a change
-            gram[j, 4 + i] = gram[4 + i, j]
+    _add_ends(gram, 0, 0, y, y, own_y[_MEAN], own_y[_MEAN], sums)
+    _add_ends(gram, 0, 1, y, x, own_y[_MEAN], own_x[_MEAN], sums)
+    _add_ends(gram, 1, 0, x, y, own_x[_MEAN], own_y[_MEAN], sums)
+    _add_ends(gram, 1, 1, x, x, own_x[_MEAN], own_x[_MEAN], sums)
     return gram
 
 
 @inner_kernel
-def _gram(y, x, lags, mean_y, mean_x):
+def _add_ends(gram, i, j, a, b, mean_a, mean_b, sums):
+    """The products of leg i and leg j: `sums`, and what the first or the last bar adds to each."""
+    last = a.size - 1
+    first_b, last_b = b[1] - b[0], b[last] - b[last - 1]
+    level, pulled = a[last - 1] - mean_a, sums[10 + 2 * i + j]
+    gram[4 + i, 4 + j] = sums[i + j] + level * (b[last - 1] - mean_b)
+    gram[2 + i, 2 + j] = sums[3 + i + j] + (a[last] - a[last - 1]) * last_b
+    gram[i, j] = sums[3 + i + j] + (a[1] - a[0]) * first_b
+    gram[i, 2 + j] = sums[6 + 2 * i + j] + (a[last - 1] - a[last - 2]) * last_b
+    gram[2 + j, i] = gram[i, 2 + j]
+    gram[4 + i, 2 + j] = pulled + level * last_b
+    gram[2 + j, 4 + i] = gram[4 + i, 2 + j]
+    # the level is that of a bar before and a change
+    gram[4 + i, j] = pulled + (a[0] - mean_a) * first_b + gram[i, j]
+    gram[j, 4 + i] = gram[4 + i, j]
+
+
+@inner_kernel
+def _gram(y, x, lags, own_y, own_x):
     """Products of both legs' columns on the rows that the lags leave: lagged changes, change, level about its mean; y, then x."""
     if lags == 1:
-        return _gram_at_one_lag(y, x, mean_y, mean_x)
-    size = 2 * lags + 4
+        return _gram_at_one_lag(y, x, own_y, own_x)
+    size, mean_y, mean_x = 2 * lags + 4, own_y[_MEAN], own_x[_MEAN]
     gram, row = np.zeros((size, size)), np.empty(size)
     for t in range(lags + 1, y.size):
         for i in range(lags):
@@ -342,21 +351,8 @@ def _residual(y, x, slope, mean_y, mean_x):
 @inner_kernel
 def _squares(y, x, mean_y, mean_x):
     """Sums of squares of both legs about their means, and the sum of their products."""
-    lanes, blocks = np.zeros((3, _LANES)), y.size // _LANES
-    for block in range(blocks):
-        for lane in range(_LANES):
-            v, u = y[block * _LANES + lane] - mean_y, x[block * _LANES + lane] - mean_x
-            lanes[0, lane] += v * v
-            lanes[1, lane] += u * u
-            lanes[2, lane] += v * u
-    for t in range(blocks * _LANES, y.size):
-        v, u = y[t] - mean_y, x[t] - mean_x
-        lanes[0, 0], lanes[1, 0], lanes[2, 0] = (
-            lanes[0, 0] + v * v,
-            lanes[1, 0] + u * u,
-            lanes[2, 0] + v * u,
-        )
-    return _sum_of_lanes(lanes[0]), _sum_of_lanes(lanes[1]), _sum_of_lanes(lanes[2])
+    v, u = y - mean_y, x - mean_x
+    return dot(v, v), dot(u, u), dot(v, u)
 
 
 @inner_kernel
@@ -380,16 +376,26 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     if rule != _FIXED:
         lags = _choose_lags(e, rule)
     if lags == 1:
+        own = np.zeros(_OWN)
+        _own_sums(e, own)
         return _t_of_level(
-            _residual_gram(_gram_at_one_lag(e, e, 0.0, 0.0), 1, 0, 0.0), 1, y.size - 2
+            _residual_gram(_gram_at_one_lag(e, e, own, own), 1, 0, 0.0), 1, y.size - 2
         ), lags
     return _t_of_level(_residual_columns(e, lags, lags + 1, False), lags, y.size - 1 - lags), lags
 
 
 @kernel
-def _both_ways(y, x, lags, rule):
-    mean_y, mean_x = _means(y, x)
-    gram = _gram(y, x, lags, mean_y, mean_x) if rule == _FIXED else np.empty((0, 0))
+def _both_ways_of_one(y, x, lags, rule):
+    own = np.empty((2, _OWN))
+    _describe(y, lags, own[0])
+    _describe(x, lags, own[1])
+    return _both_ways(y, x, own[0], own[1], lags, rule)
+
+
+@inner_kernel
+def _both_ways(y, x, own_y, own_x, lags, rule):
+    mean_y, mean_x = own_y[_MEAN], own_x[_MEAN]
+    gram = _gram(y, x, lags, own_y, own_x) if rule == _FIXED else np.empty((0, 0))
     if (
         rule == _FIXED and lags == 1
     ):  # whose levels are those of all bars but the first and the last
@@ -407,20 +413,29 @@ def _both_ways(y, x, lags, rule):
 
 
 @kernel
-def _both_ways_many(y, x, bars, lags, rule):
-    out = np.full((bars.size, 4), np.nan)
-    for k in range(bars.size):
-        if bars[k] >= max(LEAST_BARS, 3 * lags + 8):
+def _both_ways_many(pairs, own, of_y, of_x, lags, rule):
+    out = np.full((of_y.size, 4), np.nan)
+    for k in range(of_y.size):
+        if pairs.bars[k] >= max(LEAST_BARS, 3 * lags + 8):
+            y, x = legs_of(pairs, k)
             out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _both_ways(
-                y[k, : bars[k]], x[k, : bars[k]], lags, rule
+                y, x, own[of_y[k]], own[of_x[k]], lags, rule
             )
     return out
 
 
 @kernel
-def _johansen(y, x, lags):
-    mean_y, mean_x = _means(y, x)
-    gram = _gram(y, x, lags, mean_y, mean_x)
+def _johansen_of_one(y, x, lags):
+    own = np.empty((2, _OWN))
+    _describe(y, lags, own[0])
+    _describe(x, lags, own[1])
+    return _johansen(y, x, own[0], own[1], lags)
+
+
+@inner_kernel
+def _johansen(y, x, own_y, own_x, lags):
+    mean_y, mean_x = own_y[_MEAN], own_x[_MEAN]
+    gram = _gram(y, x, lags, own_y, own_x)
     size, rows, last = 2 * lags + 4, y.size - 1 - lags, y.size - 1
     sums = np.empty(size)
     for i in range(
@@ -431,7 +446,7 @@ def _johansen(y, x, lags):
             y[last - back] - y[lags - back],
             x[last - back] - x[lags - back],
         )
-    level_y, level_x = _means(y[lags:last], x[lags:last])
+    level_y, level_x = mean(y[lags:last]), mean(x[lags:last])
     sums[size - 2], sums[size - 1] = rows * (level_y - mean_y), rows * (level_x - mean_x)
     for i in range(size):
         for j in range(size):
@@ -454,9 +469,10 @@ def _johansen(y, x, lags):
 
 
 @kernel
-def _johansen_many(y, x, bars, lags):
-    out = np.full((bars.size, 2), np.nan)
-    for k in range(bars.size):
-        if bars[k] > 2 * lags[k] + 8:
-            out[k, 0], out[k, 1] = _johansen(y[k, : bars[k]], x[k, : bars[k]], lags[k])
+def _johansen_many(pairs, own, of_y, of_x, lags):
+    out = np.full((of_y.size, 2), np.nan)
+    for k in range(of_y.size):
+        if pairs.bars[k] >= max(LEAST_BARS, 2 * lags[k] + 9):
+            y, x = legs_of(pairs, k)
+            out[k, 0], out[k, 1] = _johansen(y, x, own[of_y[k]], own[of_x[k]], lags[k])
     return out

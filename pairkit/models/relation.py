@@ -3,7 +3,7 @@
 1. y is fitted on (1, x). Of the residual: deviation, half-life, Hurst exponent, zero crossings.
 2. Of the legs: correlation of changes, and how far the slope differs from stretch to stretch.
 
-Sums run in a fixed number of lanes, as in models/cointegration.py, whose test goes with these figures.
+The test of models/cointegration.py goes with these figures.
 Oracle in the tests: plain numpy.
 """
 
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._jit import inner_kernel, kernel
-from pairkit._typing import FloatArray, IntArray
+from pairkit._typing import FloatArray
 from pairkit.models.cointegration import LEAST_BARS, LagRule, engle_granger
 from pairkit.models.hedges import checked_legs
+from pairkit.models.lanes import dot, mean
+from pairkit.models.panel import Aligned, legs_of
 
 STRETCH = 250  # bars in each stretch whose slopes are compared: about a year
-_LANES = 32
 
 
 class Relation(NamedTuple):
@@ -65,55 +66,26 @@ def relate(y: FloatArray, x: FloatArray, *, lags: LagRule = 1) -> Relation:
     return Relation(slope, statistic, float(used), *figures)
 
 
-def relate_many(
-    y: FloatArray, x: FloatArray, bars: IntArray, swapped: NDArray[np.bool_]
-) -> FloatArray:
-    """Relation statistics of many pairs, without the GIL: those of `Relation` but the test's, (K, 7), in its order.
+def relate_many(pairs: Aligned, swapped: NDArray[np.bool_]) -> FloatArray:
+    """Relation statistics of K pairs, without the GIL: those of `Relation` but the test's, (K, 7), in its order.
 
-    `y` and `x` (K, T) hold the pairs' legs, finite, in the first `bars` (K,) places of each row; where `swapped` (K,), it is x
-    that is fitted on y. NaN for a pair of fewer than 30 bars.
+    Where `swapped` (K,), it is x that is fitted on y. NaN for a pair of fewer than 30 bars.
     """
-    figures: FloatArray = _figures_many(y, x, bars, swapped)
+    figures: FloatArray = _figures_many(pairs, swapped)
     return figures
 
 
 @inner_kernel
-def _sum_of_lanes(lanes):
-    total = 0.0
-    for lane in range(_LANES):
-        total += lanes[lane]
-    return total
-
-
-@inner_kernel
-def _dot(a, b):
-    lanes, blocks = np.zeros(_LANES), a.size // _LANES
-    for block in range(blocks):
-        for lane in range(_LANES):
-            lanes[lane] += a[block * _LANES + lane] * b[block * _LANES + lane]
-    for t in range(blocks * _LANES, a.size):
-        lanes[0] += a[t] * b[t]
-    return _sum_of_lanes(lanes)
-
-
-@inner_kernel
 def _centred(values):
-    """Less their mean, which is taken about the first value."""
-    lanes, blocks = np.zeros(_LANES), values.size // _LANES
-    for block in range(blocks):
-        for lane in range(_LANES):
-            lanes[lane] += values[block * _LANES + lane] - values[0]
-    for t in range(blocks * _LANES, values.size):
-        lanes[0] += values[t] - values[0]
-    return values - (values[0] + _sum_of_lanes(lanes) / values.size)
+    return values - mean(values)
 
 
 @inner_kernel
 def _half_life(e):
     n = e.size - 1
     level = _centred(e[:n])
-    squares = _dot(level, level)
-    pull = _dot(level, e[1:] - e[:n]) / squares
+    squares = dot(level, level)
+    pull = dot(level, e[1:] - e[:n]) / squares
     if not pull < 0.0:
         return np.inf
     return math.log(0.5) / math.log(1.0 + pull) if pull > -1.0 else 0.0
@@ -121,15 +93,8 @@ def _half_life(e):
 
 @inner_kernel
 def _mean_square_change(e, distance):
-    changes = e.size - distance
-    lanes, blocks = np.zeros(_LANES), changes // _LANES
-    for block in range(blocks):
-        for lane in range(_LANES):
-            change = e[block * _LANES + lane + distance] - e[block * _LANES + lane]
-            lanes[lane] += change * change
-    for t in range(blocks * _LANES, changes):
-        lanes[0] += (e[t + distance] - e[t]) ** 2
-    return _sum_of_lanes(lanes) / changes
+    changes = e[distance:] - e[: e.size - distance]
+    return dot(changes, changes) / changes.size
 
 
 @inner_kernel
@@ -167,8 +132,8 @@ def _crossings(e):
 def _correlation_of_changes(y, x):
     n = y.size - 1
     dy, dx = (y[1:] - y[:n]) - (y[n] - y[0]) / n, (x[1:] - x[:n]) - (x[n] - x[0]) / n
-    squares = _dot(dy, dy) * _dot(dx, dx)
-    return _dot(dy, dx) / math.sqrt(squares) if squares > 0.0 else np.nan
+    squares = dot(dy, dy) * dot(dx, dx)
+    return dot(dy, dx) / math.sqrt(squares) if squares > 0.0 else np.nan
 
 
 @inner_kernel
@@ -180,22 +145,22 @@ def _slope_spread(y, x, slope):
     for k in range(count):
         first, last = y.size - (k + 1) * STRETCH, y.size - k * STRETCH
         u = _centred(x[first:last])
-        slopes[k] = _dot(u, _centred(y[first:last])) / _dot(u, u)
-    mean = np.sum(slopes) / count
-    return math.sqrt(np.sum((slopes - mean) ** 2) / (count - 1)) / abs(slope)
+        slopes[k] = dot(u, _centred(y[first:last])) / dot(u, u)
+    average = np.sum(slopes) / count
+    return math.sqrt(np.sum((slopes - average) ** 2) / (count - 1)) / abs(slope)
 
 
 @kernel
 def _figures(y, x):
     v, u = _centred(y), _centred(x)
-    squares = _dot(u, u)
-    slope = _dot(u, v) / squares
-    if not (squares > 0.0 and _dot(v, v) > 0.0):
+    squares = dot(u, u)
+    slope = dot(u, v) / squares
+    if not (squares > 0.0 and dot(v, v) > 0.0):
         return slope, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
     e = v - slope * u
     return (
         slope,
-        math.sqrt(_dot(e, e) / (y.size - 1)),
+        math.sqrt(dot(e, e) / (y.size - 1)),
         _half_life(e),
         _hurst(e),
         float(_crossings(e)),
@@ -205,14 +170,14 @@ def _figures(y, x):
 
 
 @kernel
-def _figures_many(y, x, bars, swapped):
-    out = np.full((bars.size, 7), np.nan)
-    for k in range(bars.size):
-        if bars[k] >= LEAST_BARS:
-            a, b = y[k, : bars[k]], x[k, : bars[k]]
+def _figures_many(pairs, swapped):
+    out = np.full((swapped.size, 7), np.nan)
+    for k in range(swapped.size):
+        if pairs.bars[k] >= LEAST_BARS:
+            y, x = legs_of(pairs, k)
             if swapped[k]:
-                a, b = b, a
+                y, x = x, y
             out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(
-                a, b
+                y, x
             )
     return out

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairkit._jit import for_kernels
 from pairkit._typing import FloatArray, Progress
 from pairkit.columns import SCAN_BACKTEST_COLUMNS, SCAN_COLUMNS, names
 from pairkit.config import StrategyConfig
@@ -241,10 +242,13 @@ def scan_rows(market: RootSeries, rows: NDArray[np.int64]) -> FloatArray:
     """
     figures, ends = np.full((len(rows), _width(market)), np.nan), market.pairs[rows]
     tests = figures[:, : len(_FIGURES) + 1]
-    room = room_for(market.panel, ends)
-    at_once = max(len(room.bars), 1)
-    for start in range(0, len(rows), at_once):
-        tests[start : start + at_once] = _figures(market, ends[start : start + at_once], room)
+    panel = Panel._make(map(for_kernels, market.panel))
+    room, done = room_for(panel, ends), 0
+    while done < len(rows):
+        pairs = align(panel, ends[done:], room)
+        last = done + len(pairs.bars)
+        tests[done:last] = _figures(market, ends[done:last], pairs)
+        done = last
     if market.backtest is not None:
         for row in np.flatnonzero(tests[:, 1] >= market.least_bars):
             y, x = ends[row, ::-1] if tests[row, 0] > 0.0 else ends[row]
@@ -259,19 +263,18 @@ def _width(market: RootSeries) -> int:
     return 1 + len(_FIGURES) + len(_OF_BACKTEST) * (market.backtest is not None)
 
 
-def _figures(market: RootSeries, ends: NDArray[np.int64], room: Aligned) -> FloatArray:
-    """As `scan_rows`, for so few pairs that `room` holds their legs side by side."""
-    first, second, bars = align(market.panel, ends, room)
-    tests = engle_granger_many(first, second, bars, lags=market.lags)
+def _figures(market: RootSeries, ends: NDArray[np.int64], pairs: Aligned) -> FloatArray:
+    """As `scan_rows`, for pairs that are aligned."""
+    bars, tests = pairs.bars, engle_granger_many(pairs, lags=market.lags)
     pvalues = mackinnon_pvalues(tests[:, :2].ravel(), 2).reshape(-1, 2)
     swapped = pvalues[:, 1] < pvalues[:, 0]
     chosen, other = swapped.astype(np.int64), 1 - swapped
     each = np.arange(len(ends))
     best, lags = pvalues[each, chosen], tests[each, 2 + chosen]
-    none, at_most_one = johansen_many(first, second, bars, np.nan_to_num(lags).astype(np.int64)).T
+    none, at_most_one = johansen_many(pairs, np.nan_to_num(lags).astype(np.int64)).T
     found, more = none > JOHANSEN_95[0], at_most_one > JOHANSEN_95[1]
     slope, residual_std, half_life, hurst, crossings, correlation, slope_spread = relate_many(
-        first, second, bars, swapped
+        pairs, swapped
     ).T
     cost = _round_trip(market, ends[each, chosen], ends[each, other], slope)
     with np.errstate(divide="ignore", invalid="ignore"):

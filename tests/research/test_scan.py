@@ -123,27 +123,45 @@ def test_lagged_changes_that_repeat_each_other_are_left_out(lags):
     assert engle_granger(y, x, lags=lags)[0] == pytest.approx(theirs, rel=1e-6)
 
 
+def laid(days, values, pairs):
+    """Pairs of these series on their common bars, and each one's two legs."""
+    panel, pairs = panel_of(days, values), np.array(pairs)
+    aligned = align(panel, pairs, room_for(panel, pairs))
+    assert len(aligned.bars) == len(pairs)
+    flat = np.concatenate([aligned.values, aligned.room])
+    legs = [
+        (flat[y : y + count], flat[x : x + count])
+        for y, x, count in zip(aligned.y, aligned.x, aligned.bars, strict=True)
+    ]
+    return aligned, legs
+
+
 def test_many_pairs_are_each_as_alone():
     """Tests and figures of many pairs at once are, bit for bit, those of each by itself; too short a pair has no test."""
-    y, x = np.full((4, 400), np.nan), np.full((4, 400), np.nan)
-    bars = np.array([400, 301, 77, 20])
-    for k, count in enumerate(bars):
-        y[k, :count], x[k, :count] = two_series(k, int(count))
-    tests, traces = (
-        engle_granger_many(y, x, bars, lags=1),
-        johansen_many(y, x, bars, np.array([1, 2, 0, 1])),
+    rng = np.random.default_rng(11)
+    whole, gaps = np.arange(400), np.sort(rng.choice(400, 300, replace=False))
+    days = [whole, whole, whole[99:], gaps, gaps[-77:], whole[-20:]]
+    values = [two_series(k, 400)[k % 2][: len(own)] for k, own in enumerate(days)]
+    pairs = [(0, 1), (1, 0), (0, 2), (1, 2), (0, 3), (3, 1), (3, 4), (2, 4), (0, 5)]
+    aligned, legs = laid(days, values, pairs)
+    assert aligned.bars.tolist()[:7] == [400, 400, 301, 301, 300, 300, 77]
+    lags = np.array([1, 2, 0, 1, 1, 3, 1, 1, 1])
+    tests, traces = engle_granger_many(aligned, lags=1), johansen_many(aligned, lags)
+    by_criterion = engle_granger_many(aligned, lags="aic")
+    figures, turned = (
+        relate_many(aligned, np.full(len(pairs), swapped)) for swapped in (False, True)
     )
-    figures, turned = (relate_many(y, x, bars, np.full(4, swapped)) for swapped in (False, True))
-    for k, count in enumerate(bars[:3]):
-        legs = y[k, :count], x[k, :count]
-        assert tuple(tests[k]) == engle_granger(*legs, lags=1)
-        assert tuple(traces[k]) == johansen_trace(*legs, lags=[1, 2, 0][k])
-        alone = relate(*legs)._asdict()
+    for k, (y, x) in enumerate(legs[:-1]):
+        assert tuple(tests[k]) == engle_granger(y, x, lags=1)
+        assert tuple(by_criterion[k]) == engle_granger(y, x, lags="aic")
+        assert tuple(traces[k]) == johansen_trace(y, x, lags=int(lags[k]))
+        alone = relate(y, x)._asdict()
         del alone["statistic"], alone["lags"]
         np.testing.assert_array_equal(figures[k], list(alone.values()))
-        assert turned[k, 0] == relate(*legs[::-1]).slope
-    assert np.isnan(tests[3]).all()
-    assert np.isnan(figures[3]).all()
+        assert turned[k, 0] == relate(x, y).slope
+    assert np.isnan(tests[-1]).all()
+    assert np.isnan(traces[-1]).all()
+    assert np.isnan(figures[-1]).all()
 
 
 def test_pairs_are_laid_on_their_common_bars():
@@ -151,27 +169,31 @@ def test_pairs_are_laid_on_their_common_bars():
     rng = np.random.default_rng(3)
     days = [
         np.sort(rng.choice(60, size, replace=False)) + shift
-        for size, shift in ((40, 0), (25, 10), (60, 5), (30, 500))
+        for size, shift in ((40, 0), (25, 10), (60, 5), (60, 5), (30, 500))
     ]
+    days.append(days[0][12:])
     values = [day * (r + 1.0) for r, day in enumerate(days)]
-    pairs = np.array([(0, 1), (1, 0), (1, 2), (0, 3)])
-    panel = panel_of(days, values)
-    y, x, bars = align(panel, pairs, room_for(panel, pairs))
-    assert len(bars) == len(pairs)
-    for k, (a, b) in enumerate(pairs):
+    pairs = [(0, 1), (1, 0), (1, 2), (2, 3), (0, 4), (0, 5), (5, 0)]
+    aligned, legs = laid(days, values, pairs)
+    for (a, b), (y, x) in zip(pairs, legs, strict=True):
         common = np.intersect1d(days[a], days[b])
-        assert bars[k] == len(common)
-        assert np.array_equal(y[k, : bars[k]], common * (a + 1.0))
-        assert np.array_equal(x[k, : bars[k]], common * (b + 1.0))
+        assert np.array_equal(y, common * (a + 1.0))
+        assert np.array_equal(x, common * (b + 1.0))
+    copied = np.maximum(aligned.y, aligned.x) >= sum(map(len, days))
+    assert copied.tolist() == [True, True, True, False, False, False, False]
 
 
 def test_the_room_for_pairs_is_bounded():
-    """As many pairs as there are where they are short, one where they are longer than what fits."""
-    for bars, rows in ((10, 3), (100_000, 1), (200_000, 1)):
-        panel = panel_of([np.arange(bars)] * 3, [np.zeros(bars)] * 3)
-        room = room_for(panel, np.array([(0, 1), (0, 2), (1, 2)]))
-        assert room.y.shape == room.x.shape == (rows, bars)
-        assert len(room.bars) == rows
+    """What does not fit in the room waits for the next turn; pairs on the same days need none."""
+    for bars in (10, 40_000, 200_000):
+        days = [np.delete(np.arange(bars), gap) for gap in (2, 4, 6)] + [np.arange(bars)] * 2
+        panel = panel_of(days, [day * 1.0 for day in days])
+        pairs = np.array([(0, 1), (0, 2), (3, 4), (1, 2)])
+        room, done = room_for(panel, pairs), []
+        while sum(done) < len(pairs):
+            done.append(len(align(panel, pairs[sum(done) :], room).bars))
+        assert done == ([4] if bars == 10 else [1, 2, 1])
+        assert room.size == max(100_000, 2 * bars)
 
 
 def test_engle_granger_at_a_high_level():

@@ -1,0 +1,71 @@
+"""Sums in lanes: a long sum is taken as 32 sums side by side, which are added up at the end.
+
+A processor adds several numbers at once, but not in the order of a plain sum. Here the order is fixed, and so are the bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pairkit._jit import inner_kernel
+
+LANES = 32
+_ROWS = 4  # of lanes that are added before a sum is written back; of one row the compiler makes 32 sums one after another
+
+
+@inner_kernel
+def dot(a, b):
+    """Sum of a x b."""
+    lanes = np.zeros(LANES)
+    rows = a.size // LANES
+    blocks = rows // _ROWS * _ROWS
+    for row in range(0, blocks, _ROWS):
+        t = row * LANES
+        for lane in range(LANES):
+            lanes[lane] = (
+                lanes[lane]
+                + a[t + lane] * b[t + lane]
+                + a[t + LANES + lane] * b[t + LANES + lane]
+                + a[t + 2 * LANES + lane] * b[t + 2 * LANES + lane]
+                + a[t + 3 * LANES + lane] * b[t + 3 * LANES + lane]
+            )
+    for row in range(blocks, rows):
+        for lane in range(LANES):
+            lanes[lane] += a[row * LANES + lane] * b[row * LANES + lane]
+    for t in range(rows * LANES, a.size):
+        lanes[0] += a[t] * b[t]
+    return sum_of_lanes(lanes)
+
+
+@inner_kernel
+def mean(values):
+    """Taken about the first value."""
+    origin = values[0]
+    lanes = np.zeros(LANES)
+    rows = values.size // LANES
+    blocks = rows // _ROWS * _ROWS
+    for row in range(0, blocks, _ROWS):
+        t = row * LANES
+        for lane in range(LANES):
+            lanes[lane] = (
+                lanes[lane]
+                + (values[t + lane] - origin)
+                + (values[t + LANES + lane] - origin)
+                + (values[t + 2 * LANES + lane] - origin)
+                + (values[t + 3 * LANES + lane] - origin)
+            )
+    for row in range(blocks, rows):
+        for lane in range(LANES):
+            lanes[lane] += values[row * LANES + lane] - origin
+    for t in range(rows * LANES, values.size):
+        lanes[0] += values[t] - origin
+    return origin + sum_of_lanes(lanes) / values.size
+
+
+@inner_kernel
+def sum_of_lanes(lanes):
+    """What the lanes hold, added up."""
+    total = 0.0
+    for lane in range(lanes.size):
+        total += lanes[lane]
+    return total
