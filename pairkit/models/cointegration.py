@@ -23,7 +23,7 @@ from pairkit.errors import DataError
 from pairkit.language import _
 from pairkit.models.hedges import checked_legs
 from pairkit.models.lanes import LANES, dot, mean, sum_of_lanes
-from pairkit.models.panel import Aligned, leg_at, legs_of
+from pairkit.models.panel import Aligned, leg_at, one_pair
 
 LagRule = int | Literal["aic", "bic"]
 LEAST_BARS = 30
@@ -69,7 +69,7 @@ def engle_granger(
         The series differ in length, hold a NaN, or are shorter than 30 bars or too short for the lags.
     """
     y, x = checked_legs(y, x)
-    fixed, rule = lag_rule(lags)
+    fixed, _rule = lag_rule(lags)
     if y.size < max(LEAST_BARS, 3 * fixed + 8):
         raise DataError(
             _(
@@ -79,8 +79,8 @@ def engle_granger(
                 least_bars=max(LEAST_BARS, 3 * fixed + 8),
             )
         )
-    forward, backward, lags_forward, lags_backward = _both_ways_of_one(y, x, fixed, rule)
-    return float(forward), float(backward), int(lags_forward), int(lags_backward)
+    forward, backward, *used = engle_granger_many(one_pair(y, x), lags=lags)[0].tolist()
+    return forward, backward, int(used[0]), int(used[1])
 
 
 def engle_granger_many(pairs: Aligned, *, lags: LagRule) -> FloatArray:
@@ -89,23 +89,22 @@ def engle_granger_many(pairs: Aligned, *, lags: LagRule) -> FloatArray:
     Returns (K, 4): the two statistics and their lags; NaN for a pair of fewer bars than the test needs.
     """
     fixed, rule = lag_rule(lags)
-    statistics: FloatArray = _both_ways_many(pairs, *_own_of_legs(pairs, fixed), fixed, rule)
+    statistics: FloatArray = _both_ways_many(*pairs, *_own_of_legs(pairs, fixed), fixed, rule)
     return statistics
 
 
 def johansen_trace(y: FloatArray, x: FloatArray, *, lags: int = 1) -> tuple[float, float]:
     """Johansen's trace statistics of two series with a constant: for no relation at all, and for at most one.
 
-    Both NaN where a series is constant or they are collinear. `JOHANSEN_95` holds their 95 % points.
+    Both NaN where a series is constant, they are collinear, or no longer than 2 x lags + 8. `JOHANSEN_95` holds their 95 % points.
     """
-    y, x = checked_legs(y, x)
-    none, at_most_one = _johansen_of_one(y, x, lags)
-    return float(none), float(at_most_one)
+    none, at_most_one = johansen_many(one_pair(*checked_legs(y, x)), np.array([lags]))[0].tolist()
+    return none, at_most_one
 
 
 def johansen_many(pairs: Aligned, lags: IntArray) -> FloatArray:
     """`johansen_trace` of K pairs, each with its own (K,) lags; (K, 2) out."""
-    traces: FloatArray = _johansen_many(pairs, *_own_of_legs(pairs, 1), lags)
+    traces: FloatArray = _johansen_many(*pairs, *_own_of_legs(pairs, 1), lags)
     return traces
 
 
@@ -113,9 +112,11 @@ def _own_of_legs(pairs: Aligned, lags: int) -> tuple[FloatArray, IntArray, IntAr
     """(L, OWN) what `_describe` says of each distinct leg, and for each pair which of them its legs are, (K,) y and (K,) x."""
     places = np.concatenate([pairs.y, pairs.x])
     bars = np.concatenate([pairs.bars, pairs.bars])
-    _, first, which = np.unique(
-        places * (bars.max(initial=0) + 1) + bars, return_index=True, return_inverse=True
-    )
+    first = which = np.arange(len(places))
+    if len(pairs.bars) > 1:  # legs that begin at one place and end at one are one
+        _, first, which = np.unique(
+            places * (bars.max() + 1) + bars, return_index=True, return_inverse=True
+        )
     own = np.empty((len(first), _OWN))
     _describe_many(pairs.values, pairs.room, places[first], bars[first], lags, own)
     return own, which[: len(pairs.y)], which[len(pairs.y) :]
@@ -146,18 +147,30 @@ def _describe(values, lags, own):
 @kernel
 def _describe_many(values, room, places, bars, lags, own):
     for i in range(places.size):
-        if bars[i] >= LEAST_BARS:
+        if bars[i] > 8:  # fewer no test takes
             _describe(leg_at(values, room, places[i], bars[i]), lags, own[i])
+
+
+@inner_kernel
+def _add_own(sums, lane, values, t, mean):
+    level, change = values[t - 1] - mean, values[t] - values[t - 1]
+    sums[0, lane] += level * level
+    sums[1, lane] += change * change
+    sums[2, lane] += (values[t - 1] - values[t - 2]) * change
+    sums[3, lane] += level * change
 
 
 @inner_kernel
 def _own_sums(values, own):
     """Sums over bars 2 .. T-2 of a leg's products at one lag, about its mean; of level, change and earlier change see below."""
-    last = values.size - 1
-    level, change = values[1 : last - 1] - own[_MEAN], values[2:last] - values[1 : last - 1]
-    before = values[1 : last - 1] - values[: last - 2]
-    own[_SUMS], own[_SUMS + 1] = dot(level, level), dot(change, change)
-    own[_SUMS + 2], own[_SUMS + 3] = dot(before, change), dot(level, change)
+    lanes, blocks = np.zeros((4, LANES)), (values.size - 3) // LANES
+    for block in range(blocks):
+        for lane in range(LANES):
+            _add_own(lanes, lane, values, 2 + block * LANES + lane, own[_MEAN])
+    for t in range(2 + blocks * LANES, values.size - 1):
+        _add_own(lanes, 0, values, t, own[_MEAN])
+    for i in range(4):
+        own[_SUMS + i] = sum_of_lanes(lanes[i])
 
 
 @inner_kernel
@@ -384,14 +397,6 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
     return _t_of_level(_residual_columns(e, lags, lags + 1, False), lags, y.size - 1 - lags), lags
 
 
-@kernel
-def _both_ways_of_one(y, x, lags, rule):
-    own = np.empty((2, _OWN))
-    _describe(y, lags, own[0])
-    _describe(x, lags, own[1])
-    return _both_ways(y, x, own[0], own[1], lags, rule)
-
-
 @inner_kernel
 def _both_ways(y, x, own_y, own_x, lags, rule):
     mean_y, mean_x = own_y[_MEAN], own_x[_MEAN]
@@ -413,23 +418,16 @@ def _both_ways(y, x, own_y, own_x, lags, rule):
 
 
 @kernel
-def _both_ways_many(pairs, own, of_y, of_x, lags, rule):
+def _both_ways_many(values, room, y_at, x_at, bars, own, of_y, of_x, lags, rule):
     out = np.full((of_y.size, 4), np.nan)
     for k in range(of_y.size):
-        if pairs.bars[k] >= max(LEAST_BARS, 3 * lags + 8):
-            y, x = legs_of(pairs, k)
+        if bars[k] >= max(LEAST_BARS, 3 * lags + 8):
+            y = leg_at(values, room, y_at[k], bars[k])
+            x = leg_at(values, room, x_at[k], bars[k])
             out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _both_ways(
                 y, x, own[of_y[k]], own[of_x[k]], lags, rule
             )
     return out
-
-
-@kernel
-def _johansen_of_one(y, x, lags):
-    own = np.empty((2, _OWN))
-    _describe(y, lags, own[0])
-    _describe(x, lags, own[1])
-    return _johansen(y, x, own[0], own[1], lags)
 
 
 @inner_kernel
@@ -469,10 +467,11 @@ def _johansen(y, x, own_y, own_x, lags):
 
 
 @kernel
-def _johansen_many(pairs, own, of_y, of_x, lags):
+def _johansen_many(values, room, y_at, x_at, bars, own, of_y, of_x, lags):
     out = np.full((of_y.size, 2), np.nan)
     for k in range(of_y.size):
-        if pairs.bars[k] >= max(LEAST_BARS, 2 * lags[k] + 9):
-            y, x = legs_of(pairs, k)
+        if bars[k] > 2 * lags[k] + 8:
+            y = leg_at(values, room, y_at[k], bars[k])
+            x = leg_at(values, room, x_at[k], bars[k])
             out[k, 0], out[k, 1] = _johansen(y, x, own[of_y[k]], own[of_x[k]], lags[k])
     return out

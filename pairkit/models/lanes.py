@@ -10,17 +10,17 @@ import numpy as np
 from pairkit._jit import inner_kernel
 
 LANES = 32
-_ROWS = 4  # of lanes that are added before a sum is written back; of one row the compiler makes 32 sums one after another
+_LAST = LANES - 1
+_BLOCK = (
+    4 * LANES
+)  # four values are added before a sum is written back: of a single one the compiler makes 32 plain sums
 
 
 @inner_kernel
 def dot(a, b):
     """Sum of a x b."""
-    lanes = np.zeros(LANES)
-    rows = a.size // LANES
-    blocks = rows // _ROWS * _ROWS
-    for row in range(0, blocks, _ROWS):
-        t = row * LANES
+    lanes, blocks = np.zeros(LANES), a.size // _BLOCK * _BLOCK
+    for t in range(0, blocks, _BLOCK):
         for lane in range(LANES):
             lanes[lane] = (
                 lanes[lane]
@@ -29,10 +29,10 @@ def dot(a, b):
                 + a[t + 2 * LANES + lane] * b[t + 2 * LANES + lane]
                 + a[t + 3 * LANES + lane] * b[t + 3 * LANES + lane]
             )
-    for row in range(blocks, rows):
-        for lane in range(LANES):
-            lanes[lane] += a[row * LANES + lane] * b[row * LANES + lane]
-    for t in range(rows * LANES, a.size):
+    whole = a.size // LANES * LANES
+    for t in range(blocks, whole):
+        lanes[t & _LAST] += a[t] * b[t]
+    for t in range(whole, a.size):
         lanes[0] += a[t] * b[t]
     return sum_of_lanes(lanes)
 
@@ -41,11 +41,8 @@ def dot(a, b):
 def mean(values):
     """Taken about the first value."""
     origin = values[0]
-    lanes = np.zeros(LANES)
-    rows = values.size // LANES
-    blocks = rows // _ROWS * _ROWS
-    for row in range(0, blocks, _ROWS):
-        t = row * LANES
+    lanes, blocks = np.zeros(LANES), values.size // _BLOCK * _BLOCK
+    for t in range(0, blocks, _BLOCK):
         for lane in range(LANES):
             lanes[lane] = (
                 lanes[lane]
@@ -54,10 +51,10 @@ def mean(values):
                 + (values[t + 2 * LANES + lane] - origin)
                 + (values[t + 3 * LANES + lane] - origin)
             )
-    for row in range(blocks, rows):
-        for lane in range(LANES):
-            lanes[lane] += values[row * LANES + lane] - origin
-    for t in range(rows * LANES, values.size):
+    whole = values.size // LANES * LANES
+    for t in range(blocks, whole):
+        lanes[t & _LAST] += values[t] - origin
+    for t in range(whole, values.size):
         lanes[0] += values[t] - origin
     return origin + sum_of_lanes(lanes) / values.size
 

@@ -57,6 +57,12 @@ def room_for(panel: Panel, pairs: IntArray) -> FloatArray:
     return np.empty(max(_COPIED_AT_ONCE, 2 * longest))
 
 
+def one_pair(y: FloatArray, x: FloatArray) -> Aligned:
+    """Two series on common bars, (T,) each, as an aligned pair."""
+    bars = np.array([y.size])
+    return Aligned(y, x, np.array([0]), bars, bars)
+
+
 def align(panel: Panel, pairs: IntArray, room: FloatArray) -> Aligned:
     """The first of the (K, 2) pairs of places of series, each on its common bars: as many as `room` can hold, at least one.
 
@@ -65,15 +71,6 @@ def align(panel: Panel, pairs: IntArray, room: FloatArray) -> Aligned:
     y, x, bars = (np.empty(len(pairs), np.int64) for _ in range(3))
     count = _align(*panel, pairs, room, y, x, bars)
     return Aligned(panel.values, room, y[:count], x[:count], bars[:count])
-
-
-@inner_kernel
-def legs_of(pairs, k):
-    """Both legs of pair k among `Aligned` ones, (bars,) each."""
-    return (
-        leg_at(pairs.values, pairs.room, pairs.y[k], pairs.bars[k]),
-        leg_at(pairs.values, pairs.room, pairs.x[k], pairs.bars[k]),
-    )
 
 
 @inner_kernel

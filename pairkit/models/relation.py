@@ -20,7 +20,7 @@ from pairkit._typing import FloatArray
 from pairkit.models.cointegration import LEAST_BARS, LagRule, engle_granger
 from pairkit.models.hedges import checked_legs
 from pairkit.models.lanes import dot, mean
-from pairkit.models.panel import Aligned, legs_of
+from pairkit.models.panel import Aligned, leg_at
 
 STRETCH = 250  # bars in each stretch whose slopes are compared: about a year
 
@@ -71,7 +71,7 @@ def relate_many(pairs: Aligned, swapped: NDArray[np.bool_]) -> FloatArray:
 
     Where `swapped` (K,), it is x that is fitted on y. NaN for a pair of fewer than 30 bars.
     """
-    figures: FloatArray = _figures_many(pairs, swapped)
+    figures: FloatArray = _figures_many(*pairs, swapped)
     return figures
 
 
@@ -170,11 +170,12 @@ def _figures(y, x):
 
 
 @kernel
-def _figures_many(pairs, swapped):
+def _figures_many(values, room, y_at, x_at, bars, swapped):
     out = np.full((swapped.size, 7), np.nan)
     for k in range(swapped.size):
-        if pairs.bars[k] >= LEAST_BARS:
-            y, x = legs_of(pairs, k)
+        if bars[k] >= LEAST_BARS:
+            y = leg_at(values, room, y_at[k], bars[k])
+            x = leg_at(values, room, x_at[k], bars[k])
             if swapped[k]:
                 y, x = x, y
             out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5], out[k, 6] = _figures(
