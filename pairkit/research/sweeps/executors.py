@@ -1,9 +1,9 @@
 """Parallel execution: on this machine's cores by threads, or on a Dask cluster. The results are the same bits.
 
 1. The work is a function of (shared input, rows), done for slices of rows in any order and put together by their place.
-2. After a first row, which makes what all of them share, a small slice is timed where the work will be done; from it the length
-   of the others follows: long enough that handing them out costs next to nothing, short enough for progress to move and a
-   cancel to be obeyed.
+2. Slices are long enough that handing them out costs next to nothing, short enough for progress to move and a cancel to be
+   obeyed. How long a row takes is measured where the work is done: on a first row, which makes what all of them share, and on a
+   small slice after it; or, where the caller knows the most that a row can take, on the first slices of that length.
 3. Each slice has its share of the whole order, in pieces: often the work is dearer at one end.
 
 The kernels leave the GIL, so threads use every core without copying anything. A cluster gets the input once, as the result of
@@ -55,6 +55,7 @@ def done_in_slices(
     width: int,
     *,
     cuts: Rows | None = None,
+    most_seconds: float | None = None,
     executor: Any = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -74,6 +75,8 @@ def done_in_slices(
         Columns of a result.
     cuts : (n,) int64, optional
         Places in `order`, rising, where rows begin that share no work with those before: the best ones to cut at.
+    most_seconds : float, optional
+        The most that a row takes on a slow machine; without it small slices are timed first.
     executor : optional
         None for this machine's cores, a number of threads, or a `dask.distributed.Client`.
     progress : callable, optional
@@ -91,12 +94,14 @@ def done_in_slices(
     hands = executor_of(executor)
     results = np.full((len(order), width), np.nan) if out is None else out
     done = np.zeros(len(order), np.bool_)
-    finished, seconds_a_row = 0, 0.0
+    finished, seconds_a_row = 0, most_seconds or 0.0
     while finished < len(order):
         rows = order[finished:]
-        if finished > 1:
+        if most_seconds and not finished:
+            rows = rows[: max(int(hands.workers * hands.slice_seconds / most_seconds), 1)]
+        if most_seconds or finished > 1:
             later = np.arange(0) if cuts is None else cuts[cuts > finished] - finished
-            slices = _cut(rows, later, seconds_a_row, hands)
+            slices = _cut(rows, later[later < len(rows)], seconds_a_row, hands)
         else:
             slices = [rows[: _FIRST_SLICE if finished else 1]]
         coming, seconds = hands.results(work, shared, slices, results), 0.0
@@ -179,13 +184,14 @@ class Threads:
         ):  # as the first one is, which is small: threads would take longer to start
             yield 0, one(slices[0])
             return
-        pool = ThreadPoolExecutor(self.workers)
+        pool, all_done = ThreadPoolExecutor(self.workers), False
         try:
             places = {pool.submit(one, rows): place for place, rows in enumerate(slices)}
             for future in first_done(places):
                 yield places[future], future.result()
+            all_done = True
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=not all_done, cancel_futures=True)
 
 
 class Cluster:

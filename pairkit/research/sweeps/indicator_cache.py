@@ -48,13 +48,15 @@ _KEPT_VALUES = 200_000  # of each stage's results, per thread
 class Stages:
     """A pair with the latest results of each stage, limited so that memory stays flat.
 
-    Threads can share one: each keeps results of its own, for each is at other configs. A pickle carries the pair alone.
+    Threads can share one: each keeps results of its own, for each is at other configs, but begins with those of the first one,
+    for which it waits. A pickle carries the pair alone.
     """
 
     def __init__(self, pair: PairFrame) -> None:
         self.pair = pair
         self._of_thread = threading.local()
         self._of_first: dict[str, dict[Any, Any]] = {}
+        self._first = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Stages], tuple[PairFrame]]:
         return Stages, (self.pair,)
@@ -65,6 +67,17 @@ class Stages:
 
     def signals(self, config: StrategyConfig, *, gates: Collection[str]) -> Signals:
         """Inputs of the decisions; for gates that are not named among `gates`, numbers of NaN."""
+        own: dict[str, dict[Any, Any]] = vars(self._of_thread)
+        if not own:
+            with self._first:
+                if not self._of_first:
+                    signals = self._signals(config, gates)
+                    self._of_first = {name: dict(made) for name, made in own.items()}
+                    return signals
+            own.update({name: dict(made) for name, made in self._of_first.items()})
+        return self._signals(config, gates)
+
+    def _signals(self, config: StrategyConfig, gates: Collection[str]) -> Signals:
         adjusted = self._transformed(config.price_transform).adjusted
         hedging = tuple(getattr(config, name) for name in HEDGE_FIELDS)
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
@@ -116,11 +129,7 @@ class Stages:
 
     def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
         """The stage's result for `key`."""
-        stages = vars(self._of_thread)
-        if not stages:  # a thread begins with what the first one has made
-            stages.update({name: dict(made) for name, made in self._of_first.items()})
-            self._of_first = self._of_first or stages
-        kept = stages.setdefault(stage, {})
+        kept = vars(self._of_thread).setdefault(stage, {})
         if key not in kept:
             if len(kept) >= max(_KEPT_VALUES // max(len(self.pair), 1), 1):
                 del kept[next(iter(kept))]

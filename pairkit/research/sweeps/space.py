@@ -50,8 +50,9 @@ class Trials:
 
     def columns(self, rows: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
         """The varied fields' values, one a trial."""
+        codes = self.codes[rows]
         return {
-            name: values[self.codes[rows, place]]
+            name: values[codes[:, place]]
             for place, (name, values) in enumerate(self.values.items())
         }
 
@@ -59,8 +60,8 @@ class Trials:
         """A field's values, one a trial, whether it varies or not."""
         if name not in self.values:
             return np.full(len(rows), getattr(self.base, name))
-        values: NDArray[Any] = self.values[name][self.codes[rows, list(self.values).index(name)]]
-        return values
+        place = list(self.values).index(name)
+        return self.values[name].take(self.codes[:, place].take(rows))
 
     def config(self, row: int) -> StrategyConfig:
         """One trial's config."""
@@ -318,6 +319,9 @@ def _in_order(
     """(K,) which combinations do not contradict themselves: the rules of StrategyConfig that bind several fields."""
     place = {name: i for i, name in enumerate(values)}
 
+    def every(name: str) -> Any:
+        return values[name] if name in place else getattr(config, name)
+
     def column(name: str) -> Any:
         return values[name][codes[:, place[name]]] if name in place else getattr(config, name)
 
@@ -327,5 +331,6 @@ def _in_order(
         ("entry_z", "stop_z"),
         ("vol_window", "vol_baseline_window"),
     ):
-        kept &= column(lower) < column(upper)
+        if not np.max(every(lower)) < np.min(every(upper)):
+            kept &= column(lower) < column(upper)
     return kept

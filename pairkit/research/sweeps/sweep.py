@@ -43,6 +43,8 @@ _CALL_FIELDS = (
     "stop_z",
 )
 _LAST_FIELDS = ("exit_z", "max_holding_days")
+# nanoseconds a bar that a run takes of those that share much, and a set of indicators, times three
+_RUN_NS, _INDICATORS_NS = 10.0, 600.0
 _DENSE = 16  # so many combinations for each trial can be laid out side by side, which is quicker than sorting
 
 
@@ -105,6 +107,7 @@ def sweep(
         raise ConfigError(_("a sweep needs a PairFrame, or a list of at least one."))
     trials = make_trials(config or StrategyConfig(), space, n=n, method=method, seed=seed)
     order = by_shared_work(trials)
+    cuts = cuts_of(trials, order)
     measures = np.empty((MEASURES, len(listed), len(trials)))
     done = np.zeros(measures.shape[1:], np.bool_)
     for place, pair in enumerate(listed):
@@ -113,7 +116,8 @@ def sweep(
             (Stages(pair), trials),
             order,
             MEASURES,
-            cuts=cuts_of(trials, order),
+            cuts=cuts,
+            most_seconds=most_seconds(len(pair), len(trials), len(cuts) + 1),
             executor=executor,
             progress=_shifted(progress, place * len(trials), len(listed) * len(trials)),
             cancelled=cancelled,
@@ -200,16 +204,16 @@ def _equal_runs(trials: Trials, rows: NDArray[np.int64], z: FloatArray) -> IntAr
     sizes = [len(values) for values in trials.values.values()]
     if len(first) == len(stops) or math.prod(sizes) > np.iinfo(np.int64).max:
         return None
-    codes = trials.codes[rows]
+    codes = trials.codes.take(rows, axis=0)
     at = _places(trials, ("stop_z",))[0]
-    codes[:, at] = first[rank][codes[:, at]]
+    codes[:, at] = first[rank].take(codes[:, at])
     numbers, count = _numbered(codes, range(len(sizes)), sizes), math.prod(sizes)
     if count > _DENSE * len(rows):
         numbers, runs = pd.factorize(numbers)
         count = len(runs)
     earliest = np.empty(count, np.int64)
     earliest[numbers[::-1]] = np.arange(len(rows))[::-1]  # the last that is written stays
-    return earliest[numbers]
+    return earliest.take(numbers)
 
 
 def _places(trials: Trials, fields: tuple[str, ...]) -> list[int]:
@@ -245,8 +249,16 @@ def _numbered(
 
 def cuts_of(trials: Trials, order: NDArray[np.int64]) -> NDArray[np.int64]:
     """The places in `order` where trials begin that do not share their indicators with those before."""
-    codes = trials.codes[order][:, _places(trials, INDICATOR_FIELDS)]
+    places = _places(trials, INDICATOR_FIELDS)
+    if not places:
+        return np.arange(0)
+    codes = trials.codes.take(order, axis=0)[:, places]
     return np.flatnonzero(np.any(codes[1:] != codes[:-1], axis=1)) + 1
+
+
+def most_seconds(bars: int, trials: int, kinds: int) -> float:
+    """The most seconds that a trial takes on a slow machine, where there are so many kinds of indicators among them."""
+    return 1e-9 * bars * (_RUN_NS + _INDICATORS_NS * kinds / trials)
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
