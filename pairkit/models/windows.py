@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
-from pairkit._jit import inner_kernel, kernel
+from pairkit._jit import kernel
 from pairkit._typing import FloatArray
 
-SMALLEST_DEVIATION = 1e-10
-_LANES = 16  # windows finished at a time, so that their divisions are made together
-_FULL_SIZE = 1000.0  # from this price on, the smallest deviation grows with the price: so does the rounding of its digits
+_SMALLEST_DEVIATION = 1e-10
+_SMALLEST_SHARE = 1e-13  # of the price, with which the rounding of its digits grows
 
 
 def rolling_std(values: FloatArray, *, window: int, price: FloatArray) -> FloatArray:
@@ -39,55 +38,38 @@ def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatA
         np.ascontiguousarray(values, dtype=np.float64),
         window,
         np.ascontiguousarray(price, dtype=np.float64),
-        np.empty((2, window)),
-        np.empty(6 * _LANES),
+        np.empty((4, window)),
         distance,
         deviation,
     )
     return distance, deviation
 
 
-@inner_kernel
-def _finish(lanes, window):
-    """Distance and deviation of the windows in all lanes, from their sums, the value about the origin, and the price."""
-    for lane in range(_LANES):
-        s, ss = lanes[lane], lanes[_LANES + lane]
-        value, price = lanes[2 * _LANES + lane], lanes[3 * _LANES + lane]
-        mean = s / window
-        squares = ss - s * mean
-        std = math.sqrt(squares / (window - 1)) if squares > 0.0 else 0.0
-        known = std > SMALLEST_DEVIATION * max(1.0, abs(price) / _FULL_SIZE)
-        lanes[4 * _LANES + lane] = value - mean if known else np.nan
-        lanes[5 * _LANES + lane] = std if known else np.nan
-
-
 @kernel
-def _rolling_moments(values, window, price, sums, lanes, distance, deviation):
-    """Write the distance of each value from its window's mean, and the window's deviation."""
-    rows = values.size
-    start = 0
-    while start + window <= rows:
+def _rolling_moments(values, window, price, sums, distance, deviation):
+    """Write the distance of each value from its window's mean, and the window's deviation.
+
+    `sums` is of the values about the origin and of their squares: of the bars up to the origin, and of those from it on; column m
+    serves the window that ends at origin + m.
+    """
+    for start in range(0, values.size - window + 1, window):
         origin = start + window - 1
-        served = min(window, rows - origin)
+        served = min(window, values.size - origin)
         at = values[origin]
-        s = ss = 0.0
-        for back in range(window):
-            u = values[origin - back] - at
+        s = ss = r = rr = 0.0
+        for k in range(served):  # back and ahead at once: neither waits for the other
+            u, v = values[origin - k] - at, values[origin + k] - at
+            s, ss, r, rr = s + u, ss + u * u, r + v, rr + v * v
+            sums[0, window - 1 - k], sums[1, window - 1 - k], sums[2, k], sums[3, k] = s, ss, r, rr
+        for k in range(served, window):
+            u = values[origin - k] - at
             s, ss = s + u, ss + u * u
-            sums[0, window - 1 - back], sums[1, window - 1 - back] = s, ss
-        s = ss = 0.0
-        for group in range(0, served, _LANES):
-            windows = min(_LANES, served - group)
-            for lane in range(windows):
-                ahead = group + lane
-                u = values[origin + ahead] - at
-                s, ss = s + u, ss + u * u
-                lanes[lane] = sums[0, ahead] + s
-                lanes[_LANES + lane] = sums[1, ahead] + ss
-                lanes[2 * _LANES + lane] = u
-                lanes[3 * _LANES + lane] = price[origin + ahead]
-            _finish(lanes, window)
-            for lane in range(windows):
-                distance[origin + group + lane] = lanes[4 * _LANES + lane]
-                deviation[origin + group + lane] = lanes[5 * _LANES + lane]
-        start += window
+            sums[0, window - 1 - k], sums[1, window - 1 - k] = s, ss
+        for m in range(served):  # without a branch, so that several windows are finished at a time
+            total = sums[0, m] + sums[2, m]
+            mean = total / window
+            squares = (sums[1, m] + sums[3, m]) - total * mean
+            std = math.sqrt(max(squares, 0.0) / (window - 1))
+            known = std > max(_SMALLEST_DEVIATION, _SMALLEST_SHARE * abs(price[origin + m]))
+            distance[origin + m] = (values[origin + m] - at) - mean if known else np.nan
+            deviation[origin + m] = std if known else np.nan
