@@ -55,12 +55,13 @@ class Adjusted(NamedTuple):
     """A pair under one transform.
 
     `market` as above; `series` (T, 2), the adjusted series (log, or quote units), NaN where a leg has no close;
-    `complete` (T,) bool.
+    `complete` (T,) bool; `legs` (2, C), the series of each leg on the complete bars.
     """
 
     market: Market
     series: FloatArray
     complete: NDArray[np.bool_]
+    legs: FloatArray
 
 
 # Of each pair that is still in use, by transform. A pair is immutable, and so are these arrays.
@@ -93,9 +94,10 @@ def _adjust(pair: PairFrame, log: bool) -> Adjusted:
     )
     series, complete = np.empty((rows, 2)), np.empty(rows, np.bool_)
     _adjusted(market.open, market.close, market.pre_close, log, series, complete)
-    for array in (*market, series, complete):
+    legs = np.ascontiguousarray(series[complete].T)
+    for array in (*market, series, complete, legs):
         array.setflags(write=False)
-    return Adjusted(market, series, complete)
+    return Adjusted(market, series, complete, legs)
 
 
 def spec_table(pair: PairFrame) -> tuple[ContractSpec, ...]:

@@ -121,8 +121,7 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
 
 def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
     """The hedge ratio and the series that follow from it alone; depends on the settings of the group Hedge only."""
-    y, x = (adjusted.series[:, leg][adjusted.complete] for leg in range(2))
-    return hedge_legs(y, x, config)
+    return hedge_legs(*adjusted.legs.copy(), config)  # a run's own, in the form that kernels take
 
 
 def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:

@@ -456,7 +456,7 @@ def _cut_pairs(series: Sequence[Series], places: NDArray[np.int64]) -> dict[str,
 def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series, Series]:
     """Both legs of a pair on the pair's complete bars."""
     adjusted = adjust(pair, transform)
-    days, values = pair.trade_date.asi8[adjusted.complete], adjusted.series[adjusted.complete]
+    days, (y, x) = pair.trade_date.asi8[adjusted.complete], adjusted.legs
     turned = replace(
         pair,
         y=pair.x,
@@ -467,8 +467,8 @@ def _series(pair: PairFrame, transform: Literal["log", "level"]) -> tuple[Series
         x_rule=pair.y_rule,
     )
     return (
-        Series(days, values[:, 0], _last_known(adjusted.market.close[:, 0]), pair.y_spec, pair),
-        Series(days, values[:, 1], _last_known(adjusted.market.close[:, 1]), pair.x_spec, turned),
+        Series(days, y, _last_known(adjusted.market.close[:, 0]), pair.y_spec, pair),
+        Series(days, x, _last_known(adjusted.market.close[:, 1]), pair.x_spec, turned),
     )
 
 

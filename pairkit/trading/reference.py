@@ -32,7 +32,7 @@ def by_statsmodels(run: BacktestRun, t: int) -> pd.DataFrame:
     place = int(np.searchsorted(complete, t))
     if place == len(complete) or complete[place] != t:
         return pd.DataFrame(columns=COLUMNS)
-    y, x = (run.adjusted.series[complete[: place + 1], leg] for leg in range(2))
+    y, x = run.adjusted.legs[:, : place + 1]
     rows = [*_hedge(run, t, y[:-1], x[:-1]), *_test(run, t, y, x)]
     table = pd.DataFrame(rows, columns=COLUMNS[:3])
     return table.assign(difference=table["pairkit"] - table["statsmodels"])
