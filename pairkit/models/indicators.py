@@ -121,7 +121,8 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
 
 def hedge(adjusted: Adjusted, config: StrategyConfig) -> Hedged:
     """The hedge ratio and the series that follow from it alone; depends on the settings of the group Hedge only."""
-    return hedge_legs(*adjusted.legs.copy(), config)  # a run's own, in the form that kernels take
+    y, x = adjusted.legs.copy()  # writeable, as kernels take them
+    return hedge_legs(y, x, config)
 
 
 def hedge_legs(y: FloatArray, x: FloatArray, config: StrategyConfig) -> Hedged:

@@ -34,6 +34,7 @@ Work = Callable[[Any, Rows], NDArray[np.float64]]
 _FIRST_SLICE = 32  # rows, after the first one
 _PIECES = 4  # of a slice
 _LEAST_PIECE = 64  # rows
+_LEAST_SECONDS = 0.008  # of work that is shared out
 
 
 class Executor(Protocol):
@@ -119,7 +120,10 @@ def done_in_slices(
 
 
 def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:
-    """Slices of at most about `slice_seconds`, as many for each worker as for the next, of pieces from all over the rows."""
+    """Slices of at most about `slice_seconds`, as many for each worker as for the next, of pieces from all over the rows; one slice
+    of what is done before others could begin with it."""
+    if len(rows) * seconds_a_row < min(_LEAST_SECONDS, hands.slice_seconds):
+        return [rows]
     longest = max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1)
     count = math.ceil(len(rows) / (longest * hands.workers)) * hands.workers
     count = min(count, len(rows))

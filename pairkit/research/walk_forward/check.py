@@ -35,7 +35,7 @@ from pairkit.research.sweeps.default_space import space_around
 from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
-from pairkit.research.sweeps.sweep import by_shared_work, cuts_of, tally_rows
+from pairkit.research.sweeps.sweep import by_shared_work, cuts_of, most_seconds, tally_rows
 from pairkit.research.walk_forward.folds import Fold, gap_of, lay_folds, reach_of
 from pairkit.research.walk_forward.segment import OnRows, run_rows
 from pairkit.trading.loop import TALLY
@@ -323,17 +323,19 @@ class _Work:
             cancelled,
         )
         self.total, self.before = times * len(trials), 0
+        self.order = by_shared_work(trials)
+        self.cuts = cuts_of(trials, self.order)
 
     def tally(self, first: int, stop: int) -> pd.DataFrame:
         """One row a trial: the varied settings, and the metrics of trading from `first` up to `stop`."""
-        order = by_shared_work(self.trials)
         shared = (Stages(self.pair[:stop]), self.trials)
         tallies, done = done_in_slices(
             partial(tally_rows, first_bar=first),
             shared,
-            order,
+            self.order,
             len(TALLY),
-            cuts=cuts_of(self.trials, order),
+            cuts=self.cuts,
+            most_seconds=most_seconds(stop, len(self.trials), len(self.cuts) + 1),
             executor=self.executor,
             progress=self._report,
             cancelled=self.cancelled,
@@ -347,7 +349,7 @@ class _Work:
                     total=self.total,
                 )
             )
-        values = measure_many(tallies, np.full(len(order), self.trials.base.capital))
+        values = measure_many(tallies, np.full(len(self.order), self.trials.base.capital))
         return pd.DataFrame(
             {
                 **self.trials.columns(),

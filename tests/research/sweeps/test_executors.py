@@ -37,18 +37,46 @@ def client():
         yield client
 
 
+@pytest.mark.parametrize("most_seconds", [None, 1e-9, 1e-4, 10.0])
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_results_lie_at_their_rows(workers):
-    """Whatever the order of the work and the number of threads, each row's result is its own."""
+def test_results_lie_at_their_rows(workers, most_seconds):
+    """Whatever the order of the work, the number of threads and what is known of its pace, each row's result is its own."""
     order = np.random.default_rng(1).permutation(1000)
     seen = []
     results, done = done_in_slices(
-        squares, 0.5, order, 2, executor=workers, progress=lambda *at: seen.append(at)
+        squares,
+        0.5,
+        order,
+        2,
+        most_seconds=most_seconds,
+        executor=workers,
+        progress=lambda *at: seen.append(at),
     )
     assert done.all()
     assert np.array_equal(results, squares(0.5, np.arange(1000)))
     assert [at[0] for at in seen] == sorted({at[0] for at in seen})
     assert seen[-1] == (1000, 1000)
+
+
+def test_the_first_slices_are_no_longer_than_the_most_they_can_take():
+    """Where a row takes at most a tenth of a second, a worker's first slice of 0.4 seconds has four rows, and the rest follow."""
+    lengths = []
+
+    def counted(shared, rows):
+        lengths.append(len(rows))
+        return np.zeros((len(rows), 1))
+
+    done = done_in_slices(counted, None, np.arange(1000), 1, most_seconds=0.1, executor=1)[1]
+    assert done.all()
+    whole = [length for length in lengths if length > 1]  # a process may do one row first
+    assert whole[0] == 4
+    assert sum(whole) == 1000
+
+
+def test_little_work_is_not_shared_out():
+    """What takes a few milliseconds is one slice; a few times as much is one for each worker."""
+    for rows, slices in ((700, 1), (2000, 2)):
+        assert len(executors._cut(np.arange(rows), np.arange(0), 1e-5, Threads(2))) == slices
 
 
 @pytest.mark.parametrize("seconds_a_row", [0.0, 1e-5, 10.0])
@@ -66,7 +94,7 @@ def test_slices_hold_each_row_once_and_all_parts_of_the_order(rows, seconds_a_ro
 def test_slices_are_cut_where_work_begins_anew():
     """A cut lies at the nearest place named where one is near, so that rows that share work stay in one slice."""
     cuts = np.arange(100, 2000, 100)
-    slices = executors._cut(np.arange(2000), cuts, 0.0, Threads(2))
+    slices = executors._cut(np.arange(2000), cuts, 1e-5, Threads(2))
     assert len(slices) == 2
     whose = np.empty(2000, np.int64)
     for place, rows in enumerate(slices):
@@ -145,8 +173,9 @@ def test_a_worker_that_dies_loses_nothing(client, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_cancel_leaves_the_cluster_free(client):
+def test_a_cancel_leaves_the_cluster_free(client, monkeypatch):
     """After a cancel the client holds no more tasks of the sweep."""
+    monkeypatch.setattr(executors.Cluster, "slice_seconds", 1e-4)
     pair, base = draw_pair(5, 300), draw_config(5, stop_z=4.0)
     part = sweep(pair, base, SPACE, executor=client, cancelled=lambda: True)
     assert part.attrs["cancelled"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from hypothesis import given, settings
 
 from pairkit.gates import GATE_NAMES
+from pairkit.models.indicators import hedge
+from pairkit.research.sweeps import indicator_cache
 from pairkit.research.sweeps.indicator_cache import Stages
 from pairkit.run import run_backtest
 from pairkit.trading.engine import signals_of
@@ -38,6 +41,23 @@ def test_threads_that_share_stages_do_not_disturb_each_other():
     configs = [draw_config(100 + k) for k in range(24)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda config: assert_signals_of_a_run(stages, config), configs))
+
+
+def test_what_all_threads_begin_with_is_made_once(monkeypatch):
+    """Four threads that come at once wait for the one that makes the hedge, and all get the arrays of that one."""
+    made = []
+
+    def slowly(adjusted, config):
+        made.append(config)
+        time.sleep(0.05)
+        return hedge(adjusted, config)
+
+    monkeypatch.setattr(indicator_cache, "hedge", slowly)
+    stages, config = Stages(draw_pair(7, 300)), draw_config(7)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: stages.signals(config, gates=GATE_NAMES), range(4)))
+    assert len(made) == 1
+    assert all(signals.z is found[0].z for signals in found)
 
 
 def test_a_pickle_carries_the_pair_and_no_result():

@@ -14,6 +14,7 @@ from pairkit.config import SETTINGS, StrategyConfig
 from pairkit.errors import ConfigError
 from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweeps import sweep as sweeping
+from pairkit.research.sweeps.executors import Threads
 from pairkit.research.sweeps.space import make_trials
 from pairkit.research.sweeps.sweep import by_shared_work, config_of, cuts_of, sweep
 from pairkit.run import run_backtest
@@ -289,8 +290,9 @@ def test_draws_are_seeded_and_their_rows_are_single_runs():
     assert_same(pair, one, range(len(one)))
 
 
-def test_cancelling_returns_what_is_done():
+def test_cancelling_returns_what_is_done(monkeypatch):
     """A cancel after the first slice keeps its trials, which are those of the whole sweep, and says so."""
+    monkeypatch.setattr(Threads, "slice_seconds", 1e-4)
     pair, base = draw_pair(3, 200), draw_config(3, stop_z=5.0)
     space = {"entry_z": (0.6, 1.5, 0.01), "exit_z": (0.0, 0.5, 0.05)}
     seen: list[tuple[int, int]] = []
