@@ -35,15 +35,12 @@ def write_statistics(
 
     Windows in which a leg is constant keep what was there.
     """
-    changed = np.empty((2, y.size), np.int64)
-    _last_changes(y, changed[0])
-    _last_changes(x, changed[1])
     if lags == 1:
         room = np.empty((window - 2, _SUMS)), np.empty(_PLACES * _LANES), np.empty(_PLACES * _LANES)
-        _at_one_lag(y, x, window, changed[0], changed[1], statistic, *room)
+        _at_one_lag(y, x, window, statistic, *room)
     else:
         room = work_space(window, lags, 2 * (lags + 2))
-        _at_lags(y, x, window, lags, changed[0], changed[1], statistic, *room)
+        _at_lags(y, x, window, lags, statistic, *room)
 
 
 @step
@@ -73,14 +70,14 @@ def _slope_about(y, x, first, last, y0, x0):
     return (sxy - sx * sy / n) / spread if spread > 0.0 else 0.0
 
 
-@kernel
-def _last_changes(values, out):
-    """For each bar, the latest bar up to it whose value differs from the one before; 0 where there is none."""
+@inner_kernel
+def _last_change(values, bars):
+    """The last among the first `bars` bars whose value differs from the one before; 0 where there is none."""
     last = 0
-    for t in range(values.size):
-        if t > 0 and values[t] != values[t - 1]:
+    for t in range(1, min(bars, values.size)):
+        if values[t] != values[t - 1]:
             last = t
-        out[t] = last
+    return last
 
 
 @step
@@ -157,10 +154,11 @@ def _residual_gram(total, gram, rows, lags, tilt, shift):
 
 
 @kernel
-def _at_lags(y, x, window, lags, changed_y, changed_x, statistic, suffix, sums, row, gram):
+def _at_lags(y, x, window, lags, statistic, suffix, sums, row, gram):
     bars = y.size
     rows = window - 1 - lags
     k = 2 * (lags + 2)
+    changed_y, changed_x = _last_change(y, window - 1), _last_change(x, window - 1)
     start = lags + 1
     while start + rows <= bars:
         origin = start + rows - 1
@@ -179,7 +177,9 @@ def _at_lags(y, x, window, lags, changed_y, changed_x, statistic, suffix, sums, 
                 _fill_pair_row(row, y, x, end, lags, y0, x0, slope)
                 add_products(row, sums, k)
             first = end - window + 1
-            if changed_y[end] <= first or changed_x[end] <= first:
+            changed_y = end if y[end] != y[end - 1] else changed_y
+            changed_x = end if x[end] != x[end - 1] else changed_x
+            if changed_y <= first or changed_x <= first:
                 continue  # a constant leg has no relation to test
             total = suffix[ahead]
             for i in range(sums.size):
@@ -356,9 +356,10 @@ def _fill_lane_anew(work, y, x, end, window, y0, x0, slope):
 
 
 @kernel
-def _at_one_lag(y, x, window, changed_y, changed_x, statistic, suffix, work, own):
+def _at_one_lag(y, x, window, statistic, suffix, work, own):
     """`_at_lags` at one lag."""
     bars, rows = y.size, window - 2
+    changed_y, changed_x = _last_change(y, window - 1), _last_change(x, window - 1)
     start = 2
     while start + rows <= bars:
         origin = start + rows - 1
@@ -382,7 +383,9 @@ def _at_one_lag(y, x, window, changed_y, changed_x, statistic, suffix, work, own
             for lane in range(windows):
                 end = origin + group + lane
                 first = end - window + 1
-                if changed_y[end] <= first or changed_x[end] <= first:
+                changed_y = end if y[end] != y[end - 1] else changed_y
+                changed_x = end if x[end] != x[end - 1] else changed_x
+                if changed_y <= first or changed_x <= first:
                     continue  # a constant leg has no relation to test
                 unexplained = work[_UNEXPLAINED * _LANES + lane]
                 t_of_window = work[_STATISTIC * _LANES + lane]

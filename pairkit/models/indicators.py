@@ -262,16 +262,11 @@ def on_all_bars(values: FloatArray, complete: NDArray[np.bool_]) -> FloatArray:
 @kernel
 def _follow(y, x, alpha, beta, alpha_lag, beta_lag, spread, hedged_return, beta_jump):
     """Write what follows from a hedge, each bar under the hedge of the bar before: the only place that looks back by one bar."""
-    for t in range(min(y.size, 2)):
-        alpha_lag[t] = beta_lag[t] = spread[t] = hedged_return[t] = beta_jump[t] = np.nan
-    for t in range(y.size - 1):
-        alpha_lag[t + 1] = alpha[t]
-    for t in range(y.size - 1):
-        beta_lag[t + 1] = beta[t]
-    for t in range(y.size - 1):
-        spread[t + 1] = y[t + 1] - alpha_lag[t + 1] - beta_lag[t + 1] * x[t + 1]
-    for t in range(y.size - 1):
-        hedged_return[t + 1] = (y[t + 1] - y[t]) - beta_lag[t + 1] * (x[t + 1] - x[t])
-    for t in range(y.size - 2):
-        change = abs(beta_lag[t + 2] - beta_lag[t + 1])
-        beta_jump[t + 2] = change / max(abs(beta_lag[t + 1]), _SMALLEST_BETA)
+    a = b = before = last_y = last_x = np.nan
+    for t in range(y.size):
+        alpha_lag[t], beta_lag[t] = a, b
+        spread[t] = y[t] - a - b * x[t]
+        hedged_return[t] = (y[t] - last_y) - b * (x[t] - last_x)
+        beta_jump[t] = abs(b - before) / max(abs(before), _SMALLEST_BETA)
+        last_y, last_x, before = y[t], x[t], b
+        a, b = alpha[t], beta[t]

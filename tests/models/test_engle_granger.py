@@ -36,10 +36,8 @@ def legs_of(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def by_any_lags(y: np.ndarray, x: np.ndarray, window: int) -> np.ndarray:
     """The statistics at one lag by the kernel for any lag order."""
-    statistic, changed = np.full(y.size, np.nan), np.empty((2, y.size), np.int64)
-    engle_granger._last_changes(y, changed[0])
-    engle_granger._last_changes(x, changed[1])
-    engle_granger._at_lags(y, x, window, 1, *changed, statistic, *work_space(window, 1, 6))
+    statistic = np.full(y.size, np.nan)
+    engle_granger._at_lags(y, x, window, 1, statistic, *work_space(window, 1, 6))
     return statistic
 
 
