@@ -35,6 +35,7 @@ _FIRST_SLICE = 32  # rows, after the first one
 _PIECES = 4  # of a slice
 _LEAST_PIECE = 64  # rows
 _LEAST_SECONDS = 0.008  # of work that is shared out
+_MOST_ROWS = 20_000  # of a slice, which needs memory for each
 
 
 class Executor(Protocol):
@@ -124,7 +125,7 @@ def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[
     of what is done before others could begin with it."""
     if len(rows) * seconds_a_row < min(_LEAST_SECONDS, hands.slice_seconds):
         return [rows]
-    longest = max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1)
+    longest = min(max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1), _MOST_ROWS)
     count = math.ceil(len(rows) / (longest * hands.workers)) * hands.workers
     count = min(count, len(rows))
     pieces = count * min(max(len(rows) // (count * _LEAST_PIECE), 1), _PIECES)

@@ -48,11 +48,11 @@ class Trials:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def columns(self, rows: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
-        """The varied fields' values, one a trial."""
-        codes = self.codes[rows]
+    def columns(self, rows: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
+        """The varied fields' values, one a trial; of some rows, or of all."""
+        codes = self.codes if rows is None else self.codes.take(rows, axis=0)
         return {
-            name: values[codes[:, place]]
+            name: values.take(codes[:, place])
             for place, (name, values) in enumerate(self.values.items())
         }
 

@@ -269,15 +269,15 @@ def _table(
     pairs: list[PairFrame], trials: Trials, measures: FloatArray, done: NDArray[np.bool_]
 ) -> pd.DataFrame:
     """The table of a sweep, in the very memory of `measures` (measures, pairs, trials) where all of them are done."""
-    of_pair, rows = np.nonzero(done)
-    values = measures.reshape(len(measures), -1) if done.all() else measures[:, done]
+    whole = done.all()
+    values = measures.reshape(len(measures), -1) if whole else measures[:, done]
+    rows = None if whole and len(pairs) == 1 else np.nonzero(done)[1]
     variance, known = spread_of(values[AT.sharpe] / math.sqrt(BARS_A_YEAR))
     deflate(values, variance, known)
     names = tuple(dict.fromkeys(pair.name for pair in pairs))
-    named: IntArray = np.array([names.index(pair.name) for pair in pairs])
-    columns: dict[str, Any] = {
-        "pair": pd.Categorical.from_codes(named[of_pair], dtype=_category(names))
-    }
+    named = np.array([names.index(pair.name) for pair in pairs], np.int16)
+    codes = np.repeat(named, done.sum(axis=1))
+    columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(codes, dtype=_category(names))}
     columns |= {
         name: pd.array(column, dtype="str") if column.dtype == object else column
         for name, column in trials.columns(rows).items()

@@ -73,6 +73,12 @@ def test_the_first_slices_are_no_longer_than_the_most_they_can_take():
     assert sum(whole) == 1000
 
 
+def test_a_slice_needs_memory_for_twenty_thousand_rows_at_most():
+    """However quick a row is, a million of them are done in slices of 20,000, so that memory stays flat."""
+    slices = executors._cut(np.arange(1_000_000), np.arange(0), 1e-7, Threads(2))
+    assert {len(rows) for rows in slices} == {20_000}
+
+
 def test_little_work_is_not_shared_out():
     """What takes a few milliseconds is one slice; a few times as much is one for each worker."""
     for rows, slices in ((700, 1), (2000, 2)):
