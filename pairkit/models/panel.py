@@ -14,9 +14,7 @@ import numpy as np
 from pairkit._jit import inner_kernel, kernel
 from pairkit._typing import FloatArray, IntArray
 
-_COPIED_AT_ONCE = (
-    100_000  # values of both legs: 20 pairs of 2,500 bars, which stay in a core's own cache
-)
+_COPIED_AT_ONCE = 100_000  # values: 20 pairs of 2,500 bars, which stay in a core's own cache
 
 
 class Panel(NamedTuple):

@@ -35,13 +35,14 @@ _FIRST_SLICE = 32  # rows, after the first one
 _PIECES = 4  # of a slice
 _LEAST_PIECE = 64  # rows
 _LEAST_SECONDS = 0.008  # of work that is shared out
-_MOST_ROWS = 20_000  # of a slice, which needs memory for each
 
 
 class Executor(Protocol):
-    """Hands out slices of work. `slice_seconds` is how long one should take, `workers` how many run at once."""
+    """Hands out slices of work. `slice_seconds` is how long one should take, `most_rows` how many rows it may have, for each needs
+    memory meanwhile, `workers` how many run at once."""
 
     slice_seconds: float
+    most_rows: int
     workers: int
 
     def results(
@@ -125,7 +126,7 @@ def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[
     of what is done before others could begin with it."""
     if len(rows) * seconds_a_row < min(_LEAST_SECONDS, hands.slice_seconds):
         return [rows]
-    longest = min(max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1), _MOST_ROWS)
+    longest = min(max(int(hands.slice_seconds / max(seconds_a_row, 1e-9)), 1), hands.most_rows)
     count = math.ceil(len(rows) / (longest * hands.workers)) * hands.workers
     count = min(count, len(rows))
     pieces = count * min(max(len(rows) // (count * _LEAST_PIECE), 1), _PIECES)
@@ -171,6 +172,7 @@ class Threads:
 
     # As a few rows take it; many share more of their work, and take a fraction.
     slice_seconds = 0.4
+    most_rows = 20_000
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -203,6 +205,7 @@ class Cluster:
     """A Dask cluster, by its client."""
 
     slice_seconds = 2.0  # a task costs the scheduler milliseconds
+    most_rows = 200_000
 
     def __init__(self, client: Any) -> None:
         self.client = client
