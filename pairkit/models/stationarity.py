@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from pairkit._jit import inner_kernel, kernel, step
+from pairkit._jit import for_kernels, inner_kernel, kernel, step
 from pairkit._typing import FloatArray
 from pairkit.errors import DataError
 from pairkit.language import _
@@ -57,7 +57,7 @@ def mackinnon_pvalues(statistics: FloatArray, legs: int) -> FloatArray:
         raise DataError(
             _("legs = {legs}: MacKinnon's surfaces are kept for 1 series or 2", legs=legs)
         )
-    statistics = np.ascontiguousarray(statistics, dtype=np.float64)
+    statistics = for_kernels(np.asarray(statistics, dtype=np.float64))
     out = np.empty(statistics.size)
     _pvalues(statistics, legs, out)
     return out
@@ -105,7 +105,7 @@ def rolling_adf(values: FloatArray, *, window: int, lags: int) -> FloatArray:
 
 def adf_statistic(values: FloatArray, *, window: int, lags: int) -> FloatArray:
     """The t-statistics behind `rolling_adf`, which says the rest."""
-    values = np.ascontiguousarray(values, dtype=np.float64)
+    values = for_kernels(np.asarray(values, dtype=np.float64))
     window = _checked_window(window, lags)
     statistic, work = np.full(values.size, np.nan), work_space(window, lags, lags + 2)
     if lags == 1:

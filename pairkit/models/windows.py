@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import for_kernels, kernel
 from pairkit._typing import FloatArray
 
 _SMALLEST_DEVIATION = 1e-10
@@ -35,9 +35,9 @@ def _moments(values: FloatArray, window: int, price: FloatArray) -> tuple[FloatA
     distance, deviation = np.empty(len(values)), np.empty(len(values))
     distance[: window - 1], deviation[: window - 1] = np.nan, np.nan
     _rolling_moments(
-        np.ascontiguousarray(values, dtype=np.float64),
+        for_kernels(np.asarray(values, dtype=np.float64)),
         window,
-        np.ascontiguousarray(price, dtype=np.float64),
+        for_kernels(np.asarray(price, dtype=np.float64)),
         np.empty((4, window)),
         distance,
         deviation,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import for_kernels, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig, hedge_model_names
 from pairkit.errors import ConfigError, DataError
@@ -95,7 +95,7 @@ def _model(name: str) -> Any:
 
 
 def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both legs as contiguous float64, once they are known to be usable.
+    """Both legs as kernels take them, once they are known to be usable.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def checked_legs(y: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     DataError
         The legs differ in length, or one holds a NaN or infinity.
     """
-    y, x = np.ascontiguousarray(y, dtype=np.float64), np.ascontiguousarray(x, dtype=np.float64)
+    y, x = (for_kernels(np.asarray(leg, dtype=np.float64)) for leg in (y, x))
     if y.ndim != 1 or y.shape != x.shape:
         raise DataError(
             _(

@@ -414,7 +414,7 @@ def _tables(job: _Job, found: FloatArray, stretch: int) -> dict[str, pd.DataFram
 
 def _by_mackinnon(config: StrategyConfig, found: FloatArray) -> FloatArray:
     legs = 2 if config.adf_test == "engle_granger" else 1
-    return np.array([mackinnon_pvalues(np.ascontiguousarray(row), legs) for row in found])
+    return np.array([mackinnon_pvalues(row, legs) for row in found])
 
 
 def _by_simulation(config: StrategyConfig, found: FloatArray) -> FloatArray:
