@@ -39,6 +39,10 @@ _NOTHING_LEFT = 1e-13  # of a column's own square, once those before it are take
 # change x change, level x change; and the places of the sums that take both legs
 _MEAN, _SUMS, _OWN = 0, 1, 5
 _CROSSED = (1, 4, 7, 8, 11, 12)
+_ZERO, _ONE = (
+    np.int64(0),
+    np.int64(1),
+)  # for each literal number that it is given, a kernel is compiled anew
 
 # Trace statistic, constant, two series: 95 % points for no relation at all, and for at most one. Osterwald-Lenum (1992), "A note
 # with quantiles of the asymptotic distribution of the ML cointegration rank test statistics", Oxford Bulletin 54(3), table 1.1*:
@@ -168,7 +172,7 @@ def _own_sums(values, own):
         for lane in range(LANES):
             _add_own(lanes, lane, values, 2 + block * LANES + lane, own[_MEAN])
     for t in range(2 + blocks * LANES, values.size - 1):
-        _add_own(lanes, 0, values, t, own[_MEAN])
+        _add_own(lanes, _ZERO, values, t, own[_MEAN])
     for i in range(4):
         own[_SUMS + i] = sum_of_lanes(lanes[i])
 
@@ -196,7 +200,7 @@ def _sums_at_one_lag(y, x, own_y, own_x):
         for lane in range(LANES):
             _add_crossed(lanes, lane, y, x, 2 + block * LANES + lane, own_y[_MEAN], own_x[_MEAN])
     for t in range(2 + blocks * LANES, y.size - 1):
-        _add_crossed(lanes, 0, y, x, t, own_y[_MEAN], own_x[_MEAN])
+        _add_crossed(lanes, _ZERO, y, x, t, own_y[_MEAN], own_x[_MEAN])
     sums = np.empty(14)
     sums[0], sums[3], sums[6], sums[10] = own_y[_SUMS:]
     sums[2], sums[5], sums[9], sums[13] = own_x[_SUMS:]
@@ -210,10 +214,10 @@ def _gram_at_one_lag(y, x, own_y, own_x):
     """`_gram` at one lag: the lagged changes and the changes are the same numbers but for the ends, and so are their products."""
     sums = _sums_at_one_lag(y, x, own_y, own_x)
     gram = np.empty((6, 6))
-    _add_ends(gram, 0, 0, y, y, own_y[_MEAN], own_y[_MEAN], sums)
-    _add_ends(gram, 0, 1, y, x, own_y[_MEAN], own_x[_MEAN], sums)
-    _add_ends(gram, 1, 0, x, y, own_x[_MEAN], own_y[_MEAN], sums)
-    _add_ends(gram, 1, 1, x, x, own_x[_MEAN], own_x[_MEAN], sums)
+    _add_ends(gram, _ZERO, _ZERO, y, y, own_y[_MEAN], own_y[_MEAN], sums)
+    _add_ends(gram, _ZERO, _ONE, y, x, own_y[_MEAN], own_x[_MEAN], sums)
+    _add_ends(gram, _ONE, _ZERO, x, y, own_x[_MEAN], own_y[_MEAN], sums)
+    _add_ends(gram, _ONE, _ONE, x, x, own_x[_MEAN], own_x[_MEAN], sums)
     return gram
 
 
@@ -262,6 +266,14 @@ def _add_row(gram, row):
 
 
 @inner_kernel
+def _diagonal(gram):
+    out = np.empty(gram.shape[0])
+    for i in range(out.size):
+        out[i] = gram[i, i]
+    return out
+
+
+@inner_kernel
 def _sweep_out(gram, pivot, whole):
     """Eliminate column `pivot` from the columns after it; False where the columns before have left nothing of it.
 
@@ -278,11 +290,11 @@ def _sweep_out(gram, pivot, whole):
 
 
 @inner_kernel
-def _residual_columns(e, lags, first, level_first):
-    """Products of the residual's columns on rows t >= first: `lags` lagged changes, level, change; the level may come first."""
+def _residual_columns(e, lags, first, level_at):
+    """Products of the residual's columns on rows t >= first: `lags` lagged changes and the level, which is first or last, change."""
     gram = np.zeros((lags + 2, lags + 2))
     row = np.empty(lags + 2)
-    level_at, lag_at = (0, 1) if level_first else (lags, 0)
+    lag_at = 1 if level_at == 0 else 0
     for t in range(first, e.size):
         for i in range(lags):
             row[lag_at + i] = e[t - 1 - i] - e[t - 2 - i]
@@ -321,8 +333,8 @@ def _residual_gram(gram, lags, regressed, slope):
 def _choose_lags(e, rule):
     """The lag order with the least information criterion, all judged on the rows that the longest leaves."""
     most = min(e.size // 2 - 1, math.ceil(12.0 * (e.size / 100.0) ** 0.25))
-    gram = _residual_columns(e, most, most + 1, True)
-    whole = np.diag(gram).copy()
+    gram = _residual_columns(e, most, most + 1, _ZERO)
+    whole = _diagonal(gram)
     rows = e.size - 1 - most
     penalty = 2.0 if rule == _AIC else math.log(rows)
     best, chosen, columns = np.inf, 0, 0
@@ -344,7 +356,7 @@ def _t_of_level(gram, lags, rows):
     NaN where some lags repeat each other and they leave nothing of the level.
     """
     freedom = rows - lags - 1
-    whole, least_level = np.diag(gram).copy(), 0.0
+    whole, least_level = _diagonal(gram), 0.0
     level, target = lags, lags + 1
     for pivot in range(lags):
         if not _sweep_out(gram, pivot, whole[pivot]):
@@ -392,9 +404,9 @@ def _one_way(y, x, mean_y, mean_x, squares, gram, regressed, lags, rule):
         own = np.zeros(_OWN)
         _own_sums(e, own)
         return _t_of_level(
-            _residual_gram(_gram_at_one_lag(e, e, own, own), 1, 0, 0.0), 1, y.size - 2
+            _residual_gram(_gram_at_one_lag(e, e, own, own), lags, _ZERO, 0.0), lags, y.size - 2
         ), lags
-    return _t_of_level(_residual_columns(e, lags, lags + 1, False), lags, y.size - 1 - lags), lags
+    return _t_of_level(_residual_columns(e, lags, lags + 1, lags), lags, y.size - 1 - lags), lags
 
 
 @inner_kernel
@@ -412,8 +424,8 @@ def _both_ways(y, x, own_y, own_x, lags, rule):
         )
     else:
         syy, sxx, sxy = _squares(y, x, mean_y, mean_x)
-    forward = _one_way(y, x, mean_y, mean_x, (syy, sxx, sxy), gram, 0, lags, rule)
-    backward = _one_way(x, y, mean_x, mean_y, (sxx, syy, sxy), gram, 1, lags, rule)
+    forward = _one_way(y, x, mean_y, mean_x, (syy, sxx, sxy), gram, _ZERO, lags, rule)
+    backward = _one_way(x, y, mean_x, mean_y, (sxx, syy, sxy), gram, _ONE, lags, rule)
     return forward[0], backward[0], forward[1], backward[1]
 
 
@@ -449,16 +461,17 @@ def _johansen(y, x, own_y, own_x, lags):
     for i in range(size):
         for j in range(size):
             gram[i, j] -= sums[i] / rows * sums[j]
-    whole = np.diag(gram).copy()
+    whole = _diagonal(gram)
     for pivot in range(2 * lags):
         _sweep_out(gram, pivot, whole[pivot])
-    g = gram[2 * lags :, 2 * lags :]  # changes (0, 1) and levels (2, 3), the lags taken out
-    p, q, r = g[2, 2], g[2, 3], g[3, 3]
+    # left are the changes, at n and n + 1, and the levels after them
+    n = 2 * lags
+    p, q, r = gram[n + 2, n + 2], gram[n + 2, n + 3], gram[n + 3, n + 3]
     whole_levels = p * r - q * q
-    if not (whole_levels > 0.0 and _sweep_out(g, 0, 0.0) and _sweep_out(g, 1, 0.0)):
+    if not (whole_levels > 0.0 and _sweep_out(gram, n, 0.0) and _sweep_out(gram, n + 1, 0.0)):
         return np.nan, np.nan
     # What the changes leave of the levels, in units of the levels: the eigenvalues are 1 less Johansen's.
-    a, b, c = g[2, 2], g[2, 3], g[3, 3]
+    a, b, c = gram[n + 2, n + 2], gram[n + 2, n + 3], gram[n + 3, n + 3]
     product, total = (a * c - b * b) / whole_levels, (r * a - 2.0 * q * b + p * c) / whole_levels
     larger = 0.5 * (total + math.sqrt(max(total * total - 4.0 * product, 0.0)))
     if not (product > 0.0 and larger > 0.0):

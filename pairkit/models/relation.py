@@ -101,7 +101,7 @@ def _mean_square_change(e, distance):
 def _hurst(e):
     n = 0
     su = sv = suu = suv = 0.0
-    distance = 1
+    distance = np.int64(1)  # a literal 1 would be compiled once more
     while distance <= 64 and distance <= e.size // 4:
         u, v = math.log(float(distance)), math.log(_mean_square_change(e, distance))
         n, su, sv, suu, suv = n + 1, su + u, sv + v, suu + u * u, suv + u * v
