@@ -138,12 +138,11 @@ def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[
     ends = np.unique(np.where(2 * np.abs(nearest - ends) * pieces <= len(rows), nearest, ends))
     cut = np.split(rows, ends)
     whose = [*range(count), *reversed(range(count))]  # there and back: what comes first is dearer
-    return [
-        np.concatenate(
-            [piece for place, piece in enumerate(cut) if whose[place % len(whose)] == one]
-        )
-        for one in range(count)
-    ]
+    shares: list[list[Rows]] = [[] for _ in range(count)]
+    for place, piece in enumerate(cut):
+        shares[whose[place % len(whose)]].append(piece)
+    # two ends may have met at one cut: then there is a piece less, and maybe none for the last slice
+    return [np.concatenate(share) for share in shares if share]
 
 
 def executor_of(given: Any) -> Executor:

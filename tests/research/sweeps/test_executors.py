@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -95,6 +96,17 @@ def test_slices_hold_each_row_once_and_all_parts_of_the_order(rows, seconds_a_ro
     assert seconds_a_row < 1.0 or max(map(len, slices)) == 1
     for each in slices:
         assert len(each) < 1000 or (min(each) < rows / 4 and max(each) > 0.75 * rows)
+
+
+@pytest.mark.parametrize("workers", [1, 3, 5, 16])
+def test_slices_that_meet_at_one_cut_are_one(workers):
+    """Of 40 rows in 16 slices two ends are nearest to a cut at 16: then there is a slice less, and none is empty."""
+    for rows, kinds in product(range(5, 80), (2, 4, 5)):
+        cuts = np.arange(rows // kinds, rows, rows // kinds)
+        for seconds_a_row in (0.001, 0.2):
+            slices = executors._cut(np.arange(rows), cuts, seconds_a_row, Threads(workers))
+            assert min(map(len, slices)) > 0
+            assert np.array_equal(np.sort(np.concatenate(slices)), np.arange(rows))
 
 
 def test_slices_are_cut_where_work_begins_anew():
