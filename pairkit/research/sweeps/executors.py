@@ -3,7 +3,7 @@
 1. The work is a function of (shared input, rows), done for slices of rows in any order and put together by their place.
 2. Slices are long enough that handing them out costs next to nothing, short enough for progress to move and a cancel to be
    obeyed. How long a row takes is measured where the work is done: on a first row, which makes what all of them share, and on a
-   small slice after it; or, where the caller knows the most that a row can take, on the first slices of that length.
+   small slice of rows from all over; or, where the caller knows the most that a row can take, on the first slices of that length.
 3. Each slice has its share of the whole order, in pieces: often the work is dearer at one end.
 
 The kernels leave the GIL, so threads use every core without copying anything. A cluster gets the input once, as the result of
@@ -95,6 +95,8 @@ def done_in_slices(
         The results by row, and which rows are done; another row means nothing.
     """
     hands = executor_of(executor)
+    if not most_seconds and cuts is None:
+        order = _timed_first(order)
     results = np.full((len(order), width), np.nan) if out is None else out
     done = np.zeros(len(order), np.bool_)
     finished, seconds_a_row = 0, most_seconds or 0.0
@@ -119,6 +121,12 @@ def done_in_slices(
                 return results, done
         seconds_a_row = seconds / sum(map(len, slices))
     return results, done
+
+
+def _timed_first(order: Rows) -> Rows:
+    """The order, but that the rows to be timed come from all over it: the first ones may be alike, and quicker than any other."""
+    places = np.linspace(0, len(order) - 1, min(1 + _FIRST_SLICE, len(order))).astype(np.int64)
+    return np.concatenate([order[places], np.delete(order, places)])
 
 
 def _cut(rows: Rows, cuts: Rows, seconds_a_row: float, hands: Executor) -> list[Rows]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from itertools import product
 
 import numpy as np
@@ -78,6 +79,21 @@ def test_a_slice_needs_memory_for_twenty_thousand_rows_at_most():
     """However quick a row is, a million of them are done in slices of 20,000, so that memory stays flat."""
     slices = executors._cut(np.arange(1_000_000), np.arange(0), 1e-7, Threads(2))
     assert {len(rows) for rows in slices} == {20_000}
+
+
+def test_quick_rows_at_the_start_do_not_make_one_slice_of_the_rest():
+    """Of 400 rows the first 100 take no time, as pairs of few bars do; the rest are shared out all the same."""
+    lengths = []
+
+    def work(shared, rows):
+        lengths.append(len(rows))
+        time.sleep(0.001 * np.count_nonzero(rows >= 100))
+        return rows[:, np.newaxis] * 1.0
+
+    results, done = done_in_slices(work, None, np.arange(400), 1, executor=2)
+    assert done.all()
+    assert np.array_equal(results[:, 0], np.arange(400))
+    assert max(lengths) < 250
 
 
 def test_little_work_is_not_shared_out():
