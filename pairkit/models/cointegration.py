@@ -39,6 +39,7 @@ _NOTHING_LEFT = 1e-13  # of a column's own square, once those before it are take
 # change x change, level x change; and the places of the sums that take both legs
 _MEAN, _SUMS, _OWN = 0, 1, 5
 _CROSSED = (1, 4, 7, 8, 11, 12)
+_ABOVE_ROUNDING = 1.0 + 1e-9
 _ZERO, _ONE = (
     np.int64(0),
     np.int64(1),
@@ -474,9 +475,12 @@ def _johansen(y, x, own_y, own_x, lags):
     a, b, c = gram[n + 2, n + 2], gram[n + 2, n + 3], gram[n + 3, n + 3]
     product, total = (a * c - b * b) / whole_levels, (r * a - 2.0 * q * b + p * c) / whole_levels
     larger = 0.5 * (total + math.sqrt(max(total * total - 4.0 * product, 0.0)))
-    if not (product > 0.0 and larger > 0.0):
+    larger = min(larger, 1.0)
+    if (
+        not 0.0 < product <= larger * _ABOVE_ROUNDING
+    ):  # of legs so near to collinear no digit is left
         return np.nan, np.nan
-    return -rows * math.log(product), -rows * math.log(min(larger, 1.0))
+    return -rows * math.log(min(product, larger)), -rows * math.log(larger)
 
 
 @kernel

@@ -251,6 +251,20 @@ def test_hurst_tells_a_walk_from_noise():
     assert found.hurst == pytest.approx(line[0] / 2, rel=1e-9)
 
 
+@pytest.mark.parametrize("lags", [1, 2])
+def test_johansen_of_legs_that_are_collinear_but_for_rounding(lags):
+    """Where the relation leaves no digit of the level there is no statistic; never a negative one, nor the second above the first."""
+    rng, known = np.random.default_rng(8), 0
+    for _ in range(60):
+        walk = 8.0 + 0.01 * np.cumsum(rng.normal(size=700))
+        none, at_most_one = johansen_trace(
+            2.0 * walk + 3.0, walk + 1e-9 * rng.normal(size=700), lags=lags
+        )
+        assert (math.isnan(none) and math.isnan(at_most_one)) or none >= at_most_one >= 0.0
+        known += not math.isnan(none)
+    assert 0 < known < 60
+
+
 def test_degenerate_pairs_say_so():
     """Collinear legs give -inf as statsmodels does, a constant leg NaN, and what nothing pulls back an infinite half-life."""
     y, x = two_series(2)

@@ -193,9 +193,7 @@ class Threads:
             seconds, out[rows] = timed(work, shared, rows)
             return seconds
 
-        if (
-            len(slices) == 1
-        ):  # as the first one is, which is small: threads would take longer to start
+        if len(slices) == 1:  # threads would take longer to start
             yield 0, one(slices[0])
             return
         pool, all_done = ThreadPoolExecutor(self.workers), False

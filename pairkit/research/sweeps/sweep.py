@@ -43,8 +43,9 @@ _CALL_FIELDS = (
     "stop_z",
 )
 _LAST_FIELDS = ("exit_z", "max_holding_days")
-# nanoseconds a bar that a run takes of those that share much, and a set of indicators, times three
-_RUN_NS, _INDICATORS_NS = 10.0, 600.0
+# nanoseconds a bar, times three, of a run where many share its positions, of one where settings vary that end the sharing, and of
+# a set of indicators at no lag and for each lag
+_SHARED_RUN_NS, _RUN_NS, _INDICATORS_NS = 10.0, 70.0, 400.0
 _DENSE = 16  # so many combinations for each trial can be laid out side by side, which is quicker than sorting
 
 
@@ -117,7 +118,7 @@ def sweep(
             order,
             MEASURES,
             cuts=cuts,
-            most_seconds=most_seconds(len(pair), len(trials), len(cuts) + 1),
+            most_seconds=most_seconds(trials, len(pair), len(cuts) + 1),
             executor=executor,
             progress=_shifted(progress, place * len(trials), len(listed) * len(trials)),
             cancelled=cancelled,
@@ -256,9 +257,12 @@ def cuts_of(trials: Trials, order: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.any(codes[1:] != codes[:-1], axis=1)) + 1
 
 
-def most_seconds(bars: int, trials: int, kinds: int) -> float:
+def most_seconds(trials: Trials, bars: int, kinds: int) -> float:
     """The most seconds that a trial takes on a slow machine, where there are so many kinds of indicators among them."""
-    return 1e-9 * bars * (_RUN_NS + _INDICATORS_NS * kinds / trials)
+    alone = set(trials.values).difference(INDICATOR_FIELDS, _CALL_FIELDS, _LAST_FIELDS)
+    lags = int(np.max(trials.values.get("adf_lags", trials.base.adf_lags)))
+    a_run = _RUN_NS if alone else _SHARED_RUN_NS
+    return 1e-9 * bars * (a_run + _INDICATORS_NS * (1 + lags) * kinds / len(trials))
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:

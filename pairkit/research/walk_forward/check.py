@@ -335,7 +335,7 @@ class _Work:
             self.order,
             len(TALLY),
             cuts=self.cuts,
-            most_seconds=most_seconds(stop, len(self.trials), len(self.cuts) + 1),
+            most_seconds=most_seconds(self.trials, stop, len(self.cuts) + 1),
             executor=self.executor,
             progress=self._report,
             cancelled=self.cancelled,

@@ -16,7 +16,13 @@ from pairkit.metrics import BARS_A_YEAR, measure
 from pairkit.research.sweeps import sweep as sweeping
 from pairkit.research.sweeps.executors import Threads
 from pairkit.research.sweeps.space import make_trials
-from pairkit.research.sweeps.sweep import by_shared_work, config_of, cuts_of, sweep
+from pairkit.research.sweeps.sweep import (
+    by_shared_work,
+    config_of,
+    cuts_of,
+    most_seconds,
+    sweep,
+)
 from pairkit.run import run_backtest
 from pairkit.trading import engine
 from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
@@ -288,6 +294,19 @@ def test_draws_are_seeded_and_their_rows_are_single_runs():
     assert not one["entry_z"].equals(other["entry_z"])
     assert len(one) + one.attrs["left_out"] + one.attrs["repeated"] == 40
     assert_same(pair, one, range(len(one)))
+
+
+def test_the_most_that_a_trial_takes_grows_with_what_it_is_made_of():
+    """More bars, more sets of indicators, more lags, and settings that end the sharing: each makes the first slices shorter."""
+
+    def most(bars=1000, kinds=1, **space):
+        trials = make_trials(StrategyConfig(), {"entry_z": [1.5, 2.0], **space})
+        return most_seconds(trials, bars, kinds)
+
+    assert most(bars=2000) == 2.0 * most()
+    assert most(kinds=2) > most()
+    assert most(kinds=2, adf_lags=[1, 10]) > 3.0 * most(kinds=2, adf_window=[60, 120])
+    assert most(capital=[1e6, 2e6]) > most(exit_z=[0.0, 0.5])
 
 
 def test_cancelling_returns_what_is_done(monkeypatch):
