@@ -10,10 +10,9 @@ import numpy as np
 from pairkit._jit import inner_kernel
 
 LANES = 32
-_LAST = LANES - 1
-_BLOCK = (
-    4 * LANES
-)  # four values are added before a sum is written back: of a single one the compiler makes 32 plain sums
+# Four values are added before a lane is written back: of a loop that adds one, the compiler makes 32 plain sums.
+_BLOCK = 4 * LANES
+_IN_TURN = LANES - 1  # t & _IN_TURN is t modulo LANES
 
 
 @inner_kernel
@@ -31,7 +30,7 @@ def dot(a, b):
             )
     whole = a.size // LANES * LANES
     for t in range(blocks, whole):
-        lanes[t & _LAST] += a[t] * b[t]
+        lanes[t & _IN_TURN] += a[t] * b[t]
     for t in range(whole, a.size):
         lanes[0] += a[t] * b[t]
     return sum_of_lanes(lanes)
@@ -53,7 +52,7 @@ def mean(values):
             )
     whole = values.size // LANES * LANES
     for t in range(blocks, whole):
-        lanes[t & _LAST] += values[t] - origin
+        lanes[t & _IN_TURN] += values[t] - origin
     for t in range(whole, values.size):
         lanes[0] += values[t] - origin
     return origin + sum_of_lanes(lanes) / values.size

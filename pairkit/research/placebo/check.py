@@ -386,10 +386,7 @@ class _Job:
             return tuple(float(metrics[name]) for name in FIGURES)
         order = by_shared_work(self.trials)
         tallies = tally_rows((Stages(pair), self.trials), order)
-        capital = np.asarray(
-            self.trials.columns(order).get("capital", self.config.capital), np.float64
-        )
-        values = measure_many(tallies, np.broadcast_to(capital, len(order)))
+        values = measure_many(tallies, self.trials.column("capital", order).astype(np.float64))
         sharpes = np.nan_to_num(values[:, AT.sharpe], nan=-np.inf)
         best = int(np.argmax(sharpes))
         return (

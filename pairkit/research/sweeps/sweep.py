@@ -279,7 +279,7 @@ def _table(
     variance, known = spread_of(values[AT.sharpe] / math.sqrt(BARS_A_YEAR))
     deflate(values, variance, known)
     names = tuple(dict.fromkeys(pair.name for pair in pairs))
-    named = np.array([names.index(pair.name) for pair in pairs], np.int16)
+    named = np.array([names.index(pair.name) for pair in pairs], np.int32)
     codes = np.repeat(named, done.sum(axis=1))
     columns: dict[str, Any] = {"pair": pd.Categorical.from_codes(codes, dtype=_category(names))}
     columns |= {
