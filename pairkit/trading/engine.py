@@ -40,7 +40,11 @@ _FIELDS = {rule: _SPELT.get(rule, (rule, None)) for rule in _RULES if rule != _R
 _read_fields = attrgetter(*(field for field, _ in _FIELDS.values()))
 
 
-Records = tuple[NDArray[np.void], NDArray[np.void]]  # the market's, and the contract terms
+class Records(NamedTuple):
+    """What the engine reads of a market: `tape` (T,) records of BAR, one a bar, and its contract terms, (n,) records of TERMS."""
+
+    tape: NDArray[np.void]
+    terms: NDArray[np.void]
 
 
 class Signals(NamedTuple):
@@ -93,7 +97,7 @@ def trade(
     decided_by = (indicators.z, indicators.beta_lag, indicators.vol, indicators.valid)
     z, beta_lag, vol, valid = map(for_kernels, decided_by)
     trades = play_one(
-        *_kept_records(pair, market),
+        *records_of(pair, market),
         rules_of(config),
         z,
         beta_lag,
@@ -186,7 +190,7 @@ def rules_of(
     return rules
 
 
-def tape_of(market: Market) -> NDArray[np.void]:
+def _tape_of(market: Market) -> NDArray[np.void]:
     """A market as (T,) records, one a bar: what the engine reads lies together."""
     tape = np.empty(len(market.close), BAR)
     for name, values in market._asdict().items():
@@ -203,13 +207,13 @@ _RECORDS: WeakKeyDictionary[PairFrame, list[tuple[Market, Records]]] = WeakKeyDi
 _MARKETS_A_PAIR = 2  # one for each transform
 
 
-def _kept_records(pair: PairFrame, market: Market) -> Records:
-    """`tape_of` and `terms_of`, made once for one and the same market of a pair."""
+def records_of(pair: PairFrame, market: Market) -> Records:
+    """A market as the engine reads it, made once for one and the same market of a pair."""
     kept = _RECORDS.setdefault(pair, [])
     for known, records in kept:
         if known is market:
             return records
-    made = tape_of(market), terms_of(pair)
+    made = Records(_tape_of(market), terms_of(pair))
     kept[:] = [*kept, (market, made)][-_MARKETS_A_PAIR:]
     return made
 
@@ -247,7 +251,7 @@ def tally_many(
     Parameters
     ----------
     tape : (T,) records
-        The market, as `tape_of` lays it out.
+        The market, as `records_of` lays it out.
     terms : (n,) records
         The contract terms, as `terms_of` lays them out.
     signals

@@ -30,7 +30,7 @@ from pairkit.research._validate import whole_number
 from pairkit.research.glitches.inject import KINDS, check_glitches, draw_glitches, spoil
 from pairkit.research.sweeps.executors import Rows, done_in_slices
 from pairkit.setting import MONEY
-from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of
+from pairkit.trading.engine import records_of, rules_of, signals_of, tally_many
 from pairkit.trading.loop import TALLY
 
 MIXED = "mixed"  # every glitch of a kind of its own
@@ -271,8 +271,7 @@ def _figures_of(pair: PairFrame, config: StrategyConfig, injected: int) -> Float
     rules = rules_of(config, len(_VARIANTS))
     rules["max_invalid_days"][_VARIANTS.index("flat")] = _FIRST_BAR
     tallies = tally_many(
-        tape_of(adjusted.market),
-        terms_of(pair),
+        *records_of(pair, adjusted.market),
         signals_of(lambda name: getattr(indicators, name)),
         rules,
     )

@@ -9,15 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.gates import GATES
-from pairkit.models.adjusted import Adjusted, adjust
+from pairkit.models.adjusted import adjust
 from pairkit.models.indicators import (
     GATE_NUMBERS,
     HEDGE_FIELDS,
@@ -29,7 +28,7 @@ from pairkit.models.indicators import (
     standing,
 )
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import Signals, signals_of, tape_of
+from pairkit.trading.engine import Records, Signals, records_of, signals_of
 
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
 INDICATOR_FIELDS = tuple(
@@ -61,9 +60,9 @@ class Stages:
     def __reduce__(self) -> tuple[type[Stages], tuple[PairFrame]]:
         return Stages, (self.pair,)
 
-    def tape(self, transform: Any) -> NDArray[np.void]:
-        """The market as the engine reads it, after `price_transform`."""
-        return self._transformed(transform).tape
+    def records(self, transform: Any) -> Records:
+        """The market and its contract terms as the engine reads them, after `price_transform`."""
+        return records_of(self.pair, adjust(self.pair, transform).market)
 
     def signals(self, config: StrategyConfig, *, gates: Collection[str]) -> Signals:
         """Inputs of the decisions; for gates that are not named among `gates`, numbers of NaN."""
@@ -78,7 +77,7 @@ class Stages:
         return self._signals(config, gates)
 
     def _signals(self, config: StrategyConfig, gates: Collection[str]) -> Signals:
-        adjusted = self._transformed(config.price_transform).adjusted
+        adjusted = adjust(self.pair, config.price_transform)
         hedging = tuple(getattr(config, name) for name in HEDGE_FIELDS)
         hedged: Hedged = self._once("hedge", hedging, lambda: hedge(adjusted, config))
 
@@ -119,14 +118,6 @@ class Stages:
             )
         return signals_of(columns.__getitem__)
 
-    def _transformed(self, transform: Any) -> _Transformed:
-        def make() -> _Transformed:
-            adjusted = adjust(self.pair, transform)
-            return _Transformed(adjusted, tape_of(adjusted.market))
-
-        made: _Transformed = self._once("transform", transform, make)
-        return made
-
     def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
         """The stage's result for `key`."""
         kept = vars(self._of_thread).setdefault(stage, {})
@@ -135,8 +126,3 @@ class Stages:
                 del kept[next(iter(kept))]
             kept[key] = make()
         return kept[key]
-
-
-class _Transformed(NamedTuple):
-    adjusted: Adjusted
-    tape: NDArray[np.void]

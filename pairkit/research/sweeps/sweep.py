@@ -31,7 +31,7 @@ from pairkit.pair import PairFrame
 from pairkit.research.sweeps.executors import done_in_slices
 from pairkit.research.sweeps.indicator_cache import INDICATOR_FIELDS, Stages
 from pairkit.research.sweeps.space import Method, Trials, make_trials
-from pairkit.trading.engine import Signals, rules_of, tally_many, terms_of
+from pairkit.trading.engine import Signals, rules_of, tally_many
 from pairkit.trading.loop import TALLY
 
 # Settings that decide which bars call for an entry: the engine looks once for runs that agree in them. The last of all are those
@@ -157,7 +157,7 @@ def tally_rows(
     bars before it serve the indicators alone. Returns (len(rows), len(TALLY)).
     """
     stages, trials = shared
-    terms, changes = terms_of(stages.pair), trials.columns(rows)
+    changes = trials.columns(rows)
     rules = rules_of(trials.base, len(rows), changes)
     tallies = np.empty((len(rows), len(TALLY)))
     for first, last in pairwise([0, *cuts_of(trials, rows).tolist(), len(rows)]):
@@ -174,8 +174,9 @@ def tally_rows(
         signals = Signals._make(
             values[first_bar:] for values in stages.signals(config, gates=wanted)
         )
+        tape, terms = stages.records(config.price_transform)
         tally_many(
-            stages.tape(config.price_transform)[first_bar:],
+            tape[first_bar:],
             terms,
             signals,
             rules[first:last],

@@ -25,7 +25,7 @@ from pairkit.research.sweeps.sweep import (
 )
 from pairkit.run import run_backtest
 from pairkit.trading import engine
-from pairkit.trading.engine import rules_of, signals_of, tally_many, tape_of, terms_of, trade
+from pairkit.trading.engine import records_of, rules_of, signals_of, tally_many, trade
 from pairkit.trading.gates import judge
 from pairkit.trading.loop import TALLY
 from pairkit.trading.room import make_room
@@ -152,7 +152,7 @@ def test_tallies_of_a_wild_z_are_the_single_runs(seed):
     }
     signals = signals_of(lambda name: getattr(wild, name))
     tallies = tally_many(
-        tape_of(run.adjusted.market), terms_of(pair), signals, rules_of(base, 40, changes)
+        *records_of(pair, run.adjusted.market), signals, rules_of(base, 40, changes)
     )
     for k, tally in enumerate(tallies):
         config = base.replace(**{name: values[k].item() for name, values in changes.items()})
