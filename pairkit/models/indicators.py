@@ -98,9 +98,12 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
     """The indicators of a pair under `config`."""
     hedged = hedge(adjusted, config)
 
-    @cache
+    deviations: dict[int, FloatArray] = {}
+
     def deviation_over(window: int) -> FloatArray:
-        return deviation(hedged, window)
+        if window not in deviations:
+            deviations[window] = deviation(hedged, window)
+        return deviations[window]
 
     on_complete = {
         **hedged._asdict(),

@@ -19,7 +19,7 @@ from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.episodes import play_many
-from pairkit.trading.gates import Gates, gate_limits, gate_number
+from pairkit.trading.gates import Gates, gate_limits, gate_limits_of_runs, gate_number
 from pairkit.trading.loop import (
     BAR,
     MOST_CHARGES,
@@ -179,14 +179,16 @@ def rules_of(
         value if yes is None else value == yes
         for value, (_, yes) in zip(_read_fields(config), _FIELDS.values(), strict=True)
     ]
-    same.insert(_LIMITS, gate_limits(lambda field: getattr(config, field)))
+    same.insert(_LIMITS, gate_limits(config))
     one = np.array([tuple(same)], RULES)
     rules: NDArray[np.void] = as_records(one if runs == 1 else np.repeat(one, runs))
     for rule, (field, yes) in _FIELDS.items():
         if changes and field in changes:
             rules[rule] = changes[field] if yes is None else changes[field] == yes
     if changes and any(gate.switch in changes or gate.limit in changes for gate in GATES):
-        rules["gate_limits"] = gate_limits(lambda field: changes.get(field, getattr(config, field)))
+        rules["gate_limits"] = gate_limits_of_runs(
+            runs, lambda field: changes.get(field, getattr(config, field))
+        )
     return rules
 
 

@@ -8,6 +8,7 @@ must be above 0 is not; and the limit of a gate that is off is infinite, which n
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ SHUT, OPEN, OFF = 0, 1, 2
 VERDICTS = ("shut", "open", "off")
 NO_LIMIT = np.inf
 _SIGN = {"at most": 1.0, "at least": -1.0}
-# Of each gate: its switch, the sign that its limit takes, its limit.
-_SETTINGS = tuple((gate.switch, _SIGN[gate.direction], gate.limit) for gate in GATES)
+_SIGNS = tuple(_SIGN[gate.direction] for gate in GATES)
+_read_switches = attrgetter(*(gate.switch for gate in GATES))
+_read_limits = attrgetter(*(gate.limit for gate in GATES))
 
 
 class Gates(NamedTuple):
@@ -62,8 +64,7 @@ def judge(indicators: Indicators, config: StrategyConfig) -> Gates:
     """
     verdicts = np.full((len(GATES), indicators.valid.size), OFF, np.int8)
     valid = for_kernels(indicators.valid)
-    limits = gate_limits(lambda name: getattr(config, name))
-    for gate, row, limit in zip(GATES, verdicts, limits, strict=True):
+    for gate, row, limit in zip(GATES, verdicts, gate_limits(config), strict=True):
         if limit != NO_LIMIT:
             number = gate_number(gate, lambda name: getattr(indicators, name))
             _judge(for_kernels(number), limit, valid, row)
@@ -95,18 +96,17 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
     )
 
 
-def _limit(switch: Any, sign: float, limit: Any) -> Any:
-    if isinstance(
-        switch, bool
-    ):  # one for all runs, as in a single run: plain numbers, which numpy would be slower with
-        return sign * limit if switch else NO_LIMIT
-    return np.where(switch, sign * np.asarray(limit, np.float64), NO_LIMIT)
+def gate_limits(config: StrategyConfig) -> list[float]:
+    """The limit that opens each gate."""
+    settings = zip(_read_switches(config), _SIGNS, _read_limits(config), strict=True)
+    return [sign * limit if switch else NO_LIMIT for switch, sign, limit in settings]
 
 
-def gate_limits(setting: Callable[[str], Any]) -> FloatArray:
-    """(..., gates) limits that open each gate, from the settings by name: numbers, or arrays with one value a run."""
-    limits = [_limit(setting(switch), sign, setting(limit)) for switch, sign, limit in _SETTINGS]
-    of_runs = [limit for limit in limits if isinstance(limit, np.ndarray)]
-    if not of_runs:
-        return np.array(limits)
-    return np.column_stack([np.broadcast_to(limit, of_runs[0].shape) for limit in limits])
+def gate_limits_of_runs(runs: int, setting: Callable[[str], Any]) -> FloatArray:
+    """(runs, gates) limits that open each gate, from the settings by name: one value, or an array with one for each run."""
+    limits = np.empty((runs, len(GATES)))
+    for place, (gate, sign) in enumerate(zip(GATES, _SIGNS, strict=True)):
+        limits[:, place] = np.where(
+            setting(gate.switch), sign * np.asarray(setting(gate.limit), np.float64), NO_LIMIT
+        )
+    return limits
