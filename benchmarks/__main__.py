@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/benchmarks.md: `python -m benchmarks`.
 
-`--only NAME` times one case, the units or the browser, and writes nothing; `--no-page` times all and writes nothing.
+`--only NAME` times one case, the units, the bounds or the browser, and writes nothing; `--no-page` times all and writes nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import warnings
 
 from benchmarks import growth
+from benchmarks.bounds import distances
 from benchmarks.browser import in_browser
 from benchmarks.cases import CASES, SIZES, Row
 from benchmarks.page import PAGE, duration, page
@@ -18,7 +19,9 @@ from benchmarks.units import in_units
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=[*(case.__name__ for case in CASES), "units", "browser"])
+    parser.add_argument(
+        "--only", choices=[*(case.__name__ for case in CASES), "units", "bounds", "browser"]
+    )
     parser.add_argument("--no-page", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # statsmodels announces changes of its own
@@ -35,6 +38,12 @@ def main() -> None:
     for c in counts:
         goal = f" (goal {c.goal})" if c.goal else ""
         print(f"{c.count:>12,.0f} {c.work} in the time of one RollingOLS{goal}; {c.note}")
+    far = distances() if asked.only in (None, "bounds") else []
+    for d in far:
+        print(
+            f"{d.work:56} {d.done:8.3g} {d.bound} a ns of {d.most:.3g} ({d.done / d.most:.0%})",
+            flush=True,
+        )
     seen = in_browser() if asked.only in (None, "browser") else []
     for s in seen:
         print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
@@ -44,6 +53,8 @@ def main() -> None:
         "Growth with configs": growth.by_configs(),
         "Growth with bars": growth.by_bars(),
         "Growth with pairs": growth.by_pairs(),
+        "Growth with trades": growth.by_trades(),
+        "Growth with workers": growth.by_workers(),
         "Starting": growth.start_up(),
     }
     memory = growth.peak_memory()
@@ -53,7 +64,7 @@ def main() -> None:
         print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
     if not asked.no_page:
         PAGE.write_text(
-            page(rows, counts, grown, memory, seen, os.getloadavg()[0]), encoding="utf-8"
+            page(rows, counts, grown, far, memory, seen, os.getloadavg()[0]), encoding="utf-8"
         )
         print(f"written to {PAGE}")
 

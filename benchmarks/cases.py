@@ -25,6 +25,7 @@ from pairkit.models.hedges.kalman import kalman
 from pairkit.models.hedges.ols import rolling_ols
 from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.stationarity import rolling_adf, rolling_engle_granger
+from pairkit.pair import PairFrame
 
 SIZES = (2_500, 100_000)
 HEDGE, TEST = 60, 120  # bars in a fit and in a test
@@ -186,6 +187,15 @@ def one_run(bars: int) -> list[Row]:
                 _backtesting(spread, z),
                 bars,
                 "the spread as one asset, for it knows no pairs; no rolls or gates; z not counted",
+            )
+        )
+    if _has("backtrader_next") and bars <= SIZES[0]:
+        contenders.append(
+            Contender(
+                "backtrader-next",
+                _backtrader(pair, z),
+                bars,
+                "both legs, in ten lots each, with fees; no sizes, rolls, limits or gates; z not counted",
             )
         )
     return rows_of("one backtest", bars, "bar", beside(contenders), {})
@@ -355,6 +365,49 @@ def _backtesting(price: np.ndarray, z: np.ndarray) -> Callable[[], Any]:
             warnings.simplefilter("ignore")
             with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
                 return Backtest(bars, Reverting, cash=1e6).run()
+
+    return run
+
+
+def _backtrader(pair: PairFrame, z: np.ndarray) -> Callable[[], Any]:
+    import backtrader_next as bt
+
+    class Reverting(bt.Strategy):
+        def next(self) -> None:
+            now, held = z[len(self) - 1], self.getposition(self.data0).size
+            if held and abs(now) <= 0.5:
+                self.close(self.data0)
+                self.close(self.data1)
+            elif not held and abs(now) >= 2.0:
+                first, second = (self.buy, self.sell) if now < 0.0 else (self.sell, self.buy)
+                first(self.data0, size=10)
+                second(self.data1, size=10)
+
+    days = pd.bdate_range("1990-01-01", periods=len(pair))
+    feeds = [
+        pd.DataFrame(
+            {
+                "open": leg.open,
+                "high": np.maximum(leg.open, leg.close),
+                "low": np.minimum(leg.open, leg.close),
+                "close": leg.close,
+                "volume": leg.volume,
+            },
+            index=days,
+        )
+        for leg in (pair.y, pair.x)
+    ]
+
+    def run() -> Any:
+        engine = bt.Cerebro(stdstats=False)
+        for feed in feeds:
+            engine.adddata(bt.feeds.PandasData(dataframe=feed))
+        engine.addstrategy(Reverting)
+        engine.broker.setcash(1e6)
+        engine.broker.setcommission(commission=1e-4, margin=1_000.0, mult=10.0)
+        for analyzer in ("TradeAnalyzer", "SharpeRatio", "DrawDown"):
+            engine.addanalyzer(getattr(bt.analyzers, analyzer), _name=analyzer)
+        return engine.run()[0].analyzers
 
     return run
 

@@ -15,6 +15,7 @@ import numpy as np
 import pairkit as pk
 from benchmarks import data
 from benchmarks.timing import spent
+from benchmarks.units import active_space, window_space
 
 ROOT = Path(__file__).resolve().parents[1]
 _PEAK = """
@@ -85,6 +86,43 @@ def by_pairs() -> list[tuple[str, float]]:
     return [
         (f"{count:,} pairs", spent(lambda count=count: pk.scan((pairs * 100)[:count])))
         for count in (50, 100, 200, 400)
+    ]
+
+
+def by_trades() -> list[tuple[str, float]]:
+    """Seconds of a sweep of 2,000 thresholds at 2,500 bars, by the trades of its runs: the lower the entry, the more."""
+    pair, config, rows = data.pair(2_500), pk.StrategyConfig(adf_gate=False), []
+    for lowest in (2.8, 2.3, 1.8, 1.3, 0.8):
+        space = {
+            "entry_z": np.linspace(lowest, lowest + 0.2, 20),
+            "exit_z": np.linspace(0.0, 0.6, 20),
+            "max_holding_days": [5, 10, 20, 40, 60],
+        }
+        trades = pk.sweep(pair, config, space)["trades"].mean()
+        seconds = spent(lambda space=space: pk.sweep(pair, config, space))
+        rows.append((f"{trades:.0f} trades a run", seconds))
+    return rows
+
+
+def by_workers() -> list[tuple[str, float]]:
+    """Seconds of a sweep of the active space and of 20 windows, by threads, up to one for each core."""
+    pair, often = data.pair(2_500), pk.StrategyConfig(adf_gate=False)
+    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    works = (
+        ("the active space, 10,000 configs", often, active_space()),
+        ("20 windows, 2,000 configs", None, window_space()),
+    )
+    return [
+        (
+            f"{what}, {workers} worker{'s' if workers > 1 else ''}",
+            spent(
+                lambda config=config, space=space, workers=workers: pk.sweep(
+                    pair, config, space, executor=workers
+                )
+            ),
+        )
+        for what, config, space in works
+        for workers in range(1, (cores or 1) + 1)
     ]
 
 

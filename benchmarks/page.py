@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.bounds import Distance
 from benchmarks.browser import Seen
 from benchmarks.cases import Row
 from benchmarks.units import Count
@@ -20,6 +21,10 @@ in both."""
 _UNITS = """One `statsmodels` `RollingOLS(y, x, window=60).fit(params_only=True)` of 2,500 bars, in the same process and in turn with
 the rest, is the unit: it states a goal for any machine. Sweeps use all cores. The active space has the ADF gate off, entry_z 1 to 3,
 exit_z 0 to 0.9, stop_z 3.5, 4, 5 and 6, max_holding_days 5 to 50; the calm one the default gates."""
+_BOUNDS = """How much of what bounds it a kind of work does in a nanosecond, on one core, and the most that was measured of this machine
+through the same compiler: additions, multiplications and divisions of a loop that never waits for memory; bars of positions of a loop
+that adds up bars and knows every trade beforehand; bytes of a copy that no cache holds. A run's bytes are its inputs and results, once
+each. Sums are not fused or reordered, or bits would differ between machines."""
 _NO_BROWSER = "Not measured: there is no Chromium, or playwright is not installed."
 _PACKAGES = (
     "numpy",
@@ -29,6 +34,7 @@ _PACKAGES = (
     "pykalman",
     "vectorbt",
     "backtesting",
+    "backtrader-next",
     "streamlit",
 )
 _OPENING = """<!-- Made by `python -m benchmarks`. Do not edit: run it again. -->
@@ -44,7 +50,8 @@ Measured on {machine}; {versions}. Load average while measuring: {load:.1f}; oth
 ## Beside others
 
 Time a unit of work, and how many times as long as pairkit takes. An error is the largest against an independent answer: extended
-precision for least squares, statsmodels for the tests.
+precision for least squares, statsmodels for the tests. backtrader-next stands for the event engines that play two legs; the
+NautilusTrader that Python 3.11 can have needs pandas below 3, and cannot run beside.
 
 | work | bars | unit | who | time a unit | x pairkit | error | what it does |
 |---|---|---|---|---|---|---|---|"""
@@ -84,6 +91,7 @@ def page(
     rows: list[Row],
     counts: list[Count],
     growth: dict[str, list[tuple[str, float]]],
+    distances: list[Distance],
     memory: list[tuple[str, float, float]],
     browser: list[Seen],
     load: float,
@@ -100,6 +108,16 @@ def page(
     for title, measured in growth.items():
         parts += ["", f"## {title}", "", "| | time |", "|---|---|"]
         parts += [f"| {what} | {duration(took)} |" for what, took in measured]
+    parts += ["", "## Distance to the bound", "", _BOUNDS, ""] if distances else []
+    parts += (
+        ["| work | counted in | a ns | at most | share |", "|---|---|---|---|---|"]
+        if distances
+        else []
+    )
+    parts += [
+        f"| {d.work} | {d.bound} | {d.done:.3g} | {d.most:.3g} | {d.done / d.most:.0%} |"
+        for d in distances
+    ]
     parts += ["", "## In the browser", "", _BROWSER if browser else _NO_BROWSER]
     parts += ["", "| | who | time | x bare page |", "|---|---|---|---|"] if browser else []
     parts += [f"| {s.what} | {s.who} | {duration(s.seconds)} | {s.ratio:.2f} |" for s in browser]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from benchmarks import browser, cases, page, units
+from benchmarks import bounds, browser, cases, page, units
 from benchmarks.timing import Contender, beside
 
 
@@ -86,6 +86,7 @@ def test_the_page_names_no_machine():
         [row],
         [units.Count("core runs", 101.2, "100", "")],
         {"Growth": [("10 bars", 0.002)]},
+        [bounds.Distance("a scan", "operations", 13.5, 24.1)],
         [("10 configs", 200.0, 210.0)],
         [browser.Seen("start", "pairkit", 3.0, 1.5)],
         0.5,
@@ -93,6 +94,7 @@ def test_the_page_names_no_machine():
     assert "| work | 2,500 | bar | pairkit | 3.2 ns | 1 | 1e-15 |  |" in made
     assert "| core runs | 101 | 100 |  |" in made
     assert "| 10 bars | 2 ms |" in made
+    assert "| a scan | operations | 13.5 | 24.1 | 56% |" in made
     assert "| start | pairkit | 3 s | 1.50 |" in made
-    assert "Not measured" in page.page([row], [], {}, [], [], 0.5)
+    assert "Not measured" in page.page([row], [], {}, [], [], [], 0.5)
     assert "cores" in page.machine()

@@ -1,0 +1,122 @@
+"""How far the work is from what bounds it: arithmetic, memory, or the bars that have to be added up one after another.
+
+What the machine can do is measured through the same compiler, on one core: a loop of multiplications and additions that never
+waits for memory, and copying what no cache holds. Operations are counted from the kernels, additions, multiplications and divisions
+alike; bytes are those of a run's inputs and results, once each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+import pairkit as pk
+from benchmarks import data
+from benchmarks.timing import spent
+from benchmarks.units import active_space
+from pairkit.models.cointegration import engle_granger_many
+from pairkit.models.hedges.ols import rolling_ols
+from pairkit.models.panel import align, panel_of, room_for
+from pairkit.models.stationarity import engle_granger_statistic
+
+# Of a bar: sums of x, y, xx, xy twice, back and ahead, and the fit.
+_OLS = 2 * (2 + 2 + 4) + 4 + 12
+# Of a window: six columns and 27 sums twice, both put together, the two bars at its ends, and its two regressions.
+_TEST = 2 * (12 + 48) + 27 + 8 + 107
+# Of a common bar of a pair: two levels, two changes, two earlier ones, and six products that take both legs.
+_PAIR = 6 + 12
+
+
+class Distance(NamedTuple):
+    """A kind of work, what bounds it, how much of that it does a nanosecond, and how much the machine does at most."""
+
+    work: str
+    bound: str
+    done: float
+    most: float
+
+
+def distances() -> list[Distance]:
+    """The distance of each kind of work from its bound, on one core."""
+    arithmetic, memory = _operations_a_ns(), _bytes_a_ns()
+    y, x = data.legs(2_500)
+    rows = [
+        Distance(work, "operations", count / (1e9 * spent(call)), arithmetic)
+        for work, call, count in (
+            ("rolling OLS, 2,500 bars", lambda: rolling_ols(y, x, window=60), 2_441 * _OLS),
+            (
+                "rolling Engle-Granger statistic at one lag, 2,500 bars",
+                lambda: engle_granger_statistic(y, x, window=120, lags=1),
+                2_381 * _TEST,
+            ),
+            ("Engle-Granger of 1,225 pairs at one lag", _scanning(), 1_225 * 2_500 * _PAIR),
+        )
+    ]
+    rows.append(_adding_up())
+    pair = data.pair(100_000)
+    run = pk.run_backtest(pair)
+    held = [*run.adjusted.market, run.adjusted.series, *run.indicators, *run.gates, *run.ledger]
+    seconds = spent(lambda: pk.run_backtest(pair).metrics)
+    moved = sum(array.nbytes for array in held)
+    return [*rows, Distance("a run of 100,000 bars", "bytes", moved / (1e9 * seconds), memory)]
+
+
+def _scanning() -> Callable[[], Any]:
+    legs = [leg for seed in range(25) for leg in data.legs(2_500, seed)]
+    panel = panel_of([np.arange(2_500)] * len(legs), legs)
+    pairs = np.array(list(combinations(range(len(legs)), 2)))
+    return lambda: engle_granger_many(align(panel, pairs, room_for(panel, pairs)), lags=1)
+
+
+def _adding_up() -> Distance:
+    """The active space on one core, beside adding up the bars of all its positions, were every trade known beforehand."""
+    pair, config, space = data.pair(2_500), pk.StrategyConfig(adf_gate=False), active_space()
+    table = pk.sweep(pair, config, space, executor=1)
+    valid = pk.run_backtest(pair, config).indicators.valid
+    held = float((table["exposure"] * (valid.size - int(np.argmax(valid)))).sum())
+    seconds = spent(lambda: pk.sweep(pair, config, space, executor=1))
+    nets = np.random.default_rng(0).normal(0.0, 1e3, 1 << 16)
+    most = nets.size / (1e9 * spent(lambda: _added_up(nets, 1e6)))
+    return Distance("the active space", "bars of positions", held / (1e9 * seconds), most)
+
+
+def _operations_a_ns() -> float:
+    values = np.random.default_rng(0).uniform(0.1, 0.9, 2_048)
+    out = np.empty_like(values)
+    return 64 * values.size / (1e9 * spent(lambda: _calculated(values, out, 1.1)))
+
+
+def _bytes_a_ns() -> float:
+    source = np.ones(1 << 24)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / (1e9 * spent(lambda: np.copyto(target, source)))
+
+
+@numba.njit(error_model="numpy")
+def _calculated(values, out, a):
+    """Four polynomials of degree eight of each value: 64 operations that depend on no other value."""
+    for t in range(values.size):
+        v = values[t]
+        p, q, r, s = a, v, a + v, v - a
+        for _ in range(8):
+            p, q, r, s = p * v + a, q * v + a, r * v + a, s * v + a
+        out[t] = p + q + r + s
+
+
+@numba.njit(error_model="numpy")
+def _added_up(nets, capital):
+    """What every bar of a position adds to equity, to the powers of its returns, and to the drawdown."""
+    equity = peak = capital
+    first = second = third = fourth = below = deepest = 0.0
+    for net in nets:
+        r = ((equity + net) - equity) / capital
+        equity += net
+        first, second, third = first + r, second + r * r, third + r * r * r
+        fourth, below = fourth + (r * r) * (r * r), below + min(r, 0.0) * min(r, 0.0)
+        peak = max(peak, equity)
+        deepest = max(deepest, peak - equity)
+    return equity, first, second, third, fourth, below, deepest
