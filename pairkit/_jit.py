@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numpy.typing import NDArray
 
 from pairkit._kernel_cache import KernelCache
@@ -58,3 +59,9 @@ def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
     with suppress(RuntimeError):
         compiled._cache = KernelCache(function)  # noqa: SLF001  as numba's own cache=True does
     return cast("Kernel", compiled)
+
+
+@lean_step
+def at(place):
+    """An index that is never negative: of a signed one, each use would first ask whether it counts from the end."""
+    return np.uint64(place)

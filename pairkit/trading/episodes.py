@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairkit._jit import kernel, lean_kernel, lean_step
+from pairkit._jit import at, kernel, lean_kernel, lean_step
 from pairkit.gates import GATE_NAMES
 from pairkit.trading.loop import (
     ENTERED,
@@ -139,8 +139,9 @@ def _judge_candidates(candidates, verdicts, rules):
 def _came_back(room, since, place):
     """Whether abs(z) was below the entry threshold on a valid bar from `since` to the candidate at `place`."""
     onward, verdicts = room.onward, room.verdicts
-    valid = onward[room.candidates[place].bar + 1].valid_before - onward[since].valid_before
-    return valid > verdicts[place + 1].high_before - verdicts[onward[since].candidate].high_before
+    first, last = onward[at(since)], onward[at(room.candidates[at(place)].bar + 1)]
+    high = verdicts[at(place + 1)].high_before - verdicts[at(first.candidate)].high_before
+    return last.valid_before - first.valid_before > high
 
 
 @lean_step
@@ -152,18 +153,18 @@ def _next_entry(book, room, rules, t):
     onward, verdicts = room.onward, room.verdicts
     if book.exited_on >= 0:
         t = min(max(t, book.exited_on + rules.cooldown_days), onward.size - 1)
-    place = onward[t].candidate
+    place = onward[at(t)].candidate
     if rules.rearm and book.exited_on >= 0 and book.last_reason != TARGET:
         last = onward[onward.size - 1].candidate
-        place = verdicts[place].next_call
+        place = verdicts[at(place)].next_call
         while place < last and not _came_back(room, book.exited_on, place):
-            if room.candidates[place].side != book.last_side:  # needs no rearming
-                if verdicts[place].next_open == place:
+            if room.candidates[at(place)].side != book.last_side:  # needs no rearming
+                if verdicts[at(place)].next_open == place:
                     return place
                 book.tally_blocked += 1.0
-            place = verdicts[place + 1].next_call
-    entry = verdicts[place].next_open
-    book.tally_blocked += verdicts[entry].shut_before - verdicts[place].shut_before
+            place = verdicts[at(place + 1)].next_call
+    entry = verdicts[at(place)].next_open
+    book.tally_blocked += verdicts[at(entry)].shut_before - verdicts[at(place)].shut_before
     return entry
 
 
@@ -253,6 +254,7 @@ def _note_bar(here, book, bar, valid, z, room):
             book.invalid_run,
         )
         odd.count, odd.cost = rolls, book.cost if rolls > 0 else 0.0
+        odd.result, record.result = record.result, -np.inf
         _keep_charges(odd.charges, room.charges, rolls)
     here.known += 1
 
@@ -315,26 +317,26 @@ def _add_odd(book, odd):
 def _hold(book, here, held, rules, played):
     """Play the known bars of a position from its bar number `played` on, up to the first on which it may end.
 
-    One test stands for all the rules that end a position. Returns how many bars are played, and whether the last may end it.
+    One test stands for all the rules that end a position: an odd bar counts as a loss beyond every limit, and the longest holding is
+    where the loop ends. Returns how many bars are played, and whether the last may end it.
     """
     lowest = -rules.max_loss * rules.capital if rules.max_loss > 0.0 else -np.inf
     low, high, longest = rules.exit_z, rules.stop_z, rules.max_holding_days
-    first, known, entered = here.first, here.known, book.entered_on
+    first, entered = here.first, book.entered_on
+    last = min(here.known, max(longest, played) + 1)
     ends = False
-    while played < known and not ends:
-        bar = held[first + played]
+    while played < last and not ends:
+        bar = held[at(first + played)]
         earn(book, rules, bar.net, entered + played)
         book.tally_margin += bar.margin
         ends = (
             (bar.against <= low)
             | (bar.against >= high)
-            | (played >= longest)
             | (bar.result <= lowest)
             | (bar.margin > book.equity)
-            | (bar.odd > 0)
         ) != 0
         played += 1
-    return played, ends
+    return played, ends or played > longest
 
 
 @lean_step
@@ -354,8 +356,9 @@ def _decide(book, rules, span, bar, odd, age):
     else:
         span.high = min(span.high, bar.nearest)
     book.margin, book.invalid_run = bar.margin, odd.invalid_run
+    result = odd.result if bar.odd > 0 else bar.result
     reason = exit_reason(
-        book, rules, bar.result, odd.priced > 0, odd.leave, odd.valid > 0, bar.against, age
+        book, rules, result, odd.priced > 0, odd.leave, odd.valid > 0, bar.against, age
     )
     if reason == NOTHING and odd.valid == 0:
         book.tally_on_hold += 1.0
@@ -396,7 +399,7 @@ def _call(book, tape, terms, rules, signals, room, t):
     Returns the candidate's place, and the bar after it.
     """
     place = _next_entry(book, room, rules, t)
-    here = room.candidates[place]
+    here = room.candidates[at(place)]
     t = here.bar + 1
     if t > tape.size:
         return place, t
@@ -423,7 +426,7 @@ def _tally_run(book, tape, terms, rules, signals, room, span, fork, place, playe
             place, t = _call(book, tape, terms, rules, signals, room, t)
             if t >= tape.size and book.position == 0:
                 return
-        here, reason = room.candidates[place], NOTHING
+        here, reason = room.candidates[at(place)], NOTHING
         while reason == NOTHING:
             ends = parted
             if not parted:
@@ -435,10 +438,10 @@ def _tally_run(book, tape, terms, rules, signals, room, span, fork, place, playe
                 played, ends = _hold(book, here, room.held, rules, played)
                 stayed = played - 2 if ends else played - 1
                 if stayed >= 0:
-                    span.high = min(span.high, room.held[here.first + stayed].nearest)
+                    span.high = min(span.high, room.held[at(here.first + stayed)].nearest)
             if ends:
-                bar = room.held[here.first + played - 1]
-                odd = room.odds[bar.odd]
+                bar = room.held[at(here.first + played - 1)]
+                odd = room.odds[at(bar.odd)]
                 if bar.odd > 0 and not parted:
                     _add_odd(book, odd)
                 _keep_fork(book, rules, span, fork, place, played - 1)
@@ -451,12 +454,12 @@ def _tally_run(book, tape, terms, rules, signals, room, span, fork, place, playe
                 return
             if played == here.known:
                 _learn(place, tape, terms, rules, signals, room, played)
-            leaving = room.exits[here.first + played]
+            leaving = room.exits[at(here.first + played)]
             if leaving.count > 0:
                 _leave(book, rules, leaving, reason, t)
             else:
-                bar = room.held[here.first + played]
-                _wait_out(book, rules, bar, room.odds[bar.odd], t)
+                bar = room.held[at(here.first + played)]
+                _wait_out(book, rules, bar, room.odds[at(bar.odd)], t)
                 played += 1
         book.tally_exposed += float(played)
         played = 0

@@ -40,9 +40,9 @@ VERDICT = np.dtype(
 # Of each bar: the first candidate from it on, and how many bars before it are valid. All three have one more record at the end.
 ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
-# Of each bar of a position: what it earns, the margin at its closes, 0 where one is unknown; the trade's P&L after costs so far;
-# z against the position, NaN where it is not valid, and the least of it so far; and its place in `Room.odds`, 0 where these are
-# all there is to it.
+# Of each bar of a position: what it earns, the margin at its closes, 0 where one is unknown; the trade's P&L after costs so far,
+# -inf on an odd bar; z against the position, NaN where it is not valid, and the least of it so far; and its place in `Room.odds`, 0
+# where these are all there is to it.
 HELD = np.dtype(
     [
         *((name, "f8") for name in ("net", "margin", "result", "against", "nearest")),
@@ -58,16 +58,16 @@ EXIT = np.dtype(
         ("charges", "f8", (MOST_CHARGES, 2)),
     ]
 )
-# A bar that is not valid, lacks a close, must be left, or rolls: what its rolls cost, and their charges.
+# A bar that is not valid, lacks a close, must be left, or rolls: the trade's P&L so far, what its rolls cost, and their charges.
 ODD = np.dtype(
     [
         *((name, "i8") for name in ("valid", "priced", "leave", "invalid_run", "count")),
-        ("cost", "f8"),
+        *((name, "f8") for name in ("result", "cost")),
         ("charges", "f8", (_ROLL_CHARGES, 2)),
     ]
 )
 # The first of them stands for all other bars.
-_ORDINARY = (1, 1, 0, 0, 0, 0.0, np.zeros((_ROLL_CHARGES, 2)))
+_ORDINARY = (1, 1, 0, 0, 0, 0.0, 0.0, np.zeros((_ROLL_CHARGES, 2)))
 # How much of the room is used, and the number of the batch of runs that deal alike.
 USED = np.dtype([("held", "i8"), ("odds", "i8"), ("batch", "i8")])
 # The exit thresholds under which a run is the same, from `low` up to but without `high`: z against the position came as near as
