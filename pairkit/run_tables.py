@@ -146,10 +146,8 @@ def _words(*columns: tuple[Sequence[str], NDArray[Any]]) -> list[Word]:
         np.add(codes, len(words), out=row, casting="unsafe")
         words += tuple(vocabulary)
     found = _vocabulary(words).take(pa.array(places.ravel()))
-    return [
-        pd.arrays.ArrowStringArray(found.slice(place * rows, rows), dtype=_WORD)  # type: ignore[call-arg]  # the stubs lack it
-        for place in range(len(columns))
-    ]
+    laid = pd.arrays.ArrowStringArray(found, dtype=_WORD)  # type: ignore[call-arg]  # the stubs lack it
+    return [laid[place * rows : (place + 1) * rows] for place in range(len(columns))]
 
 
 @cache

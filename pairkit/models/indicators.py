@@ -118,7 +118,9 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
             if wanted
             else np.full(hedged.y.size, np.nan)
         )
-    columns = {name: on_all_bars(values, adjusted.complete) for name, values in on_complete.items()}
+    columns = on_complete
+    if hedged.y.size < adjusted.complete.size:
+        columns = {name: on_all_bars(values, adjusted.complete) for name, values in columns.items()}
     return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
 
 
