@@ -19,7 +19,7 @@ from pairkit.models.adjusted import Market, spec_table
 from pairkit.models.indicators import Indicators
 from pairkit.pair import PairFrame
 from pairkit.trading.episodes import play_many
-from pairkit.trading.gates import Gates, gate_limits, gate_limits_of_runs, gate_number
+from pairkit.trading.gates import Gates, gate_limits, gate_limits_of_runs, gate_numbers
 from pairkit.trading.loop import (
     BAR,
     MOST_CHARGES,
@@ -143,7 +143,7 @@ def signals_of(column: Callable[[str], Any]) -> Signals:
         beta_lag=column("beta_lag"),
         vol=column("vol"),
         valid=column("valid"),
-        gate_numbers=np.column_stack([gate_number(gate, column) for gate in GATES]),
+        gate_numbers=gate_numbers(column),
     )
 
 

@@ -96,6 +96,11 @@ def gate_number(gate: Gate, column: Callable[[str], FloatArray]) -> FloatArray:
     )
 
 
+def gate_numbers(column: Callable[[str], FloatArray]) -> FloatArray:
+    """(T, gates) `gate_number` of each gate, in the order of GATES."""
+    return np.column_stack([gate_number(gate, column) for gate in GATES])
+
+
 def gate_limits(config: StrategyConfig) -> list[float]:
     """The limit that opens each gate."""
     settings = zip(_read_switches(config), _SIGNS, _read_limits(config), strict=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,8 @@ from pairkit.models.indicators import (
     standing,
 )
 from pairkit.pair import PairFrame
-from pairkit.trading.engine import Records, Signals, records_of, signals_of
+from pairkit.trading.engine import Records, Signals, records_of
+from pairkit.trading.gates import gate_numbers
 
 # Settings that indicators depend on, what is dearest to make first: trials are quickest when sorted by them in this order.
 INDICATOR_FIELDS = tuple(
@@ -96,27 +96,30 @@ class Stages:
         beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
         z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
         vol = laid("vol", (hedging, config.vol_window), lambda: deviation_over(config.vol_window))
-        columns: dict[str, Any] = {
-            "z": z,
-            "beta_lag": beta_lag,
-            "vol": vol,
-            "valid": is_valid(z, beta_lag),
+        # a number that knows no hedge outlives a change of it; None is that of a gate that is off
+        keys = {
+            gate.number: (
+                hedging if GATE_NUMBERS[gate.number].hedged(config) else config.price_transform,
+                *(getattr(config, name) for name in GATE_NUMBERS[gate.number].settings),
+            )
+            if gate.name in gates
+            else None
+            for gate in GATES
         }
-        for gate in GATES:
-            number = GATE_NUMBERS[gate.number]
-            # a number that knows no hedge outlives a change of it
-            key = (
-                hedging if number.hedged(config) else config.price_transform,
-                *(getattr(config, name) for name in number.settings),
+
+        def number(name: str) -> FloatArray:
+            key, make = keys[name], GATE_NUMBERS[name].make
+            if key is None:
+                return np.full(z.size, np.nan)
+            return laid(name, key, lambda: make(adjusted, hedged, deviation_over, config))
+
+        def numbers() -> FloatArray:
+            return gate_numbers(
+                {"beta_lag": beta_lag, **{name: number(name) for name in keys}}.__getitem__
             )
-            columns[gate.number] = (
-                laid(
-                    gate.number, key, partial(number.make, adjusted, hedged, deviation_over, config)
-                )
-                if gate.name in gates
-                else np.full(z.size, np.nan)
-            )
-        return signals_of(columns.__getitem__)
+
+        judged = self._once("gate_numbers", (hedging, *keys.values()), numbers)
+        return Signals(z, beta_lag, vol, is_valid(z, beta_lag), judged)
 
     def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
         """The stage's result for `key`."""
