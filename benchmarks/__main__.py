@@ -44,12 +44,25 @@ def main() -> None:
             f"{d.work:56} {d.done:8.3g} {d.bound} a ns of {d.most:.3g} ({d.done / d.most:.0%})",
             flush=True,
         )
+    grown = {} if asked.only else _grown()
+    for title, measured in grown.items():
+        print(title, *(f"  {what:42} {duration(took)}" for what, took in measured), sep="\n")
+    memory = [] if asked.only else growth.peak_memory()
+    for what, before, after in memory:
+        print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
+    # last: a server leaves a process behind, which goes on compiling for Sweep and Scan
     seen = in_browser() if asked.only in (None, "browser") else []
     for s in seen:
         print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
-    if asked.only:
-        return
-    grown = {
+    if not (asked.only or asked.no_page):
+        PAGE.write_text(
+            page(rows, counts, grown, far, memory, seen, os.getloadavg()[0]), encoding="utf-8"
+        )
+        print(f"written to {PAGE}")
+
+
+def _grown() -> dict[str, list[tuple[str, float]]]:
+    return {
         "Growth with configs": growth.by_configs(),
         "Growth with bars": growth.by_bars(),
         "Growth with pairs": growth.by_pairs(),
@@ -57,16 +70,6 @@ def main() -> None:
         "Growth with workers": growth.by_workers(),
         "Starting": growth.start_up(),
     }
-    memory = growth.peak_memory()
-    for title, measured in grown.items():
-        print(title, *(f"  {what:42} {duration(took)}" for what, took in measured), sep="\n")
-    for what, before, after in memory:
-        print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
-    if not asked.no_page:
-        PAGE.write_text(
-            page(rows, counts, grown, far, memory, seen, os.getloadavg()[0]), encoding="utf-8"
-        )
-        print(f"written to {PAGE}")
 
 
 if __name__ == "__main__":
