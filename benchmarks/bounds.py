@@ -23,10 +23,10 @@ from pairkit.models.hedges.ols import rolling_ols
 from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.stationarity import engle_granger_statistic
 
-# Of a bar: sums of x, y, xx, xy twice, back and ahead, and the fit.
-_OLS = 2 * (2 + 2 + 4) + 4 + 12
-# Of a window: six columns and 27 sums twice, both put together, the two bars at its ends, and its two regressions.
-_TEST = 2 * (12 + 48) + 27 + 8 + 107
+# Of a bar: x and y about the origin with their four sums, back and ahead, both put together, and the fit.
+_OLS = 2 * 8 + 4 + 11
+# Of a window: the block's slope, six columns and 27 sums, back and ahead, both put together, two bars at the ends, two regressions.
+_TEST = 8 + 2 * (12 + 48) + 27 + 8 + 104
 # Of a common bar of a pair: two levels, two changes, two earlier ones, and six products that take both legs.
 _PAIR = 6 + 12
 

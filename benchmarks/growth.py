@@ -16,6 +16,7 @@ import pairkit as pk
 from benchmarks import data
 from benchmarks.timing import spent
 from benchmarks.units import active_space, window_space
+from pairkit.research.sweeps.executors import executor_of
 
 ROOT = Path(__file__).resolve().parents[1]
 _PEAK = """
@@ -105,9 +106,9 @@ def by_trades() -> list[tuple[str, float]]:
 
 
 def by_workers() -> list[tuple[str, float]]:
-    """Seconds of a sweep of the active space and of 20 windows, by threads, up to one for each core."""
+    """Seconds of a sweep of the active space and of 20 windows, by threads: one, and twice as many each time, up to the cores."""
     pair, often = data.pair(2_500), pk.StrategyConfig(adf_gate=False)
-    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    doubled = executor_of(None).workers.bit_length()
     works = (
         ("the active space, 10,000 configs", often, active_space()),
         ("20 windows, 2,000 configs", None, window_space()),
@@ -122,7 +123,7 @@ def by_workers() -> list[tuple[str, float]]:
             ),
         )
         for what, config, space in works
-        for workers in range(1, (cores or 1) + 1)
+        for workers in (1 << place for place in range(doubled))
     ]
 
 
