@@ -23,6 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+import pandas as pd
+
+from benchmarks import data
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
@@ -41,6 +44,7 @@ FLAGS = [
     "--disable-component-update",
 ]
 STARTS, PRESSES = 3, 15
+_LONG = 10_000  # bars of a long history
 PATIENCE_MS = 180_000
 _DRAWN = ".pk-chart[data-rev] .main-svg"
 _AT_REST = (
@@ -76,18 +80,17 @@ def in_browser() -> list[Seen]:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        drawn = Path(folder) / "figure.json"
-        bars = write_figure(drawn)
-        scripts = {
-            "a bare page": ["benchmarks/bare_page.py", "--", str(drawn)],
-            "pairkit": ["app.py"],
-        }
+        demo, long = ROOT / "snapshots" / "demo", write_snapshot(Path(folder), _LONG)
+        bars, scripts = _scripts(demo, Path(folder))
+        _, long_scripts = _scripts(long, Path(folder))
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         starts: dict[str, list[float]] = {who: [] for who in scripts}
         for turn in range(STARTS + 1):  # the first is to warm up
             for who, script in scripts.items():
                 starts[who] += [first_chart(browser, script, folder)][:turn]
         presses = slider_to_chart(browser, scripts, folder)
+        of_long = {"PAIRKIT_SNAPSHOTS": str(long.parent)}
+        long_presses = slider_to_chart(browser, long_scripts, folder, of_long)
         fresh = dict.fromkeys(("NUMBA_CACHE_DIR", "PYTHONPYCACHEPREFIX"), f"{folder}/fresh")
         cold = first_chart(browser, scripts["pairkit"], folder, fresh)
         browser.close()
@@ -96,7 +99,33 @@ def in_browser() -> list[Seen]:
         *beside_bare("`streamlit run` to the first chart", starts),
         Seen("the same on a fresh installation", "pairkit", cold, cold / bare),
         *beside_bare(f"slider to chart redrawn, {bars:,} bars", presses),
+        *beside_bare(f"slider to chart redrawn, {_LONG:,} bars", long_presses),
     ]
+
+
+def _scripts(snapshot: Path, folder: Path) -> tuple[int, dict[str, list[str]]]:
+    """Bars of a snapshot's RB and HC, and what to serve, by name: the bare page with that pair's chart, and the dashboard."""
+    drawn = folder / f"{snapshot.name}.json"
+    bars = write_figure(drawn, snapshot)
+    return bars, {
+        "a bare page": ["benchmarks/bare_page.py", "--", str(drawn)],
+        "pairkit": ["app.py"],
+    }
+
+
+def write_snapshot(folder: Path, bars: int) -> Path:
+    """The series that everything is timed on, as a snapshot of RB and HC with so many bars."""
+    from pairkit.audit.snapshots.from_files import import_files
+
+    pair, days = data.pair(bars), pd.bdate_range(end="2025-12-31", periods=bars)
+    columns = ("open", "high", "low", "close", "volume", "open_interest")
+    files = []
+    for code, leg in (("RB", pair.y), ("HC", pair.x)):
+        files.append(folder / f"{code}.csv")
+        table = pd.DataFrame({name: getattr(leg, name) for name in columns}, index=days)
+        table.rename_axis("date").to_csv(files[-1])
+    import_files(files, name="long", folder=folder / "snapshots")
+    return folder / "snapshots" / "long"
 
 
 def beside_bare(what: str, times: dict[str, list[float]]) -> list[Seen]:
@@ -106,12 +135,12 @@ def beside_bare(what: str, times: dict[str, list[float]]) -> list[Seen]:
     ]
 
 
-def write_figure(path: Path) -> int:
-    """The chart of the demo's first pair as JSON, arrays in plotly's own form of a typed array; returns the bars."""
+def write_figure(path: Path, snapshot: Path) -> int:
+    """The chart of a snapshot's RB and HC as JSON, arrays in plotly's own form of a typed array; returns the bars."""
     import pairkit as pk
     from pairkit.charts import figure_spec
 
-    run = pk.run_backtest(pk.open_snapshot(ROOT / "snapshots" / "demo").pair("RB", "HC"))
+    run = pk.run_backtest(pk.open_snapshot(snapshot).pair("RB", "HC"))
     spec = figure_spec(run, "light")
     spec["data"] = [
         {name: _typed(value) for name, value in trace.items()} for trace in spec["data"]
@@ -206,7 +235,10 @@ def first_chart(
 
 
 def slider_to_chart(
-    browser: Any, scripts: dict[str, list[str]], folder: str
+    browser: Any,
+    scripts: dict[str, list[str]],
+    folder: str,
+    environment: dict[str, str] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds from each key press on a slider to the chart that it leads to; the first three presses do not count."""
     taken: dict[str, list[float]] = {who: [] for who in scripts}
@@ -214,7 +246,7 @@ def slider_to_chart(
         pages = {}
         for who, script in scripts.items():
             pages[who] = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-            pages[who].goto(servers.enter_context(Served(script, folder)))
+            pages[who].goto(servers.enter_context(Served(script, folder, environment)))
             pages[who].wait_for_selector(_DRAWN, timeout=PATIENCE_MS)
             pages[who].evaluate(_WATCH)
         for turn in range(PRESSES + 3):

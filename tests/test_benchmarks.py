@@ -40,7 +40,8 @@ def test_the_bare_page_draws_the_figure_of_the_app(tmp_path):
     pytest.importorskip("streamlit")
     from streamlit.testing.v1 import AppTest
 
-    assert browser.write_figure(tmp_path / "figure.json") > 2_000
+    demo = browser.ROOT / "snapshots" / "demo"
+    assert browser.write_figure(tmp_path / "figure.json", demo) > 2_000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["bare_page.py", str(tmp_path / "figure.json")])
         app = AppTest.from_file(
@@ -48,6 +49,12 @@ def test_the_bare_page_draws_the_figure_of_the_app(tmp_path):
         ).run()
         app.slider(key="entry_z").set_value(2.5).run()
     assert not app.exception
+
+
+def test_a_long_history_is_a_snapshot_that_opens(tmp_path):
+    """The snapshot behind the slider's long case has all of its bars, and its chart can be drawn."""
+    long = browser.write_snapshot(tmp_path, 600)
+    assert browser.write_figure(tmp_path / "figure.json", long) == 600
 
 
 def test_the_browsers_times_are_held_against_the_bare_page():
