@@ -48,8 +48,10 @@ def main() -> None:
     for title, measured in grown.items():
         print(title, *(f"  {what:42} {duration(took)}" for what, took in measured), sep="\n")
     memory = [] if asked.only else growth.peak_memory()
-    for what, before, after in memory:
-        print(f"peak memory, {what}: {after:.0f} MB ({before:.0f} before)")
+    for m in memory:
+        print(
+            f"peak memory, {m.what}: {m.peak:.0f} MB ({m.before:.0f} before, {m.table:.0f} the table)"
+        )
     # last: a server leaves a process behind, which goes on compiling for Sweep and Scan
     seen = in_browser() if asked.only in (None, "browser") else []
     for s in seen:
@@ -66,6 +68,7 @@ def _grown() -> dict[str, list[tuple[str, float]]]:
         "Growth with configs": growth.by_configs(),
         "Growth with bars": growth.by_bars(),
         "Growth with pairs": growth.by_pairs(),
+        "Scan of a snapshot": growth.of_a_snapshot(),
         "Growth with trades": growth.by_trades(),
         "Growth with workers": growth.by_workers(),
         "Starting": growth.start_up(),

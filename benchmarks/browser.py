@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-import pandas as pd
 
 from benchmarks import data
 
@@ -80,7 +79,7 @@ def in_browser() -> list[Seen]:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        demo, long = ROOT / "snapshots" / "demo", write_snapshot(Path(folder), _LONG)
+        demo, long = ROOT / "snapshots" / "demo", data.snapshot(Path(folder), _LONG, ["RB", "HC"])
         bars, scripts = _scripts(demo, Path(folder))
         _, long_scripts = _scripts(long, Path(folder))
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
@@ -111,21 +110,6 @@ def _scripts(snapshot: Path, folder: Path) -> tuple[int, dict[str, list[str]]]:
         "a bare page": ["benchmarks/bare_page.py", "--", str(drawn)],
         "pairkit": ["app.py"],
     }
-
-
-def write_snapshot(folder: Path, bars: int) -> Path:
-    """The series that everything is timed on, as a snapshot of RB and HC with so many bars."""
-    from pairkit.audit.snapshots.from_files import import_files
-
-    pair, days = data.pair(bars), pd.bdate_range(end="2025-12-31", periods=bars)
-    columns = ("open", "high", "low", "close", "volume", "open_interest")
-    files = []
-    for code, leg in (("RB", pair.y), ("HC", pair.x)):
-        files.append(folder / f"{code}.csv")
-        table = pd.DataFrame({name: getattr(leg, name) for name in columns}, index=days)
-        table.rename_axis("date").to_csv(files[-1])
-    import_files(files, name="long", folder=folder / "snapshots")
-    return folder / "snapshots" / "long"
 
 
 def beside_bare(what: str, times: dict[str, list[float]]) -> list[Seen]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 import pairkit as pk
+from pairkit.audit.snapshots.from_files import import_files
 from pairkit.pair import PairFrame
 
 
@@ -60,3 +64,18 @@ def pair(bars: int, seed: int = 1) -> PairFrame:
         y_spec=pk.ContractSpec(code="Y", **terms),
         x_spec=pk.ContractSpec(code="X", **terms),
     )
+
+
+def snapshot(folder: Path, bars: int, codes: Sequence[str]) -> Path:
+    """A snapshot of these roots, two by two the legs of a pair, with so many bars up to 2025; returns its folder."""
+    days = pd.bdate_range(end="2025-12-31", periods=bars)
+    columns = ("open", "high", "low", "close", "volume", "open_interest")
+    files = []
+    for place, code in enumerate(codes):
+        made = pair(bars, 1 + place // 2)
+        leg = made.x if place % 2 else made.y
+        files.append(folder / f"{code}.csv")
+        table = pd.DataFrame({name: getattr(leg, name) for name in columns}, index=days)
+        table.rename_axis("date").to_csv(files[-1])
+    import_files(files, name="made", folder=folder / "snapshots")
+    return folder / "snapshots" / "made"

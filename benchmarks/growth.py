@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,12 +17,14 @@ import pairkit as pk
 from benchmarks import data
 from benchmarks.timing import spent
 from benchmarks.units import active_space, window_space
+from pairkit.market.contracts import bundled_specs
 from pairkit.research.sweeps.executors import executor_of
 
 ROOT = Path(__file__).resolve().parents[1]
 _PEAK = """
 import re, sys
 from pathlib import Path
+from typing import NamedTuple
 import numpy as np
 import pairkit as pk
 from benchmarks import data
@@ -32,8 +35,8 @@ pk.sweep(pair, None, {"entry_z": [2.0, 2.5]})
 before = peak()
 count = int(sys.argv[1])
 side = int(count ** 0.5)
-pk.sweep(pair, None, {"entry_z": np.linspace(1.5, 3.0, side), "exit_z": np.linspace(0.0, 1.0, side)})
-print(before / 1024, peak() / 1024)
+table = pk.sweep(pair, None, {"entry_z": np.linspace(1.5, 3.0, side), "exit_z": np.linspace(0.0, 1.0, side)})
+print(before / 1024, peak() / 1024, table.memory_usage().sum() / 2**20)
 """
 _FIRST_RUN = """
 import pairkit as pk
@@ -49,6 +52,15 @@ import pairkit as pk
 pk.scan(pk.open_snapshot("snapshots/demo"), roots=["RB", "HC", "CU"])
 """
 _IMPORTS = "import numpy, pandas, numba, pyarrow.parquet, pydantic"
+
+
+class Memory(NamedTuple):
+    """MB of a process before a sweep and at its peak, and of the sweep's table."""
+
+    what: str
+    before: float
+    peak: float
+    table: float
 
 
 def by_configs() -> list[tuple[str, float]]:
@@ -90,6 +102,20 @@ def by_pairs() -> list[tuple[str, float]]:
     ]
 
 
+def of_a_snapshot() -> list[tuple[str, float]]:
+    """Seconds of the first scan of a snapshot of 60 roots of 2,500 bars in a process, Johansen and half-life in it, and of another."""
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = pk.open_snapshot(data.snapshot(Path(folder), 2_500, list(bundled_specs())[:60]))
+        began = time.perf_counter()
+        pairs = len(pk.scan(snapshot))
+        first = time.perf_counter() - began
+        what = f"60 roots, {pairs:,} pairs"
+        return [
+            (f"{what}: the first", first),
+            (f"{what}: another", spent(lambda: pk.scan(snapshot))),
+        ]
+
+
 def by_trades() -> list[tuple[str, float]]:
     """Seconds of a sweep of 2,000 thresholds at 2,500 bars, by the trades of its runs: the lower the entry, the more."""
     pair, config, rows = data.pair(2_500), pk.StrategyConfig(adf_gate=False), []
@@ -127,12 +153,12 @@ def by_workers() -> list[tuple[str, float]]:
     ]
 
 
-def peak_memory() -> list[tuple[str, float, float]]:
-    """MB at the peak before and after a sweep of so many configs, each in a process of its own; only Linux tells."""
-    rows: list[tuple[str, float, float]] = []
+def peak_memory() -> list[Memory]:
+    """Memory of sweeps of so many configs, each in a process of its own; only Linux tells."""
+    rows: list[Memory] = []
     if not Path("/proc/self/status").exists():
         return rows
-    for count in (10_000, 40_000, 90_000):
+    for count in (10_000, 90_000, 1_000_000):
         said = subprocess.run(
             [sys.executable, "-c", _PEAK, str(count)],
             cwd=ROOT,
@@ -140,8 +166,7 @@ def peak_memory() -> list[tuple[str, float, float]]:
             text=True,
             check=True,
         )
-        before, after = map(float, said.stdout.split())
-        rows.append((f"{count:,} configs", before, after))
+        rows.append(Memory(f"{count:,} configs", *map(float, said.stdout.split())))
     return rows
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.bounds import Distance
 from benchmarks.browser import Seen
 from benchmarks.cases import Row
+from benchmarks.growth import Memory
 from benchmarks.units import Count
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -92,7 +93,7 @@ def page(
     counts: list[Count],
     growth: dict[str, list[tuple[str, float]]],
     distances: list[Distance],
-    memory: list[tuple[str, float, float]],
+    memory: list[Memory],
     browser: list[Seen],
     load: float,
 ) -> str:
@@ -125,10 +126,10 @@ def page(
         "",
         "## Peak memory of a sweep",
         "",
-        "Of the whole process, imports and compiled kernels included.",
+        "Of the whole process, imports and compiled kernels included; what remains is the table.",
         "",
-        "| | before | at the peak |",
-        "|---|---|---|",
-        *(f"| {what} | {before:.0f} MB | {after:.0f} MB |" for what, before, after in memory),
+        "| | before | at the peak | the table |",
+        "|---|---|---|---|",
+        *(f"| {m.what} | {m.before:.0f} MB | {m.peak:.0f} MB | {m.table:.0f} MB |" for m in memory),
     ]
     return "\n".join(parts) + "\n"

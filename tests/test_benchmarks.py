@@ -7,7 +7,8 @@ from itertools import groupby
 
 import pytest
 
-from benchmarks import bounds, browser, cases, page, units
+import pairkit as pk
+from benchmarks import bounds, browser, cases, data, growth, page, units
 from benchmarks.timing import Contender, beside
 
 
@@ -51,10 +52,13 @@ def test_the_bare_page_draws_the_figure_of_the_app(tmp_path):
     assert not app.exception
 
 
-def test_a_long_history_is_a_snapshot_that_opens(tmp_path):
-    """The snapshot behind the slider's long case has all of its bars, and its chart can be drawn."""
-    long = browser.write_snapshot(tmp_path, 600)
-    assert browser.write_figure(tmp_path / "figure.json", long) == 600
+def test_the_series_are_a_snapshot_too(tmp_path):
+    """Each root has all of its bars, two are the legs of a pair, and the chart of the first pair can be drawn."""
+    made = data.snapshot(tmp_path, 600, ["RB", "HC", "CU"])
+    assert browser.write_figure(tmp_path / "figure.json", made) == 600
+    pair = pk.open_snapshot(made).pair("RB", "HC")
+    assert (pair.y.close == data.pair(600).y.close).all()
+    assert (pair.x.close == data.pair(600).x.close).all()
 
 
 def test_the_browsers_times_are_held_against_the_bare_page():
@@ -94,7 +98,7 @@ def test_the_page_names_no_machine():
         [units.Count("core runs", 101.2, "100", "")],
         {"Growth": [("10 bars", 0.002)]},
         [bounds.Distance("a scan", "operations", 13.5, 24.1)],
-        [("10 configs", 200.0, 210.0)],
+        [growth.Memory("10 configs", 200.0, 210.0, 2.0)],
         [browser.Seen("start", "pairkit", 3.0, 1.5)],
         0.5,
     )
@@ -103,5 +107,6 @@ def test_the_page_names_no_machine():
     assert "| 10 bars | 2 ms |" in made
     assert "| a scan | operations | 13.5 | 24.1 | 56% |" in made
     assert "| start | pairkit | 3 s | 1.50 |" in made
+    assert "| 10 configs | 200 MB | 210 MB | 2 MB |" in made
     assert "Not measured" in page.page([row], [], {}, [], [], [], 0.5)
     assert "cores" in page.machine()
