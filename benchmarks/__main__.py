@@ -38,8 +38,8 @@ def main() -> None:
     for c in counts:
         goal = f" (goal {c.goal})" if c.goal else ""
         print(f"{c.count:>12,.0f} {c.work} in the time of one RollingOLS{goal}; {c.note}")
-    far = distances() if asked.only in (None, "bounds") else []
-    for d in far:
+    found = distances() if asked.only in (None, "bounds") else []
+    for d in found:
         print(
             f"{d.work:56} {d.done:8.3g} {d.bound} a ns of {d.most:.3g} ({d.done / d.most:.0%})",
             flush=True,
@@ -58,7 +58,7 @@ def main() -> None:
         print(f"{s.what:44} {s.who:26} {duration(s.seconds):>9} x{s.ratio:.2f}", flush=True)
     if not (asked.only or asked.no_page):
         PAGE.write_text(
-            page(rows, counts, grown, far, memory, seen, os.getloadavg()[0]), encoding="utf-8"
+            page(rows, counts, grown, found, memory, seen, os.getloadavg()[0]), encoding="utf-8"
         )
         print(f"written to {PAGE}")
 

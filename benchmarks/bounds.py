@@ -1,8 +1,8 @@
-"""How far the work is from what bounds it: arithmetic, memory, or the bars that have to be added up one after another.
+"""How far the work is from what bounds it, on one core: arithmetic, memory, or adding up the bars of positions.
 
-What the machine can do is measured through the same compiler, on one core: a loop of multiplications and additions that never
-waits for memory, and copying what no cache holds. Operations are counted from the kernels, additions, multiplications and divisions
-alike; bytes are those of a run's inputs and results, once each.
+The most that the machine does is measured: operations by a loop of multiplications and additions that never waits for memory, through
+the same compiler; bytes by numpy's copy of what no cache holds. Operations are counted from the kernels, a division or a root as one;
+bytes are those of a run's inputs and results, once each.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from pairkit.models.hedges.ols import rolling_ols
 from pairkit.models.panel import align, panel_of, room_for
 from pairkit.models.stationarity import engle_granger_statistic
 
-# Of a bar: x and y about the origin with their four sums, back and ahead, both put together, and the fit.
+# Operations of a bar: x and y about the origin with their four sums, back and ahead, both put together, and the fit.
 _OLS = 2 * 8 + 4 + 11
-# Of a window: the block's slope, six columns and 27 sums, back and ahead, both put together, two bars at the ends, two regressions.
+# Of a window of the test: the block's slope, six columns and 27 sums, back and ahead, both put together, two bars at the ends, and two
+# regressions.
 _TEST = 8 + 2 * (12 + 48) + 27 + 8 + 104
-# Of a common bar of a pair: two levels, two changes, two earlier ones, and six products that take both legs.
+# Of a common bar of a pair, both directions: two levels, two changes, two earlier ones, and six products that take both legs.
 _PAIR = 6 + 12
 
 
@@ -40,54 +41,70 @@ class Distance(NamedTuple):
     most: float
 
 
-def distances() -> list[Distance]:
-    """The distance of each kind of work from its bound, on one core."""
+def distances(
+    bars: int = 2_500, roots: int = 50, side: int = 25, long: int = 100_000
+) -> list[Distance]:
+    """The distance of each kind of work from its bound; `bars`, `roots`, `side` of the space and bars of the `long` run can be small."""
     arithmetic, memory = _operations_a_ns(), _bytes_a_ns()
-    y, x = data.legs(2_500)
+    y, x = data.legs(bars)
+    pairs = roots * (roots - 1) // 2
     rows = [
         Distance(work, "operations", count / (1e9 * spent(call)), arithmetic)
         for work, call, count in (
-            ("rolling OLS, 2,500 bars", lambda: rolling_ols(y, x, window=60), 2_441 * _OLS),
             (
-                "rolling Engle-Granger statistic at one lag, 2,500 bars",
-                lambda: engle_granger_statistic(y, x, window=120, lags=1),
-                2_381 * _TEST,
+                f"rolling OLS, {bars:,} bars",
+                lambda: rolling_ols(y, x, window=60),
+                (bars - 59) * _OLS,
             ),
-            ("Engle-Granger of 1,225 pairs at one lag", _scanning(), 1_225 * 2_500 * _PAIR),
+            (
+                f"rolling Engle-Granger statistic at one lag, {bars:,} bars",
+                lambda: engle_granger_statistic(y, x, window=120, lags=1),
+                (bars - 119) * _TEST,
+            ),
+            (
+                f"Engle-Granger of {pairs:,} pairs at one lag",
+                _scanning(bars, roots),
+                pairs * bars * _PAIR,
+            ),
         )
     ]
-    rows.append(_adding_up())
-    pair = data.pair(100_000)
+    pair = data.pair(long)
     run = pk.run_backtest(pair)
-    held = [*run.adjusted.market, run.adjusted.series, *run.indicators, *run.gates, *run.ledger]
+    arrays = [*run.adjusted.market, run.adjusted.series, *run.indicators, *run.gates, *run.ledger]
     seconds = spent(lambda: pk.run_backtest(pair).metrics)
-    moved = sum(array.nbytes for array in held)
-    return [*rows, Distance("a run of 100,000 bars", "bytes", moved / (1e9 * seconds), memory)]
+    moved = sum(array.nbytes for array in arrays) / (1e9 * seconds)
+    return [
+        *rows,
+        _adding_up(bars, side),
+        Distance(f"a run of {long:,} bars", "bytes", moved, memory),
+    ]
 
 
-def _scanning() -> Callable[[], Any]:
-    legs = [leg for seed in range(25) for leg in data.legs(2_500, seed)]
-    panel = panel_of([np.arange(2_500)] * len(legs), legs)
+def _scanning(bars: int, roots: int) -> Callable[[], Any]:
+    legs = [leg for seed in range(roots // 2) for leg in data.legs(bars, seed)]
+    panel = panel_of([np.arange(bars)] * len(legs), legs)
     pairs = np.array(list(combinations(range(len(legs)), 2)))
     return lambda: engle_granger_many(align(panel, pairs, room_for(panel, pairs)), lags=1)
 
 
-def _adding_up() -> Distance:
-    """The active space on one core, beside adding up the bars of all its positions, were every trade known beforehand."""
-    pair, config, space = data.pair(2_500), pk.StrategyConfig(adf_gate=False), active_space()
+def _adding_up(bars: int, side: int) -> Distance:
+    """The active space, beside adding up the bars of all rows' positions, were every trade known; the sweep copies rows, too."""
+    pair, config, space = data.pair(bars), pk.StrategyConfig(adf_gate=False), active_space(side)
     table = pk.sweep(pair, config, space, executor=1)
     valid = pk.run_backtest(pair, config).indicators.valid
     held = float((table["exposure"] * (valid.size - int(np.argmax(valid)))).sum())
     seconds = spent(lambda: pk.sweep(pair, config, space, executor=1))
     nets = np.random.default_rng(0).normal(0.0, 1e3, 1 << 16)
     most = nets.size / (1e9 * spent(lambda: _added_up(nets, 1e6)))
-    return Distance("the active space", "bars of positions", held / (1e9 * seconds), most)
+    return Distance(
+        "the active space, copied rows too", "bars of positions", held / (1e9 * seconds), most
+    )
 
 
 def _operations_a_ns() -> float:
     values = np.random.default_rng(0).uniform(0.1, 0.9, 2_048)
     out = np.empty_like(values)
-    return 64 * values.size / (1e9 * spent(lambda: _calculated(values, out, 1.1)))
+    return 69 * values.size / (1e9 * spent(lambda: _calculated(values, out, 1.1)))
 
 
 def _bytes_a_ns() -> float:
@@ -98,7 +115,7 @@ def _bytes_a_ns() -> float:
 
 @numba.njit(error_model="numpy")
 def _calculated(values, out, a):
-    """Four polynomials of degree eight of each value: 64 operations that depend on no other value."""
+    """Four polynomials of each value, 69 operations in all that depend on no other value."""
     for t in range(values.size):
         v = values[t]
         p, q, r, s = a, v, a + v, v - a

@@ -404,7 +404,14 @@ def _backtrader(pair: PairFrame, z: np.ndarray) -> Callable[[], Any]:
             engine.adddata(bt.feeds.PandasData(dataframe=feed))
         engine.addstrategy(Reverting)
         engine.broker.setcash(1e6)
-        engine.broker.setcommission(commission=1e-4, margin=1_000.0, mult=10.0)
+        engine.broker.setcommission(
+            commission=10.0 * 1e-4,  # of the price, which the multiplier does not enter
+            commtype=bt.CommInfoBase.COMM_PERC,
+            percabs=True,
+            stocklike=False,
+            margin=1_000.0,
+            mult=10.0,
+        )
         for analyzer in ("TradeAnalyzer", "SharpeRatio", "DrawDown"):
             engine.addanalyzer(getattr(bt.analyzers, analyzer), _name=analyzer)
         return engine.run()[0].analyzers

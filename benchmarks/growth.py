@@ -116,13 +116,13 @@ def of_a_snapshot() -> list[tuple[str, float]]:
         ]
 
 
-def by_trades() -> list[tuple[str, float]]:
-    """Seconds of a sweep of 2,000 thresholds at 2,500 bars, by the trades of its runs: the lower the entry, the more."""
+def by_trades(side: int = 20) -> list[tuple[str, float]]:
+    """Seconds of a sweep of thresholds at 2,500 bars, 2,000 at the full side, by the trades of its runs: the lower the entry, the more."""
     pair, config, rows = data.pair(2_500), pk.StrategyConfig(adf_gate=False), []
     for lowest in (2.8, 2.3, 1.8, 1.3, 0.8):
         space = {
-            "entry_z": np.linspace(lowest, lowest + 0.2, 20),
-            "exit_z": np.linspace(0.0, 0.6, 20),
+            "entry_z": np.linspace(lowest, lowest + 0.2, side),
+            "exit_z": np.linspace(0.0, 0.6, side),
             "max_holding_days": [5, 10, 20, 40, 60],
         }
         trades = pk.sweep(pair, config, space)["trades"].mean()
@@ -131,13 +131,13 @@ def by_trades() -> list[tuple[str, float]]:
     return rows
 
 
-def by_workers() -> list[tuple[str, float]]:
+def by_workers(*sides: int) -> list[tuple[str, float]]:
     """Seconds of a sweep of the active space and of 20 windows, by threads: one, and twice as many each time, up to the cores."""
     pair, often = data.pair(2_500), pk.StrategyConfig(adf_gate=False)
     doubled = executor_of(None).workers.bit_length()
     works = (
-        ("the active space, 10,000 configs", often, active_space()),
-        ("20 windows, 2,000 configs", None, window_space()),
+        ("the active space", often, active_space(*sides)),
+        ("20 windows", None, window_space(*sides)),
     )
     return [
         (

@@ -22,10 +22,10 @@ in both."""
 _UNITS = """One `statsmodels` `RollingOLS(y, x, window=60).fit(params_only=True)` of 2,500 bars, in the same process and in turn with
 the rest, is the unit: it states a goal for any machine. Sweeps use all cores. The active space has the ADF gate off, entry_z 1 to 3,
 exit_z 0 to 0.9, stop_z 3.5, 4, 5 and 6, max_holding_days 5 to 50; the calm one the default gates."""
-_BOUNDS = """How much of what bounds it a kind of work does in a nanosecond, on one core, and the most that was measured of this machine
-through the same compiler: additions, multiplications and divisions of a loop that never waits for memory; bars of positions of a loop
-that adds up bars and knows every trade beforehand; bytes of a copy that no cache holds. A run's bytes are its inputs and results, once
-each. Sums are not fused or reordered, or bits would differ between machines."""
+_BOUNDS = """How much is done in a nanosecond on one core, and the most that was measured of this machine (`benchmarks/bounds.py`).
+Operations: a loop of multiplications and additions that never waits for memory. Bars of positions: a loop that only adds them up; the
+sweep copies equal rows, whose bars count, and finds its trades. Bytes: a copy of what no cache holds; those of a run are its inputs
+and results. Nothing is fused or reordered, or bits would differ between machines."""
 _NO_BROWSER = "Not measured: there is no Chromium, or playwright is not installed."
 _PACKAGES = (
     "numpy",
@@ -52,7 +52,7 @@ Measured on {machine}; {versions}. Load average while measuring: {load:.1f}; oth
 
 Time a unit of work, and how many times as long as pairkit takes. An error is the largest against an independent answer: extended
 precision for least squares, statsmodels for the tests. backtrader-next stands for the event engines that play two legs; the
-NautilusTrader that Python 3.11 can have needs pandas below 3, and cannot run beside.
+NautilusTrader that Python 3.11 can have needs pandas below 3, so that it cannot run in the same process.
 
 | work | bars | unit | who | time a unit | x pairkit | error | what it does |
 |---|---|---|---|---|---|---|---|"""

@@ -63,5 +63,5 @@ def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
 
 @lean_step
 def at(place):
-    """An index that is never negative: of a signed one, each use would first ask whether it counts from the end."""
+    """An index that is never negative, for loops where that counts: of a signed one, each use asks whether it counts from the end."""
     return np.uint64(place)

@@ -90,6 +90,20 @@ def test_units_count_each_kind_of_work():
     assert all(each.count > 0.0 for each in counts)
 
 
+def test_distances_and_growth_are_measured():
+    """At a small size: each says how much it does and how much could be done, and lower entries trade more."""
+    found = bounds.distances(bars=300, roots=4, side=2, long=400)
+    assert len(found) == 5
+    assert all(each.done > 0.0 and each.most > 0.0 for each in found)
+    trades = [int(what.split()[0]) for what, _ in growth.by_trades(side=2)]
+    assert trades == sorted(trades)
+    assert trades[0] < trades[-1]
+    assert {what.split(",")[0] for what, _ in growth.by_workers(2)} == {
+        "the active space",
+        "20 windows",
+    }
+
+
 def test_the_page_names_no_machine():
     """Cores and memory, and each row in the table."""
     row = cases.Row("work", 2_500, "bar", "pairkit", 3.2e-9, 1.0, "1e-15", "")

@@ -119,7 +119,7 @@ def indicate(adjusted: Adjusted, config: StrategyConfig) -> Indicators:
             else np.full(hedged.y.size, np.nan)
         )
     columns = on_complete
-    if hedged.y.size < adjusted.complete.size:
+    if hedged.y.size < adjusted.complete.size:  # asked once, not for each column
         columns = {name: on_all_bars(values, adjusted.complete) for name, values in columns.items()}
     return Indicators(**columns, valid=is_valid(columns["z"], columns["beta_lag"]))
 

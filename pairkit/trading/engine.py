@@ -204,7 +204,7 @@ def _tape_of(market: Market) -> NDArray[np.void]:
     return records
 
 
-# The records of the markets last run for each pair that is still in use: a slider is moved on one market after all.
+# The records of the markets last run for each pair that is still in use: a slider moves, and a sweep follows, on one market.
 _RECORDS: WeakKeyDictionary[PairFrame, list[tuple[Market, Records]]] = WeakKeyDictionary()
 _MARKETS_A_PAIR = 2  # one for each transform
 

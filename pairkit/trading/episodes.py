@@ -317,15 +317,15 @@ def _add_odd(book, odd):
 def _hold(book, here, held, rules, played):
     """Play the known bars of a position from its bar number `played` on, up to the first on which it may end.
 
-    One test stands for all the rules that end a position: an odd bar counts as a loss beyond every limit, and the longest holding is
-    where the loop ends. Returns how many bars are played, and whether the last may end it.
+    One test stands for the rules that end a position: an odd bar's result is -inf, and so at or below any limit, -inf among them. The
+    longest holding is where the loop ends. Returns how many bars are played, and whether the last may end it.
     """
     lowest = -rules.max_loss * rules.capital if rules.max_loss > 0.0 else -np.inf
     low, high, longest = rules.exit_z, rules.stop_z, rules.max_holding_days
     first, entered = here.first, book.entered_on
-    last = min(here.known, max(longest, played) + 1)
+    end = min(here.known, max(longest, played) + 1)
     ends = False
-    while played < last and not ends:
+    while played < end and not ends:
         bar = held[at(first + played)]
         earn(book, rules, bar.net, entered + played)
         book.tally_margin += bar.margin

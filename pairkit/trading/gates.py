@@ -102,13 +102,13 @@ def gate_numbers(column: Callable[[str], FloatArray]) -> FloatArray:
 
 
 def gate_limits(config: StrategyConfig) -> list[float]:
-    """The limit that opens each gate."""
+    """The limit that opens each gate, in the order of GATES, with its sign; infinite where the gate is off."""
     settings = zip(_read_switches(config), _SIGNS, _read_limits(config), strict=True)
     return [sign * limit if switch else NO_LIMIT for switch, sign, limit in settings]
 
 
 def gate_limits_of_runs(runs: int, setting: Callable[[str], Any]) -> FloatArray:
-    """(runs, gates) limits that open each gate, from the settings by name: one value, or an array with one for each run."""
+    """(runs, gates) `gate_limits` of many runs, from the settings by name: one value, or an array with one for each run."""
     limits = np.empty((runs, len(GATES)))
     for place, (gate, sign) in enumerate(zip(GATES, _SIGNS, strict=True)):
         limits[:, place] = np.where(

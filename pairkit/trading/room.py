@@ -41,8 +41,8 @@ VERDICT = np.dtype(
 ONWARD = np.dtype([("candidate", "i8"), ("valid_before", "i8")])
 
 # Of each bar of a position: what it earns, the margin at its closes, 0 where one is unknown; the trade's P&L after costs so far,
-# -inf on an odd bar; z against the position, NaN where it is not valid, and the least of it so far; and its place in `Room.odds`, 0
-# where these are all there is to it.
+# -inf on an odd bar (ODD); z against the position, NaN where it is not valid, and the least of it so far; and its place in
+# `Room.odds`, 0 where these are all there is to it.
 HELD = np.dtype(
     [
         *((name, "f8") for name in ("net", "margin", "result", "against", "nearest")),
@@ -58,7 +58,8 @@ EXIT = np.dtype(
         ("charges", "f8", (MOST_CHARGES, 2)),
     ]
 )
-# A bar that is not valid, lacks a close, must be left, or rolls: the trade's P&L so far, what its rolls cost, and their charges.
+# A bar that is not valid, lacks a close, must be left, or rolls: the trade's P&L after costs so far, what its rolls cost, and their
+# charges.
 ODD = np.dtype(
     [
         *((name, "i8") for name in ("valid", "priced", "leave", "invalid_run", "count")),

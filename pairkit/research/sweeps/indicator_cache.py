@@ -41,7 +41,9 @@ INDICATOR_FIELDS = tuple(
         )
     )
 )
-_KEPT_VALUES = 200_000  # of each stage's results, per thread
+_KEPT_BARS = (
+    200_000  # of each stage, per thread; an entry counts its bars once, whatever it holds of each
+)
 
 
 class Stages:
@@ -96,7 +98,8 @@ class Stages:
         beta_lag = laid("beta_lag", hedging, lambda: hedged.beta_lag)
         z = laid("z", (hedging, config.z_window), lambda: standing(hedged, config.z_window))
         vol = laid("vol", (hedging, config.vol_window), lambda: deviation_over(config.vol_window))
-        # a number that knows no hedge outlives a change of it; None is that of a gate that is off
+        # The key of each gate's number, None where the gate is off. A number that knows no hedge outlives a change of it; all of them
+        # together do not, for a gate can need another column, which may know the hedge.
         keys = {
             gate.number: (
                 hedging if GATE_NUMBERS[gate.number].hedged(config) else config.price_transform,
@@ -118,14 +121,19 @@ class Stages:
                 {"beta_lag": beta_lag, **{name: number(name) for name in keys}}.__getitem__
             )
 
-        judged = self._once("gate_numbers", (hedging, *keys.values()), numbers)
-        return Signals(z, beta_lag, vol, is_valid(z, beta_lag), judged)
+        return Signals(
+            z=z,
+            beta_lag=beta_lag,
+            vol=vol,
+            valid=is_valid(z, beta_lag),
+            gate_numbers=self._once("gate_numbers", (hedging, *keys.values()), numbers),
+        )
 
     def _once(self, stage: str, key: Any, make: Callable[[], Any]) -> Any:
         """The stage's result for `key`."""
         kept = vars(self._of_thread).setdefault(stage, {})
         if key not in kept:
-            if len(kept) >= max(_KEPT_VALUES // max(len(self.pair), 1), 1):
+            if len(kept) >= max(_KEPT_BARS // max(len(self.pair), 1), 1):
                 del kept[next(iter(kept))]
             kept[key] = make()
         return kept[key]
