@@ -103,7 +103,7 @@ def by_pairs() -> list[tuple[str, float]]:
 
 
 def of_a_snapshot() -> list[tuple[str, float]]:
-    """Seconds of the first scan of a snapshot of 60 roots of 2,500 bars in a process, Johansen and half-life in it, and of another."""
+    """Seconds of the first scan of a snapshot of 60 roots of 2,500 bars, which lays out their contracts, and of another."""
     with tempfile.TemporaryDirectory() as folder:
         snapshot = pk.open_snapshot(data.snapshot(Path(folder), 2_500, list(bundled_specs())[:60]))
         began = time.perf_counter()
