@@ -57,7 +57,7 @@ def _show_steps(until: Event) -> None:
     prepared = preparation.of_this_server()
     st.caption(
         _(
-            "A workbench for futures pair trading. Preparing the numeric engine: about half a minute once per installation, "
+            "A workbench for futures pair trading. Preparing the numeric engine: ten to twenty seconds once per installation, "
             "seconds on later starts."
         )
     )
