@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from pairkit._jit import inner_kernel, kernel, step
+from pairkit._jit import at, inner_kernel, kernel, step
 from pairkit._typing import FloatArray
 from pairkit.models.products import add_products, clear, store, t_of_level, work_space
 
@@ -204,15 +204,17 @@ def _at_lags(y, x, window, lags, statistic, suffix, sums, row, gram):
 @step
 def _row_at_one_lag(y, x, t, y0, x0, slope):
     """The columns of `_fill_pair_row` at one lag."""
-    lagged_x = x[t - 1] - x[t - 2]
-    level_x = x[t - 1] - x0
-    change_x = x[t] - x[t - 1]
+    earlier_y, last_y, this_y = y[at(t - 2)], y[at(t - 1)], y[at(t)]
+    earlier_x, last_x, this_x = x[at(t - 2)], x[at(t - 1)], x[at(t)]
+    lagged_x = last_x - earlier_x
+    level_x = last_x - x0
+    change_x = this_x - last_x
     return (
-        (y[t - 1] - y[t - 2]) - slope * lagged_x,
+        (last_y - earlier_y) - slope * lagged_x,
         lagged_x,
-        (y[t - 1] - y0) - slope * level_x,
+        (last_y - y0) - slope * level_x,
         level_x,
-        (y[t] - y[t - 1]) - slope * change_x,
+        (this_y - last_y) - slope * change_x,
         change_x,
     )
 
@@ -369,7 +371,7 @@ def _at_one_lag(y, x, window, statistic, suffix, work, own):
         sums = _NO_SUMS
         for back in range(rows):
             sums = _with_row(sums, _row_at_one_lag(y, x, origin - back, y0, x0, slope))
-            _keep(sums, suffix, rows - 1 - back)
+            _keep(sums, suffix, at(rows - 1 - back))
         sums = _NO_SUMS
         for group in range(0, served, _LANES):
             windows = min(_LANES, served - group)
@@ -377,7 +379,7 @@ def _at_one_lag(y, x, window, statistic, suffix, work, own):
                 end = origin + group + lane
                 if end > origin:
                     sums = _with_row(sums, _row_at_one_lag(y, x, end, y0, x0, slope))
-                _fill_lane(lane, work, suffix, group + lane, sums)
+                _fill_lane(lane, work, suffix, at(group + lane), sums)
                 _fill_ends(lane, work, y, x, end - window + 1, end, y0, x0, slope)
             _finish(work, window, rows, slope)
             for lane in range(windows):

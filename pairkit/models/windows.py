@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pairkit._jit import for_kernels, kernel
+from pairkit._jit import at, for_kernels, kernel
 from pairkit._typing import FloatArray
 
 _SMALLEST_DEVIATION = 1e-10
@@ -55,21 +55,23 @@ def _rolling_moments(values, window, price, sums, distance, deviation):
     for start in range(0, values.size - window + 1, window):
         origin = start + window - 1
         served = min(window, values.size - origin)
-        at = values[origin]
+        level = values[origin]
         s = ss = r = rr = 0.0
         for k in range(served):  # back and ahead at once: neither waits for the other
-            u, v = values[origin - k] - at, values[origin + k] - at
+            u, v = values[at(origin - k)] - level, values[at(origin + k)] - level
             s, ss, r, rr = s + u, ss + u * u, r + v, rr + v * v
-            sums[0, window - 1 - k], sums[1, window - 1 - k], sums[2, k], sums[3, k] = s, ss, r, rr
+            back = at(window - 1 - k)
+            sums[0, back], sums[1, back], sums[2, k], sums[3, k] = s, ss, r, rr
         for k in range(served, window):
-            u = values[origin - k] - at
+            u = values[at(origin - k)] - level
             s, ss = s + u, ss + u * u
-            sums[0, window - 1 - k], sums[1, window - 1 - k] = s, ss
+            back = at(window - 1 - k)
+            sums[0, back], sums[1, back] = s, ss
         for m in range(served):  # without a branch, so that several windows are finished at a time
             total = sums[0, m] + sums[2, m]
             mean = total / window
             squares = (sums[1, m] + sums[3, m]) - total * mean
             std = math.sqrt(max(squares, 0.0) / (window - 1))
             known = std > max(_SMALLEST_DEVIATION, _SMALLEST_SHARE * abs(price[origin + m]))
-            distance[origin + m] = (values[origin + m] - at) - mean if known else np.nan
+            distance[origin + m] = (values[origin + m] - level) - mean if known else np.nan
             deviation[origin + m] = std if known else np.nan

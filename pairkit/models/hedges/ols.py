@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairkit._jit import kernel
+from pairkit._jit import at, kernel
 from pairkit._typing import FloatArray
 from pairkit.config import StrategyConfig
 from pairkit.models.hedges import HedgeRatio, checked_legs, undefined_hedge
@@ -58,13 +58,13 @@ def _rolling_ols(y, x, window, sums, alpha, beta):
         x0, y0 = x[origin], y[origin]
         sx = sy = sxx = sxy = 0.0
         for back in range(window):
-            u, v = x[origin - back] - x0, y[origin - back] - y0
+            u, v = x[at(origin - back)] - x0, y[at(origin - back)] - y0
             sx, sy, sxx, sxy = sx + u, sy + v, sxx + u * u, sxy + u * v
-            ahead = window - 1 - back
-            sums[0, ahead], sums[1, ahead], sums[2, ahead], sums[3, ahead] = sx, sy, sxx, sxy
+            place = at(window - 1 - back)
+            sums[0, place], sums[1, place], sums[2, place], sums[3, place] = sx, sy, sxx, sxy
         sx = sy = sxx = sxy = 0.0
         for ahead in range(1, served):
-            u, v = x[origin + ahead] - x0, y[origin + ahead] - y0
+            u, v = x[at(origin + ahead)] - x0, y[at(origin + ahead)] - y0
             sx, sy, sxx, sxy = sx + u, sy + v, sxx + u * u, sxy + u * v
             sums[0, ahead] += sx
             sums[1, ahead] += sy
