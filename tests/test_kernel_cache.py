@@ -154,3 +154,17 @@ def test_no_inner_kernel_is_called_from_python():
         for path in (ROOT / folder).rglob("*.py")
     }
     assert _called_from_python(files) == set()
+
+
+def test_no_compiled_kernel_is_among_the_projects_files():
+    """What a checkout has of machine code it compiled itself: none is under version control."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "*.nbi", "*.nbc", "*.pyc", "*.so"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert listed.stdout.split() == []
