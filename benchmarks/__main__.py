@@ -41,7 +41,7 @@ def main() -> None:
     found = distances() if asked.only in (None, "bounds") else []
     for d in found:
         print(
-            f"{d.work:56} {d.done:8.3g} {d.bound} a ns of {d.most:.3g} ({d.done / d.most:.0%})",
+            f"{d.work:56} {d.done:8.3g} {d.unit} a ns of {d.most:.3g} ({d.done / d.most:.0%})",
             flush=True,
         )
     grown = {} if asked.only else _grown()

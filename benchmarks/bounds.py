@@ -33,10 +33,10 @@ _PAIR = 6 + 12
 
 
 class Distance(NamedTuple):
-    """A kind of work, what bounds it, how much of that it does a nanosecond, and how much the machine does at most."""
+    """A kind of work, the unit in which its bound is counted, and units a nanosecond: as it does, and at most."""
 
     work: str
-    bound: str
+    unit: str
     done: float
     most: float
 

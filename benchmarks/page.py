@@ -116,7 +116,7 @@ def page(
         else []
     )
     parts += [
-        f"| {d.work} | {d.bound} | {d.done:.3g} | {d.most:.3g} | {d.done / d.most:.0%} |"
+        f"| {d.work} | {d.unit} | {d.done:.3g} | {d.most:.3g} | {d.done / d.most:.0%} |"
         for d in distances
     ]
     parts += ["", "## In the browser", "", _BROWSER if browser else _NO_BROWSER]

@@ -41,9 +41,8 @@ INDICATOR_FIELDS = tuple(
         )
     )
 )
-_KEPT_BARS = (
-    200_000  # of each stage, per thread; an entry counts its bars once, whatever it holds of each
-)
+# Of each stage, per thread; an entry counts its bars once, whatever it holds of each.
+_KEPT_BARS = 200_000
 
 
 class Stages:
